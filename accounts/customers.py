@@ -1,0 +1,17 @@
+"""Customers: the businesses."""
+
+from datetime import datetime
+
+from accounts import users
+from accounts.models import Customer, User
+from config import ids
+
+
+def create(*, name: str, owner_name: str, owner_email: str, at: datetime) -> tuple[Customer, User]:
+    """A new customer with its first owner, who is invited.
+
+    Raises what `users.create` raises.
+    """
+    customer = Customer(id=ids.new("cus", at), name=name, created_at=at)
+    owner = users.Wanted(customer_id=customer.id, email=owner_email, name=owner_name, role="owner")
+    return customer, users.found_customer(customer, owner, at=at)

@@ -1,0 +1,36 @@
+"""When two e-mail addresses are the same, and which ones we take."""
+
+import unicodedata
+
+from confusable_homoglyphs import confusables
+from email_validator import EmailNotValidError, validate_email
+
+from config import errors
+
+
+class BadEmail(errors.Invalid):
+    """Not an address a person can be invited at."""
+
+    code = "invalid_email"
+
+
+def checked(address: str) -> str:
+    """The address as it is written to. Raises `BadEmail`."""
+    try:
+        found = validate_email(
+            unicodedata.normalize("NFKC", address),
+            check_deliverability=False,
+            test_environment=True,
+        )
+    except EmailNotValidError as error:
+        raise BadEmail("This is not an e-mail address.", pointer="/email") from error
+    if not found.local_part.isascii() and confusables.is_dangerous(found.local_part):
+        raise BadEmail("This address mixes scripts that look alike.", pointer="/email")
+    return str(found.normalized)
+
+
+def key(address: str) -> str:
+    """Equal for addresses that reach the same mailbox: NFKC, case folded, domain in ASCII."""
+    local, _, domain = address.rpartition("@")
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", local).casefold())
+    return f"{folded}@{domain.casefold().encode('idna').decode()}"

@@ -1,0 +1,38 @@
+"""What was done by and to a person: reading their audit log."""
+
+from dataclasses import dataclass
+
+from accounts.actors import Actor
+from config import audit, dynamo, errors, journal, sealing
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some entries, newest first, and how many there are in all."""
+
+    lines: list[audit.Line]
+    total: int
+    limit: int
+    offset: int
+
+
+def of_user(user_id: str, *, actor: Actor, limit: int, offset: int) -> Page:
+    """The audit log of a person of one's own customer, also of one who was deleted.
+
+    Raises `errors.NotFound`, alike for nobody's and another customer's.
+    """
+    actor.require("audit:read")
+    found = dynamo.fetch(journal.keys([user_id, actor.stream]))
+    head = found.get(audit.AuditEntry, user_id, 0)
+    if head is None or head.customer_id != actor.customer_id:
+        raise errors.NotFound("There is no such user.")
+    entries = audit.page(user_id, last=int(head.last), offset=offset, limit=limit)
+    people = {person for entry in entries for person in entry.people}
+    known = {user_id, actor.stream}
+    rest = dynamo.fetch(dynamo.Key(sealing.PersonKey, person) for person in people - known)
+    keys = {}
+    for person in people:
+        stored = (found if person in known else rest).get(sealing.PersonKey, person)
+        if stored:
+            keys[person] = stored.open()
+    return Page(audit.lines(entries, keys), int(head.last), limit, offset)

@@ -1,0 +1,134 @@
+"""The records of people and of the businesses they work for. Written through `config.journal`."""
+
+from typing import Any, Self
+
+from pynamodb.attributes import (
+    BooleanAttribute,
+    JSONAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+
+from config import audit, dynamo
+
+EVERYWHERE = "*"
+"""In a user's locations: all of the customer's, present and future."""
+
+
+class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Things of a customer by name."""
+
+    class Meta:
+        index_name = "byCustomer"
+        projection = AllProjection()
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    name_key = UnicodeAttribute(range_key=True)
+
+
+class Customer(dynamo.Record):
+    """A tenant: one business."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("customers")
+
+    id = UnicodeAttribute(hash_key=True)
+    name = UnicodeAttribute()
+    owner_count = NumberAttribute(default=0)
+    """How many active owners it has; a condition keeps it above zero."""
+    settings = JSONAttribute(default=dict)
+    created_at = dynamo.UTCTime()
+    version = NumberAttribute(default=1)
+
+    @property
+    def party(self) -> audit.Party:
+        return audit.Party("customer", self.id, self.name, self.id)
+
+
+class Location(dynamo.Record):
+    """A place of a customer."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("locations")
+
+    by_customer = ByCustomerAndName()
+    id = UnicodeAttribute(hash_key=True)
+    customer_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    name_key = UnicodeAttribute()
+    address = UnicodeAttribute(default="")
+    time_zone = UnicodeAttribute()
+    """An IANA name."""
+    created_at = dynamo.UTCTime()
+    version = NumberAttribute(default=1)
+
+    @property
+    def party(self) -> audit.Party:
+        return audit.Party("location", self.id, self.name, self.customer_id)
+
+
+class User(dynamo.Record):
+    """A person of a customer."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("users")
+
+    by_customer = ByCustomerAndName()
+    id = UnicodeAttribute(hash_key=True)
+    customer_id = UnicodeAttribute()
+    email = UnicodeAttribute()
+    email_key = UnicodeAttribute()
+    name = UnicodeAttribute()
+    name_key = UnicodeAttribute()
+    profile_name = UnicodeAttribute(null=True)
+    phone = UnicodeAttribute(null=True)
+    role = UnicodeAttribute()
+    extra = ListAttribute[str](default=list)
+    """Permissions beyond the role's."""
+    denied = ListAttribute[str](default=list)
+    """Permissions of the role that this person does not have."""
+    locations = ListAttribute[str](default=list)
+    skills = ListAttribute[str](default=list)
+    is_setup = BooleanAttribute(default=False)
+    status = UnicodeAttribute()
+    """pending, invited, active, blocked or deleting"""
+    settings = JSONAttribute(default=dict)
+    invited_at = dynamo.UTCTime(null=True)
+    invitation_expires_at = dynamo.UTCTime(null=True)
+    accepted_at = dynamo.UTCTime(null=True)
+    created_at = dynamo.UTCTime()
+    updated_at = dynamo.UTCTime()
+    version = NumberAttribute(default=1)
+
+    @property
+    def party(self) -> audit.Party:
+        return audit.Party("user", self.id, self.name, self.id)
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether tokens of this person are accepted."""
+        return self.status in ("invited", "active")
+
+    def changed(self, **values: Any) -> Self:
+        """A copy with other values and the next version."""
+        after = type(self).read(self.serialize())
+        for name, value in {**values, "version": int(self.version) + 1}.items():
+            setattr(after, name, value)
+        return after
+
+
+class EmailGuard(dynamo.Record):
+    """Makes an e-mail address unique: whoever holds the guard has the address."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("emails")
+
+    key = UnicodeAttribute(hash_key=True)
+    user_id = UnicodeAttribute()
+
+
+def name_key(name: str, id: str) -> str:
+    """What a name sorts by, made unique by the id."""
+    return f"{name.casefold()}#{id}"

@@ -1,0 +1,24 @@
+"""Work that the outbox does for people."""
+
+from typing import Any
+
+from accounts import invitations, users
+from config import errors, idempotency, outbox
+
+
+@outbox.task("accounts.finish_creation")
+def finish_creation(
+    *, job: outbox.Job, user_id: str, once: dict[str, Any] | None = None, **_: Any
+) -> None:
+    """Finish the creation of a person that a request left behind."""
+    request = idempotency.Once(**once) if once else None
+    try:
+        users.resume(user_id, actor=job.author, at=job.at, once=request)
+    except (errors.Conflict, errors.Invalid):
+        return  # withdrawn, audited, and the request's answer is stored
+
+
+@outbox.task("accounts.send_invitation")
+def send_invitation(*, job: outbox.Job, user_id: str, **_: Any) -> None:
+    """Send one invitation."""
+    invitations.send(user_id, errand_id=job.id, actor=job.author, at=job.at)

@@ -1,0 +1,89 @@
+"""Fields that take exactly the type they name, and bodies that know all their members."""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+B = TypeVar("B", bound="Body")
+
+
+class Body(serializers.Serializer[Any]):
+    """A request body or query: an unknown member is refused, naming it."""
+
+    @classmethod
+    def of(cls, data: Any) -> dict[str, Any]:
+        """The checked values. Raises ValidationError."""
+        body = cls(data=data)
+        body.is_valid(raise_exception=True)
+        return dict(body.validated_data)
+
+    @classmethod
+    def of_query(cls, request: Request) -> dict[str, Any]:
+        """The checked query parameters; one that is given twice is refused."""
+        for name, values in request.query_params.lists():
+            if len(values) > 1:
+                raise serializers.ValidationError({name: ["It is given more than once."]})
+        return cls.of(request.query_params.dict())
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = [name for name in data if name not in self.fields]
+            if unknown:
+                raise serializers.ValidationError(
+                    {name: ["No such member here."] for name in unknown}, code="unknown"
+                )
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """A string, trimmed and in Unicode's NFC form, without control characters."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self._refuse("It must be a string.")
+        text = unicodedata.normalize("NFC", data.strip())
+        if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in text):
+            self._refuse("It holds a character that cannot be shown.")
+        return text
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if data is not serializers.empty and data is not None and not isinstance(data, str):
+            self._refuse("It must be a string.")
+        return super().run_validation(data)
+
+    def _refuse(self, detail: str) -> NoReturn:
+        raise serializers.ValidationError(detail, code="invalid")
+
+
+class Texts(serializers.ListField):
+    """A list of strings, each at most ``longest`` characters; repeats are dropped."""
+
+    def __init__(self, *, longest: int, most: int, **more: Any) -> None:
+        super().__init__(child=Text(max_length=longest), max_length=most, **more)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if not isinstance(data, list):
+            raise serializers.ValidationError("It must be a list of strings.", code="invalid")
+        return list(dict.fromkeys(super().to_internal_value(data)))
+
+
+class Flag(serializers.BooleanField):
+    """true or false, nothing that looks like it."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("It must be true or false.", code="invalid")
+        return data
+
+
+class Whole(serializers.IntegerField):
+    """A whole number in a query: plain digits."""
+
+    def to_internal_value(self, data: Any) -> int:
+        text = str(data)
+        if not (text.isascii() and text.isdigit()) or len(text) > 9:
+            raise serializers.ValidationError("It must be a whole number.", code="invalid")
+        return int(text)

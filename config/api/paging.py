@@ -1,0 +1,43 @@
+"""Page cursors: where a list goes on, signed, so that nobody can make one point elsewhere."""
+
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core import signing
+from django.utils.crypto import constant_time_compare
+
+from config import errors
+
+_SALT = "dutyline.cursor"
+
+
+class BadCursor(errors.Invalid):
+    """A cursor of another list, another caller, or nobody's."""
+
+    code = "bad_cursor"
+
+
+def cursor(scope: str, key: dict[str, Any] | None) -> str | None:
+    """The cursor for the page after ``key`` (DynamoDB's own notation); None at the end.
+
+    ``scope`` says whose list it is and how it is filtered: it opens only for the same one.
+    """
+    if not key:
+        return None
+    packed = signing.b64_encode(orjson.dumps(key, option=orjson.OPT_SORT_KEYS)).decode()
+    return f"{packed}.{_signature(scope, packed)}"
+
+
+def start_of(scope: str, given: str) -> dict[str, Any]:
+    """The key that a cursor stands for. Raises `BadCursor`."""
+    packed, _, signature = given.partition(".")
+    expected = _signature(scope, packed)
+    if not given.isascii() or not constant_time_compare(signature, expected):
+        raise BadCursor("This cursor does not belong to this list.", pointer="?cursor")
+    return dict(orjson.loads(signing.b64_decode(packed.encode())))
+
+
+def _signature(scope: str, packed: str) -> str:
+    value = f"{scope}\n{packed}"
+    return signing.Signer(key=settings.SECRET_KEY, salt=_SALT).signature(value)

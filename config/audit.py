@@ -1,0 +1,282 @@
+"""The audit: one gapless, chained sequence of entries per stream.
+
+A stream is a person (``usr_…``), an operator (``opr_…``) or a customer (``cus_…``: what concerns
+nobody in particular). An entry stands in the stream of its author and in that of each person it
+concerns. Sequence number 0 is the stream's head: how far it goes, and a signature of that.
+``hash`` is the SHA-256 of the canonical JSON (RFC 8785) of the entry as stored, with the hash of
+the one before. Personal values are sealed, so destroying a key leaves the chain whole.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+
+from config import dynamo, sealing
+
+
+@dataclass(frozen=True)
+class Party:
+    """Somebody or something an entry names. ``stream`` is where entries about it stand."""
+
+    type: str
+    id: str
+    name: str
+    stream: str
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who does something, and from where. `accounts.actors.Actor` adds what they may do."""
+
+    type: str
+    id: str
+    name: str
+    customer_id: str
+    ip: str = ""
+    user_agent: str = ""
+    request_id: str = ""
+
+    @property
+    def stream(self) -> str:
+        """Where the entries of what they do stand."""
+        return self.customer_id if self.type == "system" else self.id
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of the subject before and after; values are JSON."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What one entry tells, before it has its place in any stream."""
+
+    id: str
+    at: datetime
+    action: str
+    author: Author
+    subject: Party
+    customer_id: str
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def streams(self) -> list[str]:
+        """The author's stream first, then the subject's, once where they are the same."""
+        return list(dict.fromkeys([self.author.stream, self.subject.stream]))
+
+
+class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """The first copy of each entry, by customer and time."""
+
+    class Meta:
+        index_name = "byCustomer"
+        projection = AllProjection()
+
+    listed_for = UnicodeAttribute(hash_key=True)
+    at = UnicodeAttribute(range_key=True)
+
+
+class AuditEntry(dynamo.Record):
+    """One entry, or (``seq`` 0) the head of a stream."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("audit")
+
+    by_customer = ByCustomer()
+    stream = UnicodeAttribute(hash_key=True)
+    seq = NumberAttribute(range_key=True)
+    customer_id = UnicodeAttribute()
+    hash = UnicodeAttribute()
+    # of an entry
+    listed_for = UnicodeAttribute(null=True)
+    at = UnicodeAttribute(null=True)
+    body = JSONAttribute(null=True)
+    prev_hash = UnicodeAttribute(null=True)
+    # of a head
+    last = NumberAttribute(null=True)
+    seal = UnicodeAttribute(null=True)
+
+    def computed_hash(self) -> str:
+        """What ``hash`` must be."""
+        content = {
+            "stream": self.stream,
+            "seq": int(self.seq),
+            "customerId": self.customer_id,
+            "listedFor": self.listed_for,
+            "at": self.at,
+            "body": self.body,
+            "prevHash": self.prev_hash,
+        }
+        return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+
+    @property
+    def people(self) -> set[str]:
+        """The streams under whose keys its values are sealed."""
+        return {part["key"] for part in self.body["sealed"].values()}
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a stream goes: the last number and its hash."""
+
+    last: int = 0
+    hash: str = ""
+
+
+def head_key(stream: str) -> dynamo.Key:
+    """The key of a stream's head."""
+    return dynamo.Key(AuditEntry, stream, 0)
+
+
+def position(found: dynamo.Found, stream: str) -> Position:
+    """Where the stream stands, from what was read."""
+    head = found.get(AuditEntry, stream, 0)
+    return Position(int(head.last), head.hash) if head else Position()
+
+
+def head(stream: str, at: Position, customer_id: str) -> AuditEntry:
+    """The stream's new head."""
+    seal = sealing.signature("audit head", f"{stream} {at.last} {at.hash}")
+    return AuditEntry(
+        stream=stream, seq=0, customer_id=customer_id, last=at.last, hash=at.hash, seal=seal
+    )
+
+
+def body(happening: Happening, keys: Mapping[str, bytes]) -> dict[str, Any]:
+    """The entry's content with personal values sealed; a destroyed key loses its values."""
+    author, subject = happening.author, happening.subject
+    by = {"name": author.name, "ip": author.ip, "userAgent": author.user_agent}
+    about = {"name": subject.name, "values": [[c.before, c.after] for c in happening.changes]}
+    return {
+        "id": happening.id,
+        "action": happening.action,
+        "actor": {"type": author.type, "id": author.id},
+        "subject": {"type": subject.type, "id": subject.id},
+        "fields": [change.field for change in happening.changes],
+        "requestId": author.request_id,
+        "streams": happening.streams,
+        "sealed": {
+            "actor": _sealed(author.stream, by, happening.id + " actor", keys),
+            "subject": _sealed(subject.stream, about, happening.id + " subject", keys),
+        },
+    }
+
+
+def _sealed(
+    owner: str, value: Any, context: str, keys: Mapping[str, bytes]
+) -> dict[str, str | None]:
+    key = keys.get(owner)
+    blob = base64.b64encode(sealing.seal(key, value, context)).decode() if key else None
+    return {"key": owner, "blob": blob}
+
+
+def entries(
+    happenings: Sequence[Happening],
+    positions: Mapping[str, Position],
+    keys: Mapping[str, bytes],
+) -> tuple[list[AuditEntry], dict[str, Position]]:
+    """All copies of the entries in their places, and where each stream then stands."""
+    places = dict(positions)
+    made = []
+    for happening in happenings:
+        content = body(happening, keys)
+        for number, stream in enumerate(happening.streams):
+            entry = AuditEntry(
+                stream=stream,
+                seq=places[stream].last + 1,
+                customer_id=happening.customer_id,
+                listed_for=None if number else happening.customer_id,
+                at=happening.at.isoformat(timespec="microseconds"),
+                body=content,
+                prev_hash=places[stream].hash,
+            )
+            entry.hash = entry.computed_hash()
+            places[stream] = Position(int(entry.seq), entry.hash)
+            made.append(entry)
+    return made, places
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry as it may be read: names and values are None where they were erased."""
+
+    id: str
+    seq: int
+    at: datetime
+    action: str
+    actor: dict[str, str | None]
+    subject: dict[str, str | None]
+    customer_id: str
+    changes: list[dict[str, Any]]
+    ip: str | None
+    user_agent: str | None
+    request_id: str
+    hash: str
+    prev_hash: str
+
+
+def page(stream: str, *, last: int, offset: int, limit: int) -> list[AuditEntry]:
+    """Entries newest first, skipping ``offset``: one range of keys, whatever the offset."""
+    top = last - offset
+    if top < 1:
+        return []
+    return dynamo.query(
+        AuditEntry,
+        "#stream = :stream AND #seq BETWEEN :low AND :high",
+        {
+            ":stream": {"S": stream},
+            ":low": {"N": str(max(1, top - limit + 1))},
+            ":high": {"N": str(top)},
+        },
+        ScanIndexForward=False,
+        ConsistentRead=True,
+    )
+
+
+def lines(found: Iterable[AuditEntry], keys: Mapping[str, bytes]) -> list[Line]:
+    """The entries with their sealed values opened, where the keys are still there."""
+    return [_line(entry, keys) for entry in found]
+
+
+def _line(entry: AuditEntry, keys: Mapping[str, bytes]) -> Line:
+    content = entry.body
+    by = _opened(content, "actor", keys) or {}
+    about = _opened(content, "subject", keys)
+    values = about["values"] if about else [[None, None]] * len(content["fields"])
+    return Line(
+        id=content["id"],
+        seq=int(entry.seq),
+        at=datetime.fromisoformat(entry.at),
+        action=content["action"],
+        actor={**content["actor"], "name": by.get("name")},
+        subject={**content["subject"], "name": about["name"] if about else None},
+        customer_id=entry.customer_id,
+        changes=[
+            {"field": name, "before": before, "after": after}
+            for name, (before, after) in zip(content["fields"], values, strict=True)
+        ],
+        ip=by.get("ip"),
+        user_agent=by.get("userAgent"),
+        request_id=content["requestId"],
+        hash=entry.hash,
+        prev_hash=entry.prev_hash,
+    )
+
+
+def _opened(content: Mapping[str, Any], part: str, keys: Mapping[str, bytes]) -> Any:
+    sealed = content["sealed"][part]
+    key = keys.get(sealed["key"])
+    if key is None or sealed["blob"] is None:
+        return None
+    return sealing.unseal(key, base64.b64decode(sealed["blob"]), f"{content['id']} {part}")

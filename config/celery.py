@@ -1,0 +1,110 @@
+"""The worker and its schedule: how outbox entries get done.
+
+A message only says "drain this shard" or "look for shards with work", so losing one, or hearing it
+twice, changes nothing: the truth is the outbox. The settings are those that survived ``kill -9``
+of a pool process and of a whole worker.
+"""
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, task_failure
+from kombu.exceptions import OperationalError
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.conf import settings
+from django.utils.log import configure_logging
+
+log = logging.getLogger("dutyline.worker")
+
+app = Celery("dutyline", broker=settings.REDIS_URL, set_as_current=True)
+app.conf.update(
+    include=["config.relay"],
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_time_limit=120,
+    task_soft_time_limit=90,
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=25,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": 300,
+        "unacked_restore_throttle": 1,
+        "socket_connect_timeout": 2,
+        "socket_timeout": 5,
+    },
+    task_publish_retry=False,
+    beat_schedule={
+        "sweep": {"task": "outbox.sweep", "schedule": 5.0, "options": {"expires": 5}},
+        "report": {"task": "outbox.report", "schedule": 60.0, "options": {"expires": 60}},
+    },
+)
+
+
+@setup_logging.connect
+def _log_like_the_web(**_: Any) -> None:
+    configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
+
+
+@task_failure.connect
+def _log_a_failure(*, sender: Any = None, exception: Any = None, **_: Any) -> None:
+    log.error("worker task failed", exc_info=exception, extra={"task": sender.name})
+
+
+class Bell:
+    """Sends "drain" messages from a thread of its own, so that no request waits for Redis."""
+
+    def __init__(self) -> None:
+        self._wanted: set[str] = set()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._pid = 0
+
+    def ring(self, shards: Iterable[str]) -> None:
+        """Ask for these shards to be drained soon."""
+        with self._changed:
+            self._wanted.update(shards)
+            if self._wanted and self._pid != os.getpid():
+                self._pid = os.getpid()
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+                atexit.register(self.flush)
+            self._changed.notify_all()
+
+    def flush(self, timeout: float = 2.0) -> None:
+        """Wait until everything was sent, at most ``timeout`` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._wanted, timeout)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted)
+                shards = set(self._wanted)
+            for shard in sorted(shards):
+                try:
+                    app.send_task("outbox.drain", kwargs={"shard": shard}, expires=60)
+                except OperationalError:
+                    log.warning("the bell is dumb: the sweep will find the work")
+            with self._changed:
+                self._wanted -= shards
+                self._changed.notify_all()
+
+
+_bell = Bell()
+
+
+def ring(shards: Iterable[str]) -> None:
+    """Wake a worker for these shards; called by the journal through ``settings.OUTBOX_BELL``."""
+    _bell.ring(shards)

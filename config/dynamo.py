@@ -1,0 +1,291 @@
+"""How this house talks to DynamoDB: records, reads, one transaction, and how failures are read.
+
+Records are PynamoDB models; they are only written through `config.journal`. Every call goes
+through `call`, which repeats what is safe to repeat within a budget and then refuses.
+"""
+
+import random
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+from django.conf import settings
+from pynamodb.attributes import Attribute
+from pynamodb.connection import Connection
+from pynamodb.exceptions import CancellationReason, VerboseClientError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.models import Model
+
+from config import errors
+
+BUDGET = 4.0
+"""Seconds that one call may spend on repeating itself."""
+
+_WORTH_REPEATING = {
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "InternalServerError",
+    "ServiceUnavailable",
+    "TransactionInProgressException",
+}
+_UNREACHABLE = (
+    EndpointConnectionError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+    ConnectionClosedError,
+    HTTPClientError,
+)
+
+
+class Table:
+    """Base of every record's ``Meta``: where our tables are."""
+
+    host = settings.DYNAMODB["endpoint"] or None
+    region = settings.DYNAMODB["region"]
+    billing_mode = "PAY_PER_REQUEST"
+    ttl: ClassVar[str | None] = None
+    """The attribute that holds the expiry (epoch seconds), where items expire."""
+
+
+def table(name: str) -> str:
+    """The full name of one of our tables."""
+    return f"{settings.DYNAMODB['prefix']}-{name}"
+
+
+class UTCTime(Attribute[datetime]):
+    """A moment, kept as ``2026-11-23T09:00:00.000000Z``: readable, and sorts as text."""
+
+    attr_type = "S"
+
+    def serialize(self, value: datetime) -> str:
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def deserialize(self, value: str) -> datetime:
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+class Key(NamedTuple):
+    """Names one item: its record class, hash key and range key."""
+
+    record: "type[Record]"
+    hash: str
+    range: int | str | None = None
+
+
+class Record(Model):
+    """A thing we keep. Written only through `config.journal`, which also keeps the audit."""
+
+    def save(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("Records are written with config.journal.write().")
+
+    update = delete = save
+
+    @classmethod
+    def table_name(cls) -> str:
+        return str(cls.Meta.table_name)
+
+    @classmethod
+    def wire_key(cls, hash_key: str, range_key: int | str | None = None) -> dict[str, Any]:
+        """The item's key as DynamoDB writes it."""
+        hash_value, range_value = cls._serialize_keys(hash_key, range_key)
+        values = (hash_value, range_value)
+        return {
+            attribute.attr_name: {attribute.attr_type: value}
+            for attribute, value in zip(cls.key_attributes(), values, strict=False)
+        }
+
+    @classmethod
+    def key_attributes(cls) -> list[Attribute[Any]]:
+        """The hash key's attribute and, where there is one, the range key's."""
+        every = cls.get_attributes().values()
+        return sorted((a for a in every if a.is_hash_key or a.is_range_key), key=_hash_first)
+
+    @classmethod
+    def read(cls, item: Mapping[str, Any]) -> Self:
+        """A record from an item as DynamoDB writes it."""
+        return cls.from_raw_data(dict(item))
+
+
+R = TypeVar("R", bound=Record)
+
+
+def records() -> list[type[Record]]:
+    """Every record class of the installed apps, by table name."""
+    return sorted(Record.__subclasses__(), key=lambda record: record.table_name())
+
+
+def _hash_first(attribute: Attribute[Any]) -> bool:
+    return not attribute.is_hash_key
+
+
+@cache
+def connection() -> Connection:
+    """The connection of this process; made at the first call."""
+    return Connection(
+        region=settings.DYNAMODB["region"],
+        host=settings.DYNAMODB["endpoint"] or None,
+        connect_timeout_seconds=1,
+        read_timeout_seconds=3,
+        max_retry_attempts=0,
+        max_pool_connections=64,
+    )
+
+
+def call(operation: str, **arguments: Any) -> dict[str, Any]:
+    """Make one DynamoDB call, again if it was throttled or unheard, until the budget is spent.
+
+    Safe because all our writes may be repeated: conditional, or a transaction with a token.
+    Raises `errors.Unavailable` at the end; other refusals of DynamoDB pass through.
+    """
+    end = time.monotonic() + BUDGET
+    for attempt in range(12):
+        try:
+            # dispatch() would add a parameter that table operations do not know.
+            return dict(connection()._make_api_call(operation, arguments))  # noqa: SLF001
+        except VerboseClientError as error:
+            if not _may_repeat(error):
+                raise
+            cause: Exception = error
+        except _UNREACHABLE as error:
+            cause = error
+        pause = random.uniform(0, min(1.0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
+        if time.monotonic() + pause > end:
+            break
+        time.sleep(pause)
+    raise errors.Unavailable("The store does not answer just now.", retry_after=2) from cause
+
+
+def _may_repeat(error: ClientError) -> bool:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return code in _WORTH_REPEATING or (code.isdigit() and int(code) >= 500)
+
+
+def get(record: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
+    """One record, strongly consistent; None where there is none."""
+    answer = call(
+        "GetItem",
+        TableName=record.table_name(),
+        Key=record.wire_key(hash_key, range_key),
+        ConsistentRead=True,
+    )
+    return record.read(answer["Item"]) if answer.get("Item") else None
+
+
+class Found:
+    """What one batch of reads found."""
+
+    def __init__(self, items: dict[Key, Record]) -> None:
+        self._items = items
+
+    def get(self, record: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
+        found = self._items.get(Key(record, hash_key, range_key))
+        return found if isinstance(found, record) else None
+
+
+def fetch(keys: Iterable[Key]) -> Found:
+    """All of these records in one round trip (up to 100), strongly consistent."""
+    wanted = list(dict.fromkeys(keys))
+    by_wire = {_identity(k.record, k.record.wire_key(k.hash, k.range)): k for k in wanted}
+    pending: dict[str, Any] = {}
+    for key in wanted:
+        group = pending.setdefault(key.record.table_name(), {"Keys": [], "ConsistentRead": True})
+        group["Keys"].append(key.record.wire_key(key.hash, key.range))
+    tables = {key.record.table_name(): key.record for key in wanted}
+    items: dict[Key, Record] = {}
+    while pending:
+        answer = call("BatchGetItem", RequestItems=pending)
+        for name, rows in answer["Responses"].items():
+            for row in rows:
+                record = tables[name]
+                wire = {a.attr_name: row[a.attr_name] for a in record.key_attributes()}
+                items[by_wire[_identity(record, wire)]] = record.read(row)
+        pending = answer.get("UnprocessedKeys") or {}
+    return Found(items)
+
+
+def _identity(record: type[Record], wire: Mapping[str, Any]) -> tuple[Any, ...]:
+    return record, *sorted((name, *value.items()) for name, value in wire.items())
+
+
+def query(record: type[R], condition: str, values: Mapping[str, Any], **more: Any) -> list[R]:
+    """One page of a query, as records.
+
+    ``condition`` writes attributes as ``#name`` (many names are reserved); ``values`` are in
+    DynamoDB's own notation.
+    """
+    answer = call("Query", **key_range(record, condition, values), **more)
+    return [record.read(item) for item in answer["Items"]]
+
+
+def key_range(record: type[Record], condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a Query for ``condition``."""
+    return {
+        "TableName": record.table_name(),
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", condition)},
+        "ExpressionAttributeValues": dict(values),
+    }
+
+
+class Cancelled(Exception):
+    """A transaction was refused: one reason per action, in call order."""
+
+    def __init__(self, reasons: Sequence[CancellationReason | None]) -> None:
+        super().__init__("transaction cancelled")
+        self.reasons = reasons
+
+
+@dataclass
+class Transaction:
+    """Writes that happen together or not at all, in call order.
+
+    PynamoDB's own ``TransactWrite`` regroups its actions by kind, so a reason could not be traced
+    to its record; here ``reasons[i]`` belongs to ``actions[i]``.
+    """
+
+    actions: list[dict[str, Any]] = field(default_factory=list)
+
+    def put(self, record: Record, only_if: Condition | None = None) -> int:
+        """Write a record whole; answers the action's position."""
+        return self._add("Put", record.get_save_kwargs_from_instance(condition=only_if), only_if)
+
+    def update(
+        self, record: Record, changes: Sequence[Action], only_if: Condition | None = None
+    ) -> int:
+        """Change single attributes."""
+        arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
+        return self._add("Update", arguments, only_if)
+
+    def remove(self, record: Record, only_if: Condition | None = None) -> int:
+        """Remove a record."""
+        arguments = record.get_delete_kwargs_from_instance(condition=only_if)
+        return self._add("Delete", arguments, only_if)
+
+    def _add(self, kind: str, arguments: dict[str, Any], condition: Condition | None) -> int:
+        if condition is not None:
+            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        self.actions.append({kind: arguments})
+        return len(self.actions) - 1
+
+    def commit(self, token: str) -> None:
+        """Send it; the same token makes repeating harmless. Raises `Cancelled`."""
+        try:
+            call("TransactWriteItems", TransactItems=self.actions, ClientRequestToken=token)
+        except VerboseClientError as error:
+            if not error.cancellation_reasons:
+                raise
+            raise Cancelled(list(error.cancellation_reasons)) from error

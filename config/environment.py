@@ -1,0 +1,93 @@
+"""Reads settings from the environment; a missing or senseless one stops the start with a sentence.
+
+Every name may also be given as ``NAME_FILE``, the path of a file that holds the value.
+"""
+
+import base64
+import binascii
+import ipaddress
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1", "[::1]"}
+
+
+def text(name: str, default: str | None = None) -> str:
+    """The value of ``name``; without a default it must be set and not empty."""
+    value = _given(name)
+    if value:
+        return value
+    if default is None:
+        raise ImproperlyConfigured(f"{name} is not set; docs/operations.md says what it is for.")
+    return default
+
+
+def choice(name: str, options: tuple[str, ...], default: str) -> str:
+    """One of ``options``."""
+    value = text(name, default)
+    if value not in options:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+    return value
+
+
+def number(name: str, default: int, *, least: int, most: int) -> int:
+    """A whole number within bounds."""
+    value = text(name, str(default))
+    if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+        raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}.")
+    return int(value)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list; empty parts do not count."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def url(name: str, default: str | None = None, *, schemes: tuple[str, ...]) -> str:
+    """An address with a host and one of ``schemes``; empty only where the default is empty."""
+    value = text(name, default)
+    if value or default != "":
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.hostname:
+            raise ImproperlyConfigured(f"{name} must be an address like {schemes[0]}://host.")
+    return value
+
+
+def key(name: str, default: str | None = None) -> bytes:
+    """A secret of 32 bytes, written in base64."""
+    try:
+        value = base64.b64decode(text(name, default), validate=True)
+    except binascii.Error:
+        value = b""
+    if len(value) != 32:
+        raise ImproperlyConfigured(
+            f"{name} must be 32 random bytes in base64: openssl rand -base64 32 makes one."
+        )
+    return value
+
+
+def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """A comma-separated list of addresses or networks, such as 10.0.0.0/8."""
+    try:
+        return [ipaddress.ip_network(word) for word in words(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must list networks such as 10.0.0.0/8.") from error
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address points at this machine."""
+    host = urlsplit(address).hostname or ""
+    return host in LOOPBACK_HOSTS or host.startswith("127.")
+
+
+def _given(name: str) -> str:
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return os.environ.get(name, "")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read.") from error

@@ -1,0 +1,206 @@
+"""What the stand-in remembers: users, tickets, codes and signing keys, in memory or in a file."""
+
+import hashlib
+import hmac
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+CONNECTION = "Username-Password-Authentication"
+CODE_LIFE = 600
+ROLES_CLAIM = "https://dutyline.example/roles"
+
+User = dict[str, Any]
+
+
+class Taken(Exception):
+    """There is a user with this id or e-mail address."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """An application registered at the tenant."""
+
+    id: str
+    secret: str
+    scopes: str = ""
+    callbacks: tuple[str, ...] = ()
+    """Prefixes of allowed redirect addresses."""
+
+
+class Tenant:
+    """All state. Every method is safe to call from several threads."""
+
+    def __init__(self, path: str, *, issuer: str, audience: str, clients: list[Client]) -> None:
+        self.issuer = issuer
+        self.audience = audience
+        self.clients = {client.id: client for client in clients}
+        self._lock = threading.RLock()
+        self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._base.execute("pragma journal_mode=wal")
+        self._base.execute("create table if not exists things (kind, id, value, unique(kind, id))")
+        self._base.execute("create table if not exists emails (email unique, id)")
+        if not self.keys():
+            self.rotate()
+
+    # --- users ----------------------------------------------------------------------------------
+    def add_user(self, user: User) -> None:
+        """Keep a new user. Raises `Taken`."""
+        with self._lock:
+            if self.user(user["user_id"]) or self.user_by_email(user["email"]):
+                raise Taken
+            self.keep_user(user)
+
+    def keep_user(self, user: User, *, formerly: str = "") -> None:
+        """Keep a user; ``formerly`` is an e-mail address that was given up. Raises `Taken`."""
+        with self._lock:
+            holder = self.user_by_email(user["email"])
+            if holder and holder["user_id"] != user["user_id"]:
+                raise Taken
+            if formerly:
+                self._base.execute("delete from emails where email = ?", (formerly,))
+            self._base.execute(
+                "insert or replace into emails values (?, ?)", (user["email"], user["user_id"])
+            )
+            self._put("user", user["user_id"], user)
+
+    def user(self, user_id: str) -> User | None:
+        return self._get("user", user_id)
+
+    def user_by_email(self, email: str) -> User | None:
+        with self._lock:
+            query = "select id from emails where email = ?"
+            row = self._base.execute(query, (email.lower(),)).fetchone()
+            return self.user(row[0]) if row else None
+
+    def users(self, start: int = 0, count: int = 50) -> list[User]:
+        with self._lock:
+            query = "select value from things where kind = 'user' order by id limit ? offset ?"
+            rows = self._base.execute(query, (count, start)).fetchall()
+            return [json.loads(row[0]) for row in rows]
+
+    def count(self) -> int:
+        with self._lock:
+            query = "select count(*) from things where kind = 'user'"
+            return int(self._base.execute(query).fetchone()[0])
+
+    def remove_user(self, user_id: str) -> None:
+        with self._lock:
+            self._base.execute("delete from emails where id = ?", (user_id,))
+            self._base.execute("delete from things where kind = 'user' and id = ?", (user_id,))
+
+    # --- what works once ------------------------------------------------------------------------
+    def issue(self, kind: str, value: dict[str, Any], seconds: float) -> str:
+        """A secret that stands for ``value`` for a while."""
+        secret = secrets.token_urlsafe(24)
+        self._put(kind, secret, {**value, "until": time.time() + seconds})
+        return secret
+
+    def peek(self, kind: str, secret: str) -> dict[str, Any] | None:
+        """The value, while it works."""
+        value = self._get(kind, secret)
+        return value if value and value["until"] > time.time() else None
+
+    def redeem(self, kind: str, secret: str) -> dict[str, Any] | None:
+        """The value, the last time."""
+        with self._lock:
+            value = self.peek(kind, secret)
+            query = "delete from things where kind = ? and id = ?"
+            self._base.execute(query, (kind, secret))
+            return value
+
+    # --- keys -----------------------------------------------------------------------------------
+    def keys(self) -> list[dict[str, Any]]:
+        """Signing keys, the newest last: ``{"kid", "pem"}``."""
+        found = self._get("keys", "all")
+        return list(found["keys"]) if found else []
+
+    def rotate(self) -> None:
+        """Sign with a new key from now on; the one before stays published."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        new = {"kid": secrets.token_urlsafe(16), "pem": pem.decode()}
+        self._put("keys", "all", {"keys": [*self.keys()[-1:], new]})
+
+    def jwks(self) -> dict[str, Any]:
+        """The public halves."""
+        return {"keys": [_public(key) for key in self.keys()]}
+
+    def sign(self, claims: dict[str, Any], kind: str = "JWT") -> str:
+        """A token under the newest key."""
+        key = self.keys()[-1]
+        headers = {"kid": key["kid"], "typ": kind}
+        return jwt.encode(claims, key["pem"], algorithm="RS256", headers=headers)
+
+    def read_token(self, token: str, audience: str) -> dict[str, Any]:
+        """The claims of one of our own tokens. Raises `jwt.PyJWTError`."""
+        kid = jwt.get_unverified_header(token).get("kid")
+        key = next((key for key in self.keys() if key["kid"] == kid), None)
+        if key is None:
+            raise jwt.InvalidKeyError("no such key")
+        public = jwt.PyJWK.from_dict(_public(key), "RS256")
+        claims: dict[str, Any] = jwt.decode(
+            token, public, algorithms=["RS256"], audience=audience, issuer=self.issuer
+        )
+        return claims
+
+    def _put(self, kind: str, id: str, value: dict[str, Any]) -> None:
+        with self._lock:
+            self._base.execute(
+                "insert or replace into things values (?, ?, ?)", (kind, id, json.dumps(value))
+            )
+
+    def _get(self, kind: str, id: str) -> dict[str, Any] | None:
+        with self._lock:
+            query = "select value from things where kind = ? and id = ?"
+            row = self._base.execute(query, (kind, id)).fetchone()
+            return dict(json.loads(row[0])) if row else None
+
+
+def _public(key: dict[str, Any]) -> dict[str, Any]:
+    private = serialization.load_pem_private_key(key["pem"].encode(), password=None)
+    if not isinstance(private, rsa.RSAPrivateKey):
+        raise TypeError("signing keys are RSA")
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    return {
+        "kty": "RSA",
+        "use": "sig",
+        "alg": "RS256",
+        "kid": key["kid"],
+        "n": public["n"],
+        "e": public["e"],
+    }
+
+
+def hashed(password: str) -> str:
+    """A salted hash of a password."""
+    salt = secrets.token_bytes(16)
+    return salt.hex() + "$" + _scrypt(password, salt).hex()
+
+
+def is_password(password: str, kept: str) -> bool:
+    """Whether it is the one."""
+    salt, _, digest = kept.partition("$")
+    return hmac.compare_digest(_scrypt(password, bytes.fromhex(salt)).hex(), digest)
+
+
+def _scrypt(password: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**12, r=8, p=1)
+
+
+def moment() -> str:
+    """Now, as Auth0 writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

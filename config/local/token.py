@@ -1,0 +1,43 @@
+"""Prints an access token of a demo person: ``make token USER=ann@harbour.example``."""
+
+import json
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+RUN = Path(__file__).resolve().parent.parent.parent / ".local/run.json"
+
+
+def main() -> None:
+    """The person is the first argument; without an address, the first owner."""
+    given = sys.argv[1] if len(sys.argv) > 1 else ""
+    password = sys.argv[2] if len(sys.argv) > 2 else ""
+    if not RUN.exists():
+        sys.exit("Dutyline does not run here; start it with: make run")
+    about = json.loads(RUN.read_text())
+    people = {account["email"]: account["password"] for account in about["accounts"]}
+    email = given if "@" in given else next(iter(people))
+    identity = about["identity"]
+    form = {
+        "grant_type": "password",
+        "username": email,
+        "password": password or people.get(email, ""),
+        "audience": identity["audience"],
+        "client_id": identity["client_id"],
+        "client_secret": identity["client_secret"],
+        "scope": "openid profile email",
+    }
+    if not form["password"]:
+        sys.exit(f"{email} is not of the demo cast; add PASSWORD=… to sign in as them.")
+    body = urllib.parse.urlencode(form).encode()
+    try:
+        with urllib.request.urlopen(identity["issuer"] + "oauth/token", body, 10) as answer:
+            print(json.load(answer)["access_token"])
+    except urllib.error.HTTPError as error:
+        sys.exit(f"The sign-in was refused: {json.load(error).get('error_description')}")
+
+
+if __name__ == "__main__":
+    main()

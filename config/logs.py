@@ -1,0 +1,36 @@
+"""Log lines as JSON objects. What a line may hold is decided where it is written: ids, never
+values of people, never headers, bodies or query strings."""
+
+import traceback
+from types import TracebackType
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+
+
+class Formatter(JsonFormatter):
+    """``{"at", "level", "logger", "message", …}`` and whatever ``extra`` names."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        super().__init__(
+            "%(levelname)s %(name)s %(message)s",
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp="at",
+        )
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
+        """Where it happened and of which type; messages are left out, they may quote values."""
+        _, error, _ = ei
+        parts: list[str] = []
+        while isinstance(error, BaseException):
+            parts += [
+                *_places(error.__traceback__),
+                f"{type(error).__module__}.{type(error).__name__}",
+            ]
+            error = error.__cause__
+        return "\n".join(parts)
+
+
+def _places(trace: TracebackType | None) -> list[str]:
+    frames = traceback.extract_tb(trace)
+    return [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]

@@ -1,0 +1,42 @@
+"""One pass of everything that the schedule would do."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config import outbox
+
+
+class Command(BaseCommand):
+    """``manage.py sweep``: do all work that is due, here and now."""
+
+    help = "Do all work that is due; prints what was done."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--at", help="pretend it is this moment (RFC 3339); local only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        clock = _clock(options["at"])
+        report = outbox.Report()
+        for shard in outbox.SHARDS:
+            outbox.drain(shard, clock=clock, report=report)
+        for line in report.lines():
+            self.stdout.write(line)
+        self.stdout.write("nothing is due" if not report.counts else "swept")
+
+
+def _clock(at: str | None) -> outbox.Clock:
+    if at is None:
+        return outbox.now
+    if not settings.LOCAL:
+        raise CommandError("--at works with ENVIRONMENT=local only.")
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise CommandError("--at takes a moment such as 2026-11-23T09:00:00Z.") from error
+    if moment.tzinfo is None:
+        raise CommandError("--at needs an offset, or Z.")
+    shift = moment.astimezone(UTC) - outbox.now()
+    return lambda: outbox.now() + shift

@@ -1,0 +1,284 @@
+"""Work that must still happen, stored in the transaction of its cause and done at least once.
+
+An entry is claimed by moving its due time: whoever moves it has it for `LEASE`, and if they die it
+falls due again. A dependency that is unavailable is no attempt: the entry backs off, up to 72 h.
+Crashes and defects count: after `ATTEMPTS` the entry is dead, kept for operators.
+"""
+
+import logging
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from django.conf import settings
+from django.utils.module_loading import autodiscover_modules, import_string
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
+
+from config import audit, dynamo, errors, plumbing, sealing
+
+SHARDS = ("0", "1", "2", "3")
+DEAD = "dead"
+LEASE = timedelta(seconds=60)
+ATTEMPTS = 5
+PATIENCE = timedelta(hours=72)
+
+log = logging.getLogger("dutyline.outbox")
+Clock = Callable[[], datetime]
+
+
+class ByDue(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Entries by due time; dead ones stand in a shard of their own."""
+
+    class Meta:
+        index_name = "byDue"
+        projection = KeysOnlyProjection()
+
+    shard = UnicodeAttribute(hash_key=True)
+    due_at = dynamo.UTCTime(range_key=True)
+
+
+class OutboxEntry(dynamo.Record):
+    """One piece of work."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("outbox")
+
+    by_due = ByDue()
+    id = UnicodeAttribute(hash_key=True)
+    shard = UnicodeAttribute()
+    due_at = dynamo.UTCTime()
+    task = UnicodeAttribute()
+    arguments = JSONAttribute()
+    author = JSONAttribute()
+    """In whose name; the name, address and user agent are sealed under their key."""
+    created_at = dynamo.UTCTime()
+    attempts = NumberAttribute(default=0)
+    deferrals = NumberAttribute(default=0)
+    claim = UnicodeAttribute(null=True)
+    error = UnicodeAttribute(null=True)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a task is told about the entry it runs for."""
+
+    id: str
+    author: audit.Author
+    at: datetime
+
+
+Task = Callable[..., None]
+_tasks: dict[str, Task] = {}
+
+
+def task(name: str) -> Callable[[Task], Task]:
+    """Register a function as the task of this name; it takes ``job`` and the entry's arguments."""
+
+    def register(function: Task) -> Task:
+        _tasks[name] = function
+        return function
+
+    return register
+
+
+def tasks() -> Mapping[str, Task]:
+    """Every task of the installed apps, by name."""
+    autodiscover_modules("tasks")
+    return _tasks
+
+
+def entry(
+    name: str,
+    arguments: Mapping[str, Any],
+    *,
+    id: str | None,
+    author: audit.Author,
+    key: bytes | None,
+    due: datetime,
+    at: datetime,
+) -> OutboxEntry:
+    """A new entry, due at ``due``."""
+    id = id or uuid.uuid4().hex
+    who = {"type": author.type, "id": author.id, "customer": author.customer_id}
+    if key:
+        personal = [author.name, author.ip, author.user_agent]
+        who["sealed"] = sealing.seal(key, personal, id).hex()
+    return OutboxEntry(
+        id=id,
+        shard=SHARDS[sum(id.encode()) % len(SHARDS)],
+        due_at=due,
+        task=name,
+        arguments=dict(arguments),
+        author={**who, "request": author.request_id},
+        created_at=at,
+    )
+
+
+def ring(shards: Iterable[str]) -> None:
+    """Wake a worker for these shards; it is a courtesy, the sweep does without."""
+    import_string(settings.OUTBOX_BELL)(sorted(set(shards)))
+
+
+def due(shard: str, at: datetime, limit: int = 25) -> list[OutboxEntry]:
+    """Keys of entries that are due, oldest first."""
+    return dynamo.query(
+        OutboxEntry,
+        "#shard = :shard AND #due_at <= :now",
+        {":shard": {"S": shard}, ":now": {"S": dynamo.UTCTime().serialize(at)}},
+        IndexName="byDue",
+        Limit=limit,
+    )
+
+
+@dataclass
+class Report:
+    """What one pass did: how many entries of each task ended how."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, name: str, outcome: str) -> None:
+        self.counts[name, outcome] += 1
+
+    def lines(self) -> Iterator[str]:
+        for (name, outcome), count in sorted(self.counts.items()):
+            yield f"{name}: {count} {outcome}"
+
+
+def drain(shard: str, *, clock: Clock, report: Report | None = None) -> Report:
+    """Do everything that is due in one shard."""
+    report = report or Report()
+    while batch := due(shard, clock()):
+        progress = [_do(keys, clock, report) for keys in batch]
+        if not any(progress):
+            break  # all of it is in other hands, or the index lags: the next pass sees
+    return report
+
+
+def _do(keys: OutboxEntry, clock: Clock, report: Report) -> bool:
+    entry = _claim(keys, clock())
+    if entry is None:
+        return False
+    if entry.attempts > ATTEMPTS:
+        _bury(entry, clock(), entry.error or "crashed every time")
+        report.add(entry.task, "dead")
+        return True
+    report.add(entry.task, _run(entry, clock))
+    return True
+
+
+def _claim(keys: OutboxEntry, at: datetime) -> OutboxEntry | None:
+    item = plumbing.update(
+        keys,
+        [
+            OutboxEntry.due_at.set(at + LEASE),
+            OutboxEntry.claim.set(uuid.uuid4().hex),
+            OutboxEntry.attempts.set(OutboxEntry.attempts + 1),
+        ],
+        OutboxEntry.due_at == keys.due_at,
+    )
+    return OutboxEntry.read(item) if item else None
+
+
+def _run(entry: OutboxEntry, clock: Clock) -> str:
+    job = Job(entry.id, _author(entry), clock())
+    context = {"entry": entry.id, "task": entry.task, "request_id": job.author.request_id}
+    try:
+        tasks()[entry.task](job=job, **entry.arguments)
+    except errors.Unavailable as error:
+        return _defer(entry, clock(), error)
+    except Exception as error:  # a defect in one task may not stop the others
+        log.exception("task failed", extra=context)
+        return _fail(entry, clock(), type(error).__name__)
+    plumbing.remove(entry, OutboxEntry.claim == entry.claim)
+    log.info("task done", extra=context)
+    return "done"
+
+
+def _author(entry: OutboxEntry) -> audit.Author:
+    who = entry.author
+    name = ip = user_agent = ""
+    owner = audit.Author(who["type"], who["id"], "", who["customer"], request_id=who["request"])
+    key = dynamo.get(sealing.PersonKey, owner.stream) if who.get("sealed") else None
+    if key:
+        try:
+            name, ip, user_agent = sealing.unseal(
+                key.open(), bytes.fromhex(who["sealed"]), entry.id
+            )
+        except InvalidTag:
+            log.warning("author of an outbox entry is unreadable", extra={"entry": entry.id})
+    return audit.Author(
+        who["type"], who["id"], name, who["customer"], ip, user_agent, who["request"]
+    )
+
+
+def _defer(entry: OutboxEntry, at: datetime, error: errors.Unavailable) -> str:
+    if at - entry.created_at > PATIENCE:
+        return _bury(entry, at, f"{error.code} for {PATIENCE}")
+    seconds = max(min(30 * 2**entry.deferrals, 900), error.retry_after)
+    _put_back(
+        entry, at + timedelta(seconds=seconds), attempts=int(entry.attempts) - 1, error=error.code
+    )
+    log.info("task deferred", extra={"entry": entry.id, "task": entry.task, "seconds": seconds})
+    return "deferred"
+
+
+def _fail(entry: OutboxEntry, at: datetime, reason: str) -> str:
+    if entry.attempts >= ATTEMPTS:
+        return _bury(entry, at, reason)
+    seconds = min(30 * 2 ** (entry.attempts - 1), 900)
+    _put_back(entry, at + timedelta(seconds=seconds), attempts=int(entry.attempts), error=reason)
+    return "failed"
+
+
+def _put_back(entry: OutboxEntry, due: datetime, *, attempts: int, error: str) -> None:
+    plumbing.update(
+        entry,
+        [
+            OutboxEntry.due_at.set(due),
+            OutboxEntry.attempts.set(attempts),
+            OutboxEntry.deferrals.set(entry.deferrals + 1),
+            OutboxEntry.error.set(error),
+        ],
+        OutboxEntry.claim == entry.claim,
+    )
+
+
+def _bury(entry: OutboxEntry, at: datetime, reason: str) -> str:
+    plumbing.update(
+        entry,
+        [OutboxEntry.shard.set(DEAD), OutboxEntry.due_at.set(at), OutboxEntry.error.set(reason)],
+        OutboxEntry.claim == entry.claim,
+    )
+    log.error("task is dead", extra={"entry": entry.id, "task": entry.task, "reason": reason})
+    return "dead"
+
+
+@dataclass(frozen=True)
+class State:
+    """How the outbox is doing."""
+
+    oldest_due_seconds: float
+    dead: int
+
+
+def state(at: datetime) -> State:
+    """Age of the oldest entry that is due, and how many are dead (counted up to one page)."""
+    oldest = [found[0].due_at for shard in SHARDS if (found := due(shard, at, limit=1))]
+    answer = dynamo.call(
+        "Query",
+        **dynamo.key_range(OutboxEntry, "#shard = :dead", {":dead": {"S": DEAD}}),
+        IndexName="byDue",
+        Select="COUNT",
+    )
+    age = (at - min(oldest, default=at)).total_seconds()
+    return State(oldest_due_seconds=max(age, 0.0), dead=int(answer["Count"]))
+
+
+def now() -> datetime:
+    """The clock that a worker passes in."""
+    return datetime.now(UTC)

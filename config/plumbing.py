@@ -1,0 +1,45 @@
+"""The other door for writes: bookkeeping that is nobody's business fact and needs no audit.
+
+Leases, attempts and idempotency records. Only the tables named here can be touched.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pynamodb.exceptions import VerboseClientError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from config import dynamo
+
+TABLES = frozenset({"outbox", "idempotency"})
+
+
+def update(
+    record: dynamo.Record, changes: Sequence[Action], only_if: Condition
+) -> dict[str, Any] | None:
+    """Change attributes under a condition; the item as it then is, or None if it did not hold."""
+    _check(record)
+    arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
+    return _unless_refused("UpdateItem", {**arguments, "ReturnValues": "ALL_NEW"})
+
+
+def remove(record: dynamo.Record, only_if: Condition) -> bool:
+    """Remove a record under a condition; whether it held."""
+    _check(record)
+    arguments = record.get_delete_kwargs_from_instance(condition=only_if)
+    return _unless_refused("DeleteItem", arguments) is not None
+
+
+def _unless_refused(operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        return dict(dynamo.call(operation, **arguments).get("Attributes", {}))
+    except VerboseClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return None
+        raise
+
+
+def _check(record: dynamo.Record) -> None:
+    if record.table_name() not in {dynamo.table(name) for name in TABLES}:
+        raise TypeError(f"{record.table_name()} is written with config.journal only.")

@@ -1,0 +1,232 @@
+"""Every setting of Dutyline, read from the environment; docs/operations.md describes each one.
+
+The defaults run everything on one machine. Production refuses them.
+"""
+
+from pathlib import Path
+
+import dj_email_url
+from django.core.exceptions import ImproperlyConfigured
+
+from config import environment as env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+ENVIRONMENT = env.choice("ENVIRONMENT", ("local", "production"), "local")
+LOCAL = ENVIRONMENT == "local"
+DEBUG = False
+
+_LOCAL_SECRET = "local-only-" + "secret-" * 6
+_LOCAL_DATA_KEY = "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="
+
+
+def _default(value: str) -> str | None:
+    """A default that only a local run may rely on."""
+    return value if LOCAL else None
+
+
+# --- Who may call, and from where -----------------------------------------------------------------
+SECRET_KEY = env.text("SECRET_KEY", _default(_LOCAL_SECRET))
+DATA_KEY = env.key("DATA_KEY", _default(_LOCAL_DATA_KEY))
+PUBLIC_BASE_URL = env.url(
+    "PUBLIC_BASE_URL", _default("http://127.0.0.1:8000"), schemes=("https", "http")
+).rstrip("/")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost" if LOCAL else "")
+CORS_ALLOWED_ORIGINS = env.words("CORS_ORIGINS")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+
+# --- Engines --------------------------------------------------------------------------------------
+REDIS_URL = env.url(
+    "REDIS_URL", _default("redis://127.0.0.1:8005/0"), schemes=("redis", "rediss", "unix")
+)
+DYNAMODB = {
+    "region": env.text("AWS_REGION", _default("eu-central-1")),
+    "endpoint": env.url(
+        "DYNAMODB_ENDPOINT_URL",
+        "http://127.0.0.1:8004" if LOCAL else "",
+        schemes=("https", "http"),
+    ),
+    "prefix": env.text("DYNAMODB_TABLE_PREFIX", _default("dutyline-local")),
+}
+
+# --- Vendors --------------------------------------------------------------------------------------
+_ISSUER = env.url("AUTH0_ISSUER", _default("http://127.0.0.1:8001/"), schemes=("https", "http"))
+AUTH0 = {
+    "issuer": _ISSUER,
+    "audience": env.text("AUTH0_AUDIENCE", _default("https://api.dutyline.example/")),
+    "management_url": env.url(
+        "AUTH0_MANAGEMENT_URL", f"{_ISSUER}api/v2/", schemes=("https", "http")
+    ),
+    "client_id": env.text("AUTH0_CLIENT_ID", _default("dutyline-machine")),
+    "client_secret": env.text("AUTH0_CLIENT_SECRET", _default("local-machine-secret")),
+    "connection": env.text("AUTH0_CONNECTION", "Username-Password-Authentication"),
+}
+_EMAIL_URL = env.text("EMAIL_URL", _default("smtp://127.0.0.1:8007"))
+_EMAIL = dj_email_url.parse(_EMAIL_URL)
+EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"]
+EMAIL_HOST = _EMAIL["EMAIL_HOST"]
+EMAIL_PORT = _EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER = _EMAIL["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = _EMAIL["EMAIL_USE_TLS"]
+EMAIL_USE_SSL = _EMAIL["EMAIL_USE_SSL"]
+EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"]
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", _default("Dutyline <hello@dutyline.example>"))
+
+# --- Django ---------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "config",
+]
+MIDDLEWARE = [
+    "config.api.middleware.Proxies",
+    "config.api.middleware.RequestLog",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "config.api.middleware.BodyLimit",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+    }
+]
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+DEFAULT_CHARSET = "utf-8"
+BODY_LIMIT = 256 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_SSL_REDIRECT = False  # the proxy in front ends TLS and redirects
+SECURE_PROXY_SSL_HEADER = None  # config.api.middleware.Proxies believes trusted proxies only
+SECURE_HSTS_SECONDS = 0 if LOCAL else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not LOCAL
+SECURE_HSTS_PRELOAD = not LOCAL
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # no CSRF middleware: bearer tokens, no cookies
+    "security.W008",  # TLS and its redirect belong to the proxy in front
+    "urls.W002",
+]
+
+CORS_ALLOW_CREDENTIALS = False
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "X-Request-Id", "Retry-After", "RateLimit"]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-request-id",
+]
+
+# --- The API --------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerToken"],
+    "DEFAULT_PERMISSION_CLASSES": [],  # config.api.operations checks each operation's own
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.answers.JSON"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.answers.AlwaysJSON",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.OperationSchema",
+    "EXCEPTION_HANDLER": "config.api.problems.answer",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Dutyline",
+    "VERSION": VERSION,
+    "DESCRIPTION": (
+        "The people, rotas and phone lines of businesses with several locations. Sign in at Auth0 "
+        "and send the access token as `Authorization: Bearer …`. Every error is an "
+        "`application/problem+json` document (RFC 9457)."
+    ),
+    "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": "/"}],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
+    "PREPROCESSING_HOOKS": ["config.api.schema.only_operations"],
+    "POSTPROCESSING_HOOKS": ["config.api.schema.complete"],
+    "COMPONENT_SPLIT_REQUEST": False,
+}
+RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is not signed in
+    "read": 6_000,
+    "write": 1_200,
+    "costly": 600,  # what costs money or sends mail
+    "stranger": 3_000,
+}
+
+# --- Work for later -------------------------------------------------------------------------------
+OUTBOX_BELL = "config.celery.ring"
+
+# --- Logs: one JSON object a line -----------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logs.Formatter"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stdout"], "level": "WARNING"},
+    "loggers": {
+        "dutyline": {
+            "level": env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+        },
+        # What these report is in our own request line, or names values we never log.
+        "django.request": {"level": "CRITICAL"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "pynamodb": {"level": "WARNING"},
+        "celery.app.trace": {"level": "CRITICAL"},  # config.celery logs failures without values
+    },
+}
+
+
+def _refuse_in_production() -> None:
+    """What only makes sense on one machine never reaches production."""
+    addresses = {
+        "PUBLIC_BASE_URL": PUBLIC_BASE_URL,
+        "AUTH0_ISSUER": AUTH0["issuer"],
+        "AUTH0_MANAGEMENT_URL": AUTH0["management_url"],
+        "DYNAMODB_ENDPOINT_URL": DYNAMODB["endpoint"],
+        "REDIS_URL": REDIS_URL,
+        "EMAIL_URL": _EMAIL_URL,
+    }
+    for name, address in addresses.items():
+        if env.is_loopback(address):
+            raise ImproperlyConfigured(f"{name} points at this machine; production refuses that.")
+        if address.startswith("http://"):
+            raise ImproperlyConfigured(f"{name} must be https in production.")
+    if SECRET_KEY == _LOCAL_SECRET or len(SECRET_KEY) < 50:
+        raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters.")
+    if env.text("DATA_KEY") == _LOCAL_DATA_KEY:
+        raise ImproperlyConfigured("DATA_KEY must be your own; the local one is public.")
+    if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
+        raise ImproperlyConfigured("ALLOWED_HOSTS must list the hosts that clients call.")
+
+
+if not AUTH0["issuer"].endswith("/"):
+    raise ImproperlyConfigured("AUTH0_ISSUER must end with a slash, as Auth0 writes it in tokens.")
+if len(DYNAMODB["prefix"]) < 6:
+    raise ImproperlyConfigured("DYNAMODB_TABLE_PREFIX must have at least 6 characters.")
+if not LOCAL:
+    _refuse_in_production()

@@ -1,0 +1,19 @@
+"""Every path of the product."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from config import health
+from config.api import docs, problems
+
+urlpatterns = [
+    path("", include("accounts.urls")),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+    path("docs/", docs.Page.as_view(), name="docs"),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+]
+
+handler400 = problems.bad_request
+handler404 = problems.not_found
+handler500 = problems.broken
