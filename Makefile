@@ -15,13 +15,13 @@ scale:
 
 check:
 	@python3 config/local/setup.py test
-	@.venv/bin/python config/local/check.py
+	@.venv/bin/python -m config.local.check
 
 token:
-	@python3 config/local/token.py "$(USER)" "$(PASSWORD)"
+	@python3 -m config.local.sign_in "$(USER)" "$(PASSWORD)"
 
 openapi:
-	@.venv/bin/python manage.py spectacular --validate --file docs/openapi.yaml
+	@.venv/bin/python -m config.local.openapi
 
 lock:
-	@.venv/bin/python config/local/lock.py
+	@.venv/bin/python -m config.local.lock

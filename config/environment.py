@@ -10,9 +10,11 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
-
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1", "[::1]"}
+
+
+class Misconfigured(SystemExit):
+    """Ends the process that read a setting, with one sentence instead of a traceback."""
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -21,7 +23,7 @@ def text(name: str, default: str | None = None) -> str:
     if value:
         return value
     if default is None:
-        raise ImproperlyConfigured(f"{name} is not set; docs/operations.md says what it is for.")
+        raise Misconfigured(f"{name} is not set; docs/operations.md says what it is for.")
     return default
 
 
@@ -29,7 +31,7 @@ def choice(name: str, options: tuple[str, ...], default: str) -> str:
     """One of ``options``."""
     value = text(name, default)
     if value not in options:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+        raise Misconfigured(f"{name} must be one of {', '.join(options)}, not {value!r}.")
     return value
 
 
@@ -37,7 +39,7 @@ def number(name: str, default: int, *, least: int, most: int) -> int:
     """A whole number within bounds."""
     value = text(name, str(default))
     if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
-        raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}.")
+        raise Misconfigured(f"{name} must be a whole number from {least} to {most}.")
     return int(value)
 
 
@@ -52,7 +54,7 @@ def url(name: str, default: str | None = None, *, schemes: tuple[str, ...]) -> s
     if value or default != "":
         parts = urlsplit(value)
         if parts.scheme not in schemes or not parts.hostname:
-            raise ImproperlyConfigured(f"{name} must be an address like {schemes[0]}://host.")
+            raise Misconfigured(f"{name} must be an address like {schemes[0]}://host.")
     return value
 
 
@@ -63,7 +65,7 @@ def key(name: str, default: str | None = None) -> bytes:
     except binascii.Error:
         value = b""
     if len(value) != 32:
-        raise ImproperlyConfigured(
+        raise Misconfigured(
             f"{name} must be 32 random bytes in base64: openssl rand -base64 32 makes one."
         )
     return value
@@ -74,7 +76,7 @@ def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     try:
         return [ipaddress.ip_network(word) for word in words(name)]
     except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must list networks such as 10.0.0.0/8.") from error
+        raise Misconfigured(f"{name} must list networks such as 10.0.0.0/8.") from error
 
 
 def is_loopback(address: str) -> bool:
@@ -90,4 +92,4 @@ def _given(name: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read.") from error
+        raise Misconfigured(f"{name}_FILE names {path}, which cannot be read.") from error

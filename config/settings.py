@@ -6,7 +6,6 @@ The defaults run everything on one machine. Production refuses them.
 from pathlib import Path
 
 import dj_email_url
-from django.core.exceptions import ImproperlyConfigured
 
 from config import environment as env
 
@@ -64,6 +63,8 @@ AUTH0 = {
 }
 _EMAIL_URL = env.text("EMAIL_URL", _default("smtp://127.0.0.1:8007"))
 _EMAIL = dj_email_url.parse(_EMAIL_URL)
+if not _EMAIL.get("EMAIL_BACKEND"):
+    raise env.Misconfigured("EMAIL_URL must be like smtp://host:25 or submission://user:word@host.")
 EMAIL_BACKEND = _EMAIL["EMAIL_BACKEND"]
 EMAIL_HOST = _EMAIL["EMAIL_HOST"]
 EMAIL_PORT = _EMAIL["EMAIL_PORT"]
@@ -92,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.api.middleware.BodyLimit",
 ]
 ROOT_URLCONF = "config.urls"
@@ -213,20 +215,20 @@ def _refuse_in_production() -> None:
     }
     for name, address in addresses.items():
         if env.is_loopback(address):
-            raise ImproperlyConfigured(f"{name} points at this machine; production refuses that.")
+            raise env.Misconfigured(f"{name} points at this machine; production refuses that.")
         if address.startswith("http://"):
-            raise ImproperlyConfigured(f"{name} must be https in production.")
+            raise env.Misconfigured(f"{name} must be https in production.")
     if SECRET_KEY == _LOCAL_SECRET or len(SECRET_KEY) < 50:
-        raise ImproperlyConfigured("SECRET_KEY must be at least 50 random characters.")
+        raise env.Misconfigured("SECRET_KEY must be at least 50 random characters.")
     if env.text("DATA_KEY") == _LOCAL_DATA_KEY:
-        raise ImproperlyConfigured("DATA_KEY must be your own; the local one is public.")
+        raise env.Misconfigured("DATA_KEY must be your own; the local one is public.")
     if not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS:
-        raise ImproperlyConfigured("ALLOWED_HOSTS must list the hosts that clients call.")
+        raise env.Misconfigured("ALLOWED_HOSTS must list the hosts that clients call.")
 
 
 if not AUTH0["issuer"].endswith("/"):
-    raise ImproperlyConfigured("AUTH0_ISSUER must end with a slash, as Auth0 writes it in tokens.")
+    raise env.Misconfigured("AUTH0_ISSUER must end with a slash, as Auth0 writes it in tokens.")
 if len(DYNAMODB["prefix"]) < 6:
-    raise ImproperlyConfigured("DYNAMODB_TABLE_PREFIX must have at least 6 characters.")
+    raise env.Misconfigured("DYNAMODB_TABLE_PREFIX must have at least 6 characters.")
 if not LOCAL:
     _refuse_in_production()

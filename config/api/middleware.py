@@ -94,7 +94,6 @@ def _harden(response: HttpResponse) -> None:
         "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
     )
     response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    response.setdefault("X-Frame-Options", "DENY")
     if "ETag" in response:
         patch_vary_headers(response, ["Authorization"])
 

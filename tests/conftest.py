@@ -1,0 +1,193 @@
+"""What every test may use: the cast. Ann (owner), Abe (admin), Mia (manager), Sam (staff) of
+Harbour Dental, and Cleo (owner) of Hilltop Vets; new ones for every test module."""
+
+import itertools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from accounts import actors, auth0, customers, locations, users
+from accounts.models import Customer, Location, User
+from tests.world import World
+
+PASSWORD = "a-good-password"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One of the cast, signed in."""
+
+    user: User
+    token: str
+    web: str
+
+    @property
+    def id(self) -> str:
+        return str(self.user.id)
+
+    @property
+    def actor(self) -> actors.Actor:
+        return actors.of(self.user)
+
+    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """Make a request as this person."""
+        headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
+        return httpx.request(method, self.web + path, headers=headers, timeout=30, **more)
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        return self.call("POST", path, json=body, **more)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """A business with its people, and an outsider."""
+
+    customer: Customer
+    boston: Location
+    denver: Location
+    ann: Person
+    abe: Person
+    mia: Person
+    sam: Person
+    elsewhere: Customer
+    hilltop: Location
+    cleo: Person
+
+    @property
+    def people(self) -> dict[str, Person]:
+        return {"owner": self.ann, "admin": self.abe, "manager": self.mia, "staff": self.sam}
+
+    def new_user(self, **more: Any) -> dict[str, Any]:
+        """A body for POST /user that works."""
+        return {**new_body(self.customer.id), **more}
+
+
+def new_body(customer_id: str) -> dict[str, Any]:
+    """A body that creates somebody new."""
+    number = next(_numbers)
+    return {
+        "email": f"new{number}.{_stamp()}@harbour.example",
+        "customerId": customer_id,
+        "name": f"New Person {number}",
+    }
+
+
+def _stamp() -> str:
+    return str(datetime.now(UTC).timestamp()).replace(".", "")
+
+
+def now() -> datetime:
+    """The tests' clock."""
+    return datetime.now(UTC)
+
+
+def sign_in(world: World, email: str, password: str = PASSWORD) -> str:
+    """An access token, as an app gets it."""
+    answer = httpx.post(
+        f"{world.issuer}oauth/token",
+        data={
+            "grant_type": "password",
+            "username": email,
+            "password": password,
+            "audience": "https://api.dutyline.example/",
+            "client_id": "dutyline-app",
+            "client_secret": "local-app-secret",
+        },
+    )
+    answer.raise_for_status()
+    return str(answer.json()["access_token"])
+
+
+def come(world: World, web: str, user: User) -> Person:
+    """The person follows the invitation, sets a password and signs in."""
+    link = auth0.password_ticket(user_id=user.id, seconds=600)
+    httpx.post(link, data={"password": PASSWORD}).raise_for_status()
+    came = users.accept(user, origin=actors.Origin(), at=now())
+    return Person(came, sign_in(world, user.email), web)
+
+
+def make_cast(world: World, web: str) -> Cast:
+    """A new business with its people."""
+
+    def found(name: str, owner: str) -> tuple[Customer, Person]:
+        email = f"{owner.lower()}.{_stamp()}@cast.example"
+        customer, user = customers.create(
+            name=name, owner_name=f"{owner} Canary-{name[:3]}", owner_email=email, at=now()
+        )
+        return customer, come(world, web, user)
+
+    customer, ann = found("Harbour Dental", "Ann")
+    elsewhere, cleo = found("Hilltop Vets", "Cleo")
+    boston, denver, hilltop = (
+        locations.create(actor=who.actor, name=name, time_zone=zone, at=now())
+        for who, name, zone in (
+            (ann, "Boston", "America/New_York"),
+            (ann, "Denver", "America/Denver"),
+            (cleo, "Hilltop", "Europe/Berlin"),
+        )
+    )
+
+    def join(name: str, role: str, places: list[str] | None = None) -> Person:
+        wanted = users.Wanted(
+            customer_id=customer.id,
+            email=f"{name.lower()}.{_stamp()}@cast.example",
+            name=f"{name} Canary-Har",
+            role=role,
+            locations=places,
+        )
+        return come(world, web, users.create(wanted, actor=ann.actor, at=now()))
+
+    return Cast(
+        customer=customer,
+        boston=boston,
+        denver=denver,
+        ann=ann,
+        abe=join("Abe", "admin"),
+        mia=join("Mia", "manager", [boston.id]),
+        sam=join("Sam", "staff", [boston.id]),
+        elsewhere=elsewhere,
+        hilltop=hilltop,
+        cleo=cleo,
+    )
+
+
+@pytest.fixture(scope="module")
+def cast(world: World, web: str) -> Cast:
+    """The cast of this test module."""
+    return make_cast(world, web)
+
+
+@pytest.fixture(scope="session")
+def openapi(web: str) -> dict[str, Any]:
+    """The OpenAPI document as the product serves it."""
+    return dict(httpx.get(f"{web}/openapi.json").raise_for_status().json())
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a figure that the reader of a run shall see."""
+
+    def line(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n  · {text}")
+
+    return line
+
+
+def problem(answer: httpx.Response) -> dict[str, Any]:
+    """The problem document of a refusal, checked for its shape."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    found = json.loads(answer.content)
+    assert set(found) == {"type", "title", "status", "code", "detail", "errors", "requestId"}
+    assert found["status"] == answer.status_code
+    assert found["requestId"] == answer.headers["x-request-id"]
+    return dict(found)

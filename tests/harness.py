@@ -1,0 +1,78 @@
+"""The crash harness: does one thing in a process of its own while planned calls go wrong."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.proxy import Plan
+from tests.world import ROOT, World
+
+
+@dataclass
+class Harness:
+    """Runs requests and sweeps in forked children, behind the proxies."""
+
+    world: World
+    process: subprocess.Popen[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        environment = self.world.environment(proxied=True)
+        with (self.world.folder / "zygote.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.zygote"],
+                cwd=ROOT,
+                env={**environment, "DJANGO_SETTINGS_MODULE": "config.settings"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def request(
+        self, token: str, method: str, path: str, body: Any, *, plan: Plan, key: str = ""
+    ) -> dict[str, Any] | None:
+        """Status and body, or None if the process was killed."""
+        headers = {"Authorization": f"Bearer {token}"}
+        if key:
+            headers["Idempotency-Key"] = key
+        order = {"do": "request", "method": method, "path": path, "body": body, "headers": headers}
+        return self._do(order, plan)
+
+    def sweep(self, *, later: float, plan: Plan | None = None) -> list[str] | None:
+        """What one sweep did, ``later`` seconds from now; None if it was killed."""
+        return self._do({"do": "sweep", "later": later}, plan or Plan())
+
+    def sweep_until_idle(self, start: float = 600) -> None:
+        """Sweep at later and later times until nothing is due."""
+        for round in range(8):
+            done = self.sweep(later=start + 1200 * round)
+            assert done is not None
+            if not done:
+                return
+        raise AssertionError("the outbox does not become idle")
+
+    def _do(self, order: dict[str, Any], plan: Plan) -> Any:
+        assert self.process.stdin
+        assert self.process.stdout
+        self._tell(json.dumps(order))
+        pid = int(self.process.stdout.readline())
+        plan.victim = lambda: pid
+        with self.world.plan(plan):
+            self._tell("go")
+            line = self.process.stdout.readline()
+        assert line, (self.world.folder / "zygote.log").read_text()[-3000:]
+        return json.loads(line)
+
+    def _tell(self, line: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def close(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(10)

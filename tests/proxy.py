@@ -1,0 +1,242 @@
+"""Counting proxies in front of every engine and vendor: what happens at which call is planned.
+
+A `Plan` says for single calls, by number, what goes wrong; the product is untouched. HTTP calls are
+requests; for Redis and SMTP a call is what the client sends in one go.
+"""
+
+import json
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
+KIND = "com.amazonaws.dynamodb.v20120810#"
+
+
+@dataclass
+class Call:
+    """One call that came by."""
+
+    number: int
+    service: str
+    what: str
+    capacity: float = 0.0
+
+
+@dataclass
+class Plan:
+    """What to do at which call; calls are numbered from 1 over all proxies together."""
+
+    faults: dict[int, str] = field(default_factory=dict)
+    always: dict[str, str] = field(default_factory=dict)
+    """Service -> mode, at every call."""
+    victim: Callable[[], int] = lambda: 0
+    calls: list[Call] = field(default_factory=list)
+    fired: list[str] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def next(self, service: str, what: str) -> tuple[Call, str]:
+        with self.lock:
+            call = Call(len(self.calls) + 1, service, what)
+            self.calls.append(call)
+            mode = self.faults.get(call.number) or self.always.get(service, "")
+            if mode:
+                self.fired.append(f"{mode} at {call.number} {service} {what}")
+            return call, mode
+
+    def kill(self) -> None:
+        pid = self.victim()
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+
+
+class Proxy:
+    """Stands between the product and one service."""
+
+    def __init__(self, service: str, port: int, upstream: int, *, http: bool) -> None:
+        self.service = service
+        self.port = port
+        self.upstream = upstream
+        self.plan = Plan()
+        self._http = http
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            serve = self._serve_http if self._http else self._serve_raw
+            threading.Thread(target=self._guarded, args=(serve, client), daemon=True).start()
+
+    def _guarded(self, serve: Callable[[socket.socket], None], client: socket.socket) -> None:
+        try:
+            serve(client)
+        except (OSError, EOFError):
+            pass  # either side hung up: that is what a proxy sees all day
+        finally:
+            client.close()
+
+    # --- HTTP -------------------------------------------------------------------------------------
+    def _serve_http(self, client: socket.socket) -> None:
+        with client.makefile("rb") as reader, ExitStack() as opened:
+            self._converse(client, reader, opened)
+
+    def _converse(self, client: socket.socket, reader: Any, opened: ExitStack) -> None:
+        server: socket.socket | None = None
+        while True:
+            head, body = _message(reader)
+            call, mode = self.plan.next(self.service, _what(head))
+            if mode == "kill_before":
+                self.plan.kill()
+                return
+            if mode == "refuse":
+                return
+            made = _made_up(mode, head, body)
+            if made:
+                client.sendall(made)
+                continue
+            if server is None:
+                connection = socket.create_connection(("127.0.0.1", self.upstream))
+                server = opened.enter_context(connection)
+                upstream = opened.enter_context(server.makefile("rb"))
+            server.sendall(_metered(head, body))
+            answer_head, answer_body = _message(upstream)
+            call.capacity = _capacity(answer_body)
+            if mode == "kill_after":
+                self.plan.kill()
+            if mode in ("kill_after", "lost"):
+                return
+            client.sendall(answer_head + answer_body)
+
+    # --- Redis and SMTP ---------------------------------------------------------------------------
+    def _serve_raw(self, client: socket.socket) -> None:
+        server = socket.create_connection(("127.0.0.1", self.upstream))
+        pending: list[str] = []
+        threading.Thread(target=self._answers, args=(server, client, pending), daemon=True).start()
+        try:
+            while data := client.recv(65536):
+                _, mode = self.plan.next(self.service, data[:24].decode("latin-1").strip())
+                if mode == "kill_before":
+                    self.plan.kill()
+                if mode in ("kill_before", "refuse", "503", "429"):
+                    return
+                if mode in ("kill_after", "lost"):
+                    pending.append(mode)
+                server.sendall(data)
+        finally:
+            server.close()
+
+    def _answers(self, server: socket.socket, client: socket.socket, pending: list[str]) -> None:
+        try:
+            while data := server.recv(65536):
+                if pending:
+                    if pending[0] == "kill_after":
+                        self.plan.kill()
+                    client.shutdown(socket.SHUT_RDWR)
+                    return
+                client.sendall(data)
+        except OSError:
+            pass  # the other direction ended the conversation
+
+
+def _message(reader: Any) -> tuple[bytes, bytes]:
+    """One HTTP message, read whole. Raises EOFError at the end of the conversation."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        line = reader.readline()
+        if not line:
+            raise EOFError
+        head += line
+    headers = _headers(head)
+    if "chunked" in headers.get("transfer-encoding", ""):
+        return head, _chunks(reader)
+    return head, bytes(reader.read(int(headers.get("content-length", 0))))
+
+
+def _chunks(reader: Any) -> bytes:
+    whole = b""
+    while True:
+        line = bytes(reader.readline())
+        size = int(line, 16)
+        data = bytes(reader.read(size + 2))
+        whole += line + data
+        if size == 0:
+            return whole
+
+
+def _headers(head: bytes) -> Mapping[str, str]:
+    lines = head.decode("latin-1").split("\r\n")[1:]
+    pairs = (line.split(":", 1) for line in lines if ":" in line)
+    return {name.lower(): value.strip() for name, value in pairs}
+
+
+def _what(head: bytes) -> str:
+    target = _headers(head).get("x-amz-target", "").partition(".")[2]
+    return target or " ".join(head.split(b" ", 2)[n].decode("latin-1") for n in (0, 1))
+
+
+def _metered(head: bytes, body: bytes) -> bytes:
+    """Ask DynamoDB what each call cost; the engine does not check signatures."""
+    if _what(head) not in COSTING:
+        return head + body
+    asked = json.loads(body)
+    asked["ReturnConsumedCapacity"] = "TOTAL"
+    body = json.dumps(asked).encode()
+    lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length")]
+    lines[1:1] = [b"Content-Length: %d" % len(body)]
+    return b"\r\n".join(lines) + body
+
+
+COSTING = {
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "PutItem",
+    "UpdateItem",
+    "DeleteItem",
+    "TransactWriteItems",
+}
+
+
+def _capacity(body: bytes) -> float:
+    if b"ConsumedCapacity" not in body:
+        return 0.0
+    try:
+        found = json.loads(body).get("ConsumedCapacity") or []
+    except ValueError:
+        return 0.0
+    parts = found if isinstance(found, list) else [found]
+    return float(sum(part.get("CapacityUnits", 0) for part in parts))
+
+
+def _made_up(mode: str, head: bytes, body: bytes) -> bytes:
+    dynamodb = b"x-amz-target" in head.lower()
+    if mode == "nonsense":
+        return _answer("200 OK", b"<html>what?")
+    if mode == "throttle" and dynamodb:
+        return _amazon("ProvisionedThroughputExceededException")
+    if mode == "conflict" and dynamodb and _what(head) == "TransactWriteItems":
+        count = len(json.loads(body)["TransactItems"])
+        reason = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
+        return _amazon("TransactionCanceledException", CancellationReasons=[reason] * count)
+    if mode == "503":
+        return _answer("503 Service Unavailable", b'{"message": "planned"}')
+    if mode == "429":
+        slow = _answer("429 Too Many Requests", b"{}")
+        return _amazon("ThrottlingException") if dynamodb else slow
+    return b""
+
+
+def _amazon(code: str, **more: Any) -> bytes:
+    body = {"__type": KIND + code, "message": "planned", "Message": "planned", **more}
+    return _answer("400 Bad Request", json.dumps(body).encode())
+
+
+def _answer(status: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"\r\n" + body

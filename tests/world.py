@@ -1,0 +1,208 @@
+"""The world around the tests: engines, stand-ins and proxies of their own, on free ports.
+
+Loaded as a pytest plugin before Django reads its settings; each test process has its own world.
+"""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from config.local import engines, product
+from tests.proxy import Plan, Proxy
+
+ROOT = Path(__file__).resolve().parent.parent
+SCALE = os.environ.get("SCALE") == "1"
+"""Whether this is ``make scale``: full sizes and all fault modes."""
+
+
+def free_port() -> int:
+    """A free port below those that outgoing connections take."""
+    while True:
+        port = random.randint(20000, 32000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                continue
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class World:
+    """Ports, processes and proxies."""
+
+    def __init__(self) -> None:
+        names = ("dynamodb", "redis", "identity", "smtp", "mail_page", "web")
+        self.ports = {name: free_port() for name in names}
+        self.doors = {name: free_port() for name in names[:4]}
+        """Ports of the proxies."""
+        self.folder = Path(tempfile.mkdtemp(prefix="dutyline-"))
+        self.proxies: list[Proxy] = []
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.issuer = f"http://127.0.0.1:{self.doors['identity']}/"
+
+    @property
+    def web(self) -> str:
+        return f"http://127.0.0.1:{self.ports['web']}"
+
+    @property
+    def mail(self) -> str:
+        return f"http://127.0.0.1:{self.ports['mail_page']}"
+
+    def settings(self, *, proxied: bool) -> dict[str, str]:
+        """The environment of a product process, straight or through the proxies."""
+        ports = self.doors if proxied else self.ports
+        return {
+            "ENVIRONMENT": "local",
+            "PYTHONUNBUFFERED": "1",
+            "PUBLIC_BASE_URL": self.web,
+            "DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{ports['dynamodb']}",
+            "DYNAMODB_TABLE_PREFIX": "dutyline-test",
+            "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
+            "AUTH0_ISSUER": self.issuer,
+            "AUTH0_MANAGEMENT_URL": f"{self.issuer}api/v2/",
+            "EMAIL_URL": f"smtp://127.0.0.1:{ports['smtp']}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": "eu-central-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "TRUSTED_PROXIES": "",
+            "CORS_ORIGINS": "https://app.dutyline.example",
+        }
+
+    def environment(self, *, proxied: bool) -> dict[str, str]:
+        """The same over this process's own environment."""
+        return {**os.environ, **self.settings(proxied=proxied)}
+
+    def start(self) -> None:
+        """Start the engines, the stand-ins and the proxies."""
+        ports = self.ports
+        self.spawn("dynamodb", engines.dynamodb(ports["dynamodb"]))
+        self.spawn("redis", engines.redis(ports["redis"]))
+        self.spawn("identity", product.identity(ports["identity"]))
+        self.spawn("mail", product.mail(ports["smtp"], ports["mail_page"], self.folder / "mail"))
+        for name in ("dynamodb", "redis", "identity", "smtp", "mail_page"):
+            wait_for(ports[name])
+        for name, door in self.doors.items():
+            http = name in ("dynamodb", "identity")
+            self.proxies.append(Proxy(name, door, ports[name], http=http))
+
+    def start_web(self, name: str = "web", port: int = 0, **settings: str) -> str:
+        """Start a web process and wait until it is ready; its address."""
+        port = port or self.ports["web"]
+        environment = {**self.environment(proxied=True), **settings}
+        self.spawn(name, product.web(port), environment)
+        wait_for(port)
+        address = f"http://127.0.0.1:{port}"
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            try:
+                if httpx.get(f"{address}/healthz", timeout=5).status_code == 200:
+                    return address
+            except httpx.HTTPError:
+                time.sleep(0.05)
+        raise TimeoutError(f"{name}: {self.log(name)[-2000:]}")
+
+    def spawn(
+        self, name: str, command: list[str], environment: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a process; what it prints is kept."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment or self.environment(proxied=False),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return self.processes[name]
+
+    def stop(self, name: str) -> None:
+        """End a process and all that it started."""
+        process = self.processes.pop(name)
+        if process.poll() is None:
+            os.killpg(process.pid, 15)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait()
+
+    def log(self, name: str) -> str:
+        """What a process printed so far."""
+        return (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def close(self) -> None:
+        for name in list(self.processes)[::-1]:
+            self.stop(name)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def plan(self, plan: Plan | None = None) -> Iterator[Plan]:
+        """Count calls from 1 and let the planned ones go wrong, until the block ends."""
+        plan = plan or Plan()
+        for proxy in self.proxies:
+            proxy.plan = plan
+        try:
+            yield plan
+        finally:
+            for proxy in self.proxies:
+                proxy.plan = Plan()
+
+    def manage(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a management command, straight at the engines."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env={**self.environment(proxied=False), **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+def wait_for(port: int, seconds: float = 20) -> None:
+    """Wait until somebody listens at a port."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise TimeoutError(f"nobody listens at {port}")
+
+
+WORLD = World()
+os.environ.update(WORLD.settings(proxied=False))
+os.environ["AUTH0_ISSUER"] = WORLD.issuer
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """Everything outside the product, running."""
+    WORLD.start()
+    made = WORLD.manage("tables")
+    assert made.returncode == 0, made.stderr
+    yield WORLD
+    WORLD.close()
+
+
+@pytest.fixture(scope="session")
+def web(world: World) -> str:
+    """The address of a running web process."""
+    return world.start_web()
