@@ -21,15 +21,21 @@ from config import errors
 if TYPE_CHECKING:
     from auth0.management.client import Auth0
 
-CONNECT, READ = 1.0, 4.0
-"""Seconds to reach Auth0, and to wait for its answer."""
+BUDGET = 4.5
+"""Seconds that a caller waits in all: for a place, and for Auth0's answer."""
 AT_ONCE = 8
 """Calls that may wait for Auth0 at the same time in one process."""
 MOST_PATIENT = 30
 """Seconds at most that a client is told to wait."""
 
+PATIENT, IMPATIENT = 2.5, 0.05
+"""Seconds to wait for a place while Auth0 answers, and while it does not."""
+TROUBLED_FOR = 5.0
+"""Seconds after a failure during which it counts as not answering."""
+
 _places = threading.BoundedSemaphore(AT_ONCE)
-NEVER_REPEAT: Any = {"max_retries": 0}
+_trouble = [float("-inf")]
+"""When Auth0 failed last (monotonic)."""
 
 
 class EmailTaken(errors.Conflict):
@@ -60,7 +66,7 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
 
     Raises `EmailTaken`, `EmailRefused` or `errors.Unavailable`.
     """
-    with _calling() as client:
+    with _calling() as (client, options):
         try:
             client.users.create(
                 connection=settings.AUTH0["connection"],
@@ -71,10 +77,10 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
                 verify_email=False,
                 email_verified=False,
                 app_metadata={"customer_id": customer_id},
-                request_options=NEVER_REPEAT,
+                request_options=options,
             )
         except _error("ConflictError") as error:
-            if not _exists(client, user_id):
+            if not _exists(client, options, user_id):
                 raise EmailTaken("This e-mail address has an account already.") from error
         except _error("BadRequestError") as error:
             raise EmailRefused("The sign-in service refuses this address or name.") from error
@@ -82,31 +88,36 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
 
 def password_ticket(*, user_id: str, seconds: int) -> str:
     """A link with which a person sets the password; it proves the address and works once."""
-    with _calling() as client:
+    with _calling() as (client, options):
         made = client.tickets.change_password(
             user_id=subject(user_id),
             ttl_sec=seconds,
             mark_email_as_verified=True,
-            request_options=NEVER_REPEAT,
+            request_options=options,
         )
     return str(made.ticket)
 
 
-def _exists(client: "Auth0", user_id: str) -> bool:
+def _exists(client: "Auth0", options: Any, user_id: str) -> bool:
     try:
-        client.users.get(subject(user_id), request_options=NEVER_REPEAT)
+        client.users.get(subject(user_id), request_options=options)
     except _error("NotFoundError"):
         return False
     return True
 
 
 @contextmanager
-def _calling() -> Iterator["Auth0"]:
-    """The client, within the number of calls that may wait; failures in our words."""
-    if not _places.acquire(timeout=0.05):
+def _calling() -> Iterator[tuple["Auth0", Any]]:
+    """The client and its options, within the number of calls that may wait at once.
+
+    What goes wrong inside is raised in our words.
+    """
+    began = time.monotonic()
+    troubled = time.monotonic() - _trouble[0] < TROUBLED_FOR
+    if not _places.acquire(timeout=IMPATIENT if troubled else PATIENT):
         raise errors.Unavailable("Sign-in management is busy.", retry_after=2)
     try:
-        yield _client()
+        yield _client(), {"max_retries": 0, "timeout": BUDGET - (time.monotonic() - began)}
     except _error("TooManyRequestsError") as error:
         raise errors.Unavailable(
             "Sign-in management asks us to slow down.", retry_after=_patience(error)
@@ -115,6 +126,7 @@ def _calling() -> Iterator["Auth0"]:
         _token.forget()
         raise errors.Unavailable("Sign-in management refuses us just now.") from error
     except (_api_error(), httpx.HTTPError, ValueError) as error:
+        _trouble[0] = time.monotonic()
         raise errors.Unavailable("Sign-in management does not answer.") from error
     finally:
         _places.release()
@@ -128,7 +140,7 @@ def _client() -> "Auth0":
         base_url=settings.AUTH0["management_url"].rstrip("/"),
         token=_token.value,
         max_retries=0,
-        httpx_client=httpx.Client(timeout=httpx.Timeout(READ, connect=CONNECT)),
+        httpx_client=httpx.Client(timeout=BUDGET),
     )
 
 
@@ -183,7 +195,7 @@ class _Token:
                 "client_secret": settings.AUTH0["client_secret"],
                 "audience": settings.AUTH0["management_url"],
             },
-            timeout=httpx.Timeout(READ, connect=CONNECT),
+            timeout=BUDGET,
         )
         answer.raise_for_status()
         given = answer.json()

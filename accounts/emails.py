@@ -20,6 +20,7 @@ def checked(address: str) -> str:
         found = validate_email(
             unicodedata.normalize("NFKC", address),
             check_deliverability=False,
+            strict=True,
             test_environment=True,
         )
     except EmailNotValidError as error:

@@ -109,8 +109,8 @@ class AuditChange(serializers.Serializer[Any]):
     """One field; values are null once erased."""
 
     field = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
 
 
 class AuditLine(serializers.Serializer[Any]):

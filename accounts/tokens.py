@@ -75,7 +75,8 @@ class KeyStore:
         if not self._lock.acquire(timeout=WAIT):
             raise KeysUnavailable("Sign-in keys cannot be loaded just now.")
         try:
-            if kid not in self._keys and self._may_ask():
+            stale = kid not in self._keys or self._age() >= HARD
+            if stale and self._may_ask():
                 self._refresh()
             if self._age() >= HARD:
                 raise KeysUnavailable("Sign-in keys cannot be loaded just now.")

@@ -69,6 +69,7 @@ class CurrentUser(Operations):
         description="The signed-in person with locations, permissions and settings.",
         answers={200: UserView},
         example=USER_EXAMPLE,
+        etag=True,
     )
     def retrieve(self, request: Request) -> Response:
         """The record was read to authenticate the request: nothing more to do."""
@@ -118,7 +119,7 @@ class AuditLogs(Operations):
         example=AUDIT_EXAMPLE,
         refuses=(400, 404),
     )
-    def list(self, request: Request, user_id: str) -> Response:
+    def page(self, request: Request, user_id: str) -> Response:
         query = AuditQuery.of_query(request)
         page = history.of_user(
             user_id,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
 
+import orjson
 from botocore.exceptions import (
     ClientError,
     ConnectionClosedError,
@@ -135,7 +136,7 @@ def _hash_first(attribute: Attribute[Any]) -> bool:
 @cache
 def connection() -> Connection:
     """The connection of this process; made at the first call."""
-    return Connection(
+    made = Connection(
         region=settings.DYNAMODB["region"],
         host=settings.DYNAMODB["endpoint"] or None,
         connect_timeout_seconds=1,
@@ -143,6 +144,21 @@ def connection() -> Connection:
         max_retry_attempts=0,
         max_pool_connections=64,
     )
+    made.client.meta.events.register("before-parse.dynamodb", _refuse_nonsense)
+    return made
+
+
+class Nonsense(Exception):
+    """DynamoDB answered 200 with something that is not its JSON."""
+
+
+def _refuse_nonsense(response_dict: Mapping[str, Any], **_: Any) -> None:
+    """botocore reads a body that is not JSON as an empty answer: no such item. That is a lie."""
+    if response_dict["status_code"] == 200:
+        try:
+            orjson.loads(response_dict["body"])
+        except orjson.JSONDecodeError as error:
+            raise Nonsense from error
 
 
 def call(operation: str, **arguments: Any) -> dict[str, Any]:

@@ -88,8 +88,8 @@ INSTALLED_APPS = [
     "config",
 ]
 MIDDLEWARE = [
-    "config.api.middleware.Proxies",
     "config.api.middleware.RequestLog",
+    "config.api.middleware.Proxies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",

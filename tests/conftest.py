@@ -5,7 +5,7 @@ import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ import pytest
 
 from accounts import actors, auth0, customers, locations, users
 from accounts.models import Customer, Location, User
+from config import outbox
 from tests.world import World
 
 PASSWORD = "a-good-password"
@@ -160,6 +161,11 @@ def make_cast(world: World, web: str) -> Cast:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def django_test_environment() -> None:
+    """Leave the settings alone: pytest-django's own fixture would catch mail in memory."""
+
+
 @pytest.fixture(scope="module")
 def cast(world: World, web: str) -> Cast:
     """The cast of this test module."""
@@ -173,14 +179,33 @@ def openapi(web: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a figure that the reader of a run shall see."""
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Note a figure; all of them are printed at the end of the run."""
+    return lambda text: record_property("figure", text)
 
-    def line(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n  · {text}")
 
-    return line
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the figures that the tests noted."""
+    reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]
+    figures = [text for r in reports for name, text in r.user_properties if name == "figure"]
+    if figures:
+        terminalreporter.section("figures")
+        for text in sorted(figures):
+            terminalreporter.line(f"· {text}")
+
+
+def mails_to(world: World, address: str) -> list[dict[str, Any]]:
+    """The mails that reached an address, newest first."""
+    found = httpx.get(f"{world.mail}/messages", params={"to": address})
+    return list(found.raise_for_status().json())
+
+
+def sweep(later: float = 0) -> outbox.Report:
+    """Do what is due, in this process, as it would be ``later`` seconds from now."""
+    report = outbox.Report()
+    for shard in outbox.SHARDS:
+        outbox.drain(shard, clock=lambda: now() + timedelta(seconds=later), report=report)
+    return report
 
 
 def problem(answer: httpx.Response) -> dict[str, Any]:

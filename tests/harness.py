@@ -38,20 +38,18 @@ class Harness:
         if key:
             headers["Idempotency-Key"] = key
         order = {"do": "request", "method": method, "path": path, "body": body, "headers": headers}
-        return self._do(order, plan)
+        answer: dict[str, Any] | None = self._do(order, plan)
+        return answer
 
-    def sweep(self, *, later: float, plan: Plan | None = None) -> list[str] | None:
-        """What one sweep did, ``later`` seconds from now; None if it was killed."""
-        return self._do({"do": "sweep", "later": later}, plan or Plan())
+    def sweep(self, *, later: float, plan: Plan, rounds: int = 1) -> bool | None:
+        """Sweep ``later`` seconds from now; whether nothing is due, None if it was killed."""
+        order = {"do": "sweep", "later": later, "rounds": rounds}
+        done: bool | None = self._do(order, plan)
+        return done
 
     def sweep_until_idle(self, start: float = 600) -> None:
         """Sweep at later and later times until nothing is due."""
-        for round in range(8):
-            done = self.sweep(later=start + 1200 * round)
-            assert done is not None
-            if not done:
-                return
-        raise AssertionError("the outbox does not become idle")
+        assert self.sweep(later=start, plan=Plan(), rounds=8), "the outbox does not become idle"
 
     def _do(self, order: dict[str, Any], plan: Plan) -> Any:
         assert self.process.stdin

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
+RAW_MODES = ("kill_before", "kill_after", "lost", "refuse", "503", "429")
 KIND = "com.amazonaws.dynamodb.v20120810#"
 
 
@@ -44,10 +45,11 @@ class Plan:
         with self.lock:
             call = Call(len(self.calls) + 1, service, what)
             self.calls.append(call)
-            mode = self.faults.get(call.number) or self.always.get(service, "")
-            if mode:
-                self.fired.append(f"{mode} at {call.number} {service} {what}")
-            return call, mode
+            return call, self.faults.get(call.number) or self.always.get(service, "")
+
+    def note(self, call: Call, mode: str) -> None:
+        """The planned thing has gone wrong."""
+        self.fired.append(f"{mode} at {call.number} {call.service} {call.what}")
 
     def kill(self) -> None:
         pid = self.victim()
@@ -92,12 +94,15 @@ class Proxy:
             head, body = _message(reader)
             call, mode = self.plan.next(self.service, _what(head))
             if mode == "kill_before":
+                self.plan.note(call, mode)
                 self.plan.kill()
                 return
             if mode == "refuse":
+                self.plan.note(call, mode)
                 return
             made = _made_up(mode, head, body)
             if made:
+                self.plan.note(call, mode)
                 client.sendall(made)
                 continue
             if server is None:
@@ -107,6 +112,8 @@ class Proxy:
             server.sendall(_metered(head, body))
             answer_head, answer_body = _message(upstream)
             call.capacity = _capacity(answer_body)
+            if mode in ("kill_after", "lost"):
+                self.plan.note(call, mode)
             if mode == "kill_after":
                 self.plan.kill()
             if mode in ("kill_after", "lost"):
@@ -120,7 +127,9 @@ class Proxy:
         threading.Thread(target=self._answers, args=(server, client, pending), daemon=True).start()
         try:
             while data := client.recv(65536):
-                _, mode = self.plan.next(self.service, data[:24].decode("latin-1").strip())
+                call, mode = self.plan.next(self.service, data[:24].decode("latin-1").strip())
+                if mode in RAW_MODES:
+                    self.plan.note(call, mode)
                 if mode == "kill_before":
                     self.plan.kill()
                 if mode in ("kill_before", "refuse", "503", "429"):

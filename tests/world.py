@@ -19,6 +19,7 @@ import httpx
 import pytest
 
 from config.local import engines, product
+from config.local.auth0.tenant import Tenant
 from tests.proxy import Plan, Proxy
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,7 @@ class World:
         self.folder = Path(tempfile.mkdtemp(prefix="dutyline-"))
         self.proxies: list[Proxy] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._tenant: Tenant | None = None
         self.issuer = f"http://127.0.0.1:{self.doors['identity']}/"
 
     @property
@@ -91,7 +93,7 @@ class World:
         ports = self.ports
         self.spawn("dynamodb", engines.dynamodb(ports["dynamodb"]))
         self.spawn("redis", engines.redis(ports["redis"]))
-        self.spawn("identity", product.identity(ports["identity"]))
+        self.spawn("identity", product.identity(ports["identity"], self.folder / "identity"))
         self.spawn("mail", product.mail(ports["smtp"], ports["mail_page"], self.folder / "mail"))
         for name in ("dynamodb", "redis", "identity", "smtp", "mail_page"):
             wait_for(ports[name])
@@ -142,6 +144,13 @@ class World:
                 os.killpg(process.pid, 9)
                 process.wait()
 
+    def tenant(self) -> Tenant:
+        """The Auth0 stand-in's own memory, to sign tokens with its keys."""
+        path = str(self.folder / "identity")
+        if self._tenant is None:
+            self._tenant = Tenant(path, issuer=self.issuer, audience="", clients=[])
+        return self._tenant
+
     def log(self, name: str) -> str:
         """What a process printed so far."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
@@ -149,6 +158,8 @@ class World:
     def close(self) -> None:
         for name in list(self.processes)[::-1]:
             self.stop(name)
+        if self._tenant:
+            self._tenant.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager

@@ -41,10 +41,22 @@ def main() -> None:
 
 
 def _load_late_imports() -> None:
+    """What a process that has run for a while has loaded; nothing here opens a connection."""
     import auth0.management.tickets.client
     import auth0.management.users.client  # noqa: F401
 
-    import config.urls  # noqa: F401
+    import accounts.auth0
+    import config.celery
+    import config.urls
+    from config import dynamo, outbox
+    from config.api import limits
+
+    assert dynamo.connection().client
+    assert accounts.auth0._client().users
+    assert accounts.auth0._client().tickets
+    assert outbox.tasks()
+    assert limits.limiter()
+    config.celery.app.finalize()
 
 
 def _say(value: Any) -> None:
@@ -71,14 +83,24 @@ def _request(order: dict[str, Any]) -> dict[str, Any]:
     return {"status": answer.status_code, "body": json.loads(answer.content or b"null")}
 
 
-def _sweep(order: dict[str, Any]) -> list[str]:
+def _sweep(order: dict[str, Any]) -> bool:
+    """Sweep at later and later times; whether nothing was due at the end."""
     from config import outbox
 
-    shift = timedelta(seconds=order["later"])
-    report = outbox.Report()
-    for shard in outbox.SHARDS:
-        outbox.drain(shard, clock=lambda: datetime.now(UTC) + shift, report=report)
-    return list(report.lines())
+    for round in range(order["rounds"]):
+        shift = timedelta(seconds=order["later"] + 1200 * round)
+        report = outbox.Report()
+        for shard in outbox.SHARDS:
+            _drain(shard, shift, report)
+        if not report.counts:
+            return True
+    return False
+
+
+def _drain(shard: str, shift: timedelta, report: Any) -> None:
+    from config import outbox
+
+    outbox.drain(shard, clock=lambda: datetime.now(UTC) + shift, report=report)
 
 
 if __name__ == "__main__":

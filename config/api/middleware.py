@@ -18,11 +18,13 @@ log = logging.getLogger("dutyline.web")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+PROBES = ("/healthz", "/readyz")
+"""What load balancers ask for by address, without naming a host of ours."""
 _FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
 class Proxies:
-    """Believes forwarded addresses, schemes and hosts from TRUSTED_PROXIES only."""
+    """Checks the host; believes forwarded addresses from TRUSTED_PROXIES only."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -36,6 +38,8 @@ class Proxies:
                 request.META["wsgi.url_scheme"] = given["HTTP_X_FORWARDED_PROTO"]
             if given["HTTP_X_FORWARDED_HOST"]:
                 request.META["HTTP_HOST"] = given["HTTP_X_FORWARDED_HOST"]
+        if request.path not in PROBES:
+            request.get_host()  # raises DisallowedHost, which becomes a 400
         return self._get_response(request)
 
 

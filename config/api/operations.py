@@ -91,6 +91,7 @@ def operation(
     query: type[Body] | None = None,
     refuses: Sequence[int] = (),
     cost: str = "read",
+    etag: bool = False,
     parameters: Sequence[OpenApiParameter] = (),
 ) -> Callable[[M], M]:
     """Declare a view method: ``permission`` and ``cost`` are enforced, the rest is documented."""
@@ -120,7 +121,7 @@ def operation(
         tags=[tag],
         request=body,
         responses=responses,
-        parameters=[*parameters, *([query] if query else []), *_headers(cost, body)],
+        parameters=[*parameters, *([query] if query else []), *_headers(etag=etag, body=body)],
         examples=[OpenApiExample("request", value=body_example, request_only=True)]
         if body_example
         else [],
@@ -148,8 +149,8 @@ def _problem_example(status: int) -> dict[str, Any]:
     }
 
 
-def _headers(cost: str, body: type[Body] | None) -> list[OpenApiParameter]:
-    if cost == "read":
+def _headers(*, etag: bool, body: type[Body] | None) -> list[OpenApiParameter]:
+    if etag:
         description = "The ETag of an earlier answer; 304 if nothing changed."
         return [OpenApiParameter("If-None-Match", str, "header", description=description)]
     if body is not None:
@@ -167,9 +168,10 @@ class Operations(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, count, and check the permission, before anything is read."""
-        if not getattr(self, "action", None):
+        handler = getattr(self, self.action or "", None)
+        if handler is None:
             self.http_method_not_allowed(request)
-        rules: Rules | None = getattr(getattr(self, self.action), "rules", None)
+        rules: Rules | None = getattr(handler, "rules", None)
         if rules is None:
             raise errors.Forbidden("This operation declares no permission.")
         try:

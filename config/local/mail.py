@@ -1,7 +1,8 @@
 """A mail server that delivers to a folder, and a page that shows what was sent.
 
 ``python -m config.local.mail --smtp 8007 --page 8006 --folder .local/mail``. Each message is one
-``.eml`` file. ``GET /messages`` lists them as JSON, newest first; ``GET /`` shows them.
+``.eml`` file. ``GET /messages`` (or ``?to=address``) lists them as JSON, newest first; ``GET /``
+shows them.
 """
 
 import argparse
@@ -30,6 +31,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._read: dict[str, EmailMessage] = {}
         path.mkdir(parents=True, exist_ok=True)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
@@ -47,7 +49,9 @@ class Folder:
     def messages(self) -> Iterator[tuple[str, EmailMessage]]:
         """Name and message, newest first."""
         for path in sorted(self._path.glob("*.eml"), reverse=True):
-            yield path.stem, _read(path)
+            if path.stem not in self._read:
+                self._read[path.stem] = _read(path)
+            yield path.stem, self._read[path.stem]
 
     def message(self, name: str) -> EmailMessage | None:
         """One message by its name."""
@@ -63,7 +67,9 @@ def pages(folder: Folder) -> StandIn:
     """The pages over a folder."""
 
     def as_list(request: Request) -> Answer:
-        return as_json([_summary(name, message) for name, message in folder.messages()])
+        to = request.query.get("to")
+        found = (pair for pair in folder.messages() if to in (None, str(pair[1]["To"])))
+        return as_json([_summary(name, message) for name, message in found])
 
     def index(request: Request) -> Answer:
         rows = "".join(_row(_summary(*pair)) for pair in folder.messages())

@@ -4,7 +4,7 @@ import re
 
 import httpx
 
-from tests.conftest import Cast, problem, sign_in
+from tests.conftest import Cast, mails_to, problem, sign_in, sweep
 from tests.world import World
 
 
@@ -18,8 +18,8 @@ def test_a_person_is_created_invited_and_signs_in(cast: Cast, world: World) -> N
     assert user["status"] == "invited"
     assert user["role"] == "staff"
     assert user["locations"] == [cast.boston.id]
-    assert world.manage("sweep").returncode == 0
-    mail = next(m for m in httpx.get(f"{world.mail}/messages").json() if m["to"] == body["email"])
+    sweep()
+    (mail,) = mails_to(world, body["email"])
     link = next(link for link in mail["links"] if "reset-verify" in link)
     assert "Harbour Dental" in mail["subject"]
     assert httpx.post(link, data={"password": "my own words"}).status_code == 200
@@ -42,8 +42,8 @@ def test_a_person_is_created_invited_and_signs_in(cast: Cast, world: World) -> N
 def test_the_link_of_an_invitation_works_once(cast: Cast, world: World) -> None:
     body = cast.new_user()
     assert cast.ann.post("/user", body).status_code == 201
-    world.manage("sweep")
-    mail = next(m for m in httpx.get(f"{world.mail}/messages").json() if m["to"] == body["email"])
+    sweep()
+    (mail,) = mails_to(world, body["email"])
     link = next(link for link in mail["links"] if "reset-verify" in link)
 
     assert httpx.post(link, data={"password": "short"}).status_code == 400

@@ -52,6 +52,10 @@ class Tenant:
         if not self.keys():
             self.rotate()
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._base.close()
+
     # --- users ----------------------------------------------------------------------------------
     def add_user(self, user: User) -> None:
         """Keep a new user. Raises `Taken`."""
@@ -120,28 +124,22 @@ class Tenant:
 
     # --- keys -----------------------------------------------------------------------------------
     def keys(self) -> list[dict[str, Any]]:
-        """Signing keys, the newest last: ``{"kid", "pem"}``."""
+        """Signing keys ``{"kid", "pem"}``: perhaps the one before, the current one, the next."""
         found = self._get("keys", "all")
         return list(found["keys"]) if found else []
 
     def rotate(self) -> None:
-        """Sign with a new key from now on; the one before stays published."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        pem = key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        new = {"kid": secrets.token_urlsafe(16), "pem": pem.decode()}
-        self._put("keys", "all", {"keys": [*self.keys()[-1:], new]})
+        """Sign with the next key from now on, which was published already, as Auth0 does it."""
+        kept = self.keys()[-2:] or [_new_key()]
+        self._put("keys", "all", {"keys": [*kept, _new_key()]})
 
     def jwks(self) -> dict[str, Any]:
         """The public halves."""
         return {"keys": [_public(key) for key in self.keys()]}
 
     def sign(self, claims: dict[str, Any], kind: str = "JWT") -> str:
-        """A token under the newest key."""
-        key = self.keys()[-1]
+        """A token under the current key."""
+        key = self.keys()[-2]
         headers = {"kid": key["kid"], "typ": kind}
         return jwt.encode(claims, key["pem"], algorithm="RS256", headers=headers)
 
@@ -168,6 +166,16 @@ class Tenant:
             query = "select value from things where kind = ? and id = ?"
             row = self._base.execute(query, (kind, id)).fetchone()
             return dict(json.loads(row[0])) if row else None
+
+
+def _new_key() -> dict[str, Any]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return {"kid": secrets.token_urlsafe(16), "pem": pem.decode()}
 
 
 def _public(key: dict[str, Any]) -> dict[str, Any]:

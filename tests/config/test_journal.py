@@ -1,0 +1,339 @@
+"""The journal and the audit: order under contention, tampering, cost, erasure."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from pynamodb.exceptions import VerboseClientError
+
+from accounts import actors, users
+from accounts.models import EmailGuard, User
+from config import audit, dynamo, errors, ids, journal, plumbing, sealing, verification
+from tests.conftest import Cast, Person, now
+from tests.world import World, free_port
+
+
+def verified() -> list[str]:
+    """What the verification finds."""
+    return [str(finding) for finding in verification.verify().findings]
+
+
+@pytest.fixture(scope="module")
+def second_web(world: World) -> Iterator[str]:
+    """Another web process: writers of one actor then meet in the tables."""
+    yield world.start_web("second", free_port())
+    world.stop("second")
+
+
+def at_once(tasks: list[Callable[[], Any]]) -> list[Any]:
+    """Run all of these at the same moment."""
+    together = threading.Barrier(len(tasks))
+
+    def run(task: Callable[[], Any]) -> Any:
+        together.wait()
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(run, tasks))
+
+
+@pytest.mark.parametrize("writers", [16, 50])
+def test_parallel_writers_of_one_actor_all_succeed(
+    cast: Cast, second_web: str, writers: int, say: Callable[[str], None]
+) -> None:
+    seconds: list[float] = []
+    told: list[str] = []
+
+    def write(number: int) -> Callable[[], int]:
+        web = second_web if number % 2 else cast.ann.web
+        person, body = Person(cast.ann.user, cast.ann.token, web), cast.new_user()
+
+        def one() -> int:
+            answer = person.post("/user", body)
+            seconds.append(answer.elapsed.total_seconds())
+            told.append(answer.text)
+            return answer.status_code
+
+        return one
+
+    before = cast.ann.get(f"/user/{cast.ann.id}/audit-logs?limit=1").json()["total"]
+
+    statuses = at_once([write(number) for number in range(writers)])
+
+    assert statuses == [201] * writers, [text for text in told if "problem" in text]
+    after = cast.ann.get(f"/user/{cast.ann.id}/audit-logs?limit=1").json()["total"]
+    assert after == before + writers
+    assert verified() == []
+    say(f"{writers} parallel creates by one actor: all 201, slowest {max(seconds):.1f} s")
+
+
+def test_of_fifty_parallel_creates_of_one_address_one_wins(
+    cast: Cast, second_web: str, say: Callable[[str], None]
+) -> None:
+    body = cast.new_user()
+    people = [
+        Person(cast.ann.user, cast.ann.token, cast.ann.web),
+        Person(cast.abe.user, cast.abe.token, second_web),
+    ]
+
+    answers = at_once([lambda n=n: people[n % 2].post("/user", body) for n in range(50)])  # type: ignore[misc]
+
+    statuses = sorted(answer.status_code for answer in answers)
+    assert statuses == [201] + [409] * 49
+    winner = next(answer.json()["id"] for answer in answers if answer.status_code == 201)
+    guard = dynamo.get(EmailGuard, body["email"])
+    assert guard
+    assert guard.user_id == winner
+    say("50 parallel creates of one address: 1 created, 49 refused")
+
+
+# --- tampering ------------------------------------------------------------------------------------
+@pytest.fixture
+def entries(cast: Cast) -> list[dict[str, Any]]:
+    """The rows of a stream of six entries, whole, by number; 0 is the head."""
+    person = users.create(
+        users.Wanted(
+            customer_id=cast.customer.id,
+            email=f"{ids.new('usr', now()).lower()}@cast.example",
+            name="Tampered",
+        ),
+        actor=cast.ann.actor,
+        at=now(),
+    )
+    for number in range(5):
+        actor = actors.of(person) if number % 2 else cast.ann.actor
+        journal.note(
+            actor=actor,
+            action="test.happened",
+            subject=person.party,
+            at=now(),
+            customer_id=person.customer_id,
+            changes=[audit.Change("number", number, number + 1)],
+        )
+    found = dynamo.call(
+        "Query",
+        **dynamo.key_range(audit.AuditEntry, "#stream = :s", {":s": {"S": person.id}}),
+    )
+    return list(found["Items"])
+
+
+def put(*items: dict[str, Any]) -> None:
+    for item in items:
+        dynamo.call("PutItem", TableName=audit.AuditEntry.table_name(), Item=item)
+
+
+def cut(*items: dict[str, Any]) -> None:
+    for item in items:
+        key = {"stream": item["stream"], "seq": item["seq"]}
+        dynamo.call("DeleteItem", TableName=audit.AuditEntry.table_name(), Key=key)
+
+
+@contextmanager
+def tampered(rows: list[dict[str, Any]], do: Callable[[], None]) -> Iterator[list[str]]:
+    """What is found after ``do``; afterwards everything is as it was."""
+    assert verified() == []
+    do()
+    try:
+        yield verified()
+    finally:
+        put(*rows)
+        assert verified() == []
+
+
+@pytest.mark.parametrize("seq", [1, 3, 6])
+@pytest.mark.parametrize("name", ["body", "at", "customer_id", "hash", "prev_hash", "listed_for"])
+def test_a_changed_entry_is_named(entries: list[dict[str, Any]], seq: int, name: str) -> None:
+    row = entries[seq]
+    other = row[name]["S"].replace("a", "b").replace("0", "1") if name in row else "x"
+    stream = row["stream"]["S"]
+
+    with tampered(entries, lambda: put({**row, name: {"S": other + " "}})) as found:
+        assert any(line.startswith(f"{stream} #{seq}") for line in found), found
+
+
+@pytest.mark.parametrize("seq", [1, 3, 6])
+def test_a_removed_entry_is_named(entries: list[dict[str, Any]], seq: int) -> None:
+    stream = entries[0]["stream"]["S"]
+    with tampered(entries, lambda: cut(entries[seq])) as found:
+        assert any(line.startswith(f"{stream} #{seq}: ") for line in found), found
+
+
+def test_moved_entries_are_named(entries: list[dict[str, Any]]) -> None:
+    first, second = entries[2], entries[3]
+    swap = [{**first, "seq": second["seq"]}, {**second, "seq": first["seq"]}]
+    with tampered(entries, lambda: put(*swap)) as found:
+        assert any("#2: it does not follow" in line for line in found), found
+
+
+def test_a_cut_end_is_named_also_with_a_matching_head(entries: list[dict[str, Any]]) -> None:
+    stream, head = entries[0]["stream"]["S"], entries[0]
+    with tampered(entries, lambda: cut(*entries[5:])) as found:
+        assert any(line.startswith(f"{stream} #5: the end is cut off") for line in found), found
+
+    def cut_and_mend() -> None:
+        cut(*entries[5:])
+        put({**head, "last": {"N": "4"}, "hash": entries[4]["hash"]})
+
+    with tampered(entries, cut_and_mend) as found:
+        assert any(line.startswith(f"{stream} #0: the head's signature") for line in found), found
+
+
+def test_a_vanished_head_or_stream_is_named(entries: list[dict[str, Any]]) -> None:
+    stream = entries[0]["stream"]["S"]
+    with tampered(entries, lambda: cut(entries[0])) as found:
+        assert f"{stream} #0: the head is gone" in found
+    with tampered(entries, lambda: cut(*entries)) as found:
+        assert f"{stream} #0: the whole stream is gone" in found
+
+
+def test_the_command_names_what_is_wrong(entries: list[dict[str, Any]], world: World) -> None:
+    with tampered(entries, lambda: cut(entries[2])):
+        wrong = world.manage("audit", "verify")
+    right = world.manage("audit", "verify")
+
+    assert wrong.returncode == 1
+    assert f"{entries[0]['stream']['S']} #2: the entry is missing" in wrong.stdout
+    assert right.returncode == 0
+    assert "are intact" in right.stdout
+
+
+def test_destroying_a_key_erases_the_values_and_the_chain_holds(cast: Cast) -> None:
+    body = cast.new_user(name="Erasable Canary")
+    user = cast.ann.post("/user", body).json()
+    table = sealing.PersonKey.table_name()
+    raw = dynamo.call("Scan", TableName=audit.AuditEntry.table_name())["Items"]
+    assert "Erasable Canary" not in str(raw), "values of people are sealed"
+    key = sealing.PersonKey.wire_key(user["id"])
+    kept = dynamo.call("GetItem", TableName=table, Key=key)["Item"]
+
+    dynamo.call("DeleteItem", TableName=table, Key=key)
+
+    log = cast.ann.get(f"/user/{user['id']}/audit-logs")
+    assert log.json()["total"] == 1
+    assert "Erasable Canary" not in log.text
+    assert log.json()["items"][0]["subject"]["name"] is None
+    assert log.json()["items"][0]["actor"]["name"] == cast.ann.user.name
+    assert verified() == []
+    dynamo.call("PutItem", TableName=table, Item=kept)
+
+
+# --- cost -----------------------------------------------------------------------------------------
+def test_a_deep_page_costs_what_the_first_one_costs(
+    cast: Cast, world: World, say: Callable[[str], None]
+) -> None:
+    user = cast.ann.post("/user", cast.new_user(name="Deep")).json()
+    fill(cast, user["id"], 5000)
+    costs = {}
+    for offset in (0, 4000):
+        with world.plan() as plan:
+            page = cast.ann.get(f"/user/{user['id']}/audit-logs?limit=50&offset={offset}").json()
+        assert [line["seq"] for line in page["items"]] == list(
+            range(5000 - offset, 4950 - offset, -1)
+        )
+        assert page["total"] == 5000
+        costs[offset] = sum(call.capacity for call in plan.calls)
+
+    say(f"audit page at offset 0: {costs[0]} RCU; at offset 4,000 of 5,000: {costs[4000]} RCU")
+    assert costs[0] == costs[4000] > 0
+    beyond = cast.ann.get(f"/user/{user['id']}/audit-logs?offset=5000").json()
+    assert (beyond["items"], beyond["total"]) == ([], 5000)
+    assert verified() == []
+
+
+def fill(cast: Cast, user_id: str, count: int) -> None:
+    """Give a person a log of ``count`` entries, properly chained."""
+    found = dynamo.fetch(journal.keys([user_id]))
+    place = audit.position(found, user_id)
+    key = found.get(sealing.PersonKey, user_id)
+    assert key
+    user = dynamo.get(User, user_id)
+    assert user
+    happenings = [
+        audit.Happening(
+            id=ids.new("aud", now()),
+            at=now(),
+            action="test.happened",
+            author=actors.of(user),
+            subject=user.party,
+            customer_id=cast.customer.id,
+            changes=(audit.Change("number", number, number + 1),),
+        )
+        for number in range(count - place.last)
+    ]
+    made, after = audit.entries(happenings, {user_id: place}, {user_id: key.open()})
+    made.append(audit.head(user_id, after[user_id], cast.customer.id))
+    table = audit.AuditEntry.table_name()
+    for start in range(0, len(made), 25):
+        requests = [
+            {"PutRequest": {"Item": entry.serialize()}} for entry in made[start : start + 25]
+        ]
+        dynamo.call("BatchWriteItem", RequestItems={table: requests})
+
+
+@pytest.mark.parametrize("what", ["read oneself", "create a user", "read an audit log"])
+def test_round_trips_and_capacity_are_bounded(
+    cast: Cast, world: World, what: str, say: Callable[[str], None]
+) -> None:
+    body = cast.new_user(locations=[cast.boston.id])
+    log = f"/user/{cast.sam.id}/audit-logs"
+    method, path, trips, units = {
+        "read oneself": ("GET", "/user", 1, 1),
+        "create a user": ("POST", "/user", 4, 45),
+        "read an audit log": ("GET", log, 3, 10),
+    }[what]
+    with world.plan() as plan:
+        answer = cast.ann.call(method, path, **({"json": body} if method == "POST" else {}))
+        assert answer.status_code in (200, 201)
+
+    calls = [call for call in plan.calls if call.service == "dynamodb"]
+    cost = sum(call.capacity for call in calls)
+    told = ", ".join(f"{call.what} {call.capacity:g}" for call in calls)
+    say(f"{what}: {len(calls)} round trips, {cost:g} capacity units ({told})")
+    assert len(calls) <= trips
+    assert cost <= units
+
+
+# --- the doors ------------------------------------------------------------------------------------
+def test_a_record_cannot_be_written_past_the_journal(cast: Cast) -> None:
+    user = users.get(cast.sam.id)
+    for write in (user.save, user.delete, user.update):
+        with pytest.raises(TypeError, match="journal"):
+            write()
+    with pytest.raises(TypeError, match="journal"):
+        plumbing.remove(user, User.id.exists())
+    assert frozenset({"outbox", "idempotency"}) == plumbing.TABLES
+
+
+def test_an_intent_without_a_finisher_is_refused(cast: Cast) -> None:
+    with pytest.raises(TypeError, match="finisher"), journal.intend(actor=cast.ann.actor, at=now()):
+        pass
+
+
+def test_a_refused_write_leaves_nothing(cast: Cast) -> None:
+    before = cast.ann.get(f"/user/{cast.sam.id}/audit-logs").json()["total"]
+    user = users.get(cast.sam.id)
+
+    def refused() -> None:
+        with journal.write(
+            actor=cast.ann.actor,
+            action="test.refused",
+            subject=user.party,
+            at=now(),
+            customer_id=user.customer_id,
+        ) as write:
+            write.put(user.changed(name="Other"), only_if=User.version == 99)
+            write.later("test.never", user_id=user.id)
+
+    with pytest.raises(errors.Conflict):
+        refused()
+
+    assert users.get(cast.sam.id).name == user.name
+    assert cast.ann.get(f"/user/{cast.sam.id}/audit-logs").json()["total"] == before
+
+
+def test_an_unforeseen_refusal_of_the_engine_is_a_defect() -> None:
+    with pytest.raises(VerboseClientError):
+        dynamo.call("GetItem", TableName="dutyline-test-nothing", Key={"id": {"S": "x"}})

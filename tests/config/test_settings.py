@@ -1,0 +1,75 @@
+"""A missing or senseless setting stops the start with one sentence."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.local.check import PRODUCTION
+from tests.world import ROOT
+
+WRONG = {
+    "SECRET_KEY": ("", "short"),
+    "DATA_KEY": ("", "x", "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="),
+    "PUBLIC_BASE_URL": ("", "http://api.dutyline.example", "https://127.0.0.1"),
+    "ALLOWED_HOSTS": ("", "*"),
+    "REDIS_URL": ("", "redis://127.0.0.1", "http://redis.internal"),
+    "AWS_REGION": ("",),
+    "DYNAMODB_TABLE_PREFIX": ("", "short"),
+    "DYNAMODB_ENDPOINT_URL": ("http://localhost:8004", "nonsense"),
+    "AUTH0_ISSUER": ("", "http://x.example/", "https://x.example", "https://127.0.0.1:8001/"),
+    "AUTH0_MANAGEMENT_URL": ("http://127.0.0.1:8001/api/v2/",),
+    "AUTH0_AUDIENCE": ("",),
+    "AUTH0_CLIENT_SECRET": ("",),
+    "EMAIL_URL": ("", "carrier-pigeon://x", "smtp://127.0.0.1:25"),
+    "TRUSTED_PROXIES": ("everybody",),
+    "LOG_LEVEL": ("LOUD",),
+    "ENVIRONMENT": ("staging",),
+    "DATA_KEY_FILE": ("/nowhere/key",),
+}
+
+
+def start(**settings: str) -> subprocess.CompletedProcess[str]:
+    """Start the product just far enough to read its settings."""
+    environment = {"PATH": os.environ["PATH"], **PRODUCTION, **settings}
+    return subprocess.run(
+        [sys.executable, "-c", "import config.settings"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_production_refuses_what_makes_no_sense(name: str) -> None:
+    for value in WRONG[name]:
+        done = start(**{name: value})
+        assert done.returncode == 1, f"{name}={value}"
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1, done.stderr
+        assert name.removesuffix("_FILE") in lines[0]
+
+
+def test_production_starts_with_sense_and_reads_files(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(PRODUCTION["SECRET_KEY"] + "\n")
+
+    done = start(SECRET_KEY="", SECRET_KEY_FILE=str(tmp_path / "key"))
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_setting_is_documented() -> None:
+    code = (ROOT / "config/settings.py").read_text()
+    names = {part.split('"')[1] for call in ("text(", "choice(", "words(", "key(", "networks(")
+             for part in code.split(f"env.{call}")[1:]}  # fmt: skip
+    names |= {part.strip().split('"')[1] for part in code.split("env.url(")[1:]}
+    operations = (ROOT / "docs/operations.md").read_text()
+    example = (ROOT / ".env.example").read_text()
+    for name in sorted(names):
+        assert f"`{name}`" in operations, f"docs/operations.md does not tell of {name}"
+        assert f"{name}=" in example, f".env.example lacks {name}"

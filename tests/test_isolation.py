@@ -1,0 +1,126 @@
+"""No operation shows or changes another customer's things.
+
+Every operation of the OpenAPI document is tried by every role, an outsider and nobody, with every
+id it takes replaced by an own, a foreign and an unknown one. A new operation enters by itself.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from accounts import actors
+from accounts.models import Customer, EmailGuard, Location, User
+from config import dynamo
+from tests.conftest import Cast, problem
+from tests.samples import SAMPLES, Operation, Sample, foreign, operations, places, unknown
+from tests.test_contract import send, success
+
+CANARY = "Canary-Hil"
+"""Stands in every name of the other customer."""
+
+
+def put(sample: Sample, place: tuple[str, str], value: Any) -> Sample:
+    """The sample with another value at one place."""
+    where, name = place
+    changed = {**(getattr(sample, where) or {}), name: value}
+    return replace(sample, **{where: changed})
+
+
+def test_every_operation_declares_a_permission(openapi: dict[str, Any]) -> None:
+    for operation in operations(openapi):
+        assert operation.document.get("x-permission") in actors.PERMISSIONS, operation.id
+        assert operation.id in SAMPLES, f"add a sample for {operation.id} to tests/samples.py"
+
+
+def test_nobody_reaches_anothers_things(
+    cast: Cast, openapi: dict[str, Any], say: Callable[[str], None]
+) -> None:
+    cells = 0
+    for operation in operations(openapi):
+        before = rows_of(cast.elsewhere.id)
+        for role, person in cast.people.items():
+            may = operation.document["x-permission"] in actors.ROLES[role]
+            own = send(person, operation, SAMPLES[operation.id](cast))
+            expected = {success(operation)} if may else {403}
+            assert own.status_code in expected, f"{operation.id} as {role}: {own.text}"
+            cells += 1
+            for place in places(SAMPLES[operation.id](cast)):
+                cells += try_place(cast, operation, role, place, may=may)
+        cells += try_strangers(cast, operation)
+        cells += try_outsider(cast, operation)
+        assert rows_of(cast.elsewhere.id) == before, f"{operation.id} changed a foreign row"
+    say(f"isolation: {cells} cells, none crossed")
+
+
+def try_place(
+    cast: Cast, operation: Operation, role: str, place: tuple[str, str], *, may: bool
+) -> int:
+    """A foreign id is answered exactly as one that does not exist, and shows nothing."""
+    person, name = cast.people[role], place[1]
+    answers = [
+        send(person, operation, put(SAMPLES[operation.id](cast), place, value))
+        for value in (foreign(cast, name), unknown(name))
+    ]
+    for answer in answers:
+        expected = {403} if name == "customerId" or not may else {403, 404}
+        told = f"{operation.id} as {role} at {place}: {answer.status_code} {answer.text}"
+        assert answer.status_code in expected, told
+        assert CANARY not in answer.text, told
+    first, second = (told_by(answer) for answer in answers)
+    assert first == second, f"{operation.id} as {role} at {place} tells foreign from unknown"
+    return len(answers)
+
+
+def told_by(answer: httpx.Response) -> dict[str, Any]:
+    """What a refusal says, apart from the request's id."""
+    return {**problem(answer), "requestId": ""}
+
+
+def try_strangers(cast: Cast, operation: Operation) -> int:
+    """Without a good token nothing is done."""
+    before = rows_of(cast.customer.id)
+    sample = SAMPLES[operation.id](cast)
+    tokens = ["", "Bearer", "Bearer x", f"Basic {cast.ann.token}", f"Bearer {cast.ann.token}x"]
+    for token in tokens:
+        headers = {"Authorization": token} if token else {}
+        answer = send(None, operation, sample, web=cast.ann.web, headers=headers)
+        assert answer.status_code == 401, f"{operation.id} with {token[:9]!r}: {answer.text}"
+        assert "WWW-Authenticate" in answer.headers
+    assert rows_of(cast.customer.id) == before
+    return len(tokens)
+
+
+def try_outsider(cast: Cast, operation: Operation) -> int:
+    """The owner of another customer, at each place of our own things."""
+    sample = SAMPLES[operation.id](cast)
+    if not places(sample):
+        return 0
+    before = rows_of(cast.customer.id)
+    answer = send(cast.cleo, operation, sample)
+    assert answer.status_code in (403, 404), f"{operation.id} by an outsider: {answer.text}"
+    assert "Canary-Har" not in answer.text
+    assert rows_of(cast.customer.id) == before, f"{operation.id} let an outsider change a row"
+    return 1
+
+
+def rows_of(customer_id: str) -> list[str]:
+    """Every row of a customer, whole."""
+    found = []
+    for record in (Customer, Location, User, EmailGuard):
+        for item in dynamo.call("Scan", TableName=record.table_name())["Items"]:
+            owner = item.get("customer_id", item["id"] if record is Customer else {"S": ""})
+            if owner["S"] == customer_id:
+                found.append(item)
+    return sorted(json.dumps(item, sort_keys=True) for item in found)
+
+
+@pytest.mark.parametrize("id", ["../user", "usr_", "usr_%00", "usr_" + "9" * 400, "é", "null", "*"])
+def test_odd_ids_are_unknown_ids(cast: Cast, id: str) -> None:
+    answer = cast.ann.get(f"/user/{id}/audit-logs")
+
+    assert answer.status_code == 404
+    assert problem(answer)["code"] == "not_found"
