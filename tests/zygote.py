@@ -72,7 +72,7 @@ def _request(order: dict[str, Any]) -> dict[str, Any]:
 
     from config.celery import _bell
 
-    answer = Client(raise_request_exception=False).generic(
+    answer = Client(raise_request_exception=False, SERVER_NAME="127.0.0.1").generic(
         order["method"],
         order["path"],
         json.dumps(order.get("body", {})),

@@ -22,6 +22,9 @@ HERE = Path(__file__).resolve().parent
 ENGINE = HERE / "node_modules/@dynoxide/linux-x64/dynoxide"
 
 
+CHROMIUM = "/usr/bin/chromium-headless-shell"
+
+
 def _library(name: str) -> Callable[[], bool]:
     def there() -> bool:
         try:
@@ -38,7 +41,7 @@ def _file(path: str) -> Callable[[], bool]:
 
 
 DEBIAN = {  # Debian package -> is it there? Only tests need any of them.
-    "chromium-headless-shell": _file("/usr/bin/chromium-headless-shell"),
+    "chromium-headless-shell": _file(CHROMIUM),
     "libatomic1": _library("libatomic.so.1"),
     "fonts-dejavu-core": _file("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
 }
