@@ -136,12 +136,14 @@ def _calling() -> Iterator[tuple["Auth0", Any]]:
 def _client() -> "Auth0":
     from auth0.management.client import Auth0
 
-    return Auth0(
+    client = Auth0(
         base_url=settings.AUTH0["management_url"].rstrip("/"),
         token=_token.value,
         max_retries=0,
         httpx_client=httpx.Client(timeout=BUDGET),
     )
+    _ = client.users, client.tickets  # loads the rest of the SDK, on the first caller's clock
+    return client
 
 
 def _error(name: str) -> type[Any]:

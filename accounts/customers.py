@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from accounts import users
+from accounts import provisioning
 from accounts.models import Customer, User
 from config import ids
 
@@ -10,8 +10,10 @@ from config import ids
 def create(*, name: str, owner_name: str, owner_email: str, at: datetime) -> tuple[Customer, User]:
     """A new customer with its first owner, who is invited.
 
-    Raises what `users.create` raises.
+    Raises what `provisioning.create` raises.
     """
     customer = Customer(id=ids.new("cus", at), name=name, created_at=at)
-    owner = users.Wanted(customer_id=customer.id, email=owner_email, name=owner_name, role="owner")
-    return customer, users.found_customer(customer, owner, at=at)
+    owner = provisioning.Wanted(
+        customer_id=customer.id, email=owner_email, name=owner_name, role="owner"
+    )
+    return customer, provisioning.found_customer(customer, owner, at=at)

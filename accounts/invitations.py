@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from accounts import auth0, users
+from accounts import auth0, provisioning
 from accounts.models import Customer, User
 from config import audit, dynamo, errors, journal
 
@@ -26,7 +26,7 @@ def send(user_id: str, *, errand_id: str, actor: audit.Author, at: datetime) -> 
     customer = dynamo.get(Customer, user.customer_id)
     if customer is None:
         raise errors.NotFound("The customer of this user is gone.")
-    seconds = int(users.INVITATION.total_seconds())
+    seconds = int(provisioning.INVITATION.total_seconds())
     link = auth0.password_ticket(user_id=user.id, seconds=seconds)
     _deliver(_mail(user, customer, link=link, inviter=actor.name, errand_id=errand_id))
     with journal.write(
@@ -38,7 +38,7 @@ def send(user_id: str, *, errand_id: str, actor: audit.Author, at: datetime) -> 
     ) as write:
         write.update(
             user,
-            [User.invited_at.set(at), User.invitation_expires_at.set(at + users.INVITATION)],
+            [User.invited_at.set(at), User.invitation_expires_at.set(at + provisioning.INVITATION)],
             only_if=User.status.is_in("invited", "active"),
         )
         write.settle(errand_id)
@@ -52,7 +52,7 @@ def _mail(
         "customer": customer.name,
         "inviter": inviter,
         "link": link,
-        "days": users.INVITATION.days,
+        "days": provisioning.INVITATION.days,
         "email": user.email,
     }
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ")

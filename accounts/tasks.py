@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts import invitations, users
+from accounts import invitations, provisioning
 from config import errors, idempotency, outbox
 
 
@@ -13,7 +13,7 @@ def finish_creation(
     """Finish the creation of a person that a request left behind."""
     request = idempotency.Once(**once) if once else None
     try:
-        users.resume(user_id, actor=job.author, at=job.at, once=request)
+        provisioning.resume(user_id, actor=job.author, at=job.at, once=request)
     except (errors.Conflict, errors.Invalid):
         return  # withdrawn, audited, and the request's answer is stored
 

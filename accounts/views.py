@@ -5,7 +5,7 @@ from typing import Any, cast
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import history, users
+from accounts import history, provisioning
 from accounts.actors import Actor
 from accounts.models import User
 from accounts.serializers import AuditPage, AuditQuery, NewUser, UserView
@@ -100,8 +100,8 @@ class CurrentUser(Operations):
     )
     def create(self, request: Request) -> Response:
         actor = cast(Actor, request.user)
-        wanted = users.Wanted(**NewUser.of(request.data))
-        user = users.create(wanted, actor=actor, at=now(), once=once(request, actor))
+        wanted = provisioning.Wanted(**NewUser.of(request.data))
+        user = provisioning.create(wanted, actor=actor, at=now(), once=once(request, actor))
         return one(request, UserView(user), int(user.version), status=201)
 
 

@@ -1,4 +1,4 @@
-"""How this house talks to DynamoDB: records, reads, one transaction, and how failures are read.
+"""How this house talks to DynamoDB: records, reads, and how failures are read.
 
 Records are PynamoDB models; they are only written through `config.journal`. Every call goes
 through `call`, which repeats what is safe to repeat within a budget and then refuses.
@@ -7,8 +7,7 @@ through `call`, which repeats what is safe to repeat within a budget and then re
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
@@ -25,9 +24,7 @@ from botocore.exceptions import (
 from django.conf import settings
 from pynamodb.attributes import Attribute
 from pynamodb.connection import Connection
-from pynamodb.exceptions import CancellationReason, VerboseClientError
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
+from pynamodb.exceptions import VerboseClientError
 from pynamodb.models import Model
 
 from config import errors
@@ -255,53 +252,3 @@ def key_range(record: type[Record], condition: str, values: Mapping[str, Any]) -
         "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", condition)},
         "ExpressionAttributeValues": dict(values),
     }
-
-
-class Cancelled(Exception):
-    """A transaction was refused: one reason per action, in call order."""
-
-    def __init__(self, reasons: Sequence[CancellationReason | None]) -> None:
-        super().__init__("transaction cancelled")
-        self.reasons = reasons
-
-
-@dataclass
-class Transaction:
-    """Writes that happen together or not at all, in call order.
-
-    PynamoDB's own ``TransactWrite`` regroups its actions by kind, so a reason could not be traced
-    to its record; here ``reasons[i]`` belongs to ``actions[i]``.
-    """
-
-    actions: list[dict[str, Any]] = field(default_factory=list)
-
-    def put(self, record: Record, only_if: Condition | None = None) -> int:
-        """Write a record whole; answers the action's position."""
-        return self._add("Put", record.get_save_kwargs_from_instance(condition=only_if), only_if)
-
-    def update(
-        self, record: Record, changes: Sequence[Action], only_if: Condition | None = None
-    ) -> int:
-        """Change single attributes."""
-        arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
-        return self._add("Update", arguments, only_if)
-
-    def remove(self, record: Record, only_if: Condition | None = None) -> int:
-        """Remove a record."""
-        arguments = record.get_delete_kwargs_from_instance(condition=only_if)
-        return self._add("Delete", arguments, only_if)
-
-    def _add(self, kind: str, arguments: dict[str, Any], condition: Condition | None) -> int:
-        if condition is not None:
-            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        self.actions.append({kind: arguments})
-        return len(self.actions) - 1
-
-    def commit(self, token: str) -> None:
-        """Send it; the same token makes repeating harmless. Raises `Cancelled`."""
-        try:
-            call("TransactWriteItems", TransactItems=self.actions, ClientRequestToken=token)
-        except VerboseClientError as error:
-            if not error.cancellation_reasons:
-                raise
-            raise Cancelled(list(error.cancellation_reasons)) from error

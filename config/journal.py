@@ -19,7 +19,7 @@ from pynamodb.exceptions import CancellationReason
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from config import audit, dynamo, errors, idempotency, ids, outbox, sealing
+from config import audit, dynamo, errors, idempotency, ids, outbox, sealing, transactions
 
 TRIES = 12
 BUDGET = 4.5
@@ -35,7 +35,7 @@ class Write:
 
     author: audit.Author
     at: datetime
-    transaction: dynamo.Transaction = field(default_factory=dynamo.Transaction)
+    transaction: transactions.Transaction = field(default_factory=transactions.Transaction)
     happenings: list[audit.Happening] = field(default_factory=list)
     refusals: dict[int, errors.Refusal] = field(default_factory=dict)
     errands: list[tuple[str, dict[str, Any], str | None, datetime]] = field(default_factory=list)
@@ -206,7 +206,7 @@ def _commit(one: Write, found: dynamo.Found | None) -> None:
             try:
                 whole.commit(uuid.uuid4().hex)
                 break
-            except dynamo.Cancelled as cancelled:
+            except transactions.Cancelled as cancelled:
                 _verdict(one, cancelled.reasons)
             if time.monotonic() > end:
                 raise _contended()
@@ -228,8 +228,8 @@ def _turn(stream: str) -> Iterator[None]:
             lock.release()
 
 
-def _with_audit_and_errands(one: Write, found: dynamo.Found) -> dynamo.Transaction:
-    whole = dynamo.Transaction(list(one.transaction.actions))
+def _with_audit_and_errands(one: Write, found: dynamo.Found) -> transactions.Transaction:
+    whole = transactions.Transaction(list(one.transaction.actions))
     places = {stream: audit.position(found, stream) for stream in one.streams}
     secrets = {}
     for stream in one.streams:
@@ -258,7 +258,7 @@ def _with_audit_and_errands(one: Write, found: dynamo.Found) -> dynamo.Transacti
 
 
 def _put_heads(
-    whole: dynamo.Transaction,
+    whole: transactions.Transaction,
     one: Write,
     before: dict[str, audit.Position],
     after: dict[str, audit.Position],
@@ -297,7 +297,7 @@ def _contended() -> errors.Unavailable:
     return errors.Unavailable("Too many changes at once; ask again.", retry_after=1)
 
 
-def _shards_due(whole: dynamo.Transaction, at: datetime) -> set[str]:
+def _shards_due(whole: transactions.Transaction, at: datetime) -> set[str]:
     now = dynamo.UTCTime().serialize(at)
     puts = [action["Put"] for action in whole.actions if "Put" in action]
     items = [p["Item"] for p in puts if p["TableName"] == outbox.OutboxEntry.table_name()]

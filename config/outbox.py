@@ -6,6 +6,7 @@ Crashes and defects count: after `ATTEMPTS` the entry is dead, kept for operator
 """
 
 import logging
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,8 @@ DEAD = "dead"
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 5
 PATIENCE = timedelta(hours=72)
+DRAIN_FOR = 45.0
+"""Seconds; well below the worker's time limit. What is left is rung for again."""
 
 log = logging.getLogger("dutyline.outbox")
 Clock = Callable[[], datetime]
@@ -150,10 +153,11 @@ class Report:
 
 
 def drain(shard: str, *, clock: Clock, report: Report | None = None) -> Report:
-    """Do everything that is due in one shard."""
-    report = report or Report()
-    while batch := due(shard, clock()):
-        progress = [_do(keys, clock, report) for keys in batch]
+    """Do everything that is due in one shard, for at most `DRAIN_FOR` seconds."""
+    report = Report() if report is None else report
+    end = time.monotonic() + DRAIN_FOR
+    while time.monotonic() < end and (batch := due(shard, clock())):
+        progress = [_do(keys, clock, report) for keys in batch if time.monotonic() < end]
         if not any(progress):
             break  # all of it is in other hands, or the index lags: the next pass sees
     return report

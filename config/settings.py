@@ -73,7 +73,7 @@ EMAIL_HOST_PASSWORD = _EMAIL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = _EMAIL["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _EMAIL["EMAIL_USE_SSL"]
 EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"]
-EMAIL_TIMEOUT = 10
+EMAIL_TIMEOUT = 5  # a whole conversation must fit into an outbox lease
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", _default("Dutyline <hello@dutyline.example>"))
 
 # --- Django ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import actors, auth0, customers, locations, users
+from accounts import actors, auth0, customers, locations, provisioning, users
 from accounts.models import Customer, Location, User
 from config import outbox
 from tests.world import World
@@ -138,14 +138,14 @@ def make_cast(world: World, web: str) -> Cast:
     )
 
     def join(name: str, role: str, places: list[str] | None = None) -> Person:
-        wanted = users.Wanted(
+        wanted = provisioning.Wanted(
             customer_id=customer.id,
             email=f"{name.lower()}.{_stamp()}@cast.example",
             name=f"{name} Canary-Har",
             role=role,
             locations=places,
         )
-        return come(world, web, users.create(wanted, actor=ann.actor, at=now()))
+        return come(world, web, provisioning.create(wanted, actor=ann.actor, at=now()))
 
     return Cast(
         customer=customer,

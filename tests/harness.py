@@ -49,7 +49,8 @@ class Harness:
 
     def sweep_until_idle(self, start: float = 600) -> None:
         """Sweep at later and later times until nothing is due."""
-        assert self.sweep(later=start, plan=Plan(), rounds=8), "the outbox does not become idle"
+        idle = self.sweep(later=start, plan=Plan(), rounds=8)
+        assert idle, f"the outbox does not become idle\n{self.world.log('zygote')[-2000:]}"
 
     def _do(self, order: dict[str, Any], plan: Plan) -> Any:
         assert self.process.stdin

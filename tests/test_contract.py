@@ -10,7 +10,7 @@ from django.conf import settings
 from jsonschema import Draft202012Validator
 from limits import RateLimitItemPerMinute
 
-from accounts import users
+from accounts import provisioning
 from config.api import limits
 from tests.conftest import Cast, Person, come, now, problem
 from tests.proxy import Plan
@@ -28,13 +28,13 @@ REFERENCE = {
 @pytest.fixture(scope="module")
 def nobody(cast: Cast, world: World, web: str) -> Person:
     """A person of Harbour Dental without any permission."""
-    wanted = users.Wanted(
+    wanted = provisioning.Wanted(
         customer_id=cast.customer.id,
         email=f"nobody.{cast.customer.id.lower()}@cast.example",
         name="Nil",
         permissions=[],
     )
-    return come(world, web, users.create(wanted, actor=cast.ann.actor, at=now()))
+    return come(world, web, provisioning.create(wanted, actor=cast.ann.actor, at=now()))
 
 
 def send(who: Person | None, operation: Operation, sample: Sample, **more: Any) -> httpx.Response:

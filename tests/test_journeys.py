@@ -1,4 +1,4 @@
-"""What people see: the invitation in their mailbox, the password page, signing in, the reference."""
+"""What people see: the invitation in their mailbox, the password page, signing in, the docs."""
 
 import base64
 import hashlib

@@ -42,6 +42,7 @@ def _file(path: str) -> Callable[[], bool]:
 
 DEBIAN = {  # Debian package -> is it there? Only tests need any of them.
     "chromium-headless-shell": _file(CHROMIUM),
+    "curl": lambda: shutil.which("curl") is not None,
     "libatomic1": _library("libatomic.so.1"),
     "fonts-dejavu-core": _file("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
 }

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Cast, Person, problem
+from config import audit, dynamo, idempotency, outbox
+from tests.conftest import Cast, Person, mails_to, problem, sweep
 from tests.proxy import Plan
 from tests.world import World, free_port
 
@@ -137,8 +138,6 @@ def test_a_key_that_is_no_key_is_refused(cast: Cast, key: str) -> None:
 
 
 def test_no_copy_of_a_body_is_kept_with_a_key(cast: Cast) -> None:
-    from config import dynamo, idempotency
-
     body = cast.new_user(name="Unforgettable Canary")
     cast.ann.post("/user", body, headers={"Idempotency-Key": "kept"})
 
@@ -292,3 +291,30 @@ def test_the_documentation_works_without_the_internet(web: str) -> None:
     for address in addresses:
         assert address.startswith("/"), address
         assert httpx.get(web + address).status_code == 200, address
+
+
+def test_logs_and_waiting_work_hold_no_values_of_people(cast: Cast, world: World) -> None:
+    body = cast.new_user(name="Secret Canary", userSkills=["canary skill"])
+    headers = {"Idempotency-Key": "canary key", "User-Agent": "canary agent"}
+    assert cast.ann.post("/user", body, headers=headers).status_code == 201
+    with world.plan(Plan(always={"identity": "503"})):
+        waiting = cast.new_user(name="Waiting Canary")
+        assert cast.ann.post("/user", waiting, headers={"User-Agent": "x"}).status_code == 503
+    with world.plan(Plan(always={"dynamodb": "nonsense"})):
+        assert cast.ann.post("/user", body, headers=headers).status_code == 500
+    cast.ann.get("/user?canary=1", headers={"Authorization": "Bearer canary.token.x"})
+    rows = [
+        row
+        for record in (outbox.OutboxEntry, audit.AuditEntry, idempotency.Request)
+        for row in dynamo.call("Scan", TableName=record.table_name())["Items"]
+    ]
+    sweep(later=60)
+    (mail,) = mails_to(world, body["email"])
+    told = world.log("web") + str(rows)
+
+    assert "accounts.send_invitation" in str(rows)
+    for secret in (
+        *("Canary", "canary", body["email"], waiting["email"], cast.ann.token, cast.ann.user.name),
+        *(mail["links"][0].partition("=")[2], "local-machine-secret"),
+    ):
+        assert secret not in told, secret

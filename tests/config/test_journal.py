@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import VerboseClientError
 
-from accounts import actors, users
+from accounts import actors, provisioning, users
 from accounts.models import EmailGuard, User
 from config import audit, dynamo, errors, ids, journal, plumbing, sealing, verification
 from tests.conftest import Cast, Person, now
@@ -94,8 +94,8 @@ def test_of_fifty_parallel_creates_of_one_address_one_wins(
 @pytest.fixture
 def entries(cast: Cast) -> list[dict[str, Any]]:
     """The rows of a stream of six entries, whole, by number; 0 is the head."""
-    person = users.create(
-        users.Wanted(
+    person = provisioning.create(
+        provisioning.Wanted(
             customer_id=cast.customer.id,
             email=f"{ids.new('usr', now()).lower()}@cast.example",
             name="Tampered",

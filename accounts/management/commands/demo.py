@@ -9,7 +9,7 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import actors, auth0, customers, locations, users
+from accounts import actors, auth0, customers, locations, provisioning, users
 from accounts.models import User
 
 PASSWORD = "demo-{name}-1234"  # noqa: S105 - public, on this machine only
@@ -71,14 +71,14 @@ def _hilltop() -> list[dict[str, Any]]:
 def _joins(
     owner: actors.Actor, business: str, name: str, role: str, places: list[str] | None
 ) -> User:
-    wanted = users.Wanted(
+    wanted = provisioning.Wanted(
         customer_id=owner.customer_id,
         email=f"{_first(name)}@{business}.example",
         name=name,
         role=role,
         locations=places,
     )
-    return _comes(users.create(wanted, actor=owner, at=datetime.now(UTC)))
+    return _comes(provisioning.create(wanted, actor=owner, at=datetime.now(UTC)))
 
 
 def _comes(user: User) -> User:

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -141,7 +142,7 @@ class Tenant:
         """A token under the current key."""
         key = self.keys()[-2]
         headers = {"kid": key["kid"], "typ": kind}
-        return jwt.encode(claims, key["pem"], algorithm="RS256", headers=headers)
+        return jwt.encode(claims, _private(key["pem"]), algorithm="RS256", headers=headers)
 
     def read_token(self, token: str, audience: str) -> dict[str, Any]:
         """The claims of one of our own tokens. Raises `jwt.PyJWTError`."""
@@ -178,11 +179,16 @@ def _new_key() -> dict[str, Any]:
     return {"kid": secrets.token_urlsafe(16), "pem": pem.decode()}
 
 
-def _public(key: dict[str, Any]) -> dict[str, Any]:
-    private = serialization.load_pem_private_key(key["pem"].encode(), password=None)
+@lru_cache(maxsize=16)
+def _private(pem: str) -> rsa.RSAPrivateKey:
+    private = serialization.load_pem_private_key(pem.encode(), password=None)
     if not isinstance(private, rsa.RSAPrivateKey):
         raise TypeError("signing keys are RSA")
-    public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    return private
+
+
+def _public(key: dict[str, Any]) -> dict[str, Any]:
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(_private(key["pem"]).public_key(), as_dict=True)
     return {
         "kty": "RSA",
         "use": "sig",

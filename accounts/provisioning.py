@@ -1,0 +1,289 @@
+"""Creating people, here and at Auth0.
+
+The intent (a pending record, the e-mail guard and the errand that finishes it) is stored first;
+then Auth0 is asked, with our id, so that repeating is harmless; then one transaction makes the
+person `invited`, with audit entries and the invitation. Whoever finds the intent unfinished, a
+repeated request or the outbox, runs `finish` again.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from accounts import actors, auth0, emails, users
+from accounts.models import EVERYWHERE, Customer, EmailGuard, Location, User, name_key
+from config import audit, dynamo, errors, idempotency, ids, journal
+
+INVITATION = timedelta(days=7)
+"""How long the link in an invitation works."""
+
+SHOWN_IN_AUDIT = ("email", "name", "role", "extra", "denied", "locations", "skills", "is_setup")
+
+
+class UserExists(errors.Conflict):
+    """The e-mail address belongs to an account already, here or at another customer."""
+
+    code = "user_exists"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Who is to be created. ``permissions`` is the effective list; None means the role's."""
+
+    customer_id: str
+    email: str
+    name: str
+    role: str = "staff"
+    permissions: Sequence[str] | None = None
+    locations: Sequence[str] | None = None
+    skills: Sequence[str] = ()
+    is_setup: bool = False
+
+
+def create(
+    wanted: Wanted, *, actor: actors.Actor, at: datetime, once: idempotency.Once | None = None
+) -> User:
+    """Create a person and see to it that they are invited.
+
+    Raises `UserExists`, `actors.GrantRefused`, `errors.Forbidden`, `errors.NotFound` (a location)
+    or `errors.Unavailable`, after which the outbox finishes what was begun.
+    """
+    actor.require("users:create")
+    actors.check_customer(actor, wanted.customer_id)
+    user = _pending(wanted, at)
+    found = dynamo.fetch(
+        [*journal.keys([actor.stream, user.id]), *(_location_keys(user.locations))]
+    )
+    _check_locations(user.locations, found, actor.customer_id)
+    _check_grant(actor, user, at)
+    try:
+        with journal.intend(actor=actor, at=at, found=found) as write:
+            write.begin(once, user.id)
+            _begin(write, user, once)
+    except idempotency.Seen as seen:
+        return _again(seen, actor=actor, at=at, once=once)
+    return _finish_or_let_go(user, actor=actor, at=at, once=once, found=found)
+
+
+def found_customer(customer: Customer, owner: Wanted, *, at: datetime) -> User:
+    """Create a customer together with its first owner."""
+    actor = actors.system(customer.id)
+    user = _pending(owner, at)
+    with journal.write(
+        actor=actor,
+        action="customer.created",
+        subject=customer.party,
+        at=at,
+        customer_id=customer.id,
+        changes=[audit.Change("name", None, customer.name)],
+    ) as write:
+        write.put(customer, only_if=Customer.id.does_not_exist())
+        _begin(write, user, None)
+    return finish(user, actor=actor, at=at)
+
+
+def resume(
+    user_id: str, *, actor: audit.Author, at: datetime, once: idempotency.Once | None = None
+) -> User | None:
+    """Finish a creation that was left behind; None where it was withdrawn."""
+    user = dynamo.get(User, user_id)
+    if user is None or user.status != "pending":
+        return user
+    return finish(user, actor=actor, at=at, once=once)
+
+
+def finish(
+    user: User,
+    *,
+    actor: audit.Author,
+    at: datetime,
+    once: idempotency.Once | None = None,
+    found: dynamo.Found | None = None,
+) -> User:
+    """The second half of creating a person: ask Auth0, then make them invited or withdraw them."""
+    try:
+        auth0.create_user(
+            user_id=user.id, email=user.email, name=user.name, customer_id=user.customer_id
+        )
+    except (auth0.EmailTaken, auth0.EmailRefused) as refusal:
+        _withdraw(user, refusal, actor=actor, at=at, once=once)
+        if isinstance(refusal, auth0.EmailTaken):
+            raise _exists() from refusal
+        raise
+    invited = user.changed(
+        status="invited", invited_at=at, invitation_expires_at=at + INVITATION, updated_at=at
+    )
+    try:
+        with journal.write(
+            actor=actor,
+            action="user.invited",
+            subject=user.party,
+            at=at,
+            customer_id=user.customer_id,
+            changes=_all_values(user),
+            found=found,
+        ) as write:
+            write.put(invited, only_if=User.status == "pending")
+            write.later("accounts.send_invitation", user_id=user.id)
+            write.settle(_finisher(user.id))
+            write.conclude(once, user.id, status=201)
+    except errors.Conflict:
+        return users.get(user.id)  # another hand finished it first
+    return invited
+
+
+def _pending(wanted: Wanted, at: datetime) -> User:
+    email = emails.checked(wanted.email)
+    id = ids.new("usr", at)
+    role = wanted.role
+    permissions = actors.ROLES[role] if wanted.permissions is None else wanted.permissions
+    extra, denied = actors.split(role, permissions)
+    everywhere = [EVERYWHERE] if role in ("owner", "admin") else []
+    locations = everywhere if wanted.locations is None else sorted(set(wanted.locations))
+    return User(
+        id=id,
+        customer_id=wanted.customer_id,
+        email=email,
+        email_key=emails.key(email),
+        name=wanted.name,
+        name_key=name_key(wanted.name, id),
+        role=role,
+        extra=extra,
+        denied=denied,
+        locations=locations,
+        skills=list(wanted.skills),
+        is_setup=wanted.is_setup,
+        status="pending",
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _begin(write: journal.Write, user: User, once: idempotency.Once | None) -> None:
+    write.put(
+        EmailGuard(key=user.email_key, user_id=user.id),
+        only_if=EmailGuard.key.does_not_exist(),
+        refusal=_exists(),
+    )
+    write.put(user, only_if=User.id.does_not_exist())
+    write.later(
+        "accounts.finish_creation",
+        id=_finisher(user.id),
+        due=write.at + journal.FINISHER_DELAY,
+        user_id=user.id,
+        once=asdict(once) if once else None,
+    )
+
+
+def _finish_or_let_go(
+    user: User,
+    *,
+    actor: actors.Actor,
+    at: datetime,
+    once: idempotency.Once | None,
+    found: dynamo.Found | None = None,
+) -> User:
+    """Finish; where that is not possible now, let the next request with the key try again."""
+    try:
+        return finish(user, actor=actor, at=at, once=once, found=found)
+    except errors.Unavailable:
+        if once:
+            with suppress(errors.Unavailable):
+                idempotency.release(once)
+        raise
+
+
+def _again(
+    seen: idempotency.Seen,
+    *,
+    actor: actors.Actor,
+    at: datetime,
+    once: idempotency.Once | None,
+) -> User:
+    """What a repeated creation is told: the same person, or the same refusal."""
+    user = dynamo.get(User, seen.resource_id)
+    if seen.status == 400:
+        raise auth0.EmailRefused("The sign-in service refuses this address or name.")
+    if seen.status == 409 or (user is None and seen.running):
+        raise _exists()
+    if user is None:
+        raise errors.NotFound("The user that this request created is gone.")
+    if user.status == "pending":
+        return _finish_or_let_go(user, actor=actor, at=at, once=once)
+    return user
+
+
+def _withdraw(
+    user: User,
+    refusal: errors.Refusal,
+    *,
+    actor: audit.Author,
+    at: datetime,
+    once: idempotency.Once | None,
+) -> None:
+    """Auth0 will never take this person: take back what the intent stored."""
+    nobody = audit.Party("user", user.id, "", user.customer_id)
+    with (
+        suppress(errors.Conflict),  # another hand withdrew it first
+        journal.write(
+            actor=actor,
+            action="user.refused",
+            subject=nobody,
+            at=at,
+            customer_id=user.customer_id,
+            changes=[audit.Change("reason", None, refusal.code)],
+        ) as write,
+    ):
+        write.remove(user, only_if=User.status == "pending")
+        write.remove(EmailGuard(user.email_key), only_if=EmailGuard.user_id == user.id)
+        write.settle(_finisher(user.id))
+        write.conclude(once, user.id, status=refusal.status, code=refusal.code)
+
+
+def _check_grant(actor: actors.Actor, user: User, at: datetime) -> None:
+    try:
+        actors.check_grant(actor, role=user.role, extra=user.extra, locations=user.locations)
+    except actors.GrantRefused:
+        asked = {"role": user.role, "extra": user.extra, "locations": user.locations}
+        journal.note(
+            actor=actor,
+            action="grant.refused",
+            subject=audit.Party("customer", actor.customer_id, "", actor.customer_id),
+            at=at,
+            customer_id=actor.customer_id,
+            changes=[audit.Change(name, None, _plain(value)) for name, value in asked.items()],
+        )
+        raise
+
+
+def _location_keys(locations: Sequence[str]) -> list[dynamo.Key]:
+    return [dynamo.Key(Location, id) for id in locations if ids.is_id("loc", id)]
+
+
+def _check_locations(locations: Sequence[str], found: dynamo.Found, customer_id: str) -> None:
+    for number, id in enumerate(locations):
+        place = found.get(Location, id) if ids.is_id("loc", id) else None
+        if id != EVERYWHERE and (place is None or place.customer_id != customer_id):
+            raise errors.NotFound("There is no such location.", pointer=f"/locations/{number}")
+
+
+def _all_values(user: User) -> list[audit.Change]:
+    return [
+        audit.Change(name, None, _plain(getattr(user, name)))
+        for name in SHOWN_IN_AUDIT
+        if getattr(user, name)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, list | tuple) else value
+
+
+def _finisher(user_id: str) -> str:
+    return f"create-{user_id}"
+
+
+def _exists() -> UserExists:
+    return UserExists("A user with this e-mail address exists already.", pointer="/email")

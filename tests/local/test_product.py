@@ -1,0 +1,181 @@
+"""``make run`` as a newcomer has it: the README's tour in a fresh copy, and a clean end."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.world import ROOT, free_port
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project's files, with what was installed already."""
+    folder = tmp_path_factory.mktemp("clone")
+    names = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    for name in names:
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    for installed in (".venv", "config/local/node_modules"):
+        (folder / installed).symlink_to(ROOT / installed)
+    return folder
+
+
+def start(clone: Path, port: int) -> subprocess.Popen[str]:
+    """``manage.py run`` on a block of ports."""
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "run"],
+        cwd=clone,
+        env={"PATH": os.environ["PATH"], "PORT": str(port), "HOME": str(clone)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def running(clone: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The product, up; stopped afterwards."""
+    port = free_block()
+    process = start(clone, port)
+    await_run_json(clone, process)
+    yield process, port
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    assert process.stdout
+    process.stdout.close()
+
+
+def free_block() -> int:
+    while True:
+        base = free_port()
+        if not any(listens(base + offset) for offset in range(8)):
+            return base
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def await_run_json(clone: Path, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 90
+    while not (clone / ".local/run.json").exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_the_tour_of_the_readme_works_as_pasted(
+    clone: Path, running: tuple[subprocess.Popen[str], int]
+) -> None:
+    (tour,) = re.findall(r"```bash\n(.*?)```", (clone / "README.md").read_text(), re.S)
+
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", tour],  # noqa: S607
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"email": "ann@harbour.example"' in done.stdout
+    assert "password set: 200" in done.stdout
+    assert '"status": "active"' in done.stdout
+    for action in ("user.invited", "user.invitation_sent", "user.accepted"):
+        assert f'"action": "{action}"' in done.stdout
+
+
+def test_run_json_names_everything(clone: Path, running: tuple[subprocess.Popen[str], int]) -> None:
+    about = json.loads((clone / ".local/run.json").read_text())
+
+    assert about["api"] == f"http://127.0.0.1:{running[1]}"
+    assert httpx.get(f"{about['api']}/readyz").json()["status"] == "ok"
+    assert httpx.get(about["docs"]).status_code == 200
+    assert [account["role"] for account in about["accounts"]] == [
+        *("owner", "admin", "manager", "staff", "staff", "owner", "staff")
+    ]
+    for account in about["accounts"]:
+        form = {
+            "grant_type": "password",
+            "username": account["email"],
+            "password": account["password"],
+            **{name: value for name, value in about["identity"].items() if name != "issuer"},
+        }
+        token = httpx.post(f"{about['identity']['issuer']}oauth/token", data=form).json()
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        me = httpx.get(f"{about['api']}/user", headers=headers).json()
+        assert me["id"] == account["userId"]
+        assert (me["status"], me["locations"]) == ("active", account["locations"])
+
+
+def test_a_second_start_is_refused_in_one_sentence(
+    clone: Path, running: tuple[subprocess.Popen[str], int]
+) -> None:
+    second = start(clone, free_block())
+    told, _ = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert re.fullmatch(r"Dutyline runs here already \(process \d+\); stop it first\.\n", told)
+
+
+def test_a_taken_port_is_named(
+    clone: Path, running: tuple[subprocess.Popen[str], int], tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(clone, other, symlinks=True, ignore=shutil.ignore_patterns(".local"))
+    process = start(other, running[1] - 4)  # our engine would stand where the other's web is
+    told, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert f"Port {running[1]} (for dynamodb) is taken" in told
+
+
+def test_ctrl_c_stops_everything_and_the_state_survives(
+    clone: Path, running: tuple[subprocess.Popen[str], int]
+) -> None:
+    process, port = running
+    children = subprocess.run(
+        ["pgrep", "-P", str(process.pid)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert len(children) == 7
+
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
+    assert not any(listens(port + offset) for offset in range(8))
+    assert not (clone / ".local/run.json").exists()
+
+    began = time.monotonic()
+    again = start(clone, port)
+    await_run_json(clone, again)
+    assert time.monotonic() - began < 20
+    about = json.loads((clone / ".local/run.json").read_text())
+    mails = httpx.get(f"{about['mailPage']}/messages").json()
+    assert any(mail["to"] == "nora@harbour.example" for mail in mails)
+    again.send_signal(signal.SIGTERM)
+    assert again.wait(30) == 0
+    assert again.stdout
+    again.stdout.close()
