@@ -83,6 +83,13 @@ class Actor(audit.Author):
         """Whether all of these locations are among one's own."""
         return EVERYWHERE in self.locations or set(locations) <= set(self.locations)
 
+    def oversees(self, locations: Collection[str]) -> bool:
+        """Whether a person of these locations is within one's reach.
+
+        Who is confined to some locations reaches people who have at least one, all of them theirs.
+        """
+        return EVERYWHERE in self.locations or (bool(locations) and self.reaches(locations))
+
 
 def effective(role: str, extra: Collection[str], denied: Collection[str]) -> frozenset[str]:
     """The permissions that a person has."""
@@ -130,7 +137,12 @@ def check_customer(actor: Actor, customer_id: str) -> None:
 
 
 def check_grant(
-    actor: Actor, *, role: str, extra: Collection[str], locations: Collection[str]
+    actor: Actor,
+    *,
+    role: str,
+    extra: Collection[str],
+    denied: Collection[str],
+    locations: Collection[str],
 ) -> None:
     """Nobody gives a role, permission or location that they do not hold. Raises `GrantRefused`."""
     if role == "owner" and not actor.may("owners:manage"):
@@ -141,7 +153,7 @@ def check_grant(
         raise GrantRefused("This role is above your own.", pointer="/role")
     if extra and not actor.may("permissions:grant"):
         raise GrantRefused("Permissions are not yours to give.", pointer="/permissions")
-    if beyond := set(extra) - actor.permissions:
+    if beyond := effective(role, extra, denied) - actor.permissions:
         names = ", ".join(sorted(beyond))
         raise GrantRefused(f"You do not hold {names}.", pointer="/permissions")
     if not actor.reaches(locations):

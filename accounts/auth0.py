@@ -5,13 +5,15 @@ token's ``sub`` is ``auth0|<our id>``. The SDK is imported late (it is large), t
 timeouts, and never to repeat by itself: repeating belongs to the outbox.
 """
 
+import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 from django.conf import settings
@@ -21,17 +23,23 @@ from config import errors
 if TYPE_CHECKING:
     from auth0.management.client import Auth0
 
-BUDGET = 4.5
+BUDGET = 4.0
 """Seconds that a caller waits in all: for a place, and for Auth0's answer."""
+TIMEOUT = httpx.Timeout(3.5, connect=1.0)
+"""Seconds for each step of one call."""
+ONCE: Any = {"max_retries": 0}
 AT_ONCE = 8
 """Calls that may wait for Auth0 at the same time in one process."""
 MOST_PATIENT = 30
 """Seconds at most that a client is told to wait."""
 
-PATIENT, IMPATIENT = 2.5, 0.05
+PATIENT, IMPATIENT = 2.0, 0.05
 """Seconds to wait for a place while Auth0 answers, and while it does not."""
 TROUBLED_FOR = 5.0
 """Seconds after a failure during which it counts as not answering."""
+
+log = logging.getLogger("dutyline.auth0")
+T = TypeVar("T")
 
 _places = threading.BoundedSemaphore(AT_ONCE)
 _trouble = [float("-inf")]
@@ -66,7 +74,8 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
 
     Raises `EmailTaken`, `EmailRefused` or `errors.Unavailable`.
     """
-    with _calling() as (client, options):
+
+    def create(client: "Auth0") -> None:
         try:
             client.users.create(
                 connection=settings.AUTH0["connection"],
@@ -77,47 +86,71 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
                 verify_email=False,
                 email_verified=False,
                 app_metadata={"customer_id": customer_id},
-                request_options=options,
+                request_options=ONCE,
             )
         except _error("ConflictError") as error:
-            if not _exists(client, options, user_id):
-                raise EmailTaken("This e-mail address has an account already.") from error
+            _check_that_it_is_ours(client, user_id, email, error)
         except _error("BadRequestError") as error:
+            if (error.body or {}).get("errorCode") != "invalid_body":
+                raise  # our own set-up is at fault, not this person
             raise EmailRefused("The sign-in service refuses this address or name.") from error
+
+    _call(create)
 
 
 def password_ticket(*, user_id: str, seconds: int) -> str:
     """A link with which a person sets the password; it proves the address and works once."""
-    with _calling() as (client, options):
+
+    def make(client: "Auth0") -> str:
         made = client.tickets.change_password(
             user_id=subject(user_id),
             ttl_sec=seconds,
             mark_email_as_verified=True,
-            request_options=options,
+            request_options=ONCE,
         )
-    return str(made.ticket)
+        return str(made.ticket)
+
+    return _call(make)
 
 
-def _exists(client: "Auth0", options: Any, user_id: str) -> bool:
-    try:
-        client.users.get(subject(user_id), request_options=options)
-    except _error("NotFoundError"):
-        return False
-    return True
+def _check_that_it_is_ours(client: "Auth0", user_id: str, email: str, conflict: Exception) -> None:
+    """After a 409: was it our own earlier call that made the account?
 
-
-@contextmanager
-def _calling() -> Iterator[tuple["Auth0", Any]]:
-    """The client and its options, within the number of calls that may wait at once.
-
-    What goes wrong inside is raised in our words.
+    Only an account of somebody else is a verdict; neither ours nor another's is no answer yet,
+    since an earlier call of ours may still be on its way.
     """
-    began = time.monotonic()
+    try:
+        client.users.get(subject(user_id), request_options=ONCE)
+    except _error("NotFoundError"):
+        holders = client.users.list_users_by_email(email=email, request_options=ONCE)
+        found = {holder.user_id for holder in holders}
+        if found - {subject(user_id)}:
+            raise EmailTaken("This e-mail address has an account already.") from conflict
+        if not found:
+            raise errors.Unavailable("Sign-in management contradicts itself.") from conflict
+
+
+def _call(task: "Callable[[Auth0], T]") -> T:
+    """Run a task with the client, for at most `BUDGET` seconds.
+
+    It runs in a thread of a small pool: a vendor that hangs or drips holds that thread, not the
+    caller, and at most `AT_ONCE` of them. What goes wrong is raised in our words.
+    """
+    end = time.monotonic() + BUDGET
     troubled = time.monotonic() - _trouble[0] < TROUBLED_FOR
     if not _places.acquire(timeout=IMPATIENT if troubled else PATIENT):
         raise errors.Unavailable("Sign-in management is busy.", retry_after=2)
+    future = _pool().submit(_run, task)
     try:
-        yield _client(), {"max_retries": 0, "timeout": BUDGET - (time.monotonic() - began)}
+        return future.result(timeout=end - time.monotonic())
+    except FutureTimeout as error:
+        _trouble[0] = time.monotonic()
+        raise errors.Unavailable("Sign-in management does not answer.") from error
+
+
+def _run(task: "Callable[[Auth0], T]") -> T:
+    try:
+        return task(_client())
     except _error("TooManyRequestsError") as error:
         raise errors.Unavailable(
             "Sign-in management asks us to slow down.", retry_after=_patience(error)
@@ -127,9 +160,15 @@ def _calling() -> Iterator[tuple["Auth0", Any]]:
         raise errors.Unavailable("Sign-in management refuses us just now.") from error
     except (_api_error(), httpx.HTTPError, ValueError) as error:
         _trouble[0] = time.monotonic()
+        log.warning("sign-in management failed", extra={"why": type(error).__name__})
         raise errors.Unavailable("Sign-in management does not answer.") from error
     finally:
         _places.release()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="auth0")
 
 
 @cache
@@ -140,7 +179,7 @@ def _client() -> "Auth0":
         base_url=settings.AUTH0["management_url"].rstrip("/"),
         token=_token.value,
         max_retries=0,
-        httpx_client=httpx.Client(timeout=BUDGET),
+        httpx_client=httpx.Client(timeout=TIMEOUT),
     )
     _ = client.users, client.tickets  # loads the rest of the SDK, on the first caller's clock
     return client
@@ -175,12 +214,20 @@ class _Token:
         self._clock = clock
         self._value = ""
         self._until = 0.0
+        self._failed = float("-inf")
         self._lock = threading.Lock()
 
     def value(self) -> str:
+        asked = self._clock()
         with self._lock:
             if self._clock() >= self._until:
-                self._fetch()
+                if self._failed > asked:
+                    raise ValueError("the token was refused while we waited for it")
+                try:
+                    self._fetch()
+                except (httpx.HTTPError, ValueError):
+                    self._failed = self._clock()
+                    raise
             return self._value
 
     def forget(self) -> None:
@@ -197,7 +244,7 @@ class _Token:
                 "client_secret": settings.AUTH0["client_secret"],
                 "audience": settings.AUTH0["management_url"],
             },
-            timeout=BUDGET,
+            timeout=TIMEOUT,
         )
         answer.raise_for_status()
         given = answer.json()

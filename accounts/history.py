@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from accounts.actors import Actor
-from config import audit, dynamo, errors, journal, sealing
+from accounts.models import User
+from config import audit, dynamo, errors, ids, journal, sealing
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,19 @@ class Page:
 def of_user(user_id: str, *, actor: Actor, limit: int, offset: int) -> Page:
     """The audit log of a person of one's own customer, also of one who was deleted.
 
-    Raises `errors.NotFound`, alike for nobody's and another customer's.
+    Raises `errors.NotFound`, alike for nobody's and another customer's, and `errors.Forbidden`
+    for somebody beyond the actor's locations.
     """
     actor.require("audit:read")
-    found = dynamo.fetch(journal.keys([user_id, actor.stream]))
+    if not ids.is_id("usr", user_id):
+        raise _nobody()
+    found = dynamo.fetch([dynamo.Key(User, user_id), *journal.keys([user_id, actor.stream])])
     head = found.get(audit.AuditEntry, user_id, 0)
     if head is None or head.customer_id != actor.customer_id:
-        raise errors.NotFound("There is no such user.")
+        raise _nobody()
+    user = found.get(User, user_id)
+    if user_id != actor.id and not actor.oversees(user.locations if user else ()):
+        raise errors.Forbidden("This person is not of your locations.")
     entries = audit.page(user_id, last=int(head.last), offset=offset, limit=limit)
     people = {person for entry in entries for person in entry.people}
     known = {user_id, actor.stream}
@@ -36,3 +43,7 @@ def of_user(user_id: str, *, actor: Actor, limit: int, offset: int) -> Page:
         if stored:
             keys[person] = stored.open()
     return Page(audit.lines(entries, keys), int(head.last), limit, offset)
+
+
+def _nobody() -> errors.NotFound:
+    return errors.NotFound("There is no such user.")

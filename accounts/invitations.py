@@ -1,7 +1,6 @@
 """Invitations: the mail with which a person sets the password and comes in."""
 
 import smtplib
-from datetime import datetime
 
 import css_inline
 from django.conf import settings
@@ -10,38 +9,55 @@ from django.template.loader import render_to_string
 
 from accounts import auth0, provisioning
 from accounts.models import Customer, User
-from config import audit, dynamo, errors, journal
+from config import dynamo, errors, journal, outbox
+
+SENT = "sent"
 
 
-def send(user_id: str, *, errand_id: str, actor: audit.Author, at: datetime) -> None:
+def send(user_id: str, *, job: outbox.Job) -> None:
     """Send one invitation. Whoever has come already, or is gone, gets none.
 
-    The mail's Message-ID comes from the errand, so that a repetition after a crash is
-    recognisable as the same mail. Raises `errors.Unavailable`.
+    The mail's Message-ID comes from the job, so that a repetition after a crash is recognisable
+    as the same mail; once it is sent, only the noting is repeated. Raises `errors.Unavailable`.
     """
-    found = dynamo.fetch([dynamo.Key(User, user_id)])
-    user = found.get(User, user_id)
-    if user is None or user.status != "invited":
+    user = dynamo.get(User, user_id)
+    if user is None or user.status not in ("invited", "active"):
         return
+    if job.progress != SENT:
+        if user.status == "active":
+            return
+        _send(user, job)
+        job.note(SENT)
+    _note_sending(user, job)
+
+
+def _send(user: User, job: outbox.Job) -> None:
     customer = dynamo.get(Customer, user.customer_id)
     if customer is None:
         raise errors.NotFound("The customer of this user is gone.")
     seconds = int(provisioning.INVITATION.total_seconds())
     link = auth0.password_ticket(user_id=user.id, seconds=seconds)
-    _deliver(_mail(user, customer, link=link, inviter=actor.name, errand_id=errand_id))
+    _deliver(_mail(user, customer, link=link, inviter=job.author.name, errand_id=job.id))
+
+
+def _note_sending(user: User, job: outbox.Job) -> None:
     with journal.write(
-        actor=actor,
+        actor=job.author,
         action="user.invitation_sent",
         subject=user.party,
-        at=at,
+        at=job.at,
         customer_id=user.customer_id,
     ) as write:
         write.update(
             user,
-            [User.invited_at.set(at), User.invitation_expires_at.set(at + provisioning.INVITATION)],
+            [
+                User.invited_at.set(job.at),
+                User.invitation_expires_at.set(job.at + provisioning.INVITATION),
+                User.version.add(1),
+            ],
             only_if=User.status.is_in("invited", "active"),
         )
-        write.settle(errand_id)
+        write.settle(job.id)
 
 
 def _mail(

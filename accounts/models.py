@@ -130,5 +130,6 @@ class EmailGuard(dynamo.Record):
 
 
 def name_key(name: str, id: str) -> str:
-    """What a name sorts by, made unique by the id."""
-    return f"{name.casefold()}#{id}"
+    """What a name sorts by, made unique by the id; an index takes keys up to 1,024 bytes."""
+    start = name.casefold().encode()[:900].decode(errors="ignore")
+    return f"{start}#{id}"

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from accounts import actors, auth0, emails, users
+from accounts import actors, auth0, emails
 from accounts.models import EVERYWHERE, Customer, EmailGuard, Location, User, name_key
 from config import audit, dynamo, errors, idempotency, ids, journal
 
@@ -53,12 +53,14 @@ def create(
     actor.require("users:create")
     actors.check_customer(actor, wanted.customer_id)
     user = _pending(wanted, at)
+    seen_before = [dynamo.Key(idempotency.Request, once.key)] if once else []
     found = dynamo.fetch(
-        [*journal.keys([actor.stream, user.id]), *(_location_keys(user.locations))]
+        [*journal.keys([actor.stream, user.id]), *_location_keys(user.locations), *seen_before]
     )
-    _check_locations(user.locations, found, actor.customer_id)
-    _check_grant(actor, user, at)
     try:
+        idempotency.check_unseen(once, found, at)
+        _check_locations(user.locations, found, actor.customer_id)
+        _check_grant(actor, user, at)
         with journal.intend(actor=actor, at=at, found=found) as write:
             write.begin(once, user.id)
             _begin(write, user, once)
@@ -102,16 +104,20 @@ def finish(
     once: idempotency.Once | None = None,
     found: dynamo.Found | None = None,
 ) -> User:
-    """The second half of creating a person: ask Auth0, then make them invited or withdraw them."""
+    """The second half of creating a person: ask Auth0, then make them invited or withdraw them.
+
+    Another hand may do the same at the same moment: whoever comes second answers what the first
+    one made. Raises `UserExists`, `auth0.EmailRefused` or `errors.Unavailable`.
+    """
+    once = once if at - user.created_at < idempotency.KEPT else None  # the key may be another's
     try:
         auth0.create_user(
             user_id=user.id, email=user.email, name=user.name, customer_id=user.customer_id
         )
     except (auth0.EmailTaken, auth0.EmailRefused) as refusal:
-        _withdraw(user, refusal, actor=actor, at=at, once=once)
-        if isinstance(refusal, auth0.EmailTaken):
-            raise _exists() from refusal
-        raise
+        if _withdraw(user, refusal, actor=actor, at=at, once=once):
+            raise _told(refusal) from refusal
+        return _as_another_hand_left_it(user, refusal)
     invited = user.changed(
         status="invited", invited_at=at, invitation_expires_at=at + INVITATION, updated_at=at
     )
@@ -129,9 +135,20 @@ def finish(
             write.later("accounts.send_invitation", user_id=user.id)
             write.settle(_finisher(user.id))
             write.conclude(once, user.id, status=201)
-    except errors.Conflict:
-        return users.get(user.id)  # another hand finished it first
+    except errors.Conflict as conflict:
+        return _as_another_hand_left_it(user, conflict)
     return invited
+
+
+def _as_another_hand_left_it(user: User, cause: errors.Refusal) -> User:
+    left = dynamo.get(User, user.id)
+    if left is None or left.status == "pending":
+        raise _exists() from cause
+    return left
+
+
+def _told(refusal: errors.Refusal) -> errors.Refusal:
+    return _exists() if isinstance(refusal, auth0.EmailTaken) else refusal
 
 
 def _pending(wanted: Wanted, at: datetime) -> User:
@@ -210,7 +227,8 @@ def _again(
         raise _exists()
     if user is None:
         raise errors.NotFound("The user that this request created is gone.")
-    if user.status == "pending":
+    if user.status == "pending" and once:
+        idempotency.take_over(once, seen, at)
         return _finish_or_let_go(user, actor=actor, at=at, once=once)
     return user
 
@@ -222,31 +240,42 @@ def _withdraw(
     actor: audit.Author,
     at: datetime,
     once: idempotency.Once | None,
-) -> None:
-    """Auth0 will never take this person: take back what the intent stored."""
+) -> bool:
+    """Auth0 will never take this person: take back what the intent stored.
+
+    False where another hand had finished or withdrawn it before.
+    """
     nobody = audit.Party("user", user.id, "", user.customer_id)
-    with (
-        suppress(errors.Conflict),  # another hand withdrew it first
-        journal.write(
+    try:
+        with journal.write(
             actor=actor,
             action="user.refused",
             subject=nobody,
             at=at,
             customer_id=user.customer_id,
             changes=[audit.Change("reason", None, refusal.code)],
-        ) as write,
-    ):
-        write.remove(user, only_if=User.status == "pending")
-        write.remove(EmailGuard(user.email_key), only_if=EmailGuard.user_id == user.id)
-        write.settle(_finisher(user.id))
-        write.conclude(once, user.id, status=refusal.status, code=refusal.code)
+        ) as write:
+            write.remove(user, only_if=User.status == "pending")
+            write.remove(EmailGuard(user.email_key), only_if=EmailGuard.user_id == user.id)
+            write.settle(_finisher(user.id))
+            write.conclude(once, user.id, status=refusal.status, code=refusal.code)
+    except errors.Conflict:
+        return False
+    return True
 
 
 def _check_grant(actor: actors.Actor, user: User, at: datetime) -> None:
     try:
-        actors.check_grant(actor, role=user.role, extra=user.extra, locations=user.locations)
+        actors.check_grant(
+            actor,
+            role=user.role,
+            extra=user.extra,
+            denied=user.denied,
+            locations=user.locations,
+        )
     except actors.GrantRefused:
-        asked = {"role": user.role, "extra": user.extra, "locations": user.locations}
+        names = ("role", "extra", "denied", "locations")
+        asked = {name: getattr(user, name) for name in names}
         journal.note(
             actor=actor,
             action="grant.refused",

@@ -21,4 +21,4 @@ def finish_creation(
 @outbox.task("accounts.send_invitation")
 def send_invitation(*, job: outbox.Job, user_id: str, **_: Any) -> None:
     """Send one invitation."""
-    invitations.send(user_id, errand_id=job.id, actor=job.author, at=job.at)
+    invitations.send(user_id, job=job)

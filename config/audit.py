@@ -132,6 +132,7 @@ class Position:
 
     last: int = 0
     hash: str = ""
+    customer_id: str = ""
 
 
 def head_key(stream: str) -> dynamo.Key:
@@ -142,15 +143,29 @@ def head_key(stream: str) -> dynamo.Key:
 def position(found: dynamo.Found, stream: str) -> Position:
     """Where the stream stands, from what was read."""
     head = found.get(AuditEntry, stream, 0)
-    return Position(int(head.last), head.hash) if head else Position()
+    return Position(int(head.last), head.hash, head.customer_id) if head else Position()
 
 
-def head(stream: str, at: Position, customer_id: str) -> AuditEntry:
-    """The stream's new head."""
-    seal = sealing.signature("audit head", f"{stream} {at.last} {at.hash}")
+def head(stream: str, at: Position) -> AuditEntry:
+    """The stream's new head. A stream belongs to the customer of its first entry for good."""
     return AuditEntry(
-        stream=stream, seq=0, customer_id=customer_id, last=at.last, hash=at.hash, seal=seal
+        stream=stream,
+        seq=0,
+        customer_id=at.customer_id,
+        last=at.last,
+        hash=at.hash,
+        seal=sealing.signature("audit head", _signed(stream, at)),
     )
+
+
+def is_our_head(head: AuditEntry) -> bool:
+    """Whether the head's signature is ours."""
+    at = Position(int(head.last), head.hash, head.customer_id)
+    return sealing.is_signature("audit head", _signed(head.stream, at), head.seal or "")
+
+
+def _signed(stream: str, at: Position) -> str:
+    return f"{stream} {at.customer_id} {at.last} {at.hash}"
 
 
 def body(happening: Happening, keys: Mapping[str, bytes]) -> dict[str, Any]:
@@ -202,7 +217,8 @@ def entries(
                 prev_hash=places[stream].hash,
             )
             entry.hash = entry.computed_hash()
-            places[stream] = Position(int(entry.seq), entry.hash)
+            owner = places[stream].customer_id or happening.customer_id
+            places[stream] = Position(int(entry.seq), entry.hash, owner)
             made.append(entry)
     return made, places
 
@@ -231,17 +247,15 @@ def page(stream: str, *, last: int, offset: int, limit: int) -> list[AuditEntry]
     top = last - offset
     if top < 1:
         return []
-    return dynamo.query(
-        AuditEntry,
-        "#stream = :stream AND #seq BETWEEN :low AND :high",
-        {
-            ":stream": {"S": stream},
-            ":low": {"N": str(max(1, top - limit + 1))},
-            ":high": {"N": str(top)},
-        },
-        ScanIndexForward=False,
-        ConsistentRead=True,
-    )
+    values = {
+        ":stream": {"S": stream},
+        ":low": {"N": str(max(1, top - limit + 1))},
+        ":high": {"N": str(top)},
+    }
+    condition = "#stream = :stream AND #seq BETWEEN :low AND :high"
+    arguments = dynamo.key_range(AuditEntry, condition, values)
+    pages = dynamo.pages("Query", **arguments, ScanIndexForward=False, ConsistentRead=True)
+    return [AuditEntry.read(item) for items in pages for item in items]
 
 
 def lines(found: Iterable[AuditEntry], keys: Mapping[str, bytes]) -> list[Line]:

@@ -14,7 +14,6 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging, task_failure
-from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -75,12 +74,17 @@ class Bell:
         """Ask for these shards to be drained soon."""
         with self._changed:
             self._wanted.update(shards)
-            if self._wanted and self._pid != os.getpid():
-                self._pid = os.getpid()
+            if self._wanted and not self._is_running():
+                if self._pid != os.getpid():
+                    self._pid = os.getpid()
+                    atexit.register(self.flush)
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
-                atexit.register(self.flush)
             self._changed.notify_all()
+
+    def _is_running(self) -> bool:
+        """Whether the thread is of this process (threads do not survive a fork) and alive."""
+        return self._pid == os.getpid() and bool(self._thread and self._thread.is_alive())
 
     def flush(self, timeout: float = 2.0) -> None:
         """Wait until everything was sent, at most ``timeout`` seconds."""
@@ -95,8 +99,9 @@ class Bell:
             for shard in sorted(shards):
                 try:
                     app.send_task("outbox.drain", kwargs={"shard": shard}, expires=60)
-                except OperationalError:
-                    log.warning("the bell is dumb: the sweep will find the work")
+                except Exception as error:  # whatever Redis and its client may raise
+                    extra = {"why": type(error).__name__}
+                    log.warning("the bell is dumb: the sweep will find the work", extra=extra)
             with self._changed:
                 self._wanted -= shards
                 self._changed.notify_all()

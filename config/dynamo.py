@@ -7,7 +7,7 @@ through `call`, which repeats what is safe to repeat within a budget and then re
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
@@ -30,8 +30,10 @@ from pynamodb.models import Model
 from config import errors
 
 BUDGET = 4.0
-"""Seconds that one call may spend on repeating itself."""
+"""Seconds that one call may take in all, repeating itself included."""
+CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 1.5
 
+TRIES = 12
 _WORTH_REPEATING = {
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
@@ -39,6 +41,7 @@ _WORTH_REPEATING = {
     "InternalServerError",
     "ServiceUnavailable",
     "TransactionInProgressException",
+    "TransactionConflictException",  # a single write met a transaction: AWS only
 }
 _UNREACHABLE = (
     EndpointConnectionError,
@@ -136,8 +139,8 @@ def connection() -> Connection:
     made = Connection(
         region=settings.DYNAMODB["region"],
         host=settings.DYNAMODB["endpoint"] or None,
-        connect_timeout_seconds=1,
-        read_timeout_seconds=3,
+        connect_timeout_seconds=CONNECT_TIMEOUT,
+        read_timeout_seconds=READ_TIMEOUT,
         max_retry_attempts=0,
         max_pool_connections=64,
     )
@@ -165,7 +168,7 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
     Raises `errors.Unavailable` at the end; other refusals of DynamoDB pass through.
     """
     end = time.monotonic() + BUDGET
-    for attempt in range(12):
+    for attempt in range(TRIES):
         try:
             # dispatch() would add a parameter that table operations do not know.
             return dict(connection()._make_api_call(operation, arguments))  # noqa: SLF001
@@ -175,11 +178,18 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
             cause: Exception = error
         except _UNREACHABLE as error:
             cause = error
-        pause = random.uniform(0, min(1.0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
-        if time.monotonic() + pause > end:
+        if not pause(attempt, before=end - READ_TIMEOUT):
             break
-        time.sleep(pause)
     raise errors.Unavailable("The store does not answer just now.", retry_after=2) from cause
+
+
+def pause(attempt: int, *, before: float) -> bool:
+    """Sleep with full jitter before another try; False where it would not begin in time."""
+    seconds = random.uniform(0, min(1.0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
+    if time.monotonic() + seconds > before:
+        return False
+    time.sleep(seconds)
+    return True
 
 
 def _may_repeat(error: ClientError) -> bool:
@@ -210,24 +220,35 @@ class Found:
 
 
 def fetch(keys: Iterable[Key]) -> Found:
-    """All of these records in one round trip (up to 100), strongly consistent."""
+    """All of these records, strongly consistent; one round trip per 100."""
     wanted = list(dict.fromkeys(keys))
-    by_wire = {_identity(k.record, k.record.wire_key(k.hash, k.range)): k for k in wanted}
+    items: dict[Key, Record] = {}
+    for start in range(0, len(wanted), 100):
+        items |= _batch(wanted[start : start + 100])
+    return Found(items)
+
+
+def _batch(keys: list[Key]) -> dict[Key, Record]:
+    by_wire = {_identity(k.record, k.record.wire_key(k.hash, k.range)): k for k in keys}
+    tables = {key.record.table_name(): key.record for key in keys}
     pending: dict[str, Any] = {}
-    for key in wanted:
+    for key in keys:
         group = pending.setdefault(key.record.table_name(), {"Keys": [], "ConsistentRead": True})
         group["Keys"].append(key.record.wire_key(key.hash, key.range))
-    tables = {key.record.table_name(): key.record for key in wanted}
     items: dict[Key, Record] = {}
-    while pending:
+    end = time.monotonic() + BUDGET
+    for attempt in range(TRIES):
         answer = call("BatchGetItem", RequestItems=pending)
         for name, rows in answer["Responses"].items():
             for row in rows:
-                record = tables[name]
-                wire = {a.attr_name: row[a.attr_name] for a in record.key_attributes()}
-                items[by_wire[_identity(record, wire)]] = record.read(row)
+                wire = {a.attr_name: row[a.attr_name] for a in tables[name].key_attributes()}
+                items[by_wire[_identity(tables[name], wire)]] = tables[name].read(row)
         pending = answer.get("UnprocessedKeys") or {}
-    return Found(items)
+        if not pending:
+            return items
+        if not pause(attempt, before=end):
+            break
+    raise errors.Unavailable("The store is too busy just now.", retry_after=2)
 
 
 def _identity(record: type[Record], wire: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -242,6 +263,17 @@ def query(record: type[R], condition: str, values: Mapping[str, Any], **more: An
     """
     answer = call("Query", **key_range(record, condition, values), **more)
     return [record.read(item) for item in answer["Items"]]
+
+
+def pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
+    """All pages of a Query or Scan, as DynamoDB writes the items."""
+    start: dict[str, Any] = {}
+    while True:
+        answer = call(operation, **arguments, **start)
+        yield answer["Items"]
+        if not answer.get("LastEvaluatedKey"):
+            return
+        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def key_range(record: type[Record], condition: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Seen(Exception):
         super().__init__("seen before")
         self.resource_id = str(record.resource_id)
         self.running = record.state == "running"
+        self.running_until = int(record.running_until)
         self.status = int(record.status or 0)
         self.code = record.code
 
@@ -94,6 +95,28 @@ def check(once: Once, found: Request, at: datetime) -> Seen:
             "The first request with this Idempotency-Key is still being worked on."
         )
     return Seen(found)
+
+
+def check_unseen(once: Once | None, found: dynamo.Found, at: datetime) -> None:
+    """Raise `Seen` or a refusal where the key was used already; saves the rest of the work."""
+    record = found.get(Request, once.key) if once else None
+    if once and record and record.expires_at >= at.timestamp():
+        raise check(once, record, at)
+
+
+def take_over(once: Once, seen: Seen, at: datetime) -> None:
+    """Go on with a request that was left unfinished; only one hand at a time may."""
+    taken = plumbing.update(
+        Request(once.key),
+        [Request.running_until.set(int((at + LEASE).timestamp()))],
+        (Request.state == "running") & (Request.running_until == seen.running_until),
+    )
+    if taken is None:
+        raise _in_flight()
+
+
+def _in_flight() -> errors.Conflict:
+    return errors.Conflict("The first request with this key is still being worked on.")
 
 
 def release(once: Once) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -59,7 +60,9 @@ class OutboxEntry(dynamo.Record):
     arguments = JSONAttribute()
     author = JSONAttribute()
     """In whose name; the name, address and user agent are sealed under their key."""
-    created_at = dynamo.UTCTime()
+    first_due_at = dynamo.UTCTime()
+    progress = UnicodeAttribute(null=True)
+    """How far the task got, where it says so: what must not be done twice."""
     attempts = NumberAttribute(default=0)
     deferrals = NumberAttribute(default=0)
     claim = UnicodeAttribute(null=True)
@@ -73,6 +76,9 @@ class Job:
     id: str
     author: audit.Author
     at: datetime
+    progress: str | None
+    note: Callable[[str], None]
+    """Keeps how far the task got, for the next try."""
 
 
 Task = Callable[..., None]
@@ -103,7 +109,6 @@ def entry(
     author: audit.Author,
     key: bytes | None,
     due: datetime,
-    at: datetime,
 ) -> OutboxEntry:
     """A new entry, due at ``due``."""
     id = id or uuid.uuid4().hex
@@ -118,7 +123,7 @@ def entry(
         task=name,
         arguments=dict(arguments),
         author={**who, "request": author.request_id},
-        created_at=at,
+        first_due_at=due,
     )
 
 
@@ -157,13 +162,22 @@ def drain(shard: str, *, clock: Clock, report: Report | None = None) -> Report:
     report = Report() if report is None else report
     end = time.monotonic() + DRAIN_FOR
     while time.monotonic() < end and (batch := due(shard, clock())):
-        progress = [_do(keys, clock, report) for keys in batch if time.monotonic() < end]
-        if not any(progress):
+        done = [_do(keys, clock, report) for keys in batch if time.monotonic() < end]
+        if not any(done):
             break  # all of it is in other hands, or the index lags: the next pass sees
     return report
 
 
 def _do(keys: OutboxEntry, clock: Clock, report: Report) -> bool:
+    """One entry; whether it was ours to do. What fails here falls due again by its lease."""
+    try:
+        return _claim_and_run(keys, clock, report)
+    except Exception:  # one entry in trouble may not stop the others
+        log.exception("an entry could not be handled", extra={"entry": keys.id})
+        return False
+
+
+def _claim_and_run(keys: OutboxEntry, clock: Clock, report: Report) -> bool:
     entry = _claim(keys, clock())
     if entry is None:
         return False
@@ -176,20 +190,25 @@ def _do(keys: OutboxEntry, clock: Clock, report: Report) -> bool:
 
 
 def _claim(keys: OutboxEntry, at: datetime) -> OutboxEntry | None:
+    claim = uuid.uuid4().hex
     item = plumbing.update(
         keys,
         [
             OutboxEntry.due_at.set(at + LEASE),
-            OutboxEntry.claim.set(uuid.uuid4().hex),
+            OutboxEntry.claim.set(claim),
             OutboxEntry.attempts.set(OutboxEntry.attempts + 1),
         ],
         OutboxEntry.due_at == keys.due_at,
     )
-    return OutboxEntry.read(item) if item else None
+    if item:
+        return OutboxEntry.read(item)
+    # Perhaps it was ours, the answer was lost, and the repetition met our own claim.
+    entry = dynamo.get(OutboxEntry, keys.id)
+    return entry if entry and entry.claim == claim else None
 
 
 def _run(entry: OutboxEntry, clock: Clock) -> str:
-    job = Job(entry.id, _author(entry), clock())
+    job = Job(entry.id, _author(entry), clock(), entry.progress, partial(_note, entry))
     context = {"entry": entry.id, "task": entry.task, "request_id": job.author.request_id}
     try:
         tasks()[entry.task](job=job, **entry.arguments)
@@ -201,6 +220,11 @@ def _run(entry: OutboxEntry, clock: Clock) -> str:
     plumbing.remove(entry, OutboxEntry.claim == entry.claim)
     log.info("task done", extra=context)
     return "done"
+
+
+def _note(entry: OutboxEntry, progress: str) -> None:
+    change = [OutboxEntry.progress.set(progress)]
+    plumbing.update(entry, change, OutboxEntry.claim == entry.claim)
 
 
 def _author(entry: OutboxEntry) -> audit.Author:
@@ -221,7 +245,7 @@ def _author(entry: OutboxEntry) -> audit.Author:
 
 
 def _defer(entry: OutboxEntry, at: datetime, error: errors.Unavailable) -> str:
-    if at - entry.created_at > PATIENCE:
+    if at - entry.first_due_at > PATIENCE:
         return _bury(entry, at, f"{error.code} for {PATIENCE}")
     seconds = max(min(30 * 2**entry.deferrals, 900), error.retry_after)
     _put_back(

@@ -3,9 +3,9 @@
 Reads whole tables, so it is for the command line, never for a request.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from config import audit, dynamo, sealing
 
@@ -35,55 +35,83 @@ class Result:
 
 
 def verify() -> Result:
-    """Check every stream, and that each entry stands in all the streams it names."""
+    """Check every stream, and that each entry stands in all the streams it names.
+
+    The product may go on writing meanwhile: a stream is read up to where its head stood first, and
+    what looks wrong is read again before it is told.
+    """
     result = Result()
-    streams = {str(key["stream"]["S"]) for key in _scan(audit.AuditEntry, "stream")}
-    keyed = {str(key["person"]["S"]) for key in _scan(sealing.PersonKey, "person")}
+    keyed = _names(sealing.PersonKey, "person")  # before the streams: each key has its stream
+    streams = _names(audit.AuditEntry, "stream")
     for stream in sorted(streams):
         result.streams += 1
-        finding = _verify_stream(stream, result)
+        finding = _verify_patiently(stream, result)
         if finding:
             result.findings.append(finding)
     for stream in sorted(keyed - streams):
         result.findings.append(Finding(stream, 0, "the whole stream is gone"))
     broken = {finding.stream for finding in result.findings}
-    for (stream, _), finding in result.awaited.items():
-        if stream not in broken:
+    for (stream, id), finding in result.awaited.items():
+        if stream not in broken and not _holds(stream, id):
             result.findings.append(finding)
     return result
 
 
+def _verify_patiently(stream: str, result: Result) -> Finding | None:
+    """A read may fall between the parts of a write; only what stays wrong is wrong."""
+    finding = None
+    for patience in (0.0, 0.1, 0.5):
+        time.sleep(patience)
+        finding = _verify_stream(stream, result)
+        if finding is None:
+            return None
+    return finding
+
+
 def _verify_stream(stream: str, result: Result) -> Finding | None:
-    head: audit.AuditEntry | None = None
-    place = audit.Position()
-    for entry in _entries(stream):
-        if entry.seq == 0:
-            head = entry
-            continue
-        if entry.seq != place.last + 1:
-            return Finding(stream, place.last + 1, "the entry is missing")
-        if entry.prev_hash != place.hash:
-            return Finding(stream, int(entry.seq), "it does not follow the entry before it")
-        if entry.hash != entry.computed_hash():
-            return Finding(stream, int(entry.seq), "it was changed")
-        place = audit.Position(int(entry.seq), entry.hash)
-        result.entries += 1
-        _note_copies(stream, entry, result)
+    head = dynamo.get(audit.AuditEntry, stream, 0)
     if head is None:
         return Finding(stream, 0, "the head is gone")
-    return _verify_head(stream, head, place)
+    place = audit.Position(customer_id=head.customer_id)
+    entries = 0
+    for entry in _entries(stream, 1, int(head.last)):
+        if wrong := _wrong_with(entry, place):
+            return Finding(stream, *wrong)
+        place = audit.Position(int(entry.seq), entry.hash, head.customer_id)
+        entries += 1
+        _note_copies(stream, entry, result)
+    finding = _verify_head(stream, head, place) or _beyond(stream, int(head.last))
+    result.entries += 0 if finding else entries
+    return finding
+
+
+def _wrong_with(entry: audit.AuditEntry, place: audit.Position) -> tuple[int, str] | None:
+    if entry.seq != place.last + 1:
+        return place.last + 1, "the entry is missing"
+    if entry.prev_hash != place.hash:
+        return int(entry.seq), "it does not follow the entry before it"
+    if entry.hash != entry.computed_hash():
+        return int(entry.seq), "it was changed"
+    return None
 
 
 def _verify_head(stream: str, head: audit.AuditEntry, place: audit.Position) -> Finding | None:
     last = int(head.last)
     if last > place.last:
         return Finding(stream, place.last + 1, f"the end is cut off (the head says {last})")
-    if (last, head.hash) != (place.last, place.hash):
+    if head.hash != place.hash:
         return Finding(stream, 0, "the head does not fit the last entry")
-    message = f"{stream} {last} {head.hash}"
-    if not sealing.is_signature("audit head", message, head.seal or ""):
+    if not audit.is_our_head(head):
         return Finding(stream, 0, "the head's signature is not ours")
     return None
+
+
+def _beyond(stream: str, last: int) -> Finding | None:
+    """An entry that no head has counted is not ours."""
+    strays = [int(entry.seq) for entry in _entries(stream, last + 1, last + 100)]
+    head = dynamo.get(audit.AuditEntry, stream, 0) if strays else None
+    uncounted = [seq for seq in strays if head is None or seq > head.last]
+    return Finding(stream, uncounted[0], "it stands beyond the head") if uncounted else None
 
 
 def _note_copies(stream: str, entry: audit.AuditEntry, result: Result) -> None:
@@ -97,31 +125,28 @@ def _note_copies(stream: str, entry: audit.AuditEntry, result: Result) -> None:
             result.awaited[other, id] = Finding(stream, int(entry.seq), what)
 
 
-def _entries(stream: str) -> Iterator[audit.AuditEntry]:
-    arguments: dict[str, Any] = {
-        **dynamo.key_range(audit.AuditEntry, "#stream = :stream", {":stream": {"S": stream}}),
-        "ConsistentRead": True,
-    }
-    for page in _pages("Query", arguments):
-        yield from (audit.AuditEntry.read(item) for item in page)
+def _holds(stream: str, id: str) -> bool:
+    """Whether a stream that was read earlier holds the entry by now."""
+    head = dynamo.get(audit.AuditEntry, stream, 0)
+    if head is None:
+        return False
+    return any(entry.body["id"] == id for entry in _entries(stream, 1, int(head.last)))
 
 
-def _scan(record: type[dynamo.Record], attribute: str) -> Iterator[dict[str, Any]]:
-    arguments = {
-        "TableName": record.table_name(),
-        "ProjectionExpression": "#name",
-        "ExpressionAttributeNames": {"#name": attribute},
-        "ConsistentRead": True,
-    }
-    for page in _pages("Scan", arguments):
-        yield from page
+def _entries(stream: str, first: int, last: int) -> Iterator[audit.AuditEntry]:
+    values = {":stream": {"S": stream}, ":first": {"N": str(first)}, ":last": {"N": str(last)}}
+    condition = "#stream = :stream AND #seq BETWEEN :first AND :last"
+    arguments = dynamo.key_range(audit.AuditEntry, condition, values)
+    for items in dynamo.pages("Query", **arguments, ConsistentRead=True) if last >= first else ():
+        yield from (audit.AuditEntry.read(item) for item in items)
 
 
-def _pages(operation: str, arguments: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    start: dict[str, Any] = {}
-    while True:
-        answer = dynamo.call(operation, **arguments, **start)
-        yield answer["Items"]
-        if not answer.get("LastEvaluatedKey"):
-            return
-        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+def _names(record: type[dynamo.Record], attribute: str) -> set[str]:
+    found = dynamo.pages(
+        "Scan",
+        TableName=record.table_name(),
+        ProjectionExpression="#name",
+        ExpressionAttributeNames={"#name": attribute},
+        ConsistentRead=True,
+    )
+    return {str(item[attribute]["S"]) for items in found for item in items}

@@ -16,6 +16,7 @@ from typing import Any
 
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
 RAW_MODES = ("kill_before", "kill_after", "lost", "refuse", "503", "429")
+Signature = tuple[str, str, int]
 KIND = "com.amazonaws.dynamodb.v20120810#"
 
 
@@ -23,19 +24,25 @@ KIND = "com.amazonaws.dynamodb.v20120810#"
 class Call:
     """One call that came by."""
 
-    number: int
     service: str
     what: str
+    nth: int
+    """The how manieth call of this kind it was."""
     capacity: float = 0.0
+
+    @property
+    def signature(self) -> Signature:
+        """What names the same call in another run, whatever comes between."""
+        return self.service, self.what, self.nth
 
 
 @dataclass
 class Plan:
-    """What to do at which call; calls are numbered from 1 over all proxies together."""
+    """What to do at which call."""
 
-    faults: dict[int, str] = field(default_factory=dict)
+    faults: dict[Signature, str] = field(default_factory=dict)
     always: dict[str, str] = field(default_factory=dict)
-    """Service -> mode, at every call."""
+    """Service, or "service kind" -> mode, at every call."""
     victim: Callable[[], int] = lambda: 0
     calls: list[Call] = field(default_factory=list)
     fired: list[str] = field(default_factory=list)
@@ -43,13 +50,16 @@ class Plan:
 
     def next(self, service: str, what: str) -> tuple[Call, str]:
         with self.lock:
-            call = Call(len(self.calls) + 1, service, what)
+            nth = sum((call.service, call.what) == (service, what) for call in self.calls) + 1
+            call = Call(service, what, nth)
             self.calls.append(call)
-            return call, self.faults.get(call.number) or self.always.get(service, "")
+            kinds = (f"{service} {what}", service)
+            every = next((self.always[kind] for kind in kinds if kind in self.always), "")
+            return call, self.faults.get(call.signature, every)
 
     def note(self, call: Call, mode: str) -> None:
         """The planned thing has gone wrong."""
-        self.fired.append(f"{mode} at {call.number} {call.service} {call.what}")
+        self.fired.append(f"{mode} at {call.service} {call.what} {call.nth}")
 
     def kill(self) -> None:
         pid = self.victim()
@@ -127,7 +137,8 @@ class Proxy:
         threading.Thread(target=self._answers, args=(server, client, pending), daemon=True).start()
         try:
             while data := client.recv(65536):
-                call, mode = self.plan.next(self.service, data[:24].decode("latin-1").strip())
+                word = data[:64].split(b" ")[0].strip().decode("latin-1")
+                call, mode = self.plan.next(self.service, word if self.service == "smtp" else "")
                 if mode in RAW_MODES:
                     self.plan.note(call, mode)
                 if mode == "kill_before":
@@ -233,6 +244,12 @@ def _made_up(mode: str, head: bytes, body: bytes) -> bytes:
         count = len(json.loads(body)["TransactItems"])
         reason = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
         return _amazon("TransactionCanceledException", CancellationReasons=[reason] * count)
+    if mode == "conflict" and dynamodb and _what(head) in ("UpdateItem", "DeleteItem", "PutItem"):
+        return _amazon("TransactionConflictException")
+    if mode == "unprocessed" and _what(head) == "BatchGetItem":
+        asked = json.loads(body)["RequestItems"]
+        answer = {"Responses": {}, "UnprocessedKeys": asked}
+        return _answer("200 OK", json.dumps(answer).encode())
     if mode == "503":
         return _answer("503 Service Unavailable", b'{"message": "planned"}')
     if mode == "429":

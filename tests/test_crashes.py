@@ -53,9 +53,9 @@ def test_creating_a_person_survives(
     assert first["status"] == 201
     harness.sweep_until_idle()
     cases = 0
-    for number in range(1, len(golden.calls) + 1):
+    for call in golden.calls:
         body, key = cast.new_user(), f"crash-{next(_keys)}"
-        plan = Plan(faults={number: mode})
+        plan = Plan(faults={call.signature: mode})
 
         answers = [create(harness, cast, body, key, plan)]
         if not plan.fired:
@@ -79,14 +79,15 @@ def test_the_work_of_the_outbox_survives(
     harness: Harness, cast: Cast, world: World, mode: str, say: Callable[[str], None]
 ) -> None:
     golden = Plan()
+    harness.sweep_until_idle()
     create(harness, cast, cast.new_user(), "", Plan())
     harness.sweep(later=1, plan=golden)
     harness.sweep_until_idle()
     cases = 0
-    for number in range(1, len(golden.calls) + 1):
+    for call in golden.calls:
         body = cast.new_user()
         made = create(harness, cast, body, "", Plan())
-        plan = Plan(faults={number: mode})
+        plan = Plan(faults={call.signature: mode})
 
         harness.sweep(later=1, plan=plan)
         harness.sweep_until_idle()
@@ -102,26 +103,45 @@ def test_the_work_of_the_outbox_survives(
 def test_a_second_crash_during_recovery_is_survived(
     harness: Harness, cast: Cast, world: World, say: Callable[[str], None]
 ) -> None:
-    golden = Plan()
-    create(harness, cast, cast.new_user(), "", golden)
-    after_auth0 = next(c.number for c in golden.calls if c.what == "POST /api/v2/users")
+    first = {("identity", "POST /api/v2/users", 1): "kill_after"}
     harness.sweep_until_idle()
+    recovery = Plan()
+    create(harness, cast, cast.new_user(), "", Plan(faults=first))
+    harness.sweep(later=600, plan=recovery)
+    harness.sweep_until_idle(start=1200)
     cases = 0
-    for second in range(1, 60):
+    for call in recovery.calls:
         body, key = cast.new_user(), f"crash-{next(_keys)}"
-        answers = [create(harness, cast, body, key, Plan(faults={after_auth0: "kill_after"}))]
-        plan = Plan(faults={second: "kill_after"})
+        answers = [create(harness, cast, body, key, Plan(faults=first))]
+        assert answers == [None]
+        plan = Plan(faults={call.signature: "kill_after"})
 
         harness.sweep(later=600, plan=plan)
-        if not plan.fired:
-            break  # recovery makes fewer calls than this
         harness.sweep_until_idle(start=1200)
+        if not plan.fired:
+            continue
 
         check(world, body["email"], answers, plan, comes_back=False)
         cases += 1
     assert cases > 10
     assert verification.verify().findings == []
     say(f"create killed, then recovery killed: {cases} of {cases} survived")
+
+
+def test_a_mail_is_sent_once_however_often_noting_it_fails(
+    harness: Harness, cast: Cast, world: World
+) -> None:
+    harness.sweep_until_idle()
+    body = cast.new_user()
+    made = create(harness, cast, body, "", Plan())
+    plan = Plan(always={"dynamodb TransactWriteItems": "503"})
+    for round in range(3):
+        harness.sweep(later=1 + 1200 * round, plan=plan)
+    assert len(plan.fired) > 3
+    harness.sweep_until_idle(start=6000)
+
+    check(world, body["email"], [made], plan, comes_back=False)
+    assert len(mails_to(world, body["email"])) == 1
 
 
 def check(

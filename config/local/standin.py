@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-FAULTS = ("429", "500", "503", "slow", "drop", "drop_after")
+FAULTS = ("409", "429", "500", "503", "slow", "drop", "drop_after")
 """Answer so; answer late; cut the connection before, or after, doing what was asked."""
 
 LARGEST = 1_000_000
@@ -229,7 +229,7 @@ class _Conversation(BaseHTTPRequestHandler):
 def _failure(status: str) -> Answer:
     moment = str(int(time.time()) + 1)
     headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": moment}
-    names = {"429": "Too Many Requests", "500": "Internal Server Error"}
+    names = {"409": "Conflict", "429": "Too Many Requests", "500": "Internal Server Error"}
     name = names.get(status, "Service Unavailable")
     body = {"statusCode": int(status), "error": name, "message": "As planned."}
     if status == "429":

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from accounts import actors, emails
-from tests.conftest import Cast, problem
+from accounts import actors, emails, users
+from tests.conftest import Cast, Person, come, problem
+from tests.world import World
 
 GRANTS = [
     # actor, role given, extra, locations, allowed
@@ -46,10 +47,10 @@ def test_nobody_gives_what_they_do_not_hold(
 ) -> None:
     actor = acting(by, ("b",) if by == "manager" else ("*",))
     if allowed:
-        actors.check_grant(actor, role=role, extra=extra, locations=locations)
+        actors.check_grant(actor, role=role, extra=extra, denied=[], locations=locations)
         return
     with pytest.raises(actors.GrantRefused):
-        actors.check_grant(actor, role=role, extra=extra, locations=locations)
+        actors.check_grant(actor, role=role, extra=extra, denied=[], locations=locations)
 
 
 def test_roles_contain_each_other() -> None:
@@ -80,6 +81,40 @@ def test_refused_grants_are_refused_and_audited(cast: Cast) -> None:
         assert line["action"] == "grant.refused"
         asked = {change["field"]: change["after"] for change in line["changes"]}
         assert asked["role"] == more.get("role", "staff")
+
+
+def join(cast: Cast, world: World, **more: Any) -> Person:
+    """Somebody new of Harbour Dental, signed in."""
+    made = cast.ann.post("/user", cast.new_user(**more))
+    assert made.status_code == 201, made.text
+    return come(world, cast.ann.web, users.get(made.json()["id"]))
+
+
+def test_a_role_brings_nothing_that_its_giver_lacks(cast: Cast, world: World) -> None:
+    less = sorted(actors.ROLES["admin"] - {"audit:read", "users:delete"})
+    limited = join(cast, world, role="admin", permissions=less)
+
+    whole = limited.post("/user", cast.new_user(role="admin"))
+    same = limited.post("/user", cast.new_user(role="admin", permissions=less))
+
+    assert problem(whole)["code"] == "grant_refused"
+    assert same.status_code == 201
+
+
+def test_who_is_confined_reads_the_logs_of_their_own_locations_only(
+    cast: Cast, world: World
+) -> None:
+    local = join(cast, world, role="admin", locations=[cast.boston.id])
+    denver = cast.ann.post("/user", cast.new_user(locations=[cast.denver.id])).json()
+    both = cast.ann.post("/user", cast.new_user(locations=[cast.boston.id, cast.denver.id])).json()
+
+    def status(id: str) -> int:
+        return local.get(f"/user/{id}/audit-logs").status_code
+
+    assert status(cast.sam.id) == status(local.id) == 200
+    assert status(denver["id"]) == status(both["id"]) == status(cast.ann.id) == 403
+    assert status(cast.cleo.id) == 404
+    assert cast.ann.get(f"/user/{cast.customer.id}/audit-logs").status_code == 404
 
 
 def test_a_manager_invites_staff_for_their_own_location(cast: Cast) -> None:

@@ -2,13 +2,16 @@
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
-from config import audit, dynamo, idempotency, outbox
-from tests.conftest import Cast, Person, mails_to, problem, sweep
+from accounts import locations, users
+from accounts.models import Location
+from config import audit, dynamo, idempotency, ids, outbox
+from tests.conftest import Cast, Person, mails_to, now, problem, sweep
 from tests.proxy import Plan
 from tests.world import World, free_port
 
@@ -128,6 +131,56 @@ def test_a_repeated_request_with_a_key_gives_the_same_person(cast: Cast) -> None
     assert problem(by_another)["code"] == "user_exists"
     assert problem(other)["code"] == "idempotency_key_reused"
     assert other.status_code == 422
+
+
+def test_a_repeated_request_hears_the_first_answer_whatever_changed_since(cast: Cast) -> None:
+    place = locations.create(actor=cast.ann.actor, name="Closing", time_zone="UTC", at=now())
+    body, headers = cast.new_user(locations=[place.id]), {"Idempotency-Key": "then and now"}
+    first = cast.ann.post("/user", body, headers=headers)
+
+    dynamo.call("DeleteItem", TableName=Location.table_name(), Key=Location.wire_key(place.id))
+
+    again = cast.ann.post("/user", body, headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
+def test_much_and_long_is_refused_or_taken_never_a_failure(cast: Cast) -> None:
+    many = [ids.new("loc", now()) for _ in range(100)]
+    assert cast.ann.post("/user", cast.new_user(locations=many)).status_code == 404
+    assert cast.ann.get(f"/user/usr_{'x' * 3000}/audit-logs").status_code == 404
+    swelling = cast.ann.post("/user", cast.new_user(name="\u0390" * 200))
+    assert swelling.status_code == 201
+    user = users.get(swelling.json()["id"])
+    assert len(user.name_key.encode()) <= 1024
+
+
+def test_a_throttled_batch_ends_in_503(cast: Cast, world: World) -> None:
+    with world.plan(Plan(always={"dynamodb BatchGetItem": "unprocessed"})) as plan:
+        answer = cast.ann.get(f"/user/{cast.sam.id}/audit-logs")
+    assert answer.status_code == 503
+    assert len(plan.fired) <= 12
+
+
+def test_a_hanging_auth0_keeps_nobody_longer_than_five_seconds(cast: Cast, world: World) -> None:
+    web = world.start_web("patient", free_port())
+    for path in ("/oauth/token", "/api/v2/users"):
+        fault = {"path": path, "fault": "slow", "seconds": 20, "times": 20}
+        httpx.post(f"{world.issuer}_local/faults", json=fault).raise_for_status()
+    person = Person(cast.ann.user, cast.ann.token, web)
+    assert person.get("/user").status_code == 200
+    try:
+        with ThreadPoolExecutor(12) as pool:
+            asked = [pool.submit(person.post, "/user", cast.new_user()) for _ in range(12)]
+            other = [pool.submit(person.get, "/user").result() for _ in range(5)]
+            answers = [future.result() for future in asked]
+    finally:
+        httpx.delete(f"{world.issuer}_local/faults")
+        world.stop("patient")
+    assert [answer.status_code for answer in answers] == [503] * 12
+    assert max(answer.elapsed.total_seconds() for answer in answers) < 6
+    assert all(answer.headers["Retry-After"] for answer in answers)
+    assert [answer.status_code for answer in other] == [200] * 5
+    assert max(answer.elapsed.total_seconds() for answer in other) < 2
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\tinside"])

@@ -189,6 +189,83 @@ def test_a_vanished_head_or_stream_is_named(entries: list[dict[str, Any]]) -> No
         assert f"{stream} #0: the whole stream is gone" in found
 
 
+def test_an_entry_beyond_the_head_is_named(entries: list[dict[str, Any]]) -> None:
+    stray = {**entries[6], "seq": {"N": "7"}}
+    with tampered(entries, lambda: put(stray)) as found:
+        assert f"{stray['stream']['S']} #7: it stands beyond the head" in found
+        cut(stray)
+
+
+def test_a_head_given_to_another_customer_is_named(
+    entries: list[dict[str, Any]], cast: Cast
+) -> None:
+    head = {**entries[0], "customer_id": {"S": cast.elsewhere.id}}
+    with tampered(entries, lambda: put(head)) as found:
+        assert any("#0: the head's signature is not ours" in line for line in found), found
+
+
+def test_verifying_while_people_write_finds_nothing(cast: Cast) -> None:
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            cast.abe.post("/user", cast.new_user())
+
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(3):
+            assert verified() == []
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+
+
+def test_a_torn_read_loses_no_values(cast: Cast) -> None:
+    """A batch may see a stream's head and not yet its key: the key is read again."""
+    user = users.get(cast.sam.id)
+    whole = dynamo.fetch(journal.keys([cast.ann.id, user.id]))
+    heads = {
+        audit.head_key(id): whole.get(audit.AuditEntry, id, 0) for id in (cast.ann.id, user.id)
+    }
+    torn = dynamo.Found({key: head for key, head in heads.items() if head})
+
+    with journal.write(
+        actor=cast.ann.actor,
+        action="test.torn",
+        subject=user.party,
+        at=now(),
+        customer_id=user.customer_id,
+        changes=[audit.Change("role", "a", "b")],
+        found=torn,
+    ):
+        pass
+
+    line = cast.ann.get(f"/user/{user.id}/audit-logs?limit=1").json()["items"][0]
+    assert line["subject"]["name"] == user.name
+    assert line["changes"] == [{"field": "role", "before": "a", "after": "b"}]
+
+
+def test_a_page_of_large_entries_is_whole(cast: Cast) -> None:
+    user = cast.ann.post("/user", cast.new_user(name="Large")).json()
+    subject = users.get(user["id"]).party
+    for number in range(70):
+        journal.note(
+            actor=cast.ann.actor,
+            action="test.large",
+            subject=subject,
+            at=now(),
+            customer_id=cast.customer.id,
+            changes=[audit.Change("text", None, f"{number}" + "x" * 15_000)],
+        )
+
+    page = cast.ann.get(f"/user/{user['id']}/audit-logs?limit=100").json()
+
+    assert [line["seq"] for line in page["items"]] == list(range(71, 0, -1))
+
+
 def test_the_command_names_what_is_wrong(entries: list[dict[str, Any]], world: World) -> None:
     with tampered(entries, lambda: cut(entries[2])):
         wrong = world.manage("audit", "verify")
@@ -264,7 +341,7 @@ def fill(cast: Cast, user_id: str, count: int) -> None:
         for number in range(count - place.last)
     ]
     made, after = audit.entries(happenings, {user_id: place}, {user_id: key.open()})
-    made.append(audit.head(user_id, after[user_id], cast.customer.id))
+    made.append(audit.head(user_id, after[user_id]))
     table = audit.AuditEntry.table_name()
     for start in range(0, len(made), 25):
         requests = [

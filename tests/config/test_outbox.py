@@ -130,6 +130,24 @@ def test_a_vendor_that_is_away_is_no_attempt_until_three_days_are_over(cast: Cas
     assert entry.shard == "dead"
 
 
+def test_patience_begins_when_the_work_is_due(cast: Cast) -> None:
+    with journal.write(
+        actor=cast.ann.actor,
+        action="test.happened",
+        subject=cast.sam.user.party,
+        at=now(),
+        customer_id=cast.customer.id,
+    ) as write:
+        write.later("test.waits", id="far away", due=now() + timedelta(hours=80))
+
+    report = sweep(later=81 * 3600)
+
+    assert report.counts["test.waits", "deferred"] >= 1
+    entry = stored("far away")
+    assert entry
+    assert entry.shard != "dead"
+
+
 def test_a_claim_that_was_lost_falls_due_again(cast: Cast) -> None:
     id = later(cast, "test.works", mark="leased")
     (keys,) = [key for key in due_now() if key.id == id]

@@ -198,6 +198,17 @@ def test_faults_become_one_call_and_unavailable(world: World, fault: str) -> Non
     auth0.create_user(user_id=id, email=email, name="Fault", customer_id="c")
 
 
+def test_a_conflict_that_nobody_explains_is_no_verdict(world: World) -> None:
+    plan = {"path": "/api/v2/users", "method": "POST", "fault": "409"}
+    httpx.post(f"{world.issuer}_local/faults", json=plan).raise_for_status()
+    id, email = ids.new("usr", now()), f"ghost{time.time_ns()}@cast.example"
+
+    with pytest.raises(errors.Unavailable):
+        auth0.create_user(user_id=id, email=email, name="Ghost", customer_id="c")
+
+    auth0.create_user(user_id=id, email=email, name="Ghost", customer_id="c")
+
+
 def test_the_code_flow_checks_pkce_nonce_and_callback(world: World) -> None:
     id, email = ids.new("usr", now()), f"code{time.time_ns()}@cast.example"
     auth0.create_user(user_id=id, email=email, name="Code", customer_id="c")
