@@ -1,20 +1,20 @@
-# Each target is one line; config/local/setup.py brings what is missing.
+# config/local/setup.py brings what is missing.
 .PHONY: run test check scale token lock openapi
 
 run:
-	@python3 config/local/setup.py run
+	@python3 -m config.local.setup run
 	@exec .venv/bin/python manage.py run $(if $(FRESH),--fresh)
 
 test:
-	@python3 config/local/setup.py test
+	@python3 -m config.local.setup test
 	@.venv/bin/python -m pytest -n 2
 
 scale:
-	@python3 config/local/setup.py test
+	@python3 -m config.local.setup test
 	@SCALE=1 .venv/bin/python -m pytest -n 2
 
 check:
-	@python3 config/local/setup.py test
+	@python3 -m config.local.setup test
 	@.venv/bin/python -m config.local.check
 
 token:

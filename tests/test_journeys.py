@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Playwright, Request, sync_playwright
 
 from config.local.setup import CHROMIUM
 from tests.conftest import Cast, mails_to, sweep
@@ -20,9 +20,24 @@ LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+/|data:|about:")
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=CHROMIUM, headless=True)
+        started = launch(play)
         yield started
         started.close()
+
+
+def launch(play: Playwright) -> Browser:
+    """A headless browser; on a busy machine its first start may be cut short, so three tries."""
+    for attempt in range(3):
+        try:
+            return play.chromium.launch(
+                executable_path=CHROMIUM,
+                headless=True,
+                args=["--disable-gpu", "--disable-dev-shm-usage"],
+            )
+        except Error:
+            if attempt == 2:
+                raise
+    raise AssertionError("unreachable")
 
 
 @pytest.fixture

@@ -153,12 +153,8 @@ def test_ctrl_c_stops_everything_and_the_state_survives(
     clone: Path, running: tuple[subprocess.Popen[str], int]
 ) -> None:
     process, port = running
-    children = subprocess.run(
-        ["pgrep", "-P", str(process.pid)],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    listing = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    children = listing.read_text().split()
     assert len(children) == 7
 
     process.send_signal(signal.SIGINT)
