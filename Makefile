@@ -1,5 +1,5 @@
 # config/local/setup.py brings what is missing.
-.PHONY: run test check scale token lock openapi
+.PHONY: run test check scale token manage lock openapi
 
 run:
 	@python3 -m config.local.setup run
@@ -7,11 +7,11 @@ run:
 
 test:
 	@python3 -m config.local.setup test
-	@.venv/bin/python -m pytest -n 2
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup
 
 scale:
 	@python3 -m config.local.setup test
-	@SCALE=1 .venv/bin/python -m pytest -n 2
+	@SCALE=1 .venv/bin/python -m pytest -n 2 --dist loadgroup
 
 check:
 	@python3 -m config.local.setup test
@@ -19,6 +19,9 @@ check:
 
 token:
 	@python3 -m config.local.sign_in "$(USER)" "$(PASSWORD)"
+
+manage:
+	@.venv/bin/python -m config.local.manage $(CMD)
 
 openapi:
 	@.venv/bin/python -m config.local.openapi

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 
 from accounts import auth0, provisioning
 from accounts.models import Customer, User
-from config import dynamo, errors, journal, outbox
+from config import audit, dynamo, errors, journal, outbox
 
 SENT = "sent"
 
@@ -37,7 +37,7 @@ def _send(user: User, job: outbox.Job) -> None:
         raise errors.NotFound("The customer of this user is gone.")
     seconds = int(provisioning.INVITATION.total_seconds())
     link = auth0.password_ticket(user_id=user.id, seconds=seconds)
-    _deliver(_mail(user, customer, link=link, inviter=job.author.name, errand_id=job.id))
+    _deliver(_mail(user, customer, link=link, inviter=_inviter(job.author), errand_id=job.id))
 
 
 def _note_sending(user: User, job: outbox.Job) -> None:
@@ -58,6 +58,11 @@ def _note_sending(user: User, job: outbox.Job) -> None:
             only_if=User.status.is_in("invited", "active"),
         )
         write.settle(job.id)
+
+
+def _inviter(author: audit.Author) -> str:
+    """Who invites, where it is a person."""
+    return author.name if author.type == "user" else ""
 
 
 def _mail(

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts import actors
+from accounts import actors, emails
 from accounts.models import User
 from config.api.fields import Body, Text, Texts, Whole
 
@@ -21,6 +21,17 @@ class Role(serializers.ChoiceField):
         if not isinstance(data, str):
             self.fail("invalid_choice", input=type(data).__name__)
         return super().to_internal_value(data)
+
+
+class Address(Text):
+    """An e-mail address that a person can be invited at."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            return emails.checked(text)
+        except emails.BadEmail as error:
+            raise serializers.ValidationError(error.detail, code=error.code) from error
 
 
 class Permissions(Texts):
@@ -42,7 +53,7 @@ class Permissions(Texts):
 class NewUser(Body):
     """Who is to be created and invited."""
 
-    email = Text(max_length=254)
+    email = Address(max_length=254)
     customerId = Text(max_length=64, source="customer_id")
     name = Text(max_length=200)
     role = Role(required=False, help_text="Default: staff.")

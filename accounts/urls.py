@@ -6,5 +6,5 @@ from accounts import views
 
 urlpatterns = [
     path("user", views.CurrentUser.as_view({"get": "retrieve", "post": "create"})),
-    path("user/<str:user_id>/audit-logs", views.AuditLogs.as_view({"get": "page"})),
+    path("user/<str:userId>/audit-logs", views.AuditLogs.as_view({"get": "page"})),
 ]

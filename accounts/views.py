@@ -119,10 +119,10 @@ class AuditLogs(Operations):
         example=AUDIT_EXAMPLE,
         refuses=(400, 404),
     )
-    def page(self, request: Request, user_id: str) -> Response:
+    def page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name
         query = AuditQuery.of_query(request)
         page = history.of_user(
-            user_id,
+            userId,
             actor=cast(Actor, request.user),
             limit=query.get("limit", 50),
             offset=query.get("offset", 0),

@@ -19,6 +19,8 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
     ReadTimeoutError,
 )
 from django.conf import settings
@@ -178,6 +180,8 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
             cause: Exception = error
         except _UNREACHABLE as error:
             cause = error
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise errors.Unavailable("There are no AWS credentials to reach DynamoDB.") from error
         if not pause(attempt, before=end - READ_TIMEOUT):
             break
     raise errors.Unavailable("The store does not answer just now.", retry_after=2) from cause

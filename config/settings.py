@@ -3,6 +3,7 @@
 The defaults run everything on one machine. Production refuses them.
 """
 
+import os
 from pathlib import Path
 
 import dj_email_url
@@ -48,6 +49,10 @@ DYNAMODB = {
     ),
     "prefix": env.text("DYNAMODB_TABLE_PREFIX", _default("dutyline-local")),
 }
+
+if LOCAL:  # the local engine takes any; on AWS the usual chain of credentials applies
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
 
 # --- Vendors --------------------------------------------------------------------------------------
 _ISSUER = env.url("AUTH0_ISSUER", _default("http://127.0.0.1:8001/"), schemes=("https", "http"))

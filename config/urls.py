@@ -1,6 +1,7 @@
 """Every path of the product."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import health
@@ -11,6 +12,8 @@ urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("docs/", docs.Page.as_view(), name="docs"),
+    path("docs", RedirectView.as_view(pattern_name="docs")),
+    path("", RedirectView.as_view(pattern_name="docs")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
 ]
 

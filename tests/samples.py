@@ -33,7 +33,7 @@ SAMPLES: dict[str, Callable[[Cast], Sample]] = {
         body=cast.new_user(locations=[cast.boston.id]), wrong={"email": 7}
     ),
     "getUserAuditLogs": lambda cast: Sample(
-        path={"user_id": cast.sam.id}, query={"limit": "10", "offset": "0"}, wrong={"limit": "x"}
+        path={"userId": cast.sam.id}, query={"limit": "10", "offset": "0"}, wrong={"limit": "x"}
     ),
 }
 

@@ -20,7 +20,7 @@ from tests.world import World
 REFERENCE = {
     "getCurrentUser": ("GET /user", {200, 401, 500}),
     "createUser": ("POST /user", {201, 400, 500}),
-    "getUserAuditLogs": ("GET /user/{user_id}/audit-logs", {200, 401, 403, 500}),
+    "getUserAuditLogs": ("GET /user/{userId}/audit-logs", {200, 401, 403, 500}),
 }
 """What the reference asks of each operation; ours may document more."""
 
@@ -96,7 +96,7 @@ SPECIAL: dict[tuple[str, int], Callable[[Cast, Operation, Sample], httpx.Respons
         cast.ann, operation, Sample(body=cast.new_user(email=cast.sam.user.email))
     ),
     ("getUserAuditLogs", 404): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(path={"user_id": UNKNOWN["usr"]})
+        cast.ann, operation, Sample(path={"userId": UNKNOWN["usr"]})
     ),
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
 B = TypeVar("B", bound="Body")
@@ -29,13 +30,20 @@ class Body(serializers.Serializer[Any]):
         return cls.of(request.query_params.dict())
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            unknown = [name for name in data if name not in self.fields]
-            if unknown:
-                raise serializers.ValidationError(
-                    {name: ["No such member here."] for name in unknown}, code="unknown"
-                )
-        return super().to_internal_value(data)
+        """Report everything that is wrong at once, unknown members included."""
+        names = data if isinstance(data, Mapping) else ()
+        wrong: dict[str, Any] = {
+            name: [ErrorDetail("No such member here.", code="unknown")]
+            for name in names
+            if name not in self.fields
+        }
+        try:
+            values = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            wrong |= error.detail if isinstance(error.detail, dict) else {}
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return values
 
 
 class Text(serializers.CharField):

@@ -104,7 +104,7 @@ def _summary(name: str, message: EmailMessage) -> dict[str, Any]:
     text = _part(message, "plain")
     return {
         "name": name,
-        "at": datetime.fromtimestamp(int(name) / 1e9, UTC).isoformat(timespec="seconds"),
+        "at": datetime.fromtimestamp(int(name) / 1e9, UTC).isoformat(" ", timespec="seconds"),
         "to": str(message["To"]),
         "subject": str(message["Subject"]),
         "messageId": str(message["Message-ID"]),

@@ -118,6 +118,14 @@ def mail(smtp: int, page: int, folder: Path) -> list[str]:
     return [sys.executable, "-m", "config.local.mail", *ports, "--folder", str(folder)]
 
 
+def base_port() -> int:
+    """Where the block begins: PORT, or 8000."""
+    base = os.environ.get("PORT") or "8000"
+    if not base.isdigit() or not 1024 <= int(base) <= 65000:
+        sys.exit("PORT must be a number from 1024 to 65000.")
+    return int(base)
+
+
 def run(*, base: int, fresh: bool) -> None:
     """Run everything until told to stop."""
     standin.refuse_production()
@@ -126,7 +134,7 @@ def run(*, base: int, fresh: bool) -> None:
     with (folder / "run.lock").open("a+") as lock:
         _lock(lock)
         ports = Block(base)
-        _check_ports(ports)
+        check_ports(ports)
         demo = folder / "demo.json"
         if fresh or not demo.exists():
             _forget(folder)
@@ -141,6 +149,7 @@ def run(*, base: int, fresh: bool) -> None:
         finally:
             supervisor.stop(first=OUTSIDE)
             (folder / "run.json").unlink(missing_ok=True)
+        print("Stopped.", flush=True)
 
 
 def _start(supervisor: Supervisor, ports: Block, folder: Path) -> None:
@@ -169,11 +178,13 @@ def _start(supervisor: Supervisor, ports: Block, folder: Path) -> None:
 def _announce(ports: Block, folder: Path) -> None:
     accounts: list[dict[str, Any]] = json.loads((folder / "demo.json").read_text())["accounts"]
     about = {
+        "port": ports.base,
         "api": address(ports.web),
         "docs": f"{address(ports.web)}/docs/",
         "identity": {"issuer": f"{address(ports.identity)}/", "audience": AUDIENCE, **APP},
         "mail": str(folder / "mail"),
         "mailPage": address(ports.mail_page),
+        "smtp": f"smtp://127.0.0.1:{ports.smtp}",
         "dynamodb": address(ports.dynamodb),
         "redis": f"redis://127.0.0.1:{ports.redis}/0",
         "accounts": accounts,
@@ -211,7 +222,8 @@ def _lock(lock: Any) -> None:
     lock.flush()
 
 
-def _check_ports(ports: Block) -> None:
+def check_ports(ports: Block) -> None:
+    """Exit with a sentence where somebody has one of the ports."""
     for name, port in ports.all().items():
         if not is_free(port):
             sys.exit(

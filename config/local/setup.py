@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from config.local import product
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 VENV = ROOT / ".venv"
 LOG = ROOT / ".local/log/setup.log"
@@ -56,8 +58,15 @@ def main() -> None:
     LOG.parent.mkdir(parents=True, exist_ok=True)
     if purpose == "test":
         _debian_packages()
+    elif not _is_running_here():
+        product.check_ports(product.Block(product.base_port()))
     _python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
     _engine()
+
+
+def _is_running_here() -> bool:
+    """Then its own lock will say so, better than a taken port."""
+    return (ROOT / ".local/run.json").exists()
 
 
 def _debian_packages() -> None:

@@ -17,6 +17,8 @@ import pytest
 
 from tests.world import ROOT, free_port
 
+pytestmark = pytest.mark.xdist_group("product")  # one product, one test after another
+
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -166,12 +168,49 @@ def test_ctrl_c_stops_everything_and_the_state_survives(
 
     began = time.monotonic()
     again = start(clone, port)
-    await_run_json(clone, again)
-    assert time.monotonic() - began < 20
-    about = json.loads((clone / ".local/run.json").read_text())
-    mails = httpx.get(f"{about['mailPage']}/messages").json()
+    try:
+        await_run_json(clone, again)
+        seconds = time.monotonic() - began
+        about = json.loads((clone / ".local/run.json").read_text())
+        mails = httpx.get(f"{about['mailPage']}/messages").json()
+    finally:
+        again.send_signal(signal.SIGTERM)
+        told, _ = again.communicate(timeout=30)
+    assert again.returncode == 0
+    assert told.rstrip().endswith("Stopped.")
+    assert seconds < 20
     assert any(mail["to"] == "nora@harbour.example" for mail in mails)
-    again.send_signal(signal.SIGTERM)
-    assert again.wait(30) == 0
-    assert again.stdout
-    again.stdout.close()
+
+
+def test_commands_find_the_running_product(
+    clone: Path, running: tuple[subprocess.Popen[str], int]
+) -> None:
+    stopped = manage(clone, "audit", "verify")
+    assert stopped.returncode == 1
+    assert stopped.stderr == "Dutyline does not run here; start it with: make run\n"
+
+    again = start(clone, running[1])
+    try:
+        await_run_json(clone, again)
+        verified = manage(clone, "audit", "verify")
+        made = manage(
+            clone, "create_customer", "Pier", "--owner-name", "P", "--owner-email", "p@pier.example"
+        )
+    finally:
+        again.send_signal(signal.SIGINT)
+        again.communicate(timeout=30)
+    assert "are intact" in verified.stdout, verified.stderr
+    assert re.fullmatch(r"customer cus_\w+, owner usr_\w+ \(invited\)\n", made.stdout), made.stderr
+
+
+def manage(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """``make manage`` in the clone."""
+    return subprocess.run(
+        [sys.executable, "-m", "config.local.manage", *command],
+        cwd=clone,
+        env={"PATH": os.environ["PATH"], "HOME": str(clone)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
