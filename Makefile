@@ -7,11 +7,11 @@ run:
 
 test:
 	@python3 -m config.local.setup test
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup
+	@.venv/bin/python -m pytest -n 2
 
 scale:
 	@python3 -m config.local.setup test
-	@SCALE=1 .venv/bin/python -m pytest -n 2 --dist loadgroup
+	@SCALE=1 .venv/bin/python -m pytest -n 2
 
 check:
 	@python3 -m config.local.setup test

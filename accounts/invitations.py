@@ -9,12 +9,12 @@ from django.template.loader import render_to_string
 
 from accounts import auth0, provisioning
 from accounts.models import Customer, User
-from config import audit, dynamo, errors, journal, outbox
+from config import audit, dynamo, errands, errors, journal
 
 SENT = "sent"
 
 
-def send(user_id: str, *, job: outbox.Job) -> None:
+def send(user_id: str, *, job: errands.Job) -> None:
     """Send one invitation. Whoever has come already, or is gone, gets none.
 
     The mail's Message-ID comes from the job, so that a repetition after a crash is recognisable
@@ -31,7 +31,7 @@ def send(user_id: str, *, job: outbox.Job) -> None:
     _note_sending(user, job)
 
 
-def _send(user: User, job: outbox.Job) -> None:
+def _send(user: User, job: errands.Job) -> None:
     customer = dynamo.get(Customer, user.customer_id)
     if customer is None:
         raise errors.NotFound("The customer of this user is gone.")
@@ -40,7 +40,7 @@ def _send(user: User, job: outbox.Job) -> None:
     _deliver(_mail(user, customer, link=link, inviter=_inviter(job.author), errand_id=job.id))
 
 
-def _note_sending(user: User, job: outbox.Job) -> None:
+def _note_sending(user: User, job: errands.Job) -> None:
     with journal.write(
         actor=job.author,
         action="user.invitation_sent",

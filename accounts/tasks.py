@@ -3,12 +3,12 @@
 from typing import Any
 
 from accounts import invitations, provisioning
-from config import errors, idempotency, outbox
+from config import errands, errors, idempotency
 
 
-@outbox.task("accounts.finish_creation")
+@errands.task("accounts.finish_creation")
 def finish_creation(
-    *, job: outbox.Job, user_id: str, once: dict[str, Any] | None = None, **_: Any
+    *, job: errands.Job, user_id: str, once: dict[str, Any] | None = None, **_: Any
 ) -> None:
     """Finish the creation of a person that a request left behind."""
     request = idempotency.Once(**once) if once else None
@@ -18,7 +18,7 @@ def finish_creation(
         return  # withdrawn, audited, and the request's answer is stored
 
 
-@outbox.task("accounts.send_invitation")
-def send_invitation(*, job: outbox.Job, user_id: str, **_: Any) -> None:
+@errands.task("accounts.send_invitation")
+def send_invitation(*, job: errands.Job, user_id: str, **_: Any) -> None:
     """Send one invitation."""
     invitations.send(user_id, job=job)

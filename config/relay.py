@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import shared_task
 
-from config import outbox
+from config import errands, outbox
 
 log = logging.getLogger("dutyline.worker")
 
@@ -13,7 +13,7 @@ log = logging.getLogger("dutyline.worker")
 @shared_task(name="outbox.drain")
 def drain(*, shard: str, **_: Any) -> None:
     """Do what is due in one shard."""
-    outbox.drain(shard, clock=outbox.now)
+    errands.drain(shard, clock=outbox.now)
 
 
 @shared_task(name="outbox.sweep")

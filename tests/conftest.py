@@ -13,7 +13,7 @@ import pytest
 
 from accounts import actors, auth0, customers, locations, provisioning, users
 from accounts.models import Customer, Location, User
-from config import outbox
+from config import errands, outbox
 from tests.world import World
 
 PASSWORD = "a-good-password"
@@ -200,11 +200,11 @@ def mails_to(world: World, address: str) -> list[dict[str, Any]]:
     return list(found.raise_for_status().json())
 
 
-def sweep(later: float = 0) -> outbox.Report:
+def sweep(later: float = 0) -> errands.Report:
     """Do what is due, in this process, as it would be ``later`` seconds from now."""
-    report = outbox.Report()
+    report = errands.Report()
     for shard in outbox.SHARDS:
-        outbox.drain(shard, clock=lambda: now() + timedelta(seconds=later), report=report)
+        errands.drain(shard, clock=lambda: now() + timedelta(seconds=later), report=report)
     return report
 
 

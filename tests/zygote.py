@@ -48,13 +48,13 @@ def _load_late_imports() -> None:
     import accounts.auth0
     import config.celery
     import config.urls
-    from config import dynamo, outbox
+    from config import dynamo, errands
     from config.api import limits
 
     assert dynamo.connection().client
     assert accounts.auth0._client().users
     assert accounts.auth0._client().tickets
-    assert outbox.tasks()
+    assert errands.tasks()
     assert limits.limiter()
     config.celery.app.finalize()
 
@@ -85,11 +85,11 @@ def _request(order: dict[str, Any]) -> dict[str, Any]:
 
 def _sweep(order: dict[str, Any]) -> bool:
     """Sweep at later and later times; whether nothing was due at the end."""
-    from config import outbox
+    from config import errands, outbox
 
     for round in range(order["rounds"]):
         shift = timedelta(seconds=order["later"] + 1200 * round)
-        report = outbox.Report()
+        report = errands.Report()
         for shard in outbox.SHARDS:
             _drain(shard, shift, report)
         if not report.counts:
@@ -98,9 +98,9 @@ def _sweep(order: dict[str, Any]) -> bool:
 
 
 def _drain(shard: str, shift: timedelta, report: Any) -> None:
-    from config import outbox
+    from config import errands
 
-    outbox.drain(shard, clock=lambda: datetime.now(UTC) + shift, report=report)
+    errands.drain(shard, clock=lambda: datetime.now(UTC) + shift, report=report)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from accounts import users
-from config import errors, journal, outbox
+from config import errands, errors, journal, outbox
 from config.local import engines, product
 from tests.conftest import Cast, mails_to, now, sweep
 from tests.world import SCALE, World, wait_for
@@ -20,20 +20,20 @@ from tests.world import SCALE, World, wait_for
 DONE: list[str] = []
 
 
-@outbox.task("test.works")
-def works(*, job: outbox.Job, mark: str, **_: Any) -> None:
+@errands.task("test.works")
+def works(*, job: errands.Job, mark: str, **_: Any) -> None:
     """Notes that it ran, and in whose name."""
     DONE.append(f"{mark} for {job.author.name} at {job.author.ip}")
 
 
-@outbox.task("test.breaks")
-def breaks(*, job: outbox.Job, **_: Any) -> None:
+@errands.task("test.breaks")
+def breaks(*, job: errands.Job, **_: Any) -> None:
     """A defect."""
     raise ZeroDivisionError("canary of a person")
 
 
-@outbox.task("test.waits")
-def waits(*, job: outbox.Job, **_: Any) -> None:
+@errands.task("test.waits")
+def waits(*, job: errands.Job, **_: Any) -> None:
     """A vendor that is away."""
     raise errors.Unavailable("away", retry_after=1)
 
@@ -65,7 +65,7 @@ def test_every_task_that_is_asked_for_exists() -> None:
         asked |= {part.strip().split('"')[1] for part in parts}
 
     assert asked == {"accounts.finish_creation", "accounts.send_invitation"}
-    assert asked <= set(outbox.tasks())
+    assert asked <= set(errands.tasks())
 
 
 def test_work_is_done_once_in_the_name_of_its_author(cast: Cast) -> None:
@@ -151,21 +151,21 @@ def test_patience_begins_when_the_work_is_due(cast: Cast) -> None:
 def test_a_claim_that_was_lost_falls_due_again(cast: Cast) -> None:
     id = later(cast, "test.works", mark="leased")
     (keys,) = [key for key in due_now() if key.id == id]
-    assert outbox._claim(keys, now())
-    assert outbox._claim(keys, now()) is None, "claimed once only"
+    assert errands._claim(keys, now())
+    assert errands._claim(keys, now()) is None, "claimed once only"
 
     sweep()
     assert not [mark for mark in DONE if mark.startswith("leased")]
-    sweep(later=outbox.LEASE.total_seconds() + 1)
+    sweep(later=errands.LEASE.total_seconds() + 1)
     assert [mark for mark in DONE if mark.startswith("leased")]
 
 
 def test_who_crashes_every_time_is_buried_without_another_try(cast: Cast) -> None:
     id = later(cast, "test.works", mark="poison")
-    for crash in range(outbox.ATTEMPTS):
+    for crash in range(errands.ATTEMPTS):
         at = now() + timedelta(minutes=5 * crash)
         (keys,) = [key for key in due_now(at) if key.id == id]
-        assert outbox._claim(keys, at)
+        assert errands._claim(keys, at)
 
     report = sweep(later=3600)
 
@@ -244,7 +244,7 @@ def test_a_worker_killed_in_a_task_loses_nothing(
         worker("beat")
         until(lambda: mails_to(world, body["email"]), seconds=120)
     else:
-        sweep(later=outbox.LEASE.total_seconds() + 5)
+        sweep(later=errands.LEASE.total_seconds() + 5)
     assert len(mails_to(world, body["email"])) == 1
     assert users.get(user["id"]).status == "invited"
 

@@ -131,6 +131,7 @@ def test_users_tickets_and_errors_follow_the_specification(
     assert tenant.call("GET", f"/users/{id}").json()["email"] == body["email"]
     assert tenant.call("GET", "/users/auth0|none").status_code == 404
     assert tenant.call("GET", "/users-by-email", email=body["email"]).json()[0]["user_id"] == id
+    assert tenant.call("POST", "/users", new_user()).status_code == 201
     assert len(tenant.call("GET", "/users", per_page="2").json()) == 2
     changed = tenant.call("PATCH", f"/users/{id}", {"blocked": True, "app_metadata": {"x": 1}})
     assert changed.json()["blocked"] is True

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config import outbox
+from config import errands, outbox
 
 
 class Command(BaseCommand):
@@ -19,9 +19,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         clock = _clock(options["at"])
-        report = outbox.Report()
+        report = errands.Report()
         for shard in outbox.SHARDS:
-            outbox.drain(shard, clock=clock, report=report)
+            errands.drain(shard, clock=clock, report=report)
         for line in report.lines():
             self.stdout.write(line)
         self.stdout.write("nothing is due" if not report.counts else "swept")
