@@ -91,7 +91,8 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
         except _error("ConflictError") as error:
             _check_that_it_is_ours(client, user_id, email, error)
         except _error("BadRequestError") as error:
-            if (error.body or {}).get("errorCode") != "invalid_body":
+            told = error.body if isinstance(error.body, dict) else {}
+            if told.get("errorCode") != "invalid_body":
                 raise  # our own set-up is at fault, not this person
             raise EmailRefused("The sign-in service refuses this address or name.") from error
 
@@ -123,7 +124,8 @@ def _check_that_it_is_ours(client: "Auth0", user_id: str, email: str, conflict: 
         client.users.get(subject(user_id), request_options=ONCE)
     except _error("NotFoundError"):
         holders = client.users.list_users_by_email(email=email, request_options=ONCE)
-        found = {holder.user_id for holder in holders}
+        ids = {str(holder.user_id) for holder in holders}
+        found = {id for id in ids if id.startswith("auth0|")}  # of database connections
         if found - {subject(user_id)}:
             raise EmailTaken("This e-mail address has an account already.") from conflict
         if not found:
