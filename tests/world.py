@@ -20,6 +20,7 @@ import pytest
 
 from config.local import engines, product
 from config.local.auth0.tenant import Tenant
+from config.local.supervisor import end_group
 from tests.proxy import Plan, Proxy
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -136,13 +137,8 @@ class World:
     def stop(self, name: str) -> None:
         """End a process and all that it started."""
         process = self.processes.pop(name)
-        if process.poll() is None:
-            os.killpg(process.pid, 15)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                process.wait()
+        process.terminate()
+        end_group(process, 10)
 
     def tenant(self) -> Tenant:
         """The Auth0 stand-in's own memory, to sign tokens with its keys."""

@@ -1,7 +1,8 @@
 """Starts the parts of the product as processes, watches them, and stops them in order.
 
 A part that dies ends the run, named, with the end of its log. Ctrl-C stops everything that was
-started and nothing else; if the supervisor itself is killed, the kernel ends its parts.
+started and nothing else. If the supervisor itself is killed, the kernel ends the processes it
+started (not what those had started).
 """
 
 import ctypes
@@ -50,7 +51,7 @@ class Supervisor:
 
     def _on_second_signal(self, number: int, frame: FrameType | None) -> None:
         for part in self.parts.values():
-            _signal_group(part, signal.SIGKILL)
+            _kill_group(part)
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a part; what it prints goes to its log."""
@@ -118,23 +119,31 @@ class Supervisor:
 
     def _stop(self, names: Sequence[str], grace: float) -> None:
         for name in names:
-            _signal_group(self.parts[name], signal.SIGTERM)
+            self.parts[name].terminate()  # the part stops its own children in order
         end = time.monotonic() + grace
         for name in names:
-            try:
-                self.parts[name].wait(max(0.1, end - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                _signal_group(self.parts[name], signal.SIGKILL)
-                self.parts[name].wait()
+            end_group(self.parts[name], max(0.1, end - time.monotonic()))
 
     def _last_words(self, name: str) -> str:
         text = (self.logs / f"{name}.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-15:])
 
 
-def _signal_group(part: subprocess.Popen[bytes], number: int) -> None:
-    if part.poll() is None:
-        os.killpg(part.pid, number)
+def end_group(part: subprocess.Popen[bytes], grace: float) -> None:
+    """Wait for a part that was told to stop, then end whatever is left of its group."""
+    try:
+        part.wait(grace)
+    except subprocess.TimeoutExpired:
+        _kill_group(part)
+        part.wait()
+    _kill_group(part)
+
+
+def _kill_group(part: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(part.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # nobody is left
 
 
 def is_free(port: int) -> bool:

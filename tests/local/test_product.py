@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -58,8 +59,8 @@ def running(clone: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     await_run_json(clone, process)
     yield process, port
     if process.poll() is None:
-        process.kill()
-        process.wait()
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
     assert process.stdout
     process.stdout.close()
 
@@ -162,11 +163,12 @@ def test_ctrl_c_stops_everything_and_the_state_survives(
     assert re.fullmatch(r"customer cus_\w+, owner usr_\w+ \(invited\)\n", made.stdout), made.stderr
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(children) == 7
+    assert len(members(children)) > 7
 
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
 
-    assert not any(Path(f"/proc/{child}").exists() for child in children)
+    assert not members(children), "every part is gone, with all that it started"
     assert not any(listens(port + offset) for offset in range(8))
     assert not (clone / ".local/run.json").exists()
     away = manage(clone, "audit", "verify")
@@ -189,6 +191,16 @@ def test_ctrl_c_stops_everything_and_the_state_survives(
     assert seconds < 20
     assert "A user with this e-mail address exists already." in once_more.stderr
     assert "are intact" in verified.stdout, verified.stderr
+
+
+def members(groups: list[str]) -> list[str]:
+    """Processes of these process groups."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended while we looked
+            if stat.read_text().rpartition(")")[2].split()[2] in groups:
+                found.append(stat.parent.name)
+    return found
 
 
 def manage(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
