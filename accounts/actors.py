@@ -56,10 +56,26 @@ class Origin:
     request_id: str = ""
 
 
-class GrantRefused(errors.Forbidden):
-    """Somebody tried to give what they do not hold; this is audited."""
+class Overreach(errors.Refusal):
+    """Base of the attempts to go beyond one's rights: `accounts.escalations` audits them."""
+
+
+class GrantRefused(errors.Forbidden, Overreach):
+    """Somebody tried to give what they do not hold."""
 
     code = "grant_refused"
+
+
+class BeyondReach(errors.Forbidden, Overreach):
+    """Somebody tried to act on a person of equal or higher rank, or of other locations."""
+
+    code = "beyond_reach"
+
+
+class ForeignCustomer(errors.Forbidden, Overreach):
+    """Somebody named another customer than their own."""
+
+    code = "foreign_customer"
 
 
 @dataclass(frozen=True)
@@ -79,16 +95,45 @@ class Actor(audit.Author):
         if not self.may(permission):
             raise errors.Forbidden(f"This needs the permission {permission}.")
 
+    @property
+    def is_confined(self) -> bool:
+        """Whether one's rights hold in some locations only."""
+        return EVERYWHERE not in self.locations
+
     def reaches(self, locations: Iterable[str]) -> bool:
         """Whether all of these locations are among one's own."""
-        return EVERYWHERE in self.locations or set(locations) <= set(self.locations)
+        return not self.is_confined or set(locations) <= set(self.locations)
 
     def oversees(self, locations: Collection[str]) -> bool:
         """Whether a person of these locations is within one's reach.
 
         Who is confined to some locations reaches people who have at least one, all of them theirs.
         """
-        return EVERYWHERE in self.locations or (bool(locations) and self.reaches(locations))
+        return not self.is_confined or (bool(locations) and self.reaches(locations))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a person is and may do, and where."""
+
+    role: str
+    extra: Collection[str] = ()
+    denied: Collection[str] = ()
+    locations: Collection[str] = ()
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        return effective(self.role, self.extra, self.denied)
+
+    @property
+    def is_tailored(self) -> bool:
+        """Whether the permissions are others than the role's."""
+        return bool(self.extra or self.denied)
+
+
+def standing(user: User) -> Standing:
+    """What a person is now."""
+    return Standing(user.role, tuple(user.extra), tuple(user.denied), tuple(user.locations))
 
 
 def effective(role: str, extra: Collection[str], denied: Collection[str]) -> frozenset[str]:
@@ -130,33 +175,67 @@ def system(customer_id: str) -> Actor:
     )
 
 
-def check_customer(actor: Actor, customer_id: str) -> None:
-    """Refuse to act for another customer."""
+def check_customer(actor: Actor, customer_id: str, *, pointer: str = "/customerId") -> None:
+    """Refuse to act for another customer. Raises `ForeignCustomer`."""
     if customer_id != actor.customer_id:
-        raise errors.Forbidden("This customerId is not yours.", pointer="/customerId")
+        raise ForeignCustomer("This customerId is not yours.", pointer=pointer)
 
 
-def check_grant(
-    actor: Actor,
-    *,
-    role: str,
-    extra: Collection[str],
-    denied: Collection[str],
-    locations: Collection[str],
-) -> None:
-    """Nobody gives a role, permission or location that they do not hold. Raises `GrantRefused`."""
-    if role == "owner" and not actor.may("owners:manage"):
-        raise GrantRefused("Only an owner makes owners.", pointer="/role")
-    if role != "staff" and not actor.may("roles:assign"):
-        raise GrantRefused("This role is not yours to give.", pointer="/role")
-    if RANKS[role] > RANKS[actor.role]:
-        raise GrantRefused("This role is above your own.", pointer="/role")
-    if extra and not actor.may("permissions:grant"):
+def check_reach(actor: Actor, user: User) -> None:
+    """Nobody acts on equals or higher ranks; owners may act on owners. Raises `BeyondReach`.
+
+    Who is confined to some locations acts on people whose locations are all among them.
+    """
+    among_owners = user.role == actor.role == "owner" and actor.may("owners:manage")
+    if RANKS[user.role] >= RANKS[actor.role] and not among_owners:
+        told = "Change yourself with PATCH /user." if user.id == actor.id else ""
+        raise BeyondReach(f"This person is not of lower rank than you. {told}".strip())
+    if not actor.oversees(user.locations):
+        raise BeyondReach("This person is not of your locations alone.")
+
+
+def check_grant(actor: Actor, after: Standing, before: Standing | None = None) -> None:
+    """Nobody gives a role, permission or location that they do not hold. Raises `GrantRefused`.
+
+    ``before`` is what the person was; None for somebody new. What is taken away need not be held,
+    but roles and single permissions change only by who may assign and grant them.
+    """
+    _check_role(actor, after, before)
+    if _tailors(after, before) and not actor.may("permissions:grant"):
         raise GrantRefused("Permissions are not yours to give.", pointer="/permissions")
-    if beyond := effective(role, extra, denied) - actor.permissions:
+    held = before.permissions if before else frozenset()
+    if beyond := after.permissions - held - actor.permissions:
         names = ", ".join(sorted(beyond))
         raise GrantRefused(f"You do not hold {names}.", pointer="/permissions")
-    if not actor.reaches(locations):
+    if not actor.reaches(set(after.locations) - set(before.locations if before else ())):
         raise GrantRefused("A location is not among yours.", pointer="/locations")
-    if actor.role == "manager" and not locations:
+    if actor.is_confined and not after.locations:
         raise GrantRefused("Name at least one of your locations.", pointer="/locations")
+
+
+def check_narrowing(before: Standing, after: Standing) -> None:
+    """Nobody widens their own rights. Raises `GrantRefused`."""
+    if after.permissions - before.permissions:
+        raise GrantRefused("Your own permissions can only shrink.", pointer="/userPermissions")
+    if EVERYWHERE not in before.locations and set(after.locations) - set(before.locations):
+        raise GrantRefused("Your own locations can only shrink.", pointer="/locations")
+
+
+def _check_role(actor: Actor, after: Standing, before: Standing | None) -> None:
+    if before is not None and before.role == after.role:
+        return
+    if after.role == "owner" and not actor.may("owners:manage"):
+        raise GrantRefused("Only an owner makes owners.", pointer="/role")
+    if (before or after.role != "staff") and not actor.may("roles:assign"):
+        raise GrantRefused("This role is not yours to give.", pointer="/role")
+    if RANKS[after.role] > RANKS[actor.role]:
+        raise GrantRefused("This role is above your own.", pointer="/role")
+
+
+def _tailors(after: Standing, before: Standing | None) -> bool:
+    """Whether single permissions are given or, to who is here already, taken."""
+    if before is None:
+        return bool(after.extra)
+    if before.role != after.role:
+        return after.is_tailored
+    return (set(after.extra), set(after.denied)) != (set(before.extra), set(before.denied))

@@ -1,49 +1,23 @@
 """All we know of Auth0's Management API, in our words.
 
 Users are made with ``user_id`` = our own id, so that repeating a creation is harmless and a
-token's ``sub`` is ``auth0|<our id>``. The SDK is imported late (it is large), told to use our
-timeouts, and never to repeat by itself: repeating belongs to the outbox.
+token's ``sub`` is ``auth0|<our id>``. Every function here is safe to repeat, and raises
+`errors.Unavailable` where Auth0 does not answer.
 """
 
-import logging
 import secrets
-import threading
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
-from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from django.conf import settings
 
+from accounts.auth0_client import call, error_kind
 from config import errors
 
 if TYPE_CHECKING:
     from auth0.management.client import Auth0
 
-BUDGET = 4.0
-"""Seconds that a caller waits in all: for a place, and for Auth0's answer."""
-TIMEOUT = httpx.Timeout(3.5, connect=1.0)
-"""Seconds for each step of one call."""
 ONCE: Any = {"max_retries": 0}
-AT_ONCE = 8
-"""Calls that may wait for Auth0 at the same time in one process."""
-MOST_PATIENT = 30
-"""Seconds at most that a client is told to wait."""
-
-PATIENT, IMPATIENT = 2.0, 0.05
-"""Seconds to wait for a place while Auth0 answers, and while it does not."""
-TROUBLED_FOR = 5.0
-"""Seconds after a failure during which it counts as not answering."""
-
-log = logging.getLogger("dutyline.auth0")
-T = TypeVar("T")
-
-_places = threading.BoundedSemaphore(AT_ONCE)
-_trouble = [float("-inf")]
-"""When Auth0 failed last (monotonic)."""
 
 
 class EmailTaken(errors.Conflict):
@@ -58,6 +32,12 @@ class EmailRefused(errors.Invalid):
     code = "email_refused"
 
 
+class NoSignIn(errors.Conflict):
+    """Auth0 has no account for this person."""
+
+    code = "no_sign_in"
+
+
 def subject(user_id: str) -> str:
     """The ``sub`` of a person's tokens."""
     return f"auth0|{user_id}"
@@ -70,10 +50,7 @@ def user_id(subject: str) -> str | None:
 
 
 def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> None:
-    """Make the sign-in of a person; harmless to repeat.
-
-    Raises `EmailTaken`, `EmailRefused` or `errors.Unavailable`.
-    """
+    """Make the sign-in of a person. Raises `EmailTaken` or `EmailRefused`."""
 
     def create(client: "Auth0") -> None:
         try:
@@ -88,30 +65,93 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
                 app_metadata={"customer_id": customer_id},
                 request_options=ONCE,
             )
-        except _error("ConflictError") as error:
+        except error_kind("ConflictError") as error:
             _check_that_it_is_ours(client, user_id, email, error)
-        except _error("BadRequestError") as error:
-            told = error.body if isinstance(error.body, dict) else {}
-            if told.get("errorCode") != "invalid_body":
+        except error_kind("BadRequestError") as error:
+            if not _is_about_values(error):
                 raise  # our own set-up is at fault, not this person
-            raise EmailRefused("The sign-in service refuses this address or name.") from error
+            raise _refused() from error
 
-    _call(create)
+    call(create)
+
+
+def change_email(*, user_id: str, email: str) -> None:
+    """Give a person's sign-in another address. Raises `EmailTaken` or `EmailRefused`."""
+
+    def change(client: "Auth0") -> None:
+        try:
+            client.users.update(
+                subject(user_id),
+                email=email,
+                email_verified=False,
+                verify_email=False,
+                request_options=ONCE,
+            )
+        except error_kind("NotFoundError") as error:
+            raise _nobody() from error
+        except error_kind("BadRequestError") as error:
+            if _holders(client, email) - {subject(user_id)}:
+                raise _taken() from error
+            if not _is_about_values(error):
+                raise
+            raise _refused() from error
+
+    call(change)
+
+
+def update_user(*, user_id: str, name: str, blocked: bool) -> None:
+    """Let the sign-in say what our record says; who is blocked loses every session.
+
+    Raises `NoSignIn`.
+    """
+
+    def update(client: "Auth0") -> None:
+        try:
+            client.users.update(subject(user_id), name=name, blocked=blocked, request_options=ONCE)
+        except error_kind("NotFoundError") as error:
+            raise _nobody() from error
+        if blocked:
+            _revoke(client, user_id)
+
+    call(update)
+
+
+def delete_user(user_id: str) -> None:
+    """End every session of a person and forget their sign-in; gone already is fine."""
+
+    def delete(client: "Auth0") -> None:
+        _revoke(client, user_id)
+        with suppress(error_kind("NotFoundError")):
+            client.users.delete(subject(user_id), request_options=ONCE)
+
+    call(delete)
 
 
 def password_ticket(*, user_id: str, seconds: int) -> str:
-    """A link with which a person sets the password; it proves the address and works once."""
+    """A link with which a person sets the password; it proves the address and works once.
+
+    Raises `NoSignIn`.
+    """
 
     def make(client: "Auth0") -> str:
-        made = client.tickets.change_password(
-            user_id=subject(user_id),
-            ttl_sec=seconds,
-            mark_email_as_verified=True,
-            request_options=ONCE,
-        )
+        try:
+            made = client.tickets.change_password(
+                user_id=subject(user_id),
+                ttl_sec=seconds,
+                mark_email_as_verified=True,
+                request_options=ONCE,
+            )
+        except error_kind("NotFoundError") as error:
+            raise _nobody() from error
         return str(made.ticket)
 
-    return _call(make)
+    return call(make)
+
+
+def _revoke(client: "Auth0", user_id: str) -> None:
+    """Sessions and refresh tokens; some plans and unknown people answer 403 and 404."""
+    with suppress(error_kind("ForbiddenError"), error_kind("NotFoundError")):
+        client.users.revoke_access(subject(user_id), request_options=ONCE)
 
 
 def _check_that_it_is_ours(client: "Auth0", user_id: str, email: str, conflict: Exception) -> None:
@@ -122,136 +162,32 @@ def _check_that_it_is_ours(client: "Auth0", user_id: str, email: str, conflict: 
     """
     try:
         client.users.get(subject(user_id), request_options=ONCE)
-    except _error("NotFoundError"):
-        holders = client.users.list_users_by_email(email=email, request_options=ONCE)
-        ids = {str(holder.user_id) for holder in holders}
-        found = {id for id in ids if id.startswith("auth0|")}  # of database connections
+    except error_kind("NotFoundError"):
+        found = _holders(client, email)
         if found - {subject(user_id)}:
-            raise EmailTaken("This e-mail address has an account already.") from conflict
+            raise _taken() from conflict
         if not found:
             raise errors.Unavailable("Sign-in management contradicts itself.") from conflict
 
 
-def _call(task: "Callable[[Auth0], T]") -> T:
-    """Run a task with the client, for at most `BUDGET` seconds.
-
-    It runs in a thread of a small pool: a vendor that hangs or drips holds that thread, not the
-    caller, and at most `AT_ONCE` of them. What goes wrong is raised in our words.
-    """
-    end = time.monotonic() + BUDGET
-    troubled = time.monotonic() - _trouble[0] < TROUBLED_FOR
-    if not _places.acquire(timeout=IMPATIENT if troubled else PATIENT):
-        raise errors.Unavailable("Sign-in management is busy.", retry_after=2)
-    future = _pool().submit(_run, task)
-    try:
-        return future.result(timeout=end - time.monotonic())
-    except FutureTimeout as error:
-        _trouble[0] = time.monotonic()
-        raise errors.Unavailable("Sign-in management does not answer.") from error
+def _holders(client: "Auth0", email: str) -> set[str]:
+    """Who has an address, among the accounts of database connections."""
+    holders = client.users.list_users_by_email(email=email, request_options=ONCE)
+    return {id for holder in holders if (id := str(holder.user_id)).startswith("auth0|")}
 
 
-def _run(task: "Callable[[Auth0], T]") -> T:
-    try:
-        return task(_client())
-    except _error("TooManyRequestsError") as error:
-        raise errors.Unavailable(
-            "Sign-in management asks us to slow down.", retry_after=_patience(error)
-        ) from error
-    except _error("UnauthorizedError") as error:
-        _token.forget()
-        raise errors.Unavailable("Sign-in management refuses us just now.") from error
-    except (_api_error(), httpx.HTTPError, ValueError) as error:
-        _trouble[0] = time.monotonic()
-        log.warning("sign-in management failed", extra={"why": type(error).__name__})
-        raise errors.Unavailable("Sign-in management does not answer.") from error
-    finally:
-        _places.release()
+def _is_about_values(error: Any) -> bool:
+    told = error.body if isinstance(error.body, dict) else {}
+    return told.get("errorCode") == "invalid_body"
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="auth0")
+def _refused() -> EmailRefused:
+    return EmailRefused("The sign-in service refuses this address or name.")
 
 
-@cache
-def _client() -> "Auth0":
-    from auth0.management.client import Auth0
-
-    client = Auth0(
-        base_url=settings.AUTH0["management_url"].rstrip("/"),
-        token=_token.value,
-        max_retries=0,
-        httpx_client=httpx.Client(timeout=TIMEOUT),
-    )
-    _ = client.users, client.tickets  # loads the rest of the SDK, on the first caller's clock
-    return client
+def _taken() -> EmailTaken:
+    return EmailTaken("This e-mail address has an account already.")
 
 
-def _error(name: str) -> type[Any]:
-    from auth0.management import errors as vendor
-
-    kind: type[Any] = getattr(vendor, name)
-    return kind
-
-
-def _api_error() -> type[Any]:
-    from auth0.management.core.api_error import ApiError
-
-    return ApiError
-
-
-def _patience(error: Any) -> int:
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    given = headers.get("retry-after") or headers.get("x-ratelimit-reset") or "5"
-    seconds = int(given) if given.isascii() and given.isdigit() else 5
-    if seconds > 10**9:  # a moment, not a duration
-        seconds -= int(time.time())
-    return max(1, min(seconds, MOST_PATIENT))
-
-
-class _Token:
-    """The machine token of this process, fetched again a minute before it ends."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._value = ""
-        self._until = 0.0
-        self._failed = float("-inf")
-        self._lock = threading.Lock()
-
-    def value(self) -> str:
-        asked = self._clock()
-        with self._lock:
-            if self._clock() >= self._until:
-                if self._failed > asked:
-                    raise ValueError("the token was refused while we waited for it")
-                try:
-                    self._fetch()
-                except (httpx.HTTPError, ValueError):
-                    self._failed = self._clock()
-                    raise
-            return self._value
-
-    def forget(self) -> None:
-        """Fetch a new one next time: this one was refused."""
-        with self._lock:
-            self._until = 0.0
-
-    def _fetch(self) -> None:
-        answer = httpx.post(
-            f"{settings.AUTH0['issuer']}oauth/token",
-            json={
-                "grant_type": "client_credentials",
-                "client_id": settings.AUTH0["client_id"],
-                "client_secret": settings.AUTH0["client_secret"],
-                "audience": settings.AUTH0["management_url"],
-            },
-            timeout=TIMEOUT,
-        )
-        answer.raise_for_status()
-        given = answer.json()
-        self._value = str(given["access_token"])
-        self._until = self._clock() + float(given["expires_in"]) - 60
-
-
-_token = _Token()
+def _nobody() -> NoSignIn:
+    return NoSignIn("The sign-in service does not know this person.")

@@ -7,16 +7,15 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts import actors, auth0, tokens, users
-from accounts.models import User
+from accounts import actors, auth0, signins, tokens
 from config import errors
 
 
 class BearerToken(BaseAuthentication):
     """An access token of Auth0 says who; our own record says what they may do, on every request."""
 
-    def authenticate(self, request: Request) -> tuple[actors.Actor, User]:
-        """The actor, and their record as `request.auth`. Raises `errors.Unauthenticated`."""
+    def authenticate(self, request: Request) -> tuple[actors.Actor, signins.SignedIn]:
+        """The actor, and their records as `request.auth`. Raises `errors.Unauthenticated`."""
         token = _token(request.headers.get("Authorization", ""))
         subject = tokens.verifier().subject(token)
         origin = actors.Origin(
@@ -24,8 +23,8 @@ class BearerToken(BaseAuthentication):
             user_agent=request.headers.get("User-Agent", "")[:256],
             request_id=request.META.get("dutyline.request_id", ""),
         )
-        user = users.signed_in(auth0.user_id(subject), origin=origin, at=datetime.now(UTC))
-        return actors.of(user, origin), user
+        found = signins.signed_in(auth0.user_id(subject), origin=origin, at=datetime.now(UTC))
+        return actors.of(found.user, origin), found
 
 
 def _token(header: str) -> str:

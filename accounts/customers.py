@@ -1,10 +1,15 @@
 """Customers: the businesses."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
-from accounts import provisioning
+from accounts import actors, preferences, provisioning
+from accounts.actors import Actor
 from accounts.models import Customer, User
-from config import ids
+from config import audit, decisions, dynamo, errors, ids, journal
+
+SHOWN = ("name", "settings")
 
 
 def create(*, name: str, owner_name: str, owner_email: str, at: datetime) -> tuple[Customer, User]:
@@ -17,3 +22,93 @@ def create(*, name: str, owner_name: str, owner_email: str, at: datetime) -> tup
         customer_id=customer.id, email=owner_email, name=owner_name, role="owner"
     )
     return customer, provisioning.found_customer(customer, owner, at=at)
+
+
+def get(customer_id: str) -> Customer:
+    """A customer's record. Raises `errors.NotFound`."""
+    customer = dynamo.get(Customer, customer_id) if ids.is_id("cus", customer_id) else None
+    if customer is None:
+        raise errors.NotFound("There is no such customer.")
+    return customer
+
+
+def change(
+    customer: Customer,
+    asked: Mapping[str, Any],
+    *,
+    actor: Actor,
+    at: datetime,
+    versions: Collection[int] | None = None,
+) -> Customer:
+    """Change the name or settings of one's own customer, whose record was just read.
+
+    Raises `errors.PreconditionFailed`.
+    """
+    actor.require("customer:update")
+    latest = [customer]
+
+    def decide() -> Customer:
+        before = latest.pop() if latest else get(customer.id)
+        decisions.check_version(before, versions)
+        return _keep(before, asked, actor=actor, at=at)
+
+    return decisions.repeated(decide)
+
+
+def _keep(before: Customer, asked: Mapping[str, Any], *, actor: Actor, at: datetime) -> Customer:
+    values = {name: asked[name] for name in SHOWN if name in asked}
+    if "settings" in values:
+        values["settings"] = preferences.merged(before.settings, values["settings"])
+    told = [
+        audit.Change(name, getattr(before, name), value)
+        for name, value in values.items()
+        if value != getattr(before, name)
+    ]
+    if not told:
+        return before
+    with journal.write(
+        actor=actor,
+        action="customer.changed",
+        subject=before.party,
+        at=at,
+        customer_id=before.id,
+        changes=told,
+    ) as write:
+        sets = [getattr(Customer, name).set(value) for name, value in values.items()]
+        write.update(
+            before,
+            [*sets, Customer.updated_at.set(at), Customer.version.add(1)],
+            only_if=Customer.version == before.version,
+            refusal=decisions.changed(),
+        )
+    return before.changed(**values, updated_at=at)
+
+
+def suspend(customer_id: str, *, at: datetime) -> Customer:
+    """Refuse every token of a customer's people from the next request on."""
+    return _turn(customer_id, "suspended", at)
+
+
+def resume(customer_id: str, *, at: datetime) -> Customer:
+    """Let a suspended customer's people in again."""
+    return _turn(customer_id, "active", at)
+
+
+def _turn(customer_id: str, status: str, at: datetime) -> Customer:
+    customer = get(customer_id)
+    if customer.status == status:
+        return customer
+    with journal.write(
+        actor=actors.system(customer.id),
+        action="customer.suspended" if status == "suspended" else "customer.resumed",
+        subject=customer.party,
+        at=at,
+        customer_id=customer.id,
+        changes=[audit.Change("status", customer.status, status)],
+    ) as write:
+        write.update(
+            customer,
+            [Customer.status.set(status), Customer.updated_at.set(at), Customer.version.add(1)],
+            only_if=Customer.status == customer.status,
+        )
+    return customer.changed(status=status, updated_at=at)

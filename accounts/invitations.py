@@ -1,24 +1,79 @@
 """Invitations: the mail with which a person sets the password and comes in."""
 
-import smtplib
+from datetime import datetime, timedelta
 
-import css_inline
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
-
-from accounts import auth0, provisioning
+from accounts import actors, auth0, escalations, letters, provisioning, users
+from accounts.actors import Actor
 from accounts.models import Customer, User
-from config import audit, dynamo, errands, errors, journal
+from config import audit, decisions, dynamo, errands, errors, idempotency, journal
 
 SENT = "sent"
+PAUSE = timedelta(minutes=1)
+"""Between two that somebody asks for, to the same person."""
+
+
+class NotInvited(errors.Conflict):
+    """There is no invitation to send again: they came already, or are blocked."""
+
+    code = "not_invited"
+
+
+def resend(
+    user_id: str, *, actor: Actor, at: datetime, once: idempotency.Once | None = None
+) -> User:
+    """Have an invitation sent again, with a new link; at most one a minute to a person.
+
+    Raises `errors.NotFound`, `actors.BeyondReach`, `NotInvited` or `errors.TooMany`.
+    """
+    actor.require("invitations:send")
+    seen_before = [dynamo.Key(idempotency.Request, once.key)] if once else []
+
+    def decide() -> User:
+        user, found = users.target(user_id, actor, *seen_before)
+        try:
+            idempotency.check_unseen(once, found, at)
+            with escalations.noted(actor, at, about=user.party, asked={}):
+                actors.check_reach(actor, user)
+            return _ask(user, actor=actor, at=at, once=once, found=found)
+        except idempotency.Seen:
+            return user
+
+    return decisions.repeated(decide)
+
+
+def _ask(
+    user: User,
+    *,
+    actor: Actor,
+    at: datetime,
+    once: idempotency.Once | None,
+    found: dynamo.Found,
+) -> User:
+    if user.status != "invited":
+        raise NotInvited("Only who was invited and has not come yet is invited again.")
+    wait = user.resent_at + PAUSE - at if user.resent_at else timedelta()
+    if wait > timedelta():
+        seconds = int(wait.total_seconds()) + 1
+        raise errors.TooMany("At most one invitation a minute to a person.", retry_after=seconds)
+    after = user.changed(resent_at=at, updated_at=at)
+    with journal.write(
+        actor=actor,
+        action="user.invitation_resent",
+        subject=user.party,
+        at=at,
+        customer_id=user.customer_id,
+        found=found,
+    ) as write:
+        write.put(after, only_if=User.version == user.version, refusal=decisions.changed())
+        write.later("accounts.send_invitation", user_id=user.id)
+        write.answer(once, user.id, status=200)
+    return after
 
 
 def send(user_id: str, *, job: errands.Job) -> None:
-    """Send one invitation. Whoever has come already, or is gone, gets none.
+    """Send one invitation. Whoever has come already, is blocked or gone, gets none.
 
-    The mail's Message-ID comes from the job, so that a repetition after a crash is recognisable
-    as the same mail; once it is sent, only the noting is repeated. Raises `errors.Unavailable`.
+    Once it is sent, only the noting is repeated. Raises `errors.Unavailable`.
     """
     user = dynamo.get(User, user_id)
     if user is None or user.status not in ("invited", "active"):
@@ -37,7 +92,9 @@ def _send(user: User, job: errands.Job) -> None:
         raise errors.NotFound("The customer of this user is gone.")
     seconds = int(provisioning.INVITATION.total_seconds())
     link = auth0.password_ticket(user_id=user.id, seconds=seconds)
-    _deliver(_mail(user, customer, link=link, inviter=_inviter(job.author), errand_id=job.id))
+    until = job.at + provisioning.INVITATION
+    values = {"inviter": _inviter(job.author), "until": until}
+    letters.send("invitation", user, customer, errand_id=job.id, values=values, link=link)
 
 
 def _note_sending(user: User, job: errands.Job) -> None:
@@ -63,45 +120,3 @@ def _note_sending(user: User, job: errands.Job) -> None:
 def _inviter(author: audit.Author) -> str:
     """Who invites, where it is a person."""
     return author.name if author.type == "user" else ""
-
-
-def _mail(
-    user: User, customer: Customer, *, link: str, inviter: str, errand_id: str
-) -> EmailMultiAlternatives:
-    context = {
-        "name": user.name,
-        "customer": customer.name,
-        "inviter": inviter,
-        "link": link,
-        "days": provisioning.INVITATION.days,
-        "email": user.email,
-    }
-    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ")
-    mail = EmailMultiAlternatives(
-        subject=_one_line(f"{customer.name} invites you to Dutyline"),
-        body=render_to_string("email/invitation.txt", context),
-        to=[user.email],
-        headers={"Message-ID": f"<{errand_id}@{domain}>", "Auto-Submitted": "auto-generated"},
-    )
-    html = css_inline.inline(render_to_string("email/invitation.html", context))
-    mail.attach_alternative(html, "text/html")
-    return mail
-
-
-def _deliver(mail: EmailMultiAlternatives) -> None:
-    try:
-        mail.send()
-    except smtplib.SMTPRecipientsRefused as error:
-        raise MailRefused("The mail server refuses this address.") from error
-    except (OSError, smtplib.SMTPException) as error:
-        raise errors.Unavailable("The mail server does not answer.") from error
-
-
-class MailRefused(errors.Conflict):
-    """This address cannot receive mail."""
-
-    code = "mail_refused"
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

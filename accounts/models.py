@@ -1,6 +1,6 @@
 """The records of people and of the businesses they work for. Written through `config.journal`."""
 
-from typing import Any, Self
+from typing import Any
 
 from pynamodb.attributes import (
     BooleanAttribute,
@@ -36,10 +36,14 @@ class Customer(dynamo.Record):
 
     id = UnicodeAttribute(hash_key=True)
     name = UnicodeAttribute()
+    status = UnicodeAttribute(default="active")
+    """active or suspended"""
     owner_count = NumberAttribute(default=0)
-    """How many active owners it has; a condition keeps it above zero."""
+    """How many full owners it has (see `accounts.headcounts`); it never falls to zero."""
     settings = JSONAttribute(default=dict)
+    """What holds for people who chose nothing: `accounts.preferences`."""
     created_at = dynamo.UTCTime()
+    updated_at = dynamo.UTCTime(null=True)
     version = NumberAttribute(default=1)
 
     @property
@@ -61,7 +65,10 @@ class Location(dynamo.Record):
     address = UnicodeAttribute(default="")
     time_zone = UnicodeAttribute()
     """An IANA name."""
+    people = NumberAttribute(default=0)
+    """How many people name this location as one of theirs."""
     created_at = dynamo.UTCTime()
+    updated_at = dynamo.UTCTime(null=True)
     version = NumberAttribute(default=1)
 
     @property
@@ -95,8 +102,13 @@ class User(dynamo.Record):
     status = UnicodeAttribute()
     """pending, invited, active, blocked or deleting"""
     settings = JSONAttribute(default=dict)
+    """What they chose: `accounts.preferences`."""
+    awaited = JSONAttribute(null=True)
+    """A change of e-mail address that waits for Auth0: `accounts.addresses`."""
     invited_at = dynamo.UTCTime(null=True)
     invitation_expires_at = dynamo.UTCTime(null=True)
+    resent_at = dynamo.UTCTime(null=True)
+    """When somebody last asked for the invitation to be sent again."""
     accepted_at = dynamo.UTCTime(null=True)
     created_at = dynamo.UTCTime()
     updated_at = dynamo.UTCTime()
@@ -110,13 +122,6 @@ class User(dynamo.Record):
     def may_sign_in(self) -> bool:
         """Whether tokens of this person are accepted."""
         return self.status in ("invited", "active")
-
-    def changed(self, **values: Any) -> Self:
-        """A copy with other values and the next version."""
-        after = type(self).read(self.serialize())
-        for name, value in {**values, "version": int(self.version) + 1}.items():
-            setattr(after, name, value)
-        return after
 
 
 class EmailGuard(dynamo.Record):

@@ -10,16 +10,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from accounts import actors, auth0, emails
-from accounts.models import EVERYWHERE, Customer, EmailGuard, Location, User, name_key
-from config import audit, dynamo, errors, idempotency, ids, journal
+from accounts import actors, auth0, changes, emails, escalations, headcounts, users
+from accounts.models import EVERYWHERE, Customer, EmailGuard, User, name_key
+from config import audit, dynamo, errors, idempotency, ids, journal, writes
 
 INVITATION = timedelta(days=7)
 """How long the link in an invitation works."""
-
-SHOWN_IN_AUDIT = ("email", "name", "role", "extra", "denied", "locations", "skills", "is_setup")
 
 
 class UserExists(errors.Conflict):
@@ -51,15 +48,16 @@ def create(
     or `errors.Unavailable`, after which the outbox finishes what was begun.
     """
     actor.require("users:create")
-    actors.check_customer(actor, wanted.customer_id)
+    with escalations.noted(actor, at, asked={"customerId": wanted.customer_id}):
+        actors.check_customer(actor, wanted.customer_id)
     user = _pending(wanted, at)
     seen_before = [dynamo.Key(idempotency.Request, once.key)] if once else []
     found = dynamo.fetch(
-        [*journal.keys([actor.stream, user.id]), *_location_keys(user.locations), *seen_before]
+        [*journal.keys([actor.stream, user.id]), *users.location_keys(user.locations), *seen_before]
     )
     try:
         idempotency.check_unseen(once, found, at)
-        _check_locations(user.locations, found, actor.customer_id)
+        users.check_locations(wanted.locations or (), found, actor.customer_id)
         _check_grant(actor, user, at)
         with journal.intend(actor=actor, at=at, found=found) as write:
             write.begin(once, user.id)
@@ -116,7 +114,7 @@ def finish(
         )
     except (auth0.EmailTaken, auth0.EmailRefused) as refusal:
         if _withdraw(user, refusal, actor=actor, at=at, once=once):
-            raise _told(refusal) from refusal
+            raise told(refusal) from refusal
         return _as_another_hand_left_it(user, refusal)
     invited = user.changed(
         status="invited", invited_at=at, invitation_expires_at=at + INVITATION, updated_at=at
@@ -128,7 +126,7 @@ def finish(
             subject=user.party,
             at=at,
             customer_id=user.customer_id,
-            changes=_all_values(user),
+            changes=changes.differences(None, invited),
             found=found,
         ) as write:
             write.put(invited, only_if=User.status == "pending")
@@ -143,12 +141,13 @@ def finish(
 def _as_another_hand_left_it(user: User, cause: errors.Refusal) -> User:
     left = dynamo.get(User, user.id)
     if left is None or left.status == "pending":
-        raise _exists() from cause
+        raise exists() from cause
     return left
 
 
-def _told(refusal: errors.Refusal) -> errors.Refusal:
-    return _exists() if isinstance(refusal, auth0.EmailTaken) else refusal
+def told(refusal: errors.Refusal) -> errors.Refusal:
+    """What a client hears of Auth0's refusal: whose address it is, is not theirs to know."""
+    return exists() if isinstance(refusal, auth0.EmailTaken) else refusal
 
 
 def _pending(wanted: Wanted, at: datetime) -> User:
@@ -158,7 +157,8 @@ def _pending(wanted: Wanted, at: datetime) -> User:
     permissions = actors.ROLES[role] if wanted.permissions is None else wanted.permissions
     extra, denied = actors.split(role, permissions)
     everywhere = [EVERYWHERE] if role in ("owner", "admin") else []
-    locations = everywhere if wanted.locations is None else sorted(set(wanted.locations))
+    places = changes.places(wanted.locations or ())
+    locations = everywhere if wanted.locations is None else places
     return User(
         id=id,
         customer_id=wanted.customer_id,
@@ -178,13 +178,14 @@ def _pending(wanted: Wanted, at: datetime) -> User:
     )
 
 
-def _begin(write: journal.Write, user: User, once: idempotency.Once | None) -> None:
+def _begin(write: writes.Write, user: User, once: idempotency.Once | None) -> None:
     write.put(
         EmailGuard(key=user.email_key, user_id=user.id),
         only_if=EmailGuard.key.does_not_exist(),
-        refusal=_exists(),
+        refusal=exists(),
     )
     write.put(user, only_if=User.id.does_not_exist())
+    headcounts.adjust(write, None, user)
     write.later(
         "accounts.finish_creation",
         id=_finisher(user.id),
@@ -224,7 +225,7 @@ def _again(
     if seen.status == 400:
         raise auth0.EmailRefused("The sign-in service refuses this address or name.")
     if seen.status == 409 or (user is None and seen.running):
-        raise _exists()
+        raise exists()
     if user is None:
         raise errors.NotFound("The user that this request created is gone.")
     if user.status == "pending" and once:
@@ -257,6 +258,7 @@ def _withdraw(
         ) as write:
             write.remove(user, only_if=User.status == "pending")
             write.remove(EmailGuard(user.email_key), only_if=EmailGuard.user_id == user.id)
+            headcounts.adjust(write, user, None)
             write.settle(_finisher(user.id))
             write.conclude(once, user.id, status=refusal.status, code=refusal.code)
     except errors.Conflict:
@@ -265,54 +267,15 @@ def _withdraw(
 
 
 def _check_grant(actor: actors.Actor, user: User, at: datetime) -> None:
-    try:
-        actors.check_grant(
-            actor,
-            role=user.role,
-            extra=user.extra,
-            denied=user.denied,
-            locations=user.locations,
-        )
-    except actors.GrantRefused:
-        names = ("role", "extra", "denied", "locations")
-        asked = {name: getattr(user, name) for name in names}
-        journal.note(
-            actor=actor,
-            action="grant.refused",
-            subject=audit.Party("customer", actor.customer_id, "", actor.customer_id),
-            at=at,
-            customer_id=actor.customer_id,
-            changes=[audit.Change(name, None, _plain(value)) for name, value in asked.items()],
-        )
-        raise
-
-
-def _location_keys(locations: Sequence[str]) -> list[dynamo.Key]:
-    return [dynamo.Key(Location, id) for id in locations if ids.is_id("loc", id)]
-
-
-def _check_locations(locations: Sequence[str], found: dynamo.Found, customer_id: str) -> None:
-    for number, id in enumerate(locations):
-        place = found.get(Location, id) if ids.is_id("loc", id) else None
-        if id != EVERYWHERE and (place is None or place.customer_id != customer_id):
-            raise errors.NotFound("There is no such location.", pointer=f"/locations/{number}")
-
-
-def _all_values(user: User) -> list[audit.Change]:
-    return [
-        audit.Change(name, None, _plain(getattr(user, name)))
-        for name in SHOWN_IN_AUDIT
-        if getattr(user, name)
-    ]
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, list | tuple) else value
+    given = actors.standing(user)
+    with escalations.noted(actor, at, asked=asdict(given)):
+        actors.check_grant(actor, given)
 
 
 def _finisher(user_id: str) -> str:
     return f"create-{user_id}"
 
 
-def _exists() -> UserExists:
+def exists() -> UserExists:
+    """The refusal of an address that somebody has."""
     return UserExists("A user with this e-mail address exists already.", pointer="/email")

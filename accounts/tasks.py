@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from accounts import invitations, provisioning
+from accounts import addresses, departures, invitations, notices, profiles, provisioning
 from config import errands, errors, idempotency
 
 
@@ -18,7 +18,42 @@ def finish_creation(
         return  # withdrawn, audited, and the request's answer is stored
 
 
+@errands.task("accounts.finish_address")
+def finish_address(*, job: errands.Job, user_id: str, **_: Any) -> None:
+    """Finish a change of address that a request left behind."""
+    try:
+        addresses.resume(user_id, actor=job.author, at=job.at)
+    except (errors.Conflict, errors.Invalid, errors.NotFound):
+        return  # withdrawn and audited, or the person is going
+
+
+@errands.task("accounts.finish_deletion")
+def finish_deletion(*, job: errands.Job, user_id: str, **_: Any) -> None:
+    """Finish the deletion of a person that a request left behind."""
+    departures.resume(user_id, actor=job.author, at=job.at)
+
+
+@errands.task("accounts.carry_to_auth0")
+def carry_to_auth0(*, job: errands.Job, user_id: str, **_: Any) -> None:
+    """Let Auth0 know a person's name and whether they are blocked."""
+    profiles.carry_to_auth0(user_id)
+
+
 @errands.task("accounts.send_invitation")
 def send_invitation(*, job: errands.Job, user_id: str, **_: Any) -> None:
     """Send one invitation."""
     invitations.send(user_id, job=job)
+
+
+@errands.task("accounts.send_notice")
+def send_notice(
+    *, job: errands.Job, user_id: str, event: str, locations: list[str] | None = None, **_: Any
+) -> None:
+    """Tell a person what was changed about them."""
+    notices.send(user_id, event, job=job, locations=locations or ())
+
+
+@errands.task("accounts.warn_former_address")
+def warn_former_address(*, job: errands.Job, user_id: str, sealed: str, **_: Any) -> None:
+    """Tell the address that a person had that it was changed."""
+    notices.warn_former_address(user_id, sealed, job=job)

@@ -1,10 +1,28 @@
-"""Paths of the operations on people."""
+"""Paths of the operations on people, their customer and its locations."""
 
 from django.urls import path
 
-from accounts import views
+from accounts.views.history import AuditLogs
+from accounts.views.management import Invitations, Management
+from accounts.views.oneself import CurrentUser
+from accounts.views.places import CurrentCustomer, Locations, OneLocation
 
 urlpatterns = [
-    path("user", views.CurrentUser.as_view({"get": "retrieve", "post": "create"})),
-    path("user/<str:userId>/audit-logs", views.AuditLogs.as_view({"get": "page"})),
+    path(
+        "user",
+        CurrentUser.as_view(
+            {"get": "retrieve", "post": "create", "patch": "change", "delete": "remove"}
+        ),
+    ),
+    path("user/<str:userId>/audit-logs", AuditLogs.as_view({"get": "page"})),
+    path(
+        "userManagement",
+        Management.as_view(
+            {"get": "page", "post": "create", "patch": "change", "delete": "remove"}
+        ),
+    ),
+    path("userManagement/<str:id>/resend-invitation", Invitations.as_view({"post": "resend"})),
+    path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "change"})),
+    path("location", Locations.as_view({"get": "page", "post": "create"})),
+    path("location/<str:id>", OneLocation.as_view({"patch": "change", "delete": "remove"})),
 ]

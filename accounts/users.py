@@ -1,49 +1,128 @@
-"""People: finding them, and whom a token belongs to."""
+"""People: finding them, to be shown or to be acted on."""
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from accounts import actors
-from accounts.models import Customer, User
-from config import audit, dynamo, errors, journal
+from accounts import actors, escalations
+from accounts.models import EVERYWHERE, Location, User
+from config import dynamo, errors, ids, journal
+
+MOST_READ = 1000
+"""Records that one page of a list reads at most, whatever it may show of them."""
+
+
+class NotReady(errors.Conflict):
+    """The person is still being created."""
+
+    code = "not_ready"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some people by name, and where the list goes on (DynamoDB's own notation)."""
+
+    users: list[User]
+    next: dict[str, Any] | None
 
 
 def get(user_id: str) -> User:
     """A person's record. Raises `errors.NotFound`."""
     user = dynamo.get(User, user_id)
     if user is None:
-        raise errors.NotFound("There is no such user.")
+        raise nobody()
     return user
 
 
-def signed_in(user_id: str | None, *, origin: actors.Origin, at: datetime) -> User:
-    """The person whose token was verified; the first one makes them active.
+def nobody() -> errors.NotFound:
+    """Alike for who does not exist and who is another customer's."""
+    return errors.NotFound("There is no such user.")
 
-    Raises `errors.Unauthenticated` for machines and for who may not sign in.
+
+def of_customer(
+    actor: actors.Actor,
+    at: datetime,
+    *,
+    customer_id: str | None,
+    limit: int,
+    start: dict[str, Any] | None,
+) -> Page:
+    """The people of one's own customer by name; who is confined sees who works where they do.
+
+    Costs by what it reads: at most `MOST_READ` records, so a page may hold fewer than ``limit``
+    before the list ends. Raises `actors.ForeignCustomer`.
     """
-    user = dynamo.get(User, user_id) if user_id else None
-    if user is None or not user.may_sign_in:
-        raise errors.Unauthenticated("This account cannot be used here.")
-    return user if user.status == "active" else accept(user, origin=origin, at=at)
+    actor.require("users:read")
+    if customer_id is not None:
+        with escalations.noted(actor, at, asked={"customerId": customer_id}):
+            actors.check_customer(actor, customer_id, pointer="?customerId")
+    shown: list[User] = []
+    left = MOST_READ
+    while True:
+        many = min(limit - len(shown), left)
+        found, start = _by_name(actor.customer_id, many, start)
+        shown += [user for user in found if _is_seen(user, actor)]
+        left -= len(found)
+        if start is None or len(shown) >= limit or left <= 0:
+            return Page(shown, start)
 
 
-def accept(user: User, *, origin: actors.Origin, at: datetime) -> User:
-    """An invited person has come: the account is active, an owner counts from now on."""
-    after = user.changed(status="active", accepted_at=at, updated_at=at)
-    changes = [audit.Change("status", user.status, "active")]
-    try:
-        with journal.write(
-            actor=actors.of(user, origin),
-            action="user.accepted",
-            subject=user.party,
-            at=at,
-            customer_id=user.customer_id,
-            changes=changes,
-        ) as write:
-            write.put(after, only_if=User.version == user.version)
-            if user.role == "owner":
-                write.update(Customer(user.customer_id), [Customer.owner_count.add(1)])
-    except errors.Conflict:
-        return signed_in(
-            user.id, origin=origin, at=at
-        )  # another request was first, or they were blocked
-    return after
+def _by_name(
+    customer_id: str, limit: int, start: dict[str, Any] | None
+) -> tuple[list[User], dict[str, Any] | None]:
+    values = {":customer": {"S": customer_id}}
+    arguments = dynamo.key_range(User, "#customer_id = :customer", values)
+    more = {"ExclusiveStartKey": start} if start else {}
+    answer = dynamo.call("Query", **arguments, IndexName="byCustomer", Limit=limit + 1, **more)
+    found = [User.read(item) for item in answer["Items"]]
+    if len(found) <= limit:
+        return found, answer.get("LastEvaluatedKey") or None
+    last = found[limit - 1]
+    place = {"id": last.id, "customer_id": last.customer_id, "name_key": last.name_key}
+    return found[:limit], {name: {"S": value} for name, value in place.items()}
+
+
+def _is_seen(user: User, actor: actors.Actor) -> bool:
+    if not actor.is_confined or user.id == actor.id or EVERYWHERE in user.locations:
+        return True
+    return bool(set(user.locations) & set(actor.locations))
+
+
+def target(user_id: str, actor: actors.Actor, *more: dynamo.Key) -> tuple[User, dynamo.Found]:
+    """Somebody to be acted on, with the heads of the audit and ``more``; one round trip.
+
+    Raises `errors.NotFound`, alike for nobody's and another customer's.
+    """
+    if not ids.is_id("usr", user_id):
+        raise nobody()
+    streams = journal.keys(dict.fromkeys([actor.stream, user_id]))
+    found = dynamo.fetch([dynamo.Key(User, user_id), *streams, *more])
+    user = found.get(User, user_id)
+    if user is None or user.customer_id != actor.customer_id:
+        raise nobody()
+    return user, found
+
+
+def location_keys(locations: Iterable[str]) -> list[dynamo.Key]:
+    """What to read to know that these locations are there."""
+    return [dynamo.Key(Location, id) for id in locations if ids.is_id("loc", id)]
+
+
+def check_locations(
+    locations: Iterable[str],
+    found: dynamo.Found,
+    customer_id: str,
+    *,
+    known: Collection[str] = (),
+) -> None:
+    """Raise `errors.NotFound` for the first that is nobody's or another customer's, both alike.
+
+    ``known`` are those that a person had already.
+    """
+    for number, id in enumerate(locations):
+        if id in known or id == EVERYWHERE:
+            continue
+        place = found.get(Location, id) if ids.is_id("loc", id) else None
+        if place is None or place.customer_id != customer_id:
+            raise errors.NotFound("There is no such location.", pointer=f"/locations/{number}")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
 
 import orjson
 from botocore.exceptions import (
@@ -92,6 +92,9 @@ class Key(NamedTuple):
 class Record(Model):
     """A thing we keep. Written only through `config.journal`, which also keeps the audit."""
 
+    if TYPE_CHECKING:
+        version: Any  # of those that have versions
+
     def save(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("Records are written with config.journal.write().")
 
@@ -121,6 +124,13 @@ class Record(Model):
     def read(cls, item: Mapping[str, Any]) -> Self:
         """A record from an item as DynamoDB writes it."""
         return cls.from_raw_data(dict(item))
+
+    def changed(self, **values: Any) -> Self:
+        """A copy of a record that has versions: with other values, and the next version."""
+        after = self.read(self.serialize())
+        for name, value in {**values, "version": int(self.version) + 1}.items():
+            setattr(after, name, value)
+        return after
 
 
 R = TypeVar("R", bound=Record)

@@ -50,6 +50,12 @@ class Unauthenticated(Refusal):
     title = "Sign in first"
 
 
+class NoAccount(Unauthenticated):
+    """The token is good, but no account here belongs to it."""
+
+    code = "no_account"
+
+
 class Forbidden(Refusal):
     """The caller may not do this."""
 

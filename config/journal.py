@@ -11,15 +11,12 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from pynamodb.exceptions import CancellationReason
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
 
-from config import audit, dynamo, errors, idempotency, ids, outbox, sealing, transactions
+from config import audit, dynamo, errors, idempotency, outbox, sealing, transactions
+from config.writes import Write
 
 TRIES = 12
 BUDGET = 4.5
@@ -27,111 +24,6 @@ BUDGET = 4.5
 FINISHER_DELAY = timedelta(seconds=30)
 
 _turns = [threading.Lock() for _ in range(64)]
-
-
-@dataclass
-class Write:
-    """What a domain function may do inside one write, in call order."""
-
-    author: audit.Author
-    at: datetime
-    transaction: transactions.Transaction = field(default_factory=transactions.Transaction)
-    happenings: list[audit.Happening] = field(default_factory=list)
-    refusals: dict[int, errors.Refusal] = field(default_factory=dict)
-    errands: list[tuple[str, dict[str, Any], str | None, datetime]] = field(default_factory=list)
-    once: tuple[int, idempotency.Once] | None = None
-
-    def put(
-        self,
-        record: dynamo.Record,
-        *,
-        only_if: Condition | None = None,
-        refusal: errors.Refusal | None = None,
-    ) -> None:
-        """Write a record whole."""
-        self._expect(self.transaction.put(record, only_if), refusal)
-
-    def update(
-        self,
-        record: dynamo.Record,
-        changes: Sequence[Action],
-        *,
-        only_if: Condition | None = None,
-        refusal: errors.Refusal | None = None,
-    ) -> None:
-        """Change single attributes, such as a counter."""
-        self._expect(self.transaction.update(record, changes, only_if), refusal)
-
-    def remove(
-        self,
-        record: dynamo.Record,
-        *,
-        only_if: Condition | None = None,
-        refusal: errors.Refusal | None = None,
-    ) -> None:
-        """Remove a record."""
-        self._expect(self.transaction.remove(record, only_if), refusal)
-
-    def later(
-        self, task: str, *, id: str | None = None, due: datetime | None = None, **arguments: Any
-    ) -> None:
-        """Run a task after this write, at least once; ``arguments`` hold no personal data."""
-        self.errands.append((task, arguments, id, due or self.at))
-
-    def settle(self, errand_id: str) -> None:
-        """The entry of this id has done its work with this write."""
-        self.transaction.remove(outbox.OutboxEntry(errand_id))
-
-    def begin(self, once: idempotency.Once | None, resource_id: str) -> None:
-        """Note that the request is being worked on. Raises `idempotency.Seen` at the commit."""
-        if once:
-            record = idempotency.running(once, resource_id, self.at)
-            position = self.transaction.put(record, idempotency.unseen(self.at))
-            self.once = (position, once)
-
-    def conclude(
-        self,
-        once: idempotency.Once | None,
-        resource_id: str,
-        *,
-        status: int,
-        code: str | None = None,
-    ) -> None:
-        """Note the answer of a request that `begin` noted."""
-        if once:
-            record = idempotency.done(once, resource_id, self.at, status=status, code=code)
-            self.transaction.put(record)
-
-    def also(
-        self,
-        action: str,
-        subject: audit.Party,
-        *,
-        customer_id: str,
-        changes: Iterable[audit.Change] = (),
-    ) -> None:
-        """One more audit entry of this write."""
-        self.happenings.append(
-            audit.Happening(
-                id=ids.new("aud", self.at),
-                at=self.at,
-                action=action,
-                author=self.author,
-                subject=subject,
-                customer_id=customer_id,
-                changes=tuple(changes),
-            )
-        )
-
-    def _expect(self, position: int, refusal: errors.Refusal | None) -> None:
-        changed = errors.Conflict("It was changed by somebody else in the meantime.")
-        self.refusals[position] = refusal or changed
-
-    @property
-    def streams(self) -> list[str]:
-        """Every stream this write touches; the author's first."""
-        about = [stream for happening in self.happenings for stream in happening.streams]
-        return list(dict.fromkeys([self.author.stream, *about]))
 
 
 def keys(streams: Iterable[str]) -> list[dynamo.Key]:
@@ -202,18 +94,23 @@ def _commit(one: Write, found: dynamo.Found | None) -> None:
         for attempt in range(TRIES):
             place = found or dynamo.fetch(keys(one.streams))
             found = None
-            whole = _with_audit_and_errands(one, place)
+            whole, after = _with_audit_and_errands(one, place)
             try:
                 whole.commit(uuid.uuid4().hex)
+                one.found = after
                 break
             except transactions.Cancelled as cancelled:
                 _verdict(one, cancelled.reasons)
             if time.monotonic() > end:
                 raise _contended()
-            time.sleep(random.uniform(0, min(1.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
+            _pause(attempt)
         else:
             raise _contended()
     outbox.ring(_shards_due(whole, one.at))
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(1.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
 
 
 @contextmanager
@@ -228,10 +125,14 @@ def _turn(stream: str) -> Iterator[None]:
             lock.release()
 
 
-def _with_audit_and_errands(one: Write, found: dynamo.Found) -> transactions.Transaction:
+def _with_audit_and_errands(
+    one: Write, found: dynamo.Found
+) -> tuple[transactions.Transaction, dynamo.Found]:
+    """The whole transaction, and what `keys` would find after it."""
     whole = transactions.Transaction(list(one.transaction.actions))
     places = {stream: audit.position(found, stream) for stream in one.streams}
-    secrets = {}
+    secrets: dict[str, bytes] = {}
+    later: dict[dynamo.Key, dynamo.Record] = {}
     for stream in one.streams:
         stored = found.get(sealing.PersonKey, stream)
         if stored is None and places[stream].last:
@@ -243,10 +144,12 @@ def _with_audit_and_errands(one: Write, found: dynamo.Found) -> transactions.Tra
             whole.put(stored, sealing.PersonKey.person.does_not_exist())
         if stored is not None:
             secrets[stream] = stored.open()
+            later[dynamo.Key(sealing.PersonKey, stream)] = stored
     entries, after = audit.entries(one.happenings, places, secrets)
     for entry in entries:
         whole.put(entry, audit.AuditEntry.seq.does_not_exist())
     _put_heads(whole, one, places, after)
+    later |= {audit.head_key(s): audit.head(s, place) for s, place in after.items() if place.last}
     for task, arguments, id, due in one.errands:
         errand = outbox.entry(
             task,
@@ -257,7 +160,7 @@ def _with_audit_and_errands(one: Write, found: dynamo.Found) -> transactions.Tra
             due=due,
         )
         whole.put(errand)
-    return whole
+    return whole, dynamo.Found(later)
 
 
 def _put_heads(

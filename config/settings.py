@@ -188,6 +188,9 @@ RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is 
 # --- Work for later -------------------------------------------------------------------------------
 OUTBOX_BELL = "config.celery.ring"
 
+# --- The data map: what each floor keeps of people ------------------------------------------------
+PERSONAL_DATA = ["config.kept.HOLDINGS", "accounts.personal_data.HOLDINGS"]
+
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {
     "version": 1,

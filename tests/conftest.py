@@ -3,7 +3,7 @@ Harbour Dental, and Cleo (owner) of Hilltop Vets; new ones for every test module
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import actors, auth0, customers, locations, provisioning, users
+from accounts import actors, auth0, customers, locations, provisioning, signins
 from accounts.models import Customer, Location, User
 from config import errands, outbox
+from tests.harness import Harness
 from tests.world import World
 
 PASSWORD = "a-good-password"
@@ -44,6 +45,12 @@ class Person:
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.call("GET", path, **more)
 
+    def patch(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        return self.call("PATCH", path, json=body, **more)
+
+    def delete(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
+        return self.call("DELETE", path, **({"json": body} if body is not None else {}), **more)
+
     def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
         return self.call("POST", path, json=body, **more)
 
@@ -66,6 +73,22 @@ class Cast:
     @property
     def people(self) -> dict[str, Person]:
         return {"owner": self.ann, "admin": self.abe, "manager": self.mia, "staff": self.sam}
+
+    def fresh(self, **more: Any) -> User:
+        """Somebody new, invited: staff of Boston, unless told otherwise."""
+        body = self.new_user()
+        wanted = {"locations": [self.boston.id], **more}
+        return provisioning.create(
+            provisioning.Wanted(
+                customer_id=self.customer.id, email=body["email"], name=body["name"], **wanted
+            ),
+            actor=self.ann.actor,
+            at=now(),
+        )
+
+    def place(self) -> Location:
+        """A new location without people."""
+        return locations.create(actor=self.ann.actor, name="New", time_zone="UTC", at=now())
 
     def new_user(self, **more: Any) -> dict[str, Any]:
         """A body for POST /user that works."""
@@ -112,7 +135,7 @@ def come(world: World, web: str, user: User) -> Person:
     """The person follows the invitation, sets a password and signs in."""
     link = auth0.password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": PASSWORD}).raise_for_status()
-    came = users.accept(user, origin=actors.Origin(), at=now())
+    came = signins.accept(user, origin=actors.Origin(), at=now())
     return Person(came, sign_in(world, user.email), web)
 
 
@@ -170,6 +193,14 @@ def django_test_environment() -> None:
 def cast(world: World, web: str) -> Cast:
     """The cast of this test module."""
     return make_cast(world, web)
+
+
+@pytest.fixture(scope="module")
+def harness(world: World) -> Iterator[Harness]:
+    """Processes that may be killed, of this test module."""
+    one = Harness(world)
+    yield one
+    one.close()
 
 
 @pytest.fixture(scope="session")

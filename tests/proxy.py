@@ -175,13 +175,19 @@ def _message(reader: Any) -> tuple[bytes, bytes]:
     headers = _headers(head)
     if "chunked" in headers.get("transfer-encoding", ""):
         return head, _chunks(reader)
-    return head, bytes(reader.read(int(headers.get("content-length", 0))))
+    length = int(headers.get("content-length", 0))
+    body = bytes(reader.read(length))
+    if len(body) < length:
+        raise EOFError  # whoever spoke was killed in the middle of it
+    return head, body
 
 
 def _chunks(reader: Any) -> bytes:
     whole = b""
     while True:
         line = bytes(reader.readline())
+        if not line:
+            raise EOFError
         size = int(line, 16)
         data = bytes(reader.read(size + 2))
         whole += line + data

@@ -3,12 +3,14 @@
 Whoever adds an operation adds its sample here; both tests then try it by themselves.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.conftest import Cast
 
+_numbers = itertools.count(1)
 UNKNOWN = {
     "usr": "usr_01J00000000000000000000000",
     "cus": "cus_01J00000000000000000000000",
@@ -25,6 +27,8 @@ class Sample:
     body: dict[str, Any] | None = None
     wrong: dict[str, Any] = field(default_factory=dict)
     """What to change in body or query to get 400."""
+    about: str = "usr"
+    """What an ``id`` names."""
 
 
 SAMPLES: dict[str, Callable[[Cast], Sample]] = {
@@ -35,6 +39,38 @@ SAMPLES: dict[str, Callable[[Cast], Sample]] = {
     "getUserAuditLogs": lambda cast: Sample(
         path={"userId": cast.sam.id}, query={"limit": "10", "offset": "0"}, wrong={"limit": "x"}
     ),
+    "updateCurrentUser": lambda cast: Sample(
+        body={"profileName": f"Name {next(_numbers)}"}, wrong={"phone": "12"}
+    ),
+    "deleteUser": lambda cast: Sample(body={"id": cast.fresh().id}, wrong={"id": None}),
+    "listUsers": lambda cast: Sample(
+        query={"customerId": cast.customer.id, "limit": "50"}, wrong={"limit": "1001"}
+    ),
+    "createManagedUser": lambda cast: Sample(
+        body=cast.new_user(locations=[cast.boston.id], isSetup=True), wrong={"userRole": "king"}
+    ),
+    "updateManagedUser": lambda cast: Sample(
+        body={"id": cast.fresh().id, "locations": [cast.boston.id], "name": "Another Name"},
+        wrong={"settings": {"timeZone": "Mars/Olympus"}},
+    ),
+    "deleteManagedUser": lambda cast: Sample(body={"id": cast.fresh().id}, wrong={"x": 1}),
+    "resendInvitation": lambda cast: Sample(path={"id": cast.fresh().id}, body={}, wrong={"x": 1}),
+    "getCustomer": lambda cast: Sample(),
+    "updateCustomer": lambda cast: Sample(
+        body={"name": f"Harbour Dental {next(_numbers)}"}, wrong={"name": ""}
+    ),
+    "listLocations": lambda cast: Sample(query={"limit": "50"}, wrong={"limit": "0"}),
+    "createLocation": lambda cast: Sample(
+        body={"name": f"Place {next(_numbers)}", "timeZone": "America/Denver"},
+        wrong={"timeZone": "MST7MDTX"},
+    ),
+    "updateLocation": lambda cast: Sample(
+        path={"id": cast.boston.id},
+        body={"address": f"{next(_numbers)} Long Wharf"},
+        wrong={"name": 7},
+        about="loc",
+    ),
+    "deleteLocation": lambda cast: Sample(path={"id": cast.place().id}, about="loc"),
 }
 
 
@@ -48,15 +84,19 @@ def places(sample: Sample) -> list[tuple[str, str]]:
     return found
 
 
-def foreign(cast: Cast, name: str) -> Any:
+def foreign(cast: Cast, name: str, about: str) -> Any:
     """The outsider's thing for a place of this name."""
+    if name == "id" and about == "loc":
+        return cast.hilltop.id
     if name in ("locations", "locationId"):
         return [cast.hilltop.id] if name == "locations" else cast.hilltop.id
     return cast.elsewhere.id if name == "customerId" else cast.cleo.id
 
 
-def unknown(name: str) -> Any:
+def unknown(name: str, about: str) -> Any:
     """Nobody's thing for a place of this name."""
+    if name == "id":
+        return UNKNOWN[about]
     if name in ("locations", "locationId"):
         return [UNKNOWN["loc"]] if name == "locations" else UNKNOWN["loc"]
     return UNKNOWN["cus"] if name == "customerId" else UNKNOWN["usr"]

@@ -102,11 +102,13 @@ class World:
             http = name in ("dynamodb", "identity")
             self.proxies.append(Proxy(name, door, ports[name], http=http))
 
-    def start_web(self, name: str = "web", port: int = 0, **settings: str) -> str:
+    def start_web(
+        self, name: str = "web", port: int = 0, *, workers: int = 1, **settings: str
+    ) -> str:
         """Start a web process and wait until it is ready; its address."""
         port = port or self.ports["web"]
         environment = {**self.environment(proxied=True), **settings}
-        self.spawn(name, product.web(port), environment)
+        self.spawn(name, product.web(port, workers=workers), environment)
         wait_for(port)
         address = f"http://127.0.0.1:{port}"
         end = time.monotonic() + 30

@@ -45,15 +45,15 @@ def _load_late_imports() -> None:
     import auth0.management.tickets.client
     import auth0.management.users.client  # noqa: F401
 
-    import accounts.auth0
+    import accounts.auth0_client
     import config.celery
     import config.urls
     from config import dynamo, errands
     from config.api import limits
 
     assert dynamo.connection().client
-    assert accounts.auth0._client().users
-    assert accounts.auth0._client().tickets
+    assert accounts.auth0_client._client().users
+    assert accounts.auth0_client._client().tickets
     assert errands.tasks()
     assert limits.limiter()
     config.celery.app.finalize()

@@ -2,7 +2,9 @@
 
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NoReturn, TypeVar
+from zoneinfo import available_timezones
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -87,6 +89,35 @@ class Flag(serializers.BooleanField):
         return data
 
 
+class Choice(serializers.ChoiceField):
+    """One of some words."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            raise serializers.ValidationError("It must be a string.", code="invalid")
+        return super().to_internal_value(data)
+
+
+class Zone(Text):
+    """A time zone by its IANA name."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(max_length=64, **more)
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if name not in _zones():
+            raise serializers.ValidationError(
+                "It must be an IANA time zone, such as Europe/Berlin.", code="unknown_time_zone"
+            )
+        return name
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
 class Whole(serializers.IntegerField):
     """A whole number in a query: plain digits."""
 
@@ -95,3 +126,14 @@ class Whole(serializers.IntegerField):
         if not (text.isascii() and text.isdigit()) or len(text) > 9:
             raise serializers.ValidationError("It must be a whole number.", code="invalid")
         return int(text)
+
+
+class Page(Body):
+    """The query of a list that goes on by cursor."""
+
+    limit = Whole(required=False, min_value=1, max_value=1000, help_text="1 to 1,000, the default.")
+    cursor = Text(required=False, max_length=2000, help_text="`nextCursor` of the page before.")
+
+
+class Nothing(Body):
+    """An operation that needs to be told nothing: no body, or an empty object."""

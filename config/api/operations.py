@@ -44,6 +44,7 @@ class Rules:
 
     permission: str
     cost: str
+    unknown_caller: int
 
 
 class Problem(serializers.Serializer[Any]):
@@ -92,12 +93,19 @@ def operation(
     refuses: Sequence[int] = (),
     cost: str = "read",
     etag: bool = False,
-    parameters: Sequence[OpenApiParameter] = (),
+    others: str = "",
+    unknown_caller: int = 401,
 ) -> Callable[[M], M]:
-    """Declare a view method: ``permission`` and ``cost`` are enforced, the rest is documented."""
+    """Declare a view method: ``permission`` and ``cost`` are enforced, the rest is documented.
+
+    ``others`` is what it takes to do it to somebody else: the rule itself checks that. ``etag``:
+    the answer has one; it is heeded in If-None-Match or, where there is a body, in If-Match.
+    ``unknown_caller``: what a good token is told that belongs to no account.
+    """
     statuses = {401, 403, 429, 500, 503, *refuses}
     if body is not None:
         statuses |= {400, 413, 415}
+        statuses |= {412} if etag and 422 not in statuses else set()
     responses: dict[Any, Any] = {
         status: OpenApiResponse(
             response=serializer,
@@ -121,16 +129,16 @@ def operation(
         tags=[tag],
         request=body,
         responses=responses,
-        parameters=[*parameters, *([query] if query else []), *_headers(etag=etag, body=body)],
+        parameters=[*([query] if query else []), *_headers(statuses, etag=etag)],
         examples=[OpenApiExample("request", value=body_example, request_only=True)]
         if body_example
         else [],
-        extensions={"x-permission": permission},
+        extensions={"x-permission": permission, **({"x-others": others} if others else {})},
     )
 
     def declare(method: M) -> M:
         documented: M = document(method)
-        documented.rules = Rules(permission, cost)  # type: ignore[attr-defined]
+        documented.rules = Rules(permission, cost, unknown_caller)  # type: ignore[attr-defined]
         return documented
 
     return declare
@@ -149,14 +157,18 @@ def _problem_example(status: int) -> dict[str, Any]:
     }
 
 
-def _headers(*, etag: bool, body: type[Body] | None) -> list[OpenApiParameter]:
-    if etag:
-        description = "The ETag of an earlier answer; 304 if nothing changed."
-        return [OpenApiParameter("If-None-Match", str, "header", description=description)]
-    if body is not None:
-        description = "Makes repeating safe for 24 hours: same key and body, same outcome."
-        return [OpenApiParameter("Idempotency-Key", str, "header", description=description)]
-    return []
+def _headers(statuses: set[int], *, etag: bool) -> list[OpenApiParameter]:
+    told = []
+    if 422 in statuses:
+        about = "Makes repeating safe for 24 hours: same key and body, same outcome."
+        told.append(OpenApiParameter("Idempotency-Key", str, "header", description=about))
+    elif 412 in statuses:
+        about = "The ETag of the version to change; 412 if it is another by now."
+        told.append(OpenApiParameter("If-Match", str, "header", description=about))
+    elif etag:
+        about = "The ETag of an earlier answer; 304 if nothing changed."
+        told.append(OpenApiParameter("If-None-Match", str, "header", description=about))
+    return told
 
 
 class Operations(ViewSet):
@@ -176,8 +188,10 @@ class Operations(ViewSet):
             raise errors.Forbidden("This operation declares no permission.")
         try:
             caller = cast(Caller, request.user)
-        except errors.Unauthenticated:
+        except errors.Unauthenticated as refusal:
             limits.limiter().spend("stranger", request.META["REMOTE_ADDR"])
+            if rules.unknown_caller == 404 and isinstance(refusal, errors.NoAccount):
+                raise errors.NotFound(refusal.detail) from refusal
             raise
         request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
         self.allowance = limits.limiter().spend(rules.cost, caller.id)
@@ -225,11 +239,13 @@ def one(
     return Response(view.data, status=status, headers={"ETag": tag})
 
 
-def check_if_match(request: Request, version: int) -> None:
-    """Refuse a change of another version than the caller has read."""
+def versions(request: Request) -> frozenset[int] | None:
+    """The versions that If-Match allows to change; None: any."""
     given = request.headers.get("If-Match")
-    if given is not None and not _matches(given, f'"{version}"'):
-        raise errors.PreconditionFailed("It changed since you read it; read it again.")
+    if given is None or "*" in (parts := {part.strip() for part in given.split(",")}):
+        return None
+    tags = {part.removeprefix("W/").strip('"') for part in parts}
+    return frozenset(int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) < 10)
 
 
 def _matches(given: str, tag: str) -> bool:

@@ -29,8 +29,10 @@ def cursor(scope: str, key: dict[str, Any] | None) -> str | None:
     return f"{packed}.{_signature(scope, packed)}"
 
 
-def start_of(scope: str, given: str) -> dict[str, Any]:
-    """The key that a cursor stands for. Raises `BadCursor`."""
+def start_of(scope: str, given: str | None) -> dict[str, Any] | None:
+    """The key that a cursor stands for; None at the beginning. Raises `BadCursor`."""
+    if given is None:
+        return None
     packed, _, signature = given.partition(".")
     expected = _signature(scope, packed)
     if not given.isascii() or not constant_time_compare(signature, expected):

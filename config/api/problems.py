@@ -109,7 +109,8 @@ def _where(request: HttpRequest) -> dict[str, str]:
 def _faults(detail: Any, pointer: str) -> Iterator[errors.Fault]:
     if isinstance(detail, Mapping):
         for name, part in detail.items():
-            here = "" if name == "non_field_errors" else _step(pointer, str(name))
+            about_itself = name == "non_field_errors"
+            here = pointer.rstrip("?") if about_itself else _step(pointer, str(name))
             yield from _faults(part, here)
         return
     for number, part in enumerate(detail):

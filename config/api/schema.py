@@ -5,7 +5,6 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
-BODILESS = ("get", "head", "delete")
 COMMON_HEADERS = {
     "X-Request-Id": "Identifies this request in our logs and audit.",
     "RateLimit": 'What is left of the limit: `"name";r=remaining;t=seconds`.',
@@ -52,7 +51,7 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def _headers(status: str, names: set[str]) -> dict[str, Any]:
     wanted = {**COMMON_HEADERS, **BY_STATUS.get(status, {})}
-    if status.startswith("2") and {"If-None-Match", "Idempotency-Key"} & names:
+    if status.startswith("2") and {"If-None-Match", "If-Match", "Idempotency-Key"} & names:
         wanted["ETag"] = "The version of the resource."
     return {
         name: {"description": text, "schema": {"type": "string"}} for name, text in wanted.items()

@@ -46,11 +46,12 @@ def test_nobody_gives_what_they_do_not_hold(
     by: str, role: str, extra: list[str], locations: list[str], allowed: bool
 ) -> None:
     actor = acting(by, ("b",) if by == "manager" else ("*",))
+    given = actors.Standing(role, extra, locations=locations)
     if allowed:
-        actors.check_grant(actor, role=role, extra=extra, denied=[], locations=locations)
+        actors.check_grant(actor, given)
         return
     with pytest.raises(actors.GrantRefused):
-        actors.check_grant(actor, role=role, extra=extra, denied=[], locations=locations)
+        actors.check_grant(actor, given)
 
 
 def test_roles_contain_each_other() -> None:

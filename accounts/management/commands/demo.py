@@ -9,7 +9,7 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import actors, auth0, customers, locations, provisioning, users
+from accounts import actors, auth0, customers, locations, provisioning, signins
 from accounts.models import User
 
 PASSWORD = "demo-{name}-1234"  # noqa: S105 - public, on this machine only
@@ -85,7 +85,7 @@ def _comes(user: User) -> User:
     """The person opens the invitation's link, sets a password, and is active."""
     link = auth0.password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": _password(user)}).raise_for_status()
-    return users.accept(user, origin=actors.Origin(), at=datetime.now(UTC))
+    return signins.accept(user, origin=actors.Origin(), at=datetime.now(UTC))
 
 
 def _account(user: User) -> dict[str, Any]:

@@ -8,7 +8,10 @@ from config.local.auth0.management import Management, error
 from config.local.auth0.tenant import Client, Tenant
 from config.local.standin import StandIn, server
 
-MACHINE_SCOPES = "create:users read:users update:users delete:users create:user_tickets"
+MACHINE_SCOPES = (
+    "create:users read:users update:users delete:users create:user_tickets "
+    "delete:sessions delete:refresh_tokens"
+)
 
 
 def main() -> None:

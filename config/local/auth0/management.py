@@ -51,6 +51,7 @@ class Management:
         add("PATCH", "users/{user_id}", "update:users", self.change)
         add("DELETE", "users/{user_id}", "delete:users", self.remove)
         add("GET", "users-by-email", "read:users", self.by_email)
+        add("POST", "users/{user_id}/revoke-access", "delete:sessions", self.revoke)
         add("POST", "tickets/password-change", "create:user_tickets", self.ticket)
 
     def _guarded(self, scope: str, handler: Callable[..., Answer]) -> Callable[..., Answer]:
@@ -124,6 +125,16 @@ class Management:
     def remove(self, request: Request, user_id: str) -> Answer:
         self._tenant.remove_user(user_id)
         return Answer(204)
+
+    def revoke(self, request: Request, user_id: str) -> Answer:
+        """The stand-in keeps no sessions and gives no refresh tokens: only codes can be ended."""
+        given = request.json() if request.body else {}
+        unknown = sorted(set(given) - {"session_id", "preserve_refresh_tokens"})
+        if unknown:
+            text = f"Payload validation error: 'Additional properties not allowed: {unknown[0]}'."
+            return error(400, "Bad Request", text, "invalid_body")
+        self._tenant.forget_codes(user_id)
+        return Answer(202)
 
     def by_email(self, request: Request) -> Answer:
         email = request.query.get("email", "")

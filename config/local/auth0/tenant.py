@@ -48,6 +48,7 @@ class Tenant:
         self._lock = threading.RLock()
         self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._base.execute("pragma journal_mode=wal")
+        self._base.execute("pragma secure_delete=on")  # who is deleted leaves nothing in the file
         self._base.execute("create table if not exists things (kind, id, value, unique(kind, id))")
         self._base.execute("create table if not exists emails (email unique, id)")
         if not self.keys():
@@ -102,6 +103,15 @@ class Tenant:
         with self._lock:
             self._base.execute("delete from emails where id = ?", (user_id,))
             self._base.execute("delete from things where kind = 'user' and id = ?", (user_id,))
+            self._base.execute("pragma wal_checkpoint(truncate)")
+
+    def forget_codes(self, user_id: str) -> None:
+        """End the sign-ins of a user that are half way."""
+        with self._lock:
+            query = (
+                "delete from things where kind = 'code' and json_extract(value, '$.user_id') = ?"
+            )
+            self._base.execute(query, (user_id,))
 
     # --- what works once ------------------------------------------------------------------------
     def issue(self, kind: str, value: dict[str, Any], seconds: float) -> str:
@@ -122,6 +132,15 @@ class Tenant:
             query = "delete from things where kind = ? and id = ?"
             self._base.execute(query, (kind, secret))
             return value
+
+    def expire_tickets(self, user_id: str) -> None:
+        """Let the links of a user run out now."""
+        with self._lock:
+            self._base.execute(
+                "update things set value = json_set(value, '$.until', 0) "
+                "where kind = 'ticket' and json_extract(value, '$.user_id') = ?",
+                (user_id,),
+            )
 
     # --- keys -----------------------------------------------------------------------------------
     def keys(self) -> list[dict[str, Any]]:

@@ -1,0 +1,116 @@
+"""Deleting people, here and at Auth0: what the data map says is erased, is.
+
+First the person is cut off, in the same transaction as the errand that finishes the work; then
+Auth0 forgets them; then one transaction removes every record of theirs and the key that seals
+their values in the audit, which stays, whole and unreadable.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts import actors, addresses, auth0, escalations, headcounts, users
+from accounts.actors import Actor
+from accounts.models import User
+from config import audit, datamap, decisions, dynamo, journal
+
+
+@dataclass(frozen=True)
+class Departed:
+    """Who was deleted."""
+
+    id: str
+    status: str = "deleted"
+
+
+def delete(user_id: str, *, actor: Actor, at: datetime) -> Departed:
+    """Delete somebody of one's own customer, or oneself.
+
+    Repeating it finishes what was begun. Raises `errors.NotFound`, `actors.BeyondReach`,
+    `headcounts.LastOwner`, or `errors.Unavailable`, after which the outbox finishes it.
+    """
+    if user_id != actor.id:
+        actor.require("users:delete")
+
+    def decide() -> User:
+        user, found = users.target(user_id, actor)
+        with escalations.noted(actor, at, about=user.party, asked={"status": "deleted"}):
+            if user.id != actor.id:
+                actors.check_reach(actor, user)
+            if user.status == "pending":
+                raise users.NotReady("This person is still being created; ask again in a moment.")
+            if user.status == "deleting":
+                return user
+            leaving, after = _cut_off(user, actor=actor, at=at, found=found)
+        latest.append(after)
+        return leaving
+
+    latest: list[dynamo.Found | None] = []
+    leaving = decisions.repeated(decide)
+    return finish(leaving, actor=actor, at=at, found=latest[-1] if latest else None)
+
+
+def _cut_off(
+    user: User, *, actor: Actor, at: datetime, found: dynamo.Found
+) -> tuple[User, dynamo.Found | None]:
+    leaving = user.changed(status="deleting", updated_at=at)
+    with journal.write(
+        actor=actor,
+        action="user.deletion_begun",
+        subject=user.party,
+        at=at,
+        customer_id=user.customer_id,
+        changes=[audit.Change("status", user.status, "deleting")],
+        found=found,
+    ) as write:
+        write.put(leaving, only_if=User.version == user.version, refusal=decisions.changed())
+        headcounts.adjust(write, user, leaving)
+        write.later(
+            "accounts.finish_deletion",
+            id=_finisher(user.id),
+            due=at + journal.FINISHER_DELAY,
+            user_id=user.id,
+        )
+    return leaving, write.found
+
+
+def resume(user_id: str, *, actor: audit.Author, at: datetime) -> None:
+    """What the outbox does about a deletion that is still unfinished."""
+    user = dynamo.get(User, user_id)
+    if user and user.status == "deleting":
+        finish(user, actor=actor, at=at)
+
+
+def finish(
+    user: User, *, actor: audit.Author, at: datetime, found: dynamo.Found | None = None
+) -> Departed:
+    """The second half: Auth0 forgets the person, then we do.
+
+    Another hand may do the same at the same moment; whoever comes second finds nothing left.
+    """
+    auth0.delete_user(user.id)
+    try:
+        with journal.write(
+            actor=actor,
+            action="user.deleted",
+            subject=user.party,
+            at=at,
+            customer_id=user.customer_id,
+            changes=[audit.Change("status", "deleting", "deleted")],
+            found=found,
+        ) as write:
+            write.remove(user, only_if=User.version == user.version, refusal=decisions.changed())
+            for record in datamap.records_of(user):
+                if not isinstance(record, User):
+                    write.remove(record)
+            headcounts.adjust(write, user, None)
+            write.settle(_finisher(user.id))
+            write.settle(addresses.finisher(user.id))
+    except decisions.Changed:
+        left = dynamo.get(User, user.id)
+        if left is not None:
+            return finish(left, actor=actor, at=at)
+    return Departed(user.id)
+
+
+def _finisher(user_id: str) -> str:
+    return f"delete-{user_id}"

@@ -1,0 +1,99 @@
+"""Mails to people: written once as plain text, in the language of who reads them.
+
+``templates/email/<kind>.<language>.txt``: the first line is the subject; paragraphs follow, parted
+by empty lines; one in square brackets is the button that opens the link. The HTML is made from the
+same text.
+"""
+
+import smtplib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import css_inline
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.formats import date_format
+
+from accounts import preferences
+from accounts.models import Customer, User
+from config import errors
+
+
+class MailRefused(errors.Conflict):
+    """This address cannot receive mail."""
+
+    code = "mail_refused"
+
+
+def send(
+    kind: str,
+    user: User,
+    customer: Customer,
+    *,
+    errand_id: str,
+    values: Mapping[str, Any],
+    to: str | None = None,
+    link: str = "",
+) -> None:
+    """Write to a person, or about them to the address they had.
+
+    Moments among the values are told in the person's time zone. The Message-ID comes from the
+    errand, so that a repetition after a crash is recognisable as the same mail. Raises
+    `errors.Unavailable` or `MailRefused`.
+    """
+    language = preferences.language(user.settings, customer.settings)
+    zone = preferences.time_zone(user.settings, customer.settings)
+    told = {name: _told(value, language, zone) for name, value in values.items()}
+    context = {"name": user.name, "customer": customer.name, "email": user.email, **told}
+    subject, *paragraphs = _paragraphs(f"email/{kind}.{language}.txt", context)
+    plain = [link if _is_button(paragraph) else paragraph for paragraph in paragraphs]
+    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ")
+    mail = EmailMultiAlternatives(
+        subject=subject,
+        body="\n\n".join([*plain, "Dutyline"]) + "\n",
+        to=[to or user.email],
+        headers={"Message-ID": f"<{errand_id}@{domain}>", "Auto-Submitted": "auto-generated"},
+    )
+    mail.attach_alternative(_html(subject, paragraphs, language, link), "text/html")
+    _deliver(mail)
+
+
+def _paragraphs(template: str, context: Mapping[str, Any]) -> list[str]:
+    text = render_to_string(template, dict(context))
+    return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+
+
+def _is_button(paragraph: str) -> bool:
+    return paragraph.startswith("[") and paragraph.endswith("]")
+
+
+def _html(subject: str, paragraphs: list[str], language: str, link: str) -> str:
+    parts = [
+        {"text": paragraph.strip("[]"), "is_button": True}
+        if _is_button(paragraph)
+        else {"text": paragraph}
+        for paragraph in paragraphs
+    ]
+    context = {"subject": subject, "parts": parts, "language": language, "link": link}
+    return css_inline.inline(render_to_string("email/letter.html", context))
+
+
+def _told(value: Any, language: str, zone: str) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    with translation.override(language):
+        local = value.astimezone(ZoneInfo(zone))
+        return f"{date_format(local, 'DATETIME_FORMAT')} ({zone})"
+
+
+def _deliver(mail: EmailMultiAlternatives) -> None:
+    try:
+        mail.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        raise MailRefused("The mail server refuses this address.") from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise errors.Unavailable("The mail server does not answer.") from error

@@ -1,0 +1,27 @@
+"""Suspend a customer, or let it in again."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import customers
+from config import errors
+
+
+class Command(BaseCommand):
+    """``manage.py customer suspend cus_…``; ``resume`` lets it in again."""
+
+    help = "Suspend a customer: every token of its people is refused from the next request on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["suspend", "resume"])
+        parser.add_argument("customer")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        turn = customers.suspend if options["what"] == "suspend" else customers.resume
+        try:
+            customer = turn(options["customer"], at=datetime.now(UTC))
+        except errors.Refusal as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{customer.id} ({customer.name}) is {customer.status}")

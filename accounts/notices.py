@@ -1,0 +1,51 @@
+"""Notices: telling people what somebody else changed about them, where they want to hear of it."""
+
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+
+from accounts import letters, preferences
+from accounts.models import Customer, Location, User
+from config import dynamo, errands, sealing
+
+SENT = "sent"
+
+
+def send(user_id: str, event: str, *, job: errands.Job, locations: Sequence[str] = ()) -> None:
+    """Write to an active person about an event of `preferences.EVENTS`, unless they said no."""
+    user, customer = _reader(user_id, job)
+    if user is None or customer is None or not preferences.wants(user.settings, "email", event):
+        return
+    found = dynamo.fetch(dynamo.Key(Location, id) for id in locations)
+    names = [place.name for id in locations if (place := found.get(Location, id))]
+    if locations and not names:
+        return  # the places are gone by now
+    values = {"by": job.author.name, "places": ", ".join(sorted(names))}
+    letters.send(event, user, customer, errand_id=job.id, values=values)
+    job.note(SENT)
+
+
+def warn_former_address(user_id: str, sealed: str, *, job: errands.Job) -> None:
+    """Tell whoever reads the address that a person had that it was changed.
+
+    Not a matter of choice: it is how a theft is noticed. ``sealed`` is the address under the
+    person's key, which is gone once they are deleted.
+    """
+    user, customer = _reader(user_id, job)
+    key = dynamo.get(sealing.PersonKey, user_id)
+    if user is None or customer is None or key is None:
+        return
+    try:
+        former = str(sealing.unseal(key.open(), bytes.fromhex(sealed), user_id))
+    except InvalidTag:
+        return  # it was sealed for somebody who is gone
+    values = {"by": job.author.name}
+    letters.send("address_changed", user, customer, errand_id=job.id, values=values, to=former)
+    job.note(SENT)
+
+
+def _reader(user_id: str, job: errands.Job) -> tuple[User | None, Customer | None]:
+    user = dynamo.get(User, user_id) if job.progress != SENT else None
+    if user is None or user.status != "active":
+        return None, None
+    return user, dynamo.get(Customer, user.customer_id)

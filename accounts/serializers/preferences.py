@@ -1,0 +1,84 @@
+"""The wire shapes of what people and customers choose."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts import preferences
+from config.api.fields import Body, Choice, Flag, Zone
+
+_LANGUAGE = "The language of mails; null: the customer's."
+_ZONE = "The IANA time zone of times in mails; null: the customer's."
+
+
+class ChannelChange(Body):
+    """Which events reach a person on one channel."""
+
+    rightsChanged = Flag(required=False, source="rights_changed")
+    locationAssigned = Flag(required=False, source="location_assigned")
+
+
+class NotificationsChange(Body):
+    """Which notifications are wanted, by channel and event; what is not named stays."""
+
+    email = ChannelChange(required=False)
+    push = ChannelChange(required=False)
+
+
+class SettingsChange(Body):
+    """What a person chooses; what is not named stays, null forgets a choice."""
+
+    language = Choice(
+        choices=preferences.LANGUAGES, required=False, allow_null=True, help_text=_LANGUAGE
+    )
+    timeZone = Zone(required=False, allow_null=True, source="time_zone", help_text=_ZONE)
+    notifications = NotificationsChange(required=False)
+
+
+class ChannelView(serializers.Serializer[Any]):
+    """Which events reach a person on one channel."""
+
+    rightsChanged = serializers.BooleanField(source="rights_changed")
+    locationAssigned = serializers.BooleanField(source="location_assigned")
+
+
+class NotificationsView(serializers.Serializer[Any]):
+    """Which notifications are wanted, by channel and event."""
+
+    email = ChannelView()
+    push = ChannelView()
+
+
+class SettingsView(serializers.Serializer[Any]):
+    """What a person chose, every notification spelled out."""
+
+    language = serializers.ChoiceField(
+        choices=preferences.LANGUAGES, allow_null=True, help_text=_LANGUAGE
+    )
+    timeZone = serializers.CharField(source="time_zone", allow_null=True, help_text=_ZONE)
+    notifications = NotificationsView()
+
+    def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
+        """From what is stored, which is sparse."""
+        return dict(super().to_representation(preferences.complete(instance)))
+
+
+class DefaultsChange(Body):
+    """What a customer chooses for people who chose nothing."""
+
+    language = Choice(choices=preferences.LANGUAGES, required=False, allow_null=True)
+    timeZone = Zone(required=False, allow_null=True, source="time_zone")
+
+
+class DefaultsView(serializers.Serializer[Any]):
+    """What holds for people who chose nothing."""
+
+    language = serializers.ChoiceField(choices=preferences.LANGUAGES)
+    timeZone = serializers.CharField(source="time_zone")
+
+    def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
+        """From what is stored, which is sparse."""
+        language = preferences.language({}, instance)
+        zone = preferences.time_zone({}, instance)
+        return dict(super().to_representation({"language": language, "time_zone": zone}))

@@ -1,0 +1,18 @@
+"""Who makes a request, as `accounts.authentication` found them."""
+
+from typing import cast
+
+from rest_framework.request import Request
+
+from accounts.actors import Actor
+from accounts.signins import SignedIn
+
+
+def actor_of(request: Request) -> Actor:
+    """The signed-in person, with what they may do."""
+    return cast(Actor, request.user)
+
+
+def signed_in(request: Request) -> SignedIn:
+    """Their record and their customer's, read to authenticate the request."""
+    return cast(SignedIn, request.auth)

@@ -1,0 +1,65 @@
+"""The data map: what is kept of people, why, for how long, who receives it, and how it ends.
+
+Each floor declares its records in a list that ``settings.PERSONAL_DATA`` names; a test fails when
+an attribute of any record is missing. Erasure removes what the map says, and an export shows it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from config import dynamo
+
+
+class Erasure(StrEnum):
+    """What becomes of a value when the person is deleted."""
+
+    REMOVED = "removed with the person"
+    UNREADABLE = "stays, unreadable: the key that seals it is destroyed"
+    EVIDENCE = "stays as evidence; names nobody"
+    EXPIRES = "goes by itself"
+    IMPERSONAL = "says nothing about a person"
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One stored attribute."""
+
+    name: str
+    category: str
+    purpose: str
+    retention: str
+    erasure: Erasure
+    recipients: tuple[str, ...] = ()
+    withheld: str = ""
+    """Why an export does not show it; empty where it does."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What one table holds."""
+
+    record: type[dynamo.Record]
+    attributes: tuple[Attribute, ...]
+    of_person: Callable[[Any], Sequence[dynamo.Record]] | None = None
+    """The records of a person that erasure removes."""
+
+
+def holdings() -> Iterator[Holding]:
+    """The whole map, floor by floor."""
+    for path in settings.PERSONAL_DATA:
+        yield from import_string(path)
+
+
+def records_of(person: Any) -> list[dynamo.Record]:
+    """Every record that goes when a person is deleted."""
+    return [
+        record
+        for holding in holdings()
+        if holding.of_person
+        for record in holding.of_person(person)
+    ]
