@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts import actors, escalations
-from accounts.models import EVERYWHERE, Location, User
+from accounts import actors, emails, escalations
+from accounts.models import EVERYWHERE, EmailGuard, Location, User
 from config import dynamo, errors, ids, journal
 
 MOST_READ = 1000
@@ -38,6 +38,15 @@ def get(user_id: str) -> User:
 def nobody() -> errors.NotFound:
     """Alike for who does not exist and who is another customer's."""
     return errors.NotFound("There is no such user.")
+
+
+def by_address(addresses: Iterable[str]) -> dict[str, User]:
+    """Who has these addresses, by their keys, whosever customer they are."""
+    keys = [emails.key(address) for address in addresses]
+    guards = dynamo.fetch(dynamo.Key(EmailGuard, key) for key in keys)
+    holders = {key: guard.user_id for key in keys if (guard := guards.get(EmailGuard, key))}
+    found = dynamo.fetch(dynamo.Key(User, id) for id in holders.values())
+    return {key: user for key, id in holders.items() if (user := found.get(User, id))}
 
 
 def of_customer(

@@ -259,7 +259,7 @@ def _made_up(mode: str, head: bytes, body: bytes) -> bytes:
     if mode == "503":
         return _answer("503 Service Unavailable", b'{"message": "planned"}')
     if mode == "429":
-        slow = _answer("429 Too Many Requests", b"{}")
+        slow = _answer("429 Too Many Requests", b"{}", "Retry-After: 1\r\n")
         return _amazon("ThrottlingException") if dynamodb else slow
     return b""
 
@@ -269,6 +269,6 @@ def _amazon(code: str, **more: Any) -> bytes:
     return _answer("400 Bad Request", json.dumps(body).encode())
 
 
-def _answer(status: str, body: bytes) -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + b"\r\n" + body
+def _answer(status: str, body: bytes, more: str = "") -> bytes:
+    lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join(lines).encode() + b"\r\n" + more.encode() + b"\r\n" + body
