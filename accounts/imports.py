@@ -19,7 +19,7 @@ from accounts import actors, emails, locations, provisioning, users
 from accounts.actors import Actor
 from accounts.models import User
 from accounts.serializers.people import NewUser
-from config import errors
+from config import errors, listing
 
 COLUMNS = ("email", "name", "role", "locations", "userSkills")
 REQUIRED = ("email", "name")
@@ -201,10 +201,10 @@ def _found(parts: Sequence[str], places: Mapping[str, list[str]], problems: list
 def _places(actor: Actor) -> dict[str, list[str]]:
     """The customer's locations by id and by name; ``*`` is all of them."""
     found: dict[str, list[str]] = {"*": ["*"]}
-    start: dict[str, Any] | None = None
+    start: listing.Place | None = None
     while True:
         page = locations.within_reach(actor, limit=1000, start=start)
-        for place in page.locations:
+        for place in page.records:
             found.setdefault(place.id.casefold(), []).append(place.id)
             found.setdefault(place.name.strip().casefold(), []).append(place.id)
         if page.next is None:

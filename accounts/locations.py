@@ -1,13 +1,12 @@
 """Locations: the places of a customer."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from accounts.actors import Actor
 from accounts.models import Location, name_key
-from config import audit, decisions, dynamo, errors, idempotency, ids, journal
+from config import audit, decisions, dynamo, errors, idempotency, ids, journal, listing
 
 SHOWN = ("name", "time_zone", "address")
 
@@ -16,14 +15,6 @@ class InUse(errors.Conflict):
     """Something still depends on the location."""
 
     code = "location_in_use"
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some locations by name, and where the list goes on (DynamoDB's own notation)."""
-
-    locations: list[Location]
-    next: dict[str, Any] | None
 
 
 def create(
@@ -70,28 +61,25 @@ def create(
     return place
 
 
-def within_reach(actor: Actor, *, limit: int, start: dict[str, Any] | None) -> Page:
+def within_reach(
+    actor: Actor, *, limit: int, start: listing.Place | None
+) -> listing.Page[Location]:
     """The customer's locations by name; who is confined to some sees those."""
-    if actor.is_confined:
-        found = dynamo.fetch(dynamo.Key(Location, id) for id in actor.locations)
-        own = [place for id in actor.locations if (place := found.get(Location, id))]
-        own.sort(key=lambda place: str(place.name_key))
-        after = start["name_key"]["S"] if start else ""
-        rest = [place for place in own if str(place.name_key) > after]
-        return Page(rest[:limit], _place_of(rest[limit - 1]) if len(rest) > limit else None)
-    values = {":customer": {"S": actor.customer_id}}
-    arguments = dynamo.key_range(Location, "#customer_id = :customer", values)
-    more = {"ExclusiveStartKey": start} if start else {}
-    answer = dynamo.call("Query", **arguments, IndexName="byCustomer", Limit=limit + 1, **more)
-    listed = [Location.read(item) for item in answer["Items"]]
-    if len(listed) > limit:
-        return Page(listed[:limit], _place_of(listed[limit - 1]))
-    return Page(listed, answer.get("LastEvaluatedKey") or None)
+    if not actor.is_confined:
+        condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
+        return listing.page(Location, "byCustomer", condition, values, limit=limit, start=start)
+    found = dynamo.fetch(dynamo.Key(Location, id) for id in actor.locations)
+    own = [place for id in actor.locations if (place := found.get(Location, id))]
+    after = start["name_key"]["S"] if start else ""
+    rest = sorted((place for place in own if place.name_key > after), key=_by_name)
+    more = len(rest) > limit
+    return listing.Page(
+        rest[:limit], listing.place_of(rest[limit - 1], "byCustomer") if more else None
+    )
 
 
-def _place_of(place: Location) -> dict[str, Any]:
-    key = {"id": place.id, "customer_id": place.customer_id, "name_key": place.name_key}
-    return {name: {"S": value} for name, value in key.items()}
+def _by_name(place: Location) -> str:
+    return str(place.name_key)
 
 
 def change(

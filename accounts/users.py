@@ -1,13 +1,11 @@
 """People: finding them, to be shown or to be acted on."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from accounts import actors, emails, escalations
 from accounts.models import EVERYWHERE, EmailGuard, Location, User
-from config import dynamo, errors, ids, journal
+from config import dynamo, errors, ids, journal, listing
 
 MOST_READ = 1000
 """Records that one page of a list reads at most, whatever it may show of them."""
@@ -17,14 +15,6 @@ class NotReady(errors.Conflict):
     """The person is still being created."""
 
     code = "not_ready"
-
-
-@dataclass(frozen=True)
-class Page:
-    """Some people by name, and where the list goes on (DynamoDB's own notation)."""
-
-    users: list[User]
-    next: dict[str, Any] | None
 
 
 def get(user_id: str) -> User:
@@ -55,8 +45,8 @@ def of_customer(
     *,
     customer_id: str | None,
     limit: int,
-    start: dict[str, Any] | None,
-) -> Page:
+    start: listing.Place | None,
+) -> listing.Page[User]:
     """The people of one's own customer by name; who is confined sees who works where they do.
 
     Costs by what it reads: at most `MOST_READ` records, so a page may hold fewer than ``limit``
@@ -68,28 +58,14 @@ def of_customer(
             actors.check_customer(actor, customer_id, pointer="?customerId")
     shown: list[User] = []
     left = MOST_READ
+    condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
     while True:
         many = min(limit - len(shown), left)
-        found, start = _by_name(actor.customer_id, many, start)
-        shown += [user for user in found if _is_seen(user, actor)]
-        left -= len(found)
+        page = listing.page(User, "byCustomer", condition, values, limit=many, start=start)
+        shown += [user for user in page.records if _is_seen(user, actor)]
+        start, left = page.next, left - len(page.records)
         if start is None or len(shown) >= limit or left <= 0:
-            return Page(shown, start)
-
-
-def _by_name(
-    customer_id: str, limit: int, start: dict[str, Any] | None
-) -> tuple[list[User], dict[str, Any] | None]:
-    values = {":customer": {"S": customer_id}}
-    arguments = dynamo.key_range(User, "#customer_id = :customer", values)
-    more = {"ExclusiveStartKey": start} if start else {}
-    answer = dynamo.call("Query", **arguments, IndexName="byCustomer", Limit=limit + 1, **more)
-    found = [User.read(item) for item in answer["Items"]]
-    if len(found) <= limit:
-        return found, answer.get("LastEvaluatedKey") or None
-    last = found[limit - 1]
-    place = {"id": last.id, "customer_id": last.customer_id, "name_key": last.name_key}
-    return found[:limit], {name: {"S": value} for name, value in place.items()}
+            return listing.Page(shown, start)
 
 
 def _is_seen(user: User, actor: actors.Actor) -> bool:

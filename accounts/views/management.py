@@ -15,7 +15,7 @@ from accounts.serializers.people import (
 )
 from accounts.views import examples
 from accounts.views.caller import actor_of
-from accounts.views.oneself import CREATES, DELETES
+from accounts.views.oneself import CREATING, DELETING
 from config.api import paging
 from config.api.fields import Nothing
 from config.api.operations import Operations, now, once, one, operation, versions
@@ -52,22 +52,15 @@ class Management(Operations):
             limit=query.get("limit", 1000),
             start=paging.start_of(scope, query.get("cursor")),
         )
-        shown = {"items": page.users, "nextCursor": paging.cursor(scope, page.next)}
-        return Response(UserPage(shown).data)
+        return paging.answer(scope, page, UserPage)
 
     @operation(
         "users:create",
         name="createManagedUser",
         tag=TAG,
-        summary="Create a user",
-        description=CREATES,
         body=ManagedUser,
         body_example={**examples.NEW_USER, "userRole": "staff"},
-        answers={201: UserView},
-        example=examples.USER,
-        refuses=(404, 409, 422),
-        cost="costly",
-        etag=True,
+        **CREATING,
     )
     def create(self, request: Request) -> Response:
         actor = actor_of(request)
@@ -109,14 +102,7 @@ class Management(Operations):
         "users:delete",
         name="deleteManagedUser",
         tag=TAG,
-        summary="Delete a user",
-        description=DELETES,
-        body=WhichUser,
-        body_example={"id": examples.USER["id"]},
-        answers={200: Gone},
-        example={"id": examples.USER["id"], "status": "deleted"},
-        refuses=(404, 409),
-        cost="costly",
+        **DELETING,
     )
     def remove(self, request: Request) -> Response:
         id = WhichUser.of(request.data)["id"]

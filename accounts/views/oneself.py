@@ -1,5 +1,7 @@
 """``/user``: oneself, creating people, and deleting them."""
 
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -9,16 +11,35 @@ from accounts.views import examples
 from accounts.views.caller import actor_of, signed_in
 from config.api.operations import Operations, now, once, one, operation, versions
 
-CREATES = (
-    "Creates a person at Auth0 and here, and invites them by e-mail. Answers once both hold the "
-    "person and the invitation is certain to be sent. After a 503 the creation is still finished "
-    "by itself; repeat with the same Idempotency-Key to hear of it."
-)
-DELETES = (
-    "Deletes a person here and at Auth0, oneself or somebody of lower rank: cut off from the next "
-    "request, and every record of theirs erased. The audit stays, unreadable where it named them. "
-    "After a 503 the deletion is still finished by itself. The last active owner stays."
-)
+CREATING: dict[str, Any] = {
+    "summary": "Create a user",
+    "description": (
+        "Creates a person at Auth0 and here, and invites them by e-mail. Answers once both hold "
+        "the person and the invitation is certain to be sent. After a 503 the creation is still "
+        "finished by itself; repeat with the same Idempotency-Key to hear of it."
+    ),
+    "answers": {201: UserView},
+    "example": examples.USER,
+    "refuses": (404, 409, 422),
+    "cost": "costly",
+    "etag": True,
+}
+DELETING: dict[str, Any] = {
+    "summary": "Delete a user",
+    "description": (
+        "Deletes a person here and at Auth0, oneself or somebody of lower rank: cut off from the "
+        "next request, and every record of theirs erased. The audit stays, unreadable where it "
+        "named them. After a 503 the deletion is still finished by itself. The last active owner "
+        "stays."
+    ),
+    "body": WhichUser,
+    "body_example": {"id": examples.USER["id"]},
+    "answers": {200: Gone},
+    "example": {"id": examples.USER["id"], "status": "deleted"},
+    "refuses": (404, 409),
+    "cost": "costly",
+}
+"""What ``/user`` and ``/userManagement`` declare alike."""
 
 
 class CurrentUser(Operations):
@@ -43,15 +64,9 @@ class CurrentUser(Operations):
         "users:create",
         name="createUser",
         tag="Users",
-        summary="Create a user",
-        description=CREATES,
         body=NewUser,
         body_example=examples.NEW_USER,
-        answers={201: UserView},
-        example=examples.USER,
-        refuses=(404, 409, 422),
-        cost="costly",
-        etag=True,
+        **CREATING,
     )
     def create(self, request: Request) -> Response:
         actor = actor_of(request)
@@ -91,14 +106,7 @@ class CurrentUser(Operations):
         others="users:delete",
         name="deleteUser",
         tag="Users",
-        summary="Delete a user",
-        description=DELETES,
-        body=WhichUser,
-        body_example={"id": examples.USER["id"]},
-        answers={200: Gone},
-        example={"id": examples.USER["id"], "status": "deleted"},
-        refuses=(404, 409),
-        cost="costly",
+        **DELETING,
     )
     def remove(self, request: Request) -> Response:
         id = WhichUser.of(request.data)["id"]

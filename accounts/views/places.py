@@ -84,8 +84,7 @@ class Locations(Operations):
             limit=query.get("limit", 1000),
             start=paging.start_of(scope, query.get("cursor")),
         )
-        shown = {"items": page.locations, "nextCursor": paging.cursor(scope, page.next)}
-        return Response(LocationPage(shown).data)
+        return paging.answer(scope, page, LocationPage)
 
     @operation(
         "locations:manage",

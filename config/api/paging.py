@@ -6,8 +6,10 @@ import orjson
 from django.conf import settings
 from django.core import signing
 from django.utils.crypto import constant_time_compare
+from rest_framework import serializers
+from rest_framework.response import Response
 
-from config import errors
+from config import errors, listing
 
 _SALT = "dutyline.cursor"
 
@@ -38,6 +40,14 @@ def start_of(scope: str, given: str | None) -> dict[str, Any] | None:
     if not given.isascii() or not constant_time_compare(signature, expected):
         raise BadCursor("This cursor does not belong to this list.", pointer="?cursor")
     return dict(orjson.loads(signing.b64_decode(packed.encode())))
+
+
+def answer(
+    scope: str, page: listing.Page[Any], view: type[serializers.Serializer[Any]]
+) -> Response:
+    """The answer that shows a page: ``{"items": […], "nextCursor": … or null}``."""
+    shown = {"items": page.records, "nextCursor": cursor(scope, page.next)}
+    return Response(view(shown).data)
 
 
 def _signature(scope: str, packed: str) -> str:
