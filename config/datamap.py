@@ -63,3 +63,36 @@ def records_of(person: Any) -> list[dynamo.Record]:
         if holding.of_person
         for record in holding.of_person(person)
     ]
+
+
+_HEAD = """# What is kept of people
+
+Printed from the data map by `manage.py data_map`; a test holds it to the code.
+"""
+
+
+def page() -> str:
+    """The whole map as Markdown."""
+    return "\n".join([_HEAD, *(_section(holding) for holding in holdings())])
+
+
+def _section(holding: Holding) -> str:
+    name = holding.record.table_name().removeprefix(f"{settings.DYNAMODB['prefix']}-")
+    about = (holding.record.__doc__ or "").partition("\n")[0].replace("``", "`")
+    lines = [
+        f"## {name}\n\n{about}\n",
+        "| attribute | category | purpose | kept | received by | after deletion | in an export |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in holding.attributes:
+        cells = [
+            f"`{one.name}`",
+            one.category,
+            one.purpose,
+            one.retention,
+            ", ".join(one.recipients) or "nobody",
+            one.erasure.value,
+            f"no: {one.withheld}" if one.withheld else "yes",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"

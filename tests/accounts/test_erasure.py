@@ -13,7 +13,7 @@ from accounts.models import Location, User
 from config import audit, datamap, dynamo, sealing, verification
 from config.datamap import Erasure
 from tests.conftest import Cast, come, sweep
-from tests.world import World
+from tests.world import ROOT, World
 
 CANARY = {
     "email": "zyxwcanary@cast.example",
@@ -47,6 +47,10 @@ def test_the_data_map_says_all_of_each() -> None:
             assert attribute.retention, told
             removed = attribute.erasure == Erasure.REMOVED
             assert removed == (holding.of_person is not None), f"{told}: erased by nobody"
+
+
+def test_the_printed_data_map_is_the_one_in_force() -> None:
+    assert (ROOT / "docs/personal-data.md").read_text() == datamap.page()
 
 
 def rows() -> Iterator[tuple[str, dict[str, Any]]]:

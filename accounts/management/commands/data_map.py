@@ -1,0 +1,16 @@
+"""Print the data map."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config import datamap
+
+
+class Command(BaseCommand):
+    """``manage.py data_map > docs/personal-data.md``"""
+
+    help = "Print what is kept of people, why, for how long, who receives it, and how it ends."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write(datamap.page(), ending="")
