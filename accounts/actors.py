@@ -194,6 +194,15 @@ def check_reach(actor: Actor, user: User) -> None:
         raise BeyondReach("This person is not of your locations alone.")
 
 
+def check_handover(actor: Actor, user: User) -> None:
+    """Whoever reads a person's mail can become them: only who holds as much may change the address.
+
+    Raises `BeyondReach`.
+    """
+    if standing(user).permissions - actor.permissions:
+        raise BeyondReach("This person may do what you may not.", pointer="/email")
+
+
 def check_grant(actor: Actor, after: Standing, before: Standing | None = None) -> None:
     """Nobody gives a role, permission or location that they do not hold. Raises `GrantRefused`.
 

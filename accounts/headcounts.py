@@ -30,6 +30,15 @@ def is_full_owner(user: User | None) -> bool:
     )
 
 
+def check_places(before: User | None, after: User) -> None:
+    """Refuse a change of more locations than one transaction takes."""
+    if len(_places(before) ^ _places(after)) > MOST_LOCATIONS:
+        raise errors.Invalid(
+            f"At most {MOST_LOCATIONS} locations can be added and removed at once.",
+            pointer="/locations",
+        )
+
+
 def adjust(write: writes.Write, before: User | None, after: User | None) -> None:
     """Count a person's change; None is where they are not. Raises `LastOwner` at the commit."""
     someone = after or before
@@ -58,7 +67,9 @@ def _count_owner(write: writes.Write, customer_id: str, was: bool, is_one: bool)
             refusal=LastOwner("The last active owner stays as they are; name another one first."),
         )
     if is_one and not was:
-        write.update(Customer(customer_id), [Customer.owner_count.add(1)])
+        write.update(
+            Customer(customer_id), [Customer.owner_count.add(1)], only_if=Customer.id.exists()
+        )
 
 
 def _places(user: User | None) -> set[str]:

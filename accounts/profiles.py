@@ -42,7 +42,10 @@ def change(
             after = changes.applied(user, asked, at)
             wanted = asked.get("locations", ())
             users.check_locations(wanted, found, actor.customer_id, known=user.locations)
+            headcounts.check_places(user, after)
             actors.check_grant(actor, actors.standing(after), actors.standing(user))
+            if after.email != user.email:
+                actors.check_handover(actor, user)
             if after.status != user.status:
                 actor.require("users:deactivate")
             if after.email != user.email:
@@ -78,6 +81,7 @@ def change_oneself(
             after = changes.applied(before, asked, at)
             wanted = asked.get("locations", ())
             users.check_locations(wanted, found, actor.customer_id, known=before.locations)
+            headcounts.check_places(before, after)
             actors.check_narrowing(actors.standing(before), actors.standing(after))
             return _keep(before, after, actor=actor, at=at, found=found)
 

@@ -32,9 +32,11 @@ def signed_in(user_id: str | None, *, origin: actors.Origin, at: datetime) -> Si
     """The person whose token was verified; the first one makes them active.
 
     One round trip where this process has met the person before. Raises `errors.NoAccount` for
-    machines and unknown people, and `errors.Unauthenticated` for who may not sign in.
+    unknown people, and `errors.Unauthenticated` for machines and who may not sign in.
     """
-    user, customer = _with_customer(user_id) if user_id else (None, None)
+    if user_id is None:
+        raise errors.Unauthenticated("This token is not a person's.")
+    user, customer = _with_customer(user_id)
     if user is None or customer is None:
         raise errors.NoAccount("No account here belongs to this token.")
     if not user.may_sign_in:

@@ -50,7 +50,7 @@ class World:
         self.ports = {name: free_port() for name in names}
         self.doors = {name: free_port() for name in names[:4]}
         """Ports of the proxies."""
-        self.folder = Path(tempfile.mkdtemp(prefix="dutyline-"))
+        self.folder = Path()
         self.proxies: list[Proxy] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tenant: Tenant | None = None
@@ -91,6 +91,7 @@ class World:
 
     def start(self) -> None:
         """Start the engines, the stand-ins and the proxies."""
+        self.folder = Path(tempfile.mkdtemp(prefix="dutyline-"))
         ports = self.ports
         self.spawn("dynamodb", engines.dynamodb(ports["dynamodb"]))
         self.spawn("redis", engines.redis(ports["redis"]))

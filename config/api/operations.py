@@ -133,7 +133,10 @@ def operation(
         examples=[OpenApiExample("request", value=body_example, request_only=True)]
         if body_example
         else [],
-        extensions={"x-permission": permission, **({"x-others": others} if others else {})},
+        extensions={
+            "x-permission": permission,
+            **({"x-permission-for-others": others} if others else {}),
+        },
     )
 
     def declare(method: M) -> M:

@@ -170,6 +170,8 @@ class _Conversation(BaseHTTPRequestHandler):
     house: StandIn
     protocol_version = "HTTP/1.1"
     timeout = 60
+    wbufsize = 65_536  # an answer in one packet: in two it would wait 40 ms for an acknowledgement
+    disable_nagle_algorithm = True
 
     def _any(self) -> None:
         request = self._read()

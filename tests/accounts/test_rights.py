@@ -102,6 +102,12 @@ ATTEMPTS = {
     "a manager takes in who works nowhere": Attempt(
         "mia", nowhere, {"locations": ["boston"]}, "beyond_reach"
     ),
+    "a manager takes over who may do more": Attempt(
+        "mia",
+        lambda cast: cast.fresh(permissions=["self:read", "audit:read"]),
+        {"email": "taken.over@cast.example"},
+        "beyond_reach",
+    ),
     "the last owner demotes themself": Attempt(
         "ann", lambda cast: cast.ann.user, {"userRole": "admin"}, "last_owner"
     ),
