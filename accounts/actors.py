@@ -207,16 +207,18 @@ def check_grant(actor: Actor, after: Standing, before: Standing | None = None) -
     """Nobody gives a role, permission or location that they do not hold. Raises `GrantRefused`.
 
     ``before`` is what the person was; None for somebody new. What is taken away need not be held,
-    but roles and single permissions change only by who may assign and grant them.
+    but roles and single permissions change only by who may assign and grant them. Somebody who
+    gains a location gains all their permissions there.
     """
     _check_role(actor, after, before)
     if _tailors(after, before) and not actor.may("permissions:grant"):
         raise GrantRefused("Permissions are not yours to give.", pointer="/permissions")
-    held = before.permissions if before else frozenset()
+    gained = set(after.locations) - set(before.locations if before else ())
+    held = before.permissions if before and not gained else frozenset()
     if beyond := after.permissions - held - actor.permissions:
         names = ", ".join(sorted(beyond))
         raise GrantRefused(f"You do not hold {names}.", pointer="/permissions")
-    if not actor.reaches(set(after.locations) - set(before.locations if before else ())):
+    if not actor.reaches(gained):
         raise GrantRefused("A location is not among yours.", pointer="/locations")
     if actor.is_confined and not after.locations:
         raise GrantRefused("Name at least one of your locations.", pointer="/locations")

@@ -57,6 +57,13 @@ def _status(user: User, wanted: str) -> str:
     return "active" if user.accepted_at else "invited"
 
 
+def action(before: User, after: User) -> str:
+    """What the audit calls a change."""
+    if (before.status == "blocked") == (after.status == "blocked"):
+        return "user.changed"
+    return "user.blocked" if after.status == "blocked" else "user.unblocked"
+
+
 def differences(before: User | None, after: User) -> list[audit.Change]:
     """Field by field, what the audit shows; of somebody new only what is not empty."""
     if before is None:
@@ -75,14 +82,16 @@ def snapshot(user: User) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, list | tuple) else v for name, v in values.items()}
 
 
-def still_wanted(user: User, asked: Asked, seen: Asked) -> dict[str, Any]:
-    """What of a change that had to wait is still to be made.
+def still_wanted(user: User, asked: Asked, seen: Asked) -> dict[str, Any] | None:
+    """What of a change that had to wait is still to be made; None: all of it is overtaken.
 
-    ``seen`` are the values that it was decided on. Whatever somebody else changed meanwhile was
-    decided later, and stays; role, permissions, locations and status stand or fall together.
+    ``seen`` are the values that it was decided on. What somebody else changed meanwhile was decided
+    later, and stays. If that is the person's rights, who asked might not reach them any more.
     """
     now = snapshot(user)
     changed = {name for name in seen if seen[name] != now[name]}
-    if changed & set(STANDING):
+    if changed & {"role", "extra", "denied", "locations"}:
+        return None
+    if "status" in changed:
         changed |= set(RIGHTS)
     return {name: value for name, value in asked.items() if name not in changed or name == "email"}

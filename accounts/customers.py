@@ -42,9 +42,11 @@ def change(
 ) -> Customer:
     """Change the name or settings of one's own customer, whose record was just read.
 
-    Raises `errors.PreconditionFailed`.
+    Raises `errors.Forbidden` or `errors.PreconditionFailed`.
     """
     actor.require("customer:update")
+    if actor.is_confined:
+        raise errors.Forbidden("Only who works in every location may change the customer.")
     latest = [customer]
 
     def decide() -> Customer:

@@ -8,7 +8,7 @@ their values in the audit, which stays, whole and unreadable.
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts import actors, addresses, auth0, escalations, headcounts, users
+from accounts import actors, addresses, auth0, escalations, headcounts, provisioning, users
 from accounts.actors import Actor
 from accounts.models import User
 from config import audit, datamap, decisions, dynamo, journal
@@ -32,12 +32,14 @@ def delete(user_id: str, *, actor: Actor, at: datetime) -> Departed:
         actor.require("users:delete")
 
     def decide() -> User:
-        user, found = users.target(user_id, actor)
+        try:
+            user, found = users.target(user_id, actor)
+        except users.NotReady as unfinished:
+            provisioning.settle(user_id, at=at)
+            raise decisions.Changed("Its creation is settled now.") from unfinished
         with escalations.noted(actor, at, about=user.party, asked={"status": "deleted"}):
             if user.id != actor.id:
                 actors.check_reach(actor, user)
-            if user.status == "pending":
-                raise users.NotReady("This person is still being created; ask again in a moment.")
             if user.status == "deleting":
                 return user
             leaving, after = _cut_off(user, actor=actor, at=at, found=found)

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+import idna
 from confusable_homoglyphs import confusables
 from email_validator import EmailNotValidError, validate_email
 
@@ -34,4 +35,14 @@ def key(address: str) -> str:
     """Equal for addresses that reach the same mailbox: NFKC, case folded, domain in ASCII."""
     local, _, domain = address.rpartition("@")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", local).casefold())
-    return f"{folded}@{domain.casefold().encode('idna').decode()}"
+    return f"{folded}@{_ascii(domain)}"
+
+
+def _ascii(domain: str) -> str:
+    """A domain as DNS knows it (IDNA 2008, which is also what `checked` goes by)."""
+    if domain.isascii():
+        return domain.lower()
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError as error:
+        raise BadEmail("This is not an e-mail address.", pointer="/email") from error

@@ -10,6 +10,8 @@ def add(write: writes.Write, before: User, after: User) -> None:
     blocked = (before.status == "blocked") != (after.status == "blocked")
     if before.name != after.name or blocked:
         write.later("accounts.carry_to_auth0", id=f"carry-{after.id}", user_id=after.id)
+    if before.status == "blocked" and after.status == "invited":
+        write.later("accounts.send_invitation", user_id=after.id)  # what was due was not sent
     if after.status != "active" or write.author.id == after.id:
         return
     was, is_now = actors.standing(before), actors.standing(after)

@@ -108,18 +108,14 @@ def _bring(
     outcome: Outcome,
     wait: Callable[[float], None],
 ) -> None:
-    """Create one person, or finish what was begun; waits as long as a vendor asks for."""
-    if holder and holder.customer_id == wanted.customer_id and holder.status != "pending":
-        outcome.here_already += 1
-        return
+    """See to one person, waiting as long as a vendor asks for."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            if holder and holder.customer_id == wanted.customer_id:
-                provisioning.resume(holder.id, actor=actor, at=datetime.now(UTC))
+            if _is_new(wanted, holder, actor):
+                outcome.created += 1
             else:
-                provisioning.create(wanted, actor=actor, at=datetime.now(UTC))
-            outcome.created += 1
+                outcome.here_already += 1
         except errors.Unavailable as away:
             if time.monotonic() > end:
                 raise
@@ -130,6 +126,18 @@ def _bring(
             return
         else:
             return
+
+
+def _is_new(wanted: provisioning.Wanted, holder: User | None, actor: Actor) -> bool:
+    """Create one person, or finish what was begun; False where they are here already."""
+    at = datetime.now(UTC)
+    if holder and holder.customer_id == wanted.customer_id:
+        if holder.status != "pending":
+            return False
+        if provisioning.resume(holder.id, actor=actor, at=at):
+            return True
+    provisioning.create(wanted, actor=actor, at=at)
+    return True
 
 
 def _lines(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:

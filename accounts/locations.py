@@ -146,7 +146,7 @@ def remove(location_id: str, *, actor: Actor, at: datetime) -> Location:
     ) as write:
         write.remove(
             place,
-            only_if=Location.people.does_not_exist() | (Location.people == 0),
+            only_if=Location.people == 0,
             refusal=InUse("People are confined to this location; move them first."),
         )
     return place

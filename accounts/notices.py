@@ -14,7 +14,9 @@ SENT = "sent"
 def send(user_id: str, event: str, *, job: errands.Job, locations: Sequence[str] = ()) -> None:
     """Write to an active person about an event of `preferences.EVENTS`, unless they said no."""
     user, customer = _reader(user_id, job)
-    if user is None or customer is None or not preferences.wants(user.settings, "email", event):
+    if user is None or customer is None or user.status != "active":
+        return
+    if not preferences.wants(user.settings, "email", event):
         return
     found = dynamo.fetch(dynamo.Key(Location, id) for id in locations)
     names = [place.name for id in locations if (place := found.get(Location, id))]
@@ -46,6 +48,6 @@ def warn_former_address(user_id: str, sealed: str, *, job: errands.Job) -> None:
 
 def _reader(user_id: str, job: errands.Job) -> tuple[User | None, Customer | None]:
     user = dynamo.get(User, user_id) if job.progress != SENT else None
-    if user is None or user.status != "active":
+    if user is None or user.status == "deleting":
         return None, None
     return user, dynamo.get(Customer, user.customer_id)

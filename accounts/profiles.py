@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 from accounts import actors, addresses, auth0, changes, escalations, follow_ups, headcounts, users
 from accounts.actors import Actor
@@ -30,25 +31,21 @@ def change(
         user, found = users.target(user_id, actor, *places)
         if user.status == "deleting":
             raise users.nobody()
-        decisions.check_version(user, versions)
-        if "email" in asked and user.awaited:
-            addresses.settle(user, actor=actor, at=at)
-            raise decisions.Changed("Its change of address is settled now.")
-        rights = {name: asked[name] for name in changes.RIGHTS if name in asked}
-        with escalations.noted(actor, at, about=user.party, asked=rights):
+        with escalations.noted(actor, at, about=user.party, asked=_of_note(asked)):
             actors.check_reach(actor, user)
-            if user.status == "pending":
-                raise users.NotReady("This person is still being created; ask again in a moment.")
+            decisions.check_version(user, versions)
+            if "email" in asked and user.awaited:
+                addresses.settle(user.id, at=at)
+                raise decisions.Changed("Its change of address is settled now.")
             after = changes.applied(user, asked, at)
             wanted = asked.get("locations", ())
             users.check_locations(wanted, found, actor.customer_id, known=user.locations)
             headcounts.check_places(user, after)
             actors.check_grant(actor, actors.standing(after), actors.standing(user))
-            if after.email != user.email:
-                actors.check_handover(actor, user)
             if after.status != user.status:
                 actor.require("users:deactivate")
             if after.email != user.email:
+                actors.check_handover(actor, user)
                 return addresses.begin(user, asked, actor=actor, at=at, found=found)
             return _keep(user, after, actor=actor, at=at, found=found)
 
@@ -76,8 +73,7 @@ def change_oneself(
         decisions.check_version(before, versions)
         places = users.location_keys(asked.get("locations", ()))
         found = dynamo.fetch([*journal.keys([actor.stream]), *places])
-        rights = {name: asked[name] for name in changes.RIGHTS if name in asked}
-        with escalations.noted(actor, at, about=before.party, asked=rights):
+        with escalations.noted(actor, at, about=before.party, asked=_of_note(asked)):
             after = changes.applied(before, asked, at)
             wanted = asked.get("locations", ())
             users.check_locations(wanted, found, actor.customer_id, known=before.locations)
@@ -94,7 +90,7 @@ def _keep(before: User, after: User, *, actor: Actor, at: datetime, found: dynam
         return before
     with journal.write(
         actor=actor,
-        action=_action(before, after),
+        action=changes.action(before, after),
         subject=before.party,
         at=at,
         customer_id=before.customer_id,
@@ -107,10 +103,9 @@ def _keep(before: User, after: User, *, actor: Actor, at: datetime, found: dynam
     return after
 
 
-def _action(before: User, after: User) -> str:
-    if before.status == after.status:
-        return "user.changed"
-    return "user.blocked" if after.status == "blocked" else "user.unblocked"
+def _of_note(asked: changes.Asked) -> dict[str, Any]:
+    """What of an attempt the audit keeps."""
+    return {name: asked[name] for name in ("email", *changes.RIGHTS) if name in asked}
 
 
 def carry_to_auth0(user_id: str) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from accounts import actors, auth0, changes, emails, escalations, headcounts, users
 from accounts.models import EVERYWHERE, Customer, EmailGuard, User, name_key
-from config import audit, dynamo, errors, idempotency, ids, journal, writes
+from config import audit, dynamo, errands, errors, idempotency, ids, journal, sealing, writes
 
 INVITATION = timedelta(days=7)
 """How long the link in an invitation works."""
@@ -52,9 +52,8 @@ def create(
         actors.check_customer(actor, wanted.customer_id)
     user = _pending(wanted, at)
     seen_before = [dynamo.Key(idempotency.Request, once.key)] if once else []
-    found = dynamo.fetch(
-        [*journal.keys([actor.stream, user.id]), *users.location_keys(user.locations), *seen_before]
-    )
+    places = users.location_keys(wanted.locations or ())
+    found = dynamo.fetch([*journal.keys([actor.stream, user.id]), *places, *seen_before])
     try:
         idempotency.check_unseen(once, found, at)
         users.check_locations(wanted.locations or (), found, actor.customer_id)
@@ -92,6 +91,14 @@ def resume(
     if user is None or user.status != "pending":
         return user
     return finish(user, actor=actor, at=at, once=once)
+
+
+def settle(user_id: str, *, at: datetime) -> None:
+    """Have a creation that somebody began finished now, in their name.
+
+    Raises `errors.Unavailable`.
+    """
+    errands.run_now(_finisher(user_id), clock=lambda: at)
 
 
 def finish(
@@ -140,6 +147,8 @@ def finish(
 
 def _as_another_hand_left_it(user: User, cause: errors.Refusal) -> User:
     left = dynamo.get(User, user.id)
+    if left is None:
+        auth0.delete_user(user.id)  # our own call may have come after theirs was forgotten
     if left is None or left.status == "pending":
         raise exists() from cause
     return left
@@ -258,6 +267,7 @@ def _withdraw(
         ) as write:
             write.remove(user, only_if=User.status == "pending")
             write.remove(EmailGuard(user.email_key), only_if=EmailGuard.user_id == user.id)
+            write.remove(sealing.PersonKey(user.id))
             headcounts.adjust(write, user, None)
             write.settle(_finisher(user.id))
             write.conclude(once, user.id, status=refusal.status, code=refusal.code)

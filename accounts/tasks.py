@@ -27,6 +27,12 @@ def finish_address(*, job: errands.Job, user_id: str, **_: Any) -> None:
         return  # withdrawn and audited, or the person is going
 
 
+@errands.task("accounts.carry_address")
+def carry_address(*, job: errands.Job, user_id: str, **_: Any) -> None:
+    """Let Auth0 have the address of the record."""
+    addresses.carry_to_auth0(user_id)
+
+
 @errands.task("accounts.finish_deletion")
 def finish_deletion(*, job: errands.Job, user_id: str, **_: Any) -> None:
     """Finish the deletion of a person that a request left behind."""

@@ -7,8 +7,8 @@ from accounts import actors, emails, escalations
 from accounts.models import EVERYWHERE, EmailGuard, Location, User
 from config import dynamo, errors, ids, journal, listing
 
-MOST_READ = 1000
-"""Records that one page of a list reads at most, whatever it may show of them."""
+CHUNK, MOST_CHUNKS = 250, 4
+"""Records that are read at once, and how often, where not all of them may be shown."""
 
 
 class NotReady(errors.Conflict):
@@ -49,23 +49,26 @@ def of_customer(
 ) -> listing.Page[User]:
     """The people of one's own customer by name; who is confined sees who works where they do.
 
-    Costs by what it reads: at most `MOST_READ` records, so a page may hold fewer than ``limit``
+    For them it reads chunk after chunk, but only so many: a page may hold fewer than ``limit``
     before the list ends. Raises `actors.ForeignCustomer`.
     """
     actor.require("users:read")
     if customer_id is not None:
         with escalations.noted(actor, at, asked={"customerId": customer_id}):
             actors.check_customer(actor, customer_id, pointer="?customerId")
-    shown: list[User] = []
-    left = MOST_READ
     condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
-    while True:
-        many = min(limit - len(shown), left)
+    shown: list[User] = []
+    for _ in range(1 if not actor.is_confined else MOST_CHUNKS):
+        many = limit if not actor.is_confined else CHUNK
         page = listing.page(User, "byCustomer", condition, values, limit=many, start=start)
         shown += [user for user in page.records if _is_seen(user, actor)]
-        start, left = page.next, left - len(page.records)
-        if start is None or len(shown) >= limit or left <= 0:
-            return listing.Page(shown, start)
+        start = page.next
+        if len(shown) > limit:
+            shown = shown[:limit]
+            start = listing.place_of(shown[-1], "byCustomer")
+        if start is None or len(shown) == limit:
+            break
+    return listing.Page(shown, start)
 
 
 def _is_seen(user: User, actor: actors.Actor) -> bool:
@@ -77,7 +80,7 @@ def _is_seen(user: User, actor: actors.Actor) -> bool:
 def target(user_id: str, actor: actors.Actor, *more: dynamo.Key) -> tuple[User, dynamo.Found]:
     """Somebody to be acted on, with the heads of the audit and ``more``; one round trip.
 
-    Raises `errors.NotFound`, alike for nobody's and another customer's.
+    Raises `errors.NotFound`, alike for nobody's and another customer's, and `NotReady`.
     """
     if not ids.is_id("usr", user_id):
         raise nobody()
@@ -86,6 +89,8 @@ def target(user_id: str, actor: actors.Actor, *more: dynamo.Key) -> tuple[User, 
     user = found.get(User, user_id)
     if user is None or user.customer_id != actor.customer_id:
         raise nobody()
+    if user.status == "pending":
+        raise NotReady("This person is still being created; ask again in a moment.")
     return user, found
 
 

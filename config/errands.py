@@ -87,6 +87,18 @@ def drain(shard: str, *, clock: Clock, report: Report | None = None) -> Report:
     return report
 
 
+def run_now(id: str, *, clock: Clock) -> None:
+    """Carry out one entry at once, due or not, in the name of whoever caused it.
+
+    For a request that must have something finished before it can go on. Raises
+    `errors.Unavailable` where it could not be; nothing happens where the entry is done.
+    """
+    keys = dynamo.get(OutboxEntry, id)
+    entry = _claim(keys, clock()) if keys else None
+    if entry and _run(entry, clock) != "done":
+        raise errors.Unavailable("An earlier change of this is still under way.", retry_after=5)
+
+
 def _do(keys: OutboxEntry, clock: Clock, report: Report) -> bool:
     """One entry; whether it was ours to do. What fails here falls due again by its lease."""
     try:

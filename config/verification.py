@@ -69,18 +69,22 @@ def _verify_patiently(stream: str, result: Result) -> Finding | None:
 
 
 def _verify_stream(stream: str, result: Result) -> Finding | None:
-    head = dynamo.get(audit.AuditEntry, stream, 0)
-    if head is None:
+    rows = _rows(stream)
+    head = next(rows, None)
+    if head is None or head.seq != 0:
         return Finding(stream, 0, "the head is gone")
     place = audit.Position(customer_id=head.customer_id)
-    entries = 0
-    for entry in _entries(stream, 1, int(head.last)):
+    entries, strays = 0, []
+    for entry in rows:
+        if entry.seq > head.last:
+            strays.append(int(entry.seq))
+            continue
         if wrong := _wrong_with(entry, place):
             return Finding(stream, *wrong)
         place = audit.Position(int(entry.seq), entry.hash, head.customer_id)
         entries += 1
         _note_copies(stream, entry, result)
-    finding = _verify_head(stream, head, place) or _beyond(stream, int(head.last))
+    finding = _verify_head(stream, head, place) or _beyond(stream, strays)
     result.entries += 0 if finding else entries
     return finding
 
@@ -106,9 +110,8 @@ def _verify_head(stream: str, head: audit.AuditEntry, place: audit.Position) -> 
     return None
 
 
-def _beyond(stream: str, last: int) -> Finding | None:
-    """An entry that no head has counted is not ours."""
-    strays = [int(entry.seq) for entry in _entries(stream, last + 1, last + 100)]
+def _beyond(stream: str, strays: list[int]) -> Finding | None:
+    """An entry that no head has counted, not even a later one, is not ours."""
     head = dynamo.get(audit.AuditEntry, stream, 0) if strays else None
     uncounted = [seq for seq in strays if head is None or seq > head.last]
     return Finding(stream, uncounted[0], "it stands beyond the head") if uncounted else None
@@ -127,17 +130,13 @@ def _note_copies(stream: str, entry: audit.AuditEntry, result: Result) -> None:
 
 def _holds(stream: str, id: str) -> bool:
     """Whether a stream that was read earlier holds the entry by now."""
-    head = dynamo.get(audit.AuditEntry, stream, 0)
-    if head is None:
-        return False
-    return any(entry.body["id"] == id for entry in _entries(stream, 1, int(head.last)))
+    return any(entry.seq > 0 and entry.body["id"] == id for entry in _rows(stream))
 
 
-def _entries(stream: str, first: int, last: int) -> Iterator[audit.AuditEntry]:
-    values = {":stream": {"S": stream}, ":first": {"N": str(first)}, ":last": {"N": str(last)}}
-    condition = "#stream = :stream AND #seq BETWEEN :first AND :last"
-    arguments = dynamo.key_range(audit.AuditEntry, condition, values)
-    for items in dynamo.pages("Query", **arguments, ConsistentRead=True) if last >= first else ():
+def _rows(stream: str) -> Iterator[audit.AuditEntry]:
+    """The head and every entry of a stream, in order."""
+    arguments = dynamo.key_range(audit.AuditEntry, "#stream = :stream", {":stream": {"S": stream}})
+    for items in dynamo.pages("Query", **arguments, ConsistentRead=True):
         yield from (audit.AuditEntry.read(item) for item in items)
 
 

@@ -191,8 +191,10 @@ def django_test_environment() -> None:
 
 @pytest.fixture(scope="module")
 def cast(world: World, web: str) -> Cast:
-    """The cast of this test module."""
-    return make_cast(world, web)
+    """The cast of this test module; the web process has loaded Auth0's keys."""
+    made = make_cast(world, web)
+    assert made.ann.get("/user").status_code == 200
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.utils.cache import patch_vary_headers
 from ulid import ULID
 
@@ -117,4 +117,8 @@ class BodyLimit:
             return problems.respond(request, errors.TooLarge(f"Send at most {most}."))
         if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
             return problems.respond(request, errors.Invalid("Send the body with Content-Length."))
+        try:
+            _ = request.body  # an answer before the body was read may reset the connection
+        except UnreadablePostError:
+            return problems.respond(request, errors.Invalid("The body did not arrive whole."))
         return self._get_response(request)

@@ -237,7 +237,8 @@ def one(
 ) -> Response:
     """The answer that shows one resource, with its ETag; 304 where the caller has it already."""
     tag = f'"{version}"'
-    if status == 200 and _matches(request.headers.get("If-None-Match", ""), tag):
+    reads = request.method in ("GET", "HEAD")
+    if reads and _matches(request.headers.get("If-None-Match", ""), tag):
         return Response(status=304, headers={"ETag": tag})
     return Response(view.data, status=status, headers={"ETag": tag})
 
