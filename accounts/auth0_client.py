@@ -92,10 +92,16 @@ def _client() -> "Auth0":
         base_url=settings.AUTH0["management_url"].rstrip("/"),
         token=_token.value,
         max_retries=0,
-        httpx_client=httpx.Client(timeout=TIMEOUT),
+        httpx_client=http(),
     )
     _ = client.users, client.tickets  # loads the rest of the SDK, on the first caller's clock
     return client
+
+
+@cache
+def http() -> httpx.Client:
+    """The HTTP client of this process: making one takes longer than asking."""
+    return httpx.Client(timeout=TIMEOUT)
 
 
 def error_kind(name: str) -> type[Any]:
@@ -150,7 +156,7 @@ class _Token:
             self._until = 0.0
 
     def _fetch(self) -> None:
-        answer = httpx.post(
+        answer = http().post(
             f"{settings.AUTH0['issuer']}oauth/token",
             json={
                 "grant_type": "client_credentials",
@@ -158,7 +164,6 @@ class _Token:
                 "client_secret": settings.AUTH0["client_secret"],
                 "audience": settings.AUTH0["management_url"],
             },
-            timeout=TIMEOUT,
         )
         answer.raise_for_status()
         given = answer.json()

@@ -109,7 +109,7 @@ class KeyStore:
     def _download(self) -> Any:
         body = b""
         end = self._clock() + TIMEOUT
-        with httpx.stream("GET", self._url, timeout=TIMEOUT, follow_redirects=False) as answer:
+        with http().stream("GET", self._url) as answer:
             answer.raise_for_status()
             for chunk in answer.iter_bytes():
                 body += chunk
@@ -122,6 +122,12 @@ class KeyStore:
 
     def _may_ask(self) -> bool:
         return self._tried is None or self._clock() - self._tried >= COOLDOWN
+
+
+@cache
+def http() -> httpx.Client:
+    """The client of this process: making one takes longer than asking."""
+    return httpx.Client(timeout=TIMEOUT, follow_redirects=False)
 
 
 def usable(document: Any) -> dict[str, jwt.PyJWK]:

@@ -44,8 +44,10 @@ def _load_late_imports() -> None:
     """What a process that has run for a while has loaded; nothing here opens a connection."""
     import auth0.management.tickets.client
     import auth0.management.users.client  # noqa: F401
+    from django.template.loader import get_template
 
     import accounts.auth0_client
+    import accounts.tokens
     import config.celery
     import config.urls
     from config import dynamo, errands
@@ -55,6 +57,8 @@ def _load_late_imports() -> None:
     assert accounts.auth0_client._client().users
     assert accounts.auth0_client._client().tickets
     assert errands.tasks()
+    assert accounts.tokens.http()
+    assert [get_template(f"email/{name}") for name in ("letter.html", "invitation.en.txt")]
     assert limits.limiter()
     config.celery.app.finalize()
 

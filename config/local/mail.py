@@ -31,7 +31,8 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read: dict[str, EmailMessage] = {}
+        self._read: dict[str, tuple[str, EmailMessage]] = {}
+        """By name: to whom (reading a header parses it anew each time), and the message."""
         path.mkdir(parents=True, exist_ok=True)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
@@ -46,12 +47,15 @@ class Folder:
         draft.write_bytes(content)
         draft.rename(name)
 
-    def messages(self) -> Iterator[tuple[str, EmailMessage]]:
-        """Name and message, newest first."""
+    def messages(self, to: str | None = None) -> Iterator[tuple[str, EmailMessage]]:
+        """Name and message, newest first; perhaps only those to one address."""
         for path in sorted(self._path.glob("*.eml"), reverse=True):
             if path.stem not in self._read:
-                self._read[path.stem] = _read(path)
-            yield path.stem, self._read[path.stem]
+                message = _read(path)
+                self._read[path.stem] = (str(message["To"]), message)
+            reader, message = self._read[path.stem]
+            if to in (None, reader):
+                yield path.stem, message
 
     def message(self, name: str) -> EmailMessage | None:
         """One message by its name."""
@@ -67,8 +71,7 @@ def pages(folder: Folder) -> StandIn:
     """The pages over a folder."""
 
     def as_list(request: Request) -> Answer:
-        to = request.query.get("to")
-        found = (pair for pair in folder.messages() if to in (None, str(pair[1]["To"])))
+        found = folder.messages(request.query.get("to"))
         return as_json([_summary(name, message) for name, message in found])
 
     def index(request: Request) -> Answer:
