@@ -11,7 +11,16 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import actors, auth0, customers, locations, provisioning, signins
+from accounts import (
+    actors,
+    auth0,
+    auth0_client,
+    customers,
+    locations,
+    provisioning,
+    signins,
+    tokens,
+)
 from accounts.models import Customer, Location, User
 from config import errands, outbox
 from tests.harness import Harness
@@ -187,6 +196,14 @@ def make_cast(world: World, web: str) -> Cast:
 @pytest.fixture(scope="session", autouse=True)
 def django_test_environment() -> None:
     """Leave the settings alone: pytest-django's own fixture would catch mail in memory."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_open_connections() -> Iterator[None]:
+    """Close the HTTP clients that this process keeps."""
+    yield
+    tokens.http().close()
+    auth0_client.http().close()
 
 
 @pytest.fixture(scope="module")
