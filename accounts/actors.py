@@ -213,7 +213,8 @@ def check_grant(actor: Actor, after: Standing, before: Standing | None = None) -
     _check_role(actor, after, before)
     if _tailors(after, before) and not actor.may("permissions:grant"):
         raise GrantRefused("Permissions are not yours to give.", pointer="/permissions")
-    gained = set(after.locations) - set(before.locations if before else ())
+    had = before.locations if before else ()
+    gained = set() if EVERYWHERE in had else set(after.locations) - set(had)
     held = before.permissions if before and not gained else frozenset()
     if beyond := after.permissions - held - actor.permissions:
         names = ", ".join(sorted(beyond))

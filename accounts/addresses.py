@@ -127,13 +127,12 @@ def finish(
             return before
         asked = changes.still_wanted(before, wanted["asked"], wanted["seen"])
         if asked is None:
-            _put_right(user.id, actor=actor, at=at)
             _withdraw(before, _overtaken(), actor=actor, at=at)
             raise _overtaken()
         try:
             return _move(before, asked, actor=actor, at=at, found=found)
         except errors.NotFound:  # a location that was wanted is gone by now
-            asked = {name: asked[name] for name in asked if name != "locations"}
+            asked = {name: asked[name] for name in asked if name not in changes.RIGHTS}
             return _move(before, asked, actor=actor, at=at, found=found)
 
     return decisions.repeated(decide)
@@ -142,19 +141,24 @@ def finish(
 def _put_right(user_id: str, *, actor: audit.Author, at: datetime) -> None:
     """Auth0 may have heard of us last what is not so: have it told the address of the record."""
     with journal.intend(actor=actor, at=at) as write:
-        write.later("accounts.carry_address", id=f"carry-address-{user_id}", user_id=user_id)
+        write.later("accounts.carry_address", id=_carrier(user_id), user_id=user_id)
 
 
 def carry_to_auth0(user_id: str) -> None:
-    """Let the sign-in have the address of the record, whichever that is in the end."""
+    """Let the sign-in have the address of the record, whichever that is in the end.
+
+    Not while a change is under way: that one must have the last word.
+    """
     user = dynamo.get(User, user_id)
     for _ in range(5):
         if user is None or user.status in ("pending", "deleting"):
             return
+        if user.awaited:
+            break
         told = user.email
         auth0.change_email(user_id=user_id, email=told)
         user = dynamo.get(User, user_id)
-        if user and user.email == told:
+        if user and user.email == told and not user.awaited:
             return
     raise errors.Unavailable("The address changes faster than it can be told.")
 
@@ -173,6 +177,7 @@ def _move(
 ) -> User:
     after = changes.applied(before, asked, at)
     after.awaited = None
+    after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
     with journal.write(
         actor=actor,
         action=changes.action(before, after),
@@ -232,10 +237,18 @@ def _withdraw(user: User, refusal: errors.Refusal, *, actor: audit.Author, at: d
             )
             if key != before.email_key:
                 write.remove(EmailGuard(key), only_if=EmailGuard.user_id == before.id)
+            if isinstance(refusal, Overtaken):  # Auth0 may have heard of it in an earlier try
+                write.later("accounts.carry_address", id=_carrier(before.id), user_id=before.id)
+            if before.status == "invited" and not before.invitation_sent_at:
+                write.later("accounts.send_invitation", user_id=before.id)
             write.settle(finisher(before.id))
         return before
 
     decisions.repeated(decide)
+
+
+def _carrier(user_id: str) -> str:
+    return f"carry-address-{user_id}"
 
 
 def finisher(user_id: str) -> str:

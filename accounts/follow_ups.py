@@ -10,7 +10,8 @@ def add(write: writes.Write, before: User, after: User) -> None:
     blocked = (before.status == "blocked") != (after.status == "blocked")
     if before.name != after.name or blocked:
         write.later("accounts.carry_to_auth0", id=f"carry-{after.id}", user_id=after.id)
-    if before.status == "blocked" and after.status == "invited":
+    unblocked = before.status == "blocked" and after.status == "invited"
+    if unblocked and not after.invitation_sent_at and not after.awaited:
         write.later("accounts.send_invitation", user_id=after.id)  # what was due was not sent
     if after.status != "active" or write.author.id == after.id:
         return

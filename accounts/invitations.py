@@ -110,6 +110,7 @@ def _note_sending(user: User, job: errands.Job) -> None:
             [
                 User.invited_at.set(job.at),
                 User.invitation_expires_at.set(job.at + provisioning.INVITATION),
+                User.invitation_sent_at.set(job.at),
                 User.version.add(1),
             ],
             only_if=User.status.is_in("invited", "active"),

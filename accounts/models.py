@@ -107,6 +107,8 @@ class User(dynamo.Record):
     """A change of e-mail address that waits for Auth0: `accounts.addresses`."""
     invited_at = dynamo.UTCTime(null=True)
     invitation_expires_at = dynamo.UTCTime(null=True)
+    invitation_sent_at = dynamo.UTCTime(null=True)
+    """When an invitation last left for the address they have."""
     resent_at = dynamo.UTCTime(null=True)
     """When somebody last asked for the invitation to be sent again."""
     accepted_at = dynamo.UTCTime(null=True)

@@ -53,8 +53,8 @@ HOLDINGS = [
             *(
                 _course(name)
                 for name in (
-                    *("status", "is_setup", "invited_at", "invitation_expires_at", "resent_at"),
-                    *("accepted_at", "created_at", "updated_at"),
+                    *("status", "is_setup", "invited_at", "invitation_expires_at"),
+                    *("invitation_sent_at", "resent_at", "accepted_at", "created_at", "updated_at"),
                 )
             ),
             _derived("email_key", purpose="to keep an address to one person"),

@@ -94,8 +94,11 @@ def run_now(id: str, *, clock: Clock) -> None:
     `errors.Unavailable` where it could not be; nothing happens where the entry is done.
     """
     keys = dynamo.get(OutboxEntry, id)
-    entry = _claim(keys, clock()) if keys else None
-    if entry and _run(entry, clock) != "done":
+    if keys is None:
+        return
+    in_other_hands = keys.claim and keys.due_at > clock()
+    entry = None if in_other_hands else _claim(keys, clock())
+    if entry is None or _run(entry, clock) != "done":
         raise errors.Unavailable("An earlier change of this is still under way.", retry_after=5)
 
 
@@ -199,6 +202,7 @@ def _put_back(entry: OutboxEntry, due: datetime, *, attempts: int, error: str) -
         entry,
         [
             OutboxEntry.due_at.set(due),
+            OutboxEntry.claim.remove(),
             OutboxEntry.attempts.set(attempts),
             OutboxEntry.deferrals.set(entry.deferrals + 1),
             OutboxEntry.error.set(error),

@@ -8,7 +8,7 @@ import pytest
 
 from accounts import actors, addresses, auth0, provisioning, users
 from accounts.models import EmailGuard, User
-from config import dynamo, sealing
+from config import dynamo, errors, outbox, sealing
 from tests.conftest import Cast, Person, come, mails_to, new_body, now, problem, sweep
 from tests.proxy import Plan
 from tests.world import World
@@ -20,10 +20,11 @@ def manage(person: Person, user_id: str, **asked: object) -> httpx.Response:
     return person.patch("/userManagement", {"id": user_id, **asked})
 
 
-def waits(world: World, person: Person, user_id: str, **asked: object) -> None:
-    """A change that Auth0 is away for."""
-    with world.plan(Plan(always=AWAY)):
+def waits(world: World, person: Person, user_id: str, mode: str = "503", **asked: object) -> None:
+    """A change that Auth0 is away for; "lost": it hears of it, and its answer does not arrive."""
+    with world.plan(Plan(always={f"identity PATCH /api/v2/users/auth0%7C{user_id}": mode})) as plan:
         assert manage(person, user_id, **asked).status_code == 503
+        assert plan.fired
 
 
 def newcomer(cast: Cast, world: World, **more: object) -> Person:
@@ -32,10 +33,11 @@ def newcomer(cast: Cast, world: World, **more: object) -> Person:
     return person
 
 
-def test_a_waiting_address_is_overtaken_by_a_promotion(cast: Cast, world: World) -> None:
+@pytest.mark.parametrize("mode", ["503", "lost"])
+def test_a_waiting_address_is_overtaken_by_a_promotion(cast: Cast, world: World, mode: str) -> None:
     person = newcomer(cast, world)
     wanted = f"mine.{person.user.email}"
-    waits(world, cast.mia, person.id, email=wanted)
+    waits(world, cast.mia, person.id, mode, email=wanted)
     promoted = manage(cast.ann, person.id, userRole="owner", locations=["*"])
     assert promoted.status_code == 200
 
@@ -43,22 +45,28 @@ def test_a_waiting_address_is_overtaken_by_a_promotion(cast: Cast, world: World)
 
     kept = users.get(person.id)
     assert (kept.role, kept.email, kept.awaited) == ("owner", person.user.email, None)
+    sweep(later=120)
     assert dynamo.get(EmailGuard, wanted) is None
     account = world.tenant().user(auth0.subject(person.id)) or {}
     assert account["email"] == person.user.email
 
 
-def test_a_waiting_address_ends_with_the_rights_of_who_asked(cast: Cast, world: World) -> None:
+@pytest.mark.parametrize("mode", ["503", "lost"])
+def test_a_waiting_address_ends_with_the_rights_of_who_asked(
+    cast: Cast, world: World, mode: str
+) -> None:
     person = newcomer(cast, world)
     manager = newcomer(cast, world, role="manager")
     wanted = f"mine.{person.user.email}"
-    waits(world, manager, person.id, email=wanted)
+    waits(world, manager, person.id, mode, email=wanted)
     assert manage(cast.ann, manager.id, status="blocked").status_code == 200
 
     sweep(later=60)
 
     kept = users.get(person.id)
     assert (kept.email, kept.awaited) == (person.user.email, None)
+    sweep(later=120)
+    assert (world.tenant().user(auth0.subject(person.id)) or {})["email"] == person.user.email
     log = cast.ann.get(f"/user/{person.id}/audit-logs?limit=1").json()["items"][0]
     assert log["action"] == "user.change_refused"
     assert {"field": "reason", "before": None, "after": "overtaken"} in log["changes"]
@@ -155,6 +163,78 @@ def test_a_late_hand_is_put_right_at_auth0(cast: Cast, world: World) -> None:
     assert (world.tenant().user(auth0.subject(person.id)) or {})["email"] == first
     sweep()
     assert (world.tenant().user(auth0.subject(person.id)) or {})["email"] == second
+
+
+def test_what_puts_right_waits_for_a_change_under_way(cast: Cast, world: World) -> None:
+    person = newcomer(cast, world)
+    waits(world, cast.ann, person.id, email=f"new.{person.user.email}")
+
+    with pytest.raises(errors.Unavailable):
+        addresses.carry_to_auth0(person.id)
+
+
+def test_many_impatient_hands_wear_no_errand_out(cast: Cast, world: World) -> None:
+    person = newcomer(cast, world)
+    wanted = f"patient.{person.user.email}"
+    with world.plan(Plan(always=AWAY)), ThreadPoolExecutor(6) as pool:
+        for _ in range(3):
+            answers = pool.map(lambda _: manage(cast.ann, person.id, email=wanted), range(6))
+            assert {answer.status_code for answer in answers} == {503}
+    entry = dynamo.get(outbox.OutboxEntry, addresses.finisher(person.id))
+    assert entry is not None
+    assert entry.attempts <= 1, "an outage is no attempt"
+
+    sweep(later=1200)
+
+    assert users.get(person.id).email == wanted
+
+
+def test_a_vanished_location_takes_the_rights_of_the_change_with_it(
+    cast: Cast, world: World
+) -> None:
+    person = newcomer(cast, world)
+    place, wanted = cast.place(), f"gone.{person.user.email}"
+    waits(world, cast.ann, person.id, email=wanted, userRole="admin", locations=[place.id])
+    assert cast.ann.delete(f"/location/{place.id}").status_code == 200
+
+    sweep(later=60)
+
+    kept = users.get(person.id)
+    assert (kept.email, kept.role, list(kept.locations)) == (wanted, "staff", [cast.boston.id])
+
+
+def test_narrowing_is_no_gain(cast: Cast, world: World) -> None:
+    less = sorted(actors.ROLES["admin"] - {"phone:purchase"})
+    limited = newcomer(cast, world, role="admin", locations=["*"], permissions=less)
+    extra = sorted(actors.ROLES["manager"] | {"phone:purchase"})
+    user = cast.fresh(role="manager", locations=["*"], permissions=extra)
+
+    assert manage(limited, user.id, locations=[cast.boston.id]).status_code == 200
+    assert manage(limited, user.id, locations=["*"]).status_code == 403
+
+
+def test_unblocking_invites_whom_no_invitation_reached_and_nobody_twice(
+    cast: Cast, world: World
+) -> None:
+    sent = newcomer_invited(cast)
+    for status in ("blocked", "active", "blocked", "active"):
+        assert manage(cast.ann, sent.id, status=status).is_success
+        sweep()
+    assert len(mails_to(world, sent.email)) == 1
+
+    assert manage(cast.ann, sent.id, status="blocked").is_success
+    moved = f"moved.{sent.email}"
+    assert manage(cast.ann, sent.id, status="active", email=moved).is_success
+    sweep()
+
+    assert len(mails_to(world, moved)) == len(mails_to(world, sent.email)) == 1
+
+
+def newcomer_invited(cast: Cast) -> User:
+    """Somebody whose invitation was sent."""
+    user = cast.fresh()
+    sweep()
+    return users.get(user.id)
 
 
 def test_a_late_creation_brings_nobody_back(cast: Cast, world: World) -> None:

@@ -161,7 +161,7 @@ def page_costs_alike(cast: Cast, world: World, say: Callable[[str], None]) -> No
     """A page of 50 of many costs what a page of 50 of few does."""
     small = make_cast(world, cast.ann.web)
     for _ in range(100):
-        small.fresh(locations=[])
+        small.fresh()
     costs = {}
     for name, who in (("few", small), ("many", cast)):
         who.ann.get("/user")
@@ -173,4 +173,4 @@ def page_costs_alike(cast: Cast, world: World, say: Callable[[str], None]) -> No
         costs[name] = (len(queries), sum(call.capacity for call in queries))
     say(f"a page of 50: (trips, units) {costs['few']} of 105 people, {costs['many']} of {MANY}")
     assert costs["few"][0] == costs["many"][0] == 2
-    assert abs(costs["few"][1] - costs["many"][1]) <= 1
+    assert abs(costs["few"][1] - costs["many"][1]) <= 0.5, "what rounding 50 rows may make"
