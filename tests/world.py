@@ -28,10 +28,20 @@ SCALE = os.environ.get("SCALE") == "1"
 """Whether this is ``make scale``: full sizes and all fault modes."""
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """A free port below those that outgoing connections take."""
+    """A free port below those that outgoing connections take, each once.
+
+    Test processes that run beside each other take theirs from ranges of their own.
+    """
+    beside = int(os.environ.get("PYTEST_XDIST_WORKER", "gw3").removeprefix("gw")) % 4
+    low = 20_000 + 3_000 * beside
     while True:
-        port = random.randint(20000, 32000)
+        port = random.randrange(low, low + 3_000)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 continue
@@ -39,6 +49,7 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
 
 
