@@ -355,7 +355,7 @@ COSTS: dict[str, tuple[str, str, Callable[[Cast], Any], int, int]] = {
     # request, round trips, capacity units
     "read oneself": ("GET", "/user", lambda cast: None, 1, 2),
     "read the customer": ("GET", "/customer", lambda cast: None, 1, 2),
-    "list people": ("GET", MANAGE, lambda cast: None, 2, 5),
+    "list people": ("GET", f"{MANAGE}?limit=10", lambda cast: None, 2, 5),
     "list locations": ("GET", "/location", lambda cast: None, 2, 3),
     "change oneself": ("PATCH", "/user", lambda cast: {"profileName": "Me"}, 3, 20),
     "change a user": (
