@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts import actors, emails, headcounts
 from accounts.models import User
 from accounts.serializers.preferences import SettingsChange, SettingsView
-from config.api.fields import Body, Choice, Flag, Page, Text, Texts
+from config.api.fields import Body, Choice, Flag, PageQuery, Text, Texts
 
 ROLES = list(reversed(actors.ROLES))
 
@@ -193,7 +193,7 @@ class UserView(serializers.Serializer[User]):
         return sorted(actors.effective(user.role, user.extra, user.denied))
 
 
-class ListQuery(Page):
+class ListQuery(PageQuery):
     """Which people."""
 
     customerId = Text(max_length=64, required=False, help_text="One's own; the default.")

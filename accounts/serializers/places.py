@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
-from config.api.fields import Body, Page, Text, Zone
+from config.api.fields import Body, PageQuery, Text, Zone
 
 
 class CustomerView(serializers.Serializer[Customer]):
@@ -55,7 +55,7 @@ class LocationView(serializers.Serializer[Location]):
     version = serializers.IntegerField()
 
 
-class LocationQuery(Page):
+class LocationQuery(PageQuery):
     """Which locations."""
 
 

@@ -128,7 +128,7 @@ class Whole(serializers.IntegerField):
         return int(text)
 
 
-class Page(Body):
+class PageQuery(Body):
     """The query of a list that goes on by cursor."""
 
     limit = Whole(required=False, min_value=1, max_value=1000, help_text="1 to 1,000, the default.")

@@ -12,7 +12,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPILE = [
     *(str(ROOT / ".venv/bin/uv"), "pip", "compile", "--quiet", "--generate-hashes"),
-    *("--python-version", "3.11", "--no-emit-index-url", "--no-config", "--no-header"),
+    *(
+        "--python-version",
+        "3.11",
+        "--no-config",
+        "--no-header",
+    ),  # addresses are left out by default
     "--system-certs",
 ]
 LOCKS = {

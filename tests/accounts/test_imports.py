@@ -154,23 +154,3 @@ def test_many_are_imported_through_429s_a_kill_and_a_second_run(
     again = told(command(world, path, cast.customer.id))
     assert again[0] == 0
     assert f"0 created and invited, {MANY} were here already" in again[1]
-    page_costs_alike(cast, world, say)
-
-
-def page_costs_alike(cast: Cast, world: World, say: Callable[[str], None]) -> None:
-    """A page of 50 of many costs what a page of 50 of few does."""
-    small = make_cast(world, cast.ann.web)
-    for _ in range(100):
-        small.fresh()
-    costs = {}
-    for name, who in (("few", small), ("many", cast)):
-        who.ann.get("/user")
-        with world.plan() as plan:
-            listed = who.ann.get("/userManagement?limit=50").json()
-        assert len(listed["items"]) == 50
-        assert listed["nextCursor"]
-        queries = [call for call in plan.calls if call.service == "dynamodb"]
-        costs[name] = (len(queries), sum(call.capacity for call in queries))
-    say(f"a page of 50: (trips, units) {costs['few']} of 105 people, {costs['many']} of {MANY}")
-    assert costs["few"][0] == costs["many"][0] == 2
-    assert abs(costs["few"][1] - costs["many"][1]) <= 0.5, "what rounding 50 rows may make"

@@ -1,12 +1,14 @@
 """Lists of people and locations: whole, in order, once each, and within one's reach."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from accounts.models import User
+from config import dynamo
 from tests.conftest import Cast, Person, come, make_cast, problem
-from tests.world import World
+from tests.world import SCALE, World
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +127,37 @@ def test_a_repeated_location_is_one(cast: Cast) -> None:
     assert len({answer.json()["id"] for answer in answers}) == 1
     other = cast.ann.post("/location", {**body, "name": "Twice"}, headers=headers)
     assert other.status_code == 422
+
+
+def test_a_page_of_many_costs_what_a_page_of_few_does(
+    world: World, web: str, say: Callable[[str], None]
+) -> None:
+    """Rows of one width, so that nothing but their number differs."""
+    costs = {}
+    for many in (100, 10_000 if SCALE else 1_000):
+        cast = make_cast(world, web)
+        fill(cast.fresh(), many)
+        cast.ann.get("/user")
+        with world.plan() as plan:
+            page = cast.ann.get("/userManagement?limit=50").json()
+        assert len(page["items"]) == 50
+        assert page["nextCursor"]
+        calls = [call for call in plan.calls if call.service == "dynamodb"]
+        costs[many] = (len(calls), sum(call.capacity for call in calls))
+    say(f"a page of 50 (trips, units), by how many people there are: {costs}")
+    few, most = costs.values()
+    assert few == most
+    assert few[0] == 2
+
+
+def fill(like: User, many: int) -> None:
+    """More people like one, written past the product: only their number matters."""
+    for start in range(0, many, 25):
+        copies = [
+            like.changed(
+                id=f"usr_{start + n:026d}{like.id[-6:]}", name_key=f"a{start + n:08d}", version=1
+            )
+            for n in range(25)
+        ]
+        puts = [{"PutRequest": {"Item": copy.serialize()}} for copy in copies]
+        dynamo.call("BatchWriteItem", RequestItems={User.table_name(): puts})
