@@ -17,11 +17,11 @@ class Page:
     offset: int
 
 
-def of_user(user_id: str, *, actor: Actor, limit: int, offset: int) -> Page:
+def of_user(user_id: str, *, actor: Actor, limit: int, offset: int, wanted: audit.Filter) -> Page:
     """The audit log of a person of one's own customer, also of one who was deleted.
 
-    Raises `errors.NotFound`, alike for nobody's and another customer's, and `errors.Forbidden`
-    for somebody beyond the actor's locations.
+    ``total`` counts what the filter takes. Raises `errors.NotFound`, alike for nobody's and another
+    customer's, and `errors.Forbidden` for somebody beyond the actor's locations.
     """
     actor.require("audit:read")
     if not ids.is_id("usr", user_id):
@@ -33,7 +33,13 @@ def of_user(user_id: str, *, actor: Actor, limit: int, offset: int) -> Page:
     user = found.get(User, user_id)
     if user_id != actor.id and not actor.oversees(user.locations if user else ()):
         raise errors.Forbidden("This person is not of your locations.")
-    entries = audit.page(user_id, last=int(head.last), offset=offset, limit=limit)
+    if wanted.takes_all:
+        total = int(head.last)
+        entries = audit.page(user_id, last=total, offset=offset, limit=limit)
+    else:
+        numbers = audit.find(user_id, int(head.last), wanted)
+        total = len(numbers)
+        entries = audit.some(user_id, numbers[offset : offset + limit])
     people = {person for entry in entries for person in entry.people}
     known = {user_id, actor.stream}
     rest = dynamo.fetch(dynamo.Key(sealing.PersonKey, person) for person in people - known)
@@ -42,7 +48,7 @@ def of_user(user_id: str, *, actor: Actor, limit: int, offset: int) -> Page:
         stored = (found if person in known else rest).get(sealing.PersonKey, person)
         if stored:
             keys[person] = stored.open()
-    return Page(audit.lines(entries, keys), int(head.last), limit, offset)
+    return Page(audit.lines(entries, keys), total, limit, offset)
 
 
 def _nobody() -> errors.NotFound:

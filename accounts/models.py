@@ -4,7 +4,6 @@ from typing import Any
 
 from pynamodb.attributes import (
     BooleanAttribute,
-    JSONAttribute,
     ListAttribute,
     NumberAttribute,
     UnicodeAttribute,
@@ -40,7 +39,7 @@ class Customer(dynamo.Record):
     """active or suspended"""
     owner_count = NumberAttribute(default=0)
     """How many full owners it has (see `accounts.headcounts`); it never falls to zero."""
-    settings = JSONAttribute(default=dict)
+    settings = dynamo.JSON(default=dict)
     """What holds for people who chose nothing: `accounts.preferences`."""
     created_at = dynamo.UTCTime()
     updated_at = dynamo.UTCTime(null=True)
@@ -101,9 +100,9 @@ class User(dynamo.Record):
     is_setup = BooleanAttribute(default=False)
     status = UnicodeAttribute()
     """pending, invited, active, blocked or deleting"""
-    settings = JSONAttribute(default=dict)
+    settings = dynamo.JSON(default=dict)
     """What they chose: `accounts.preferences`."""
-    awaited = JSONAttribute(null=True)
+    awaited = dynamo.JSON(null=True)
     """A change of e-mail address that waits for Auth0: `accounts.addresses`."""
     invited_at = dynamo.UTCTime(null=True)
     invitation_expires_at = dynamo.UTCTime(null=True)

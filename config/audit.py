@@ -9,16 +9,22 @@ the one before. Personal values are sealed, so destroying a key leaves the chain
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 import rfc8785
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from config import dynamo, sealing
+
+LONG, PROBES = 2_000, 90
+"""From how many entries on a stream is probed before it is filtered, and at how many places."""
+CLOCKS = timedelta(minutes=15)
+"""How much the clocks of our processes may differ."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +107,18 @@ class AuditEntry(dynamo.Record):
     # of an entry
     listed_for = UnicodeAttribute(null=True)
     at = UnicodeAttribute(null=True)
-    body = JSONAttribute(null=True)
+    action = UnicodeAttribute(null=True)
+    """As in the body; here so that DynamoDB can filter by it."""
+    body = dynamo.JSON(null=True)
     prev_hash = UnicodeAttribute(null=True)
     # of a head
     last = NumberAttribute(null=True)
     seal = UnicodeAttribute(null=True)
 
-    def computed_hash(self) -> str:
-        """What ``hash`` must be."""
-        content = {
+    @property
+    def content(self) -> dict[str, Any]:
+        """What ``hash`` covers."""
+        return {
             "stream": self.stream,
             "seq": int(self.seq),
             "customerId": self.customer_id,
@@ -118,12 +127,21 @@ class AuditEntry(dynamo.Record):
             "body": self.body,
             "prevHash": self.prev_hash,
         }
-        return hashlib.sha256(rfc8785.dumps(content)).hexdigest()
+
+    @property
+    def is_as_written(self) -> bool:
+        """Whether the entry fits its own hash."""
+        return bool(self.hash == digest(self.content) and self.action == self.body["action"])
 
     @property
     def people(self) -> set[str]:
         """The streams under whose keys its values are sealed."""
         return {part["key"] for part in self.body["sealed"].values()}
+
+
+def digest(content: Mapping[str, Any]) -> str:
+    """The SHA-256 of canonical JSON (RFC 8785)."""
+    return hashlib.sha256(rfc8785.dumps(dict(content))).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -212,15 +230,20 @@ def entries(
                 seq=places[stream].last + 1,
                 customer_id=happening.customer_id,
                 listed_for=None if number else happening.customer_id,
-                at=happening.at.isoformat(timespec="microseconds"),
+                at=_told(happening.at),
+                action=happening.action,
                 body=content,
                 prev_hash=places[stream].hash,
             )
-            entry.hash = entry.computed_hash()
+            entry.hash = digest(entry.content)
             owner = places[stream].customer_id or happening.customer_id
             places[stream] = Position(int(entry.seq), entry.hash, owner)
             made.append(entry)
     return made, places
+
+
+def _told(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True)
@@ -256,6 +279,82 @@ def page(stream: str, *, last: int, offset: int, limit: int) -> list[AuditEntry]
     arguments = dynamo.key_range(AuditEntry, condition, values)
     pages = dynamo.pages("Query", **arguments, ScanIndexForward=False, ConsistentRead=True)
     return [AuditEntry.read(item) for items in pages for item in items]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which entries of a stream: of one action, from a moment on, until before another."""
+
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def takes_all(self) -> bool:
+        return self == Filter()
+
+
+def find(stream: str, last: int, wanted: Filter) -> list[int]:
+    """The numbers of the entries that a filter takes, newest first.
+
+    Costs by the entries of the time asked for: in a long stream, one batch of reads finds out which
+    those are. That holds while clocks differ by less than `CLOCKS`.
+    """
+    low, high = _range(stream, last, wanted)
+    values = {":stream": {"S": stream}, ":low": {"N": str(low)}, ":high": {"N": str(high)}}
+    values |= {
+        ":since": {"S": _told(wanted.since) if wanted.since else "0"},
+        ":until": {"S": _told(wanted.until) if wanted.until else "9999"},
+    }
+    condition = "#stream = :stream AND #seq BETWEEN :low AND :high"
+    kept = "#at >= :since AND #at < :until"
+    if wanted.action:
+        kept += " AND #action = :action"
+        values[":action"] = {"S": wanted.action}
+    arguments = dynamo.key_range(AuditEntry, condition, values)
+    arguments["ExpressionAttributeNames"] |= dynamo.names_in(kept)
+    found = dynamo.pages(
+        "Query",
+        **arguments,
+        FilterExpression=kept,
+        ProjectionExpression="#seq",
+        ScanIndexForward=False,
+        ConsistentRead=True,
+    )
+    return [int(item["seq"]["N"]) for items in found for item in items]
+
+
+def _range(stream: str, last: int, wanted: Filter) -> tuple[int, int]:
+    """The first and last number that can be of the time asked for."""
+    if last < LONG or not (wanted.since or wanted.until):
+        return 1, last
+    probed = sorted({1 + (last - 1) * n // PROBES for n in range(PROBES + 1)})
+    places = [(int(e.seq), datetime.fromisoformat(e.at)) for e in some(stream, probed)]
+    since, until = wanted.since, wanted.until
+    before = takewhile(lambda place: since and place[1] < since - CLOCKS, places)
+    after = takewhile(lambda place: until and place[1] >= until + CLOCKS, reversed(places))
+    low = max((seq for seq, _ in before), default=1)
+    high = min((seq for seq, _ in after), default=last)
+    return low, high
+
+
+def some(stream: str, numbers: Sequence[int]) -> list[AuditEntry]:
+    """The entries of these numbers, in this order."""
+    found = dynamo.fetch(dynamo.Key(AuditEntry, stream, number) for number in numbers)
+    return [entry for number in numbers if (entry := found.get(AuditEntry, stream, number))]
+
+
+def rows(stream: str, *, newest_first: bool = False) -> Iterator[AuditEntry]:
+    """Every entry of a stream and its head, which comes first, or last."""
+    arguments = dynamo.key_range(AuditEntry, "#stream = :stream", {":stream": {"S": stream}})
+    arguments |= {"ScanIndexForward": not newest_first, "ConsistentRead": True}
+    for items in dynamo.pages("Query", **arguments):
+        yield from (AuditEntry.read(item) for item in items)
+
+
+def streams() -> set[str]:
+    """The names of all streams; reads the whole table, so never for a request."""
+    return dynamo.every(AuditEntry, "stream")
 
 
 def lines(found: Iterable[AuditEntry], keys: Mapping[str, bytes]) -> list[Line]:

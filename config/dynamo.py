@@ -24,7 +24,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from django.conf import settings
-from pynamodb.attributes import Attribute
+from pynamodb.attributes import Attribute, JSONAttribute
 from pynamodb.connection import Connection
 from pynamodb.exceptions import VerboseClientError
 from pynamodb.models import Model
@@ -79,6 +79,13 @@ class UTCTime(Attribute[datetime]):
 
     def deserialize(self, value: str) -> datetime:
         return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+class JSON(JSONAttribute):
+    """A JSON value, kept without the spaces that others put in: what is small costs less."""
+
+    def serialize(self, value: Any) -> str:
+        return orjson.dumps(value).decode()
 
 
 class Key(NamedTuple):
@@ -290,11 +297,28 @@ def pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
         start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
+def names_in(expression: str) -> dict[str, str]:
+    """The names that an expression writes as ``#name``."""
+    return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
+
+
 def key_range(record: type[Record], condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a Query for ``condition``."""
     return {
         "TableName": record.table_name(),
         "KeyConditionExpression": condition,
-        "ExpressionAttributeNames": {f"#{name}": name for name in re.findall(r"#(\w+)", condition)},
+        "ExpressionAttributeNames": names_in(condition),
         "ExpressionAttributeValues": dict(values),
     }
+
+
+def every(record: type[Record], attribute: str) -> set[str]:
+    """All values of a text attribute; a Scan, so for the command line only."""
+    found = pages(
+        "Scan",
+        TableName=record.table_name(),
+        ProjectionExpression="#name",
+        ExpressionAttributeNames={"#name": attribute},
+        ConsistentRead=True,
+    )
+    return {str(item[attribute]["S"]) for items in found for item in items}

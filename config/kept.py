@@ -37,6 +37,7 @@ HOLDINGS = [
         (
             _entry("body", erasure=Erasure.UNREADABLE),
             _entry("at", erasure=Erasure.EVIDENCE),
+            _entry("action", erasure=Erasure.EVIDENCE),
             *(
                 _place(name)
                 for name in (

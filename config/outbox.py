@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
-from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from config import audit, dynamo, sealing
@@ -44,8 +44,8 @@ class OutboxEntry(dynamo.Record):
     shard = UnicodeAttribute()
     due_at = dynamo.UTCTime()
     task = UnicodeAttribute()
-    arguments = JSONAttribute()
-    author = JSONAttribute()
+    arguments = dynamo.JSON()
+    author = dynamo.JSON()
     """In whose name; the name, address and user agent are sealed under their key."""
     first_due_at = dynamo.UTCTime()
     progress = UnicodeAttribute(null=True)

@@ -12,7 +12,11 @@ from functools import cache
 from typing import Any
 
 import orjson
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
@@ -60,6 +64,30 @@ def signature(purpose: str, message: str) -> str:
 def is_signature(purpose: str, message: str, given: str) -> bool:
     """Whether ``given`` is the signature of ``message``."""
     return hmac.compare_digest(signature(purpose, message), given)
+
+
+def public_signature(purpose: str, message: str) -> str:
+    """An Ed25519 signature (hex), which whoever has `public_key` can check without DATA_KEY."""
+    return _private_key(purpose).sign(message.encode()).hex()
+
+
+def public_key(purpose: str) -> str:
+    """The key (hex) that checks our signatures of this purpose."""
+    return _private_key(purpose).public_key().public_bytes_raw().hex()
+
+
+def is_signed_with(key: str, message: str, given: str) -> bool:
+    """Whether ``given`` is the signature of ``message`` by the owner of a public key."""
+    try:
+        verifier = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+        verifier.verify(bytes.fromhex(given), message.encode())
+    except (ValueError, InvalidSignature):
+        return False
+    return True
+
+
+def _private_key(purpose: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(_derived(purpose))
 
 
 @cache

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import dj_email_url
+from botocore.config import Config
 
 from config import environment as env
 
@@ -18,6 +19,7 @@ LOCAL = ENVIRONMENT == "local"
 DEBUG = False
 
 _LOCAL_SECRET = "local-only-" + "secret-" * 6
+_LOCAL_FILES = str(BASE_DIR / ".local/files")
 _LOCAL_DATA_KEY = "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="
 
 
@@ -50,9 +52,43 @@ DYNAMODB = {
     "prefix": env.text("DYNAMODB_TABLE_PREFIX", _default("dutyline-local")),
 }
 
+STORAGE_BUCKET = env.text("STORAGE_BUCKET", "")
+STORAGE_ENDPOINT = env.url("STORAGE_ENDPOINT_URL", "", schemes=("https", "http"))
+STORAGE_FOLDER = env.text("STORAGE_FOLDER", "" if STORAGE_BUCKET else _default(_LOCAL_FILES))
+
 if LOCAL:  # the local engine takes any; on AWS the usual chain of credentials applies
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
+
+_BUCKET = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": STORAGE_BUCKET,
+        "region_name": DYNAMODB["region"],
+        "endpoint_url": STORAGE_ENDPOINT or None,
+        "client_config": Config(
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"max_attempts": 2},
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if STORAGE_ENDPOINT else "virtual"},
+        ),
+        "file_overwrite": False,
+        "default_acl": None,
+    },
+}
+_FOLDER = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {
+        "location": STORAGE_FOLDER,
+        "file_permissions_mode": 0o600,
+        "directory_permissions_mode": 0o700,
+    },
+}
+STORAGES = {
+    "default": _BUCKET if STORAGE_BUCKET else _FOLDER,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 
 # --- Vendors --------------------------------------------------------------------------------------
 _ISSUER = env.url("AUTH0_ISSUER", _default("http://127.0.0.1:8001/"), schemes=("https", "http"))
@@ -218,6 +254,7 @@ def _refuse_in_production() -> None:
         "AUTH0_ISSUER": AUTH0["issuer"],
         "AUTH0_MANAGEMENT_URL": AUTH0["management_url"],
         "DYNAMODB_ENDPOINT_URL": DYNAMODB["endpoint"],
+        "STORAGE_ENDPOINT_URL": STORAGE_ENDPOINT,
         "REDIS_URL": REDIS_URL,
         "EMAIL_URL": _EMAIL_URL,
     }

@@ -4,7 +4,6 @@ Reads whole tables, so it is for the command line, never for a request.
 """
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from config import audit, dynamo, sealing
@@ -44,8 +43,8 @@ def verify() -> Result:
     what looks wrong is read again before it is told.
     """
     result = Result()
-    keyed = _names(sealing.PersonKey, "person")  # before the streams: each key has its stream
-    streams = _names(audit.AuditEntry, "stream")
+    keyed = dynamo.every(sealing.PersonKey, "person")  # before the streams: each key has its stream
+    streams = audit.streams()
     for stream in sorted(streams):
         result.streams += 1
         finding = _verify_patiently(stream, result)
@@ -75,7 +74,7 @@ def _verify_patiently(stream: str, result: Result) -> Finding | None:
 
 
 def _verify_stream(stream: str, result: Result) -> Finding | None:
-    rows = _rows(stream)
+    rows = audit.rows(stream)
     head = next(rows, None)
     if head is None or head.seq != 0:
         return Finding(stream, 0, "the head is gone")
@@ -100,7 +99,7 @@ def _wrong_with(entry: audit.AuditEntry, place: audit.Position) -> tuple[int, st
         return place.last + 1, "the entry is missing"
     if entry.prev_hash != place.hash:
         return int(entry.seq), "it does not follow the entry before it"
-    if entry.hash != entry.computed_hash():
+    if not entry.is_as_written:
         return int(entry.seq), "it was changed"
     return None
 
@@ -137,24 +136,6 @@ def _note_copies(stream: str, entry: audit.AuditEntry, result: Result) -> None:
 def _holds(stream: str, id: str) -> bool:
     """Whether a stream that was read earlier holds the entry by now."""
     try:
-        return any(entry.seq > 0 and entry.body["id"] == id for entry in _rows(stream))
+        return any(entry.seq > 0 and entry.body["id"] == id for entry in audit.rows(stream))
     except _ODD:
         return False
-
-
-def _rows(stream: str) -> Iterator[audit.AuditEntry]:
-    """The head and every entry of a stream, in order."""
-    arguments = dynamo.key_range(audit.AuditEntry, "#stream = :stream", {":stream": {"S": stream}})
-    for items in dynamo.pages("Query", **arguments, ConsistentRead=True):
-        yield from (audit.AuditEntry.read(item) for item in items)
-
-
-def _names(record: type[dynamo.Record], attribute: str) -> set[str]:
-    found = dynamo.pages(
-        "Scan",
-        TableName=record.table_name(),
-        ProjectionExpression="#name",
-        ExpressionAttributeNames={"#name": attribute},
-        ConsistentRead=True,
-    )
-    return {str(item[attribute]["S"]) for items in found for item in items}

@@ -4,11 +4,15 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import Body, Whole
+from config.api.fields import Span, Text, Whole
 
 
-class AuditQuery(Body):
+class AuditQuery(Span):
     """Which entries."""
+
+    action = Text(
+        required=False, max_length=100, help_text="Only entries of this action: user.blocked."
+    )
 
     limit = Whole(required=False, min_value=1, max_value=100, help_text="1 to 100, default 50.")
     offset = Whole(required=False, min_value=0, help_text="How many newer ones to skip.")

@@ -9,6 +9,7 @@ from accounts import history
 from accounts.actors import Actor
 from accounts.serializers.history import AuditPage, AuditQuery
 from accounts.views import examples
+from config import audit
 from config.api.operations import Operations, operation
 
 
@@ -20,7 +21,10 @@ class AuditLogs(Operations):
         name="getUserAuditLogs",
         tag="Users",
         summary="Audit logs of a user",
-        description="Changes by and to the person, newest first, also after they were deleted.",
+        description=(
+            "Changes by and to the person, newest first, also after they were deleted. `total` "
+            "counts what the filters take."
+        ),
         query=AuditQuery,
         answers={200: AuditPage},
         example=examples.AUDIT,
@@ -33,5 +37,6 @@ class AuditLogs(Operations):
             actor=cast(Actor, request.user),
             limit=query.get("limit", 50),
             offset=query.get("offset", 0),
+            wanted=audit.Filter(query.get("action"), query.get("since"), query.get("until")),
         )
         return Response(AuditPage(page).data)

@@ -1,7 +1,9 @@
 """Fields that take exactly the type they name, and bodies that know all their members."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, NoReturn, TypeVar
 from zoneinfo import available_timezones
@@ -11,6 +13,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
 B = TypeVar("B", bound="Body")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class Body(serializers.Serializer[Any]):
@@ -126,6 +129,38 @@ class Whole(serializers.IntegerField):
         if not (text.isascii() and text.isdigit()) or len(text) > 9:
             raise serializers.ValidationError("It must be a whole number.", code="invalid")
         return int(text)
+
+
+class Moment(serializers.DateTimeField):
+    """A moment in RFC 3339: a date and time with an offset, or Z."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        text = value.replace(" ", "+") if isinstance(value, str) else ""  # "+", not escaped
+        try:
+            moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
+            if moment and moment.tzinfo:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise serializers.ValidationError(
+            "It must be a moment with an offset, such as 2026-11-23T09:00:00Z.", code="invalid"
+        )
+
+
+class Span(Body):
+    """A query about some time: ``from`` is the first moment in it, ``to`` the first after it."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """``from`` cannot be the name of a class attribute."""
+        since = Moment(required=False, source="since", help_text="The first moment that counts.")
+        until = Moment(required=False, source="until", help_text="The first that does not.")
+        return {**super().get_fields(), "from": since, "to": until}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """An empty or reversed span is a mistake of whoever asks."""
+        if "since" in attrs and "until" in attrs and attrs["since"] >= attrs["until"]:
+            raise serializers.ValidationError({"to": ["It must be later than from."]})
+        return attrs
 
 
 class PageQuery(Body):

@@ -17,6 +17,7 @@ PRODUCTION = {
     "DATA_KEY": base64.b64encode(b"checked-only-32-bytes-of-a-key!!").decode(),
     "PUBLIC_BASE_URL": "https://api.dutyline.example",
     "ALLOWED_HOSTS": "api.dutyline.example",
+    "STORAGE_BUCKET": "dutyline-files",
     "REDIS_URL": "rediss://redis.internal:6379/0",
     "AWS_REGION": "eu-central-1",
     "DYNAMODB_TABLE_PREFIX": "dutyline-production",

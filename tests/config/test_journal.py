@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -321,7 +322,7 @@ def test_a_deep_page_costs_what_the_first_one_costs(
 
 
 def fill(cast: Cast, user_id: str, count: int) -> None:
-    """Give a person a log of ``count`` entries, properly chained."""
+    """Give a person a log of ``count`` entries, a minute apart, properly chained."""
     found = dynamo.fetch(journal.keys([user_id]))
     place = audit.position(found, user_id)
     key = found.get(sealing.PersonKey, user_id)
@@ -331,7 +332,7 @@ def fill(cast: Cast, user_id: str, count: int) -> None:
     happenings = [
         audit.Happening(
             id=ids.new("aud", now()),
-            at=now(),
+            at=now() + timedelta(minutes=number),
             action="test.happened",
             author=actors.of(user),
             subject=user.party,

@@ -1,24 +1,108 @@
-"""Check the audit."""
+"""Check the audit, and take it out as a file that can be checked anywhere."""
 
-from typing import Any
+import sys
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config import verification
+from config import audit, dynamo, errors, files, ledger, verification
 
 
 class Command(BaseCommand):
-    """``manage.py audit verify``: is every entry where and as it was written?"""
+    """``manage.py audit verify [FILE]``, ``audit export``, ``audit key``."""
 
-    help = "Verify the audit chains; names the first entry of each stream that is not as written."
+    help = "Verify the audit, or an exported file of it; export it; tell the key of such files."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=["verify"])
+        does = parser.add_subparsers(dest="what", required=True)
+        verify = does.add_parser("verify", help="is every entry where and as it was written?")
+        verify.add_argument("file", nargs="?", type=Path, help="an exported file; no database")
+        verify.add_argument("--key", help="the public key of who made the file; default: ours")
+        export = does.add_parser("export", help="write the audit as NDJSON, to standard output")
+        export.add_argument("--customer", help="only the streams of this customer")
+        export.add_argument("--stream", help="only this stream, such as usr_…")
+        target = export.add_mutually_exclusive_group()
+        target.add_argument("--out", type=Path, help="write to this file")
+        target.add_argument("--to-storage", action="store_true", help="keep it where files are")
+        does.add_parser("key", help="the public key that checks our exported files")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["what"] == "key":
+            self.stdout.write(ledger.key())
+        elif options["what"] == "export":
+            self._export(**options)
+        elif options["file"]:
+            self._verify_file(options["file"], options["key"] or ledger.key())
+        else:
+            self._verify()
+
+    def _verify(self) -> None:
         result = verification.verify()
         for finding in result.findings:
             self.stdout.write(str(finding))
         if result.findings:
             raise CommandError(f"The audit is not intact: {len(result.findings)} finding(s).")
         self.stdout.write(f"{result.entries} entries in {result.streams} streams are intact")
+
+    def _verify_file(self, path: Path, key: str) -> None:
+        try:
+            with path.open("rb") as file:
+                count = ledger.verify(file, public_key=key)
+        except OSError as error:
+            raise CommandError(f"{path} cannot be read.") from error
+        except ledger.Broken as broken:
+            raise CommandError(f"{path}, {broken}") from broken
+        self.stdout.write(f"{count.entries} entries in {count.streams} streams are intact")
+
+    def _export(
+        self,
+        *,
+        customer: str | None,
+        stream: str | None,
+        out: Path | None,
+        to_storage: bool,
+        **_: Any,
+    ) -> None:
+        at = datetime.now(UTC)
+        of = stream or customer or "everything"
+        lines = ledger.lines(_streams(customer, stream), of=of, at=at)
+        if to_storage:
+            self.stdout.write(_store(lines, f"audit/{at:%Y-%m-%dT%H%M%SZ}.{of}.ndjson"))
+        elif out:
+            with out.open("xb") as file:
+                file.writelines(lines)
+            self.stdout.write(str(out))
+        else:
+            sys.stdout.buffer.writelines(lines)
+
+
+def _streams(customer: str | None, stream: str | None) -> list[str]:
+    if stream:
+        wanted = {stream}
+    elif customer:
+        heads = (dynamo.get(audit.AuditEntry, name, 0) for name in audit.streams())
+        wanted = {head.stream for head in heads if head and head.customer_id == customer}
+    else:
+        wanted = audit.streams()
+    if not wanted:
+        raise CommandError("There is no such stream.")
+    return sorted(wanted)
+
+
+def _store(lines: Iterable[bytes], name: str) -> str:
+    """Write first, then store: a file that ends early is never kept."""
+    with tempfile.TemporaryFile() as draft:
+        draft.writelines(lines)
+        draft.seek(0)
+        return _kept(name, draft)
+
+
+def _kept(name: str, draft: IO[bytes]) -> str:
+    try:
+        return files.keep(name, draft)
+    except errors.Unavailable as error:
+        raise CommandError(error.detail) from error

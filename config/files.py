@@ -1,0 +1,31 @@
+"""What is kept as a file: in the bucket that STORAGE_BUCKET names, else in STORAGE_FOLDER."""
+
+from typing import IO
+
+from botocore.exceptions import BotoCoreError, ClientError
+from django.core.files import File
+from django.core.files.storage import default_storage
+
+from config import errors
+
+
+def keep(name: str, content: IO[bytes]) -> str:
+    """Keep a file; answers the name it got, another one where ``name`` was taken.
+
+    Raises `errors.Unavailable`.
+    """
+    try:
+        return default_storage.save(name, File(content))
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise errors.Unavailable("The file storage does not take files just now.") from error
+
+
+def read(name: str) -> bytes:
+    """The content of a file. Raises `errors.NotFound` or `errors.Unavailable`."""
+    try:
+        with default_storage.open(name) as file:
+            return bytes(file.read())
+    except FileNotFoundError as error:
+        raise errors.NotFound("There is no such file.") from error
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise errors.Unavailable("The file storage does not answer just now.") from error
