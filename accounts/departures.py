@@ -8,7 +8,15 @@ their values in the audit, which stays, whole and unreadable.
 from dataclasses import dataclass
 from datetime import datetime
 
-from accounts import actors, addresses, auth0, escalations, headcounts, provisioning, users
+from accounts import (
+    actors,
+    addresses,
+    auth0,
+    escalations,
+    headcounts,
+    provisioning,
+    users,
+)
 from accounts.actors import Actor
 from accounts.models import User
 from config import audit, datamap, decisions, dynamo, journal
@@ -90,6 +98,7 @@ def finish(
     Another hand may do the same at the same moment; whoever comes second finds nothing left.
     """
     auth0.delete_user(user.id)
+    datamap.erase_in_steps(user, actor=actor, at=at)
     try:
         with journal.write(
             actor=actor,

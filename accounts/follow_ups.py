@@ -1,5 +1,7 @@
 """What must happen after a person was changed, stored with the change."""
 
+from typing import Any
+
 from accounts import actors
 from accounts.models import EVERYWHERE, User
 from config import writes
@@ -17,8 +19,12 @@ def add(write: writes.Write, before: User, after: User) -> None:
         return
     was, is_now = actors.standing(before), actors.standing(after)
     if (was.role, was.permissions) != (is_now.role, is_now.permissions):
-        write.later("accounts.send_notice", user_id=after.id, event="rights_changed")
+        tell(write, after.id, "rights_changed")
     if added := sorted(set(is_now.locations) - set(was.locations) - {EVERYWHERE}):
-        write.later(
-            "accounts.send_notice", user_id=after.id, event="location_assigned", locations=added
-        )
+        tell(write, after.id, "location_assigned", locations=added)
+
+
+def tell(write: writes.Write, user_id: str, event: str, **about: Any) -> None:
+    """Let a person hear of an event of `preferences.EVENTS`, on each channel they want it on."""
+    write.later("accounts.send_notice", user_id=user_id, event=event, **about)
+    write.later("accounts.send_push", user_id=user_id, event=event)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pynamodb.attributes import (
+    BinaryAttribute,
     BooleanAttribute,
     ListAttribute,
     NumberAttribute,
@@ -41,6 +42,8 @@ class Customer(dynamo.Record):
     """How many full owners it has (see `accounts.headcounts`); it never falls to zero."""
     settings = dynamo.JSON(default=dict)
     """What holds for people who chose nothing: `accounts.preferences`."""
+    terms_announced = UnicodeAttribute(null=True)
+    """The newest version of the terms that its people were, or will be, told of."""
     created_at = dynamo.UTCTime()
     updated_at = dynamo.UTCTime(null=True)
     version = NumberAttribute(default=1)
@@ -133,6 +136,52 @@ class EmailGuard(dynamo.Record):
 
     key = UnicodeAttribute(hash_key=True)
     user_id = UnicodeAttribute()
+
+
+class PushToken(dynamo.Record):
+    """A device on which a person wants to be notified."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("push-tokens")
+
+    user_id = UnicodeAttribute(hash_key=True)
+    key = UnicodeAttribute(range_key=True)
+    """The SHA-256 of the token."""
+    token = UnicodeAttribute()
+    registered_at = dynamo.UTCTime()
+
+
+class PushTokenGuard(dynamo.Record):
+    """Makes a push token one person's: whoever registered it last."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("push-owners")
+
+    key = UnicodeAttribute(hash_key=True)
+    user_id = UnicodeAttribute()
+    customer_id = UnicodeAttribute()
+    """Whose person that is."""
+
+
+class TermsAcceptance(dynamo.Record):
+    """The proof that a person accepted one edition of the terms; never changed, never removed."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("terms")
+
+    user_id = UnicodeAttribute(hash_key=True)
+    version = UnicodeAttribute(range_key=True)
+    """Of the edition: `accounts.legal`."""
+    customer_id = UnicodeAttribute()
+    accepted_at = dynamo.UTCTime()
+    documents = dynamo.JSON()
+    """Each document with its version, language and SHA-256."""
+    locale = UnicodeAttribute()
+    request_id = UnicodeAttribute()
+    entry_id = UnicodeAttribute()
+    """The audit entry that attests this record."""
+    sealed = BinaryAttribute(legacy_encoding=False)
+    """Who it was and from where, sealed under a key of the house: it outlives the account."""
 
 
 def name_key(name: str, id: str) -> str:

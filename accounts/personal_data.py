@@ -2,8 +2,16 @@
 
 from functools import partial
 
-from accounts import emails
-from accounts.models import Customer, EmailGuard, Location, User
+from accounts import devices, emails
+from accounts.models import (
+    Customer,
+    EmailGuard,
+    Location,
+    PushToken,
+    PushTokenGuard,
+    TermsAcceptance,
+    User,
+)
 from config.datamap import Attribute, Erasure, Holding
 
 _OF_THE_ACCOUNT = "until the account is deleted"
@@ -22,6 +30,16 @@ _business = partial(
     retention="for as long as the customer exists",
     erasure=Erasure.IMPERSONAL,
     withheld="says nothing about a person",
+)
+_device = partial(
+    _of_user, category="devices", purpose="to notify the person where they want to be notified"
+)
+_proof = partial(
+    Attribute,
+    category="terms",
+    purpose="to prove what was agreed",
+    retention="for as long as the customer exists, also after the account is deleted",
+    erasure=Erasure.EVIDENCE,
 )
 _SENT = ("Auth0", "the mail service")
 
@@ -77,11 +95,38 @@ HOLDINGS = [
         of_person=_guards,
     ),
     Holding(
+        PushToken,
+        (
+            _device("token", recipients=("Expo",)),
+            _device("registered_at"),
+            *(_derived(name, purpose="to find a person's devices") for name in ("user_id", "key")),
+        ),
+        in_steps=devices.forget_all,
+    ),
+    Holding(
+        PushTokenGuard,
+        tuple(
+            _derived(name, purpose="to keep a device to one person")
+            for name in ("key", "user_id", "customer_id")
+        ),
+        in_steps=devices.forget_all,
+    ),
+    Holding(
+        TermsAcceptance,
+        tuple(
+            _proof(name)
+            for name in (
+                *("user_id", "version", "customer_id", "accepted_at", "documents"),
+                *("locale", "request_id", "entry_id", "sealed"),
+            )
+        ),
+    ),
+    Holding(
         Customer,
         tuple(
             _business(name)
             for name in (
-                *("id", "name", "status", "owner_count", "settings"),
+                *("id", "name", "status", "owner_count", "settings", "terms_announced"),
                 *("created_at", "updated_at", "version"),
             )
         ),

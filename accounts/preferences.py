@@ -9,7 +9,7 @@ from typing import Any
 
 LANGUAGES = ("en", "de", "es")
 CHANNELS = ("email", "push")
-EVENTS = ("rights_changed", "location_assigned")
+EVENTS = ("rights_changed", "location_assigned", "terms_renewed")
 
 Settings = Mapping[str, Any]
 

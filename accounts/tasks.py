@@ -1,8 +1,18 @@
 """Work that the outbox does for people."""
 
+from datetime import datetime
 from typing import Any
 
-from accounts import addresses, departures, invitations, notices, profiles, provisioning
+from accounts import (
+    addresses,
+    departures,
+    invitations,
+    notices,
+    profiles,
+    provisioning,
+    pushes,
+    renewals,
+)
 from config import errands, errors, idempotency
 
 
@@ -57,6 +67,41 @@ def send_notice(
 ) -> None:
     """Tell a person what was changed about them."""
     notices.send(user_id, event, job=job, locations=locations or ())
+
+
+@errands.task("accounts.send_push")
+def send_push(
+    *,
+    job: errands.Job,
+    user_id: str,
+    event: str,
+    only: list[str] | None = None,
+    round: int = 0,
+    **_: Any,
+) -> None:
+    """Notify a person's devices of an event."""
+    pushes.send(user_id, event, job=job, only=only, round=round)
+
+
+@errands.task("accounts.collect_receipts")
+def collect_receipts(
+    *, job: errands.Job, user_id: str, tickets: list[list[str]], sent_at: str, **_: Any
+) -> None:
+    """Hear what became of a chunk of notifications."""
+    pushes.collect(user_id, tickets, datetime.fromisoformat(sent_at), job=job)
+
+
+@errands.task("accounts.tell_of_terms")
+def tell_of_terms(
+    *,
+    job: errands.Job,
+    customer_id: str,
+    version: str,
+    start: dict[str, Any] | None = None,
+    **_: Any,
+) -> None:
+    """Tell some of a customer's people that terms were renewed."""
+    renewals.tell(customer_id, version, job=job, start=start)
 
 
 @errands.task("accounts.warn_former_address")

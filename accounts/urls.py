@@ -2,10 +2,13 @@
 
 from django.urls import path
 
+from accounts.views import documents
+from accounts.views.devices import PushTokens
 from accounts.views.history import AuditLogs
 from accounts.views.management import Invitations, Management
 from accounts.views.oneself import CurrentUser
 from accounts.views.places import CurrentCustomer, Locations, OneLocation
+from accounts.views.terms import Terms
 
 urlpatterns = [
     path(
@@ -14,6 +17,9 @@ urlpatterns = [
             {"get": "retrieve", "post": "create", "patch": "change", "delete": "remove"}
         ),
     ),
+    path("user/accept-terms", Terms.as_view({"post": "accept"})),
+    path("user/terms-status", Terms.as_view({"get": "status"})),
+    path("user/push-token", PushTokens.as_view({"post": "register", "delete": "remove"})),
     path("user/<str:userId>/audit-logs", AuditLogs.as_view({"get": "page"})),
     path(
         "userManagement",
@@ -25,4 +31,7 @@ urlpatterns = [
     path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "change"})),
     path("location", Locations.as_view({"get": "page", "post": "create"})),
     path("location/<str:id>", OneLocation.as_view({"patch": "change", "delete": "remove"})),
+    path("legal", documents.index),
+    path("legal/<str:document>", documents.current),
+    path("legal/<str:document>/<str:version>", documents.one),
 ]

@@ -75,6 +75,8 @@ class Happening:
     subject: Party
     customer_id: str
     changes: tuple[Change, ...] = ()
+    attests: str = ""
+    """The digest of a record that this entry vouches for; it stays readable."""
 
     @property
     def streams(self) -> list[str]:
@@ -191,7 +193,9 @@ def body(happening: Happening, keys: Mapping[str, bytes]) -> dict[str, Any]:
     author, subject = happening.author, happening.subject
     by = {"name": author.name, "ip": author.ip, "userAgent": author.user_agent}
     about = {"name": subject.name, "values": [[c.before, c.after] for c in happening.changes]}
+    attested = {"attests": happening.attests} if happening.attests else {}
     return {
+        **attested,
         "id": happening.id,
         "action": happening.action,
         "actor": {"type": author.type, "id": author.id},

@@ -6,6 +6,7 @@ an attribute of any record is missing. Erasure removes what the map says, and an
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -46,7 +47,9 @@ class Holding:
     record: type[dynamo.Record]
     attributes: tuple[Attribute, ...]
     of_person: Callable[[Any], Sequence[dynamo.Record]] | None = None
-    """The records of a person that erasure removes."""
+    """The records of a person that erasure removes, with the person, in one transaction."""
+    in_steps: Callable[..., None] | None = None
+    """Removes those that may be many before that, ``(person, actor=, at=)``; may be repeated."""
 
 
 def holdings() -> Iterator[Holding]:
@@ -63,6 +66,13 @@ def records_of(person: Any) -> list[dynamo.Record]:
         if holding.of_person
         for record in holding.of_person(person)
     ]
+
+
+def erase_in_steps(person: Any, *, actor: Any, at: datetime) -> None:
+    """Remove what does not go with the person in one transaction."""
+    for holding in holdings():
+        if holding.in_steps:
+            holding.in_steps(person, actor=actor, at=at)
 
 
 _HEAD = """# What is kept of people

@@ -104,6 +104,25 @@ def check_unseen(once: Once | None, found: dynamo.Found, at: datetime) -> None:
         raise check(once, record, at)
 
 
+def remember(once: Once | None, resource_id: str, at: datetime, *, status: int) -> None:
+    """Note a request that had nothing to change. Raises `Seen` or a refusal if it was known."""
+    if once is None:
+        return
+    made = done(once, resource_id, at, status=status)
+    values = [
+        Request.request_hash.set(made.request_hash),
+        Request.state.set(made.state),
+        Request.status.set(made.status),
+        Request.resource_id.set(made.resource_id),
+        Request.running_until.set(0),
+        Request.expires_at.set(made.expires_at),
+    ]
+    if plumbing.update(Request(once.key), values, unseen(at)) is None:
+        record = dynamo.get(Request, once.key)
+        if record:
+            raise check(once, record, at)
+
+
 def take_over(once: Once, seen: Seen, at: datetime) -> None:
     """Go on with a request that was left unfinished; only one hand at a time may."""
     taken = plumbing.update(

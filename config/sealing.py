@@ -90,6 +90,11 @@ def _private_key(purpose: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(_derived(purpose))
 
 
+def house_key(purpose: str) -> bytes:
+    """A key of our own, for what must stay readable when a person's key is gone."""
+    return _derived(f"house {purpose}")
+
+
 @cache
 def _derived(purpose: str) -> bytes:
     return hmac.new(settings.DATA_KEY, purpose.encode(), hashlib.sha256).digest()

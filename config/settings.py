@@ -102,6 +102,14 @@ AUTH0 = {
     "client_secret": env.text("AUTH0_CLIENT_SECRET", _default("local-machine-secret")),
     "connection": env.text("AUTH0_CONNECTION", "Username-Password-Authentication"),
 }
+EXPO = {
+    "base_url": env.url(
+        "EXPO_BASE_URL",
+        "http://127.0.0.1:8003" if LOCAL else "https://exp.host",
+        schemes=("https", "http"),
+    ).rstrip("/"),
+    "access_token": env.text("EXPO_ACCESS_TOKEN", ""),
+}
 _EMAIL_URL = env.text("EMAIL_URL", _default("smtp://127.0.0.1:8007"))
 _EMAIL = dj_email_url.parse(_EMAIL_URL)
 if not _EMAIL.get("EMAIL_BACKEND"):
@@ -256,6 +264,7 @@ def _refuse_in_production() -> None:
         "DYNAMODB_ENDPOINT_URL": DYNAMODB["endpoint"],
         "STORAGE_ENDPOINT_URL": STORAGE_ENDPOINT,
         "REDIS_URL": REDIS_URL,
+        "EXPO_BASE_URL": EXPO["base_url"],
         "EMAIL_URL": _EMAIL_URL,
     }
     for name, address in addresses.items():

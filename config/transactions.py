@@ -45,6 +45,11 @@ class Transaction:
         arguments = record.get_delete_kwargs_from_instance(condition=only_if)
         return self._add("Delete", arguments, only_if)
 
+    def check(self, record: dynamo.Record, condition: Condition) -> int:
+        """Only look: nothing happens at all unless this holds."""
+        arguments = record.get_delete_kwargs_from_instance(condition=condition)
+        return self._add("ConditionCheck", arguments, condition)
+
     def _add(self, kind: str, arguments: dict[str, Any], condition: Condition | None) -> int:
         if condition is not None:
             arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"

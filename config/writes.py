@@ -1,7 +1,7 @@
 """What a domain function may do inside one write; `config.journal` opens and commits it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -102,19 +102,30 @@ class Write:
         *,
         customer_id: str,
         changes: Iterable[audit.Change] = (),
-    ) -> None:
-        """One more audit entry of this write."""
-        self.happenings.append(
-            audit.Happening(
-                id=ids.new("aud", self.at),
-                at=self.at,
-                action=action,
-                author=self.author,
-                subject=subject,
-                customer_id=customer_id,
-                changes=tuple(changes),
-            )
+        author: audit.Author | None = None,
+    ) -> audit.Happening:
+        """One more audit entry of this write; ``author`` where it is told of as another's doing."""
+        happening = audit.Happening(
+            id=ids.new("aud", self.at),
+            at=self.at,
+            action=action,
+            author=author or self.author,
+            subject=subject,
+            customer_id=customer_id,
+            changes=tuple(changes),
         )
+        self.happenings.append(happening)
+        return happening
+
+    def attest(self, digest: str) -> None:
+        """The first entry of this write vouches for a record of this digest."""
+        self.happenings[0] = replace(self.happenings[0], attests=digest)
+
+    def require(
+        self, record: dynamo.Record, only_if: Condition, *, refusal: errors.Refusal | None = None
+    ) -> None:
+        """Write only if this holds of a record that is not written."""
+        self._expect(self.transaction.check(record, only_if), refusal)
 
     def _expect(self, position: int, refusal: errors.Refusal | None) -> None:
         changed = errors.Conflict("It was changed by somebody else in the meantime.")

@@ -16,6 +16,7 @@ from accounts import (
     auth0,
     auth0_client,
     customers,
+    expo,
     locations,
     provisioning,
     signins,
@@ -204,6 +205,7 @@ def no_open_connections() -> Iterator[None]:
     yield
     tokens.http().close()
     auth0_client.http().close()
+    expo.http().close()
 
 
 @pytest.fixture(scope="module")

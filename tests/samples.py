@@ -31,6 +31,14 @@ class Sample:
     """What an ``id`` names."""
 
 
+_acceptances = itertools.cycle([{"locale": "en"}, {"locale": "de"}, {"locale": "es"}])
+
+
+def token() -> str:
+    """A push token that nobody registered."""
+    return f"ExponentPushToken[sample-{next(_numbers)}]"
+
+
 SAMPLES: dict[str, Callable[[Cast], Sample]] = {
     "getCurrentUser": lambda cast: Sample(),
     "createUser": lambda cast: Sample(
@@ -42,6 +50,10 @@ SAMPLES: dict[str, Callable[[Cast], Sample]] = {
     "updateCurrentUser": lambda cast: Sample(
         body={"profileName": f"Name {next(_numbers)}"}, wrong={"phone": "12"}
     ),
+    "getTermsStatus": lambda cast: Sample(),
+    "acceptTerms": lambda cast: Sample(body=next(_acceptances), wrong={"version": "1999-01-01"}),
+    "registerPushToken": lambda cast: Sample(body={"token": token()}, wrong={"token": "x"}),
+    "removePushToken": lambda cast: Sample(body={"token": token()}, wrong={"token": 7}),
     "deleteUser": lambda cast: Sample(body={"id": cast.fresh().id}, wrong={"id": None}),
     "listUsers": lambda cast: Sample(
         query={"customerId": cast.customer.id, "limit": "50"}, wrong={"limit": "1001"}

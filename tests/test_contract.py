@@ -11,7 +11,7 @@ from django.conf import settings
 from jsonschema import Draft202012Validator
 from limits import RateLimitItemPerMinute
 
-from accounts import provisioning
+from accounts import legal, provisioning
 from config.api import limits
 from tests.conftest import Cast, Person, come, now, problem
 from tests.proxy import Plan
@@ -24,6 +24,10 @@ REFERENCE = {
     "getUserAuditLogs": ("GET /user/{userId}/audit-logs", {200, 401, 403, 500}),
     "updateCurrentUser": ("PATCH /user", {200, 401, 500}),
     "deleteUser": ("DELETE /user", {200, 400, 500}),
+    "acceptTerms": ("POST /user/accept-terms", {200, 401, 500}),
+    "getTermsStatus": ("GET /user/terms-status", {200, 401}),
+    "registerPushToken": ("POST /user/push-token", {200, 400, 401, 500}),
+    "removePushToken": ("DELETE /user/push-token", {200, 400, 401, 500}),
     "listUsers": ("GET /userManagement", {200, 400, 401, 404, 500}),
     "createManagedUser": ("POST /userManagement", {201, 400, 409, 500}),
     "updateManagedUser": ("PATCH /userManagement", {200, 400, 500}),
@@ -156,6 +160,9 @@ SPECIAL: dict[tuple[str, int], Callable[[Cast, Operation, Sample], httpx.Respons
     ("listUsers", 404): _token_of_nobody,
     ("resendInvitation", 409): lambda cast, operation, sample: send(
         cast.ann, operation, Sample(path={"id": cast.sam.id}, body={})
+    ),
+    ("acceptTerms", 409): lambda cast, operation, sample: send(
+        cast.ann, operation, Sample(body={"version": legal.versions()[0]})
     ),
     ("createLocation", 404): _created_and_gone,
     ("deleteLocation", 409): lambda cast, operation, sample: send(

@@ -57,9 +57,9 @@ class World:
     """Ports, processes and proxies."""
 
     def __init__(self) -> None:
-        names = ("dynamodb", "redis", "identity", "smtp", "mail_page", "web")
+        names = ("dynamodb", "redis", "identity", "smtp", "expo", "mail_page", "web")
         self.ports = {name: free_port() for name in names}
-        self.doors = {name: free_port() for name in names[:4]}
+        self.doors = {name: free_port() for name in names[:5]}
         """Ports of the proxies."""
         self.folder = Path()
         self.proxies: list[Proxy] = []
@@ -70,6 +70,10 @@ class World:
     @property
     def web(self) -> str:
         return f"http://127.0.0.1:{self.ports['web']}"
+
+    @property
+    def expo(self) -> str:
+        return f"http://127.0.0.1:{self.ports['expo']}"
 
     @property
     def mail(self) -> str:
@@ -87,6 +91,7 @@ class World:
             "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
             "AUTH0_ISSUER": self.issuer,
             "AUTH0_MANAGEMENT_URL": f"{self.issuer}api/v2/",
+            "EXPO_BASE_URL": f"http://127.0.0.1:{ports['expo']}",
             "EMAIL_URL": f"smtp://127.0.0.1:{ports['smtp']}",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -107,11 +112,12 @@ class World:
         self.spawn("dynamodb", engines.dynamodb(ports["dynamodb"]))
         self.spawn("redis", engines.redis(ports["redis"]))
         self.spawn("identity", product.identity(ports["identity"], self.folder / "identity"))
+        self.spawn("expo", product.expo(ports["expo"]))
         self.spawn("mail", product.mail(ports["smtp"], ports["mail_page"], self.folder / "mail"))
-        for name in ("dynamodb", "redis", "identity", "smtp", "mail_page"):
+        for name in ("dynamodb", "redis", "identity", "expo", "smtp", "mail_page"):
             wait_for(ports[name])
         for name, door in self.doors.items():
-            http = name in ("dynamodb", "identity")
+            http = name in ("dynamodb", "identity", "expo")
             self.proxies.append(Proxy(name, door, ports[name], http=http))
 
     def start_web(

@@ -17,6 +17,7 @@ class ChannelChange(Body):
 
     rightsChanged = Flag(required=False, source="rights_changed")
     locationAssigned = Flag(required=False, source="location_assigned")
+    termsRenewed = Flag(required=False, source="terms_renewed")
 
 
 class NotificationsChange(Body):
@@ -41,6 +42,7 @@ class ChannelView(serializers.Serializer[Any]):
 
     rightsChanged = serializers.BooleanField(source="rights_changed")
     locationAssigned = serializers.BooleanField(source="location_assigned")
+    termsRenewed = serializers.BooleanField(source="terms_renewed")
 
 
 class NotificationsView(serializers.Serializer[Any]):

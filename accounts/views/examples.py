@@ -24,8 +24,8 @@ USER: dict[str, Any] = {
         "language": "de",
         "timeZone": None,
         "notifications": {
-            "email": {"rightsChanged": True, "locationAssigned": True},
-            "push": {"rightsChanged": True, "locationAssigned": False},
+            "email": {"rightsChanged": True, "locationAssigned": True, "termsRenewed": True},
+            "push": {"rightsChanged": True, "locationAssigned": False, "termsRenewed": True},
         },
     },
     "createdAt": "2026-11-23T09:00:00Z",
@@ -76,4 +76,36 @@ NEW_USER: dict[str, Any] = {
     "customerId": USER["customerId"],
     "name": "Sam Reed",
     "locations": USER["locations"],
+}
+_DOCUMENTS = {
+    "terms-of-service": "Terms of service",
+    "provider-terms": "Provider terms",
+    "privacy-policy": "Privacy policy",
+}
+TERMS: dict[str, Any] = {
+    "accepted": False,
+    "currentVersion": "2026-11-01",
+    "acceptedVersion": None,
+    "acceptedAt": None,
+    "documents": [
+        {
+            "document": document,
+            "title": title,
+            "version": "2026-11-01",
+            "effectiveFrom": "2026-11-01T00:00:00Z",
+            "locale": "en",
+            "sha256": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
+            "url": f"https://api.dutyline.example/legal/{document}/2026-11-01",
+        }
+        for document, title in _DOCUMENTS.items()
+    ],
+}
+ACCEPTED: dict[str, Any] = {
+    "accepted": True,
+    "acceptedVersion": "2026-11-01",
+    "acceptedAt": "2026-11-23T09:00:00Z",
+}
+DEVICE: dict[str, Any] = {
+    "token": "ExponentPushToken[a1b2c3d4e5f6g7h8i9j0kl]",
+    "status": "registered",
 }

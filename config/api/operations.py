@@ -5,7 +5,7 @@ check at the door, the rate limit and the OpenAPI document. A method without it 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -129,7 +129,7 @@ def operation(
         tags=[tag],
         request=body,
         responses=responses,
-        parameters=[*([query] if query else []), *_headers(statuses, etag=etag)],
+        parameters=[*([query] if query else []), *_headers(statuses, answers, etag=etag)],
         examples=[OpenApiExample("request", value=body_example, request_only=True)]
         if body_example
         else [],
@@ -160,8 +160,13 @@ def _problem_example(status: int) -> dict[str, Any]:
     }
 
 
-def _headers(statuses: set[int], *, etag: bool) -> list[OpenApiParameter]:
+def _headers(statuses: set[int], answers: Iterable[int], *, etag: bool) -> list[OpenApiParameter]:
     told = []
+    if etag:
+        about = "The version of the resource."
+        told.append(
+            OpenApiParameter("ETag", str, "header", description=about, response=list(answers))
+        )
     if 422 in statuses:
         about = "Makes repeating safe for 24 hours: same key and body, same outcome."
         told.append(OpenApiParameter("Idempotency-Key", str, "header", description=about))

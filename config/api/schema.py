@@ -45,14 +45,12 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             if method == "get" and "If-None-Match" in names:
                 operation["responses"]["304"] = {"description": "Not Modified"}
             for status, response in operation["responses"].items():
-                response.setdefault("headers", {}).update(_headers(status, names))
+                response.setdefault("headers", {}).update(_headers(status))
     return result
 
 
-def _headers(status: str, names: set[str]) -> dict[str, Any]:
+def _headers(status: str) -> dict[str, Any]:
     wanted = {**COMMON_HEADERS, **BY_STATUS.get(status, {})}
-    if status.startswith("2") and {"If-None-Match", "If-Match", "Idempotency-Key"} & names:
-        wanted["ETag"] = "The version of the resource."
     return {
         name: {"description": text, "schema": {"type": "string"}} for name, text in wanted.items()
     }

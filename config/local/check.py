@@ -34,6 +34,7 @@ CHECKS: dict[str, list[str]] = {
     "style": [str(BIN / "ruff"), "check", "--quiet", "."],
     "directions": [str(BIN / "lint-imports"), "--no-logo"],
     "deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+    "legal": [PYTHON, "manage.py", "terms", "publish", "--check"],
     "openapi": [PYTHON, "config/local/openapi.py", "--check"],
     "locks": [PYTHON, "config/local/lock.py", "--check"],
 }

@@ -35,6 +35,10 @@ class Block:
         return self.base + 1
 
     @property
+    def expo(self) -> int:
+        return self.base + 3
+
+    @property
     def dynamodb(self) -> int:
         return self.base + 4
 
@@ -51,7 +55,7 @@ class Block:
         return self.base + 7
 
     def all(self) -> dict[str, int]:
-        names = ("web", "identity", "dynamodb", "redis", "mail_page", "smtp")
+        names = ("web", "identity", "expo", "dynamodb", "redis", "mail_page", "smtp")
         return {name: getattr(self, name) for name in names}
 
 
@@ -72,6 +76,7 @@ def environment(ports: Block) -> dict[str, str]:
         "AUTH0_ISSUER": f"{address(ports.identity)}/",
         "AUTH0_MANAGEMENT_URL": f"{address(ports.identity)}/api/v2/",
         "AUTH0_AUDIENCE": AUDIENCE,
+        "EXPO_BASE_URL": address(ports.expo),
         "EMAIL_URL": f"smtp://127.0.0.1:{ports.smtp}",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
@@ -110,6 +115,11 @@ def identity(port: int, state: Path | None = None) -> list[str]:
     """The command of the Auth0 stand-in."""
     kept = ["--state", str(state)] if state else []
     return [sys.executable, "-m", "config.local.auth0", "--port", str(port), *kept]
+
+
+def expo(port: int) -> list[str]:
+    """The command of the Expo stand-in."""
+    return [sys.executable, "-m", "config.local.expo", "--port", str(port)]
 
 
 def mail(smtp: int, page: int, folder: Path) -> list[str]:
@@ -159,6 +169,7 @@ def _start(supervisor: Supervisor, ports: Block, folder: Path) -> None:
     supervisor.start("dynamodb", engines.dynamodb(ports.dynamodb, data / "dynamodb.sqlite3"))
     supervisor.start("redis", engines.redis(ports.redis, data))
     supervisor.start("identity", identity(ports.identity, data / "identity.sqlite3"))
+    supervisor.start("expo", expo(ports.expo))
     supervisor.start("mail", mail(ports.smtp, ports.mail_page, folder / "mail"))
     for name, port in ports.all().items():
         if name != "web":
@@ -182,6 +193,7 @@ def _announce(ports: Block, folder: Path) -> None:
         "api": address(ports.web),
         "docs": f"{address(ports.web)}/docs/",
         "identity": {"issuer": f"{address(ports.identity)}/", "audience": AUDIENCE, **APP},
+        "expo": address(ports.expo),
         "mail": str(folder / "mail"),
         "mailPage": address(ports.mail_page),
         "smtp": f"smtp://127.0.0.1:{ports.smtp}",
@@ -198,6 +210,7 @@ def _announce(ports: Block, folder: Path) -> None:
 Dutyline runs.
   API and reference   {about["docs"]}
   Mail that was sent  {about["mailPage"]}
+  Notifications       {about["expo"]}
 
 Who may sign in:
 {people}

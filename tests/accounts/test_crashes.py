@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from accounts import auth0, headcounts, users
-from accounts.models import Customer, EmailGuard, Location, User
+from accounts import actors, auth0, devices, headcounts, terms, users
+from accounts.models import Customer, EmailGuard, Location, PushTokenGuard, User
 from config import audit, dynamo, outbox, sealing, verification
-from tests.conftest import Cast, mails_to, sweep
+from tests.conftest import Cast, come, mails_to, now, sweep
 from tests.harness import Harness, worth_trying
 from tests.proxy import MODES, Plan
 from tests.world import SCALE, World
@@ -32,6 +32,8 @@ class Case:
     user: User
     plan: Plan
     comes_back: bool = False
+    token: str = ""
+    """Of who asks, where it is not Ann."""
     answers: list[dict[str, Any] | None] = field(default_factory=list)
 
     @property
@@ -69,10 +71,13 @@ class Flow:
     check: Callable[[Case], None]
     allowed: set[int]
     keyed: bool = False
+    oneself: bool = False
+    """Whether the person asks, not Ann."""
+    with_device: bool = False
 
     def ask(self, harness: Harness, case: Case, key: str, plan: Plan) -> None:
         answer = harness.request(
-            case.cast.ann.token,
+            case.token or case.cast.ann.token,
             self.method,
             self.path.format(id=case.user.id),
             self.body(case.user),
@@ -128,7 +133,10 @@ def check_deletion(case: Case) -> None:
     key = dynamo.get(sealing.PersonKey, case.user.id)
     gone = [left is None, guard is None, key is None, case.at_auth0() is None]
     assert all(gone) or not any(gone), f"half gone: {gone} {case.told}"
-    if left is not None:
+    check_device(case)
+    if left is None:
+        assert devices.of_person(case.user.id) == [], case.told
+    else:
         assert left.status == "invited", case.told
     actions = case.actions()
     assert actions.count("user.deletion_begun") == int(left is None), case.told
@@ -151,7 +159,40 @@ def check_resend(case: Case) -> None:
     assert sent == 1 + int(asked), case.told
 
 
+def check_terms(case: Case) -> None:
+    proofs = terms.proofs(case.user.id)
+    assert len(proofs) == case.actions().count("terms.accepted") <= 1, case.told
+    if 200 in case.statuses or case.comes_back:
+        assert len(proofs) == 1, case.told
+
+
+def device_of(user: User) -> str:
+    return f"ExpoPushToken[crash-{user.id}]"
+
+
+def check_device(case: Case) -> None:
+    guard = dynamo.get(PushTokenGuard, devices._key(device_of(case.user)))
+    there = [device.token for device in devices.of_person(case.user.id)]
+    assert there == ([device_of(case.user)] if guard else []), case.told
+    if case.token:
+        assert case.actions().count("device.registered") == len(there), case.told
+    if case.token and (200 in case.statuses or case.comes_back):
+        assert guard is not None, case.told
+
+
 FLOWS = {
+    "accept terms": Flow(
+        *("POST", "/user/accept-terms", lambda user: {}, check_terms, {200, 503}),
+        keyed=True,
+        oneself=True,
+    ),
+    "register a device": Flow(
+        *("POST", "/user/push-token", lambda user: {"token": device_of(user)}),
+        check_device,
+        {200, 503},
+        keyed=True,
+        oneself=True,
+    ),
     "block": Flow(
         "PATCH",
         "/userManagement",
@@ -167,7 +208,8 @@ FLOWS = {
         {200, 503},
     ),
     "delete": Flow(
-        "DELETE", "/user", lambda user: {"id": user.id}, check_deletion, {200, 404, 503}
+        *("DELETE", "/user", lambda user: {"id": user.id}, check_deletion, {200, 404, 503}),
+        with_device=True,
     ),
     "resend": Flow(
         "POST",
@@ -191,7 +233,7 @@ def test_changing_people_survives(
     say: Callable[[str], None],
 ) -> None:
     flow = FLOWS[name]
-    golden = run(harness, flow, Case(cast, world, invited(cast), Plan(), comes_back=False))
+    golden = run(harness, flow, begun(flow, cast, world, Plan(), comes_back=False))
     harness.sweep_until_idle()
     assert golden.statuses == [200], golden.told
     flow.check(golden)
@@ -200,7 +242,7 @@ def test_changing_people_survives(
     for number, call in enumerate(worth):
         for comes_back in both(number):
             plan = Plan(faults={call.signature: mode})
-            case = run(harness, flow, Case(cast, world, invited(cast), plan, comes_back))
+            case = run(harness, flow, begun(flow, cast, world, plan, comes_back=comes_back))
             if not plan.fired:
                 continue  # the mode does not apply to this call
             harness.sweep_until_idle()
@@ -222,6 +264,14 @@ def invited(cast: Cast) -> User:
     user = cast.fresh()
     sweep()
     return users.get(user.id)
+
+
+def begun(flow: Flow, cast: Cast, world: World, plan: Plan, *, comes_back: bool) -> Case:
+    user = invited(cast)
+    if flow.with_device:
+        devices.register(device_of(user), actor=actors.of(user), at=now())
+    token = come(world, cast.ann.web, user).token if flow.oneself else ""
+    return Case(cast, world, user, plan, comes_back, token)
 
 
 def run(harness: Harness, flow: Flow, case: Case) -> Case:

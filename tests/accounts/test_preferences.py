@@ -81,7 +81,11 @@ def test_an_assigned_location_is_told_unless_unwanted(cast: Cast, world: World) 
     cast.ann.patch("/userManagement", {"id": person.id, "locations": both})
 
     assert told[0]["subject"] == "You now work at Denver"
-    assert shown["notifications"]["email"] == {"rightsChanged": True, "locationAssigned": False}
+    assert shown["notifications"]["email"] == {
+        "rightsChanged": True,
+        "locationAssigned": False,
+        "termsRenewed": True,
+    }
     assert len(mails(world, person.user)) == len(told)
 
 

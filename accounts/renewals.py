@@ -1,0 +1,71 @@
+"""Renewed terms: telling people who had accepted others, once the new ones are in force."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from accounts import actors, follow_ups, legal
+from accounts.models import Customer, TermsAcceptance, User
+from config import audit, decisions, dynamo, errands, journal, listing, writes
+
+CHUNK = 20
+"""People who are told in one transaction."""
+
+
+def announce(customer: Customer, version: str, *, at: datetime) -> bool:
+    """See to it that a customer's people are told of a version once it is in force; once only."""
+
+    def decide() -> bool:
+        before = dynamo.get(Customer, customer.id)
+        if before is None or (before.terms_announced or "") >= version:
+            return False
+        with journal.write(
+            actor=actors.system(customer.id),
+            action="terms.announced",
+            subject=before.party,
+            at=at,
+            customer_id=before.id,
+            changes=[audit.Change("version", before.terms_announced, version)],
+        ) as write:
+            after = before.changed(terms_announced=version)
+            unchanged = Customer.version == before.version
+            write.put(after, only_if=unchanged, refusal=decisions.changed())
+            due = max(at, legal.begins(version))
+            write.later("accounts.tell_of_terms", due=due, customer_id=before.id, version=version)
+        return True
+
+    return decisions.repeated(decide)
+
+
+def tell(customer_id: str, version: str, *, job: errands.Job, start: listing.Place | None) -> None:
+    """Tell those of a customer's people who had accepted other terms, some at a time.
+
+    Each step is one transaction that ends this errand and begins the next: nobody is told twice.
+    """
+    of = {":of": {"S": customer_id}}
+    page = listing.page(User, "byCustomer", "#customer_id = :of", of, limit=CHUNK, start=start)
+    told = [user for user in page.records if user.status == "active"]
+    renewed = _who_accepted_others(told, version)
+    if not renewed and page.next is None:
+        return
+    with journal.intend(actor=actors.system(customer_id), at=job.at) as write:
+        for user in renewed:
+            follow_ups.tell(write, user.id, "terms_renewed")
+        if page.next:
+            _go_on(write, customer_id, version, page.next)
+        write.settle(job.id)
+
+
+def _go_on(write: writes.Write, customer_id: str, version: str, start: listing.Place) -> None:
+    write.later("accounts.tell_of_terms", customer_id=customer_id, version=version, start=start)
+
+
+def _who_accepted_others(people: Sequence[User], version: str) -> list[User]:
+    earlier = [known for known in legal.versions() if known < version]
+    keys = [dynamo.Key(TermsAcceptance, user.id, v) for user in people for v in [*earlier, version]]
+    found = dynamo.fetch(keys)
+    return [
+        user
+        for user in people
+        if any(found.get(TermsAcceptance, user.id, v) for v in earlier)
+        and not found.get(TermsAcceptance, user.id, version)
+    ]

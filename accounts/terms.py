@@ -1,0 +1,197 @@
+"""Terms: whether a person has accepted the ones in force, and the proof that they did."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from accounts import legal, preferences
+from accounts.actors import Actor
+from accounts.models import Customer, TermsAcceptance, User
+from config import audit, decisions, dynamo, errors, idempotency, journal, sealing
+
+_PURPOSE = "terms evidence"
+
+
+class Outdated(errors.Conflict):
+    """Other terms are in force by now than those that were shown."""
+
+    code = "terms_outdated"
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a person stands to the terms in force."""
+
+    accepted: bool
+    current_version: str
+    accepted_version: str | None
+    accepted_at: datetime | None
+    documents: tuple[legal.Text, ...]
+
+
+def status(user: User, customer: Customer, *, actor: Actor, at: datetime) -> Status:
+    """Whether a person, whose record was just read, has accepted the terms in force."""
+    actor.require("self:read")
+    edition = legal.in_force(at, preferences.language(user.settings, customer.settings))
+    latest = dynamo.query(
+        TermsAcceptance,
+        "#user_id = :user",
+        {":user": {"S": user.id}},
+        ScanIndexForward=False,
+        ConsistentRead=True,
+        Limit=1,
+    )
+    return _status(edition, latest[0] if latest else None)
+
+
+def _status(edition: legal.Edition, latest: TermsAcceptance | None) -> Status:
+    return Status(
+        accepted=bool(latest and latest.version == edition.version),
+        current_version=edition.version,
+        accepted_version=latest.version if latest else None,
+        accepted_at=latest.accepted_at if latest else None,
+        documents=edition.texts,
+    )
+
+
+def accept(
+    user: User,
+    customer: Customer,
+    *,
+    actor: Actor,
+    at: datetime,
+    version: str | None = None,
+    locale: str | None = None,
+    once: idempotency.Once | None = None,
+) -> Status:
+    """Accept the terms in force; a repetition finds the first proof.
+
+    ``version`` is the one that was shown, ``locale`` the language it was shown in. Raises
+    `errors.Invalid` for a version that never was, and `Outdated` for one that no longer is.
+    """
+    actor.require("terms:accept")
+    language = locale or preferences.language(user.settings, customer.settings)
+    edition = legal.in_force(at, language)
+    _check_version(version, edition, at)
+    place = (user.id, edition.version)
+    request = [dynamo.Key(idempotency.Request, once.key)] if once else []
+    found = dynamo.fetch(
+        [dynamo.Key(TermsAcceptance, *place), *journal.keys([actor.stream]), *request]
+    )
+    try:
+        idempotency.check_unseen(once, found, at)
+        proof = found.get(TermsAcceptance, *place)
+        if proof:
+            idempotency.remember(once, user.id, at, status=200)
+        else:
+            proof = _prove(user, edition, language, actor=actor, at=at, once=once, found=found)
+    except (idempotency.Seen, decisions.Changed):
+        proof = dynamo.get(
+            TermsAcceptance, *place
+        )  # another hand was quicker, or it is a repetition
+    return _status(edition, proof)
+
+
+def _check_version(version: str | None, edition: legal.Edition, at: datetime) -> None:
+    if version is None or version == edition.version:
+        return
+    if version not in legal.versions(until=at):
+        raise errors.Invalid("There is no such version of the terms.", pointer="/version")
+    raise Outdated(f"Version {edition.version} is in force by now.", pointer="/version")
+
+
+def _prove(
+    user: User,
+    edition: legal.Edition,
+    locale: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    once: idempotency.Once | None,
+    found: dynamo.Found,
+) -> TermsAcceptance:
+    who = {"name": user.name, "email": user.email, "ip": actor.ip, "userAgent": actor.user_agent}
+    documents = [
+        {"document": t.document, "version": t.version, "locale": t.locale, "sha256": t.sha256}
+        for t in edition.texts
+    ]
+    with journal.write(
+        actor=actor,
+        action="terms.accepted",
+        subject=user.party,
+        at=at,
+        customer_id=user.customer_id,
+        changes=[audit.Change(d["document"], None, d["version"]) for d in documents],
+        found=found,
+    ) as write:
+        proof = TermsAcceptance(
+            user_id=user.id,
+            version=edition.version,
+            customer_id=user.customer_id,
+            accepted_at=at,
+            documents=documents,
+            locale=locale,
+            request_id=actor.request_id,
+            entry_id=write.happenings[0].id,
+            sealed=sealing.seal(sealing.house_key(_PURPOSE), who, f"{user.id} {edition.version}"),
+        )
+        write.attest(_digest(proof))
+        unproven = TermsAcceptance.user_id.does_not_exist()
+        write.put(proof, only_if=unproven, refusal=decisions.changed())
+        write.answer(once, user.id, status=200)
+    return proof
+
+
+def _digest(proof: TermsAcceptance) -> str:
+    return audit.digest(
+        {
+            "userId": proof.user_id,
+            "version": proof.version,
+            "customerId": proof.customer_id,
+            "acceptedAt": proof.accepted_at.isoformat(timespec="microseconds"),
+            "documents": proof.documents,
+            "locale": proof.locale,
+            "requestId": proof.request_id,
+            "entryId": proof.entry_id,
+            "sealed": bytes(proof.sealed).hex(),
+        }
+    )
+
+
+def proofs(user_id: str) -> list[TermsAcceptance]:
+    """Every proof of a person, oldest first; also of one who was deleted."""
+    of_user = {":user": {"S": user_id}}
+    arguments = dynamo.key_range(TermsAcceptance, "#user_id = :user", of_user)
+    pages = dynamo.pages("Query", **arguments, ConsistentRead=True)
+    return [TermsAcceptance.read(item) for items in pages for item in items]
+
+
+def opened(proof: TermsAcceptance) -> dict[str, Any]:
+    """All that a proof tells, with who it was and from where."""
+    context = f"{proof.user_id} {proof.version}"
+    return {
+        "version": proof.version,
+        "acceptedAt": proof.accepted_at,
+        "documents": proof.documents,
+        "locale": proof.locale,
+        **sealing.unseal(sealing.house_key(_PURPOSE), bytes(proof.sealed), context),
+        "requestId": proof.request_id,
+        "entryId": proof.entry_id,
+    }
+
+
+def verify() -> Iterator[str]:
+    """What is wrong with any proof, against the audit; reads whole tables."""
+    people = dynamo.every(TermsAcceptance, "user_id")
+    for user_id in sorted(people | {s for s in audit.streams() if s.startswith("usr_")}):
+        attested = {
+            entry.body["id"]: entry.body["attests"]
+            for entry in audit.rows(user_id)
+            if entry.seq and entry.action == "terms.accepted"
+        }
+        for proof in proofs(user_id):
+            if attested.pop(proof.entry_id, "") != _digest(proof):
+                yield f"{user_id} {proof.version}: the proof is not as the audit attests it"
+        for entry_id in attested:
+            yield f"{user_id}: the proof that {entry_id} attests is gone"

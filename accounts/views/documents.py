@@ -1,0 +1,54 @@
+"""``/legal/…``: the documents as pages that anybody can read, and as the text that was hashed."""
+
+from datetime import UTC, datetime
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.safestring import mark_safe
+from markdown_it import MarkdownIt
+
+from accounts import legal
+
+POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    """The documents in force."""
+    edition = legal.in_force(datetime.now(UTC), _language(request))
+    return _page(request, "legal/index.html", {"edition": edition})
+
+
+def current(request: HttpRequest, document: str) -> HttpResponse:
+    """One document as it is in force now."""
+    edition = legal.in_force(datetime.now(UTC), _language(request))
+    for text in edition.texts:
+        if text.document == document:
+            return _show(request, text)
+    raise Http404
+
+
+def one(request: HttpRequest, document: str, version: str) -> HttpResponse:
+    """One document in one version, also one that is no longer in force, or not yet."""
+    text = legal.text(document, version, _language(request))
+    if text is None:
+        raise Http404
+    return _show(request, text)
+
+
+def _show(request: HttpRequest, text: legal.Text) -> HttpResponse:
+    if request.GET.get("format") == "text":
+        return HttpResponse(text.text, content_type="text/markdown; charset=utf-8")
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text.text)
+    context = {"text": text, "html": mark_safe(html)}  # noqa: S308 - our own texts, no raw HTML
+    return _page(request, "legal/document.html", context)
+
+
+def _page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+    answer = render(request, template, context)
+    answer["Content-Security-Policy"] = POLICY
+    answer["Cache-Control"] = "public, max-age=300"
+    return answer
+
+
+def _language(request: HttpRequest) -> str:
+    return request.GET.get("language", legal.BINDING)
