@@ -4,6 +4,7 @@ from django.urls import path
 
 from accounts.views import documents
 from accounts.views.devices import PushTokens
+from accounts.views.exports import PersonalData
 from accounts.views.history import AuditLogs
 from accounts.views.management import Invitations, Management
 from accounts.views.oneself import CurrentUser
@@ -20,6 +21,7 @@ urlpatterns = [
     path("user/accept-terms", Terms.as_view({"post": "accept"})),
     path("user/terms-status", Terms.as_view({"get": "status"})),
     path("user/push-token", PushTokens.as_view({"post": "register", "delete": "remove"})),
+    path("user/export/my-data", PersonalData.as_view({"get": "download"})),
     path("user/<str:userId>/audit-logs", AuditLogs.as_view({"get": "page"})),
     path(
         "userManagement",

@@ -1,11 +1,12 @@
 """The data map: what is kept of people, why, for how long, who receives it, and how it ends.
 
-Each floor declares its records in a list that ``settings.PERSONAL_DATA`` names; a test fails when
-an attribute of any record is missing. Erasure removes what the map says, and an export shows it.
+Each floor declares its part, which ``settings.PERSONAL_DATA`` names; a test fails when an attribute
+of any record is missing. Erasure removes what the map says, and an export shows it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -38,6 +39,12 @@ class Attribute:
     recipients: tuple[str, ...] = ()
     withheld: str = ""
     """Why an export does not show it; empty where it does."""
+    label: str = ""
+    """What an export calls it; empty: what its name says."""
+
+
+Row = Mapping[str, Any]
+"""Some values as an export shows them: members in camelCase, values as JSON or moments."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,87 @@ class Holding:
     """The records of a person that erasure removes, with the person, in one transaction."""
     in_steps: Callable[..., None] | None = None
     """Removes those that may be many before that, ``(person, actor=, at=)``; may be repeated."""
+    shown: Callable[[Any], Iterable[dynamo.Record | Row]] | None = None
+    """What an export shows of a person; nothing where it is None."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One part of an export: the values of some categories."""
+
+    name: str
+    """The member of the JSON."""
+    title: str
+    about: str
+    categories: tuple[str, ...]
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Printed as a table: heading -> members in that column; empty: printed as facts."""
+    derived: Callable[[Any], Row] | None = None
+    """What follows from the values of a person and helps to understand them."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one floor declares."""
+
+    holdings: Sequence[Holding]
+    chapters: Sequence[Chapter]
+    recipients: Mapping[str, str] = field(default_factory=dict)
+    """Who receives values, by the name that attributes use, and what for."""
+
+
+def parts() -> list[Part]:
+    """The whole map, floor by floor."""
+    return [import_string(path) for path in settings.PERSONAL_DATA]
 
 
 def holdings() -> Iterator[Holding]:
-    """The whole map, floor by floor."""
-    for path in settings.PERSONAL_DATA:
-        yield from import_string(path)
+    """What every table holds."""
+    for part in parts():
+        yield from part.holdings
+
+
+def told(person: Any) -> Iterator[tuple[Chapter, Iterator[Row]]]:
+    """What an export shows of a person, chapter by chapter; rows are read as they are taken."""
+    every = list(holdings())
+    for part in parts():
+        for chapter in part.chapters:
+            yield chapter, _rows(chapter, every, person)
+
+
+def _rows(chapter: Chapter, every: Iterable[Holding], person: Any) -> Iterator[Row]:
+    derived = chapter.derived(person) if chapter.derived else {}
+    for holding in every:
+        wanted = [
+            one
+            for one in holding.attributes
+            if one.category in chapter.categories and not one.withheld
+        ]
+        if holding.shown and wanted:
+            for found in holding.shown(person):
+                row = _row(found, wanted) if isinstance(found, dynamo.Record) else found
+                yield {**row, **derived}
+                derived = {}  # it is told once
+
+
+def _row(record: dynamo.Record, wanted: Iterable[Attribute]) -> Row:
+    return {camel(one.name): getattr(record, one.name) for one in wanted}
+
+
+def camel(name: str) -> str:
+    """``accepted_at`` as the wire has it: ``acceptedAt``."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def label(chapter: Chapter, member: str) -> str:
+    """What an export calls a member of a chapter."""
+    for holding in holdings():
+        for one in holding.attributes:
+            if one.category in chapter.categories and one.label and camel(one.name) == member:
+                return one.label
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", member).lower()
+    return words[:1].upper() + words[1:]
 
 
 def records_of(person: Any) -> list[dynamo.Record]:

@@ -1,14 +1,16 @@
 """The data map of this floor: the audit, its keys, the outbox, remembered requests."""
 
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
-from config import audit, idempotency, outbox, sealing
-from config.datamap import Attribute, Erasure, Holding
+from config import audit, dynamo, idempotency, outbox, sealing
+from config.datamap import Attribute, Chapter, Erasure, Holding, Part, Row
 
 _FOR_GOOD = "for as long as the customer exists"
 _entry = partial(
     Attribute,
-    category="activity",
+    category="history",
     purpose="to show who did what, and that the record of it is whole",
     retention=_FOR_GOOD,
 )
@@ -31,7 +33,47 @@ _remembered = partial(
     withheld="digests and ids that pass by themselves",
 )
 
-HOLDINGS = [
+
+def history(person: Any) -> Iterator[Row]:
+    """What was done by and to a person, newest first, without the data of anybody else.
+
+    Only their own key and their customer's are used: what is sealed for others stays closed.
+    """
+    wanted = (person.id, person.customer_id)
+    found = dynamo.fetch(dynamo.Key(sealing.PersonKey, one) for one in wanted)
+    keys = {one: key.open() for one in wanted if (key := found.get(sealing.PersonKey, one))}
+    for entry in audit.rows(person.id, newest_first=True):
+        if entry.seq:
+            (line,) = audit.lines([entry], keys)
+            yield _told(line, person.id)
+
+
+def _told(line: audit.Line, person_id: str) -> Row:
+    own = line.actor["id"] == person_id
+    return {
+        "id": line.id,
+        "at": line.at,
+        "action": line.action,
+        "by": _party(line.actor, person_id),
+        "about": _party(line.subject, person_id),
+        "changes": [change for change in line.changes if line.subject["name"] is not None],
+        "ip": line.ip if own else None,
+        "userAgent": line.user_agent if own else None,
+        "requestId": line.request_id if own else None,
+    }
+
+
+def _party(party: dict[str, str | None], person_id: str) -> str:
+    if party["id"] == person_id:
+        return "you"
+    if party["type"] == "user":
+        return "another person"
+    if party["type"] == "operator":
+        return "Dutyline's support"
+    return party["name"] or f"a {party['type']}"
+
+
+_HOLDINGS = [
     Holding(
         audit.AuditEntry,
         (
@@ -46,6 +88,7 @@ HOLDINGS = [
                 )
             ),
         ),
+        shown=history,
     ),
     Holding(
         sealing.PersonKey,
@@ -87,3 +130,24 @@ HOLDINGS = [
         ),
     ),
 ]
+
+MAP = Part(
+    holdings=_HOLDINGS,
+    chapters=[
+        Chapter(
+            "history",
+            "What was done by you and about you",
+            "Every change that you made, and every one that concerned you, the newest first. Names "
+            "and data of other people are left out.",
+            ("history",),
+            {
+                "When": ("at",),
+                "What": ("action",),
+                "By": ("by",),
+                "About": ("about",),
+                "Changes": ("changes",),
+                "From": ("ip", "userAgent"),
+            },
+        )
+    ],
+)

@@ -226,6 +226,7 @@ RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is 
     "read": 6_000,
     "write": 1_200,
     "costly": 600,  # what costs money or sends mail
+    "export": 10,  # what takes seconds of a processor
     "stranger": 3_000,
 }
 
@@ -233,7 +234,7 @@ RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is 
 OUTBOX_BELL = "config.celery.ring"
 
 # --- The data map: what each floor keeps of people ------------------------------------------------
-PERSONAL_DATA = ["config.kept.HOLDINGS", "accounts.personal_data.HOLDINGS"]
+PERSONAL_DATA = ["accounts.personal_data.MAP", "config.kept.MAP"]
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {

@@ -54,6 +54,7 @@ SAMPLES: dict[str, Callable[[Cast], Sample]] = {
     "acceptTerms": lambda cast: Sample(body=next(_acceptances), wrong={"version": "1999-01-01"}),
     "registerPushToken": lambda cast: Sample(body={"token": token()}, wrong={"token": "x"}),
     "removePushToken": lambda cast: Sample(body={"token": token()}, wrong={"token": 7}),
+    "exportMyData": lambda cast: Sample(query={"format": "json"}, wrong={"format": "doc"}),
     "deleteUser": lambda cast: Sample(body={"id": cast.fresh().id}, wrong={"id": None}),
     "listUsers": lambda cast: Sample(
         query={"customerId": cast.customer.id, "limit": "50"}, wrong={"limit": "1001"}

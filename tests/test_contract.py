@@ -28,6 +28,7 @@ REFERENCE = {
     "getTermsStatus": ("GET /user/terms-status", {200, 401}),
     "registerPushToken": ("POST /user/push-token", {200, 400, 401, 500}),
     "removePushToken": ("DELETE /user/push-token", {200, 400, 401, 500}),
+    "exportMyData": ("GET /user/export/my-data", {200, 401, 500}),
     "listUsers": ("GET /userManagement", {200, 400, 401, 404, 500}),
     "createManagedUser": ("POST /userManagement", {201, 400, 409, 500}),
     "updateManagedUser": ("PATCH /userManagement", {200, 400, 500}),
@@ -268,14 +269,15 @@ def test_every_operation_is_documented_with_examples_and_security(openapi: dict[
         assert operation.document["summary"]
         for status, response in operation.document["responses"].items():
             for media in response.get("content", {}).values():
-                assert media.get("examples"), f"{operation.id} {status} has no example"
+                is_file = media["schema"].get("format") == "binary"
+                assert is_file or media.get("examples"), f"{operation.id} {status} has no example"
 
 
 def _own_examples(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
     for operation in operations(openapi):
         for status, response in operation.document["responses"].items():
             for media in response.get("content", {}).values():
-                for example in media["examples"].values():
+                for example in media.get("examples", {}).values():
                     yield f"{operation.id} {status}", media["schema"], example["value"]
 
 

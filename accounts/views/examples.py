@@ -109,3 +109,25 @@ DEVICE: dict[str, Any] = {
     "token": "ExponentPushToken[a1b2c3d4e5f6g7h8i9j0kl]",
     "status": "registered",
 }
+EXPORT: dict[str, Any] = {
+    "format": "dutyline-personal-data/1",
+    "person": {"id": USER["id"], "name": "Sam Reed", "email": "sam@harbour.example"},
+    "customer": {"id": USER["customerId"], "name": "Harbour Dental"},
+    "data": {
+        "profile": [{"id": USER["id"], "name": "Sam Reed", "email": "sam@harbour.example"}],
+        "rights": [{"role": "staff"}, {"permissions": USER["permissions"]}],
+        "devices": [{"token": DEVICE["token"], "registeredAt": "2026-11-23T09:00:00Z"}],
+    },
+    "recipients": [
+        {"name": "the mail service", "about": "delivers letters to you", "receives": ["email"]}
+    ],
+    "retention": [
+        {
+            "what": "devices",
+            "purpose": "to notify the person where they want to be notified",
+            "kept": "until the account is deleted",
+            "afterDeletion": "removed with the person",
+        }
+    ],
+    "rights": ["You may have what is wrong corrected."],
+}

@@ -20,6 +20,8 @@ from redis.retry import Retry
 
 from config import errors
 
+DEAR = ("costly", "export")
+"""Limits that hold, in each process, also without Redis."""
 BLIND = 5.0
 """Seconds without asking Redis after it failed."""
 
@@ -66,7 +68,7 @@ class Limiter:
                 return self._count(self._shared, item, name, who)
             except RedisError:
                 self._look_away()
-        return self._count(self._own, item, name, who) if name == "costly" else None
+        return self._count(self._own, item, name, who) if name in DEAR else None
 
     def _count(
         self, limiter: FixedWindowRateLimiter, item: RateLimitItemPerMinute, name: str, who: str

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, Protocol, TypeVar, cast
 
 import orjson
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -95,11 +96,13 @@ def operation(
     etag: bool = False,
     others: str = "",
     unknown_caller: int = 401,
+    file: str = "",
 ) -> Callable[[M], M]:
     """Declare a view method: ``permission`` and ``cost`` are enforced, the rest is documented.
 
     ``others`` is what it takes to do it to somebody else: the rule itself checks that. ``etag``:
     the answer has one; it is heeded in If-None-Match or, where there is a body, in If-Match.
+    ``file``: the media type of a file that is answered instead, unless JSON is asked for.
     ``unknown_caller``: what a good token is told that belongs to no account.
     """
     statuses = {401, 403, 429, 500, 503, *refuses}
@@ -114,6 +117,9 @@ def operation(
         )
         for status, serializer in answers.items()
     }
+    if file:
+        responses[200, "application/json"] = responses.pop(200)
+        responses[200, file] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
     responses |= {
         (status, problems.CONTENT_TYPE): OpenApiResponse(
             response=Problem,

@@ -42,11 +42,24 @@ def _file(path: str) -> Callable[[], bool]:
     return lambda: Path(path).exists()
 
 
-DEBIAN = {  # Debian package -> is it there? Only tests need any of them.
-    "chromium-headless-shell": _file(CHROMIUM),
-    "curl": lambda: shutil.which("curl") is not None,
-    "libatomic1": _library("libatomic.so.1"),
+def _command(name: str) -> Callable[[], bool]:
+    return lambda: shutil.which(name) is not None
+
+
+Wanted = dict[str, Callable[[], bool]]
+DEBIAN: Wanted = {  # Debian package -> is it there? The product prints documents with these.
+    "libpango-1.0-0": _library("libpango-1.0.so.0"),
+    "libpangoft2-1.0-0": _library("libpangoft2-1.0.so.0"),
+    "libharfbuzz-subset0": _library("libharfbuzz-subset.so.0"),
     "fonts-dejavu-core": _file("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+    "fonts-wqy-microhei": _file("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
+    "fonts-noto-color-emoji": _file("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
+}
+DEBIAN_FOR_TESTS: Wanted = {
+    "chromium-headless-shell": _file(CHROMIUM),
+    "curl": _command("curl"),
+    "libatomic1": _library("libatomic.so.1"),
+    "poppler-utils": _command("pdfdetach"),
 }
 
 
@@ -56,10 +69,9 @@ def main() -> None:
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 the machine has
         _stop("Dutyline needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
     LOG.parent.mkdir(parents=True, exist_ok=True)
-    if purpose == "test":
-        _debian_packages()
-    elif not _is_running_here():
+    if purpose != "test" and not _is_running_here():
         product.check_ports(product.Block(product.base_port()))
+    _debian_packages({**DEBIAN, **(DEBIAN_FOR_TESTS if purpose == "test" else {})})
     _python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
     _engine()
 
@@ -69,8 +81,8 @@ def _is_running_here() -> bool:
     return (ROOT / ".local/run.json").exists()
 
 
-def _debian_packages() -> None:
-    missing = [name for name, there in DEBIAN.items() if not there()]
+def _debian_packages(wanted: Wanted) -> None:
+    missing = [name for name, there in wanted.items() if not there()]
     if not missing:
         return
     install = ["apt-get", "install", "-y", "--no-install-recommends"]
@@ -91,7 +103,7 @@ def _root_prefix(missing: list[str]) -> list[str]:
         return [sudo, "-n", *environment]
     command = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(missing)}"
     who = "sudo sh -c '" + command + "'" if sudo else "as root: " + command
-    return _stop(f"The tests need Debian's {', '.join(missing)}. Install with {who}")
+    return _stop(f"Dutyline needs Debian's {', '.join(missing)}. Install with {who}")
 
 
 def _python_packages(lock: str) -> None:

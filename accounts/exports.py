@@ -1,0 +1,135 @@
+"""What is kept of a person, all of it: as JSON, and as a document that they like to read.
+
+Both are made from the data map (`config.datamap`): a floor that keeps something new of people
+declares it there, and it is in the next export.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.template.loader import render_to_string
+
+from accounts import pages, preferences, printing
+from accounts.actors import Actor
+from accounts.models import Customer, User
+from config import datamap, errors
+
+FORMAT = "dutyline-personal-data/1"
+PRINTED = 500
+"""Rows of a chapter that are printed; the JSON holds all."""
+SECONDS = 30.0
+"""For gathering, from start to end."""
+RIGHTS = (
+    "You may see your data, and get this copy of it, as often as you like.",
+    "You may have what is wrong corrected: most of it by yourself in the app, the rest by the "
+    "owners of your business.",
+    "You may have your account deleted; what is kept afterwards stands in the table above.",
+    "You may take your data elsewhere: the file embedded in this document is made for that.",
+    "You may object to the use of your data, or ask for it to be restricted.",
+    "You may complain to the data protection authority of your country.",
+    "The data came from you, from whoever invited you, and from your use of Dutyline. Nothing is "
+    "decided about you by a machine alone.",
+)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """An export: the JSON, and what of it is printed."""
+
+    json: bytes
+    chapters: tuple[pages.Page, ...]
+
+
+def as_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
+    """Everything that is kept of a person, whose record was just read.
+
+    Raises `errors.Unavailable` where it takes too long.
+    """
+    return _gather(user, customer, actor=actor).json
+
+
+def as_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) -> bytes:
+    """The same as a document, with the JSON embedded. Raises `errors.Unavailable`."""
+    gathered = _gather(user, customer, actor=actor)
+    zone = preferences.time_zone(user.settings, customer.settings)
+    html = render_to_string(
+        "export/my-data.html",
+        {
+            "user": user,
+            "customer": customer,
+            "at": pages.moment(at, zone),
+            "chapters": [page.told(zone) for page in gathered.chapters],
+            "recipients": recipients(),
+            "retention": retention(),
+            "rights": RIGHTS,
+        },
+    )
+    return printing.pdf(html, gathered.json)
+
+
+def _gather(user: User, customer: Customer, *, actor: Actor) -> Gathered:
+    actor.require("self:export")
+    end = time.monotonic() + SECONDS
+    members: list[bytes] = []
+    chapters = []
+    for chapter, rows in datamap.told(user):
+        written: list[bytes] = []
+        printed: list[datamap.Row] = []
+        for row in rows:
+            written.append(orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z))
+            if len(printed) < PRINTED:
+                printed.append(row)
+            if time.monotonic() > end:
+                raise errors.Unavailable("This takes too long just now.", retry_after=60)
+        members.append(orjson.dumps(chapter.name) + b":[" + b",".join(written) + b"]")
+        chapters.append(pages.Page(chapter, tuple(printed), len(written)))
+    frame = {
+        "format": FORMAT,
+        "person": {"id": user.id, "name": user.name, "email": user.email},
+        "customer": {"id": customer.id, "name": customer.name},
+    }
+    after = {"recipients": recipients(), "retention": retention(), "rights": RIGHTS}
+    whole = [orjson.dumps(frame)[:-1], b',"data":{', b",".join(members), b"},"]
+    return Gathered(b"".join([*whole, orjson.dumps(after)[1:]]), tuple(chapters))
+
+
+def _plain(value: Any) -> Any:
+    """What orjson does not know: PynamoDB's own lists and maps, and numbers."""
+    return dict(value) if isinstance(value, Mapping) else list(value)
+
+
+def recipients() -> list[dict[str, Any]]:
+    """Who receives what, of those beyond the customer's own people."""
+    received: dict[str, list[str]] = {}
+    for _, attribute in _shown():
+        for name in attribute.recipients:
+            received.setdefault(name, []).append(attribute.name.replace("_", " "))
+    about = {name: text for part in datamap.parts() for name, text in part.recipients.items()}
+    return [
+        {"name": name, "about": about[name], "receives": sorted(set(what))}
+        for name, what in sorted(received.items())
+    ]
+
+
+def retention() -> list[dict[str, str]]:
+    """How long each kind of value is kept, for what, and what becomes of it."""
+    found = {
+        (attribute.category, attribute.purpose): {
+            "what": attribute.category,
+            "purpose": attribute.purpose,
+            "kept": attribute.retention,
+            "afterDeletion": attribute.erasure.value,
+        }
+        for _, attribute in _shown()
+    }
+    return list(found.values())
+
+
+def _shown() -> Iterator[tuple[datamap.Holding, datamap.Attribute]]:
+    for holding in datamap.holdings():
+        if holding.shown:
+            yield from ((holding, one) for one in holding.attributes if not one.withheld)
