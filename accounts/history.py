@@ -4,20 +4,20 @@ from dataclasses import dataclass
 
 from accounts.actors import Actor
 from accounts.models import User
-from config import audit, dynamo, errors, ids, journal, sealing
+from config import audit, dynamo, errors, ids, journal, sealing, trail
 
 
 @dataclass(frozen=True)
 class Page:
     """Some entries, newest first, and how many there are in all."""
 
-    lines: list[audit.Line]
+    lines: list[trail.Line]
     total: int
     limit: int
     offset: int
 
 
-def of_user(user_id: str, *, actor: Actor, limit: int, offset: int, wanted: audit.Filter) -> Page:
+def of_user(user_id: str, *, actor: Actor, limit: int, offset: int, wanted: trail.Filter) -> Page:
     """The audit log of a person of one's own customer, also of one who was deleted.
 
     ``total`` counts what the filter takes. Raises `errors.NotFound`, alike for nobody's and another
@@ -35,11 +35,11 @@ def of_user(user_id: str, *, actor: Actor, limit: int, offset: int, wanted: audi
         raise errors.Forbidden("This person is not of your locations.")
     if wanted.takes_all:
         total = int(head.last)
-        entries = audit.page(user_id, last=total, offset=offset, limit=limit)
+        entries = trail.page(user_id, last=total, offset=offset, limit=limit)
     else:
-        numbers = audit.find(user_id, int(head.last), wanted)
+        numbers = trail.find(user_id, int(head.last), wanted)
         total = len(numbers)
-        entries = audit.some(user_id, numbers[offset : offset + limit])
+        entries = trail.some(user_id, numbers[offset : offset + limit])
     people = {person for entry in entries for person in entry.people}
     known = {user_id, actor.stream}
     rest = dynamo.fetch(dynamo.Key(sealing.PersonKey, person) for person in people - known)
@@ -48,7 +48,7 @@ def of_user(user_id: str, *, actor: Actor, limit: int, offset: int, wanted: audi
         stored = (found if person in known else rest).get(sealing.PersonKey, person)
         if stored:
             keys[person] = stored.open()
-    return Page(audit.lines(entries, keys), total, limit, offset)
+    return Page(trail.lines(entries, keys), total, limit, offset)
 
 
 def _nobody() -> errors.NotFound:

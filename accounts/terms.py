@@ -8,7 +8,7 @@ from typing import Any
 from accounts import legal, preferences
 from accounts.actors import Actor
 from accounts.models import Customer, TermsAcceptance, User
-from config import audit, decisions, dynamo, errors, idempotency, journal, sealing
+from config import audit, decisions, dynamo, errors, idempotency, journal, sealing, trail
 
 _PURPOSE = "terms evidence"
 
@@ -184,10 +184,10 @@ def opened(proof: TermsAcceptance) -> dict[str, Any]:
 def verify() -> Iterator[str]:
     """What is wrong with any proof, against the audit; reads whole tables."""
     people = dynamo.every(TermsAcceptance, "user_id")
-    for user_id in sorted(people | {s for s in audit.streams() if s.startswith("usr_")}):
+    for user_id in sorted(people | {s for s in trail.streams() if s.startswith("usr_")}):
         attested = {
             entry.body["id"]: entry.body["attests"]
-            for entry in audit.rows(user_id)
+            for entry in trail.rows(user_id)
             if entry.seq and entry.action == "terms.accepted"
         }
         for proof in proofs(user_id):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from config import audit, dynamo, idempotency, outbox, sealing
+from config import audit, dynamo, idempotency, outbox, sealing, trail
 from config.datamap import Attribute, Chapter, Erasure, Holding, Part, Row
 
 _FOR_GOOD = "for as long as the customer exists"
@@ -42,13 +42,13 @@ def history(person: Any) -> Iterator[Row]:
     wanted = (person.id, person.customer_id)
     found = dynamo.fetch(dynamo.Key(sealing.PersonKey, one) for one in wanted)
     keys = {one: key.open() for one in wanted if (key := found.get(sealing.PersonKey, one))}
-    for entry in audit.rows(person.id, newest_first=True):
+    for entry in trail.rows(person.id, newest_first=True):
         if entry.seq:
-            (line,) = audit.lines([entry], keys)
+            (line,) = trail.lines([entry], keys)
             yield _told(line, person.id)
 
 
-def _told(line: audit.Line, person_id: str) -> Row:
+def _told(line: trail.Line, person_id: str) -> Row:
     own = line.actor["id"] == person_id
     return {
         "id": line.id,

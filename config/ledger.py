@@ -13,7 +13,7 @@ from typing import Any
 
 import rfc8785
 
-from config import audit, errors, sealing, strictjson
+from config import audit, errors, sealing, strictjson, trail
 
 FORMAT = "dutyline-audit/1"
 _PURPOSE = "audit file"
@@ -52,7 +52,7 @@ def lines(streams: Iterable[str], *, of: str, at: datetime) -> Iterator[bytes]:
     yield _signed(kind="header", format=FORMAT, of=of, madeAt=made_at, publicKey=key())
     count = Counted()
     for stream in sorted(streams):
-        rows = audit.rows(stream)
+        rows = trail.rows(stream)
         head = next(rows, None)
         if head is None or head.seq != 0:
             raise errors.Conflict(f"{stream} has no head; `audit verify` tells what is wrong.")

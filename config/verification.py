@@ -6,7 +6,7 @@ Reads whole tables, so it is for the command line, never for a request.
 import time
 from dataclasses import dataclass, field
 
-from config import audit, dynamo, sealing
+from config import audit, dynamo, sealing, trail
 
 _ODD = (TypeError, ValueError, KeyError)
 """What reading a row raises that was not written by us."""
@@ -44,7 +44,7 @@ def verify() -> Result:
     """
     result = Result()
     keyed = dynamo.every(sealing.PersonKey, "person")  # before the streams: each key has its stream
-    streams = audit.streams()
+    streams = trail.streams()
     for stream in sorted(streams):
         result.streams += 1
         finding = _verify_patiently(stream, result)
@@ -74,7 +74,7 @@ def _verify_patiently(stream: str, result: Result) -> Finding | None:
 
 
 def _verify_stream(stream: str, result: Result) -> Finding | None:
-    rows = audit.rows(stream)
+    rows = trail.rows(stream)
     head = next(rows, None)
     if head is None or head.seq != 0:
         return Finding(stream, 0, "the head is gone")
@@ -136,6 +136,6 @@ def _note_copies(stream: str, entry: audit.AuditEntry, result: Result) -> None:
 def _holds(stream: str, id: str) -> bool:
     """Whether a stream that was read earlier holds the entry by now."""
     try:
-        return any(entry.seq > 0 and entry.body["id"] == id for entry in audit.rows(stream))
+        return any(entry.seq > 0 and entry.body["id"] == id for entry in trail.rows(stream))
     except _ODD:
         return False

@@ -14,7 +14,7 @@ import pytest
 
 from accounts import auth0
 from accounts.models import EmailGuard, User
-from config import audit, dynamo, outbox, verification
+from config import dynamo, outbox, trail, verification
 from tests.conftest import Cast, mails_to
 from tests.harness import Harness, worth_trying
 from tests.proxy import MODES, Plan
@@ -167,7 +167,7 @@ def check(
     assert ids <= {user.id}, told
     if comes_back:
         assert statuses[-1] == 201, f"the last answer is the true one: {told}"
-    entries = audit.page(user.id, last=99, offset=0, limit=99)
+    entries = trail.page(user.id, last=99, offset=0, limit=99)
     actions = sorted(entry.body["action"] for entry in entries)
     assert actions == ["user.invitation_sent", "user.invited"], f"{actions} {told}"
     left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]

@@ -9,7 +9,7 @@ from accounts import history
 from accounts.actors import Actor
 from accounts.serializers.history import AuditPage, AuditQuery
 from accounts.views import examples
-from config import audit
+from config import trail
 from config.api.operations import Operations, operation
 
 
@@ -37,6 +37,6 @@ class AuditLogs(Operations):
             actor=cast(Actor, request.user),
             limit=query.get("limit", 50),
             offset=query.get("offset", 0),
-            wanted=audit.Filter(query.get("action"), query.get("since"), query.get("until")),
+            wanted=trail.Filter(query.get("action"), query.get("since"), query.get("until")),
         )
         return Response(AuditPage(page).data)

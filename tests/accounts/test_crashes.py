@@ -13,7 +13,7 @@ import pytest
 
 from accounts import actors, auth0, devices, headcounts, terms, users
 from accounts.models import Customer, EmailGuard, Location, PushTokenGuard, User
-from config import audit, dynamo, outbox, sealing, verification
+from config import audit, dynamo, outbox, sealing, trail, verification
 from tests.conftest import Cast, come, mails_to, now, sweep
 from tests.harness import Harness, worth_trying
 from tests.proxy import MODES, Plan
@@ -49,7 +49,7 @@ class Case:
         return dynamo.get(User, self.user.id)
 
     def actions(self) -> list[str]:
-        entries = audit.page(self.user.id, last=_last(self.user.id), offset=0, limit=99)
+        entries = trail.page(self.user.id, last=_last(self.user.id), offset=0, limit=99)
         return [entry.body["action"] for entry in entries]
 
     def at_auth0(self) -> dict[str, Any] | None:

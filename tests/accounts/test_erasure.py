@@ -10,7 +10,7 @@ import redis
 from cryptography.exceptions import InvalidTag
 
 from accounts.models import Location, User
-from config import audit, datamap, dynamo, sealing, verification
+from config import datamap, dynamo, sealing, trail, verification
 from config.datamap import Erasure
 from tests.conftest import Cast, come, sweep
 from tests.world import ROOT, World
@@ -119,7 +119,7 @@ def test_after_deletion_no_trace_is_found(
     assert found_in_files(world), "at the Auth0 stand-in"
     chains = verification.verify()
     assert chains.findings == []
-    before = audit.page(person.id, last=99, offset=0, limit=99)
+    before = trail.page(person.id, last=99, offset=0, limit=99)
     key = dynamo.get(sealing.PersonKey, person.id)
     assert key is not None
 
@@ -131,7 +131,7 @@ def test_after_deletion_no_trace_is_found(
     assert found_in_redis(world) == []
     assert found_in_files(world) == []
     assert verification.verify().findings == []
-    evidence = audit.page(person.id, last=99, offset=0, limit=99)
+    evidence = trail.page(person.id, last=99, offset=0, limit=99)
     assert [entry.hash for entry in evidence][-len(before) :] == [entry.hash for entry in before]
     assert dynamo.get(sealing.PersonKey, person.id) is None
     assert (dynamo.get(Location, cast.boston.id) or cast.boston).people == boston_people(cast)

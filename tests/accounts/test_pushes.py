@@ -10,7 +10,7 @@ import pytest
 
 from accounts import devices, follow_ups
 from accounts.models import PushToken, PushTokenGuard, User
-from config import audit, dynamo, journal, outbox
+from config import dynamo, journal, outbox, trail
 from tests.conftest import Cast, Person, come, now, problem, sweep
 from tests.harness import Harness
 from tests.proxy import Plan
@@ -98,7 +98,7 @@ def tokens_of(user_id: str) -> list[str]:
 
 
 def actions(user_id: str) -> list[str]:
-    return [entry.action for entry in audit.rows(user_id) if entry.seq]
+    return [entry.action for entry in trail.rows(user_id) if entry.seq]
 
 
 # --- devices --------------------------------------------------------------------------------------
@@ -470,7 +470,7 @@ def test_nothing_of_a_token_is_logged_or_audited(world: World, somebody: Person)
     sweep()
     assert somebody.delete("/user/push-token", {"token": token}).is_success
 
-    rows = [e.body for e in audit.rows(somebody.id) if e.seq]
+    rows = [e.body for e in trail.rows(somebody.id) if e.seq]
     log = somebody.get("/user").text
 
     assert "canary-of-a-device" not in world.log("web") + str(rows) + log

@@ -13,7 +13,7 @@ import pytest
 
 from accounts import legal, renewals, terms
 from accounts.models import Customer, TermsAcceptance
-from config import audit, dynamo
+from config import audit, dynamo, trail
 from tests.conftest import Cast, Person, come, mails_to, now, problem, sweep
 from tests.world import World
 
@@ -33,7 +33,7 @@ def accepted_then(cast: Cast, who: Person) -> None:
 
 
 def attested(user_id: str) -> list[audit.AuditEntry]:
-    return [e for e in audit.rows(user_id) if e.seq and e.action == "terms.accepted"]
+    return [e for e in trail.rows(user_id) if e.seq and e.action == "terms.accepted"]
 
 
 def test_who_has_accepted_is_told_so(somebody: Person) -> None:

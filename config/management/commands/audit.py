@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config import audit, dynamo, errors, files, ledger, verification
+from config import audit, dynamo, errors, files, ledger, trail, verification
 
 
 class Command(BaseCommand):
@@ -84,10 +84,10 @@ def _streams(customer: str | None, stream: str | None) -> list[str]:
     if stream:
         wanted = {stream}
     elif customer:
-        heads = (dynamo.get(audit.AuditEntry, name, 0) for name in audit.streams())
+        heads = (dynamo.get(audit.AuditEntry, name, 0) for name in trail.streams())
         wanted = {head.stream for head in heads if head and head.customer_id == customer}
     else:
-        wanted = audit.streams()
+        wanted = trail.streams()
     if not wanted:
         raise CommandError("There is no such stream.")
     return sorted(wanted)
