@@ -107,7 +107,8 @@ def recipients() -> list[dict[str, Any]]:
     received: dict[str, list[str]] = {}
     for _, attribute in _shown():
         for name in attribute.recipients:
-            received.setdefault(name, []).append(attribute.name.replace("_", " "))
+            what = attribute.label or attribute.name.replace("_", " ")
+            received.setdefault(name, []).append(what.lower())
     about = {name: text for part in datamap.parts() for name, text in part.recipients.items()}
     return [
         {"name": name, "about": about[name], "receives": sorted(set(what))}
@@ -118,7 +119,7 @@ def recipients() -> list[dict[str, Any]]:
 def retention() -> list[dict[str, str]]:
     """How long each kind of value is kept, for what, and what becomes of it."""
     found = {
-        (attribute.category, attribute.purpose): {
+        (attribute.category, attribute.purpose, attribute.erasure): {
             "what": attribute.category,
             "purpose": attribute.purpose,
             "kept": attribute.retention,

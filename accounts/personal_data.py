@@ -42,7 +42,7 @@ _proof = partial(
     category="terms",
     purpose="to prove what was agreed",
     retention="for as long as the customer exists, also after the account is deleted",
-    erasure=Erasure.EVIDENCE,
+    erasure=Erasure.PROOF,
 )
 _SENT = ("Auth0", "the mail service")
 

@@ -23,6 +23,7 @@ class Erasure(StrEnum):
     REMOVED = "removed with the person"
     UNREADABLE = "stays, unreadable: the key that seals it is destroyed"
     EVIDENCE = "stays as evidence; names nobody"
+    PROOF = "stays as proof, sealed under a key of ours"
     EXPIRES = "goes by itself"
     IMPERSONAL = "says nothing about a person"
 
@@ -152,9 +153,9 @@ def records_of(person: Any) -> list[dynamo.Record]:
 
 def erase_in_steps(person: Any, *, actor: Any, at: datetime) -> None:
     """Remove what does not go with the person in one transaction."""
-    for holding in holdings():
-        if holding.in_steps:
-            holding.in_steps(person, actor=actor, at=at)
+    for remove in dict.fromkeys(holding.in_steps for holding in holdings()):
+        if remove:
+            remove(person, actor=actor, at=at)
 
 
 _HEAD = """# What is kept of people

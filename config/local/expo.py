@@ -2,7 +2,7 @@
 
 ``python -m config.local.expo --port 8003``. Beside the faults of every stand-in, single devices can
 be told to misbehave: ``POST /_local/devices {"token", "state"}`` with a state of `STATES`.
-``GET /messages`` lists what was sent, newest first.
+``GET /messages`` lists what was sent, newest first; ``?to=`` and ``?limit=`` narrow it.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import zlib
 from collections import deque
 from datetime import UTC, datetime
 from html import escape
+from itertools import islice
 from typing import Any
 
 from config.local.standin import Answer, Request, StandIn, as_json, as_page, server
@@ -122,9 +123,10 @@ class Expo:
         return Answer(204)
 
     def messages(self, request: Request) -> Answer:
-        wanted = request.query.get("to")
+        wanted, most = request.query.get("to"), int(request.query.get("limit", 10_000))
         with self._lock:
-            return as_json([m for m in self._messages if wanted in (None, m["to"])])
+            found = (m for m in self._messages if wanted in (None, m["to"]))
+            return as_json(list(islice(found, most)))
 
     def requests(self, request: Request) -> Answer:
         """How many notifications each request carried, in order."""

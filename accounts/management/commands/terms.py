@@ -47,8 +47,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(legal.published())} texts are as they were published")
 
     def _announce(self) -> None:
-        version = legal.versions()[-1]
         at, told = datetime.now(UTC), 0
+        try:
+            legal.in_force(at)
+        except legal.Changed as error:
+            raise CommandError(str(error)) from error
+        version = legal.versions()[-1]
         for items in dynamo.pages("Scan", TableName=Customer.table_name()):
             told += sum(renewals.announce(Customer.read(item), version, at=at) for item in items)
         self.stdout.write(f"version {version}: announced to {told} customers")
