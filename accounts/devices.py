@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pynamodb.expressions.condition import Condition
 
-from accounts import actors, expo
+from accounts import actors, expo, users
 from accounts.actors import Actor
 from accounts.models import PushToken, PushTokenGuard, User
 from config import audit, decisions, dynamo, errors, idempotency, journal, writes
@@ -64,26 +64,27 @@ def _keep(
     found: dynamo.Found | None,
 ) -> None:
     others = of_person(actor.id)
+    oldest = min(others, key=lambda device: device.registered_at) if len(others) >= MOST else None
+    told = [audit.Change("device", None, _short(made.key))]
+    told += [audit.Change("device", _short(oldest.key), None)] if oldest else []
     with journal.write(
         actor=actor,
         action="device.registered",
         subject=_party(actor.id, actor.name),
         at=at,
         customer_id=actor.customer_id,
-        changes=[audit.Change("device", None, _short(made.key))],
+        changes=told,
         found=found,
     ) as write:
-        closed = errors.Unauthenticated("This account cannot be used here.")
-        open_ = User.status.is_in("active", "invited")
-        write.require(User(actor.id), open_, refusal=closed)
+        users.require_open(write, actor.id)
         guard = PushTokenGuard(key=made.key, user_id=actor.id, customer_id=actor.customer_id)
         write.put(guard, only_if=_as_read(former, actor), refusal=decisions.changed())
         write.put(made)
         if former:
             write.remove(PushToken(former.user_id, made.key))
             _tell_former(write, former)
-        if len(others) >= MOST:
-            _remove(write, min(others, key=lambda device: device.registered_at))
+        if oldest:
+            _remove(write, oldest)
         write.answer(once, actor.id, status=200)
 
 

@@ -9,6 +9,8 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -30,9 +32,19 @@ LARGEST_ANSWER = 1_000_000
 GONE = "DeviceNotRegistered"
 TOO_FAST = "MessageRateExceeded"
 MOST_PATIENT = 900
+PASSING = (401, 403, 408, 425, 429)
+"""Refusals that end by themselves, or when whoever runs this mends the access token."""
 
 _TOKEN = re.compile(r"Expo(?:nent)?PushToken\[[!-Z^-~]{1,200}\]", re.ASCII)
 log = logging.getLogger("dutyline.expo")
+
+
+class Refused(Exception):
+    """Expo will never take this request; ``code`` is its word for why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class MixedProjects(Exception):
@@ -59,7 +71,7 @@ def is_token(text: str) -> bool:
 def send(tokens: Sequence[str], message: Mapping[str, Any]) -> list[Outcome]:
     """Send one message to at most `CHUNK` tokens; one outcome each, in order.
 
-    Raises `MixedProjects`, or `errors.Unavailable`.
+    Raises `MixedProjects`, `Refused` or `errors.Unavailable`.
     """
     answer = _ask("send", [{**message, "to": token} for token in tokens])
     tickets = answer.get("data")
@@ -94,13 +106,11 @@ def _ask(what: str, body: Any) -> dict[str, Any]:
     }
     if settings.EXPO["access_token"]:
         headers["Authorization"] = f"Bearer {settings.EXPO['access_token']}"
+    address = f"{settings.EXPO['base_url']}/--/api/v2/push/{what}"
+    call = _pool().submit(_post, address, gzip.compress(orjson.dumps(body)), headers)
     try:
-        status, retry_after, raw = _post(
-            f"{settings.EXPO['base_url']}/--/api/v2/push/{what}",
-            gzip.compress(orjson.dumps(body)),
-            headers,
-        )
-    except httpx.HTTPError as error:
+        status, retry_after, raw = call.result(timeout=TIMEOUT)
+    except (httpx.HTTPError, FutureTimeout) as error:
         log.warning("push service failed", extra={"why": type(error).__name__})
         raise errors.Unavailable("The push service does not answer.", retry_after=30) from error
     if status != 200:
@@ -112,7 +122,7 @@ def _ask(what: str, body: Any) -> dict[str, Any]:
 
 
 def _post(address: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
-    """One call, whole, within `TIMEOUT` seconds: httpx's own limits are per step."""
+    """One call, in a thread: httpx's limits are per step, the caller's is for the whole."""
     end = time.monotonic() + TIMEOUT
     with http().stream("POST", address, content=content, headers=dict(headers)) as answer:
         raw = bytearray()
@@ -124,9 +134,14 @@ def _post(address: str, content: bytes, headers: Mapping[str, str]) -> tuple[int
 
 
 @cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2, thread_name_prefix="expo")
+
+
+@cache
 def http() -> httpx.Client:
     """The HTTP client of this process."""
-    return httpx.Client(timeout=httpx.Timeout(TIMEOUT, connect=2.0))
+    return httpx.Client(timeout=httpx.Timeout(TIMEOUT / 2, connect=2.0))
 
 
 def _read(raw: bytes) -> dict[str, Any] | None:
@@ -143,8 +158,9 @@ def _refused(status: int, retry_after: str, raw: bytes) -> Exception:
     code = str(first.get("code", ""))
     if code == "PUSH_TOO_MANY_EXPERIENCE_IDS" and isinstance(first.get("details"), dict):
         return MixedProjects([list(map(str, group)) for group in first["details"].values()])
-    level = logging.WARNING if status == 429 or status >= 500 else logging.ERROR
-    log.log(level, "push service refused", extra={"status": status, "why": code})
+    if 400 <= status < 500 and status not in PASSING:
+        return Refused(code or str(status))
+    log.warning("push service refused", extra={"status": status, "why": code})
     patience = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 30
     return errors.Unavailable(
         "The push service refuses us just now.", retry_after=max(1, min(patience, MOST_PATIENT))

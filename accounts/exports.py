@@ -21,8 +21,6 @@ from config import datamap, errors
 FORMAT = "dutyline-personal-data/1"
 PRINTED = 500
 """Rows of a chapter that are printed; the JSON holds all."""
-SECONDS = 30.0
-"""For gathering, from start to end."""
 RIGHTS = (
     "You may see your data, and get this copy of it, as often as you like.",
     "You may have what is wrong corrected: most of it by yourself in the app, the rest by the "
@@ -47,33 +45,33 @@ class Gathered:
 def as_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
     """Everything that is kept of a person, whose record was just read.
 
-    Raises `errors.Unavailable` where it takes too long.
+    Raises `errors.Unavailable` where it takes too long, or others are at it.
     """
-    return _gather(user, customer, actor=actor).json
+    actor.require("self:export")
+    with printing.turn() as end:
+        return _gather(user, customer, end).json
 
 
 def as_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) -> bytes:
     """The same as a document, with the JSON embedded. Raises `errors.Unavailable`."""
-    gathered = _gather(user, customer, actor=actor)
+    actor.require("self:export")
     zone = preferences.time_zone(user.settings, customer.settings)
-    html = render_to_string(
-        "export/my-data.html",
-        {
-            "user": user,
-            "customer": customer,
+    with printing.turn() as end:
+        gathered = _gather(user, customer, end)
+        context = {
+            "name": pages.plain(user.name),
+            "customer": pages.plain(customer.name),
             "at": pages.moment(at, zone),
             "chapters": [page.told(zone) for page in gathered.chapters],
             "recipients": recipients(),
             "retention": retention(),
             "rights": RIGHTS,
-        },
-    )
-    return printing.pdf(html, gathered.json)
+        }
+        html = render_to_string("export/my-data.html", context)
+        return printing.pdf(html, gathered.json, end=end)
 
 
-def _gather(user: User, customer: Customer, *, actor: Actor) -> Gathered:
-    actor.require("self:export")
-    end = time.monotonic() + SECONDS
+def _gather(user: User, customer: Customer, end: float) -> Gathered:
     members: list[bytes] = []
     chapters = []
     for chapter, rows in datamap.told(user):

@@ -43,11 +43,7 @@ def of_user(user_id: str, *, actor: Actor, limit: int, offset: int, wanted: trai
     people = {person for entry in entries for person in entry.people}
     known = {user_id, actor.stream}
     rest = dynamo.fetch(dynamo.Key(sealing.PersonKey, person) for person in people - known)
-    keys = {}
-    for person in people:
-        stored = (found if person in known else rest).get(sealing.PersonKey, person)
-        if stored:
-            keys[person] = stored.open()
+    keys = sealing.opened(found, people & known) | sealing.opened(rest, people - known)
     return Page(trail.lines(entries, keys), total, limit, offset)
 
 

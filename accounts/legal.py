@@ -75,7 +75,10 @@ def in_force(at: datetime, language: str = BINDING) -> Edition:
     """The documents in force at a moment, in this language where they exist in it."""
     day = at.astimezone(UTC).date().isoformat()
     newest = {place.document: place.version for place in sorted(_published()) if place[1] <= day}
-    texts = tuple(_best(document, newest[document], language) for document in DOCUMENTS)
+    if not newest:
+        raise Changed(f"No terms were in force on {day}.")
+    there = [document for document in DOCUMENTS if document in newest]
+    texts = tuple(_best(document, newest[document], language) for document in there)
     return Edition(max(newest.values()), texts)
 
 
@@ -144,7 +147,13 @@ def unpublished(folder: Path = FOLDER) -> list[Place]:
     for place in found:
         if Place(place.document, place.version, BINDING) not in found:
             raise Changed(f"{place} has no binding text in {BINDING!r}.")
-    return [place for place in found if place not in kept]
+    new = [place for place in found if place not in kept]
+    newest = max((place.version for place in kept), default="")
+    for place in new:
+        translated = Place(place.document, place.version, BINDING) in kept
+        if place.version <= newest and not translated:
+            raise Changed(f"{place} must be later than {newest}, which was published already.")
+    return new
 
 
 def publish(folder: Path = FOLDER) -> list[Place]:

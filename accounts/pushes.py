@@ -5,7 +5,8 @@ on locked screens and pass through others' hands, so they name nobody but the cu
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.template.loader import render_to_string
 
 from accounts import devices, expo, preferences
 from accounts.models import Customer, PushToken, User
-from config import dynamo, errands, errors, journal
+from config import dynamo, errands, errors, journal, writes
 
 LONGEST = 200
 """Characters of a title or text."""
@@ -34,7 +35,8 @@ def send(
     """Notify an active person's devices of an event of `preferences.EVENTS`, unless they said no.
 
     Goes on after the last chunk that was noted, so a crash doubles one chunk at most. ``only`` are
-    the keys of the devices that are tried once more. Raises `errors.Unavailable`.
+    the keys of the devices that are tried once more, or apart from others. Raises
+    `errors.Unavailable`.
     """
     user = dynamo.get(User, user_id)
     if user is None or user.status != "active":
@@ -47,12 +49,43 @@ def send(
     if customer is None:
         return
     message = _message(event, user, customer)
+    again = Again(user.id, event, round)
     for start in range(0, len(rest), expo.CHUNK):
         chunk = rest[start : start + expo.CHUNK]
-        outcomes = _deliver([device.token for device in chunk], message)
-        sent = [(device, outcomes[device.token]) for device in chunk]
-        _follow(user, event, sent, job=job, round=round)
+        try:
+            outcomes = expo.send([device.token for device in chunk], message)
+        except expo.MixedProjects as mixed:
+            _apart(chunk, mixed, again, job=job)
+        except expo.Refused as refusal:
+            log.exception("notifications were refused", extra={"why": refusal.code})
+        else:
+            _follow(user, list(zip(chunk, outcomes, strict=True)), again, job=job)
         job.note(chunk[-1].key)
+
+
+@dataclass(frozen=True)
+class Again:
+    """What a further try of some devices must know."""
+
+    user_id: str
+    event: str
+    round: int
+
+    def later(self, write: writes.Write, keys: Sequence[str], due: datetime, id: str) -> None:
+        """Try these devices again."""
+        write.later(
+            "accounts.send_push",
+            id=id,
+            due=due,
+            user_id=self.user_id,
+            event=self.event,
+            only=list(keys),
+            round=self.round + 1,
+        )
+
+    def hurried(self, write: writes.Write, keys: Sequence[str], at: datetime, id: str) -> None:
+        """Try devices again that were sent too much, later and later."""
+        self.later(write, keys, at + timedelta(seconds=60 * 2**self.round), id)
 
 
 def _message(event: str, user: User, customer: Customer) -> dict[str, Any]:
@@ -72,84 +105,93 @@ def _cut(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _deliver(tokens: Sequence[str], message: Mapping[str, Any]) -> dict[str, expo.Outcome]:
-    """Send to one chunk; where its tokens belong to several projects, to each project's apart."""
-    groups: Sequence[Sequence[str]] = [tokens]
-    try:
-        return dict(zip(tokens, expo.send(tokens, message), strict=True))
-    except expo.MixedProjects as mixed:
-        groups = mixed.groups
-    outcomes: dict[str, expo.Outcome] = {}
-    for group in groups:
-        ours = [token for token in group if token in tokens]
-        try:
-            outcomes |= zip(ours, expo.send(ours, message), strict=True)
-        except expo.MixedProjects as error:
-            raise errors.Unavailable("The push service answers nonsense.") from error
-    if len(outcomes) < len(tokens):
-        raise errors.Unavailable("The push service answers nonsense.")
-    return outcomes
+def _apart(
+    chunk: Sequence[PushToken], mixed: expo.MixedProjects, again: Again, *, job: errands.Job
+) -> None:
+    """Leave the devices of each project to an errand of their own: none holds another up."""
+    keys = {device.token: device.key for device in chunk}
+    groups = [[keys[token] for token in group if token in keys] for group in mixed.groups]
+    if again.round >= ROUNDS or sum(map(len, groups)) < len(chunk):
+        raise errors.Unavailable("The push service answers nonsense.", retry_after=60)
+    with journal.intend(actor=job.author, at=job.at) as write:
+        for group in groups:
+            again.later(write, group, job.at, f"{job.id}-apart-{min(group)[:12]}")
 
 
 def _follow(
     user: User,
-    event: str,
     sent: Sequence[tuple[PushToken, expo.Outcome]],
+    again: Again,
     *,
     job: errands.Job,
-    round: int,
 ) -> None:
     """Keep the tickets, try again what went too fast, forget what is gone."""
     tickets = [[o.ticket, d.key, d.registered_at.isoformat()] for d, o in sent if o.ticket]
     hurried = [device.key for device, outcome in sent if outcome.error == expo.TOO_FAST]
     gone = [device for device, outcome in sent if outcome.error == expo.GONE]
     part = sent[-1][0].key[:12]
-    if tickets or (hurried and round < ROUNDS):
+    if tickets or (hurried and again.round < ROUNDS):
         with journal.intend(actor=job.author, at=job.at) as write:
             if tickets:
-                write.later(
-                    "accounts.collect_receipts",
-                    id=f"{job.id}-receipts-{part}",
-                    due=job.at + timedelta(seconds=expo.RECEIPTS_AFTER),
-                    user_id=user.id,
-                    tickets=tickets,
-                    sent_at=job.at.isoformat(),
-                )
-            if hurried and round < ROUNDS:
-                write.later(
-                    "accounts.send_push",
-                    id=f"{job.id}-again-{part}",
-                    due=job.at + timedelta(seconds=60 * 2**round),
-                    user_id=user.id,
-                    event=event,
-                    only=hurried,
-                    round=round + 1,
-                )
+                _collect_later(write, tickets, again, job.at, job, f"{job.id}-receipts-{part}")
+            if hurried and again.round < ROUNDS:
+                again.hurried(write, hurried, job.at, f"{job.id}-again-{part}")
     devices.prune(user, gone, at=job.at)
     _log_others(outcome for _, outcome in sent)
 
 
+def _collect_later(
+    write: writes.Write,
+    tickets: Sequence[Sequence[str]],
+    again: Again,
+    sent_at: datetime,
+    job: errands.Job,
+    id: str | None = None,
+) -> None:
+    write.later(
+        "accounts.collect_receipts",
+        id=id,
+        due=job.at + timedelta(seconds=expo.RECEIPTS_AFTER),
+        user_id=again.user_id,
+        event=again.event,
+        round=again.round,
+        tickets=[list(ticket) for ticket in tickets],
+        sent_at=sent_at.isoformat(),
+    )
+
+
 def collect(
-    user_id: str, tickets: Sequence[Sequence[str]], sent_at: datetime, *, job: errands.Job
+    tickets: Sequence[Sequence[str]], sent_at: datetime, again: Again, *, job: errands.Job
 ) -> None:
     """Ask what became of messages. Each ticket comes with the device's key and when it registered.
 
-    Raises `errors.Unavailable` while some are not known yet and Expo may still tell.
+    What is not known yet is asked for again while Expo may still tell. Raises
+    `errors.Unavailable`.
     """
     if job.at - sent_at > timedelta(seconds=expo.RECEIPTS_KEPT):
         return
     found = expo.receipts([ticket for ticket, *_ in tickets])
+    told = [(one, found[one[0]].error) for one in tickets if one[0] in found]
     gone = [
-        PushToken(user_id=user_id, key=key, registered_at=datetime.fromisoformat(registered))
-        for ticket, key, registered in tickets
-        if ticket in found and found[ticket].error == expo.GONE
+        PushToken(user_id=again.user_id, key=key, registered_at=datetime.fromisoformat(registered))
+        for (_, key, registered), error in told
+        if error == expo.GONE
     ]
-    user = dynamo.get(User, user_id) if gone else None
+    user = dynamo.get(User, again.user_id) if gone else None
     if user:
         devices.prune(user, gone, at=job.at)
     _log_others(found.values())
-    if len(found) < len(tickets):
-        raise errors.Unavailable("Some receipts are not there yet.", retry_after=900)
+    hurried = [key for (_, key, _), error in told if error == expo.TOO_FAST]
+    unknown = [one for one in tickets if one[0] not in found]
+    if again.round >= ROUNDS:
+        hurried = []
+    if hurried or unknown:
+        with journal.intend(actor=job.author, at=job.at) as write:
+            if hurried:
+                again.hurried(write, hurried, job.at, f"{job.id}-again")
+            if unknown:
+                _collect_later(write, unknown, again, sent_at, job)
+            write.hand_over(job.id, job.claim)
 
 
 def _log_others(outcomes: Iterable[expo.Outcome]) -> None:

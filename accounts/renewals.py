@@ -5,10 +5,11 @@ from datetime import datetime
 
 from accounts import actors, follow_ups, legal
 from accounts.models import Customer, TermsAcceptance, User
-from config import audit, decisions, dynamo, errands, journal, listing, writes
+from config import audit, decisions, dynamo, errands, journal, listing, sealing
 
 CHUNK = 20
 """People who are told in one transaction."""
+_PURPOSE = "terms errand"
 
 
 def announce(customer: Customer, version: str, *, at: datetime) -> bool:
@@ -36,13 +37,16 @@ def announce(customer: Customer, version: str, *, at: datetime) -> bool:
     return decisions.repeated(decide)
 
 
-def tell(customer_id: str, version: str, *, job: errands.Job, start: listing.Place | None) -> None:
+def tell(customer_id: str, version: str, *, job: errands.Job, start: str | None) -> None:
     """Tell those of a customer's people who had accepted other terms, some at a time.
 
-    Each step is one transaction that ends this errand and begins the next: nobody is told twice.
+    Each step is one transaction that ends this errand and begins the next: no crash tells anybody
+    twice. ``start`` is where the list goes on, sealed, as places in it are named by people.
     """
+    key = sealing.house_key(_PURPOSE)
+    place = sealing.unseal(key, bytes.fromhex(start), customer_id) if start else None
     of = {":of": {"S": customer_id}}
-    page = listing.page(User, "byCustomer", "#customer_id = :of", of, limit=CHUNK, start=start)
+    page = listing.page(User, "byCustomer", "#customer_id = :of", of, limit=CHUNK, start=place)
     told = [user for user in page.records if user.status == "active"]
     renewed = _who_accepted_others(told, version)
     if not renewed and page.next is None:
@@ -51,12 +55,11 @@ def tell(customer_id: str, version: str, *, job: errands.Job, start: listing.Pla
         for user in renewed:
             follow_ups.tell(write, user.id, "terms_renewed")
         if page.next:
-            _go_on(write, customer_id, version, page.next)
-        write.settle(job.id)
-
-
-def _go_on(write: writes.Write, customer_id: str, version: str, start: listing.Place) -> None:
-    write.later("accounts.tell_of_terms", customer_id=customer_id, version=version, start=start)
+            sealed = sealing.seal(key, page.next, customer_id).hex()
+            write.later(
+                "accounts.tell_of_terms", customer_id=customer_id, version=version, start=sealed
+            )
+        write.hand_over(job.id, job.claim)
 
 
 def _who_accepted_others(people: Sequence[User], version: str) -> list[User]:

@@ -85,10 +85,18 @@ def send_push(
 
 @errands.task("accounts.collect_receipts")
 def collect_receipts(
-    *, job: errands.Job, user_id: str, tickets: list[list[str]], sent_at: str, **_: Any
+    *,
+    job: errands.Job,
+    user_id: str,
+    event: str,
+    round: int,
+    tickets: list[list[str]],
+    sent_at: str,
+    **_: Any,
 ) -> None:
     """Hear what became of a chunk of notifications."""
-    pushes.collect(user_id, tickets, datetime.fromisoformat(sent_at), job=job)
+    again = pushes.Again(user_id, event, round)
+    pushes.collect(tickets, datetime.fromisoformat(sent_at), again, job=job)
 
 
 @errands.task("accounts.tell_of_terms")
@@ -97,7 +105,7 @@ def tell_of_terms(
     job: errands.Job,
     customer_id: str,
     version: str,
-    start: dict[str, Any] | None = None,
+    start: str | None = None,
     **_: Any,
 ) -> None:
     """Tell some of a customer's people that terms were renewed."""

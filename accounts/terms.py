@@ -1,11 +1,12 @@
 """Terms: whether a person has accepted the ones in force, and the proof that they did."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts import legal, preferences
+from accounts import legal, preferences, users
 from accounts.actors import Actor
 from accounts.models import Customer, TermsAcceptance, User
 from config import audit, decisions, dynamo, errors, idempotency, journal, sealing, trail
@@ -73,24 +74,25 @@ def accept(
     actor.require("terms:accept")
     language = locale or preferences.language(user.settings, customer.settings)
     edition = legal.in_force(at, language)
-    _check_version(version, edition, at)
     place = (user.id, edition.version)
-    request = [dynamo.Key(idempotency.Request, once.key)] if once else []
-    found = dynamo.fetch(
-        [dynamo.Key(TermsAcceptance, *place), *journal.keys([actor.stream]), *request]
-    )
-    try:
+    keys = [dynamo.Key(TermsAcceptance, *place), *journal.keys([actor.stream])]
+    keys += [dynamo.Key(idempotency.Request, once.key)] if once else []
+
+    def decide() -> Status:
+        found = dynamo.fetch(keys)
         idempotency.check_unseen(once, found, at)
+        _check_version(version, edition, at)
         proof = found.get(TermsAcceptance, *place)
         if proof:
             idempotency.remember(once, user.id, at, status=200)
         else:
             proof = _prove(user, edition, language, actor=actor, at=at, once=once, found=found)
-    except (idempotency.Seen, decisions.Changed):
-        proof = dynamo.get(
-            TermsAcceptance, *place
-        )  # another hand was quicker, or it is a repetition
-    return _status(edition, proof)
+        return _status(edition, proof)
+
+    try:
+        return decisions.repeated(decide)
+    except idempotency.Seen:
+        return status(user, customer, actor=actor, at=at)
 
 
 def _check_version(version: str | None, edition: legal.Edition, at: datetime) -> None:
@@ -136,6 +138,7 @@ def _prove(
             entry_id=write.happenings[0].id,
             sealed=sealing.seal(sealing.house_key(_PURPOSE), who, f"{user.id} {edition.version}"),
         )
+        users.require_open(write, user.id)
         write.attest(_digest(proof))
         unproven = TermsAcceptance.user_id.does_not_exist()
         write.put(proof, only_if=unproven, refusal=decisions.changed())
@@ -182,16 +185,34 @@ def opened(proof: TermsAcceptance) -> dict[str, Any]:
 
 
 def verify() -> Iterator[str]:
-    """What is wrong with any proof, against the audit; reads whole tables."""
+    """What is wrong with any proof, against the audit and the texts; reads whole tables.
+
+    People may accept meanwhile: what looks wrong is read again before it is told.
+    """
     people = dynamo.every(TermsAcceptance, "user_id")
-    for user_id in sorted(people | {s for s in trail.streams() if s.startswith("usr_")}):
-        attested = {
-            entry.body["id"]: entry.body["attests"]
-            for entry in trail.rows(user_id)
-            if entry.seq and entry.action == "terms.accepted"
-        }
-        for proof in proofs(user_id):
-            if attested.pop(proof.entry_id, "") != _digest(proof):
-                yield f"{user_id} {proof.version}: the proof is not as the audit attests it"
-        for entry_id in attested:
-            yield f"{user_id}: the proof that {entry_id} attests is gone"
+    for user_id in sorted(people | {one for one in trail.streams() if one.startswith("usr_")}):
+        if _faults(user_id):
+            time.sleep(0.5)
+            yield from _faults(user_id)
+
+
+def _faults(user_id: str) -> list[str]:
+    kept = proofs(user_id)
+    attested = {
+        entry.body["id"]: entry.body["attests"]
+        for entry in trail.rows(user_id)
+        if entry.seq and entry.action == "terms.accepted"
+    }
+    found = []
+    for proof in kept:
+        if attested.pop(proof.entry_id, "") != _digest(proof):
+            found.append(f"{user_id} {proof.version}: the proof is not as the audit attests it")
+        elif not all(_is_published(document) for document in proof.documents):
+            found.append(f"{user_id} {proof.version}: it names a text that was never published")
+    gone = [f"{user_id}: the proof that {entry_id} attests is gone" for entry_id in attested]
+    return found + gone
+
+
+def _is_published(document: Mapping[str, str]) -> bool:
+    place = legal.Place(document["document"], document["version"], document["locale"])
+    return legal.published().get(place) == document["sha256"]

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from accounts import actors, emails, escalations
 from accounts.models import EVERYWHERE, EmailGuard, Location, User
-from config import dynamo, errors, ids, journal, listing
+from config import dynamo, errors, ids, journal, listing, writes
 
 CHUNK, MOST_CHUNKS = 250, 4
 """Records that are read at once, and how often, where not all of them may be shown."""
@@ -92,6 +92,15 @@ def target(user_id: str, actor: actors.Actor, *more: dynamo.Key) -> tuple[User, 
     if user.status == "pending":
         raise NotReady("This person is still being created; ask again in a moment.")
     return user, found
+
+
+def require_open(write: writes.Write, user_id: str) -> None:
+    """Write only if this account is still open: a request let in before may come after its end.
+
+    Raises `errors.Unauthenticated` at the commit.
+    """
+    closed = errors.Unauthenticated("This account cannot be used here.")
+    write.require(User(user_id), User.status.is_in("active", "invited"), refusal=closed)
 
 
 def location_keys(locations: Iterable[str]) -> list[dynamo.Key]:

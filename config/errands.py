@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from django.utils.module_loading import autodiscover_modules
 
 from config import audit, dynamo, errors, plumbing, sealing
-from config.outbox import DEAD, Clock, OutboxEntry, due
+from config.outbox import DEAD, Clock, Lost, OutboxEntry, due
 
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 5
@@ -38,8 +38,10 @@ class Job:
     author: audit.Author
     at: datetime
     progress: str | None
+    claim: str
+    """Ours for as long as the lease lasts: `config.writes.Write.hand_over` checks it."""
     note: Callable[[str], None]
-    """Keeps how far the task got, for the next try."""
+    """Keeps how far the task got, for the next try. Raises `Lost`."""
 
 
 Task = Callable[..., None]
@@ -142,12 +144,17 @@ def _claim(keys: OutboxEntry, at: datetime) -> OutboxEntry | None:
 
 
 def _run(entry: OutboxEntry, clock: Clock) -> str:
-    job = Job(entry.id, _author(entry), clock(), entry.progress, partial(_note, entry))
+    job = Job(
+        entry.id, _author(entry), clock(), entry.progress, entry.claim or "", partial(_note, entry)
+    )
     context = {"entry": entry.id, "task": entry.task, "request_id": job.author.request_id}
     try:
         tasks()[entry.task](job=job, **entry.arguments)
     except errors.Unavailable as error:
         return _defer(entry, clock(), error)
+    except Lost:
+        log.warning("another worker has the entry", extra=context)
+        return "lost"
     except Exception as error:  # a defect in one task may not stop the others
         log.exception("task failed", extra=context)
         return _fail(entry, clock(), type(error).__name__)
@@ -158,7 +165,10 @@ def _run(entry: OutboxEntry, clock: Clock) -> str:
 
 def _note(entry: OutboxEntry, progress: str) -> None:
     change = [OutboxEntry.progress.set(progress)]
-    plumbing.update(entry, change, OutboxEntry.claim == entry.claim)
+    if plumbing.update(entry, change, OutboxEntry.claim == entry.claim) is None:
+        kept = dynamo.get(OutboxEntry, entry.id)
+        if kept is None or kept.claim != entry.claim:
+            raise Lost
 
 
 def _author(entry: OutboxEntry) -> audit.Author:

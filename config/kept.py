@@ -41,7 +41,7 @@ def history(person: Any) -> Iterator[Row]:
     """
     wanted = (person.id, person.customer_id)
     found = dynamo.fetch(dynamo.Key(sealing.PersonKey, one) for one in wanted)
-    keys = {one: key.open() for one in wanted if (key := found.get(sealing.PersonKey, one))}
+    keys = sealing.opened(found, wanted)
     for entry in trail.rows(person.id, newest_first=True):
         if entry.seq:
             (line,) = trail.lines([entry], keys)

@@ -2,8 +2,9 @@
 
 A ``header`` names the public key; then comes each stream in alphabetical order, a ``stream`` line
 that tells how far it goes, and its entries as stored (personal values sealed); an ``end`` line
-tells how many there were. Header, stream and end lines are signed (Ed25519) over their canonical
-JSON (RFC 8785); the entries of a stream are chained to the hash in its signed line.
+tells how many there were. Header, stream and end lines are signed (Ed25519), each over its content
+and the signature of the one before; the entries of a stream are chained to the hash in its signed
+line. Every line is canonical JSON (RFC 8785).
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,24 +14,32 @@ from typing import Any
 
 import rfc8785
 
-from config import audit, errors, sealing, strictjson, trail
+from config import audit, errors, sealing, strictjson, verification
 
 FORMAT = "dutyline-audit/1"
 _PURPOSE = "audit file"
 _SIGNED = {
-    "header": {"kind", "format", "of", "madeAt", "publicKey", "signature"},
-    "stream": {"kind", "number", "stream", "customerId", "last", "hash", "signature"},
-    "end": {"kind", "streams", "entries", "signature"},
+    "header": {"kind", "format", "of", "madeAt", "publicKey", "after", "signature"},
+    "stream": {"kind", "number", "stream", "customerId", "last", "hash", "after", "signature"},
+    "end": {"kind", "streams", "entries", "after", "signature"},
 }
 _ENTRY = {"kind", "stream", "seq", "customerId", "listedFor", "at", "body", "prevHash", "hash"}
 
 
 @dataclass
 class Counted:
-    """How much a file holds."""
+    """How much a file holds, of what, and when it was made."""
 
     streams: int = 0
     entries: int = 0
+    of: str = ""
+    made_at: str = ""
+
+
+class Unsound(errors.Conflict):
+    """The audit itself is not as it was written: nothing of it is signed."""
+
+    code = "audit_unsound"
 
 
 class Broken(Exception):
@@ -47,34 +56,43 @@ def key() -> str:
 
 
 def lines(streams: Iterable[str], *, of: str, at: datetime) -> Iterator[bytes]:
-    """The file of these streams; the product may go on writing meanwhile."""
+    """The file of these streams, each checked before it is signed. Raises `Unsound`.
+
+    The product may go on writing meanwhile: a stream goes up to where its head stood.
+    """
+    signed = _Signed()
     made_at = at.isoformat(timespec="seconds")
-    yield _signed(kind="header", format=FORMAT, of=of, madeAt=made_at, publicKey=key())
+    yield signed.line(kind="header", format=FORMAT, of=of, madeAt=made_at, publicKey=key())
     count = Counted()
     for stream in sorted(streams):
-        rows = trail.rows(stream)
-        head = next(rows, None)
-        if head is None or head.seq != 0:
-            raise errors.Conflict(f"{stream} has no head; `audit verify` tells what is wrong.")
+        found = verification.read(stream)
+        if isinstance(found, verification.Finding):
+            raise Unsound(f"Nothing was exported: {found}")
         count.streams += 1
-        yield _signed(
+        count.entries += len(found.entries)
+        yield signed.line(
             kind="stream",
             number=count.streams,
             stream=stream,
-            customerId=head.customer_id,
-            last=int(head.last),
-            hash=head.hash,
+            customerId=found.head.customer_id,
+            last=int(found.head.last),
+            hash=found.head.hash,
         )
-        for entry in rows:
-            if entry.seq > head.last:
-                break  # written since
-            count.entries += 1
+        for entry in found.entries:
             yield _line({"kind": "entry", **entry.content, "hash": entry.hash})
-    yield _signed(kind="end", streams=count.streams, entries=count.entries)
+    yield signed.line(kind="end", streams=count.streams, entries=count.entries)
 
 
-def _signed(**content: Any) -> bytes:
-    return _line({**content, "signature": sealing.public_signature(_PURPOSE, _told(content))})
+class _Signed:
+    """Signs line after line, so that none can be taken to another file."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def line(self, **content: Any) -> bytes:
+        content["after"] = self._last
+        self._last = sealing.public_signature(_PURPOSE, _told(content))
+        return _line({**content, "signature": self._last})
 
 
 def _told(content: dict[str, Any]) -> str:
@@ -105,7 +123,8 @@ class _Reader:
         self._key = public_key
         self._stream: dict[str, Any] | None = None
         self._place = audit.Position()
-        self._started = False
+        self._last = ""
+        """The signature before."""
         self.ended = False
         self.count = Counted()
 
@@ -113,33 +132,38 @@ class _Reader:
         """Read one line; what is wrong with it, or nothing."""
         if not raw.endswith(b"\n"):
             return "it is cut off"
-        try:
-            line = strictjson.loads(raw)
-        except errors.Invalid:
+        line = _parsed(raw)
+        if line is None:
             return "it cannot be read"
-        kind = line.get("kind") if isinstance(line, dict) else None
+        kind = line.get("kind")
         if kind == "entry":
             return self._entry(line)
-        if kind not in _SIGNED or set(line) != _SIGNED[kind]:
+        if not isinstance(kind, str) or set(line) != _SIGNED.get(kind):
             return "it is no line of such a file"
-        if (kind == "header") == self._started or self.ended:
+        if (kind == "header") == bool(self._last) or self.ended:
             return "a header was expected" if kind != "header" else "it stands in the wrong place"
+        return self._signed(kind, line)
+
+    def _signed(self, kind: str, line: dict[str, Any]) -> str:
         if kind == "header" and line["publicKey"] != self._key:
             return f"it was signed with another key ({line['publicKey']})"
         content = {name: value for name, value in line.items() if name != "signature"}
         if not sealing.is_signed_with(self._key, _told(content), str(line["signature"])):
             return "it was changed: the signature does not fit"
+        if kind == "stream" and line["number"] != self.count.streams + 1:
+            return f"stream {self.count.streams + 1} was expected here"
+        if line["after"] != self._last:
+            return "it does not follow the signed line before it"
+        self._last = line["signature"]
         return {"header": self._header, "stream": self._next_stream, "end": self._end}[kind](line)
 
     def _header(self, line: dict[str, Any]) -> str:
-        self._started = True
+        self.count.of, self.count.made_at = line["of"], line["madeAt"]
         return "" if line["format"] == FORMAT else f"its format is not {FORMAT}"
 
     def _next_stream(self, line: dict[str, Any]) -> str:
         if wrong := self._unfinished():
             return wrong
-        if line["number"] != self.count.streams + 1:
-            return f"stream {self.count.streams + 1} was expected here"
         self.count.streams += 1
         self._stream, self._place = line, audit.Position()
         return ""
@@ -175,3 +199,12 @@ class _Reader:
             return "it counts other lines than there are"
         self.ended = True
         return ""
+
+
+def _parsed(raw: bytes) -> dict[str, Any] | None:
+    """A line, if it is written as we write: what means the same in other bytes is not ours."""
+    try:
+        line = strictjson.loads(raw)
+        return line if isinstance(line, dict) and _line(line) == raw else None
+    except (errors.Invalid, rfc8785.CanonicalizationError):
+        return None

@@ -56,6 +56,10 @@ class OutboxEntry(dynamo.Record):
     error = UnicodeAttribute(null=True)
 
 
+class Lost(Exception):
+    """The lease of an entry ran out, and somebody else has it now."""
+
+
 def entry(
     name: str,
     arguments: Mapping[str, Any],

@@ -6,7 +6,9 @@ value sealed under it unreadable, wherever copies lie. AES-GCM; a blob is nonce 
 
 import hashlib
 import hmac
+import logging
 import os
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -23,6 +25,8 @@ from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
 from config import dynamo
 
+log = logging.getLogger("dutyline.sealing")
+
 
 class PersonKey(dynamo.Record):
     """The key of one stream's owner: a person, an operator or a customer."""
@@ -37,6 +41,18 @@ class PersonKey(dynamo.Record):
     def open(self) -> bytes:
         """The key itself."""
         return _open(settings.DATA_KEY, bytes(self.sealed), self.person)
+
+
+def opened(found: dynamo.Found, people: Iterable[str]) -> dict[str, bytes]:
+    """The keys of these people that are there; one that cannot be opened counts as destroyed."""
+    keys: dict[str, bytes] = {}
+    for person in people:
+        stored = found.get(PersonKey, person)
+        try:
+            keys |= {person: stored.open()} if stored else {}
+        except InvalidTag:
+            log.error("a person's key cannot be opened", extra={"person": person})  # noqa: TRY400
+    return keys
 
 
 def new_key(person: str, at: datetime) -> PersonKey:

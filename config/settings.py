@@ -55,6 +55,10 @@ DYNAMODB = {
 STORAGE_BUCKET = env.text("STORAGE_BUCKET", "")
 STORAGE_ENDPOINT = env.url("STORAGE_ENDPOINT_URL", "", schemes=("https", "http"))
 STORAGE_FOLDER = env.text("STORAGE_FOLDER", "" if STORAGE_BUCKET else _default(_LOCAL_FILES))
+if STORAGE_BUCKET and env.text("STORAGE_FOLDER", ""):
+    raise env.Misconfigured("Name STORAGE_BUCKET or STORAGE_FOLDER, not both.")
+if STORAGE_ENDPOINT and not STORAGE_BUCKET:
+    raise env.Misconfigured("STORAGE_ENDPOINT_URL needs a STORAGE_BUCKET.")
 
 if LOCAL:  # the local engine takes any; on AWS the usual chain of credentials applies
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
@@ -178,7 +182,10 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 CORS_ALLOW_CREDENTIALS = False
-CORS_EXPOSE_HEADERS = ["ETag", "Location", "X-Request-Id", "Retry-After", "RateLimit"]
+CORS_EXPOSE_HEADERS = [
+    *("ETag", "Location", "Content-Disposition"),
+    *("X-Request-Id", "Retry-After", "RateLimit"),
+]
 CORS_ALLOW_HEADERS = [
     "accept",
     "authorization",

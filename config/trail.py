@@ -7,13 +7,23 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from config import dynamo, sealing
+from config import dynamo, errors, sealing
 from config.audit import AuditEntry, told
 
 LONG, PROBES = 2_000, 90
 """From how many entries on a stream is probed before it is filtered, and at how many places."""
 CLOCKS = timedelta(minutes=15)
 """How much the clocks of our processes may differ."""
+
+
+MOST = 10_000
+"""Entries that a filter may read."""
+
+
+class TooLong(errors.Invalid):
+    """The filter takes in more than may be read at once."""
+
+    code = "too_long"
 
 
 @dataclass(frozen=True)
@@ -68,9 +78,13 @@ def find(stream: str, last: int, wanted: Filter) -> list[int]:
     """The numbers of the entries that a filter takes, newest first.
 
     Costs by the entries of the time asked for: in a long stream, one batch of reads finds out which
-    those are. That holds while clocks differ by less than `CLOCKS`.
+    those are. That holds while clocks differ by less than `CLOCKS`. Raises `TooLong`.
     """
     low, high = _range(stream, last, wanted)
+    if high - low >= MOST:
+        raise TooLong(
+            f"This would read over {MOST:,} entries; name a shorter time.", pointer="?from"
+        )
     values = {":stream": {"S": stream}, ":low": {"N": str(low)}, ":high": {"N": str(high)}}
     values |= {
         ":since": {"S": told(wanted.since) if wanted.since else "0"},
@@ -101,8 +115,8 @@ def _range(stream: str, last: int, wanted: Filter) -> tuple[int, int]:
     probed = sorted({1 + (last - 1) * n // PROBES for n in range(PROBES + 1)})
     places = [(int(e.seq), datetime.fromisoformat(e.at)) for e in some(stream, probed)]
     since, until = wanted.since, wanted.until
-    before = takewhile(lambda place: since and place[1] < since - CLOCKS, places)
-    after = takewhile(lambda place: until and place[1] >= until + CLOCKS, reversed(places))
+    before = takewhile(lambda place: since and since - place[1] > CLOCKS, places)
+    after = takewhile(lambda place: until and place[1] - until >= CLOCKS, reversed(places))
     low = max((seq for seq, _ in before), default=1)
     high = min((seq for seq, _ in after), default=last)
     return low, high

@@ -47,9 +47,13 @@ def verify() -> Result:
     streams = trail.streams()
     for stream in sorted(streams):
         result.streams += 1
-        finding = _verify_patiently(stream, result)
-        if finding:
-            result.findings.append(finding)
+        found = read(stream)
+        if isinstance(found, Finding):
+            result.findings.append(found)
+            continue
+        result.entries += len(found.entries)
+        for entry in found.entries:
+            _note_copies(stream, entry, result)
     for stream in sorted(keyed - streams):
         result.findings.append(Finding(stream, 0, "the whole stream is gone"))
     broken = {finding.stream for finding in result.findings}
@@ -59,27 +63,38 @@ def verify() -> Result:
     return result
 
 
-def _verify_patiently(stream: str, result: Result) -> Finding | None:
-    """A read may fall between the parts of a write; only what stays wrong is wrong."""
-    finding = None
+@dataclass(frozen=True)
+class Sound:
+    """A stream that is as it was written, up to its head."""
+
+    head: audit.AuditEntry
+    entries: list[audit.AuditEntry]
+
+
+def read(stream: str) -> Sound | Finding:
+    """Read a stream whole and check it: hashes, numbers, and our signature of its head.
+
+    A read may fall between the parts of a write; only what stays wrong is wrong.
+    """
+    found: Sound | Finding = Finding(stream, 0, "it was not read")
     for patience in (0.0, 0.1, 0.5):
         time.sleep(patience)
         try:
-            finding = _verify_stream(stream, result)
+            found = _read(stream)
         except _ODD:
-            finding = Finding(stream, 0, "it holds a row that cannot be read")
-        if finding is None:
-            return None
-    return finding
+            found = Finding(stream, 0, "it holds a row that cannot be read")
+        if isinstance(found, Sound):
+            break
+    return found
 
 
-def _verify_stream(stream: str, result: Result) -> Finding | None:
+def _read(stream: str) -> Sound | Finding:
     rows = trail.rows(stream)
     head = next(rows, None)
     if head is None or head.seq != 0:
         return Finding(stream, 0, "the head is gone")
     place = audit.Position(customer_id=head.customer_id)
-    entries, strays = 0, []
+    entries, strays = [], []
     for entry in rows:
         if entry.seq > head.last:
             strays.append(int(entry.seq))
@@ -87,11 +102,9 @@ def _verify_stream(stream: str, result: Result) -> Finding | None:
         if wrong := _wrong_with(entry, place):
             return Finding(stream, *wrong)
         place = audit.Position(int(entry.seq), entry.hash, head.customer_id)
-        entries += 1
-        _note_copies(stream, entry, result)
+        entries.append(entry)
     finding = _verify_head(stream, head, place) or _beyond(stream, strays)
-    result.entries += 0 if finding else entries
-    return finding
+    return finding or Sound(head, entries)
 
 
 def _wrong_with(entry: audit.AuditEntry, place: audit.Position) -> tuple[int, str] | None:

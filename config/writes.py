@@ -19,7 +19,7 @@ class Write:
     at: datetime
     transaction: transactions.Transaction = field(default_factory=transactions.Transaction)
     happenings: list[audit.Happening] = field(default_factory=list)
-    refusals: dict[int, errors.Refusal] = field(default_factory=dict)
+    refusals: dict[int, Exception] = field(default_factory=dict)
     errands: list[tuple[str, dict[str, Any], str | None, datetime]] = field(default_factory=list)
     once: tuple[int, idempotency.Once] | None = None
     found: dynamo.Found | None = None
@@ -65,6 +65,14 @@ class Write:
     def settle(self, errand_id: str) -> None:
         """The entry of this id has done its work with this write."""
         self.transaction.remove(outbox.OutboxEntry(errand_id))
+
+    def hand_over(self, errand_id: str, claim: str) -> None:
+        """What is left of this entry's work is done by others that this write makes.
+
+        Raises `outbox.Lost` at the commit if the entry is not ours any more.
+        """
+        ours = outbox.OutboxEntry.claim == claim
+        self.refusals[self.transaction.remove(outbox.OutboxEntry(errand_id), ours)] = outbox.Lost()
 
     def begin(self, once: idempotency.Once | None, resource_id: str) -> None:
         """Note that the request is being worked on. Raises `idempotency.Seen` at the commit."""

@@ -1,10 +1,12 @@
 """``/legal/…``: the documents as pages that anybody can read, and as the text that was hashed."""
 
 from datetime import UTC, datetime
+from functools import cache
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
 from markdown_it import MarkdownIt
 
 from accounts import legal
@@ -12,12 +14,14 @@ from accounts import legal
 POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """The documents in force."""
     edition = legal.in_force(datetime.now(UTC), _language(request))
     return _page(request, "legal/index.html", {"edition": edition})
 
 
+@require_safe
 def current(request: HttpRequest, document: str) -> HttpResponse:
     """One document as it is in force now."""
     edition = legal.in_force(datetime.now(UTC), _language(request))
@@ -27,6 +31,7 @@ def current(request: HttpRequest, document: str) -> HttpResponse:
     raise Http404
 
 
+@require_safe
 def one(request: HttpRequest, document: str, version: str) -> HttpResponse:
     """One document in one version, also one that is no longer in force, or not yet."""
     text = legal.text(document, version, _language(request))
@@ -38,9 +43,13 @@ def one(request: HttpRequest, document: str, version: str) -> HttpResponse:
 def _show(request: HttpRequest, text: legal.Text) -> HttpResponse:
     if request.GET.get("format") == "text":
         return HttpResponse(text.text, content_type="text/markdown; charset=utf-8")
+    return _page(request, "legal/document.html", {"text": text, "html": _html(text)})
+
+
+@cache
+def _html(text: legal.Text) -> SafeString:
     html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text.text)
-    context = {"text": text, "html": mark_safe(html)}  # noqa: S308 - our own texts, no raw HTML
-    return _page(request, "legal/document.html", context)
+    return SafeString(html)  # our own texts, and no HTML within them
 
 
 def _page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:

@@ -136,6 +136,7 @@ class Moment(serializers.DateTimeField):
 
     def to_internal_value(self, value: Any) -> datetime:
         text = value.replace(" ", "+") if isinstance(value, str) else ""  # "+", not escaped
+        text = text.upper()
         try:
             moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
             if moment and moment.tzinfo:

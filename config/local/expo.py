@@ -73,6 +73,8 @@ class Expo:
         projects: dict[str, list[str]] = {}
         for message in messages:
             projects.setdefault(_project(message["to"]), []).append(message["to"])
+        if "@refused/app" in projects and len(projects) == 1:
+            return _error("PROJECT_REFUSED", "This project takes no notifications.")
         if len(projects) > 1:
             text = "All notifications of a request must be of one project."
             return _error("PUSH_TOO_MANY_EXPERIENCE_IDS", text, details=projects)

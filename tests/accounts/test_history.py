@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from config import trail
 from tests.config.test_journal import fill
 from tests.conftest import Cast, problem
 from tests.world import World
@@ -80,6 +81,21 @@ def test_a_short_time_of_a_long_log_costs_little(
     say(f"audit of {COUNT} (trips, RCU): half an hour {costs['time']}, action {costs['action']}")
     assert costs["time"][0] <= 5
     assert costs["time"][1] < costs["action"][1] / 4
+
+
+def test_the_ends_of_time_are_moments_too(cast: Cast, log: str) -> None:
+    whole = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31t23:59:59z"}
+
+    assert page(cast, log, **whole)["total"] == COUNT
+    assert page(cast, log, to=whole["from"])["total"] == 0
+    assert page(cast, log, **{"from": whole["to"]})["total"] == 0
+
+
+def test_a_filter_reads_only_so_much(cast: Cast) -> None:
+    wanted = trail.Filter(action="user.changed")
+
+    with pytest.raises(trail.TooLong, match="shorter time"):
+        trail.find(cast.sam.id, trail.MOST + 1, wanted)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Pushes reach every device of whom they concern, once, whatever Expo or a crash does."""
 
 import itertools
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +11,7 @@ import httpx
 import pytest
 
 from accounts import devices, follow_ups
-from accounts.models import PushToken, PushTokenGuard, User
+from accounts.models import PushToken, PushTokenGuard
 from config import dynamo, journal, outbox, trail
 from tests.conftest import Cast, Person, come, now, problem, sweep
 from tests.harness import Harness
@@ -199,7 +201,7 @@ def test_two_who_register_one_token_at_once_leave_one_owner(
     say(f"push token: {rounds} races of {len(people)} people for one token, one owner each time")
 
 
-def test_the_oldest_of_too_many_devices_goes(somebody: Person) -> None:
+def test_the_oldest_of_too_many_devices_goes(cast: Cast, somebody: Person) -> None:
     tokens = equipped(somebody, devices.MOST)
 
     registered(somebody, new := a_token())
@@ -207,6 +209,8 @@ def test_the_oldest_of_too_many_devices_goes(somebody: Person) -> None:
     assert len(tokens_of(somebody.id)) == devices.MOST
     assert {new} < set(tokens_of(somebody.id))
     assert len(set(tokens) - set(tokens_of(somebody.id))) == 1
+    (newest,) = cast.ann.get(f"/user/{somebody.id}/audit-logs?limit=1").json()["items"]
+    assert [bool(change["before"]) for change in newest["changes"]] == [False, True]
 
 
 def test_a_device_cannot_be_added_while_its_owner_leaves(cast: Cast, somebody: Person) -> None:
@@ -358,12 +362,16 @@ def test_late_receipts_are_asked_for_until_expo_forgets_them(
     tell(somebody)
     sweep()
 
-    asked = [sweep(QUARTER + 60), sweep(3 * QUARTER), sweep(25 * 3600)]
+    task = ("accounts.collect_receipts", "done")
+    asked = [sweep(hours * 3600).counts[task] for hours in (0.5, 1, 1.5)]
+    behaves(world, token, "ok")
+    given_up = sweep(25 * 3600).counts[task]
 
-    task = "accounts.collect_receipts"
-    assert [report.counts[task, "deferred"] for report in asked] == [1, 1, 0]
-    assert [report.counts[task, "done"] for report in asked] == [0, 0, 1]
+    assert asked == [1, 1, 1]
+    assert given_up == 1
     assert tokens_of(somebody.id) == [token]
+    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    assert somebody.id not in str(left)
 
 
 def test_what_went_too_fast_is_sent_again(world: World, somebody: Person) -> None:
@@ -378,6 +386,55 @@ def test_what_went_too_fast_is_sent_again(world: World, somebody: Person) -> Non
 
     assert len(sent_to(world, other)) == 1
     assert [m["error"] for m in sent_to(world, fast)] == ["", "MessageRateExceeded"]
+
+
+def test_what_went_too_fast_by_its_receipt_is_sent_again(world: World, somebody: Person) -> None:
+    token = a_token()
+    registered(somebody, token)
+    behaves(world, token, "too fast later")
+    tell(somebody)
+    sweep()
+    behaves(world, token, "ok")
+
+    sweep(QUARTER + 60)
+    sweep(QUARTER + 180)
+    sweep(3 * QUARTER)
+
+    assert len(sent_to(world, token)) == 2
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
+def test_a_project_that_is_refused_holds_no_other_up(
+    world: World, somebody: Person, first: bool
+) -> None:
+    """A device of another project, which Expo never takes: the rest is notified, once."""
+    good, bad = a_token(), f"ExponentPushToken[@refused/app:{next(_numbers)}]"
+    registered(somebody, *((bad, good) if first else (good, bad)))
+
+    tell(somebody)
+    for hours in (0, 1, 2, 3):
+        sweep(hours * 3600)
+
+    assert len(sent_to(world, good)) == 1
+    assert sent_to(world, bad) == []
+    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    assert not [row for row in left if "send_push" in str(row) and somebody.id in str(row)]
+
+
+def test_who_has_lost_the_lease_does_not_go_on(world: World, somebody: Person) -> None:
+    """Two workers with one entry: the one whose lease ran out stops at its next note."""
+    tokens = equipped(somebody, 150)
+    tell(somebody)
+    fault(world, "slow", path="/--/.*", seconds=3)
+    slow = threading.Thread(target=sweep)
+    slow.start()
+    time.sleep(1.5)
+    sweep(120)
+    slow.join()
+
+    sent = sent_to(world, *tokens)
+    assert {m["to"] for m in sent} == set(tokens)
+    assert len(sent) <= 250, "at most the chunk that was under way is doubled"
 
 
 def test_devices_of_several_projects_are_notified_apart(world: World, somebody: Person) -> None:
@@ -464,7 +521,10 @@ def check(sent: Sequence[dict[str, Any]], tokens: Sequence[str], plan: Plan) -> 
     assert not [row for row in left if "send_push" in str(row)], plan.fired
 
 
-def test_nothing_of_a_token_is_logged_or_audited(world: World, somebody: Person) -> None:
+def test_nothing_of_a_token_is_logged_or_audited(
+    world: World, somebody: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     token = "ExponentPushToken[canary-of-a-device]"
     registered(somebody, token)
     tell(somebody)
@@ -472,7 +532,6 @@ def test_nothing_of_a_token_is_logged_or_audited(world: World, somebody: Person)
     assert somebody.delete("/user/push-token", {"token": token}).is_success
 
     rows = [e.body for e in trail.rows(somebody.id) if e.seq]
-    log = somebody.get("/user").text
 
-    assert "canary-of-a-device" not in world.log("web") + str(rows) + log
-    assert User.table_name()
+    assert "task done" in caplog.text
+    assert "canary-of-a-device" not in world.log("web") + caplog.text + str(rows)

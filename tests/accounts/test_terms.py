@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ import pytest
 
 from accounts import legal, renewals, terms
 from accounts.models import Customer, TermsAcceptance
-from config import audit, dynamo, trail
+from config import audit, dynamo, errands, errors, idempotency, outbox, trail
 from tests.conftest import Cast, Person, come, mails_to, now, problem, sweep
 from tests.world import World
 
-OLD, CURRENT = "2026-06-01", "2026-11-01"
-THEN = datetime(2026, 7, 1, 12, tzinfo=UTC)
+OLD, CURRENT = legal.versions()[0], legal.in_force(now()).version
+THEN = legal.begins(OLD) + timedelta(days=30)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_who_has_accepted_is_told_so(somebody: Person) -> None:
     assert (after["accepted"], after["acceptedVersion"]) == (True, CURRENT)
     assert done.json() == after
     assert [d["document"] for d in after["documents"]] == list(legal.DOCUMENTS)
-    assert [d["version"] for d in after["documents"]] == [OLD, OLD, CURRENT]
+    assert max(d["version"] for d in after["documents"]) == CURRENT
 
 
 def test_the_proof_says_who_what_when_and_from_where(somebody: Person) -> None:
@@ -109,6 +109,41 @@ def test_who_accepted_an_older_edition_is_asked_anew(cast: Cast, somebody: Perso
     assert [proof.version for proof in terms.proofs(somebody.id)] == [OLD, CURRENT]
 
 
+def test_a_repetition_is_answered_with_what_was_accepted(cast: Cast, somebody: Person) -> None:
+    """Also when another edition came into force between the two."""
+    once = idempotency.Once(f"key of {somebody.id}", "body")
+    body: dict[str, Any] = {"actor": somebody.actor, "version": OLD, "once": once}
+
+    first = terms.accept(somebody.user, cast.customer, at=THEN, **body)
+    again = terms.accept(somebody.user, cast.customer, at=THEN + timedelta(hours=1), **body)
+    other = idempotency.Once(once.key, "another body")
+    with pytest.raises(errors.KeyReused):
+        terms.accept(somebody.user, cast.customer, at=THEN, **{**body, "once": other})
+
+    assert (first.accepted, first.accepted_version) == (True, OLD)
+    assert (again.accepted, again.accepted_at) == (True, first.accepted_at)
+
+
+def test_nothing_is_accepted_for_an_account_that_is_gone(cast: Cast, somebody: Person) -> None:
+    assert cast.ann.delete("/user", {"id": somebody.id}).is_success
+
+    with pytest.raises(errors.Unauthenticated):
+        terms.accept(somebody.user, cast.customer, actor=somebody.actor, at=now())
+
+    assert terms.proofs(somebody.id) == []
+    assert attested(somebody.id) == []
+
+
+def test_a_text_that_was_never_published_is_noticed(cast: Cast, somebody: Person) -> None:
+    """A proof is held against the texts, so changing a text and its hash together shows."""
+    assert somebody.post("/user/accept-terms", {}).is_success
+    (proof,) = terms.proofs(somebody.id)
+    forged = {**proof.documents[0], "sha256": "0" * 64}
+
+    assert terms._is_published(proof.documents[0])
+    assert not terms._is_published(forged)
+
+
 def test_the_proof_outlives_the_account(cast: Cast, world: World, somebody: Person) -> None:
     assert somebody.post("/user/accept-terms", {}).is_success
     assert cast.ann.delete("/user", {"id": somebody.id}).is_success
@@ -166,6 +201,7 @@ def test_the_documents_can_be_read_in_a_browser(cast: Cast, somebody: Person) ->
     assert "<table>" in httpx.get(f"{cast.ann.web}/legal/privacy-policy").text
     assert "Privacy policy" in httpx.get(f"{cast.ann.web}/legal").text
     assert httpx.get(f"{cast.ann.web}/static/legal/page.css").status_code == 200
+    assert httpx.post(f"{cast.ann.web}/legal").status_code == 405
 
 
 @pytest.mark.parametrize("path", ["x", "terms-of-service/x", "terms-of-service/2026-07-01", "../a"])
@@ -174,12 +210,15 @@ def test_other_documents_are_not_there(cast: Cast, path: str) -> None:
 
 
 def test_an_edition_is_what_is_in_force_that_day() -> None:
-    last_minute = datetime(2026, 10, 31, 23, 59, tzinfo=UTC)
+    second = legal.versions()[1]
+    last_minute = legal.begins(second) - timedelta(minutes=1)
 
     assert legal.in_force(last_minute).version == OLD
-    assert legal.in_force(last_minute + timedelta(minutes=1)).version == CURRENT
+    assert legal.in_force(last_minute + timedelta(minutes=1)).version == second
     assert legal.versions(until=last_minute) == [OLD]
     assert legal.in_force(now(), "de").texts[0].locale == "en", "there is no German one"
+    with pytest.raises(legal.Changed, match="No terms were in force"):
+        legal.in_force(legal.begins(OLD) - timedelta(days=1))
 
 
 @pytest.fixture
@@ -217,6 +256,12 @@ def test_a_new_text_is_a_new_version(folder: Path, world: World) -> None:
     (folder / "provider-terms/2027-01-01.en.md").write_text("# Other\n")
     with pytest.raises(legal.Changed, match="was changed"):
         legal.unpublished(folder)
+    (folder / "provider-terms/2027-01-01.en.md").write_text("# Provider terms\n")
+    late = folder / "privacy-policy/2026-12-24.en.md"
+    late.write_text("# Late\n")
+    with pytest.raises(legal.Changed, match="must be later than 2027-01-01"):
+        legal.unpublished(folder)
+    late.unlink()
     (folder / "provider-terms/new.md").write_text("# Odd\n")
     with pytest.raises(ValueError, match="must be"):
         legal.read(folder)
@@ -240,7 +285,10 @@ def test_renewed_terms_are_told_once_to_those_who_had_accepted_others(
 
     first = renewals.announce(customer, CURRENT, at=now())
     second = renewals.announce(customer, CURRENT, at=now())
-    sweep()
+    errands_seen: list[dict[str, Any]] = []
+    for shard in outbox.SHARDS * 2:
+        errands_seen += outbox_rows()
+        errands.drain(shard, clock=now)
     sweep()
 
     def told(person: Person) -> int:
@@ -248,6 +296,9 @@ def test_renewed_terms_are_told_once_to_those_who_had_accepted_others(
         return sum(m["subject"].startswith(subject) for m in mails_to(world, person.user.email))
 
     assert (first, second) == (True, False)
+    assert "start" in str(errands_seen)
+    names = {person.user.name.casefold() for person in people}
+    assert not [name for name in names if name in str(errands_seen).casefold()]
     assert [told(person) for person in people] == [0, 0, *[1] * (len(people) - 4), 0, 0]
     say(f"renewed terms: {len(people) - 4} people told once, 4 who need not be told were not")
 
@@ -256,9 +307,17 @@ def test_terms_that_begin_later_are_told_of_later(cast: Cast) -> None:
     customer = dynamo.get(Customer, cast.elsewhere.id)
     assert customer
 
-    assert renewals.announce(customer, CURRENT, at=datetime(2026, 10, 30, tzinfo=UTC))
+    begins = legal.begins(CURRENT)
 
-    assert sweep_counts(0) == 1, "it was due on the first of November"
+    assert renewals.announce(customer, CURRENT, at=begins - timedelta(days=3))
+
+    waiting = [row for row in outbox_rows() if cast.elsewhere.id in str(row)]
+    assert [row["due_at"]["S"][:10] for row in waiting] == [CURRENT]
+    assert sweep_counts(0) == 1, "it is due by now"
+
+
+def outbox_rows() -> list[dict[str, Any]]:
+    return list(dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"])
 
 
 def sweep_counts(later: float) -> int:

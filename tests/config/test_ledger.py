@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import rfc8785
 
-from config import audit, ledger, sealing
+from config import audit, dynamo, ledger, sealing, trail
 from tests.conftest import Cast, now
 from tests.world import World
 
@@ -34,7 +35,7 @@ def broken_at(lines: Lines) -> int:
 
 
 def edited(line: bytes, **values: Any) -> bytes:
-    return json.dumps({**json.loads(line), **values}).encode() + b"\n"
+    return rfc8785.dumps({**json.loads(line), **values}) + b"\n"
 
 
 def rehashed(line: bytes, prev: bytes | None, **values: Any) -> bytes:
@@ -42,7 +43,7 @@ def rehashed(line: bytes, prev: bytes | None, **values: Any) -> bytes:
     content = {**json.loads(line), **values}
     content |= {"prevHash": json.loads(prev)["hash"]} if prev else {}
     bare = {name: value for name, value in content.items() if name not in ("kind", "hash")}
-    return json.dumps({**content, "hash": audit.digest(bare)}).encode() + b"\n"
+    return rfc8785.dumps({**content, "hash": audit.digest(bare)}) + b"\n"
 
 
 def starts(lines: Lines) -> list[int]:
@@ -116,6 +117,28 @@ TOUCHED: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int]]] = {
     "another key": (lambda f: replaced(f, 1, edited(f[0], publicKey="00" * 32)), lambda f: 1),
     "the end edited": (lambda f: replaced(f, len(f), edited(f[-1], entries=1)), lambda f: len(f)),
     "something after the end": (lambda f: [*f, f[-2]], lambda f: len(f) + 1),
+    "a header of another file": (
+        lambda f: replaced(f, 1, next(iter(ledger.lines([], of="all", at=now())))),
+        lambda f: 2,
+    ),
+    "an end of another file": (
+        lambda f: [*f[:-1], list(ledger.lines([], of="two", at=now()))[-1]],
+        lambda f: len(f),
+    ),
+    "the same in other bytes": (
+        lambda f: replaced(f, 3, f[2].replace(b'"seq":1', b'"seq":1.0')),
+        lambda f: 3,
+    ),
+    "a space added": (lambda f: replaced(f, 3, f[2].replace(b",", b", ", 1)), lambda f: 3),
+    "a kind that is no word": (lambda f: replaced(f, 3, b'{"kind":[]}\n'), lambda f: 3),
+    "a number beyond JSON": (
+        lambda f: replaced(f, 3, f[2].replace(b'"seq":1', b'"seq":99999999999999999999')),
+        lambda f: 3,
+    ),
+    "text where a number stands": (
+        lambda f: replaced(f, 3, f[2].replace(b'"seq":1', b'"seq":"1"')),
+        lambda f: 3,
+    ),
     "no JSON": (lambda f: replaced(f, 3, b"{]\n"), lambda f: 3),
     "a bare value": (lambda f: replaced(f, 3, b"7\n"), lambda f: 3),
     "nothing at all": (lambda f: [], lambda f: 1),
@@ -137,6 +160,29 @@ def test_a_file_made_anew_by_somebody_else_is_not_ours(exported: Lines) -> None:
     assert not sealing.is_signed_with(theirs, "x", "00" * 64)
 
 
+def test_what_is_not_sound_is_not_signed(cast: Cast) -> None:
+    """Whoever may write the table can recompute a chain, but not the signature of its head."""
+    user = cast.fresh()
+    (entry,) = [entry for entry in trail.rows(user.id) if entry.seq]
+    table = audit.AuditEntry.table_name()
+    kept = entry.serialize()
+    entry.customer_id = "cus_other"
+    entry.hash = audit.digest(entry.content)
+    head = dynamo.get(audit.AuditEntry, user.id, 0)
+    assert head
+    head_kept = head.serialize()
+    head.hash = entry.hash
+    try:
+        for forged in (entry, head):
+            dynamo.call("PutItem", TableName=table, Item=forged.serialize())
+        with pytest.raises(ledger.Unsound, match="signature is not ours"):
+            list(ledger.lines([user.id], of="one", at=now()))
+    finally:
+        for row in (kept, head_kept):
+            dynamo.call("PutItem", TableName=table, Item=row)
+    assert list(ledger.lines([user.id], of="one", at=now()))
+
+
 def test_the_commands_work_without_a_database(
     cast: Cast, world: World, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
@@ -153,6 +199,11 @@ def test_the_commands_work_without_a_database(
         "DATA_KEY": base64.b64encode(os.urandom(32)).decode(),
     }
     key = world.manage("audit", "key").stdout.strip()
+    again = world.manage("audit", "export", "--stream", "usr_none", "--out", str(file))
+    unknown_stream = world.manage("audit", "export", "--stream", "usr_none")
+    assert again.returncode == unknown_stream.returncode == 1
+    assert "is there already" in again.stderr
+    assert "Nothing was exported: usr_none" in unknown_stream.stderr
 
     whole = world.manage("audit", "verify", str(file), "--key", key, **elsewhere)
     unknown = world.manage("audit", "verify", str(file), **elsewhere)
@@ -160,6 +211,7 @@ def test_the_commands_work_without_a_database(
     cut = world.manage("audit", "verify", str(file))
 
     assert whole.returncode == 0, whole.stderr
+    assert f"{cast.customer.id}, made at 20" in whole.stdout
     assert "are intact" in whole.stdout
     assert unknown.returncode == 1
     assert "line 1: it was signed with another key" in unknown.stderr

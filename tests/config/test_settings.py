@@ -23,6 +23,9 @@ WRONG = {
     "AUTH0_MANAGEMENT_URL": ("http://127.0.0.1:8001/api/v2/",),
     "AUTH0_AUDIENCE": ("",),
     "AUTH0_CLIENT_SECRET": ("",),
+    "STORAGE_FOLDER": ("/var/lib/files",),  # beside the bucket
+    "STORAGE_ENDPOINT_URL": ("http://127.0.0.1:9000", "nonsense"),
+    "EXPO_BASE_URL": ("http://exp.example", "https://127.0.0.1:8003"),
     "EMAIL_URL": ("", "carrier-pigeon://x", "smtp://127.0.0.1:25"),
     "TRUSTED_PROXIES": ("everybody",),
     "LOG_LEVEL": ("LOUD",),

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -23,8 +23,9 @@ class Command(BaseCommand):
         verify.add_argument("file", nargs="?", type=Path, help="an exported file; no database")
         verify.add_argument("--key", help="the public key of who made the file; default: ours")
         export = does.add_parser("export", help="write the audit as NDJSON, to standard output")
-        export.add_argument("--customer", help="only the streams of this customer")
-        export.add_argument("--stream", help="only this stream, such as usr_…")
+        part = export.add_mutually_exclusive_group()
+        part.add_argument("--customer", help="only the streams of this customer")
+        part.add_argument("--stream", help="only this stream, such as usr_…")
         target = export.add_mutually_exclusive_group()
         target.add_argument("--out", type=Path, help="write to this file")
         target.add_argument("--to-storage", action="store_true", help="keep it where files are")
@@ -56,7 +57,8 @@ class Command(BaseCommand):
             raise CommandError(f"{path} cannot be read.") from error
         except ledger.Broken as broken:
             raise CommandError(f"{path}, {broken}") from broken
-        self.stdout.write(f"{count.entries} entries in {count.streams} streams are intact")
+        told = f"{count.of}, made at {count.made_at}:"
+        self.stdout.write(f"{told} {count.entries} entries in {count.streams} streams are intact")
 
     def _export(
         self,
@@ -70,14 +72,16 @@ class Command(BaseCommand):
         at = datetime.now(UTC)
         of = stream or customer or "everything"
         lines = ledger.lines(_streams(customer, stream), of=of, at=at)
-        if to_storage:
-            self.stdout.write(_store(lines, f"audit/{at:%Y-%m-%dT%H%M%SZ}.{of}.ndjson"))
-        elif out:
-            with out.open("xb") as file:
-                file.writelines(lines)
-            self.stdout.write(str(out))
-        else:
-            sys.stdout.buffer.writelines(lines)
+        try:
+            if to_storage:
+                self.stdout.write(_store(lines, f"audit/{at:%Y-%m-%dT%H%M%SZ}.{of}.ndjson"))
+            elif out:
+                _write(lines, out)
+                self.stdout.write(str(out))
+            else:
+                sys.stdout.buffer.writelines(lines)
+        except errors.Refusal as error:
+            raise CommandError(error.detail) from error
 
 
 def _streams(customer: str | None, stream: str | None) -> list[str]:
@@ -93,16 +97,24 @@ def _streams(customer: str | None, stream: str | None) -> list[str]:
     return sorted(wanted)
 
 
+def _write(lines: Iterable[bytes], out: Path) -> None:
+    """The file appears when it is whole, and never in the place of another."""
+    if out.exists():
+        raise CommandError(f"{out} is there already.")
+    draft = out.with_name(f"{out.name}.part")
+    try:
+        with draft.open("wb") as file:
+            file.writelines(lines)
+        draft.rename(out)
+    except OSError as error:
+        raise CommandError(f"{out} cannot be written.") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _store(lines: Iterable[bytes], name: str) -> str:
     """Write first, then store: a file that ends early is never kept."""
     with tempfile.TemporaryFile() as draft:
         draft.writelines(lines)
         draft.seek(0)
-        return _kept(name, draft)
-
-
-def _kept(name: str, draft: IO[bytes]) -> str:
-    try:
         return files.keep(name, draft)
-    except errors.Unavailable as error:
-        raise CommandError(error.detail) from error
