@@ -17,7 +17,7 @@ import pytest
 
 from accounts import exports, pages, printing, users
 from config import datamap, dynamo, errors, sealing
-from tests.config.test_journal import fill
+from tests.config.test_journal import filled
 from tests.conftest import Cast, Person, come, now, problem
 from tests.proxy import Plan
 from tests.samples import SAMPLES, Operation, operations
@@ -289,7 +289,6 @@ def listen(asked: list[bytes]) -> int:
 def test_a_long_history_is_exported_within_bounds_and_holds_nobody_up(
     cast: Cast, world: World, somebody: Person, tmp_path: Path, say: Callable[[str], None]
 ) -> None:
-    fill(cast, somebody.id, ENTRIES)
     done = threading.Event()
     waits: list[float] = []
 
@@ -301,13 +300,14 @@ def test_a_long_history_is_exported_within_bounds_and_holds_nobody_up(
                 waits.append(time.monotonic() - began)
                 time.sleep(0.02)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    began = time.monotonic()
-    pdf = as_pdf(somebody, tmp_path)
-    took = time.monotonic() - began
-    done.set()
-    asking.join()
+    with filled(cast, somebody.id, ENTRIES):
+        asking = threading.Thread(target=ask)
+        asking.start()
+        began = time.monotonic()
+        pdf = as_pdf(somebody, tmp_path)
+        took = time.monotonic() - began
+        done.set()
+        asking.join()
 
     told = embedded(pdf)["data"]["history"]
     text = text_of(pdf)

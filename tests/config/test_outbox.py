@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -61,8 +62,7 @@ def stored(id: str) -> outbox.OutboxEntry | None:
 def test_every_task_that_is_asked_for_exists() -> None:
     asked = set()
     for path in (product.ROOT / "accounts").glob("**/*.py"):
-        parts = path.read_text().split(".later(")[1:]
-        asked |= {part.strip().split('"')[1] for part in parts}
+        asked |= set(re.findall(r'write\.later\(\s*"([\w.]+)"', path.read_text()))
 
     assert asked == {name for name in errands.tasks() if name.startswith("accounts.")}
     assert asked <= set(errands.tasks())
