@@ -1,0 +1,311 @@
+"""Clashes: do two series of one person ever overlap, and when first? Pure.
+
+Decided without expanding what is endless. A daily or weekly rule is a set of days with a period, so
+two of them meet where two congruences hold (the Chinese remainder theorem); a rule that is not
+periodic in days (monthly, yearly, by month) is walked, and the other asked about each of its days.
+Found days are held against the real moments of both shifts, and days on which a clock changes are
+looked at one by one, so that gaps and zones that shift against each other are seen as they are.
+
+Exact in one zone for daily and weekly rules, however late; for others, and across zones, within
+`HORIZON` of the later beginning.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from math import gcd
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from staffing import recurrence
+from staffing.recurrence import DAYS, LONGEST, Occurrence, Series
+
+HORIZON = timedelta(days=28 * 365 + 7)
+"""Calendars and the rules of clocks repeat after 28 years, within a century."""
+SHORT = timedelta(days=3 * 366)
+"""What ends within this time is expanded."""
+DAY = 1440
+
+
+class Clash(NamedTuple):
+    """The first moment at which both are on duty, and the shifts that meet."""
+
+    at: datetime
+    first: Occurrence
+    second: Occurrence
+
+
+def first_clash(a: Series, b: Series) -> Clash | None:
+    """The first moment at which shifts of two series overlap; None: they never do."""
+    found = [clash for clash in _candidates(a, b) if clash]
+    return min(found, key=lambda clash: clash.at, default=None)
+
+
+def _candidates(a: Series, b: Series) -> Iterator[Clash | None]:
+    if _is_short(a):
+        yield _walked(a, b)
+        return
+    if _is_short(b):
+        yield _turned(_walked(b, a))
+        return
+    yield _of_changes(a, b)
+    yield _turned(_of_changes(b, a))
+    yield _regular(replace(a, changes=_left_out(a)), replace(b, changes=_left_out(b)))
+
+
+def _is_short(series: Series) -> bool:
+    rule = series.rule
+    if rule is None or rule.count:
+        return True
+    return bool(rule.until and rule.until - series.start < SHORT)
+
+
+def _turned(clash: Clash | None) -> Clash | None:
+    return Clash(clash.at, clash.second, clash.first) if clash else None
+
+
+def _left_out(series: Series) -> dict[datetime, recurrence.Change]:
+    """The occurrences that the rule starts and that do not take place then."""
+    return {id: recurrence.Change() for id in series.changes}
+
+
+def _meets(one: Occurrence, other: Series) -> Clash | None:
+    """The first overlap of one shift with a series."""
+    met = next(recurrence.occurrences(other, one.start, one.end), None)
+    return Clash(max(one.start, met.start), one, met) if met else None
+
+
+def _walked(short: Series, other: Series) -> Clash | None:
+    """Every shift of a series that ends soon, against another."""
+    until = recurrence.ends(short)
+    since = recurrence.instant(short.start, short.zone) - LONGEST
+    earliest = min((c.start for c in short.changes.values() if c.start), default=short.start)
+    since = min(since, recurrence.instant(earliest, short.zone))
+    every = recurrence.occurrences(short, since, until + timedelta(seconds=1))
+    met = (_meets(one, other) for one in every)
+    return min((clash for clash in met if clash), key=lambda clash: clash.at, default=None)
+
+
+def _of_changes(a: Series, b: Series) -> Clash | None:
+    """The shifts of ``a`` that were put elsewhere, against all of ``b``."""
+    moved = (recurrence.changed(a, id, change) for id, change in a.changes.items())
+    met = [_meets(one, b) for one in moved if one]
+    return min((clash for clash in met if clash), key=lambda clash: clash.at, default=None)
+
+
+# --- regular shifts of two long series ------------------------------------------------------------
+def _regular(a: Series, b: Series) -> Clash | None:
+    days_a, days_b = _days(a), _days(b)
+    found = [_on_odd_days(a, b)]
+    if days_a and days_b:
+        found += [_periodic(a, days_a, b, days_b, apart) for apart in _apart(a.zone, b.zone)]
+    elif days_a:
+        found.append(_turned(_sparse(b, a)))
+    else:
+        found.append(_sparse(a, b))
+    return min((one for one in found if one), key=lambda clash: clash.at, default=None)
+
+
+@dataclass(frozen=True)
+class Days:
+    """A set of days that repeats: ordinals that are ``residues`` modulo ``period``."""
+
+    period: int
+    residues: tuple[int, ...]
+
+
+def _days(series: Series) -> Days | None:
+    """The days on which a daily or weekly rule starts shifts; None where they do not repeat."""
+    rule, first = series.rule, series.start.date().toordinal()
+    if rule is None or rule.by_month or rule.frequency not in ("daily", "weekly"):
+        return None
+    wanted = {DAYS.index(day.day) for day in rule.by_day}
+    if rule.frequency == "daily":
+        period = rule.interval * 7 // gcd(rule.interval, 7) if wanted else rule.interval
+        days = [first + step for step in range(0, period, rule.interval)]
+        kept = [day for day in days if not wanted or _weekday(day) in wanted]
+        return Days(period, tuple(day % period for day in kept))
+    week = first - (_weekday(first) - DAYS.index(rule.first_day_of_week)) % 7
+    wanted = wanted or {_weekday(first)}
+    period = 7 * rule.interval
+    kept = [day for day in range(week, week + 7) if _weekday(day) in wanted]
+    return Days(period, tuple(day % period for day in kept))
+
+
+def _weekday(ordinal: int) -> int:
+    return (ordinal - 1) % 7  # 1 January of the year 1 was a Monday
+
+
+def _periodic(a: Series, days_a: Days, b: Series, days_b: Days, apart: int) -> Clash | None:
+    """The first meeting while the wall clock of b's zone is ``apart`` minutes ahead of a's."""
+    best: Clash | None = None
+    for shift in _shifts(a, b, apart):
+        for left in days_a.residues:
+            for right in days_b.residues:
+                met = _solve(left, days_a.period, right - shift, days_b.period)
+                if met:
+                    best = _earlier(best, _first_real(a, b, *met, shift=shift))
+    return best
+
+
+def _shifts(a: Series, b: Series, apart: int) -> Iterator[int]:
+    """By how many days b's start may stand from a's so that they overlap in a's wall time."""
+    start_a, start_b = _minutes(a.start), _minutes(b.start) - apart
+    long_a, long_b = _length(a), _length(b)
+    for days in range(-4, 5):
+        begins = start_b + days * DAY
+        if begins < start_a + long_a and start_a < begins + long_b:
+            yield days
+
+
+def _minutes(at: datetime) -> float:
+    return at.hour * 60 + at.minute + at.second / 60
+
+
+def _length(series: Series) -> float:
+    return (series.end - series.start) / timedelta(minutes=1)
+
+
+def _solve(left: int, by: int, right: int, and_by: int) -> tuple[int, int] | None:
+    """A day that is ``left`` modulo ``by`` and ``right`` modulo ``and_by``, and their period."""
+    common = gcd(by, and_by)
+    if (right - left) % common:
+        return None
+    whole = by // common * and_by
+    steps = (right - left) // common * pow(by // common, -1, and_by // common)
+    return (left + by * (steps % (and_by // common))) % whole, whole
+
+
+def _first_real(a: Series, b: Series, day: int, period: int, *, shift: int) -> Clash | None:
+    """The first of these days on which the shifts really meet."""
+    low = max(a.start.date().toordinal(), b.start.date().toordinal() - shift)
+    day += -(-(low - day) // period) * period  # lifted to the later beginning
+    last = min(_last_day(a), _last_day(b) - shift)
+    horizon = low + HORIZON.days if a.zone != b.zone else last
+    tries = 0
+    while day <= min(last, horizon):
+        clash = _on(a, day, b, day + shift)
+        if clash:
+            return clash
+        tries += 1
+        if a.zone == b.zone and tries > len(a.changes) + len(b.changes) + 60:
+            return None
+        day += period
+    return None
+
+
+def _last_day(series: Series) -> int:
+    until = series.rule.until if series.rule else None
+    return until.date().toordinal() if until else date.max.toordinal() - 400
+
+
+def _on(a: Series, day_a: int, b: Series, day_b: int) -> Clash | None:
+    """Whether the shifts that start on these days meet."""
+    one, other = _shift_of(a, day_a), _shift_of(b, day_b)
+    if one is None or other is None or one.start >= other.end or other.start >= one.end:
+        return None
+    return Clash(max(one.start, other.start), one, other)
+
+
+def _shift_of(series: Series, day: int) -> Occurrence | None:
+    start = datetime.combine(date.fromordinal(day), series.start.time())
+    rule = series.rule
+    if start in series.changes or start < series.start or not rule:
+        return None
+    if rule.until and start > rule.until:
+        return None
+    return recurrence.regular(series, start)
+
+
+def _earlier(one: Clash | None, other: Clash | None) -> Clash | None:
+    found = [clash for clash in (one, other) if clash]
+    return min(found, key=lambda clash: clash.at, default=None)
+
+
+def _sparse(sparse: Series, other: Series) -> Clash | None:
+    """Walk the shifts of a rule that is not periodic in days."""
+    if sparse.rule is None:
+        return None
+    begins = max(sparse.start, other.start) - LONGEST - timedelta(days=2)
+    for start in recurrence.starts(sparse.rule, sparse.start, begins, begins + HORIZON):
+        if start in sparse.changes:
+            continue
+        one = recurrence.regular(sparse, start)
+        clash = _meets(one, other) if one else None
+        if clash:
+            return clash
+    return None
+
+
+# --- days on which a clock changes ----------------------------------------------------------------
+def _on_odd_days(a: Series, b: Series) -> Clash | None:
+    """The first meeting around a change of either clock, where wall times mislead."""
+    if a.zone == b.zone and not (_touches_gaps(a) or _touches_gaps(b)):
+        return None
+    begins = max(recurrence.instant(a.start, a.zone), recurrence.instant(b.start, b.zone))
+    changes = sorted({*_changes_of(a.zone), *_changes_of(b.zone)})
+    for change in changes:
+        if begins - LONGEST <= change <= begins + HORIZON:
+            low, high = change - timedelta(days=1), change + timedelta(days=1)
+            for one in recurrence.occurrences(a, low, high):
+                clash = _meets(one, b)
+                if clash:
+                    return clash
+    return None
+
+
+def _touches_gaps(series: Series) -> bool:
+    """Whether a start or end may fall where the clock jumps: gaps stand in the small hours."""
+    every = [change - timedelta(minutes=1) for change in _changes_of(series.zone)]
+    gaps = {recurrence.wall(at, series.zone).time() for at in every}
+    return any(
+        _minutes_between(gap.hour * 60 + gap.minute, _minutes(at)) <= 180
+        for gap in gaps
+        for at in (series.start, series.end)
+    )
+
+
+def _minutes_between(gap: float, at: float) -> float:
+    return (at - gap) % DAY
+
+
+@lru_cache(maxsize=64)
+def _changes_of(zone: str) -> tuple[datetime, ...]:
+    """The moments at which a zone's clock changes, over some 60 years."""
+    info = ZoneInfo(zone)
+    found = []
+    at = datetime(1990, 1, 1, tzinfo=UTC)
+    end = datetime(2090, 1, 1, tzinfo=UTC)
+    step = timedelta(days=7)
+    offset = at.astimezone(info).utcoffset()
+    while at < end:
+        after = (at + step).astimezone(info).utcoffset()
+        if after != offset:
+            found.append(_exactly(info, at, at + step))
+            offset = after
+        at += step
+    return tuple(found)
+
+
+def _exactly(info: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    before = low.astimezone(info).utcoffset()
+    while high - low > timedelta(minutes=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(info).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    return high.replace(second=0, microsecond=0)
+
+
+@lru_cache(maxsize=256)
+def _apart(zone_a: str, zone_b: str) -> tuple[int, ...]:
+    """By how many minutes b's wall clock may be ahead of a's."""
+    if zone_a == zone_b:
+        return (0,)
+    moments = sorted({*_changes_of(zone_a), *_changes_of(zone_b), datetime(2020, 1, 1, tzinfo=UTC)})
+    a, b = ZoneInfo(zone_a), ZoneInfo(zone_b)
+    walls = ((at.astimezone(a), at.astimezone(b)) for at in moments)
+    apart = {there.replace(tzinfo=None) - here.replace(tzinfo=None) for here, there in walls}
+    return tuple(sorted(int(one / timedelta(minutes=1)) for one in apart))
