@@ -107,10 +107,9 @@ def _ask(what: str, body: Any) -> dict[str, Any]:
     if settings.EXPO["access_token"]:
         headers["Authorization"] = f"Bearer {settings.EXPO['access_token']}"
     address = f"{settings.EXPO['base_url']}/--/api/v2/push/{what}"
-    call = _pool().submit(_post, address, gzip.compress(orjson.dumps(body)), headers)
     try:
-        status, retry_after, raw = call.result(timeout=TIMEOUT)
-    except (httpx.HTTPError, FutureTimeout) as error:
+        status, retry_after, raw = _call(address, gzip.compress(orjson.dumps(body)), headers)
+    except (httpx.HTTPError, RuntimeError, FutureTimeout) as error:
         log.warning("push service failed", extra={"why": type(error).__name__})
         raise errors.Unavailable("The push service does not answer.", retry_after=30) from error
     if status != 200:
@@ -121,9 +120,29 @@ def _ask(what: str, body: Any) -> dict[str, Any]:
     return answer
 
 
-def _post(address: str, content: bytes, headers: Mapping[str, str]) -> tuple[int, str, bytes]:
-    """One call, in a thread: httpx's limits are per step, the caller's is for the whole."""
-    end = time.monotonic() + TIMEOUT
+def _call(
+    address: str, content: bytes, headers: Mapping[str, str], *, seconds: float = TIMEOUT
+) -> tuple[int, str, bytes]:
+    """One call, whole, within so many seconds: httpx's own limits are per step.
+
+    A call that is given up is not made later, and a peer that drips does not keep its thread.
+    """
+    call = _pool().submit(_post, address, content, headers, time.monotonic() + seconds)
+    try:
+        return call.result(timeout=seconds)
+    except FutureTimeout:
+        call.cancel()
+        client = http()
+        http.cache_clear()
+        client.close()
+        raise
+
+
+def _post(
+    address: str, content: bytes, headers: Mapping[str, str], end: float
+) -> tuple[int, str, bytes]:
+    if time.monotonic() >= end:
+        raise httpx.ConnectTimeout("too late to begin")
     with http().stream("POST", address, content=content, headers=dict(headers)) as answer:
         raw = bytearray()
         for part in answer.iter_bytes():

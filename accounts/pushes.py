@@ -110,8 +110,9 @@ def _apart(
 ) -> None:
     """Leave the devices of each project to an errand of their own: none holds another up."""
     keys = {device.token: device.key for device in chunk}
-    groups = [[keys[token] for token in group if token in keys] for group in mixed.groups]
-    if again.round >= ROUNDS or sum(map(len, groups)) < len(chunk):
+    known = ([keys[token] for token in group if token in keys] for group in mixed.groups)
+    groups = [group for group in known if group]
+    if again.round >= ROUNDS or {key for group in groups for key in group} != set(keys.values()):
         raise errors.Unavailable("The push service answers nonsense.", retry_after=60)
     with journal.intend(actor=job.author, at=job.at) as write:
         for group in groups:
@@ -170,7 +171,11 @@ def collect(
     """
     if job.at - sent_at > timedelta(seconds=expo.RECEIPTS_KEPT):
         return
-    found = expo.receipts([ticket for ticket, *_ in tickets])
+    try:
+        found = expo.receipts([ticket for ticket, *_ in tickets])
+    except expo.Refused as refusal:
+        log.exception("receipts were refused", extra={"why": refusal.code})
+        return
     told = [(one, found[one[0]].error) for one in tickets if one[0] in found]
     gone = [
         PushToken(user_id=again.user_id, key=key, registered_at=datetime.fromisoformat(registered))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
+
 from accounts import legal, preferences, users
 from accounts.actors import Actor
 from accounts.models import Customer, TermsAcceptance, User
@@ -34,6 +36,10 @@ class Status:
 def status(user: User, customer: Customer, *, actor: Actor, at: datetime) -> Status:
     """Whether a person, whose record was just read, has accepted the terms in force."""
     actor.require("self:read")
+    return _now(user, customer, at)
+
+
+def _now(user: User, customer: Customer, at: datetime) -> Status:
     edition = legal.in_force(at, preferences.language(user.settings, customer.settings))
     latest = dynamo.query(
         TermsAcceptance,
@@ -92,7 +98,7 @@ def accept(
     try:
         return decisions.repeated(decide)
     except idempotency.Seen:
-        return status(user, customer, actor=actor, at=at)
+        return _now(user, customer, at)
 
 
 def _check_version(version: str | None, edition: legal.Edition, at: datetime) -> None:
@@ -197,6 +203,13 @@ def verify() -> Iterator[str]:
 
 
 def _faults(user_id: str) -> list[str]:
+    try:
+        return _wrong_proofs(user_id)
+    except (TypeError, ValueError, KeyError, InvalidTag):
+        return [f"{user_id}: there is a row that cannot be read"]
+
+
+def _wrong_proofs(user_id: str) -> list[str]:
     kept = proofs(user_id)
     attested = {
         entry.body["id"]: entry.body["attests"]

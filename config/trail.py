@@ -110,14 +110,22 @@ def find(stream: str, last: int, wanted: Filter) -> list[int]:
 
 def _range(stream: str, last: int, wanted: Filter) -> tuple[int, int]:
     """The first and last number that can be of the time asked for."""
-    if last < LONG or not (wanted.since or wanted.until):
-        return 1, last
-    probed = sorted({1 + (last - 1) * n // PROBES for n in range(PROBES + 1)})
+    low, high = 1, last
+    while high - low >= LONG and (wanted.since or wanted.until):
+        before = low, high
+        low, high = _probed(stream, low, high, wanted)
+        if high - low < MOST or (low, high) == before:
+            break
+    return low, high
+
+
+def _probed(stream: str, first: int, last: int, wanted: Filter) -> tuple[int, int]:
+    probed = sorted({first + (last - first) * n // PROBES for n in range(PROBES + 1)})
     places = [(int(e.seq), datetime.fromisoformat(e.at)) for e in some(stream, probed)]
     since, until = wanted.since, wanted.until
     before = takewhile(lambda place: since and since - place[1] > CLOCKS, places)
     after = takewhile(lambda place: until and place[1] - until >= CLOCKS, reversed(places))
-    low = max((seq for seq, _ in before), default=1)
+    low = max((seq for seq, _ in before), default=first)
     high = min((seq for seq, _ in after), default=last)
     return low, high
 

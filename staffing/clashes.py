@@ -6,8 +6,9 @@ periodic in days (monthly, yearly, by month) is walked, and the other asked abou
 Found days are held against the real moments of both shifts, and days on which a clock changes are
 looked at one by one, so that gaps and zones that shift against each other are seen as they are.
 
-Exact in one zone for daily and weekly rules, however late; for others, and across zones, within
-`HORIZON` of the later beginning.
+Exact in one zone for daily and weekly rules, however late, but for what only a change of the clock
+pushes together; that, other rules and pairs across zones are looked at for `HORIZON` from the later
+beginning. A shift of a series that was given to somebody else is not looked at: it is theirs.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ class Clash(NamedTuple):
 
 def first_clash(a: Series, b: Series) -> Clash | None:
     """The first moment at which shifts of two series overlap; None: they never do."""
-    found = [clash for clash in _candidates(a, b) if clash]
+    found = [clash for clash in _candidates(recurrence.own(a), recurrence.own(b)) if clash]
     return min(found, key=lambda clash: clash.at, default=None)
 
 
@@ -99,7 +100,10 @@ def _regular(a: Series, b: Series) -> Clash | None:
     days_a, days_b = _days(a), _days(b)
     found = [_on_odd_days(a, b)]
     if days_a and days_b:
-        found += [_periodic(a, days_a, b, days_b, apart) for apart in _apart(a.zone, b.zone)]
+        found += [
+            _periodic(a, days_a, b, days_b, apart)
+            for apart in _apart(a.zone, b.zone, _later_beginning(a, b).year)
+        ]
     elif days_a:
         found.append(_turned(_sparse(b, a)))
     else:
@@ -241,10 +245,10 @@ def _sparse(sparse: Series, other: Series) -> Clash | None:
 # --- days on which a clock changes ----------------------------------------------------------------
 def _on_odd_days(a: Series, b: Series) -> Clash | None:
     """The first meeting around a change of either clock, where wall times mislead."""
-    if a.zone == b.zone and not (_touches_gaps(a) or _touches_gaps(b)):
+    begins = _later_beginning(a, b)
+    if a.zone == b.zone and not any(_touches_gaps(one, begins.year) for one in (a, b)):
         return None
-    begins = max(recurrence.instant(a.start, a.zone), recurrence.instant(b.start, b.zone))
-    changes = sorted({*_changes_of(a.zone), *_changes_of(b.zone)})
+    changes = sorted({*_changes_of(a.zone, begins.year), *_changes_of(b.zone, begins.year)})
     for change in changes:
         if begins - LONGEST <= change <= begins + HORIZON:
             low, high = change - timedelta(days=1), change + timedelta(days=1)
@@ -255,9 +259,13 @@ def _on_odd_days(a: Series, b: Series) -> Clash | None:
     return None
 
 
-def _touches_gaps(series: Series) -> bool:
+def _later_beginning(a: Series, b: Series) -> datetime:
+    return max(recurrence.instant(one.start, one.zone) for one in (a, b))
+
+
+def _touches_gaps(series: Series, year: int) -> bool:
     """Whether a start or end may fall where the clock jumps: gaps stand in the small hours."""
-    every = [change - timedelta(minutes=1) for change in _changes_of(series.zone)]
+    every = [change - timedelta(minutes=1) for change in _changes_of(series.zone, year)]
     gaps = {recurrence.wall(at, series.zone).time() for at in every}
     return any(
         _minutes_between(gap.hour * 60 + gap.minute, _minutes(at)) <= 180
@@ -270,13 +278,13 @@ def _minutes_between(gap: float, at: float) -> float:
     return (at - gap) % DAY
 
 
-@lru_cache(maxsize=64)
-def _changes_of(zone: str) -> tuple[datetime, ...]:
-    """The moments at which a zone's clock changes, over some 60 years."""
+@lru_cache(maxsize=256)
+def _changes_of(zone: str, year: int) -> tuple[datetime, ...]:
+    """The moments at which a zone's clock changes, from the year before for `HORIZON`."""
     info = ZoneInfo(zone)
     found = []
-    at = datetime(1990, 1, 1, tzinfo=UTC)
-    end = datetime(2090, 1, 1, tzinfo=UTC)
+    at = datetime(year - 1, 1, 1, tzinfo=UTC)
+    end = at + HORIZON + timedelta(days=732)
     step = timedelta(days=7)
     offset = at.astimezone(info).utcoffset()
     while at < end:
@@ -300,11 +308,12 @@ def _exactly(info: ZoneInfo, low: datetime, high: datetime) -> datetime:
 
 
 @lru_cache(maxsize=256)
-def _apart(zone_a: str, zone_b: str) -> tuple[int, ...]:
+def _apart(zone_a: str, zone_b: str, year: int) -> tuple[int, ...]:
     """By how many minutes b's wall clock may be ahead of a's."""
     if zone_a == zone_b:
         return (0,)
-    moments = sorted({*_changes_of(zone_a), *_changes_of(zone_b), datetime(2020, 1, 1, tzinfo=UTC)})
+    changes = {*_changes_of(zone_a, year), *_changes_of(zone_b, year)}
+    moments = sorted({datetime(year - 1, 1, 1, tzinfo=UTC), *changes})
     a, b = ZoneInfo(zone_a), ZoneInfo(zone_b)
     walls = ((at.astimezone(a), at.astimezone(b)) for at in moments)
     apart = {there.replace(tzinfo=None) - here.replace(tzinfo=None) for here, there in walls}

@@ -6,6 +6,7 @@ refused by name, never ignored: the parts of RFC 5545 on which calendars disagre
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,9 @@ from staffing.recurrence import DAYS, Change, Day, Rule, Series
 
 MOST_CHANGES = 500
 MOST_COUNT = 1000
+EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time
+FARTHEST = timedelta(days=400)
+"""How far a shift may be put from where the rule has it."""
 FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
 MEMBERS = {
     *("frequency", "interval", "byDay", "byMonthDay", "byMonth", "bySetPosition"),
@@ -22,6 +26,7 @@ MEMBERS = {
 }
 _OF_RULE = MEMBERS - {"timeZone", "gap", "exceptions", "rrule", "skip"}
 _PLACE = "/recurrencePattern"
+_NUMBER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
 _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
@@ -60,8 +65,12 @@ def series(
     if gap not in ("shift", "skip"):
         raise _wrong("gap", "It must be shift or skip.")
     rule = parse_rule(given, zone=zone)
+    if not EARLIEST <= start < recurrence.LAST:
+        raise errors.Invalid("It is too early or too late.", pointer="/startTime")
     if not recurrence.fits(rule, start, start):
         raise Mismatch("The first shift does not fit the rule.", pointer="/startTime")
+    if not recurrence.is_complete(rule, start):
+        raise _wrong("count", f"It would go on beyond {recurrence.LAST.year}.")
     changes = _changes(given.get("exceptions", {}), rule, start)
     return Series(start, end, zone, rule, changes, gap)
 
@@ -112,6 +121,8 @@ def _change(value: Any, start: datetime, name: str) -> Change:
     if not isinstance(value, Mapping) or not value or set(value) - known:
         raise _wrong(name, "It must be excluded: true, or any of startTime, endTime, staffId.")
     begins = _local(value["startTime"], f"{name}/startTime") if "startTime" in value else start
+    if abs(begins - start) > FARTHEST:
+        raise _wrong(f"{name}/startTime", f"It must be within {FARTHEST.days} days.")
     ends = _local(value["endTime"], f"{name}/endTime") if "endTime" in value else None
     if ends and not timedelta() < ends - begins <= recurrence.LONGEST:
         raise _wrong(f"{name}/endTime", "It must be later than the start, by at most 48 hours.")
@@ -127,9 +138,12 @@ def _local(value: Any, name: str) -> datetime:
     if not isinstance(value, str) or not _LOCAL.fullmatch(value):
         raise _wrong(name, detail)
     try:
-        return datetime.fromisoformat(value)
+        found = datetime.fromisoformat(value)
     except ValueError as error:
         raise _wrong(name, detail) from error
+    if not EARLIEST <= found < recurrence.LAST:
+        raise _wrong(name, f"It must be from {EARLIEST.year} to {recurrence.LAST.year - 1}.")
+    return found
 
 
 def parse_rule(given: Mapping[str, Any], *, zone: str) -> Rule:
@@ -145,11 +159,18 @@ def parse_rule(given: Mapping[str, Any], *, zone: str) -> Rule:
     told = {name: given[name] for name in given if name in _OF_RULE}
     text = given.get("rrule")
     if text is None:
-        return _checked(_of_members(told))
-    rule = _checked(of_rrule(text, zone=zone))
-    if told and _checked(_of_members(told)) != rule:
+        return _settled(_checked(_of_members(told)), zone)
+    rule = _settled(_checked(of_rrule(text, zone=zone)), zone)
+    if told and _settled(_checked(_of_members(told)), zone) != rule:
         raise _wrong("rrule", "It says another rule than the other members.")
     return rule
+
+
+def _settled(rule: Rule, zone: str) -> Rule:
+    """With an end that the clock of the zone shows, as RRULE tells it in UTC."""
+    if rule.until is None:
+        return rule
+    return replace(rule, until=recurrence.wall(recurrence.instant(rule.until, zone), zone))
 
 
 def _of_members(told: Mapping[str, Any]) -> Rule:
@@ -320,7 +341,7 @@ def of_rrule(text: Any, *, zone: str) -> Rule:
         if isinstance(told.get("until"), datetime):
             told["until"] = _local_until(told["until"], zone)
         return _of_members(told)
-    except (ValueError, KeyError, errors.Invalid) as error:
+    except (ValueError, KeyError, OverflowError, errors.Invalid) as error:
         detail = error.detail if isinstance(error, errors.Invalid) else "It cannot be read."
         raise _wrong("rrule", detail) from error
 
@@ -334,9 +355,15 @@ def _list(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
     return lambda text: [read(part) for part in text.split(",")]
 
 
+def _whole(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("no whole number")
+    return int(text)
+
+
 def _read_day(text: str) -> dict[str, Any]:
     day, nth = text[-2:].lower(), text[:-2]
-    return {"day": day, **({"nthOfPeriod": int(nth)} if nth else {})}
+    return {"day": day, **({"nthOfPeriod": _whole(nth)} if nth else {})}
 
 
 def _read_until(text: str) -> datetime:
@@ -350,12 +377,12 @@ def _read_until(text: str) -> datetime:
 
 _PARTS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "FREQ": ("frequency", str.lower),
-    "INTERVAL": ("interval", int),
+    "INTERVAL": ("interval", _whole),
     "BYDAY": ("byDay", _list(_read_day)),
-    "BYMONTHDAY": ("byMonthDay", _list(int)),
-    "BYMONTH": ("byMonth", _list(int)),
-    "BYSETPOS": ("bySetPosition", _list(int)),
+    "BYMONTHDAY": ("byMonthDay", _list(_whole)),
+    "BYMONTH": ("byMonth", _list(_whole)),
+    "BYSETPOS": ("bySetPosition", _list(_whole)),
     "WKST": ("firstDayOfWeek", str.lower),
-    "COUNT": ("count", int),
+    "COUNT": ("count", _whole),
     "UNTIL": ("until", _read_until),
 }

@@ -6,9 +6,10 @@ clock. Long series are fast-forwarded: what a window costs does not depend on wh
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
+from itertools import islice
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,10 @@ _FREQUENCIES: dict[str, Literal[0, 1, 2, 3]] = {
     "monthly": rrule.MONTHLY,
     "yearly": rrule.YEARLY,
 }
+LAST = datetime(2200, 1, 1)  # noqa: DTZ001 - a wall time
+"""Nothing starts later."""
+_GAP = timedelta(hours=3)
+"""More than any clock jumps; then an earlier start may be the later shift."""
 _SLACK = timedelta(days=2)
 """More than wall times of any two zones, or of one zone and UTC, can differ."""
 
@@ -114,7 +119,8 @@ def exists(wall_time: datetime, zone: str) -> bool:
 
 def starts(rule: Rule, first: datetime, since: datetime, until: datetime) -> Iterator[datetime]:
     """The wall times at which a rule starts occurrences, from ``since`` until before ``until``."""
-    for start in _rrule(rule, first, since):
+    every = _counted(rule, first) if rule.count else _rrule(rule, first, since, until)
+    for start in every:
         if start >= until:
             return
         if start >= max(first, since):
@@ -126,13 +132,24 @@ def fits(rule: Rule, first: datetime, start: datetime) -> bool:
     return next(starts(rule, first, start, start + timedelta(seconds=1)), None) == start
 
 
-def _rrule(rule: Rule, first: datetime, since: datetime) -> rrule.rrule:
+@lru_cache(maxsize=256)
+def _counted(rule: Rule, first: datetime) -> tuple[datetime, ...]:
+    """All starts of a rule that counts, which cannot begin later."""
+    return tuple(islice(_rrule(rule, first, first, LAST), rule.count))
+
+
+def is_complete(rule: Rule, first: datetime) -> bool:
+    """Whether all that a rule counts start before `LAST`."""
+    return rule.count is None or len(_counted(rule, first)) == rule.count
+
+
+def _rrule(rule: Rule, first: datetime, since: datetime, until: datetime) -> rrule.rrule:
     """The rule as dateutil has it, from shortly before ``since`` on.
 
     What a rule leaves out it takes from the first occurrence, so that must be said before the
-    beginning is moved. One that counts cannot be moved.
+    beginning is moved.
     """
-    days = [_weekday(day) for day in rule.by_day]
+    days = [one for day in rule.by_day for one in _weekdays(day, rule)]
     month_days = list(rule.by_month_day)
     months = list(rule.by_month)
     if not days and not month_days:
@@ -144,11 +161,10 @@ def _rrule(rule: Rule, first: datetime, since: datetime) -> rrule.rrule:
         months = [first.month]
     return rrule.rrule(
         _FREQUENCIES[rule.frequency],
-        dtstart=first if rule.count else _forward(rule, first, since),
+        dtstart=_forward(rule, first, since),
         interval=rule.interval,
         wkst=DAYS.index(rule.first_day_of_week),
-        count=rule.count,
-        until=rule.until,
+        until=min(rule.until or until, until),
         bysetpos=list(rule.by_set_position) or None,
         bymonth=months or None,
         bymonthday=month_days or None,
@@ -156,8 +172,12 @@ def _rrule(rule: Rule, first: datetime, since: datetime) -> rrule.rrule:
     )
 
 
-def _weekday(day: Day) -> rrule.weekday:
-    return rrule.weekday(DAYS.index(day.day), day.nth)
+def _weekdays(day: Day, rule: Rule) -> list[rrule.weekday]:
+    """A day as dateutil has it, which takes "every" and "the nth" together for both at once."""
+    number = DAYS.index(day.day)
+    if day.nth is None and any(other.nth for other in rule.by_day):
+        return [rrule.weekday(number, nth) for nth in range(1, 6)]
+    return [rrule.weekday(number, day.nth)]
 
 
 def _forward(rule: Rule, first: datetime, since: datetime) -> datetime:
@@ -183,7 +203,11 @@ def _forward(rule: Rule, first: datetime, since: datetime) -> datetime:
 def occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
     """The shifts of a series that overlap a window of moments, by their start."""
     low, high = wall(since, series.zone) - LONGEST - _SLACK, wall(until, series.zone) + _SLACK
-    found = [changed(series, id, change) for id, change in series.changes.items() if change.start]
+    found = [
+        changed(series, id, change)
+        for id, change in series.changes.items()
+        if change.start and low <= change.start < high
+    ]
     found += [regular(series, start) for start in _planned(series, low, high)]
     overlapping = [one for one in found if one and one.start < until and one.end > since]
     yield from sorted(overlapping, key=lambda one: (one.start, one.recurrence_id))
@@ -229,14 +253,22 @@ def _placed(
     return Occurrence(id, begins, ends, staff_id, adjusted, is_changed)
 
 
+def own(series: Series) -> Series:
+    """What is left of a series to whose it is: without the shifts that others have."""
+    kept = {id: Change() if c.staff_id else c for id, c in series.changes.items()}
+    return replace(series, changes=kept)
+
+
 def ends(series: Series) -> datetime:
-    """A moment by which every occurrence has ended, changed ones included."""
+    """A moment by which every occurrence has ended, changed ones included; some hours to spare."""
     last = _last_start(series)
     if last is None:
         return FOREVER
     moved = [one.end for id, c in series.changes.items() if (one := changed(series, id, c))]
+    if series.rule is None:
+        return max([_placed(last, last, series.end, series.zone).end, *moved])
     planned = _placed(last, last, last + (series.end - series.start), series.zone).end
-    return max([planned, *moved])
+    return max([planned + _GAP, *moved])
 
 
 def _last_start(series: Series) -> datetime | None:
@@ -245,5 +277,5 @@ def _last_start(series: Series) -> datetime | None:
     if rule is None:
         return series.start
     if rule.count:
-        return max(_rrule(rule, series.start, series.start), default=series.start)
+        return max(_counted(rule, series.start), default=series.start)
     return rule.until

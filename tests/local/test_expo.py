@@ -2,6 +2,11 @@
 
 import gzip
 import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 import httpx
@@ -95,3 +100,41 @@ def test_our_client_is_understood(world: World) -> None:
         ["ExpoPushToken[@other/app:1]"],
         [tokens[0]],
     ]
+
+
+def test_a_peer_that_drips_holds_nobody_and_is_not_called_later() -> None:
+    """Header by header, each in time: the whole call is bounded, and what waited is not made."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    calls: list[bytes] = []
+
+    def drip(client: socket.socket) -> None:
+        calls.append(client.recv(65536))
+        try:
+            client.sendall(b"HTTP/1.1 200 OK\r\n")
+            for number in range(40):
+                time.sleep(0.2)
+                client.sendall(b"X-%d: y\r\n" % number)
+        except OSError:
+            client.close()  # they hung up, as they should
+
+    def serve() -> None:
+        while True:
+            client, _ = listener.accept()
+            threading.Thread(target=drip, args=(client,), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    began = time.monotonic()
+
+    def give_up(_: int) -> float:
+        with pytest.raises((FutureTimeout, httpx.HTTPError, RuntimeError)):
+            expo._call(address, b"x", {}, seconds=1)
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(4) as pool:
+        took = list(pool.map(give_up, range(4)))
+
+    assert max(took) < 2.5
+    time.sleep(2)
+    assert len(calls) <= 2, "those that waited for a thread were never made"
+    assert expo.send(["ExpoPushToken[after-a-drip]"], {"title": "T"})[0].ticket

@@ -157,6 +157,38 @@ def test_an_excluded_day_is_not_a_clash_and_a_moved_one_is() -> None:
     assert found.at == at("2026-01-06T10:30", 0)
 
 
+def test_a_shift_that_somebody_else_has_is_no_clash() -> None:
+    given = {local("2026-01-06T09:00"): Change(local("2026-01-06T09:00"), None, "usr_other")}
+    weekly = Series(local("2026-01-06T09:00"), local("2026-01-06T17:00"), "UTC", WEEKLY, given)
+    one = shifts("UTC", "2026-01-06T10:00", "2026-01-06T11:00")
+
+    assert clashes.first_clash(one, weekly) is None
+
+
+def test_gaps_are_seen_in_every_century() -> None:
+    early = shifts("Europe/Berlin", "2091-01-05T01:00", "2091-01-05T02:30", Rule("daily"))
+    late = shifts("Europe/Berlin", "2091-01-05T03:00", "2091-01-05T04:00", Rule("daily"))
+
+    found = clashes.first_clash(early, late)
+
+    assert found
+    assert found.at.year == 2091
+
+
+def test_many_changes_do_not_multiply() -> None:
+    def moved(minutes: int) -> Series:
+        start = local("2026-01-05T09:00") + timedelta(minutes=minutes)
+        ids = [start + timedelta(days=day) for day in range(500)]
+        changes = {
+            id: Change(id + timedelta(hours=1), id + timedelta(hours=1, minutes=20)) for id in ids
+        }
+        return Series(start, start + timedelta(minutes=20), NEW_YORK, Rule("daily"), changes)
+
+    began = time.perf_counter()
+    assert clashes.first_clash(moved(0), moved(30)) is None
+    assert time.perf_counter() - began < 1.5
+
+
 def test_zones_that_shift_against_each_other_meet_for_some_weeks() -> None:
     """Between the changes in New York and in Berlin the zones are five hours apart, not six."""
     york = shifts(NEW_YORK, "2026-01-05T08:00", "2026-01-05T09:00", Rule("daily"))

@@ -161,6 +161,26 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "exceptions/2027-01-08T09:00:00/endTime",
         "invalid_request",
     ),
+    ({"frequency": "yearly", "count": 200}, "count", "invalid_request"),
+    ({"frequency": "daily", "until": "9999-12-31"}, "until", "invalid_request"),
+    ({"frequency": "daily", "until": "0001-01-01"}, "until", "invalid_request"),
+    (
+        {"frequency": "daily", "exceptions": {"9999-12-31T23:59:59": {"excluded": True}}},
+        "exceptions/9999-12-31T23:59:59",
+        "invalid_request",
+    ),
+    (
+        {
+            "frequency": "daily",
+            "exceptions": {"2027-01-02T09:00:00": {"startTime": "2029-01-01T09:00:00"}},
+        },
+        "exceptions/2027-01-02T09:00:00/startTime",
+        "invalid_request",
+    ),
+    ({"rrule": "FREQ=DAILY;UNTIL=00010101T000000Z"}, "rrule", "invalid_request"),
+    ({"rrule": "FREQ=DAILY;UNTIL=99991231T235959Z"}, "rrule", "invalid_request"),
+    ({"rrule": "FREQ=DAILY;INTERVAL=1_0"}, "rrule", "invalid_request"),
+    ({"rrule": "FREQ=DAILY;INTERVAL= 2"}, "rrule", "invalid_request"),
     ({"rrule": "FREQ=HOURLY"}, "rrule", "invalid_request"),
     ({"rrule": "FREQ=DAILY;BYHOUR=9"}, "rrule", "recurrence_unsupported"),
     ({"rrule": "FREQ=DAILY;FREQ=DAILY"}, "rrule", "invalid_request"),
@@ -173,6 +193,14 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"rrule": "FREQ=DAILY;" * 100}, "rrule", "invalid_request"),
     ({"frequency": "weekly", "rrule": "FREQ=DAILY"}, "rrule", "invalid_request"),
 ]
+
+
+def test_an_end_in_a_gap_comes_back_as_itself() -> None:
+    made = parse(
+        {"frequency": "weekly", "until": "2027-03-28T02:30:00", "timeZone": "Europe/Berlin"}
+    )
+
+    assert parse(patterns.to_pattern(made)) == made
 
 
 @pytest.mark.parametrize(("given", "member", "code"), WRONG, ids=[str(case[0]) for case in WRONG])

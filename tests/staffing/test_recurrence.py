@@ -4,7 +4,7 @@ import itertools
 import operator
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 
@@ -374,6 +374,10 @@ def test_occurrences_can_be_left_out_moved_and_given_to_others() -> None:
         (3, at("2026-06-20T12:00", -4))
     ]
     assert recurrence.ends(series) == at("2026-06-20T14:00", -4)
+    mine = recurrence.occurrences(
+        recurrence.own(series), at("2026-06-01T00:00", -4), at("2026-06-07T00:00", -4)
+    )
+    assert [one.recurrence_id.day for one in mine] == [1, 5]
 
 
 # --- laws -----------------------------------------------------------------------------------------
@@ -412,14 +416,18 @@ def test_a_window_of_any_rule_is_a_window_of_all_of_it(say: Callable[[str], None
         rule = random_rule(dice, first)
         low = datetime(2016, 1, 1) + timedelta(days=dice.randrange(700))
         high = low + timedelta(days=dice.choice([1, 28, 400]))
-        whole = itertools.takewhile(
-            partial(operator.gt, high), recurrence._rrule(rule, first, first)
-        )
+        whole = itertools.takewhile(partial(operator.gt, high), _whole(rule, first))
 
         window = list(recurrence.starts(rule, first, low, high))
 
         assert window == [start for start in whole if start >= low], (rule, first, low, high)
     say(f"recurrence: {many} random rules expand in a window as they do in full")
+
+
+def _whole(rule: Rule, first: datetime) -> Iterator[datetime]:
+    """Every start, from the first one on: never moved forward."""
+    every = recurrence._rrule(rule, first, first, recurrence.LAST)
+    return itertools.islice(every, rule.count)
 
 
 rules = some.builds(
@@ -439,6 +447,38 @@ def test_a_pattern_becomes_an_rrule_and_the_same_pattern_again(rule: Rule, zone:
     assert patterns.to_members(again) == patterns.to_members(canonical)
     both = {**patterns.to_members(canonical), "rrule": text}
     assert patterns.parse_rule(both, zone=zone) == canonical
+
+
+def test_every_friday_and_the_first_one_are_every_friday() -> None:
+    mixed = Rule("monthly", by_day=(Day("mo"), Day("fr"), Day("fr", 1), Day("tu", -1)))
+    first = datetime(2027, 1, 1, 9)
+
+    found = list(recurrence.starts(mixed, first, first, datetime(2027, 2, 1)))
+
+    assert [start.day for start in found] == [1, 4, 8, 11, 15, 18, 22, 25, 26, 29]
+
+
+def test_a_rule_that_counts_is_expanded_once() -> None:
+    rule = Rule("yearly", by_month=(2,), by_month_day=(29,), count=40)
+    first = datetime(2028, 2, 29, 9)
+    began = time.perf_counter()
+
+    for _ in range(500):
+        assert recurrence.fits(rule, first, datetime(2160, 2, 29, 9))
+
+    assert time.perf_counter() - began < 1.0
+
+
+def test_a_shift_that_a_gap_makes_later_has_not_ended_earlier() -> None:
+    series = shifts(
+        "Europe/Berlin",
+        "2027-03-01T22:30",
+        "2027-03-02T02:30",
+        Rule("daily", until=local("2027-03-27T23:00")),
+    )
+    found = recurrence.occurrences(series, at("2027-03-27T00:00", 1), at("2027-03-30T00:00", 2))
+
+    assert max(one.end for one in found) <= recurrence.ends(series)
 
 
 def test_a_thousand_series_expand_quickly(say: Callable[[str], None]) -> None:

@@ -101,15 +101,15 @@ def _write(lines: Iterable[bytes], out: Path) -> None:
     """The file appears when it is whole, and never in the place of another."""
     if out.exists():
         raise CommandError(f"{out} is there already.")
-    draft = out.with_name(f"{out.name}.part")
     try:
-        with draft.open("wb") as file:
-            file.writelines(lines)
-        draft.rename(out)
+        with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.") as draft:
+            draft.writelines(lines)
+            draft.flush()
+            out.hardlink_to(draft.name)  # unlike renaming, this overwrites nothing
+    except FileExistsError as error:
+        raise CommandError(f"{out} is there already.") from error
     except OSError as error:
         raise CommandError(f"{out} cannot be written.") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _store(lines: Iterable[bytes], name: str) -> str:
