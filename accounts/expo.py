@@ -127,7 +127,7 @@ def _call(
 
     A call that is given up is not made later, and a peer that drips does not keep its thread.
     """
-    call = _pool().submit(_post, address, content, headers, time.monotonic() + seconds)
+    call = _pool().submit(_post, address, content, headers, time.monotonic(), seconds)
     try:
         return call.result(timeout=seconds)
     except FutureTimeout:
@@ -139,10 +139,11 @@ def _call(
 
 
 def _post(
-    address: str, content: bytes, headers: Mapping[str, str], end: float
+    address: str, content: bytes, headers: Mapping[str, str], asked: float, seconds: float
 ) -> tuple[int, str, bytes]:
-    if time.monotonic() >= end:
-        raise httpx.ConnectTimeout("too late to begin")
+    if time.monotonic() > asked + seconds / 2:
+        raise httpx.ConnectTimeout("too late to begin")  # who waited for a thread gives up soon
+    end = asked + seconds
     with http().stream("POST", address, content=content, headers=dict(headers)) as answer:
         raw = bytearray()
         for part in answer.iter_bytes():

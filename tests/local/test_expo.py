@@ -102,7 +102,7 @@ def test_our_client_is_understood(world: World) -> None:
     ]
 
 
-def test_a_peer_that_drips_holds_nobody_and_is_not_called_later() -> None:
+def test_a_peer_that_drips_holds_nobody_and_is_not_called_later(world: World) -> None:
     """Header by header, each in time: the whole call is bounded, and what waited is not made."""
     listener = socket.create_server(("127.0.0.1", 0))
     calls: list[bytes] = []
