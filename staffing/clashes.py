@@ -7,23 +7,19 @@ Found days are held against the real moments of both shifts, and days on which a
 looked at one by one, so that gaps and zones that shift against each other are seen as they are.
 
 Exact in one zone for daily and weekly rules, however late, but for what only a change of the clock
-pushes together; that, other rules and pairs across zones are looked at for `HORIZON` from the later
-beginning. A shift of a series that was given to somebody else is not looked at: it is theirs.
+pushes together; that, other rules and pairs across zones are looked at for `clocks.HORIZON` from
+the later beginning. A shift of a series that was given to somebody else is theirs, and not seen.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import date, datetime, timedelta
 from math import gcd
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from staffing import recurrence
+from staffing import clocks, recurrence
 from staffing.recurrence import DAYS, LONGEST, Occurrence, Series
 
-HORIZON = timedelta(days=28 * 365 + 7)
-"""Calendars and the rules of clocks repeat after 28 years, within a century."""
 SHORT = timedelta(days=3 * 366)
 """What ends within this time is expanded."""
 DAY = 1440
@@ -102,7 +98,7 @@ def _regular(a: Series, b: Series) -> Clash | None:
     if days_a and days_b:
         found += [
             _periodic(a, days_a, b, days_b, apart)
-            for apart in _apart(a.zone, b.zone, _later_beginning(a, b).year)
+            for apart in clocks.apart(a.zone, b.zone, _later_beginning(a, b).year)
         ]
     elif days_a:
         found.append(_turned(_sparse(b, a)))
@@ -186,7 +182,7 @@ def _first_real(a: Series, b: Series, day: int, period: int, *, shift: int) -> C
     low = max(a.start.date().toordinal(), b.start.date().toordinal() - shift)
     day += -(-(low - day) // period) * period  # lifted to the later beginning
     last = min(_last_day(a), _last_day(b) - shift)
-    horizon = low + HORIZON.days if a.zone != b.zone else last
+    horizon = low + clocks.HORIZON.days if a.zone != b.zone else last
     tries = 0
     while day <= min(last, horizon):
         clash = _on(a, day, b, day + shift)
@@ -232,7 +228,7 @@ def _sparse(sparse: Series, other: Series) -> Clash | None:
     if sparse.rule is None:
         return None
     begins = max(sparse.start, other.start) - LONGEST - timedelta(days=2)
-    for start in recurrence.starts(sparse.rule, sparse.start, begins, begins + HORIZON):
+    for start in recurrence.starts(sparse.rule, sparse.start, begins, begins + clocks.HORIZON):
         if start in sparse.changes:
             continue
         one = recurrence.regular(sparse, start)
@@ -248,9 +244,9 @@ def _on_odd_days(a: Series, b: Series) -> Clash | None:
     begins = _later_beginning(a, b)
     if a.zone == b.zone and not any(_touches_gaps(one, begins.year) for one in (a, b)):
         return None
-    changes = sorted({*_changes_of(a.zone, begins.year), *_changes_of(b.zone, begins.year)})
+    changes = sorted({*clocks.changes(a.zone, begins.year), *clocks.changes(b.zone, begins.year)})
     for change in changes:
-        if begins - LONGEST <= change <= begins + HORIZON:
+        if begins - LONGEST <= change <= begins + clocks.HORIZON:
             low, high = change - timedelta(days=1), change + timedelta(days=1)
             for one in recurrence.occurrences(a, low, high):
                 clash = _meets(one, b)
@@ -265,7 +261,7 @@ def _later_beginning(a: Series, b: Series) -> datetime:
 
 def _touches_gaps(series: Series, year: int) -> bool:
     """Whether a start or end may fall where the clock jumps: gaps stand in the small hours."""
-    every = [change - timedelta(minutes=1) for change in _changes_of(series.zone, year)]
+    every = [change - timedelta(minutes=1) for change in clocks.changes(series.zone, year)]
     gaps = {recurrence.wall(at, series.zone).time() for at in every}
     return any(
         _minutes_between(gap.hour * 60 + gap.minute, _minutes(at)) <= 180
@@ -276,45 +272,3 @@ def _touches_gaps(series: Series, year: int) -> bool:
 
 def _minutes_between(gap: float, at: float) -> float:
     return (at - gap) % DAY
-
-
-@lru_cache(maxsize=256)
-def _changes_of(zone: str, year: int) -> tuple[datetime, ...]:
-    """The moments at which a zone's clock changes, from the year before for `HORIZON`."""
-    info = ZoneInfo(zone)
-    found = []
-    at = datetime(year - 1, 1, 1, tzinfo=UTC)
-    end = at + HORIZON + timedelta(days=732)
-    step = timedelta(days=7)
-    offset = at.astimezone(info).utcoffset()
-    while at < end:
-        after = (at + step).astimezone(info).utcoffset()
-        if after != offset:
-            found.append(_exactly(info, at, at + step))
-            offset = after
-        at += step
-    return tuple(found)
-
-
-def _exactly(info: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    before = low.astimezone(info).utcoffset()
-    while high - low > timedelta(minutes=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(info).utcoffset() == before:
-            low = middle
-        else:
-            high = middle
-    return high.replace(second=0, microsecond=0)
-
-
-@lru_cache(maxsize=256)
-def _apart(zone_a: str, zone_b: str, year: int) -> tuple[int, ...]:
-    """By how many minutes b's wall clock may be ahead of a's."""
-    if zone_a == zone_b:
-        return (0,)
-    changes = {*_changes_of(zone_a, year), *_changes_of(zone_b, year)}
-    moments = sorted({datetime(year - 1, 1, 1, tzinfo=UTC), *changes})
-    a, b = ZoneInfo(zone_a), ZoneInfo(zone_b)
-    walls = ((at.astimezone(a), at.astimezone(b)) for at in moments)
-    apart = {there.replace(tzinfo=None) - here.replace(tzinfo=None) for here, there in walls}
-    return tuple(sorted(int(one / timedelta(minutes=1)) for one in apart))
