@@ -71,11 +71,13 @@ class Happening:
     changes: tuple[Change, ...] = ()
     attests: str = ""
     """The digest of a record that this entry vouches for; it stays readable."""
+    concerns: tuple[str, ...] = ()
+    """Streams of people whom it concerns beside the author and the subject."""
 
     @property
     def streams(self) -> list[str]:
-        """The author's stream first, then the subject's, once where they are the same."""
-        return list(dict.fromkeys([self.author.stream, self.subject.stream]))
+        """The author's stream first, then the subject's and others', each once."""
+        return list(dict.fromkeys([self.author.stream, self.subject.stream, *self.concerns]))
 
 
 class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]

@@ -7,7 +7,8 @@ through `call`, which repeats what is safe to repeat within a budget and then re
 import random
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
@@ -295,6 +296,18 @@ def pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
         if not answer.get("LastEvaluatedKey"):
             return
         start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(32, thread_name_prefix="dynamo")
+
+
+def together(*asks: Callable[[], Any]) -> list[Any]:
+    """Ask several things at once: as long as one round trip. Raises what the first raised."""
+    first, *rest = asks
+    waiting = [_pool().submit(ask) for ask in rest]
+    return [first(), *(one.result() for one in waiting)]
 
 
 def names_in(expression: str) -> dict[str, str]:

@@ -4,8 +4,8 @@ Domain modules raise these (or a subclass that stands beside the function that r
 doors translate them. ``pointer`` names the member of the body at fault (RFC 6901).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,8 @@ class Fault:
     pointer: str
     code: str
     detail: str
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Further members, for programs."""
 
 
 class Refusal(Exception):

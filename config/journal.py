@@ -43,14 +43,16 @@ def write(
     at: datetime,
     customer_id: str,
     changes: Iterable[audit.Change] = (),
+    concerns: Iterable[str] = (),
     found: dynamo.Found | None = None,
 ) -> Iterator[Write]:
     """Open the door; everything is written when the block ends, nothing if it raises.
 
-    ``found`` may hold what `keys` asked for, read before, to save a round trip.
+    ``found`` may hold what `keys` asked for, read before, to save a round trip. ``concerns`` are
+    streams of people in whose logs the entry stands too.
     """
     one = Write(actor, at)
-    one.also(action, subject, customer_id=customer_id, changes=changes)
+    one.also(action, subject, customer_id=customer_id, changes=changes, concerns=concerns)
     yield one
     _commit(one, found)
 

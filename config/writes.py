@@ -111,6 +111,7 @@ class Write:
         customer_id: str,
         changes: Iterable[audit.Change] = (),
         author: audit.Author | None = None,
+        concerns: Iterable[str] = (),
     ) -> audit.Happening:
         """One more audit entry of this write; ``author`` where it is told of as another's doing."""
         happening = audit.Happening(
@@ -121,6 +122,7 @@ class Write:
             subject=subject,
             customer_id=customer_id,
             changes=tuple(changes),
+            concerns=tuple(concerns),
         )
         self.happenings.append(happening)
         return happening

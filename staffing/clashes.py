@@ -1,8 +1,8 @@
 """Clashes: do two series of one person ever overlap, and when first? Pure.
 
 Decided without expanding what is endless. A daily or weekly rule is a set of days with a period, so
-two of them meet where two congruences hold (the Chinese remainder theorem); a rule that is not
-periodic in days (monthly, yearly, by month) is walked, and the other asked about each of its days.
+two of them meet where two congruences hold (the Chinese remainder theorem); where one is not
+periodic in days (monthly, yearly, by month), both are laid over each other day by day, as bits.
 Found days are held against the real moments of both shifts, and days on which a clock changes are
 looked at one by one, so that gaps and zones that shift against each other are seen as they are.
 
@@ -14,14 +14,18 @@ the later beginning. A shift of a series that was given to somebody else is thei
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import islice, pairwise
 from math import gcd
 from typing import NamedTuple
 
 from staffing import clocks, recurrence
-from staffing.recurrence import DAYS, LONGEST, Occurrence, Series
+from staffing.recurrence import DAYS, LONGEST, Occurrence, Rule, Series
 
-SHORT = timedelta(days=3 * 366)
+SHORT = timedelta(days=60)
 """What ends within this time is expanded."""
+ALIKE, MANY = timedelta(days=366 * 28), 1000
+"""For how long, and how many of, the shifts of one series are held against each other."""
 DAY = 1440
 
 
@@ -35,8 +39,41 @@ class Clash(NamedTuple):
 
 def first_clash(a: Series, b: Series) -> Clash | None:
     """The first moment at which shifts of two series overlap; None: they never do."""
-    found = [clash for clash in _candidates(recurrence.own(a), recurrence.own(b)) if clash]
+    a, b = (recurrence.uncounted(recurrence.own(one)) for one in (a, b))
+    if recurrence.ends(a) <= _begins(b) or recurrence.ends(b) <= _begins(a):
+        return None
+    found = [clash for clash in _candidates(a, b) if clash]
     return min(found, key=lambda clash: clash.at, default=None)
+
+
+def itself(series: Series) -> Clash | None:
+    """The first moment at which two shifts of one series overlap; None: they never do.
+
+    A day's shifts all start at one time of day, so only long ones and changed ones can.
+    """
+    series = recurrence.uncounted(recurrence.own(series))
+    found = [
+        _meets(one, _without(series, id))
+        for id, change in series.changes.items()
+        if (one := recurrence.changed(series, id, change))
+    ]
+    if series.rule and series.end - series.start > timedelta(days=1):
+        begins = recurrence.instant(series.start, series.zone)
+        every = recurrence.occurrences(series, begins, begins + ALIKE)
+        met = (Clash(b.start, a, b) for a, b in pairwise(islice(every, MANY)) if b.start < a.end)
+        found.append(next(met, None))
+    return min((one for one in found if one), key=lambda clash: clash.at, default=None)
+
+
+def _without(series: Series, id: datetime) -> Series:
+    changes = {**series.changes, id: recurrence.Change()}
+    return replace(series, changes=changes)
+
+
+def _begins(series: Series) -> datetime:
+    """A moment before which no shift of a series starts."""
+    moved = [change.start for change in series.changes.values() if change.start]
+    return recurrence.instant(min([series.start, *moved]), series.zone)
 
 
 def _candidates(a: Series, b: Series) -> Iterator[Clash | None]:
@@ -53,9 +90,7 @@ def _candidates(a: Series, b: Series) -> Iterator[Clash | None]:
 
 def _is_short(series: Series) -> bool:
     rule = series.rule
-    if rule is None or rule.count:
-        return True
-    return bool(rule.until and rule.until - series.start < SHORT)
+    return rule is None or bool(rule.until and rule.until - series.start < SHORT)
 
 
 def _turned(clash: Clash | None) -> Clash | None:
@@ -100,10 +135,8 @@ def _regular(a: Series, b: Series) -> Clash | None:
             _periodic(a, days_a, b, days_b, apart)
             for apart in clocks.apart(a.zone, b.zone, _later_beginning(a, b).year)
         ]
-    elif days_a:
-        found.append(_turned(_sparse(b, a)))
     else:
-        found.append(_sparse(a, b))
+        found.append(_laid_over(a, b))
     return min((one for one in found if one), key=lambda clash: clash.at, default=None)
 
 
@@ -120,6 +153,10 @@ def _days(series: Series) -> Days | None:
     rule, first = series.rule, series.start.date().toordinal()
     if rule is None or rule.by_month or rule.frequency not in ("daily", "weekly"):
         return None
+    return _repeating(rule, first)
+
+
+def _repeating(rule: Rule, first: int) -> Days:
     wanted = {DAYS.index(day.day) for day in rule.by_day}
     if rule.frequency == "daily":
         period = rule.interval * 7 // gcd(rule.interval, 7) if wanted else rule.interval
@@ -223,19 +260,55 @@ def _earlier(one: Clash | None, other: Clash | None) -> Clash | None:
     return min(found, key=lambda clash: clash.at, default=None)
 
 
-def _sparse(sparse: Series, other: Series) -> Clash | None:
-    """Walk the shifts of a rule that is not periodic in days."""
-    if sparse.rule is None:
+def _laid_over(a: Series, b: Series) -> Clash | None:
+    """The first meeting within `clocks.HORIZON`, where the days of one at least do not repeat."""
+    if a.rule is None or b.rule is None:
         return None
-    begins = max(sparse.start, other.start) - LONGEST - timedelta(days=2)
-    for start in recurrence.starts(sparse.rule, sparse.start, begins, begins + clocks.HORIZON):
-        if start in sparse.changes:
-            continue
-        one = recurrence.regular(sparse, start)
-        clash = _meets(one, other) if one else None
-        if clash:
-            return clash
-    return None
+    later = _later_beginning(a, b)
+    base = date(later.year - 1, 12, 1).toordinal()
+    low = later.date().toordinal() - 6 - base
+    bits_a, bits_b = (_bits(one.rule, one.start, base) for one in (a, b) if one.rule)
+    best: Clash | None = None
+    apart = clocks.apart(a.zone, b.zone, later.year)
+    for shift in sorted({shift for minutes in apart for shift in _shifts(a, b, minutes)}):
+        both = bits_a & (bits_b >> shift if shift >= 0 else bits_b << -shift)
+        for day in _days_of(both >> low):
+            one = _on(a, base + low + day, b, base + low + day + shift)
+            if one:
+                best = _earlier(best, one)
+                break
+    return best
+
+
+def _days_of(bits: int) -> Iterator[int]:
+    """The numbers of the bits that are set, from the lowest."""
+    text = f"{bits:b}"[::-1]
+    at = text.find("1")
+    while at >= 0:
+        yield at
+        at = text.find("1", at + 1)
+
+
+@lru_cache(maxsize=512)
+def _bits(rule: Rule, first: datetime, base: int) -> int:
+    """The days on which a rule starts shifts: bit n stands for the day ``base`` + n."""
+    start, end = first.date().toordinal(), base + clocks.HORIZON.days + 40
+    if rule.frequency in ("daily", "weekly"):
+        days = _repeating(rule, start)
+        low = max(start, base)
+        every = (
+            day
+            for residue in days.residues
+            for day in range(low + (residue - low) % days.period, end, days.period)
+        )
+    else:
+        span = (datetime.combine(date.fromordinal(day), first.time()) for day in (base, end))
+        every = (at.date().toordinal() for at in recurrence.starts(rule, first, *span))
+    text = bytearray(b"0") * (end - base)
+    for day in every:
+        if not rule.by_month or date.fromordinal(day).month in rule.by_month:
+            text[-1 - (day - base)] = ord("1")
+    return int(text, 2)
 
 
 # --- days on which a clock changes ----------------------------------------------------------------
@@ -244,9 +317,10 @@ def _on_odd_days(a: Series, b: Series) -> Clash | None:
     begins = _later_beginning(a, b)
     if a.zone == b.zone and not any(_touches_gaps(one, begins.year) for one in (a, b)):
         return None
+    until = min(begins + clocks.HORIZON, recurrence.ends(a), recurrence.ends(b))
     changes = sorted({*clocks.changes(a.zone, begins.year), *clocks.changes(b.zone, begins.year)})
     for change in changes:
-        if begins - LONGEST <= change <= begins + clocks.HORIZON:
+        if begins - LONGEST <= change <= until:
             low, high = change - timedelta(days=1), change + timedelta(days=1)
             for one in recurrence.occurrences(a, low, high):
                 clash = _meets(one, b)

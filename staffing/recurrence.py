@@ -259,6 +259,14 @@ def own(series: Series) -> Series:
     return replace(series, changes=kept)
 
 
+def uncounted(series: Series) -> Series:
+    """The same shifts by a rule that says until when, not how many."""
+    if series.rule is None or not series.rule.count:
+        return series
+    last = max(_counted(series.rule, series.start), default=series.start)
+    return replace(series, rule=replace(series.rule, count=None, until=last))
+
+
 def ends(series: Series) -> datetime:
     """A moment by which every occurrence has ended, changed ones included; some hours to spare."""
     last = _last_start(series)

@@ -70,7 +70,12 @@ def document(refusal: errors.Refusal, request_id: str) -> dict[str, Any]:
         "code": refusal.code,
         "detail": refusal.detail,
         "errors": [
-            {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
+            {
+                "pointer": fault.pointer,
+                "code": fault.code,
+                "detail": fault.detail,
+                **fault.more,
+            }
             for fault in refusal.faults
         ],
         "requestId": request_id,
