@@ -32,6 +32,12 @@ def get(customer_id: str) -> Customer:
     return customer
 
 
+def is_active(customer_id: str) -> bool:
+    """Whether a customer is there and not suspended."""
+    customer = dynamo.get(Customer, customer_id)
+    return customer is not None and customer.status == "active"
+
+
 def change(
     customer: Customer,
     asked: Mapping[str, Any],

@@ -1,20 +1,36 @@
 """Locations: the places of a customer."""
 
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from accounts.actors import Actor
 from accounts.models import Location, name_key
 from config import audit, decisions, dynamo, errors, idempotency, ids, journal, listing
 
 SHOWN = ("name", "time_zone", "address")
+SETTLED = timedelta(seconds=60)
+"""After it, no request goes on that saw a location before it was removed."""
 
 
 class InUse(errors.Conflict):
     """Something still depends on the location."""
 
     code = "location_in_use"
+
+
+@dataclass(frozen=True)
+class Hold:
+    """What another floor has of a location; ``settings.LOCATION_HOLDS`` names them."""
+
+    why: Callable[[str, datetime], str | None]
+    """The sentence that keeps the location of this id from being removed; None: nothing does."""
+    afterwards: str
+    """The task that clears what was made in the moment in which the location went."""
 
 
 def create(
@@ -133,8 +149,12 @@ def _keep(
 
 
 def remove(location_id: str, *, actor: Actor, at: datetime) -> Location:
-    """Remove a place that nobody is confined to. Raises `InUse`."""
+    """Remove a place that nobody is confined to and nothing else needs. Raises `InUse`."""
     place, found = _target(location_id, actor)
+    holds: list[Hold] = [import_string(path) for path in settings.LOCATION_HOLDS]
+    for hold in holds:
+        if why := hold.why(place.id, at):
+            raise InUse(why)
     with journal.write(
         actor=actor,
         action="location.removed",
@@ -149,7 +169,43 @@ def remove(location_id: str, *, actor: Actor, at: datetime) -> Location:
             only_if=Location.people == 0,
             refusal=InUse("People are confined to this location; move them first."),
         )
+        for hold in holds:
+            write.later(hold.afterwards, due=at + SETTLED, location_id=place.id)
     return place
+
+
+def sorted_by(name: str, id: str) -> str:
+    """What lists by name are sorted by."""
+    return name_key(name, id)
+
+
+def key(location_id: str) -> dynamo.Key:
+    """Where a location's record is, to be read with others."""
+    return dynamo.Key(Location, location_id)
+
+
+def among(found: dynamo.Found, location_id: str, actor: Actor, *, pointer: str = "") -> Location:
+    """A place of the actor's customer, of what was read.
+
+    Raises `errors.NotFound`, alike for nobody's and another customer's.
+    """
+    place = found.get(Location, location_id)
+    if place is None or place.customer_id != actor.customer_id:
+        raise errors.NotFound("There is no such location.", pointer=pointer or None)
+    return place
+
+
+def check_reach(actor: Actor, *location_ids: str) -> None:
+    """Refuse what is beyond one's own locations. Raises `errors.Forbidden`."""
+    if not actor.reaches(location_ids):
+        raise errors.Forbidden("This location is not among yours.")
+
+
+def named(location_ids: Iterable[str], customer_id: str) -> dict[str, Location]:
+    """These places of a customer, as far as they are there."""
+    found = dynamo.fetch(key(id) for id in location_ids)
+    places = (found.get(Location, id) for id in location_ids)
+    return {one.id: one for one in places if one and one.customer_id == customer_id}
 
 
 def _target(location_id: str, actor: Actor) -> tuple[Location, dynamo.Found]:
@@ -161,8 +217,7 @@ def _target(location_id: str, actor: Actor) -> tuple[Location, dynamo.Found]:
     place = found.get(Location, location_id)
     if place is None or place.customer_id != actor.customer_id:
         raise _nowhere()
-    if not actor.reaches([place.id]):
-        raise errors.Forbidden("This location is not among yours.")
+    check_reach(actor, place.id)
     return place, found
 
 

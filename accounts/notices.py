@@ -1,6 +1,7 @@
 """Notices: telling people what somebody else changed about them, where they want to hear of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
@@ -11,8 +12,18 @@ from config import dynamo, errands, sealing
 SENT = "sent"
 
 
-def send(user_id: str, event: str, *, job: errands.Job, locations: Sequence[str] = ()) -> None:
-    """Write to an active person about an event of `preferences.EVENTS`, unless they said no."""
+def send(
+    user_id: str,
+    event: str,
+    *,
+    job: errands.Job,
+    locations: Sequence[str] = (),
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Write to an active person about an event of `preferences.EVENTS`, if they want it.
+
+    ``values`` are what its template tells beside who did it and where.
+    """
     user, customer = _reader(user_id, job)
     if user is None or customer is None or user.status != "active":
         return
@@ -22,8 +33,8 @@ def send(user_id: str, event: str, *, job: errands.Job, locations: Sequence[str]
     names = [place.name for id in locations if (place := found.get(Location, id))]
     if locations and not names:
         return  # the places are gone by now
-    values = {"by": job.author.name, "places": ", ".join(sorted(names))}
-    letters.send(event, user, customer, errand_id=job.id, values=values)
+    told = {"by": job.author.name, "places": ", ".join(sorted(names)), **(values or {})}
+    letters.send(event, user, customer, errand_id=job.id, values=told)
     job.note(SENT)
 
 

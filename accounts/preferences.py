@@ -9,7 +9,14 @@ from typing import Any
 
 LANGUAGES = ("en", "de", "es")
 CHANNELS = ("email", "push")
-EVENTS = ("rights_changed", "location_assigned", "terms_renewed")
+EVENTS = ("rights_changed", "location_assigned", "terms_renewed", "rota_changed", "shift_reminder")
+BY_CHOICE = {
+    ("email", "rota_changed"),
+    ("email", "shift_reminder"),
+    ("push", "shift_reminder"),
+}
+"""What only reaches who chose it."""
+REMINDER_MINUTES = 60
 
 Settings = Mapping[str, Any]
 
@@ -29,6 +36,7 @@ def complete(settings: Settings) -> dict[str, Any]:
     return {
         "language": settings.get("language"),
         "time_zone": settings.get("time_zone"),
+        "reminder_minutes": reminder_minutes(settings),
         "notifications": {
             channel: {event: wants(settings, channel, event) for event in EVENTS}
             for channel in CHANNELS
@@ -37,8 +45,14 @@ def complete(settings: Settings) -> dict[str, Any]:
 
 
 def wants(settings: Settings, channel: str, event: str) -> bool:
-    """Whether an event is to reach the person on this channel; yes, unless they said no."""
-    return bool(settings.get("notifications", {}).get(channel, {}).get(event, True))
+    """Whether an event is to reach the person on this channel: as they chose, or as usual."""
+    usual = (channel, event) not in BY_CHOICE
+    return bool(settings.get("notifications", {}).get(channel, {}).get(event, usual))
+
+
+def reminder_minutes(settings: Settings) -> int:
+    """How long before a shift a reminder of it is due."""
+    return int(settings.get("reminder_minutes") or REMINDER_MINUTES)
 
 
 def language(person: Settings, customer: Settings) -> str:

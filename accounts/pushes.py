@@ -5,7 +5,7 @@ on locked screens and pass through others' hands, so they name nobody but the cu
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,8 +31,11 @@ def send(
     job: errands.Job,
     only: Sequence[str] | None = None,
     round: int = 0,
+    values: Mapping[str, Any] | None = None,
 ) -> None:
-    """Notify an active person's devices of an event of `preferences.EVENTS`, unless they said no.
+    """Notify an active person's devices of an event of `preferences.EVENTS`, if they want it.
+
+    ``values`` are for its template, which must do without: a further try has none.
 
     Goes on after the last chunk that was noted, so a crash doubles one chunk at most. ``only`` are
     the keys of the devices that are tried once more, or apart from others. Raises
@@ -48,7 +51,7 @@ def send(
     customer = dynamo.get(Customer, user.customer_id) if rest else None
     if customer is None:
         return
-    message = _message(event, user, customer)
+    message = _message(event, user, customer, values or {})
     again = Again(user.id, event, round)
     for start in range(0, len(rest), expo.CHUNK):
         chunk = rest[start : start + expo.CHUNK]
@@ -88,9 +91,11 @@ class Again:
         self.later(write, keys, at + timedelta(seconds=60 * 2**self.round), id)
 
 
-def _message(event: str, user: User, customer: Customer) -> dict[str, Any]:
+def _message(
+    event: str, user: User, customer: Customer, values: Mapping[str, Any]
+) -> dict[str, Any]:
     language = preferences.language(user.settings, customer.settings)
-    text = render_to_string(f"push/{event}.{language}.txt", {"customer": customer.name})
+    text = render_to_string(f"push/{event}.{language}.txt", {"customer": customer.name, **values})
     title, _, body = text.strip().partition("\n")
     return {
         "title": _cut(title),

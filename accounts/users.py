@@ -17,6 +17,12 @@ class NotReady(errors.Conflict):
     code = "not_ready"
 
 
+class Blocked(errors.Conflict):
+    """The person is blocked, or gone."""
+
+    code = "person_blocked"
+
+
 def get(user_id: str) -> User:
     """A person's record. Raises `errors.NotFound`."""
     user = dynamo.get(User, user_id)
@@ -101,6 +107,46 @@ def require_open(write: writes.Write, user_id: str) -> None:
     """
     closed = errors.Unauthenticated("This account cannot be used here.")
     write.require(User(user_id), User.status.is_in("active", "invited"), refusal=closed)
+
+
+def key(user_id: str) -> dynamo.Key:
+    """Where a person's record is, to be read with others."""
+    return dynamo.Key(User, user_id)
+
+
+def among(found: dynamo.Found, user_id: str, customer_id: str, *, pointer: str) -> User:
+    """Somebody of this customer, of what was read.
+
+    Raises `errors.NotFound`, alike for nobody's, who is going, and another customer's.
+    """
+    user = found.get(User, user_id)
+    if user is None or user.customer_id != customer_id or user.status == "deleting":
+        raise errors.NotFound("There is no such user.", pointer=pointer)
+    return user
+
+
+def check_working(user: User, *, pointer: str) -> None:
+    """Refuse to plan with who is not there yet or blocked. Raises `NotReady` or `Blocked`."""
+    if user.status == "pending":
+        raise NotReady("This person is still being created; ask again.", pointer=pointer)
+    if user.status == "blocked":
+        raise Blocked("This person is blocked.", pointer=pointer)
+
+
+def require_working(write: writes.Write, user_id: str) -> None:
+    """Write only if this person was not blocked or deleted meanwhile.
+
+    Raises `Blocked` at the commit.
+    """
+    gone = Blocked("This person was blocked or deleted meanwhile.", pointer="/staffId")
+    write.require(User(user_id), User.status.is_in("active", "invited"), refusal=gone)
+
+
+def named(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
+    """These people of a customer, as far as they are there."""
+    found = dynamo.fetch(key(id) for id in user_ids)
+    people = (found.get(User, id) for id in user_ids)
+    return {one.id: one for one in people if one and one.customer_id == customer_id}
 
 
 def location_keys(locations: Iterable[str]) -> list[dynamo.Key]:

@@ -7,15 +7,16 @@ from typing import Any, Generic, TypeVar
 from config import dynamo
 
 R = TypeVar("R", bound=dynamo.Record)
+T = TypeVar("T")
 Place = dict[str, Any]
 """Where a list goes on, in DynamoDB's own notation."""
 
 
 @dataclass(frozen=True)
-class Page(Generic[R]):
+class Page(Generic[T]):
     """Some records in order, and where the list goes on; None at its end."""
 
-    records: list[R]
+    records: list[T]
     next: Place | None
 
 

@@ -137,6 +137,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "staffing",
     "accounts",
     "config",
 ]
@@ -241,7 +242,14 @@ RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is 
 OUTBOX_BELL = "config.celery.ring"
 
 # --- The data map: what each floor keeps of people ------------------------------------------------
-PERSONAL_DATA = ["accounts.personal_data.MAP", "config.kept.MAP"]
+PERSONAL_DATA = [
+    "accounts.personal_data.MAP",
+    "staffing.personal_data.MAP",
+    "config.kept.MAP",
+]
+
+# --- What keeps a location from being removed -----------------------------------------------------
+LOCATION_HOLDS = ["staffing.holds.HOLD"]
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {

@@ -40,7 +40,7 @@ class Clash(NamedTuple):
 def first_clash(a: Series, b: Series) -> Clash | None:
     """The first moment at which shifts of two series overlap; None: they never do."""
     a, b = (recurrence.uncounted(recurrence.own(one)) for one in (a, b))
-    if recurrence.ends(a) <= _begins(b) or recurrence.ends(b) <= _begins(a):
+    if recurrence.ends(a) <= recurrence.begins(b) or recurrence.ends(b) <= recurrence.begins(a):
         return None
     found = [clash for clash in _candidates(a, b) if clash]
     return min(found, key=lambda clash: clash.at, default=None)
@@ -68,12 +68,6 @@ def itself(series: Series) -> Clash | None:
 def _without(series: Series, id: datetime) -> Series:
     changes = {**series.changes, id: recurrence.Change()}
     return replace(series, changes=changes)
-
-
-def _begins(series: Series) -> datetime:
-    """A moment before which no shift of a series starts."""
-    moved = [change.start for change in series.changes.values() if change.start]
-    return recurrence.instant(min([series.start, *moved]), series.zone)
 
 
 def _candidates(a: Series, b: Series) -> Iterator[Clash | None]:

@@ -1,11 +1,17 @@
 """The clocks of time zones: when they change, and how far they stand apart. Pure."""
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
 
 HORIZON = timedelta(days=28 * 365 + 7)
 """Calendars and the rules of clocks repeat after 28 years, within a century."""
+
+
+@cache
+def names() -> frozenset[str]:
+    """The IANA names of all time zones."""
+    return frozenset(available_timezones())
 
 
 @lru_cache(maxsize=256)

@@ -1,6 +1,7 @@
 """``recurrencePattern``: a series as JSON, its rule and what became of single shifts. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,29 +20,32 @@ class Mismatch(errors.Invalid):
     code = "recurrence_start_mismatch"
 
 
-def series(
-    given: Mapping[str, Any], *, start: datetime, end: datetime, zone: str, zones: Collection[str]
-) -> Series:
+def series(given: Mapping[str, Any], *, start: datetime, end: datetime, zone: str) -> Series:
     """The series that a pattern makes of a first shift, whose wall times these are.
 
-    ``zone`` holds where the pattern names none; ``zones`` are those there are. Raises
-    `errors.Invalid`, `Unsupported` or `Mismatch`, naming the member.
+    ``zone`` holds where the pattern names none. Raises `errors.Invalid`, `Unsupported` or
+    `Mismatch`, naming the member.
     """
-    zone = given.get("timeZone", zone)
-    if not isinstance(zone, str) or zone not in zones:
-        raise rules.wrong("timeZone", "It must be an IANA time zone, such as Europe/Berlin.")
+    zone = rules.known_zone(given.get("timeZone", zone))
     gap = given.get("gap", "shift")
     if gap not in ("shift", "skip"):
         raise rules.wrong("gap", "It must be shift or skip.")
     rule = rules.parse(given, zone=zone)
     if not rules.EARLIEST <= start < recurrence.LAST:
         raise errors.Invalid("It is too early or too late.", pointer="/startTime")
-    if not recurrence.fits(rule, start, start):
+    made = Series(start, end, zone, rule, gap=gap)
+    check(made)
+    return replace(made, changes=_changes(given.get("exceptions", {}), rule, start))
+
+
+def check(one: Series) -> None:
+    """The first shift must be one of the rule's. Raises `Mismatch` or `errors.Invalid`."""
+    if one.rule is None:
+        return
+    if not recurrence.fits(one.rule, one.start, one.start):
         raise Mismatch("The first shift does not fit the rule.", pointer="/startTime")
-    if not recurrence.is_complete(rule, start):
+    if not recurrence.is_complete(one.rule, one.start):
         raise rules.wrong("count", f"It would go on beyond {recurrence.LAST.year}.")
-    changes = _changes(given.get("exceptions", {}), rule, start)
-    return Series(start, end, zone, rule, changes, gap)
 
 
 def to_pattern(one: Series) -> dict[str, Any]:
@@ -99,3 +103,38 @@ def _change(value: Any, start: datetime, name: str) -> Change:
     if staff_id is not None and not isinstance(staff_id, str):
         raise rules.wrong(f"{name}/staffId", "It must be a string.")
     return Change(begins, ends, staff_id)
+
+
+def stored(one: Series) -> dict[str, Any] | None:
+    """What is kept of how a series recurs; None: it does not."""
+    if one.rule is None:
+        return None
+    exceptions = {id.isoformat(): _told(change) for id, change in sorted(one.changes.items())}
+    return {
+        **rules.to_members(one.rule),
+        **({"gap": one.gap} if one.gap != "shift" else {}),
+        **({"exceptions": exceptions} if exceptions else {}),
+    }
+
+
+def restored(start: str, end: str, zone: str, kept: Mapping[str, Any] | None) -> Series:
+    """The series of what was kept: it was checked when it came."""
+    begins, ends = datetime.fromisoformat(start), datetime.fromisoformat(end)
+    if kept is None:
+        return Series(begins, ends, zone)
+    changes = {
+        datetime.fromisoformat(id): _restored(told)
+        for id, told in kept.get("exceptions", {}).items()
+    }
+    return Series(begins, ends, zone, rules.of_members(kept), changes, kept.get("gap", "shift"))
+
+
+def _restored(told: Mapping[str, Any]) -> Change:
+    if "startTime" not in told:
+        return Change()
+    ends = told.get("endTime")
+    return Change(
+        datetime.fromisoformat(told["startTime"]),
+        datetime.fromisoformat(ends) if ends else None,
+        told.get("staffId"),
+    )

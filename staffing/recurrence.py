@@ -127,6 +127,16 @@ def starts(rule: Rule, first: datetime, since: datetime, until: datetime) -> Ite
             yield start
 
 
+def start_before(rule: Rule, first: datetime, at: datetime) -> datetime | None:
+    """The last wall time before ``at`` at which a rule starts an occurrence."""
+    for days in (40, 400, 4000, 80_000):
+        since = max(first, at - timedelta(days=days)) if days < 80_000 else first
+        *_, last = (None, *starts(rule, first, since, at))
+        if last or since == first:
+            return last
+    return None
+
+
 def fits(rule: Rule, first: datetime, start: datetime) -> bool:
     """Whether the rule starts an occurrence then."""
     return next(starts(rule, first, start, start + timedelta(seconds=1)), None) == start
@@ -236,6 +246,11 @@ def changed(series: Series, id: datetime, change: Change) -> Occurrence | None:
     return _placed(id, change.start, end, series.zone, staff_id=change.staff_id, is_changed=True)
 
 
+def placed(series: Series) -> Occurrence:
+    """The first shift as its wall times say, also where a gap would swallow it."""
+    return _placed(series.start, series.start, series.end, series.zone)
+
+
 def _placed(
     id: datetime,
     start: datetime,
@@ -257,6 +272,27 @@ def own(series: Series) -> Series:
     """What is left of a series to whose it is: without the shifts that others have."""
     kept = {id: Change() if c.staff_id else c for id, c in series.changes.items()}
     return replace(series, changes=kept)
+
+
+def single(series: Series, id: datetime, change: Change) -> Series:
+    """One shift of a series that was put elsewhere, by itself."""
+    start = change.start or id
+    return Series(start, change.end or start + (series.end - series.start), series.zone)
+
+
+def shares(series: Series, staff_id: str) -> dict[str, list[Series]]:
+    """Whose the shifts of somebody's series are: their own, and single ones of others."""
+    found: dict[str, list[Series]] = {staff_id: [own(series)]}
+    for id, change in sorted(series.changes.items()):
+        if change.staff_id and change.start:
+            found.setdefault(change.staff_id, []).append(single(series, id, change))
+    return found
+
+
+def begins(series: Series) -> datetime:
+    """A moment before which no shift of a series starts."""
+    moved = [change.start for change in series.changes.values() if change.start]
+    return instant(min([series.start, *moved]), series.zone)
 
 
 def uncounted(series: Series) -> Series:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from config import errors
-from staffing import recurrence
+from staffing import clocks, recurrence
 from staffing.recurrence import DAYS, Day, Rule
 
 MOST_COUNT = 1000
@@ -42,6 +42,13 @@ def _unsupported(member: str, detail: str) -> Unsupported:
     return Unsupported(detail, pointer=f"{_PLACE}/{member}")
 
 
+def known_zone(name: Any) -> str:
+    """The name of a time zone that there is. Raises `errors.Invalid`."""
+    if not isinstance(name, str) or name not in clocks.names():
+        raise wrong("timeZone", "It must be an IANA time zone, such as Europe/Berlin.")
+    return name
+
+
 def local(value: Any, name: str) -> datetime:
     """A local time to the second, without an offset."""
     detail = "It must be a local time without an offset: 2027-01-01T09:00:00."
@@ -69,9 +76,9 @@ def parse(given: Mapping[str, Any], *, zone: str) -> Rule:
     told = {name: given[name] for name in given if name in _OF_RULE}
     text = given.get("rrule")
     if text is None:
-        return _settled(_checked(_of_members(told)), zone)
+        return _settled(_checked(of_members(told)), zone)
     rule = _settled(_checked(of_rrule(text, zone=zone)), zone)
-    if told and _settled(_checked(_of_members(told)), zone) != rule:
+    if told and _settled(_checked(of_members(told)), zone) != rule:
         raise wrong("rrule", "It says another rule than the other members.")
     return rule
 
@@ -83,7 +90,8 @@ def _settled(rule: Rule, zone: str) -> Rule:
     return replace(rule, until=recurrence.wall(recurrence.instant(rule.until, zone), zone))
 
 
-def _of_members(told: Mapping[str, Any]) -> Rule:
+def of_members(told: Mapping[str, Any]) -> Rule:
+    """The rule of its members, each within its own limits. Raises `errors.Invalid`."""
     frequency = told.get("frequency")
     if frequency not in FREQUENCIES:
         raise wrong("frequency", f"It must be one of {', '.join(FREQUENCIES)}.")
@@ -250,7 +258,7 @@ def of_rrule(text: Any, *, zone: str) -> Rule:
         told = {_PARTS[name][0]: _PARTS[name][1](value) for name, value in parts.items()}
         if isinstance(told.get("until"), datetime):
             told["until"] = _local_until(told["until"], zone)
-        return _of_members(told)
+        return of_members(told)
     except (ValueError, KeyError, OverflowError, errors.Invalid) as error:
         detail = error.detail if isinstance(error, errors.Invalid) else "It cannot be read."
         raise wrong("rrule", detail) from error

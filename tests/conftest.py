@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -24,6 +25,8 @@ from accounts import (
 )
 from accounts.models import Customer, Location, User
 from config import errands, outbox
+from staffing import schedules, templates
+from staffing.models import Schedule, Template
 from tests.harness import Harness
 from tests.world import World
 
@@ -100,9 +103,56 @@ class Cast:
         """A new location without people."""
         return locations.create(actor=self.ann.actor, name="New", time_zone="UTC", at=now())
 
+    def shift(self, **more: Any) -> Schedule:
+        """A shift of Sam's in Boston, on a day of its own."""
+        return made_shift(self.ann.actor, self.boston, self.sam.id, **more)
+
+    @cached_property
+    def foreign_shift(self) -> Schedule:
+        """A shift of the outsider's."""
+        return made_shift(self.cleo.actor, self.hilltop, self.cleo.id)
+
+    def new_shift(self, **more: Any) -> dict[str, Any]:
+        """A body for POST /staffSchedule that works."""
+        start = next(_days)
+        body = {
+            "customerId": self.customer.id,
+            "locationId": self.boston.id,
+            "staffId": self.sam.id,
+            "startTime": start.isoformat(),
+            "endTime": (start + timedelta(hours=8)).isoformat(),
+        }
+        return {**body, **more}
+
+    def template(self) -> Template:
+        """A template for Boston."""
+        return made_template(self.ann.actor, self.boston)
+
+    @cached_property
+    def foreign_template(self) -> Template:
+        """A template of the outsider's."""
+        return made_template(self.cleo.actor, self.hilltop)
+
     def new_user(self, **more: Any) -> dict[str, Any]:
         """A body for POST /user that works."""
         return {**new_body(self.customer.id), **more}
+
+
+_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.count())  # noqa: DTZ001
+
+
+def made_shift(actor: actors.Actor, place: Location, staff_id: str, **more: Any) -> Schedule:
+    """A shift on a day of its own, unless told otherwise."""
+    start = more.pop("start", None) or next(_days)
+    end = more.pop("end", start + timedelta(hours=8))
+    wanted = schedules.Wanted(actor.customer_id, place.id, staff_id, start, end, **more)
+    return schedules.create(wanted, actor=actor, at=now())
+
+
+def made_template(actor: actors.Actor, place: Location) -> Template:
+    """A template of single shifts."""
+    values = {"name": "Early", "location_id": place.id, "start": "06:00", "end": "14:00"}
+    return templates.create(values, actor=actor, at=now())
 
 
 def new_body(customer_id: str) -> dict[str, Any]:

@@ -15,6 +15,8 @@ UNKNOWN = {
     "usr": "usr_01J00000000000000000000000",
     "cus": "cus_01J00000000000000000000000",
     "loc": "loc_01J00000000000000000000000",
+    "sch": "sch_01J00000000000000000000000",
+    "tpl": "tpl_01J00000000000000000000000",
 }
 
 
@@ -84,6 +86,65 @@ SAMPLES: dict[str, Callable[[Cast], Sample]] = {
         about="loc",
     ),
     "deleteLocation": lambda cast: Sample(path={"id": cast.place().id}, about="loc"),
+    "listSchedules": lambda cast: Sample(
+        query={
+            "locationId": cast.boston.id,
+            "customerId": cast.customer.id,
+            "staffId": cast.sam.id,
+            "limit": "50",
+        },
+        wrong={"limit": "0"},
+    ),
+    "createSchedule": lambda cast: Sample(
+        body=cast.new_shift(templateId=cast.template().id), wrong={"endTime": "tomorrow"}
+    ),
+    "getSchedule": lambda cast: Sample(path={"id": cast.shift().id}, about="sch"),
+    "updateSchedule": lambda cast: Sample(
+        path={"id": cast.shift().id},
+        query={"scope": "all"},
+        body={
+            "endTime": "2031-01-01T12:00:00Z",
+            "startTime": "2031-01-01T09:00:00Z",
+            "staffId": cast.sam.id,
+            "locationId": cast.boston.id,
+            "allowOverlap": True,
+        },
+        wrong={"startTime": 7},
+        about="sch",
+    ),
+    "deleteSchedule": lambda cast: Sample(
+        path={"id": cast.shift().id}, query={"scope": "all"}, wrong={"scope": "some"}, about="sch"
+    ),
+    "getOnDuty": lambda cast: Sample(
+        path={"id": cast.boston.id},
+        query={"at": "2031-01-01T10:00:00Z"},
+        wrong={"at": "noon"},
+        about="loc",
+    ),
+    "listTemplates": lambda cast: Sample(
+        query={"locationId": cast.boston.id, "limit": "50"}, wrong={"limit": "0"}
+    ),
+    "createTemplate": lambda cast: Sample(
+        body={
+            "customerId": cast.customer.id,
+            "name": f"Early {next(_numbers)}",
+            "locationId": cast.boston.id,
+            "startTime": "06:00",
+            "endTime": "14:00",
+            "recurrencePattern": {"frequency": "weekly", "byDay": [{"day": "mo"}]},
+        },
+        wrong={"startTime": "25:00"},
+    ),
+    "updateTemplate": lambda cast: Sample(
+        body={"id": cast.template().id, "locationId": cast.boston.id, "endTime": "15:00"},
+        wrong={"endTime": "3 pm"},
+        about="tpl",
+    ),
+    "deleteTemplate": lambda cast: Sample(
+        body={"id": cast.template().id}, wrong={"x": 1}, about="tpl"
+    ),
+    "openCalendarFeed": lambda cast: Sample(body={}, wrong={"x": 1}),
+    "closeCalendarFeed": lambda cast: Sample(),
 }
 
 
@@ -99,20 +160,32 @@ def places(sample: Sample) -> list[tuple[str, str]]:
 
 def foreign(cast: Cast, name: str, about: str) -> Any:
     """The outsider's thing for a place of this name."""
-    if name == "id" and about == "loc":
-        return cast.hilltop.id
-    if name in ("locations", "locationId"):
-        return [cast.hilltop.id] if name == "locations" else cast.hilltop.id
-    return cast.elsewhere.id if name == "customerId" else cast.cleo.id
+    kind = KINDS.get(name, about)
+    theirs = {
+        "usr": lambda: cast.cleo.id,
+        "cus": lambda: cast.elsewhere.id,
+        "loc": lambda: cast.hilltop.id,
+        "sch": lambda: cast.foreign_shift.id,
+        "tpl": lambda: cast.foreign_template.id,
+    }[kind]()
+    return [theirs] if name == "locations" else theirs
 
 
 def unknown(name: str, about: str) -> Any:
     """Nobody's thing for a place of this name."""
-    if name == "id":
-        return UNKNOWN[about]
-    if name in ("locations", "locationId"):
-        return [UNKNOWN["loc"]] if name == "locations" else UNKNOWN["loc"]
-    return UNKNOWN["cus"] if name == "customerId" else UNKNOWN["usr"]
+    nobodys = UNKNOWN[KINDS.get(name, about)]
+    return [nobodys] if name == "locations" else nobodys
+
+
+KINDS = {
+    "locations": "loc",
+    "locationId": "loc",
+    "customerId": "cus",
+    "staffId": "usr",
+    "userId": "usr",
+    "templateId": "tpl",
+}
+"""What an id of this name names; ``id`` names what the sample is about."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ REFERENCE = {
     "createManagedUser": ("POST /userManagement", {201, 400, 409, 500}),
     "updateManagedUser": ("PATCH /userManagement", {200, 400, 500}),
     "deleteManagedUser": ("DELETE /userManagement", {200, 400, 500}),
+    "createSchedule": ("POST /staffSchedule", {201, 400, 500}),
+    "listSchedules": ("GET /staffSchedule", {200, 400, 500}),
+    "updateSchedule": ("PUT /staffSchedule/{id}", {200, 400, 500}),
+    "deleteSchedule": ("DELETE /staffSchedule/{id}", {200, 403, 404, 500}),
     "resendInvitation": ("POST /userManagement/{id}/resend-invitation", {200, 404, 500}),
 }
 """What the reference asks of each operation; ours may document more."""
@@ -120,6 +124,28 @@ def _created_and_gone(cast: Cast, operation: Operation, sample: Sample) -> httpx
     return send(cast.ann, operation, sample, headers=headers)
 
 
+def _with(cast: Cast, operation: Operation, sample: Sample, **more: Any) -> httpx.Response:
+    return send(cast.ann, operation, replace(sample, body={**(sample.body or {}), **more}))
+
+
+def _twice(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
+    assert send(cast.ann, operation, sample).status_code == 201
+    return send(cast.ann, operation, sample)
+
+
+def _onto_another(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
+    other = cast.shift()
+    times = {"startTime": f"{other.start}", "endTime": f"{other.end}"}
+    return send(cast.ann, operation, replace(sample, body=times))
+
+
+def _opened_and_closed(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
+    headers = {"Idempotency-Key": "opened and closed"}
+    assert send(cast.ann, operation, sample, headers=headers).status_code == 201
+    assert cast.ann.delete("/user/calendar-feed").status_code == 200
+    return send(cast.ann, operation, sample, headers=headers)
+
+
 def token_for(subject: str) -> str:
     """A good token, whoever it is for."""
     at = int(now().timestamp())
@@ -168,6 +194,23 @@ SPECIAL: dict[tuple[str, int], Callable[[Cast, Operation, Sample], httpx.Respons
     ("createLocation", 404): _created_and_gone,
     ("deleteLocation", 409): lambda cast, operation, sample: send(
         cast.ann, operation, Sample(path={"id": cast.boston.id}, about="loc")
+    ),
+    ("createSchedule", 404): lambda cast, operation, sample: _with(
+        cast, operation, sample, staffId=UNKNOWN["usr"]
+    ),
+    ("createSchedule", 409): lambda cast, operation, sample: _twice(cast, operation, sample),
+    ("updateSchedule", 409): lambda cast, operation, sample: _onto_another(cast, operation, sample),
+    ("listSchedules", 404): lambda cast, operation, sample: send(
+        cast.ann, operation, Sample(query={"locationId": UNKNOWN["loc"]})
+    ),
+    ("listTemplates", 404): lambda cast, operation, sample: send(
+        cast.ann, operation, Sample(query={"locationId": UNKNOWN["loc"]})
+    ),
+    ("createTemplate", 404): lambda cast, operation, sample: _with(
+        cast, operation, sample, locationId=UNKNOWN["loc"]
+    ),
+    ("openCalendarFeed", 404): lambda cast, operation, sample: _opened_and_closed(
+        cast, operation, sample
     ),
     ("getUserAuditLogs", 404): lambda cast, operation, sample: send(
         cast.ann, operation, Sample(path={"userId": UNKNOWN["usr"]})

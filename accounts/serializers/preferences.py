@@ -6,10 +6,11 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts import preferences
-from config.api.fields import Body, Choice, Flag, Zone
+from config.api.fields import Body, Choice, Flag, Number, Zone
 
 _LANGUAGE = "The language of mails; null: the customer's."
 _ZONE = "The IANA time zone of times in mails; null: the customer's."
+_REMINDER = "How long before a shift a reminder comes, 5 to 2,880 minutes; null: 60."
 
 
 class ChannelChange(Body):
@@ -18,6 +19,8 @@ class ChannelChange(Body):
     rightsChanged = Flag(required=False, source="rights_changed")
     locationAssigned = Flag(required=False, source="location_assigned")
     termsRenewed = Flag(required=False, source="terms_renewed")
+    rotaChanged = Flag(required=False, source="rota_changed")
+    shiftReminder = Flag(required=False, source="shift_reminder")
 
 
 class NotificationsChange(Body):
@@ -34,6 +37,14 @@ class SettingsChange(Body):
         choices=preferences.LANGUAGES, required=False, allow_null=True, help_text=_LANGUAGE
     )
     timeZone = Zone(required=False, allow_null=True, source="time_zone", help_text=_ZONE)
+    reminderMinutes = Number(
+        required=False,
+        allow_null=True,
+        min_value=5,
+        max_value=2880,
+        source="reminder_minutes",
+        help_text=_REMINDER,
+    )
     notifications = NotificationsChange(required=False)
 
 
@@ -43,6 +54,8 @@ class ChannelView(serializers.Serializer[Any]):
     rightsChanged = serializers.BooleanField(source="rights_changed")
     locationAssigned = serializers.BooleanField(source="location_assigned")
     termsRenewed = serializers.BooleanField(source="terms_renewed")
+    rotaChanged = serializers.BooleanField(source="rota_changed")
+    shiftReminder = serializers.BooleanField(source="shift_reminder")
 
 
 class NotificationsView(serializers.Serializer[Any]):
@@ -59,6 +72,7 @@ class SettingsView(serializers.Serializer[Any]):
         choices=preferences.LANGUAGES, allow_null=True, help_text=_LANGUAGE
     )
     timeZone = serializers.CharField(source="time_zone", allow_null=True, help_text=_ZONE)
+    reminderMinutes = serializers.IntegerField(source="reminder_minutes", help_text=_REMINDER)
     notifications = NotificationsView()
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+_USUAL = {"rightsChanged": True, "locationAssigned": True, "termsRenewed": True}
 USER: dict[str, Any] = {
     "id": "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF",
     "email": "sam@harbour.example",
@@ -23,9 +24,10 @@ USER: dict[str, Any] = {
     "settings": {
         "language": "de",
         "timeZone": None,
+        "reminderMinutes": 60,
         "notifications": {
-            "email": {"rightsChanged": True, "locationAssigned": True, "termsRenewed": True},
-            "push": {"rightsChanged": True, "locationAssigned": False, "termsRenewed": True},
+            "email": {**_USUAL, "rotaChanged": False, "shiftReminder": False},
+            "push": {**_USUAL, "rotaChanged": True, "shiftReminder": True},
         },
     },
     "createdAt": "2026-11-23T09:00:00Z",

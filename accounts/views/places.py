@@ -138,7 +138,7 @@ class OneLocation(Operations):
         name="deleteLocation",
         tag="Locations",
         summary="Remove a location",
-        description="Refused with 409 while people are confined to it.",
+        description="Refused with 409 while people are confined to it or schedules remain.",
         answers={200: LocationGone},
         example={"id": examples.LOCATION["id"], "status": "removed"},
         refuses=(404, 409),

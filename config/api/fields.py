@@ -16,6 +16,10 @@ B = TypeVar("B", bound="Body")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
+class WrongQuery(serializers.ValidationError):
+    """What is wrong stands in the query, not in the body."""
+
+
 class Body(serializers.Serializer[Any]):
     """A request body or query: an unknown member is refused, naming it."""
 
@@ -31,8 +35,11 @@ class Body(serializers.Serializer[Any]):
         """The checked query parameters; one that is given twice is refused."""
         for name, values in request.query_params.lists():
             if len(values) > 1:
-                raise serializers.ValidationError({name: ["It is given more than once."]})
-        return cls.of(request.query_params.dict())
+                raise WrongQuery({name: ["It is given more than once."]})
+        try:
+            return cls.of(request.query_params.dict())
+        except serializers.ValidationError as error:
+            raise WrongQuery(error.detail) from error
 
     def to_internal_value(self, data: Any) -> Any:
         """Report everything that is wrong at once, unknown members included."""
@@ -129,6 +136,15 @@ class Whole(serializers.IntegerField):
         if not (text.isascii() and text.isdigit()) or len(text) > 9:
             raise serializers.ValidationError("It must be a whole number.", code="invalid")
         return int(text)
+
+
+class Number(serializers.IntegerField):
+    """A whole number in a body: a JSON number without a fraction."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise serializers.ValidationError("It must be a whole number.", code="invalid")
+        return int(super().to_internal_value(data))
 
 
 class Moment(serializers.DateTimeField):

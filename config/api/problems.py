@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from config import errors
+from config.api.fields import WrongQuery
 
 log = logging.getLogger("dutyline.web")
 CONTENT_TYPE = "application/problem+json"
@@ -90,7 +91,7 @@ def _refusal(error: Exception, request: HttpRequest) -> errors.Refusal:
     if isinstance(error, errors.Refusal):
         return error
     if isinstance(error, exceptions.ValidationError):
-        faults = list(_faults(error.detail, "" if request.method != "GET" else "?"))
+        faults = list(_faults(error.detail, "?" if isinstance(error, WrongQuery) else ""))
         return errors.Invalid("Some members are missing or wrong; see errors.", faults=faults)
     if isinstance(error, Http404 | exceptions.NotFound):
         return errors.NotFound("There is nothing here.")

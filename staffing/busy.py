@@ -1,0 +1,193 @@
+"""Who is busy when: what clashes are decided from, strongly consistent and held by a condition.
+
+Each person has a row per schedule and a head. A decision reads the head first, then the rows; what
+it writes rests on the head's version. A Query may see a transaction half done: the head names what
+the last one wrote, so that is noticed, and the decision taken again (`config.decisions`).
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import combinations, product
+
+from config import decisions, dynamo, errors, writes
+from staffing import clashes, recurrence
+from staffing.clashes import Clash
+from staffing.models import HEAD, Busy, Schedule, stamp, told
+from staffing.recurrence import Series
+
+MOST_SERIES = 100
+"""Series that one person may be on at a time: each new one is held against all of them."""
+MOST_OTHERS = 12
+"""People beside its own who may have shifts of one series."""
+
+
+class Overlap(errors.Conflict):
+    """The person is on duty elsewhere at that time."""
+
+    code = "schedule_clash"
+    title = "This person is on duty then already"
+
+    def __init__(self, staff_id: str, schedule_id: str, clash: Clash) -> None:
+        at = stamp(clash.at)
+        detail = f"It overlaps schedule {schedule_id} from {at} on."
+        super().__init__(detail)
+        more = {"scheduleId": schedule_id, "staffId": staff_id, "at": at}
+        self.faults.append(errors.Fault("/startTime", self.code, detail, more))
+
+
+class TooMuch(errors.Conflict):
+    """More than is decided at once."""
+
+    code = "too_many"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Shifts of one schedule that one person gets."""
+
+    staff_id: str
+    schedule_id: str
+    series: Series
+
+
+def key(staff_id: str) -> dynamo.Key:
+    """The key of a person's head, to be read before their rows."""
+    return dynamo.Key(Busy, staff_id, HEAD)
+
+
+# --- deciding -------------------------------------------------------------------------------------
+def check_free(
+    wanted: Collection[Part],
+    found: dynamo.Found,
+    *,
+    beside: Collection[Part],
+    apart_from: str | None,
+) -> None:
+    """Refuse shifts that overlap what their people have already, each other, or those ``beside``.
+
+    ``found`` holds the heads, read before; rows of the schedule ``apart_from`` do not count. Raises
+    `Overlap`, naming the first moment, or `decisions.Changed` where a change is half visible.
+    """
+    for staff_id in dict.fromkeys(part.staff_id for part in wanted):
+        own = [part for part in wanted if part.staff_id == staff_id]
+        met = list(_among(own, [part for part in beside if part.staff_id == staff_id]))
+        since = min(recurrence.begins(part.series) for part in own)
+        rows = rows_from(staff_id, since, found)
+        others = [row for row in rows if row.schedule_id != apart_from]
+        if sum(_is_series(row) for row in others) >= MOST_SERIES:
+            raise TooMuch(f"A person can be on {MOST_SERIES} series at a time.")
+        for row in others:
+            pairs = ((part, series) for part in own for series in row.series())
+            every = (clashes.first_clash(part.series, series) for part, series in pairs)
+            met += [(clash, str(row.schedule_id)) for clash in every if clash]
+        if met:
+            clash, schedule_id = min(met, key=lambda one: one[0].at)
+            raise Overlap(staff_id, schedule_id, clash)
+
+
+def _among(own: Collection[Part], beside: Collection[Part]) -> Iterator[tuple[Clash, str]]:
+    for part in own:
+        clash = clashes.itself(part.series)
+        if clash:
+            yield clash, part.schedule_id
+    for one, other in [*combinations(own, 2), *product(own, beside)]:
+        clash = clashes.first_clash(one.series, other.series)
+        if clash:
+            yield clash, other.schedule_id
+
+
+def _is_series(row: Busy) -> bool:
+    return any(pattern for *_, pattern in row.shifts or ())
+
+
+def rows_from(
+    staff_id: str, since: datetime | None, found: dynamo.Found | None, *, consistent: bool = True
+) -> list[Busy]:
+    """The rows of what ends after a moment.
+
+    Raises `decisions.Changed` where the head in ``found`` knows of what they do not show.
+    """
+    low = stamp(since) if since else "0"
+    values = {":staff": {"S": staff_id}, ":low": {"S": low}}
+    arguments = dynamo.key_range(Busy, "#staff_id = :staff AND #end > :low", values)
+    pages = dynamo.pages("Query", **arguments, ConsistentRead=consistent)
+    rows = [Busy.read(item) for items in pages for item in items]
+    head = found.get(Busy, staff_id, HEAD) if found else None
+    seen = {row.end: int(row.version) for row in rows}
+    for end, version in (head.wrote if head else {}).items():
+        if end > low and not (seen.get(end, 0) >= version if version else end not in seen):
+            raise decisions.changed()
+    return rows
+
+
+# --- writing --------------------------------------------------------------------------------------
+def settle(
+    write: writes.Write,
+    before: Iterable[Schedule],
+    after: Iterable[Schedule],
+    found: dynamo.Found,
+) -> list[str]:
+    """Make the rows of these schedules as they are after; answers whose were changed."""
+    was, is_now = _rows(before), _rows(after)
+    changed = []
+    for staff_id in sorted({*was, *is_now}):
+        old, new = was.get(staff_id, {}), is_now.get(staff_id, {})
+        gone = [old[end] for end in old if end not in new]
+        made = [new[end] for end in new if end not in old or _differs(old[end], new[end])]
+        if gone or made:
+            changed.append(staff_id)
+            _put_head(write, staff_id, gone, made, found)
+            for row in gone:
+                write.remove(row)
+            for row in made:
+                write.put(row)
+    return changed
+
+
+def _put_head(
+    write: writes.Write,
+    staff_id: str,
+    gone: Iterable[Busy],
+    made: Iterable[Busy],
+    found: dynamo.Found,
+) -> None:
+    head = found.get(Busy, staff_id, HEAD)
+    as_read = Busy.version == head.version if head else Busy.end.does_not_exist()
+    wrote = {**{row.end: 0 for row in gone}, **{row.end: int(row.version) for row in made}}
+    version = int(head.version) + 1 if head else 1
+    after = Busy(staff_id=staff_id, end=HEAD, version=version, wrote=wrote)
+    write.put(after, only_if=as_read, refusal=decisions.changed())
+
+
+def _rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, Busy]]:
+    rows: dict[str, dict[str, Busy]] = {}
+    for schedule in schedules:
+        shares = recurrence.shares(schedule.series(), schedule.staff_id)
+        if len(shares) > MOST_OTHERS + 1:
+            raise TooMuch(f"Shifts of one series can be given to {MOST_OTHERS} other people.")
+        for staff_id, shifts in shares.items():
+            row = _row(schedule, staff_id, shifts)
+            rows.setdefault(staff_id, {})[row.end] = row
+    return rows
+
+
+def _row(schedule: Schedule, staff_id: str, shifts: list[Series]) -> Busy:
+    ends = max(recurrence.ends(series) for series in shifts)
+    kept = [told(series) for series in shifts]
+    return Busy(
+        staff_id=staff_id,
+        end=f"{stamp(ends)}#{schedule.id}",
+        version=schedule.version,
+        schedule_id=schedule.id,
+        shifts=[[one["start"], one["end"], one["zone"], one["pattern"]] for one in kept],
+    )
+
+
+def _differs(one: Busy, other: Busy) -> bool:
+    return bool(one.shifts != other.shifts)
+
+
+def heads_of(people: Iterable[str]) -> list[dynamo.Key]:
+    """What to read before anything of these people's schedules is changed."""
+    return [key(staff_id) for staff_id in people]

@@ -1,0 +1,181 @@
+"""The records of when people work. Written through `config.journal`."""
+
+from datetime import datetime
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+
+from config import audit, dynamo
+from staffing import patterns, recurrence
+from staffing.recurrence import Series
+
+HEAD = "#"
+"""The range key of a person's head in ``staff-busy``; sorts before every row."""
+ONCE, SERIES = "O#", "R#"
+"""What a window begins with: of a single shift, of a series."""
+
+
+class ByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Schedules of a location by window."""
+
+    class Meta:
+        index_name = "byLocation"
+        projection = AllProjection()
+
+    location_id = UnicodeAttribute(hash_key=True)
+    window = UnicodeAttribute(range_key=True)
+
+
+class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Schedules of a customer by window."""
+
+    class Meta:
+        index_name = "byCustomer"
+        projection = AllProjection()
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    window = UnicodeAttribute(range_key=True)
+
+
+class Schedule(dynamo.Record):
+    """One shift or one series of a person at a location."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("schedules")
+
+    by_location = ByLocation()
+    by_customer = ByCustomer()
+    id = UnicodeAttribute(hash_key=True)
+    customer_id = UnicodeAttribute()
+    location_id = UnicodeAttribute()
+    staff_id = UnicodeAttribute()
+    start = UnicodeAttribute()
+    """Wall time of the first shift, in ``zone``: 2027-01-04T09:00:00."""
+    end = UnicodeAttribute()
+    zone = UnicodeAttribute()
+    """An IANA name."""
+    pattern = dynamo.JSON(null=True)
+    """How it recurs, and what became of single shifts; None: it does not."""
+    window = UnicodeAttribute()
+    """``O#`` and the start of a single shift, or ``R#`` and the end of a series, in UTC."""
+    template_id = UnicodeAttribute(null=True)
+    split_from = UnicodeAttribute(null=True)
+    """The series of which this one was the rest."""
+    created_at = dynamo.UTCTime()
+    updated_at = dynamo.UTCTime()
+    version = NumberAttribute(default=1)
+
+    @property
+    def party(self) -> audit.Party:
+        """As the audit names it; what it tells is sealed under the key of whose it is."""
+        return audit.Party("schedule", self.id, f"{self.start} {self.zone}", self.staff_id)
+
+    @property
+    def is_series(self) -> bool:
+        return self.pattern is not None
+
+    def series(self) -> Series:
+        """Its shifts."""
+        return patterns.restored(self.start, self.end, self.zone, self.pattern)
+
+
+def told(series: Series) -> dict[str, Any]:
+    """The attributes of a `Schedule` that say when."""
+    return {
+        "start": series.start.isoformat(),
+        "end": series.end.isoformat(),
+        "zone": series.zone,
+        "pattern": patterns.stored(series),
+        "window": window(series),
+    }
+
+
+def window(series: Series) -> str:
+    """Where a schedule stands among those of a location or customer."""
+    if series.rule is None:
+        return ONCE + stamp(recurrence.instant(series.start, series.zone))
+    return SERIES + stamp(recurrence.ends(series))
+
+
+def stamp(at: datetime) -> str:
+    """A moment in UTC that sorts as text."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Busy(dynamo.Record):
+    """When a person works, by schedule: read strongly consistent to find clashes.
+
+    The item ``#`` is the person's head: every change of their schedules raises its version, and it
+    names what that change wrote, so that a reader notices a change that it saw half of.
+    """
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("staff-busy")
+
+    staff_id = UnicodeAttribute(hash_key=True)
+    end = UnicodeAttribute(range_key=True)
+    """The end in UTC and the schedule's id."""
+    version = NumberAttribute()
+    """Of the schedule; of a head: how often anything changed."""
+    schedule_id = UnicodeAttribute(null=True)
+    shifts = dynamo.JSON(null=True)
+    """What of the schedule is this person's: ``[start, end, zone, pattern]`` each."""
+    wrote = dynamo.JSON(null=True)
+    """Of a head: the rows of the last change with their versions; 0: it was removed."""
+
+    def series(self) -> list[Series]:
+        """The shifts of this row."""
+        return [patterns.restored(*kept) for kept in self.shifts or ()]
+
+
+class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Templates of a customer by name."""
+
+    class Meta:
+        index_name = "byCustomer"
+        projection = AllProjection()
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    name_key = UnicodeAttribute(range_key=True)
+
+
+class Template(dynamo.Record):
+    """A reusable shape of a schedule."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("templates")
+
+    by_customer = ByCustomerAndName()
+    id = UnicodeAttribute(hash_key=True)
+    customer_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    name_key = UnicodeAttribute()
+    location_id = UnicodeAttribute(null=True)
+    """Where it is for; None: anywhere."""
+    start = UnicodeAttribute()
+    """A wall time, HH:MM."""
+    end = UnicodeAttribute()
+    """A wall time, HH:MM; not after the start: of the next day."""
+    pattern = dynamo.JSON(null=True)
+    """Members of a recurrencePattern."""
+    created_at = dynamo.UTCTime()
+    updated_at = dynamo.UTCTime()
+    version = NumberAttribute(default=1)
+
+    @property
+    def party(self) -> audit.Party:
+        return audit.Party("template", self.id, self.name, self.customer_id)
+
+
+class Feed(dynamo.Record):
+    """A person's calendar feed: whoever knows the secret reads it."""
+
+    class Meta(dynamo.Table):
+        table_name = dynamo.table("calendar-feeds")
+
+    user_id = UnicodeAttribute(hash_key=True)
+    customer_id = UnicodeAttribute()
+    secret = UnicodeAttribute()
+    """Its SHA-256."""
+    created_at = dynamo.UTCTime()

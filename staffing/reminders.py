@@ -1,0 +1,112 @@
+"""Reminders before shifts, for who wants them.
+
+One errand per person waits for their next shift; done, it plans the one after. A change of their
+schedules plans anew: an errand is named by its shift, so planning one twice is planning it once.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from accounts import actors, notices, preferences, pushes, readers
+from config import errands, journal, writes
+from staffing import busy, recurrence, wording
+from staffing.models import Busy, stamp
+from staffing.recurrence import Occurrence
+
+EVENT = "shift_reminder"
+AHEAD = timedelta(days=35)
+"""How far the next shift is looked for before it is looked for again later."""
+
+
+def plan(user_id: str, *, job: errands.Job) -> None:
+    """Plan the reminder of a person's next shift."""
+    reader = readers.get(user_id)
+    if reader is None:
+        return
+    lead = timedelta(minutes=preferences.reminder_minutes(reader.user.settings))
+    upcoming = _next(user_id, job.at)
+    if upcoming:
+        with journal.intend(actor=actors.system(reader.customer.id), at=job.at) as write:
+            _add(write, user_id, upcoming, lead)
+            write.hand_over(job.id, job.claim)
+
+
+def _add(write: writes.Write, user_id: str, upcoming: "Upcoming", lead: timedelta) -> None:
+    start, is_shift = upcoming
+    if is_shift:
+        due = max(write.at, start - lead)
+        id = f"remind-{user_id}-{stamp(start)}"
+        write.later("staffing.remind", id=id, due=due, user_id=user_id, start=start.isoformat())
+    else:
+        id = f"look-{user_id}-{start:%Y%m%d}"
+        write.later("staffing.plan_reminder", id=id, due=start, user_id=user_id)
+
+
+Upcoming = tuple[datetime, bool]
+"""When the next shift starts; or when to look again, for what is further away."""
+
+
+def _next(user_id: str, after: datetime) -> Upcoming | None:
+    rows = busy.rows_from(user_id, after, None, consistent=False)
+    starts = _starts(rows, after, after + AHEAD)
+    first = min(starts, default=None)
+    if first:
+        return first, True
+    return (after + AHEAD - timedelta(days=3), False) if rows else None
+
+
+def _starts(rows: list[Busy], after: datetime, until: datetime) -> Iterator[datetime]:
+    for row in rows:
+        for series in row.series():
+            every = recurrence.occurrences(series, after, until)
+            yield from (one.start for one in every if one.start > after)
+
+
+def remind(user_id: str, start: datetime, *, job: errands.Job) -> None:
+    """Remind a person of the shift that starts then, if it is still theirs and to come."""
+    reader = readers.get(user_id)
+    if reader is None:
+        return
+    settings = reader.user.settings
+    lead = timedelta(minutes=preferences.reminder_minutes(settings))
+    upcoming = _next(user_id, max(start, job.at))
+    wanted = [c for c in preferences.CHANNELS if preferences.wants(settings, c, EVENT)]
+    told = wanted if job.at < start and _shift_at(user_id, start) else []
+    if not told and upcoming is None:
+        return
+    with journal.intend(actor=actors.system(reader.customer.id), at=job.at) as write:
+        for channel in told:
+            write.later(
+                "staffing.tell_reminder",
+                id=f"{job.id}-{channel}",
+                user_id=user_id,
+                start=start.isoformat(),
+                channel=channel,
+            )
+        if upcoming:
+            _add(write, user_id, upcoming, lead)
+        write.hand_over(job.id, job.claim)
+
+
+def tell(user_id: str, start: datetime, channel: str, *, job: errands.Job) -> None:
+    """Send one reminder, unless it comes too late to be of use."""
+    reader = readers.get(user_id)
+    found = _shift_at(user_id, start)
+    if reader is None or found is None or job.at >= start:
+        return
+    one, zone = found
+    values = {"when": wording.when(one.start, one.end, zone, reader)}
+    if channel == "email":
+        notices.send(user_id, EVENT, job=job, values=values)
+    else:
+        pushes.send(user_id, EVENT, job=job, values=values)
+
+
+def _shift_at(user_id: str, start: datetime) -> tuple[Occurrence, str] | None:
+    """The shift of a person that starts then, and its zone."""
+    for row in busy.rows_from(user_id, start, None, consistent=False):
+        for series in row.series():
+            for one in recurrence.occurrences(series, start, start + timedelta(seconds=1)):
+                if one.start == start:
+                    return one, series.zone
+    return None
