@@ -21,6 +21,7 @@ class Erasure(StrEnum):
     """What becomes of a value when the person is deleted."""
 
     REMOVED = "removed with the person"
+    ENDED = "what is to come is removed; what was stays as evidence, and names nobody"
     UNREADABLE = "stays, unreadable: the key that seals it is destroyed"
     EVIDENCE = "stays as evidence; names nobody"
     PROOF = "stays as proof, sealed under a key of ours"

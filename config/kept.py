@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from config import audit, dynamo, idempotency, outbox, sealing, trail
+from config import audit, dynamo, idempotency, ids, outbox, sealing, trail
 from config.datamap import Attribute, Chapter, Erasure, Holding, Part, Row
 
 _FOR_GOOD = "for as long as the customer exists"
@@ -56,11 +56,25 @@ def _told(line: trail.Line, person_id: str) -> Row:
         "action": line.action,
         "by": _party(line.actor, person_id),
         "about": _party(line.subject, person_id),
-        "changes": [change for change in line.changes if line.subject["name"] is not None],
+        "changes": [
+            {"field": one["field"], **{n: _own(one[n], person_id) for n in ("before", "after")}}
+            for one in line.changes
+            if line.subject["name"] is not None
+        ],
         "ip": line.ip if own else None,
         "userAgent": line.user_agent if own else None,
         "requestId": line.request_id if own else None,
     }
+
+
+def _own(value: Any, person_id: str) -> Any:
+    """A value without the ids of other people."""
+    if isinstance(value, dict):
+        return {name: _own(part, person_id) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_own(part, person_id) for part in value]
+    is_other = isinstance(value, str) and ids.is_id("usr", value) and value != person_id
+    return "another person" if is_other else value
 
 
 def _party(party: dict[str, str | None], person_id: str) -> str:

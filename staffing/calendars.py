@@ -50,7 +50,7 @@ def calendar(
         events += [_about(event, schedule, places) for event in every]
     for zone, first in sorted(zones.items()):
         if zone != "UTC":
-            made.add_component(_clock(zone, first, at))
+            made.add_component(clock(zone, first, at))
     for event in events:
         made.add_component(event)
     return bytes(made.to_ical())
@@ -147,7 +147,7 @@ def _local(wall: datetime, zone: str) -> datetime:
 
 
 # --- clocks ---------------------------------------------------------------------------------------
-def _clock(zone: str, first: datetime, at: datetime) -> Timezone:
+def clock(zone: str, first: datetime, at: datetime) -> Timezone:
     """The changes of a zone's clock from a first shift on, for some decades."""
     made = Timezone()
     made.add("tzid", zone)

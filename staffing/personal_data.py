@@ -17,7 +17,7 @@ _shift = partial(
     category="shifts",
     purpose="to know who is on duty when, and where",
     retention=_FOR_GOOD,
-    erasure=Erasure.EVIDENCE,
+    erasure=Erasure.ENDED,
 )
 _course = partial(_shift, category="technical", withheld="counts and sorts, tells nothing more")
 _derived = partial(
@@ -105,7 +105,7 @@ _HOLDINGS = [
             _feed("customer_id", withheld="stands in the profile"),
             _feed("secret", withheld="a digest of what opens the feed"),
         ),
-        of_person=feeds.of_person,
+        of_person=lambda user: [Feed(user_id=user.id)],
         shown=feeds.of_person,
     ),
 ]

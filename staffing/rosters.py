@@ -254,13 +254,13 @@ def _of_schedules(wish: Wish, since: datetime, check: Any, limit: int) -> Iterat
         _, rows = dynamo.together(check, lambda: busy.rows_from(staff_id, since, None))
         theirs = [schedule for _, schedule in with_schedules(rows)]
         kept = [one for one in theirs if wish.location_id in (None, one.location_id)]
-        return _expanded(kept, window)
+        return expanded(kept, window)
     many = min(limit + 1, 500)
     _, first, series = dynamo.together(
-        check, lambda: _some_singles(window, many, None), lambda: _all_series(window)
+        check, lambda: _some_singles(window, many, None), lambda: alive(window)
     )
     return heapq.merge(
-        _singles(window, first, many), _expanded(series, window), key=lambda shift: shift.key
+        _singles(window, first, many), expanded(series, window), key=lambda shift: shift.key
     )
 
 
@@ -268,7 +268,7 @@ def _some_singles(wish: Wish, many: int, start: listing.Place | None) -> listing
     return _of_range(wish, wish.ranges()[0], many, start)
 
 
-def _all_series(wish: Wish) -> list[Schedule]:
+def alive(wish: Wish) -> list[Schedule]:
     """The series alive in the window. Raises `TooWide`."""
     found: list[Schedule] = []
     place: listing.Place | None = None
@@ -311,7 +311,7 @@ def _in_window(schedule: Schedule, wish: Wish) -> Iterator[Shift]:
             yield Shift(schedule, one)
 
 
-def _expanded(found: Iterable[Schedule], wish: Wish) -> Iterator[Shift]:
+def expanded(found: Iterable[Schedule], wish: Wish) -> Iterator[Shift]:
     """The shifts of schedules by start, expanded slice by slice: what is not taken costs little."""
     every = [(schedule, schedule.series()) for schedule in found]
     since, until = wish.since or _EVER, wish.until or _EVER
@@ -332,11 +332,9 @@ def _expanded(found: Iterable[Schedule], wish: Wish) -> Iterator[Shift]:
 def running(location_id: str, at: datetime) -> list[Shift]:
     """The shifts at a location that are on at a moment, whoever asks; by start."""
     wish = Wish(location_id=location_id, since=at, until=at + timedelta(microseconds=1))
-    singles, series = dynamo.together(
-        lambda: _some_singles(wish, 1000, None), lambda: _all_series(wish)
-    )
+    singles, series = dynamo.together(lambda: _some_singles(wish, 1000, None), lambda: alive(wish))
     every = heapq.merge(
-        _singles(wish, singles, 1000), _expanded(series, wish), key=lambda shift: shift.key
+        _singles(wish, singles, 1000), expanded(series, wish), key=lambda shift: shift.key
     )
     return list(every)
 

@@ -90,11 +90,9 @@ class Cast:
     def fresh(self, **more: Any) -> User:
         """Somebody new, invited: staff of Boston, unless told otherwise."""
         body = self.new_user()
-        wanted = {"locations": [self.boston.id], **more}
+        wanted = {"locations": [self.boston.id], "name": body["name"], **more}
         return provisioning.create(
-            provisioning.Wanted(
-                customer_id=self.customer.id, email=body["email"], name=body["name"], **wanted
-            ),
+            provisioning.Wanted(customer_id=self.customer.id, email=body["email"], **wanted),
             actor=self.ann.actor,
             at=now(),
         )

@@ -369,6 +369,7 @@ def _fill(cast: Cast, user_id: str, count: int) -> None:
 
 
 MANAGE = "/userManagement"
+SHIFT = "/staffSchedule"
 COSTS: dict[str, tuple[str, str, Callable[[Cast], Any], int, int]] = {
     # request, round trips, capacity units
     "read oneself": ("GET", "/user", lambda cast: None, 1, 2),
@@ -397,7 +398,7 @@ COSTS: dict[str, tuple[str, str, Callable[[Cast], Any], int, int]] = {
         4,
         60,
     ),
-    "delete a user": ("DELETE", "/user", lambda cast: {"id": cast.fresh().id}, 5, 60),
+    "delete a user": ("DELETE", "/user", lambda cast: {"id": cast.fresh().id}, 6, 60),
     "create a user": (
         "POST",
         "/user",
@@ -421,6 +422,33 @@ COSTS: dict[str, tuple[str, str, Callable[[Cast], Any], int, int]] = {
         3,
         25,
     ),
+    "create a shift": ("POST", SHIFT, lambda cast: cast.new_shift(), 4, 50),
+    "create a series": (
+        "POST",
+        SHIFT,
+        lambda cast: cast.new_shift(
+            staffId=cast.fresh().id, recurrencePattern={"frequency": "weekly"}
+        ),
+        4,
+        50,
+    ),
+    "read a shift": ("GET", f"{SHIFT}/{{shift}}", lambda cast: None, 2, 4),
+    "change a shift": (
+        "PUT",
+        f"{SHIFT}/{{shift}}",
+        lambda cast: {"endTime": "2050-01-01T12:00", "startTime": "2050-01-01T09:00"},
+        5,
+        50,
+    ),
+    "hand a shift over": (
+        "PUT",
+        f"{SHIFT}/{{shift}}",
+        lambda cast: {"staffId": cast.fresh().id},
+        5,
+        80,
+    ),
+    "remove a shift": ("DELETE", f"{SHIFT}/{{shift}}", lambda cast: None, 4, 45),
+    "who is on duty": ("GET", "/location/{boston}/on-duty", lambda cast: None, 5, 6),
     "read an audit log": ("GET", "/user/{sam}/audit-logs", lambda cast: None, 3, 10),
 }
 
@@ -431,9 +459,11 @@ def test_round_trips_and_capacity_are_bounded(
 ) -> None:
     method, path, made, trips, units = COSTS[what]
     body = made(cast)
+    shift = cast.shift().id if "{shift}" in path else ""
+    address = path.format(sam=cast.sam.id, boston=cast.boston.id, shift=shift)
     with world.plan() as plan:
         more = {} if body is None else {"json": body}
-        answer = cast.ann.call(method, path.format(sam=cast.sam.id), **more)
+        answer = cast.ann.call(method, address, **more)
         assert answer.status_code in (200, 201), answer.text
 
     calls = [call for call in plan.calls if call.service == "dynamodb"]
