@@ -15,10 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import exports, pages, printing, users
+from accounts import actors, exports, locations, pages, printing, users
 from config import datamap, dynamo, errors, sealing
+from staffing import busy
 from tests.config.test_journal import filled
-from tests.conftest import Cast, Person, come, now, problem
+from tests.conftest import Cast, Person, come, made_shift, now, problem
 from tests.proxy import Plan
 from tests.samples import SAMPLES, Operation, operations
 from tests.test_contract import _exhausted
@@ -92,6 +93,11 @@ def equip(who: Person) -> None:
     assert who.post("/user/accept-terms", {}).is_success
     device = {"token": f"ExponentPushToken[export-{who.id}]"}
     assert who.post("/user/push-token", device).is_success
+    assert who.post("/user/calendar-feed", {}).is_success
+    if not busy.rows_from(who.id, None, None):
+        place = locations.named(who.user.locations, who.user.customer_id)[who.user.locations[0]]
+        house = actors.system(who.user.customer_id)
+        made_shift(house, place, who.id, pattern={"frequency": "weekly"})
 
 
 # --- what is in it --------------------------------------------------------------------------------
@@ -103,7 +109,10 @@ def test_the_file_in_the_pdf_is_the_json(somebody: Person, tmp_path: Path) -> No
 
     assert embedded(pdf) == alone
     assert tool("pdfdetach", "-list", str(pdf)).startswith("1 embedded files")
-    assert set(alone["data"]) == {"profile", "rights", "locations", "terms", "devices", "history"}
+    assert set(alone["data"]) == {
+        *("profile", "rights", "locations", "terms", "devices", "history"),
+        *("shifts", "calendarFeed"),
+    }
     assert all(alone["data"].values()), "nothing is empty"
 
 
@@ -137,7 +146,7 @@ def test_what_is_told_is_right(cast: Cast, somebody: Person) -> None:
     assert [place["name"] for place in data["locations"]] == ["Boston"]
     assert data["terms"][0]["email"] == own["email"]
     assert data["devices"][0]["token"] == f"ExponentPushToken[export-{own['id']}]"
-    newest = data["history"][0]
+    newest = next(one for one in data["history"] if one["action"] == "device.registered")
     assert (newest["action"], newest["by"], newest["about"]) == ("device.registered", "you", "you")
     assert {one["name"] for one in told["recipients"]} == {"Auth0", "Expo", "the mail service"}
     assert told["retention"]

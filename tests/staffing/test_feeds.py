@@ -11,9 +11,9 @@ import pytest
 import recurring_ical_events
 
 from config import dynamo
-from staffing import calendars, clocks
+from staffing import calendars, clocks, demo
 from staffing.models import Feed
-from tests.conftest import Cast, Person, come, now
+from tests.conftest import Cast, Person, come, make_cast, now
 from tests.staffing.test_schedules import PATH, body, plan, put
 from tests.world import World
 
@@ -148,6 +148,40 @@ def test_a_feed_shows_the_same_instants_as_the_api(
     say(
         f"a feed of {len(calendar.walk('VEVENT'))} events: {len(ours)} shifts of 390 days, as the API"
     )
+
+
+def test_a_feed_of_the_demo_shows_the_same_instants_as_the_api(
+    world: World, web: str, say: Callable[[str], None]
+) -> None:
+    """Nights and days of 24 hours, over two changes of the clock."""
+    cast = make_cast(world, web)
+    people = {
+        "sam": cast.sam,
+        "sue": come(world, web, cast.fresh()),
+        "mia": cast.mia,
+        "abe": cast.abe,
+    }
+    places = {
+        "Boston Harbour": (str(cast.boston.id), "America/New_York"),
+        "Denver": (str(cast.denver.id), "America/Denver"),
+    }
+    demo.rota(
+        cast.ann.actor,
+        people={name: one.id for name, one in people.items()},
+        places=places,
+        at=now(),
+    )
+    since, until = now() - timedelta(days=10), now() + timedelta(days=380)
+    for name, person in people.items():
+        ours = expanded(person, cast.customer.id, since, until)
+        assert instants(read(address(person)), since, until) == ours, name
+        assert len(ours) > 100
+    at = now()
+    for hours in range(0, 24 * 8, 3):
+        moment = (at + timedelta(hours=hours)).isoformat()
+        there = cast.ann.get(f"/location/{cast.boston.id}/on-duty", params={"at": moment})
+        assert len(there.json()["items"]) == 1, "one on duty at every moment"
+    say("feeds of the demo's people are read as the API has them; one is on duty at every moment")
 
 
 def _day(pattern: Mapping[str, Any]) -> str:

@@ -1,38 +1,31 @@
-"""Fill an empty product with the demo cast. They set their passwords as everybody does."""
+"""The people of the demo. They set their passwords as everybody does."""
 
-import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import actors, auth0, customers, locations, provisioning, signins
-from accounts.models import User
+from accounts.models import Location, User
 
 PASSWORD = "demo-{name}-1234"  # noqa: S105 - public, on this machine only
 
 
-class Command(BaseCommand):
-    """``manage.py demo --out FILE``: local only."""
+@dataclass(frozen=True)
+class Business:
+    """A customer of the demo: its owner first, then the others; its places by name."""
 
-    help = "Create the demo customers and people; writes who they are to a file."
+    people: list[User]
+    places: list[Location]
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--out", type=Path, required=True)
-
-    def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.LOCAL:
-            raise CommandError("Demo data is for ENVIRONMENT=local only.")
-        accounts = [*_harbour(), *_hilltop()]
-        draft = options["out"].with_suffix(".part")
-        draft.write_text(json.dumps({"accounts": accounts}, indent=2))
-        draft.rename(options["out"])
+    @property
+    def owner(self) -> actors.Actor:
+        return actors.of(self.people[0])
 
 
-def _harbour() -> list[dict[str, Any]]:
+def harbour() -> Business:
+    """Harbour Dental: an owner, an admin, a manager of Boston, two staff."""
     at = datetime.now(UTC)
     _, ann = customers.create(
         name="Harbour Dental",
@@ -42,10 +35,11 @@ def _harbour() -> list[dict[str, Any]]:
     )
     ann = _comes(ann)
     owner = actors.of(ann)
-    boston, denver = (
-        locations.create(actor=owner, name=name, time_zone=zone, at=at).id
+    places = [
+        locations.create(actor=owner, name=name, time_zone=zone, at=at)
         for name, zone in (("Boston Harbour", "America/New_York"), ("Denver", "America/Denver"))
-    )
+    ]
+    boston, denver = (place.id for place in places)
     rest = [
         ("Abe Atwood", "admin", None),
         ("Mia Moreno", "manager", [boston]),
@@ -53,10 +47,11 @@ def _harbour() -> list[dict[str, Any]]:
         ("Sue Stone", "staff", [boston, denver]),
     ]
     people = [_joins(owner, "harbour", *who) for who in rest]
-    return [_account(person) for person in (ann, *people)]
+    return Business([ann, *people], places)
 
 
-def _hilltop() -> list[dict[str, Any]]:
+def hilltop() -> Business:
+    """Hilltop Vets: an owner and one staff."""
     at = datetime.now(UTC)
     _, cleo = customers.create(
         name="Hilltop Vets", owner_name="Cleo Cole", owner_email="cleo@hilltop.example", at=at
@@ -65,7 +60,7 @@ def _hilltop() -> list[dict[str, Any]]:
     owner = actors.of(cleo)
     place = locations.create(actor=owner, name="Hilltop", time_zone="Europe/Berlin", at=at)
     carl = _joins(owner, "hilltop", "Carl Quist", "staff", [place.id])
-    return [_account(cleo), _account(carl)]
+    return Business([cleo, carl], [place])
 
 
 def _joins(
@@ -73,7 +68,7 @@ def _joins(
 ) -> User:
     wanted = provisioning.Wanted(
         customer_id=owner.customer_id,
-        email=f"{_first(name)}@{business}.example",
+        email=f"{first_name(name)}@{business}.example",
         name=name,
         role=role,
         locations=places,
@@ -88,7 +83,8 @@ def _comes(user: User) -> User:
     return signins.accept(user, origin=actors.Origin(), at=datetime.now(UTC))
 
 
-def _account(user: User) -> dict[str, Any]:
+def account(user: User) -> dict[str, Any]:
+    """Who somebody is and how they sign in, for ``.local/run.json``."""
     return {
         "email": user.email,
         "password": _password(user),
@@ -100,8 +96,9 @@ def _account(user: User) -> dict[str, Any]:
 
 
 def _password(user: User) -> str:
-    return PASSWORD.format(name=_first(user.name))
+    return PASSWORD.format(name=first_name(user.name))
 
 
-def _first(name: str) -> str:
+def first_name(name: str) -> str:
+    """As the demo's addresses and passwords have it."""
     return name.partition(" ")[0].lower()

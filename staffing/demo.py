@@ -1,0 +1,46 @@
+"""The rota of the demo: somebody is on duty at Boston Harbour at every moment."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from accounts.actors import Actor
+from staffing import recurrence, schedules, templates
+
+WEEKDAYS = ("mo", "tu", "we", "th", "fr")
+_ROTA = (
+    # who, where, days, from, hours
+    ("sam", "Boston Harbour", WEEKDAYS, 8, 10),
+    ("sue", "Boston Harbour", WEEKDAYS, 18, 14),
+    ("mia", "Boston Harbour", ("sa", "su"), 8, 24),
+    ("abe", "Denver", WEEKDAYS, 9, 8),
+)
+
+
+def rota(
+    owner: Actor, *, people: Mapping[str, str], places: Mapping[str, tuple[str, str]], at: datetime
+) -> None:
+    """Plan it from two weeks ago on: ids of people by name, ids and zones of places by name."""
+    for who, where, days, hour, hours in _ROTA:
+        place, zone = places[where]
+        first = _first(days[0], hour, recurrence.wall(at, zone) - timedelta(days=14))
+        pattern = {"frequency": "weekly", "byDay": [{"day": day} for day in days]}
+        wanted = schedules.Wanted(
+            customer_id=owner.customer_id,
+            location_id=place,
+            staff_id=people[who],
+            start=first,
+            end=first + timedelta(hours=hours),
+            recurring=True,
+            pattern=pattern,
+        )
+        schedules.create(wanted, actor=owner, at=at)
+    weekdays = {"frequency": "weekly", "byDay": [{"day": day} for day in WEEKDAYS]}
+    values = {"name": "Weekdays, by day", "start": "08:00", "end": "18:00", "pattern": weekdays}
+    templates.create({**values, "location_id": places["Boston Harbour"][0]}, actor=owner, at=at)
+
+
+def _first(day: str, hour: int, near: datetime) -> datetime:
+    """The first such weekday after a wall time."""
+    midnight = near.replace(hour=0, minute=0, second=0, microsecond=0)
+    ahead = (recurrence.DAYS.index(day) - midnight.weekday()) % 7
+    return midnight + timedelta(days=ahead, hours=hour)
