@@ -2,23 +2,11 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _MONTHS = [str(number) for number in range(1, 13)]
 _DAYS = ["mo", "tu", "we", "th", "fr", "sa", "su"]
-
-
-class Pattern(serializers.DictField):
-    """How a series recurs: an object, whose members `staffing.patterns` checks by name."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, dict):
-            raise serializers.ValidationError("It must be an object.", code="invalid")
-        return data
-
-    def run_child_validation(self, data: Any) -> Any:
-        """The rules do that."""
-        return data
 
 
 class DayView(serializers.Serializer[Any]):
@@ -40,7 +28,11 @@ class ExceptionView(serializers.Serializer[Any]):
 class PatternView(serializers.Serializer[Any]):
     """How a series recurs, in the words of JSCalendar (RFC 8984)."""
 
-    frequency = serializers.ChoiceField(choices=["daily", "weekly", "monthly", "yearly"])
+    frequency = serializers.ChoiceField(
+        choices=["daily", "weekly", "monthly", "yearly"],
+        required=False,
+        help_text="Needed, unless rrule says it.",
+    )
     interval = serializers.IntegerField(required=False, min_value=1, max_value=366)
     byDay = DayView(many=True, required=False)
     byMonthDay = serializers.ListField(child=serializers.IntegerField(), required=False)
@@ -65,3 +57,17 @@ class PatternView(serializers.Serializer[Any]):
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """Sparse, as it is kept."""
         return dict(instance)
+
+
+@extend_schema_field(PatternView)
+class Pattern(serializers.DictField):
+    """How a series recurs: an object, whose members `staffing.patterns` checks by name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("It must be an object.", code="invalid")
+        return data
+
+    def run_child_validation(self, data: Any) -> Any:
+        """The rules do that."""
+        return data
