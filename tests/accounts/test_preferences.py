@@ -38,10 +38,11 @@ def test_a_change_leaves_alone_what_it_does_not_name(
     assert preferences.merged(before, change) == after
 
 
-def test_everything_is_wanted_until_somebody_says_no() -> None:
-    shown = preferences.complete({})
-    assert all(all(events.values()) for events in shown["notifications"].values())
-    assert set(shown["notifications"]) == set(preferences.CHANNELS)
+def test_everything_is_wanted_until_somebody_says_no_but_for_what_is_by_choice() -> None:
+    shown = preferences.complete({})["notifications"]
+    assert set(shown) == set(preferences.CHANNELS)
+    unwanted = {(c, e) for c, events in shown.items() for e, wanted in events.items() if not wanted}
+    assert unwanted == preferences.BY_CHOICE
 
 
 def newcomer(cast: Cast, world: World) -> Person:
@@ -85,6 +86,8 @@ def test_an_assigned_location_is_told_unless_unwanted(cast: Cast, world: World) 
         "rightsChanged": True,
         "locationAssigned": False,
         "termsRenewed": True,
+        "rotaChanged": False,
+        "shiftReminder": False,
     }
     assert len(mails(world, person.user)) == len(told)
 

@@ -449,7 +449,7 @@ COSTS: dict[str, tuple[str, str, Callable[[Cast], Any], int, int]] = {
     ),
     "remove a shift": ("DELETE", f"{SHIFT}/{{shift}}", lambda cast: None, 4, 45),
     "who is on duty": ("GET", "/location/{boston}/on-duty", lambda cast: None, 5, 6),
-    "read an audit log": ("GET", "/user/{sam}/audit-logs", lambda cast: None, 3, 10),
+    "read an audit log": ("GET", "/user/{sam}/audit-logs", lambda cast: None, 3, 14),
 }
 
 
