@@ -1,4 +1,4 @@
-"""Whom to write to: an active person and their customer."""
+"""Whom to write to: a person and their customer, with what both chose."""
 
 from dataclasses import dataclass
 
@@ -8,18 +8,21 @@ from config import dynamo
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who may be told things, with what they and their customer chose."""
+    """Somebody who is told things."""
 
     user: User
     customer: Customer
 
+    @property
+    def listens(self) -> bool:
+        """Whether they are told now: who has not come yet, or may not, is not."""
+        return bool(self.user.status == "active" and self.customer.status == "active")
+
 
 def get(user_id: str) -> Reader | None:
-    """An active person of an active customer; None for others."""
+    """A person who is here to stay; None for others."""
     user = dynamo.get(User, user_id)
-    if user is None or user.status != "active":
+    if user is None or user.status == "deleting":
         return None
     customer = dynamo.get(Customer, user.customer_id)
-    if customer is None or customer.status != "active":
-        return None
-    return Reader(user, customer)
+    return Reader(user, customer) if customer else None

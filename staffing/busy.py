@@ -5,10 +5,9 @@ it writes rests on the head's version. A Query may see a transaction half done: 
 the last one wrote, so that is noticed, and the decision taken again (`config.decisions`).
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import combinations, product
 
 from config import decisions, dynamo, errors, writes
 from staffing import clashes, recurrence
@@ -71,30 +70,17 @@ def check_free(
     """
     for staff_id in dict.fromkeys(part.staff_id for part in wanted):
         own = [part for part in wanted if part.staff_id == staff_id]
-        met = list(_among(own, [part for part in beside if part.staff_id == staff_id]))
         since = min(recurrence.begins(part.series) for part in own)
         rows = rows_from(staff_id, since, found)
         others = [row for row in rows if row.schedule_id != apart_from]
         if sum(_is_series(row) for row in others) >= MOST_SERIES:
             raise TooMuch(f"A person can be on {MOST_SERIES} series at a time.")
-        for row in others:
-            pairs = ((part, series) for part in own for series in row.series())
-            every = (clashes.first_clash(part.series, series) for part, series in pairs)
-            met += [(clash, str(row.schedule_id)) for clash in every if clash]
+        theirs = [(str(row.schedule_id), series) for row in others for series in row.series()]
+        theirs += [(one.schedule_id, one.series) for one in beside if one.staff_id == staff_id]
+        met = clashes.first_among([(one.schedule_id, one.series) for one in own], theirs)
         if met:
-            clash, schedule_id = min(met, key=lambda one: one[0].at)
+            schedule_id, clash = met
             raise Overlap(staff_id, schedule_id, clash)
-
-
-def _among(own: Collection[Part], beside: Collection[Part]) -> Iterator[tuple[Clash, str]]:
-    for part in own:
-        clash = clashes.itself(part.series)
-        if clash:
-            yield clash, part.schedule_id
-    for one, other in [*combinations(own, 2), *product(own, beside)]:
-        clash = clashes.first_clash(one.series, other.series)
-        if clash:
-            yield clash, other.schedule_id
 
 
 def _is_series(row: Busy) -> bool:
@@ -122,27 +108,37 @@ def rows_from(
 
 
 # --- writing --------------------------------------------------------------------------------------
-def settle(
-    write: writes.Write,
-    before: Iterable[Schedule],
-    after: Iterable[Schedule],
-    found: dynamo.Found,
-) -> list[str]:
-    """Make the rows of these schedules as they are after; answers whose were changed."""
+@dataclass(frozen=True)
+class Rows:
+    """What becomes of one person's rows."""
+
+    gone: list[Busy]
+    made: list[Busy]
+
+
+def touched(before: Iterable[Schedule], after: Iterable[Schedule]) -> dict[str, Rows]:
+    """Whose rows a change of schedules changes, and how. Raises `TooMuch`."""
     was, is_now = _rows(before), _rows(after)
-    changed = []
+    found = {}
     for staff_id in sorted({*was, *is_now}):
         old, new = was.get(staff_id, {}), is_now.get(staff_id, {})
         gone = [old[end] for end in old if end not in new]
         made = [new[end] for end in new if end not in old or _differs(old[end], new[end])]
         if gone or made:
-            changed.append(staff_id)
-            _put_head(write, staff_id, gone, made, found)
-            for row in gone:
-                write.remove(row)
-            for row in made:
-                write.put(row)
-    return changed
+            found[staff_id] = Rows(gone, made)
+    if len(found) > MOST_OTHERS + 1:
+        raise TooMuch(f"One change can concern {MOST_OTHERS + 1} people; make several.")
+    return found
+
+
+def settle(write: writes.Write, changed: Mapping[str, Rows], found: dynamo.Found) -> None:
+    """Write these rows, each person's under the version of their head as it was read."""
+    for staff_id, rows in changed.items():
+        _put_head(write, staff_id, rows.gone, rows.made, found)
+        for row in rows.gone:
+            write.remove(row)
+        for row in rows.made:
+            write.put(row)
 
 
 def _put_head(

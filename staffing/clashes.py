@@ -11,13 +11,14 @@ pushes together; that, other rules and pairs across zones are looked at for `clo
 the later beginning. A shift of a series that was given to somebody else is theirs, and not seen.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import chain, combinations, islice, pairwise, product
 from math import gcd
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from staffing import clocks, recurrence
 from staffing.recurrence import DAYS, LONGEST, Occurrence, Rule, Series
@@ -27,6 +28,8 @@ SHORT = timedelta(days=60)
 ALIKE, MANY = timedelta(days=366 * 28), 1000
 """For how long, and how many of, the shifts of one series are held against each other."""
 DAY = 1440
+OFFSET = timedelta(hours=18)
+"""More than any wall time differs from UTC, a jump of the clock included."""
 
 
 class Clash(NamedTuple):
@@ -46,10 +49,53 @@ def first_clash(a: Series, b: Series) -> Clash | None:
     return min(found, key=lambda clash: clash.at, default=None)
 
 
+Named = tuple[str, Series]
+"""A series and the id of its schedule."""
+
+
+def first_among(own: Sequence[Named], theirs: Sequence[Named]) -> tuple[str, Clash] | None:
+    """The first overlap of one's own with each other, themselves or theirs, and with whose.
+
+    Single shifts are sorted once and held against their neighbours, however many there are.
+    """
+    met = [(id, clash) for id, series in own if (clash := itself(series))]
+    single, rest = _parted(own)
+    others, series_of_others = _parted(theirs)
+    met += _neighbours(single, others)
+    pairs = chain(combinations(rest, 2), product(rest, [*series_of_others, *single, *others]))
+    pairs = chain(pairs, product(single, series_of_others))
+    for (_, one), (id, other) in pairs:
+        clash = first_clash(one, other)
+        if clash:
+            met.append((id, clash))
+    return min(met, key=lambda one: one[1].at, default=None)
+
+
+def _parted(every: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+    """Single shifts, and series."""
+    singles = [(id, one) for id, one in every if one.rule is None and not one.changes]
+    return singles, [(id, one) for id, one in every if one.rule is not None or one.changes]
+
+
+def _neighbours(own: Sequence[Named], theirs: Sequence[Named]) -> list[tuple[str, Clash]]:
+    """The first overlap of single shifts, one at least one's own."""
+    placed = [(recurrence.placed(one), id, True) for id, one in own]
+    placed += [(recurrence.placed(one), id, False) for id, one in theirs]
+    last: dict[bool, tuple[Occurrence, str]] = {}
+    for one, id, is_own in sorted(placed, key=lambda each: each[0].start):
+        for kind in (True, False) if is_own else (True,):
+            if kind in last and last[kind][0].end > one.start:
+                before, other = last[kind]
+                return [(other if is_own else id, Clash(one.start, before, one))]
+        if is_own not in last or one.end > last[is_own][0].end:
+            last[is_own] = (one, id)
+    return []
+
+
 def itself(series: Series) -> Clash | None:
     """The first moment at which two shifts of one series overlap; None: they never do.
 
-    A day's shifts all start at one time of day, so only long ones and changed ones can.
+    They all start at one time of day, so only those of almost a day and changed ones can.
     """
     series = recurrence.uncounted(recurrence.own(series))
     found = [
@@ -57,7 +103,7 @@ def itself(series: Series) -> Clash | None:
         for id, change in series.changes.items()
         if (one := recurrence.changed(series, id, change))
     ]
-    if series.rule and series.end - series.start > timedelta(days=1):
+    if series.rule and series.end - series.start > timedelta(days=1) - recurrence.GAP:
         begins = recurrence.instant(series.start, series.zone)
         every = recurrence.occurrences(series, begins, begins + ALIKE)
         met = (Clash(b.start, a, b) for a, b in pairwise(islice(every, MANY)) if b.start < a.end)
@@ -102,22 +148,61 @@ def _meets(one: Occurrence, other: Series) -> Clash | None:
     return Clash(max(one.start, met.start), one, met) if met else None
 
 
+FEW = 20
+"""Shifts that are held against a series one by one; of more, its days are looked up as bits."""
+
+
+def _meeting(every: Sequence[Occurrence], other: Series) -> Iterator[Clash]:
+    """The overlaps of shifts with a series, each shift's first."""
+    if len(every) <= FEW or other.rule is None:
+        yield from (clash for one in every if (clash := _meets(one, other)))
+        return
+    moved = [
+        c for id, change in other.changes.items() if (c := recurrence.changed(other, id, change))
+    ]
+    moved.sort(key=lambda one: one.start)
+    starts = [one.start for one in moved]
+    for one in every:
+        low = bisect_left(starts, one.start - LONGEST - recurrence.GAP)
+        near = moved[low : bisect_left(starts, one.end)]
+        found = [met for met in chain(near, _regular_near(other, one)) if _overlap(one, met)]
+        if found:
+            first = min(found, key=lambda met: met.start)
+            yield Clash(max(one.start, first.start), one, first)
+
+
+def _overlap(one: Occurrence, other: Occurrence) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _regular_near(series: Series, one: Occurrence) -> Iterator[Occurrence]:
+    """The regular shifts of a series that may overlap one shift."""
+    if series.rule is None:
+        return
+    base = date(one.start.year // 20 * 20 - 1, 12, 1).toordinal()
+    bits = _bits(series.rule, series.start, base)
+    low = (one.start - (series.end - series.start) - OFFSET).date().toordinal()
+    high = (one.end + OFFSET).date().toordinal()
+    for day in range(low, high + 1):
+        if bits >> (day - base) & 1:
+            shift = _shift_of(series, day)
+            if shift:
+                yield shift
+
+
 def _walked(short: Series, other: Series) -> Clash | None:
     """Every shift of a series that ends soon, against another."""
     until = recurrence.ends(short)
-    since = recurrence.instant(short.start, short.zone) - LONGEST
-    earliest = min((c.start for c in short.changes.values() if c.start), default=short.start)
-    since = min(since, recurrence.instant(earliest, short.zone))
-    every = recurrence.occurrences(short, since, until + timedelta(seconds=1))
-    met = (_meets(one, other) for one in every)
-    return min((clash for clash in met if clash), key=lambda clash: clash.at, default=None)
+    since = recurrence.begins(short) - LONGEST
+    every = list(recurrence.occurrences(short, since, until + timedelta(seconds=1)))
+    return min(_meeting(every, other), key=lambda clash: clash.at, default=None)
 
 
 def _of_changes(a: Series, b: Series) -> Clash | None:
     """The shifts of ``a`` that were put elsewhere, against all of ``b``."""
     moved = (recurrence.changed(a, id, change) for id, change in a.changes.items())
-    met = [_meets(one, b) for one in moved if one]
-    return min((clash for clash in met if clash), key=lambda clash: clash.at, default=None)
+    every = [one for one in moved if one]
+    return min(_meeting(every, b), key=lambda clash: clash.at, default=None)
 
 
 # --- regular shifts of two long series ------------------------------------------------------------
@@ -246,7 +331,14 @@ def _shift_of(series: Series, day: int) -> Occurrence | None:
         return None
     if rule.until and start > rule.until:
         return None
-    return recurrence.regular(series, start)
+    return _placed(start, series.end - series.start, series.zone, series.gap)
+
+
+@lru_cache(maxsize=20_000)
+def _placed(
+    start: datetime, long: timedelta, zone: str, gap: Literal["shift", "skip"]
+) -> Occurrence | None:
+    return recurrence.regular(Series(start, start + long, zone, gap=gap), start)
 
 
 def _earlier(one: Clash | None, other: Clash | None) -> Clash | None:
@@ -313,14 +405,16 @@ def _on_odd_days(a: Series, b: Series) -> Clash | None:
         return None
     until = min(begins + clocks.HORIZON, recurrence.ends(a), recurrence.ends(b))
     changes = sorted({*clocks.changes(a.zone, begins.year), *clocks.changes(b.zone, begins.year)})
-    for change in changes:
-        if begins - LONGEST <= change <= until:
-            low, high = change - timedelta(days=1), change + timedelta(days=1)
-            for one in recurrence.occurrences(a, low, high):
-                clash = _meets(one, b)
-                if clash:
-                    return clash
-    return None
+    near = [change for change in changes if begins - LONGEST <= change <= until]
+    every = [one for change in near for one in _around(a, change)]
+    return min(_meeting(every, b), key=lambda clash: clash.at, default=None)
+
+
+def _around(series: Series, change: datetime) -> Iterator[Occurrence]:
+    """The regular shifts of a series around a change of a clock."""
+    day = timedelta(days=1)
+    span = Occurrence(series.start, change - day, change + day)
+    return (one for one in _regular_near(series, span) if _overlap(one, span))
 
 
 def _later_beginning(a: Series, b: Series) -> datetime:

@@ -23,6 +23,12 @@ class NoSuchShift(errors.NotFound):
     code = "no_such_occurrence"
 
 
+class Lost(errors.Conflict):
+    """What became of single shifts has no place in what the series would be."""
+
+    code = "exceptions_lost"
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is to be changed; None stays as it is. Times are naive or aware."""
@@ -215,13 +221,18 @@ def _whole(series: Series, asked: Asked, id: datetime, local: str) -> Series:
     moved = start - id
     first = series.start + moved
     if asked.recurring is False:
+        if id in series.changes or series.start in series.changes:
+            raise Lost("What became of this shift would be lost; change it first.")
         return Series(first, first + (end - start), zone)
     times.check(first, first + (end - start))
     if asked.pattern is None and series.rule is not None:
         rule = _shifted(series.rule, series.start, moved)
         after = replace(series, start=first, end=first + (end - start), rule=rule, changes={})
         patterns.check(after)
-        return replace(after, changes=_carried(series, after, moved))
+        carried = _carried(series, after, moved)
+        if len(carried) < len(series.changes):
+            raise Lost("Changes of single shifts would be lost; give a recurrencePattern.")
+        return replace(after, changes=carried)
     given.setdefault("timeZone", zone)
     after = patterns.series(given, start=first, end=first + (end - start), zone=zone)
     if "exceptions" in given or series.rule is None:

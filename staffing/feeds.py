@@ -15,7 +15,7 @@ from django.conf import settings
 
 from accounts import customers, locations, users
 from accounts.actors import Actor
-from config import audit, decisions, dynamo, errors, idempotency, journal, sealing
+from config import audit, decisions, dynamo, errors, idempotency, ids, journal, sealing
 from staffing import busy, calendars, duty
 from staffing.models import Feed, Schedule
 
@@ -125,7 +125,7 @@ def text(user_id: str, secret: str, *, at: datetime) -> bytes | None:
 
     It shows what ended less than `PAST` ago, and everything to come.
     """
-    feed = dynamo.get(Feed, user_id)
+    feed = dynamo.get(Feed, user_id) if ids.is_id("usr", user_id) else None
     if feed is None or not hmac.compare_digest(feed.secret, _digest(secret)):
         return None
     user = users.named([user_id], feed.customer_id).get(user_id)

@@ -43,7 +43,9 @@ def follow(user_id: str, since: datetime, *, job: errands.Job) -> None:
 def tell(user_id: str, since: datetime, channel: str, *, job: errands.Job) -> None:
     """Tell a person on one channel what the author of the job changed within a batch."""
     reader = readers.get(user_id)
-    if reader is None or not preferences.wants(reader.user.settings, channel, EVENT):
+    if reader is None or not reader.listens:
+        return
+    if not preferences.wants(reader.user.settings, channel, EVENT):
         return
     news = list(dict.fromkeys(_news(user_id, str(job.author.id), since)))
     if not news:
@@ -75,51 +77,55 @@ def _news(user_id: str, author_id: str, since: datetime) -> Iterator[News]:
 
 
 def of_line(told: trail.Line, user_id: str) -> Iterator[News]:
-    """What an entry means for somebody."""
+    """What an entry means for somebody: of the series if it is theirs, of single shifts else."""
     before = {change["field"]: change["before"] for change in told.changes}
     after = {change["field"]: change["after"] for change in told.changes}
-    shifts = [name for name in after if name.startswith("shift/")]
-    if told.action == "schedule.created":
-        yield from _whole("new", after, user_id)
-    elif told.action == "schedule.removed":
-        yield from _whole("gone", before, user_id)
+    if told.action == "schedule.created" and after["staffId"] == user_id:
+        yield _whole("new", after)
+    elif told.action == "schedule.removed" and before["staffId"] == user_id:
+        yield _whole("gone", before)
     elif told.action == "schedule.split":
         rest = {name.removeprefix("rest/"): value for name, value in after.items()}
-        yield from _whole("changed", rest, user_id)
-    elif shifts:
-        for name in shifts:
-            yield from _of_shift(before[name], after[name], user_id)
-    else:
+        kind = _kind(before["rest/staffId"], rest["staffId"], user_id)
+        yield from [_whole(kind, rest)] if kind else []
+    elif told.action == "schedule.changed":
         yield from _of_series(str(told.subject["id"]), before, after, user_id)
+    for name in after:
+        if name.startswith("shift/"):
+            yield from _of_shift(before[name], after[name], user_id)
 
 
-def _whole(kind: Kind, values: dict[str, Any], user_id: str) -> Iterator[News]:
-    if values.get("startTime"):
-        mine = values.get("staffId") == user_id
-        recurs = bool(values.get("rrule"))
-        other: Kind = "gone" if kind == "changed" and not mine else kind
-        yield News(other, values["startTime"], values["endTime"], values["timeZone"], recurs)
+def _kind(was: Any, becomes: Any, user_id: str) -> Kind | None:
+    """What a change is for somebody, by whose it was and whose it becomes."""
+    if user_id not in (was, becomes):
+        return None
+    if was == becomes:
+        return "changed"
+    return "new" if becomes == user_id else "gone"
+
+
+def _whole(kind: Kind, values: dict[str, Any]) -> News:
+    start, end, zone = (str(values[name]) for name in ("startTime", "endTime", "timeZone"))
+    return News(kind, start, end, zone, recurs=bool(values.get("rrule")))
 
 
 def _of_shift(was: Any, becomes: Any, user_id: str) -> Iterator[News]:
-    """One shift of a series: ``staffId`` says who has it."""
-    had = bool(was and was["staffId"] == user_id)
-    has = bool(becomes and becomes["staffId"] == user_id)
-    if has:
-        kind: Kind = "changed" if had else "new"
-        yield News(kind, becomes["startTime"], becomes["endTime"], becomes["timeZone"])
-    elif had:
-        yield News("gone", was["startTime"], was["endTime"], was["timeZone"])
+    """One shift; ``staffId`` says who has it."""
+    kind = _kind((was or {}).get("staffId"), (becomes or {}).get("staffId"), user_id)
+    if kind:
+        yield _whole(kind, was if kind == "gone" else becomes)
 
 
 def _of_series(
     schedule_id: str, before: dict[str, Any], after: dict[str, Any], user_id: str
 ) -> Iterator[News]:
     """A change of a whole series or single shift, told by how it stands now."""
+    if not set(after) & {"staffId", "locationId", "startTime", "endTime", "timeZone", "rrule"}:
+        return
     schedule = dynamo.get(Schedule, schedule_id)
     if schedule is None:
         return  # it was removed since, which is told
-    kind: Kind = "changed"
-    if "staffId" in after:
-        kind = "new" if after["staffId"] == user_id else "gone"
-    yield News(kind, schedule.start, schedule.end, schedule.zone, schedule.is_series)
+    owner = schedule.staff_id
+    kind = _kind(before.get("staffId", owner), after.get("staffId", owner), user_id)
+    if kind:
+        yield News(kind, schedule.start, schedule.end, schedule.zone, schedule.is_series)

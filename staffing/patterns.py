@@ -20,6 +20,12 @@ class Mismatch(errors.Invalid):
     code = "recurrence_start_mismatch"
 
 
+class Rare(errors.Invalid):
+    """Between two occurrences of the rule lie many years."""
+
+    code = "recurrence_too_rare"
+
+
 def series(given: Mapping[str, Any], *, start: datetime, end: datetime, zone: str) -> Series:
     """The series that a pattern makes of a first shift, whose wall times these are.
 
@@ -42,10 +48,18 @@ def check(one: Series) -> None:
     """The first shift must be one of the rule's. Raises `Mismatch` or `errors.Invalid`."""
     if one.rule is None:
         return
-    if not recurrence.fits(one.rule, one.start, one.start):
+    if not (recurrence.may_fit(one.rule, one.start) and _fits(one.rule, one.start)):
         raise Mismatch("The first shift does not fit the rule.", pointer="/startTime")
     if not recurrence.is_complete(one.rule, one.start):
         raise rules.wrong("count", f"It would go on beyond {recurrence.LAST.year}.")
+    if one.rule.until and one.rule.until >= recurrence.LAST:
+        raise rules.wrong("until", f"It must be before {recurrence.LAST.year}.")
+    if recurrence.is_rare(one.rule, one.start):
+        raise Rare("It comes too seldom to be a series.", pointer="/recurrencePattern")
+
+
+def _fits(rule: Rule, start: datetime) -> bool:
+    return recurrence.fits(rule, start, start)
 
 
 def to_pattern(one: Series) -> dict[str, Any]:

@@ -4,11 +4,12 @@ One errand per person waits for their next shift; done, it plans the one after. 
 schedules plans anew: an errand is named by its shift, so planning one twice is planning it once.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from accounts import actors, notices, preferences, pushes, readers
-from config import errands, journal, writes
+from config import errands, idempotency, journal, writes
 from staffing import busy, recurrence, wording
 from staffing.models import Busy, stamp
 from staffing.recurrence import Occurrence
@@ -19,16 +20,17 @@ AHEAD = timedelta(days=35)
 
 
 def plan(user_id: str, *, job: errands.Job) -> None:
-    """Plan the reminder of a person's next shift."""
+    """Plan the reminder of a person's next shift, whether or not they want it by now."""
     reader = readers.get(user_id)
-    if reader is None:
-        return
-    lead = timedelta(minutes=preferences.reminder_minutes(reader.user.settings))
-    upcoming = _next(user_id, job.at)
-    if upcoming:
+    upcoming = _next(user_id, job.at) if reader else None
+    if reader and upcoming:
         with journal.intend(actor=actors.system(reader.customer.id), at=job.at) as write:
-            _add(write, user_id, upcoming, lead)
+            _add(write, user_id, upcoming, _lead(reader))
             write.hand_over(job.id, job.claim)
+
+
+def _lead(reader: readers.Reader) -> timedelta:
+    return timedelta(minutes=preferences.reminder_minutes(reader.user.settings))
 
 
 def _add(write: writes.Write, user_id: str, upcoming: "Upcoming", lead: timedelta) -> None:
@@ -63,19 +65,32 @@ def _starts(rows: list[Busy], after: datetime, until: datetime) -> Iterator[date
 
 
 def remind(user_id: str, start: datetime, *, job: errands.Job) -> None:
-    """Remind a person of the shift that starts then, if it is still theirs and to come."""
+    """Remind a person of the shift that starts then, if it is still theirs and to come; once only.
+
+    Their next reminder is planned in the same transaction.
+    """
     reader = readers.get(user_id)
     if reader is None:
         return
     settings = reader.user.settings
-    lead = timedelta(minutes=preferences.reminder_minutes(settings))
-    upcoming = _next(user_id, max(start, job.at))
     wanted = [c for c in preferences.CHANNELS if preferences.wants(settings, c, EVENT)]
-    told = wanted if job.at < start and _shift_at(user_id, start) else []
-    if not told and upcoming is None:
+    is_due = reader.listens and job.at < start and _shift_at(user_id, start) is not None
+    try:
+        _go_on(reader, start, wanted if is_due else [], job=job)
+    except idempotency.Seen:
+        _go_on(reader, start, [], job=job)
+
+
+def _go_on(
+    reader: readers.Reader, start: datetime, channels: Sequence[str], *, job: errands.Job
+) -> None:
+    """Have it told on these channels, and plan what comes next. Raises `idempotency.Seen`."""
+    user_id = str(reader.user.id)
+    upcoming = _next(user_id, max(start, job.at))
+    if not channels and upcoming is None:
         return
     with journal.intend(actor=actors.system(reader.customer.id), at=job.at) as write:
-        for channel in told:
+        for channel in channels:
             write.later(
                 "staffing.tell_reminder",
                 id=f"{job.id}-{channel}",
@@ -83,8 +98,12 @@ def remind(user_id: str, start: datetime, *, job: errands.Job) -> None:
                 start=start.isoformat(),
                 channel=channel,
             )
+        if channels:
+            told = f"reminded {user_id} {stamp(start)}".encode()
+            once = idempotency.Once(hashlib.sha256(told).hexdigest(), "")
+            write.answer(once, user_id, status=200)
         if upcoming:
-            _add(write, user_id, upcoming, lead)
+            _add(write, user_id, upcoming, _lead(reader))
         write.hand_over(job.id, job.claim)
 
 
@@ -92,7 +111,7 @@ def tell(user_id: str, start: datetime, channel: str, *, job: errands.Job) -> No
     """Send one reminder, unless it comes too late to be of use."""
     reader = readers.get(user_id)
     found = _shift_at(user_id, start)
-    if reader is None or found is None or job.at >= start:
+    if reader is None or not reader.listens or found is None or job.at >= start:
         return
     one, zone = found
     values = {"when": wording.when(one.start, one.end, zone, reader)}

@@ -164,6 +164,11 @@ def _occurrences(
 ) -> Iterator[Occurrence]:
     """The shifts in a window by their start, of the person where one is named; slice by slice."""
     series = schedule.series()
+    if wish.staff_id not in (None, schedule.staff_id):
+        theirs = {id: c for id, c in series.changes.items() if c.staff_id == wish.staff_id}
+        moved = (recurrence.changed(series, id, change) for id, change in theirs.items())
+        yield from (one for one in moved if one and one.start < until and one.end > since)
+        return
     low, step = since, _SLICE
     while low < until:
         high = min(low + step, until)
@@ -231,9 +236,7 @@ def shifts(
     since = max(wish.since, _moment(after[0])) if after else wish.since
     every = _of_schedules(wish, since, check, limit)
     shown = (
-        shift
-        for shift in every
-        if (after is None or shift.key > after) and schedules.sees(actor, shift.schedule)
+        shift for shift in every if (after is None or shift.key > after) and _may_see(actor, shift)
     )
     found = list(islice(shown, limit + 1))
     if len(found) <= limit:
@@ -241,6 +244,10 @@ def shifts(
     names = ("start", "id", "recurrence_id")
     place = {name: {"S": part} for name, part in zip(names, found[limit - 1].key, strict=True)}
     return listing.Page(found[:limit], place)
+
+
+def _may_see(actor: Actor, shift: Shift) -> bool:
+    return shift.staff_id == actor.id or schedules.sees(actor, shift.schedule)
 
 
 def _moment(stamped: str) -> datetime:

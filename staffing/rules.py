@@ -15,6 +15,8 @@ from staffing import clocks, recurrence
 from staffing.recurrence import DAYS, Day, Rule
 
 MOST_COUNT = 1000
+MOST_DAYS, MOST_POSITIONS = 35, 12
+"""Parts of a rule that multiply what a month costs to expand."""
 EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time
 FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
 MEMBERS = {
@@ -101,7 +103,7 @@ def of_members(told: Mapping[str, Any]) -> Rule:
         by_day=_days(told.get("byDay", ())),
         by_month_day=_numbers(told, "byMonthDay", -31, 31),
         by_month=_months(told.get("byMonth", ())),
-        by_set_position=_numbers(told, "bySetPosition", -31, 31),
+        by_set_position=_positions(told),
         first_day_of_week=_day(told.get("firstDayOfWeek", "mo"), "firstDayOfWeek"),
         count=_number(told, "count", 1, MOST_COUNT),
         until=_until(told["until"]) if "until" in told else None,
@@ -129,6 +131,13 @@ def _numbers(told: Mapping[str, Any], name: str, least: int, most: int) -> tuple
     return tuple(sorted(set(values)))
 
 
+def _positions(told: Mapping[str, Any]) -> tuple[int, ...]:
+    found = _numbers(told, "bySetPosition", -31, 31)
+    if len(found) > MOST_POSITIONS:
+        raise wrong("bySetPosition", f"{MOST_POSITIONS} positions at most.")
+    return found
+
+
 def _months(values: Any) -> tuple[int, ...]:
     detail = 'It must be a list of months, "1" to "12".'
     if not isinstance(values, Sequence) or isinstance(values, str):
@@ -149,7 +158,7 @@ def _day(value: Any, name: str) -> str:
 
 
 def _days(values: Any) -> tuple[Day, ...]:
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > 77:
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > MOST_DAYS:
         raise wrong("byDay", "It must be a list of days.")
     found = set()
     for number, value in enumerate(values):

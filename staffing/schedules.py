@@ -172,8 +172,11 @@ def get(schedule_id: str, *, actor: Actor) -> Schedule:
 
 
 def sees(actor: Actor, schedule: Schedule) -> bool:
-    """Whether a schedule of one's customer is within one's reach."""
-    return actor.reaches([schedule.location_id]) or actor.id in changes.members(schedule)
+    """Whether a schedule of one's customer is one's own, or of a location within one's reach.
+
+    Who only stands in for shifts of it sees those, by `rosters.shifts`, not the whole.
+    """
+    return actor.reaches([schedule.location_id]) or actor.id == schedule.staff_id
 
 
 def _target(schedule_id: str, actor: Actor, *, tells: bool = False) -> Schedule:

@@ -117,9 +117,9 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     for name in _NEITHER:
         if name in pattern:
             raise rules.wrong(name, "A template says how, not until when or except when.")
-    zone = pattern.get("timeZone")
+    zone = rules.known_zone(pattern["timeZone"]) if "timeZone" in pattern else None
     gap = pattern.get("gap", "shift")
-    checked = rules.parse(pattern, zone=rules.known_zone(zone or "UTC"))
+    checked = rules.parse(pattern, zone=zone or "UTC")
     if checked.until or checked.count:
         raise rules.wrong("rrule", "A template says how, not until when.")
     if gap not in ("shift", "skip"):

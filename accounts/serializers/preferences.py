@@ -10,7 +10,7 @@ from config.api.fields import Body, Choice, Flag, Number, Zone
 
 _LANGUAGE = "The language of mails; null: the customer's."
 _ZONE = "The IANA time zone of times in mails; null: the customer's."
-_REMINDER = "How long before a shift a reminder comes, 5 to 2,880 minutes; null: 60."
+_REMINDER = "How long before a shift a reminder comes, 5 to 1,440 minutes; null: 60."
 
 
 class ChannelChange(Body):
@@ -41,7 +41,7 @@ class SettingsChange(Body):
         required=False,
         allow_null=True,
         min_value=5,
-        max_value=2880,
+        max_value=1440,
         source="reminder_minutes",
         help_text=_REMINDER,
     )

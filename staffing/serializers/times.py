@@ -39,7 +39,9 @@ class LocalTime(serializers.CharField):
     def to_internal_value(self, data: Any) -> Any:
         try:
             if isinstance(data, str) and _LOCAL.fullmatch(data):
-                return datetime.fromisoformat(data)
+                found = datetime.fromisoformat(data)
+                if rules.EARLIEST <= found < LAST:
+                    return found
         except ValueError:
             pass
         raise serializers.ValidationError(

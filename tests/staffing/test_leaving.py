@@ -69,8 +69,32 @@ def test_who_leaves_has_no_shifts_to_come_and_keeps_those_that_were(cast: Cast) 
     assert (day[:10], cover.id) in whole, "the shift that was given away stays"
     assert (taken[:10], cover.id) not in whole, "the one that was taken over is left out"
     assert busy.rows_from(leaver.id, now() + timedelta(days=1), None) == []
-    left = [row.schedule_id for row in busy.rows_from(cover.id, now(), None)]
-    assert sorted(left) == sorted([id, other])
+    (taken_over,) = [
+        one
+        for row in busy.rows_from(cover.id, now(), None)
+        if row.schedule_id != other and (one := dynamo.get(Schedule, str(row.schedule_id)))
+    ]
+    assert taken_over.split_from == id, "it is a schedule of its own"
+    assert put(cast.ann, taken_over.id, {"staffId": cast.mia.id}).status_code == 200
+    assert verification.verify().findings == []
+
+
+def test_all_that_others_cover_becomes_theirs(cast: Cast) -> None:
+    """More than one step's worth, the first shift of the series among them."""
+    leaver, covers = cast.fresh(), [cast.fresh() for _ in range(2)]
+    first = datetime(2037, 1, 5, 9)
+    days = [(first + timedelta(days=n)).isoformat() for n in range(11)]
+    given = {day: {"staffId": covers[n % 2].id} for n, day in enumerate(days)}
+    wanted = body(cast, first.isoformat(), "2037-01-05T10:00", staffId=leaver.id)
+    pattern = {"frequency": "daily", "exceptions": given}
+    id = plan(cast.ann, {**wanted, "recurrencePattern": pattern})["id"]
+
+    delete(cast, leaver)
+
+    people = {one.id for one in covers}
+    left = [one for one in starts(cast, first - timedelta(days=1), 30) if one[1] in people]
+    assert left == [(day[:10], covers[n % 2].id) for n, day in enumerate(days)]
+    assert cast.ann.get(f"{PATH}/{id}").status_code == 404, "nothing of their own is left"
     assert verification.verify().findings == []
 
 

@@ -193,6 +193,30 @@ def test_a_shift_that_was_moved_is_not_reminded_of(cast: Cast, sue: Person, worl
     assert waiting(sue) == []
 
 
+def test_other_changes_do_not_remind_again(cast: Cast, sue: Person, world: World) -> None:
+    soon(cast, sue, 40)
+    done()
+    assert reminders(world, sue) == 1
+    for n in (1, 2):
+        plan(cast.mia, body(cast, f"2031-11-0{n}T09:00", f"2031-11-0{n}T10:00", staffId=sue.id))
+        done((n + 1) * BATCH)
+    assert reminders(world, sue) == 1
+
+
+def test_who_was_planned_before_coming_is_reminded(cast: Cast, world: World) -> None:
+    user = cast.fresh(name="Ida")
+    start = now().replace(second=0, microsecond=0) + timedelta(minutes=300)
+    end = start + timedelta(minutes=30)
+    plan(cast.mia, body(cast, start.isoformat(), end.isoformat(), staffId=user.id))
+    done()
+    ida = come(world, cast.ann.web, user)
+    assert ida.post("/user/push-token", {"token": token_of(ida)}).is_success
+    wanted = {"notifications": {"push": {"shiftReminder": True}}}
+    assert ida.patch("/user", {"settings": wanted}).is_success
+    done(241 * 60)
+    assert [text for text in pushes_to(world, ida) if "starts soon" in text]
+
+
 def test_whoever_wants_none_is_not_reminded(cast: Cast, sue: Person, world: World) -> None:
     off = {"notifications": {"email": {"shiftReminder": False}, "push": {"shiftReminder": False}}}
     assert sue.patch("/user", {"settings": off}).is_success
@@ -202,8 +226,8 @@ def test_whoever_wants_none_is_not_reminded(cast: Cast, sue: Person, world: Worl
     assert reminders(world, sue) == 0
 
 
-def test_reminders_are_between_five_minutes_and_two_days(sue: Person) -> None:
-    for wrong in (4, 2881, "60", 60.0, True):
+def test_reminders_are_between_five_minutes_and_a_day(sue: Person) -> None:
+    for wrong in (4, 1441, "60", 60.0, True):
         answer = sue.patch("/user", {"settings": {"reminderMinutes": wrong}})
         assert answer.status_code == 400, wrong
     assert sue.patch("/user", {"settings": {"reminderMinutes": 5}}).is_success

@@ -1,0 +1,90 @@
+"""What an audit entry tells of a change of schedules; `staffing.notices` tells people of it."""
+
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+from config import audit
+from staffing import recurrence, rules
+from staffing.models import Schedule
+from staffing.recurrence import Change, Series
+
+MOST = 20
+"""Single shifts that one entry tells one by one."""
+_TOLD = ("staffId", "locationId", "startTime", "endTime", "timeZone", "rrule")
+Shift = dict[str, Any]
+
+
+def between(
+    before: Schedule | None, after: list[Schedule], *, allow_overlap: bool = False
+) -> list[audit.Change]:
+    """Fields of the schedule, ``rest/…`` of what was split off, ``shift/…`` of single shifts."""
+    kept = after[0] if after else None
+    was, is_now = _shown(before), _shown(kept)
+    found = [audit.Change(n, was[n], is_now[n]) for n in _TOLD if was[n] != is_now[n]]
+    for rest in after[1:]:
+        found.append(audit.Change("splitOff", None, rest.id))
+        for name, value in _shown(rest).items():
+            earlier = was[name] if name == "staffId" else None
+            found += [audit.Change(f"rest/{name}", earlier, value)] if value is not None else []
+    shifts = _of_series(before, kept) if before and kept and len(after) == 1 else None
+    if shifts is None:
+        shifts = _of_others([before] if before else [], after)
+    found += shifts[:MOST]
+    if len(shifts) > MOST:
+        found.append(audit.Change("shifts", None, f"{len(shifts) - MOST} more"))
+    if allow_overlap:
+        found.append(audit.Change("allowOverlap", before=None, after=True))
+    return found
+
+
+def _shown(one: Schedule | None) -> dict[str, Any]:
+    if one is None:
+        return dict.fromkeys(_TOLD)
+    series = one.series()
+    rrule = rules.to_rrule(series.rule, zone=series.zone) if series.rule else None
+    values = (one.staff_id, one.location_id, one.start, one.end, one.zone, rrule)
+    return dict(zip(_TOLD, values, strict=True))
+
+
+def _of_series(before: Schedule, after: Schedule) -> list[audit.Change] | None:
+    """Shifts that were changed by themselves; None where the series did not stay in its place."""
+    was, is_now = before.series(), after.series()
+    if was.rule is None or is_now.rule is None or was.start != is_now.start:
+        return None
+    last = is_now.rule.until
+    return [
+        audit.Change(f"shift/{id.isoformat()}", _shift(before, was, id), _shift(after, is_now, id))
+        for id in sorted({*was.changes, *is_now.changes})
+        if was.changes.get(id) != is_now.changes.get(id) and (last is None or id <= last)
+    ]
+
+
+def _shift(schedule: Schedule, series: Series, id: datetime) -> Shift | None:
+    change = series.changes.get(id, Change(id))
+    if change.start is None:
+        return None
+    shift = recurrence.single(series, id, change)
+    return {
+        "staffId": change.staff_id or schedule.staff_id,
+        "startTime": shift.start.isoformat(),
+        "endTime": shift.end.isoformat(),
+        "timeZone": shift.zone,
+    }
+
+
+def _of_others(before: list[Schedule], after: list[Schedule]) -> list[audit.Change]:
+    """Shifts that others than whose series it is had and have not, or have and had not."""
+    had, have = ([*chain.from_iterable(map(_covers, some))] for some in (before, after))
+    lost = [shift for shift in had if shift not in have]
+    gained = [shift for shift in have if shift not in had]
+    return [
+        *(audit.Change(f"shift/{shift['startTime']}", shift, None) for shift in lost),
+        *(audit.Change(f"shift/{shift['startTime']}", None, shift) for shift in gained),
+    ]
+
+
+def _covers(schedule: Schedule) -> list[Shift]:
+    series = schedule.series()
+    given = (id for id, change in sorted(series.changes.items()) if change.staff_id)
+    return [shift for id in given if (shift := _shift(schedule, series, id))]
