@@ -175,9 +175,10 @@ def test_an_odd_address_of_a_feed_is_no_defect(cast: Cast) -> None:
 def test_a_zone_of_a_template_is_one(cast: Cast) -> None:
     zones: list[Any] = [[], 0, "", "Mars/Olympus", {}]
     for zone in zones:
-        body_ = {"name": "T", "startTime": "09:00", "endTime": "10:00"}
-        body_ |= {"recurrencePattern": {**WEEKLY, "timeZone": zone}}
-        assert cast.ann.post("/scheduleTemplate", body_).status_code == 400, zone
+        pattern = {**WEEKLY, "timeZone": zone}
+        times = {"startTime": "09:00", "endTime": "10:00"}
+        wanted = {"name": "T", **times, "recurrencePattern": pattern}
+        assert cast.ann.post("/scheduleTemplate", wanted).status_code == 400, zone
 
 
 # --- edits lose nothing without a word ------------------------------------------------------------
