@@ -11,7 +11,7 @@ from datetime import datetime
 
 from config import decisions, dynamo, errors, writes
 from staffing import clashes, recurrence
-from staffing.clashes import Clash
+from staffing.meetings import Clash
 from staffing.models import HEAD, Busy, Schedule, stamp, told
 from staffing.recurrence import Series
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from accounts import locations, users
 from accounts.actors import Actor
 from config import dynamo
-from staffing import rosters
-from staffing.rosters import Shift
+from staffing import windows
+from staffing.windows import Shift
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -41,7 +41,7 @@ def on_duty(location_id: str, at: datetime, *, customer_id: str) -> list[OnDuty]
 
     Two round trips, whatever the table holds.
     """
-    shifts = rosters.running(location_id, at)
+    shifts = windows.running(location_id, at)
     people = users.named(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
     there = {id: one for id, one in people.items() if one.status in WORKING}
     return [OnDuty(there[one.staff_id], one) for one in shifts if one.staff_id in there]

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from accounts import actors, locations
 from config import errands
-from staffing import clearing, rosters
+from staffing import clearing, windows
 
 
 def _why(location_id: str, at: datetime) -> str | None:
-    if rosters.has_future(location_id, at):
+    if windows.has_future(location_id, at):
         return "Schedules of this location are still to come; remove or move them first."
     return None
 
@@ -18,7 +18,7 @@ def clear(location_id: str, *, job: errands.Job) -> None:
     if locations.named([location_id], job.author.customer_id):
         return
     house = actors.system(job.author.customer_id)
-    for schedule in rosters.future(location_id, job.at):
+    for schedule in windows.future(location_id, job.at):
         clearing.clear(schedule.id, actor=house, at=job.at)
 
 

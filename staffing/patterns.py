@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from config import errors
-from staffing import recurrence, rules
+from staffing import rarity, recurrence, rules
 from staffing.recurrence import Change, Rule, Series
 
 MOST_CHANGES = 500
@@ -48,13 +48,13 @@ def check(one: Series) -> None:
     """The first shift must be one of the rule's. Raises `Mismatch` or `errors.Invalid`."""
     if one.rule is None:
         return
-    if not (recurrence.may_fit(one.rule, one.start) and _fits(one.rule, one.start)):
+    if not (rarity.may_fit(one.rule, one.start) and _fits(one.rule, one.start)):
         raise Mismatch("The first shift does not fit the rule.", pointer="/startTime")
     if not recurrence.is_complete(one.rule, one.start):
         raise rules.wrong("count", f"It would go on beyond {recurrence.LAST.year}.")
     if one.rule.until and one.rule.until >= recurrence.LAST:
         raise rules.wrong("until", f"It must be before {recurrence.LAST.year}.")
-    if recurrence.is_rare(one.rule, one.start):
+    if rarity.is_rare(one.rule, one.start):
         raise Rare("It comes too seldom to be a series.", pointer="/recurrencePattern")
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from config.datamap import Attribute, Chapter, Erasure, Holding, Part, Row
-from staffing import busy, clearing, feeds, recurrence, rosters, rules
+from staffing import busy, clearing, feeds, recurrence, rules, windows
 from staffing.models import Busy, Feed, Schedule, Template
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _feed = partial(
 
 def _shifts_of(user: "User") -> Iterator[Row]:
     """What of schedules is a person's, without anybody else's part in them."""
-    for row, schedule in rosters.with_schedules(busy.rows_from(user.id, None, None)):
+    for row, schedule in windows.with_schedules(busy.rows_from(user.id, None, None)):
         for series in row.series():
             rule = rules.to_rrule(series.rule, zone=series.zone) if series.rule else None
             one = recurrence.placed(series)

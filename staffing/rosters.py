@@ -1,86 +1,28 @@
 """Rosters: the schedules, or the single shifts, of a location, a customer or a person.
 
-Two ranges of an index make a window: single shifts that start in it, and series that end after its
-beginning. So a list costs by the window and the series alive in it, whatever ended before.
+What may be seen is one's own, and what is at one's locations.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import groupby, islice
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from accounts import actors, escalations, locations, users
 from accounts.actors import Actor
 from config import dynamo, errors, listing
-from staffing import busy, recurrence, schedules
-from staffing.models import ONCE, SERIES, Busy, Schedule, stamp
-from staffing.recurrence import LONGEST, Occurrence
+from staffing import busy, recurrence, schedules, windows
+from staffing.models import Schedule
+from staffing.recurrence import Occurrence
+from staffing.windows import EVER, SLICE, Shift, TooWide, Wish
 
 WIDEST = timedelta(days=400)
 """Of a window in which single shifts are listed."""
-MOST_SERIES = 5_000
-"""Series that are expanded for one list."""
 CHUNK = 250
 """Schedules of a person that are read at once."""
-SPARE = LONGEST + timedelta(hours=3)
-"""A single shift that is still on may have started so long ago."""
-_SLICE = timedelta(days=7)
-_EVER = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-class TooWide(errors.Invalid):
-    """More would have to be read than is done at once."""
-
-    code = "too_wide"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Which schedules: of a location or customer, perhaps of one person, within a window."""
-
-    location_id: str | None = None
-    customer_id: str | None = None
-    staff_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def index(self) -> tuple[str, str, str]:
-        """The index that has them, its hash key, and of whom."""
-        if self.location_id is not None:
-            return "byLocation", "location_id", self.location_id
-        return "byCustomer", "customer_id", self.customer_id or ""
-
-    def ranges(self) -> list[tuple[str, str]]:
-        """The ranges of windows to read: single shifts, then series."""
-        low = self.since - SPARE if self.since else None
-        singles = (ONCE + (stamp(low) if low else ""), ONCE + (stamp(self.until or _EVER)))
-        series = (SERIES + (stamp(self.since) if self.since else ""), SERIES + "~")
-        return [singles, series]
-
-
-@dataclass(frozen=True)
-class Shift:
-    """One shift of a schedule."""
-
-    schedule: Schedule
-    occurrence: Occurrence
-
-    @property
-    def staff_id(self) -> str:
-        """Whose it is."""
-        return self.occurrence.staff_id or str(self.schedule.staff_id)
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """What shifts are sorted by, and a list goes on after."""
-        one = self.occurrence
-        return stamp(one.start), str(self.schedule.id), one.recurrence_id.isoformat()
-
-
-# --- schedules ------------------------------------------------------------------------------------
 def page(
     wish: Wish, *, actor: Actor, at: datetime, limit: int, start: listing.Place | None
 ) -> listing.Page[Schedule]:
@@ -94,9 +36,9 @@ def page(
         return _of_person(wish, actor, check, limit=limit, start=start)
     if start:
         check()
-        read = _read(wish, limit=limit, start=start)
+        read = windows.read(wish, limit=limit, start=start)
     else:
-        _, read = dynamo.together(check, lambda: _read(wish, limit=limit, start=None))
+        _, read = dynamo.together(check, lambda: windows.read(wish, limit=limit, start=None))
     shown = [one for one in read.records if _is_shown(one, wish, actor)]
     return listing.Page(shown, read.next)
 
@@ -129,21 +71,6 @@ def _admitted(wish: Wish, actor: Actor, at: datetime) -> Any:
 _EITHER = ("locationId", "customerId")
 
 
-def _read(wish: Wish, *, limit: int, start: listing.Place | None) -> listing.Page[Schedule]:
-    """Up to ``limit`` schedules of both ranges."""
-    index = wish.index[0]
-    found: list[Schedule] = []
-    for span in wish.ranges():
-        if start and start["window"]["S"] > span[1]:
-            continue
-        some = _of_range(wish, span, limit - len(found), start)
-        found += some.records
-        start = None
-        if some.next or len(found) == limit:
-            return listing.Page(found, some.next or listing.place_of(found[-1], index))
-    return listing.Page(found, None)
-
-
 def _is_shown(schedule: Schedule, wish: Wish, actor: Actor) -> bool:
     return schedules.sees(actor, schedule) and _has_shift(schedule, wish)
 
@@ -154,7 +81,7 @@ def _has_shift(schedule: Schedule, wish: Wish) -> bool:
         return True
     series = schedule.series()
     since = max(wish.since or recurrence.begins(series), recurrence.begins(series))
-    until = min(wish.until or _EVER, recurrence.ends(series))
+    until = min(wish.until or EVER, recurrence.ends(series))
     every = _occurrences(schedule, wish, since, until)
     return next(every, None) is not None
 
@@ -169,7 +96,7 @@ def _occurrences(
         moved = (recurrence.changed(series, id, change) for id, change in theirs.items())
         yield from (one for one in moved if one and one.start < until and one.end > since)
         return
-    low, step = since, _SLICE
+    low, step = since, SLICE
     while low < until:
         high = min(low + step, until)
         for one in recurrence.occurrences(series, low, high):
@@ -192,23 +119,13 @@ def _of_person(
     last = ""
     for number in range(0, len(rest), CHUNK):
         some = rest[number : number + CHUNK]
-        for row, schedule in with_schedules(some):
+        for row, schedule in windows.with_schedules(some):
             if _is_theirs(schedule, wish, actor):
                 if len(shown) == limit:
                     return listing.Page(shown, {"end": {"S": last}})
                 shown.append(schedule)
                 last = str(row.end)
     return listing.Page(shown, None)
-
-
-def with_schedules(rows: Iterable[Busy]) -> Iterator[tuple[Busy, Schedule]]:
-    """Rows of somebody with their schedules."""
-    rows = list(rows)
-    found = dynamo.fetch(dynamo.Key(Schedule, str(row.schedule_id)) for row in rows)
-    for row in rows:
-        schedule = found.get(Schedule, str(row.schedule_id))
-        if schedule:
-            yield row, schedule
 
 
 def _is_theirs(schedule: Schedule, wish: Wish, actor: Actor) -> bool:
@@ -219,7 +136,6 @@ def _is_theirs(schedule: Schedule, wish: Wish, actor: Actor) -> bool:
     return _is_shown(schedule, wish, actor)
 
 
-# --- single shifts --------------------------------------------------------------------------------
 def shifts(
     wish: Wish, *, actor: Actor, at: datetime, limit: int, start: listing.Place | None
 ) -> listing.Page[Shift]:
@@ -259,106 +175,15 @@ def _of_schedules(wish: Wish, since: datetime, check: Any, limit: int) -> Iterat
     if wish.staff_id is not None:
         staff_id = wish.staff_id
         _, rows = dynamo.together(check, lambda: busy.rows_from(staff_id, since, None))
-        theirs = [schedule for _, schedule in with_schedules(rows)]
+        theirs = [schedule for _, schedule in windows.with_schedules(rows)]
         kept = [one for one in theirs if wish.location_id in (None, one.location_id)]
-        return expanded(kept, window)
+        return windows.expanded(kept, window)
     many = min(limit + 1, 500)
     _, first, series = dynamo.together(
-        check, lambda: _some_singles(window, many, None), lambda: alive(window)
+        check, lambda: windows.some_singles(window, many, None), lambda: windows.alive(window)
     )
     return heapq.merge(
-        _singles(window, first, many), expanded(series, window), key=lambda shift: shift.key
+        windows.singles(window, first, many),
+        windows.expanded(series, window),
+        key=lambda shift: shift.key,
     )
-
-
-def _some_singles(wish: Wish, many: int, start: listing.Place | None) -> listing.Page[Schedule]:
-    return _of_range(wish, wish.ranges()[0], many, start)
-
-
-def alive(wish: Wish) -> list[Schedule]:
-    """The series alive in the window. Raises `TooWide`."""
-    found: list[Schedule] = []
-    place: listing.Place | None = None
-    while True:
-        some = _of_range(wish, wish.ranges()[1], 1000, place)
-        found += some.records
-        if len(found) > MOST_SERIES:
-            raise TooWide("These are too many series at once: name a location.")
-        if some.next is None:
-            return found
-        place = some.next
-
-
-def _of_range(
-    wish: Wish, span: tuple[str, str], many: int, start: listing.Place | None
-) -> listing.Page[Schedule]:
-    index, name, of = wish.index
-    values = {":of": {"S": of}, ":low": {"S": span[0]}, ":high": {"S": span[1]}}
-    condition = f"#{name} = :of AND #window BETWEEN :low AND :high"
-    return listing.page(Schedule, index, condition, values, limit=many, start=start)
-
-
-def _singles(wish: Wish, first: listing.Page[Schedule], many: int) -> Iterator[Shift]:
-    """Single shifts by start and id, read as they are taken."""
-    for _, together in groupby(_all_singles(wish, first, many), key=lambda one: one.window):
-        for schedule in sorted(together, key=lambda one: str(one.id)):
-            yield from _in_window(schedule, wish)
-
-
-def _all_singles(wish: Wish, some: listing.Page[Schedule], many: int) -> Iterator[Schedule]:
-    yield from some.records
-    while some.next is not None:
-        some = _some_singles(wish, many, some.next)
-        yield from some.records
-
-
-def _in_window(schedule: Schedule, wish: Wish) -> Iterator[Shift]:
-    if wish.since and wish.until:
-        for one in recurrence.occurrences(schedule.series(), wish.since, wish.until):
-            yield Shift(schedule, one)
-
-
-def expanded(found: Iterable[Schedule], wish: Wish) -> Iterator[Shift]:
-    """The shifts of schedules by start, expanded slice by slice: what is not taken costs little."""
-    every = [(schedule, schedule.series()) for schedule in found]
-    since, until = wish.since or _EVER, wish.until or _EVER
-    low, step = since, _SLICE
-    while low < until:
-        high = min(low + step, until)
-        some = [
-            Shift(schedule, one)
-            for schedule, series in every
-            for one in recurrence.occurrences(series, low, high)
-            if low == since or one.start >= low
-        ]
-        wanted = (shift for shift in some if wish.staff_id in (None, shift.staff_id))
-        yield from sorted(wanted, key=lambda shift: shift.key)
-        low, step = high, step * 2
-
-
-def running(location_id: str, at: datetime) -> list[Shift]:
-    """The shifts at a location that are on at a moment, whoever asks; by start."""
-    wish = Wish(location_id=location_id, since=at, until=at + timedelta(microseconds=1))
-    singles, series = dynamo.together(lambda: _some_singles(wish, 1000, None), lambda: alive(wish))
-    every = heapq.merge(
-        _singles(wish, singles, 1000), expanded(series, wish), key=lambda shift: shift.key
-    )
-    return list(every)
-
-
-def future(location_id: str, at: datetime) -> list[Schedule]:
-    """The schedules of a location that have shifts to come or on, whoever asks."""
-    wish = Wish(location_id=location_id, since=at)
-    found: list[Schedule] = []
-    place: listing.Place | None = None
-    while True:
-        some = _read(wish, limit=250, start=place)
-        found += [one for one in some.records if recurrence.ends(one.series()) > at]
-        if some.next is None:
-            return found
-        place = some.next
-
-
-def has_future(location_id: str, at: datetime) -> bool:
-    """Whether any schedule of a location has shifts to come or on."""
-    return bool(future(location_id, at))

@@ -10,7 +10,6 @@ from rest_framework import serializers
 from config.api.fields import Body, Choice, Flag, Moment, PageQuery, Text
 from staffing import patterns, recurrence
 from staffing.models import Schedule
-from staffing.rosters import Shift
 from staffing.serializers.patterns import Pattern, PatternView
 from staffing.serializers.times import (
     EXAMPLES,
@@ -20,6 +19,7 @@ from staffing.serializers.times import (
     check_year,
     offset_time,
 )
+from staffing.windows import Shift
 
 SCOPES = ("occurrence", "following", "all")
 _OVERLAP = "true: also where the person is on duty then already."

@@ -22,6 +22,7 @@ from staffing.serializers.schedules import (
     ScopeQuery,
 )
 from staffing.views import examples
+from staffing.windows import Wish
 
 TAG = "Staff Schedule"
 _CLASH = (
@@ -58,7 +59,7 @@ class Schedules(Operations):
         query = ScheduleQuery.of_query(request)
         limit, cursor = query.pop("limit", 1000), query.pop("cursor", None)
         expands = query.pop("expand", None) is not None
-        wish = rosters.Wish(**query)
+        wish = Wish(**query)
         scope = f"roster for {actor.id} {'shifts' if expands else 'schedules'} {wish}"
         place = paging.start_of(scope, cursor)
         read = rosters.shifts if expands else rosters.page

@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import User
 from config import dynamo
-from staffing import rosters
+from staffing import windows
 from staffing.models import Schedule, told
 from staffing.recurrence import Day, Rule, Series
 from tests.conftest import Cast, Person, make_cast, problem
@@ -261,7 +261,7 @@ def test_a_thousand_series_of_a_month_are_quick(
         puts.append({"PutRequest": {"Item": made.serialize()}})
     for n in range(0, 1000, 25):
         dynamo.call("BatchWriteItem", RequestItems={Schedule.table_name(): puts[n : n + 25]})
-    wish = rosters.Wish(
+    wish = windows.Wish(
         location_id=cast.boston.id,
         since=datetime(2031, 6, 1, tzinfo=UTC),
         until=datetime(2031, 7, 1, tzinfo=UTC),
@@ -269,7 +269,7 @@ def test_a_thousand_series_of_a_month_are_quick(
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
-        found = list(rosters.expanded(rosters.alive(wish), wish))
+        found = list(windows.expanded(windows.alive(wish), wish))
         seconds.append(time.perf_counter() - began)
     assert len(found) > 12_000
     say(f"1,000 series of one location, read and expanded over a month: {min(seconds):.2f} s")
