@@ -16,7 +16,7 @@ BY_CHOICE = {
     ("push", "shift_reminder"),
 }
 """What only reaches who chose it."""
-REMINDER_MINUTES = 60
+REMINDER_MINUTES, LONGEST_REMINDER = 60, 1440
 
 Settings = Mapping[str, Any]
 
@@ -52,7 +52,7 @@ def wants(settings: Settings, channel: str, event: str) -> bool:
 
 def reminder_minutes(settings: Settings) -> int:
     """How long before a shift a reminder of it is due."""
-    return int(settings.get("reminder_minutes") or REMINDER_MINUTES)
+    return min(int(settings.get("reminder_minutes") or REMINDER_MINUTES), LONGEST_REMINDER)
 
 
 def language(person: Settings, customer: Settings) -> str:

@@ -37,6 +37,7 @@ def keep(
     subject = before or after[0]
     touched = busy.touched([before] if before else [], after)
     owners = {one.staff_id for one in [before, *after] if one}
+    concerned = sorted({*touched, *_elsewhere(before, after)})
     with journal.write(
         actor=actor,
         action=_action(before, after),
@@ -44,17 +45,25 @@ def keep(
         at=at,
         customer_id=subject.customer_id,
         changes=differences.between(before, after, allow_overlap=allow_overlap),
-        concerns=sorted({*touched, *owners}),
+        concerns=sorted({*concerned, *owners}),
         found=found,
     ) as write:
         put(write, before, after)
         busy.settle(write, touched, found)
         for id in newcomers:
             users.require_working(write, id)
-        for id in touched:
+        for id in concerned:
             follow_ups.add(write, id)
         if once and meant:
             write.answer(once, meant.id, status=201)
+
+
+def _elsewhere(before: Schedule | None, after: list[Schedule]) -> set[str]:
+    """Whose shifts are at another location than they were; no row of theirs tells that."""
+    if before is None:
+        return set()
+    moved = [one for one in after if one.location_id != before.location_id]
+    return {id for one in moved for id in members(one)}
 
 
 def _newcomers(

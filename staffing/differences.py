@@ -30,12 +30,24 @@ def between(
     shifts = _of_series(before, kept) if before and kept and len(after) == 1 else None
     if shifts is None:
         shifts = _of_others([before] if before else [], after)
-    found += shifts[:MOST]
-    if len(shifts) > MOST:
-        found.append(audit.Change("shifts", None, f"{len(shifts) - MOST} more"))
+    told = _some(shifts)
+    found += told
+    if len(shifts) > len(told):
+        found.append(audit.Change("shifts", None, f"{len(shifts) - len(told)} more"))
     if allow_overlap:
         found.append(audit.Change("allowOverlap", before=None, after=True))
     return found
+
+
+def _some(shifts: list[audit.Change]) -> list[audit.Change]:
+    """So many as one entry tells, the first of each person among them."""
+    firsts: dict[str, int] = {}
+    for number, change in enumerate(shifts):
+        for shift in (change.before, change.after):
+            if shift:
+                firsts.setdefault(shift["staffId"], number)
+    chosen = list(dict.fromkeys([*firsts.values(), *range(len(shifts))]))[:MOST]
+    return [shifts[number] for number in sorted(chosen)]
 
 
 def _shown(one: Schedule | None) -> dict[str, Any]:
@@ -52,15 +64,23 @@ def _of_series(before: Schedule, after: Schedule) -> list[audit.Change] | None:
     was, is_now = before.series(), after.series()
     if was.rule is None or is_now.rule is None or was.start != is_now.start:
         return None
-    last = is_now.rule.until
-    return [
-        audit.Change(f"shift/{id.isoformat()}", _shift(before, was, id), _shift(after, is_now, id))
-        for id in sorted({*was.changes, *is_now.changes})
-        if was.changes.get(id) != is_now.changes.get(id) and (last is None or id <= last)
-    ]
+    found = []
+    for id in sorted({*was.changes, *is_now.changes}):
+        earlier, later = _shift(before, was, id), _shift(after, is_now, id)
+        is_cut = not _is_started(is_now, id) and (earlier or {}).get("staffId") == after.staff_id
+        if earlier != later and not is_cut:  # what the end cut off of one's own, the end tells
+            found.append(audit.Change(f"shift/{id.isoformat()}", earlier, later))
+    return found
+
+
+def _is_started(series: Series, id: datetime) -> bool:
+    return series.rule is not None and recurrence.fits(series.rule, series.start, id)
 
 
 def _shift(schedule: Schedule, series: Series, id: datetime) -> Shift | None:
+    """One shift as it is; None where there is none."""
+    if id not in series.changes and not _is_started(series, id):
+        return None
     change = series.changes.get(id, Change(id))
     if change.start is None:
         return None
@@ -76,7 +96,8 @@ def _shift(schedule: Schedule, series: Series, id: datetime) -> Shift | None:
 def _of_others(before: list[Schedule], after: list[Schedule]) -> list[audit.Change]:
     """Shifts that others than whose series it is had and have not, or have and had not."""
     had, have = ([*chain.from_iterable(map(_covers, some))] for some in (before, after))
-    lost = [shift for shift in had if shift not in have]
+    owners = {one.staff_id for one in after}
+    lost = [shift for shift in had if shift not in have and shift["staffId"] not in owners]
     gained = [shift for shift in have if shift not in had]
     return [
         *(audit.Change(f"shift/{shift['startTime']}", shift, None) for shift in lost),

@@ -228,7 +228,7 @@ def _whole(series: Series, asked: Asked, id: datetime, local: str) -> Series:
     if asked.pattern is None and series.rule is not None:
         rule = _shifted(series.rule, series.start, moved)
         after = replace(series, start=first, end=first + (end - start), rule=rule, changes={})
-        patterns.check(after)
+        patterns.check(after, is_new=False)
         carried = _carried(series, after, moved)
         if len(carried) < len(series.changes):
             raise Lost("Changes of single shifts would be lost; give a recurrencePattern.")

@@ -11,7 +11,7 @@ from typing import Any
 from accounts import notices, preferences, pushes, readers
 from config import dynamo, errands, journal, sealing, trail
 from config.audit import AuditEntry
-from staffing import wording
+from staffing import recurrence, wording
 
 # recurrence
 from staffing.follow_ups import BATCH
@@ -129,3 +129,6 @@ def _of_series(
     kind = _kind(before.get("staffId", owner), after.get("staffId", owner), user_id)
     if kind:
         yield News(kind, schedule.start, schedule.end, schedule.zone, schedule.is_series)
+    elif "locationId" in after:
+        for shift in recurrence.shares(schedule.series(), owner).get(user_id, ()):
+            yield News("changed", shift.start.isoformat(), shift.end.isoformat(), shift.zone)

@@ -44,8 +44,8 @@ def series(given: Mapping[str, Any], *, start: datetime, end: datetime, zone: st
     return replace(made, changes=_changes(given.get("exceptions", {}), rule, start))
 
 
-def check(one: Series) -> None:
-    """The first shift must be one of the rule's. Raises `Mismatch` or `errors.Invalid`."""
+def check(one: Series, *, is_new: bool = True) -> None:
+    """The first shift must be one of the rule's. Raises `Mismatch`, `Rare` or `errors.Invalid`."""
     if one.rule is None:
         return
     if not (rarity.may_fit(one.rule, one.start) and _fits(one.rule, one.start)):
@@ -54,7 +54,7 @@ def check(one: Series) -> None:
         raise rules.wrong("count", f"It would go on beyond {recurrence.LAST.year}.")
     if one.rule.until and one.rule.until >= recurrence.LAST:
         raise rules.wrong("until", f"It must be before {recurrence.LAST.year}.")
-    if rarity.is_rare(one.rule, one.start):
+    if is_new and rarity.is_rare(one.rule, one.start):
         raise Rare("It comes too seldom to be a series.", pointer="/recurrencePattern")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from staffing.recurrence import DAYS, LAST, Rule, starts
 
-RARE = {"monthly": 100, "yearly": 8}
+RARE = {"monthly": 100, "yearly": 12}
 """Periods within which a rule must start something again."""
 
 

@@ -41,7 +41,7 @@ class SettingsChange(Body):
         required=False,
         allow_null=True,
         min_value=5,
-        max_value=1440,
+        max_value=preferences.LONGEST_REMINDER,
         source="reminder_minutes",
         help_text=_REMINDER,
     )

@@ -232,17 +232,19 @@ def test_one_cover_does_not_open_the_series_of_another_location(cast: Cast, worl
     assert cover.get(f"{PATH}/{made['id']}").status_code == 403
 
 
-def line(action: str, **changes: tuple[Any, Any]) -> trail.Line:
-    told = [{"field": name, "before": was, "after": now_} for name, (was, now_) in changes.items()]
+def line(action: str, subject: str = "sch_x", /, **changes: tuple[Any, Any]) -> trail.Line:
+    every = [
+        {"field": name, "before": was, "after": becomes} for name, (was, becomes) in changes.items()
+    ]
     return trail.Line(
         id="aud_x",
         seq=1,
         at=now(),
         action=action,
         actor={},
-        subject={"id": "sch_x"},
+        subject={"id": subject},
         customer_id="cus_x",
-        changes=told,
+        changes=every,
         ip=None,
         user_agent=None,
         request_id="",
@@ -295,7 +297,68 @@ HEARD: dict[str, tuple[trail.Line, dict[str, list[str]]]] = {
 
 @pytest.mark.parametrize("what", HEARD)
 def test_each_hears_of_their_own_part(what: str) -> None:
-    told, expected = HEARD[what]
+    entry, expected = HEARD[what]
     for person, words in expected.items():
-        heard = notices.of_line(told, person)
+        heard = notices.of_line(entry, person)
         assert [f"{one.kind}{' series' if one.recurs else ''}" for one in heard] == words, person
+
+
+# --- what an entry tells of single shifts ---------------------------------------------------------
+def told(cast: Cast, user_id: str) -> list[tuple[str, str]]:
+    """What the newest entry of somebody's log means for them: kind and day."""
+    newest = cast.ann.get(f"/user/{user_id}/audit-logs?limit=1").json()["items"][0]
+    changes = {c["field"]: (c["before"], c["after"]) for c in newest["changes"]}
+    entry = line(newest["action"], newest["subject"]["id"], **changes)
+    return [(one.kind, one.start[5:10]) for one in notices.of_line(entry, user_id)]
+
+
+def covered(cast: Cast, **pattern: Any) -> tuple[str, str, str]:
+    """A series of somebody of which another stands in for the fourth shift: schedule and people."""
+    owner, cover = cast.fresh().id, cast.fresh().id
+    given = {"2031-02-06T09:00:00": {"staffId": cover}}
+    return plan(cast.ann, series(cast, owner, exceptions=given, **pattern))["id"], owner, cover
+
+
+@pytest.mark.parametrize("pattern", [{}, {"count": 9}, {"until": "2031-03-01"}])
+def test_who_stands_in_for_what_is_cut_off_hears_so(cast: Cast, pattern: dict[str, Any]) -> None:
+    id, owner, cover = covered(cast, **pattern)
+    query = {"scope": "following", "recurrenceId": "2031-02-05T09:00:00"}
+    assert cast.ann.call("DELETE", f"{PATH}/{id}", params=query).status_code == 200
+    assert told(cast, cover) == [("gone", "02-06")]
+    assert told(cast, owner) == [("changed", "02-03")]
+
+
+def test_who_stands_in_hears_of_another_length_and_another_place(cast: Cast) -> None:
+    id, owner, cover = covered(cast)
+    assert put(cast.ann, id, {"endTime": "2031-02-03T12:00"}).status_code == 200
+    assert told(cast, cover) == [("changed", "02-06")]
+    assert put(cast.ann, id, {"locationId": cast.denver.id}).status_code == 200
+    assert told(cast, cover) == [("changed", "02-06")]
+    assert told(cast, owner) == [("changed", "02-03")]
+
+
+@pytest.mark.parametrize("scope", ["following", "all"])
+def test_who_stood_in_and_takes_it_all_loses_nothing(cast: Cast, scope: str) -> None:
+    id, _, cover = covered(cast)
+    query = {"scope": scope, "recurrenceId": "2031-02-05T09:00:00"}
+    assert put(cast.ann, id, {"staffId": cover}, **query).status_code == 200
+    assert [kind for kind, _ in told(cast, cover)] == ["new"]
+
+
+def test_everybody_whose_shift_changed_is_in_the_entry(cast: Cast) -> None:
+    owner, first, last = (cast.fresh().id for _ in range(3))
+    exceptions = given_away(30, [first]) | {"2031-03-05T09:00:00": {"staffId": last}}
+    plan(cast.ann, series(cast, owner, exceptions=exceptions))
+    assert told(cast, last) == [("new", "03-05")]
+    assert len(told(cast, first)) == 19
+
+
+def test_a_rule_that_was_taken_may_be_split_where_it_comes_late(cast: Cast) -> None:
+    """Christmas on a Sunday: five, six or eleven years apart."""
+    rare = {"frequency": "yearly", "byMonth": ["12"], "byMonthDay": [25], "byDay": [{"day": "su"}]}
+    times = {"startTime": "2033-12-25T09:00", "endTime": "2033-12-25T10:00"}
+    wanted = {**series(cast, cast.fresh().id), **times, "recurrencePattern": rare}
+    made = plan(cast.ann, wanted)
+    query = {"scope": "following", "recurrenceId": "2050-12-25T09:00:00"}
+    later = {"endTime": "2050-12-25T12:00"}
+    assert put(cast.ann, made["id"], later, **query).status_code == 200
