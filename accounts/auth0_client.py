@@ -8,15 +8,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 from django.conf import settings
 
-from config import errors
+from config import errors, vendors
 
 if TYPE_CHECKING:
     from auth0.management.client import Auth0
@@ -30,35 +28,18 @@ AT_ONCE = 8
 MOST_PATIENT = 30
 """Seconds at most that a client is told to wait."""
 
-PATIENT, IMPATIENT = 2.0, 0.05
-"""Seconds to wait for a place while Auth0 answers, and while it does not."""
-TROUBLED_FOR = 5.0
-"""Seconds after a failure during which it counts as not answering."""
-
 log = logging.getLogger("dutyline.auth0")
 T = TypeVar("T")
 
-_places = threading.BoundedSemaphore(AT_ONCE)
-_trouble = [float("-inf")]
-"""When Auth0 failed last (monotonic)."""
+_gate = vendors.Gate("Sign-in management", at_once=AT_ONCE, budget=BUDGET)
 
 
 def call(task: "Callable[[Auth0], T]") -> T:
-    """Run a task with the client, for at most `BUDGET` seconds.
+    """Run a task with the client, for at most `BUDGET` seconds in all.
 
-    It runs in a thread of a small pool: a vendor that hangs or drips holds that thread, not the
-    caller, and at most `AT_ONCE` of them. What goes wrong is raised in our words.
+    What goes wrong is raised in our words.
     """
-    end = time.monotonic() + BUDGET
-    troubled = time.monotonic() - _trouble[0] < TROUBLED_FOR
-    if not _places.acquire(timeout=IMPATIENT if troubled else PATIENT):
-        raise errors.Unavailable("Sign-in management is busy.", retry_after=2)
-    future = _pool().submit(_run, task)
-    try:
-        return future.result(timeout=end - time.monotonic())
-    except FutureTimeout as error:
-        _trouble[0] = time.monotonic()
-        raise errors.Unavailable("Sign-in management does not answer.") from error
+    return _gate.call(lambda: _run(task))
 
 
 def _run(task: "Callable[[Auth0], T]") -> T:
@@ -72,16 +53,9 @@ def _run(task: "Callable[[Auth0], T]") -> T:
         _token.forget()
         raise errors.Unavailable("Sign-in management refuses us just now.") from error
     except (_api_error(), httpx.HTTPError, ValueError) as error:
-        _trouble[0] = time.monotonic()
+        _gate.note_trouble()
         log.warning("sign-in management failed", extra={"why": type(error).__name__})
         raise errors.Unavailable("Sign-in management does not answer.") from error
-    finally:
-        _places.release()
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix="auth0")
 
 
 @cache

@@ -32,6 +32,17 @@ def get(customer_id: str) -> Customer:
     return customer
 
 
+def key(customer_id: str) -> dynamo.Key:
+    """Where a customer's record is, to be read with others."""
+    return dynamo.Key(Customer, customer_id)
+
+
+def is_active_in(found: dynamo.Found, customer_id: str) -> bool:
+    """Whether a customer is there and not suspended, of what was read."""
+    customer = found.get(Customer, customer_id)
+    return customer is not None and customer.status == "active"
+
+
 def is_active(customer_id: str) -> bool:
     """Whether a customer is there and not suspended."""
     customer = dynamo.get(Customer, customer_id)

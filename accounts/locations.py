@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from accounts.actors import Actor
 from accounts.models import Location, name_key
-from config import audit, decisions, dynamo, errors, idempotency, ids, journal, listing
+from config import audit, decisions, dynamo, errors, idempotency, ids, journal, listing, writes
 
 SHOWN = ("name", "time_zone", "address")
 SETTLED = timedelta(seconds=60)
@@ -193,6 +193,18 @@ def among(found: dynamo.Found, location_id: str, actor: Actor, *, pointer: str =
     if place is None or place.customer_id != actor.customer_id:
         raise errors.NotFound("There is no such location.", pointer=pointer or None)
     return place
+
+
+def in_found(found: dynamo.Found, location_id: str, customer_id: str) -> Location | None:
+    """A place of this customer, of what was read."""
+    place = found.get(Location, location_id)
+    return place if place and place.customer_id == customer_id else None
+
+
+def require_there(write: writes.Write, location_id: str, *, pointer: str) -> None:
+    """Write only if this place is still there. Raises `errors.NotFound` at the commit."""
+    gone = errors.NotFound("There is no such location.", pointer=pointer)
+    write.require(Location(location_id), Location.id.exists(), refusal=gone)
 
 
 def check_reach(actor: Actor, *location_ids: str) -> None:

@@ -9,11 +9,15 @@ from typing import Any
 
 LANGUAGES = ("en", "de", "es")
 CHANNELS = ("email", "push")
-EVENTS = ("rights_changed", "location_assigned", "terms_renewed", "rota_changed", "shift_reminder")
+EVENTS = (
+    *("rights_changed", "location_assigned", "terms_renewed"),
+    *("rota_changed", "shift_reminder", "voicemail_left"),
+)
 BY_CHOICE = {
     ("email", "rota_changed"),
     ("email", "shift_reminder"),
     ("push", "shift_reminder"),
+    ("email", "voicemail_left"),
 }
 """What only reaches who chose it."""
 REMINDER_MINUTES, LONGEST_REMINDER = 60, 1440
@@ -37,6 +41,7 @@ def complete(settings: Settings) -> dict[str, Any]:
         "language": settings.get("language"),
         "time_zone": settings.get("time_zone"),
         "reminder_minutes": reminder_minutes(settings),
+        "ringing": wants_ringing(settings),
         "notifications": {
             channel: {event: wants(settings, channel, event) for event in EVENTS}
             for channel in CHANNELS
@@ -53,6 +58,11 @@ def wants(settings: Settings, channel: str, event: str) -> bool:
 def reminder_minutes(settings: Settings) -> int:
     """How long before a shift a reminder of it is due."""
     return min(int(settings.get("reminder_minutes") or REMINDER_MINUTES), LONGEST_REMINDER)
+
+
+def wants_ringing(settings: Settings) -> bool:
+    """Whether calls to where the person is on duty may ring their phone: by choice only."""
+    return bool(settings.get("ringing"))
 
 
 def language(person: Settings, customer: Settings) -> str:

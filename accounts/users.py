@@ -149,6 +149,25 @@ def named(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
     return {one.id: one for one in people if one and one.customer_id == customer_id}
 
 
+def in_charge(location_id: str, customer_id: str) -> list[User]:
+    """Who is told what concerns a location: its managers; without any, admins and owners."""
+    found: list[User] = []
+    start: listing.Place | None = None
+    while True:
+        of = {":of": {"S": customer_id}}
+        page = listing.page(User, "byCustomer", "#customer_id = :of", of, limit=1000, start=start)
+        found += [one for one in page.records if one.status == "active"]
+        start = page.next
+        if start is None:
+            break
+    managers = [one for one in found if one.role == "manager" and _works_at(one, location_id)]
+    return managers or [one for one in found if one.role in ("admin", "owner")]
+
+
+def _works_at(user: User, location_id: str) -> bool:
+    return EVERYWHERE in user.locations or location_id in user.locations
+
+
 def location_keys(locations: Iterable[str]) -> list[dynamo.Key]:
     """What to read to know that these locations are there."""
     return [dynamo.Key(Location, id) for id in locations if ids.is_id("loc", id)]

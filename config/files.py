@@ -29,3 +29,11 @@ def read(name: str) -> bytes:
         raise errors.NotFound("There is no such file.") from error
     except (OSError, BotoCoreError, ClientError) as error:
         raise errors.Unavailable("The file storage does not answer just now.") from error
+
+
+def forget(name: str) -> None:
+    """Remove a file; gone already is fine. Raises `errors.Unavailable`."""
+    try:
+        default_storage.delete(name)
+    except (OSError, BotoCoreError, ClientError) as error:
+        raise errors.Unavailable("The file storage does not answer just now.") from error

@@ -28,13 +28,15 @@ def page(
     *,
     limit: int,
     start: Place | None,
+    newest_first: bool = False,
 ) -> Page[R]:
     """One page of an index; ``condition`` and ``values`` as in `dynamo.query`.
 
     One record more than asked for is read, so that the last page knows it is the last.
     """
     arguments = dynamo.key_range(record, condition, values)
-    more = {"ExclusiveStartKey": start} if start else {}
+    more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
+    more |= {"ScanIndexForward": False} if newest_first else {}
     answer = dynamo.call("Query", **arguments, IndexName=index, Limit=limit + 1, **more)
     found = [record.read(item) for item in answer["Items"]]
     if len(found) <= limit:

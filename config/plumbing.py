@@ -1,6 +1,7 @@
 """The other door for writes: bookkeeping that is nobody's business fact and needs no audit.
 
-Leases, attempts and idempotency records. Only the tables named here can be touched.
+Leases, attempts, idempotency records, counters and how calls go. Only the tables named here can
+be touched.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,9 @@ from pynamodb.expressions.update import Action
 
 from config import dynamo
 
-TABLES = frozenset({"outbox", "idempotency"})
+TABLES = frozenset(
+    {"outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans"}
+)
 
 
 def update(

@@ -114,6 +114,17 @@ EXPO = {
     ).rstrip("/"),
     "access_token": env.text("EXPO_ACCESS_TOKEN", ""),
 }
+TWILIO = {
+    "base_url": env.url(
+        "TWILIO_BASE_URL",
+        "http://127.0.0.1:8002" if LOCAL else "https://api.twilio.com",
+        schemes=("https", "http"),
+    ).rstrip("/"),
+    "account_sid": env.text("TWILIO_ACCOUNT_SID", _default("AC" + "10ca1" * 6 + "00")),
+    "auth_token": env.text("TWILIO_AUTH_TOKEN", _default("local-twilio-token")),
+    "old_auth_token": env.text("TWILIO_AUTH_TOKEN_OLD", ""),
+    "caller_id": env.text("TWILIO_CALLER_ID", _default("+15005550006")),
+}
 _EMAIL_URL = env.text("EMAIL_URL", _default("smtp://127.0.0.1:8007"))
 _EMAIL = dj_email_url.parse(_EMAIL_URL)
 if not _EMAIL.get("EMAIL_BACKEND"):
@@ -137,6 +148,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "telephony",
     "staffing",
     "accounts",
     "config",
@@ -227,7 +239,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
     "PREPROCESSING_HOOKS": ["config.api.schema.only_operations"],
-    "POSTPROCESSING_HOOKS": ["config.api.schema.complete"],
+    "POSTPROCESSING_HOOKS": ["config.api.schema.complete", "telephony.views.published.publish"],
     "COMPONENT_SPLIT_REQUEST": False,
 }
 RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is not signed in
@@ -238,6 +250,16 @@ RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is 
     "stranger": 3_000,
 }
 
+# --- What telephony may cost ----------------------------------------------------------------------
+TELEPHONY = {
+    "numbers": env.number("NUMBERS_PER_CUSTOMER", 10, least=0, most=10_000),
+    "call_minutes": env.number("CALL_MINUTES", 60, least=1, most=240),  # of one call
+    "daily_minutes": env.number("CALL_MINUTES_PER_DAY", 1_000, least=1, most=100_000),
+    "proofs": env.number("PHONE_CHECKS_PER_DAY", 5, least=1, most=100),  # of one person
+    "customer_proofs": env.number("PHONE_CHECKS_PER_CUSTOMER", 50, least=1, most=10_000),
+    "kept_days": env.number("CALLS_KEPT_DAYS", 90, least=1, most=3_650),
+}
+
 # --- Work for later -------------------------------------------------------------------------------
 OUTBOX_BELL = "config.celery.ring"
 
@@ -245,11 +267,12 @@ OUTBOX_BELL = "config.celery.ring"
 PERSONAL_DATA = [
     "accounts.personal_data.MAP",
     "staffing.personal_data.MAP",
+    "telephony.personal_data.MAP",
     "config.kept.MAP",
 ]
 
 # --- What keeps a location from being removed -----------------------------------------------------
-LOCATION_HOLDS = ["staffing.holds.HOLD"]
+LOCATION_HOLDS = ["staffing.holds.HOLD", "telephony.holds.HOLD"]
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {
@@ -281,6 +304,7 @@ def _refuse_in_production() -> None:
         "STORAGE_ENDPOINT_URL": STORAGE_ENDPOINT,
         "REDIS_URL": REDIS_URL,
         "EXPO_BASE_URL": EXPO["base_url"],
+        "TWILIO_BASE_URL": TWILIO["base_url"],
         "EMAIL_URL": _EMAIL_URL,
     }
     for name, address in addresses.items():

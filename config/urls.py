@@ -10,6 +10,7 @@ from config.api import docs, problems
 urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("staffing.urls")),
+    path("", include("telephony.urls")),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("docs/", docs.Page.as_view(), name="docs"),

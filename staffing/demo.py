@@ -1,4 +1,4 @@
-"""The rota of the demo: somebody is on duty at Boston Harbour at every moment."""
+"""The rota of the demo: somebody is on duty at each place of Harbour Dental at every moment."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -12,7 +12,8 @@ _ROTA = (
     ("sam", "Boston Harbour", WEEKDAYS, 8, 10),
     ("sue", "Boston Harbour", WEEKDAYS, 18, 14),
     ("mia", "Boston Harbour", ("sa", "su"), 8, 24),
-    ("abe", "Denver", WEEKDAYS, 9, 8),
+    ("abe", "Denver", recurrence.DAYS, 6, 12),
+    ("ann", "Denver", recurrence.DAYS, 18, 12),
 )
 
 

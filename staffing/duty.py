@@ -1,7 +1,7 @@
 """Who is on duty at a location at a moment: what the rota says, and the phone asks."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from accounts import locations, users
@@ -22,6 +22,8 @@ class OnDuty:
 
     user: "User"
     shift: Shift
+    is_over: bool = False
+    """Whether the shift has just ended: there to hand over."""
 
     @property
     def until(self) -> datetime:
@@ -36,15 +38,24 @@ class OnDuty:
         return "moved" if self.shift.occurrence.is_changed else "scheduled"
 
 
-def on_duty(location_id: str, at: datetime, *, customer_id: str) -> list[OnDuty]:
+def on_duty(
+    location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)
+) -> list[OnDuty]:
     """Who is on duty at a customer's location, who came first first; nobody blocked or gone.
 
-    Two round trips, whatever the table holds.
+    After them, who left last first, those whose shift ended less than ``grace`` ago. Two round
+    trips, whatever the table holds.
     """
-    shifts = windows.running(location_id, at)
+    shifts = windows.running(location_id, at, grace=grace)
     people = users.named(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
-    there = {id: one for id, one in people.items() if one.status in WORKING}
-    return [OnDuty(there[one.staff_id], one) for one in shifts if one.staff_id in there]
+    there = [one for one in shifts if one.staff_id in people]
+    found = [
+        OnDuty(people[one.staff_id], one, is_over=one.occurrence.end <= at)
+        for one in there
+        if people[one.staff_id].status in WORKING
+    ]
+    gone = sorted((one for one in found if one.is_over), key=lambda one: one.until, reverse=True)
+    return [*(one for one in found if not one.is_over), *gone]
 
 
 def asked(location_id: str, at: datetime, *, actor: Actor) -> list[OnDuty]:

@@ -153,9 +153,12 @@ def expanded(found: Iterable[Schedule], wish: Wish) -> Iterator[Shift]:
         low, step = high, step * 2
 
 
-def running(location_id: str, at: datetime) -> list[Shift]:
-    """The shifts at a location that are on at a moment, whoever asks; by start."""
-    wish = Wish(location_id=location_id, since=at, until=at + timedelta(microseconds=1))
+def running(location_id: str, at: datetime, *, grace: timedelta = timedelta(0)) -> list[Shift]:
+    """The shifts at a location that are on at a moment, whoever asks; by start.
+
+    Those too that ended less than ``grace`` ago.
+    """
+    wish = Wish(location_id=location_id, since=at - grace, until=at + timedelta(microseconds=1))
     first, series = dynamo.together(lambda: some_singles(wish, 1000, None), lambda: alive(wish))
     every = heapq.merge(
         singles(wish, first, 1000), expanded(series, wish), key=lambda shift: shift.key

@@ -19,16 +19,21 @@ from accounts import (
     customers,
     expo,
     locations,
+    profiles,
     provisioning,
     signins,
     tokens,
+    users,
 )
 from accounts.models import Customer, Location, User
 from config import errands, outbox
 from staffing import schedules, templates
 from staffing.models import Schedule, Template
+from telephony import numbers, proofs
+from telephony.numbers import Held
+from telephony.twilio import api
 from tests.harness import Harness
-from tests.world import World
+from tests.world import WORLD, World
 
 PASSWORD = "a-good-password"
 _numbers = itertools.count(1)
@@ -131,6 +136,38 @@ class Cast:
         """A template of the outsider's."""
         return made_template(self.cleo.actor, self.hilltop)
 
+    def bought(self, place: Location | None = None) -> Held:
+        """A new number, of a new location unless told otherwise."""
+        where = place or self.place()
+        return numbers.purchase(free_number(), where.id, actor=self.ann.actor, at=now())
+
+    @cached_property
+    def held(self) -> Held:
+        """The number of Boston."""
+        return self.bought(self.boston)
+
+    @cached_property
+    def foreign_held(self) -> Held:
+        """The outsider's number."""
+        return numbers.purchase(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
+
+    @cached_property
+    def recorded(self) -> str:
+        """A call to our number of which there is a voicemail."""
+        return with_voicemail(self.held)
+
+    @cached_property
+    def foreign_recorded(self) -> str:
+        """One to the outsider's."""
+        return with_voicemail(self.foreign_held)
+
+    @cached_property
+    def proven(self) -> bool:
+        """Everybody of ours has a proven phone and is rung."""
+        for person in self.people.values():
+            can_be_rung(person.user)
+        return True
+
     def new_user(self, **more: Any) -> dict[str, Any]:
         """A body for POST /user that works."""
         return {**new_body(self.customer.id), **more}
@@ -145,6 +182,46 @@ def made_shift(actor: actors.Actor, place: Location, staff_id: str, **more: Any)
     end = more.pop("end", start + timedelta(hours=8))
     wanted = schedules.Wanted(actor.customer_id, place.id, staff_id, start, end, **more)
     return schedules.create(wanted, actor=actor, at=now())
+
+
+_lines = itertools.count(2_000_000)
+
+
+def free_number() -> str:
+    """A number in San Francisco that nobody has."""
+    return f"+1415{next(_lines)}"
+
+
+def phone_of(user: User) -> str:
+    """The phone that a person of the cast gets."""
+    return _phones.setdefault(user.id, f"+1617{next(_lines)}")
+
+
+_phones: dict[str, str] = {}
+
+
+def can_be_rung(user: User, phone: str = "") -> str:
+    """Give somebody a proven phone and switch ringing on."""
+    number = phone or phone_of(user)
+    asked = {"phone": number, "settings": {"ringing": True}}
+    latest = users.get(user.id)
+    proofs.assume(
+        profiles.change_oneself(latest, asked, actor=actors.of(latest), at=now()), at=now()
+    )
+    return number
+
+
+def ring(to: str, **asked: Any) -> dict[str, Any]:
+    """Call a number; the transcript, the webhooks, and the call's id."""
+    answer = httpx.post(f"{WORLD.twilio}/_local/calls", json={"to": to, **asked}, timeout=60)
+    return dict(answer.raise_for_status().json())
+
+
+def with_voicemail(held: Held) -> str:
+    """Call a number, leave a message, and see it kept."""
+    call = str(ring(held.number.number)["sid"])
+    sweep()
+    return call
 
 
 def made_template(actor: actors.Actor, place: Location) -> Template:
@@ -254,6 +331,7 @@ def no_open_connections() -> Iterator[None]:
     tokens.http().close()
     auth0_client.http().close()
     expo.http().close()
+    api.close()
 
 
 @pytest.fixture(scope="module")
@@ -287,6 +365,11 @@ def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the figures that the tests noted."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]
+    for report in reports:
+        for name, text in report.user_properties:
+            if name == "transcript":
+                terminalreporter.section(str(text).partition("\n")[0], sep="·")
+                terminalreporter.line(str(text).partition("\n")[2])
     figures = [text for r in reports for name, text in r.user_properties if name == "figure"]
     if figures:
         terminalreporter.section("figures")

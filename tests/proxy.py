@@ -9,12 +9,15 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
+HANG = 6.0
+"""Seconds without an answer, longer than anybody waits."""
 RAW_MODES = ("kill_before", "kill_after", "lost", "refuse", "503", "429")
 Signature = tuple[str, str, int]
 KIND = "com.amazonaws.dynamodb.v20120810#"
@@ -109,6 +112,10 @@ class Proxy:
                 return
             if mode == "refuse":
                 self.plan.note(call, mode)
+                return
+            if mode == "hang":
+                self.plan.note(call, mode)
+                time.sleep(HANG)
                 return
             made = _made_up(mode, head, body)
             if made:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.conftest import Cast
+from telephony import ivr
+from tests.conftest import Cast, free_number
 
 _numbers = itertools.count(1)
 UNKNOWN = {
@@ -17,6 +18,8 @@ UNKNOWN = {
     "loc": "loc_01J00000000000000000000000",
     "sch": "sch_01J00000000000000000000000",
     "tpl": "tpl_01J00000000000000000000000",
+    "num": "+14155550000",
+    "cal": "CA" + "0" * 32,
 }
 
 
@@ -145,6 +148,43 @@ SAMPLES: dict[str, Callable[[Cast], Sample]] = {
     ),
     "openCalendarFeed": lambda cast: Sample(body={}, wrong={"x": 1}),
     "closeCalendarFeed": lambda cast: Sample(),
+    "findPhoneNumbers": lambda cast: Sample(
+        body={"country": "US", "areaCode": "415"}, wrong={"areaCode": "1"}
+    ),
+    "purchasePhoneNumber": lambda cast: Sample(
+        body={"phoneNumber": free_number(), "locationId": cast.place().id},
+        wrong={"phoneNumber": "415"},
+    ),
+    "listPhoneNumbers": lambda cast: Sample(query={"limit": "50"}, wrong={"limit": "0"}),
+    "releasePhoneNumber": lambda cast: Sample(path={"number": cast.bought().number.number}),
+    "restorePhoneNumber": lambda cast: Sample(
+        path={"number": cast.bought().number.number}, body={}, wrong={"x": 1}
+    ),
+    "getIvrConfiguration": lambda cast: Sample(path={"locationId": cast.held.number.location_id}),
+    "updateIvrConfiguration": lambda cast: Sample(
+        path={"locationId": cast.held.number.location_id},
+        body={"configuration": ivr.default(f"Boston {next(_numbers)}")},
+        wrong={"configuration": {"version": 2}},
+    ),
+    "previewCall": lambda cast: Sample(
+        path={"locationId": cast.held.number.location_id},
+        query={"at": "2031-01-01T10:00:00Z"},
+        wrong={"at": "noon"},
+    ),
+    "listCalls": lambda cast: Sample(
+        query={"locationId": cast.held.number.location_id, "limit": "50"}, wrong={"limit": "0"}
+    ),
+    "getCallRecording": lambda cast: Sample(
+        path={"id": cast.recorded},
+        query={"kind": "voicemail"},
+        wrong={"kind": "song"},
+        about="cal",
+    ),
+    "getPhone": lambda cast: Sample(),
+    "verifyPhone": lambda cast: Sample(body={}, wrong={"x": not cast.proven}),
+    "confirmPhone": lambda cast: Sample(
+        body={"code": "123456"}, wrong={"code": 7 if cast.proven else 0}
+    ),
 }
 
 
@@ -167,6 +207,8 @@ def foreign(cast: Cast, name: str, about: str) -> Any:
         "loc": lambda: cast.hilltop.id,
         "sch": lambda: cast.foreign_shift.id,
         "tpl": lambda: cast.foreign_template.id,
+        "num": lambda: cast.foreign_held.number.number,
+        "cal": lambda: cast.foreign_recorded,
     }[kind]()
     return [theirs] if name == "locations" else theirs
 
@@ -184,6 +226,7 @@ KINDS = {
     "staffId": "usr",
     "userId": "usr",
     "templateId": "tpl",
+    "number": "num",
 }
 """What an id of this name names; ``id`` names what the sample is about."""
 

@@ -57,9 +57,9 @@ class World:
     """Ports, processes and proxies."""
 
     def __init__(self) -> None:
-        names = ("dynamodb", "redis", "identity", "smtp", "expo", "mail_page", "web")
+        names = ("dynamodb", "redis", "identity", "smtp", "expo", "twilio", "mail_page", "web")
         self.ports = {name: free_port() for name in names}
-        self.doors = {name: free_port() for name in names[:5]}
+        self.doors = {name: free_port() for name in names[:6]}
         """Ports of the proxies."""
         self.folder = Path()
         self.proxies: list[Proxy] = []
@@ -74,6 +74,10 @@ class World:
     @property
     def expo(self) -> str:
         return f"http://127.0.0.1:{self.ports['expo']}"
+
+    @property
+    def twilio(self) -> str:
+        return f"http://127.0.0.1:{self.ports['twilio']}"
 
     @property
     def mail(self) -> str:
@@ -92,12 +96,16 @@ class World:
             "AUTH0_ISSUER": self.issuer,
             "AUTH0_MANAGEMENT_URL": f"{self.issuer}api/v2/",
             "EXPO_BASE_URL": f"http://127.0.0.1:{ports['expo']}",
+            "TWILIO_BASE_URL": f"http://127.0.0.1:{ports['twilio']}",
             "EMAIL_URL": f"smtp://127.0.0.1:{ports['smtp']}",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "eu-central-1",
             "AWS_EC2_METADATA_DISABLED": "true",
             "TRUSTED_PROXIES": "",
+            "NUMBERS_PER_CUSTOMER": "10000",
+            "PHONE_CHECKS_PER_DAY": "100",
+            "PHONE_CHECKS_PER_CUSTOMER": "10000",
             "CORS_ORIGINS": "https://app.dutyline.example",
         }
 
@@ -113,11 +121,12 @@ class World:
         self.spawn("redis", engines.redis(ports["redis"]))
         self.spawn("identity", product.identity(ports["identity"], self.folder / "identity"))
         self.spawn("expo", product.expo(ports["expo"]))
+        self.spawn("twilio", product.twilio(ports["twilio"]))
         self.spawn("mail", product.mail(ports["smtp"], ports["mail_page"], self.folder / "mail"))
-        for name in ("dynamodb", "redis", "identity", "expo", "smtp", "mail_page"):
+        for name in ("dynamodb", "redis", "identity", "expo", "twilio", "smtp", "mail_page"):
             wait_for(ports[name])
         for name, door in self.doors.items():
-            http = name in ("dynamodb", "identity", "expo")
+            http = name in ("dynamodb", "identity", "expo", "twilio")
             self.proxies.append(Proxy(name, door, ports[name], http=http))
 
     def start_web(

@@ -10,6 +10,7 @@ from config.api.fields import Body, Choice, Flag, Number, Zone
 
 _LANGUAGE = "The language of mails; null: the customer's."
 _ZONE = "The IANA time zone of times in mails; null: the customer's."
+_RINGING = "Whether calls to where one is on duty ring one's phone, once it is verified; off."
 _REMINDER = "How long before a shift a reminder comes, 5 to 1,440 minutes; null: 60."
 
 
@@ -21,6 +22,7 @@ class ChannelChange(Body):
     termsRenewed = Flag(required=False, source="terms_renewed")
     rotaChanged = Flag(required=False, source="rota_changed")
     shiftReminder = Flag(required=False, source="shift_reminder")
+    voicemailLeft = Flag(required=False, source="voicemail_left")
 
 
 class NotificationsChange(Body):
@@ -45,6 +47,7 @@ class SettingsChange(Body):
         source="reminder_minutes",
         help_text=_REMINDER,
     )
+    ringing = Flag(required=False, allow_null=True, help_text=_RINGING)
     notifications = NotificationsChange(required=False)
 
 
@@ -56,6 +59,7 @@ class ChannelView(serializers.Serializer[Any]):
     termsRenewed = serializers.BooleanField(source="terms_renewed")
     rotaChanged = serializers.BooleanField(source="rota_changed")
     shiftReminder = serializers.BooleanField(source="shift_reminder")
+    voicemailLeft = serializers.BooleanField(source="voicemail_left")
 
 
 class NotificationsView(serializers.Serializer[Any]):
@@ -73,6 +77,7 @@ class SettingsView(serializers.Serializer[Any]):
     )
     timeZone = serializers.CharField(source="time_zone", allow_null=True, help_text=_ZONE)
     reminderMinutes = serializers.IntegerField(source="reminder_minutes", help_text=_REMINDER)
+    ringing = serializers.BooleanField(help_text=_RINGING)
     notifications = NotificationsView()
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,9 +25,15 @@ USER: dict[str, Any] = {
         "language": "de",
         "timeZone": None,
         "reminderMinutes": 60,
+        "ringing": False,
         "notifications": {
-            "email": {**_USUAL, "rotaChanged": False, "shiftReminder": False},
-            "push": {**_USUAL, "rotaChanged": True, "shiftReminder": True},
+            "email": {
+                **_USUAL,
+                "rotaChanged": False,
+                "shiftReminder": False,
+                "voicemailLeft": False,
+            },
+            "push": {**_USUAL, "rotaChanged": True, "shiftReminder": True, "voicemailLeft": True},
         },
     },
     "createdAt": "2026-11-23T09:00:00Z",

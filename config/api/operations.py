@@ -102,7 +102,8 @@ def operation(
 
     ``others`` is what it takes to do it to somebody else: the rule itself checks that. ``etag``:
     the answer has one; it is heeded in If-None-Match or, where there is a body, in If-Match.
-    ``file``: the media type of a file that is answered instead, unless JSON is asked for.
+    ``file``: the media type of a file that is answered instead, unless JSON is asked for (where
+    ``answers`` has a shape for it).
     ``unknown_caller``: what a good token is told that belongs to no account.
     """
     statuses = {401, 403, 429, 500, 503, *refuses}
@@ -118,7 +119,8 @@ def operation(
         for status, serializer in answers.items()
     }
     if file:
-        responses[200, "application/json"] = responses.pop(200)
+        as_json = responses.pop(200)
+        responses |= {(200, "application/json"): as_json} if answers[200] else {}
         responses[200, file] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
     responses |= {
         (status, problems.CONTENT_TYPE): OpenApiResponse(

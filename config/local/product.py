@@ -35,6 +35,10 @@ class Block:
         return self.base + 1
 
     @property
+    def twilio(self) -> int:
+        return self.base + 2
+
+    @property
     def expo(self) -> int:
         return self.base + 3
 
@@ -55,7 +59,10 @@ class Block:
         return self.base + 7
 
     def all(self) -> dict[str, int]:
-        names = ("web", "identity", "expo", "dynamodb", "redis", "mail_page", "smtp")
+        names = (
+            *("web", "identity", "twilio", "expo"),
+            *("dynamodb", "redis", "mail_page", "smtp"),
+        )
         return {name: getattr(self, name) for name in names}
 
 
@@ -76,6 +83,7 @@ def environment(ports: Block) -> dict[str, str]:
         "AUTH0_ISSUER": f"{address(ports.identity)}/",
         "AUTH0_MANAGEMENT_URL": f"{address(ports.identity)}/api/v2/",
         "AUTH0_AUDIENCE": AUDIENCE,
+        "TWILIO_BASE_URL": address(ports.twilio),
         "EXPO_BASE_URL": address(ports.expo),
         "EMAIL_URL": f"smtp://127.0.0.1:{ports.smtp}",
         "AWS_ACCESS_KEY_ID": "local",
@@ -115,6 +123,12 @@ def identity(port: int, state: Path | None = None) -> list[str]:
     """The command of the Auth0 stand-in."""
     kept = ["--state", str(state)] if state else []
     return [sys.executable, "-m", "config.local.auth0", "--port", str(port), *kept]
+
+
+def twilio(port: int, state: Path | None = None) -> list[str]:
+    """The command of the Twilio stand-in."""
+    kept = ["--state", str(state)] if state else []
+    return [sys.executable, "-m", "config.local.twilio", "--port", str(port), *kept]
 
 
 def expo(port: int) -> list[str]:
@@ -169,6 +183,7 @@ def _start(supervisor: Supervisor, ports: Block, folder: Path) -> None:
     supervisor.start("dynamodb", engines.dynamodb(ports.dynamodb, data / "dynamodb.sqlite3"))
     supervisor.start("redis", engines.redis(ports.redis, data))
     supervisor.start("identity", identity(ports.identity, data / "identity.sqlite3"))
+    supervisor.start("twilio", twilio(ports.twilio, data / "twilio.json"))
     supervisor.start("expo", expo(ports.expo))
     supervisor.start("mail", mail(ports.smtp, ports.mail_page, folder / "mail"))
     for name, port in ports.all().items():
@@ -193,6 +208,7 @@ def _announce(ports: Block, folder: Path) -> None:
         "api": address(ports.web),
         "docs": f"{address(ports.web)}/docs/",
         "identity": {"issuer": f"{address(ports.identity)}/", "audience": AUDIENCE, **APP},
+        "twilio": address(ports.twilio),
         "expo": address(ports.expo),
         "mail": str(folder / "mail"),
         "mailPage": address(ports.mail_page),
@@ -211,6 +227,7 @@ Dutyline runs.
   API and reference   {about["docs"]}
   Mail that was sent  {about["mailPage"]}
   Notifications       {about["expo"]}
+  Numbers and calls   {about["twilio"]}
 
 Who may sign in:
 {people}

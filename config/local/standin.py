@@ -19,8 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-FAULTS = ("409", "429", "500", "503", "slow", "drop", "drop_after")
-"""Answer so; answer late; cut the connection before, or after, doing what was asked."""
+FAULTS = ("409", "429", "500", "503", "503_after", "slow", "drop", "drop_after")
+"""Answer so, before or after doing what was asked; answer late; cut the connection, likewise."""
 
 LARGEST = 1_000_000
 
@@ -84,7 +84,12 @@ Handler = Callable[..., Answer]
 class StandIn:
     """Routes, faults and the server around them. Handlers take the request and path groups."""
 
-    def __init__(self, malformed: Callable[[str], Answer]) -> None:
+    def __init__(
+        self,
+        malformed: Callable[[str], Answer],
+        failure: "Callable[[int], Answer] | None" = None,
+    ) -> None:
+        self.failure = failure or _failure
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
         self._faults: list[dict[str, Any]] = []
         self._malformed = malformed
@@ -185,7 +190,12 @@ class _Conversation(BaseHTTPRequestHandler):
             return
         if fault == "slow":
             time.sleep(seconds)
-        answer = _failure(fault) if fault.isdigit() else self.house.answer(request)
+        if fault.isdigit():
+            self._send(self.house.failure(int(fault)))
+            return
+        answer = self.house.answer(request)
+        if fault == "503_after":
+            answer = self.house.failure(503)
         if fault == "drop_after":
             self._cut()
             return
@@ -228,16 +238,16 @@ class _Conversation(BaseHTTPRequestHandler):
         """Quiet: paths hold tickets and codes."""
 
 
-def _failure(status: str) -> Answer:
+def _failure(status: int) -> Answer:
     moment = str(int(time.time()) + 1)
     headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": moment}
-    names = {"409": "Conflict", "429": "Too Many Requests", "500": "Internal Server Error"}
+    names = {409: "Conflict", 429: "Too Many Requests", 500: "Internal Server Error"}
     name = names.get(status, "Service Unavailable")
-    body = {"statusCode": int(status), "error": name, "message": "As planned."}
-    if status == "429":
+    body = {"statusCode": status, "error": name, "message": "As planned."}
+    if status == 429:
         body["errorCode"] = "too_many_requests"
     text = json.dumps(body).encode()
-    return Answer(int(status), text, headers=headers if status == "429" else {})
+    return Answer(status, text, headers=headers if status == 429 else {})
 
 
 _PAGE = """<!doctype html>

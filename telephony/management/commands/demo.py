@@ -1,4 +1,4 @@
-"""Fill an empty product with the demo: people, places, and who is on duty."""
+"""Fill an empty product with the demo: people, places, who is on duty, and a phone line."""
 
 import json
 from datetime import UTC, datetime
@@ -10,12 +10,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import demo
 from staffing.demo import rota
+from telephony.demo import phones
 
 
 class Command(BaseCommand):
     """``manage.py demo --out FILE``: local only."""
 
-    help = "Create the demo customers, people and rota; writes who they are to a file."
+    help = "Create the demo customers, people, rota and phone line; writes who they are to a file."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--out", type=Path, required=True)
@@ -28,6 +29,12 @@ class Command(BaseCommand):
             harbour.owner,
             people={demo.first_name(one.name): str(one.id) for one in harbour.people},
             places={one.name: (str(one.id), str(one.time_zone)) for one in harbour.places},
+            at=datetime.now(UTC),
+        )
+        phones(
+            harbour.owner,
+            people=harbour.people,
+            places={str(one.name): str(one.id) for one in harbour.places},
             at=datetime.now(UTC),
         )
         accounts = [demo.account(one) for one in (*harbour.people, *hilltop.people)]

@@ -1,0 +1,166 @@
+"""Ringing everybody at once, so that it holds when a mailbox picks up first.
+
+Every phone is called by itself, and who presses 1 first meets the caller in a conference; the
+caller hears a ringing tone meanwhile and asks every few seconds what became of it.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+
+from django.conf import settings
+
+from accounts import actors
+from config import errors, journal
+from telephony import history, ivr
+from telephony.history import Plan, told
+from telephony.lines import Answering
+from telephony.models import Call
+from telephony.phrases import said
+from telephony.twilio import api
+
+TONE = "/static/telephony/ringing.wav"
+"""As long as `ivr.WAIT_SECONDS`."""
+SPARE_SECONDS = 6
+"""Beyond the ringing, for whoever has just picked up."""
+
+
+def place(
+    call: Call, line: Answering, path: str, action: ivr.Action, plan: Plan, at: datetime
+) -> None:
+    """Call every phone of a plan; once, however often it is asked for."""
+    rung = [told("rung", at, who=one.id, why=one.why) for one in plan.rung]
+    if history.once(call.id, f"place {path}", *rung) is None:
+        return
+    seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
+    base = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
+
+    def leg(number: int) -> None:
+        where = {"c": call.id, "p": path, "n": number}
+        try:
+            sid = api.ring(
+                plan.rung[number].phone,
+                caller_id=line.number,
+                url=base + ivr.step("leg", **where),
+                seconds=seconds,
+                ended=base + ivr.step("left", **where),
+                most=settings.TELEPHONY["call_minutes"] * 60,
+            )
+        except (api.Refused, errors.Unavailable):
+            left(call.id, path, number, status="failed", at=at)
+        else:
+            history.once(call.id, f"leg {path} {number} {sid}")
+
+    with ThreadPoolExecutor(len(plan.rung)) as pool:
+        list(pool.map(leg, range(len(plan.rung))))
+
+
+def waiting(path: str, round: int) -> list[ivr.Instruction]:
+    """A ringing tone, then ask again."""
+    tone = ivr.Prompt(play=settings.PUBLIC_BASE_URL + TONE)
+    return [tone, ivr.GoOn(ivr.step("wait", p=path, k=round))]
+
+
+def room(call: Call, line: Answering, *, is_caller: bool = True) -> ivr.Join:
+    """Where the caller and who took the call meet."""
+    is_recorded = is_caller and ivr.records_calls(line.configuration)
+    return ivr.Join(
+        call.id,
+        then="bye",
+        most_seconds=settings.TELEPHONY["call_minutes"] * 60,
+        record=ivr.step("recorded", c=call.id) if is_recorded else "",
+    )
+
+
+def is_over(call: Call, path: str, action: ivr.Action, round: int) -> bool:
+    """Whether nobody will take the call any more."""
+    seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
+    if round * ivr.WAIT_SECONDS >= seconds + SPARE_SECONDS:
+        return True
+    plan = history.plan_of(call, path)
+    many = len(plan.rung) if plan else 0
+    return all(history.is_done(call, f"left {path} {number}") for number in range(many))
+
+
+def leg(call: Call, path: str, number: int) -> list[ivr.Instruction]:
+    """Somebody, or their mailbox, picked up."""
+    line = history.line_of(call)
+    return ivr.screening(
+        line.location,
+        language=str(line.configuration["language"]),
+        then=ivr.step("joined", c=call.id, p=path, n=number),
+        is_recorded=ivr.records_calls(line.configuration),
+    )
+
+
+def joined(
+    call_id: str, path: str, number: int, pressed: str, *, at: datetime, due: datetime
+) -> list[ivr.Instruction]:
+    """What who picked up has pressed: the first to press 1 joins the caller.
+
+    The other legs are ended at ``due``.
+    """
+    call = history.get(call_id)
+    plan = history.plan_of(call, path) if call else None
+    if call is None or plan is None or pressed != "1" or number >= len(plan.rung):
+        return [ivr.Hangup()]
+    line = history.line_of(call)
+    language = str(line.configuration["language"])
+    if call.ended_at:
+        return [ivr.Prompt(said("gone", language)), ivr.Hangup()]
+    who = plan.rung[number].id
+    taken = history.once(
+        call_id,
+        f"accept {path}",
+        told("accepted", at, who=who, leg=number),
+        also=[Call.outcome.set("answered"), Call.answered_by.set(who)],
+    )
+    after = taken or history.get(call_id)
+    if after is None or after.answered_by != who:
+        return [ivr.Prompt(said("taken", language)), ivr.Hangup()]
+    if taken:
+        end_legs(after, due)
+    return [room(call, line, is_caller=False)]
+
+
+def left(call_id: str, path: str, number: int, *, status: str, at: datetime) -> None:
+    """A leg is over."""
+    call = history.get(call_id)
+    plan = history.plan_of(call, path) if call else None
+    if call is None or plan is None or number >= len(plan.rung):
+        return
+    who = plan.rung[number].id
+    how = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
+    happened = (
+        []
+        if call.answered_by == who
+        else [told("not_taken", at, who=who, how=how.get(status, "failed"))]
+    )
+    history.once(call_id, f"left {path} {number}", *happened)
+
+
+def end_legs(call: Call, at: datetime) -> None:
+    """Have the legs of a call ended that nobody needs any more."""
+    if any(step.startswith("leg ") for step in call.steps or ()):
+        with journal.intend(actor=actors.system(call.customer_id), at=at) as write:
+            write.later("telephony.hang_up", call_id=call.id)
+
+
+def hang_up(call_id: str) -> None:
+    """End every leg but the one that was taken. Raises `errors.Unavailable`."""
+    call = history.get(call_id)
+    if call is None:
+        return
+    winners = {
+        event["leg"]
+        for event in history.events(call)
+        if event["kind"] == "accepted" and "leg" in event
+    }
+    for step in sorted(call.steps or ()):
+        if not step.startswith("leg "):
+            continue
+        _, path, number, sid = step.split(" ")
+        is_taken = int(number) in winners and call.ended_at is None
+        if not is_taken and not history.is_done(call, f"left {path} {number}"):
+            with suppress(api.Refused):
+                api.hang_up(sid)

@@ -1,0 +1,175 @@
+"""How locations answer: reading and changing configurations, and finding the line of a call."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from accounts import customers, locations, users
+from accounts.actors import Actor
+from config import audit, decisions, dynamo, errors, journal
+from telephony import destinations, ivr
+from telephony.models import Line, PhoneNumber
+
+if TYPE_CHECKING:
+    from accounts.models import Location
+
+
+@dataclass(frozen=True)
+class Answering:
+    """A number that is called, and all that its calls rest on."""
+
+    number: str
+    customer_id: str
+    location_id: str
+    location: str
+    zone: str
+    configuration: dict[str, Any]
+    is_suspended: bool
+
+    @property
+    def country(self) -> str | None:
+        """Where its calls may go."""
+        return destinations.country(self.zone, self.number)
+
+
+def answering(number: str) -> Answering | None:
+    """What answers a number; None where nothing does. Two round trips."""
+    held = dynamo.get(PhoneNumber, number)
+    if held is None or held.status != "active":
+        return None
+    found = dynamo.fetch(
+        [
+            dynamo.Key(Line, held.location_id),
+            locations.key(held.location_id),
+            customers.key(held.customer_id),
+        ]
+    )
+    line = found.get(Line, held.location_id)
+    if line is None or line.number != number or not line.configuration:
+        return None
+    place = locations.in_found(found, held.location_id, held.customer_id)
+    return answered_by(
+        line, place, is_suspended=not customers.is_active_in(found, line.customer_id)
+    )
+
+
+def answered_by(line: Line, place: "Location | None", *, is_suspended: bool = False) -> Answering:
+    """What answers the number of a line."""
+    return Answering(
+        number=str(line.number or ""),
+        customer_id=line.customer_id,
+        location_id=line.location_id,
+        location=place.name if place else "",
+        zone=place.time_zone if place else "UTC",
+        configuration=dict(line.configuration or {}),
+        is_suspended=is_suspended,
+    )
+
+
+def get(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
+    """How a location answers. Raises `errors.NotFound` and `errors.Forbidden`."""
+    actor.require("calls:read")
+    found = dynamo.fetch([locations.key(location_id), dynamo.Key(Line, location_id)])
+    place = locations.among(found, location_id, actor)
+    locations.check_reach(actor, location_id)
+    return _configured(found, location_id), place
+
+
+def _configured(found: dynamo.Found, location_id: str) -> Line:
+    line = found.get(Line, location_id)
+    if line is None or not line.configuration:
+        raise errors.NotFound("This location has no number to answer; buy one first.")
+    return line
+
+
+def change(
+    location_id: str,
+    configuration: Any,
+    *,
+    actor: Actor,
+    at: datetime,
+    versions: Collection[int] | None = None,
+) -> Line:
+    """Let a location answer otherwise; it holds for the next call.
+
+    Raises `ivr.BadConfiguration` (also for numbers that may not be called from there),
+    `errors.NotFound` (the location, or a person that is named) and `errors.PreconditionFailed`.
+    """
+    actor.require("ivr:update")
+    checked = ivr.check(configuration)
+    named = ivr.people_in(checked)
+
+    def decide() -> Line:
+        found = dynamo.fetch(
+            [
+                locations.key(location_id),
+                dynamo.Key(Line, location_id),
+                *(users.key(id) for _, id in named),
+                *journal.keys([actor.stream, actor.customer_id]),
+            ]
+        )
+        place = locations.among(found, location_id, actor)
+        locations.check_reach(actor, location_id)
+        before = _configured(found, location_id)
+        decisions.check_version(before, versions)
+        for pointer, id in named:
+            users.among(found, id, actor.customer_id, pointer=f"/configuration{pointer}")
+        _check_numbers(checked, destinations.country(place.time_zone, before.number))
+        if before.configuration == checked:
+            return before
+        return _keep(before, checked, place, actor=actor, at=at, found=found)
+
+    return decisions.repeated(decide)
+
+
+def _keep(
+    before: Line,
+    configuration: dict[str, Any],
+    place: "Location",
+    *,
+    actor: Actor,
+    at: datetime,
+    found: dynamo.Found,
+) -> Line:
+    was = before.configuration or {}
+    members = [
+        name for name in {**was, **configuration} if was.get(name) != configuration.get(name)
+    ]
+    with journal.write(
+        actor=actor,
+        action="ivr.changed",
+        subject=place.party,
+        at=at,
+        customer_id=before.customer_id,
+        changes=[audit.Change(name, was.get(name), configuration.get(name)) for name in members],
+        found=found,
+    ) as write:
+        write.update(
+            before,
+            [
+                Line.configuration.set(configuration),
+                Line.updated_at.set(at),
+                Line.version.add(1),
+            ],
+            only_if=Line.version == before.version,
+            refusal=decisions.changed(),
+        )
+    return before.changed(configuration=configuration, updated_at=at)
+
+
+WHY_NOT = {
+    "no_number": "This is no phone number.",
+    "other_country": "Calls go to numbers of the location's own country only.",
+    "kind_of_number": "Calls go to ordinary numbers only.",
+}
+
+
+def _check_numbers(configuration: dict[str, Any], country: str | None) -> None:
+    faults = [
+        errors.Fault(pointer, why, WHY_NOT[why])
+        for pointer, number in ivr.numbers_in(configuration)
+        if (why := destinations.why_not(number, country))
+    ]
+    if faults:
+        raise ivr.BadConfiguration("Some numbers may not be called.", faults=faults)

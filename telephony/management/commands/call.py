@@ -1,0 +1,83 @@
+"""Call a number of the running product, without a telephone: hear the rota answer."""
+
+import json
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts import actors, demo, users
+from config import dynamo, outbox
+from telephony.models import PhoneNumber
+
+WAYS = {
+    "answer": ("answers", "picks up and presses 1"),
+    "mailbox": ("mailbox", "has a mailbox that picks up"),
+    "silent": ("silent", "picks up and presses nothing"),
+    "busy": ("declines", "declines the call"),
+}
+
+
+class Command(BaseCommand):
+    """``manage.py call +14155550123 --answer sam --press 1``: local only."""
+
+    help = "Call a number through the stand-in for Twilio; prints the conversation."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("number", help="the number to call, in E.164")
+        parser.add_argument("--from", dest="caller", default="+16175550199", help="who calls")
+        parser.add_argument("--press", nargs="*", default=[], help="keys for menus; - is none")
+        for name, (_, about) in WAYS.items():
+            parser.add_argument(
+                f"--{name}", nargs="+", default=[], metavar="NAME", help=f"who {about}"
+            )
+        parser.add_argument("--at", help="as if it were this moment (RFC 3339)")
+        parser.add_argument("--hang-up", type=float, help="the caller hangs up after so many s")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.LOCAL:
+            raise CommandError("Calls are simulated with ENVIRONMENT=local only.")
+        known = _phones(options["number"])
+        phones = {
+            _phone(name, known): does for way, (does, _) in WAYS.items() for name in options[way]
+        }
+        asked = {
+            "to": options["number"],
+            "from": options["caller"],
+            "press": [key for word in options["press"] for key in word],
+            "phones": phones,
+            "at": options["at"],
+            "hangUpAfter": options["hang_up"],
+        }
+        names = {phone: name for name, phone in known.items()}
+        for line in _played(asked):
+            for phone, name in names.items():
+                line = line.replace(phone, f"{name} ({phone})")
+            self.stdout.write(line)
+
+
+def _phones(number: str) -> dict[str, str]:
+    """The phones of a customer's people, by first name."""
+    held = dynamo.get(PhoneNumber, number)
+    if held is None:
+        return {}
+    house = actors.system(held.customer_id)
+    page = users.of_customer(house, outbox.now(), customer_id=None, limit=1000, start=None)
+    return {demo.first_name(one.name): str(one.phone) for one in page.records if one.phone}
+
+
+def _phone(name: str, known: dict[str, str]) -> str:
+    phone = name if name.startswith("+") else known.get(name.lower())
+    if phone is None:
+        raise CommandError(f"Nobody called {name} has a phone; there are {', '.join(known)}.")
+    return phone
+
+
+def _played(asked: dict[str, Any]) -> list[str]:
+    try:
+        answer = httpx.post(f"{settings.TWILIO['base_url']}/_local/calls", json=asked, timeout=120)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise CommandError("The stand-in for Twilio does not answer: is make run on?") from error
+    return list(json.loads(answer.content)["lines"])

@@ -1,0 +1,66 @@
+"""Numbers at Twilio that no record explains: reported, and adopted or released by operators."""
+
+import logging
+from datetime import datetime
+
+from config import dynamo, errors, plumbing
+from telephony import numbers
+from telephony.models import Orphan
+from telephony.twilio import api
+
+log = logging.getLogger("dutyline.orphans")
+
+
+def report(at: datetime) -> list[Orphan]:
+    """Compare what Twilio has with what we know; nothing is changed at Twilio.
+
+    Raises `errors.Unavailable`.
+    """
+    there = numbers.unexplained(api.tagged())
+    for one in there:
+        plumbing.update(
+            Orphan(one.number),
+            [Orphan.sid.set(one.sid), Orphan.tag.set(one.tag), Orphan.found_at.set(at)],
+            Orphan.number.does_not_exist() | (Orphan.sid != one.sid) | (Orphan.tag != one.tag),
+        )
+    known = {one.number for one in there}
+    for orphan in every():
+        if orphan.number not in known:
+            plumbing.remove(orphan, Orphan.sid == orphan.sid)
+    if there:
+        log.error("numbers at Twilio that no record explains", extra={"many": len(there)})
+    return every()
+
+
+def every() -> list[Orphan]:
+    """What was found by the last comparison; a Scan: of few, and for operators only."""
+    table = Orphan.table_name()
+    pages = dynamo.pages("Scan", TableName=table, ConsistentRead=True)
+    found = [Orphan.read(item) for items in pages for item in items]
+    return sorted(found, key=lambda one: str(one.number))
+
+
+def adopt(number: str, location_id: str, customer_id: str, *, at: datetime) -> numbers.Held:
+    """Make it the number of a location. Raises `errors.NotFound`, or what a purchase raises."""
+    orphan = _get(number)
+    owned = api.Owned(orphan.number, orphan.sid, orphan.tag)
+    held = numbers.adopt(owned, location_id, customer_id, at=at)
+    plumbing.remove(orphan, Orphan.sid == orphan.sid)
+    return held
+
+
+def release(number: str) -> None:
+    """Give it back to Twilio. Raises `errors.NotFound` or `errors.Unavailable`."""
+    orphan = _get(number)
+    owned = api.Owned(orphan.number, orphan.sid, orphan.tag)
+    if not numbers.unexplained([owned]):
+        raise errors.Conflict("A record explains this number by now.")
+    api.release(orphan.sid)
+    plumbing.remove(orphan, Orphan.sid == orphan.sid)
+
+
+def _get(number: str) -> Orphan:
+    orphan = dynamo.get(Orphan, number)
+    if orphan is None:
+        raise errors.NotFound("There is no such number in the report.")
+    return orphan
