@@ -46,6 +46,7 @@ app.conf.update(
     task_publish_retry=False,
     beat_schedule={
         "sweep": {"task": "outbox.sweep", "schedule": 5.0, "options": {"expires": 5}},
+        "daily": {"task": "house.daily", "schedule": 86_400.0, "options": {"expires": 3_600}},
         "report": {"task": "outbox.report", "schedule": 60.0, "options": {"expires": 60}},
     },
 )

@@ -4,8 +4,10 @@ import logging
 from typing import Any
 
 from celery import shared_task
+from django.conf import settings
+from django.utils.module_loading import import_string
 
-from config import errands, outbox
+from config import errands, errors, outbox
 
 log = logging.getLogger("dutyline.worker")
 
@@ -20,6 +22,16 @@ def drain(*, shard: str, **_: Any) -> None:
 def sweep(**_: Any) -> None:
     """Ring the shards that have due entries; running twice only rings twice."""
     outbox.ring(shard for shard in outbox.SHARDS if outbox.due(shard, outbox.now(), limit=1))
+
+
+@shared_task(name="house.daily")
+def daily(**_: Any) -> None:
+    """What is compared once a day: each by itself, none in another's way."""
+    for path in settings.DAILY:
+        try:
+            import_string(path)(outbox.now())
+        except errors.Unavailable as error:
+            log.warning("a daily pass waits for tomorrow", extra={"what": path, "why": error.code})
 
 
 @shared_task(name="outbox.report")

@@ -4,6 +4,7 @@ The defaults run everything on one machine. Production refuses them.
 """
 
 import os
+import re
 from pathlib import Path
 
 import dj_email_url
@@ -263,6 +264,8 @@ TELEPHONY = {
 # --- Work for later -------------------------------------------------------------------------------
 OUTBOX_BELL = "config.celery.ring"
 
+DAILY = ["telephony.orphans.report"]
+
 # --- The data map: what each floor keeps of people ------------------------------------------------
 PERSONAL_DATA = [
     "accounts.personal_data.MAP",
@@ -322,6 +325,10 @@ def _refuse_in_production() -> None:
 
 if not AUTH0["issuer"].endswith("/"):
     raise env.Misconfigured("AUTH0_ISSUER must end with a slash, as Auth0 writes it in tokens.")
+if not re.fullmatch(r"AC[0-9a-f]{32}", TWILIO["account_sid"]):
+    raise env.Misconfigured("TWILIO_ACCOUNT_SID must be AC and 32 hexadecimal digits.")
+if not re.fullmatch(r"\+[1-9][0-9]{6,14}", TWILIO["caller_id"]):
+    raise env.Misconfigured("TWILIO_CALLER_ID must be a number like +14155550123.")
 if len(DYNAMODB["prefix"]) < 6:
     raise env.Misconfigured("DYNAMODB_TABLE_PREFIX must have at least 6 characters.")
 if not LOCAL:

@@ -209,7 +209,7 @@ def is_zone(name: str) -> bool:
     """Whether this names a time zone."""
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (ValueError, KeyError, OSError):
         return False
     return True
 

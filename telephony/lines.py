@@ -1,9 +1,9 @@
 """How locations answer: reading and changing configurations, and finding the line of a call."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from accounts import customers, locations, users
 from accounts.actors import Actor
@@ -13,6 +13,8 @@ from telephony.models import Line, PhoneNumber
 
 if TYPE_CHECKING:
     from accounts.models import Location
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def change(
     `errors.NotFound` (the location, or a person that is named) and `errors.PreconditionFailed`.
     """
     actor.require("ivr:update")
-    checked = ivr.check(configuration)
+    checked = _in_body(lambda: ivr.check(configuration))
     named = ivr.people_in(checked)
 
     def decide() -> Line:
@@ -115,7 +117,8 @@ def change(
         decisions.check_version(before, versions)
         for pointer, id in named:
             users.among(found, id, actor.customer_id, pointer=f"/configuration{pointer}")
-        _check_numbers(checked, destinations.country(place.time_zone, before.number))
+        country = destinations.country(place.time_zone, before.number)
+        _in_body(lambda: _check_numbers(checked, country))
         if before.configuration == checked:
             return before
         return _keep(before, checked, place, actor=actor, at=at, found=found)
@@ -156,6 +159,17 @@ def _keep(
             refusal=decisions.changed(),
         )
     return before.changed(configuration=configuration, updated_at=at)
+
+
+def _in_body(check: Callable[[], T]) -> T:
+    """Run a check of the configuration; its faults are told as members of the body."""
+    try:
+        return check()
+    except ivr.BadConfiguration as refusal:
+        faults = [
+            replace(fault, pointer=f"/configuration{fault.pointer}") for fault in refusal.faults
+        ]
+        raise ivr.BadConfiguration(refusal.detail, faults=faults) from refusal
 
 
 WHY_NOT = {

@@ -51,12 +51,11 @@ def _calls_of(user: "User") -> Iterator[Row]:
     for call in history.of_person([place.id for place in every], user.id, at):
         one = next(one for one in history.people_of(call) if one.id == user.id)
         yield {
-            "callId": call.id,
+            "id": call.id,
             "startedAt": call.started_at,
             "locationId": call.location_id,
-            "why": one.why,
-            "whyNot": one.why_not or None,
-            "youTookIt": call.answered_by == user.id,
+            "plans": f"{one.why}, not rung: {one.why_not}" if one.why_not else one.why,
+            "answeredBy": user.id if call.answered_by == user.id else None,
         }
 
 
@@ -150,10 +149,9 @@ MAP = Part(
             {
                 "When": ("startedAt",),
                 "Location": ("locationId",),
-                "Why": ("why",),
-                "Why not": ("whyNot",),
-                "You took it": ("youTookIt",),
-                "Id": ("callId",),
+                "Why you": ("plans",),
+                "You took it": ("answeredBy",),
+                "Id": ("id",),
             },
         ),
     ],

@@ -14,8 +14,11 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
+KEPT = ("twilio",)
+"""Services of which every exchange is kept, to be judged."""
 HANG = 6.0
 """Seconds without an answer, longer than anybody waits."""
 RAW_MODES = ("kill_before", "kill_after", "lost", "refuse", "503", "429")
@@ -70,6 +73,28 @@ class Plan:
             os.kill(pid, signal.SIGKILL)
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """A request that came by, and the answer of whoever it was for."""
+
+    method: str
+    target: str
+    """The path and query."""
+    body: str
+    status: int
+    answer: str
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def given(self) -> set[str]:
+        """The names of what was sent."""
+        text = urlsplit(self.target).query if self.method == "GET" else self.body
+        return {name for name, _ in parse_qsl(text, keep_blank_values=True)}
+
+
 class Proxy:
     """Stands between the product and one service."""
 
@@ -78,6 +103,8 @@ class Proxy:
         self.port = port
         self.upstream = upstream
         self.plan = Plan()
+        self.passed: list[Exchange] = []
+        """What came by, of services whose name is in `KEPT`."""
         self._http = http
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -129,6 +156,8 @@ class Proxy:
             server.sendall(_metered(head, body))
             answer_head, answer_body = _message(upstream)
             call.capacity = _capacity(answer_body)
+            if self.service in KEPT:
+                self.passed.append(_exchange(head, body, answer_head, answer_body))
             if mode in ("kill_after", "lost"):
                 self.plan.note(call, mode)
             if mode == "kill_after":
@@ -169,6 +198,14 @@ class Proxy:
                 client.sendall(data)
         except OSError:
             pass  # the other direction ended the conversation
+
+
+def _exchange(head: bytes, body: bytes, answer: bytes, content: bytes) -> Exchange:
+    method, target, _ = head.decode("latin-1").split(" ", 2)
+    status = int(answer.split(b" ", 2)[1])
+    return Exchange(
+        method, target, body.decode(), status, content.decode("utf-8", errors="replace")
+    )
 
 
 def _message(reader: Any) -> tuple[bytes, bytes]:

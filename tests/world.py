@@ -21,7 +21,8 @@ import pytest
 from config.local import engines, product
 from config.local.auth0.tenant import Tenant
 from config.local.supervisor import end_group
-from tests.proxy import Plan, Proxy
+from tests import twilio_specification
+from tests.proxy import Exchange, Plan, Proxy
 
 ROOT = Path(__file__).resolve().parent.parent
 SCALE = os.environ.get("SCALE") == "1"
@@ -96,7 +97,7 @@ class World:
             "AUTH0_ISSUER": self.issuer,
             "AUTH0_MANAGEMENT_URL": f"{self.issuer}api/v2/",
             "EXPO_BASE_URL": f"http://127.0.0.1:{ports['expo']}",
-            "TWILIO_BASE_URL": f"http://127.0.0.1:{ports['twilio']}",
+            "TWILIO_BASE_URL": f"http://127.0.0.1:{self.doors['twilio']}",
             "EMAIL_URL": f"smtp://127.0.0.1:{ports['smtp']}",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -176,6 +177,10 @@ class World:
             self._tenant = Tenant(path, issuer=self.issuer, audience="", clients=[])
         return self._tenant
 
+    def exchanges(self, service: str) -> list[Exchange]:
+        """Every request that reached a service through its proxy, and its answer."""
+        return [one for proxy in self.proxies if proxy.service == service for one in proxy.passed]
+
     def log(self, name: str) -> str:
         """What a process printed so far."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
@@ -236,6 +241,17 @@ def world() -> Iterator[World]:
     assert made.returncode == 0, made.stderr
     yield WORLD
     WORLD.close()
+    faults = sorted({fault for one in judged(WORLD) for fault in one})
+    assert not faults, f"the stand-in for Twilio, or what we ask it, is not as specified: {faults}"
+
+
+def judged(world: World) -> Iterator[list[str]]:
+    """What Twilio's specification says to every call that was made, where it is at hand."""
+    if not twilio_specification.SPECIFICATION.exists():
+        return
+    judge = twilio_specification.Judge()
+    for one in world.exchanges("twilio"):
+        yield judge.faults(one)
 
 
 @pytest.fixture(scope="session")

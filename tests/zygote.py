@@ -50,6 +50,7 @@ def _load_late_imports() -> None:
     import accounts.tokens
     import config.celery
     import config.urls
+    import telephony.twilio.api
     from config import dynamo, errands
     from config.api import limits
 
@@ -60,6 +61,7 @@ def _load_late_imports() -> None:
     assert accounts.tokens.http()
     assert [get_template(f"email/{name}") for name in ("letter.html", "invitation.en.txt")]
     assert limits.limiter()
+    assert telephony.twilio.api._client().incoming_phone_numbers
     config.celery.app.finalize()
 
 

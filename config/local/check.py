@@ -25,6 +25,9 @@ PRODUCTION = {
     "AUTH0_AUDIENCE": "https://api.dutyline.example/",
     "AUTH0_CLIENT_ID": "checked-only",
     "AUTH0_CLIENT_SECRET": "checked-only",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "checked-only",
+    "TWILIO_CALLER_ID": "+14155550123",
     "EMAIL_URL": "submission://user:word@mail.internal:587",
     "DEFAULT_FROM_EMAIL": "Dutyline <hello@dutyline.example>",
 }

@@ -18,8 +18,19 @@ import pytest
 from accounts import actors, exports, locations, pages, printing, users
 from config import datamap, dynamo, errors, sealing
 from staffing import busy
+from telephony import ivr, lines, numbers
 from tests.config.test_journal import filled
-from tests.conftest import Cast, Person, come, made_shift, now, problem
+from tests.conftest import (
+    Cast,
+    Person,
+    can_be_rung,
+    come,
+    free_number,
+    made_shift,
+    now,
+    problem,
+    ring,
+)
 from tests.proxy import Plan
 from tests.samples import SAMPLES, Operation, operations
 from tests.test_contract import _exhausted
@@ -98,6 +109,12 @@ def equip(who: Person) -> None:
         place = locations.named(who.user.locations, who.user.customer_id)[who.user.locations[0]]
         house = actors.system(who.user.customer_id)
         made_shift(house, place, who.id, pattern={"frequency": "weekly"})
+        number = free_number()
+        numbers.purchase(number, place.id, actor=house, at=now())
+        rings = {"type": "ring", "target": {"users": [who.id]}}
+        answers = {**ivr.default("Here"), "hours": {"mode": "always"}, "open": rings}
+        lines.change(place.id, answers, actor=house, at=now())
+        ring(number, phones={can_be_rung(who.user): "answers"})
 
 
 # --- what is in it --------------------------------------------------------------------------------
@@ -111,7 +128,7 @@ def test_the_file_in_the_pdf_is_the_json(somebody: Person, tmp_path: Path) -> No
     assert tool("pdfdetach", "-list", str(pdf)).startswith("1 embedded files")
     assert set(alone["data"]) == {
         *("profile", "rights", "locations", "terms", "devices", "history"),
-        *("shifts", "calendarFeed"),
+        *("shifts", "calendarFeed", "phone", "calls"),
     }
     assert all(alone["data"].values()), "nothing is empty"
 
@@ -148,7 +165,9 @@ def test_what_is_told_is_right(cast: Cast, somebody: Person) -> None:
     assert data["devices"][0]["token"] == f"ExponentPushToken[export-{own['id']}]"
     newest = next(one for one in data["history"] if one["action"] == "device.registered")
     assert (newest["action"], newest["by"], newest["about"]) == ("device.registered", "you", "you")
-    assert {one["name"] for one in told["recipients"]} == {"Auth0", "Expo", "the mail service"}
+    assert {one["name"] for one in told["recipients"]} == {
+        *("Auth0", "Expo", "Twilio", "the mail service"),
+    }
     assert told["retention"]
     assert told["rights"]
 

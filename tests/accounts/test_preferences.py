@@ -88,6 +88,7 @@ def test_an_assigned_location_is_told_unless_unwanted(cast: Cast, world: World) 
         "termsRenewed": True,
         "rotaChanged": False,
         "shiftReminder": False,
+        "voicemailLeft": False,
     }
     assert len(mails(world, person.user)) == len(told)
 

@@ -26,6 +26,11 @@ WRONG = {
     "STORAGE_FOLDER": ("/var/lib/files",),  # beside the bucket
     "STORAGE_ENDPOINT_URL": ("http://127.0.0.1:9000", "nonsense"),
     "EXPO_BASE_URL": ("http://exp.example", "https://127.0.0.1:8003"),
+    "TWILIO_BASE_URL": ("http://api.twilio.example", "https://127.0.0.1:8002"),
+    "TWILIO_ACCOUNT_SID": ("", "AC123"),
+    "TWILIO_AUTH_TOKEN": ("",),
+    "TWILIO_CALLER_ID": ("", "415"),
+    "CALL_MINUTES": ("0", "many"),
     "EMAIL_URL": ("", "carrier-pigeon://x", "smtp://127.0.0.1:25"),
     "TRUSTED_PROXIES": ("everybody",),
     "LOG_LEVEL": ("LOUD",),

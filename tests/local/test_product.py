@@ -162,7 +162,7 @@ def test_ctrl_c_stops_everything_and_the_state_survives(
     )
     assert re.fullmatch(r"customer cus_\w+, owner usr_\w+ \(invited\)\n", made.stdout), made.stderr
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    assert len(children) == 8
+    assert len(children) == 9
     assert len(members(children)) > 7
 
     process.send_signal(signal.SIGINT)

@@ -160,6 +160,7 @@ def test_a_feed_of_the_demo_shows_the_same_instants_as_the_api(
         "sue": come(world, web, cast.fresh()),
         "mia": cast.mia,
         "abe": cast.abe,
+        "ann": cast.ann,
     }
     places = {
         "Boston Harbour": (str(cast.boston.id), "America/New_York"),
@@ -179,8 +180,9 @@ def test_a_feed_of_the_demo_shows_the_same_instants_as_the_api(
     at = now()
     for hours in range(0, 24 * 8, 3):
         moment = (at + timedelta(hours=hours)).isoformat()
-        there = cast.ann.get(f"/location/{cast.boston.id}/on-duty", params={"at": moment})
-        assert len(there.json()["items"]) == 1, "one on duty at every moment"
+        for place in (cast.boston, cast.denver):
+            there = cast.ann.get(f"/location/{place.id}/on-duty", params={"at": moment})
+            assert len(there.json()["items"]) == 1, "one on duty at every moment"
     say("feeds of the demo's people are read as the API has them; one is on duty at every moment")
 
 

@@ -31,6 +31,7 @@ class Twilio:
         self.account = account
         self._conversations: deque[Conversation] = deque(maxlen=200)
         self._phones: dict[str, str] = {}
+        self._twiml = "<Response/>"
 
     def add_to(self, standin: StandIn) -> None:
         numbers, calls = f"{ROOT}/IncomingPhoneNumbers", f"{ROOT}/Calls"
@@ -53,6 +54,7 @@ class Twilio:
         standin.add("POST", "/_local/switches", self.switch)
         standin.add("POST", "/_local/others", self.give_away)
         standin.add("GET", "/_local/account", self.state)
+        standin.add("POST", "/_local/twiml", self.twiml)
         standin.add("GET", "/", self.page)
 
     def _guarded(self, handler: Handler) -> Handler:
@@ -194,6 +196,13 @@ class Twilio:
     def give_away(self, request: Request) -> Answer:
         self.account.others.add(str(request.json()["number"]))
         return Answer(204)
+
+    def twiml(self, request: Request) -> Answer:
+        """A document to follow: asked for as JSON it is kept, asked for as a webhook answered."""
+        if "json" in request.headers.get("content-type", ""):
+            self._twiml = str(request.json()["twiml"])
+            return Answer(204)
+        return Answer(200, self._twiml.encode(), "text/xml")
 
     def state(self, request: Request) -> Answer:
         """What the account has, and every purchase that was paid."""
