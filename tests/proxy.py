@@ -6,6 +6,7 @@ requests; for Redis and SMTP a call is what the client sends in one go.
 
 import json
 import os
+import select
 import signal
 import socket
 import threading
@@ -149,7 +150,7 @@ class Proxy:
                 self.plan.note(call, mode)
                 client.sendall(made)
                 continue
-            if server is None:
+            if server is None or _has_hung_up(server):
                 connection = socket.create_connection(("127.0.0.1", self.upstream))
                 server = opened.enter_context(connection)
                 upstream = opened.enter_context(server.makefile("rb"))
@@ -198,6 +199,12 @@ class Proxy:
                 client.sendall(data)
         except OSError:
             pass  # the other direction ended the conversation
+
+
+def _has_hung_up(server: socket.socket) -> bool:
+    """Whether a peer closed a connection that nobody used for a while."""
+    readable, _, _ = select.select([server], [], [], 0)
+    return bool(readable)
 
 
 def _exchange(head: bytes, body: bytes, answer: bytes, content: bytes) -> Exchange:

@@ -109,7 +109,7 @@ def equip(who: Person) -> None:
         place = locations.named(who.user.locations, who.user.customer_id)[who.user.locations[0]]
         house = actors.system(who.user.customer_id)
         made_shift(house, place, who.id, pattern={"frequency": "weekly"})
-        number = free_number()
+        number = numbers.at_location(place.id) or free_number()
         numbers.purchase(number, place.id, actor=house, at=now())
         rings = {"type": "ring", "target": {"users": [who.id]}}
         answers = {**ivr.default("Here"), "hours": {"mode": "always"}, "open": rings}
