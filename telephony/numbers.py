@@ -72,6 +72,16 @@ class Held:
     line: Line | None
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What was read to begin a purchase: the place, its line, and heads of the audit."""
+
+    place: "Location | None"
+    found: dynamo.Found
+    heads: dynamo.Found | None = None
+    """What `journal.keys` asks for, where it was read."""
+
+
 # --- finding --------------------------------------------------------------------------------------
 def search(country: str, area_code: str, *, actor: Actor) -> list[api.Available]:
     """Numbers that can be bought: of a country (ISO 3166) with an area code.
@@ -152,7 +162,7 @@ def purchase(
     except idempotency.Seen as seen:
         return _again(seen, number, actor=actor, at=at, once=once)
     try:
-        return finish(claim, actor=actor, at=at, once=once, place=place, is_first=True)
+        return finish(claim, actor=actor, at=at, once=once, begun=Begun(place, found, found))
     except errors.Unavailable:
         _let_go(once)
         raise
@@ -264,23 +274,23 @@ def finish(
     actor: audit.Author,
     at: datetime,
     once: idempotency.Once | None = None,
-    place: "Location | None" = None,
-    is_first: bool = False,
+    begun: Begun | None = None,
 ) -> Held:
     """The second half of a purchase: ask Twilio, then keep the number or give the claim back.
 
-    ``is_first``: Twilio was not asked yet. Otherwise a number that "is not available" may be our
-    own, bought by an attempt whose answer was lost: only after `CERTAIN` it is a verdict.
+    ``begun``: this process has just begun it, and Twilio was not asked yet. Otherwise a number that
+    "is not available" may be our own, bought by an attempt whose answer was lost: only after
+    `CERTAIN` it is a verdict.
     """
     once = once if at - claim.created_at < idempotency.KEPT else None  # the key may be another's
     try:
-        owned = _bought(claim, at, is_first=is_first)
+        owned = _bought(claim, at, is_first=begun is not None)
     except (Taken, NotBuyable) as refusal:
         if _withdraw(claim, refusal, actor=actor, at=at, once=once):
             raise
         return _as_another_hand_left_it(claim, refusal)
-    place = place or locations.named([claim.location_id], claim.customer_id).get(claim.location_id)
-    line = dynamo.get(Line, claim.location_id)
+    begun = begun or _begun(claim)
+    line, place = begun.found.get(Line, claim.location_id), begun.place
     answers = (line.configuration if line else None) or ivr.default(
         place.name if place else "us", language="en-US"
     )
@@ -301,14 +311,27 @@ def finish(
             at=at,
             customer_id=claim.customer_id,
             changes=[audit.Change("location", None, claim.location_id)],
+            found=begun.heads,
         ) as write:
             write.put(active, only_if=_is_still(claim))
-            write.put(kept, only_if=Line.number == claim.number)
+            write.update(
+                kept,
+                [
+                    Line.configuration.set(Line.configuration | answers),  # it may have one
+                    Line.updated_at.set(at),
+                ],
+                only_if=Line.number == claim.number,
+            )
             write.settle(_finisher(claim))
             write.conclude(once, claim.number, status=200)
     except errors.Conflict as conflict:
         return _as_another_hand_left_it(claim, conflict)
     return Held(active, kept)
+
+
+def _begun(claim: PhoneNumber) -> Begun:
+    found = dynamo.fetch([dynamo.Key(Line, claim.location_id), locations.key(claim.location_id)])
+    return Begun(locations.in_found(found, claim.location_id, claim.customer_id), found)
 
 
 def _bought(claim: PhoneNumber, at: datetime, *, is_first: bool) -> api.Owned:

@@ -301,7 +301,7 @@ def test_every_operation_says_that_the_store_is_away(
 ) -> None:
     every = operations(openapi)
     samples = [SAMPLES[operation.id](cast) for operation in every]
-    with world.plan(Plan(always={"dynamodb": STORE[status]})), ThreadPoolExecutor(8) as pool:
+    with world.plan(Plan(always={"dynamodb": STORE[status]})), ThreadPoolExecutor(16) as pool:
         answers = pool.map(lambda pair: send(cast.ann, *pair), zip(every, samples, strict=True))
         for operation, answer in zip(every, answers, strict=True):
             assert answer.status_code == status, f"{operation.id} {status}: {answer.text}"

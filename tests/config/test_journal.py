@@ -13,7 +13,7 @@ from pynamodb.exceptions import VerboseClientError
 from accounts import actors, provisioning, users
 from accounts.models import EmailGuard, User
 from config import audit, dynamo, errors, ids, journal, plumbing, sealing, verification
-from tests.conftest import Cast, Person, now
+from tests.conftest import Cast, Person, free_number, now
 from tests.world import World, free_port
 
 
@@ -448,6 +448,23 @@ COSTS: dict[str, tuple[str, str, Callable[[Cast], Any], int, int]] = {
         80,
     ),
     "remove a shift": ("DELETE", f"{SHIFT}/{{shift}}", lambda cast: None, 4, 45),
+    "buy a number": (
+        "POST",
+        "/userManagement/purchase-phone-number",
+        lambda cast: {"phoneNumber": free_number(), "locationId": cast.place().id},
+        4,
+        50,
+    ),
+    "how a location answers": ("GET", "/ivrConfiguration/{answering}", lambda cast: None, 2, 5),
+    "what a caller would meet": (
+        "GET",
+        "/ivrConfiguration/{answering}/preview",
+        lambda cast: None,
+        8,
+        10,
+    ),
+    "list calls": ("GET", "/call?locationId={answering}&limit=10", lambda cast: None, 3, 6),
+    "list numbers": ("GET", "/phoneNumber?limit=10", lambda cast: None, 2, 5),
     "who is on duty": ("GET", "/location/{boston}/on-duty", lambda cast: None, 5, 6),
     "read an audit log": ("GET", "/user/{sam}/audit-logs", lambda cast: None, 3, 14),
 }
@@ -460,7 +477,8 @@ def test_round_trips_and_capacity_are_bounded(
     method, path, made, trips, units = COSTS[what]
     body = made(cast)
     shift = cast.shift().id if "{shift}" in path else ""
-    address = path.format(sam=cast.sam.id, boston=cast.boston.id, shift=shift)
+    answering = cast.held.number.location_id if "{answering}" in path else ""
+    address = path.format(sam=cast.sam.id, boston=cast.boston.id, shift=shift, answering=answering)
     with world.plan() as plan:
         more = {} if body is None else {"json": body}
         answer = cast.ann.call(method, address, **more)

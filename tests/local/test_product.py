@@ -93,6 +93,7 @@ def test_the_tour_of_the_readme_works_as_pasted(
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", tour],  # noqa: S607
         cwd=clone,
+        env={"PATH": os.environ["PATH"], "HOME": str(clone)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -101,6 +102,10 @@ def test_the_tour_of_the_readme_works_as_pasted(
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"email": "ann@harbour.example"' in done.stdout
+    assert "Thank you for calling Denver." in done.stdout
+    assert re.search(r"caller +talks with (abe|ann) \(\+", done.stdout), done.stdout
+    assert "speaks for 7 seconds" in done.stdout
+    assert re.search(r"voicemail: 200 audio/wav \d{5,} bytes", done.stdout), done.stdout
     assert "password set: 200" in done.stdout
     assert '"status": "active"' in done.stdout
     for action in ("user.invited", "user.invitation_sent", "user.accepted"):

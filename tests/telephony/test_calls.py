@@ -15,7 +15,7 @@ from telephony.models import Call
 from tests.conftest import Cast, can_be_rung, now, problem, sweep
 from tests.proxy import Plan
 from tests.telephony.lines import NOON, Heard, Line, around, opened, post
-from tests.world import World, free_port
+from tests.world import SCALE, World, free_port
 
 TOKEN = "local-twilio-token"
 Tell = Callable[[str, Heard], None]
@@ -274,7 +274,7 @@ def test_a_night_shift_over_the_change_of_clocks(
 
 
 # --- what fails -----------------------------------------------------------------------------------
-@pytest.mark.parametrize("how", ["503", "nonsense", "hang"])
+@pytest.mark.parametrize("how", ["503", "nonsense", "hang"] if SCALE else ["nonsense", "hang"])
 def test_a_rota_that_fails_or_hangs_leads_to_voicemail(
     line: Line, tell: Tell, world: World, how: str
 ) -> None:
@@ -291,7 +291,7 @@ def test_a_rota_that_fails_or_hangs_leads_to_voicemail(
     assert any(event["kind"] == "lookup_failed" for event in heard.record["events"])
 
 
-@pytest.mark.parametrize("how", ["503", "hang"])
+@pytest.mark.parametrize("how", ["503", "hang"] if SCALE else ["503"])
 def test_a_store_that_is_away_leads_to_voicemail(
     line: Line, tell: Tell, world: World, how: str
 ) -> None:
@@ -412,7 +412,13 @@ def test_conversations_are_recorded_only_with_a_word_of_warning(line: Line, tell
 
 
 # --- signatures and replays -----------------------------------------------------------------------
-def test_webhooks_need_twilios_signature(line: Line, cast: Cast) -> None:
+FORGED = (
+    *("unsigned", "an empty signature", "signed with another token", "another number called"),
+    *("another address", "a GET", "of another account"),
+)
+
+
+def test_webhooks_need_twilios_signature(line: Line, tell: Tell) -> None:
     heard = line.call()
     one = heard.posted[0]
     wrong = signed(one["url"], one["form"], "another-token")
@@ -430,6 +436,11 @@ def test_webhooks_need_twilios_signature(line: Line, cast: Cast) -> None:
         post(one["url"], foreign, **{"X-Twilio-Signature": signed(one["url"], foreign, TOKEN)})
     )
 
+    heard.answer["lines"] = [
+        f"{what}: {answer.status_code} {answer.json()['code']}"
+        for what, answer in zip(FORGED, tries, strict=True)
+    ]
+    tell("unsigned and wrongly signed webhooks", heard)
     assert [answer.status_code for answer in tries] == [403] * 5 + [405, 403]
     assert problem(tries[0])["code"] == "bad_signature"
     assert (
