@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
-from config import errors, vendors
+from config import dynamo, errors, vendors
 from telephony import conferences, history, ivr, lines, ringing
 from telephony.history import Plan, told
 from telephony.lines import Answering
@@ -140,8 +140,11 @@ def _plan(call: Call, line: Answering, path: str, action: ivr.Action, at: dateti
 
 
 def _found(line: Answering, action: ivr.Action, at: datetime) -> Plan:
-    people = ringing.candidates(line, action["target"], at)
-    if history.minutes_used(line.customer_id, at) >= settings.TELEPHONY["daily_minutes"]:
+    people, used = dynamo.together(
+        lambda: ringing.candidates(line, action["target"], at),
+        lambda: history.minutes_used(line.customer_id, at),
+    )
+    if used >= settings.TELEPHONY["daily_minutes"]:
         people = [ringing.Candidate(p.id, p.name, p.why, why_not="minutes_used_up") for p in people]
     return Plan(people)
 

@@ -110,14 +110,14 @@ def default(location: str, *, language: str = "en-US") -> dict[str, Any]:
     """Greet by name, ring who is on duty one after another, then voicemail."""
     voicemail = {
         "type": "voicemail",
-        "prompt": {"say": f"Please leave a message for {location} after the tone."},
+        "prompt": {"say": said("leave_message_for", language).format(location=location)},
         "maxSeconds": VOICEMAIL_SECONDS,
         "notify": {"onDuty": True, "managers": True},
     }
     return {
         "version": 1,
         "language": language,
-        "greeting": {"say": f"Thank you for calling {location}."},
+        "greeting": {"say": said("greeting", language).format(location=location)},
         "hours": {"mode": "schedule"},
         "open": {
             "type": "ring",
@@ -128,7 +128,7 @@ def default(location: str, *, language: str = "en-US") -> dict[str, Any]:
         },
         "closed": {
             "type": "say",
-            "prompt": {"say": "Nobody is here just now."},
+            "prompt": {"say": said("nobody_there", language)},
             "then": voicemail,
         },
         "recording": {"calls": False},
@@ -376,7 +376,11 @@ def voicemail(action: Action, path: str, language: str) -> list[Instruction]:
     """Take a message."""
     seconds = int(action.get("maxSeconds", VOICEMAIL_SECONDS))
     spoken = action.get("prompt", {"say": said("leave_message", language)})
-    return [prompt(spoken), Record(seconds, then="bye", kept=step("message", p=path)), Hangup()]
+    return [
+        prompt(spoken),
+        Record(seconds, then=step("bye", p=path), kept=step("message", p=path)),
+        Hangup(),
+    ]
 
 
 def last_resort(configuration: Configuration | None, path: str) -> list[Instruction]:

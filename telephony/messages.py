@@ -8,24 +8,33 @@ from accounts import actors, follow_ups, users
 from accounts.actors import Actor
 from config import audit, errands, errors, files, journal
 from staffing import duty
-from telephony import history, ivr
+from telephony import history, ivr, lines
 from telephony.history import Recording, told
 from telephony.models import Call
 from telephony.twilio import api
 
 KINDS = ("voicemail", "conversation")
+MOST_TOLD = 30
+"""People that hear of one voicemail: all of it is one transaction."""
 
 
 def take(
-    call_id: str, recording_sid: str, *, kind: str, path: str = "", seconds: int, at: datetime
+    call_id: str,
+    recording_sid: str,
+    *,
+    kind: str,
+    path: str = "",
+    number: str,
+    caller: str,
+    seconds: int,
+    at: datetime,
 ) -> None:
     """Twilio has recorded something: see to it that it is kept. What comes again changes nothing.
 
-    Raises `errors.NotFound` where the call is not known.
+    A call that could not be kept when it began is kept now. Raises `errors.NotFound` where nothing
+    answers ``number``.
     """
-    call = history.get(call_id)
-    if call is None:
-        raise errors.NotFound("There is no such call.")
+    call = history.get(call_id) or _unheard_of(call_id, number, caller, at)
     if seconds < 1:
         return
     step = f"recorded {recording_sid}"
@@ -50,6 +59,14 @@ def take(
             )
     except errors.Conflict:
         return  # it was heard of before
+
+
+def _unheard_of(call_id: str, number: str, caller: str, at: datetime) -> Call:
+    """The store was away when the call began, and a message was taken all the same."""
+    line = lines.answering(number)
+    if line is None:
+        raise errors.NotFound("There is no such call.")
+    return history.begin(call_id, line, caller=caller, entrance="open", at=at)
 
 
 def keep(call_id: str, recording_sid: str, *, job: errands.Job) -> None:
@@ -109,7 +126,7 @@ def _listeners(call: Call, recording: Recording) -> list[str]:
         told += [one.user.id for one in there if one.user.status == "active"]
     if wanted.get("managers", True):
         told += [one.id for one in users.in_charge(call.location_id, call.customer_id)]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(told))[:MOST_TOLD]
 
 
 def sound(call_id: str, *, kind: str | None, actor: Actor, at: datetime) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from pynamodb.expressions.condition import Condition
@@ -20,6 +20,7 @@ from config import audit, decisions, dynamo, errands, errors, idempotency, ids, 
 from config.writes import Write
 from telephony import destinations, ivr
 from telephony.models import Line, PhoneNumber, Quota
+from telephony.phrases import OF_COUNTRY
 from telephony.twilio import api
 
 if TYPE_CHECKING:
@@ -291,9 +292,7 @@ def finish(
         return _as_another_hand_left_it(claim, refusal)
     begun = begun or _begun(claim)
     line, place = begun.found.get(Line, claim.location_id), begun.place
-    answers = (line.configuration if line else None) or ivr.default(
-        place.name if place else "us", language="en-US"
-    )
+    answers = (line.configuration if line else None) or _default(place)
     active = claim.changed(status="active", sid=owned.sid, updated_at=at)
     kept = Line(
         location_id=claim.location_id,
@@ -327,6 +326,14 @@ def finish(
     except errors.Conflict as conflict:
         return _as_another_hand_left_it(claim, conflict)
     return Held(active, kept)
+
+
+def _default(place: "Location | None") -> dict[str, Any]:
+    """How a place answers at first, in what is spoken in its country."""
+    if place is None:
+        return ivr.default("us")
+    country = destinations.country(place.time_zone) or ""
+    return ivr.default(place.name, language=OF_COUNTRY.get(country, "en-US"))
 
 
 def _begun(claim: PhoneNumber) -> Begun:

@@ -12,6 +12,9 @@ PHRASES = {
         "taken": "Somebody else has taken the call. Goodbye.",
         "gone": "The caller has hung up. Goodbye.",
         "code": "Your Dutyline code is: {code}.",
+        "greeting": "Thank you for calling {location}.",
+        "nobody_there": "Nobody is here just now.",
+        "leave_message_for": "Please leave a message for {location} after the tone.",
     },
     "de": {
         "not_in_service": "Diese Nummer ist nicht vergeben.",
@@ -24,6 +27,9 @@ PHRASES = {
         "taken": "Jemand anderes hat den Anruf angenommen. Auf Wiederhören.",
         "gone": "Der Anrufer hat aufgelegt. Auf Wiederhören.",
         "code": "Ihr Dutyline-Code lautet: {code}.",
+        "greeting": "Willkommen bei {location}.",
+        "nobody_there": "Gerade ist niemand da.",
+        "leave_message_for": "Bitte hinterlassen Sie {location} eine Nachricht nach dem Ton.",
     },
     "es": {
         "not_in_service": "Este número no está en servicio.",
@@ -36,8 +42,20 @@ PHRASES = {
         "taken": "Otra persona ya ha atendido la llamada. Adiós.",
         "gone": "La persona que llamaba ha colgado. Adiós.",
         "code": "Su código de Dutyline es: {code}.",
+        "greeting": "Gracias por llamar a {location}.",
+        "nobody_there": "En este momento no hay nadie.",
+        "leave_message_for": "Por favor, deje un mensaje para {location} después de la señal.",
     },
 }
+
+
+SPOKEN = {"en": "en-US", "de": "de-DE", "es": "es-ES"}
+"""How a language is named to whoever speaks it."""
+OF_COUNTRY = {
+    "DE": "de-DE", "AT": "de-AT", "CH": "de-DE", "ES": "es-ES", "MX": "es-MX",
+    "GB": "en-GB", "IE": "en-GB", "AU": "en-AU",
+}
+"""What is spoken to callers at first, by country; elsewhere English."""
 
 
 def said(phrase: str, language: str) -> str:

@@ -18,7 +18,7 @@ from accounts.actors import Actor
 from config import audit, dynamo, errors, idempotency, journal, plumbing, sealing
 from telephony import destinations, history, ivr, lines
 from telephony.models import Proof
-from telephony.phrases import said
+from telephony.phrases import SPOKEN, said
 from telephony.twilio import api
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def told(user_id: str, nonce: str, phone: str, *, at: datetime) -> tuple[str, st
         return None
     language = preferences.language(reader.user.settings, reader.customer.settings)
     spoken = ", ".join(_code(user_id, nonce, phone))
-    return said("code", language).format(code=spoken), language
+    return said("code", language).format(code=spoken), SPOKEN[language]
 
 
 def _code(user_id: str, nonce: str, phone: str) -> str:

@@ -117,7 +117,11 @@ SCHEMA: dict[str, Any] = {
     "required": ["version", "language", "greeting", "hours", "open", "closed"],
     "properties": {
         "version": {"const": 1},
-        "language": {"type": "string", "pattern": "^[a-z]{2}(-[A-Z]{2})?$"},
+        "language": {
+            "type": "string",
+            "pattern": "^[a-z]{2}-[A-Z]{2}$",
+            "description": "What is said is said in it: en-US, de-DE, es-ES …",
+        },
         "voice": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,60}$"},
         "timeZone": {
             "type": "string",

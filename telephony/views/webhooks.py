@@ -82,13 +82,18 @@ def _seconds(request: HttpRequest, name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 
+def _caller(request: HttpRequest) -> str:
+    """Who calls; empty where they withhold it."""
+    given = request.POST.get("From", "")
+    return given if _NUMBER.fullmatch(given) else ""
+
+
 @signed
 def incoming(request: HttpRequest, at: datetime) -> Spoken:
     """Somebody calls."""
-    given = request.POST.get("From", "")
     return calls.incoming(
         _call_id(request),
-        caller=given if _NUMBER.fullmatch(given) else "",
+        caller=_caller(request),
         number=request.POST.get("To", ""),
         at=at,
     )
@@ -172,7 +177,9 @@ def left(request: HttpRequest, at: datetime) -> None:
 
 @signed
 def bye(request: HttpRequest, at: datetime) -> Spoken:
-    """There is nothing more to say."""
+    """There is nothing more to say; of a message that was just recorded we hear here too."""
+    if request.GET.get("p") and request.POST.get("RecordingSid"):
+        calls.soon(lambda: _take(request, "voicemail"))
     return Spoken([ivr.Hangup()])
 
 
@@ -198,6 +205,8 @@ def _take(request: HttpRequest, kind: str) -> None:
         sid,
         kind=kind,
         path=request.GET.get("p", ""),
+        number=request.POST.get("To", ""),
+        caller=_caller(request),
         seconds=_seconds(request, "RecordingDuration"),
         at=datetime.now(UTC),
     )

@@ -300,6 +300,13 @@ def test_a_store_that_is_away_leads_to_voicemail(
 
     tell(f"the store is away ({how})", heard)
     heard.happened("We cannot put you through just now.", "leave a message", "speaks for")
+    told = next(one for one in heard.posted if "/message" in one["url"])
+    assert told["status"] == 503
+    again = post(told["url"], told["form"], **{"X-Twilio-Signature": told["signature"]})
+    assert again.status_code == 204
+    sweep(5)
+    kept = line.cast.ann.get(f"/call/{heard.id}/recording")
+    assert kept.status_code == 200, "the message is not lost"
 
 
 def test_a_suspended_customer_takes_no_calls(
@@ -341,6 +348,8 @@ def test_everybody_at_once_holds_when_a_mailbox_is_first(
     tell("everybody at once: wrong key and a mailbox", heard)
     tell("everybody at once: the second takes it", again)
     heard.happened("rings", "rings", "presses 5", "(mailbox)", "leave a message")
+    tone = httpx.get(f"{world.web}/static/telephony/ringing.wav")
+    assert (tone.status_code, tone.content[:4]) == (200, b"RIFF")
     again.happened("hears the sound ringing.wav", f"{other}   presses 1", f"talks with {other}")
     again.never(f"talks with {first}")
     record = again.record

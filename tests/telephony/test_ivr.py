@@ -44,6 +44,7 @@ WRONG: list[tuple[Change, str]] = [
     (lambda c: c.update(greeting={"say": "a", "play": "https://x.example/a.wav"}), "/greeting"),
     (lambda c: c.update(greeting={"play": "http://x.example/a.wav"}), "/greeting/play"),
     (lambda c: c.update(language="english"), "/language"),
+    (lambda c: c.update(language="de"), "/language"),
     (lambda c: c.update(timeZone="Mars/Olympus"), "/timeZone"),
     (lambda c: c.update(timeZone="../etc/passwd"), "/timeZone"),
     (lambda c: c.update(hours={"mode": "weekly"}), "/hours"),

@@ -332,6 +332,13 @@ def test_a_purchase_is_the_same_however_often_it_is_asked_for(cast: Cast, twilio
     assert told(outsider) == told(elsewhere)
 
 
+def test_a_place_answers_in_what_is_spoken_there(cast: Cast, world: World) -> None:
+    place = locations.create(actor=cast.ann.actor, name="Kiel", time_zone="Europe/Berlin", at=now())
+    heard = "\n".join(ring(cast.bought(place).number.number)["lines"])
+    assert "Willkommen bei Kiel." in heard
+    assert "Gerade ist niemand da." in heard
+
+
 def told(answer: httpx.Response) -> dict[str, Any]:
     return {**problem(answer), "requestId": ""}
 
