@@ -47,7 +47,7 @@ def soon(task: Callable[[], T]) -> T | None:
 
 def incoming(call_id: str, *, caller: str, number: str, at: datetime) -> Spoken:
     """Somebody calls a number."""
-    found = soon(lambda: (lines.answering(number), history.get(call_id)))
+    found = soon(lambda: (lines.answering(number, caller), history.get(call_id)))
     if found is None:
         return Spoken(ivr.last_resort(None, "open"))
     line, call = found
@@ -55,7 +55,7 @@ def incoming(call_id: str, *, caller: str, number: str, at: datetime) -> Spoken:
         return _enter(call, history.line_of(call), at)
     if line is None:
         return Spoken([ivr.Prompt(said("not_in_service", "en")), ivr.Hangup()])
-    if line.is_suspended:
+    if line.is_suspended or line.is_called_by_us:
         language = str(line.configuration["language"])
         return Spoken([ivr.Prompt(said("closed", language)), ivr.Hangup()], language)
     about: dict[str, Any] = {"caller": caller, "entrance": _entrance(line, at), "at": at}
@@ -191,13 +191,14 @@ def key(call_id: str, path: str, attempt: int, pressed: str, *, at: datetime) ->
 def screen(call_id: str, path: str, number: int) -> Spoken:
     """Somebody, or their mailbox, picked up: only who presses 1 is put through."""
     call = soon(lambda: history.get(call_id))
+    then = ivr.step("screened", c=call_id, p=path, n=number)
     if call is None:
-        return Spoken(ivr.screening("Dutyline", language="en", then="bye", is_recorded=False))
+        return Spoken(ivr.screening("Dutyline", language="en", then=then, is_recorded=False))
     line = history.line_of(call)
     asked = ivr.screening(
         line.location,
         language=str(line.configuration["language"]),
-        then=ivr.step("screened", c=call_id, p=path, n=number),
+        then=then,
         is_recorded=ivr.records_calls(line.configuration),
     )
     return _spoken(line, asked)
@@ -262,9 +263,11 @@ def wait(call_id: str, path: str, round: int, *, at: datetime) -> Spoken:
     action = ivr.action_at(line.configuration, path)
     if action is None:
         return _spoken(line, ivr.last_resort(line.configuration, path))
-    if history.is_done(call, f"accept {path}"):
-        return _spoken(line, [conferences.room(call, line)])
     if conferences.is_over(call, path, action, round):
+        call = soon(lambda: conferences.close(call_id, path)) or call
+    if conferences.is_taken(call, path):
+        return _spoken(line, [conferences.room(call, line)])
+    if conferences.is_closed(call, path):
         return _spoken(line, _follow(call, line, f"{path}/otherwise", at))
     return _spoken(line, conferences.waiting(path, round + 1))
 
@@ -274,19 +277,9 @@ def ended(call_id: str, *, seconds: int, at: datetime, due: datetime) -> None:
     call = history.get(call_id)
     if call is None:
         return
-    outcome = call.outcome
-    if outcome == "ringing":
-        outcome = "missed" if history.entrance(call) == "open" else "closed"
-    is_new = history.once(
-        call_id,
-        "ended",
-        told("ended", at),
-        also=[
-            Call.outcome.set(outcome),
-            Call.ended_at.set(at),
-            Call.seconds.set(seconds),
-        ],
-    )
+    times = [Call.ended_at.set(at), Call.seconds.set(seconds)]
+    is_new = history.once(call_id, "ended", told("ended", at), also=times)
     if is_new:
+        history.conclude(is_new)
         history.add_minutes(call.customer_id, -(-seconds // 60), at)
         conferences.end_legs(is_new, due)

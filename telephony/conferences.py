@@ -21,8 +21,8 @@ from telephony.twilio import api
 
 TONE = "/static/telephony/ringing.wav"
 """As long as `ivr.WAIT_SECONDS`."""
-SPARE_SECONDS = 6
-"""Beyond the ringing, for whoever has just picked up."""
+SPARE_SECONDS = 18
+"""Beyond the ringing: Twilio adds some, and who has just picked up hears what it is about."""
 
 
 def place(
@@ -61,9 +61,9 @@ def waiting(path: str, round: int) -> list[ivr.Instruction]:
     return [tone, ivr.GoOn(ivr.step("wait", p=path, k=round))]
 
 
-def room(call: Call, line: Answering, *, is_caller: bool = True) -> ivr.Join:
+def room(call: Call, line: Answering) -> ivr.Join:
     """Where the caller and who took the call meet."""
-    is_recorded = is_caller and ivr.records_calls(line.configuration)
+    is_recorded = ivr.records_calls(line.configuration)
     return ivr.Join(
         call.id,
         then="bye",
@@ -74,12 +74,42 @@ def room(call: Call, line: Answering, *, is_caller: bool = True) -> ivr.Join:
 
 def is_over(call: Call, path: str, action: ivr.Action, round: int) -> bool:
     """Whether nobody will take the call any more."""
+    if is_taken(call, path):
+        return False
     seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
     if round * ivr.WAIT_SECONDS >= seconds + SPARE_SECONDS:
         return True
     plan = history.plan_of(call, path)
     many = len(plan.rung) if plan else 0
     return all(history.is_done(call, f"left {path} {number}") for number in range(many))
+
+
+def close(call_id: str, path: str) -> Call | None:
+    """Let nobody take the call by this action any more, unless somebody just did."""
+    closed = history.once(call_id, f"closed {path}", unless=f"accept {path}")
+    return closed or history.get(call_id)
+
+
+def is_closed(call: Call, path: str) -> bool:
+    """Whether the caller has gone on; also from who pressed 1 and hung up before they met."""
+    return history.is_done(call, f"closed {path}") or _winner_left(call, path)
+
+
+def is_taken(call: Call, path: str) -> bool:
+    """Whether somebody pressed 1 and is there."""
+    return history.is_done(call, f"accept {path}") and not _winner_left(call, path)
+
+
+def _winner_left(call: Call, path: str) -> bool:
+    return any(history.is_done(call, f"left {path} {number}") for number in _winners(call, path))
+
+
+def _winners(call: Call, path: str) -> list[int]:
+    return [
+        event["leg"]
+        for event in history.events(call)
+        if event["kind"] == "accepted" and event.get("path") == path
+    ]
 
 
 def leg(call: Call, path: str, number: int) -> list[ivr.Instruction]:
@@ -112,15 +142,17 @@ def joined(
     taken = history.once(
         call_id,
         f"accept {path}",
-        told("accepted", at, who=who, leg=number),
+        told("accepted", at, who=who, path=path, leg=number),
         also=[Call.outcome.set("answered"), Call.answered_by.set(who)],
+        unless=f"closed {path}",
     )
-    after = taken or history.get(call_id)
-    if after is None or after.answered_by != who:
+    after = taken or history.get(call_id) or call
+    if number not in _winners(after, path):
         return [ivr.Prompt(said("taken", language)), ivr.Hangup()]
     if taken:
-        end_legs(after, due)
-    return [room(call, line, is_caller=False)]
+        with suppress(errors.Unavailable):  # they end by themselves, only later
+            end_legs(after, due)
+    return [room(call, line)]
 
 
 def left(call_id: str, path: str, number: int, *, status: str, at: datetime) -> None:
@@ -151,16 +183,11 @@ def hang_up(call_id: str) -> None:
     call = history.get(call_id)
     if call is None:
         return
-    winners = {
-        event["leg"]
-        for event in history.events(call)
-        if event["kind"] == "accepted" and "leg" in event
-    }
     for step in sorted(call.steps or ()):
         if not step.startswith("leg "):
             continue
         _, path, number, sid = step.split(" ")
-        is_taken = int(number) in winners and call.ended_at is None
-        if not is_taken and not history.is_done(call, f"left {path} {number}"):
+        is_there = int(number) in _winners(call, path) and call.ended_at is None
+        if not is_there and not history.is_done(call, f"left {path} {number}"):
             with suppress(api.Refused):
                 api.hang_up(sid)

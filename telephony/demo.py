@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from accounts import actors, demo, profiles
 from accounts.actors import Actor
-from telephony import numbers, proofs
+from telephony import numbers, proofs, purchases
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -33,5 +33,5 @@ def phones(owner: Actor, *, people: "list[User]", places: Mapping[str, str], at:
         )
         proofs.assume(changed, at=at)
     first = numbers.search("US", AREA, actor=owner)[0]
-    bought = numbers.purchase(first.number, places["Boston Harbour"], actor=owner, at=at)
+    bought = purchases.purchase(first.number, places["Boston Harbour"], actor=owner, at=at)
     return str(bought.number.number)

@@ -16,7 +16,7 @@ from pynamodb.expressions.update import Action
 
 from accounts import locations
 from accounts.actors import Actor
-from config import dynamo, errors, listing, plumbing, sealing
+from config import dynamo, errors, ids, listing, plumbing, sealing
 from telephony.lines import Answering
 from telephony.models import Call, Usage
 from telephony.ringing import Candidate
@@ -51,7 +51,7 @@ def begin(call_id: str, line: Answering, *, caller: str, entrance: str, at: date
             Call.plans.set([]),
             Call.events.set([told("entered", at, where=entrance)]),
             Call.recordings.set([]),
-            Call.expires_at.set(int(expiry(at).timestamp())),
+            Call.expires_at.set(_row_expiry(at)),
         ],
         Call.id.does_not_exist(),
     )
@@ -76,8 +76,13 @@ def unkept(call_id: str, line: Answering, *, caller: str, entrance: str, at: dat
             "zone": line.zone,
             "entrance": entrance,
         },
-        expires_at=int(expiry(at).timestamp()),
+        expires_at=_row_expiry(at),
     )
+
+
+def _row_expiry(started_at: datetime) -> int:
+    """After the errand that forgets the recordings: it needs nothing of the row, but is first."""
+    return int((expiry(started_at) + timedelta(days=7)).timestamp())
 
 
 def expiry(started_at: datetime) -> datetime:
@@ -120,18 +125,39 @@ def is_done(call: Call, step: str) -> bool:
     return step in (call.steps or ())
 
 
+def was_taken(call: Call) -> bool:
+    """Whether somebody pressed 1."""
+    return any(step.startswith("accept ") for step in call.steps or ())
+
+
 def once(
-    call_id: str, step: str, *happened: str, also: Sequence[Action] = (), plan: str = ""
+    call_id: str,
+    step: str,
+    *happened: str,
+    also: Sequence[Action] = (),
+    plan: str = "",
+    unless: str = "",
 ) -> Call | None:
-    """Do a step of a call: note what happened. The call as it then is; None: it was done before."""
+    """Do a step of a call: note what happened.
+
+    The call as it then is; None: it was done before, or the step ``unless`` was.
+    """
     changes: list[Action] = [Call.steps.add({step}), *also]
     if happened:
         changes.append(Call.events.set(Call.events.append(list(happened))))
     if plan:
         changes.append(Call.plans.set(Call.plans.append([plan])))
     is_new = Call.id.exists() & ~Call.steps.contains(step)
+    if unless:
+        is_new = is_new & ~Call.steps.contains(unless)
     item = plumbing.update(Call(call_id), changes, is_new)
     return Call.read(item) if item else None
+
+
+def conclude(call: Call) -> None:
+    """Say what came of a call that ended and that nobody took, nor left a message."""
+    outcome = "missed" if entrance(call) == "open" else "closed"
+    plumbing.update(call, [Call.outcome.set(outcome)], Call.outcome == "ringing")
 
 
 # --- whom it rings --------------------------------------------------------------------------------
@@ -256,6 +282,8 @@ def of_location(
 ) -> listing.Page[Call]:
     """The calls to a location, newest first. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
+    if not ids.is_id("loc", location_id):
+        raise errors.NotFound("There is no such location.", pointer="?locationId")
     found = dynamo.fetch([locations.key(location_id)])
     locations.among(found, location_id, actor, pointer="?locationId")
     locations.check_reach(actor, location_id)
@@ -293,7 +321,7 @@ def seen_by(call_id: str, actor: Actor, at: datetime) -> Call:
     """A call that somebody asks about. Raises `errors.NotFound`."""
     actor.require("calls:read")
     call = get(call_id) if is_id(call_id) else None
-    if call is None or call.customer_id != actor.customer_id or call.expires_at < at.timestamp():
+    if call is None or call.customer_id != actor.customer_id or expiry(call.started_at) < at:
         raise errors.NotFound("There is no such call.")
     locations.check_reach(actor, call.location_id)
     return call

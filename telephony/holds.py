@@ -4,7 +4,7 @@ from datetime import datetime
 
 from accounts import actors, locations
 from config import errands
-from telephony import numbers
+from telephony import numbers, purchases
 
 
 def _why(location_id: str, at: datetime) -> str | None:
@@ -18,7 +18,7 @@ def clear(location_id: str, *, job: errands.Job) -> None:
     customer_id = job.author.customer_id
     number = numbers.at_location(location_id)
     if number and not locations.named([location_id], customer_id):
-        numbers.settle(number, at=job.at)
+        purchases.settle(number, at=job.at)
         numbers.give_up(number, actor=actors.system(customer_id), at=job.at)
 
 

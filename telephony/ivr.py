@@ -137,8 +137,13 @@ def default(location: str, *, language: str = "en-US") -> dict[str, Any]:
 
 def check(configuration: Any) -> dict[str, Any]:
     """The configuration, if it is one. Raises `BadConfiguration` with a pointer to each fault."""
-    if len(orjson.dumps(configuration)) > LARGEST:
+    try:
+        size = len(orjson.dumps(configuration))
+    except TypeError as error:
+        raise BadConfiguration("A number in it is too large.", pointer="") from error
+    if size > LARGEST:
         raise BadConfiguration(f"It may have {LARGEST} bytes.", pointer="")
+    _check_depth(configuration)
     faults = list(_faults(configuration)) or list(_beyond_schema(configuration))
     if faults:
         told = [
@@ -147,6 +152,22 @@ def check(configuration: Any) -> dict[str, Any]:
         ]
         raise BadConfiguration("The configuration does not follow its schema.", faults=told)
     return dict(configuration)
+
+
+def _check_depth(configuration: Any) -> None:
+    """Before anything else: the schema is followed as deep as what is given."""
+    waiting = [(configuration, 0, "")]
+    while waiting:
+        value, depth, path = waiting.pop()
+        if not isinstance(value, Mapping):
+            continue
+        if depth > MOST_DEPTH:
+            raise BadConfiguration(f"Actions may be nested {MOST_DEPTH} deep.", pointer=path)
+        for name in ("open", "closed", "holiday", "otherwise", "then"):
+            waiting.append((value.get(name), depth + 1, f"{path}/{name}"))
+        keys = value.get("keys")
+        for key, chosen in keys.items() if isinstance(keys, Mapping) else ():
+            waiting.append((chosen, depth + 1, f"{path}/keys/{key}"))
 
 
 @cache
@@ -194,9 +215,6 @@ def _escaped(step: str | int) -> str:
 def _beyond_schema(configuration: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     """What a schema cannot say: depth, number, spans of time, dates, zones, countries."""
     every = list(actions(configuration))
-    deepest = max(every, key=lambda pair: len(pair[0].split("/")))
-    if _depth(deepest[0]) > MOST_DEPTH:
-        yield tuple(deepest[0].split("/")), f"Actions may be nested {MOST_DEPTH} deep."
     if len(every) > MOST_ACTIONS:
         yield (), f"There may be {MOST_ACTIONS} actions."
     yield from _wrong_hours(configuration["hours"])
@@ -258,10 +276,6 @@ def _below(path: str, action: Action) -> Iterator[tuple[str, Action]]:
             yield from _below(f"{path}/{name}", action[name])
     for key, chosen in action.get("keys", {}).items():
         yield from _below(f"{path}/keys/{key}", chosen)
-
-
-def _depth(path: str) -> int:
-    return sum(step != "keys" for step in path.split("/"))
 
 
 def action_at(configuration: Mapping[str, Any], path: str) -> Action | None:

@@ -1,13 +1,15 @@
 """How locations answer: reading and changing configurations, and finding the line of a call."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from django.conf import settings
+
 from accounts import customers, locations, users
 from accounts.actors import Actor
-from config import audit, decisions, dynamo, errors, journal
+from config import audit, decisions, dynamo, errors, ids, journal
 from telephony import destinations, ivr
 from telephony.models import Line, PhoneNumber
 
@@ -28,16 +30,25 @@ class Answering:
     zone: str
     configuration: dict[str, Any]
     is_suspended: bool
+    is_called_by_us: bool = False
+    """Whether another of our numbers calls it: lines that ring each other would never end."""
 
     @property
     def country(self) -> str | None:
         """Where its calls may go."""
-        return destinations.country(self.zone, self.number)
+        return allowed(destinations.country(self.zone, self.number))
 
 
-def answering(number: str) -> Answering | None:
+def allowed(country: str | None) -> str | None:
+    """A country, if whoever runs this lets calls go there."""
+    return country if country in settings.TELEPHONY["countries"] else None
+
+
+def answering(number: str, caller: str = "") -> Answering | None:
     """What answers a number; None where nothing does. Two round trips."""
-    held = dynamo.get(PhoneNumber, number)
+    wanted = [one for one in (number, caller) if 0 < len(one) < 32]
+    ours = dynamo.fetch(dynamo.Key(PhoneNumber, one) for one in wanted)
+    held = ours.get(PhoneNumber, number)
     if held is None or held.status != "active":
         return None
     found = dynamo.fetch(
@@ -51,12 +62,14 @@ def answering(number: str) -> Answering | None:
     if line is None or line.number != number or not line.configuration:
         return None
     place = locations.in_found(found, held.location_id, held.customer_id)
-    return answered_by(
-        line, place, is_suspended=not customers.is_active_in(found, line.customer_id)
+    return replace(
+        answered_by(line, place),
+        is_suspended=not customers.is_active_in(found, line.customer_id),
+        is_called_by_us=ours.get(PhoneNumber, caller) is not None,
     )
 
 
-def answered_by(line: Line, place: "Location | None", *, is_suspended: bool = False) -> Answering:
+def answered_by(line: Line, place: "Location | None") -> Answering:
     """What answers the number of a line."""
     return Answering(
         number=str(line.number or ""),
@@ -65,13 +78,15 @@ def answered_by(line: Line, place: "Location | None", *, is_suspended: bool = Fa
         location=place.name if place else "",
         zone=place.time_zone if place else "UTC",
         configuration=dict(line.configuration or {}),
-        is_suspended=is_suspended,
+        is_suspended=False,
     )
 
 
 def get(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     """How a location answers. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
+    if not ids.is_id("loc", location_id):
+        raise errors.NotFound("There is no such location.")
     found = dynamo.fetch([locations.key(location_id), dynamo.Key(Line, location_id)])
     place = locations.among(found, location_id, actor)
     locations.check_reach(actor, location_id)
@@ -99,8 +114,11 @@ def change(
     `errors.NotFound` (the location, or a person that is named) and `errors.PreconditionFailed`.
     """
     actor.require("ivr:update")
+    if not ids.is_id("loc", location_id):
+        raise errors.NotFound("There is no such location.")
     checked = _in_body(lambda: ivr.check(configuration))
     named = ivr.people_in(checked)
+    called = ivr.numbers_in(checked)
 
     def decide() -> Line:
         found = dynamo.fetch(
@@ -108,6 +126,7 @@ def change(
                 locations.key(location_id),
                 dynamo.Key(Line, location_id),
                 *(users.key(id) for _, id in named),
+                *(dynamo.Key(PhoneNumber, number) for _, number in called),
                 *journal.keys([actor.stream, actor.customer_id]),
             ]
         )
@@ -117,8 +136,9 @@ def change(
         decisions.check_version(before, versions)
         for pointer, id in named:
             users.among(found, id, actor.customer_id, pointer=f"/configuration{pointer}")
-        country = destinations.country(place.time_zone, before.number)
-        _in_body(lambda: _check_numbers(checked, country))
+        country = allowed(destinations.country(place.time_zone, before.number))
+        ours = {number for _, number in called if found.get(PhoneNumber, number)}
+        _in_body(lambda: _check_numbers(called, country, ours))
         if before.configuration == checked:
             return before
         return _keep(before, checked, place, actor=actor, at=at, found=found)
@@ -176,14 +196,17 @@ WHY_NOT = {
     "no_number": "This is no phone number.",
     "other_country": "Calls go to numbers of the location's own country only.",
     "kind_of_number": "Calls go to ordinary numbers only.",
+    "own_number": "This number is answered here: lines may not ring each other.",
 }
 
 
-def _check_numbers(configuration: dict[str, Any], country: str | None) -> None:
+def _check_numbers(
+    called: Iterable[tuple[str, str]], country: str | None, ours: Collection[str]
+) -> None:
     faults = [
         errors.Fault(pointer, why, WHY_NOT[why])
-        for pointer, number in ivr.numbers_in(configuration)
-        if (why := destinations.why_not(number, country))
+        for pointer, number in called
+        if (why := "own_number" if number in ours else destinations.why_not(number, country))
     ]
     if faults:
         raise ivr.BadConfiguration("Some numbers may not be called.", faults=faults)

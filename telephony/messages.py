@@ -1,7 +1,6 @@
 """What was recorded of calls: fetched from Twilio into our own storage, told of, and forgotten."""
 
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
 from accounts import actors, follow_ups, users
@@ -35,8 +34,8 @@ def take(
     answers ``number``.
     """
     call = history.get(call_id) or _unheard_of(call_id, number, caller, at)
-    if seconds < 1:
-        return
+    if seconds < 1 or (kind == "conversation" and not history.was_taken(call)):
+        return  # nothing, or a mailbox that picked up and was not put through
     step = f"recorded {recording_sid}"
     fact = history.recorded(
         sid=recording_sid, kind=kind, path=path, seconds=seconds, at=at.isoformat()
@@ -80,7 +79,8 @@ def keep(call_id: str, recording_sid: str, *, job: errands.Job) -> None:
         raise errors.Unavailable("The recording is not there yet.", retry_after=5) from error
     name = f"recordings/{call_id}/{recording_sid}.wav"
     files.forget(name)  # of a try that died before it was noted
-    kept = files.keep(name, BytesIO(sound))
+    with sound:
+        kept = files.keep(name, sound)
     step = f"kept {recording_sid}"
     fact = history.recorded(sid=recording_sid, file=kept)
     with journal.write(
@@ -101,6 +101,7 @@ def keep(call_id: str, recording_sid: str, *, job: errands.Job) -> None:
             id=f"forget-{call_id}-{recording_sid}",
             due=history.expiry(call.started_at),
             call_id=call_id,
+            file=kept,
         )
         write.later("telephony.forget_at_twilio", recording_sid=recording_sid)
         for user_id in _listeners(call, one):
@@ -144,12 +145,9 @@ def sound(call_id: str, *, kind: str | None, actor: Actor, at: datetime) -> byte
     return files.read(every[0].file)
 
 
-def forget(call_id: str) -> None:
-    """Forget a call with everything that was recorded of it."""
+def forget(call_id: str, file: str) -> None:
+    """Forget a recording, and the call with it, whatever of them is still there."""
+    files.forget(file)
     call = history.get(call_id)
-    if call is None:
-        return
-    for one in history.recordings(call):
-        if one.file:
-            files.forget(one.file)
-    history.forget(call)
+    if call is not None:
+        history.forget(call)

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from config import dynamo, errors, plumbing
-from telephony import numbers
+from telephony import claims, numbers, purchases
 from telephony.models import Orphan
 from telephony.twilio import api
 
@@ -40,11 +40,11 @@ def every() -> list[Orphan]:
     return sorted(found, key=lambda one: str(one.number))
 
 
-def adopt(number: str, location_id: str, customer_id: str, *, at: datetime) -> numbers.Held:
+def adopt(number: str, location_id: str, customer_id: str, *, at: datetime) -> claims.Held:
     """Make it the number of a location. Raises `errors.NotFound`, or what a purchase raises."""
     orphan = _get(number)
     owned = api.Owned(orphan.number, orphan.sid, orphan.tag)
-    held = numbers.adopt(owned, location_id, customer_id, at=at)
+    held = purchases.adopt(owned, location_id, customer_id, at=at)
     plumbing.remove(orphan, Orphan.sid == orphan.sid)
     return held
 

@@ -52,8 +52,14 @@ PHRASES = {
 SPOKEN = {"en": "en-US", "de": "de-DE", "es": "es-ES"}
 """How a language is named to whoever speaks it."""
 OF_COUNTRY = {
-    "DE": "de-DE", "AT": "de-AT", "CH": "de-DE", "ES": "es-ES", "MX": "es-MX",
-    "GB": "en-GB", "IE": "en-GB", "AU": "en-AU",
+    "DE": "de-DE",
+    "AT": "de-AT",
+    "CH": "de-DE",
+    "ES": "es-ES",
+    "MX": "es-MX",
+    "GB": "en-GB",
+    "IE": "en-GB",
+    "AU": "en-AU",
 }
 """What is spoken to callers at first, by country; elsewhere English."""
 

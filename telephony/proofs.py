@@ -7,6 +7,7 @@ who changes the number proves again.
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -109,7 +110,8 @@ def ask(user: "User", *, actor: Actor, at: datetime, once: idempotency.Once | No
         )
     except api.Refused as refusal:
         raise NotCallable("This phone cannot be called.") from refusal
-    idempotency.remember(once, user.id, at, status=202)
+    with suppress(idempotency.Seen):  # the same request at the same moment
+        idempotency.remember(once, user.id, at, status=202)
     return before
 
 
@@ -125,7 +127,7 @@ def _check_country(user: "User") -> None:
     """A phone is of a country where its person's business has a location."""
     house = actors.system(user.customer_id)
     places = locations.within_reach(house, limit=1000, start=None).records
-    countries = {destinations.country(place.time_zone) for place in places}
+    countries = {lines.allowed(destinations.country(place.time_zone)) for place in places}
     reasons = {destinations.why_not(str(user.phone), one) for one in countries if one}
     if "" not in reasons:
         worst = "kind_of_number" if "kind_of_number" in reasons else "other_country"
@@ -181,7 +183,7 @@ def confirm(user: "User", code: str, *, actor: Actor, at: datetime) -> State:
     )
     is_old = proof.asked_at is None or at - proof.asked_at > VALID
     wanted = _code(user.id, proof.nonce, str(user.phone))
-    if counted is None or is_old or not hmac.compare_digest(wanted, code):
+    if counted is None or is_old or not hmac.compare_digest(wanted.encode(), code.encode()):
         raise _wrong()
     proven = Proof(
         user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at, tries=0

@@ -23,6 +23,23 @@ def _action(kind: str, required: tuple[str, ...] = (), **members: Any) -> dict[s
     }
 
 
+def _by_type(kinds: list[dict[str, Any]]) -> dict[str, Any]:
+    """One of several kinds of object, told apart by ``type``: each is looked at once."""
+    names = [kind["properties"]["type"]["const"] for kind in kinds]
+    return {
+        "type": "object",
+        "required": ["type"],
+        "properties": {"type": {"enum": names}},
+        "allOf": [
+            {
+                "if": {"required": ["type"], "properties": {"type": {"const": name}}},
+                "then": kind,
+            }
+            for name, kind in zip(names, kinds, strict=True)
+        ],
+    }
+
+
 def _one_of(name: str, value: dict[str, Any], about: str) -> dict[str, Any]:
     return {
         "type": "object",
@@ -77,6 +94,7 @@ _TARGET = {
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 10,
+                "uniqueItems": True,
                 "items": {"type": "string", "pattern": "^usr_[0-9A-Z]{26}$"},
             },
             "These people, in this order.",
@@ -87,6 +105,7 @@ _TARGET = {
                 "type": "array",
                 "minItems": 1,
                 "maxItems": 10,
+                "uniqueItems": True,
                 "items": {"type": "string", "pattern": r"^\+[1-9][0-9]{6,14}$"},
             },
             "These numbers (E.164), in this order.",
@@ -179,8 +198,8 @@ SCHEMA: dict[str, Any] = {
                 ),
             ]
         },
-        "action": {
-            "oneOf": [
+        "action": _by_type(
+            [
                 _action(
                     "menu",
                     ("prompt", "keys"),
@@ -219,7 +238,7 @@ SCHEMA: dict[str, Any] = {
                 _action("say", ("prompt",), prompt=_PROMPT, then=_ACTION),
                 _action("hangup"),
             ]
-        },
+        ),
     },
 }
 """Without `additionalProperties` nothing is taken: what is misspelt is told, not ignored."""

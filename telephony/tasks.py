@@ -3,7 +3,7 @@
 from typing import Any
 
 from config import errands, idempotency
-from telephony import conferences, holds, messages, numbers
+from telephony import conferences, holds, messages, numbers, purchases
 from telephony.twilio import api
 
 
@@ -18,7 +18,7 @@ def finish_purchase(
 ) -> None:
     """Finish a purchase that a request left behind."""
     known = idempotency.Once(**once) if once else None
-    numbers.resume(number, purchase_id, actor=job.author, at=job.at, once=known)
+    purchases.resume(number, purchase_id, actor=job.author, at=job.at, once=known)
 
 
 @errands.task("telephony.release_number")
@@ -40,9 +40,9 @@ def forget_at_twilio(*, job: errands.Job, recording_sid: str, **_: Any) -> None:
 
 
 @errands.task("telephony.forget_call")
-def forget_call(*, job: errands.Job, call_id: str, **_: Any) -> None:
+def forget_call(*, job: errands.Job, call_id: str, file: str, **_: Any) -> None:
     """Forget a call whose time is over."""
-    messages.forget(call_id)
+    messages.forget(call_id, file)
 
 
 @errands.task("telephony.hang_up")

@@ -29,8 +29,8 @@ from accounts.models import Customer, Location, User
 from config import errands, outbox
 from staffing import schedules, templates
 from staffing.models import Schedule, Template
-from telephony import numbers, proofs
-from telephony.numbers import Held
+from telephony import proofs, purchases
+from telephony.claims import Held
 from telephony.twilio import api
 from tests.harness import Harness
 from tests.world import WORLD, World
@@ -139,7 +139,7 @@ class Cast:
     def bought(self, place: Location | None = None) -> Held:
         """A new number, of a new location unless told otherwise."""
         where = place or self.place()
-        return numbers.purchase(free_number(), where.id, actor=self.ann.actor, at=now())
+        return purchases.purchase(free_number(), where.id, actor=self.ann.actor, at=now())
 
     @cached_property
     def held(self) -> Held:
@@ -149,7 +149,7 @@ class Cast:
     @cached_property
     def foreign_held(self) -> Held:
         """The outsider's number."""
-        return numbers.purchase(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
+        return purchases.purchase(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
 
     @cached_property
     def recorded(self) -> str:

@@ -1,5 +1,6 @@
 """The wire shapes of numbers and of how locations answer them."""
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -150,6 +151,12 @@ class PreviewQuery(Body):
     """When."""
 
     at = Moment(required=False, help_text="The moment; now where it is not given.")
+
+    def validate_at(self, at: datetime) -> datetime:
+        """Rotas do not reach further."""
+        if not 2000 <= at.year < 2100:
+            raise serializers.ValidationError("It must be of this century.", code="invalid")
+        return at
 
 
 class CandidateView(serializers.Serializer[Any]):

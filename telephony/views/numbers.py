@@ -7,7 +7,7 @@ from accounts.views.caller import actor_of
 from config.api import paging
 from config.api.fields import Nothing
 from config.api.operations import Operations, now, once, operation
-from telephony import numbers
+from telephony import numbers, purchases
 from telephony.serializers.numbers import (
     AvailableNumbers,
     HeldView,
@@ -69,7 +69,7 @@ class Purchases(Operations):
     def purchase(self, request: Request) -> Response:
         actor = actor_of(request)
         wanted = Purchase.of(request.data)
-        held = numbers.purchase(**wanted, actor=actor, at=now(), once=once(request, actor))
+        held = purchases.purchase(**wanted, actor=actor, at=now(), once=once(request, actor))
         return Response(HeldView(held).data)
 
 

@@ -1,6 +1,5 @@
 """What Twilio asks us while a call is on. Nothing is read before the signature is checked."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
@@ -11,12 +10,11 @@ from django.views.decorators.csrf import csrf_exempt
 
 from config import errors
 from config.api import limits, problems
-from telephony import calls, conferences, history, ivr, messages, proofs
+from telephony import calls, conferences, destinations, history, ivr, messages, proofs
 from telephony.calls import Spoken
 from telephony.twilio import markup, webhooks
 
 Door = Callable[[HttpRequest], HttpResponse]
-_NUMBER = re.compile(r"\+[1-9][0-9]{2,14}")
 
 
 class Unsigned(errors.Forbidden):
@@ -84,8 +82,7 @@ def _seconds(request: HttpRequest, name: str) -> int:
 
 def _caller(request: HttpRequest) -> str:
     """Who calls; empty where they withhold it."""
-    given = request.POST.get("From", "")
-    return given if _NUMBER.fullmatch(given) else ""
+    return destinations.normal(request.POST.get("From", "")) or ""
 
 
 @signed
@@ -150,7 +147,8 @@ def wait(request: HttpRequest, at: datetime) -> Spoken:
 @signed
 def leg(request: HttpRequest, at: datetime) -> Spoken:
     """One of those who were rung at once picked up."""
-    call = history.get(_call_id(request, request.GET.get("c", "")))
+    call_id = _call_id(request, request.GET.get("c", ""))
+    call = calls.soon(lambda: history.get(call_id))
     if call is None:
         return Spoken([ivr.Hangup()])
     language = str(history.line_of(call).configuration["language"])

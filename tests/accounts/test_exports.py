@@ -18,7 +18,7 @@ import pytest
 from accounts import actors, exports, locations, pages, printing, users
 from config import datamap, dynamo, errors, sealing
 from staffing import busy
-from telephony import ivr, lines, numbers
+from telephony import ivr, lines, numbers, purchases
 from tests.config.test_journal import filled
 from tests.conftest import (
     Cast,
@@ -110,7 +110,7 @@ def equip(who: Person) -> None:
         house = actors.system(who.user.customer_id)
         made_shift(house, place, who.id, pattern={"frequency": "weekly"})
         number = numbers.at_location(place.id) or free_number()
-        numbers.purchase(number, place.id, actor=house, at=now())
+        purchases.purchase(number, place.id, actor=house, at=now())
         rings = {"type": "ring", "target": {"users": [who.id]}}
         answers = {**ivr.default("Here"), "hours": {"mode": "always"}, "open": rings}
         lines.change(place.id, answers, actor=house, at=now())

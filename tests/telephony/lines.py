@@ -9,7 +9,7 @@ import httpx
 
 from accounts import locations
 from accounts.models import Location, User
-from telephony import numbers
+from telephony import purchases
 from tests.conftest import Cast, can_be_rung, free_number, made_shift, now, ring
 
 NOON = datetime.fromisoformat("2027-06-02T12:00:00-04:00")
@@ -108,7 +108,7 @@ def opened(cast: Cast, *, zone: str = "America/New_York", name: str = "Harbour S
     """A new location with a number of its own."""
     place = locations.create(actor=cast.ann.actor, name=name, time_zone=zone, at=now())
     number = free_number()
-    numbers.purchase(number, place.id, actor=cast.ann.actor, at=now())
+    purchases.purchase(number, place.id, actor=cast.ann.actor, at=now())
     return Line(cast, place, number)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from accounts import actors, customers, devices, profiles, signins, users
 from accounts.models import User
-from config import dynamo
+from config import dynamo, errors, files
 from config.local.twilio.phones import signed
+from telephony import history
 from telephony.models import Call
 from tests.conftest import Cast, can_be_rung, now, problem, sweep
 from tests.proxy import Plan
@@ -382,6 +383,57 @@ def test_two_who_press_at_once_and_only_one_talks(line: Line, tell: Tell) -> Non
     talks = [phone for phone in (first, other) if f"talks with {phone}" in heard.text]
     assert len(talks) == 1
     assert [e["kind"] for e in heard.record["events"]].count("accepted") == 1
+
+
+def test_nobody_takes_a_call_that_has_gone_on(line: Line) -> None:
+    """A key that is pressed after the caller was sent to voicemail is told so."""
+    _, phone = line.on_duty(*around(NOON))
+    all_at_once(line)
+    heard = line.call(phones={phone: "mailbox"})
+    heard.happened("leave a message")
+    joined = next(one for one in heard.posted if "/joined" in one["url"])
+    form = {**joined["form"], "Digits": "1"}
+
+    late = post(joined["url"], form, **{"X-Twilio-Signature": signed(joined["url"], form, TOKEN)})
+
+    assert "Conference" not in late.text
+    assert "Hangup" in late.text
+    assert heard.record["outcome"] == "voicemail"
+
+
+def test_who_pressed_1_and_hung_up_before_they_met_does_not_hold_the_caller(line: Line) -> None:
+    _, phone = line.on_duty(*around(NOON))
+    all_at_once(line)
+    heard = line.call(phones={phone: "answers"}, hangUpAfter=7)
+    waits = [one for one in heard.posted if "/wait" in one["url"]]
+    assert "Conference" in waits[-1]["answer"]
+    left = next(one for one in heard.posted if "/left" in one["url"])
+    assert left["status"] == 204
+
+    again = post(
+        waits[-1]["url"], waits[-1]["form"], **{"X-Twilio-Signature": waits[-1]["signature"]}
+    )
+
+    assert "Conference" not in again.text
+    assert "<Record" in again.text
+
+
+def test_a_withheld_number_is_no_number(line: Line) -> None:
+    heard = line.call(**{"from": "+266696687"})
+    assert heard.record["caller"] == ""
+
+
+def test_calls_and_recordings_are_forgotten_in_time(line: Line, cast: Cast) -> None:
+    heard = line.call(now())
+    sweep(5)
+    assert cast.ann.get(f"/call/{heard.id}/recording").status_code == 200
+    kept = history.get(heard.id)
+    assert kept
+    file = history.recordings(kept)[0].file
+    sweep(91 * 86_400)
+    assert history.get(heard.id) is None
+    with pytest.raises(errors.NotFound):
+        files.read(file)
 
 
 def test_a_caller_who_hangs_up_leaves_nobody_ringing(line: Line, tell: Tell, world: World) -> None:

@@ -1,6 +1,7 @@
 """How a location answers: the configuration and what a call meets, as tables of cases."""
 
 import copy
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -70,7 +71,7 @@ WRONG: list[tuple[Change, str]] = [
     (lambda c: c["open"].update(target={"users": ["sam"]}), "/open/target/users/0"),
     (lambda c: c["open"].update(target={}), "/open/target"),
     (lambda c: c["open"]["otherwise"].update(maxSeconds=9000), "/open/otherwise/maxSeconds"),
-    (lambda c: c.update(open={"type": "dance"}), "/open"),
+    (lambda c: c.update(open={"type": "dance"}), "/open/type"),
     (lambda c: c.update(open={"type": "menu", "prompt": {"say": "x"}, "keys": {}}), "/open/keys"),
     (
         lambda c: c.update(
@@ -79,6 +80,8 @@ WRONG: list[tuple[Change, str]] = [
         "/open/keys",
     ),
     (lambda c: c.update(open=nested(MOST_DEPTH + 1)), "/open" + "/then" * MOST_DEPTH),
+    (lambda c: c.update(version=10**25), ""),
+    (lambda c: c["open"].update(target={"numbers": ["+16175550142"] * 2}), "/open/target/numbers"),
     (lambda c: c.update(greeting={"say": "x" * 1001}), "/greeting/say"),
 ]
 
@@ -124,6 +127,17 @@ def test_whatever_is_sent_is_a_configuration_or_a_clear_refusal(value: Any, wher
         checked = None
     assert bool(faults) != bool(checked)
     assert checked is None or Draft202012Validator(SCHEMA).is_valid(checked)
+
+
+def test_a_deep_configuration_is_refused_at_once() -> None:
+    ring: dict[str, Any] = {"type": "ring", "target": {"onDuty": {}}}
+    deep: dict[str, Any] = {"type": "hangup"}
+    for _ in range(28):
+        deep = {**ring, "otherwise": deep}
+    began = time.monotonic()
+    with pytest.raises(ivr.BadConfiguration, match="nested"):
+        ivr.check({**DEFAULT, "open": deep})
+    assert time.monotonic() - began < 0.5
 
 
 def test_the_deepest_configuration_is_taken() -> None:
@@ -259,6 +273,31 @@ def test_numbers_that_may_not_be_called_are_refused(
     told = problem(answer)["errors"]
     assert [one["code"] for one in told] == [code]
     assert told[0]["pointer"] == f"/configuration/open/target/numbers/{len(numbers) - 1}"
+
+
+def test_lines_may_not_ring_each_other(cast: Cast) -> None:
+    line, other = opened(cast), opened(cast)
+    action = {"type": "ring", "target": {"numbers": [other.number]}}
+    body = {"configuration": {**DEFAULT, "open": action}}
+    answer = cast.ann.call("PUT", f"/ivrConfiguration/{line.place.id}", json=body)
+    assert [one["code"] for one in problem(answer)["errors"]] == ["own_number"]
+    heard = line.call(**{"from": other.number})
+    heard.happened("We cannot take calls at the moment.", "is hung up")
+
+
+@pytest.mark.parametrize("odd", ["loc_" + "x" * 3000, "%00", "loc_1"])
+def test_odd_locations_are_unknown_locations(cast: Cast, odd: str) -> None:
+    assert cast.ann.get(f"/ivrConfiguration/{odd}").status_code == 404
+    assert cast.ann.get(f"/ivrConfiguration/{odd}/preview").status_code == 404
+    assert cast.ann.get(f"/call?locationId={odd}").status_code in (400, 404)
+    body = {"configuration": DEFAULT}
+    assert cast.ann.call("PUT", f"/ivrConfiguration/{odd}", json=body).status_code == 404
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_a_preview_is_of_this_century(cast: Cast, at: str) -> None:
+    path = f"/ivrConfiguration/{cast.held.number.location_id}/preview?at={at}"
+    assert cast.ann.get(path).status_code == 400
 
 
 def test_people_of_others_are_as_unknown_as_nobody(cast: Cast) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config import errors
-from telephony import numbers, orphans
+from telephony import claims, orphans
 
 
 class Command(BaseCommand):
@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 orphans.release(options["number"])
                 self.stdout.write(f"{options['number']} is released")
             else:
-                numbers.allow(options["customer"], options["most"], at=at)
+                claims.allow(options["customer"], options["most"], at=at)
                 self.stdout.write(f"{options['customer']} may hold {options['most']} numbers")
         except errors.Refusal as refusal:
             raise CommandError(refusal.detail) from refusal
