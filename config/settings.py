@@ -6,7 +6,6 @@ The defaults run everything on one machine. Production refuses them.
 import os
 import re
 from pathlib import Path
-from typing import Any
 
 import dj_email_url
 from botocore.config import Config
@@ -253,15 +252,15 @@ RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is 
 }
 
 # --- What telephony may cost ----------------------------------------------------------------------
-TELEPHONY: dict[str, Any] = {
+TELEPHONY = {
     "numbers": env.number("NUMBERS_PER_CUSTOMER", 10, least=0, most=10_000),
     "call_minutes": env.number("CALL_MINUTES", 60, least=1, most=240),  # of one call
     "daily_minutes": env.number("CALL_MINUTES_PER_DAY", 1_000, least=1, most=100_000),
     "proofs": env.number("PHONE_CHECKS_PER_DAY", 5, least=1, most=100),  # of one person
     "customer_proofs": env.number("PHONE_CHECKS_PER_CUSTOMER", 50, least=1, most=10_000),
-    "countries": frozenset(env.words("CALL_COUNTRIES", "US,CA,GB,IE,DE,AT,CH,FR,NL,ES")),
     "kept_days": env.number("CALLS_KEPT_DAYS", 90, least=1, most=3_650),
 }
+CALL_COUNTRIES = frozenset(env.words("CALL_COUNTRIES", "US,CA,GB,IE,DE,AT,CH,FR,NL,ES"))
 
 # --- Work for later -------------------------------------------------------------------------------
 OUTBOX_BELL = "config.celery.ring"

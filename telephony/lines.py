@@ -41,7 +41,7 @@ class Answering:
 
 def allowed(country: str | None) -> str | None:
     """A country, if whoever runs this lets calls go there."""
-    return country if country in settings.TELEPHONY["countries"] else None
+    return country if country in settings.CALL_COUNTRIES else None
 
 
 def answering(number: str, caller: str = "") -> Answering | None:
