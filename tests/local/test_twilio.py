@@ -86,10 +86,14 @@ def changed(exchange: Exchange, path: list[str], value: Any) -> Exchange:
         ("a wrong method", ["voice_method"], "SHOUT"),
     ],
 )
-def test_planted_wrongs_are_caught(world: World, what: str, path: list[str], value: Any) -> None:
-    if not SPECIFICATION.exists():
-        pytest.skip("Twilio's specification is not at hand")
+def test_planted_wrongs_are_caught(
+    world: World, what: str, path: list[str], value: Any, say: Callable[[str], None]
+) -> None:
     owned = api.buy(free_number(), tag="dl:pur_planted")
+    assert owned.tag == "dl:pur_planted"
+    if not SPECIFICATION.exists():
+        say("Twilio's specification is not at hand: planted wrongs were not tried")
+        return
     bought = next(e for e in reversed(world.exchanges("twilio")) if e.method == "POST")
     judge = Judge()
     assert judge.faults(bought) == []
