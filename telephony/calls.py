@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from config import dynamo, errors, vendors
-from telephony import conferences, history, ivr, lines, ringing
+from telephony import conferences, history, ivr, lines, ringing, usage
 from telephony.history import Plan, told
 from telephony.lines import Answering
 from telephony.models import Call
@@ -142,7 +142,7 @@ def _plan(call: Call, line: Answering, path: str, action: ivr.Action, at: dateti
 def _found(line: Answering, action: ivr.Action, at: datetime) -> Plan:
     people, used = dynamo.together(
         lambda: ringing.candidates(line, action["target"], at),
-        lambda: history.minutes_used(line.customer_id, at),
+        lambda: usage.minutes_used(line.customer_id, at),
     )
     if used >= settings.TELEPHONY["daily_minutes"]:
         people = [ringing.Candidate(p.id, p.name, p.why, why_not="minutes_used_up") for p in people]
@@ -281,5 +281,5 @@ def ended(call_id: str, *, seconds: int, at: datetime, due: datetime) -> None:
     is_new = history.once(call_id, "ended", told("ended", at), also=times)
     if is_new:
         history.conclude(is_new)
-        history.add_minutes(call.customer_id, -(-seconds // 60), at)
+        usage.add_minutes(call.customer_id, -(-seconds // 60), at)
         conferences.end_legs(is_new, due)

@@ -18,7 +18,7 @@ from accounts import locations
 from accounts.actors import Actor
 from config import dynamo, errors, ids, listing, plumbing, sealing
 from telephony.lines import Answering
-from telephony.models import Call, Usage
+from telephony.models import Call
 from telephony.ringing import Candidate
 
 KEY = "calls"
@@ -209,30 +209,6 @@ def people_of(call: Call) -> list[Candidate]:
         for id, why, why_not in json.loads(text)["people"]:
             found.setdefault(id, Candidate(id, "", why, why_not=why_not))
     return list(found.values())
-
-
-# --- what it cost ---------------------------------------------------------------------------------
-def minutes_used(customer_id: str, at: datetime) -> int:
-    """Minutes that calls to a customer's numbers took today (UTC)."""
-    usage = dynamo.get(Usage, usage_key("minutes", customer_id, at))
-    return int(usage.used) if usage else 0
-
-
-def add_minutes(customer_id: str, minutes: int, at: datetime) -> None:
-    """Count the minutes of a call that ended."""
-    use("minutes", customer_id, at, many=minutes, most=10**9)
-
-
-def usage_key(what: str, whose: str, at: datetime) -> str:
-    return f"{what} {whose} {at:%Y-%m-%d}"
-
-
-def use(what: str, whose: str, at: datetime, *, many: int = 1, most: int) -> bool:
-    """Count something that is limited per day; False: the limit is reached."""
-    is_left = Usage.used.does_not_exist() | (Usage.used <= most - many)
-    expires = int((at + timedelta(days=2)).timestamp())
-    changes = [Usage.used.add(many), Usage.expires_at.set(expires)]
-    return plumbing.update(Usage(usage_key(what, whose, at)), changes, is_left) is not None
 
 
 # --- what was recorded ----------------------------------------------------------------------------

@@ -250,7 +250,7 @@ def _wrong_hours(hours: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
 def _knows_holidays(country: str, subdivision: str | None) -> bool:
     try:
         _public_holidays(country, subdivision, 2026)
-    except NotImplementedError:
+    except NotImplementedError:  # how the library says that it does not know a country
         return False
     return True
 

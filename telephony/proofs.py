@@ -17,7 +17,7 @@ from django.conf import settings
 from accounts import actors, locations, preferences, readers
 from accounts.actors import Actor
 from config import audit, dynamo, errors, idempotency, journal, plumbing, sealing
-from telephony import destinations, history, ivr, lines
+from telephony import destinations, ivr, lines, usage
 from telephony.models import Proof
 from telephony.phrases import SPOKEN, said
 from telephony.twilio import api
@@ -137,7 +137,7 @@ def _check_country(user: "User") -> None:
 
 def _check_limits(user: "User", at: datetime) -> None:
     limits = settings.TELEPHONY
-    allowed = history.use("proofs", user.id, at, most=limits["proofs"]) and history.use(
+    allowed = usage.use("proofs", user.id, at, most=limits["proofs"]) and usage.use(
         "proofs", user.customer_id, at, most=limits["customer_proofs"]
     )
     if not allowed:
