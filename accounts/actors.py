@@ -45,6 +45,17 @@ ROLES = {
 }
 RANKS = {role: rank for rank, role in enumerate(ROLES)}
 PERMISSIONS = ROLES["owner"]
+VENDOR = frozenset({"customers:suspend", "numbers:adopt"})
+"""What only the vendor's people may do, beyond any customer's."""
+
+OPERATORS = {
+    "console:read": frozenset(
+        {"users:read", "schedules:read", "calls:read", "phone:search", "audit:read"}
+    ),
+    "console:write": ROLES["admin"],
+    "console:lead": ROLES["owner"] | VENDOR,
+}
+"""What rights of the back office let an operator do: only who leads touches owners."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +173,16 @@ def of(user: User, origin: Origin = Origin()) -> Actor:
     )
 
 
+def operator(author: audit.Author, rights: Iterable[str]) -> Actor:
+    """One of the vendor's support people, acting for one customer with rights of `OPERATORS`."""
+    return Actor(
+        **vars(author),
+        role="owner",
+        permissions=frozenset[str]().union(*(OPERATORS[right] for right in rights)),
+        locations=(EVERYWHERE,),
+    )
+
+
 def system(customer_id: str) -> Actor:
     """Dutyline itself, acting for one customer: what commands do."""
     return Actor(
@@ -170,7 +191,7 @@ def system(customer_id: str) -> Actor:
         name="Dutyline",
         customer_id=customer_id,
         role="owner",
-        permissions=PERMISSIONS,
+        permissions=PERMISSIONS | VENDOR,
         locations=(EVERYWHERE,),
     )
 

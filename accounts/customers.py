@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from accounts import actors, preferences, provisioning
+from accounts import preferences, provisioning
 from accounts.actors import Actor
-from accounts.models import Customer, User
+from accounts.models import Customer, User, name_key
 from config import audit, decisions, dynamo, errors, ids, journal
 
 SHOWN = ("name", "settings")
@@ -17,7 +17,8 @@ def create(*, name: str, owner_name: str, owner_email: str, at: datetime) -> tup
 
     Raises what `provisioning.create` raises.
     """
-    customer = Customer(id=ids.new("cus", at), name=name, created_at=at)
+    id = ids.new("cus", at)
+    customer = Customer(id=id, name=name, name_key=name_key(name, id), created_at=at)
     owner = provisioning.Wanted(
         customer_id=customer.id, email=owner_email, name=owner_name, role="owner"
     )
@@ -85,6 +86,8 @@ def _keep(before: Customer, asked: Mapping[str, Any], *, actor: Actor, at: datet
     ]
     if not told:
         return before
+    if "name" in values:
+        values["name_key"] = name_key(values["name"], before.id)
     with journal.write(
         actor=actor,
         action="customer.changed",
@@ -103,22 +106,23 @@ def _keep(before: Customer, asked: Mapping[str, Any], *, actor: Actor, at: datet
     return before.changed(**values, updated_at=at)
 
 
-def suspend(customer_id: str, *, at: datetime) -> Customer:
+def suspend(customer_id: str, *, actor: Actor, at: datetime) -> Customer:
     """Refuse every token of a customer's people from the next request on."""
-    return _turn(customer_id, "suspended", at)
+    return _turn(customer_id, "suspended", actor, at)
 
 
-def resume(customer_id: str, *, at: datetime) -> Customer:
+def resume(customer_id: str, *, actor: Actor, at: datetime) -> Customer:
     """Let a suspended customer's people in again."""
-    return _turn(customer_id, "active", at)
+    return _turn(customer_id, "active", actor, at)
 
 
-def _turn(customer_id: str, status: str, at: datetime) -> Customer:
+def _turn(customer_id: str, status: str, actor: Actor, at: datetime) -> Customer:
+    actor.require("customers:suspend")
     customer = get(customer_id)
     if customer.status == status:
         return customer
     with journal.write(
-        actor=actors.system(customer.id),
+        actor=actor,
         action="customer.suspended" if status == "suspended" else "customer.resumed",
         subject=customer.party,
         at=at,
@@ -129,5 +133,6 @@ def _turn(customer_id: str, status: str, at: datetime) -> Customer:
             customer,
             [Customer.status.set(status), Customer.updated_at.set(at), Customer.version.add(1)],
             only_if=Customer.status == customer.status,
+            refusal=decisions.changed(),
         )
     return customer.changed(status=status, updated_at=at)

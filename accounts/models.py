@@ -28,14 +28,29 @@ class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-c
     name_key = UnicodeAttribute(range_key=True)
 
 
+class CustomersByName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """All customers by name, for operators."""
+
+    class Meta:
+        index_name = "byName"
+        projection = AllProjection()
+
+    listed = UnicodeAttribute(hash_key=True)
+    name_key = UnicodeAttribute(range_key=True)
+
+
 class Customer(dynamo.Record):
     """A tenant: one business."""
 
     class Meta(dynamo.Table):
         table_name = dynamo.table("customers")
 
+    by_name = CustomersByName()
     id = UnicodeAttribute(hash_key=True)
     name = UnicodeAttribute()
+    name_key = UnicodeAttribute()
+    listed = UnicodeAttribute(default="all")
+    """The same for every customer: what the index by name begins with."""
     status = UnicodeAttribute(default="active")
     """active or suspended"""
     owner_count = NumberAttribute(default=0)

@@ -165,7 +165,8 @@ _HOLDINGS = [
         tuple(
             _business(name)
             for name in (
-                *("id", "name", "status", "owner_count", "settings", "terms_announced"),
+                *("id", "name", "name_key", "listed", "status", "owner_count"),
+                *("settings", "terms_announced"),
                 *("created_at", "updated_at", "version"),
             )
         ),

@@ -190,6 +190,19 @@ def opened(proof: TermsAcceptance) -> dict[str, Any]:
     }
 
 
+def looked_at(proof: TermsAcceptance, *, actor: Actor, at: datetime) -> None:
+    """Note that an operator looked at a proof, which tells who it was and from where."""
+    actor.require("audit:read")
+    journal.note(
+        actor=actor,
+        action="terms.viewed",
+        subject=audit.Party("user", proof.user_id, "", proof.user_id),
+        at=at,
+        customer_id=proof.customer_id,
+        changes=[audit.Change("version", None, proof.version)],
+    )
+
+
 def verify() -> Iterator[str]:
     """What is wrong with any proof, against the audit and the texts; reads whole tables.
 

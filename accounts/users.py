@@ -168,6 +168,18 @@ def _works_at(user: User, location_id: str) -> bool:
     return EVERYWHERE in user.locations or location_id in user.locations
 
 
+def looked_at(user: User, *, actor: actors.Actor, at: datetime) -> None:
+    """Note that an operator looked at what is kept of somebody."""
+    actor.require("users:read")
+    journal.note(
+        actor=actor,
+        action="user.viewed",
+        subject=user.party,
+        at=at,
+        customer_id=user.customer_id,
+    )
+
+
 def location_keys(locations: Iterable[str]) -> list[dynamo.Key]:
     """What to read to know that these locations are there."""
     return [dynamo.Key(Location, id) for id in locations if ids.is_id("loc", id)]

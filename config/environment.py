@@ -8,7 +8,10 @@ import binascii
 import ipaddress
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+import dj_database_url
 
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
@@ -56,6 +59,22 @@ def url(name: str, default: str | None = None, *, schemes: tuple[str, ...]) -> s
         if parts.scheme not in schemes or not parts.hostname:
             raise Misconfigured(f"{name} must be an address like {schemes[0]}://host.")
     return value
+
+
+def database(name: str, default: str | None = None) -> dict[str, Any]:
+    """A database as Django has it: ``postgres://…`` or ``sqlite:///path``."""
+    value = text(name, default)
+    try:
+        found = dict(dj_database_url.parse(value))
+    except ValueError:
+        found = {}
+    is_file = value.startswith("sqlite:///") and found.get("NAME") not in ("", ":memory:")
+    is_server = value.startswith(("postgres://", "postgresql://")) and found.get("HOST")
+    if not found or not (is_file or is_server):
+        raise Misconfigured(
+            f"{name} must be like postgres://user:word@host/name or sqlite:///path."
+        )
+    return found
 
 
 def key(name: str, default: str | None = None) -> bytes:

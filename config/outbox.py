@@ -77,13 +77,18 @@ def entry(
         who["sealed"] = sealing.seal(key, personal, id).hex()
     return OutboxEntry(
         id=id,
-        shard=SHARDS[sum(id.encode()) % len(SHARDS)],
+        shard=shard_of(id),
         due_at=due,
         task=name,
         arguments=dict(arguments),
         author={**who, "request": author.request_id},
         first_due_at=due,
     )
+
+
+def shard_of(id: str) -> str:
+    """Where an entry waits while it is not dead."""
+    return SHARDS[sum(id.encode()) % len(SHARDS)]
 
 
 def ring(shards: Iterable[str]) -> None:

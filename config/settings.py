@@ -21,6 +21,7 @@ DEBUG = False
 
 _LOCAL_SECRET = "local-only-" + "secret-" * 6
 _LOCAL_FILES = str(BASE_DIR / ".local/files")
+_LOCAL_DATABASE = f"sqlite:///{BASE_DIR}/.local/data/operators.sqlite3"
 _LOCAL_DATA_KEY = "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="
 
 
@@ -52,6 +53,18 @@ DYNAMODB = {
     ),
     "prefix": env.text("DYNAMODB_TABLE_PREFIX", _default("dutyline-local")),
 }
+
+_DATABASE = env.database("DATABASE_URL", _default(_LOCAL_DATABASE))
+if _DATABASE["ENGINE"].endswith("sqlite3"):
+    _DATABASE["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
+    }
+else:
+    _DATABASE |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DATABASES = {"default": _DATABASE}  # of operators: who they are, and their sessions
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STORAGE_BUCKET = env.text("STORAGE_BUCKET", "")
 STORAGE_ENDPOINT = env.url("STORAGE_ENDPOINT_URL", "", schemes=("https", "http"))
@@ -106,6 +119,9 @@ AUTH0 = {
     "client_id": env.text("AUTH0_CLIENT_ID", _default("dutyline-machine")),
     "client_secret": env.text("AUTH0_CLIENT_SECRET", _default("local-machine-secret")),
     "connection": env.text("AUTH0_CONNECTION", "Username-Password-Authentication"),
+    "sso_client_id": env.text("AUTH0_SSO_CLIENT_ID", _default("dutyline-admin")),
+    "sso_client_secret": env.text("AUTH0_SSO_CLIENT_SECRET", _default("local-admin-secret")),
+    "roles_claim": env.text("AUTH0_ROLES_CLAIM", _default("https://dutyline.example/roles")),
 }
 EXPO = {
     "base_url": env.url(
@@ -144,7 +160,14 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", _default("Dutyline <hello@du
 # --- Django ---------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
+    "unfold.apps.BasicAppConfig",
+    "config.backoffice.apps.BackOffice",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "social_django",
     "corsheaders",
     "rest_framework",
     "drf_spectacular",
@@ -162,6 +185,12 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.api.middleware.BodyLimit",
+    "config.backoffice.middleware.BackOffice",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.backoffice.middleware.Signed",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -170,6 +199,13 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
     }
 ]
 STATIC_URL = "static/"
@@ -190,7 +226,6 @@ SECURE_HSTS_SECONDS = 0 if LOCAL else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not LOCAL
 SECURE_HSTS_PRELOAD = not LOCAL
 SILENCED_SYSTEM_CHECKS = [
-    "security.W003",  # no CSRF middleware: bearer tokens, no cookies
     "security.W008",  # TLS and its redirect belong to the proxy in front
     "urls.W002",
 ]
@@ -249,7 +284,81 @@ RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is 
     "costly": 600,  # what costs money or sends mail
     "export": 10,  # what takes seconds of a processor
     "stranger": 3_000,
+    "sign-in": 20,  # of one address, to the back office
 }
+
+# --- The back office: operators and their sessions ------------------------------------------------
+AUTHENTICATION_BACKENDS = ["accounts.sso.Auth0"]
+if LOCAL:  # a password of Django's own opens the admin on one's own machine only
+    AUTHENTICATION_BACKENDS.append("django.contrib.auth.backends.ModelBackend")
+MIGRATION_MODULES = {"accounts": None, "staffing": None, "telephony": None, "config": None}
+ADMIN_PATH = "/admin/"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+SESSION_COOKIE_NAME = "dutyline-operator"
+CSRF_COOKIE_NAME = "dutyline-form"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = ADMIN_PATH  # the API never sees either
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Auth0 sends the browser back
+CSRF_FAILURE_VIEW = "config.backoffice.middleware.forged"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_RENEWAL = 600  # seconds after which Auth0 is asked again what an operator may do
+SESSION_IDLE = 3600  # seconds after which what was not renewed is not believed any more
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+SOCIAL_AUTH_REQUIRE_POST = True
+SOCIAL_AUTH_AUTH0_OPENIDCONNECT_KEY = AUTH0["sso_client_id"]
+SOCIAL_AUTH_AUTH0_OPENIDCONNECT_SECRET = AUTH0["sso_client_secret"]
+SOCIAL_AUTH_AUTH0_OPENIDCONNECT_USE_PKCE = True
+SOCIAL_AUTH_AUTH0_OPENIDCONNECT_SCOPE = ["openid", "profile", "email"]
+SOCIAL_AUTH_URL_NAMESPACE = "social"
+SOCIAL_AUTH_ALLOWED_REDIRECT_HOSTS: list[str] = []
+SOCIAL_AUTH_REQUESTS_TIMEOUT = 5
+SOCIAL_AUTH_PIPELINE = [
+    "social_core.pipeline.social_auth.social_details",
+    "social_core.pipeline.social_auth.social_uid",
+    "accounts.sso.admit",
+    "social_core.pipeline.social_auth.social_user",
+    "accounts.sso.name",
+    "social_core.pipeline.user.create_user",
+    "social_core.pipeline.social_auth.associate_user",
+    "accounts.sso.grant",
+]
+UNFOLD = {
+    "SITE_TITLE": "Dutyline",
+    "SITE_HEADER": "Dutyline",
+    "SITE_SUBHEADER": "Back office",
+    "SITE_SYMBOL": "support_agent",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "STYLES": ["/static/backoffice/style.css"],
+    "SIDEBAR": {"navigation": "config.backoffice.navigation.sections"},
+    "COLORS": {
+        "primary": {
+            "50": "#eefbf9",
+            "100": "#d2f4ef",
+            "200": "#a8e8e0",
+            "300": "#71d6cb",
+            "400": "#3cbab0",
+            "500": "#229d95",
+            "600": "#127d77",
+            "700": "#0f6560",
+            "800": "#11514e",
+            "900": "#134341",
+            "950": "#042726",
+        }
+    },
+}
+
+ATTENTION = [
+    "config.admin.attention",
+    "accounts.admin.attention.panels",
+    "staffing.admin.attention.panels",
+    "telephony.admin.attention.panels",
+]
 
 # --- What telephony may cost ----------------------------------------------------------------------
 TELEPHONY = {
@@ -310,6 +419,7 @@ def _refuse_in_production() -> None:
         "EXPO_BASE_URL": EXPO["base_url"],
         "TWILIO_BASE_URL": TWILIO["base_url"],
         "EMAIL_URL": _EMAIL_URL,
+        "DATABASE_URL": f"//{_DATABASE.get('HOST', '')}",
     }
     for name, address in addresses.items():
         if env.is_loopback(address):

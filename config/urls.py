@@ -11,6 +11,8 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("staffing.urls")),
     path("", include("telephony.urls")),
+    path("admin/", include("config.backoffice.urls")),
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("docs/", docs.Page.as_view(), name="docs"),

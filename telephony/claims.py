@@ -102,11 +102,13 @@ def full(quota: Quota | None) -> QuotaReached:
     return QuotaReached(f"You may hold {most(quota)} numbers; support can raise that.")
 
 
-def allow(customer_id: str, many: int, *, at: datetime) -> None:
-    """Let a customer hold so many numbers."""
+def allow(many: int, *, actor: actors.Actor, at: datetime) -> None:
+    """Let the customer that one acts for hold so many numbers."""
+    actor.require("numbers:adopt")
+    customer_id = actor.customer_id
     before = dynamo.get(Quota, customer_id)
     with journal.write(
-        actor=actors.system(customer_id),
+        actor=actor,
         action="quota.changed",
         subject=audit.Party("customer", customer_id, "", customer_id),
         at=at,

@@ -9,7 +9,7 @@ from pynamodb.attributes import (
     UnicodeAttribute,
     UnicodeSetAttribute,
 )
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 
 from config import audit, dynamo
 
@@ -53,12 +53,24 @@ class PhoneNumber(dynamo.Record):
         return audit.Party("phone number", self.number, self.number, self.customer_id)
 
 
+class LinesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+    """Lines of a customer; only their keys, so that a change of a line costs no more."""
+
+    class Meta:
+        index_name = "byCustomer"
+        projection = KeysOnlyProjection()
+
+    customer_id = UnicodeAttribute(hash_key=True)
+    location_id = UnicodeAttribute(range_key=True)
+
+
 class Line(dynamo.Record):
     """How a location answers its number. It holds at most one: that is what makes it the only."""
 
     class Meta(dynamo.Table):
         table_name = dynamo.table("ivr")
 
+    by_customer = LinesByCustomer()
     location_id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     number = UnicodeAttribute(null=True)

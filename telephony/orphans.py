@@ -3,12 +3,16 @@
 import logging
 from datetime import datetime
 
-from config import dynamo, errors, plumbing
+from accounts.actors import Actor
+from config import audit, dynamo, errors, journal, plumbing
 from telephony import claims, numbers, purchases
 from telephony.models import Orphan
 from telephony.twilio import api
 
 log = logging.getLogger("dutyline.orphans")
+
+HOUSE = "house"
+"""The log of what concerns no customer."""
 
 
 def report(at: datetime) -> list[Orphan]:
@@ -40,22 +44,32 @@ def every() -> list[Orphan]:
     return sorted(found, key=lambda one: str(one.number))
 
 
-def adopt(number: str, location_id: str, customer_id: str, *, at: datetime) -> claims.Held:
-    """Make it the number of a location. Raises `errors.NotFound`, or what a purchase raises."""
+def adopt(number: str, location_id: str, *, actor: Actor, at: datetime) -> claims.Held:
+    """Make it the number of a location of the customer that one acts for.
+
+    Raises `errors.NotFound`, or what a purchase raises.
+    """
     orphan = _get(number)
     owned = api.Owned(orphan.number, orphan.sid, orphan.tag)
-    held = purchases.adopt(owned, location_id, customer_id, at=at)
+    held = purchases.adopt(owned, location_id, actor=actor, at=at)
     plumbing.remove(orphan, Orphan.sid == orphan.sid)
     return held
 
 
-def release(number: str) -> None:
+def release(number: str, *, actor: audit.Author, at: datetime) -> None:
     """Give it back to Twilio. Raises `errors.NotFound` or `errors.Unavailable`."""
     orphan = _get(number)
     owned = api.Owned(orphan.number, orphan.sid, orphan.tag)
     if not numbers.unexplained([owned]):
         raise errors.Conflict("A record explains this number by now.")
     api.release(orphan.sid)
+    journal.note(
+        actor=actor,
+        action="number.orphan_released",
+        subject=audit.Party("phone number", number, number, actor.stream),
+        at=at,
+        customer_id=actor.customer_id,
+    )
     plumbing.remove(orphan, Orphan.sid == orphan.sid)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pynamodb.expressions.condition import Condition
 
-from accounts import actors, locations
+from accounts import locations
 from accounts.actors import Actor
 from config import audit, dynamo, errands, errors, idempotency, ids, journal
 from config.writes import Write
@@ -339,6 +339,25 @@ def _finisher(claim: PhoneNumber) -> str:
     return f"purchase-{claim.purchase_id}"
 
 
+def retry(number: str, *, actor: Actor, at: datetime) -> None:
+    """Have a purchase of the customer's finished or withdrawn now, because somebody asks.
+
+    Raises `errors.NotFound`, or `errors.Unavailable` where it cannot be yet.
+    """
+    actor.require("phone:purchase")
+    found = dynamo.get(PhoneNumber, number)
+    if found is None or found.customer_id != actor.customer_id:
+        raise errors.NotFound("There is no such number.")
+    journal.note(
+        actor=actor,
+        action="number.purchase_retried",
+        subject=found.party,
+        at=at,
+        customer_id=found.customer_id,
+    )
+    settle(number, at=at)
+
+
 def settle(number: str, *, at: datetime) -> None:
     """Have a purchase that was begun finished now. Raises `errors.Unavailable`."""
     found = dynamo.get(PhoneNumber, number)
@@ -346,13 +365,14 @@ def settle(number: str, *, at: datetime) -> None:
         errands.run_now(_finisher(found), clock=lambda: at)
 
 
-def adopt(owned: api.Owned, location_id: str, customer_id: str, *, at: datetime) -> claims.Held:
+def adopt(owned: api.Owned, location_id: str, *, actor: Actor, at: datetime) -> claims.Held:
     """Make a number of ours that no record explains a location's.
 
     Raises what `purchase` raises. If we die in the middle, the claim is withdrawn by itself and
     the number is unexplained as before.
     """
-    actor = actors.system(customer_id)
+    actor.require("numbers:adopt")
+    customer_id = actor.customer_id
     claim = _claim(owned.number, location_id, customer_id, at)
     found = dynamo.fetch([dynamo.Key(Quota, customer_id), locations.key(location_id)])
     locations.among(found, location_id, actor)

@@ -62,7 +62,7 @@ class World:
         self.ports = {name: free_port() for name in names}
         self.doors = {name: free_port() for name in names[:6]}
         """Ports of the proxies."""
-        self.folder = Path()
+        self.folder = Path(tempfile.mkdtemp(prefix="dutyline-"))
         self.proxies: list[Proxy] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._tenant: Tenant | None = None
@@ -92,6 +92,7 @@ class World:
             "PYTHONUNBUFFERED": "1",
             "PUBLIC_BASE_URL": self.web,
             "DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{ports['dynamodb']}",
+            "DATABASE_URL": f"sqlite:///{self.folder}/operators.sqlite3",
             "DYNAMODB_TABLE_PREFIX": "dutyline-test",
             "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
             "AUTH0_ISSUER": self.issuer,
@@ -116,7 +117,6 @@ class World:
 
     def start(self) -> None:
         """Start the engines, the stand-ins and the proxies."""
-        self.folder = Path(tempfile.mkdtemp(prefix="dutyline-"))
         ports = self.ports
         self.spawn("dynamodb", engines.dynamodb(ports["dynamodb"]))
         self.spawn("redis", engines.redis(ports["redis"]))

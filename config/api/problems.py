@@ -91,8 +91,8 @@ def _refusal(error: Exception, request: HttpRequest) -> errors.Refusal:
     if isinstance(error, errors.Refusal):
         return error
     if isinstance(error, exceptions.ValidationError):
-        faults = list(_faults(error.detail, "?" if isinstance(error, WrongQuery) else ""))
-        return errors.Invalid("Some members are missing or wrong; see errors.", faults=faults)
+        told = list(faults(error.detail, "?" if isinstance(error, WrongQuery) else ""))
+        return errors.Invalid("Some members are missing or wrong; see errors.", faults=told)
     if isinstance(error, Http404 | exceptions.NotFound):
         return errors.NotFound("There is nothing here.")
     if isinstance(error, exceptions.MethodNotAllowed):
@@ -112,16 +112,17 @@ def _where(request: HttpRequest) -> dict[str, str]:
     }
 
 
-def _faults(detail: Any, pointer: str) -> Iterator[errors.Fault]:
+def faults(detail: Any, pointer: str) -> Iterator[errors.Fault]:
+    """What a validation found, member by member."""
     if isinstance(detail, Mapping):
         for name, part in detail.items():
             about_itself = name == "non_field_errors"
             here = pointer.rstrip("?") if about_itself else _step(pointer, str(name))
-            yield from _faults(part, here)
+            yield from faults(part, here)
         return
     for number, part in enumerate(detail):
         if isinstance(part, Mapping | list):
-            yield from _faults(part, _step(pointer, str(number)))
+            yield from faults(part, _step(pointer, str(number)))
         else:
             yield errors.Fault(pointer, str(part.code), str(part))
 

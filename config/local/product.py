@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from config.local import engines, standin
+from config.local.auth0 import operators
 from config.local.supervisor import Stopped, Supervisor, is_free
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}
+OPERATOR = {"username": "olive", "password": operators.PASSWORD}
 AUDIENCE = "https://api.dutyline.example/"
 OUTSIDE = ("web", "worker", "beat")
 """Parts that stop first: they take or do work."""
@@ -189,11 +191,15 @@ def _start(supervisor: Supervisor, ports: Block, folder: Path) -> None:
     for name, port in ports.all().items():
         if name != "web":
             supervisor.wait_for_port({"mail_page": "mail", "smtp": "mail"}.get(name, name), port)
-    supervisor.run("tables", [sys.executable, "manage.py", "tables"])
+    manage = [sys.executable, "manage.py"]
+    supervisor.run("tables", [*manage, "tables"])
+    supervisor.run("migrate", [*manage, "migrate", "--verbosity", "0"])
     demo = folder / "demo.json"
     if not demo.exists():
         print("· demo data …", flush=True)
-        supervisor.run("demo", [sys.executable, "manage.py", "demo", "--out", str(demo)])
+        given = ["--group", "lead", "--password", OPERATOR["password"]]
+        supervisor.run("operator", [*manage, "operator", OPERATOR["username"], *given])
+        supervisor.run("demo", [*manage, "demo", "--out", str(demo)])
     supervisor.start("web", web(ports.web))
     supervisor.start("worker", worker())
     supervisor.start("beat", beat(data))
@@ -206,6 +212,7 @@ def _announce(ports: Block, folder: Path) -> None:
     about = {
         "port": ports.base,
         "api": address(ports.web),
+        "admin": f"{address(ports.web)}/admin/",
         "docs": f"{address(ports.web)}/docs/",
         "identity": {"issuer": f"{address(ports.identity)}/", "audience": AUDIENCE, **APP},
         "twilio": address(ports.twilio),
@@ -216,6 +223,7 @@ def _announce(ports: Block, folder: Path) -> None:
         "dynamodb": address(ports.dynamodb),
         "redis": f"redis://127.0.0.1:{ports.redis}/0",
         "accounts": accounts,
+        "operator": OPERATOR,
     }
     draft = folder / "run.json.part"
     draft.write_text(json.dumps(about, indent=2))
@@ -228,6 +236,7 @@ Dutyline runs.
   Mail that was sent  {about["mailPage"]}
   Notifications       {about["expo"]}
   Numbers and calls   {about["twilio"]}
+  Back office         {about["admin"]}  ({OPERATOR["username"]}, {OPERATOR["password"]})
 
 Who may sign in:
 {people}

@@ -23,6 +23,9 @@ WRONG = {
     "AUTH0_MANAGEMENT_URL": ("http://127.0.0.1:8001/api/v2/",),
     "AUTH0_AUDIENCE": ("",),
     "AUTH0_CLIENT_SECRET": ("",),
+    "AUTH0_SSO_CLIENT_SECRET": ("",),
+    "AUTH0_ROLES_CLAIM": ("",),
+    "DATABASE_URL": ("", "mysql://sql.internal/x", "postgres://127.0.0.1/x", "sqlite://"),
     "STORAGE_FOLDER": ("/var/lib/files",),  # beside the bucket
     "STORAGE_ENDPOINT_URL": ("http://127.0.0.1:9000", "nonsense"),
     "EXPO_BASE_URL": ("http://exp.example", "https://127.0.0.1:8003"),

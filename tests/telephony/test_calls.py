@@ -314,11 +314,11 @@ def test_a_suspended_customer_takes_no_calls(
     line: Line, tell: Tell, cast: Cast, calm: None
 ) -> None:
     _, phone = line.on_duty(*around(NOON))
-    customers.suspend(cast.customer.id, at=now())
+    customers.suspend(cast.customer.id, actor=actors.system(cast.customer.id), at=now())
 
     heard = line.call(phones={phone: "answers"})
 
-    customers.resume(cast.customer.id, at=now())
+    customers.resume(cast.customer.id, actor=actors.system(cast.customer.id), at=now())
     tell("a suspended customer", heard)
     heard.happened("We cannot take calls at the moment. Goodbye.", "is hung up")
     heard.never("rings")
@@ -666,4 +666,4 @@ def raw(call_id: str) -> dict[str, Any]:
 def calm(cast: Cast) -> Iterator[None]:
     """The customer is active again afterwards, whatever happens."""
     yield
-    customers.resume(cast.customer.id, at=now())
+    customers.resume(cast.customer.id, actor=actors.system(cast.customer.id), at=now())

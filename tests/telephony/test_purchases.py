@@ -11,7 +11,7 @@ import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import customers, locations
+from accounts import actors, customers, locations
 from accounts.models import Location
 from config import audit, dynamo, outbox, trail, verification
 from telephony import claims, numbers, orphans
@@ -353,7 +353,7 @@ def test_two_numbers_at_once_for_one_location_are_one(cast: Cast, twilio: World)
 
 def test_a_customer_holds_so_many_numbers_and_operators_raise_it(cast: Cast, twilio: World) -> None:
     held = quota(cast.customer.id)
-    claims.allow(cast.customer.id, held + 1, at=now())
+    claims.allow(held + 1, actor=actors.system(cast.customer.id), at=now())
     cases = [case(cast) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda one: cast.ann.post(PATH, one.body), cases))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import customers
+from accounts import actors, customers
 from config import errors
 
 
@@ -21,7 +21,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         turn = customers.suspend if options["what"] == "suspend" else customers.resume
         try:
-            customer = turn(options["customer"], at=datetime.now(UTC))
+            customer = turn(
+                options["customer"],
+                actor=actors.system(options["customer"]),
+                at=datetime.now(UTC),
+            )
         except errors.Refusal as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{customer.id} ({customer.name}) is {customer.status}")

@@ -3,8 +3,9 @@
 import argparse
 import os
 
+from config.local.auth0 import operators
 from config.local.auth0.login import Login
-from config.local.auth0.management import Management, error
+from config.local.auth0.management import Management, error, made
 from config.local.auth0.tenant import Client, Tenant
 from config.local.standin import StandIn, server
 
@@ -30,7 +31,16 @@ def main() -> None:
     standin = StandIn(malformed=lambda text: error(400, "Bad Request", text, "invalid_body"))
     Login(tenant).add_to(standin)
     Management(tenant).add_to(standin)
+    _add_operators(tenant)
     server(standin, given.port).serve_forever()
+
+
+def _add_operators(tenant: Tenant) -> None:
+    for email, (name, roles) in operators.EVERY.items():
+        if tenant.user_by_email(email) is None:
+            id = f"operator-{email.partition('@')[0]}"
+            given = {"user_id": id, "email": email, "name": name, "password": operators.PASSWORD}
+            tenant.add_user(made({**given, "app_metadata": {"roles": roles}}))
 
 
 def clients() -> list[Client]:

@@ -5,7 +5,10 @@ import binascii
 import hashlib
 import hmac
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -23,6 +26,8 @@ from config.local.auth0.tenant import (
 from config.local.standin import Answer, Request, StandIn, as_json, as_page, redirect
 
 DAY = 86_400
+SESSION = "auth0-stand-in"
+"""The cookie by which a browser is known again."""
 SHORTEST_PASSWORD = 8
 
 
@@ -39,6 +44,7 @@ class Login:
         standin.add("POST", "/authorize", self.authorize)
         standin.add("POST", "/oauth/token", self.token)
         standin.add("GET", "/userinfo", self.userinfo)
+        standin.add("GET", "/v2/logout", self.logout)
         standin.add("GET", "/u/reset-verify", self.password_page)
         standin.add("POST", "/u/reset-verify", self.set_password)
         standin.add("POST", "/_local/rotate", self.rotate)
@@ -51,6 +57,7 @@ class Login:
                 "authorization_endpoint": f"{issuer}authorize",
                 "token_endpoint": f"{issuer}oauth/token",
                 "userinfo_endpoint": f"{issuer}userinfo",
+                "end_session_endpoint": f"{issuer}oidc/logout",
                 "jwks_uri": f"{issuer}.well-known/jwks.json",
                 "response_types_supported": ["code"],
                 "subject_types_supported": ["public"],
@@ -83,15 +90,42 @@ class Login:
         if query.get("code_challenge_method", "S256") != "S256":
             return _back(query, error="invalid_request")
         if request.method == "GET":
-            return as_page("Log in", _login_form(query.get("login_hint", ""), ""))
+            return self._without_password(request)
         form = request.form()
         email = form.get("username", "")
         user = self._signed_in(email, form.get("password", ""))
         if user is None or user["blocked"]:
             text = _login_form(email, "Wrong email or password.")
             return as_page("Log in", text, 400)
+        secret = self._tenant.issue("session", {"user_id": user["user_id"]}, DAY)
+        cookie = f"{SESSION}={secret}; Path=/; HttpOnly; SameSite=Lax"
+        answer = self._with_code(query, user)
+        return replace(answer, headers={**answer.headers, "Set-Cookie": cookie})
+
+    def _without_password(self, request: Request) -> Answer:
+        """Who signed in with this browser is not asked again, unless the application wants it."""
+        query = request.query
+        session = self._tenant.peek("session", _cookies(request).get(SESSION, ""))
+        user = self._tenant.user(session["user_id"]) if session else None
+        if user and not user["blocked"] and query.get("prompt") != "login":
+            return self._with_code(query, user)
+        if query.get("prompt") == "none":
+            return _back(query, error="login_required", error_description="Login required")
+        return as_page("Log in", _login_form(query.get("login_hint", ""), ""))
+
+    def _with_code(self, query: Mapping[str, str], user: User) -> Answer:
         value = {"query": dict(query), "user_id": user["user_id"]}
         return _back(query, code=self._tenant.issue("code", value, CODE_LIFE))
+
+    def logout(self, request: Request) -> Answer:
+        """End the session of this browser and go back to the application."""
+        query = request.query
+        client = self._tenant.clients.get(query.get("client_id", ""))
+        target = query.get("returnTo", "")
+        if client is None or not any(target.startswith(start) for start in client.callbacks):
+            return as_page("Oops", _notice("The returnTo address is not allowed."), 400)
+        self._tenant.redeem("session", _cookies(request).get(SESSION, ""))
+        return redirect(target)
 
     def password_page(self, request: Request) -> Answer:
         ticket = self._tenant.peek("ticket", request.query.get("ticket", ""))
@@ -228,6 +262,11 @@ class Login:
     def _signed_in(self, email: str, password: str) -> User | None:
         user = self._tenant.user_by_email(email.strip())
         return user if user and is_password(password, user["_password"]) else None
+
+
+def _cookies(request: Request) -> dict[str, str]:
+    found = SimpleCookie(request.headers.get("cookie", ""))
+    return {name: morsel.value for name, morsel in found.items()}
 
 
 def _challenge(verifier: str) -> str:

@@ -84,7 +84,7 @@ class Management:
         given = request.json()
         if problem := _wrong(given, CREATABLE) or _incomplete(given):
             return problem
-        user = _new(given)
+        user = made(given)
         try:
             self._tenant.add_user(user)
         except Taken:
@@ -200,7 +200,8 @@ def _incomplete(given: dict[str, Any]) -> Answer | None:
     return None
 
 
-def _new(given: dict[str, Any]) -> User:
+def made(given: dict[str, Any]) -> User:
+    """A new user as Auth0 makes it."""
     id = str(given.get("user_id") or secrets.token_hex(12))
     email, at = given["email"].lower(), moment()
     identity = {"connection": CONNECTION, "user_id": id, "provider": "auth0", "isSocial": False}

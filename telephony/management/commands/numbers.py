@@ -1,10 +1,11 @@
-"""What operators do with numbers, until the admin has it."""
+"""What operators do with numbers, from a shell."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from accounts import actors
 from config import errors
 from telephony import claims, orphans
 
@@ -33,15 +34,14 @@ class Command(BaseCommand):
             if options["what"] == "unexplained":
                 self._list(at)
             elif options["what"] == "adopt":
-                held = orphans.adopt(
-                    options["number"], options["location"], options["customer"], at=at
-                )
+                house = actors.system(options["customer"])
+                held = orphans.adopt(options["number"], options["location"], actor=house, at=at)
                 self.stdout.write(f"{held.number.number} is {held.number.status}")
             elif options["what"] == "release":
-                orphans.release(options["number"])
+                orphans.release(options["number"], actor=actors.system(orphans.HOUSE), at=at)
                 self.stdout.write(f"{options['number']} is released")
             else:
-                claims.allow(options["customer"], options["most"], at=at)
+                claims.allow(options["most"], actor=actors.system(options["customer"]), at=at)
                 self.stdout.write(f"{options['customer']} may hold {options['most']} numbers")
         except errors.Refusal as refusal:
             raise CommandError(refusal.detail) from refusal

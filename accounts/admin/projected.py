@@ -1,0 +1,60 @@
+"""The records of people and businesses, as Django's admin sees them."""
+
+from django.db import models
+
+from accounts import actors
+from accounts import models as records
+from config.backoffice.models import Projection
+
+
+def _options(*values: str) -> list[tuple[str, str]]:
+    return [(value, value.capitalize()) for value in values]
+
+
+class Customer(Projection, record=records.Customer):
+    """A business."""
+
+    status = models.CharField(max_length=20, choices=_options("active", "suspended"))
+
+    class Meta:
+        verbose_name = "customer"
+
+    def __str__(self) -> str:
+        return str(self.kept.name)
+
+
+class Location(Projection, record=records.Location):
+    """A place of a business."""
+
+    class Meta:
+        verbose_name = "location"
+
+    def __str__(self) -> str:
+        return str(self.kept.name)
+
+
+class User(Projection, record=records.User):
+    """A person of a business."""
+
+    role = models.CharField(max_length=20, choices=_options(*reversed(actors.ROLES)))
+    status = models.CharField(
+        max_length=20, choices=_options("active", "invited", "blocked", "pending", "deleting")
+    )
+
+    class Meta:
+        verbose_name = "person"
+        verbose_name_plural = "people"
+
+    def __str__(self) -> str:
+        return f"{self.kept.name} <{self.kept.email}>"
+
+
+class TermsAcceptance(Projection, record=records.TermsAcceptance):
+    """The proof that a person accepted the terms."""
+
+    class Meta:
+        verbose_name = "acceptance of terms"
+        verbose_name_plural = "terms accepted"
+
+    def __str__(self) -> str:
+        return f"{self.kept.user_id}, terms of {self.kept.version}"

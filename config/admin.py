@@ -1,0 +1,311 @@
+"""The house's own records in the back office: the audit, which nobody changes, and the outbox."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from unfold.decorators import display
+
+from config import audit, dynamo, errors, outbox, revival, sealing, trail, verification
+from config.backoffice import acting, rights
+from config.backoffice.admin import Button, RecordAdmin, list_of, page_of
+from config.backoffice.attention import Item, Panel
+from config.backoffice.columns import as_json, linked
+from config.backoffice.marks import STATUS
+from config.backoffice.models import Projection
+
+SHOWN = 10
+LATE = 120
+"""Seconds after which due work is late."""
+MOST_VERIFIED = 20_000
+"""Entries of a stream that are verified while somebody waits."""
+
+
+class AuditEntry(Projection, record=audit.AuditEntry):
+    """One change: who, what, to whom, before and after."""
+
+    class Meta:
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit"
+
+    line: trail.Line
+    """What may be read of it."""
+
+    def __str__(self) -> str:
+        return f"{self.kept.action} {self.kept.at}"
+
+
+class OutboxEntry(Projection, record=outbox.OutboxEntry):
+    """Work that must still happen."""
+
+    class Meta:
+        verbose_name = "outbox entry"
+        verbose_name_plural = "outbox"
+
+    def __str__(self) -> str:
+        return f"{self.kept.task} {self.kept.id}"
+
+
+class Unverified(errors.Conflict):
+    """A log is not as it was written, or too long to find out while somebody waits."""
+
+    code = "audit_unverified"
+
+
+def _verify(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
+    stream = str(obj.kept.stream)
+    head = dynamo.get(audit.AuditEntry, stream, 0)
+    if head is not None and head.last > MOST_VERIFIED:
+        raise Unverified(
+            "This log is too long to be verified here: `manage.py audit verify` does it."
+        )
+    found = verification.read(stream)
+    if isinstance(found, verification.Finding):
+        raise Unverified(f"The log is not as it was written: {found}.")
+    return f"All {len(found.entries):,} entries of {stream} are as they were written."
+
+
+@admin.register(AuditEntry)
+class AuditAdmin(RecordAdmin):
+    """The entries of a customer, a person or an operator, newest first."""
+
+    section, icon = "Records", "history"
+    of_customer = "listed_for"
+    ordering = ("-at", "-seq")
+    list_display = ("when", "action", "by", "about_whom", "what")
+    list_display_links = ("when", "action")
+    list_per_page = 50
+    fields = ("when", "action", "by", "about_whom", "changes", "origin", "place")
+    readonly_fields = ("when", "by", "about_whom", "changes", "origin", "place")
+    buttons = (
+        Button(
+            "verify",
+            "Verify this log",
+            "Every entry of the log is held against its hash, the one before it, and our "
+            "signature of the end.",
+            _verify,
+            right=rights.READ,
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        queryset = super().get_queryset(request)
+        if "stream__exact" in request.GET:
+            return queryset.filter(seq__gte=1).order_by("-seq")
+        return queryset
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("-seq",) if "stream__exact" in request.GET else ("-at",)
+
+    def prepare(self, objects: Any) -> None:
+        entries = [obj.kept for obj in objects if obj.kept.body]
+        people = {person for entry in entries for person in entry.people}
+        found = dynamo.fetch(dynamo.Key(sealing.PersonKey, person) for person in people)
+        lines = trail.lines(entries, sealing.opened(found, people))
+        told = {(entry.stream, entry.seq): line for entry, line in zip(entries, lines, strict=True)}
+        for obj in objects:
+            obj.line = told.get((obj.kept.stream, obj.kept.seq))
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        obj = super().get_object(request, object_id, from_field)
+        if obj is None or not obj.kept.body:
+            return None
+        self.prepare([obj])
+        return obj
+
+    @display(description="When")
+    def when(self, obj: Any) -> datetime:
+        return datetime.fromisoformat(obj.kept.at)
+
+    @display(description="Who")
+    def by(self, obj: Any) -> str:
+        return _party(obj.line.actor)
+
+    @display(description="About")
+    def about_whom(self, obj: Any) -> str:
+        return _party(obj.line.subject)
+
+    @display(description="What")
+    def what(self, obj: Any) -> str:
+        return ", ".join(change["field"] for change in obj.line.changes)
+
+    @display(description="Before and after")
+    def changes(self, obj: Any) -> str:
+        rows = [
+            (one["field"], as_json(one["before"]), as_json(one["after"]))
+            for one in obj.line.changes
+        ]
+        return format_html_join("", "<div><b>{}</b>: {} → {}</div>", rows)
+
+    @display(description="From where")
+    def origin(self, obj: Any) -> str:
+        line = obj.line
+        return ", ".join(part for part in (line.ip, line.user_agent, line.request_id) if part)
+
+    @display(description="Place in its log")
+    def place(self, obj: Any) -> str:
+        return f"{obj.kept.stream} #{int(obj.kept.seq)}, {obj.kept.hash}"
+
+    def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        links = [
+            (f"Log of {stream}", list_of("config", "auditentry", stream__exact=stream))
+            for stream in obj.kept.body["streams"]
+        ]
+        subject = obj.line.subject
+        if subject["type"] in _PAGES:
+            links.append(("What it is about", page_of(*_PAGES[subject["type"]], subject["id"])))
+        return {"links": links}
+
+
+_PAGES = {
+    "user": ("accounts", "user"),
+    "customer": ("accounts", "customer"),
+    "location": ("accounts", "location"),
+    "schedule": ("staffing", "schedule"),
+    "template": ("staffing", "template"),
+    "phone number": ("telephony", "phonenumber"),
+}
+
+
+def _party(told: Mapping[str, str | None]) -> str:
+    name = told["name"] or "(erased)"
+    return f"{name} · {told['type']}" if told["type"] != "system" else "Dutyline"
+
+
+def _revive(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
+    author = acting.author(request, obj.kept.author["customer"])
+    revival.revive(obj.pk, author=author, at=acting.now())
+    return f"{obj.kept.task} is tried again."
+
+
+def _give_up(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
+    author = acting.author(request, obj.kept.author["customer"])
+    revival.give_up(obj.pk, author=author, at=acting.now())
+    return f"{obj.kept.task} is given up."
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Dead entries, or those that wait."""
+
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("waiting", "Waiting or due")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        shards = outbox.SHARDS if self.value() == "waiting" else (outbox.DEAD,)
+        return queryset.filter(shard__in=shards)
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            yield choice | ({"display": "Dead"} if choice["display"] == "All" else {})
+
+
+@admin.register(OutboxEntry)
+class OutboxAdmin(RecordAdmin):
+    """Work that failed for good, and work that waits."""
+
+    section, icon = "House", "outbox"
+    of_customer = None
+    ordering = ("due_at",)
+    list_display = ("task", "state", "due_at", "attempts", "error", "customer")
+    list_filter = (StateFilter,)
+    actions = ("revive",)
+    fields = (
+        *("task", "state", "error", "due_at", "first_due_at", "attempts", "deferrals"),
+        *("progress", "told", "cause", "customer"),
+    )
+    readonly_fields = ("state", "told", "cause", "customer")
+    buttons = (
+        Button(
+            "revive",
+            "Revive",
+            "It is tried again at once, from its beginning; what it did already it does no "
+            "second time.",
+            _revive,
+            when=lambda obj: obj.kept.shard == outbox.DEAD,
+        ),
+        Button(
+            "give-up",
+            "Give up",
+            "It is forgotten: what it was for will not happen.",
+            _give_up,
+            right=rights.LEAD,
+            when=lambda obj: obj.kept.shard == outbox.DEAD,
+            name_of=lambda obj: str(obj.kept.task),
+        ),
+    )
+
+    @display(description="State", label=STATUS)
+    def state(self, obj: Any) -> str:
+        if obj.kept.shard == outbox.DEAD:
+            return "dead"
+        return "due" if obj.kept.due_at <= acting.now() else "waiting"
+
+    @display(description="Arguments")
+    def told(self, obj: Any) -> str:
+        """Ids only: an errand's arguments hold no personal data."""
+        return as_json(dict(obj.kept.arguments))
+
+    @display(description="In whose name")
+    def cause(self, obj: Any) -> str:
+        return f"{obj.kept.author['type']} {obj.kept.author['id']}"
+
+    @display(description="Customer")
+    def customer(self, obj: Any) -> str:
+        return linked("accounts", "customer", obj.kept.author["customer"])
+
+    @admin.action(description="Revive", permissions=["revive"])
+    def revive(self, request: HttpRequest, queryset: Any) -> None:
+        """Let the chosen entries try again."""
+
+        def one(obj: Any) -> None:
+            _revive(request, obj, {})
+
+        self.in_bulk(request, queryset, one, "revived")
+
+    def has_revive_permission(self, request: HttpRequest) -> bool:
+        """Who may write."""
+        return rights.may(request, rights.WRITE)
+
+
+def attention(_: str | None) -> list[Panel]:
+    """Work that failed for good, and how long the oldest waits."""
+    now = acting.now()
+    dead = dynamo.query(
+        outbox.OutboxEntry,
+        "#shard = :dead",
+        {":dead": {"S": outbox.DEAD}},
+        IndexName="byDue",
+        Limit=SHOWN + 1,
+    )
+    entries = dynamo.fetch(dynamo.Key(outbox.OutboxEntry, one.id) for one in dead[:SHOWN])
+    kept = [found for one in dead[:SHOWN] if (found := entries.get(outbox.OutboxEntry, one.id))]
+    items = [
+        Item(one.task, page_of("config", "outboxentry", one.id), one.error or "") for one in kept
+    ]
+    outbox_url = list_of("config", "outboxentry")
+    age = outbox.state(now).oldest_due_seconds
+    late = [Item(f"The oldest due entry waits {age:.0f} seconds")] if age > LATE else []
+    return [
+        Panel(
+            "Failed work",
+            items,
+            "Nothing failed.",
+            outbox_url,
+            of_customer=False,
+            more=len(dead) > SHOWN,
+        ),
+        Panel(
+            "Outbox",
+            late,
+            f"The oldest due entry waits {age:.0f} s.",
+            outbox_url,
+            of_customer=False,
+        ),
+    ]

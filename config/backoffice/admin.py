@@ -1,0 +1,378 @@
+"""The base of every page about records: lists by cursor, forms that call rules, buttons that ask.
+
+A module's admin names what is shown and which function changes it. Nothing is written here, and
+Django's own log stays empty: the audit is kept by the functions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
+from unfold.admin import ModelAdmin
+
+from config import dynamo, errors
+from config.backoffice import plans, rights
+from config.backoffice.changelist import CursorList, NamesPaginator, refuse_unknown
+from config.backoffice.forms import RecordForm, TypedName, shown
+
+CUSTOMER = "back_office_customer"
+"""In the session: whose things the lists show."""
+MOST_AT_ONCE = 500
+"""Records that one bulk action takes."""
+
+
+@dataclass(frozen=True)
+class Button:
+    """Something that can be done to one thing: a page asks, and what is posted does it."""
+
+    name: str
+    label: str
+    about: str
+    """What it will do, for who is about to do it."""
+    do: Callable[[HttpRequest, Any, Mapping[str, Any]], str | HttpResponse]
+    """Does it; the sentence to show then, or an answer of its own."""
+    right: str = rights.WRITE
+    when: Callable[[Any], bool] = lambda _: True
+    """Whether it makes sense for a thing as it is."""
+    form: type[forms.Form] | None = None
+    name_of: Callable[[Any], str] | None = None
+    """The name that must be typed, where it cannot be undone."""
+    is_grave: bool = False
+
+
+class RecordAdmin(ModelAdmin):
+    """Lists, shows and changes the projections of one record."""
+
+    icon: ClassVar[str] = "database"
+    section: ClassVar[str] = "More"
+    of_customer: ClassVar[str | None] = "customer_id"
+    """The attribute that says whose it is."""
+    whose: ClassVar[str] = "Choose a customer first: search for one above, or open its page."
+    adds: ClassVar[bool] = False
+    buttons: ClassVar[Sequence[Button]] = ()
+    searches: ClassVar[str] = ""
+    """What the search box takes; empty: there is none."""
+    search_help_text = ""
+
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    list_filter_sheet = False
+    list_filter_submit = False
+    paginator = NamesPaginator
+    actions_selection_counter = True
+    change_list_template = "backoffice/list.html"
+    change_form_template = "backoffice/form.html"
+    form: ClassVar[Any] = forms.ModelForm
+
+    # --- who may ----------------------------------------------------------------------------------
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return rights.may(request, rights.READ)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return rights.may(request, rights.READ)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.adds and rights.may(request, rights.WRITE)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return issubclass(self.form, RecordForm) and rights.may(request, rights.WRITE)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Removing is a button that asks for the name."""
+        return False
+
+    # --- what each module says --------------------------------------------------------------------
+    def keep(self, request: HttpRequest, before: Any, form: RecordForm) -> dynamo.Record:
+        """Make (``before`` is None) or change a record by the function that may. Raises refusals.
+
+        ``form.asked`` holds what is wanted, checked as the API checks it.
+        """
+        raise PermissionDenied
+
+    def looked(self, request: HttpRequest, obj: Any) -> None:
+        """Somebody opened the page of a thing."""
+
+    def prepare(self, objects: Any) -> None:
+        """Read at once what the rows of a list show of other records."""
+
+    def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        """What the page of a thing shows beside its fields."""
+        return {}
+
+    def find(self, term: str) -> str | None:
+        """The primary key of the one thing that a term names."""
+        return None
+
+    def search(self, queryset: Any, term: str) -> Any:
+        """The things of a list that a term names."""
+        return queryset.none()
+
+    def name_of_customer(self, customer_id: str) -> str | None:
+        """What a customer is called."""
+        return None
+
+    # --- lists ------------------------------------------------------------------------------------
+    def get_queryset(self, request: HttpRequest) -> Any:
+        queryset = self.model.objects.all()
+        return queryset.order_by(*self.get_ordering(request))
+
+    def get_changelist(self, request: HttpRequest, **_: Any) -> type[CursorList]:
+        return CursorList
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        self.search_help_text = self.searches
+        return super().get_changelist_instance(request)
+
+    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+        return ("pk",) if self.searches else ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        term = search_term.strip()[:200]
+        if "autocomplete" in request.path and self.of_customer:
+            whose = request.GET.get("customer", "-")
+            queryset = queryset.filter(**{self.of_customer: whose})
+        return (self.search(queryset, term) if term else queryset), False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Fields of the record itself, with the comparisons that DynamoDB knows."""
+        name, _, how = lookup.partition("__")
+        fields = {field.attname for field in self.model._meta.concrete_fields}
+        return name in fields and (how or "exact") in plans.LOOKUPS
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        whose = f"{self.of_customer}__exact"
+        customer = request.session.get(CUSTOMER)
+        if self._wants_customer(request) and customer and request.method == "GET":
+            given = {**request.GET.dict(), whose: customer["id"]}
+            return HttpResponseRedirect(f"{request.path}?{urlencode(given)}")
+        more = {
+            "whose": self.whose,
+            "add_url": self._add_url(request.GET.get(whose)),
+            **(extra_context or {}),
+        }
+        try:
+            return super().changelist_view(request, more)
+        except (IncorrectLookupParameters, plans.Unanswerable) as error:
+            raise refuse_unknown(plans.Unanswerable(str(error))) from error
+
+    def _add_url(self, customer_id: str | None) -> str | None:
+        """Where one is made; of a customer, once one is chosen."""
+        if not self.adds or (self.of_customer and not customer_id):
+            return None
+        found = f"?{urlencode({'customer_id': customer_id})}" if customer_id else ""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_add") + found
+
+    def _wants_customer(self, request: HttpRequest) -> bool:
+        if self.of_customer is None:
+            return False
+        keys = {source.hash_name for source in plans.sources(self.model.record)}
+        if self.of_customer not in keys:
+            return False
+        return not any(name.partition("__")[0] in keys for name in request.GET)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        found = dict(super().get_actions(request))
+        found.pop("delete_selected", None)
+        return found
+
+    def in_bulk(
+        self, request: HttpRequest, queryset: Any, one: Callable[[Any], None], done: str
+    ) -> None:
+        """Do something to each chosen thing; what is refused is told, the rest is done."""
+        kept, refusals = 0, dict[str, int]()
+        for number, obj in enumerate(queryset.iterator()):
+            if number >= MOST_AT_ONCE:
+                told = f"Only the first {MOST_AT_ONCE} were taken; choose fewer."
+                messages.warning(request, told)
+                break
+            try:
+                one(obj)
+                kept += 1
+            except errors.Refusal as refusal:
+                refusals[refusal.detail] = refusals.get(refusal.detail, 0) + 1
+        if kept:
+            messages.success(request, f"{kept} {self.opts.verbose_name_plural} {done}.")
+        for sentence, many in refusals.items():
+            messages.error(request, f"{many} not {done}: {sentence}")
+
+    # --- one thing --------------------------------------------------------------------------------
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        obj = self.model.get(object_id)
+        if obj is not None and issubclass(self.form, RecordForm):
+            for name, value in shown(self.form.view, obj.kept).items():
+                obj.__dict__.setdefault(name, value)  # for who may only look
+        return obj
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
+        made = super().get_form(request, obj, change, **kwargs)
+        return type(made.__name__, (made,), {"request": request})
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
+        given = list(super().get_readonly_fields(request, obj))
+        if issubclass(self.form, RecordForm):
+            return given
+        return [*given, *(name for name in self.fields or () if name not in given)]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        more = dict(extra_context or {})
+        if object_id is None and self.of_customer and not request.GET.get("customer_id"):
+            messages.info(request, self.whose)
+            return HttpResponseRedirect(self.list_url)
+        if object_id is not None:
+            obj = self.get_object(request, unquote(object_id))
+            if obj is None:
+                raise Http404
+            if request.method == "GET":
+                self.looked(request, obj)
+            more |= {"buttons": self._offered(request, obj), **self.about(request, obj)}
+        try:
+            return super().changeform_view(request, object_id, form_url, more)
+        except errors.Refusal as refusal:
+            if request.method != "POST" or refusal.status >= 500:
+                raise
+            request.refusal = refusal  # type: ignore[attr-defined] # the form shows it
+            return super().changeform_view(request, object_id, form_url, more)
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        return form.instance
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        kept = self.keep(request, obj if change else None, form)
+        obj.__dict__.update(self.model.of(kept).__dict__)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Nothing hangs on a record that its own function did not keep."""
+
+    def log_addition(self, *_: Any, **__: Any) -> None:
+        """The audit is kept by the functions; Django's own log would keep names beyond it."""
+
+    log_change = log_deletion = log_deletions = log_addition
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The audit of whom or what this is about."""
+        obj = self.get_object(request, unquote(object_id))
+        party = getattr(obj.kept, "party", None) if obj else None
+        if party is None or not self.has_view_permission(request):
+            raise Http404
+        found = urlencode({"stream__exact": party.stream})
+        return HttpResponseRedirect(f"{reverse('admin:config_auditentry_changelist')}?{found}")
+
+    # --- buttons ----------------------------------------------------------------------------------
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.do_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_do"
+        return [path("<path:object_id>/do/<slug:button>/", view, name=name), *super().get_urls()]
+
+    def _offered(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_do"
+        return [
+            {
+                "label": one.label,
+                "is_grave": one.is_grave or one.name_of is not None,
+                "url": reverse(name, args=(quote(obj.pk), one.name)),
+            }
+            for one in self.buttons
+            if rights.may(request, one.right) and one.when(obj)
+        ]
+
+    def do_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponse:
+        """Ask, and do what was asked for once it is posted."""
+        one = next((b for b in self.buttons if b.name == button), None)
+        if one is None:
+            raise Http404
+        if not rights.may(request, one.right):
+            raise PermissionDenied
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            raise Http404
+        if not one.when(obj):
+            messages.error(request, f"“{one.label}” makes no sense any more: it changed meanwhile.")
+            return HttpResponseRedirect(self.page_of(obj))
+        form = self._asked(one, obj, request)
+        if request.method == "POST" and (form is None or form.is_valid()):
+            done = self._done(one, obj, request, form.cleaned_data if form else {})
+            if done is not None:
+                return done
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": one.label,
+            "subtitle": str(obj),
+            "button": one,
+            "is_grave": one.is_grave or one.name_of is not None,
+            "asked": form,
+            "back": self.page_of(obj),
+        }
+        return TemplateResponse(request, "backoffice/ask.html", context)
+
+    def _done(
+        self, one: Button, obj: Any, request: HttpRequest, given: Mapping[str, Any]
+    ) -> HttpResponse | None:
+        """Where it led; None where it was refused, which the page then says."""
+        try:
+            done = one.do(request, obj, given)
+        except errors.Refusal as refusal:
+            if refusal.status >= 500:
+                raise
+            messages.error(request, refusal.detail)
+            return None
+        if isinstance(done, HttpResponse):
+            return done
+        messages.success(request, done)
+        is_there = self.model.get(str(obj.pk)) is not None
+        return HttpResponseRedirect(self.page_of(obj) if is_there else self.list_url)
+
+    def _asked(self, one: Button, obj: Any, request: HttpRequest) -> forms.Form | None:
+        data = request.POST if request.method == "POST" else None
+        if one.name_of is not None:
+            return TypedName(data, name=one.name_of(obj))
+        return one.form(data) if one.form else None
+
+    def page_of(self, obj: Any) -> str:
+        """Where the page of a thing is."""
+        return self.page_at(str(obj.pk))
+
+    def page_at(self, pk: str) -> str:
+        """Where the page of the thing of a primary key is."""
+        return page_of(self.opts.app_label, str(self.opts.model_name), pk)
+
+    @property
+    def list_url(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+
+def page_of(app: str, model: str, pk: str) -> str:
+    """Where the page of a thing is."""
+    return reverse(f"admin:{app}_{model}_change", args=(quote(pk),))
+
+
+def list_of(app: str, model: str, **filters: str) -> str:
+    """Where the list of some things is."""
+    return f"{reverse(f'admin:{app}_{model}_changelist')}?{urlencode(filters)}"

@@ -1,0 +1,21 @@
+"""Colours of words that say how something is; the word itself is always there too."""
+
+STATUS = {
+    "active": "success",
+    "invited": "info",
+    "pending": "warning",
+    "blocked": "danger",
+    "deleting": "danger",
+    "suspended": "danger",
+    "buying": "warning",
+    "releasing": "warning",
+    "answered": "success",
+    "voicemail": "info",
+    "missed": "danger",
+    "closed": "warning",
+    "ringing": "warning",
+    "dead": "danger",
+    "due": "warning",
+    "waiting": "info",
+}
+ROLE = {"owner": "danger", "admin": "warning", "manager": "info", "staff": "success"}

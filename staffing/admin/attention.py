@@ -1,0 +1,58 @@
+"""What of the rota needs attention: places where nobody is on duty today."""
+
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+
+from accounts import actors, locations
+from config.backoffice import acting
+from config.backoffice.attention import Item, Panel
+from staffing import rosters, windows
+from staffing.windows import Shift, Wish
+
+if TYPE_CHECKING:
+    from accounts.models import Location
+
+MOST_PLACES, MOST_SHIFTS = 200, 2_000
+
+
+def panels(customer_id: str | None) -> list[Panel]:
+    """Locations of a customer with nobody on duty today, by their own clocks."""
+    if customer_id is None:
+        return []
+    house, now = actors.system(customer_id), acting.now()
+    places = locations.within_reach(house, limit=MOST_PLACES, start=None).records
+    days = {str(place.id): _today(place, now) for place in places}
+    title, url = "Nobody on duty today", ""
+    if not places:
+        return [Panel(title, [], "There are no locations.")]
+    wish = Wish(
+        customer_id=customer_id,
+        since=min(day[0] for day in days.values()),
+        until=max(day[1] for day in days.values()),
+    )
+    try:
+        found = rosters.shifts(wish, actor=house, at=now, limit=MOST_SHIFTS, start=None)
+    except windows.TooWide:
+        return [Panel(title, [Item("There are too many series to say.")], "")]
+    manned = {str(one.schedule.location_id) for one in found.records if _is_in(one, days)}
+    items = [
+        Item(place.name, reverse("admin:rota", args=(place.id,)), place.time_zone)
+        for place in places
+        if place.id not in manned
+    ]
+    return [Panel(title, items, "Somebody is on duty everywhere today.", url)]
+
+
+def _today(place: "Location", now: datetime) -> tuple[datetime, datetime]:
+    clock = ZoneInfo(str(place.time_zone))
+    day = now.astimezone(clock).date()
+    first = datetime.combine(day, time(), clock).astimezone(UTC)
+    return first, datetime.combine(day + timedelta(days=1), time(), clock).astimezone(UTC)
+
+
+def _is_in(shift: Shift, days: dict[str, tuple[datetime, datetime]]) -> bool:
+    day = days.get(str(shift.schedule.location_id))
+    return day is not None and shift.occurrence.start < day[1] and shift.occurrence.end > day[0]

@@ -1,0 +1,41 @@
+"""The records of when people work, as Django's admin sees them."""
+
+from django.db import models
+
+from accounts.admin.projected import Location, User
+from config.backoffice.models import Projection
+from staffing import models as records
+
+
+class Schedule(Projection, record=records.Schedule):
+    """A shift or a series of a person at a location."""
+
+    widest = "customer_id"
+
+    staff = models.ForeignKey(
+        User, models.DO_NOTHING, db_column="staff_id", db_constraint=False, related_name="+"
+    )
+    location = models.ForeignKey(
+        Location, models.DO_NOTHING, db_column="location_id", db_constraint=False, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = "schedule"
+
+    def __str__(self) -> str:
+        kind = "series" if self.kept.is_series else "shift"
+        return f"{kind} from {self.kept.start} ({self.kept.zone})"
+
+
+class Template(Projection, record=records.Template):
+    """A reusable shape of a schedule."""
+
+    location = models.ForeignKey(
+        Location, models.DO_NOTHING, db_column="location_id", db_constraint=False, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = "template"
+
+    def __str__(self) -> str:
+        return str(self.kept.name)

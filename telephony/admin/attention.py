@@ -1,0 +1,42 @@
+"""What of numbers needs attention: those without a rota, unfinished purchases, unexplained ones."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from config.backoffice import acting
+from config.backoffice.admin import list_of, page_of
+from config.backoffice.attention import Item, Panel
+from staffing import windows
+from telephony import orphans
+from telephony.admin.projected import PhoneNumber
+from telephony.purchases import CERTAIN
+
+MOST = 50
+
+
+def panels(customer_id: str | None) -> list[Panel]:
+    """Of a customer: numbers that nobody will ever answer; else what Twilio has too much."""
+    if customer_id is None:
+        items = [
+            Item(one.number, page_of("telephony", "orphan", one.number), one.tag)
+            for one in orphans.every()
+        ]
+        url, fine = list_of("telephony", "orphan"), "Every number at Twilio is explained."
+        return [Panel("Unexplained numbers", items, fine, url, of_customer=False)]
+    now = acting.now()
+    found: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MOST).records
+    bare = [
+        Item(one.number, reverse("admin:rota", args=(one.location_id,)), "no shifts to come")
+        for one in found
+        if one.status == "active" and not windows.has_future(one.location_id, now)
+    ]
+    stuck = [
+        Item(one.number, page_of("telephony", "phonenumber", one.number), "still being bought")
+        for one in found
+        if one.status == "buying" and now - one.created_at > CERTAIN
+    ]
+    return [
+        Panel("Numbers without rota", bare, "Every number has a rota to ring."),
+        Panel("Purchases under way", stuck, "No purchase hangs."),
+    ]

@@ -1,0 +1,120 @@
+"""Calls: who was rung, why, what came of it, and the voicemail."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from unfold.decorators import display
+
+from accounts.admin import acting
+from config.backoffice import acting as at_the_door
+from config.backoffice import rights
+from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config.backoffice.columns import linked
+from config.backoffice.marks import STATUS
+from telephony import history, looks, messages
+from telephony.admin.projected import Call
+
+
+@admin.register(Call)
+class CallAdmin(RecordAdmin):
+    """Calls to a location, newest first."""
+
+    section, icon = "Telephony", "phone_callback"
+    of_customer = "location_id"
+    whose = "Open a location and follow “Calls”: calls are listed by location."
+    ordering = ("-started_at",)
+    list_display = ("started_at", "caller", "state", "seconds", "recorded")
+    list_filter = ("outcome",)
+    fields = (
+        *("started_at", "ended_at", "seconds", "caller", "number", "state", "taken_by"),
+        *("people", "happened", "recordings_"),
+    )
+    readonly_fields = ("state", "taken_by", "people", "happened", "recordings_")
+
+    @display(description="Outcome", label=STATUS)
+    def state(self, obj: Any) -> str:
+        return str(obj.kept.outcome)
+
+    @display(description="Recorded")
+    def recorded(self, obj: Any) -> str:
+        return ", ".join(one.kind for one in history.recordings(obj.kept)) or "—"
+
+    @display(description="Taken by")
+    def taken_by(self, obj: Any) -> str:
+        who = obj.kept.answered_by
+        return linked("accounts", "user", who) if who and who.startswith("usr_") else who or "—"
+
+    @display(description="Considered")
+    def people(self, obj: Any) -> str:
+        rows = [
+            (one.name or one.id, one.why, one.why_not or "rung")
+            for one in history.people_of(obj.kept)
+        ]
+        return format_html_join("", "<div>{}: {}, {}</div>", rows) or "nobody"
+
+    @display(description="What happened")
+    def happened(self, obj: Any) -> str:
+        rows = []
+        for event in history.events(obj.kept):
+            more = ", ".join(f"{n}: {v}" for n, v in event.items() if n not in ("at", "kind") and v)
+            rows.append((str(event.get("at", ""))[11:19], event.get("kind", ""), more))
+        return format_html_join("", "<div>{} <b>{}</b> {}</div>", rows)
+
+    @display(description="Recordings")
+    def recordings_(self, obj: Any) -> str:
+        rows = []
+        for one in history.recordings(obj.kept):
+            if not one.file:
+                rows.append(format_html("<div>{}: still being fetched</div>", one.kind))
+                continue
+            url = reverse("admin:call_sound", args=(obj.pk, one.kind))
+            player = '<audio controls preload="none" src="{}" aria-label="{}"></audio>'
+            sound = format_html(player, url, one.kind)
+            rows.append(format_html("<div>{}, {} s {}</div>", one.kind, one.seconds, sound))
+        return format_html_join("", "{}", ((row,) for row in rows)) or "none"
+
+    def find(self, term: str) -> str | None:
+        return term if history.is_id(term) and self.model.get(term) else None
+
+    def looked(self, request: HttpRequest, obj: Any) -> None:
+        """It shows who called, so the audit says who looked."""
+        actor = acting.actor(request, str(obj.kept.customer_id))
+        looks.looked_at(obj.kept, actor=actor, at=at_the_door.now())
+
+    def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        kept = obj.kept
+        return {
+            "links": [
+                ("Customer", page_of("accounts", "customer", kept.customer_id)),
+                ("Location", page_of("accounts", "location", kept.location_id)),
+                ("Number", page_of("telephony", "phonenumber", kept.number)),
+                ("Calls", list_of("telephony", "call", location_id__exact=kept.location_id)),
+                ("Audit", list_of("config", "auditentry", stream__exact=kept.customer_id)),
+            ]
+        }
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.sound)
+        return [
+            path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"),
+            *super().get_urls(),
+        ]
+
+    def sound(self, request: HttpRequest, call_id: str, kind: str) -> HttpResponse:
+        """What was recorded, as WAV; listening is noted."""
+        if not rights.may(request, rights.WRITE):
+            raise PermissionDenied
+        call = self.model.get(call_id)
+        customer_id = str(call.kept.customer_id) if call else ""
+        actor = acting.actor(request, customer_id)
+        now = at_the_door.now()
+        found = messages.sound(call_id, kind=kind, actor=actor, at=now)
+        looks.listened(call.kept, kind, actor=actor, at=now)
+        answer = HttpResponse(found, content_type="audio/wav")
+        answer["Content-Disposition"] = "inline"
+        return answer

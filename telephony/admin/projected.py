@@ -1,0 +1,58 @@
+"""The records of numbers, how they answer, and calls, as Django's admin sees them."""
+
+from django.db import models
+
+from config.backoffice.models import Projection
+from telephony import models as records
+
+
+def _options(*values: str) -> list[tuple[str, str]]:
+    return [(value, value.capitalize()) for value in values]
+
+
+class PhoneNumber(Projection, record=records.PhoneNumber):
+    """A number of a location."""
+
+    status = models.CharField(max_length=20, choices=_options("active", "buying", "releasing"))
+
+    class Meta:
+        verbose_name = "phone number"
+
+    def __str__(self) -> str:
+        return str(self.kept.number)
+
+
+class Line(Projection, record=records.Line):
+    """How a location answers its number."""
+
+    class Meta:
+        verbose_name = "IVR configuration"
+
+    def __str__(self) -> str:
+        return str(self.kept.number or self.kept.location_id)
+
+
+class Call(Projection, record=records.Call):
+    """A call to a location."""
+
+    outcome = models.CharField(
+        max_length=20, choices=_options("answered", "voicemail", "missed", "closed", "ringing")
+    )
+
+    class Meta:
+        verbose_name = "call"
+
+    def __str__(self) -> str:
+        return f"call at {self.kept.started_at:%Y-%m-%d %H:%M} UTC"
+
+
+class Orphan(Projection, record=records.Orphan):
+    """A number at Twilio that no record explains."""
+
+    may_scan = True
+
+    class Meta:
+        verbose_name = "unexplained number"
+
+    def __str__(self) -> str:
+        return str(self.kept.number)
