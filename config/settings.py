@@ -353,6 +353,7 @@ UNFOLD = {
     },
 }
 
+BACK_OFFICE = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
 ATTENTION = [
     "config.admin.attention",
     "accounts.admin.attention.panels",

@@ -240,6 +240,8 @@ class RecordAdmin(ModelAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         more = dict(extra_context or {})
+        if object_id is None and not self.has_add_permission(request):
+            raise PermissionDenied
         if object_id is None and self.of_customer and not request.GET.get("customer_id"):
             messages.info(request, self.whose)
             return HttpResponseRedirect(self.list_url)

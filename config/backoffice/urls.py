@@ -1,10 +1,13 @@
-"""Every path of the back office."""
+"""Every path of the back office. Only our own pages: not those that other apps bring."""
 
+from importlib import import_module
+
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
-from django.utils.module_loading import autodiscover_modules
 
-autodiscover_modules("admin", register_to=admin.site)
+for _name in settings.BACK_OFFICE:
+    import_module(_name)  # each registers its pages
 
 urlpatterns = [
     path("sign-in/", include("accounts.sign_in")),
