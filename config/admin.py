@@ -55,6 +55,17 @@ class Unverified(errors.Conflict):
     code = "audit_unverified"
 
 
+def open_lines(objects: Any) -> None:
+    """Let entries say what may be read of them; one read for all their keys."""
+    entries = [obj.kept for obj in objects if obj.kept.body]
+    people = {person for entry in entries for person in entry.people}
+    found = dynamo.fetch(dynamo.Key(sealing.PersonKey, person) for person in people)
+    lines = trail.lines(entries, sealing.opened(found, people))
+    told = {(entry.stream, entry.seq): line for entry, line in zip(entries, lines, strict=True)}
+    for obj in objects:
+        obj.line = told.get((obj.kept.stream, obj.kept.seq))
+
+
 def _verify(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
     stream = str(obj.kept.stream)
     head = dynamo.get(audit.AuditEntry, stream, 0)
@@ -101,13 +112,7 @@ class AuditAdmin(RecordAdmin):
         return ("-seq",) if "stream__exact" in request.GET else ("-at",)
 
     def prepare(self, objects: Any) -> None:
-        entries = [obj.kept for obj in objects if obj.kept.body]
-        people = {person for entry in entries for person in entry.people}
-        found = dynamo.fetch(dynamo.Key(sealing.PersonKey, person) for person in people)
-        lines = trail.lines(entries, sealing.opened(found, people))
-        told = {(entry.stream, entry.seq): line for entry, line in zip(entries, lines, strict=True)}
-        for obj in objects:
-            obj.line = told.get((obj.kept.stream, obj.kept.seq))
+        open_lines(objects)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
@@ -309,3 +314,20 @@ def attention(_: str | None) -> list[Panel]:
             of_customer=False,
         ),
     ]
+
+
+def last_changes(customer_id: str) -> list[Panel]:
+    """What was last done in a customer's name or to its things."""
+    found = AuditEntry.objects.filter(listed_for=customer_id).order_by("-at").page(SHOWN)
+    objects = [AuditEntry.of(one) for one in found.records]
+    open_lines(objects)
+    items = [
+        Item(
+            f"{obj.kept.action}: {_party(obj.line.subject)}",
+            page_of("config", "auditentry", obj.pk),
+            f"{_party(obj.line.actor)}, {obj.kept.at[:16].replace('T', ' ')}",
+        )
+        for obj in objects
+    ]
+    url = list_of("config", "auditentry", listed_for__exact=customer_id)
+    return [Panel("Last changes", items, "Nothing was changed yet.", url, is_news=True)]

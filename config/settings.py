@@ -335,6 +335,7 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "STYLES": ["/static/backoffice/style.css"],
+    "SCRIPTS": ["/static/backoffice/pages.js"],
     "SIDEBAR": {"navigation": "config.backoffice.navigation.sections"},
     "COLORS": {
         "primary": {
@@ -354,6 +355,18 @@ UNFOLD = {
 }
 
 BACK_OFFICE = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
+FLOOR_NAMES = {
+    "accounts": "Customers",
+    "staffing": "Rota",
+    "telephony": "Telephony",
+    "config": "House",
+}
+CUSTOMER_PAGE = [
+    "accounts.admin.attention.owners",
+    "staffing.admin.attention.on_duty",
+    "telephony.admin.attention.numbers",
+    "config.admin.last_changes",
+]
 ATTENTION = [
     "config.admin.attention",
     "accounts.admin.attention.panels",

@@ -32,3 +32,11 @@ def _since(user: Any) -> str:
     if user.invitation_sent_at is None:
         return "not sent yet"
     return f"sent {user.invitation_sent_at:%-d %B %Y}"
+
+
+def owners(customer_id: str) -> list[Panel]:
+    """Who speaks for a business: its owners, as far as they are among its first people."""
+    found = User.objects.filter(customer_id=customer_id, role="owner").page(SHOWN)
+    items = [Item(one.name, page_of("accounts", "user", one.id), one.email) for one in _of(found)]
+    url = list_of("accounts", "user", customer_id__exact=customer_id, role__exact="owner")
+    return [Panel("Owners", items, "It has none.", url, is_news=True)]

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.module_loading import import_string
 from unfold.decorators import display
 
@@ -102,12 +103,16 @@ class CustomerAdmin(RecordAdmin):
         }
 
     def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        found: Sequence[Any] = [import_string(path)(obj.pk) for path in settings.ATTENTION]
+        paths = (*settings.CUSTOMER_PAGE, *settings.ATTENTION)
+        found: Sequence[Any] = [import_string(path)(obj.pk) for path in paths]
         return {
             "panels": [panel for panels in found for panel in panels if panel.of_customer],
             "links": [
-                (name, list_of(app, model, customer_id__exact=obj.pk))
-                for name, app, model in _KINDS
+                *(
+                    (name, list_of(app, model, customer_id__exact=obj.pk))
+                    for name, app, model in _KINDS
+                ),
+                ("Numbers it may hold", reverse("admin:numbers_most", args=(obj.pk,))),
             ],
             "audit_url": list_of("config", "auditentry", listed_for__exact=obj.pk),
         }

@@ -70,6 +70,7 @@ class LocationAdmin(RecordAdmin):
                 ("Schedules", list_of("staffing", "schedule", location_id__exact=obj.pk)),
                 ("Line and number", page_of("telephony", "line", obj.pk)),
                 ("Calls", list_of("telephony", "call", location_id__exact=obj.pk)),
+                ("Buy a number", reverse("admin:buy_number", args=(obj.pk,))),
             ]
         }
 

@@ -18,7 +18,7 @@ class TermsAdmin(RecordAdmin):
     """What a person accepted, and when."""
 
     section, icon = "Records", "gavel"
-    of_customer = "user_id"
+    of_customer = None
     whose = "Open a person and follow “Terms accepted”: proofs are kept by person."
     ordering = ("version",)
     list_display = ("version", "accepted_at", "user_id")

@@ -110,6 +110,10 @@ class RecordAdmin(ModelAdmin):
         """What the page of a thing shows beside its fields."""
         return {}
 
+    def ways(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """Lists that could be meant where it is not said whose: names and addresses."""
+        return []
+
     def find(self, term: str) -> str | None:
         """The primary key of the one thing that a term names."""
         return None
@@ -149,6 +153,8 @@ class RecordAdmin(ModelAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Fields of the record itself, with the comparisons that DynamoDB knows."""
         name, _, how = lookup.partition("__")
+        if lookup in {getattr(one, "parameter_name", "") for one in self.list_filter}:
+            return True
         fields = {field.attname for field in self.model._meta.concrete_fields}
         return name in fields and (how or "exact") in plans.LOOKUPS
 
@@ -162,6 +168,7 @@ class RecordAdmin(ModelAdmin):
             return HttpResponseRedirect(f"{request.path}?{urlencode(given)}")
         more = {
             "whose": self.whose,
+            "ways": self.ways(request),
             "add_url": self._add_url(request.GET.get(whose)),
             **(extra_context or {}),
         }

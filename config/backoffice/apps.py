@@ -1,5 +1,7 @@
 """Django's admin with our site."""
 
+from django.apps import apps
+from django.conf import settings
 from django.contrib.admin.apps import SimpleAdminConfig
 
 
@@ -7,3 +9,9 @@ class BackOffice(SimpleAdminConfig):
     """The admin; its modules are found when its paths are, so that workers never load them."""
 
     default_site = "config.backoffice.site.Site"
+
+    def ready(self) -> None:
+        """Call the floors what support people call them."""
+        super().ready()
+        for label, name in settings.FLOOR_NAMES.items():
+            apps.get_app_config(label).verbose_name = name

@@ -25,3 +25,5 @@ class Panel:
     of_customer: bool = True
     more: bool = False
     """Whether there are more than are shown."""
+    is_news: bool = False
+    """Whether it only tells how things are, and is nobody's trouble."""

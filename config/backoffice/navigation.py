@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.text import capfirst
 
 ORDER = ("Customers", "Rota", "Telephony", "Records", "House", "More")
 
@@ -17,7 +18,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
         if not hasattr(one, "section"):
             continue
         item = {
-            "title": str(one.opts.verbose_name_plural).capitalize(),
+            "title": capfirst(str(one.opts.verbose_name_plural)),
             "icon": one.icon,
             "link": reverse(f"admin:{one.opts.app_label}_{one.opts.model_name}_changelist"),
         }

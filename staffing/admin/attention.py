@@ -9,13 +9,14 @@ from django.urls import reverse
 from accounts import actors, locations
 from config.backoffice import acting
 from config.backoffice.attention import Item, Panel
-from staffing import rosters, windows
+from staffing import duty, rosters, windows
 from staffing.windows import Shift, Wish
 
 if TYPE_CHECKING:
     from accounts.models import Location
 
 MOST_PLACES, MOST_SHIFTS = 200, 2_000
+FEW_PLACES = 8
 
 
 def panels(customer_id: str | None) -> list[Panel]:
@@ -56,3 +57,16 @@ def _today(place: "Location", now: datetime) -> tuple[datetime, datetime]:
 def _is_in(shift: Shift, days: dict[str, tuple[datetime, datetime]]) -> bool:
     day = days.get(str(shift.schedule.location_id))
     return day is not None and shift.occurrence.start < day[1] and shift.occurrence.end > day[0]
+
+
+def on_duty(customer_id: str) -> list[Panel]:
+    """Who is on duty now, at a customer's first locations."""
+    house, now = actors.system(customer_id), acting.now()
+    places = locations.within_reach(house, limit=FEW_PLACES, start=None)
+    items = []
+    for place in places.records:
+        found = duty.on_duty(str(place.id), now, customer_id=customer_id)
+        names = ", ".join(str(one.user.name) for one in found) or "nobody"
+        items.append(Item(str(place.name), reverse("admin:rota", args=(place.id,)), names))
+    more = places.next is not None
+    return [Panel("On duty now", items, "It has no locations.", more=more, is_news=True)]

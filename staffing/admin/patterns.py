@@ -57,3 +57,22 @@ def _as_field(name: str, value: Any) -> Any:
     if name == "byDay":
         return [one["day"] for one in value]
     return str(value)[:16] if name == "until" else value
+
+
+def in_words(pattern: Mapping[str, Any] | None) -> str:
+    """How a series recurs, for people; what is not common, as RFC 5545 has it."""
+    if pattern is None:
+        return "once"
+    rare = {"byMonthDay", "byMonth", "bySetPosition"} & set(pattern)
+    days = pattern.get("byDay", [])
+    if rare or any("nthOfPeriod" in day for day in days):
+        return str(pattern["rrule"])
+    every = pattern.get("interval", 1)
+    told = pattern["frequency"] if every == 1 else f"{pattern['frequency']}, each {every}."
+    if days:
+        told += " on " + ", ".join(DAYS[day["day"]] for day in days)
+    if "count" in pattern:
+        told += f", {pattern['count']} times"
+    if "until" in pattern:
+        told += f", until {pattern['until'][:10]}"
+    return str(told)

@@ -18,7 +18,7 @@ from config.backoffice.admin import Button, RecordAdmin, list_of, page_of
 from config.backoffice.columns import linked
 from staffing import schedules
 from staffing.admin import rota
-from staffing.admin.patterns import PatternFields
+from staffing.admin.patterns import PatternFields, in_words
 from staffing.admin.projected import Schedule
 from staffing.edits import Asked
 from staffing.models import Schedule as Record
@@ -160,8 +160,7 @@ class ScheduleAdmin(RecordAdmin):
 
     @display(description="Recurs")
     def recurs(self, obj: Any) -> str:
-        pattern = ScheduleView(obj.kept).data["recurrencePattern"]
-        return str(pattern["rrule"]) if pattern else "once"
+        return in_words(ScheduleView(obj.kept).data["recurrencePattern"])
 
     def find(self, term: str) -> str | None:
         return term if ids.is_id("sch", term) and self.model.get(term) else None

@@ -12,7 +12,7 @@ from telephony import orphans
 from telephony.admin.projected import PhoneNumber
 from telephony.purchases import CERTAIN
 
-MOST = 50
+MOST, FEW = 50, 10
 
 
 def panels(customer_id: str | None) -> list[Panel]:
@@ -40,3 +40,15 @@ def panels(customer_id: str | None) -> list[Panel]:
         Panel("Numbers without rota", bare, "Every number has a rota to ring."),
         Panel("Purchases under way", stuck, "No purchase hangs."),
     ]
+
+
+def numbers(customer_id: str) -> list[Panel]:
+    """The numbers of a customer."""
+    found: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MOST).records
+    items = [
+        Item(one.number, page_of("telephony", "phonenumber", one.number), one.status)
+        for one in found[:FEW]
+    ]
+    url = list_of("telephony", "phonenumber", customer_id__exact=customer_id)
+    more = len(found) > FEW
+    return [Panel("Numbers", items, "It has no numbers.", url, more=more, is_news=True)]

@@ -10,14 +10,17 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
+from accounts import locations
 from accounts.admin import acting
 from config.backoffice import acting as at_the_door
 from config.backoffice import rights
-from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config.backoffice.admin import CUSTOMER, RecordAdmin, list_of, page_of
 from config.backoffice.columns import linked
 from config.backoffice.marks import STATUS
 from telephony import history, looks, messages
 from telephony.admin.projected import Call
+
+MOST_PLACES = 200
 
 
 @admin.register(Call)
@@ -25,8 +28,8 @@ class CallAdmin(RecordAdmin):
     """Calls to a location, newest first."""
 
     section, icon = "Telephony", "phone_callback"
-    of_customer = "location_id"
-    whose = "Open a location and follow “Calls”: calls are listed by location."
+    of_customer = None
+    whose = "Calls are listed by location; choose a customer to see its locations here."
     ordering = ("-started_at",)
     list_display = ("started_at", "caller", "state", "seconds", "recorded")
     list_filter = ("outcome",)
@@ -77,6 +80,17 @@ class CallAdmin(RecordAdmin):
             sound = format_html(player, url, one.kind)
             rows.append(format_html("<div>{}, {} s {}</div>", one.kind, one.seconds, sound))
         return format_html_join("", "{}", ((row,) for row in rows)) or "none"
+
+    def ways(self, request: HttpRequest) -> list[tuple[str, str]]:
+        customer = request.session.get(CUSTOMER)
+        if not customer:
+            return []
+        actor = acting.actor(request, customer["id"])
+        found = locations.within_reach(actor, limit=MOST_PLACES, start=None).records
+        return [
+            (place.name, list_of("telephony", "call", location_id__exact=str(place.id)))
+            for place in found
+        ]
 
     def find(self, term: str) -> str | None:
         return term if history.is_id(term) and self.model.get(term) else None

@@ -1,0 +1,13 @@
+// Icons are letters of a font: readers of the screen hear a name instead, once, or nothing.
+const NAMES = { support_agent: "Back office", search: "Search", filter_list: "Filters" };
+document.addEventListener("DOMContentLoaded", () => {
+  for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
+    icon.setAttribute("aria-hidden", "true");
+    const holder = icon.closest("a, button");
+    const word = icon.textContent.trim();
+    const isAlone = holder && holder.textContent.trim() === word;
+    if (isAlone && !holder.hasAttribute("aria-label")) {
+      holder.setAttribute("aria-label", holder.title || NAMES[word] || word.replaceAll("_", " "));
+    }
+  }
+});
