@@ -178,7 +178,7 @@ _PAGES = {
 
 
 def _party(told: Mapping[str, str | None]) -> str:
-    name = told["name"] or "(erased)"
+    name = "(erased)" if told["name"] is None else told["name"] or told["id"]
     return f"{name} · {told['type']}" if told["type"] != "system" else "Dutyline"
 
 

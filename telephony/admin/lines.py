@@ -12,7 +12,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from unfold.decorators import display
 
+from accounts import locations
 from accounts.admin import acting
 from config import errors, strictjson
 from config.backoffice import acting as at_the_door
@@ -89,7 +91,7 @@ class LineAdmin(RecordAdmin):
     section, icon = "Telephony", "dialpad"
     form = ConfigurationForm
     ordering = ("location_id",)
-    list_display = ("location_id", "number", "updated_at")
+    list_display = ("place", "number", "updated_at")
     fieldsets = ((None, {"fields": ("configuration", "version")}),)
     buttons = (
         Button(
@@ -102,6 +104,18 @@ class LineAdmin(RecordAdmin):
             form=When,
         ),
     )
+
+    @display(description="Location")
+    def place(self, obj: Any) -> str:
+        return str(getattr(obj, "at", None) or obj.kept.location_id)
+
+    def prepare(self, objects: Any) -> None:
+        for customer_id in {str(obj.kept.customer_id) for obj in objects}:
+            of = [obj for obj in objects if obj.kept.customer_id == customer_id]
+            found = locations.named({str(obj.pk) for obj in of}, customer_id)
+            for obj in of:
+                known = found.get(str(obj.pk))
+                obj.at = known.name if known else None
 
     def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         kept = obj.kept
