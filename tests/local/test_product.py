@@ -133,6 +133,11 @@ def test_run_json_names_everything(clone: Path, running: tuple[subprocess.Popen[
         me = httpx.get(f"{about['api']}/user", headers=headers).json()
         assert me["id"] == account["userId"]
         assert (me["status"], me["locations"]) == ("active", account["locations"])
+    with httpx.Client(follow_redirects=True) as browser:
+        login = browser.get(about["admin"])
+        token = browser.cookies.get("dutyline-form", path="/admin/")
+        given = {**about["operator"], "csrfmiddlewaretoken": token, "next": "/admin/"}
+        assert "olive, lead" in browser.post(str(login.url), data=given).text
 
 
 def test_a_second_start_is_refused_in_one_sentence(
