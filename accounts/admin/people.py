@@ -11,6 +11,7 @@ from unfold.decorators import display
 from accounts import (
     actors,
     departures,
+    emails,
     exports,
     invitations,
     preferences,
@@ -215,9 +216,11 @@ class PersonAdmin(RecordAdmin):
     def find(self, term: str) -> str | None:
         if ids.is_id("usr", term):
             return term if self.model.get(term) else None
-        if "@" not in term:
+        try:
+            address = emails.checked(term)
+        except emails.BadEmail:
             return None
-        return next((str(user.id) for user in users.by_address([term]).values()), None)
+        return next((str(user.id) for user in users.by_address([address]).values()), None)
 
     def looked(self, request: HttpRequest, obj: Any) -> None:
         if obj.kept.status != "pending":

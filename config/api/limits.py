@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from config import errors
 
-DEAR = ("costly", "export")
+DEAR = ("costly", "export", "sign-in")
 """Limits that hold, in each process, also without Redis."""
 BLIND = 5.0
 """Seconds without asking Redis after it failed."""

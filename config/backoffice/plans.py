@@ -43,6 +43,8 @@ LOOKUPS: Mapping[str, tuple[Callable[[Any, Any], Condition], Test]] = {
     ),
 }
 """Of each lookup: DynamoDB's condition, and the same test of a plain value."""
+MOST_RANGES = 10
+"""Hash keys of one query: each is a range of its own."""
 OF_KEYS = frozenset({"exact", "gt", "gte", "lt", "lte", "range", "startswith"})
 
 
@@ -209,6 +211,8 @@ def _ranged(
         attribute = record.get_attributes()[ranged.name]
         limits = LOOKUPS[ranged.lookup][0](attribute, ranged.value)
     hashes = [hashed.value] if hashed.lookup == "exact" else hashed.value
+    if len(hashes) > MOST_RANGES:
+        raise Unanswerable(f"At most {MOST_RANGES} at once.")
     return Plan(
         "range",
         index=source.index,

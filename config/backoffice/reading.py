@@ -6,6 +6,7 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
+from pynamodb.exceptions import VerboseClientError
 from pynamodb.expressions.condition import Condition
 
 from config import dynamo, listing
@@ -170,13 +171,23 @@ class Reader:
     def _ask(
         self, number: int, start: listing.Place | None, limit: int, *, back: bool
     ) -> dict[str, Any]:
-        names: dict[str, str] = {}
-        values: dict[str, Any] = {}
-        arguments: dict[str, Any] = {"TableName": self.record.table_name(), "Limit": limit}
-        if self._filters is not None:
-            arguments["FilterExpression"] = self._filters.serialize(names, values)
+        arguments = self._arguments(number, back=back)
         if start:
             arguments["ExclusiveStartKey"] = start
+        how = "Scan" if self.plan.kind == "scan" else "Query"
+        try:
+            return dynamo.call(how, Limit=limit, **arguments)
+        except VerboseClientError as error:
+            if error.response["Error"]["Code"] != "ValidationException":
+                raise
+            raise plans.Unanswerable("DynamoDB cannot compare with that.") from error
+
+    def _arguments(self, number: int, *, back: bool) -> dict[str, Any]:
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        arguments: dict[str, Any] = {"TableName": self.record.table_name()}
+        if self._filters is not None:
+            arguments["FilterExpression"] = self._filters.serialize(names, values)
         if self.plan.kind == "range":
             attribute = self.record.get_attributes()[self.plan.hash_name]
             keys = attribute == self._hashes[number]
@@ -190,7 +201,7 @@ class Reader:
             arguments["ExpressionAttributeNames"] = {short: name for name, short in names.items()}
         if values:
             arguments["ExpressionAttributeValues"] = values
-        return dynamo.call("Scan" if self.plan.kind == "scan" else "Query", **arguments)
+        return arguments
 
 
 def _turned(place: Place) -> Place | None:
