@@ -365,10 +365,10 @@ CUSTOMER_PAGE = [
     "accounts.admin.attention.owners",
     "staffing.admin.attention.on_duty",
     "telephony.admin.attention.numbers",
-    "config.admin.last_changes",
+    "config.admin.audit.last_changes",
 ]
 ATTENTION = [
-    "config.admin.attention",
+    "config.admin.outbox.attention",
     "accounts.admin.attention.panels",
     "staffing.admin.attention.panels",
     "telephony.admin.attention.panels",

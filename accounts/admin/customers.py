@@ -17,8 +17,9 @@ from accounts.models import Customer as Record
 from accounts.serializers.places import CustomerChange, CustomerView
 from config import ids
 from config.backoffice import acting as at_the_door
-from config.backoffice import forms, rights
-from config.backoffice.admin import CUSTOMER, Button, RecordAdmin, list_of
+from config.backoffice import forms, inputs, rights
+from config.backoffice.admin import CUSTOMER, RecordAdmin, list_of
+from config.backoffice.buttons import Button
 from config.backoffice.marks import STATUS
 
 
@@ -26,9 +27,9 @@ class CustomerForm(forms.RecordForm):
     """A business and what holds for people of it who chose nothing."""
 
     view, changed = CustomerView, CustomerChange
-    name = forms.text("Name", required=True)
-    settings__language = forms.choice("Language of mails", [(x, x) for x in preferences.LANGUAGES])
-    settings__timeZone = forms.text("Time zone of mails", help_text="Such as Europe/Berlin.")
+    name = inputs.text("Name", required=True)
+    settings__language = inputs.choice("Language of mails", [(x, x) for x in preferences.LANGUAGES])
+    settings__timeZone = inputs.text("Time zone of mails", help_text="Such as Europe/Berlin.")
 
 
 def _suspend(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:

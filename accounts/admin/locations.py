@@ -14,17 +14,18 @@ from accounts.models import Location as Record
 from accounts.serializers.places import LocationChange, LocationView, NewLocation
 from config import ids
 from config.backoffice import acting as at_the_door
-from config.backoffice import forms
-from config.backoffice.admin import Button, RecordAdmin, list_of, page_of
+from config.backoffice import forms, inputs
+from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config.backoffice.buttons import Button
 
 
 class LocationForm(forms.RecordForm):
     """A place."""
 
     view, new, changed = LocationView, NewLocation, LocationChange
-    name = forms.text("Name", required=True)
-    timeZone = forms.text("Time zone", required=True, help_text="Such as America/Denver.")
-    address = forms.text("Address", empty="")
+    name = inputs.text("Name", required=True)
+    timeZone = inputs.text("Time zone", required=True, help_text="Such as America/Denver.")
+    address = inputs.text("Address", empty="")
 
 
 def _remove(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:

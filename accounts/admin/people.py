@@ -27,8 +27,9 @@ from accounts.models import User as Record
 from accounts.serializers.people import ManagedUser, UserChange, UserView
 from config import ids
 from config.backoffice import acting as at_the_door
-from config.backoffice import forms
-from config.backoffice.admin import Button, RecordAdmin, list_of, page_of
+from config.backoffice import forms, inputs
+from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config.backoffice.buttons import Button
 from config.backoffice.marks import ROLE, STATUS
 
 _EVENTS = {
@@ -55,27 +56,27 @@ class PersonForm(forms.RecordForm):
 
     view, new, changed = UserView, ManagedUser, UserChange
     pointers = {"role": "userRole"}
-    email = forms.text("E-mail", required=True)
-    name = forms.text("Name", required=True)
-    profileName = forms.text("Called")
-    phone = forms.text("Phone", help_text="With its country code.")
-    userRole = forms.choice(
+    email = inputs.text("E-mail", required=True)
+    name = inputs.text("Name", required=True)
+    profileName = inputs.text("Called")
+    phone = inputs.text("Phone", help_text="With its country code.")
+    userRole = inputs.choice(
         "Role", [(role, role.capitalize()) for role in actors.ROLES], required=True
     )
-    locations = forms.several("Locations")
-    permissions = forms.several(
+    locations = inputs.several("Locations")
+    permissions = inputs.several(
         "Permissions",
         [(name, name) for name in sorted(actors.PERMISSIONS)],
         help_text="Left as they are, a new role brings its own.",
     )
-    userSkills = forms.Words("Skills")
-    isSetup = forms.switch("Set up")
-    settings__language = forms.choice("Language", [(x, x) for x in preferences.LANGUAGES])
-    settings__timeZone = forms.text("Time zone")
-    settings__reminderMinutes = forms.number("Minutes from reminder to shift")
-    settings__ringing = forms.switch("Calls may ring their phone")
+    userSkills = inputs.Words("Skills")
+    isSetup = inputs.switch("Set up")
+    settings__language = inputs.choice("Language", [(x, x) for x in preferences.LANGUAGES])
+    settings__timeZone = inputs.text("Time zone")
+    settings__reminderMinutes = inputs.number("Minutes from reminder to shift")
+    settings__ringing = inputs.switch("Calls may ring their phone")
     for _name, _label in _CHOICES:
-        locals()[_name] = forms.switch(_label)
+        locals()[_name] = inputs.switch(_label)
     del _name, _label
 
     def prepare(self) -> None:

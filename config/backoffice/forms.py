@@ -8,17 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, QueryDict
-from django.utils.http import urlencode
 from rest_framework import serializers
-from unfold import widgets
 
 from config import errors
 from config.api import problems
 from config.api.fields import Body
+from config.backoffice import inputs
 
 STALE = (
     "It was changed by somebody else while this page was open. Nothing was saved and nothing you "
@@ -160,7 +157,7 @@ def told(value: Any) -> str:
 class TypedName(forms.Form):
     """Typing a name confirms what cannot be undone."""
 
-    typed = forms.CharField(max_length=300, widget=widgets.UnfoldAdminTextInputWidget)
+    typed = inputs.text("", required=True, max_length=300)
 
     def __init__(self, *args: Any, name: str, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -173,107 +170,3 @@ class TypedName(forms.Form):
         if given != self.name.strip():
             raise ValidationError("That is another name.")
         return given
-
-
-# --- fields ---------------------------------------------------------------------------------------
-def text(label: str, *, required: bool = False, empty: str | None = None, **more: Any) -> Any:
-    """One line."""
-    widget = widgets.UnfoldAdminTextInputWidget
-    return forms.CharField(label=label, required=required, empty_value=empty, widget=widget, **more)
-
-
-def area(label: str, *, rows: int = 6, **more: Any) -> Any:
-    """Several lines."""
-    widget = widgets.UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"})
-    return forms.CharField(label=label, required=False, widget=widget, **more)
-
-
-def choice(label: str, choices: Any, *, required: bool = False, **more: Any) -> Any:
-    """One of some values; none is null."""
-    given = list(choices) if required else [("", "—"), *choices]
-    widget = widgets.UnfoldAdminSelectWidget
-    return forms.TypedChoiceField(
-        label=label, choices=given, required=required, empty_value=None, widget=widget, **more
-    )
-
-
-def several(label: str, choices: Any = (), **more: Any) -> Any:
-    """Some of some values."""
-    widget = widgets.UnfoldAdminCheckboxSelectMultipleWidget
-    return forms.MultipleChoiceField(
-        label=label, choices=choices, required=False, widget=widget, **more
-    )
-
-
-def switch(label: str, **more: Any) -> Any:
-    """On or off."""
-    widget = widgets.UnfoldBooleanSwitchWidget
-    return forms.BooleanField(label=label, required=False, widget=widget, **more)
-
-
-def number(label: str, **more: Any) -> Any:
-    """A whole number."""
-    widget = widgets.UnfoldAdminIntegerFieldWidget
-    return forms.IntegerField(label=label, required=False, widget=widget, **more)
-
-
-class WallTime(forms.CharField):
-    """A date and time by a local clock: 2027-01-04T09:00:00."""
-
-    def __init__(self, label: str, **more: Any) -> None:
-        widget = widgets.UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"})
-        super().__init__(label=label, empty_value=None, max_length=30, widget=widget, **more)
-        self.widget.input_type = "datetime-local"
-
-    def prepare_value(self, value: Any) -> Any:
-        return str(value)[:16] if value else value
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        return f"{text}:00" if text and len(text) == 16 else text
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return (str(initial)[:16] if initial else "") != (str(data)[:16] if data else "")
-
-
-class Words(forms.CharField):
-    """Words with commas between them."""
-
-    def __init__(self, label: str, **more: Any) -> None:
-        more.setdefault("help_text", "With commas between them.")
-        super().__init__(
-            label=label, required=False, widget=widgets.UnfoldAdminTextInputWidget, **more
-        )
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, list | tuple) else value
-
-    def to_python(self, value: Any) -> Any:
-        return [part.strip() for part in str(value or "").split(",") if part.strip()]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        return list(initial or []) != self.to_python(data)
-
-
-class Completing(AutocompleteSelect):
-    """A box that completes names; of one customer only."""
-
-    customer_id = "-"
-
-    def get_url(self) -> str:
-        return f"{super().get_url()}?{urlencode({'customer': self.customer_id})}"
-
-
-def one_of(label: str, field: Any, **more: Any) -> Any:
-    """Another record, found by typing its name; ``field`` is the foreign key that it is for."""
-    related = field.remote_field.model
-    return forms.ModelChoiceField(
-        related.objects.all(), label=label, widget=Completing(field, admin.site), **more
-    )
-
-
-def confine(field: Any, customer_id: str) -> None:
-    """Let a field of `one_of` take records of one customer only."""
-    field.queryset = field.queryset.filter(customer_id=customer_id)
-    field.widget.customer_id = customer_id
-    field.widget.choices = field.choices

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.backoffice import forms
+from config.backoffice import forms, inputs
 
 DAYS = {"mo": "Mo", "tu": "Tu", "we": "We", "th": "Th", "fr": "Fr", "sa": "Sa", "su": "Su"}
 NAMES = ("frequency", "interval", "byDay", "until", "count")
@@ -13,13 +13,13 @@ FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
 class PatternFields(forms.RecordForm):
     """The fields of a ``recurrencePattern``."""
 
-    frequency = forms.choice(
+    frequency = inputs.choice(
         "Recurs",
         [(name, name.capitalize()) for name in FREQUENCIES],
         help_text="— is: it does not.",
     )
-    interval = forms.number("Every", help_text="Every 2 weeks: 2.", min_value=1)
-    byDay = forms.several("On", list(DAYS.items()))
+    interval = inputs.number("Every", help_text="Every 2 weeks: 2.", min_value=1)
+    byDay = inputs.several("On", list(DAYS.items()))
 
     def initial_more(self) -> forms.Asked:
         pattern = self.view(self.instance.kept).data.get("recurrencePattern") or {}

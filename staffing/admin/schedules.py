@@ -7,14 +7,16 @@ from django import forms as django_forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
 from accounts import locations, users
 from accounts.admin import acting
 from config import ids
 from config.backoffice import acting as at_the_door
-from config.backoffice import forms
-from config.backoffice.admin import Button, RecordAdmin, list_of, page_of
+from config.backoffice import forms, inputs
+from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config.backoffice.buttons import Button
 from config.backoffice.columns import linked
 from staffing import schedules
 from staffing.admin import rota
@@ -40,15 +42,15 @@ class ScheduleForm(PatternFields):
     """A shift, or a series of them."""
 
     view, new, changed = ScheduleView, NewSchedule, ScheduleChange
-    locationId = forms.one_of("Location", Schedule._meta.get_field("location"))
-    staffId = forms.one_of("Person", Schedule._meta.get_field("staff"))
-    startTime = forms.WallTime("Start", help_text="By the location's clock.")
-    endTime = forms.WallTime("End")
-    until = forms.WallTime("Until", required=False, help_text="The last time a shift may start.")
-    count = forms.number("Number of shifts", min_value=1)
-    allowOverlap = forms.switch("Even if they are on duty elsewhere then")
-    scope = forms.choice("Changes", _SCOPE, required=True)
-    recurrenceId = forms.WallTime(
+    locationId = inputs.one_of("Location", Schedule._meta.get_field("location"))
+    staffId = inputs.one_of("Person", Schedule._meta.get_field("staff"))
+    startTime = inputs.WallTime("Start", help_text="By the location's clock.")
+    endTime = inputs.WallTime("End")
+    until = inputs.WallTime("Until", required=False, help_text="The last time a shift may start.")
+    count = inputs.number("Number of shifts", min_value=1)
+    allowOverlap = inputs.switch("Even if they are on duty elsewhere then")
+    scope = inputs.choice("Changes", _SCOPE, required=True)
+    recurrenceId = inputs.WallTime(
         "Which shift", required=False, help_text="Its original start, for “this shift …”."
     )
     which: Mapping[str, Any]
@@ -61,7 +63,7 @@ class ScheduleForm(PatternFields):
             customer_id = self.request.GET.get("customer_id", "")
             del self.fields["scope"], self.fields["recurrenceId"]
         for name in ("locationId", "staffId"):
-            forms.confine(self.fields[name], customer_id)
+            inputs.confine(self.fields[name], customer_id)
         for name in ("locationId", "staffId", "startTime", "endTime"):
             self.initial.setdefault(name, self.request.GET.get(name))
 
@@ -80,8 +82,8 @@ class ScheduleForm(PatternFields):
 class WhichShifts(django_forms.Form):
     """Which shifts of a series are meant."""
 
-    scope = forms.choice("Removes", _SCOPE, required=True)
-    recurrence_id = forms.WallTime("Which shift", required=False)
+    scope = inputs.choice("Removes", _SCOPE, required=True)
+    recurrence_id = inputs.WallTime("Which shift", required=False)
 
     def clean(self) -> dict[str, Any]:
         values = dict(super().clean() or {})
@@ -178,8 +180,8 @@ class ScheduleAdmin(RecordAdmin):
         }
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(rota.of_location)
-        of_person = self.admin_site.admin_view(rota.of_person)
+        view = self.admin_site.admin_view(require_safe(rota.of_location))
+        of_person = self.admin_site.admin_view(require_safe(rota.of_person))
         return [
             path("rota/<str:location_id>/", view, name="rota"),
             path("rota-of/<str:user_id>/", of_person, name="rota_of"),

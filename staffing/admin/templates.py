@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from accounts.admin import acting
 from config import ids
 from config.backoffice import acting as at_the_door
-from config.backoffice import forms
-from config.backoffice.admin import Button, RecordAdmin, list_of, page_of
+from config.backoffice import forms, inputs
+from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config.backoffice.buttons import Button
 from staffing import templates
 from staffing.admin.patterns import PatternFields
 from staffing.admin.projected import Template
@@ -22,19 +23,19 @@ class TemplateForm(PatternFields):
     """A shape of a schedule."""
 
     view, new, changed = TemplateView, NewTemplate, TemplateChange
-    name = forms.text("Name", required=True)
-    locationId = forms.one_of(
+    name = inputs.text("Name", required=True)
+    locationId = inputs.one_of(
         "Location", Template._meta.get_field("location"), required=False, help_text="None: any."
     )
-    startTime = forms.text("Start", required=True, help_text="A time of day: 09:00.")
-    endTime = forms.text("End", required=True, help_text="Not after the start: of the next day.")
+    startTime = inputs.text("Start", required=True, help_text="A time of day: 09:00.")
+    endTime = inputs.text("End", required=True, help_text="Not after the start: of the next day.")
 
     def prepare(self) -> None:
         if self.is_change:
             customer_id = str(self.instance.kept.customer_id)
         else:
             customer_id = self.request.GET.get("customer_id", "")
-        forms.confine(self.fields["locationId"], customer_id)
+        inputs.confine(self.fields["locationId"], customer_id)
 
     def wire(self, given: forms.Asked) -> forms.Asked:
         if self.is_change:

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
+from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
 from accounts import locations
@@ -111,7 +112,7 @@ class CallAdmin(RecordAdmin):
         }
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.sound)
+        view = self.admin_site.admin_view(require_safe(self.sound))
         return [
             path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"),
             *super().get_urls(),

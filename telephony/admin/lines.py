@@ -18,8 +18,9 @@ from accounts import locations
 from accounts.admin import acting
 from config import errors, strictjson
 from config.backoffice import acting as at_the_door
-from config.backoffice import forms, rights
-from config.backoffice.admin import Button, RecordAdmin, list_of, page_of
+from config.backoffice import forms, inputs, rights
+from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config.backoffice.buttons import Button
 from telephony import lines, previews
 from telephony.admin.projected import Line
 from telephony.models import Line as Record
@@ -30,7 +31,7 @@ class ConfigurationForm(forms.RecordForm):
     """How a location answers, as the JSON that the API takes."""
 
     view = LineView
-    configuration = forms.area(
+    configuration = inputs.area(
         "Configuration", rows=28, help_text="JSON, as /schemas/ivr-1.json describes it."
     )
 
@@ -61,7 +62,7 @@ class ConfigurationForm(forms.RecordForm):
 class When(django_forms.Form):
     """When somebody would call."""
 
-    at = forms.WallTime("When", required=False, help_text="In UTC; now, if left out.")
+    at = inputs.WallTime("When", required=False, help_text="In UTC; now, if left out.")
 
 
 def _preview(request: HttpRequest, obj: Any, given: Mapping[str, Any]) -> HttpResponse:

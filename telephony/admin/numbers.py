@@ -17,8 +17,9 @@ from accounts import locations as places
 from accounts.admin import acting, projected
 from config import dynamo, errors
 from config.backoffice import acting as at_the_door
-from config.backoffice import forms, rights
-from config.backoffice.admin import Button, RecordAdmin, list_of, page_of
+from config.backoffice import inputs, rights
+from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config.backoffice.buttons import Button
 from config.backoffice.columns import linked
 from config.backoffice.marks import STATUS
 from telephony import claims, destinations, numbers, purchases
@@ -49,8 +50,8 @@ def _retry(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
 class Search(django_forms.Form):
     """What numbers are looked for."""
 
-    country = forms.text("Country", required=True, help_text="Two letters: US.", max_length=2)
-    areaCode = forms.text("Area code", required=True, max_length=10)
+    country = inputs.text("Country", required=True, help_text="Two letters: US.", max_length=2)
+    areaCode = inputs.text("Area code", required=True, max_length=10)
 
 
 class Most(django_forms.Form):

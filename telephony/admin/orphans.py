@@ -10,8 +10,9 @@ from django.http import HttpRequest
 from accounts.admin import acting, projected
 from config import errors, ids
 from config.backoffice import acting as at_the_door
-from config.backoffice import forms, rights
-from config.backoffice.admin import Button, RecordAdmin
+from config.backoffice import inputs, rights
+from config.backoffice.admin import RecordAdmin
+from config.backoffice.buttons import Button
 from telephony import orphans
 from telephony.admin.projected import Orphan
 
@@ -19,7 +20,7 @@ from telephony.admin.projected import Orphan
 class Where(django_forms.Form):
     """The location that gets it."""
 
-    location = forms.text("Location id", required=True, max_length=64)
+    location = inputs.text("Location id", required=True, max_length=64)
 
 
 def _adopt(request: HttpRequest, obj: Any, given: Mapping[str, Any]) -> str:

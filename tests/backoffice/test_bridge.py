@@ -18,7 +18,8 @@ from tests.world import SCALE, World
 get_resolver().url_patterns  # noqa: B018 - the admin's modules are found with its paths
 
 from accounts.admin.projected import Customer, TermsAcceptance, User  # noqa: E402
-from config.admin import AuditEntry, OutboxEntry  # noqa: E402
+from config.admin.audit import AuditEntry  # noqa: E402
+from config.admin.outbox import OutboxEntry  # noqa: E402
 from staffing.admin.projected import Schedule  # noqa: E402
 from telephony.admin.projected import Line, Orphan  # noqa: E402
 
