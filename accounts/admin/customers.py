@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.module_loading import import_string
@@ -54,7 +55,7 @@ class CustomerAdmin(RecordAdmin):
     ordering = ("name_key",)
     list_display = ("name", "state", "created_at", "id")
     list_filter = ("status",)
-    searches = "The beginning of a name, or an id"
+    searches = "A name, or an id"
     fieldsets = (
         (None, {"fields": ("name", "version")}),
         ("For people who chose nothing", {"fields": ("settings__language", "settings__timeZone")}),
@@ -90,7 +91,10 @@ class CustomerAdmin(RecordAdmin):
     def search(self, queryset: Any, term: str) -> Any:
         if ids.is_id("cus", term):
             return queryset.filter(pk=term)
-        return queryset.filter(name_key__startswith=term.casefold())
+        beginning = queryset.filter(name_key__startswith=term.casefold())
+        if beginning.page(1).records:
+            return beginning
+        return queryset.filter(Q(name__contains=term) | Q(name__contains=term.title()))
 
     def find(self, term: str) -> str | None:
         return term if ids.is_id("cus", term) and self.model.get(term) else None

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import BadRequest, SuspiciousOperation
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
@@ -145,5 +146,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Django's handler for what nobody caught."""
+    if isinstance(sys.exception(), OperationalError):
+        log.error("the database of operators does not answer", extra=_where(request))
+        return respond(request, errors.Unavailable("Operators cannot be looked up just now."))
     log.error("unexpected failure", exc_info=sys.exception(), extra=_where(request))
     return respond(request, Broken("It was recorded; the request id finds it."))

@@ -228,8 +228,7 @@ class RecordAdmin(Buttons):
         if object_id is None and not self.has_add_permission(request):
             raise PermissionDenied
         if object_id is None and self.of_customer and not request.GET.get("customer_id"):
-            messages.info(request, self.whose)
-            return HttpResponseRedirect(self.list_url)
+            return self._with_customer(request)
         if object_id is not None:
             obj = self.get_object(request, unquote(object_id))
             if obj is None:
@@ -244,6 +243,14 @@ class RecordAdmin(Buttons):
                 raise
             request.refusal = refusal  # type: ignore[attr-defined] # the form shows it
             return super().changeform_view(request, object_id, form_url, more)
+
+    def _with_customer(self, request: HttpRequest) -> HttpResponse:
+        """Where a thing is made of the customer that one works on, if there is one."""
+        customer = request.session.get(CUSTOMER)
+        if customer:
+            return HttpResponseRedirect(self._add_url(customer["id"]) or self.list_url)
+        messages.info(request, self.whose)
+        return HttpResponseRedirect(self.list_url)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         return form.instance

@@ -49,8 +49,10 @@ class BackOffice:
             return self._get_response(request)
         response = self._limited(request) or self._get_response(request)
         if response.headers.get("Content-Type", "").startswith("application/problem+json"):
-            told = orjson.loads(response.content)
+            told, wait = orjson.loads(response.content), response.headers.get("Retry-After")
             response = page(request, told["title"], told["detail"], status=told["status"])
+            if wait:
+                response["Retry-After"] = wait
         response["Content-Security-Policy"] = self._policy
         response["Referrer-Policy"] = "same-origin"  # forms must say where they come from
         response["X-Frame-Options"] = "DENY"

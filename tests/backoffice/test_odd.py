@@ -61,6 +61,16 @@ def test_odd_queries_are_refused_or_answered(cast: Cast, desks: dict[str, Operat
             assert answer.status_code < 500, f"{query[:80]}: {answer.status_code}"
 
 
+def test_a_customer_is_found_by_any_part_of_its_name(
+    cast: Cast, desks: dict[str, Operator]
+) -> None:
+    for term in ("hillt", "vets", "Vets", cast.elsewhere.id):
+        answer = desks["read-only"].get("/admin/accounts/customer/", params={"q": term})
+        assert f"{cast.elsewhere.id}" in answer.text, term
+    none = desks["read-only"].get("/admin/accounts/customer/?q=nobody-is-called-so")
+    assert "There are none that match." in none.text
+
+
 def test_a_cursor_opens_only_its_own_list(cast: Cast, desks: dict[str, Operator]) -> None:
     crowd(cast.customer.id, 60)
     olive = desks["lead"]

@@ -10,7 +10,7 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from tests.backoffice.desk import Operator, at_desk, employ, give_roles
 from tests.conftest import Cast
-from tests.world import World
+from tests.world import World, free_port
 
 
 def rows(world: World, query: str, *values: object) -> list[tuple[object, ...]]:
@@ -192,6 +192,20 @@ def test_a_password_opens_it_on_ones_own_machine_only(world: World, office: str)
         assert "pat, support</p>" in page.text
         wrong = pat.post("/admin/login/", username="pat", password="another")
         assert "not a name and password" in wrong.text
+
+
+def test_without_the_operators_database_the_api_goes_on(cast: Cast, world: World) -> None:
+    nowhere = f"postgres://nobody@127.0.0.1:{free_port()}/nothing"
+    web = world.start_web("without", free_port(), DATABASE_URL=nowhere)
+    with at_desk(web) as anyone:
+        assert anyone.get("/admin/login/").status_code == 200
+        answer = anyone.post("/admin/sign-in/begin/", next="/admin/")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert "Operators cannot be looked up just now." in answer.text
+    asked = httpx.get(f"{web}/user", headers={"Authorization": f"Bearer {cast.ann.token}"})
+    assert asked.status_code == 200
+    world.stop("without")
 
 
 def test_an_api_token_opens_nothing_and_a_session_no_api(
