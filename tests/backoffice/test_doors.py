@@ -17,8 +17,8 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from accounts import devices, terms
-from config import dynamo, ids, outbox, plumbing
-from config.backoffice import rights
+from config import dynamo, ids, outbox, plumbing, trail
+from config.backoffice import reading, rights
 from config.outbox import OutboxEntry
 from staffing import feeds
 from telephony.models import Orphan, Quota
@@ -238,15 +238,22 @@ def test_who_may_only_read_changes_nothing(
         )
         allowed = {403, 404, 405}
         only_shows = path.name.endswith(("_changelist", "_history", "rota", "rota_of"))
-        if only_shows or not path.name or path.button in reading():
+        if only_shows or not path.name or path.button in only_reading():
             allowed |= {200, 302}  # an action that is not offered, or nothing to write
         assert posted.status_code in allowed, f"{path}: {posted.status_code} {rita.said(posted)}"
         seen += 2
     assert everything(cast) == before
+    looked_at = {
+        one.action
+        for stream in (cast.customer.id, cast.ann.id, cast.sam.id, things.of["user"])
+        for one in trail.rows(stream)
+        if one.seq and one.body["actor"]["type"] == "operator"
+    }
+    assert looked_at >= {"user.viewed", "terms.viewed", "call.viewed", "call.listened"}
     say(f"back office: {seen} requests of who may only read, nothing changed")
 
 
-def reading() -> set[str]:
+def only_reading() -> set[str]:
     """The buttons that only show something."""
     return {
         one.name
@@ -266,7 +273,7 @@ def test_support_sees_every_page_and_leads_nothing(
     cast: Cast, desks: dict[str, Operator], things: Things, say: Callable[[str], None]
 ) -> None:
     oscar = desks["support"]
-    pages = refused = 0
+    pages = refused = lists = 0
     leading = {
         (str(made.opts.model_name), one.name)
         for made in admin.site._registry.values()
@@ -282,10 +289,15 @@ def test_support_sees_every_page_and_leads_nothing(
         assert answer.status_code < 500, f"{path}: {answer.text}"
         assert not [secret for secret in things.secrets if secret in answer.text], path
         pages += 1
+        if cost := re.search(r'data-read="(\d+)" data-shown="(\d+)"', answer.text):
+            read, shown = int(cost[1]), int(cost[2])
+            assert read <= shown + 1 or read == reading.BUDGET, f"{path} read {read} for {shown}"
+            lists += 1
         if (model, path.button) in leading or path.name == "numbers_most":
             assert answer.status_code == 403, path
             assert oscar.post(path.url, **plausible(path, things)).status_code == 403
             refused += 1
+    assert lists >= len(things.of), "every list says what it read"
     say(f"back office: support saw {pages} pages without a secret; {refused} are the lead's")
 
 
