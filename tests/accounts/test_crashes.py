@@ -237,7 +237,7 @@ def test_changing_people_survives(
     harness.sweep_until_idle()
     assert golden.statuses == [200], golden.told
     flow.check(golden)
-    worth = [call for call in golden.plan.calls if worth_trying(call, mode)]
+    worth = [call for call in golden.plan.calls if worth_trying(call)]
     hit = []
     for number, call in enumerate(worth):
         for comes_back in both(number):

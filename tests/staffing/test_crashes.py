@@ -188,7 +188,7 @@ def test_changing_schedules_survives(
     assert golden.statuses == [flow.status], golden.told
     assert flow.took_place(golden)
     cases = 0
-    for call in (call for call in golden.plan.calls if worth_trying(call, mode)):
+    for call in (call for call in golden.plan.calls if worth_trying(call)):
         case, key = begun(cast), f"shifts-{next(_keys)}"
         case.plan = Plan(faults={call.signature: mode})
         ask(flow, harness, cast, case, key, case.plan)

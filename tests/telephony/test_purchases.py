@@ -135,7 +135,7 @@ def test_a_purchase_survives(
     buy(harness, cast, golden, golden.plan)
     assert [one and one["status"] for one in golden.answers] == [200]
     cases = []
-    for number, call in enumerate(c for c in golden.plan.calls if worth_trying(c, mode)):
+    for number, call in enumerate(c for c in golden.plan.calls if worth_trying(c)):
         one = case(cast)
         one.plan = Plan(faults={call.signature: mode})
         key = f"purchase-{next(_keys)}"

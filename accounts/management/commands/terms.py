@@ -15,6 +15,7 @@ class Command(BaseCommand):
     """``manage.py terms publish [--check] | announce | proofs USER | verify``."""
 
     help = "Publish and announce the texts in templates/legal; show and verify who accepted them."
+    requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         does = parser.add_subparsers(dest="what", required=True)

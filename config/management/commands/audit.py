@@ -16,6 +16,7 @@ class Command(BaseCommand):
     """``manage.py audit verify [FILE]``, ``audit export``, ``audit key``."""
 
     help = "Verify the audit, or an exported file of it; export it; tell the key of such files."
+    requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         does = parser.add_subparsers(dest="what", required=True)
