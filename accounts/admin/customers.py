@@ -99,7 +99,7 @@ class CustomerAdmin(RecordAdmin):
     def find(self, term: str) -> str | None:
         return term if ids.is_id("cus", term) and self.model.get(term) else None
 
-    def looked(self, request: HttpRequest, obj: Any) -> None:
+    def entered(self, request: HttpRequest, obj: Any) -> None:
         """Whoever opens a customer works on it: the lists show what is its."""
         request.session[CUSTOMER] = {
             "id": str(obj.pk),

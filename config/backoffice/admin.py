@@ -78,8 +78,11 @@ class RecordAdmin(Buttons):
         """
         raise PermissionDenied
 
+    def entered(self, request: HttpRequest, obj: Any) -> None:
+        """Somebody is about to see the page of a thing."""
+
     def looked(self, request: HttpRequest, obj: Any) -> None:
-        """Somebody opened the page of a thing."""
+        """Somebody saw the page of a thing."""
 
     def prepare(self, objects: Any) -> None:
         """Read at once what the rows of a list show of other records."""
@@ -99,10 +102,6 @@ class RecordAdmin(Buttons):
     def search(self, queryset: Any, term: str) -> Any:
         """The things of a list that a term names."""
         return queryset.none()
-
-    def name_of_customer(self, customer_id: str) -> str | None:
-        """What a customer is called."""
-        return None
 
     # --- lists ------------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -225,17 +224,26 @@ class RecordAdmin(Buttons):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         more = dict(extra_context or {})
-        if object_id is None and not self.has_add_permission(request):
-            raise PermissionDenied
-        if object_id is None and self.of_customer and not request.GET.get("customer_id"):
-            return self._with_customer(request)
-        if object_id is not None:
-            obj = self.get_object(request, unquote(object_id))
-            if obj is None:
-                raise Http404
-            if request.method == "GET":
-                self.looked(request, obj)
-            more |= {"buttons": self._offered(request, obj), **self.about(request, obj)}
+        if object_id is None:
+            if not self.has_add_permission(request):
+                raise PermissionDenied
+            if self.of_customer and not request.GET.get("customer_id"):
+                return self._with_customer(request)
+            return self._form(request, None, form_url, more)
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            raise Http404
+        self.entered(request, obj)
+        more |= {"buttons": self._offered(request, obj), **self.about(request, obj)}
+        answer = self._form(request, object_id, form_url, more)
+        if answer.status_code == 200:  # also a form that was refused shows the thing
+            self.looked(request, obj)
+        return answer
+
+    def _form(
+        self, request: HttpRequest, object_id: str | None, form_url: str, more: dict[str, Any]
+    ) -> HttpResponse:
+        """The page of a form; one that the rule refused comes back with what was refused."""
         try:
             return super().changeform_view(request, object_id, form_url, more)
         except errors.Refusal as refusal:

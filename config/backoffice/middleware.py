@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import orjson
 from django.conf import settings
 from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -61,7 +62,10 @@ class BackOffice:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """A refusal becomes a page that says it."""
-        if request.path.startswith(settings.ADMIN_PATH) and isinstance(error, errors.Refusal):
+        is_ours = request.path.startswith(settings.ADMIN_PATH)
+        if is_ours and isinstance(error, PermissionDenied):
+            return page(request, "Not allowed", "Your group may not do this.", status=403)
+        if is_ours and isinstance(error, errors.Refusal):
             return refused(request, error)
         return None
 

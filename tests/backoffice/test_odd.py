@@ -5,6 +5,7 @@ from urllib.parse import quote
 import pytest
 
 from accounts import locations
+from config import trail
 from tests.backoffice.desk import Operator, crowd
 from tests.conftest import Cast, now
 
@@ -135,6 +136,17 @@ def test_what_is_typed_is_checked_as_the_api_checks_it(
         answer = oscar.post(line, configuration=typed, version=str(held.version))
         assert told in answer.text, typed
         assert typed.replace('"', "&quot;") in answer.text, "what was typed is still there"
+
+
+def test_a_refused_form_is_a_look_too(cast: Cast, desks: dict[str, Operator]) -> None:
+    user = cast.fresh(name="Looked At")
+    page = f"/admin/accounts/user/{user.id}/change/"
+    desks["support"].post(page, name="Looked At", email=user.email, userRole="owner", version="0")
+    seen = [one.action for one in trail.rows(user.id) if one.seq]
+    assert seen[-1] == "user.viewed"
+    refused = desks["read-only"].post(page, name="Hacked")
+    assert refused.status_code == 403
+    assert "Your group may not do this." in refused.text
 
 
 def test_a_name_is_text_wherever_it_stands(cast: Cast, desks: dict[str, Operator]) -> None:
