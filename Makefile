@@ -7,11 +7,11 @@ run:
 
 test:
 	@python3 -m config.local.setup test
-	@.venv/bin/python -m pytest -n 2
+	@.venv/bin/python -m pytest -n 2 --dist worksteal
 
 scale:
 	@python3 -m config.local.setup test
-	@SCALE=1 .venv/bin/python -m pytest -n 2
+	@SCALE=1 .venv/bin/python -m pytest -n 2 --dist worksteal
 
 check:
 	@python3 -m config.local.setup test

@@ -18,7 +18,7 @@ from tests.conftest import Cast, make_cast, sweep
 from tests.proxy import Plan
 from tests.world import ROOT, SCALE, World
 
-MANY = 10_000 if SCALE else 200
+MANY = 10_000 if SCALE else 100
 
 
 def command(world: World, path: Path, customer_id: str, *more: str) -> subprocess.Popen[str]:
