@@ -4,41 +4,43 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from accounts import preferences, provisioning
-from accounts.actors import Actor
+from accounts import preferences
 from accounts.models import Customer, User, name_key
-from config import audit, decisions, dynamo, errors, ids, journal
+from accounts.permissions import Actor
+from accounts.users import create
+from config import audit, dynamodb, errors, journal
+from config.dynamodb import ids, optimistic
 
 SHOWN = ("name", "settings")
 
 
-def create(*, name: str, owner_name: str, owner_email: str, at: datetime) -> tuple[Customer, User]:
+def create_customer(
+    *, name: str, owner_name: str, owner_email: str, at: datetime
+) -> tuple[Customer, User]:
     """A new customer with its first owner, who is invited.
 
     Raises what `provisioning.create` raises.
     """
     id = ids.new("cus", at)
     customer = Customer(id=id, name=name, name_key=name_key(name, id), created_at=at)
-    owner = provisioning.Wanted(
-        customer_id=customer.id, email=owner_email, name=owner_name, role="owner"
-    )
-    return customer, provisioning.found_customer(customer, owner, at=at)
+    owner = create.Wanted(customer_id=customer.id, email=owner_email, name=owner_name, role="owner")
+    return customer, create.found_customer(customer, owner, at=at)
 
 
 def get(customer_id: str) -> Customer:
     """A customer's record. Raises `errors.NotFound`."""
-    customer = dynamo.get(Customer, customer_id) if ids.is_id("cus", customer_id) else None
+    customer = dynamodb.get(Customer, customer_id) if ids.is_id("cus", customer_id) else None
     if customer is None:
         raise errors.NotFound("There is no such customer.")
     return customer
 
 
-def key(customer_id: str) -> dynamo.Key:
+def key(customer_id: str) -> dynamodb.Key:
     """Where a customer's record is, to be read with others."""
-    return dynamo.Key(Customer, customer_id)
+    return dynamodb.Key(Customer, customer_id)
 
 
-def is_active_in(found: dynamo.Found, customer_id: str) -> bool:
+def is_active_in(found: dynamodb.Found, customer_id: str) -> bool:
     """Whether a customer is there and not suspended, of what was read."""
     customer = found.get(Customer, customer_id)
     return customer is not None and customer.status == "active"
@@ -46,7 +48,7 @@ def is_active_in(found: dynamo.Found, customer_id: str) -> bool:
 
 def is_active(customer_id: str) -> bool:
     """Whether a customer is there and not suspended."""
-    customer = dynamo.get(Customer, customer_id)
+    customer = dynamodb.get(Customer, customer_id)
     return customer is not None and customer.status == "active"
 
 
@@ -69,10 +71,10 @@ def change(
 
     def decide() -> Customer:
         before = latest.pop() if latest else get(customer.id)
-        decisions.check_version(before, versions)
+        optimistic.check_version(before, versions)
         return _keep(before, asked, actor=actor, at=at)
 
-    return decisions.repeated(decide)
+    return optimistic.repeated(decide)
 
 
 def _keep(before: Customer, asked: Mapping[str, Any], *, actor: Actor, at: datetime) -> Customer:
@@ -101,7 +103,7 @@ def _keep(before: Customer, asked: Mapping[str, Any], *, actor: Actor, at: datet
             before,
             [*sets, Customer.updated_at.set(at), Customer.version.add(1)],
             only_if=Customer.version == before.version,
-            refusal=decisions.changed(),
+            refusal=optimistic.changed(),
         )
     return before.changed(**values, updated_at=at)
 
@@ -133,6 +135,6 @@ def _turn(customer_id: str, status: str, actor: Actor, at: datetime) -> Customer
             customer,
             [Customer.status.set(status), Customer.updated_at.set(at), Customer.version.add(1)],
             only_if=Customer.status == customer.status,
-            refusal=decisions.changed(),
+            refusal=optimistic.changed(),
         )
     return customer.changed(status=status, updated_at=at)

@@ -6,8 +6,11 @@ from typing import Any
 
 import httpx
 
-from accounts import actors, auth0, customers, locations, provisioning, signins
+from accounts import customers, locations, permissions
+from accounts.auth import identity
+from accounts.clients import auth0
 from accounts.models import Location, User
+from accounts.users import create
 
 PASSWORD = "demo-{name}-1234"  # noqa: S105 - public, on this machine only
 
@@ -20,21 +23,21 @@ class Business:
     places: list[Location]
 
     @property
-    def owner(self) -> actors.Actor:
-        return actors.of(self.people[0])
+    def owner(self) -> permissions.Actor:
+        return permissions.of(self.people[0])
 
 
 def harbour() -> Business:
     """Harbour Dental: an owner, an admin, a manager of Boston, two staff."""
     at = datetime.now(UTC)
-    _, ann = customers.create(
+    _, ann = customers.create_customer(
         name="Harbour Dental",
         owner_name="Ann Archer",
         owner_email="ann@harbour.example",
         at=at,
     )
     ann = _comes(ann)
-    owner = actors.of(ann)
+    owner = permissions.of(ann)
     places = [
         locations.create(actor=owner, name=name, time_zone=zone, at=at)
         for name, zone in (("Boston Harbour", "America/New_York"), ("Denver", "America/Denver"))
@@ -53,34 +56,34 @@ def harbour() -> Business:
 def hilltop() -> Business:
     """Hilltop Vets: an owner and one staff."""
     at = datetime.now(UTC)
-    _, cleo = customers.create(
+    _, cleo = customers.create_customer(
         name="Hilltop Vets", owner_name="Cleo Cole", owner_email="cleo@hilltop.example", at=at
     )
     cleo = _comes(cleo)
-    owner = actors.of(cleo)
+    owner = permissions.of(cleo)
     place = locations.create(actor=owner, name="Hilltop", time_zone="Europe/Berlin", at=at)
     carl = _joins(owner, "hilltop", "Carl Quist", "staff", [place.id])
     return Business([cleo, carl], [place])
 
 
 def _joins(
-    owner: actors.Actor, business: str, name: str, role: str, places: list[str] | None
+    owner: permissions.Actor, business: str, name: str, role: str, places: list[str] | None
 ) -> User:
-    wanted = provisioning.Wanted(
+    wanted = create.Wanted(
         customer_id=owner.customer_id,
         email=f"{first_name(name)}@{business}.example",
         name=name,
         role=role,
         locations=places,
     )
-    return _comes(provisioning.create(wanted, actor=owner, at=datetime.now(UTC)))
+    return _comes(create.create(wanted, actor=owner, at=datetime.now(UTC)))
 
 
 def _comes(user: User) -> User:
     """The person opens the invitation's link, sets a password, and is active."""
     link = auth0.password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": _password(user)}).raise_for_status()
-    return signins.accept(user, origin=actors.Origin(), at=datetime.now(UTC))
+    return identity.accept(user, origin=permissions.Origin(), at=datetime.now(UTC))
 
 
 def account(user: User) -> dict[str, Any]:

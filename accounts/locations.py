@@ -8,9 +8,11 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from accounts.actors import Actor
 from accounts.models import Location, name_key
-from config import audit, decisions, dynamo, errors, idempotency, ids, journal, listing, writes
+from accounts.permissions import Actor
+from config import audit, dynamodb, errors, journal
+from config.dynamodb import idempotency, ids, optimistic, pagination
+from config.journal import write_set
 
 SHOWN = ("name", "time_zone", "address")
 SETTLED = timedelta(seconds=60)
@@ -70,7 +72,7 @@ def create(
             write.put(place, only_if=Location.id.does_not_exist())
             write.answer(once, place.id, status=201)
     except idempotency.Seen as seen:
-        made = dynamo.get(Location, seen.resource_id)
+        made = dynamodb.get(Location, seen.resource_id)
         if made is None:
             raise errors.NotFound("The location that this request created is gone.") from seen
         return made
@@ -78,19 +80,19 @@ def create(
 
 
 def within_reach(
-    actor: Actor, *, limit: int, start: listing.Place | None
-) -> listing.Page[Location]:
+    actor: Actor, *, limit: int, start: pagination.Place | None
+) -> pagination.Page[Location]:
     """The customer's locations by name; who is confined to some sees those."""
     if not actor.is_confined:
         condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
-        return listing.page(Location, "byCustomer", condition, values, limit=limit, start=start)
-    found = dynamo.fetch(dynamo.Key(Location, id) for id in actor.locations)
+        return pagination.page(Location, "byCustomer", condition, values, limit=limit, start=start)
+    found = dynamodb.fetch(dynamodb.Key(Location, id) for id in actor.locations)
     own = [place for id in actor.locations if (place := found.get(Location, id))]
     after = start["name_key"]["S"] if start else ""
     rest = sorted((place for place in own if place.name_key > after), key=_by_name)
     more = len(rest) > limit
-    return listing.Page(
-        rest[:limit], listing.place_of(rest[limit - 1], "byCustomer") if more else None
+    return pagination.Page(
+        rest[:limit], pagination.place_of(rest[limit - 1], "byCustomer") if more else None
     )
 
 
@@ -110,14 +112,14 @@ def change(
 
     def decide() -> Location:
         place, found = _target(location_id, actor)
-        decisions.check_version(place, versions)
+        optimistic.check_version(place, versions)
         return _keep(place, asked, actor=actor, at=at, found=found)
 
-    return decisions.repeated(decide)
+    return optimistic.repeated(decide)
 
 
 def _keep(
-    place: Location, asked: Mapping[str, Any], *, actor: Actor, at: datetime, found: dynamo.Found
+    place: Location, asked: Mapping[str, Any], *, actor: Actor, at: datetime, found: dynamodb.Found
 ) -> Location:
     values = {name: asked[name] for name in SHOWN if name in asked}
     told = [
@@ -143,7 +145,7 @@ def _keep(
             place,
             [*sets, Location.updated_at.set(at), Location.version.add(1)],
             only_if=Location.version == place.version,
-            refusal=decisions.changed(),
+            refusal=optimistic.changed(),
         )
     return place.changed(**values, updated_at=at)
 
@@ -179,12 +181,12 @@ def sorted_by(name: str, id: str) -> str:
     return name_key(name, id)
 
 
-def key(location_id: str) -> dynamo.Key:
+def key(location_id: str) -> dynamodb.Key:
     """Where a location's record is, to be read with others."""
-    return dynamo.Key(Location, location_id)
+    return dynamodb.Key(Location, location_id)
 
 
-def among(found: dynamo.Found, location_id: str, actor: Actor, *, pointer: str = "") -> Location:
+def among(found: dynamodb.Found, location_id: str, actor: Actor, *, pointer: str = "") -> Location:
     """A place of the actor's customer, of what was read.
 
     Raises `errors.NotFound`, alike for nobody's and another customer's.
@@ -195,13 +197,13 @@ def among(found: dynamo.Found, location_id: str, actor: Actor, *, pointer: str =
     return place
 
 
-def in_found(found: dynamo.Found, location_id: str, customer_id: str) -> Location | None:
+def in_found(found: dynamodb.Found, location_id: str, customer_id: str) -> Location | None:
     """A place of this customer, of what was read."""
     place = found.get(Location, location_id)
     return place if place and place.customer_id == customer_id else None
 
 
-def require_there(write: writes.Write, location_id: str, *, pointer: str) -> None:
+def require_there(write: write_set.Write, location_id: str, *, pointer: str) -> None:
     """Write only if this place is still there. Raises `errors.NotFound` at the commit."""
     gone = errors.NotFound("There is no such location.", pointer=pointer)
     write.require(Location(location_id), Location.id.exists(), refusal=gone)
@@ -215,17 +217,17 @@ def check_reach(actor: Actor, *location_ids: str) -> None:
 
 def named(location_ids: Iterable[str], customer_id: str) -> dict[str, Location]:
     """These places of a customer, as far as they are there."""
-    found = dynamo.fetch(key(id) for id in location_ids)
+    found = dynamodb.fetch(key(id) for id in location_ids)
     places = (found.get(Location, id) for id in location_ids)
     return {one.id: one for one in places if one and one.customer_id == customer_id}
 
 
-def _target(location_id: str, actor: Actor) -> tuple[Location, dynamo.Found]:
+def _target(location_id: str, actor: Actor) -> tuple[Location, dynamodb.Found]:
     actor.require("locations:manage")
     if not ids.is_id("loc", location_id):
         raise _nowhere()
     streams = journal.keys([actor.stream, actor.customer_id])
-    found = dynamo.fetch([dynamo.Key(Location, location_id), *streams])
+    found = dynamodb.fetch([dynamodb.Key(Location, location_id), *streams])
     place = found.get(Location, location_id)
     if place is None or place.customer_id != actor.customer_id:
         raise _nowhere()

@@ -11,7 +11,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from config import audit, dynamo
+from config import audit, dynamodb
 
 EVERYWHERE = "*"
 """In a user's locations: all of the customer's, present and future."""
@@ -39,11 +39,11 @@ class CustomersByName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
     name_key = UnicodeAttribute(range_key=True)
 
 
-class Customer(dynamo.Record):
+class Customer(dynamodb.Record):
     """A tenant: one business."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("customers")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("customers")
 
     by_name = CustomersByName()
     id = UnicodeAttribute(hash_key=True)
@@ -54,13 +54,13 @@ class Customer(dynamo.Record):
     status = UnicodeAttribute(default="active")
     """active or suspended"""
     owner_count = NumberAttribute(default=0)
-    """How many full owners it has (see `accounts.headcounts`); it never falls to zero."""
-    settings = dynamo.JSON(default=dict)
+    """How many full owners it has (see `accounts.users.counters`); it never falls to zero."""
+    settings = dynamodb.JSON(default=dict)
     """What holds for people who chose nothing: `accounts.preferences`."""
     terms_announced = UnicodeAttribute(null=True)
     """The newest version of the terms that its people were, or will be, told of."""
-    created_at = dynamo.UTCTime()
-    updated_at = dynamo.UTCTime(null=True)
+    created_at = dynamodb.UTCTime()
+    updated_at = dynamodb.UTCTime(null=True)
     version = NumberAttribute(default=1)
 
     @property
@@ -68,11 +68,11 @@ class Customer(dynamo.Record):
         return audit.Party("customer", self.id, self.name, self.id)
 
 
-class Location(dynamo.Record):
+class Location(dynamodb.Record):
     """A place of a customer."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("locations")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("locations")
 
     by_customer = ByCustomerAndName()
     id = UnicodeAttribute(hash_key=True)
@@ -84,8 +84,8 @@ class Location(dynamo.Record):
     """An IANA name."""
     people = NumberAttribute(default=0)
     """How many people name this location as one of theirs."""
-    created_at = dynamo.UTCTime()
-    updated_at = dynamo.UTCTime(null=True)
+    created_at = dynamodb.UTCTime()
+    updated_at = dynamodb.UTCTime(null=True)
     version = NumberAttribute(default=1)
 
     @property
@@ -93,11 +93,11 @@ class Location(dynamo.Record):
         return audit.Party("location", self.id, self.name, self.customer_id)
 
 
-class User(dynamo.Record):
+class User(dynamodb.Record):
     """A person of a customer."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("users")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("users")
 
     by_customer = ByCustomerAndName()
     id = UnicodeAttribute(hash_key=True)
@@ -118,19 +118,19 @@ class User(dynamo.Record):
     is_setup = BooleanAttribute(default=False)
     status = UnicodeAttribute()
     """pending, invited, active, blocked or deleting"""
-    settings = dynamo.JSON(default=dict)
+    settings = dynamodb.JSON(default=dict)
     """What they chose: `accounts.preferences`."""
-    awaited = dynamo.JSON(null=True)
-    """A change of e-mail address that waits for Auth0: `accounts.addresses`."""
-    invited_at = dynamo.UTCTime(null=True)
-    invitation_expires_at = dynamo.UTCTime(null=True)
-    invitation_sent_at = dynamo.UTCTime(null=True)
+    awaited = dynamodb.JSON(null=True)
+    """A change of e-mail address that waits for Auth0: `accounts.users.change_email`."""
+    invited_at = dynamodb.UTCTime(null=True)
+    invitation_expires_at = dynamodb.UTCTime(null=True)
+    invitation_sent_at = dynamodb.UTCTime(null=True)
     """When an invitation last left for the address they have."""
-    resent_at = dynamo.UTCTime(null=True)
+    resent_at = dynamodb.UTCTime(null=True)
     """When somebody last asked for the invitation to be sent again."""
-    accepted_at = dynamo.UTCTime(null=True)
-    created_at = dynamo.UTCTime()
-    updated_at = dynamo.UTCTime()
+    accepted_at = dynamodb.UTCTime(null=True)
+    created_at = dynamodb.UTCTime()
+    updated_at = dynamodb.UTCTime()
     version = NumberAttribute(default=1)
 
     @property
@@ -143,34 +143,34 @@ class User(dynamo.Record):
         return self.status in ("invited", "active")
 
 
-class EmailGuard(dynamo.Record):
+class EmailGuard(dynamodb.Record):
     """Makes an e-mail address unique: whoever holds the guard has the address."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("emails")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("emails")
 
     key = UnicodeAttribute(hash_key=True)
     user_id = UnicodeAttribute()
 
 
-class PushToken(dynamo.Record):
+class PushToken(dynamodb.Record):
     """A device on which a person wants to be notified."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("push-tokens")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("push-tokens")
 
     user_id = UnicodeAttribute(hash_key=True)
     key = UnicodeAttribute(range_key=True)
     """The SHA-256 of the token."""
     token = UnicodeAttribute()
-    registered_at = dynamo.UTCTime()
+    registered_at = dynamodb.UTCTime()
 
 
-class PushTokenGuard(dynamo.Record):
+class PushTokenGuard(dynamodb.Record):
     """Makes a push token one person's: whoever registered it last."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("push-owners")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("push-owners")
 
     key = UnicodeAttribute(hash_key=True)
     user_id = UnicodeAttribute()
@@ -178,18 +178,18 @@ class PushTokenGuard(dynamo.Record):
     """Whose person that is."""
 
 
-class TermsAcceptance(dynamo.Record):
+class TermsAcceptance(dynamodb.Record):
     """The proof that a person accepted one edition of the terms; never changed, never removed."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("terms")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("terms")
 
     user_id = UnicodeAttribute(hash_key=True)
     version = UnicodeAttribute(range_key=True)
-    """Of the edition: `accounts.legal`."""
+    """Of the edition: `accounts.terms.documents`."""
     customer_id = UnicodeAttribute()
-    accepted_at = dynamo.UTCTime()
-    documents = dynamo.JSON()
+    accepted_at = dynamodb.UTCTime()
+    documents = dynamodb.JSON()
     """Each document with its version, language and SHA-256."""
     locale = UnicodeAttribute()
     request_id = UnicodeAttribute()

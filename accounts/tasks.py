@@ -3,76 +3,71 @@
 from datetime import datetime
 from typing import Any
 
-from accounts import (
-    addresses,
-    departures,
-    invitations,
-    notices,
-    profiles,
-    provisioning,
-    pushes,
-    renewals,
-)
-from config import errands, errors, idempotency
+from accounts.notifications import dispatch, invitations, push
+from accounts.terms import announcements
+from accounts.users import change_email, create, delete, update
+from config import errors
+from config.dynamodb import idempotency
+from config.outbox import worker
 
 
-@errands.task("accounts.finish_creation")
+@worker.task("accounts.finish_creation")
 def finish_creation(
-    *, job: errands.Job, user_id: str, once: dict[str, Any] | None = None, **_: Any
+    *, job: worker.Job, user_id: str, once: dict[str, Any] | None = None, **_: Any
 ) -> None:
     """Finish the creation of a person that a request left behind."""
     request = idempotency.Once(**once) if once else None
     try:
-        provisioning.resume(user_id, actor=job.author, at=job.at, once=request)
+        create.resume(user_id, actor=job.author, at=job.at, once=request)
     except (errors.Conflict, errors.Invalid):
         return  # withdrawn, audited, and the request's answer is stored
 
 
-@errands.task("accounts.finish_address")
-def finish_address(*, job: errands.Job, user_id: str, **_: Any) -> None:
+@worker.task("accounts.finish_address")
+def finish_address(*, job: worker.Job, user_id: str, **_: Any) -> None:
     """Finish a change of address that a request left behind."""
     try:
-        addresses.resume(user_id, actor=job.author, at=job.at)
+        change_email.resume(user_id, actor=job.author, at=job.at)
     except (errors.Conflict, errors.Invalid, errors.NotFound):
         return  # withdrawn and audited, or the person is going
 
 
-@errands.task("accounts.carry_address")
-def carry_address(*, job: errands.Job, user_id: str, **_: Any) -> None:
+@worker.task("accounts.carry_address")
+def carry_address(*, job: worker.Job, user_id: str, **_: Any) -> None:
     """Let Auth0 have the address of the record."""
-    addresses.carry_to_auth0(user_id)
+    change_email.carry_to_auth0(user_id)
 
 
-@errands.task("accounts.finish_deletion")
-def finish_deletion(*, job: errands.Job, user_id: str, **_: Any) -> None:
+@worker.task("accounts.finish_deletion")
+def finish_deletion(*, job: worker.Job, user_id: str, **_: Any) -> None:
     """Finish the deletion of a person that a request left behind."""
-    departures.resume(user_id, actor=job.author, at=job.at)
+    delete.resume(user_id, actor=job.author, at=job.at)
 
 
-@errands.task("accounts.carry_to_auth0")
-def carry_to_auth0(*, job: errands.Job, user_id: str, **_: Any) -> None:
+@worker.task("accounts.carry_to_auth0")
+def carry_to_auth0(*, job: worker.Job, user_id: str, **_: Any) -> None:
     """Let Auth0 know a person's name and whether they are blocked."""
-    profiles.carry_to_auth0(user_id)
+    update.carry_to_auth0(user_id)
 
 
-@errands.task("accounts.send_invitation")
-def send_invitation(*, job: errands.Job, user_id: str, **_: Any) -> None:
+@worker.task("accounts.send_invitation")
+def send_invitation(*, job: worker.Job, user_id: str, **_: Any) -> None:
     """Send one invitation."""
     invitations.send(user_id, job=job)
 
 
-@errands.task("accounts.send_notice")
+@worker.task("accounts.send_notice")
 def send_notice(
-    *, job: errands.Job, user_id: str, event: str, locations: list[str] | None = None, **_: Any
+    *, job: worker.Job, user_id: str, event: str, locations: list[str] | None = None, **_: Any
 ) -> None:
     """Tell a person what was changed about them."""
-    notices.send(user_id, event, job=job, locations=locations or ())
+    dispatch.send(user_id, event, job=job, locations=locations or ())
 
 
-@errands.task("accounts.send_push")
+@worker.task("accounts.send_push")
 def send_push(
     *,
-    job: errands.Job,
+    job: worker.Job,
     user_id: str,
     event: str,
     only: list[str] | None = None,
@@ -80,13 +75,13 @@ def send_push(
     **_: Any,
 ) -> None:
     """Notify a person's devices of an event."""
-    pushes.send(user_id, event, job=job, only=only, round=round)
+    push.send(user_id, event, job=job, only=only, round=round)
 
 
-@errands.task("accounts.collect_receipts")
+@worker.task("accounts.collect_receipts")
 def collect_receipts(
     *,
-    job: errands.Job,
+    job: worker.Job,
     user_id: str,
     event: str,
     round: int,
@@ -95,24 +90,24 @@ def collect_receipts(
     **_: Any,
 ) -> None:
     """Hear what became of a chunk of notifications."""
-    again = pushes.Again(user_id, event, round)
-    pushes.collect(tickets, datetime.fromisoformat(sent_at), again, job=job)
+    again = push.Again(user_id, event, round)
+    push.collect(tickets, datetime.fromisoformat(sent_at), again, job=job)
 
 
-@errands.task("accounts.tell_of_terms")
+@worker.task("accounts.tell_of_terms")
 def tell_of_terms(
     *,
-    job: errands.Job,
+    job: worker.Job,
     customer_id: str,
     version: str,
     start: str | None = None,
     **_: Any,
 ) -> None:
     """Tell some of a customer's people that terms were renewed."""
-    renewals.tell(customer_id, version, job=job, start=start)
+    announcements.tell(customer_id, version, job=job, start=start)
 
 
-@errands.task("accounts.warn_former_address")
-def warn_former_address(*, job: errands.Job, user_id: str, sealed: str, **_: Any) -> None:
+@worker.task("accounts.warn_former_address")
+def warn_former_address(*, job: worker.Job, user_id: str, sealed: str, **_: Any) -> None:
     """Tell the address that a person had that it was changed."""
-    notices.warn_former_address(user_id, sealed, job=job)
+    dispatch.warn_former_address(user_id, sealed, job=job)

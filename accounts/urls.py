@@ -2,14 +2,14 @@
 
 from django.urls import path
 
-from accounts.views import documents
+from accounts.views import legal_documents
+from accounts.views.audit_log import AuditLogs
+from accounts.views.customers_and_locations import CurrentCustomer, Locations, OneLocation
 from accounts.views.devices import PushTokens
 from accounts.views.exports import PersonalData
-from accounts.views.history import AuditLogs
-from accounts.views.management import Invitations, Management
-from accounts.views.oneself import CurrentUser
-from accounts.views.places import CurrentCustomer, Locations, OneLocation
+from accounts.views.own_account import CurrentUser
 from accounts.views.terms import Terms
+from accounts.views.user_management import Invitations, Management
 
 urlpatterns = [
     path(
@@ -33,7 +33,7 @@ urlpatterns = [
     path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "change"})),
     path("location", Locations.as_view({"get": "page", "post": "create"})),
     path("location/<str:id>", OneLocation.as_view({"patch": "change", "delete": "remove"})),
-    path("legal", documents.index),
-    path("legal/<str:document>", documents.current),
-    path("legal/<str:document>/<str:version>", documents.one),
+    path("legal", legal_documents.index),
+    path("legal/<str:document>", legal_documents.current),
+    path("legal/<str:document>/<str:version>", legal_documents.one),
 ]

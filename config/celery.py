@@ -24,7 +24,7 @@ log = logging.getLogger("dutyline.worker")
 
 app = Celery("dutyline", broker=settings.REDIS_URL, set_as_current=True)
 app.conf.update(
-    include=["config.relay"],
+    include=["config.outbox.celery_tasks"],
     task_serializer="json",
     accept_content=["json"],
     task_ignore_result=True,

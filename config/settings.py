@@ -10,7 +10,7 @@ from pathlib import Path
 import dj_email_url
 from botocore.config import Config
 
-from config import environment as env
+from config import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -247,14 +247,14 @@ CORS_ALLOW_HEADERS = [
 
 # --- The API --------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerToken"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.auth.authentication.BearerToken"],
     "DEFAULT_PERMISSION_CLASSES": [],  # config.api.operations checks each operation's own
-    "DEFAULT_PARSER_CLASSES": ["config.api.parsing.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["config.api.answers.JSON"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.answers.AlwaysJSON",
+    "DEFAULT_PARSER_CLASSES": ["config.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSON"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.AlwaysJSON",
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.OperationSchema",
-    "EXCEPTION_HANDLER": "config.api.problems.answer",
+    "EXCEPTION_HANDLER": "config.api.problem_details.answer",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
 }
@@ -288,7 +288,7 @@ RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is 
 }
 
 # --- The back office: operators and their sessions ------------------------------------------------
-AUTHENTICATION_BACKENDS = ["accounts.sso.Auth0"]
+AUTHENTICATION_BACKENDS = ["accounts.auth.operators.Auth0"]
 if LOCAL:  # a password of Django's own opens the admin on one's own machine only
     AUTHENTICATION_BACKENDS.append("django.contrib.auth.backends.ModelBackend")
 MIGRATION_MODULES = {"accounts": None, "staffing": None, "telephony": None, "config": None}
@@ -318,12 +318,12 @@ SOCIAL_AUTH_REQUESTS_TIMEOUT = 5
 SOCIAL_AUTH_PIPELINE = [
     "social_core.pipeline.social_auth.social_details",
     "social_core.pipeline.social_auth.social_uid",
-    "accounts.sso.admit",
+    "accounts.auth.operators.admit",
     "social_core.pipeline.social_auth.social_user",
-    "accounts.sso.name",
+    "accounts.auth.operators.name",
     "social_core.pipeline.user.create_user",
     "social_core.pipeline.social_auth.associate_user",
-    "accounts.sso.grant",
+    "accounts.auth.operators.grant",
 ]
 UNFOLD = {
     "SITE_TITLE": "Dutyline",
@@ -363,7 +363,7 @@ FLOOR_NAMES = {
 }
 CUSTOMER_PAGE = [
     "accounts.admin.attention.owners",
-    "staffing.admin.attention.on_duty",
+    "staffing.admin.attention.on_duty_panel",
     "telephony.admin.attention.numbers",
     "config.admin.audit.last_changes",
 ]
@@ -388,24 +388,24 @@ CALL_COUNTRIES = frozenset(env.words("CALL_COUNTRIES", "US,CA,GB,IE,DE,AT,CH,FR,
 # --- Work for later -------------------------------------------------------------------------------
 OUTBOX_BELL = "config.celery.ring"
 
-DAILY = ["telephony.orphans.report"]
+DAILY = ["telephony.numbers.reconcile.report"]
 
 # --- The data map: what each floor keeps of people ------------------------------------------------
 PERSONAL_DATA = [
-    "accounts.personal_data.MAP",
-    "staffing.personal_data.MAP",
-    "telephony.personal_data.MAP",
-    "config.kept.MAP",
+    "accounts.privacy.data_map.MAP",
+    "staffing.data_map.MAP",
+    "telephony.data_map.MAP",
+    "config.privacy.own_data.MAP",
 ]
 
 # --- What keeps a location from being removed -----------------------------------------------------
-LOCATION_HOLDS = ["staffing.holds.HOLD", "telephony.holds.HOLD"]
+LOCATION_HOLDS = ["staffing.location_guard.HOLD", "telephony.location_guard.HOLD"]
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "config.logs.Formatter"}},
+    "formatters": {"json": {"()": "config.logging.Formatter"}},
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {

@@ -5,7 +5,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import health
-from config.api import docs, problems
+from config.api import docs, problem_details
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -21,6 +21,6 @@ urlpatterns = [
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
 ]
 
-handler400 = problems.bad_request
-handler404 = problems.not_found
-handler500 = problems.broken
+handler400 = problem_details.bad_request
+handler404 = problem_details.not_found
+handler500 = problem_details.broken

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from accounts.actors import Actor
-from staffing import recurrence, schedules, templates
+from accounts.permissions import Actor
+from staffing import shift_templates
+from staffing.recurrence import expand
+from staffing.schedules import commands
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr")
 _ROTA = (
@@ -12,8 +14,8 @@ _ROTA = (
     ("sam", "Boston Harbour", WEEKDAYS, 8, 10),
     ("sue", "Boston Harbour", WEEKDAYS, 18, 14),
     ("mia", "Boston Harbour", ("sa", "su"), 8, 24),
-    ("abe", "Denver", recurrence.DAYS, 6, 12),
-    ("ann", "Denver", recurrence.DAYS, 18, 12),
+    ("abe", "Denver", expand.DAYS, 6, 12),
+    ("ann", "Denver", expand.DAYS, 18, 12),
 )
 
 
@@ -23,9 +25,9 @@ def rota(
     """Plan it from two weeks ago on: ids of people by name, ids and zones of places by name."""
     for who, where, days, hour, hours in _ROTA:
         place, zone = places[where]
-        first = _first(days[0], hour, recurrence.wall(at, zone) - timedelta(days=14))
+        first = _first(days[0], hour, expand.wall(at, zone) - timedelta(days=14))
         pattern = {"frequency": "weekly", "byDay": [{"day": day} for day in days]}
-        wanted = schedules.Wanted(
+        wanted = commands.Wanted(
             customer_id=owner.customer_id,
             location_id=place,
             staff_id=people[who],
@@ -34,14 +36,16 @@ def rota(
             recurring=True,
             pattern=pattern,
         )
-        schedules.create(wanted, actor=owner, at=at)
+        commands.create(wanted, actor=owner, at=at)
     weekdays = {"frequency": "weekly", "byDay": [{"day": day} for day in WEEKDAYS]}
     values = {"name": "Weekdays, by day", "start": "08:00", "end": "18:00", "pattern": weekdays}
-    templates.create({**values, "location_id": places["Boston Harbour"][0]}, actor=owner, at=at)
+    shift_templates.create(
+        {**values, "location_id": places["Boston Harbour"][0]}, actor=owner, at=at
+    )
 
 
 def _first(day: str, hour: int, near: datetime) -> datetime:
     """The first such weekday after a wall time."""
     midnight = near.replace(hour=0, minute=0, second=0, microsecond=0)
-    ahead = (recurrence.DAYS.index(day) - midnight.weekday()) % 7
+    ahead = (expand.DAYS.index(day) - midnight.weekday()) % 7
     return midnight + timedelta(days=ahead, hours=hour)

@@ -1,4 +1,4 @@
-"""The records of when people work. Written through `config.journal`."""
+"""The records of when people work. Written through `config.journal.commit`."""
 
 from datetime import datetime
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
-from config import audit, dynamo
-from staffing import patterns, recurrence
-from staffing.recurrence import Series
+from config import audit, dynamodb
+from staffing.recurrence import expand, pattern
+from staffing.recurrence.expand import Series
 
 HEAD = "#"
 """The range key of a person's head in ``staff-busy``; sorts before every row."""
@@ -38,11 +38,11 @@ class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     window = UnicodeAttribute(range_key=True)
 
 
-class Schedule(dynamo.Record):
+class Schedule(dynamodb.Record):
     """One shift or one series of a person at a location."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("schedules")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("schedules")
 
     by_location = ByLocation()
     by_customer = ByCustomer()
@@ -55,15 +55,15 @@ class Schedule(dynamo.Record):
     end = UnicodeAttribute()
     zone = UnicodeAttribute()
     """An IANA name."""
-    pattern = dynamo.JSON(null=True)
+    pattern = dynamodb.JSON(null=True)
     """How it recurs, and what became of single shifts; None: it does not."""
     window = UnicodeAttribute()
     """``O#`` and the start of a single shift, or ``R#`` and the end of a series, in UTC."""
     template_id = UnicodeAttribute(null=True)
     split_from = UnicodeAttribute(null=True)
     """The series of which this one was the rest."""
-    created_at = dynamo.UTCTime()
-    updated_at = dynamo.UTCTime()
+    created_at = dynamodb.UTCTime()
+    updated_at = dynamodb.UTCTime()
     version = NumberAttribute(default=1)
 
     @property
@@ -77,7 +77,7 @@ class Schedule(dynamo.Record):
 
     def series(self) -> Series:
         """Its shifts."""
-        return patterns.restored(self.start, self.end, self.zone, self.pattern)
+        return pattern.restored(self.start, self.end, self.zone, self.pattern)
 
 
 def told(series: Series) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def told(series: Series) -> dict[str, Any]:
         "start": series.start.isoformat(),
         "end": series.end.isoformat(),
         "zone": series.zone,
-        "pattern": patterns.stored(series),
+        "pattern": pattern.stored(series),
         "window": window(series),
     }
 
@@ -94,8 +94,8 @@ def told(series: Series) -> dict[str, Any]:
 def window(series: Series) -> str:
     """Where a schedule stands among those of a location or customer."""
     if series.rule is None:
-        return ONCE + stamp(recurrence.instant(series.start, series.zone))
-    return SERIES + stamp(recurrence.ends(series))
+        return ONCE + stamp(expand.instant(series.start, series.zone))
+    return SERIES + stamp(expand.ends(series))
 
 
 def stamp(at: datetime) -> str:
@@ -103,15 +103,15 @@ def stamp(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-class Busy(dynamo.Record):
+class Busy(dynamodb.Record):
     """When a person works, by schedule: read strongly consistent to find clashes.
 
     The item ``#`` is the person's head: every change of their schedules raises its version, and it
     names what that change wrote, so that a reader notices a change that it saw half of.
     """
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("staff-busy")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("staff-busy")
 
     staff_id = UnicodeAttribute(hash_key=True)
     end = UnicodeAttribute(range_key=True)
@@ -119,14 +119,14 @@ class Busy(dynamo.Record):
     version = NumberAttribute()
     """Of the schedule; of a head: how often anything changed."""
     schedule_id = UnicodeAttribute(null=True)
-    shifts = dynamo.JSON(null=True)
+    shifts = dynamodb.JSON(null=True)
     """What of the schedule is this person's: ``[start, end, zone, pattern]`` each."""
-    wrote = dynamo.JSON(null=True)
+    wrote = dynamodb.JSON(null=True)
     """Of a head: the rows of the last change with their versions; 0: it was removed."""
 
     def series(self) -> list[Series]:
         """The shifts of this row."""
-        return [patterns.restored(*kept) for kept in self.shifts or ()]
+        return [pattern.restored(*kept) for kept in self.shifts or ()]
 
 
 class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -140,11 +140,11 @@ class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-c
     name_key = UnicodeAttribute(range_key=True)
 
 
-class Template(dynamo.Record):
+class Template(dynamodb.Record):
     """A reusable shape of a schedule."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("templates")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("templates")
 
     by_customer = ByCustomerAndName()
     id = UnicodeAttribute(hash_key=True)
@@ -157,10 +157,10 @@ class Template(dynamo.Record):
     """A wall time, HH:MM."""
     end = UnicodeAttribute()
     """A wall time, HH:MM; not after the start: of the next day."""
-    pattern = dynamo.JSON(null=True)
+    pattern = dynamodb.JSON(null=True)
     """Members of a recurrencePattern."""
-    created_at = dynamo.UTCTime()
-    updated_at = dynamo.UTCTime()
+    created_at = dynamodb.UTCTime()
+    updated_at = dynamodb.UTCTime()
     version = NumberAttribute(default=1)
 
     @property
@@ -168,14 +168,14 @@ class Template(dynamo.Record):
         return audit.Party("template", self.id, self.name, self.customer_id)
 
 
-class Feed(dynamo.Record):
+class Feed(dynamodb.Record):
     """A person's calendar feed: whoever knows the secret reads it."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("calendar-feeds")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("calendar-feeds")
 
     user_id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     secret = UnicodeAttribute()
     """Its SHA-256."""
-    created_at = dynamo.UTCTime()
+    created_at = dynamodb.UTCTime()

@@ -4,7 +4,7 @@ from django.urls import path
 
 from staffing.views import feeds
 from staffing.views.schedules import Duty, OneSchedule, Schedules
-from staffing.views.templates import Templates
+from staffing.views.shift_templates import Templates
 
 urlpatterns = [
     path("staffSchedule", Schedules.as_view({"get": "page", "post": "create"})),

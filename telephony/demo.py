@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from accounts import actors, demo, profiles
-from accounts.actors import Actor
-from telephony import numbers, proofs, purchases
+from accounts import demo, permissions
+from accounts.permissions import Actor
+from accounts.users import update
+from telephony import phone_verification
+from telephony.numbers import inventory, purchase
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -25,13 +27,13 @@ def phones(owner: Actor, *, people: "list[User]", places: Mapping[str, str], at:
     """Give everybody a proven phone, and Boston Harbour a number; ids of places by name."""
     for user in people:
         phone = PHONES[demo.first_name(user.name)]
-        changed = profiles.change_oneself(
+        changed = update.change_oneself(
             user,
             {"phone": phone, "settings": {"ringing": True}},
-            actor=actors.of(user),
+            actor=permissions.of(user),
             at=at,
         )
-        proofs.assume(changed, at=at)
-    first = numbers.search("US", AREA, actor=owner)[0]
-    bought = purchases.purchase(first.number, places["Boston Harbour"], actor=owner, at=at)
+        phone_verification.assume(changed, at=at)
+    first = inventory.search("US", AREA, actor=owner)[0]
+    bought = purchase.purchase(first.number, places["Boston Harbour"], actor=owner, at=at)
     return str(bought.number.number)

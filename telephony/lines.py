@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django.conf import settings
 
 from accounts import customers, locations, users
-from accounts.actors import Actor
-from config import audit, decisions, dynamo, errors, ids, journal
-from telephony import destinations, ivr
+from accounts.permissions import Actor
+from config import audit, dynamodb, errors, journal
+from config.dynamodb import ids, optimistic
+from telephony import dialing_rules, ivr
 from telephony.models import Line, PhoneNumber
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Answering:
     @property
     def country(self) -> str | None:
         """Where its calls may go."""
-        return allowed(destinations.country(self.zone, self.number))
+        return allowed(dialing_rules.country(self.zone, self.number))
 
 
 def allowed(country: str | None) -> str | None:
@@ -47,13 +48,13 @@ def allowed(country: str | None) -> str | None:
 def answering(number: str, caller: str = "") -> Answering | None:
     """What answers a number; None where nothing does. Two round trips."""
     wanted = [one for one in (number, caller) if 0 < len(one) < 32]
-    ours = dynamo.fetch(dynamo.Key(PhoneNumber, one) for one in wanted)
+    ours = dynamodb.fetch(dynamodb.Key(PhoneNumber, one) for one in wanted)
     held = ours.get(PhoneNumber, number)
     if held is None or held.status != "active":
         return None
-    found = dynamo.fetch(
+    found = dynamodb.fetch(
         [
-            dynamo.Key(Line, held.location_id),
+            dynamodb.Key(Line, held.location_id),
             locations.key(held.location_id),
             customers.key(held.customer_id),
         ]
@@ -87,13 +88,13 @@ def get(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     actor.require("calls:read")
     if not ids.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.")
-    found = dynamo.fetch([locations.key(location_id), dynamo.Key(Line, location_id)])
+    found = dynamodb.fetch([locations.key(location_id), dynamodb.Key(Line, location_id)])
     place = locations.among(found, location_id, actor)
     locations.check_reach(actor, location_id)
     return _configured(found, location_id), place
 
 
-def _configured(found: dynamo.Found, location_id: str) -> Line:
+def _configured(found: dynamodb.Found, location_id: str) -> Line:
     line = found.get(Line, location_id)
     if line is None or not line.configuration:
         raise errors.NotFound("This location has no number to answer; buy one first.")
@@ -121,29 +122,29 @@ def change(
     called = ivr.numbers_in(checked)
 
     def decide() -> Line:
-        found = dynamo.fetch(
+        found = dynamodb.fetch(
             [
                 locations.key(location_id),
-                dynamo.Key(Line, location_id),
+                dynamodb.Key(Line, location_id),
                 *(users.key(id) for _, id in named),
-                *(dynamo.Key(PhoneNumber, number) for _, number in called),
+                *(dynamodb.Key(PhoneNumber, number) for _, number in called),
                 *journal.keys([actor.stream, actor.customer_id]),
             ]
         )
         place = locations.among(found, location_id, actor)
         locations.check_reach(actor, location_id)
         before = _configured(found, location_id)
-        decisions.check_version(before, versions)
+        optimistic.check_version(before, versions)
         for pointer, id in named:
             users.among(found, id, actor.customer_id, pointer=f"/configuration{pointer}")
-        country = allowed(destinations.country(place.time_zone, before.number))
+        country = allowed(dialing_rules.country(place.time_zone, before.number))
         ours = {number for _, number in called if found.get(PhoneNumber, number)}
         _in_body(lambda: _check_numbers(called, country, ours))
         if before.configuration == checked:
             return before
         return _keep(before, checked, place, actor=actor, at=at, found=found)
 
-    return decisions.repeated(decide)
+    return optimistic.repeated(decide)
 
 
 def _keep(
@@ -153,7 +154,7 @@ def _keep(
     *,
     actor: Actor,
     at: datetime,
-    found: dynamo.Found,
+    found: dynamodb.Found,
 ) -> Line:
     was = before.configuration or {}
     members = [
@@ -176,7 +177,7 @@ def _keep(
                 Line.version.add(1),
             ],
             only_if=Line.version == before.version,
-            refusal=decisions.changed(),
+            refusal=optimistic.changed(),
         )
     return before.changed(configuration=configuration, updated_at=at)
 
@@ -206,7 +207,7 @@ def _check_numbers(
     faults = [
         errors.Fault(pointer, why, WHY_NOT[why])
         for pointer, number in called
-        if (why := "own_number" if number in ours else destinations.why_not(number, country))
+        if (why := "own_number" if number in ours else dialing_rules.why_not(number, country))
     ]
     if faults:
         raise ivr.BadConfiguration("Some numbers may not be called.", faults=faults)

@@ -1,5 +1,5 @@
 """The records of numbers, how they answer, and calls. Written through `config.journal`; how a call
-goes is bookkeeping and has the other door, `config.plumbing`."""
+goes is bookkeeping and has the other door, `config.dynamodb.unaudited`."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 
-from config import audit, dynamo
+from config import audit, dynamodb
 
 
 class NumbersByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -25,11 +25,11 @@ class NumbersByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-c
     number = UnicodeAttribute(range_key=True)
 
 
-class PhoneNumber(dynamo.Record):
+class PhoneNumber(dynamodb.Record):
     """A number bought, or being bought, for a location: whoever has this record has the number."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("phone-numbers")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("phone-numbers")
 
     by_customer = NumbersByCustomer()
     number = UnicodeAttribute(hash_key=True)
@@ -42,10 +42,10 @@ class PhoneNumber(dynamo.Record):
     """Tags the number at Twilio: how an unknown outcome is told from somebody else's purchase."""
     sid = UnicodeAttribute(null=True)
     """Twilio's name for it, once it is bought."""
-    release_at = dynamo.UTCTime(null=True)
+    release_at = dynamodb.UTCTime(null=True)
     """When it is given back; until then it can be restored."""
-    created_at = dynamo.UTCTime()
-    updated_at = dynamo.UTCTime()
+    created_at = dynamodb.UTCTime()
+    updated_at = dynamodb.UTCTime()
     version = NumberAttribute(default=1)
 
     @property
@@ -64,29 +64,29 @@ class LinesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
     location_id = UnicodeAttribute(range_key=True)
 
 
-class Line(dynamo.Record):
+class Line(dynamodb.Record):
     """How a location answers its number. It holds at most one: that is what makes it the only."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("ivr")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("ivr")
 
     by_customer = LinesByCustomer()
     location_id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     number = UnicodeAttribute(null=True)
     """The number that is bought or being bought for it."""
-    configuration = dynamo.JSON(null=True)
-    """As `telephony.ivr` has it; None until the number is bought."""
-    updated_at = dynamo.UTCTime()
+    configuration = dynamodb.JSON(null=True)
+    """As `telephony.ivr.configuration` has it; None until the number is bought."""
+    updated_at = dynamodb.UTCTime()
     version = NumberAttribute(default=1)
     """Of the configuration."""
 
 
-class Quota(dynamo.Record):
+class Quota(dynamodb.Record):
     """How many numbers a customer holds, and how many it may."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("phone-quotas")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("phone-quotas")
 
     customer_id = UnicodeAttribute(hash_key=True)
     held = NumberAttribute(default=0)
@@ -94,17 +94,17 @@ class Quota(dynamo.Record):
     """What operators allowed; None: what the settings say."""
 
 
-class Orphan(dynamo.Record):
+class Orphan(dynamodb.Record):
     """A number at Twilio that no record explains: operators adopt it or give it back."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("phone-orphans")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("phone-orphans")
 
     number = UnicodeAttribute(hash_key=True)
     sid = UnicodeAttribute()
     tag = UnicodeAttribute()
     """Its friendly name at Twilio."""
-    found_at = dynamo.UTCTime()
+    found_at = dynamodb.UTCTime()
 
 
 class CallsByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -115,14 +115,14 @@ class CallsByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
         projection = AllProjection()
 
     location_id = UnicodeAttribute(hash_key=True)
-    started_at = dynamo.UTCTime(range_key=True)
+    started_at = dynamodb.UTCTime(range_key=True)
 
 
-class Call(dynamo.Record):
+class Call(dynamodb.Record):
     """A call to a location: who was rung, why, and what came of it."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("calls")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("calls")
         ttl = "expires_at"
 
     by_location = CallsByLocation()
@@ -133,14 +133,14 @@ class Call(dynamo.Record):
     number = UnicodeAttribute()
     caller = UnicodeAttribute()
     """The number that called; empty where it was withheld."""
-    started_at = dynamo.UTCTime()
-    ended_at = dynamo.UTCTime(null=True)
+    started_at = dynamodb.UTCTime()
+    ended_at = dynamodb.UTCTime(null=True)
     seconds = NumberAttribute(null=True)
     outcome = UnicodeAttribute(default="ringing")
     """ringing, answered, voicemail, missed or closed"""
     answered_by = UnicodeAttribute(null=True)
     """A user's id, or a number of the configuration."""
-    pinned = dynamo.JSON(null=True)
+    pinned = dynamodb.JSON(null=True)
     """What every step of the call rests on, as it was when the call began."""
     plans = ListAttribute[str](default=list)
     """Whom a ring action rings: sealed, one per action, the first of each holds."""
@@ -157,30 +157,30 @@ class Call(dynamo.Record):
         return audit.Party("call", self.id, "", self.customer_id)
 
 
-class Proof(dynamo.Record):
+class Proof(dynamodb.Record):
     """That a person answers a phone: whoever said the code that was told to it."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("phone-proofs")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("phone-proofs")
 
     user_id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     phone = UnicodeAttribute(null=True)
     """The number that was proven; it counts while it is the one in the person's profile."""
-    verified_at = dynamo.UTCTime(null=True)
+    verified_at = dynamodb.UTCTime(null=True)
     asked_phone = UnicodeAttribute(null=True)
     """The number that is being called with a code."""
     nonce = UnicodeAttribute(null=True)
     """From which the code follows."""
-    asked_at = dynamo.UTCTime(null=True)
+    asked_at = dynamodb.UTCTime(null=True)
     tries = NumberAttribute(default=0)
 
 
-class Usage(dynamo.Record):
+class Usage(dynamodb.Record):
     """How much of something was used on a day, by somebody."""
 
-    class Meta(dynamo.Table):
-        table_name = dynamo.table("phone-usage")
+    class Meta(dynamodb.Table):
+        table_name = dynamodb.table("phone-usage")
         ttl = "expires_at"
 
     key = UnicodeAttribute(hash_key=True)

@@ -2,13 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from config import dynamo, plumbing
+from config import dynamodb
+from config.dynamodb import unaudited
 from telephony.models import Usage
 
 
 def minutes_used(customer_id: str, at: datetime) -> int:
     """Minutes that calls to a customer's numbers took today (UTC)."""
-    usage = dynamo.get(Usage, _key("minutes", customer_id, at))
+    usage = dynamodb.get(Usage, _key("minutes", customer_id, at))
     return int(usage.used) if usage else 0
 
 
@@ -26,4 +27,4 @@ def use(what: str, whose: str, at: datetime, *, many: int = 1, most: int) -> boo
     is_left = Usage.used.does_not_exist() | (Usage.used <= most - many)
     expires = int((at + timedelta(days=2)).timestamp())
     changes = [Usage.used.add(many), Usage.expires_at.set(expires)]
-    return plumbing.update(Usage(_key(what, whose, at)), changes, is_left) is not None
+    return unaudited.update(Usage(_key(what, whose, at)), changes, is_left) is not None

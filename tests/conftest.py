@@ -12,28 +12,22 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import (
-    actors,
-    auth0,
-    auth0_client,
-    customers,
-    expo,
-    locations,
-    profiles,
-    provisioning,
-    signins,
-    tokens,
-    users,
-)
+from accounts import customers, locations, permissions, users
+from accounts.auth import identity, tokens
+from accounts.clients import auth0, auth0_http, expo
 from accounts.models import Customer, Location, User
-from config import errands, outbox
-from staffing import schedules, templates
+from accounts.users import create, update
+from config import outbox
+from config.outbox import worker
+from staffing import shift_templates
 from staffing.models import Schedule, Template
-from telephony import proofs, purchases
-from telephony.claims import Held
-from telephony.twilio import api
-from tests.harness import Harness
-from tests.world import WORLD, World
+from staffing.schedules import commands
+from telephony import phone_verification
+from telephony.numbers import purchase
+from telephony.numbers.reservation import Held
+from telephony.twilio import client
+from tests.support.crash_harness import Harness
+from tests.support.environment import WORLD, World
 
 PASSWORD = "a-good-password"
 _numbers = itertools.count(1)
@@ -52,8 +46,8 @@ class Person:
         return str(self.user.id)
 
     @property
-    def actor(self) -> actors.Actor:
-        return actors.of(self.user)
+    def actor(self) -> permissions.Actor:
+        return permissions.of(self.user)
 
     def call(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Make a request as this person."""
@@ -96,8 +90,8 @@ class Cast:
         """Somebody new, invited: staff of Boston, unless told otherwise."""
         body = self.new_user()
         wanted = {"locations": [self.boston.id], "name": body["name"], **more}
-        return provisioning.create(
-            provisioning.Wanted(customer_id=self.customer.id, email=body["email"], **wanted),
+        return create.create(
+            create.Wanted(customer_id=self.customer.id, email=body["email"], **wanted),
             actor=self.ann.actor,
             at=now(),
         )
@@ -139,7 +133,7 @@ class Cast:
     def bought(self, place: Location | None = None) -> Held:
         """A new number, of a new location unless told otherwise."""
         where = place or self.place()
-        return purchases.purchase(free_number(), where.id, actor=self.ann.actor, at=now())
+        return purchase.purchase(free_number(), where.id, actor=self.ann.actor, at=now())
 
     @cached_property
     def held(self) -> Held:
@@ -149,7 +143,7 @@ class Cast:
     @cached_property
     def foreign_held(self) -> Held:
         """The outsider's number."""
-        return purchases.purchase(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
+        return purchase.purchase(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
 
     @cached_property
     def recorded(self) -> str:
@@ -176,12 +170,12 @@ class Cast:
 _days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.count())  # noqa: DTZ001
 
 
-def made_shift(actor: actors.Actor, place: Location, staff_id: str, **more: Any) -> Schedule:
+def made_shift(actor: permissions.Actor, place: Location, staff_id: str, **more: Any) -> Schedule:
     """A shift on a day of its own, unless told otherwise."""
     start = more.pop("start", None) or next(_days)
     end = more.pop("end", start + timedelta(hours=8))
-    wanted = schedules.Wanted(actor.customer_id, place.id, staff_id, start, end, **more)
-    return schedules.create(wanted, actor=actor, at=now())
+    wanted = commands.Wanted(actor.customer_id, place.id, staff_id, start, end, **more)
+    return commands.create(wanted, actor=actor, at=now())
 
 
 _lines = itertools.count(2_000_000)
@@ -205,8 +199,8 @@ def can_be_rung(user: User, phone: str = "") -> str:
     number = phone or phone_of(user)
     asked = {"phone": number, "settings": {"ringing": True}}
     latest = users.get(user.id)
-    proofs.assume(
-        profiles.change_oneself(latest, asked, actor=actors.of(latest), at=now()), at=now()
+    phone_verification.assume(
+        update.change_oneself(latest, asked, actor=permissions.of(latest), at=now()), at=now()
     )
     return number
 
@@ -224,10 +218,10 @@ def with_voicemail(held: Held) -> str:
     return call
 
 
-def made_template(actor: actors.Actor, place: Location) -> Template:
+def made_template(actor: permissions.Actor, place: Location) -> Template:
     """A template of single shifts."""
     values = {"name": "Early", "location_id": place.id, "start": "06:00", "end": "14:00"}
-    return templates.create(values, actor=actor, at=now())
+    return shift_templates.create(values, actor=actor, at=now())
 
 
 def new_body(customer_id: str) -> dict[str, Any]:
@@ -270,7 +264,7 @@ def come(world: World, web: str, user: User) -> Person:
     """The person follows the invitation, sets a password and signs in."""
     link = auth0.password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": PASSWORD}).raise_for_status()
-    came = signins.accept(user, origin=actors.Origin(), at=now())
+    came = identity.accept(user, origin=permissions.Origin(), at=now())
     return Person(came, sign_in(world, user.email), web)
 
 
@@ -279,7 +273,7 @@ def make_cast(world: World, web: str) -> Cast:
 
     def found(name: str, owner: str) -> tuple[Customer, Person]:
         email = f"{owner.lower()}.{_stamp()}@cast.example"
-        customer, user = customers.create(
+        customer, user = customers.create_customer(
             name=name, owner_name=f"{owner} Canary-{name[:3]}", owner_email=email, at=now()
         )
         return customer, come(world, web, user)
@@ -296,14 +290,14 @@ def make_cast(world: World, web: str) -> Cast:
     )
 
     def join(name: str, role: str, places: list[str] | None = None) -> Person:
-        wanted = provisioning.Wanted(
+        wanted = create.Wanted(
             customer_id=customer.id,
             email=f"{name.lower()}.{_stamp()}@cast.example",
             name=f"{name} Canary-Har",
             role=role,
             locations=places,
         )
-        return come(world, web, provisioning.create(wanted, actor=ann.actor, at=now()))
+        return come(world, web, create.create(wanted, actor=ann.actor, at=now()))
 
     return Cast(
         customer=customer,
@@ -329,9 +323,9 @@ def no_open_connections() -> Iterator[None]:
     """Close the HTTP clients that this process keeps."""
     yield
     tokens.http().close()
-    auth0_client.http().close()
+    auth0_http.http().close()
     expo.http().close()
-    api.close()
+    client.close()
 
 
 @pytest.fixture(scope="module")
@@ -383,11 +377,11 @@ def mails_to(world: World, address: str) -> list[dict[str, Any]]:
     return list(found.raise_for_status().json())
 
 
-def sweep(later: float = 0) -> errands.Report:
+def sweep(later: float = 0) -> worker.Report:
     """Do what is due, in this process, as it would be ``later`` seconds from now."""
-    report = errands.Report()
+    report = worker.Report()
     for shard in outbox.SHARDS:
-        errands.drain(shard, clock=lambda: now() + timedelta(seconds=later), report=report)
+        worker.drain(shard, clock=lambda: now() + timedelta(seconds=later), report=report)
     return report
 
 

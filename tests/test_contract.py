@@ -11,14 +11,16 @@ from django.conf import settings
 from jsonschema import Draft202012Validator
 from limits import RateLimitItemPerMinute
 
-from accounts import legal, locations, provisioning
-from config import dynamo
-from config.api import limits
+from accounts import locations
+from accounts.terms import documents
+from accounts.users import create
+from config import dynamodb
+from config.api import throttling
 from telephony.models import PhoneNumber
 from tests.conftest import Cast, Person, come, free_number, now, phone_of, problem
-from tests.proxy import Plan
-from tests.samples import SAMPLES, UNKNOWN, Operation, Sample, operations
-from tests.world import WORLD, World
+from tests.support.environment import WORLD, World
+from tests.support.proxy import Plan
+from tests.support.samples import SAMPLES, UNKNOWN, Operation, Sample, operations
 
 REFERENCE = {
     "getCurrentUser": ("GET /user", {200, 401, 500}),
@@ -49,13 +51,13 @@ REFERENCE = {
 @pytest.fixture(scope="module")
 def nobody(cast: Cast, world: World, web: str) -> Person:
     """A person of Harbour Dental without any permission."""
-    wanted = provisioning.Wanted(
+    wanted = create.Wanted(
         customer_id=cast.customer.id,
         email=f"nobody.{cast.customer.id.lower()}@cast.example",
         name="Nil",
         permissions=[],
     )
-    return come(world, web, provisioning.create(wanted, actor=cast.ann.actor, at=now()))
+    return come(world, web, create.create(wanted, actor=cast.ann.actor, at=now()))
 
 
 def send(who: Person | None, operation: Operation, sample: Sample, **more: Any) -> httpx.Response:
@@ -163,7 +165,7 @@ def _still_being_bought(cast: Cast, operation: Operation) -> httpx.Response:
 
 
 def _has_another(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    number = dynamo.get(PhoneNumber, sample.path["number"])
+    number = dynamodb.get(PhoneNumber, sample.path["number"])
     assert number
     assert cast.ann.delete(f"/phoneNumber/{number.number}").status_code == 200
     cast.bought(locations.named([number.location_id], cast.customer.id)[number.location_id])
@@ -221,7 +223,7 @@ SPECIAL: dict[tuple[str, int], Callable[[Cast, Operation, Sample], httpx.Respons
         cast.ann, operation, Sample(path={"id": cast.sam.id}, body={})
     ),
     ("acceptTerms", 409): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(body={"version": legal.versions()[0]})
+        cast.ann, operation, Sample(body={"version": documents.versions()[0]})
     ),
     ("createLocation", 404): _created_and_gone,
     ("deleteLocation", 409): lambda cast, operation, sample: send(
@@ -325,7 +327,7 @@ def _provoke(
 
 def _exhausted(who: Person, operation: Operation, sample: Sample) -> httpx.Response:
     """The answer to somebody who has used up all limits."""
-    limiter = limits.limiter()
+    limiter = throttling.limiter()
     spent = [
         RateLimitItemPerMinute(quota, namespace=f"dutyline-{name}")
         for name, quota in settings.RATE_LIMITS.items()

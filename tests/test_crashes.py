@@ -12,13 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import auth0
+from accounts.clients import auth0
 from accounts.models import EmailGuard, User
-from config import dynamo, outbox, trail, verification
+from config import dynamodb, outbox
+from config.audit import reader, verification
 from tests.conftest import Cast, mails_to
-from tests.harness import Harness, worth_trying
-from tests.proxy import MODES, Plan
-from tests.world import SCALE, World
+from tests.support.crash_harness import Harness, worth_trying
+from tests.support.environment import SCALE, World
+from tests.support.proxy import MODES, Plan
 
 RUN = MODES if SCALE else ("kill_before", "kill_after", "lost", "conflict")
 _keys = itertools.count(1)
@@ -150,8 +151,8 @@ def check(
     told = f"{plan.fired} {answers}"
     statuses = [answer["status"] for answer in answers if answer]
     assert all(status in (201, 409, 503) for status in statuses), told
-    guard = dynamo.get(EmailGuard, email)
-    user = dynamo.get(User, guard.user_id) if guard else None
+    guard = dynamodb.get(EmailGuard, email)
+    user = dynamodb.get(User, guard.user_id) if guard else None
     assert (guard is None) == (user is None), f"a guard without its user: {told}"
     mails = mails_to(world, email)
     if user is None:
@@ -168,10 +169,10 @@ def check(
     assert ids <= {user.id}, told
     if comes_back:
         assert statuses[-1] == 201, f"the last answer is the true one: {told}"
-    entries = trail.page(user.id, last=99, offset=0, limit=99)
+    entries = reader.page(user.id, last=99, offset=0, limit=99)
     actions = sorted(entry.body["action"] for entry in entries)
     assert actions == ["user.invitation_sent", "user.invited"], f"{actions} {told}"
-    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    left = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     assert user.id not in str(left), f"work is left, dead or waiting: {told}"
 
 

@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import actors
-from config import dynamo
-from config.audit import AuditEntry
-from config.idempotency import Request
-from config.outbox import OutboxEntry
-from config.sealing import PersonKey
+from accounts import permissions
+from config import dynamodb
+from config.audit.log import AuditEntry
+from config.dynamodb.encryption import PersonKey
+from config.dynamodb.idempotency import Request
+from config.outbox.models import OutboxEntry
 from tests.conftest import Cast, Person, problem
-from tests.samples import SAMPLES, Operation, Sample, foreign, operations, places, unknown
+from tests.support.samples import SAMPLES, Operation, Sample, foreign, operations, places, unknown
 from tests.test_contract import send, success
 
 CANARY = "Canary-Hil"
@@ -39,7 +39,7 @@ def put(sample: Sample, place: tuple[str, str], value: Any) -> Sample:
 
 def test_every_operation_declares_a_permission(openapi: dict[str, Any]) -> None:
     for operation in operations(openapi):
-        assert operation.document.get("x-permission") in actors.PERMISSIONS, operation.id
+        assert operation.document.get("x-permission") in permissions.PERMISSIONS, operation.id
         assert operation.id in SAMPLES, f"add a sample for {operation.id} to tests/samples.py"
 
 
@@ -55,7 +55,7 @@ def test_nobody_reaches_anothers_things(
             needed = operation.document.get(
                 "x-permission-for-others", operation.document["x-permission"]
             )
-            may = needed in actors.ROLES[role]
+            may = needed in permissions.ROLES[role]
             own = send(person, operation, SAMPLES[operation.id](cast))
             expected = {success(operation)} if may else {403}
             assert own.status_code in expected, f"{operation.id} as {role}: {own.text}"
@@ -129,17 +129,17 @@ def rows_of(customer_id: str, people: Sequence[Person]) -> list[str]:
     """Every row of a customer and these people, whole; bookkeeping of requests aside."""
     who = {f":p{number}": {"S": person.id} for number, person in enumerate(people)}
     found: list[dict[str, Any]] = []
-    for record in set(dynamo.records()) - PASSING:
+    for record in set(dynamodb.records()) - PASSING:
         names = {"id", "customer_id", "user_id", "staff_id"} & set(record.get_attributes())
         if not names:
             continue  # nobody's: what operators see, and counters
         values = {":of": {"S": customer_id}, **who}
         told = " OR ".join(f"#{name} IN ({', '.join(values)})" for name in sorted(names))
-        pages = dynamo.pages(
+        pages = dynamodb.pages(
             "Scan",
             TableName=record.table_name(),
             FilterExpression=told,
-            ExpressionAttributeNames=dynamo.names_in(told),
+            ExpressionAttributeNames=dynamodb.names_in(told),
             ExpressionAttributeValues=values,
         )
         found += [item for items in pages for item in items]

@@ -10,9 +10,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Error, Page, Playwright, Request, sync_playwright
 
-from config.local.setup import CHROMIUM
+from config.dev.bootstrap import CHROMIUM
 from tests.conftest import Cast, mails_to, sweep
-from tests.world import World
+from tests.support.environment import World
 
 LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+/|data:|about:")
 

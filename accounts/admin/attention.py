@@ -3,9 +3,9 @@
 from typing import Any
 
 from accounts.admin.projected import Customer, User
-from config.backoffice.admin import list_of, page_of
 from config.backoffice.attention import Item, Panel
-from config.backoffice.reading import Page
+from config.backoffice.record_admin import list_of, page_of
+from config.backoffice.records.range_reader import Page
 
 SHOWN = 10
 

@@ -12,35 +12,38 @@ from django.utils.module_loading import import_string
 from unfold.decorators import display
 
 from accounts import customers, preferences
-from accounts.admin import acting
+from accounts.admin import operator_actor
 from accounts.admin.projected import Customer
 from accounts.models import Customer as Record
-from accounts.serializers.places import CustomerChange, CustomerView
-from config import ids
-from config.backoffice import acting as at_the_door
-from config.backoffice import forms, inputs, rights
-from config.backoffice.admin import CUSTOMER, RecordAdmin, list_of
-from config.backoffice.buttons import Button
-from config.backoffice.marks import STATUS
+from accounts.serializers.customers_and_locations import CustomerChange, CustomerView
+from config.backoffice import operator_actor as at_the_door
+from config.backoffice import operator_permissions
+from config.backoffice.badges import STATUS
+from config.backoffice.forms import form_fields, record_form
+from config.backoffice.forms.actions import Button
+from config.backoffice.record_admin import CUSTOMER, RecordAdmin, list_of
+from config.dynamodb import ids
 
 
-class CustomerForm(forms.RecordForm):
+class CustomerForm(record_form.RecordForm):
     """A business and what holds for people of it who chose nothing."""
 
     view, changed = CustomerView, CustomerChange
-    name = inputs.text("Name", required=True)
-    settings__language = inputs.choice("Language of mails", [(x, x) for x in preferences.LANGUAGES])
-    settings__timeZone = inputs.text("Time zone of mails", help_text="Such as Europe/Berlin.")
+    name = form_fields.text("Name", required=True)
+    settings__language = form_fields.choice(
+        "Language of mails", [(x, x) for x in preferences.LANGUAGES]
+    )
+    settings__timeZone = form_fields.text("Time zone of mails", help_text="Such as Europe/Berlin.")
 
 
 def _suspend(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    actor = acting.actor(request, obj.pk)
+    actor = operator_actor.actor(request, obj.pk)
     customers.suspend(obj.pk, actor=actor, at=at_the_door.now())
     return f"{obj} is suspended: its people are cut off, its numbers play a closing sentence."
 
 
 def _resume(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    actor = acting.actor(request, obj.pk)
+    actor = operator_actor.actor(request, obj.pk)
     customers.resume(obj.pk, actor=actor, at=at_the_door.now())
     return f"{obj} works again."
 
@@ -67,7 +70,7 @@ class CustomerAdmin(RecordAdmin):
             "Every token of its people is refused from the next request on, and its numbers play "
             "a closing sentence. Nothing is removed; “Resume” undoes it.",
             _suspend,
-            right=rights.LEAD,
+            right=operator_permissions.LEAD,
             when=lambda obj: obj.kept.status == "active",
             name_of=lambda obj: str(obj.kept.name),
         ),
@@ -76,7 +79,7 @@ class CustomerAdmin(RecordAdmin):
             "Resume",
             "Its people may come in again, and its numbers answer.",
             _resume,
-            right=rights.LEAD,
+            right=operator_permissions.LEAD,
             when=lambda obj: obj.kept.status == "suspended",
         ),
     )
@@ -123,7 +126,7 @@ class CustomerAdmin(RecordAdmin):
         }
 
     def keep(self, request: HttpRequest, before: Any, form: Any) -> Record:
-        actor = acting.actor(request, before.pk)
+        actor = operator_actor.actor(request, before.pk)
         now = at_the_door.now()
         return customers.change(
             before.kept, form.asked, actor=actor, at=now, versions=form.versions

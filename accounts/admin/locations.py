@@ -8,28 +8,28 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import locations
-from accounts.admin import acting
+from accounts.admin import operator_actor
 from accounts.admin.projected import Location
 from accounts.models import Location as Record
-from accounts.serializers.places import LocationChange, LocationView, NewLocation
-from config import ids
-from config.backoffice import acting as at_the_door
-from config.backoffice import forms, inputs
-from config.backoffice.admin import RecordAdmin, list_of, page_of
-from config.backoffice.buttons import Button
+from accounts.serializers.customers_and_locations import LocationChange, LocationView, NewLocation
+from config.backoffice import operator_actor as at_the_door
+from config.backoffice.forms import form_fields, record_form
+from config.backoffice.forms.actions import Button
+from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from config.dynamodb import ids
 
 
-class LocationForm(forms.RecordForm):
+class LocationForm(record_form.RecordForm):
     """A place."""
 
     view, new, changed = LocationView, NewLocation, LocationChange
-    name = inputs.text("Name", required=True)
-    timeZone = inputs.text("Time zone", required=True, help_text="Such as America/Denver.")
-    address = inputs.text("Address", empty="")
+    name = form_fields.text("Name", required=True)
+    timeZone = form_fields.text("Time zone", required=True, help_text="Such as America/Denver.")
+    address = form_fields.text("Address", empty="")
 
 
 def _remove(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    actor = acting.actor(request, obj.kept.customer_id)
+    actor = operator_actor.actor(request, obj.kept.customer_id)
     locations.remove(obj.pk, actor=actor, at=at_the_door.now())
     return f"{obj} is removed."
 
@@ -78,7 +78,7 @@ class LocationAdmin(RecordAdmin):
     def keep(self, request: HttpRequest, before: Any, form: Any) -> Record:
         now = at_the_door.now()
         if before is None:
-            actor = acting.for_chosen(request)
+            actor = operator_actor.for_chosen(request)
             return locations.create(actor=actor, at=now, **form.asked)
-        actor = acting.actor(request, before.kept.customer_id)
+        actor = operator_actor.actor(request, before.kept.customer_id)
         return locations.change(before.pk, form.asked, actor=actor, at=now, versions=form.versions)

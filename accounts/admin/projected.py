@@ -2,9 +2,9 @@
 
 from django.db import models
 
-from accounts import actors
 from accounts import models as records
-from config.backoffice.models import Projection
+from accounts import permissions
+from config.backoffice.records.models import Projection
 
 
 def _options(*values: str) -> list[tuple[str, str]]:
@@ -36,7 +36,7 @@ class Location(Projection, record=records.Location):
 class User(Projection, record=records.User):
     """A person of a business."""
 
-    role = models.CharField(max_length=20, choices=_options(*reversed(actors.ROLES)))
+    role = models.CharField(max_length=20, choices=_options(*reversed(permissions.ROLES)))
     status = models.CharField(
         max_length=20, choices=_options("active", "invited", "blocked", "pending", "deleting")
     )

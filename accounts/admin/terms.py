@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 
-from accounts import terms
-from accounts.admin import acting
+from accounts.admin import operator_actor
 from accounts.admin.projected import TermsAcceptance
-from config.backoffice import acting as at_the_door
-from config.backoffice.admin import RecordAdmin, page_of
+from accounts.terms import acceptance
+from config.backoffice import operator_actor as at_the_door
+from config.backoffice.record_admin import RecordAdmin, page_of
 
 
 @admin.register(TermsAcceptance)
@@ -38,7 +38,7 @@ class TermsAdmin(RecordAdmin):
 
     def who(self, obj: Any) -> str:
         """Who it was and from where, from the sealed part of the proof."""
-        told = terms.opened(obj.kept)
+        told = acceptance.opened(obj.kept)
         plain = ("documents", "acceptedAt", "entryId", "version")
         return ", ".join(f"{n}: {value}" for n, value in told.items() if value and n not in plain)
 
@@ -48,5 +48,5 @@ class TermsAdmin(RecordAdmin):
 
     def looked(self, request: HttpRequest, obj: Any) -> None:
         """It shows who somebody is, so the audit says who looked."""
-        actor = acting.actor(request, str(obj.kept.customer_id))
-        terms.looked_at(obj.kept, actor=actor, at=at_the_door.now())
+        actor = operator_actor.actor(request, str(obj.kept.customer_id))
+        acceptance.looked_at(obj.kept, actor=actor, at=at_the_door.now())

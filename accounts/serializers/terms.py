@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from accounts import legal, preferences
+from accounts import preferences
+from accounts.terms import documents
 from config.api.fields import Body, Choice, Text
 
 
@@ -27,7 +28,7 @@ class Acceptance(Body):
 class Document(serializers.Serializer[Any]):
     """One of the documents in force."""
 
-    document = serializers.ChoiceField(choices=legal.DOCUMENTS)
+    document = serializers.ChoiceField(choices=documents.DOCUMENTS)
     title = serializers.CharField()
     version = serializers.CharField()
     effectiveFrom = serializers.DateTimeField(source="effective_from")
@@ -35,10 +36,10 @@ class Document(serializers.Serializer[Any]):
     sha256 = serializers.CharField(help_text="Of the text, as `url` with `?format=text` gives it.")
     url = serializers.SerializerMethodField(help_text="A page that a person can read.")
 
-    def get_url(self, text: legal.Text) -> str:
+    def get_url(self, text: documents.Text) -> str:
         """Where anybody may read it."""
         page = f"{settings.PUBLIC_BASE_URL}/legal/{text.document}/{text.version}"
-        return page if text.locale == legal.BINDING else f"{page}?language={text.locale}"
+        return page if text.locale == documents.BINDING else f"{page}?language={text.locale}"
 
 
 class TermsView(serializers.Serializer[Any]):

@@ -1,11 +1,11 @@
-"""Who makes a request, as `accounts.authentication` found them."""
+"""Who makes a request, as `accounts.auth.authentication` found them."""
 
 from typing import cast
 
 from rest_framework.request import Request
 
-from accounts.actors import Actor
-from accounts.signins import SignedIn
+from accounts.auth.identity import SignedIn
+from accounts.permissions import Actor
 
 
 def actor_of(request: Request) -> Actor:

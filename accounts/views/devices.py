@@ -3,7 +3,7 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import devices
+from accounts.notifications import devices
 from accounts.serializers.devices import Device, DeviceView
 from accounts.views import examples
 from accounts.views.caller import actor_of

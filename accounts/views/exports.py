@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from accounts import exports
+from accounts.privacy import export
 from accounts.serializers.exports import ExportQuery, ExportView
 from accounts.views import examples
 from accounts.views.caller import actor_of, signed_in
@@ -33,9 +33,9 @@ class PersonalData(Operations):
         wanted = ExportQuery.of_query(request).get("format", "pdf")
         caller, actor = signed_in(request), actor_of(request)
         if wanted == "json":
-            content = exports.as_json(caller.user, caller.customer, actor=actor)
+            content = export.as_json(caller.user, caller.customer, actor=actor)
             return _file(content, "application/json", "my-data.json")
-        content = exports.as_pdf(caller.user, caller.customer, actor=actor, at=now())
+        content = export.as_pdf(caller.user, caller.customer, actor=actor, at=now())
         return _file(content, "application/pdf", "my-data.pdf")
 
 

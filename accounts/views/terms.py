@@ -3,8 +3,8 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import terms
 from accounts.serializers.terms import Acceptance, TermsView
+from accounts.terms import acceptance
 from accounts.views import examples
 from accounts.views.caller import actor_of, signed_in
 from config.api.operations import Operations, now, once, operation
@@ -24,7 +24,7 @@ class Terms(Operations):
     )
     def status(self, request: Request) -> Response:
         caller = signed_in(request)
-        found = terms.status(caller.user, caller.customer, actor=actor_of(request), at=now())
+        found = acceptance.status(caller.user, caller.customer, actor=actor_of(request), at=now())
         return Response(TermsView(found).data)
 
     @operation(
@@ -47,7 +47,7 @@ class Terms(Operations):
     )
     def accept(self, request: Request) -> Response:
         caller, actor = signed_in(request), actor_of(request)
-        found = terms.accept(
+        found = acceptance.accept(
             caller.user,
             caller.customer,
             actor=actor,

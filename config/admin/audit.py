@@ -9,13 +9,15 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from unfold.decorators import display
 
-from config import audit, dynamo, errors, sealing, trail, verification
-from config.backoffice import rights
-from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config import audit, dynamodb, errors
+from config.audit import reader, verification
+from config.backoffice import operator_permissions
 from config.backoffice.attention import Item, Panel
-from config.backoffice.buttons import Button
 from config.backoffice.columns import as_json
-from config.backoffice.models import Projection
+from config.backoffice.forms.actions import Button
+from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from config.backoffice.records.models import Projection
+from config.dynamodb import encryption
 
 SHOWN = 10
 MOST_VERIFIED = 20_000
@@ -29,7 +31,7 @@ class AuditEntry(Projection, record=audit.AuditEntry):
         verbose_name = "audit entry"
         verbose_name_plural = "audit"
 
-    line: trail.Line
+    line: reader.Line
     """What may be read of it."""
 
     def __str__(self) -> str:
@@ -46,8 +48,8 @@ def open_lines(objects: Any) -> None:
     """Let entries say what may be read of them; one read for all their keys."""
     entries = [obj.kept for obj in objects if obj.kept.body]
     people = {person for entry in entries for person in entry.people}
-    found = dynamo.fetch(dynamo.Key(sealing.PersonKey, person) for person in people)
-    lines = trail.lines(entries, sealing.opened(found, people))
+    found = dynamodb.fetch(dynamodb.Key(encryption.PersonKey, person) for person in people)
+    lines = reader.lines(entries, encryption.opened(found, people))
     told = {(entry.stream, entry.seq): line for entry, line in zip(entries, lines, strict=True)}
     for obj in objects:
         obj.line = told.get((obj.kept.stream, obj.kept.seq))
@@ -55,7 +57,7 @@ def open_lines(objects: Any) -> None:
 
 def _verify(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
     stream = str(obj.kept.stream)
-    head = dynamo.get(audit.AuditEntry, stream, 0)
+    head = dynamodb.get(audit.AuditEntry, stream, 0)
     if head is not None and head.last > MOST_VERIFIED:
         raise Unverified(
             "This log is too long to be verified here: `manage.py audit verify` does it."
@@ -85,7 +87,7 @@ class AuditAdmin(RecordAdmin):
             "Every entry of the log is held against its hash, the one before it, and our "
             "signature of the end.",
             _verify,
-            right=rights.READ,
+            right=operator_permissions.READ,
         ),
     )
 

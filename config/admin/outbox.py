@@ -7,14 +7,15 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from config import dynamo, outbox, revival
-from config.backoffice import acting, rights
-from config.backoffice.admin import RecordAdmin, list_of, page_of
+from config import dynamodb, outbox
+from config.admin import dead_letters
+from config.backoffice import operator_actor, operator_permissions
 from config.backoffice.attention import Item, Panel
-from config.backoffice.buttons import Button
+from config.backoffice.badges import STATUS
 from config.backoffice.columns import as_json, linked
-from config.backoffice.marks import STATUS
-from config.backoffice.models import Projection
+from config.backoffice.forms.actions import Button
+from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from config.backoffice.records.models import Projection
 
 SHOWN = 10
 LATE = 120
@@ -33,14 +34,14 @@ class OutboxEntry(Projection, record=outbox.OutboxEntry):
 
 
 def _revive(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    author = acting.author(request, obj.kept.author["customer"])
-    revival.revive(obj.pk, author=author, at=acting.now())
+    author = operator_actor.author(request, obj.kept.author["customer"])
+    dead_letters.revive(obj.pk, author=author, at=operator_actor.now())
     return f"{obj.kept.task} is tried again."
 
 
 def _give_up(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    author = acting.author(request, obj.kept.author["customer"])
-    revival.give_up(obj.pk, author=author, at=acting.now())
+    author = operator_actor.author(request, obj.kept.author["customer"])
+    dead_letters.give_up(obj.pk, author=author, at=operator_actor.now())
     return f"{obj.kept.task} is given up."
 
 
@@ -90,7 +91,7 @@ class OutboxAdmin(RecordAdmin):
             "Give up",
             "It is forgotten: what it was for will not happen.",
             _give_up,
-            right=rights.LEAD,
+            right=operator_permissions.LEAD,
             when=lambda obj: obj.kept.shard == outbox.DEAD,
             name_of=lambda obj: str(obj.kept.task),
         ),
@@ -100,7 +101,7 @@ class OutboxAdmin(RecordAdmin):
     def state(self, obj: Any) -> str:
         if obj.kept.shard == outbox.DEAD:
             return "dead"
-        return "due" if obj.kept.due_at <= acting.now() else "waiting"
+        return "due" if obj.kept.due_at <= operator_actor.now() else "waiting"
 
     @display(description="Arguments")
     def told(self, obj: Any) -> str:
@@ -126,20 +127,20 @@ class OutboxAdmin(RecordAdmin):
 
     def has_revive_permission(self, request: HttpRequest) -> bool:
         """Who may write."""
-        return rights.may(request, rights.WRITE)
+        return operator_permissions.may(request, operator_permissions.WRITE)
 
 
 def attention(_: str | None) -> list[Panel]:
     """Work that failed for good, and how long the oldest waits."""
-    now = acting.now()
-    dead = dynamo.query(
+    now = operator_actor.now()
+    dead = dynamodb.query(
         outbox.OutboxEntry,
         "#shard = :dead",
         {":dead": {"S": outbox.DEAD}},
         IndexName="byDue",
         Limit=SHOWN + 1,
     )
-    entries = dynamo.fetch(dynamo.Key(outbox.OutboxEntry, one.id) for one in dead[:SHOWN])
+    entries = dynamodb.fetch(dynamodb.Key(outbox.OutboxEntry, one.id) for one in dead[:SHOWN])
     kept = [found for one in dead[:SHOWN] if (found := entries.get(outbox.OutboxEntry, one.id))]
     items = [
         Item(one.task, page_of("config", "outboxentry", one.id), one.error or "") for one in kept

@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from ulid import ULID
 
 from config import errors
-from config.api import problems
+from config.api import problem_details
 
 log = logging.getLogger("dutyline.web")
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -111,14 +111,20 @@ class BodyLimit:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdigit()):
-            return problems.respond(request, errors.Invalid("Content-Length must be a number."))
+            return problem_details.respond(
+                request, errors.Invalid("Content-Length must be a number.")
+            )
         if int(length) > settings.BODY_LIMIT:
             most = f"{settings.BODY_LIMIT // 1024} KiB"
-            return problems.respond(request, errors.TooLarge(f"Send at most {most}."))
+            return problem_details.respond(request, errors.TooLarge(f"Send at most {most}."))
         if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
-            return problems.respond(request, errors.Invalid("Send the body with Content-Length."))
+            return problem_details.respond(
+                request, errors.Invalid("Send the body with Content-Length.")
+            )
         try:
             _ = request.body  # an answer before the body was read may reset the connection
         except UnreadablePostError:
-            return problems.respond(request, errors.Invalid("The body did not arrive whole."))
+            return problem_details.respond(
+                request, errors.Invalid("The body did not arrive whole.")
+            )
         return self._get_response(request)

@@ -19,15 +19,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from config import errors, idempotency
-from config.api import limits, problems
+from config import errors
+from config.api import problem_details, throttling
 from config.api.fields import Body
+from config.dynamodb import idempotency
 
 M = TypeVar("M", bound=Callable[..., Any])
 
 
 class Caller(Protocol):
-    """What a door needs to know of who is signed in; `accounts.actors.Actor` is one."""
+    """What a door needs to know of who is signed in; `accounts.permissions.Actor` is one."""
 
     @property
     def id(self) -> str: ...
@@ -123,7 +124,7 @@ def operation(
         responses |= {(200, "application/json"): as_json} if answers[200] else {}
         responses[200, file] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
     responses |= {
-        (status, problems.CONTENT_TYPE): OpenApiResponse(
+        (status, problem_details.CONTENT_TYPE): OpenApiResponse(
             response=Problem,
             description=DETAILS[status][1],
             examples=[OpenApiExample(DETAILS[status][0], value=_problem_example(status))],
@@ -192,7 +193,7 @@ class Operations(ViewSet):
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     action: str
-    allowance: limits.Allowance | None = None
+    allowance: throttling.Allowance | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, count, and check the permission, before anything is read."""
@@ -205,12 +206,12 @@ class Operations(ViewSet):
         try:
             caller = cast(Caller, request.user)
         except errors.Unauthenticated as refusal:
-            limits.limiter().spend("stranger", request.META["REMOTE_ADDR"])
+            throttling.limiter().spend("stranger", request.META["REMOTE_ADDR"])
             if rules.unknown_caller == 404 and isinstance(refusal, errors.NoAccount):
                 raise errors.NotFound(refusal.detail) from refusal
             raise
         request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
-        self.allowance = limits.limiter().spend(rules.cost, caller.id)
+        self.allowance = throttling.limiter().spend(rules.cost, caller.id)
         caller.require(rules.permission)
         super().initial(request, *args, **kwargs)
 

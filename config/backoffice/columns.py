@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from django.utils.html import format_html
 
-from config.backoffice.admin import page_of
+from config.backoffice.record_admin import page_of
 
 
 def linked(app: str, model: str, pk: str | None, name: str | None = None) -> str:

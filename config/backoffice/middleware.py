@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from config import errors
-from config.api import limits
+from config.api import throttling
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -74,7 +74,7 @@ class BackOffice:
         if not signs_in or request.method != "POST":
             return None
         try:
-            limits.limiter().spend("sign-in", request.META.get("REMOTE_ADDR", ""))
+            throttling.limiter().spend("sign-in", request.META.get("REMOTE_ADDR", ""))
         except errors.TooMany as refusal:
             return refused(request, refusal)
         return None

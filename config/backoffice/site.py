@@ -17,8 +17,8 @@ from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
-from config.backoffice import acting, rights
-from config.backoffice.admin import CUSTOMER, RecordAdmin
+from config.backoffice import operator_actor, operator_permissions
+from config.backoffice.record_admin import CUSTOMER, RecordAdmin
 
 
 class Site(UnfoldAdminSite):
@@ -31,7 +31,7 @@ class Site(UnfoldAdminSite):
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return rights.READ in rights.of(request.user)
+        return operator_permissions.READ in operator_permissions.of(request.user)
 
     def get_urls(self) -> list[URLPattern]:
         gone = {"view_on_site"}
@@ -48,14 +48,14 @@ class Site(UnfoldAdminSite):
         context = super().each_context(request)
         if not context["has_permission"]:
             return context
-        held = rights.of(request.user)
-        names = [name for name, given in rights.GROUPS.items() if given == held]
+        held = operator_permissions.of(request.user)
+        names = [name for name, given in operator_permissions.GROUPS.items() if given == held]
         return {
             **context,
             "customer": request.session.get(CUSTOMER),
-            "operator_name": acting.name_of(request.user),
+            "operator_name": operator_actor.name_of(request.user),
             "operator_group": names[0] if names else "",
-            "may_write": rights.WRITE in held,
+            "may_write": operator_permissions.WRITE in held,
         }
 
     def index(

@@ -10,6 +10,6 @@ for _name in settings.BACK_OFFICE:
     import_module(_name)  # each registers its pages
 
 urlpatterns = [
-    path("sign-in/", include("accounts.sign_in")),
+    path("sign-in/", include("accounts.auth.operator_views")),
     path("", admin.site.urls),
 ]

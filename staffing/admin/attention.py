@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from accounts import actors, locations
-from config.backoffice import acting
+from accounts import locations, permissions
+from config.backoffice import operator_actor
 from config.backoffice.attention import Item, Panel
-from staffing import duty, rosters, windows
-from staffing.windows import Shift, Wish
+from staffing.schedules import listing, on_duty, queries
+from staffing.schedules.queries import Shift, Wish
 
 if TYPE_CHECKING:
     from accounts.models import Location
@@ -23,7 +23,7 @@ def panels(customer_id: str | None) -> list[Panel]:
     """Locations of a customer with nobody on duty today, by their own clocks."""
     if customer_id is None:
         return []
-    house, now = actors.system(customer_id), acting.now()
+    house, now = permissions.system(customer_id), operator_actor.now()
     places = locations.within_reach(house, limit=MOST_PLACES, start=None).records
     days = {str(place.id): _today(place, now) for place in places}
     title, url = "Nobody on duty today", ""
@@ -35,8 +35,8 @@ def panels(customer_id: str | None) -> list[Panel]:
         until=max(day[1] for day in days.values()),
     )
     try:
-        found = rosters.shifts(wish, actor=house, at=now, limit=MOST_SHIFTS, start=None)
-    except windows.TooWide:
+        found = listing.shifts(wish, actor=house, at=now, limit=MOST_SHIFTS, start=None)
+    except queries.TooWide:
         return [Panel(title, [Item("There are too many series to say.")], "")]
     manned = {str(one.schedule.location_id) for one in found.records if _is_in(one, days)}
     items = [
@@ -59,13 +59,13 @@ def _is_in(shift: Shift, days: dict[str, tuple[datetime, datetime]]) -> bool:
     return day is not None and shift.occurrence.start < day[1] and shift.occurrence.end > day[0]
 
 
-def on_duty(customer_id: str) -> list[Panel]:
+def on_duty_panel(customer_id: str) -> list[Panel]:
     """Who is on duty now, at a customer's first locations."""
-    house, now = actors.system(customer_id), acting.now()
+    house, now = permissions.system(customer_id), operator_actor.now()
     places = locations.within_reach(house, limit=FEW_PLACES, start=None)
     items = []
     for place in places.records:
-        found = duty.on_duty(str(place.id), now, customer_id=customer_id)
+        found = on_duty.on_duty(str(place.id), now, customer_id=customer_id)
         names = ", ".join(str(one.user.name) for one in found) or "nobody"
         items.append(Item(str(place.name), reverse("admin:rota", args=(place.id,)), names))
     more = places.next is not None

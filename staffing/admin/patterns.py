@@ -3,29 +3,29 @@
 from collections.abc import Mapping
 from typing import Any
 
-from config.backoffice import forms, inputs
+from config.backoffice.forms import form_fields, record_form
 
 DAYS = {"mo": "Mo", "tu": "Tu", "we": "We", "th": "Th", "fr": "Fr", "sa": "Sa", "su": "Su"}
 NAMES = ("frequency", "interval", "byDay", "until", "count")
 FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
 
 
-class PatternFields(forms.RecordForm):
+class PatternFields(record_form.RecordForm):
     """The fields of a ``recurrencePattern``."""
 
-    frequency = inputs.choice(
+    frequency = form_fields.choice(
         "Recurs",
         [(name, name.capitalize()) for name in FREQUENCIES],
         help_text="— is: it does not.",
     )
-    interval = inputs.number("Every", help_text="Every 2 weeks: 2.", min_value=1)
-    byDay = inputs.several("On", list(DAYS.items()))
+    interval = form_fields.number("Every", help_text="Every 2 weeks: 2.", min_value=1)
+    byDay = form_fields.several("On", list(DAYS.items()))
 
-    def initial_more(self) -> forms.Asked:
+    def initial_more(self) -> record_form.Asked:
         pattern = self.view(self.instance.kept).data.get("recurrencePattern") or {}
         return {name: _as_field(name, pattern.get(name)) for name in NAMES if name in pattern}
 
-    def with_pattern(self, given: forms.Asked) -> forms.Asked:
+    def with_pattern(self, given: record_form.Asked) -> record_form.Asked:
         """The body with its pattern; of a change only where a field of it changed."""
         mine = [name for name in NAMES if name in self.fields]
         body = {name: value for name, value in given.items() if name not in mine}

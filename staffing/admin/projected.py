@@ -3,7 +3,7 @@
 from django.db import models
 
 from accounts.admin.projected import Location, User
-from config.backoffice.models import Projection
+from config.backoffice.records.models import Projection
 from staffing import models as records
 
 

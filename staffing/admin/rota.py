@@ -12,12 +12,12 @@ from django.template.response import TemplateResponse
 from django.utils.http import urlencode
 
 from accounts import locations, users
-from accounts.admin import acting, projected
+from accounts.admin import operator_actor, projected
 from config import errors
-from config.backoffice import acting as at_the_door
-from config.backoffice.admin import list_of, page_of
-from staffing import rosters, windows
-from staffing.windows import Shift, Wish
+from config.backoffice import operator_actor as at_the_door
+from config.backoffice.record_admin import list_of, page_of
+from staffing.schedules import listing, queries
+from staffing.schedules.queries import Shift, Wish
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -109,7 +109,7 @@ def of_person(request: HttpRequest, user_id: str) -> HttpResponse:
     if found is None:
         raise errors.NotFound("There is no such person.")
     kept = found.kept
-    actor = acting.actor(request, str(kept.customer_id))
+    actor = operator_actor.actor(request, str(kept.customer_id))
     users.looked_at(kept, actor=actor, at=at_the_door.now())
     about = {
         "subtitle": str(kept.name),
@@ -158,17 +158,17 @@ def _entries(
     """The shifts of a page by start. Clashes are looked for in all locations of the customer."""
     since = datetime.combine(span.first, time(), clock).astimezone(UTC)
     until = datetime.combine(span.first + timedelta(days=span.days), time(), clock).astimezone(UTC)
-    actor = acting.actor(request, customer_id)
+    actor = operator_actor.actor(request, customer_id)
 
     def read(**of: str | None) -> list[Shift]:
         wish = Wish(since=since, until=until, **of)
-        return rosters.shifts(
+        return listing.shifts(
             wish, actor=actor, at=at_the_door.now(), limit=MOST, start=None
         ).records
 
     try:
         every = read(customer_id=customer_id, staff_id=staff_id)
-    except windows.TooWide:
+    except queries.TooWide:
         every = read(location_id=location_id)
     people = users.named({one.staff_id for one in every}, customer_id)
     places = locations.named({str(one.schedule.location_id) for one in every}, customer_id)

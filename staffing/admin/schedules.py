@@ -11,25 +11,20 @@ from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
 from accounts import locations, users
-from accounts.admin import acting
-from config import ids
-from config.backoffice import acting as at_the_door
-from config.backoffice import forms, inputs
-from config.backoffice.admin import RecordAdmin, list_of, page_of
-from config.backoffice.buttons import Button
+from accounts.admin import operator_actor
+from config.backoffice import operator_actor as at_the_door
 from config.backoffice.columns import linked
-from staffing import schedules
+from config.backoffice.forms import form_fields, record_form
+from config.backoffice.forms.actions import Button
+from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from config.dynamodb import ids
 from staffing.admin import rota
 from staffing.admin.patterns import PatternFields, in_words
 from staffing.admin.projected import Schedule
-from staffing.edits import Asked
 from staffing.models import Schedule as Record
-from staffing.serializers.schedules import (
-    NewSchedule,
-    ScheduleChange,
-    ScheduleView,
-    ScopeQuery,
-)
+from staffing.recurrence.edit import Asked
+from staffing.schedules import commands
+from staffing.serializers.schedules import NewSchedule, ScheduleChange, ScheduleView, ScopeQuery
 
 _SCOPE = [
     ("all", "The whole series"),
@@ -42,15 +37,17 @@ class ScheduleForm(PatternFields):
     """A shift, or a series of them."""
 
     view, new, changed = ScheduleView, NewSchedule, ScheduleChange
-    locationId = inputs.one_of("Location", Schedule._meta.get_field("location"))
-    staffId = inputs.one_of("Person", Schedule._meta.get_field("staff"))
-    startTime = inputs.WallTime("Start", help_text="By the location's clock.")
-    endTime = inputs.WallTime("End")
-    until = inputs.WallTime("Until", required=False, help_text="The last time a shift may start.")
-    count = inputs.number("Number of shifts", min_value=1)
-    allowOverlap = inputs.switch("Even if they are on duty elsewhere then")
-    scope = inputs.choice("Changes", _SCOPE, required=True)
-    recurrenceId = inputs.WallTime(
+    locationId = form_fields.one_of("Location", Schedule._meta.get_field("location"))
+    staffId = form_fields.one_of("Person", Schedule._meta.get_field("staff"))
+    startTime = form_fields.WallTime("Start", help_text="By the location's clock.")
+    endTime = form_fields.WallTime("End")
+    until = form_fields.WallTime(
+        "Until", required=False, help_text="The last time a shift may start."
+    )
+    count = form_fields.number("Number of shifts", min_value=1)
+    allowOverlap = form_fields.switch("Even if they are on duty elsewhere then")
+    scope = form_fields.choice("Changes", _SCOPE, required=True)
+    recurrenceId = form_fields.WallTime(
         "Which shift", required=False, help_text="Its original start, for “this shift …”."
     )
     which: Mapping[str, Any]
@@ -63,11 +60,11 @@ class ScheduleForm(PatternFields):
             customer_id = self.request.GET.get("customer_id", "")
             del self.fields["scope"], self.fields["recurrenceId"]
         for name in ("locationId", "staffId"):
-            inputs.confine(self.fields[name], customer_id)
+            form_fields.confine(self.fields[name], customer_id)
         for name in ("locationId", "staffId", "startTime", "endTime"):
             self.initial.setdefault(name, self.request.GET.get(name))
 
-    def wire(self, given: forms.Asked) -> forms.Asked:
+    def wire(self, given: record_form.Asked) -> record_form.Asked:
         self.which = {}
         if not self.is_change:
             made = {name: v for name, v in given.items() if v not in (None, [], "", False)}
@@ -82,8 +79,8 @@ class ScheduleForm(PatternFields):
 class WhichShifts(django_forms.Form):
     """Which shifts of a series are meant."""
 
-    scope = inputs.choice("Removes", _SCOPE, required=True)
-    recurrence_id = inputs.WallTime("Which shift", required=False)
+    scope = form_fields.choice("Removes", _SCOPE, required=True)
+    recurrence_id = form_fields.WallTime("Which shift", required=False)
 
     def clean(self) -> dict[str, Any]:
         values = dict(super().clean() or {})
@@ -96,9 +93,9 @@ def _remove(request: HttpRequest, obj: Any, given: Mapping[str, Any]) -> str:
     which = {"scope": given["scope"]}
     if given.get("recurrence_id"):
         which["recurrenceId"] = given["recurrence_id"]
-    schedules.remove(
+    commands.remove(
         obj.pk,
-        actor=acting.actor(request, str(obj.kept.customer_id)),
+        actor=operator_actor.actor(request, str(obj.kept.customer_id)),
         at=at_the_door.now(),
         **ScopeQuery.of(which),
     )
@@ -192,17 +189,17 @@ class ScheduleAdmin(RecordAdmin):
         now = at_the_door.now()
         asked = dict(form.asked)
         if before is None:
-            wanted = schedules.Wanted(**asked)
-            return schedules.create(wanted, actor=acting.for_chosen(request), at=now)
+            wanted = commands.Wanted(**asked)
+            return commands.create(wanted, actor=operator_actor.for_chosen(request), at=now)
         own = {name: asked.pop(name, None) for name in ("location_id",)}
         overlap = bool(asked.pop("allow_overlap", False))
-        return schedules.change(
+        return commands.change(
             before.pk,
             Asked(**asked),
             **own,
             **form.which,
             allow_overlap=overlap,
-            actor=acting.actor(request, str(before.kept.customer_id)),
+            actor=operator_actor.actor(request, str(before.kept.customer_id)),
             at=now,
             versions=form.versions,
         )

@@ -61,7 +61,7 @@ class PatternView(serializers.Serializer[Any]):
 
 @extend_schema_field(PatternView)
 class Pattern(serializers.DictField):
-    """How a series recurs: an object, whose members `staffing.patterns` checks by name."""
+    """How a series recurs: an object that `staffing.recurrence.pattern` checks by name."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict):

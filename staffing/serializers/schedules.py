@@ -8,8 +8,9 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from config.api.fields import Body, Choice, Flag, Moment, PageQuery, Text
-from staffing import patterns, recurrence
 from staffing.models import Schedule
+from staffing.recurrence import expand, pattern
+from staffing.schedules.queries import Shift
 from staffing.serializers.patterns import Pattern, PatternView
 from staffing.serializers.times import (
     EXAMPLES,
@@ -19,7 +20,6 @@ from staffing.serializers.times import (
     check_year,
     offset_time,
 )
-from staffing.windows import Shift
 
 SCOPES = ("occurrence", "following", "all")
 _OVERLAP = "true: also where the person is on duty then already."
@@ -110,7 +110,7 @@ class ScheduleView(serializers.Serializer[Schedule]):
     def to_representation(self, instance: Schedule) -> dict[str, Any]:
         """The first shift at its moments, by the schedule's own clock."""
         series = instance.series()
-        first = recurrence.placed(series)
+        first = expand.placed(series)
         return {
             "id": instance.id,
             "customerId": instance.customer_id,
@@ -120,7 +120,7 @@ class ScheduleView(serializers.Serializer[Schedule]):
             "endTime": offset_time(first.end, series.zone),
             "timeZone": series.zone,
             "recurring": instance.is_series,
-            "recurrencePattern": patterns.to_pattern(series) if series.rule else None,
+            "recurrencePattern": pattern.to_pattern(series) if series.rule else None,
             "templateId": instance.template_id,
             "splitFrom": instance.split_from,
             "createdAt": instance.created_at,

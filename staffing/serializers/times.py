@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from rest_framework import serializers
 
 from config.api.fields import Span, Text
-from staffing import rules
-from staffing.recurrence import LAST
+from staffing.recurrence import rrule
+from staffing.recurrence.expand import LAST
 
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.0{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
@@ -26,7 +26,7 @@ class ShiftTime(serializers.DateTimeField):
         text = value.upper() if isinstance(value, str) else ""
         try:
             found = datetime.fromisoformat(text) if _TIME.fullmatch(text) else None
-            if found and rules.EARLIEST.year < found.year < LAST.year:
+            if found and rrule.EARLIEST.year < found.year < LAST.year:
                 return found.astimezone(UTC) if found.tzinfo else found
         except (ValueError, OverflowError):
             pass
@@ -40,7 +40,7 @@ class LocalTime(serializers.CharField):
         try:
             if isinstance(data, str) and _LOCAL.fullmatch(data):
                 found = datetime.fromisoformat(data)
-                if rules.EARLIEST <= found < LAST:
+                if rrule.EARLIEST <= found < LAST:
                     return found
         except ValueError:
             pass
@@ -75,8 +75,8 @@ class Window(Span):
 
 def check_year(at: datetime, name: str = "") -> None:
     """Refuse what is beyond the years in which anybody may be on duty."""
-    if not rules.EARLIEST.year < at.year < LAST.year:
-        span = f"It must be from {rules.EARLIEST.year + 1} to {LAST.year - 1}."
+    if not rrule.EARLIEST.year < at.year < LAST.year:
+        span = f"It must be from {rrule.EARLIEST.year + 1} to {LAST.year - 1}."
         raise serializers.ValidationError({name: [span]} if name else span, code="invalid")
 
 

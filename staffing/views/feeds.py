@@ -10,10 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config import errors
-from config.api import limits, problems
+from config.api import problem_details, throttling
 from config.api.fields import Nothing
 from config.api.operations import Operations, now, once, operation
-from staffing import feeds
+from staffing.calendar import feed
 from staffing.serializers.feeds import FeedGone, FeedView
 from staffing.views import examples
 from staffing.views.schedules import actor_of
@@ -42,7 +42,7 @@ class Feeds(Operations):
     def open(self, request: Request) -> Response:
         Nothing.of(request.data)
         actor = actor_of(request)
-        opened = feeds.open_new(actor=actor, at=now(), once=once(request, actor))
+        opened = feed.open_new(actor=actor, at=now(), once=once(request, actor))
         return Response(FeedView(opened).data, status=201)
 
     @operation(
@@ -56,7 +56,7 @@ class Feeds(Operations):
         cost="write",
     )
     def close(self, request: Request) -> Response:
-        feeds.close(actor=actor_of(request), at=now())
+        feed.close(actor=actor_of(request), at=now())
         return Response(FeedGone({"status": "removed"}).data)
 
 
@@ -64,12 +64,12 @@ class Feeds(Operations):
 def calendar(request: HttpRequest, user_id: str, secret: str) -> HttpResponse:
     """The feed of whoever knows its secret; 304 where the program has it already."""
     try:
-        limits.limiter().spend("stranger", request.META["REMOTE_ADDR"])
-        text = feeds.text(user_id, secret, at=datetime.now(UTC))
+        throttling.limiter().spend("stranger", request.META["REMOTE_ADDR"])
+        text = feed.text(user_id, secret, at=datetime.now(UTC))
         if text is None:
             raise errors.NotFound("There is no such calendar, or it was closed.")
     except errors.Refusal as refusal:
-        return problems.respond(request, refusal)
+        return problem_details.respond(request, refusal)
     tag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
     if tag in parse_etags(request.headers.get("If-None-Match", "")):
         answer = HttpResponse(status=304)

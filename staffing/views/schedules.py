@@ -5,11 +5,12 @@ from typing import cast
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.actors import Actor
-from config.api import paging
+from accounts.permissions import Actor
+from config.api import pagination
 from config.api.operations import Operations, now, once, one, operation, versions
-from staffing import duty, rosters, schedules
-from staffing.edits import Asked
+from staffing.recurrence.edit import Asked
+from staffing.schedules import commands, listing, on_duty
+from staffing.schedules.queries import Wish
 from staffing.serializers.schedules import (
     DutyQuery,
     DutyView,
@@ -22,7 +23,6 @@ from staffing.serializers.schedules import (
     ScopeQuery,
 )
 from staffing.views import examples
-from staffing.windows import Wish
 
 TAG = "Staff Schedule"
 _CLASH = (
@@ -61,10 +61,10 @@ class Schedules(Operations):
         expands = query.pop("expand", None) is not None
         wish = Wish(**query)
         scope = f"roster for {actor.id} {'shifts' if expands else 'schedules'} {wish}"
-        place = paging.start_of(scope, cursor)
-        read = rosters.shifts if expands else rosters.page
+        place = pagination.start_of(scope, cursor)
+        read = listing.shifts if expands else listing.page
         page = read(wish, actor=actor, at=now(), limit=limit, start=place)
-        return paging.answer(scope, page, RosterPage)
+        return pagination.answer(scope, page, RosterPage)
 
     @operation(
         "schedules:write",
@@ -85,8 +85,8 @@ class Schedules(Operations):
     )
     def create(self, request: Request) -> Response:
         actor = actor_of(request)
-        wanted = schedules.Wanted(**NewSchedule.of(request.data))
-        made = schedules.create(wanted, actor=actor, at=now(), once=once(request, actor))
+        wanted = commands.Wanted(**NewSchedule.of(request.data))
+        made = commands.create(wanted, actor=actor, at=now(), once=once(request, actor))
         return one(request, ScheduleView(made), int(made.version), status=201)
 
 
@@ -104,7 +104,7 @@ class OneSchedule(Operations):
         etag=True,
     )
     def retrieve(self, request: Request, id: str) -> Response:
-        schedule = schedules.get(id, actor=actor_of(request))
+        schedule = commands.get(id, actor=actor_of(request))
         return one(request, ScheduleView(schedule), int(schedule.version))
 
     @operation(
@@ -131,7 +131,7 @@ class OneSchedule(Operations):
     )
     def change(self, request: Request, id: str) -> Response:
         values = ScheduleChange.of(request.data)
-        schedule = schedules.change(
+        schedule = commands.change(
             id,
             Asked(**{name: values[name] for name in _EDITED if name in values}),
             location_id=values.get("location_id"),
@@ -160,7 +160,7 @@ class OneSchedule(Operations):
     )
     def remove(self, request: Request, id: str) -> Response:
         query = ScopeQuery.of_query(request)
-        schedules.remove(id, **query, actor=actor_of(request), at=now(), versions=versions(request))
+        commands.remove(id, **query, actor=actor_of(request), at=now(), versions=versions(request))
         gone = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
         return Response(ScheduleGone(gone).data)
 
@@ -187,5 +187,5 @@ class Duty(Operations):
     )
     def now(self, request: Request, id: str) -> Response:
         at = DutyQuery.of_query(request).get("at") or now()
-        there = duty.asked(id, at, actor=actor_of(request))
+        there = on_duty.asked(id, at, actor=actor_of(request))
         return Response(DutyView({"location_id": id, "at": at, "items": there}).data)

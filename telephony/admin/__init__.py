@@ -1,5 +1,5 @@
 """The pages of numbers, lines and calls in the back office."""
 
-from telephony.admin import calls, lines, numbers, orphans
+from telephony.admin import calls, lines, numbers, unassigned_numbers
 
-__all__ = ["calls", "lines", "numbers", "orphans"]
+__all__ = ["calls", "lines", "numbers", "unassigned_numbers"]

@@ -4,13 +4,13 @@ from typing import Any
 
 from django.urls import reverse
 
-from config.backoffice import acting
-from config.backoffice.admin import list_of, page_of
+from config.backoffice import operator_actor
 from config.backoffice.attention import Item, Panel
-from staffing import windows
-from telephony import orphans
+from config.backoffice.record_admin import list_of, page_of
+from staffing.schedules import queries
 from telephony.admin.projected import PhoneNumber
-from telephony.purchases import CERTAIN
+from telephony.numbers import reconcile
+from telephony.numbers.purchase import CERTAIN
 
 MOST, FEW = 50, 10
 
@@ -20,16 +20,16 @@ def panels(customer_id: str | None) -> list[Panel]:
     if customer_id is None:
         items = [
             Item(one.number, page_of("telephony", "orphan", one.number), one.tag)
-            for one in orphans.every()
+            for one in reconcile.every()
         ]
         url, fine = list_of("telephony", "orphan"), "Every number at Twilio is explained."
         return [Panel("Unexplained numbers", items, fine, url, of_customer=False)]
-    now = acting.now()
+    now = operator_actor.now()
     found: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MOST).records
     bare = [
         Item(one.number, reverse("admin:rota", args=(one.location_id,)), "no shifts to come")
         for one in found
-        if one.status == "active" and not windows.has_future(one.location_id, now)
+        if one.status == "active" and not queries.has_future(one.location_id, now)
     ]
     stuck = [
         Item(one.number, page_of("telephony", "phonenumber", one.number), "still being bought")

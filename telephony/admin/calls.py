@@ -11,13 +11,13 @@ from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
 from accounts import locations
-from accounts.admin import acting
-from config.backoffice import acting as at_the_door
-from config.backoffice.admin import CUSTOMER, RecordAdmin, list_of, page_of
+from accounts.admin import operator_actor
+from config.backoffice import operator_actor as at_the_door
+from config.backoffice.badges import STATUS
 from config.backoffice.columns import linked
-from config.backoffice.marks import STATUS
-from telephony import history, looks, messages
+from config.backoffice.record_admin import CUSTOMER, RecordAdmin, list_of, page_of
 from telephony.admin.projected import Call
+from telephony.calls import access_log, call_record, recordings
 
 MOST_PLACES = 200
 
@@ -44,7 +44,7 @@ class CallAdmin(RecordAdmin):
 
     @display(description="Recorded")
     def recorded(self, obj: Any) -> str:
-        return ", ".join(one.kind for one in history.recordings(obj.kept)) or "—"
+        return ", ".join(one.kind for one in call_record.recordings(obj.kept)) or "—"
 
     @display(description="Taken by")
     def taken_by(self, obj: Any) -> str:
@@ -55,14 +55,14 @@ class CallAdmin(RecordAdmin):
     def people(self, obj: Any) -> str:
         rows = [
             (one.name or one.id, one.why, one.why_not or "rung")
-            for one in history.people_of(obj.kept)
+            for one in call_record.people_of(obj.kept)
         ]
         return format_html_join("", "<div>{}: {}, {}</div>", rows) or "nobody"
 
     @display(description="What happened")
     def happened(self, obj: Any) -> str:
         rows = []
-        for event in history.events(obj.kept):
+        for event in call_record.events(obj.kept):
             more = ", ".join(f"{n}: {v}" for n, v in event.items() if n not in ("at", "kind") and v)
             rows.append((str(event.get("at", ""))[11:19], event.get("kind", ""), more))
         return format_html_join("", "<div>{} <b>{}</b> {}</div>", rows)
@@ -70,7 +70,7 @@ class CallAdmin(RecordAdmin):
     @display(description="Recordings")
     def recordings_(self, obj: Any) -> str:
         rows = []
-        for one in history.recordings(obj.kept):
+        for one in call_record.recordings(obj.kept):
             if not one.file:
                 rows.append(format_html("<div>{}: still being fetched</div>", one.kind))
                 continue
@@ -84,7 +84,7 @@ class CallAdmin(RecordAdmin):
         customer = request.session.get(CUSTOMER)
         if not customer:
             return []
-        actor = acting.actor(request, customer["id"])
+        actor = operator_actor.actor(request, customer["id"])
         found = locations.within_reach(actor, limit=MOST_PLACES, start=None).records
         return [
             (place.name, list_of("telephony", "call", location_id__exact=str(place.id)))
@@ -92,12 +92,12 @@ class CallAdmin(RecordAdmin):
         ]
 
     def find(self, term: str) -> str | None:
-        return term if history.is_id(term) and self.model.get(term) else None
+        return term if call_record.is_id(term) and self.model.get(term) else None
 
     def looked(self, request: HttpRequest, obj: Any) -> None:
         """It shows who called, so the audit says who looked."""
-        actor = acting.actor(request, str(obj.kept.customer_id))
-        looks.looked_at(obj.kept, actor=actor, at=at_the_door.now())
+        actor = operator_actor.actor(request, str(obj.kept.customer_id))
+        access_log.looked_at(obj.kept, actor=actor, at=at_the_door.now())
 
     def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         kept = obj.kept
@@ -122,10 +122,10 @@ class CallAdmin(RecordAdmin):
         """What was recorded, as WAV; listening is noted."""
         call = self.model.get(call_id)
         customer_id = str(call.kept.customer_id) if call else ""
-        actor = acting.actor(request, customer_id)
+        actor = operator_actor.actor(request, customer_id)
         now = at_the_door.now()
-        found = messages.sound(call_id, kind=kind, actor=actor, at=now)
-        looks.listened(call.kept, kind, actor=actor, at=now)
+        found = recordings.sound(call_id, kind=kind, actor=actor, at=now)
+        access_log.listened(call.kept, kind, actor=actor, at=now)
         answer = HttpResponse(found, content_type="audio/wav")
         answer["Content-Disposition"] = "inline"
         return answer

@@ -15,27 +15,29 @@ from django.urls import reverse
 from unfold.decorators import display
 
 from accounts import locations
-from accounts.admin import acting
-from config import errors, strictjson
-from config.backoffice import acting as at_the_door
-from config.backoffice import forms, inputs, rights
-from config.backoffice.admin import RecordAdmin, list_of, page_of
-from config.backoffice.buttons import Button
-from telephony import lines, previews
+from accounts.admin import operator_actor
+from config import errors, strict_json
+from config.backoffice import operator_actor as at_the_door
+from config.backoffice import operator_permissions
+from config.backoffice.forms import form_fields, record_form
+from config.backoffice.forms.actions import Button
+from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from telephony import lines
 from telephony.admin.projected import Line
+from telephony.calls import preview
 from telephony.models import Line as Record
 from telephony.serializers.numbers import LineView
 
 
-class ConfigurationForm(forms.RecordForm):
+class ConfigurationForm(record_form.RecordForm):
     """How a location answers, as the JSON that the API takes."""
 
     view = LineView
-    configuration = inputs.area(
+    configuration = form_fields.area(
         "Configuration", rows=28, help_text="JSON, as /schemas/ivr-1.json describes it."
     )
 
-    def initial_more(self) -> forms.Asked:
+    def initial_more(self) -> record_form.Asked:
         kept = self.instance.kept.configuration
         return {"configuration": json.dumps(kept, indent=2, ensure_ascii=False) if kept else ""}
 
@@ -44,8 +46,8 @@ class ConfigurationForm(forms.RecordForm):
         self.asked = {}
         if "configuration" in self.changed_data:
             try:
-                self.asked = {"configuration": strictjson.loads(values["configuration"].encode())}
-            except strictjson.Malformed as error:
+                self.asked = {"configuration": strict_json.loads(values["configuration"].encode())}
+            except strict_json.Malformed as error:
                 self.add_error("configuration", ValidationError(str(error)))
         return values
 
@@ -62,13 +64,13 @@ class ConfigurationForm(forms.RecordForm):
 class When(django_forms.Form):
     """When somebody would call."""
 
-    at = inputs.WallTime("When", required=False, help_text="In UTC; now, if left out.")
+    at = form_fields.WallTime("When", required=False, help_text="In UTC; now, if left out.")
 
 
 def _preview(request: HttpRequest, obj: Any, given: Mapping[str, Any]) -> HttpResponse:
-    actor = acting.actor(request, str(obj.kept.customer_id))
+    actor = operator_actor.actor(request, str(obj.kept.customer_id))
     at = datetime.fromisoformat(given["at"]) if given.get("at") else at_the_door.now()
-    found = previews.preview(obj.pk, actor=actor, at=at.replace(tzinfo=at.tzinfo or UTC))
+    found = preview.preview(obj.pk, actor=actor, at=at.replace(tzinfo=at.tzinfo or UTC))
     record, place = lines.get(obj.pk, actor=actor)
     context = {
         **admin.site.each_context(request),
@@ -100,7 +102,7 @@ class LineAdmin(RecordAdmin):
             "Preview a call",
             "Who would be rung and what would be heard, without a call.",
             _preview,
-            right=rights.READ,
+            right=operator_permissions.READ,
             when=lambda obj: bool(obj.kept.configuration),
             form=When,
         ),
@@ -133,7 +135,7 @@ class LineAdmin(RecordAdmin):
     def keep(self, request: HttpRequest, before: Any, form: Any) -> Record:
         if "configuration" not in form.asked:
             return before.kept
-        actor = acting.actor(request, str(before.kept.customer_id))
+        actor = operator_actor.actor(request, str(before.kept.customer_id))
         now = at_the_door.now()
         configuration = form.asked["configuration"]
         return lines.change(before.pk, configuration, actor=actor, at=now, versions=form.versions)

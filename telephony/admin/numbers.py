@@ -12,46 +12,48 @@ from django.urls import URLPattern, path, reverse
 from rest_framework.serializers import ValidationError
 from unfold.decorators import display
 
-from accounts import actors
 from accounts import locations as places
-from accounts.admin import acting, projected
-from config import dynamo, errors
-from config.backoffice import acting as at_the_door
-from config.backoffice import inputs, rights
-from config.backoffice.admin import RecordAdmin, list_of, page_of
-from config.backoffice.buttons import Button
+from accounts import permissions
+from accounts.admin import operator_actor, projected
+from config import dynamodb, errors
+from config.backoffice import operator_actor as at_the_door
+from config.backoffice import operator_permissions
+from config.backoffice.badges import STATUS
 from config.backoffice.columns import linked
-from config.backoffice.marks import STATUS
-from telephony import claims, destinations, numbers, purchases
+from config.backoffice.forms import form_fields
+from config.backoffice.forms.actions import Button
+from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from telephony import dialing_rules
 from telephony.admin.projected import PhoneNumber
 from telephony.models import Quota
+from telephony.numbers import inventory, purchase, reservation
 from telephony.serializers.numbers import Wanted
 
 
-def _as(request: HttpRequest, obj: Any) -> actors.Actor:
-    return acting.actor(request, str(obj.kept.customer_id))
+def _as(request: HttpRequest, obj: Any) -> permissions.Actor:
+    return operator_actor.actor(request, str(obj.kept.customer_id))
 
 
 def _give_up(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    numbers.give_up(obj.pk, actor=_as(request, obj), at=at_the_door.now())
-    return f"{obj} does not answer any more; it is released in {numbers.GRACE.days} days."
+    inventory.give_up(obj.pk, actor=_as(request, obj), at=at_the_door.now())
+    return f"{obj} does not answer any more; it is released in {inventory.GRACE.days} days."
 
 
 def _restore(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    numbers.restore(obj.pk, actor=_as(request, obj), at=at_the_door.now())
+    inventory.restore(obj.pk, actor=_as(request, obj), at=at_the_door.now())
     return f"{obj} answers again."
 
 
 def _retry(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    purchases.retry(obj.pk, actor=_as(request, obj), at=at_the_door.now())
+    purchase.retry(obj.pk, actor=_as(request, obj), at=at_the_door.now())
     return f"The purchase of {obj} is settled."
 
 
 class Search(django_forms.Form):
     """What numbers are looked for."""
 
-    country = inputs.text("Country", required=True, help_text="Two letters: US.", max_length=2)
-    areaCode = inputs.text("Area code", required=True, max_length=10)
+    country = form_fields.text("Country", required=True, help_text="Two letters: US.", max_length=2)
+    areaCode = form_fields.text("Area code", required=True, max_length=10)
 
 
 class Most(django_forms.Form):
@@ -114,11 +116,11 @@ class NumberAdmin(RecordAdmin):
                 obj.at = known.name if known else None
 
     def search(self, queryset: Any, term: str) -> Any:
-        number = destinations.normal(term)
+        number = dialing_rules.normal(term)
         return queryset.filter(pk=number) if number else queryset.none()
 
     def find(self, term: str) -> str | None:
-        number = destinations.normal(term) if term.startswith("+") else None
+        number = dialing_rules.normal(term) if term.startswith("+") else None
         return number if number and self.model.get(number) else None
 
     def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
@@ -145,17 +147,17 @@ class NumberAdmin(RecordAdmin):
 
     def buy(self, request: HttpRequest, location_id: str) -> HttpResponse:
         """Look for numbers and buy one for a location."""
-        if not rights.may(request, rights.WRITE):
+        if not operator_permissions.may(request, operator_permissions.WRITE):
             raise PermissionDenied
         place = projected.Location.get(location_id)
         if place is None:
             raise errors.NotFound("There is no such location.")
-        actor = acting.actor(request, str(place.kept.customer_id))
+        actor = operator_actor.actor(request, str(place.kept.customer_id))
         if request.method == "POST" and (done := self._bought(request, location_id, actor)):
             return done
         form = Search(request.GET if "country" in request.GET else None)
         found = self._found(form, actor) if form.is_bound and form.is_valid() else None
-        quota = dynamo.get(Quota, actor.customer_id)
+        quota = dynamodb.get(Quota, actor.customer_id)
         context = {
             **self.admin_site.each_context(request),
             "title": "Buy a number",
@@ -163,15 +165,15 @@ class NumberAdmin(RecordAdmin):
             "form": form,
             "found": found,
             "held": int(quota.held) if quota else 0,
-            "most": claims.most(quota),
+            "most": reservation.most(quota),
             "links": [("Location", page_of("accounts", "location", location_id))],
         }
         return TemplateResponse(request, "backoffice/buy.html", context)
 
-    def _found(self, form: Search, actor: actors.Actor) -> list[Any] | None:
+    def _found(self, form: Search, actor: permissions.Actor) -> list[Any] | None:
         try:
             wanted = Wanted.of(form.cleaned_data)
-            return list(numbers.search(wanted["country"], wanted["area_code"], actor=actor))
+            return list(inventory.search(wanted["country"], wanted["area_code"], actor=actor))
         except ValidationError:
             form.add_error(None, "A country is two letters, an area code some digits.")
         except errors.Refusal as refusal:
@@ -179,13 +181,13 @@ class NumberAdmin(RecordAdmin):
         return None
 
     def _bought(
-        self, request: HttpRequest, location_id: str, actor: actors.Actor
+        self, request: HttpRequest, location_id: str, actor: permissions.Actor
     ) -> HttpResponse | None:
-        number = destinations.normal(request.POST.get("number", "")[:32])
+        number = dialing_rules.normal(request.POST.get("number", "")[:32])
         if number is None:
             raise errors.Invalid("This is no phone number.")
         try:
-            purchases.purchase(number, location_id, actor=actor, at=at_the_door.now())
+            purchase.purchase(number, location_id, actor=actor, at=at_the_door.now())
         except errors.Refusal as refusal:
             messages.error(request, refusal.detail)
             return None
@@ -194,7 +196,7 @@ class NumberAdmin(RecordAdmin):
 
     def most(self, request: HttpRequest, customer_id: str) -> HttpResponse:
         """Let a customer hold more numbers, or fewer."""
-        if not rights.may(request, rights.LEAD):
+        if not operator_permissions.may(request, operator_permissions.LEAD):
             raise PermissionDenied
         customer = projected.Customer.get(customer_id)
         if customer is None:
@@ -202,8 +204,8 @@ class NumberAdmin(RecordAdmin):
         back = page_of("accounts", "customer", customer_id)
         form = Most(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
-            actor = acting.actor(request, customer_id)
-            claims.allow(form.cleaned_data["most"], actor=actor, at=at_the_door.now())
+            actor = operator_actor.actor(request, customer_id)
+            reservation.allow(form.cleaned_data["most"], actor=actor, at=at_the_door.now())
             messages.success(request, f"{customer} may hold {form.cleaned_data['most']} numbers.")
             return HttpResponseRedirect(back)
         about = f"It holds {self._held(customer_id)}."
@@ -218,8 +220,8 @@ class NumberAdmin(RecordAdmin):
         return TemplateResponse(request, "backoffice/ask.html", context)
 
     def _held(self, customer_id: str) -> str:
-        quota = dynamo.get(Quota, customer_id)
-        return f"{int(quota.held) if quota else 0} of {claims.most(quota)}"
+        quota = dynamodb.get(Quota, customer_id)
+        return f"{int(quota.held) if quota else 0} of {reservation.most(quota)}"
 
 
 def buy_url(location_id: str) -> str:

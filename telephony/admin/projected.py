@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from config.backoffice.models import Projection
+from config.backoffice.records.models import Projection
 from telephony import models as records
 
 

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import Body, Choice, PageQuery, Span, Text
-from telephony import history, messages
+from telephony.calls import call_record, recordings
 from telephony.models import Call
 
 
@@ -20,7 +20,7 @@ class RecordingQuery(Body):
     """Which recording."""
 
     kind = Choice(
-        choices=messages.KINDS, required=False, help_text="The voicemail where there is one."
+        choices=recordings.KINDS, required=False, help_text="The voicemail where there is one."
     )
 
 
@@ -51,7 +51,7 @@ class PersonView(serializers.Serializer[Any]):
 class RecordingView(serializers.Serializer[Any]):
     """What was recorded."""
 
-    kind = serializers.ChoiceField(choices=messages.KINDS)
+    kind = serializers.ChoiceField(choices=recordings.KINDS)
     seconds = serializers.IntegerField()
     ready = serializers.SerializerMethodField()
 
@@ -84,17 +84,17 @@ class CallView(serializers.Serializer[Call]):
     @extend_schema_field(PersonView(many=True))
     def get_people(self, call: Call) -> Any:
         """Who was on duty or named, and why they were not rung."""
-        return PersonView(history.people_of(call), many=True).data
+        return PersonView(call_record.people_of(call), many=True).data
 
     @extend_schema_field(RecordingView(many=True))
     def get_recordings(self, call: Call) -> Any:
         """What there is to listen to."""
-        return RecordingView(history.recordings(call), many=True).data
+        return RecordingView(call_record.recordings(call), many=True).data
 
     @extend_schema_field({"type": "array", "items": {"type": "object"}})
     def get_events(self, call: Call) -> Any:
         """What happened, in order: kind, at, and who or what."""
-        return history.events(call)
+        return call_record.events(call)
 
 
 class CallPage(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import Body, Moment, PageQuery, Text
-from telephony import destinations
+from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 
 _SCHEMA = {"$ref": "#/components/schemas/IvrConfiguration"}
@@ -30,7 +30,7 @@ class Number(Text):
         super().__init__(max_length=32, **more)
 
     def to_internal_value(self, data: Any) -> str:
-        number = destinations.normal(super().to_internal_value(data))
+        number = dialing_rules.normal(super().to_internal_value(data))
         if number is None:
             raise serializers.ValidationError(
                 "It must be a phone number with its country code, such as +14155550123.",
@@ -41,7 +41,7 @@ class Number(Text):
 
 @extend_schema_field(_SCHEMA)
 class Configuration(serializers.JSONField):
-    """An IVR configuration; `telephony.ivr` checks it."""
+    """An IVR configuration; `telephony.ivr.configuration` checks it."""
 
 
 class Wanted(Body):

@@ -5,10 +5,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.views.caller import actor_of, signed_in
-from config.api import paging
+from config.api import pagination
 from config.api.fields import Nothing
 from config.api.operations import Operations, now, once, operation
-from telephony import history, messages, proofs
+from telephony import phone_verification
+from telephony.calls import call_record, recordings
 from telephony.serializers.calls import CallPage, CallQuery, Code, PhoneView, RecordingQuery
 from telephony.views import examples
 
@@ -36,16 +37,16 @@ class Calls(Operations):
         scope = (
             f"calls for {actor.id} {query['location_id']} {query.get('since')} {query.get('until')}"
         )
-        page = history.of_location(
+        page = call_record.of_location(
             query["location_id"],
             actor=actor,
             at=now(),
             since=query.get("since"),
             until=query.get("until"),
             limit=query.get("limit", 1000),
-            start=paging.start_of(scope, query.get("cursor")),
+            start=pagination.start_of(scope, query.get("cursor")),
         )
-        return paging.answer(scope, page, CallPage)
+        return pagination.answer(scope, page, CallPage)
 
 
 class Recordings(Operations):
@@ -65,7 +66,7 @@ class Recordings(Operations):
     )
     def listen(self, request: Request, id: str) -> HttpResponse:
         kind = RecordingQuery.of_query(request).get("kind")
-        sound = messages.sound(id, kind=kind, actor=actor_of(request), at=now())
+        sound = recordings.sound(id, kind=kind, actor=actor_of(request), at=now())
         disposition = f'inline; filename="{id}.wav"'
         return HttpResponse(sound, "audio/wav", headers={"Content-Disposition": disposition})
 
@@ -83,7 +84,7 @@ class OwnPhone(Operations):
         example=examples.PHONE,
     )
     def retrieve(self, request: Request) -> Response:
-        return Response(PhoneView(proofs.state(signed_in(request).user)).data)
+        return Response(PhoneView(phone_verification.state(signed_in(request).user)).data)
 
 
 class PhoneChecks(Operations):
@@ -107,7 +108,7 @@ class PhoneChecks(Operations):
     def ask(self, request: Request) -> Response:
         Nothing.of(request.data)
         actor = actor_of(request)
-        state = proofs.ask(
+        state = phone_verification.ask(
             signed_in(request).user, actor=actor, at=now(), once=once(request, actor)
         )
         return Response(PhoneView(state).data, status=202)
@@ -132,5 +133,7 @@ class PhoneConfirmations(Operations):
         code = Code.of(request.data)["code"]
         user = signed_in(request).user
         return Response(
-            PhoneView(proofs.confirm(user, code, actor=actor_of(request), at=now())).data
+            PhoneView(
+                phone_verification.confirm(user, code, actor=actor_of(request), at=now())
+            ).data
         )

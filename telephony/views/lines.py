@@ -7,14 +7,10 @@ from rest_framework.response import Response
 
 from accounts.views.caller import actor_of
 from config.api.operations import Operations, now, one, operation, versions
-from telephony import lines, previews
-from telephony.schema import SCHEMA
-from telephony.serializers.numbers import (
-    ConfigurationChange,
-    LineView,
-    PreviewQuery,
-    PreviewView,
-)
+from telephony import lines
+from telephony.calls import preview
+from telephony.ivr.schema import SCHEMA
+from telephony.serializers.numbers import ConfigurationChange, LineView, PreviewQuery, PreviewView
 from telephony.views import examples
 
 TAG = "IVR"
@@ -85,7 +81,7 @@ class Previews(Operations):
     )
     def preview(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
         at = PreviewQuery.of_query(request).get("at", now())
-        found = previews.preview(locationId, actor=actor_of(request), at=at)
+        found = preview.preview(locationId, actor=actor_of(request), at=at)
         return Response(PreviewView(found).data)
 
 

@@ -4,10 +4,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.views.caller import actor_of
-from config.api import paging
+from config.api import pagination
 from config.api.fields import Nothing
 from config.api.operations import Operations, now, once, operation
-from telephony import numbers, purchases
+from telephony.numbers import inventory, purchase
 from telephony.serializers.numbers import (
     AvailableNumbers,
     HeldView,
@@ -42,7 +42,7 @@ class Search(Operations):
     )
     def find(self, request: Request) -> Response:
         wanted = Wanted.of(request.data)
-        found = numbers.search(**wanted, actor=actor_of(request))
+        found = inventory.search(**wanted, actor=actor_of(request))
         return Response(AvailableNumbers({"items": found}).data)
 
 
@@ -69,7 +69,7 @@ class Purchases(Operations):
     def purchase(self, request: Request) -> Response:
         actor = actor_of(request)
         wanted = Purchase.of(request.data)
-        held = purchases.purchase(**wanted, actor=actor, at=now(), once=once(request, actor))
+        held = purchase.purchase(**wanted, actor=actor, at=now(), once=once(request, actor))
         return Response(HeldView(held).data)
 
 
@@ -94,12 +94,12 @@ class Numbers(Operations):
         actor = actor_of(request)
         query = NumberQuery.of_query(request)
         scope = f"numbers for {actor.id}"
-        page = numbers.of_customer(
+        page = inventory.of_customer(
             actor,
             limit=query.get("limit", 1000),
-            start=paging.start_of(scope, query.get("cursor")),
+            start=pagination.start_of(scope, query.get("cursor")),
         )
-        return paging.answer(scope, page, NumberPage)
+        return pagination.answer(scope, page, NumberPage)
 
 
 class OneNumber(Operations):
@@ -124,7 +124,7 @@ class OneNumber(Operations):
         cost="write",
     )
     def give_up(self, request: Request, number: str) -> Response:
-        found = numbers.give_up(number, actor=actor_of(request), at=now())
+        found = inventory.give_up(number, actor=actor_of(request), at=now())
         return Response(NumberView(found).data)
 
 
@@ -145,5 +145,5 @@ class Restoring(Operations):
     )
     def restore(self, request: Request, number: str) -> Response:
         Nothing.of(request.data)
-        held = numbers.restore(number, actor=actor_of(request), at=now())
+        held = inventory.restore(number, actor=actor_of(request), at=now())
         return Response(HeldView(held).data)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from telephony.schema import SCHEMA
+from telephony.ivr.schema import SCHEMA
 
 NAME = "IvrConfiguration"
 

@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from config import errors
-from config.api import limits, problems
-from telephony import calls, conferences, destinations, history, ivr, messages, proofs
-from telephony.calls import Spoken
-from telephony.twilio import markup, webhooks
+from config.api import problem_details, throttling
+from telephony import dialing_rules, ivr, phone_verification
+from telephony.calls import call_record, flow, recordings, ring_all
+from telephony.calls.flow import Spoken
+from telephony.twilio import twiml, webhook_signature
 
 Door = Callable[[HttpRequest], HttpResponse]
 
@@ -33,22 +34,22 @@ def signed(door: Callable[[HttpRequest, datetime], Spoken | None]) -> Door:
             _check(request)
             spoken = door(request, _now(request))
         except errors.Refusal as refusal:
-            return problems.respond(request, refusal)
+            return problem_details.respond(request, refusal)
         if spoken is None:
             return HttpResponse(status=204)
-        text = markup.written(spoken.instructions, language=spoken.language, voice=spoken.voice)
-        return HttpResponse(text, content_type=markup.TYPE)
+        text = twiml.written(spoken.instructions, language=spoken.language, voice=spoken.voice)
+        return HttpResponse(text, content_type=twiml.TYPE)
 
     return guarded
 
 
 def _check(request: HttpRequest) -> None:
     if request.method != "POST":
-        raise problems.MethodNotAllowed("Webhooks are POSTs.")
+        raise problem_details.MethodNotAllowed("Webhooks are POSTs.")
     signature = request.headers.get("X-Twilio-Signature")
-    genuine = webhooks.is_genuine(request.get_full_path(), request.POST, signature)
+    genuine = webhook_signature.is_genuine(request.get_full_path(), request.POST, signature)
     if not genuine or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:
-        limits.limiter().spend("stranger", request.META["REMOTE_ADDR"])
+        throttling.limiter().spend("stranger", request.META["REMOTE_ADDR"])
         raise Unsigned("This request does not carry Twilio's signature.")
 
 
@@ -65,7 +66,7 @@ def _now(request: HttpRequest) -> datetime:
 
 def _call_id(request: HttpRequest, given: str | None = None) -> str:
     id = given if given is not None else request.POST.get("CallSid", "")
-    if not history.is_id(id):
+    if not call_record.is_id(id):
         raise errors.Invalid("CallSid names no call.")
     return id
 
@@ -82,13 +83,13 @@ def _seconds(request: HttpRequest, name: str) -> int:
 
 def _caller(request: HttpRequest) -> str:
     """Who calls; empty where they withhold it."""
-    return destinations.normal(request.POST.get("From", "")) or ""
+    return dialing_rules.normal(request.POST.get("From", "")) or ""
 
 
 @signed
 def incoming(request: HttpRequest, at: datetime) -> Spoken:
     """Somebody calls."""
-    return calls.incoming(
+    return flow.incoming(
         _call_id(request),
         caller=_caller(request),
         number=request.POST.get("To", ""),
@@ -106,14 +107,14 @@ def fallback(request: HttpRequest, at: datetime) -> Spoken:
 def key(request: HttpRequest, at: datetime) -> Spoken:
     """A key of a menu."""
     path, attempt = request.GET.get("p", ""), _whole(request, "a")
-    return calls.key(_call_id(request), path, attempt, request.POST.get("Digits", ""), at=at)
+    return flow.key(_call_id(request), path, attempt, request.POST.get("Digits", ""), at=at)
 
 
 @signed
 def screen(request: HttpRequest, at: datetime) -> Spoken:
     """Somebody who was rung picked up."""
     call_id = _call_id(request, request.GET.get("c", ""))
-    return calls.screen(call_id, request.GET.get("p", ""), _whole(request, "n"))
+    return flow.screen(call_id, request.GET.get("p", ""), _whole(request, "n"))
 
 
 @signed
@@ -121,13 +122,13 @@ def screened(request: HttpRequest, at: datetime) -> Spoken:
     """What they pressed."""
     call_id = _call_id(request, request.GET.get("c", ""))
     where = (call_id, request.GET.get("p", ""), _whole(request, "n"))
-    return calls.screened(*where, request.POST.get("Digits", ""), at=at)
+    return flow.screened(*where, request.POST.get("Digits", ""), at=at)
 
 
 @signed
 def dialled(request: HttpRequest, at: datetime) -> Spoken:
     """Ringing somebody is over."""
-    return calls.dialled(
+    return flow.dialled(
         _call_id(request),
         request.GET.get("p", ""),
         _whole(request, "n"),
@@ -141,19 +142,19 @@ def dialled(request: HttpRequest, at: datetime) -> Spoken:
 def wait(request: HttpRequest, at: datetime) -> Spoken:
     """The caller waits for the first to press 1."""
     path = request.GET.get("p", "")
-    return calls.wait(_call_id(request), path, _whole(request, "k"), at=at)
+    return flow.wait(_call_id(request), path, _whole(request, "k"), at=at)
 
 
 @signed
 def leg(request: HttpRequest, at: datetime) -> Spoken:
     """One of those who were rung at once picked up."""
     call_id = _call_id(request, request.GET.get("c", ""))
-    call = calls.soon(lambda: history.get(call_id))
+    call = flow.soon(lambda: call_record.get(call_id))
     if call is None:
         return Spoken([ivr.Hangup()])
-    language = str(history.line_of(call).configuration["language"])
+    language = str(call_record.line_of(call).configuration["language"])
     where = (request.GET.get("p", ""), _whole(request, "n"))
-    return Spoken(conferences.leg(call, *where), language)
+    return Spoken(ring_all.leg(call, *where), language)
 
 
 @signed
@@ -162,7 +163,7 @@ def joined(request: HttpRequest, at: datetime) -> Spoken:
     call_id = _call_id(request, request.GET.get("c", ""))
     where = (call_id, request.GET.get("p", ""), _whole(request, "n"))
     pressed = request.POST.get("Digits", "")
-    return Spoken(conferences.joined(*where, pressed, at=at, due=datetime.now(UTC)))
+    return Spoken(ring_all.joined(*where, pressed, at=at, due=datetime.now(UTC)))
 
 
 @signed
@@ -170,14 +171,14 @@ def left(request: HttpRequest, at: datetime) -> None:
     """One of those who were rung at once is not rung any more."""
     call_id = _call_id(request, request.GET.get("c", ""))
     where = (call_id, request.GET.get("p", ""), _whole(request, "n"))
-    conferences.left(*where, status=request.POST.get("CallStatus", ""), at=at)
+    ring_all.left(*where, status=request.POST.get("CallStatus", ""), at=at)
 
 
 @signed
 def bye(request: HttpRequest, at: datetime) -> Spoken:
     """There is nothing more to say; of a message that was just recorded we hear here too."""
     if request.GET.get("p") and request.POST.get("RecordingSid"):
-        calls.soon(lambda: _take(request, "voicemail"))
+        flow.soon(lambda: _take(request, "voicemail"))
     return Spoken([ivr.Hangup()])
 
 
@@ -198,7 +199,7 @@ def _take(request: HttpRequest, kind: str) -> None:
     sid = request.POST.get("RecordingSid", "")
     if len(sid) != 34 or not sid.startswith("RE") or not sid.isalnum():
         raise errors.Invalid("RecordingSid names no recording.")
-    messages.take(
+    recordings.take(
         _call_id(request, request.GET.get("c")),
         sid,
         kind=kind,
@@ -214,13 +215,13 @@ def _take(request: HttpRequest, kind: str) -> None:
 def ended(request: HttpRequest, at: datetime) -> None:
     """A call is over."""
     seconds = _seconds(request, "CallDuration")
-    calls.ended(_call_id(request), seconds=seconds, at=at, due=datetime.now(UTC))
+    flow.ended(_call_id(request), seconds=seconds, at=at, due=datetime.now(UTC))
 
 
 @signed
 def code(request: HttpRequest, at: datetime) -> Spoken:
     """A phone that is to be proven picked up."""
-    told = proofs.told(
+    told = phone_verification.told(
         request.GET.get("u", ""),
         request.GET.get("v", ""),
         request.POST.get("To", ""),

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from accounts import actors, emails, users
+from accounts import permissions, users
+from accounts.users import email_address
 from tests.conftest import Cast, Person, come, problem
-from tests.world import World
+from tests.support.environment import World
 
 GRANTS = [
     # actor, role given, extra, locations, allowed
@@ -29,14 +30,14 @@ GRANTS = [
 ]
 
 
-def acting(role: str, locations: tuple[str, ...]) -> actors.Actor:
-    return actors.Actor(
+def acting(role: str, locations: tuple[str, ...]) -> permissions.Actor:
+    return permissions.Actor(
         "user",
         "usr_x",
         "X",
         "cus_x",
         role=role,
-        permissions=actors.ROLES[role],
+        permissions=permissions.ROLES[role],
         locations=locations,
     )
 
@@ -46,21 +47,21 @@ def test_nobody_gives_what_they_do_not_hold(
     by: str, role: str, extra: list[str], locations: list[str], allowed: bool
 ) -> None:
     actor = acting(by, ("b",) if by == "manager" else ("*",))
-    given = actors.Standing(role, extra, locations=locations)
+    given = permissions.Standing(role, extra, locations=locations)
     if allowed:
-        actors.check_grant(actor, given)
+        permissions.check_grant(actor, given)
         return
-    with pytest.raises(actors.GrantRefused):
-        actors.check_grant(actor, given)
+    with pytest.raises(permissions.GrantRefused):
+        permissions.check_grant(actor, given)
 
 
 def test_roles_contain_each_other() -> None:
-    roles = list(actors.ROLES.values())
+    roles = list(permissions.ROLES.values())
     assert all(lower < higher for lower, higher in pairwise(roles))
-    assert actors.effective("staff", ["audit:read"], ["self:read"]) == (
-        actors.ROLES["staff"] | {"audit:read"}
+    assert permissions.effective("staff", ["audit:read"], ["self:read"]) == (
+        permissions.ROLES["staff"] | {"audit:read"}
     ) - {"self:read"}
-    assert actors.split("staff", ["self:read", "audit:read"])[0] == ["audit:read"]
+    assert permissions.split("staff", ["self:read", "audit:read"])[0] == ["audit:read"]
 
 
 def test_refused_grants_are_refused_and_audited(cast: Cast) -> None:
@@ -92,7 +93,7 @@ def join(cast: Cast, world: World, **more: Any) -> Person:
 
 
 def test_a_role_brings_nothing_that_its_giver_lacks(cast: Cast, world: World) -> None:
-    less = sorted(actors.ROLES["admin"] - {"audit:read", "users:delete"})
+    less = sorted(permissions.ROLES["admin"] - {"audit:read", "users:delete"})
     limited = join(cast, world, role="admin", permissions=less)
 
     whole = limited.post("/user", cast.new_user(role="admin"))
@@ -145,14 +146,16 @@ SAME = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_addresses_that_are_the_same_share_a_key(one: str, other: str) -> None:
-    assert emails.key(emails.checked(one)) == emails.key(emails.checked(other))
+    assert email_address.key(email_address.checked(one)) == email_address.key(
+        email_address.checked(other)
+    )
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("a.nn@x.example", "ann@x.example"), ("ann+1@x.example", "ann@x.example")]
 )
 def test_dots_and_plus_signs_are_kept_apart(one: str, other: str) -> None:
-    assert emails.key(one) != emails.key(other)
+    assert email_address.key(one) != email_address.key(other)
 
 
 @pytest.mark.parametrize(
@@ -173,5 +176,5 @@ def test_dots_and_plus_signs_are_kept_apart(one: str, other: str) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(emails.BadEmail):
-        emails.checked(address)
+    with pytest.raises(email_address.BadEmail):
+        email_address.checked(address)

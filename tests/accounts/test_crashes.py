@@ -11,13 +11,19 @@ from typing import Any
 
 import pytest
 
-from accounts import actors, auth0, devices, headcounts, terms, users
+from accounts import permissions, users
+from accounts.clients import auth0
 from accounts.models import Customer, EmailGuard, Location, PushTokenGuard, User
-from config import audit, dynamo, outbox, sealing, trail, verification
+from accounts.notifications import devices
+from accounts.terms import acceptance
+from accounts.users import counters
+from config import audit, dynamodb, outbox
+from config.audit import reader, verification
+from config.dynamodb import encryption
 from tests.conftest import Cast, come, mails_to, now, sweep
-from tests.harness import Harness, worth_trying
-from tests.proxy import MODES, Plan
-from tests.world import SCALE, World
+from tests.support.crash_harness import Harness, worth_trying
+from tests.support.environment import SCALE, World
+from tests.support.proxy import MODES, Plan
 
 RUN = MODES if SCALE else ("kill_before", "kill_after", "lost")
 _keys = itertools.count(1)
@@ -46,10 +52,10 @@ class Case:
 
     @property
     def left(self) -> User | None:
-        return dynamo.get(User, self.user.id)
+        return dynamodb.get(User, self.user.id)
 
     def actions(self) -> list[str]:
-        entries = trail.page(self.user.id, last=_last(self.user.id), offset=0, limit=99)
+        entries = reader.page(self.user.id, last=_last(self.user.id), offset=0, limit=99)
         return [entry.body["action"] for entry in entries]
 
     def at_auth0(self) -> dict[str, Any] | None:
@@ -57,7 +63,7 @@ class Case:
 
 
 def _last(stream: str) -> int:
-    head = dynamo.get(audit.AuditEntry, stream, 0)
+    head = dynamodb.get(audit.AuditEntry, stream, 0)
     return int(head.last) if head else 0
 
 
@@ -116,7 +122,7 @@ def check_address(case: Case) -> None:
     assert account is not None, case.told
     assert account["email"] == left.email, case.told
     assert account["name"] == left.name, case.told
-    guards = {e: dynamo.get(EmailGuard, e) for e in (case.user.email, wanted)}
+    guards = {e: dynamodb.get(EmailGuard, e) for e in (case.user.email, wanted)}
     assert (guards[left.email] or EmailGuard()).user_id == case.user.id, case.told
     assert [e for e, guard in guards.items() if guard] == [left.email], case.told
     assert case.actions().count("user.changed") == int(moved), case.told
@@ -129,8 +135,8 @@ def check_deletion(case: Case) -> None:
     left = case.left
     if 200 in case.statuses or case.comes_back:
         assert left is None, case.told
-    guard = dynamo.get(EmailGuard, case.user.email_key)
-    key = dynamo.get(sealing.PersonKey, case.user.id)
+    guard = dynamodb.get(EmailGuard, case.user.email_key)
+    key = dynamodb.get(encryption.PersonKey, case.user.id)
     gone = [left is None, guard is None, key is None, case.at_auth0() is None]
     assert all(gone) or not any(gone), f"half gone: {gone} {case.told}"
     check_device(case)
@@ -160,7 +166,7 @@ def check_resend(case: Case) -> None:
 
 
 def check_terms(case: Case) -> None:
-    proofs = terms.proofs(case.user.id)
+    proofs = acceptance.proofs(case.user.id)
     assert len(proofs) == case.actions().count("terms.accepted") <= 1, case.told
     if 200 in case.statuses or case.comes_back:
         assert len(proofs) == 1, case.told
@@ -171,7 +177,7 @@ def device_of(user: User) -> str:
 
 
 def check_device(case: Case) -> None:
-    guard = dynamo.get(PushTokenGuard, devices._key(device_of(case.user)))
+    guard = dynamodb.get(PushTokenGuard, devices._key(device_of(case.user)))
     there = [device.token for device in devices.of_person(case.user.id)]
     assert there == ([device_of(case.user)] if guard else []), case.told
     if case.token:
@@ -270,7 +276,7 @@ def invited(cast: Cast) -> User:
 def begun(flow: Flow, cast: Cast, world: World, plan: Plan, *, comes_back: bool) -> Case:
     user = invited(cast)
     if flow.with_device:
-        devices.register(device_of(user), actor=actors.of(user), at=now())
+        devices.register(device_of(user), actor=permissions.of(user), at=now())
     token = come(world, cast.ann.web, user).token if flow.oneself else ""
     return Case(cast, world, user, plan, comes_back, token)
 
@@ -292,18 +298,18 @@ def check(flow: Flow, case: Case) -> None:
     """What must hold after any flow, and after this one."""
     assert set(case.statuses) <= flow.allowed, case.told
     flow.check(case)
-    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    left = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     assert case.user.id not in str(left), f"work is left, dead or waiting: {case.told}"
 
 
 def check_headcounts(cast: Cast) -> None:
     """The counts are what they count."""
     everyone = [
-        User.read(item) for item in dynamo.call("Scan", TableName=User.table_name())["Items"]
+        User.read(item) for item in dynamodb.call("Scan", TableName=User.table_name())["Items"]
     ]
     people = [user for user in everyone if user.customer_id == cast.customer.id]
-    owners = sum(headcounts.is_full_owner(user) for user in people)
-    assert (dynamo.get(Customer, cast.customer.id) or cast.customer).owner_count == owners
+    owners = sum(counters.is_full_owner(user) for user in people)
+    assert (dynamodb.get(Customer, cast.customer.id) or cast.customer).owner_count == owners
     for place in (cast.boston, cast.denver):
         confined = sum(place.id in user.locations for user in people)
-        assert (dynamo.get(Location, place.id) or place).people == confined
+        assert (dynamodb.get(Location, place.id) or place).people == confined

@@ -10,10 +10,13 @@ import redis
 from cryptography.exceptions import InvalidTag
 
 from accounts.models import Location, User
-from config import datamap, dynamo, sealing, trail, verification
-from config.datamap import Erasure
+from config import dynamodb
+from config.audit import reader, verification
+from config.dynamodb import encryption
+from config.privacy import data_map
+from config.privacy.data_map import Erasure
 from tests.conftest import Cast, come, sweep
-from tests.world import ROOT, World
+from tests.support.environment import ROOT, World
 
 CANARY = {
     "email": "zyxwcanary@cast.example",
@@ -26,20 +29,20 @@ CANARY = {
 TRACES = ("zyxwcanary", "quandle", "+493012345678", "zyxwagent", "pacific/chatham")
 
 
-def attributes() -> Iterator[tuple[type[dynamo.Record], str]]:
-    for record in dynamo.records():
+def attributes() -> Iterator[tuple[type[dynamodb.Record], str]]:
+    for record in dynamodb.records():
         for attribute in record.get_attributes().values():
             yield record, attribute.attr_name
 
 
 def test_every_stored_attribute_is_in_the_data_map() -> None:
-    mapped = [(h.record, a.name) for h in datamap.holdings() for a in h.attributes]
+    mapped = [(h.record, a.name) for h in data_map.holdings() for a in h.attributes]
 
     assert sorted(map(str, mapped)) == sorted(map(str, attributes())), "each once, none else"
 
 
 def test_the_data_map_says_all_of_each() -> None:
-    for holding in datamap.holdings():
+    for holding in data_map.holdings():
         for attribute in holding.attributes:
             told = f"{holding.record.__name__}.{attribute.name}"
             assert attribute.category, told
@@ -52,12 +55,12 @@ def test_the_data_map_says_all_of_each() -> None:
 
 
 def test_the_printed_data_map_is_the_one_in_force() -> None:
-    assert (ROOT / "docs/personal-data.md").read_text() == datamap.page()
+    assert (ROOT / "docs/personal-data.md").read_text() == data_map.page()
 
 
 def rows() -> Iterator[tuple[str, dict[str, Any]]]:
-    for record in dynamo.records():
-        for items in dynamo.pages("Scan", TableName=record.table_name(), ConsistentRead=True):
+    for record in dynamodb.records():
+        for items in dynamodb.pages("Scan", TableName=record.table_name(), ConsistentRead=True):
             yield from ((record.table_name(), item) for item in items)
 
 
@@ -119,8 +122,8 @@ def test_after_deletion_no_trace_is_found(
     assert found_in_files(world), "at the Auth0 stand-in"
     chains = verification.verify()
     assert chains.findings == []
-    before = trail.page(person.id, last=99, offset=0, limit=99)
-    key = dynamo.get(sealing.PersonKey, person.id)
+    before = reader.page(person.id, last=99, offset=0, limit=99)
+    key = dynamodb.get(encryption.PersonKey, person.id)
     assert key is not None
 
     gone = cast.abe.delete("/user", {"id": person.id})
@@ -131,10 +134,10 @@ def test_after_deletion_no_trace_is_found(
     assert found_in_redis(world) == []
     assert found_in_files(world) == []
     assert verification.verify().findings == []
-    evidence = trail.page(person.id, last=99, offset=0, limit=99)
+    evidence = reader.page(person.id, last=99, offset=0, limit=99)
     assert [entry.hash for entry in evidence][-len(before) :] == [entry.hash for entry in before]
-    assert dynamo.get(sealing.PersonKey, person.id) is None
-    assert (dynamo.get(Location, cast.boston.id) or cast.boston).people == boston_people(cast)
+    assert dynamodb.get(encryption.PersonKey, person.id) is None
+    assert (dynamodb.get(Location, cast.boston.id) or cast.boston).people == boston_people(cast)
     log = cast.ann.get(f"/user/{person.id}/audit-logs?limit=100").json()
     assert log["total"] == len(before) + 3
     assert not any(trace in json.dumps(log).lower() for trace in TRACES)
@@ -145,7 +148,7 @@ def test_after_deletion_no_trace_is_found(
 
 def row_of(user_id: str) -> dict[str, Any]:
     key = {"id": {"S": user_id}}
-    return dict(dynamo.call("GetItem", TableName=User.table_name(), Key=key)["Item"])
+    return dict(dynamodb.call("GetItem", TableName=User.table_name(), Key=key)["Item"])
 
 
 def boston_people(cast: Cast) -> int:
@@ -156,13 +159,13 @@ def boston_people(cast: Cast) -> int:
 
 
 def test_a_sealed_value_does_not_open_under_another_key(cast: Cast) -> None:
-    key = dynamo.get(sealing.PersonKey, cast.sam.id)
+    key = dynamodb.get(encryption.PersonKey, cast.sam.id)
     assert key is not None
-    sealed = sealing.seal(key.open(), "x", "context")
-    other = dynamo.get(sealing.PersonKey, cast.mia.id)
+    sealed = encryption.seal(key.open(), "x", "context")
+    other = dynamodb.get(encryption.PersonKey, cast.mia.id)
     assert other is not None
     with pytest.raises(InvalidTag):
-        sealing.unseal(other.open(), sealed, "context")
+        encryption.unseal(other.open(), sealed, "context")
 
 
 def test_the_address_is_free_again(cast: Cast, world: World) -> None:

@@ -15,10 +15,14 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import actors, exports, locations, pages, printing, users
-from config import datamap, dynamo, errors, sealing
-from staffing import busy
-from telephony import ivr, lines, numbers, purchases
+from accounts import locations, permissions, users
+from accounts.privacy import document, export, pdf_process
+from config import dynamodb, errors
+from config.dynamodb import encryption
+from config.privacy import data_map
+from staffing.schedules import availability
+from telephony import ivr, lines
+from telephony.numbers import inventory, purchase
 from tests.config.test_journal import filled
 from tests.conftest import (
     Cast,
@@ -31,10 +35,10 @@ from tests.conftest import (
     problem,
     ring,
 )
-from tests.proxy import Plan
-from tests.samples import SAMPLES, Operation, operations
+from tests.support.environment import SCALE, World
+from tests.support.proxy import Plan
+from tests.support.samples import SAMPLES, Operation, operations
 from tests.test_contract import _exhausted
-from tests.world import SCALE, World
 
 MY_DATA = "/user/export/my-data"
 ENTRIES = 20_000 if SCALE else 4_000
@@ -105,12 +109,12 @@ def equip(who: Person) -> None:
     device = {"token": f"ExponentPushToken[export-{who.id}]"}
     assert who.post("/user/push-token", device).is_success
     assert who.post("/user/calendar-feed", {}).is_success
-    if not busy.rows_from(who.id, None, None):
+    if not availability.rows_from(who.id, None, None):
         place = locations.named(who.user.locations, who.user.customer_id)[who.user.locations[0]]
-        house = actors.system(who.user.customer_id)
+        house = permissions.system(who.user.customer_id)
         made_shift(house, place, who.id, pattern={"frequency": "weekly"})
-        number = numbers.at_location(place.id) or free_number()
-        purchases.purchase(number, place.id, actor=house, at=now())
+        number = inventory.at_location(place.id) or free_number()
+        purchase.purchase(number, place.id, actor=house, at=now())
         rings = {"type": "ring", "target": {"users": [who.id]}}
         answers = {**ivr.default("Here"), "hours": {"mode": "always"}, "open": rings}
         lines.change(place.id, answers, actor=house, at=now())
@@ -137,16 +141,16 @@ def test_every_value_that_the_map_shows_is_in_the_export(somebody: Person) -> No
     equip(somebody)
     told = as_json(somebody)["data"]
 
-    for part in datamap.parts():
+    for part in data_map.parts():
         for chapter in part.chapters:
             there = {member for row in told[chapter.name] for member in row}
-            for holding in datamap.holdings():
+            for holding in data_map.holdings():
                 wanted = [a for a in holding.attributes if a.category in chapter.categories]
                 for attribute in wanted:
                     if not attribute.withheld and attribute.name not in ("body", "sealed"):
-                        assert datamap.camel(attribute.name) in there, attribute.name
-    categories = {a.category for h in datamap.holdings() for a in h.attributes if not a.withheld}
-    chapters = {c for part in datamap.parts() for ch in part.chapters for c in ch.categories}
+                        assert data_map.camel(attribute.name) in there, attribute.name
+    categories = {a.category for h in data_map.holdings() for a in h.attributes if not a.withheld}
+    chapters = {c for part in data_map.parts() for ch in part.chapters for c in ch.categories}
     assert categories == chapters, "no category without a chapter"
 
 
@@ -216,7 +220,7 @@ def test_the_pdf_has_pages_contents_and_names(cast: Cast, somebody: Person, tmp_
     assert f"Title: Personal data of {somebody.user.name}" in " ".join(about.split())
     assert "Tagged: yes" in " ".join(about.split())
     assert cast.customer.name in text
-    for part in datamap.parts():
+    for part in data_map.parts():
         for chapter in part.chapters:
             assert text.count(chapter.title) >= 2, "in the contents and as a heading"
     for title in ("Who receives your data", "How long it is kept", "Your rights"):
@@ -228,10 +232,10 @@ def test_every_script_has_its_letters(somebody: Person, tmp_path: Path) -> None:
     lines = "".join(f"<p>{text}</p>" for text in SCRIPTS.values())
     html = f"<meta charset=utf-8><style>{_fonts()}</style>{lines}"
     raw = len(html.encode()).to_bytes(8) + html.encode() + b"{}"
-    bounds = [str(printing.MEMORY), "60"]
+    bounds = [str(pdf_process.MEMORY), "60"]
 
     done = subprocess.run(
-        [sys.executable, "-I", str(printing._PRESS), *bounds],
+        [sys.executable, "-I", str(pdf_process._PRESS), *bounds],
         input=raw,
         capture_output=True,
         timeout=60,
@@ -341,7 +345,7 @@ def test_a_long_history_is_exported_within_bounds_and_holds_nobody_up(
     text = text_of(pdf)
     assert len(told) == ENTRIES
     assert re.search(rf"The first \d{{3}} of {ENTRIES} are printed", text)
-    assert took < printing.SECONDS
+    assert took < pdf_process.SECONDS
     assert max(waits) < 1.0, sorted(waits)[-5:]
     size = pdf.stat().st_size // 1024
     say(
@@ -352,7 +356,7 @@ def test_a_long_history_is_exported_within_bounds_and_holds_nobody_up(
 
 @pytest.mark.parametrize(
     ("bound", "seconds", "memory"),
-    [("memory", 60.0, 300 * 1024 * 1024), ("time", 3.0, printing.MEMORY)],
+    [("memory", 60.0, 300 * 1024 * 1024), ("time", 3.0, pdf_process.MEMORY)],
 )
 def test_what_is_too_large_is_given_up(
     bound: str,
@@ -365,7 +369,7 @@ def test_what_is_too_large_is_given_up(
     began = time.monotonic()
 
     with pytest.raises(errors.Unavailable, match="could not be printed"):
-        printing.pdf("<p>x</p>" * 60_000, b"{}", end=began + seconds, memory=memory)
+        pdf_process.pdf("<p>x</p>" * 60_000, b"{}", end=began + seconds, memory=memory)
 
     took = time.monotonic() - began
     (record,) = [r for r in caplog.records if r.name == "dutyline.printing"]
@@ -389,7 +393,7 @@ def test_the_press_fetches_nothing_whatever_the_html_says(tmp_path: Path) -> Non
     <svg><image href="{at}/s.png"/></svg><a rel=attachment href="file://{secret}">x</a>"""
 
     made = tmp_path / "hostile.pdf"
-    made.write_bytes(printing.pdf(html, b"{}", end=time.monotonic() + 30))
+    made.write_bytes(pdf_process.pdf(html, b"{}", end=time.monotonic() + 30))
 
     assert asked == []
     assert tool("pdfdetach", "-list", str(made)).startswith("1 embedded files")
@@ -398,31 +402,31 @@ def test_the_press_fetches_nothing_whatever_the_html_says(tmp_path: Path) -> Non
 
 def test_few_are_made_at_once(cast: Cast, somebody: Person) -> None:
     """Whoever finds all places taken is told so at once, and nobody else waits for them."""
-    for _ in range(printing.AT_ONCE + printing.WAITING):
-        assert printing._queue.acquire(blocking=False)
+    for _ in range(pdf_process.AT_ONCE + pdf_process.WAITING):
+        assert pdf_process._queue.acquire(blocking=False)
     try:
         with pytest.raises(errors.Unavailable, match="ask again"):
-            exports.as_json(somebody.user, cast.customer, actor=somebody.actor)
+            export.as_json(somebody.user, cast.customer, actor=somebody.actor)
     finally:
-        for _ in range(printing.AT_ONCE + printing.WAITING):
-            printing._queue.release()
+        for _ in range(pdf_process.AT_ONCE + pdf_process.WAITING):
+            pdf_process._queue.release()
 
 
 def test_what_is_printed_is_bounded_whatever_was_kept() -> None:
     """The worst that the API lets in: long values, many of them, in every row."""
-    chapter = next(c for part in datamap.parts() for c in part.chapters if c.name == "history")
+    chapter = next(c for part in data_map.parts() for c in part.chapters if c.name == "history")
     skills = [f"skill {n} " + "x" * 90 for n in range(50)]
     changes = [{"field": "skills", "before": skills, "after": skills[::-1]}] * 8
     row = {"at": now(), "action": "user.changed", "by": "you", "about": "you", "changes": changes}
     row |= {"ip": "::1", "userAgent": "y" * 8_000}
 
-    told = pages.Page(chapter, [row] * exports.PRINTED, 20_000).told("UTC")
+    told = document.Page(chapter, [row] * export.PRINTED, 20_000).told("UTC")
 
     printed = [line.text for cells in told["table"] for cell in cells for line in cell]
-    assert sum(map(len, printed)) <= pages.BUDGET
-    assert 0 < told["printed"] == len(told["table"]) < exports.PRINTED
+    assert sum(map(len, printed)) <= document.BUDGET
+    assert 0 < told["printed"] == len(told["table"]) < export.PRINTED
     assert "→ skill 49" in printed[4], "what came after is told, however long what was before"
-    assert all(len(text) <= pages.LONGEST for text in printed)
+    assert all(len(text) <= document.LONGEST for text in printed)
     assert any(text.endswith("…") for text in printed), "what is cut, shows it"
 
 
@@ -440,13 +444,13 @@ def test_no_value_turns_the_text_around_it(
 
 
 def test_a_key_that_cannot_be_opened_hides_and_does_not_break(somebody: Person) -> None:
-    table, key = sealing.PersonKey.table_name(), sealing.PersonKey.wire_key(somebody.id)
-    kept = dynamo.call("GetItem", TableName=table, Key=key)["Item"]
+    table, key = encryption.PersonKey.table_name(), encryption.PersonKey.wire_key(somebody.id)
+    kept = dynamodb.call("GetItem", TableName=table, Key=key)["Item"]
     try:
-        dynamo.call("PutItem", TableName=table, Item={**kept, "sealed": {"B": b"x" * 60}})
+        dynamodb.call("PutItem", TableName=table, Item={**kept, "sealed": {"B": b"x" * 60}})
         told = as_json(somebody)
     finally:
-        dynamo.call("PutItem", TableName=table, Item=kept)
+        dynamodb.call("PutItem", TableName=table, Item=kept)
 
     assert told["data"]["history"]
     assert all(row["changes"] == [] for row in told["data"]["history"])

@@ -6,12 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from accounts import actors, addresses, auth0, provisioning, users
+from accounts import permissions, users
+from accounts.clients import auth0
 from accounts.models import EmailGuard, User
-from config import dynamo, errors, outbox, sealing
+from accounts.users import change_email, create
+from config import dynamodb, errors, outbox
+from config.dynamodb import encryption
 from tests.conftest import Cast, Person, come, mails_to, new_body, now, problem, sweep
-from tests.proxy import Plan
-from tests.world import World
+from tests.support.environment import World
+from tests.support.proxy import Plan
 
 AWAY = {"identity": "503"}
 
@@ -46,7 +49,7 @@ def test_a_waiting_address_is_overtaken_by_a_promotion(cast: Cast, world: World,
     kept = users.get(person.id)
     assert (kept.role, kept.email, kept.awaited) == ("owner", person.user.email, None)
     sweep(later=120)
-    assert dynamo.get(EmailGuard, wanted) is None
+    assert dynamodb.get(EmailGuard, wanted) is None
     account = world.tenant().user(auth0.subject(person.id)) or {}
     assert account["email"] == person.user.email
 
@@ -101,7 +104,7 @@ def test_a_second_hand_settles_the_first_in_its_name(cast: Cast, world: World) -
     log = cast.ann.get(f"/user/{person.id}/audit-logs").json()["items"]
     moves = [line for line in log if line["action"] == "user.changed"]
     assert [line["actor"]["name"] for line in moves] == [cast.abe.user.name, cast.ann.user.name]
-    assert dynamo.get(EmailGuard, first) is None
+    assert dynamodb.get(EmailGuard, first) is None
 
 
 def test_the_former_address_is_warned_whatever_is_blocked(cast: Cast, world: World) -> None:
@@ -158,7 +161,7 @@ def test_a_late_hand_is_put_right_at_auth0(cast: Cast, world: World) -> None:
     slow = users.get(person.id)
     assert manage(cast.ann, person.id, email=second).json()["email"] == second
 
-    addresses.finish(slow, actor=cast.ann.actor, at=now())
+    change_email.finish(slow, actor=cast.ann.actor, at=now())
 
     assert (world.tenant().user(auth0.subject(person.id)) or {})["email"] == first
     sweep()
@@ -170,7 +173,7 @@ def test_what_puts_right_waits_for_a_change_under_way(cast: Cast, world: World) 
     waits(world, cast.ann, person.id, email=f"new.{person.user.email}")
 
     with pytest.raises(errors.Unavailable):
-        addresses.carry_to_auth0(person.id)
+        change_email.carry_to_auth0(person.id)
 
 
 def test_many_impatient_hands_wear_no_errand_out(cast: Cast, world: World) -> None:
@@ -180,7 +183,7 @@ def test_many_impatient_hands_wear_no_errand_out(cast: Cast, world: World) -> No
         for _ in range(3):
             answers = pool.map(lambda _: manage(cast.ann, person.id, email=wanted), range(6))
             assert {answer.status_code for answer in answers} == {503}
-    entry = dynamo.get(outbox.OutboxEntry, addresses.finisher(person.id))
+    entry = dynamodb.get(outbox.OutboxEntry, change_email.finisher(person.id))
     assert entry is not None
     assert entry.attempts <= 1, "an outage is no attempt"
 
@@ -204,9 +207,9 @@ def test_a_vanished_location_takes_the_rights_of_the_change_with_it(
 
 
 def test_narrowing_is_no_gain(cast: Cast, world: World) -> None:
-    less = sorted(actors.ROLES["admin"] - {"phone:purchase"})
+    less = sorted(permissions.ROLES["admin"] - {"phone:purchase"})
     limited = newcomer(cast, world, role="admin", locations=["*"], permissions=less)
-    extra = sorted(actors.ROLES["manager"] | {"phone:purchase"})
+    extra = sorted(permissions.ROLES["manager"] | {"phone:purchase"})
     user = cast.fresh(role="manager", locations=["*"], permissions=extra)
 
     assert manage(limited, user.id, locations=[cast.boston.id]).status_code == 200
@@ -243,8 +246,8 @@ def test_a_late_creation_brings_nobody_back(cast: Cast, world: World) -> None:
     slow.status = "pending"
     assert cast.ann.delete("/user", {"id": user.id}).status_code == 200
 
-    with pytest.raises(provisioning.UserExists):
-        provisioning.finish(slow, actor=cast.ann.actor, at=now())
+    with pytest.raises(create.UserExists):
+        create.finish(slow, actor=cast.ann.actor, at=now())
 
     assert world.tenant().user(auth0.subject(user.id)) is None
 
@@ -265,8 +268,8 @@ def test_of_a_withdrawn_person_nothing_is_left(cast: Cast, world: World) -> None
 
     sweep(later=60)
 
-    assert dynamo.get(User, user.id) is None
-    assert dynamo.get(sealing.PersonKey, user.id) is None
+    assert dynamodb.get(User, user.id) is None
+    assert dynamodb.get(encryption.PersonKey, user.id) is None
     assert "Survivor" not in cast.ann.get(f"/user/{cast.mia.id}/audit-logs").text
 
 
@@ -277,7 +280,7 @@ def test_a_person_half_created_can_be_deleted(cast: Cast, world: World) -> None:
 
     assert gone.json() == {"id": user.id, "status": "deleted"}
     assert world.tenant().user(auth0.subject(user.id)) is None
-    assert dynamo.get(EmailGuard, user.email_key) is None
+    assert dynamodb.get(EmailGuard, user.email_key) is None
 
 
 def test_a_location_is_removed_once(cast: Cast) -> None:
@@ -291,7 +294,7 @@ def test_a_location_is_removed_once(cast: Cast) -> None:
 def test_who_gains_a_location_gains_no_more_than_the_giver_holds(cast: Cast, world: World) -> None:
     both = [cast.boston.id, cast.denver.id]
     regional = newcomer(cast, world, role="manager", locations=both)
-    extra = sorted(actors.ROLES["staff"] | {"phone:purchase"})
+    extra = sorted(permissions.ROLES["staff"] | {"phone:purchase"})
     user = cast.fresh(permissions=extra)
 
     refused = manage(regional, user.id, locations=both)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from config import trail
+from config.audit import reader
 from tests.config.test_journal import filled
 from tests.conftest import Cast, problem
-from tests.world import World
+from tests.support.environment import World
 
 COUNT = 3000
 
@@ -92,10 +92,10 @@ def test_the_ends_of_time_are_moments_too(cast: Cast, log: str) -> None:
 
 
 def test_a_filter_reads_only_so_much(cast: Cast) -> None:
-    wanted = trail.Filter(action="user.changed")
+    wanted = reader.Filter(action="user.changed")
 
-    with pytest.raises(trail.TooLong, match="shorter time"):
-        trail.find(cast.sam.id, trail.MOST + 1, wanted)
+    with pytest.raises(reader.TooLong, match="shorter time"):
+        reader.find(cast.sam.id, reader.MOST + 1, wanted)
 
 
 @pytest.mark.parametrize(

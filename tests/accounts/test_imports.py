@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from accounts import imports
+from accounts import csv_import
 from accounts.models import User
-from config import dynamo, verification
+from config import dynamodb
+from config.audit import verification
 from tests.conftest import Cast, make_cast, sweep
-from tests.proxy import Plan
-from tests.world import ROOT, SCALE, World
+from tests.support.environment import ROOT, SCALE, World
+from tests.support.proxy import Plan
 
 MANY = 10_000 if SCALE else 100
 
@@ -39,8 +40,8 @@ def told(process: subprocess.Popen[str]) -> tuple[int, str, str]:
 
 def people(customer_id: str) -> list[dict[str, Any]]:
     values = {":c": {"S": customer_id}}
-    query = dynamo.key_range(User, "#customer_id = :c", values)
-    found = dynamo.pages("Query", **query, IndexName="byCustomer")
+    query = dynamodb.key_range(User, "#customer_id = :c", values)
+    found = dynamodb.pages("Query", **query, IndexName="byCustomer")
     return [item for items in found for item in items]
 
 
@@ -94,8 +95,11 @@ def test_what_is_no_list_of_people_is_refused(
 ) -> None:
     path = tmp_path / "x.csv"
     path.write_bytes(content)
-    with path.open(encoding="utf-8-sig", newline="") as file, pytest.raises(imports.BadFile) as bad:
-        imports.read(file, cast.customer.id)
+    with (
+        path.open(encoding="utf-8-sig", newline="") as file,
+        pytest.raises(csv_import.BadFile) as bad,
+    ):
+        csv_import.read(file, cast.customer.id)
     assert says in str(bad.value)
 
 
@@ -104,7 +108,7 @@ def test_a_spreadsheet_with_semicolons_is_read(cast: Cast, tmp_path: Path) -> No
     text = '\ufeffemail;name;locations;userSkills\r\nan@cast.example;"Grün; Anna";boston;"a;b"\r\n'
     path.write_text(text, encoding="utf-8")
     with path.open(encoding="utf-8-sig", newline="") as file:
-        (row,) = imports.read(file, cast.customer.id)
+        (row,) = csv_import.read(file, cast.customer.id)
     assert row.wanted is not None
     assert (row.wanted.name, row.wanted.locations) == ("Grün; Anna", [cast.boston.id])
     assert row.wanted.skills == ["a", "b"]

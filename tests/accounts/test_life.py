@@ -7,12 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import auth0, customers, users
+from accounts import customers, users
+from accounts.clients import auth0
 from accounts.models import EmailGuard, User
-from config import dynamo
+from config import dynamodb
 from tests.conftest import Cast, Person, come, mails_to, now, problem, sign_in, sweep
-from tests.proxy import Plan
-from tests.world import World, free_port
+from tests.support.environment import World, free_port
+from tests.support.proxy import Plan
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def test_who_is_deleting_is_cut_off_while_auth0_is_away(
     again = cast.abe.delete("/userManagement", {"id": person.id})
     assert again.json() == {"id": person.id, "status": "deleted"}
     sweep(later=60)
-    assert dynamo.get(User, person.id) is None
+    assert dynamodb.get(User, person.id) is None
 
 
 def test_people_delete_themselves(cast: Cast, world: World) -> None:
@@ -136,7 +137,7 @@ def test_a_corrected_address_of_an_invitee_is_invited_anew(cast: Cast, world: Wo
     assert "Right Name" in mail["text"]
     account = at_auth0(world, user.id) or {}
     assert (account["email"], account["name"]) == (right, "Right Name")
-    assert dynamo.get(EmailGuard, user.email_key) is None
+    assert dynamodb.get(EmailGuard, user.email_key) is None
     assert cast.ann.post("/user", cast.new_user(email=user.email)).status_code == 201
     link = next(link for link in mail["links"] if "reset-verify" in link)
     httpx.post(link, data={"password": "right words"}).raise_for_status()
@@ -176,7 +177,7 @@ def test_an_address_that_somebody_has_is_refused_and_nothing_stays(
     assert (refused.status_code, problem(refused)["code"]) == (409, "user_exists")
     kept = users.get(user.id)
     assert (kept.email, kept.name, kept.awaited) == (user.email, user.name, None)
-    assert dynamo.get(EmailGuard, only_there) is None
+    assert dynamodb.get(EmailGuard, only_there) is None
     log = cast.ann.get(f"/user/{user.id}/audit-logs?limit=1").json()["items"][0]
     assert log["action"] == "user.change_refused"
 
@@ -203,7 +204,7 @@ def test_the_same_address_in_other_letters_needs_no_guard(cast: Cast) -> None:
     shouted = user.email.replace("new", "NEW")
 
     assert manage(cast.ann, user.id, email=shouted).json()["email"] == shouted
-    assert (dynamo.get(EmailGuard, user.email_key) or EmailGuard()).user_id == user.id
+    assert (dynamodb.get(EmailGuard, user.email_key) or EmailGuard()).user_id == user.id
 
 
 def test_an_invitation_is_sent_again_once_a_minute(cast: Cast, world: World) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from config import dynamo
+from config import dynamodb
 from tests.conftest import Cast, Person, come, make_cast, problem
-from tests.world import SCALE, World
+from tests.support.environment import SCALE, World
 
 
 @pytest.fixture(scope="module")
@@ -160,4 +160,4 @@ def fill(like: User, many: int) -> None:
             for n in range(25)
         ]
         puts = [{"PutRequest": {"Item": copy.serialize()}} for copy in copies]
-        dynamo.call("BatchWriteItem", RequestItems={User.table_name(): puts})
+        dynamodb.call("BatchWriteItem", RequestItems={User.table_name(): puts})

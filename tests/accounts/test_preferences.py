@@ -7,7 +7,7 @@ import pytest
 from accounts import preferences
 from accounts.models import User
 from tests.conftest import Cast, Person, come, mails_to, problem, sweep
-from tests.world import World
+from tests.support.environment import World
 
 MERGES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({}, {"language": "de"}, {"language": "de"}),

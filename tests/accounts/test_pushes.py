@@ -10,13 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import devices, follow_ups
 from accounts.models import PushToken, PushTokenGuard
-from config import dynamo, journal, outbox, trail
+from accounts.notifications import devices
+from accounts.users import side_effects
+from config import dynamodb, journal, outbox
+from config.audit import reader
 from tests.conftest import Cast, Person, come, now, problem, sweep
-from tests.harness import Harness
-from tests.proxy import Plan
-from tests.world import SCALE, World
+from tests.support.crash_harness import Harness
+from tests.support.environment import SCALE, World
+from tests.support.proxy import Plan
 
 _numbers = itertools.count(1)
 QUARTER = 15 * 60
@@ -73,7 +75,7 @@ def tell(who: Person, event: str = "rights_changed") -> None:
         at=now(),
         customer_id=who.user.customer_id,
     ) as write:
-        follow_ups.tell(write, who.id, event)
+        side_effects.tell(write, who.id, event)
 
 
 def sent_to(world: World, *tokens: str) -> list[dict[str, Any]]:
@@ -101,7 +103,7 @@ def tokens_of(user_id: str) -> list[str]:
 
 
 def actions(user_id: str) -> list[str]:
-    return [entry.action for entry in trail.rows(user_id) if entry.seq]
+    return [entry.action for entry in reader.rows(user_id) if entry.seq]
 
 
 # --- devices --------------------------------------------------------------------------------------
@@ -194,7 +196,7 @@ def test_two_who_register_one_token_at_once_leave_one_owner(
 
         with ThreadPoolExecutor(len(people)) as pool:
             assert set(pool.map(register, people)) <= {200, 503}
-        guard = dynamo.get(PushTokenGuard, devices._key(token))
+        guard = dynamodb.get(PushTokenGuard, devices._key(token))
         assert guard
         owners = [who.id for who in people if token in tokens_of(who.id)]
         assert owners == [guard.user_id]
@@ -231,7 +233,7 @@ def test_deleting_somebody_forgets_all_their_devices(cast: Cast, somebody: Perso
 
     assert gone.status_code == 200
     assert tokens_of(somebody.id) == []
-    assert not [t for t in tokens if dynamo.get(PushTokenGuard, devices._key(t))]
+    assert not [t for t in tokens if dynamodb.get(PushTokenGuard, devices._key(t))]
     assert actions(somebody.id).count("device.removed") == 3, "in steps of at most 20"
 
 
@@ -303,7 +305,7 @@ def test_a_dead_device_is_pruned_by_its_ticket(world: World, somebody: Person) -
     sweep()
 
     assert tokens_of(somebody.id) == [alive]
-    assert dynamo.get(PushTokenGuard, devices._key(dead)) is None
+    assert dynamodb.get(PushTokenGuard, devices._key(dead)) is None
     assert actions(somebody.id)[-1] == "device.pruned"
 
 
@@ -370,7 +372,7 @@ def test_late_receipts_are_asked_for_until_expo_forgets_them(
     assert asked == [1, 1, 1]
     assert given_up == 1
     assert tokens_of(somebody.id) == [token]
-    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    left = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     assert somebody.id not in str(left)
 
 
@@ -417,7 +419,7 @@ def test_a_project_that_is_refused_holds_no_other_up(
 
     assert len(sent_to(world, good)) == 1
     assert sent_to(world, bad) == []
-    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    left = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     assert not [row for row in left if "send_push" in str(row) and somebody.id in str(row)]
 
 
@@ -518,7 +520,7 @@ def check(sent: Sequence[dict[str, Any]], tokens: Sequence[str], plan: Plan) -> 
     assert min(times) == 1, f"lost: {plan.fired}"
     assert max(times) <= 2, plan.fired
     assert times.count(2) <= 100, f"more than a chunk doubled: {plan.fired}"
-    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    left = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     assert not [row for row in left if "send_push" in str(row)], plan.fired
 
 
@@ -532,7 +534,7 @@ def test_nothing_of_a_token_is_logged_or_audited(
     sweep()
     assert somebody.delete("/user/push-token", {"token": token}).is_success
 
-    rows = [e.body for e in trail.rows(somebody.id) if e.seq]
+    rows = [e.body for e in reader.rows(somebody.id) if e.seq]
 
     assert "task done" in caplog.text
     assert "canary-of-a-device" not in world.log("web") + caplog.text + str(rows)

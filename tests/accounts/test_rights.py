@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import actors, customers, users
+from accounts import customers, permissions, users
 from accounts.models import Customer, User
-from config import dynamo
+from config import dynamodb
 from tests.conftest import Cast, Person, come, problem
-from tests.samples import UNKNOWN
-from tests.world import SCALE, World
+from tests.support.environment import SCALE, World
+from tests.support.samples import UNKNOWN
 
 
 def entries(cast: Cast, person: Person, limit: int = 1) -> list[dict[str, Any]]:
@@ -120,7 +120,7 @@ ATTEMPTS = {
     "the last owner denies themself something": Attempt(
         "ann",
         lambda cast: cast.ann.user,
-        {"permissions": sorted(actors.PERMISSIONS - {"push:manage"})},
+        {"permissions": sorted(permissions.PERMISSIONS - {"push:manage"})},
         "last_owner",
     ),
     "the last owner deletes themself": Attempt(
@@ -149,10 +149,10 @@ def test_an_attempt_is_refused_and_audited(cast: Cast, attempt: Attempt) -> None
 WIDENINGS: list[tuple[str, dict[str, Any]]] = [
     ("sam", {"userPermissions": ["self:read", "users:read"]}),
     ("sam", {"locations": ["*"]}),
-    ("mia", {"userPermissions": sorted(actors.ROLES["admin"])}),
+    ("mia", {"userPermissions": sorted(permissions.ROLES["admin"])}),
     ("mia", {"locations": ["boston", "denver"]}),
     ("mia", {"locations": ["denver"]}),
-    ("abe", {"userPermissions": sorted(actors.PERMISSIONS)}),
+    ("abe", {"userPermissions": sorted(permissions.PERMISSIONS)}),
 ]
 
 
@@ -190,7 +190,7 @@ def test_a_foreign_customer_is_refused_and_audited(cast: Cast) -> None:
 
 def test_rights_narrow_and_hold_from_the_next_request(cast: Cast, world: World) -> None:
     person = come(world, cast.ann.web, cast.fresh(role="manager"))
-    kept = sorted(actors.ROLES["manager"] - {"users:read"})
+    kept = sorted(permissions.ROLES["manager"] - {"users:read"})
 
     narrowed = person.patch("/user", {"userPermissions": kept})
 
@@ -213,7 +213,7 @@ def test_a_new_role_brings_its_own_permissions(cast: Cast) -> None:
     promoted = manage(cast.ann, user, userRole="manager").json()
     both = manage(cast.ann, user, userRole="staff", permissions=["self:read"]).json()
 
-    assert promoted["permissions"] == sorted(actors.ROLES["manager"])
+    assert promoted["permissions"] == sorted(permissions.ROLES["manager"])
     assert (both["role"], both["permissions"]) == ("staff", ["self:read"])
 
 
@@ -226,7 +226,7 @@ def test_owners_act_on_owners_and_admins_up_to_admin(cast: Cast) -> None:
 
 
 def test_a_limited_admin_gives_only_what_they_hold(cast: Cast, world: World) -> None:
-    less = sorted(actors.ROLES["admin"] - {"audit:read"})
+    less = sorted(permissions.ROLES["admin"] - {"audit:read"})
     wanted = cast.fresh(role="admin", locations=["*"], permissions=less)
     limited = come(world, cast.ann.web, wanted)
     holder = cast.fresh(permissions=["self:read", "audit:read"])
@@ -290,7 +290,7 @@ def test_of_two_owners_at_once_exactly_one_goes(
 
 
 def is_owner(person: Person) -> bool:
-    user = dynamo.get(User, person.id)
+    user = dynamodb.get(User, person.id)
     found = user is not None and (user.role, user.status) == ("owner", "active")
     return found and user is not None and "*" in user.locations
 

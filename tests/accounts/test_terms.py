@@ -11,14 +11,17 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import legal, renewals, terms
 from accounts.models import Customer, TermsAcceptance
-from config import audit, dynamo, errands, errors, idempotency, outbox, trail
+from accounts.terms import acceptance, announcements, documents
+from config import audit, dynamodb, errors, outbox
+from config.audit import reader
+from config.dynamodb import idempotency
+from config.outbox import worker
 from tests.conftest import Cast, Person, come, mails_to, now, problem, sweep
-from tests.world import World
+from tests.support.environment import World
 
-OLD, CURRENT = legal.versions()[0], legal.in_force(now()).version
-THEN = legal.begins(OLD) + timedelta(days=30)
+OLD, CURRENT = documents.versions()[0], documents.in_force(now()).version
+THEN = documents.begins(OLD) + timedelta(days=30)
 
 
 @pytest.fixture
@@ -29,11 +32,11 @@ def somebody(cast: Cast, world: World) -> Person:
 
 def accepted_then(cast: Cast, who: Person) -> None:
     """They accepted what was in force in July."""
-    terms.accept(who.user, cast.customer, actor=who.actor, at=THEN)
+    acceptance.accept(who.user, cast.customer, actor=who.actor, at=THEN)
 
 
 def attested(user_id: str) -> list[audit.AuditEntry]:
-    return [e for e in trail.rows(user_id) if e.seq and e.action == "terms.accepted"]
+    return [e for e in reader.rows(user_id) if e.seq and e.action == "terms.accepted"]
 
 
 def test_who_has_accepted_is_told_so(somebody: Person) -> None:
@@ -46,7 +49,7 @@ def test_who_has_accepted_is_told_so(somebody: Person) -> None:
     assert before["currentVersion"] == CURRENT
     assert (after["accepted"], after["acceptedVersion"]) == (True, CURRENT)
     assert done.json() == after
-    assert [d["document"] for d in after["documents"]] == list(legal.DOCUMENTS)
+    assert [d["document"] for d in after["documents"]] == list(documents.DOCUMENTS)
     assert max(d["version"] for d in after["documents"]) == CURRENT
 
 
@@ -56,7 +59,7 @@ def test_the_proof_says_who_what_when_and_from_where(somebody: Person) -> None:
     body = {"version": CURRENT, "locale": "de"}
     assert somebody.post("/user/accept-terms", body, headers=headers).is_success
 
-    (proof,) = map(terms.opened, terms.proofs(somebody.id))
+    (proof,) = map(acceptance.opened, acceptance.proofs(somebody.id))
 
     assert (proof["name"], proof["email"]) == (somebody.user.name, somebody.user.email)
     assert (proof["userAgent"], proof["ip"]) == ("App/1", "127.0.0.1")
@@ -64,7 +67,7 @@ def test_the_proof_says_who_what_when_and_from_where(somebody: Person) -> None:
     assert {d["sha256"] for d in proof["documents"]} == {d["sha256"] for d in shown}
     (entry,) = attested(somebody.id)
     assert entry.body["id"] == proof["entryId"]
-    assert list(terms.verify()) == []
+    assert list(acceptance.verify()) == []
 
 
 def test_accepting_again_keeps_the_first_proof(somebody: Person) -> None:
@@ -85,7 +88,7 @@ def test_accepting_at_once_keeps_one_proof(somebody: Person) -> None:
 
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["acceptedAt"] for answer in answers}) == 1
-    assert len(attested(somebody.id)) == len(terms.proofs(somebody.id)) == 1
+    assert len(attested(somebody.id)) == len(acceptance.proofs(somebody.id)) == 1
 
 
 def test_what_is_no_longer_in_force_cannot_be_accepted(cast: Cast, somebody: Person) -> None:
@@ -106,7 +109,7 @@ def test_who_accepted_an_older_edition_is_asked_anew(cast: Cast, somebody: Perso
 
     assert (status["accepted"], status["acceptedVersion"]) == (False, OLD)
     assert renewed.json()["acceptedVersion"] == CURRENT
-    assert [proof.version for proof in terms.proofs(somebody.id)] == [OLD, CURRENT]
+    assert [proof.version for proof in acceptance.proofs(somebody.id)] == [OLD, CURRENT]
 
 
 def test_a_repetition_is_answered_with_what_was_accepted(cast: Cast, somebody: Person) -> None:
@@ -114,11 +117,11 @@ def test_a_repetition_is_answered_with_what_was_accepted(cast: Cast, somebody: P
     once = idempotency.Once(f"key of {somebody.id}", "body")
     body: dict[str, Any] = {"actor": somebody.actor, "version": OLD, "once": once}
 
-    first = terms.accept(somebody.user, cast.customer, at=THEN, **body)
-    again = terms.accept(somebody.user, cast.customer, at=THEN + timedelta(hours=1), **body)
+    first = acceptance.accept(somebody.user, cast.customer, at=THEN, **body)
+    again = acceptance.accept(somebody.user, cast.customer, at=THEN + timedelta(hours=1), **body)
     other = idempotency.Once(once.key, "another body")
     with pytest.raises(errors.KeyReused):
-        terms.accept(somebody.user, cast.customer, at=THEN, **{**body, "once": other})
+        acceptance.accept(somebody.user, cast.customer, at=THEN, **{**body, "once": other})
 
     assert (first.accepted, first.accepted_version) == (True, OLD)
     assert (again.accepted, again.accepted_at) == (True, first.accepted_at)
@@ -128,20 +131,20 @@ def test_nothing_is_accepted_for_an_account_that_is_gone(cast: Cast, somebody: P
     assert cast.ann.delete("/user", {"id": somebody.id}).is_success
 
     with pytest.raises(errors.Unauthenticated):
-        terms.accept(somebody.user, cast.customer, actor=somebody.actor, at=now())
+        acceptance.accept(somebody.user, cast.customer, actor=somebody.actor, at=now())
 
-    assert terms.proofs(somebody.id) == []
+    assert acceptance.proofs(somebody.id) == []
     assert attested(somebody.id) == []
 
 
 def test_a_text_that_was_never_published_is_noticed(cast: Cast, somebody: Person) -> None:
     """A proof is held against the texts, so changing a text and its hash together shows."""
     assert somebody.post("/user/accept-terms", {}).is_success
-    (proof,) = terms.proofs(somebody.id)
+    (proof,) = acceptance.proofs(somebody.id)
     forged = {**proof.documents[0], "sha256": "0" * 64}
 
-    assert terms._is_published(proof.documents[0])
-    assert not terms._is_published(forged)
+    assert acceptance._is_published(proof.documents[0])
+    assert not acceptance._is_published(forged)
 
 
 def test_the_proof_outlives_the_account(cast: Cast, world: World, somebody: Person) -> None:
@@ -153,12 +156,12 @@ def test_the_proof_outlives_the_account(cast: Cast, world: World, somebody: Pers
 
     assert json.loads(shown.stdout)["email"] == somebody.user.email
     assert somebody.user.email not in table, "sealed"
-    assert list(terms.verify()) == []
+    assert list(acceptance.verify()) == []
 
 
 def rows_of(user_id: str) -> list[dict[str, Any]]:
-    arguments = dynamo.key_range(TermsAcceptance, "#user_id = :user", {":user": {"S": user_id}})
-    return [item for items in dynamo.pages("Query", **arguments) for item in items]
+    arguments = dynamodb.key_range(TermsAcceptance, "#user_id = :user", {":user": {"S": user_id}})
+    return [item for items in dynamodb.pages("Query", **arguments) for item in items]
 
 
 @pytest.mark.parametrize("how", ["changed", "removed", "made up"])
@@ -170,19 +173,19 @@ def test_a_proof_that_was_tampered_with_is_named(somebody: Person, how: str) -> 
     made_up = {**row, "version": {"S": "2026-12-01"}}
     try:
         if how == "removed":
-            dynamo.call("DeleteItem", TableName=table, Key=key)
+            dynamodb.call("DeleteItem", TableName=table, Key=key)
         else:
             wrong = {**row, "locale": {"S": "fr"}} if how == "changed" else made_up
-            dynamo.call("PutItem", TableName=table, Item=wrong)
-        found = list(terms.verify())
+            dynamodb.call("PutItem", TableName=table, Item=wrong)
+        found = list(acceptance.verify())
     finally:
-        dynamo.call("PutItem", TableName=table, Item=row)
+        dynamodb.call("PutItem", TableName=table, Item=row)
         made_up_key = {name: made_up[name] for name in ("user_id", "version")}
-        dynamo.call("DeleteItem", TableName=table, Key=made_up_key)
+        dynamodb.call("DeleteItem", TableName=table, Key=made_up_key)
 
     assert len(found) == 1
     assert found[0].startswith(somebody.id)
-    assert list(terms.verify()) == []
+    assert list(acceptance.verify()) == []
 
 
 # --- the texts ------------------------------------------------------------------------------------
@@ -196,7 +199,7 @@ def test_the_documents_can_be_read_in_a_browser(cast: Cast, somebody: Person) ->
         assert f"<h1>{document['title']}</h1>" in page.text
         assert document["sha256"] in page.text
         assert "script" not in page.headers["content-security-policy"]
-        kept = legal.FOLDER / document["document"] / f"{document['version']}.en.md"
+        kept = documents.FOLDER / document["document"] / f"{document['version']}.en.md"
         assert plain.content == kept.read_bytes()
     assert "<table>" in httpx.get(f"{cast.ann.web}/legal/privacy-policy").text
     assert "Privacy policy" in httpx.get(f"{cast.ann.web}/legal").text
@@ -210,21 +213,21 @@ def test_other_documents_are_not_there(cast: Cast, path: str) -> None:
 
 
 def test_an_edition_is_what_is_in_force_that_day() -> None:
-    second = legal.versions()[1]
-    last_minute = legal.begins(second) - timedelta(minutes=1)
+    second = documents.versions()[1]
+    last_minute = documents.begins(second) - timedelta(minutes=1)
 
-    assert legal.in_force(last_minute).version == OLD
-    assert legal.in_force(last_minute + timedelta(minutes=1)).version == second
-    assert legal.versions(until=last_minute) == [OLD]
-    assert legal.in_force(now(), "de").texts[0].locale == "en", "there is no German one"
-    with pytest.raises(legal.Changed, match="No terms were in force"):
-        legal.in_force(legal.begins(OLD) - timedelta(days=1))
+    assert documents.in_force(last_minute).version == OLD
+    assert documents.in_force(last_minute + timedelta(minutes=1)).version == second
+    assert documents.versions(until=last_minute) == [OLD]
+    assert documents.in_force(now(), "de").texts[0].locale == "en", "there is no German one"
+    with pytest.raises(documents.Changed, match="No terms were in force"):
+        documents.in_force(documents.begins(OLD) - timedelta(days=1))
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the texts."""
-    return Path(shutil.copytree(legal.FOLDER, tmp_path / "legal"))
+    return Path(shutil.copytree(documents.FOLDER, tmp_path / "legal"))
 
 
 def test_a_published_text_never_changes(folder: Path) -> None:
@@ -232,39 +235,39 @@ def test_a_published_text_never_changes(folder: Path) -> None:
     kept = text.read_bytes()
 
     text.write_bytes(kept + b"\nMore.\n")
-    with pytest.raises(legal.Changed, match="was changed after it was published"):
-        legal.publish(folder)
+    with pytest.raises(documents.Changed, match="was changed after it was published"):
+        documents.publish(folder)
     text.unlink()
-    with pytest.raises(legal.Changed, match="is gone"):
-        legal.publish(folder)
+    with pytest.raises(documents.Changed, match="is gone"):
+        documents.publish(folder)
     text.write_bytes(kept)
 
-    assert legal.unpublished(folder) == []
+    assert documents.unpublished(folder) == []
 
 
 def test_a_new_text_is_a_new_version(folder: Path, world: World) -> None:
-    before = legal.published(folder)
+    before = documents.published(folder)
     (folder / "provider-terms/2027-01-01.de.md").write_text("# Bedingungen\n")
-    with pytest.raises(legal.Changed, match="no binding text"):
-        legal.publish(folder)
+    with pytest.raises(documents.Changed, match="no binding text"):
+        documents.publish(folder)
     (folder / "provider-terms/2027-01-01.en.md").write_text("# Provider terms\n")
 
-    new = legal.publish(folder)
+    new = documents.publish(folder)
 
     assert sorted(map(str, new)) == [f"provider-terms/2027-01-01.{one}" for one in ("de", "en")]
-    assert before.items() < legal.published(folder).items()
+    assert before.items() < documents.published(folder).items()
     (folder / "provider-terms/2027-01-01.en.md").write_text("# Other\n")
-    with pytest.raises(legal.Changed, match="was changed"):
-        legal.unpublished(folder)
+    with pytest.raises(documents.Changed, match="was changed"):
+        documents.unpublished(folder)
     (folder / "provider-terms/2027-01-01.en.md").write_text("# Provider terms\n")
     late = folder / "privacy-policy/2026-12-24.en.md"
     late.write_text("# Late\n")
-    with pytest.raises(legal.Changed, match="must be later than 2027-01-01"):
-        legal.unpublished(folder)
+    with pytest.raises(documents.Changed, match="must be later than 2027-01-01"):
+        documents.unpublished(folder)
     late.unlink()
     (folder / "provider-terms/new.md").write_text("# Odd\n")
     with pytest.raises(ValueError, match="must be"):
-        legal.read(folder)
+        documents.read(folder)
     checked = world.manage("terms", "publish", "--check")
     assert checked.returncode == 0, checked.stderr
 
@@ -276,20 +279,20 @@ TELL = "accounts.tell_of_terms"
 def test_renewed_terms_are_told_once_to_those_who_had_accepted_others(
     cast: Cast, world: World, say: Callable[[str], None]
 ) -> None:
-    people = [come(world, cast.ann.web, cast.fresh()) for _ in range(renewals.CHUNK + 2)]
+    people = [come(world, cast.ann.web, cast.fresh()) for _ in range(announcements.CHUNK + 2)]
     for person in people[:-2]:
         accepted_then(cast, person)
     assert people[0].post("/user/accept-terms", {}).is_success
     silent = {"settings": {"notifications": {"email": {"termsRenewed": False}}}}
     assert people[1].patch("/user", silent).is_success
     sweep()
-    customer = dynamo.get(Customer, cast.customer.id)
+    customer = dynamodb.get(Customer, cast.customer.id)
     assert customer
 
-    first = renewals.announce(customer, CURRENT, at=now())
-    second = renewals.announce(customer, CURRENT, at=now())
+    first = announcements.announce(customer, CURRENT, at=now())
+    second = announcements.announce(customer, CURRENT, at=now())
     (begun,) = [r for r in map(outbox.OutboxEntry.read, outbox_rows()) if r.task == TELL]
-    errands._claim_and_run(begun, now, errands.Report())
+    worker._claim_and_run(begun, now, worker.Report())
     (goes_on,) = [r for r in map(outbox.OutboxEntry.read, outbox_rows()) if r.task == TELL]
     sweep()
     sweep()
@@ -306,12 +309,12 @@ def test_renewed_terms_are_told_once_to_those_who_had_accepted_others(
 
 
 def test_terms_that_begin_later_are_told_of_later(cast: Cast) -> None:
-    customer = dynamo.get(Customer, cast.elsewhere.id)
+    customer = dynamodb.get(Customer, cast.elsewhere.id)
     assert customer
 
-    begins = legal.begins(CURRENT)
+    begins = documents.begins(CURRENT)
 
-    assert renewals.announce(customer, CURRENT, at=begins - timedelta(days=3))
+    assert announcements.announce(customer, CURRENT, at=begins - timedelta(days=3))
 
     waiting = [row for row in outbox_rows() if TELL in str(row)]
     assert [row["due_at"]["S"][:10] for row in waiting] == [CURRENT]
@@ -319,7 +322,7 @@ def test_terms_that_begin_later_are_told_of_later(cast: Cast) -> None:
 
 
 def outbox_rows() -> list[dict[str, Any]]:
-    return list(dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"])
+    return list(dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"])
 
 
 def sweep_counts(later: float) -> int:

@@ -14,13 +14,13 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from accounts import tokens
-from config.local.auth0.login import Login
-from config.local.auth0.tenant import Tenant
-from config.local.standin import StandIn, as_json, server
+from accounts.auth import tokens
 from tests.conftest import Cast, problem
-from tests.proxy import Plan
-from tests.world import World, free_port
+from tests.emulators.auth0.login import Login
+from tests.emulators.auth0.tenant import Tenant
+from tests.emulators.server import StandIn, as_json, server
+from tests.support.environment import World, free_port
+from tests.support.proxy import Plan
 
 AUDIENCE = "https://api.dutyline.example/"
 STRANGE = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -5,7 +5,7 @@ import re
 import httpx
 
 from tests.conftest import Cast, mails_to, problem, sign_in, sweep
-from tests.world import World
+from tests.support.environment import World
 
 
 def test_a_person_is_created_invited_and_signs_in(cast: Cast, world: World) -> None:
@@ -66,9 +66,11 @@ def test_an_address_that_only_auth0_knows_is_taken_too(cast: Cast, world: World)
     body = cast.new_user()
     assert cast.cleo.post("/user", {**body, "customerId": cast.elsewhere.id}).status_code == 201
     from accounts.models import EmailGuard
-    from config import dynamo
+    from config import dynamodb
 
-    dynamo.call("DeleteItem", TableName=EmailGuard.table_name(), Key={"key": {"S": body["email"]}})
+    dynamodb.call(
+        "DeleteItem", TableName=EmailGuard.table_name(), Key={"key": {"S": body["email"]}}
+    )
 
     refused = cast.ann.post("/user", body)
 

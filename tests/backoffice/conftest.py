@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.backoffice.desk import Operator, at_desk
-from tests.world import World
+from tests.support.environment import World
+from tests.support.operators import Operator, at_desk
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ from django.db.models import Count, Q
 from django.urls import get_resolver
 
 from accounts.models import User as Record
-from config import ids
-from config.backoffice import plans, reading
-from tests.backoffice.desk import crowd
+from config.backoffice.records import query_plan, range_reader
+from config.dynamodb import ids
 from tests.conftest import Cast, now
-from tests.world import SCALE, World
+from tests.support.environment import SCALE, World
+from tests.support.operators import crowd
 
 get_resolver().url_patterns  # noqa: B018 - the admin's modules are found with its paths
 
@@ -75,7 +75,7 @@ def test_a_query_becomes_keys(asked: Any, plan: str) -> None:
 
 @pytest.mark.parametrize("asked", NEEDS_KEY, ids=range(len(NEEDS_KEY)))
 def test_what_only_reading_everything_would_answer_is_refused(asked: Any) -> None:
-    with pytest.raises(plans.NeedsKey):
+    with pytest.raises(query_plan.NeedsKey):
         asked.plan()
 
 
@@ -107,11 +107,11 @@ def test_pages_go_both_ways_and_each_costs_the_same(
         f"{sorted(reads)} read each"
     )
     filtered = asked.filter(role="owner").page(50)
-    assert (filtered.records, filtered.read) == ([], reading.BUDGET), "a budget, not the table"
+    assert (filtered.records, filtered.read) == ([], range_reader.BUDGET), "a budget, not the table"
     assert filtered.next is not None
 
 
-def walk(asked: Any, *, back: bool) -> list[reading.Page]:
+def walk(asked: Any, *, back: bool) -> list[range_reader.Page]:
     """Every page, from the beginning to the end; or from the last one back."""
     pages = [asked.page(50)]
     while not back and pages[-1].next:

@@ -16,14 +16,18 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from accounts import devices, terms
-from config import dynamo, ids, outbox, plumbing, trail
-from config.backoffice import reading, rights
-from config.outbox import OutboxEntry
-from staffing import feeds
+from accounts.notifications import devices
+from accounts.terms import acceptance
+from config import dynamodb, outbox
+from config.audit import reader
+from config.backoffice import operator_permissions
+from config.backoffice.records import range_reader
+from config.dynamodb import ids, unaudited
+from config.outbox.models import OutboxEntry
+from staffing.calendar import feed
 from telephony.models import Orphan, Quota
-from tests.backoffice.desk import Operator, at_desk
 from tests.conftest import Cast, free_number, now
+from tests.support.operators import Operator, at_desk
 from tests.test_isolation import rows_of
 
 HARMLESS = {"find", "switch", "search", "autocomplete", "jsi18n", "app_list", "index"}
@@ -55,12 +59,12 @@ def things(cast: Cast) -> Things:
     shift, template, held = cast.shift(), cast.template(), cast.held
     push = "ExponentPushToken[kept-from-operators]"
     devices.register(push, actor=cast.ann.actor, at=now())
-    feed = feeds.open_new(actor=cast.ann.actor, at=now())
-    accepted = terms.accept(cast.ann.user, cast.customer, actor=cast.ann.actor, at=now())
-    version = terms.proofs(cast.ann.id)[-1].version
+    calendar_feed = feed.open_new(actor=cast.ann.actor, at=now())
+    accepted = acceptance.accept(cast.ann.user, cast.customer, actor=cast.ann.actor, at=now())
+    version = acceptance.proofs(cast.ann.id)[-1].version
     assert accepted.accepted_version == version
     orphan = free_number()
-    plumbing.update(Orphan(orphan), [Orphan.sid.set("PN1")], Orphan.number.does_not_exist())
+    unaudited.update(Orphan(orphan), [Orphan.sid.set("PN1")], Orphan.number.does_not_exist())
     return Things(
         {
             "customer": cast.customer.id,
@@ -77,7 +81,7 @@ def things(cast: Cast) -> Things:
             "outboxentry": dead(cast.customer.id),
         },
         [
-            feed.url.rpartition("/")[2],
+            calendar_feed.url.rpartition("/")[2],
             push,
             settings.SECRET_KEY,
             settings.AUTH0["client_secret"],
@@ -101,7 +105,7 @@ def dead(customer_id: str) -> str:
         first_due_at=now(),
         error="KeyError",
     )
-    dynamo.call("PutItem", TableName=OutboxEntry.table_name(), Item=entry.serialize())
+    dynamodb.call("PutItem", TableName=OutboxEntry.table_name(), Item=entry.serialize())
     return id
 
 
@@ -154,7 +158,7 @@ def everything(cast: Cast) -> list[Any]:
     """What nobody may change by looking."""
     found: list[Any] = rows_of(cast.customer.id, list(cast.people.values()))
     for record in (OutboxEntry, Orphan, Quota):
-        for items in dynamo.pages("Scan", TableName=record.table_name()):
+        for items in dynamodb.pages("Scan", TableName=record.table_name()):
             found += [json.dumps(item, sort_keys=True) for item in items]
     return sorted(found)
 
@@ -246,7 +250,7 @@ def test_who_may_only_read_changes_nothing(
     looked_at = {
         one.action
         for stream in (cast.customer.id, cast.ann.id, cast.sam.id, things.of["user"])
-        for one in trail.rows(stream)
+        for one in reader.rows(stream)
         if one.seq and one.body["actor"]["type"] == "operator"
     }
     assert looked_at >= {"user.viewed", "terms.viewed", "call.viewed", "call.listened"}
@@ -259,7 +263,7 @@ def only_reading() -> set[str]:
         one.name
         for made in admin.site._registry.values()
         for one in getattr(made, "buttons", ())
-        if one.right == rights.READ
+        if one.right == operator_permissions.READ
     }
 
 
@@ -278,7 +282,7 @@ def test_support_sees_every_page_and_leads_nothing(
         (str(made.opts.model_name), one.name)
         for made in admin.site._registry.values()
         for one in getattr(made, "buttons", ())
-        if one.right == rights.LEAD
+        if one.right == operator_permissions.LEAD
     }
     assert leading, "somebody leads"
     for path in paths(things, cast):
@@ -291,7 +295,9 @@ def test_support_sees_every_page_and_leads_nothing(
         pages += 1
         if cost := re.search(r'data-read="(\d+)" data-shown="(\d+)"', answer.text):
             read, shown = int(cost[1]), int(cost[2])
-            assert read <= shown + 1 or read == reading.BUDGET, f"{path} read {read} for {shown}"
+            assert read <= shown + 1 or read == range_reader.BUDGET, (
+                f"{path} read {read} for {shown}"
+            )
             lists += 1
         if (model, path.button) in leading or path.name == "numbers_most":
             assert answer.status_code == 403, path

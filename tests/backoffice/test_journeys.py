@@ -12,17 +12,18 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from accounts import users
-from config import dynamo, outbox, verification
-from config.audit import AuditEntry
-from config.local.auth0 import operators
-from config.outbox import OutboxEntry
+from config import dynamodb, outbox
+from config.audit import verification
+from config.audit.log import AuditEntry
+from config.outbox.models import OutboxEntry
 from telephony.models import PhoneNumber
-from tests.backoffice.desk import crowd, employ, give_roles
 from tests.backoffice.test_doors import dead
 from tests.backoffice.test_sign_in import age_sessions
 from tests.conftest import Cast, mails_to, sweep
+from tests.emulators.auth0 import operators
+from tests.support.environment import World
+from tests.support.operators import crowd, employ, give_roles
 from tests.test_journeys import LOOPBACK, launch
-from tests.world import World
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
@@ -89,7 +90,7 @@ def tab(signed_in: Callable[[str], BrowserContext]) -> Iterator[Callable[[str], 
 
 def entries(stream: str, action: str) -> list[AuditEntry]:
     """The entries of an action in somebody's log, newest first."""
-    found = dynamo.query(
+    found = dynamodb.query(
         AuditEntry,
         "#stream = :stream",
         {":stream": {"S": stream}},
@@ -269,7 +270,7 @@ def test_a_number_is_bought_previewed_and_its_voicemail_heard(
     page.get_by_role("button", name=re.compile("^Buy ")).first.click()
     page.get_by_text("is bought and answers").wait_for()
     number = page.get_by_role("heading", level=1).inner_text().split()[-1]
-    held = dynamo.get(PhoneNumber, number)
+    held = dynamodb.get(PhoneNumber, number)
     assert held is not None
     assert held.location_id == place.id
     assert by_operator(cast.customer.id, "number.purchased")
@@ -339,7 +340,7 @@ def test_a_customer_is_suspended_by_typing_its_name(
 def test_a_dead_errand_is_revived(cast: Cast, office: str, tab: Callable[..., Page]) -> None:
     user = cast.fresh(name="Dora Dead")
     id = dead(cast.customer.id)
-    dynamo.call(
+    dynamodb.call(
         "UpdateItem",
         TableName=OutboxEntry.table_name(),
         Key=OutboxEntry.wire_key(id),
@@ -353,11 +354,11 @@ def test_a_dead_errand_is_revived(cast: Cast, office: str, tab: Callable[..., Pa
     page.get_by_role("link", name="Revive").click()
     page.get_by_role("button", name="Revive").click()
     page.get_by_text("is tried again").wait_for()
-    kept = dynamo.get(OutboxEntry, id)
+    kept = dynamodb.get(OutboxEntry, id)
     assert kept is not None
     assert kept.shard in outbox.SHARDS
     sweep()
-    assert dynamo.get(OutboxEntry, id) is None
+    assert dynamodb.get(OutboxEntry, id) is None
     assert users.get(user.id).invitation_sent_at is not None
     assert by_operator(cast.customer.id, "errand.revived")
 

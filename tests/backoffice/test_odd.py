@@ -5,9 +5,9 @@ from urllib.parse import quote
 import pytest
 
 from accounts import locations
-from config import trail
-from tests.backoffice.desk import Operator, crowd
+from config.audit import reader
 from tests.conftest import Cast, now
+from tests.support.operators import Operator, crowd
 
 ODD_IDS = [
     "x",
@@ -142,7 +142,7 @@ def test_a_refused_form_is_a_look_too(cast: Cast, desks: dict[str, Operator]) ->
     user = cast.fresh(name="Looked At")
     page = f"/admin/accounts/user/{user.id}/change/"
     desks["support"].post(page, name="Looked At", email=user.email, userRole="owner", version="0")
-    seen = [one.action for one in trail.rows(user.id) if one.seq]
+    seen = [one.action for one in reader.rows(user.id) if one.seq]
     assert seen[-1] == "user.viewed"
     refused = desks["read-only"].post(page, name="Hacked")
     assert refused.status_code == 403

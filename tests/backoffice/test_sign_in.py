@@ -8,9 +8,9 @@ import httpx
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
-from tests.backoffice.desk import Operator, at_desk, employ, give_roles
 from tests.conftest import Cast
-from tests.world import World, free_port
+from tests.support.environment import World, free_port
+from tests.support.operators import Operator, at_desk, employ, give_roles
 
 
 def rows(world: World, query: str, *values: object) -> list[tuple[object, ...]]:

@@ -10,10 +10,11 @@ import pytest
 
 from accounts import locations, users
 from accounts.models import Location
-from config import audit, dynamo, idempotency, ids, outbox
+from config import audit, dynamodb, outbox
+from config.dynamodb import idempotency, ids
 from tests.conftest import Cast, Person, mails_to, now, problem, sweep
-from tests.proxy import Plan
-from tests.world import World, free_port
+from tests.support.environment import World, free_port
+from tests.support.proxy import Plan
 
 DEEP = 100_000
 HOSTILE: dict[str, bytes] = {
@@ -138,7 +139,7 @@ def test_a_repeated_request_hears_the_first_answer_whatever_changed_since(cast: 
     body, headers = cast.new_user(locations=[place.id]), {"Idempotency-Key": "then and now"}
     first = cast.ann.post("/user", body, headers=headers)
 
-    dynamo.call("DeleteItem", TableName=Location.table_name(), Key=Location.wire_key(place.id))
+    dynamodb.call("DeleteItem", TableName=Location.table_name(), Key=Location.wire_key(place.id))
 
     again = cast.ann.post("/user", body, headers=headers)
     assert (again.status_code, again.json()) == (201, first.json())
@@ -194,7 +195,7 @@ def test_no_copy_of_a_body_is_kept_with_a_key(cast: Cast) -> None:
     body = cast.new_user(name="Unforgettable Canary")
     cast.ann.post("/user", body, headers={"Idempotency-Key": "kept"})
 
-    rows = dynamo.call("Scan", TableName=idempotency.Request.table_name())["Items"]
+    rows = dynamodb.call("Scan", TableName=idempotency.Request.table_name())["Items"]
 
     assert rows
     assert "Canary" not in str(rows)
@@ -359,7 +360,7 @@ def test_logs_and_waiting_work_hold_no_values_of_people(cast: Cast, world: World
     rows = [
         row
         for record in (outbox.OutboxEntry, audit.AuditEntry, idempotency.Request)
-        for row in dynamo.call("Scan", TableName=record.table_name())["Items"]
+        for row in dynamodb.call("Scan", TableName=record.table_name())["Items"]
     ]
     sweep(later=60)
     (mail,) = mails_to(world, body["email"])

@@ -10,9 +10,9 @@ from pathlib import Path
 import boto3
 import pytest
 
-from config import ledger
+from config.audit import export
 from tests.conftest import Cast
-from tests.world import ROOT, World, free_port, wait_for
+from tests.support.environment import ROOT, World, free_port, wait_for
 
 BUCKET = "dutyline-files"
 REMEMBER = """
@@ -111,7 +111,7 @@ print(files.read({name!r}).decode(), end="")
 
     content = run(world, read, place).encode()
 
-    count = ledger.verify(content.splitlines(keepends=True), public_key=ledger.key())
+    count = export.verify(content.splitlines(keepends=True), public_key=export.key())
     assert (count.streams, count.entries > 0) == (1, True)
 
 

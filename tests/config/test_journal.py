@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from pynamodb.exceptions import VerboseClientError
 
-from accounts import actors, provisioning, users
+from accounts import permissions, users
 from accounts.models import EmailGuard, User
-from config import audit, dynamo, errors, ids, journal, plumbing, sealing, verification
+from accounts.users import create
+from config import audit, dynamodb, errors, journal
+from config.audit import verification
+from config.dynamodb import encryption, ids, unaudited
 from tests.conftest import Cast, Person, free_number, now
-from tests.world import World, free_port
+from tests.support.environment import World, free_port
 
 
 def verified() -> list[str]:
@@ -85,7 +88,7 @@ def test_of_fifty_parallel_creates_of_one_address_one_wins(
     statuses = sorted(answer.status_code for answer in answers)
     assert statuses == [201] + [409] * 49
     winner = next(answer.json()["id"] for answer in answers if answer.status_code == 201)
-    guard = dynamo.get(EmailGuard, body["email"])
+    guard = dynamodb.get(EmailGuard, body["email"])
     assert guard
     assert guard.user_id == winner
     say("50 parallel creates of one address: 1 created, 49 refused")
@@ -95,8 +98,8 @@ def test_of_fifty_parallel_creates_of_one_address_one_wins(
 @pytest.fixture
 def entries(cast: Cast) -> list[dict[str, Any]]:
     """The rows of a stream of six entries, whole, by number; 0 is the head."""
-    person = provisioning.create(
-        provisioning.Wanted(
+    person = create.create(
+        create.Wanted(
             customer_id=cast.customer.id,
             email=f"{ids.new('usr', now()).lower()}@cast.example",
             name="Tampered",
@@ -105,7 +108,7 @@ def entries(cast: Cast) -> list[dict[str, Any]]:
         at=now(),
     )
     for number in range(5):
-        actor = actors.of(person) if number % 2 else cast.ann.actor
+        actor = permissions.of(person) if number % 2 else cast.ann.actor
         journal.note(
             actor=actor,
             action="test.happened",
@@ -114,22 +117,22 @@ def entries(cast: Cast) -> list[dict[str, Any]]:
             customer_id=person.customer_id,
             changes=[audit.Change("number", number, number + 1)],
         )
-    found = dynamo.call(
+    found = dynamodb.call(
         "Query",
-        **dynamo.key_range(audit.AuditEntry, "#stream = :s", {":s": {"S": person.id}}),
+        **dynamodb.key_range(audit.AuditEntry, "#stream = :s", {":s": {"S": person.id}}),
     )
     return list(found["Items"])
 
 
 def put(*items: dict[str, Any]) -> None:
     for item in items:
-        dynamo.call("PutItem", TableName=audit.AuditEntry.table_name(), Item=item)
+        dynamodb.call("PutItem", TableName=audit.AuditEntry.table_name(), Item=item)
 
 
 def cut(*items: dict[str, Any]) -> None:
     for item in items:
         key = {"stream": item["stream"], "seq": item["seq"]}
-        dynamo.call("DeleteItem", TableName=audit.AuditEntry.table_name(), Key=key)
+        dynamodb.call("DeleteItem", TableName=audit.AuditEntry.table_name(), Key=key)
 
 
 @contextmanager
@@ -227,11 +230,11 @@ def test_verifying_while_people_write_finds_nothing(cast: Cast) -> None:
 def test_a_torn_read_loses_no_values(cast: Cast) -> None:
     """A batch may see a stream's head and not yet its key: the key is read again."""
     user = users.get(cast.sam.id)
-    whole = dynamo.fetch(journal.keys([cast.ann.id, user.id]))
+    whole = dynamodb.fetch(journal.keys([cast.ann.id, user.id]))
     heads = {
         audit.head_key(id): whole.get(audit.AuditEntry, id, 0) for id in (cast.ann.id, user.id)
     }
-    torn = dynamo.Found({key: head for key, head in heads.items() if head})
+    torn = dynamodb.Found({key: head for key, head in heads.items() if head})
 
     with journal.write(
         actor=cast.ann.actor,
@@ -281,13 +284,13 @@ def test_the_command_names_what_is_wrong(entries: list[dict[str, Any]], world: W
 def test_destroying_a_key_erases_the_values_and_the_chain_holds(cast: Cast) -> None:
     body = cast.new_user(name="Erasable Canary")
     user = cast.ann.post("/user", body).json()
-    table = sealing.PersonKey.table_name()
-    raw = dynamo.call("Scan", TableName=audit.AuditEntry.table_name())["Items"]
+    table = encryption.PersonKey.table_name()
+    raw = dynamodb.call("Scan", TableName=audit.AuditEntry.table_name())["Items"]
     assert "Erasable Canary" not in str(raw), "values of people are sealed"
-    key = sealing.PersonKey.wire_key(user["id"])
-    kept = dynamo.call("GetItem", TableName=table, Key=key)["Item"]
+    key = encryption.PersonKey.wire_key(user["id"])
+    kept = dynamodb.call("GetItem", TableName=table, Key=key)["Item"]
 
-    dynamo.call("DeleteItem", TableName=table, Key=key)
+    dynamodb.call("DeleteItem", TableName=table, Key=key)
 
     log = cast.ann.get(f"/user/{user['id']}/audit-logs")
     assert log.json()["total"] == 1
@@ -295,7 +298,7 @@ def test_destroying_a_key_erases_the_values_and_the_chain_holds(cast: Cast) -> N
     assert log.json()["items"][0]["subject"]["name"] is None
     assert log.json()["items"][0]["actor"]["name"] == cast.ann.user.name
     assert verified() == []
-    dynamo.call("PutItem", TableName=table, Item=kept)
+    dynamodb.call("PutItem", TableName=table, Item=kept)
 
 
 # --- cost -----------------------------------------------------------------------------------------
@@ -327,7 +330,7 @@ def test_a_deep_page_costs_what_the_first_one_costs(
 def filled(cast: Cast, user_id: str, count: int) -> Iterator[None]:
     """Give a person a log of ``count`` entries, a minute apart, properly chained, for a while."""
     table = audit.AuditEntry.table_name()
-    head = dynamo.get(audit.AuditEntry, user_id, 0)
+    head = dynamodb.get(audit.AuditEntry, user_id, 0)
     assert head
     _fill(cast, user_id, count)
     yield
@@ -335,23 +338,23 @@ def filled(cast: Cast, user_id: str, count: int) -> Iterator[None]:
         numbers = range(start, min(start + 25, count + 1))
         keys = [audit.AuditEntry.wire_key(user_id, number) for number in numbers]
         requests = [{"DeleteRequest": {"Key": key}} for key in keys]
-        dynamo.call("BatchWriteItem", RequestItems={table: requests})
-    dynamo.call("PutItem", TableName=table, Item=head.serialize())
+        dynamodb.call("BatchWriteItem", RequestItems={table: requests})
+    dynamodb.call("PutItem", TableName=table, Item=head.serialize())
 
 
 def _fill(cast: Cast, user_id: str, count: int) -> None:
-    found = dynamo.fetch(journal.keys([user_id]))
+    found = dynamodb.fetch(journal.keys([user_id]))
     place = audit.position(found, user_id)
-    key = found.get(sealing.PersonKey, user_id)
+    key = found.get(encryption.PersonKey, user_id)
     assert key
-    user = dynamo.get(User, user_id)
+    user = dynamodb.get(User, user_id)
     assert user
     happenings = [
         audit.Happening(
             id=ids.new("aud", now()),
             at=now() + timedelta(minutes=number),
             action="test.happened",
-            author=actors.of(user),
+            author=permissions.of(user),
             subject=user.party,
             customer_id=cast.customer.id,
             changes=(audit.Change("number", number, number + 1),),
@@ -365,7 +368,7 @@ def _fill(cast: Cast, user_id: str, count: int) -> None:
         requests = [
             {"PutRequest": {"Item": entry.serialize()}} for entry in made[start : start + 25]
         ]
-        dynamo.call("BatchWriteItem", RequestItems={table: requests})
+        dynamodb.call("BatchWriteItem", RequestItems={table: requests})
 
 
 MANAGE = "/userManagement"
@@ -499,9 +502,9 @@ def test_a_record_cannot_be_written_past_the_journal(cast: Cast) -> None:
         with pytest.raises(TypeError, match="journal"):
             write()
     with pytest.raises(TypeError, match="journal"):
-        plumbing.remove(user, User.id.exists())
+        unaudited.remove(user, User.id.exists())
     telephones = {"calls", "phone-usage", "phone-proofs", "phone-orphans"}
-    assert {"outbox", "idempotency", *telephones} == plumbing.TABLES
+    assert {"outbox", "idempotency", *telephones} == unaudited.TABLES
 
 
 def test_an_intent_without_a_finisher_is_refused(cast: Cast) -> None:
@@ -533,4 +536,4 @@ def test_a_refused_write_leaves_nothing(cast: Cast) -> None:
 
 def test_an_unforeseen_refusal_of_the_engine_is_a_defect() -> None:
     with pytest.raises(VerboseClientError):
-        dynamo.call("GetItem", TableName="dutyline-test-nothing", Key={"id": {"S": "x"}})
+        dynamodb.call("GetItem", TableName="dutyline-test-nothing", Key={"id": {"S": "x"}})

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import rfc8785
 
-from config import audit, dynamo, ledger, sealing, trail
+from config import audit, dynamodb
+from config.audit import export, reader
+from config.dynamodb import encryption
 from tests.conftest import Cast, now
-from tests.world import World
+from tests.support.environment import World
 
 Lines = list[bytes]
 
@@ -22,14 +24,14 @@ def exported(cast: Cast) -> Lines:
     """The streams of Ann and Sam: header, Ann's, Sam's, end."""
     for number in range(4):
         assert cast.sam.patch("/user", {"profileName": f"Sam {number}"}).is_success
-    return list(ledger.lines([cast.ann.id, cast.sam.id], of="two", at=now()))
+    return list(export.lines([cast.ann.id, cast.sam.id], of="two", at=now()))
 
 
 def broken_at(lines: Lines) -> int:
     """The number of the first bad line; 0 where all are good."""
     try:
-        ledger.verify(lines, public_key=ledger.key())
-    except ledger.Broken as broken:
+        export.verify(lines, public_key=export.key())
+    except export.Broken as broken:
         return broken.line
     return 0
 
@@ -52,7 +54,7 @@ def starts(lines: Lines) -> list[int]:
 
 
 def test_a_whole_file_verifies(exported: Lines) -> None:
-    count = ledger.verify(exported, public_key=ledger.key())
+    count = export.verify(exported, public_key=export.key())
 
     assert count.streams == 2
     assert count.entries == len(exported) - 4
@@ -118,11 +120,11 @@ TOUCHED: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int]]] = {
     "the end edited": (lambda f: replaced(f, len(f), edited(f[-1], entries=1)), lambda f: len(f)),
     "something after the end": (lambda f: [*f, f[-2]], lambda f: len(f) + 1),
     "a header of another file": (
-        lambda f: replaced(f, 1, next(iter(ledger.lines([], of="all", at=now())))),
+        lambda f: replaced(f, 1, next(iter(export.lines([], of="all", at=now())))),
         lambda f: 2,
     ),
     "an end of another file": (
-        lambda f: [*f[:-1], list(ledger.lines([], of="two", at=now()))[-1]],
+        lambda f: [*f[:-1], list(export.lines([], of="two", at=now()))[-1]],
         lambda f: len(f),
     ),
     "the same in other bytes": (
@@ -155,32 +157,32 @@ def test_the_first_bad_line_of_a_touched_file_is_named(exported: Lines, how: str
 def test_a_file_made_anew_by_somebody_else_is_not_ours(exported: Lines) -> None:
     """Whoever lacks DATA_KEY can sign with a key of their own only, and that shows."""
     theirs = "11" * 32
-    with pytest.raises(ledger.Broken, match="another key"):
-        ledger.verify(exported, public_key=theirs)
-    assert not sealing.is_signed_with(theirs, "x", "00" * 64)
+    with pytest.raises(export.Broken, match="another key"):
+        export.verify(exported, public_key=theirs)
+    assert not encryption.is_signed_with(theirs, "x", "00" * 64)
 
 
 def test_what_is_not_sound_is_not_signed(cast: Cast) -> None:
     """Whoever may write the table can recompute a chain, but not the signature of its head."""
     user = cast.fresh()
-    (entry,) = [entry for entry in trail.rows(user.id) if entry.seq]
+    (entry,) = [entry for entry in reader.rows(user.id) if entry.seq]
     table = audit.AuditEntry.table_name()
     kept = entry.serialize()
     entry.customer_id = "cus_other"
     entry.hash = audit.digest(entry.content)
-    head = dynamo.get(audit.AuditEntry, user.id, 0)
+    head = dynamodb.get(audit.AuditEntry, user.id, 0)
     assert head
     head_kept = head.serialize()
     head.hash = entry.hash
     try:
         for forged in (entry, head):
-            dynamo.call("PutItem", TableName=table, Item=forged.serialize())
-        with pytest.raises(ledger.Unsound, match="signature is not ours"):
-            list(ledger.lines([user.id], of="one", at=now()))
+            dynamodb.call("PutItem", TableName=table, Item=forged.serialize())
+        with pytest.raises(export.Unsound, match="signature is not ours"):
+            list(export.lines([user.id], of="one", at=now()))
     finally:
         for row in (kept, head_kept):
-            dynamo.call("PutItem", TableName=table, Item=row)
-    assert list(ledger.lines([user.id], of="one", at=now()))
+            dynamodb.call("PutItem", TableName=table, Item=row)
+    assert list(export.lines([user.id], of="one", at=now()))
 
 
 def test_the_commands_work_without_a_database(

@@ -13,28 +13,29 @@ import httpx
 import pytest
 
 from accounts import users
-from config import errands, errors, journal, outbox
-from config.local import engines, product
+from config import errors, journal, outbox
+from config.dev import engines, services
+from config.outbox import worker
 from tests.conftest import Cast, mails_to, now, sweep
-from tests.world import SCALE, World, wait_for
+from tests.support.environment import SCALE, World, wait_for
 
 DONE: list[str] = []
 
 
-@errands.task("test.works")
-def works(*, job: errands.Job, mark: str, **_: Any) -> None:
+@worker.task("test.works")
+def works(*, job: worker.Job, mark: str, **_: Any) -> None:
     """Notes that it ran, and in whose name."""
     DONE.append(f"{mark} for {job.author.name} at {job.author.ip}")
 
 
-@errands.task("test.breaks")
-def breaks(*, job: errands.Job, **_: Any) -> None:
+@worker.task("test.breaks")
+def breaks(*, job: worker.Job, **_: Any) -> None:
     """A defect."""
     raise ZeroDivisionError("canary of a person")
 
 
-@errands.task("test.waits")
-def waits(*, job: errands.Job, **_: Any) -> None:
+@worker.task("test.waits")
+def waits(*, job: worker.Job, **_: Any) -> None:
     """A vendor that is away."""
     raise errors.Unavailable("away", retry_after=1)
 
@@ -54,18 +55,18 @@ def later(cast: Cast, task: str, **arguments: Any) -> str:
 
 
 def stored(id: str) -> outbox.OutboxEntry | None:
-    from config import dynamo
+    from config import dynamodb
 
-    return dynamo.get(outbox.OutboxEntry, id)
+    return dynamodb.get(outbox.OutboxEntry, id)
 
 
 def test_every_task_that_is_asked_for_exists() -> None:
     asked = set()
-    for path in (product.ROOT / "accounts").glob("**/*.py"):
+    for path in (services.ROOT / "accounts").glob("**/*.py"):
         asked |= set(re.findall(r'write\.later\(\s*"([\w.]+)"', path.read_text()))
 
-    assert asked == {name for name in errands.tasks() if name.startswith("accounts.")}
-    assert asked <= set(errands.tasks())
+    assert asked == {name for name in worker.tasks() if name.startswith("accounts.")}
+    assert asked <= set(worker.tasks())
 
 
 def test_work_is_done_once_in_the_name_of_its_author(cast: Cast) -> None:
@@ -151,21 +152,21 @@ def test_patience_begins_when_the_work_is_due(cast: Cast) -> None:
 def test_a_claim_that_was_lost_falls_due_again(cast: Cast) -> None:
     id = later(cast, "test.works", mark="leased")
     (keys,) = [key for key in due_now() if key.id == id]
-    assert errands._claim(keys, now())
-    assert errands._claim(keys, now()) is None, "claimed once only"
+    assert worker._claim(keys, now())
+    assert worker._claim(keys, now()) is None, "claimed once only"
 
     sweep()
     assert not [mark for mark in DONE if mark.startswith("leased")]
-    sweep(later=errands.LEASE.total_seconds() + 1)
+    sweep(later=worker.LEASE.total_seconds() + 1)
     assert [mark for mark in DONE if mark.startswith("leased")]
 
 
 def test_who_crashes_every_time_is_buried_without_another_try(cast: Cast) -> None:
     id = later(cast, "test.works", mark="poison")
-    for crash in range(errands.ATTEMPTS):
+    for crash in range(worker.ATTEMPTS):
         at = now() + timedelta(minutes=5 * crash)
         (keys,) = [key for key in due_now(at) if key.id == id]
-        assert errands._claim(keys, at)
+        assert worker._claim(keys, at)
 
     report = sweep(later=3600)
 
@@ -179,14 +180,14 @@ def due_now(at: datetime | None = None) -> list[outbox.OutboxEntry]:
 
 # --- real workers ---------------------------------------------------------------------------------
 @pytest.fixture
-def worker(world: World) -> Iterator[Callable[[str], int]]:
+def start_worker(world: World) -> Iterator[Callable[[str], int]]:
     """Starts workers and schedules by name; they are stopped afterwards."""
     started = []
 
     def start(name: str) -> int:
-        command = product.beat(world.folder) if name.startswith("beat") else product.worker()
+        command = services.beat(world.folder) if name.startswith("beat") else services.worker()
         if name == "beat2":
-            command = product.beat(world.folder / "second")
+            command = services.beat(world.folder / "second")
             (world.folder / "second").mkdir(exist_ok=True)
         started.append(name)
         return world.spawn(name, command).pid
@@ -206,10 +207,10 @@ def until(true: Callable[[], Any], seconds: float = 40) -> None:
 
 
 def test_an_invitation_goes_out_once_redis_is_back(
-    cast: Cast, world: World, worker: Callable[[str], int]
+    cast: Cast, world: World, start_worker: Callable[[str], int]
 ) -> None:
-    worker("worker")
-    worker("beat")
+    start_worker("worker")
+    start_worker("beat")
     world.stop("redis")
     body = cast.new_user()
 
@@ -225,11 +226,11 @@ def test_an_invitation_goes_out_once_redis_is_back(
 
 
 def test_a_worker_killed_in_a_task_loses_nothing(
-    cast: Cast, world: World, worker: Callable[[str], int]
+    cast: Cast, world: World, start_worker: Callable[[str], int]
 ) -> None:
     fault = {"path": "/api/v2/tickets/.*", "fault": "slow", "seconds": 30, "times": 1}
     httpx.post(f"{world.issuer}_local/faults", json=fault).raise_for_status()
-    pid = worker("worker")
+    pid = start_worker("worker")
     body = cast.new_user()
     user = cast.ann.post("/user", body).json()
     until(lambda: any(entry.claim for entry in _entries_of(user["id"])))
@@ -240,28 +241,28 @@ def test_a_worker_killed_in_a_task_loses_nothing(
 
     assert not mails_to(world, body["email"])
     if SCALE:
-        worker("worker")
-        worker("beat")
+        start_worker("worker")
+        start_worker("beat")
         until(lambda: mails_to(world, body["email"]), seconds=120)
     else:
-        sweep(later=errands.LEASE.total_seconds() + 5)
+        sweep(later=worker.LEASE.total_seconds() + 5)
     assert len(mails_to(world, body["email"])) == 1
     assert users.get(user["id"]).status == "invited"
 
 
 def _entries_of(user_id: str) -> list[outbox.OutboxEntry]:
-    from config import dynamo
+    from config import dynamodb
 
-    rows = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    rows = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     entries = [outbox.OutboxEntry.read(row) for row in rows]
     return [entry for entry in entries if entry.arguments.get("user_id") == user_id]
 
 
 def test_two_schedules_and_two_workers_double_nothing(
-    cast: Cast, world: World, worker: Callable[[str], int], say: Callable[[str], None]
+    cast: Cast, world: World, start_worker: Callable[[str], int], say: Callable[[str], None]
 ) -> None:
     for name in ("worker", "worker2", "beat", "beat2"):
-        worker(name)
+        start_worker(name)
     bodies = [cast.new_user() for _ in range(12)]
 
     for body in bodies:

@@ -9,8 +9,9 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config import ids, sealing, strictjson
-from config.api import paging
+from config import strict_json
+from config.api import pagination
+from config.dynamodb import encryption, ids
 
 plain = st.recursive(
     st.none()
@@ -31,14 +32,14 @@ def test_what_json_writes_is_read_back(value: Any) -> None:
         raw = json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return
-    assert strictjson.loads(raw) == value
+    assert strict_json.loads(raw) == value
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused_as_malformed(raw: bytes) -> None:
     try:
-        strictjson.loads(raw)
-    except strictjson.Malformed:
+        strict_json.loads(raw)
+    except strict_json.Malformed:
         return
 
 
@@ -48,45 +49,45 @@ def test_any_bytes_are_read_or_refused_as_malformed(raw: bytes) -> None:
 def test_depth_is_bounded(levels: int, good: bool) -> None:
     raw = b"[" * levels + b"]" * levels
     if good:
-        assert strictjson.loads(raw) is not None
+        assert strict_json.loads(raw) is not None
         return
-    with pytest.raises(strictjson.Malformed):
-        strictjson.loads(raw)
+    with pytest.raises(strict_json.Malformed):
+        strict_json.loads(raw)
 
 
 @given(st.dictionaries(st.text(max_size=9), st.text(max_size=9), min_size=1), st.text(max_size=20))
 def test_a_cursor_opens_for_its_own_list_only(key: dict[str, str], scope: str) -> None:
-    made = paging.cursor(scope, key)
+    made = pagination.cursor(scope, key)
     assert made
-    assert paging.start_of(scope, made) == key
+    assert pagination.start_of(scope, made) == key
     for other in (scope + "x", "users of another"):
         if other != scope:
-            with pytest.raises(paging.BadCursor):
-                paging.start_of(other, made)
+            with pytest.raises(pagination.BadCursor):
+                pagination.start_of(other, made)
 
 
 @pytest.mark.parametrize("given", ["", ".", "x.y", "e30.", "é", "a" * 9999, "e30.AAAA"])
 def test_a_made_up_cursor_is_refused(given: str) -> None:
-    with pytest.raises(paging.BadCursor):
-        paging.start_of("users", given)
+    with pytest.raises(pagination.BadCursor):
+        pagination.start_of("users", given)
 
 
 def test_the_end_of_a_list_has_no_cursor() -> None:
-    assert paging.cursor("users", None) is None
+    assert pagination.cursor("users", None) is None
 
 
 @given(plain)
 def test_sealing_opens_with_its_key_and_context_only(value: Any) -> None:
     key, other = b"k" * 32, b"o" * 32
-    blob = sealing.seal(key, value, "here")
-    assert sealing.unseal(key, blob, "here") == value
+    blob = encryption.seal(key, value, "here")
+    assert encryption.unseal(key, blob, "here") == value
     for wrong_key, context, text in (
         (other, "here", blob),
         (key, "there", blob),
         (key, "here", blob[:-1]),
     ):
         with pytest.raises(InvalidTag):
-            sealing.unseal(wrong_key, text, context)
+            encryption.unseal(wrong_key, text, context)
 
 
 def test_ids_are_prefixed_and_sort_by_time() -> None:

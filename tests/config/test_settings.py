@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from config.local.check import PRODUCTION
-from tests.world import ROOT
+from config.dev.check import PRODUCTION
+from tests.support.environment import ROOT
 
 WRONG = {
     "SECRET_KEY": ("", "short"),

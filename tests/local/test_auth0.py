@@ -19,10 +19,11 @@ import pytest
 from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
-from accounts import auth0
-from config import errors, ids
+from accounts.clients import auth0
+from config import errors
+from config.dynamodb import ids
 from tests.conftest import now
-from tests.world import ROOT, World
+from tests.support.environment import ROOT, World
 
 SPECIFICATION = ROOT.parent / "shared/specs/auth0-management-subset.json"
 APP = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}
@@ -308,7 +309,7 @@ def test_odd_requests_are_4xx(world: World, method: str, path: str, content: byt
 
 @pytest.mark.parametrize("module", ["auth0 --port 1", "mail --smtp 1 --page 1 --folder x"])
 def test_stand_ins_refuse_production(module: str) -> None:
-    command = [sys.executable, "-m", *f"config.local.{module}".split()]
+    command = [sys.executable, "-m", *f"tests.emulators.{module}".split()]
     environment = {**os.environ, "ENVIRONMENT": "production"}
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False

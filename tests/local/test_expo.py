@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import expo
-from tests.world import World
+from accounts.clients import expo
+from tests.support.environment import World
 
 SEND, RECEIPTS = "/--/api/v2/push/send", "/--/api/v2/push/getReceipts"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.world import ROOT, free_port
+from tests.support.environment import ROOT, free_port
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    for installed in (".venv", "config/local/node_modules"):
+    for installed in (".venv", "config/dev/node_modules"):
         (folder / installed).symlink_to(ROOT / installed)
     return folder
 
@@ -216,7 +216,7 @@ def members(groups: list[str]) -> list[str]:
 def manage(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """``make manage`` in the clone."""
     return subprocess.run(
-        [sys.executable, "-m", "config.local.manage", *command],
+        [sys.executable, "-m", "config.dev.manage", *command],
         cwd=clone,
         env={"PATH": os.environ["PATH"], "HOME": str(clone)},
         capture_output=True,

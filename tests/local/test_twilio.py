@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from telephony.twilio import api
+from telephony.twilio import client
 from tests.conftest import Cast, free_number, ring
-from tests.proxy import Exchange
-from tests.twilio_specification import SPECIFICATION, Judge
-from tests.world import World
+from tests.support.environment import World
+from tests.support.proxy import Exchange
+from tests.support.twilio_specification import SPECIFICATION, Judge
 
 SID, TOKEN = "AC" + "10ca1" * 6 + "00", "local-twilio-token"
 
@@ -35,19 +35,19 @@ def test_everything_we_ask_and_it_answers_follows_the_specification(
 ) -> None:
     """Search, buy, list, update, release, and every refusal, through our own client."""
     first = len(world.exchanges("twilio"))
-    number = api.search("US", area_code=415, prefix=None)[0].number
-    api.search("GB", area_code=None, prefix="+4420")
-    owned = api.buy(number, tag="dl:pur_specified")
-    assert api.find(number) == [owned]
-    assert owned in api.tagged()
-    api.retag(owned.sid, tag="dl:pur_again")
+    number = client.search("US", area_code=415, prefix=None)[0].number
+    client.search("GB", area_code=None, prefix="+4420")
+    owned = client.buy(number, tag="dl:pur_specified")
+    assert client.find(number) == [owned]
+    assert owned in client.tagged()
+    client.retag(owned.sid, tag="dl:pur_again")
     for refused in ("+15005550000", "+15005550001"):
-        with pytest.raises(api.Refused):
-            api.buy(refused, tag="dl:x")
-    with pytest.raises(api.Refused):
-        api.search("ZZ", area_code=None, prefix="+1")
-    api.release(owned.sid)
-    api.release(owned.sid)
+        with pytest.raises(client.Refused):
+            client.buy(refused, tag="dl:x")
+    with pytest.raises(client.Refused):
+        client.search("ZZ", area_code=None, prefix="+1")
+    client.release(owned.sid)
+    client.release(owned.sid)
 
     made = world.exchanges("twilio")[first:]
     assert len(made) == 11
@@ -89,7 +89,7 @@ def changed(exchange: Exchange, path: list[str], value: Any) -> Exchange:
 def test_planted_wrongs_are_caught(
     world: World, what: str, path: list[str], value: Any, say: Callable[[str], None]
 ) -> None:
-    owned = api.buy(free_number(), tag="dl:pur_planted")
+    owned = client.buy(free_number(), tag="dl:pur_planted")
     assert owned.tag == "dl:pur_planted"
     if not SPECIFICATION.exists():
         say("Twilio's specification is not at hand: planted wrongs were not tried")
@@ -102,7 +102,7 @@ def test_planted_wrongs_are_caught(
     assert judge.faults(replace(bought, status=202))
     refused = replace(bought, status=400, answer='{"error": "no"}')
     assert judge.faults(refused)
-    api.release(owned.sid)
+    client.release(owned.sid)
 
 
 def test_documented_errors(world: World) -> None:
@@ -125,18 +125,18 @@ def test_documented_errors(world: World) -> None:
 
 def test_a_number_cools_down_after_it_was_released(world: World) -> None:
     number = free_number()
-    owned = api.buy(number, tag="dl:pur_cool")
-    assert api.buy(number, tag="dl:pur_other").sid == owned.sid, "buying again updates"
-    api.release(owned.sid)
-    with pytest.raises(api.Refused) as refusal:
-        api.buy(number, tag="dl:pur_cool")
-    assert refusal.value.code == api.NOT_AVAILABLE
+    owned = client.buy(number, tag="dl:pur_cool")
+    assert client.buy(number, tag="dl:pur_other").sid == owned.sid, "buying again updates"
+    client.release(owned.sid)
+    with pytest.raises(client.Refused) as refusal:
+        client.buy(number, tag="dl:pur_cool")
+    assert refusal.value.code == client.NOT_AVAILABLE
 
 
 def test_of_phones_in_one_dial_the_first_to_pick_up_wins_even_a_mailbox(world: World) -> None:
     """What our own ringing must not rely on."""
     number = free_number()
-    owned = api.buy(number, tag="dl:pur_dial")
+    owned = client.buy(number, tag="dl:pur_dial")
     rung = "<Number>+16175550110</Number><Number>+16175550111</Number>"
     twiml = f"<Response><Dial>{rung}</Dial></Response>"
     address = f"{world.twilio}/_local/twiml"
@@ -155,7 +155,7 @@ def test_of_phones_in_one_dial_the_first_to_pick_up_wins_even_a_mailbox(world: W
     assert "+16175550110   picks up (mailbox)" in heard
     assert "hangs up +16175550111" in heard
     assert "talks with +16175550110" in heard
-    api.release(owned.sid)
+    client.release(owned.sid)
 
 
 def test_a_failing_webhook_leads_to_the_fallback(world: World, cast: Cast) -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from staffing import clashes, recurrence
-from staffing.recurrence import Change, Day, Rule, Series
+from staffing.recurrence import conflicts, expand
+from staffing.recurrence.expand import Change, Day, Rule, Series
 from tests.staffing.test_recurrence import NEW_YORK, at, local, random_rule, shifts
-from tests.world import SCALE
+from tests.support.environment import SCALE
 
 LOOKED_AT = timedelta(days=500)
 
@@ -18,11 +18,11 @@ LOOKED_AT = timedelta(days=500)
 def brute(a: Series, b: Series, until: datetime) -> datetime | None:
     """The first moment of an overlap before ``until``, by looking at every shift."""
     low = datetime(2025, 1, 1, tzinfo=UTC)
-    ours = list(recurrence.occurrences(a, low, until))
-    theirs = list(recurrence.occurrences(b, low, until))
+    ours = list(expand.occurrences(a, low, until))
+    theirs = list(expand.occurrences(b, low, until))
     found, start = [], 0
     for one in ours:
-        while start < len(theirs) and theirs[start].start <= one.start - 2 * recurrence.LONGEST:
+        while start < len(theirs) and theirs[start].start <= one.start - 2 * expand.LONGEST:
             start += 1
         for other in theirs[start:]:
             if other.start >= one.end:
@@ -37,12 +37,12 @@ def random_series(dice: random.Random, zone: str) -> Series:
         days=dice.randrange(60), minutes=15 * dice.randrange(96)
     )
     rule = random_rule(dice, first)
-    after = recurrence.starts(rule, first, first, first + timedelta(days=4000))
+    after = expand.starts(rule, first, first, first + timedelta(days=4000))
     start = next(after, first)  # the first occurrence must fit
     long = timedelta(minutes=15 * dice.randint(1, 80))
     series = Series(start, start + long, zone, rule)
     if dice.random() < 0.4:
-        days = list(recurrence.starts(rule, start, start, start + timedelta(days=60)))
+        days = list(expand.starts(rule, start, start, start + timedelta(days=60)))
         some = dice.sample(days, min(len(days), 3))
         moved = start + timedelta(days=dice.randrange(300), hours=dice.randrange(24))
         changes = {id: Change() for id in some}
@@ -54,12 +54,12 @@ def random_series(dice: random.Random, zone: str) -> Series:
 
 def agree(a: Series, b: Series) -> bool:
     """Whether the decision is that of brute force; answers whether there is a clash."""
-    begins = max(recurrence.instant(one.start, one.zone) for one in (a, b))
+    begins = max(expand.instant(one.start, one.zone) for one in (a, b))
     until = begins + LOOKED_AT
     expected = brute(a, b, until)
-    found = clashes.first_clash(a, b)
+    found = conflicts.first_clash(a, b)
     if expected is None:
-        assert found is None or found.at >= until - recurrence.LONGEST, (a, b, found)
+        assert found is None or found.at >= until - expand.LONGEST, (a, b, found)
         return False
     assert found is not None, (a, b, expected)
     assert found.at == expected, (a, b, found, expected)
@@ -97,15 +97,15 @@ def test_shifts_that_touch_do_not_clash() -> None:
     early = shifts(NEW_YORK, "2026-01-05T09:00", "2026-01-05T12:00", Rule("daily"))
     late = shifts(NEW_YORK, "2026-01-05T12:00", "2026-01-05T17:00", Rule("daily"))
 
-    assert clashes.first_clash(early, late) is None
-    assert clashes.first_clash(late, early) is None
+    assert conflicts.first_clash(early, late) is None
+    assert conflicts.first_clash(late, early) is None
 
 
 def test_a_night_meets_the_morning_after() -> None:
     night = shifts(NEW_YORK, "2026-01-05T22:00", "2026-01-06T06:00", WEEKLY)
     morning = shifts(NEW_YORK, "2026-01-06T05:00", "2026-01-06T07:00", WEEKLY)
 
-    found = clashes.first_clash(night, morning)
+    found = conflicts.first_clash(night, morning)
 
     assert found
     assert found.at == at("2026-01-06T05:00", -5)
@@ -116,11 +116,11 @@ def test_every_second_and_every_third_week_meet_in_the_end() -> None:
     b = shifts("UTC", "2026-01-12T09:30", "2026-01-12T10:30", Rule("weekly", interval=3))
     never = shifts("UTC", "2026-01-12T09:30", "2026-01-12T10:30", Rule("weekly", interval=4))
 
-    found = clashes.first_clash(a, b)
+    found = conflicts.first_clash(a, b)
 
     assert found
     assert found.at == at("2026-02-02T09:30", 0)
-    assert clashes.first_clash(a, never) is None
+    assert conflicts.first_clash(a, never) is None
 
 
 def test_what_a_gap_pushes_together_clashes_that_day() -> None:
@@ -128,7 +128,7 @@ def test_what_a_gap_pushes_together_clashes_that_day() -> None:
     early = shifts(NEW_YORK, "2026-01-05T22:00", "2026-01-06T02:30", Rule("daily"))
     late = shifts(NEW_YORK, "2026-01-06T03:00", "2026-01-06T08:00", Rule("daily"))
 
-    found = clashes.first_clash(early, late)
+    found = conflicts.first_clash(early, late)
 
     assert found
     assert found.at == at("2026-03-08T03:00", -4)
@@ -146,13 +146,13 @@ def test_an_excluded_day_is_not_a_clash_and_a_moved_one_is() -> None:
         {local("2026-01-13T09:00"): Change(local("2026-01-06T10:30"), local("2026-01-06T12:00"))},
     )
 
-    assert clashes.first_clash(one, weekly)
-    assert clashes.first_clash(one, free) is None
-    found = clashes.first_clash(one, moved)
+    assert conflicts.first_clash(one, weekly)
+    assert conflicts.first_clash(one, free) is None
+    found = conflicts.first_clash(one, moved)
     assert found
     assert found.at == at("2026-01-06T10:00", 0), "the regular one of that day"
     both = {**free.changes, **moved.changes}
-    found = clashes.first_clash(one, Series(weekly.start, weekly.end, "UTC", WEEKLY, both))
+    found = conflicts.first_clash(one, Series(weekly.start, weekly.end, "UTC", WEEKLY, both))
     assert found
     assert found.at == at("2026-01-06T10:30", 0)
 
@@ -162,14 +162,14 @@ def test_a_shift_that_somebody_else_has_is_no_clash() -> None:
     weekly = Series(local("2026-01-06T09:00"), local("2026-01-06T17:00"), "UTC", WEEKLY, given)
     one = shifts("UTC", "2026-01-06T10:00", "2026-01-06T11:00")
 
-    assert clashes.first_clash(one, weekly) is None
+    assert conflicts.first_clash(one, weekly) is None
 
 
 def test_gaps_are_seen_in_every_century() -> None:
     early = shifts("Europe/Berlin", "2091-01-05T01:00", "2091-01-05T02:30", Rule("daily"))
     late = shifts("Europe/Berlin", "2091-01-05T03:00", "2091-01-05T04:00", Rule("daily"))
 
-    found = clashes.first_clash(early, late)
+    found = conflicts.first_clash(early, late)
 
     assert found
     assert found.at.year == 2091
@@ -185,7 +185,7 @@ def test_many_changes_do_not_multiply() -> None:
         return Series(start, start + timedelta(minutes=20), NEW_YORK, Rule("daily"), changes)
 
     began = time.perf_counter()
-    assert clashes.first_clash(moved(0), moved(30)) is None
+    assert conflicts.first_clash(moved(0), moved(30)) is None
     assert time.perf_counter() - began < 1.5
 
 
@@ -194,7 +194,7 @@ def test_zones_that_shift_against_each_other_meet_for_some_weeks() -> None:
     york = shifts(NEW_YORK, "2026-01-05T08:00", "2026-01-05T09:00", Rule("daily"))
     berlin = shifts("Europe/Berlin", "2026-01-05T13:00", "2026-01-05T14:00", Rule("daily"))
 
-    found = clashes.first_clash(york, berlin)
+    found = conflicts.first_clash(york, berlin)
 
     assert found
     assert found.at == at("2026-03-08T08:00", -4)
@@ -209,10 +209,10 @@ def test_deciding_is_quick(say: Callable[[str], None]) -> None:
     )
     began = time.perf_counter()
     for _ in range(200):
-        assert clashes.first_clash(a, b) is None
+        assert conflicts.first_clash(a, b) is None
     each = (time.perf_counter() - began) / 200
     began = time.perf_counter()
-    assert clashes.first_clash(a, monthly) is None
+    assert conflicts.first_clash(a, monthly) is None
     walked = time.perf_counter() - began
     say(
         f"clashes: two endless weekly rules {each * 1e6:.0f} us, a monthly one walked {walked:.2f} s"

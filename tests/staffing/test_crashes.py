@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from config import audit, dynamo, outbox, trail, verification
-from staffing import busy, recurrence
+from config import audit, dynamodb, outbox
+from config.audit import reader, verification
 from staffing.models import HEAD, Busy, Schedule
+from staffing.recurrence import expand
+from staffing.schedules import availability
 from tests.conftest import Cast, sweep
-from tests.harness import Harness, worth_trying
-from tests.proxy import MODES, Plan
 from tests.staffing.test_schedules import PATH, WEEKLY, body, plan
-from tests.world import SCALE
+from tests.support.crash_harness import Harness, worth_trying
+from tests.support.environment import SCALE
+from tests.support.proxy import MODES, Plan
 
 RUN = MODES if SCALE else ("kill_before", "kill_after", "lost")
 MONDAY = "2031-06-02T09:00"
@@ -46,32 +48,33 @@ class Case:
 
     @property
     def series(self) -> Schedule | None:
-        return dynamo.get(Schedule, self.id) if self.id else None
+        return dynamodb.get(Schedule, self.id) if self.id else None
 
     def schedules(self, user: User) -> list[Schedule]:
         """What somebody's rows say they have."""
         found = (
-            dynamo.get(Schedule, str(r.schedule_id)) for r in busy.rows_from(user.id, None, None)
+            dynamodb.get(Schedule, str(r.schedule_id))
+            for r in availability.rows_from(user.id, None, None)
         )
         return [one for one in found if one]
 
     def actions(self, user: User) -> list[str]:
-        head = dynamo.get(audit.AuditEntry, user.id, 0)
+        head = dynamodb.get(audit.AuditEntry, user.id, 0)
         last = int(head.last) if head else 0
-        entries = trail.page(user.id, last=last, offset=0, limit=99)
+        entries = reader.page(user.id, last=last, offset=0, limit=99)
         return [e.action for e in entries if e.action.startswith("schedule.")]
 
     def check_rows(self) -> None:
         """Rows are those of the schedules, and the head counted every change once."""
         for user in (self.giver, self.taker):
-            rows = busy.rows_from(user.id, None, None)
+            rows = availability.rows_from(user.id, None, None)
             assert len(self.schedules(user)) == len(rows), f"a row without schedule: {self.told}"
             for row in rows:
-                schedule = dynamo.get(Schedule, str(row.schedule_id))
+                schedule = dynamodb.get(Schedule, str(row.schedule_id))
                 assert schedule, self.told
-                shares = recurrence.shares(schedule.series(), schedule.staff_id)
+                shares = expand.shares(schedule.series(), schedule.staff_id)
                 assert row.series() == shares[user.id], self.told
-            head = dynamo.get(Busy, user.id, HEAD)
+            head = dynamodb.get(Busy, user.id, HEAD)
             changes = int(head.version) if head else 0
             assert changes == len(self.actions(user)), f"a change without entry: {self.told}"
 
@@ -206,7 +209,7 @@ def test_changing_schedules_survives(
     assert cases
     sweep(600)
     sweep(600)
-    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    left = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     ours = [row for row in left if row["task"]["S"].startswith("staffing.")]
     assert [row for row in ours if row["shard"]["S"] == outbox.DEAD] == []
     assert verification.verify().findings == []

@@ -10,12 +10,14 @@ import icalendar
 import pytest
 import recurring_ical_events
 
-from config import dynamo
-from staffing import calendars, clocks, demo
+from config import dynamodb
+from staffing import demo
+from staffing.calendar import ical
 from staffing.models import Feed
+from staffing.recurrence import dst
 from tests.conftest import Cast, Person, come, make_cast, now
 from tests.staffing.test_schedules import PATH, body, plan, put
-from tests.world import World
+from tests.support.environment import World
 
 FEED = "/user/calendar-feed"
 
@@ -237,7 +239,7 @@ def test_a_repeated_request_gets_the_same_address(sue: Person) -> None:
 def test_the_secret_is_kept_as_a_digest_and_guards_the_feed(cast: Cast, sue: Person) -> None:
     url = address(sue)
     secret = url.rpartition("/")[2].removesuffix(".ics")
-    feed = dynamo.get(Feed, sue.id)
+    feed = dynamodb.get(Feed, sue.id)
     assert feed
     assert secret not in str(feed.serialize())
     for wrong in ("x", secret[:-1], feed.secret, "%00", "é", "a" * 3000):
@@ -268,9 +270,9 @@ def test_the_clock_of_a_feed_is_that_of_the_zone(zone: str) -> None:
     """VTIMEZONE alone, without the name of the zone, gives the same offsets."""
     at = datetime(2026, 11, 23, tzinfo=UTC)
     for start in (datetime(2015, 1, 5), datetime(2026, 6, 1)):
-        clock = calendars.clock(zone, start, at)
+        clock = ical.clock(zone, start, at)
         own = clock.to_tz(lookup_tzid=False)
-        known = [one for one in clocks.changes(zone, at.year) if one.replace(tzinfo=None) > start]
+        known = [one for one in dst.changes(zone, at.year) if one.replace(tzinfo=None) > start]
         for change in known[:40]:
             for minutes in (-120, -61, -1, 0, 1, 61, 120):
                 moment = change + timedelta(minutes=minutes)

@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from config import trail
-from staffing import clashes, notices, recurrence
-from staffing.recurrence import Rule, Series
+from config.audit import reader
+from staffing.notifications import rota_changes
+from staffing.recurrence import conflicts, expand
+from staffing.recurrence.expand import Rule, Series
 from tests.conftest import Cast, come, now, problem
 from tests.staffing.test_schedules import PATH, WEEKLY, body, plan, put
-from tests.world import World
+from tests.support.environment import World
 
 PATIENCE = 3.0
 """Seconds; this machine is noisy, and none of these should take one."""
@@ -40,7 +41,7 @@ def series(cast: Cast, staff: str, *, hour: int = 9, **pattern: Any) -> dict[str
 
 
 MANY_DAYS = [
-    {"day": day, "nthOfPeriod": n} for day in recurrence.DAYS for n in (*range(-5, 0), *range(1, 6))
+    {"day": day, "nthOfPeriod": n} for day in expand.DAYS for n in (*range(-5, 0), *range(1, 6))
 ]
 SLOW: dict[str, dict[str, Any]] = {
     "31 February": {"frequency": "monthly", "byMonth": ["2"], "byMonthDay": [30, 31]},
@@ -112,7 +113,7 @@ def test_a_hundred_series_across_zones_are_held_against_one_quickly(
     began = time.perf_counter()
     for n in range(99):
         zone = "America/New_York" if n % 2 else "Australia/Lord_Howe"
-        assert clashes.first_clash(one, weekly(zone, n % 29)) is None
+        assert conflicts.first_clash(one, weekly(zone, n % 29)) is None
     seconds = time.perf_counter() - began
     say(f"99 endless series of other zones held against one: {seconds:.2f} s")
     assert seconds < PATIENCE
@@ -209,11 +210,11 @@ def test_almost_a_day_may_overlap_itself_in_spring() -> None:
     daily = Series(
         start, start + timedelta(hours=23, minutes=30), "America/New_York", Rule("daily")
     )
-    clash = clashes.itself(daily)
+    clash = conflicts.itself(daily)
     assert clash
     assert f"{clash.at:%Y-%m-%dT%H:%M}" == "2031-03-09T07:00"
     whole = Series(start, start + timedelta(hours=24), "America/New_York", Rule("daily"))
-    assert clashes.itself(whole) is None
+    assert conflicts.itself(whole) is None
 
 
 # --- what who stands in for others sees and hears -------------------------------------------------
@@ -232,11 +233,11 @@ def test_one_cover_does_not_open_the_series_of_another_location(cast: Cast, worl
     assert cover.get(f"{PATH}/{made['id']}").status_code == 403
 
 
-def line(action: str, subject: str = "sch_x", /, **changes: tuple[Any, Any]) -> trail.Line:
+def line(action: str, subject: str = "sch_x", /, **changes: tuple[Any, Any]) -> reader.Line:
     every = [
         {"field": name, "before": was, "after": becomes} for name, (was, becomes) in changes.items()
     ]
-    return trail.Line(
+    return reader.Line(
         id="aud_x",
         seq=1,
         at=now(),
@@ -256,7 +257,7 @@ def line(action: str, subject: str = "sch_x", /, **changes: tuple[Any, Any]) -> 
 SHIFT = {"startTime": "2031-02-03T09:00:00", "endTime": "2031-02-03T10:00:00", "timeZone": "UTC"}
 FIELDS = {name: (None, value) for name, value in SHIFT.items()}
 REST = {f"rest/{name}": (None, value) for name, value in SHIFT.items()}
-HEARD: dict[str, tuple[trail.Line, dict[str, list[str]]]] = {
+HEARD: dict[str, tuple[reader.Line, dict[str, list[str]]]] = {
     "a series with a cover is made": (
         line(
             "schedule.created",
@@ -299,7 +300,7 @@ HEARD: dict[str, tuple[trail.Line, dict[str, list[str]]]] = {
 def test_each_hears_of_their_own_part(what: str) -> None:
     entry, expected = HEARD[what]
     for person, words in expected.items():
-        heard = notices.of_line(entry, person)
+        heard = rota_changes.of_line(entry, person)
         assert [f"{one.kind}{' series' if one.recurs else ''}" for one in heard] == words, person
 
 
@@ -309,7 +310,7 @@ def told(cast: Cast, user_id: str) -> list[tuple[str, str]]:
     newest = cast.ann.get(f"/user/{user_id}/audit-logs?limit=1").json()["items"][0]
     changes = {c["field"]: (c["before"], c["after"]) for c in newest["changes"]}
     entry = line(newest["action"], newest["subject"]["id"], **changes)
-    return [(one.kind, one.start[5:10]) for one in notices.of_line(entry, user_id)]
+    return [(one.kind, one.start[5:10]) for one in rota_changes.of_line(entry, user_id)]
 
 
 def covered(cast: Cast, **pattern: Any) -> tuple[str, str, str]:

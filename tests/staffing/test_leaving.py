@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 
 from accounts.models import Location, User
-from config import dynamo, verification
-from staffing import busy, schedules
+from config import dynamodb
+from config.audit import verification
 from staffing.models import Feed, Schedule
+from staffing.schedules import availability, commands
 from tests.conftest import Cast, come, made_shift, now, problem, sweep
 from tests.staffing.test_schedules import PATH, body, plan, put
-from tests.world import World
+from tests.support.environment import World
 
 
 def today() -> datetime:
@@ -60,19 +61,19 @@ def test_who_leaves_has_no_shifts_to_come_and_keeps_those_that_were(cast: Cast) 
 
     delete(cast, leaver)
 
-    assert dynamo.get(Schedule, past.id), "what was is the business's record"
-    assert dynamo.get(Schedule, future.id) is None
+    assert dynamodb.get(Schedule, past.id), "what was is the business's record"
+    assert dynamodb.get(Schedule, future.id) is None
     whole = starts(cast, begun - timedelta(days=10), 60)
     tomorrow = (today() + timedelta(days=1)).date().isoformat()
     assert all(day < tomorrow for day, staff in whole if staff == leaver.id)
     assert sum(staff == leaver.id for _, staff in whole) >= 5
     assert (day[:10], cover.id) in whole, "the shift that was given away stays"
     assert (taken[:10], cover.id) not in whole, "the one that was taken over is left out"
-    assert busy.rows_from(leaver.id, now() + timedelta(days=1), None) == []
+    assert availability.rows_from(leaver.id, now() + timedelta(days=1), None) == []
     (taken_over,) = [
         one
-        for row in busy.rows_from(cover.id, now(), None)
-        if row.schedule_id != other and (one := dynamo.get(Schedule, str(row.schedule_id)))
+        for row in availability.rows_from(cover.id, now(), None)
+        if row.schedule_id != other and (one := dynamodb.get(Schedule, str(row.schedule_id)))
     ]
     assert taken_over.split_from == id, "it is a schedule of its own"
     assert put(cast.ann, taken_over.id, {"staffId": cast.mia.id}).status_code == 200
@@ -113,7 +114,7 @@ def test_a_feed_goes_with_its_person(cast: Cast, world: World) -> None:
     export = leaver.get("/user/export/my-data?format=json").json()["data"]
     assert set(export["calendarFeed"][0]) == {"createdAt"}
     delete(cast, leaver.user)
-    assert dynamo.get(Feed, leaver.id) is None
+    assert dynamodb.get(Feed, leaver.id) is None
 
 
 def test_an_export_shows_ones_shifts_and_nobody_elses(cast: Cast, world: World) -> None:
@@ -145,14 +146,14 @@ def test_what_was_planned_while_a_location_went_is_cleared(cast: Cast) -> None:
     """A plan that read the location before it was removed is written after it."""
     place = cast.place()
     assert cast.ann.delete(f"/location/{place.id}").status_code == 200
-    dynamo.call("PutItem", TableName=Location.table_name(), Item=place.serialize())
+    dynamodb.call("PutItem", TableName=Location.table_name(), Item=place.serialize())
     shift = made_shift(cast.ann.actor, place, cast.sam.id)
     key = Location.wire_key(place.id)
-    dynamo.call("DeleteItem", TableName=Location.table_name(), Key=key)
+    dynamodb.call("DeleteItem", TableName=Location.table_name(), Key=key)
 
     sweep(61)
 
-    assert dynamo.get(Schedule, shift.id) is None
+    assert dynamodb.get(Schedule, shift.id) is None
     log = cast.ann.get(f"/user/{cast.sam.id}/audit-logs").json()["items"][0]
     assert (log["action"], log["actor"]["type"]) == ("schedule.removed", "system")
-    assert schedules.get(cast.shift().id, actor=cast.ann.actor)
+    assert commands.get(cast.shift().id, actor=cast.ann.actor)

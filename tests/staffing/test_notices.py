@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from accounts import preferences
-from config import dynamo, outbox
+from config import dynamodb, outbox
 from tests.conftest import Cast, Person, come, mails_to, now, sweep
 from tests.staffing.test_schedules import PATH, WEEKLY, body, plan, put
-from tests.world import World
+from tests.support.environment import World
 
 BATCH = 130
 """Seconds after which a batch is told."""
@@ -141,7 +141,7 @@ def soon(cast: Cast, sue: Person, minutes: int, **more: Any) -> tuple[dict[str, 
 
 def waiting(person: Person) -> list[str]:
     """The errands that wait for a person's next shift."""
-    rows = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    rows = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     found = (
         row for row in rows if row["task"]["S"] == "staffing.remind" and person.id in row["id"]["S"]
     )

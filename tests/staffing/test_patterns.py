@@ -8,15 +8,15 @@ from zoneinfo import available_timezones
 import pytest
 
 from config import errors
-from staffing import patterns
-from staffing.recurrence import Change, Day, Rule, Series
+from staffing.recurrence import pattern
+from staffing.recurrence.expand import Change, Day, Rule, Series
 
 ZONES = available_timezones()
 START, END = datetime(2027, 1, 1, 9), datetime(2027, 1, 1, 17)  # a Friday
 
 
 def parse(given: Mapping[str, Any]) -> Series:
-    return patterns.series(given, start=START, end=END, zone="America/New_York")
+    return pattern.series(given, start=START, end=END, zone="America/New_York")
 
 
 def test_a_pattern_says_all_of_a_series_and_comes_back_canonical() -> None:
@@ -52,7 +52,7 @@ def test_a_pattern_says_all_of_a_series_and_comes_back_canonical() -> None:
         },
         "skip",
     )
-    told = patterns.to_pattern(made)
+    told = pattern.to_pattern(made)
     assert told["rrule"] == "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR;UNTIL=20270331T215959Z"
     assert told["until"] == "2027-03-31T23:59:59"
     assert list(told["exceptions"]) == ["2027-01-11T09:00:00", "2027-01-15T09:00:00"]
@@ -74,7 +74,7 @@ def test_a_pattern_says_all_of_a_series_and_comes_back_canonical() -> None:
 def test_an_rrule_alone_is_a_pattern(rrule: str) -> None:
     made = parse({"rrule": rrule})
 
-    assert parse(patterns.to_pattern(made)) == made
+    assert parse(pattern.to_pattern(made)) == made
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
@@ -200,7 +200,7 @@ def test_an_end_in_a_gap_comes_back_as_itself() -> None:
         {"frequency": "weekly", "until": "2027-03-28T02:30:00", "timeZone": "Europe/Berlin"}
     )
 
-    assert parse(patterns.to_pattern(made)) == made
+    assert parse(pattern.to_pattern(made)) == made
 
 
 @pytest.mark.parametrize(("given", "member", "code"), WRONG, ids=[str(case[0]) for case in WRONG])
@@ -223,5 +223,5 @@ def test_what_is_wrong_is_named(given: dict[str, Any], member: str, code: str) -
     ],
 )
 def test_a_first_shift_that_does_not_fit_is_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(patterns.Mismatch, match="does not fit"):
+    with pytest.raises(pattern.Mismatch, match="does not fit"):
         parse(given)

@@ -8,13 +8,15 @@ import httpx
 import pytest
 
 from accounts.models import User
-from config import dynamo, verification
-from staffing import busy, clashes
+from config import dynamodb
+from config.audit import verification
 from staffing.models import Busy, Schedule
+from staffing.recurrence import conflicts
+from staffing.schedules import availability
 from tests.config.test_journal import at_once
 from tests.conftest import Cast, Person
 from tests.staffing.test_schedules import PATH, WEEKLY, body, plan, put
-from tests.world import SCALE, World, free_port
+from tests.support.environment import SCALE, World, free_port
 
 ROUNDS = 50 if SCALE else 4
 MANY = 50
@@ -33,19 +35,19 @@ def managers(cast: Cast, world: World) -> Any:
 
 
 def rows_of(user: User) -> list[Busy]:
-    return busy.rows_from(user.id, None, None)
+    return availability.rows_from(user.id, None, None)
 
 
 def check_whole(user: User) -> None:
     """Rows are those of the schedules, and the head counts their changes."""
     rows = rows_of(user)
-    found = dynamo.fetch(dynamo.Key(Schedule, str(row.schedule_id)) for row in rows)
+    found = dynamodb.fetch(dynamodb.Key(Schedule, str(row.schedule_id)) for row in rows)
     for row in rows:
         assert found.get(Schedule, str(row.schedule_id)), f"a row without its schedule: {row.end}"
     every = [(row.schedule_id, series) for row in rows for series in row.series()]
     for n, (id, one) in enumerate(every):
         for other_id, other in every[n + 1 :]:
-            assert id == other_id or clashes.first_clash(one, other) is None
+            assert id == other_id or conflicts.first_clash(one, other) is None
 
 
 def test_of_fifty_clashing_plans_one_wins_round_after_round(
@@ -144,9 +146,9 @@ def test_a_change_that_is_seen_half_is_noticed(cast: Cast) -> None:
     user = cast.fresh()
     plan(cast.ann, body(cast, "2031-06-02T09:00", "2031-06-02T17:00", staffId=user.id))
     (row,) = rows_of(user)
-    dynamo.call("DeleteItem", TableName=Busy.table_name(), Key=Busy.wire_key(user.id, row.end))
+    dynamodb.call("DeleteItem", TableName=Busy.table_name(), Key=Busy.wire_key(user.id, row.end))
     wanted = body(cast, "2031-06-02T10:00", "2031-06-02T11:00", staffId=user.id)
     answer = cast.ann.post(PATH, wanted)
     assert answer.status_code == 503, "never decided from what is known to be missing"
-    dynamo.call("PutItem", TableName=Busy.table_name(), Item=row.serialize())
+    dynamodb.call("PutItem", TableName=Busy.table_name(), Item=row.serialize())
     assert cast.ann.post(PATH, wanted).status_code == 409

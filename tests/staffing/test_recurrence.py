@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from staffing import recurrence, rules
-from staffing.recurrence import Change, Day, Rule, Series
-from tests.world import SCALE
+from staffing.recurrence import expand, rrule
+from staffing.recurrence.expand import Change, Day, Rule, Series
+from tests.support.environment import SCALE
 
 NEW_YORK = "America/New_York"
 
@@ -23,10 +23,10 @@ def local(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def starts(rrule: str, first: str, many: int = 40) -> list[str]:
+def starts(rule_text: str, first: str, many: int = 40) -> list[str]:
     """The first wall times of an RRULE, as the RFC prints days."""
-    rule = rules.of_rrule(rrule, zone=NEW_YORK)
-    found = recurrence.starts(rule, local(first), local(first), datetime(2100, 1, 1))
+    rule = rrule.of_rrule(rule_text, zone=NEW_YORK)
+    found = expand.starts(rule, local(first), local(first), datetime(2100, 1, 1))
     return [start.strftime("%Y %b %-d") for start in itertools.islice(found, many)]
 
 
@@ -207,12 +207,12 @@ RFC = [  # RFC 5545, section 3.8.5.3: what our profile takes in, with the days a
 ]
 
 
-@pytest.mark.parametrize(("rrule", "first", "printed"), RFC, ids=[case[0] for case in RFC])
-def test_the_examples_of_the_rfc_are_as_printed(rrule: str, first: str, printed: str) -> None:
+@pytest.mark.parametrize(("rule_text", "first", "printed"), RFC, ids=[case[0] for case in RFC])
+def test_the_examples_of_the_rfc_are_as_printed(rule_text: str, first: str, printed: str) -> None:
     expected = days(printed)
-    ends = "COUNT" in rrule or "UNTIL" in rrule
+    ends = "COUNT" in rule_text or "UNTIL" in rule_text
 
-    found = starts(rrule, first, 400 if ends else len(expected))
+    found = starts(rule_text, first, 400 if ends else len(expected))
 
     assert found == expected
 
@@ -318,21 +318,21 @@ def test_a_series_goes_through_changes_of_the_clock(case: str) -> None:
     zone, start, end, begins, stops, adjusted = DST[case]
     series = shifts(zone, start, end, DAILY)
 
-    found = list(recurrence.occurrences(series, begins, begins + timedelta(minutes=1)))
+    found = list(expand.occurrences(series, begins, begins + timedelta(minutes=1)))
 
     assert [(one.start, one.end, one.is_adjusted) for one in found if one.start == begins] == [
         (begins, stops, adjusted)
     ]
     before, after = begins - timedelta(days=4), begins + timedelta(days=4)
-    around = list(recurrence.occurrences(series, before, after))
-    walls = {recurrence.wall(one.start, zone).time() for one in around if not one.is_adjusted}
+    around = list(expand.occurrences(series, before, after))
+    walls = {expand.wall(one.start, zone).time() for one in around if not one.is_adjusted}
     assert walls == {local(start).time()}, "on the wall it is the same time on every other day"
 
 
 def test_in_a_gap_a_series_may_skip() -> None:
     series = shifts(NEW_YORK, "2026-03-07T02:30", "2026-03-07T08:00", DAILY, gap="skip")
 
-    found = recurrence.occurrences(series, at("2026-03-07T00:00", -5), at("2026-03-10T00:00", -4))
+    found = expand.occurrences(series, at("2026-03-07T00:00", -5), at("2026-03-10T00:00", -4))
 
     assert [one.recurrence_id.day for one in found] == [7, 9]
 
@@ -340,14 +340,12 @@ def test_in_a_gap_a_series_may_skip() -> None:
 def test_one_shift_is_a_series_of_one() -> None:
     series = shifts("Europe/Berlin", "2026-05-01T22:00", "2026-05-02T06:00")
 
-    found = list(
-        recurrence.occurrences(series, at("2026-05-02T00:00", 2), at("2026-05-03T00:00", 2))
-    )
+    found = list(expand.occurrences(series, at("2026-05-02T00:00", 2), at("2026-05-03T00:00", 2)))
 
     assert [(one.start, one.end) for one in found] == [
         (at("2026-05-01T22:00", 2), at("2026-05-02T06:00", 2))
     ]
-    assert recurrence.ends(series) == at("2026-05-02T06:00", 2)
+    assert expand.ends(series) == at("2026-05-02T06:00", 2)
 
 
 # --- changes of single occurrences ----------------------------------------------------------------
@@ -361,21 +359,17 @@ def test_occurrences_can_be_left_out_moved_and_given_to_others() -> None:
         NEW_YORK, "2026-06-01T09:00", "2026-06-01T17:00", Rule("daily", count=5), changes=changes
     )
 
-    week = list(
-        recurrence.occurrences(series, at("2026-06-01T00:00", -4), at("2026-06-07T00:00", -4))
-    )
-    later = list(
-        recurrence.occurrences(series, at("2026-06-20T13:00", -4), at("2026-06-21T00:00", -4))
-    )
+    week = list(expand.occurrences(series, at("2026-06-01T00:00", -4), at("2026-06-07T00:00", -4)))
+    later = list(expand.occurrences(series, at("2026-06-20T13:00", -4), at("2026-06-21T00:00", -4)))
 
     assert [one.recurrence_id.day for one in week] == [1, 4, 5]
     assert [one.staff_id for one in week] == [None, "usr_other", None]
     assert [(one.recurrence_id.day, one.start) for one in later] == [
         (3, at("2026-06-20T12:00", -4))
     ]
-    assert recurrence.ends(series) == at("2026-06-20T14:00", -4)
-    mine = recurrence.occurrences(
-        recurrence.own(series), at("2026-06-01T00:00", -4), at("2026-06-07T00:00", -4)
+    assert expand.ends(series) == at("2026-06-20T14:00", -4)
+    mine = expand.occurrences(
+        expand.own(series), at("2026-06-01T00:00", -4), at("2026-06-07T00:00", -4)
     )
     assert [one.recurrence_id.day for one in mine] == [1, 5]
 
@@ -384,7 +378,7 @@ def test_occurrences_can_be_left_out_moved_and_given_to_others() -> None:
 def random_rule(dice: random.Random, first: datetime) -> Rule:
     """A rule of our profile, whose first occurrence may be another than ``first``."""
     frequency = dice.choice(["daily", "weekly", "weekly", "monthly", "yearly"])
-    names = list(recurrence.DAYS)
+    names = list(expand.DAYS)
     values: dict[str, object] = {"interval": dice.randint(1, 6)}
     if frequency == "weekly" or (frequency == "daily" and dice.random() < 0.3):
         values["by_day"] = tuple(Day(d) for d in dice.sample(names, dice.randint(1, 4)))
@@ -418,7 +412,7 @@ def test_a_window_of_any_rule_is_a_window_of_all_of_it(say: Callable[[str], None
         high = low + timedelta(days=dice.choice([1, 28, 400]))
         whole = itertools.takewhile(partial(operator.gt, high), _whole(rule, first))
 
-        window = list(recurrence.starts(rule, first, low, high))
+        window = list(expand.starts(rule, first, low, high))
 
         assert window == [start for start in whole if start >= low], (rule, first, low, high)
     say(f"recurrence: {many} random rules expand in a window as they do in full")
@@ -426,7 +420,7 @@ def test_a_window_of_any_rule_is_a_window_of_all_of_it(say: Callable[[str], None
 
 def _whole(rule: Rule, first: datetime) -> Iterator[datetime]:
     """Every start, from the first one on: never moved forward."""
-    every = recurrence._rrule(rule, first, first, recurrence.LAST)
+    every = expand._rrule(rule, first, first, expand.LAST)
     return itertools.islice(every, rule.count)
 
 
@@ -440,22 +434,22 @@ any_rule = some.builds(
     rule=any_rule, zone=some.sampled_from(["UTC", NEW_YORK, "Australia/Lord_Howe", "Asia/Tokyo"])
 )
 def test_a_pattern_becomes_an_rrule_and_the_same_pattern_again(rule: Rule, zone: str) -> None:
-    canonical = rules.parse(rules.to_members(rule), zone=zone)
+    canonical = rrule.parse(rrule.to_members(rule), zone=zone)
 
-    text = rules.to_rrule(canonical, zone=zone)
-    again = rules.parse({"rrule": text}, zone=zone)
+    text = rrule.to_rrule(canonical, zone=zone)
+    again = rrule.parse({"rrule": text}, zone=zone)
 
     assert again == canonical
-    assert rules.to_members(again) == rules.to_members(canonical)
-    both = {**rules.to_members(canonical), "rrule": text}
-    assert rules.parse(both, zone=zone) == canonical
+    assert rrule.to_members(again) == rrule.to_members(canonical)
+    both = {**rrule.to_members(canonical), "rrule": text}
+    assert rrule.parse(both, zone=zone) == canonical
 
 
 def test_every_friday_and_the_first_one_are_every_friday() -> None:
     mixed = Rule("monthly", by_day=(Day("mo"), Day("fr"), Day("fr", 1), Day("tu", -1)))
     first = datetime(2027, 1, 1, 9)
 
-    found = list(recurrence.starts(mixed, first, first, datetime(2027, 2, 1)))
+    found = list(expand.starts(mixed, first, first, datetime(2027, 2, 1)))
 
     assert [start.day for start in found] == [1, 4, 8, 11, 15, 18, 22, 25, 26, 29]
 
@@ -466,7 +460,7 @@ def test_a_rule_that_counts_is_expanded_once() -> None:
     began = time.perf_counter()
 
     for _ in range(500):
-        assert recurrence.fits(rule, first, datetime(2160, 2, 29, 9))
+        assert expand.fits(rule, first, datetime(2160, 2, 29, 9))
 
     assert time.perf_counter() - began < 1.0
 
@@ -478,9 +472,9 @@ def test_a_shift_that_a_gap_makes_later_has_not_ended_earlier() -> None:
         "2027-03-02T02:30",
         Rule("daily", until=local("2027-03-27T23:00")),
     )
-    found = recurrence.occurrences(series, at("2027-03-27T00:00", 1), at("2027-03-30T00:00", 2))
+    found = expand.occurrences(series, at("2027-03-27T00:00", 1), at("2027-03-30T00:00", 2))
 
-    assert max(one.end for one in found) <= recurrence.ends(series)
+    assert max(one.end for one in found) <= expand.ends(series)
 
 
 def test_a_thousand_series_expand_quickly(say: Callable[[str], None]) -> None:
@@ -499,7 +493,7 @@ def test_a_thousand_series_expand_quickly(say: Callable[[str], None]) -> None:
     low = datetime(2026, 5, 1, tzinfo=UTC)
     began = time.perf_counter()
 
-    found = sum(len(list(recurrence.occurrences(s, low, low + timedelta(days=31)))) for s in every)
+    found = sum(len(list(expand.occurrences(s, low, low + timedelta(days=31)))) for s in every)
 
     took = time.perf_counter() - began
     assert found >= 8000

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from config import dynamo
-from staffing import windows
+from config import dynamodb
 from staffing.models import Schedule, told
-from staffing.recurrence import Day, Rule, Series
+from staffing.recurrence.expand import Day, Rule, Series
+from staffing.schedules import queries
 from tests.conftest import Cast, Person, make_cast, problem
 from tests.staffing.test_schedules import PATH, WEEKLY, body, plan, put
-from tests.world import SCALE, World
+from tests.support.environment import SCALE, World
 
 FROM, TO = "2031-06-02T00:00:00Z", "2031-06-09T00:00:00Z"
 
@@ -183,11 +183,11 @@ def cleared() -> Iterator[None]:
     """What was written past the product goes again: other tests read whole tables."""
     yield
     table = Schedule.table_name()
-    for items in dynamo.pages("Scan", TableName=table, ProjectionExpression="id"):
+    for items in dynamodb.pages("Scan", TableName=table, ProjectionExpression="id"):
         ids = [item["id"] for item in items if item["id"]["S"].startswith(("sch_0000", "sch_m"))]
         for start in range(0, len(ids), 25):
             gone = [{"DeleteRequest": {"Key": {"id": id}}} for id in ids[start : start + 25]]
-            dynamo.call("BatchWriteItem", RequestItems={table: gone})
+            dynamodb.call("BatchWriteItem", RequestItems={table: gone})
 
 
 def filled(cast: Cast, many: int, *, staff: User) -> None:
@@ -216,7 +216,7 @@ def filled(cast: Cast, many: int, *, staff: User) -> None:
         puts.append({"PutRequest": {"Item": made.serialize()}})
     for start in range(0, len(puts), 25):
         requests = {Schedule.table_name(): puts[start : start + 25]}
-        dynamo.call("BatchWriteItem", RequestItems=requests)
+        dynamodb.call("BatchWriteItem", RequestItems=requests)
 
 
 @pytest.mark.usefixtures("cleared")
@@ -274,8 +274,8 @@ def test_a_thousand_series_of_a_month_are_quick(
         )
         puts.append({"PutRequest": {"Item": made.serialize()}})
     for n in range(0, 1000, 25):
-        dynamo.call("BatchWriteItem", RequestItems={Schedule.table_name(): puts[n : n + 25]})
-    wish = windows.Wish(
+        dynamodb.call("BatchWriteItem", RequestItems={Schedule.table_name(): puts[n : n + 25]})
+    wish = queries.Wish(
         location_id=cast.boston.id,
         since=datetime(2031, 6, 1, tzinfo=UTC),
         until=datetime(2031, 7, 1, tzinfo=UTC),
@@ -283,7 +283,7 @@ def test_a_thousand_series_of_a_month_are_quick(
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
-        found = list(windows.expanded(windows.alive(wish), wish))
+        found = list(queries.expanded(queries.alive(wish), wish))
         seconds.append(time.perf_counter() - began)
     assert len(found) > 12_000
     say(f"1,000 series of one location, read and expanded over a month: {min(seconds):.2f} s")

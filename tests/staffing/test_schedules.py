@@ -10,7 +10,7 @@ import pytest
 from accounts.models import User
 from staffing.models import Schedule
 from tests.conftest import Cast, Person, come, problem
-from tests.world import World
+from tests.support.environment import World
 
 PATH = "/staffSchedule"
 WEEKLY = {"frequency": "weekly", "byDay": [{"day": "mo"}]}

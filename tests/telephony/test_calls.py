@@ -7,16 +7,19 @@ from typing import Any
 import httpx
 import pytest
 
-from accounts import actors, customers, devices, profiles, signins, users
+from accounts import customers, permissions, users
+from accounts.auth import identity
 from accounts.models import User
-from config import dynamo, errors, files
-from config.local.twilio.phones import signed
-from telephony import history
+from accounts.notifications import devices
+from accounts.users import update
+from config import dynamodb, errors, storage
+from telephony.calls import call_record
 from telephony.models import Call
 from tests.conftest import Cast, can_be_rung, now, problem, sweep
-from tests.proxy import Plan
-from tests.telephony.lines import NOON, Heard, Line, around, opened, post
-from tests.world import SCALE, World, free_port
+from tests.emulators.twilio.phones import signed
+from tests.support.calls import NOON, Heard, Line, around, opened, post
+from tests.support.environment import SCALE, World, free_port
+from tests.support.proxy import Plan
 
 TOKEN = "local-twilio-token"
 Tell = Callable[[str, Heard], None]
@@ -314,11 +317,11 @@ def test_a_suspended_customer_takes_no_calls(
     line: Line, tell: Tell, cast: Cast, calm: None
 ) -> None:
     _, phone = line.on_duty(*around(NOON))
-    customers.suspend(cast.customer.id, actor=actors.system(cast.customer.id), at=now())
+    customers.suspend(cast.customer.id, actor=permissions.system(cast.customer.id), at=now())
 
     heard = line.call(phones={phone: "answers"})
 
-    customers.resume(cast.customer.id, actor=actors.system(cast.customer.id), at=now())
+    customers.resume(cast.customer.id, actor=permissions.system(cast.customer.id), at=now())
     tell("a suspended customer", heard)
     heard.happened("We cannot take calls at the moment. Goodbye.", "is hung up")
     heard.never("rings")
@@ -427,13 +430,13 @@ def test_calls_and_recordings_are_forgotten_in_time(line: Line, cast: Cast) -> N
     heard = line.call(now())
     sweep(5)
     assert cast.ann.get(f"/call/{heard.id}/recording").status_code == 200
-    kept = history.get(heard.id)
+    kept = call_record.get(heard.id)
     assert kept
-    file = history.recordings(kept)[0].file
+    file = call_record.recordings(kept)[0].file
     sweep(91 * 86_400)
-    assert history.get(heard.id) is None
+    assert call_record.get(heard.id) is None
     with pytest.raises(errors.NotFound):
-        files.read(file)
+        storage.read(file)
 
 
 def test_a_caller_who_hangs_up_leaves_nobody_ringing(line: Line, tell: Tell, world: World) -> None:
@@ -642,21 +645,21 @@ def all_at_once(line: Line) -> None:
 
 def profiles_change(user: User, **asked: Any) -> None:
     latest = users.get(user.id)
-    profiles.change_oneself(latest, asked, actor=actors.of(latest), at=now())
+    update.change_oneself(latest, asked, actor=permissions.of(latest), at=now())
 
 
 def active(user: User) -> None:
-    signins.accept(users.get(user.id), origin=actors.Origin(), at=now())
+    identity.accept(users.get(user.id), origin=permissions.Origin(), at=now())
 
 
 def device(user: User, at: Any) -> str:
     token = f"ExponentPushToken[voicemail-{user.id}]"
-    devices.register(token, actor=actors.of(users.get(user.id)), at=at)
+    devices.register(token, actor=permissions.of(users.get(user.id)), at=at)
     return token
 
 
 def raw(call_id: str) -> dict[str, Any]:
-    answer = dynamo.call(
+    answer = dynamodb.call(
         "GetItem", TableName=Call.table_name(), Key=Call.wire_key(call_id), ConsistentRead=True
     )
     return dict(answer["Item"])
@@ -666,4 +669,4 @@ def raw(call_id: str) -> dict[str, Any]:
 def calm(cast: Cast) -> Iterator[None]:
     """The customer is active again afterwards, whatever happens."""
     yield
-    customers.resume(cast.customer.id, actor=actors.system(cast.customer.id), at=now())
+    customers.resume(cast.customer.id, actor=permissions.system(cast.customer.id), at=now())

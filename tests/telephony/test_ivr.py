@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from telephony import destinations, ivr
-from telephony.phrases import PHRASES
-from telephony.schema import MOST_DEPTH, SCHEMA
+from telephony import dialing_rules, ivr
+from telephony.ivr.phrases import PHRASES
+from telephony.ivr.schema import MOST_DEPTH, SCHEMA
 from tests.conftest import Cast, problem
-from tests.telephony.lines import NOON, around, opened
+from tests.support.calls import NOON, around, opened
 
 DEFAULT = ivr.default("Boston")
 Change = Callable[[dict[str, Any]], object]
@@ -213,7 +213,7 @@ def test_every_language_has_every_phrase() -> None:
 def test_calls_go_to_ordinary_numbers_of_the_country_only(
     number: str, country: str | None, why: str
 ) -> None:
-    assert destinations.why_not(number, country) == why
+    assert dialing_rules.why_not(number, country) == why
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_calls_go_to_ordinary_numbers_of_the_country_only(
 def test_a_location_is_in_the_country_of_its_zone(
     zone: str, number: str | None, country: str | None
 ) -> None:
-    assert destinations.country(zone, number) == country
+    assert dialing_rules.country(zone, number) == country
 
 
 # --- over the API ---------------------------------------------------------------------------------

@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from accounts.models import User
-from config import dynamo
-from config.local.twilio.phones import signed
-from telephony import proofs
+from config import dynamodb
+from telephony import phone_verification
 from telephony.models import Proof
 from tests.conftest import Cast, Person, come, now, problem, sweep
-from tests.telephony.lines import NOON, around, opened, post
-from tests.world import World, free_port
+from tests.emulators.twilio.phones import signed
+from tests.support.calls import NOON, around, opened, post
+from tests.support.environment import World, free_port
 
 VERIFY, CONFIRM, PHONE = "/user/phone/verify", "/user/phone/confirm", "/user/phone"
 
@@ -78,7 +78,7 @@ def test_a_new_phone_is_proven_anew_and_not_rung_before(
     person: Person, world: World, cast: Cast
 ) -> None:
     line = opened(cast)
-    proofs.assume(latest(person), at=now())
+    phone_verification.assume(latest(person), at=now())
     line.on_duty(*around(NOON), user=person.user, rings=False)
     phone = person.get(PHONE).json()["phone"]
     line.call().happened(f"rings {phone}")
@@ -95,7 +95,7 @@ def test_a_new_phone_is_proven_anew_and_not_rung_before(
 
 
 def latest(person: Person) -> User:
-    found = dynamo.get(User, person.id)
+    found = dynamodb.get(User, person.id)
     assert found
     return found
 
@@ -103,19 +103,21 @@ def latest(person: Person) -> User:
 def ask(person: Person) -> str:
     """Ask for a code, and know it."""
     assert person.post(VERIFY, {}).status_code == 202
-    kept = dynamo.get(Proof, person.id)
+    kept = dynamodb.get(Proof, person.id)
     assert kept
     assert kept.nonce
-    return proofs._code(person.id, kept.nonce, str(kept.asked_phone))
+    return phone_verification._code(person.id, kept.nonce, str(kept.asked_phone))
 
 
 def test_a_code_holds_ten_minutes_and_five_tries(person: Person) -> None:
     code = ask(person)
     user, actor = latest(person), person.actor
-    with pytest.raises(proofs.WrongCode):
-        proofs.confirm(user, code, actor=actor, at=now() + proofs.VALID + timedelta(seconds=5))
+    with pytest.raises(phone_verification.WrongCode):
+        phone_verification.confirm(
+            user, code, actor=actor, at=now() + phone_verification.VALID + timedelta(seconds=5)
+        )
     code = ask(person)
-    for _ in range(proofs.TRIES):
+    for _ in range(phone_verification.TRIES):
         assert person.post(CONFIRM, {"code": "né-pas"}).status_code == 400
     assert person.post(CONFIRM, {"code": code}).status_code == 400, "it was tried too often"
     assert person.post(CONFIRM, {"code": ask(person)}).status_code == 200
@@ -172,7 +174,7 @@ def test_without_a_phone_there_is_nothing_to_prove(cast: Cast, world: World, web
 
 def test_the_code_is_told_to_the_phone_that_was_called_only(person: Person, world: World) -> None:
     ask(person)
-    kept = dynamo.get(Proof, person.id)
+    kept = dynamodb.get(Proof, person.id)
     assert kept
     base = f"{world.web}/telephony/voice/code"
     form = {"AccountSid": "AC" + "10ca1" * 6 + "00", "CallSid": "CA" + "1" * 32}
@@ -200,16 +202,16 @@ def test_a_key_makes_asking_once(person: Person, world: World) -> None:
 
 
 def test_who_goes_takes_the_proof_along(cast: Cast, person: Person) -> None:
-    proofs.assume(latest(person), at=now())
-    assert dynamo.get(Proof, person.id)
+    phone_verification.assume(latest(person), at=now())
+    assert dynamodb.get(Proof, person.id)
     assert cast.ann.delete("/user", {"id": person.id}).status_code == 200
     sweep(60)
-    assert dynamo.get(Proof, person.id) is None
+    assert dynamodb.get(Proof, person.id) is None
 
 
 def test_an_export_tells_of_the_phone_and_of_calls(cast: Cast, person: Person) -> None:
     line = opened(cast)
-    proofs.assume(latest(person), at=now())
+    phone_verification.assume(latest(person), at=now())
     at = now()
     line.on_duty(*around(at), user=person.user, rings=False)
     heard = line.call(at)

@@ -11,15 +11,16 @@ import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import actors, customers, locations
+from accounts import customers, locations, permissions
 from accounts.models import Location
-from config import audit, dynamo, outbox, trail, verification
-from telephony import claims, numbers, orphans
+from config import audit, dynamodb, outbox
+from config.audit import reader, verification
 from telephony.models import Line, PhoneNumber, Quota
+from telephony.numbers import inventory, reconcile, reservation
 from tests.conftest import Cast, Person, come, free_number, now, problem, ring, sweep
-from tests.harness import Harness, worth_trying
-from tests.proxy import MODES, Plan
-from tests.world import SCALE, World
+from tests.support.crash_harness import Harness, worth_trying
+from tests.support.environment import SCALE, World
+from tests.support.proxy import MODES, Plan
 
 PATH = "/userManagement/purchase-phone-number"
 BUY = r"/2010-04-01/Accounts/[^/]+/IncomingPhoneNumbers\.json"
@@ -47,11 +48,11 @@ class Case:
 
     @property
     def record(self) -> PhoneNumber | None:
-        return dynamo.get(PhoneNumber, self.number)
+        return dynamodb.get(PhoneNumber, self.number)
 
     @property
     def line(self) -> Line | None:
-        return dynamo.get(Line, self.place.id)
+        return dynamodb.get(Line, self.place.id)
 
 
 def case(cast: Cast, about: str = "") -> Case:
@@ -113,7 +114,7 @@ def finish_everything() -> None:
     """The outbox, at later and later times, until it has finished every purchase."""
     for later in (60, 600, 1500, 2500, 4000):
         sweep(later)
-    left = dynamo.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
+    left = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
     ours = [row for row in left if row["task"]["S"] == "telephony.finish_purchase"]
     assert ours == []
 
@@ -226,14 +227,16 @@ def test_eight_customers_race_for_one_number(
         check_bought([Case(number, places[winner])], twilio)
         told = {problem(a)["code"] for a in answers if a.status_code == 409}
         assert told == {"number_taken"}
-        lines = [dynamo.get(Line, place.id) for n, place in enumerate(places) if n != winner]
+        lines = [dynamodb.get(Line, place.id) for n, place in enumerate(places) if n != winner]
         assert [line for line in lines if line and line.number] == []
     say("eight customers racing for a number: one winner each, 3 rounds")
 
 
 def racer(world: World, web: str, number: int) -> Person:
     email = f"racer{number}.{now().timestamp()}@race.example"
-    _, user = customers.create(name=f"Race {number}", owner_name="R", owner_email=email, at=now())
+    _, user = customers.create_customer(
+        name=f"Race {number}", owner_name="R", owner_email=email, at=now()
+    )
     return come(world, web, user)
 
 
@@ -353,7 +356,7 @@ def test_two_numbers_at_once_for_one_location_are_one(cast: Cast, twilio: World)
 
 def test_a_customer_holds_so_many_numbers_and_operators_raise_it(cast: Cast, twilio: World) -> None:
     held = quota(cast.customer.id)
-    claims.allow(held + 1, actor=actors.system(cast.customer.id), at=now())
+    reservation.allow(held + 1, actor=permissions.system(cast.customer.id), at=now())
     cases = [case(cast) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda one: cast.ann.post(PATH, one.body), cases))
@@ -366,14 +369,14 @@ def test_a_customer_holds_so_many_numbers_and_operators_raise_it(cast: Cast, twi
 
 
 def quota(customer_id: str) -> int:
-    found = dynamo.get(Quota, customer_id)
+    found = dynamodb.get(Quota, customer_id)
     return int(found.held) if found else 0
 
 
 def actions(stream: str) -> list[str]:
-    head = dynamo.get(audit.AuditEntry, stream, 0)
+    head = dynamodb.get(audit.AuditEntry, stream, 0)
     last = int(head.last) if head else 0
-    return [entry.action for entry in trail.page(stream, last=last, offset=0, limit=20)]
+    return [entry.action for entry in reader.page(stream, last=last, offset=0, limit=20)]
 
 
 # --- given up, restored, released -----------------------------------------------------------------
@@ -422,7 +425,7 @@ def account_has(world: World, number: str) -> bool:
 
 def test_the_last_seconds_before_a_release_are_too_late(cast: Cast, twilio: World) -> None:
     held = cast.bought()
-    numbers.give_up(held.number.number, actor=cast.ann.actor, at=now() - numbers.GRACE)
+    inventory.give_up(held.number.number, actor=cast.ann.actor, at=now() - inventory.GRACE)
     answer = cast.ann.post(f"/phoneNumber/{held.number.number}/restore", {})
     assert problem(answer)["code"] == "number_releasing"
 
@@ -470,7 +473,7 @@ def test_numbers_that_no_record_explains_are_reported_adopted_or_released(
     with pytest.raises(CommandError, match="no such number"):
         manage("release", known)
     assert not account_has(world, spare)
-    assert [one.number for one in orphans.report(now()) if one.number in (lost, spare)] == []
+    assert [one.number for one in reconcile.report(now()) if one.number in (lost, spare)] == []
 
 
 # --- finding --------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            customer, owner = customers.create(
+            customer, owner = customers.create_customer(
                 name=options["name"],
                 owner_name=options["owner_name"],
                 owner_email=options["owner_email"],

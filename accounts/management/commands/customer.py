@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import actors, customers
+from accounts import customers, permissions
 from config import errors
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         try:
             customer = turn(
                 options["customer"],
-                actor=actors.system(options["customer"]),
+                actor=permissions.system(options["customer"]),
                 at=datetime.now(UTC),
             )
         except errors.Refusal as error:

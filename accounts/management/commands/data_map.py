@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config import datamap
+from config.privacy import data_map
 
 
 class Command(BaseCommand):
@@ -14,4 +14,4 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(datamap.page(), ending="")
+        self.stdout.write(data_map.page(), ending="")

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from accounts import customers, imports
+from accounts import csv_import, customers
 from config import errors
 
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         try:
             customer = customers.get(options["customer"])
             rows = _rows(options["file"], customer.id)
-            problems = list(imports.check(rows, customer.id))
+            problems = list(csv_import.check(rows, customer.id))
             self._tell(problems)
             if problems:
                 raise CommandError(f"{len(problems)} problem(s); nobody was created.")
@@ -42,14 +42,14 @@ class Command(BaseCommand):
         except errors.Refusal as error:
             raise CommandError(str(error)) from error
 
-    def _bring(self, rows: list[imports.Row], customer_id: str) -> None:
+    def _bring(self, rows: list[csv_import.Row], customer_id: str) -> None:
         patience = 0.5 if sys.stderr.isatty() else 10
         with tqdm(total=len(rows), unit="people", mininterval=patience) as bar:
 
             def step() -> None:
                 bar.update()
 
-            outcome = imports.run(rows, customer_id, step=step)
+            outcome = csv_import.run(rows, customer_id, step=step)
         self._tell(outcome.problems)
         self.stdout.write(
             f"{outcome.created} created and invited, {outcome.here_already} were here already"
@@ -62,9 +62,9 @@ class Command(BaseCommand):
             self.stdout.write(f"line {line}: {problem}")
 
 
-def _rows(path: Path, customer_id: str) -> list[imports.Row]:
+def _rows(path: Path, customer_id: str) -> list[csv_import.Row]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return imports.read(file, customer_id)
+            return csv_import.read(file, customer_id)
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import legal, renewals, terms
 from accounts.models import Customer
-from config import dynamo
+from accounts.terms import acceptance, announcements, documents
+from config import dynamodb
 
 
 class Command(BaseCommand):
@@ -38,32 +38,34 @@ class Command(BaseCommand):
 
     def _publish(self, *, check: bool) -> None:
         try:
-            new = legal.unpublished() if check else legal.publish()
-        except (legal.Changed, ValueError) as error:
+            new = documents.unpublished() if check else documents.publish()
+        except (documents.Changed, ValueError) as error:
             raise CommandError(str(error)) from error
         for place in new:
             self.stdout.write(f"{'new' if check else 'published'}: {place}")
         if new and check:
             raise CommandError("There are texts that were not published: manage.py terms publish")
-        self.stdout.write(f"{len(legal.published())} texts are as they were published")
+        self.stdout.write(f"{len(documents.published())} texts are as they were published")
 
     def _announce(self) -> None:
         at, told = datetime.now(UTC), 0
         try:
-            legal.in_force(at)
-        except legal.Changed as error:
+            documents.in_force(at)
+        except documents.Changed as error:
             raise CommandError(str(error)) from error
-        version = legal.versions()[-1]
-        for items in dynamo.pages("Scan", TableName=Customer.table_name()):
-            told += sum(renewals.announce(Customer.read(item), version, at=at) for item in items)
+        version = documents.versions()[-1]
+        for items in dynamodb.pages("Scan", TableName=Customer.table_name()):
+            told += sum(
+                announcements.announce(Customer.read(item), version, at=at) for item in items
+            )
         self.stdout.write(f"version {version}: announced to {told} customers")
 
     def _proofs(self, user: str) -> None:
-        for proof in terms.proofs(user):
-            self.stdout.write(json.dumps(terms.opened(proof), indent=2, default=str))
+        for proof in acceptance.proofs(user):
+            self.stdout.write(json.dumps(acceptance.opened(proof), indent=2, default=str))
 
     def _verify(self) -> None:
-        wrong = list(terms.verify())
+        wrong = list(acceptance.verify())
         for finding in wrong:
             self.stdout.write(finding)
         if wrong:

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config import audit, dynamo, errors, files, ledger, trail, verification
+from config import audit, dynamodb, errors, storage
+from config.audit import export, reader, verification
 
 
 class Command(BaseCommand):
@@ -23,22 +24,24 @@ class Command(BaseCommand):
         verify = does.add_parser("verify", help="is every entry where and as it was written?")
         verify.add_argument("file", nargs="?", type=Path, help="an exported file; no database")
         verify.add_argument("--key", help="the public key of who made the file; default: ours")
-        export = does.add_parser("export", help="write the audit as NDJSON, to standard output")
-        part = export.add_mutually_exclusive_group()
+        export_parser = does.add_parser(
+            "export", help="write the audit as NDJSON, to standard output"
+        )
+        part = export_parser.add_mutually_exclusive_group()
         part.add_argument("--customer", help="only the streams of this customer")
         part.add_argument("--stream", help="only this stream, such as usr_…")
-        target = export.add_mutually_exclusive_group()
+        target = export_parser.add_mutually_exclusive_group()
         target.add_argument("--out", type=Path, help="write to this file")
         target.add_argument("--to-storage", action="store_true", help="keep it where files are")
         does.add_parser("key", help="the public key that checks our exported files")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "key":
-            self.stdout.write(ledger.key())
+            self.stdout.write(export.key())
         elif options["what"] == "export":
             self._export(**options)
         elif options["file"]:
-            self._verify_file(options["file"], options["key"] or ledger.key())
+            self._verify_file(options["file"], options["key"] or export.key())
         else:
             self._verify()
 
@@ -53,10 +56,10 @@ class Command(BaseCommand):
     def _verify_file(self, path: Path, key: str) -> None:
         try:
             with path.open("rb") as file:
-                count = ledger.verify(file, public_key=key)
+                count = export.verify(file, public_key=key)
         except OSError as error:
             raise CommandError(f"{path} cannot be read.") from error
-        except ledger.Broken as broken:
+        except export.Broken as broken:
             raise CommandError(f"{path}, {broken}") from broken
         told = f"{count.of}, made at {count.made_at}:"
         self.stdout.write(f"{told} {count.entries} entries in {count.streams} streams are intact")
@@ -72,7 +75,7 @@ class Command(BaseCommand):
     ) -> None:
         at = datetime.now(UTC)
         of = stream or customer or "everything"
-        lines = ledger.lines(_streams(customer, stream), of=of, at=at)
+        lines = export.lines(_streams(customer, stream), of=of, at=at)
         try:
             if to_storage:
                 self.stdout.write(_store(lines, f"audit/{at:%Y-%m-%dT%H%M%SZ}.{of}.ndjson"))
@@ -89,10 +92,10 @@ def _streams(customer: str | None, stream: str | None) -> list[str]:
     if stream:
         wanted = {stream}
     elif customer:
-        heads = (dynamo.get(audit.AuditEntry, name, 0) for name in trail.streams())
+        heads = (dynamodb.get(audit.AuditEntry, name, 0) for name in reader.streams())
         wanted = {head.stream for head in heads if head and head.customer_id == customer}
     else:
-        wanted = trail.streams()
+        wanted = reader.streams()
     if not wanted:
         raise CommandError("There is no such stream.")
     return sorted(wanted)
@@ -118,4 +121,4 @@ def _store(lines: Iterable[bytes], name: str) -> str:
     with tempfile.TemporaryFile() as draft:
         draft.writelines(lines)
         draft.seek(0)
-        return files.keep(name, draft)
+        return storage.keep(name, draft)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from config.local import product
+from config.dev import services
 
 
 class Command(BaseCommand):
@@ -17,4 +17,4 @@ class Command(BaseCommand):
         parser.add_argument("--fresh", action="store_true", help="forget all state first")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        product.run(base=product.base_port(), fresh=options["fresh"])
+        services.run(base=services.base_port(), fresh=options["fresh"])

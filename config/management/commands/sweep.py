@@ -6,7 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config import errands, outbox
+from config import outbox
+from config.outbox import worker
 
 
 class Command(BaseCommand):
@@ -20,9 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         clock = _clock(options["at"])
-        report = errands.Report()
+        report = worker.Report()
         for shard in outbox.SHARDS:
-            errands.drain(shard, clock=clock, report=report)
+            worker.drain(shard, clock=clock, report=report)
         for line in report.lines():
             self.stdout.write(line)
         self.stdout.write("nothing is due" if not report.counts else "swept")

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from pynamodb.exceptions import VerboseClientError
 
-import config.journal  # noqa: F401 - defines the house's own records
-from config import dynamo
+import config.journal.commit  # noqa: F401 - defines the records of config
+from config import dynamodb
 
 KEEP_POINTS = {"PointInTimeRecoveryEnabled": True}
 
@@ -20,20 +20,20 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:
-        there = set(dynamo.connection().list_tables(limit=100)["TableNames"])
-        for record in dynamo.records():
+        there = set(dynamodb.connection().list_tables(limit=100)["TableNames"])
+        for record in dynamodb.records():
             if record.table_name() in there:
                 _verify(record)
             else:
                 _create(record)
                 self.stdout.write(f"created {record.table_name()}")
             _expire(record)
-        self.stdout.write(f"{len(dynamo.records())} tables are as they should be")
+        self.stdout.write(f"{len(dynamodb.records())} tables are as they should be")
 
 
-def _create(record: type[dynamo.Record]) -> None:
+def _create(record: type[dynamodb.Record]) -> None:
     schema = record._get_schema()  # noqa: SLF001 - what create_table() would send
-    dynamo.call(
+    dynamodb.call(
         "CreateTable",
         TableName=record.table_name(),
         BillingMode="PAY_PER_REQUEST",
@@ -46,7 +46,7 @@ def _create(record: type[dynamo.Record]) -> None:
             raise CommandError(f"{record.table_name()} does not become active.")
         time.sleep(0.2 if settings.LOCAL else 2)
     if not settings.LOCAL:
-        dynamo.call(
+        dynamodb.call(
             "UpdateContinuousBackups",
             TableName=record.table_name(),
             PointInTimeRecoverySpecification=KEEP_POINTS,
@@ -73,7 +73,7 @@ def _hash_first(schema: list[dict[str, str]]) -> list[dict[str, str]]:
     return sorted(schema, key=lambda part: part["KeyType"])  # HASH, then RANGE
 
 
-def _verify(record: type[dynamo.Record]) -> None:
+def _verify(record: type[dynamodb.Record]) -> None:
     wanted = _wire(record._get_schema())  # noqa: SLF001
     found = _described(record)
     if _keys(wanted["KeySchema"]) != _keys(found["KeySchema"]):
@@ -89,20 +89,20 @@ def _keys(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
     return sorted((part["KeyType"], part["AttributeName"]) for part in schema)
 
 
-def _described(record: type[dynamo.Record]) -> dict[str, Any]:
-    return dict(dynamo.call("DescribeTable", TableName=record.table_name())["Table"])
+def _described(record: type[dynamodb.Record]) -> dict[str, Any]:
+    return dict(dynamodb.call("DescribeTable", TableName=record.table_name())["Table"])
 
 
-def _expire(record: type[dynamo.Record]) -> None:
+def _expire(record: type[dynamodb.Record]) -> None:
     attribute = getattr(record.Meta, "ttl", None)
     if attribute is None:
         return
     name = record.table_name()
-    state = dynamo.call("DescribeTimeToLive", TableName=name)["TimeToLiveDescription"]
+    state = dynamodb.call("DescribeTimeToLive", TableName=name)["TimeToLiveDescription"]
     if state.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
         return
     specification = {"Enabled": True, "AttributeName": attribute}
     try:
-        dynamo.call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=specification)
+        dynamodb.call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=specification)
     except VerboseClientError as error:
         raise CommandError(f"{name} cannot be made to expire its items.") from error

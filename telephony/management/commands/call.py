@@ -7,8 +7,8 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import actors, demo, users
-from config import dynamo, outbox
+from accounts import demo, permissions, users
+from config import dynamodb, outbox
 from telephony.models import PhoneNumber
 
 WAYS = {
@@ -60,10 +60,10 @@ class Command(BaseCommand):
 
 def _phones(number: str) -> dict[str, str]:
     """The phones of a customer's people, by first name."""
-    held = dynamo.get(PhoneNumber, number)
+    held = dynamodb.get(PhoneNumber, number)
     if held is None:
         return {}
-    house = actors.system(held.customer_id)
+    house = permissions.system(held.customer_id)
     page = users.of_customer(house, outbox.now(), customer_id=None, limit=1000, start=None)
     return {demo.first_name(one.name): str(one.phone) for one in page.records if one.phone}
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import actors
+from accounts import permissions
 from config import errors
-from telephony import claims, orphans
+from telephony.numbers import reconcile, reservation
 
 
 class Command(BaseCommand):
@@ -35,20 +35,24 @@ class Command(BaseCommand):
             if options["what"] == "unexplained":
                 self._list(at)
             elif options["what"] == "adopt":
-                house = actors.system(options["customer"])
-                held = orphans.adopt(options["number"], options["location"], actor=house, at=at)
+                house = permissions.system(options["customer"])
+                held = reconcile.adopt(options["number"], options["location"], actor=house, at=at)
                 self.stdout.write(f"{held.number.number} is {held.number.status}")
             elif options["what"] == "release":
-                orphans.release(options["number"], actor=actors.system(orphans.HOUSE), at=at)
+                reconcile.release(
+                    options["number"], actor=permissions.system(reconcile.HOUSE), at=at
+                )
                 self.stdout.write(f"{options['number']} is released")
             else:
-                claims.allow(options["most"], actor=actors.system(options["customer"]), at=at)
+                reservation.allow(
+                    options["most"], actor=permissions.system(options["customer"]), at=at
+                )
                 self.stdout.write(f"{options['customer']} may hold {options['most']} numbers")
         except errors.Refusal as refusal:
             raise CommandError(refusal.detail) from refusal
 
     def _list(self, at: datetime) -> None:
-        found = orphans.report(at)
+        found = reconcile.report(at)
         for one in found:
             self.stdout.write(f"{one.number} {one.sid} {one.tag}")
         self.stdout.write(f"{len(found)} numbers at Twilio that no record explains")

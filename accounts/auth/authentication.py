@@ -1,0 +1,53 @@
+"""Bearer token -> actor."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts import permissions
+from accounts.auth import identity, tokens
+from accounts.clients import auth0
+from config import errors
+
+
+class BearerToken(BaseAuthentication):
+    """An access token of Auth0 says who; our own record says what they may do, on every request."""
+
+    def authenticate(self, request: Request) -> tuple[permissions.Actor, identity.SignedIn]:
+        """The actor, and their records as `request.auth`. Raises `errors.Unauthenticated`."""
+        token = _token(request.headers.get("Authorization", ""))
+        subject = tokens.verifier().subject(token)
+        origin = permissions.Origin(
+            ip=request.META.get("REMOTE_ADDR", ""),
+            user_agent=request.headers.get("User-Agent", "")[:256],
+            request_id=request.META.get("dutyline.request_id", ""),
+        )
+        found = identity.signed_in(auth0.user_id(subject), origin=origin, at=datetime.now(UTC))
+        return permissions.of(found.user, origin), found
+
+
+def _token(header: str) -> str:
+    scheme, _, token = header.partition(" ")
+    if not header:
+        raise errors.Unauthenticated("Send an access token: Authorization: Bearer …")
+    if scheme.lower() != "bearer" or not token:
+        raise tokens.BadToken
+    return token
+
+
+class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes it."""
+
+    target_class = "accounts.auth.authentication.BearerToken"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "An RS256 access token of Auth0 for this API's audience.",
+        }

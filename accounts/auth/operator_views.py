@@ -1,0 +1,94 @@
+"""``/admin/sign-in/…``: to Auth0 and back. Beginning is a POST; renewing needs a session."""
+
+import time
+from typing import Any
+
+from django.contrib.auth import logout
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+from requests import RequestException
+from social_core.actions import do_auth
+from social_core.exceptions import AuthCanceled, AuthProviderError, SocialAuthBaseException
+from social_django import views
+from social_django.utils import load_backend, load_strategy
+
+from accounts.auth.operators import Auth0, NoOperator
+from config import errors
+from config.backoffice import middleware
+
+app_name = "social"
+_ASK_AGAIN = {"login_required", "interaction_required", "consent_required"}
+
+
+@never_cache
+@require_POST
+def begin(request: HttpRequest) -> HttpResponse:
+    """Go to Auth0 and sign in."""
+    logout(request)
+    return _to_auth0(request)
+
+
+@never_cache
+@require_safe
+def renew(request: HttpRequest) -> HttpResponse:
+    """Ask Auth0 whether this operator still is one; nobody has to type anything."""
+    if not request.user.is_authenticated:
+        return HttpResponseRedirect(_to_login(request.GET.get("next", "")))
+    logout(request)
+    return _to_auth0(request, prompt="none")
+
+
+def _to_auth0(request: HttpRequest, prompt: str | None = None) -> HttpResponse:
+    strategy = load_strategy(request)
+    backend = load_backend(strategy, Auth0.name, reverse("social:complete", args=(Auth0.name,)))
+    backend.PROMPT = prompt
+    try:
+        return do_auth(backend, redirect_name="next")  # type: ignore[no-any-return]
+    except (SocialAuthBaseException, RequestException) as error:
+        raise errors.Unavailable("Auth0 does not answer just now.") from error
+
+
+@never_cache
+@require_safe
+def complete(request: HttpRequest, backend: str) -> HttpResponse:
+    """Come back from Auth0."""
+    if backend != Auth0.name:
+        raise Http404
+    target = str(request.session.get("next", ""))
+    if request.GET.get("error") in _ASK_AGAIN:
+        logout(request)
+        return HttpResponseRedirect(_to_login(target))
+    try:
+        answer: HttpResponse = views.complete(request, Auth0.name)
+    except NoOperator:
+        logout(request)
+        told = "Your account has no role in this back office. Whoever leads it can give you one."
+        return middleware.page(request, "Not an operator", told, status=403)
+    except (AuthCanceled, AuthProviderError) as error:
+        logout(request)
+        return middleware.page(request, "Not signed in", f"Auth0 says: {error}", status=403)
+    except SocialAuthBaseException:
+        logout(request)
+        told = "This sign-in was not begun here, or took too long. Begin again."
+        return middleware.page(request, "Not signed in", told, status=403)
+    except RequestException as error:
+        raise errors.Unavailable("Auth0 does not answer just now.") from error
+    if request.user.is_authenticated:
+        request.session[middleware.RENEWED] = time.time()
+    return answer
+
+
+def _to_login(target: str) -> str:
+    address = reverse("admin:login")
+    safe = target and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
+    return f"{address}?{urlencode({'next': target})}" if safe else address
+
+
+urlpatterns: list[Any] = [
+    path("begin/", begin, name="begin"),
+    path("renew/", renew, name="renew"),
+    path("complete/<slug:backend>/", complete, name="complete"),
+]

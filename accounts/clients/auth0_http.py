@@ -1,0 +1,148 @@
+"""How calls to Auth0's Management API are made: bounded in time and number, never repeated.
+
+The SDK is imported late (it is large), told to use our timeouts, and never to repeat by itself:
+repeating belongs to the outbox.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import httpx
+from django.conf import settings
+
+from config import bulkhead, errors
+
+if TYPE_CHECKING:
+    from auth0.management.client import Auth0
+
+BUDGET = 4.0
+"""Seconds that a caller waits in all: for a place, and for Auth0's answer."""
+TIMEOUT = httpx.Timeout(3.5, connect=1.0)
+"""Seconds for each step of one call."""
+AT_ONCE = 8
+"""Calls that may wait for Auth0 at the same time in one process."""
+MOST_PATIENT = 30
+"""Seconds at most that a client is told to wait."""
+
+log = logging.getLogger("dutyline.auth0")
+T = TypeVar("T")
+
+_gate = bulkhead.Gate("Sign-in management", at_once=AT_ONCE, budget=BUDGET)
+
+
+def call(task: "Callable[[Auth0], T]") -> T:
+    """Run a task with the client, for at most `BUDGET` seconds in all.
+
+    What goes wrong is raised in our words.
+    """
+    return _gate.call(lambda: _run(task))
+
+
+def _run(task: "Callable[[Auth0], T]") -> T:
+    try:
+        return task(_client())
+    except error_kind("TooManyRequestsError") as error:
+        raise errors.Unavailable(
+            "Sign-in management asks us to slow down.", retry_after=_patience(error)
+        ) from error
+    except error_kind("UnauthorizedError") as error:
+        _token.forget()
+        raise errors.Unavailable("Sign-in management refuses us just now.") from error
+    except (_api_error(), httpx.HTTPError, ValueError) as error:
+        _gate.note_trouble()
+        log.warning("sign-in management failed", extra={"why": type(error).__name__})
+        raise errors.Unavailable("Sign-in management does not answer.") from error
+
+
+@cache
+def _client() -> "Auth0":
+    from auth0.management.client import Auth0
+
+    client = Auth0(
+        base_url=settings.AUTH0["management_url"].rstrip("/"),
+        token=_token.value,
+        max_retries=0,
+        httpx_client=http(),
+    )
+    _ = client.users, client.tickets  # loads the rest of the SDK, on the first caller's clock
+    return client
+
+
+@cache
+def http() -> httpx.Client:
+    """The HTTP client of this process: making one takes longer than asking."""
+    return httpx.Client(timeout=TIMEOUT)
+
+
+def error_kind(name: str) -> type[Any]:
+    """One of the SDK's kinds of error."""
+    from auth0.management import errors as vendor
+
+    kind: type[Any] = getattr(vendor, name)
+    return kind
+
+
+def _api_error() -> type[Any]:
+    from auth0.management.core.api_error import ApiError
+
+    return ApiError
+
+
+def _patience(error: Any) -> int:
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    given = headers.get("retry-after") or headers.get("x-ratelimit-reset") or "5"
+    seconds = int(given) if given.isascii() and given.isdigit() else 5
+    if seconds > 10**9:  # a moment, not a duration
+        seconds -= int(time.time())
+    return max(1, min(seconds, MOST_PATIENT))
+
+
+class _Token:
+    """The machine token of this process, fetched again a minute before it ends."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._value = ""
+        self._until = 0.0
+        self._failed = float("-inf")
+        self._lock = threading.Lock()
+
+    def value(self) -> str:
+        asked = self._clock()
+        with self._lock:
+            if self._clock() >= self._until:
+                if self._failed > asked:
+                    raise ValueError("the token was refused while we waited for it")
+                try:
+                    self._fetch()
+                except (httpx.HTTPError, ValueError):
+                    self._failed = self._clock()
+                    raise
+            return self._value
+
+    def forget(self) -> None:
+        """Fetch a new one next time: this one was refused."""
+        with self._lock:
+            self._until = 0.0
+
+    def _fetch(self) -> None:
+        answer = http().post(
+            f"{settings.AUTH0['issuer']}oauth/token",
+            json={
+                "grant_type": "client_credentials",
+                "client_id": settings.AUTH0["client_id"],
+                "client_secret": settings.AUTH0["client_secret"],
+                "audience": settings.AUTH0["management_url"],
+            },
+        )
+        answer.raise_for_status()
+        given = answer.json()
+        self._value = str(given["access_token"])
+        self._until = self._clock() + float(given["expires_in"]) - 60
+
+
+_token = _Token()

@@ -1,0 +1,209 @@
+"""The wire shapes of people: camelCase outside, snake_case inside."""
+
+from typing import Any
+
+import phonenumbers
+from rest_framework import serializers
+
+from accounts import permissions
+from accounts.models import User
+from accounts.serializers.preferences import SettingsChange, SettingsView
+from accounts.users import counters, email_address
+from config.api.fields import Body, Choice, Flag, PageQuery, Text, Texts
+
+ROLES = list(reversed(permissions.ROLES))
+
+
+class Role(Choice):
+    """One of the four roles."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(choices=ROLES, **more)
+
+
+class Address(Text):
+    """An e-mail address that a person can be invited at."""
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            return email_address.checked(text)
+        except email_address.BadEmail as error:
+            raise serializers.ValidationError(error.detail, code=error.code) from error
+
+
+class Phone(Text):
+    """A phone number with its country code, kept as E.164."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(max_length=32, **more)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            number = phonenumbers.parse(text)
+        except phonenumbers.NumberParseException:
+            number = None
+        if number is None or not phonenumbers.is_possible_number(number):
+            raise serializers.ValidationError(
+                "It must be a phone number with its country code, such as +49 30 1234567.",
+                code="invalid_phone",
+            )
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class Locations(Texts):
+    """Location ids, or ``["*"]`` for all."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(longest=64, most=counters.MOST_LOCATIONS, **more)
+
+
+class Skills(Texts):
+    """What somebody can do."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(longest=100, most=50, source="skills", **more)
+
+
+class Permissions(Texts):
+    """A list of permissions; one that does not exist is refused."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(longest=64, most=len(permissions.PERMISSIONS), **more)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        given = super().to_internal_value(data)
+        unknown = sorted(set(given) - permissions.PERMISSIONS)
+        if unknown:
+            raise serializers.ValidationError(
+                f"There is no permission {unknown[0]}.", code="unknown_permission"
+            )
+        return given
+
+
+class _NewPerson(Body):
+    email = Address(max_length=254)
+    customerId = Text(max_length=64, source="customer_id")
+    name = Text(max_length=200)
+    permissions = Permissions(
+        required=False, help_text="The effective list wanted; default: the role's."
+    )
+    locations = Locations(
+        required=False,
+        help_text='Location ids, or ["*"] for all; default: none (owner, admin: all).',
+    )
+    userSkills = Skills(required=False)
+
+
+class NewUser(_NewPerson):
+    """Who is to be created and invited."""
+
+    role = Role(required=False, help_text="Default: staff.")
+
+
+class ManagedUser(_NewPerson):
+    """Who is to be created and invited."""
+
+    userRole = Role(required=False, source="role", help_text="Default: staff.")
+    isSetup = Flag(required=False, source="is_setup")
+
+
+class OwnChange(Body):
+    """What people change about themselves; rights can only shrink."""
+
+    profileName = Text(max_length=200, required=False, allow_null=True, source="profile_name")
+    phone = Phone(required=False, allow_null=True)
+    locations = Locations(required=False, help_text="Some of one's own.")
+    userPermissions = Permissions(
+        required=False,
+        source="permissions",
+        help_text="The effective list wanted, of today's.",
+    )
+    userSkills = Skills(required=False)
+    settings = SettingsChange(required=False)
+
+
+class UserChange(Body):
+    """What is to be changed of a person; what is not named stays."""
+
+    id = Text(max_length=64)
+    name = Text(max_length=200, required=False)
+    profileName = Text(max_length=200, required=False, allow_null=True, source="profile_name")
+    phone = Phone(required=False, allow_null=True)
+    email = Address(max_length=254, required=False)
+    userRole = Role(
+        required=False,
+        source="role",
+        help_text="Brings its own permissions, unless some are sent.",
+    )
+    permissions = Permissions(required=False, help_text="The effective list wanted.")
+    locations = Locations(required=False, help_text='Location ids, or ["*"] for all.')
+    userSkills = Skills(required=False)
+    isSetup = Flag(required=False, source="is_setup")
+    settings = SettingsChange(required=False)
+    status = Choice(
+        choices=["active", "blocked"],
+        required=False,
+        help_text="blocked: cut off from the next request; active: back to what they were.",
+    )
+
+
+class WhichUser(Body):
+    """Whom."""
+
+    id = Text(max_length=64)
+
+
+class Gone(serializers.Serializer[Any]):
+    """What was deleted."""
+
+    id = serializers.CharField()
+    status = serializers.ChoiceField(choices=["deleted"])
+
+
+class UserView(serializers.Serializer[User]):
+    """A person."""
+
+    id = serializers.CharField()
+    email = serializers.EmailField()
+    name = serializers.CharField()
+    profileName = serializers.CharField(source="profile_name", allow_null=True)
+    phone = serializers.CharField(allow_null=True)
+    customerId = serializers.CharField(source="customer_id")
+    role = serializers.ChoiceField(choices=ROLES)
+    permissions = serializers.SerializerMethodField()
+    extraPermissions = serializers.ListField(child=serializers.CharField(), source="extra")
+    deniedPermissions = serializers.ListField(child=serializers.CharField(), source="denied")
+    locations = serializers.ListField(child=serializers.CharField())
+    userSkills = serializers.ListField(child=serializers.CharField(), source="skills")
+    isSetup = serializers.BooleanField(source="is_setup")
+    status = serializers.ChoiceField(
+        choices=["pending", "invited", "active", "blocked", "deleting"]
+    )
+    invitedAt = serializers.DateTimeField(source="invited_at", allow_null=True)
+    invitationExpiresAt = serializers.DateTimeField(source="invitation_expires_at", allow_null=True)
+    acceptedAt = serializers.DateTimeField(source="accepted_at", allow_null=True)
+    settings = SettingsView()
+    createdAt = serializers.DateTimeField(source="created_at")
+    updatedAt = serializers.DateTimeField(source="updated_at")
+    version = serializers.IntegerField()
+
+    def get_permissions(self, user: User) -> list[str]:
+        """What they may do: the role's permissions, plus extra, minus denied."""
+        return sorted(permissions.effective(user.role, user.extra, user.denied))
+
+
+class ListQuery(PageQuery):
+    """Which people."""
+
+    customerId = Text(max_length=64, required=False, help_text="One's own; the default.")
+
+
+class UserPage(serializers.Serializer[Any]):
+    """People by name."""
+
+    items = UserView(many=True)
+    nextCursor = serializers.CharField(
+        allow_null=True, help_text="Send it as `cursor` for the next page; null at the end."
+    )

@@ -1,0 +1,46 @@
+"""PynamoDB attributes as Django's fields: columns, filters and lookups come from one definition."""
+
+from typing import Any
+from urllib.parse import quote, unquote
+
+from django.db import models
+from pynamodb import attributes
+
+from config import dynamodb
+
+LONGEST_KEY = 256
+
+
+class CompositeKey(models.CharField):
+    """``hash~range``, each part percent-quoted: one string that stands for a key of two parts."""
+
+    @staticmethod
+    def join(*parts: object) -> str:
+        return "~".join(quote(str(part), safe="").replace("~", "%7E") for part in parts)
+
+    @staticmethod
+    def split(value: object) -> list[str]:
+        return [unquote(part) for part in str(value).split("~")]
+
+
+def field_for(attribute: attributes.Attribute[Any]) -> models.Field | None:
+    """The field that shows an attribute; None for what is sealed and never shown."""
+    options: dict[str, Any] = {"null": attribute.null, "blank": True}
+    if isinstance(attribute, attributes.BinaryAttribute):
+        return None
+    if isinstance(attribute, dynamodb.UTCTime):
+        return models.DateTimeField(**options)
+    if isinstance(attribute, attributes.BooleanAttribute):
+        return models.BooleanField(**options)
+    if isinstance(attribute, attributes.NumberAttribute):
+        return models.BigIntegerField(**options)
+    if isinstance(attribute, attributes.UnicodeAttribute):
+        return models.CharField(max_length=LONGEST_KEY, **options)
+    return models.JSONField(**options)
+
+
+def shown(value: Any) -> Any:
+    """A record's value as a field holds it."""
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,68 @@
+"""Writes that happen together or not at all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pynamodb.exceptions import CancellationReason, VerboseClientError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from config import dynamodb
+
+
+class Cancelled(Exception):
+    """A transaction was refused: one reason per action, in call order."""
+
+    def __init__(self, reasons: Sequence[CancellationReason | None]) -> None:
+        super().__init__("transaction cancelled")
+        self.reasons = reasons
+
+
+@dataclass
+class Transaction:
+    """Writes that happen together or not at all, in call order.
+
+    PynamoDB's own ``TransactWrite`` regroups its actions by kind, so a reason could not be traced
+    to its record; here ``reasons[i]`` belongs to ``actions[i]``.
+    """
+
+    actions: list[dict[str, Any]] = field(default_factory=list)
+
+    def put(self, record: dynamodb.Record, only_if: Condition | None = None) -> int:
+        """Write a record whole; answers the action's position."""
+        return self._add("Put", record.get_save_kwargs_from_instance(condition=only_if), only_if)
+
+    def update(
+        self, record: dynamodb.Record, changes: Sequence[Action], only_if: Condition | None = None
+    ) -> int:
+        """Change single attributes."""
+        arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
+        return self._add("Update", arguments, only_if)
+
+    def remove(self, record: dynamodb.Record, only_if: Condition | None = None) -> int:
+        """Remove a record."""
+        arguments = record.get_delete_kwargs_from_instance(condition=only_if)
+        return self._add("Delete", arguments, only_if)
+
+    def check(self, record: dynamodb.Record, condition: Condition) -> int:
+        """Only look: nothing happens at all unless this holds."""
+        arguments = record.get_delete_kwargs_from_instance(condition=condition)
+        return self._add("ConditionCheck", arguments, condition)
+
+    def _add(self, kind: str, arguments: dict[str, Any], condition: Condition | None) -> int:
+        if condition is not None:
+            arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        self.actions.append({kind: arguments})
+        return len(self.actions) - 1
+
+    def commit(self, token: str) -> None:
+        """Send it; the same token makes repeating harmless. Raises `Cancelled`."""
+        try:
+            dynamodb.call(
+                "TransactWriteItems", TransactItems=self.actions, ClientRequestToken=token
+            )
+        except VerboseClientError as error:
+            if not error.cancellation_reasons:
+                raise
+            raise Cancelled(list(error.cancellation_reasons)) from error

@@ -1,0 +1,48 @@
+"""The other door for writes: bookkeeping that is nobody's business fact and needs no audit.
+
+Leases, attempts, idempotency records, counters and how calls go. Only the tables named here can
+be touched.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pynamodb.exceptions import VerboseClientError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from config import dynamodb
+
+TABLES = frozenset(
+    {"outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans"}
+)
+
+
+def update(
+    record: dynamodb.Record, changes: Sequence[Action], only_if: Condition
+) -> dict[str, Any] | None:
+    """Change attributes under a condition; the item as it then is, or None if it did not hold."""
+    _check(record)
+    arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
+    return _unless_refused("UpdateItem", {**arguments, "ReturnValues": "ALL_NEW"})
+
+
+def remove(record: dynamodb.Record, only_if: Condition) -> bool:
+    """Remove a record under a condition; whether it held."""
+    _check(record)
+    arguments = record.get_delete_kwargs_from_instance(condition=only_if)
+    return _unless_refused("DeleteItem", arguments) is not None
+
+
+def _unless_refused(operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    try:
+        return dict(dynamodb.call(operation, **arguments).get("Attributes", {}))
+    except VerboseClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return None
+        raise
+
+
+def _check(record: dynamodb.Record) -> None:
+    if record.table_name() not in {dynamodb.table(name) for name in TABLES}:
+        raise TypeError(f"{record.table_name()} is written with config.journal only.")
