@@ -12,5 +12,5 @@ if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         execute_from_command_line(sys.argv)
-    except errors.Refusal as refusal:
+    except errors.DomainError as refusal:
         sys.exit(str(refusal))

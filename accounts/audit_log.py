@@ -10,16 +10,18 @@ from config.dynamodb import encryption, ids
 
 
 @dataclass(frozen=True)
-class Page:
+class AuditLogPage:
     """Some entries, newest first, and how many there are in all."""
 
-    lines: list[reader.Line]
+    lines: list[reader.DecryptedEntry]
     total: int
     limit: int
     offset: int
 
 
-def of_user(user_id: str, *, actor: Actor, limit: int, offset: int, wanted: reader.Filter) -> Page:
+def get_user_audit_log(
+    user_id: str, *, actor: Actor, limit: int, offset: int, criteria: reader.EntryFilter
+) -> AuditLogPage:
     """The audit log of a person of one's own customer, also of one who was deleted.
 
     ``total`` counts what the filter takes. Raises `errors.NotFound`, alike for nobody's and another
@@ -27,27 +29,33 @@ def of_user(user_id: str, *, actor: Actor, limit: int, offset: int, wanted: read
     """
     actor.require("audit:read")
     if not ids.is_id("usr", user_id):
-        raise _nobody()
-    found = dynamodb.fetch([dynamodb.Key(User, user_id), *journal.keys([user_id, actor.stream])])
-    head = found.get(audit.AuditEntry, user_id, 0)
-    if head is None or head.customer_id != actor.customer_id:
-        raise _nobody()
-    user = found.get(User, user_id)
-    if user_id != actor.id and not actor.oversees(user.locations if user else ()):
+        raise _user_not_found()
+    records = dynamodb.batch_get(
+        [dynamodb.RecordKey(User, user_id), *journal.stream_keys([user_id, actor.stream])]
+    )
+    stream_head = records.get(audit.AuditEntry, user_id, 0)
+    if stream_head is None or stream_head.customer_id != actor.customer_id:
+        raise _user_not_found()
+    user = records.get(User, user_id)
+    if user_id != actor.id and not actor.can_access_user_in(user.locations if user else ()):
         raise errors.Forbidden("This person is not of your locations.")
-    if wanted.takes_all:
-        total = int(head.last)
-        entries = reader.page(user_id, last=total, offset=offset, limit=limit)
+    if criteria.matches_all:
+        total = int(stream_head.last)
+        entries = reader.read_page(user_id, last=total, offset=offset, limit=limit)
     else:
-        numbers = reader.find(user_id, int(head.last), wanted)
-        total = len(numbers)
-        entries = reader.some(user_id, numbers[offset : offset + limit])
-    people = {person for entry in entries for person in entry.people}
-    known = {user_id, actor.stream}
-    rest = dynamodb.fetch(dynamodb.Key(encryption.PersonKey, person) for person in people - known)
-    keys = encryption.opened(found, people & known) | encryption.opened(rest, people - known)
-    return Page(reader.lines(entries, keys), total, limit, offset)
+        sequence_numbers = reader.find_matching_seqs(user_id, int(stream_head.last), criteria)
+        total = len(sequence_numbers)
+        entries = reader.read_entries(user_id, sequence_numbers[offset : offset + limit])
+    person_ids = {person for entry in entries for person in entry.key_owners}
+    loaded_ids = {user_id, actor.stream}
+    remaining_records = dynamodb.batch_get(
+        dynamodb.RecordKey(encryption.PersonKey, person) for person in person_ids - loaded_ids
+    )
+    keys = encryption.unwrap_keys(records, person_ids & loaded_ids) | encryption.unwrap_keys(
+        remaining_records, person_ids - loaded_ids
+    )
+    return AuditLogPage(reader.decrypt_entries(entries, keys), total, limit, offset)
 
 
-def _nobody() -> errors.NotFound:
+def _user_not_found() -> errors.NotFound:
     return errors.NotFound("There is no such user.")

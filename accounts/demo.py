@@ -16,18 +16,18 @@ PASSWORD = "demo-{name}-1234"  # noqa: S105 - public, on this machine only
 
 
 @dataclass(frozen=True)
-class Business:
+class DemoCustomer:
     """A customer of the demo: its owner first, then the others; its places by name."""
 
     people: list[User]
-    places: list[Location]
+    locations: list[Location]
 
     @property
     def owner(self) -> permissions.Actor:
-        return permissions.of(self.people[0])
+        return permissions.user_actor(self.people[0])
 
 
-def harbour() -> Business:
+def create_harbour_dental() -> DemoCustomer:
     """Harbour Dental: an owner, an admin, a manager of Boston, two staff."""
     at = datetime.now(UTC)
     _, ann = customers.create_customer(
@@ -36,57 +36,59 @@ def harbour() -> Business:
         owner_email="ann@harbour.example",
         at=at,
     )
-    ann = _comes(ann)
-    owner = permissions.of(ann)
-    places = [
-        locations.create(actor=owner, name=name, time_zone=zone, at=at)
+    ann = _accept_invitation(ann)
+    owner = permissions.user_actor(ann)
+    created_locations = [
+        locations.create_location(actor=owner, name=name, time_zone=zone, at=at)
         for name, zone in (("Boston Harbour", "America/New_York"), ("Denver", "America/Denver"))
     ]
-    boston, denver = (place.id for place in places)
-    rest = [
+    boston, denver = (location.id for location in created_locations)
+    members = [
         ("Abe Atwood", "admin", None),
         ("Mia Moreno", "manager", [boston]),
         ("Sam Reed", "staff", [boston]),
         ("Sue Stone", "staff", [boston, denver]),
     ]
-    people = [_joins(owner, "harbour", *who) for who in rest]
-    return Business([ann, *people], places)
+    users = [_create_active_user(owner, "harbour", *member) for member in members]
+    return DemoCustomer([ann, *users], created_locations)
 
 
-def hilltop() -> Business:
+def create_hilltop_vets() -> DemoCustomer:
     """Hilltop Vets: an owner and one staff."""
     at = datetime.now(UTC)
     _, cleo = customers.create_customer(
         name="Hilltop Vets", owner_name="Cleo Cole", owner_email="cleo@hilltop.example", at=at
     )
-    cleo = _comes(cleo)
-    owner = permissions.of(cleo)
-    place = locations.create(actor=owner, name="Hilltop", time_zone="Europe/Berlin", at=at)
-    carl = _joins(owner, "hilltop", "Carl Quist", "staff", [place.id])
-    return Business([cleo, carl], [place])
+    cleo = _accept_invitation(cleo)
+    owner = permissions.user_actor(cleo)
+    location = locations.create_location(
+        actor=owner, name="Hilltop", time_zone="Europe/Berlin", at=at
+    )
+    carl = _create_active_user(owner, "hilltop", "Carl Quist", "staff", [location.id])
+    return DemoCustomer([cleo, carl], [location])
 
 
-def _joins(
-    owner: permissions.Actor, business: str, name: str, role: str, places: list[str] | None
+def _create_active_user(
+    owner: permissions.Actor, domain: str, name: str, role: str, location_ids: list[str] | None
 ) -> User:
-    wanted = create.Wanted(
+    new_user = create.NewUserData(
         customer_id=owner.customer_id,
-        email=f"{first_name(name)}@{business}.example",
+        email=f"{first_name(name)}@{domain}.example",
         name=name,
         role=role,
-        locations=places,
+        locations=location_ids,
     )
-    return _comes(create.create(wanted, actor=owner, at=datetime.now(UTC)))
+    return _accept_invitation(create.create_user(new_user, actor=owner, at=datetime.now(UTC)))
 
 
-def _comes(user: User) -> User:
+def _accept_invitation(user: User) -> User:
     """The person opens the invitation's link, sets a password, and is active."""
-    link = auth0.password_ticket(user_id=user.id, seconds=600)
+    link = auth0.create_password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": _password(user)}).raise_for_status()
-    return identity.accept(user, origin=permissions.Origin(), at=datetime.now(UTC))
+    return identity.accept_invitation(user, origin=permissions.Origin(), at=datetime.now(UTC))
 
 
-def account(user: User) -> dict[str, Any]:
+def sign_in_details(user: User) -> dict[str, Any]:
     """Who somebody is and how they sign in, for ``.local/run.json``."""
     return {
         "email": user.email,

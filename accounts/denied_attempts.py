@@ -5,25 +5,25 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from accounts.permissions import Actor, GrantRefused, Overreach
+from accounts.permissions import Actor, DeniedAttempt, GrantRefused
 from config import audit, journal
 
 
 @contextmanager
-def noted(
-    actor: Actor, at: datetime, *, about: audit.Party | None = None, asked: Mapping[str, Any]
+def audit_denied_attempts(
+    actor: Actor, at: datetime, *, subject: audit.Party | None = None, values: Mapping[str, Any]
 ) -> Iterator[None]:
     """Audit an `Overreach` of what happens inside: who asked for what, and about whom."""
     try:
         yield
-    except Overreach as refusal:
-        tried = [audit.Change(name, None, value) for name, value in asked.items()]
-        journal.note(
+    except DeniedAttempt as refusal:
+        attempted_changes = [audit.FieldChange(name, None, value) for name, value in values.items()]
+        journal.write_audit_event(
             actor=actor,
             action="grant.refused" if isinstance(refusal, GrantRefused) else "attempt.refused",
-            subject=about or audit.Party("customer", actor.customer_id, "", actor.customer_id),
+            subject=subject or audit.Party("customer", actor.customer_id, "", actor.customer_id),
             at=at,
             customer_id=actor.customer_id,
-            changes=[*tried, audit.Change("reason", None, refusal.code)],
+            changes=[*attempted_changes, audit.FieldChange("reason", None, refusal.code)],
         )
         raise

@@ -8,101 +8,108 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from accounts.models import Location, name_key
+from accounts.models import Location, make_name_key
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency, ids, optimistic, pagination
 from config.journal import write_set
 
-SHOWN = ("name", "time_zone", "address")
-SETTLED = timedelta(seconds=60)
+AUDITED_FIELDS = ("name", "time_zone", "address")
+REMOVAL_GRACE = timedelta(seconds=60)
 """After it, no request goes on that saw a location before it was removed."""
 
 
-class InUse(errors.Conflict):
+class LocationInUse(errors.Conflict):
     """Something still depends on the location."""
 
     code = "location_in_use"
 
 
 @dataclass(frozen=True)
-class Hold:
+class LocationGuard:
     """What another floor has of a location; ``settings.LOCATION_HOLDS`` names them."""
 
-    why: Callable[[str, datetime], str | None]
+    find_blocker: Callable[[str, datetime], str | None]
     """The sentence that keeps the location of this id from being removed; None: nothing does."""
-    afterwards: str
+    cleanup_task: str
     """The task that clears what was made in the moment in which the location went."""
 
 
-def create(
+def create_location(
     *,
     actor: Actor,
     name: str,
     time_zone: str,
     address: str = "",
     at: datetime,
-    once: idempotency.Once | None = None,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> Location:
     """A new place, in an IANA time zone."""
     actor.require("locations:manage")
-    if actor.is_confined:
+    if actor.is_location_restricted:
         raise errors.Forbidden("Only who works in every location may add one.")
-    id = ids.new("loc", at)
-    place = Location(
+    id = ids.new_id("loc", at)
+    location = Location(
         id=id,
         customer_id=actor.customer_id,
         name=name,
-        name_key=name_key(name, id),
+        name_key=make_name_key(name, id),
         address=address,
         time_zone=time_zone,
         created_at=at,
         updated_at=at,
     )
-    shown = {field: getattr(place, field) for field in SHOWN}
+    values = {field: getattr(location, field) for field in AUDITED_FIELDS}
     try:
         with journal.write(
             actor=actor,
             action="location.created",
-            subject=place.party,
+            subject=location.party,
             at=at,
             customer_id=actor.customer_id,
-            changes=[audit.Change(field, None, value) for field, value in shown.items() if value],
+            changes=[
+                audit.FieldChange(field, None, value) for field, value in values.items() if value
+            ],
         ) as write:
-            write.put(place, only_if=Location.id.does_not_exist())
-            write.answer(once, place.id, status=201)
-    except idempotency.Seen as seen:
-        made = dynamodb.get(Location, seen.resource_id)
-        if made is None:
+            write.put(location, only_if=Location.id.does_not_exist())
+            write.record_response(idempotency_key, location.id, status=201)
+    except idempotency.DuplicateRequest as seen:
+        existing_location = dynamodb.get_record(Location, seen.resource_id)
+        if existing_location is None:
             raise errors.NotFound("The location that this request created is gone.") from seen
-        return made
-    return place
+        return existing_location
+    return location
 
 
-def within_reach(
-    actor: Actor, *, limit: int, start: pagination.Place | None
-) -> pagination.Page[Location]:
+def list_accessible_locations(
+    actor: Actor, *, limit: int, cursor: pagination.Cursor | None
+) -> pagination.CursorPage[Location]:
     """The customer's locations by name; who is confined to some sees those."""
-    if not actor.is_confined:
+    if not actor.is_location_restricted:
         condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
-        return pagination.page(Location, "byCustomer", condition, values, limit=limit, start=start)
-    found = dynamodb.fetch(dynamodb.Key(Location, id) for id in actor.locations)
-    own = [place for id in actor.locations if (place := found.get(Location, id))]
-    after = start["name_key"]["S"] if start else ""
-    rest = sorted((place for place in own if place.name_key > after), key=_by_name)
-    more = len(rest) > limit
-    return pagination.Page(
-        rest[:limit], pagination.place_of(rest[limit - 1], "byCustomer") if more else None
+        return pagination.query_page(
+            Location, "byCustomer", condition, values, limit=limit, cursor=cursor
+        )
+    records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in actor.locations)
+    accessible = [location for id in actor.locations if (location := records.get(Location, id))]
+    after_key = cursor["name_key"]["S"] if cursor else ""
+    remaining = sorted(
+        (location for location in accessible if location.name_key > after_key), key=_name_key_of
+    )
+    has_more = len(remaining) > limit
+    return pagination.CursorPage(
+        remaining[:limit],
+        pagination.cursor_after(remaining[limit - 1], "byCustomer") if has_more else None,
     )
 
 
-def _by_name(place: Location) -> str:
-    return str(place.name_key)
+def _name_key_of(location: Location) -> str:
+    return str(location.name_key)
 
 
-def change(
+def update_location(
     location_id: str,
-    asked: Mapping[str, Any],
+    patch: Mapping[str, Any],
     *,
     actor: Actor,
     at: datetime,
@@ -111,129 +118,142 @@ def change(
     """Change the name, address or time zone of a place. Raises `errors.PreconditionFailed`."""
 
     def decide() -> Location:
-        place, found = _target(location_id, actor)
-        optimistic.check_version(place, versions)
-        return _keep(place, asked, actor=actor, at=at, found=found)
+        location, records = _load_target(location_id, actor)
+        optimistic.check_version(location, versions)
+        return _save_changes(location, patch, actor=actor, at=at, records=records)
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def _keep(
-    place: Location, asked: Mapping[str, Any], *, actor: Actor, at: datetime, found: dynamodb.Found
+def _save_changes(
+    location: Location,
+    patch: Mapping[str, Any],
+    *,
+    actor: Actor,
+    at: datetime,
+    records: dynamodb.BatchResult,
 ) -> Location:
-    values = {name: asked[name] for name in SHOWN if name in asked}
-    told = [
-        audit.Change(name, getattr(place, name), value)
+    values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
+    audit_changes = [
+        audit.FieldChange(name, getattr(location, name), value)
         for name, value in values.items()
-        if value != getattr(place, name)
+        if value != getattr(location, name)
     ]
-    if not told:
-        return place
+    if not audit_changes:
+        return location
     if "name" in values:
-        values["name_key"] = name_key(values["name"], place.id)
+        values["name_key"] = make_name_key(values["name"], location.id)
     with journal.write(
         actor=actor,
         action="location.changed",
-        subject=place.party,
+        subject=location.party,
         at=at,
-        customer_id=place.customer_id,
-        changes=told,
-        found=found,
+        customer_id=location.customer_id,
+        changes=audit_changes,
+        prefetched=records,
     ) as write:
-        sets = [getattr(Location, name).set(value) for name, value in values.items()]
+        actions = [getattr(Location, name).set(value) for name, value in values.items()]
         write.update(
-            place,
-            [*sets, Location.updated_at.set(at), Location.version.add(1)],
-            only_if=Location.version == place.version,
-            refusal=optimistic.changed(),
+            location,
+            [*actions, Location.updated_at.set(at), Location.version.add(1)],
+            only_if=Location.version == location.version,
+            error=optimistic.stale_record_error(),
         )
-    return place.changed(**values, updated_at=at)
+    return location.with_changes(**values, updated_at=at)
 
 
-def remove(location_id: str, *, actor: Actor, at: datetime) -> Location:
+def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location:
     """Remove a place that nobody is confined to and nothing else needs. Raises `InUse`."""
-    place, found = _target(location_id, actor)
-    holds: list[Hold] = [import_string(path) for path in settings.LOCATION_HOLDS]
-    for hold in holds:
-        if why := hold.why(place.id, at):
-            raise InUse(why)
+    location, records = _load_target(location_id, actor)
+    guards: list[LocationGuard] = [import_string(path) for path in settings.LOCATION_GUARDS]
+    for guard in guards:
+        if reason := guard.find_blocker(location.id, at):
+            raise LocationInUse(reason)
     with journal.write(
         actor=actor,
         action="location.removed",
-        subject=place.party,
+        subject=location.party,
         at=at,
-        customer_id=place.customer_id,
-        changes=[audit.Change("name", place.name, None)],
-        found=found,
+        customer_id=location.customer_id,
+        changes=[audit.FieldChange("name", location.name, None)],
+        prefetched=records,
     ) as write:
         write.remove(
-            place,
+            location,
             only_if=Location.people == 0,
-            refusal=InUse("People are confined to this location; move them first."),
+            error=LocationInUse("People are confined to this location; move them first."),
         )
-        for hold in holds:
-            write.later(hold.afterwards, due=at + SETTLED, location_id=place.id)
-    return place
+        for guard in guards:
+            write.enqueue(guard.cleanup_task, due=at + REMOVAL_GRACE, location_id=location.id)
+    return location
 
 
-def sorted_by(name: str, id: str) -> str:
+def name_sort_key(name: str, id: str) -> str:
     """What lists by name are sorted by."""
-    return name_key(name, id)
+    return make_name_key(name, id)
 
 
-def key(location_id: str) -> dynamodb.Key:
+def location_key(location_id: str) -> dynamodb.RecordKey:
     """Where a location's record is, to be read with others."""
-    return dynamodb.Key(Location, location_id)
+    return dynamodb.RecordKey(Location, location_id)
 
 
-def among(found: dynamodb.Found, location_id: str, actor: Actor, *, pointer: str = "") -> Location:
+def get_location_from(
+    records: dynamodb.BatchResult, location_id: str, actor: Actor, *, pointer: str = ""
+) -> Location:
     """A place of the actor's customer, of what was read.
 
     Raises `errors.NotFound`, alike for nobody's and another customer's.
     """
-    place = found.get(Location, location_id)
-    if place is None or place.customer_id != actor.customer_id:
+    location = records.get(Location, location_id)
+    if location is None or location.customer_id != actor.customer_id:
         raise errors.NotFound("There is no such location.", pointer=pointer or None)
-    return place
+    return location
 
 
-def in_found(found: dynamodb.Found, location_id: str, customer_id: str) -> Location | None:
+def find_location_in(
+    records: dynamodb.BatchResult, location_id: str, customer_id: str
+) -> Location | None:
     """A place of this customer, of what was read."""
-    place = found.get(Location, location_id)
-    return place if place and place.customer_id == customer_id else None
+    location = records.get(Location, location_id)
+    return location if location and location.customer_id == customer_id else None
 
 
-def require_there(write: write_set.Write, location_id: str, *, pointer: str) -> None:
+def require_exists(write: write_set.Write, location_id: str, *, pointer: str) -> None:
     """Write only if this place is still there. Raises `errors.NotFound` at the commit."""
-    gone = errors.NotFound("There is no such location.", pointer=pointer)
-    write.require(Location(location_id), Location.id.exists(), refusal=gone)
+    refusal = errors.NotFound("There is no such location.", pointer=pointer)
+    write.require(Location(location_id), Location.id.exists(), error=refusal)
 
 
-def check_reach(actor: Actor, *location_ids: str) -> None:
+def check_access(actor: Actor, *location_ids: str) -> None:
     """Refuse what is beyond one's own locations. Raises `errors.Forbidden`."""
-    if not actor.reaches(location_ids):
+    if not actor.can_access_locations(location_ids):
         raise errors.Forbidden("This location is not among yours.")
 
 
-def named(location_ids: Iterable[str], customer_id: str) -> dict[str, Location]:
+def load_locations(location_ids: Iterable[str], customer_id: str) -> dict[str, Location]:
     """These places of a customer, as far as they are there."""
-    found = dynamodb.fetch(key(id) for id in location_ids)
-    places = (found.get(Location, id) for id in location_ids)
-    return {one.id: one for one in places if one and one.customer_id == customer_id}
+    records = dynamodb.batch_get(location_key(id) for id in location_ids)
+    locations = (records.get(Location, id) for id in location_ids)
+    return {
+        location.id: location
+        for location in locations
+        if location and location.customer_id == customer_id
+    }
 
 
-def _target(location_id: str, actor: Actor) -> tuple[Location, dynamodb.Found]:
+def _load_target(location_id: str, actor: Actor) -> tuple[Location, dynamodb.BatchResult]:
     actor.require("locations:manage")
     if not ids.is_id("loc", location_id):
-        raise _nowhere()
-    streams = journal.keys([actor.stream, actor.customer_id])
-    found = dynamodb.fetch([dynamodb.Key(Location, location_id), *streams])
-    place = found.get(Location, location_id)
-    if place is None or place.customer_id != actor.customer_id:
-        raise _nowhere()
-    check_reach(actor, place.id)
-    return place, found
+        raise _location_not_found()
+    streams = journal.stream_keys([actor.stream, actor.customer_id])
+    records = dynamodb.batch_get([dynamodb.RecordKey(Location, location_id), *streams])
+    location = records.get(Location, location_id)
+    if location is None or location.customer_id != actor.customer_id:
+        raise _location_not_found()
+    check_access(actor, location.id)
+    return location, records
 
 
-def _nowhere() -> errors.NotFound:
+def _location_not_found() -> errors.NotFound:
     return errors.NotFound("There is no such location.")

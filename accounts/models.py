@@ -1,4 +1,4 @@
-"""The records of people and of the businesses they work for. Written through `config.journal`."""
+"""The records of people and of the businesses they work for. Written through `config.journal.commit`."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from config import audit, dynamodb
 
-EVERYWHERE = "*"
+ALL_LOCATIONS = "*"
 """In a user's locations: all of the customer's, present and future."""
 
 
-class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class NamesByCustomerIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Things of a customer by name."""
 
     class Meta:
@@ -28,7 +28,7 @@ class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-c
     name_key = UnicodeAttribute(range_key=True)
 
 
-class CustomersByName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class CustomersByNameIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """All customers by name, for operators."""
 
     class Meta:
@@ -42,10 +42,10 @@ class CustomersByName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
 class Customer(dynamodb.Record):
     """A tenant: one business."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("customers")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("customers")
 
-    by_name = CustomersByName()
+    by_name = CustomersByNameIndex()
     id = UnicodeAttribute(hash_key=True)
     name = UnicodeAttribute()
     name_key = UnicodeAttribute()
@@ -55,12 +55,12 @@ class Customer(dynamodb.Record):
     """active or suspended"""
     owner_count = NumberAttribute(default=0)
     """How many full owners it has (see `accounts.users.counters`); it never falls to zero."""
-    settings = dynamodb.JSON(default=dict)
+    settings = dynamodb.CompactJSONAttribute(default=dict)
     """What holds for people who chose nothing: `accounts.preferences`."""
     terms_announced = UnicodeAttribute(null=True)
     """The newest version of the terms that its people were, or will be, told of."""
-    created_at = dynamodb.UTCTime()
-    updated_at = dynamodb.UTCTime(null=True)
+    created_at = dynamodb.UTCTimestampAttribute()
+    updated_at = dynamodb.UTCTimestampAttribute(null=True)
     version = NumberAttribute(default=1)
 
     @property
@@ -71,10 +71,10 @@ class Customer(dynamodb.Record):
 class Location(dynamodb.Record):
     """A place of a customer."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("locations")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("locations")
 
-    by_customer = ByCustomerAndName()
+    by_customer = NamesByCustomerIndex()
     id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     name = UnicodeAttribute()
@@ -84,8 +84,8 @@ class Location(dynamodb.Record):
     """An IANA name."""
     people = NumberAttribute(default=0)
     """How many people name this location as one of theirs."""
-    created_at = dynamodb.UTCTime()
-    updated_at = dynamodb.UTCTime(null=True)
+    created_at = dynamodb.UTCTimestampAttribute()
+    updated_at = dynamodb.UTCTimestampAttribute(null=True)
     version = NumberAttribute(default=1)
 
     @property
@@ -96,10 +96,10 @@ class Location(dynamodb.Record):
 class User(dynamodb.Record):
     """A person of a customer."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("users")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("users")
 
-    by_customer = ByCustomerAndName()
+    by_customer = NamesByCustomerIndex()
     id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     email = UnicodeAttribute()
@@ -118,19 +118,19 @@ class User(dynamodb.Record):
     is_setup = BooleanAttribute(default=False)
     status = UnicodeAttribute()
     """pending, invited, active, blocked or deleting"""
-    settings = dynamodb.JSON(default=dict)
+    settings = dynamodb.CompactJSONAttribute(default=dict)
     """What they chose: `accounts.preferences`."""
-    awaited = dynamodb.JSON(null=True)
+    awaited = dynamodb.CompactJSONAttribute(null=True)
     """A change of e-mail address that waits for Auth0: `accounts.users.change_email`."""
-    invited_at = dynamodb.UTCTime(null=True)
-    invitation_expires_at = dynamodb.UTCTime(null=True)
-    invitation_sent_at = dynamodb.UTCTime(null=True)
+    invited_at = dynamodb.UTCTimestampAttribute(null=True)
+    invitation_expires_at = dynamodb.UTCTimestampAttribute(null=True)
+    invitation_sent_at = dynamodb.UTCTimestampAttribute(null=True)
     """When an invitation last left for the address they have."""
-    resent_at = dynamodb.UTCTime(null=True)
+    resent_at = dynamodb.UTCTimestampAttribute(null=True)
     """When somebody last asked for the invitation to be sent again."""
-    accepted_at = dynamodb.UTCTime(null=True)
-    created_at = dynamodb.UTCTime()
-    updated_at = dynamodb.UTCTime()
+    accepted_at = dynamodb.UTCTimestampAttribute(null=True)
+    created_at = dynamodb.UTCTimestampAttribute()
+    updated_at = dynamodb.UTCTimestampAttribute()
     version = NumberAttribute(default=1)
 
     @property
@@ -138,16 +138,16 @@ class User(dynamodb.Record):
         return audit.Party("user", self.id, self.name, self.id)
 
     @property
-    def may_sign_in(self) -> bool:
+    def can_sign_in(self) -> bool:
         """Whether tokens of this person are accepted."""
         return self.status in ("invited", "active")
 
 
-class EmailGuard(dynamodb.Record):
+class EmailOwner(dynamodb.Record):
     """Makes an e-mail address unique: whoever holds the guard has the address."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("emails")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("emails")
 
     key = UnicodeAttribute(hash_key=True)
     user_id = UnicodeAttribute()
@@ -156,21 +156,21 @@ class EmailGuard(dynamodb.Record):
 class PushToken(dynamodb.Record):
     """A device on which a person wants to be notified."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("push-tokens")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("push-tokens")
 
     user_id = UnicodeAttribute(hash_key=True)
     key = UnicodeAttribute(range_key=True)
     """The SHA-256 of the token."""
     token = UnicodeAttribute()
-    registered_at = dynamodb.UTCTime()
+    registered_at = dynamodb.UTCTimestampAttribute()
 
 
-class PushTokenGuard(dynamodb.Record):
+class PushTokenOwner(dynamodb.Record):
     """Makes a push token one person's: whoever registered it last."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("push-owners")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("push-owners")
 
     key = UnicodeAttribute(hash_key=True)
     user_id = UnicodeAttribute()
@@ -181,15 +181,15 @@ class PushTokenGuard(dynamodb.Record):
 class TermsAcceptance(dynamodb.Record):
     """The proof that a person accepted one edition of the terms; never changed, never removed."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("terms")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("terms")
 
     user_id = UnicodeAttribute(hash_key=True)
     version = UnicodeAttribute(range_key=True)
     """Of the edition: `accounts.terms.documents`."""
     customer_id = UnicodeAttribute()
-    accepted_at = dynamodb.UTCTime()
-    documents = dynamodb.JSON()
+    accepted_at = dynamodb.UTCTimestampAttribute()
+    documents = dynamodb.CompactJSONAttribute()
     """Each document with its version, language and SHA-256."""
     locale = UnicodeAttribute()
     request_id = UnicodeAttribute()
@@ -199,7 +199,7 @@ class TermsAcceptance(dynamodb.Record):
     """Who it was and from where, sealed under a key of the house: it outlives the account."""
 
 
-def name_key(name: str, id: str) -> str:
+def make_name_key(name: str, id: str) -> str:
     """What a name sorts by, made unique by the id; an index takes keys up to 1,024 bytes."""
-    start = name.casefold().encode()[:900].decode(errors="ignore")
-    return f"{start}#{id}"
+    prefix = name.casefold().encode()[:900].decode(errors="ignore")
+    return f"{prefix}#{id}"

@@ -7,11 +7,11 @@ person's locations. ``../docs/architecture.md`` shows the table.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from accounts.models import EVERYWHERE, User
+from accounts.models import ALL_LOCATIONS, User
 from config import audit, errors
 
-_OWN = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
-_STAFF = (*_OWN, "schedules:read")
+_SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
+_STAFF = (*_SELF_SERVICE, "schedules:read")
 _MANAGER = (
     *_STAFF,
     "users:read",
@@ -45,15 +45,15 @@ ROLES = {
 }
 RANKS = {role: rank for rank, role in enumerate(ROLES)}
 PERMISSIONS = ROLES["owner"]
-VENDOR = frozenset({"customers:suspend", "numbers:adopt"})
+VENDOR_PERMISSIONS = frozenset({"customers:suspend", "numbers:adopt"})
 """What only the vendor's people may do, beyond any customer's."""
 
-OPERATORS = {
+OPERATOR_PERMISSIONS = {
     "console:read": frozenset(
         {"users:read", "schedules:read", "calls:read", "phone:search", "audit:read"}
     ),
     "console:write": ROLES["admin"],
-    "console:lead": ROLES["owner"] | VENDOR,
+    "console:lead": ROLES["owner"] | VENDOR_PERMISSIONS,
 }
 """What rights of the back office let an operator do: only who leads touches owners."""
 
@@ -67,23 +67,23 @@ class Origin:
     request_id: str = ""
 
 
-class Overreach(errors.Refusal):
+class DeniedAttempt(errors.DomainError):
     """Base of the attempts to go beyond one's rights: `accounts.denied_attempts` audits them."""
 
 
-class GrantRefused(errors.Forbidden, Overreach):
+class GrantRefused(errors.Forbidden, DeniedAttempt):
     """Somebody tried to give what they do not hold."""
 
     code = "grant_refused"
 
 
-class BeyondReach(errors.Forbidden, Overreach):
+class TargetForbidden(errors.Forbidden, DeniedAttempt):
     """Somebody tried to act on a person of equal or higher rank, or of other locations."""
 
     code = "beyond_reach"
 
 
-class ForeignCustomer(errors.Forbidden, Overreach):
+class ForeignCustomer(errors.Forbidden, DeniedAttempt):
     """Somebody named another customer than their own."""
 
     code = "foreign_customer"
@@ -97,34 +97,36 @@ class Actor(audit.Author):
     permissions: frozenset[str] = frozenset()
     locations: tuple[str, ...] = ()
 
-    def may(self, permission: str) -> bool:
+    def has_permission(self, permission: str) -> bool:
         """Whether the permission is held, wherever."""
         return permission in self.permissions
 
     def require(self, permission: str) -> None:
         """Raise `Forbidden` without the permission."""
-        if not self.may(permission):
+        if not self.has_permission(permission):
             raise errors.Forbidden(f"This needs the permission {permission}.")
 
     @property
-    def is_confined(self) -> bool:
+    def is_location_restricted(self) -> bool:
         """Whether one's rights hold in some locations only."""
-        return EVERYWHERE not in self.locations
+        return ALL_LOCATIONS not in self.locations
 
-    def reaches(self, locations: Iterable[str]) -> bool:
+    def can_access_locations(self, locations: Iterable[str]) -> bool:
         """Whether all of these locations are among one's own."""
-        return not self.is_confined or set(locations) <= set(self.locations)
+        return not self.is_location_restricted or set(locations) <= set(self.locations)
 
-    def oversees(self, locations: Collection[str]) -> bool:
+    def can_access_user_in(self, locations: Collection[str]) -> bool:
         """Whether a person of these locations is within one's reach.
 
         Who is confined to some locations reaches people who have at least one, all of them theirs.
         """
-        return not self.is_confined or (bool(locations) and self.reaches(locations))
+        return not self.is_location_restricted or (
+            bool(locations) and self.can_access_locations(locations)
+        )
 
 
 @dataclass(frozen=True)
-class Standing:
+class AccessRights:
     """What a person is and may do, and where."""
 
     role: str
@@ -134,30 +136,32 @@ class Standing:
 
     @property
     def permissions(self) -> frozenset[str]:
-        return effective(self.role, self.extra, self.denied)
+        return effective_permissions(self.role, self.extra, self.denied)
 
     @property
-    def is_tailored(self) -> bool:
+    def has_custom_permissions(self) -> bool:
         """Whether the permissions are others than the role's."""
         return bool(self.extra or self.denied)
 
 
-def standing(user: User) -> Standing:
+def access_rights_of(user: User) -> AccessRights:
     """What a person is now."""
-    return Standing(user.role, tuple(user.extra), tuple(user.denied), tuple(user.locations))
+    return AccessRights(user.role, tuple(user.extra), tuple(user.denied), tuple(user.locations))
 
 
-def effective(role: str, extra: Collection[str], denied: Collection[str]) -> frozenset[str]:
+def effective_permissions(
+    role: str, extra: Collection[str], denied: Collection[str]
+) -> frozenset[str]:
     """The permissions that a person has."""
     return (ROLES[role] | set(extra)) - set(denied)
 
 
-def split(role: str, wanted: Collection[str]) -> tuple[list[str], list[str]]:
+def split_permissions(role: str, permissions: Collection[str]) -> tuple[list[str], list[str]]:
     """Extra and denied permissions that make ``wanted`` out of a role."""
-    return sorted(set(wanted) - ROLES[role]), sorted(ROLES[role] - set(wanted))
+    return sorted(set(permissions) - ROLES[role]), sorted(ROLES[role] - set(permissions))
 
 
-def of(user: User, origin: Origin = Origin()) -> Actor:
+def user_actor(user: User, origin: Origin = Origin()) -> Actor:
     """A person as actor."""
     return Actor(
         type="user",
@@ -168,22 +172,22 @@ def of(user: User, origin: Origin = Origin()) -> Actor:
         user_agent=origin.user_agent,
         request_id=origin.request_id,
         role=user.role,
-        permissions=effective(user.role, user.extra, user.denied),
+        permissions=effective_permissions(user.role, user.extra, user.denied),
         locations=tuple(user.locations),
     )
 
 
-def operator(author: audit.Author, rights: Iterable[str]) -> Actor:
+def operator_actor(author: audit.Author, rights: Iterable[str]) -> Actor:
     """One of the vendor's support people, acting for one customer with rights of `OPERATORS`."""
     return Actor(
         **vars(author),
         role="owner",
-        permissions=frozenset[str]().union(*(OPERATORS[right] for right in rights)),
-        locations=(EVERYWHERE,),
+        permissions=frozenset[str]().union(*(OPERATOR_PERMISSIONS[right] for right in rights)),
+        locations=(ALL_LOCATIONS,),
     )
 
 
-def system(customer_id: str) -> Actor:
+def system_actor(customer_id: str) -> Actor:
     """Dutyline itself, acting for one customer: what commands do."""
     return Actor(
         type="system",
@@ -191,8 +195,8 @@ def system(customer_id: str) -> Actor:
         name="Dutyline",
         customer_id=customer_id,
         role="owner",
-        permissions=PERMISSIONS | VENDOR,
-        locations=(EVERYWHERE,),
+        permissions=PERMISSIONS | VENDOR_PERMISSIONS,
+        locations=(ALL_LOCATIONS,),
     )
 
 
@@ -202,29 +206,29 @@ def check_customer(actor: Actor, customer_id: str, *, pointer: str = "/customerI
         raise ForeignCustomer("This customerId is not yours.", pointer=pointer)
 
 
-def check_reach(actor: Actor, user: User) -> None:
+def check_target_user(actor: Actor, user: User) -> None:
     """Nobody acts on equals or higher ranks; owners may act on owners. Raises `BeyondReach`.
 
     Who is confined to some locations acts on people whose locations are all among them.
     """
-    among_owners = user.role == actor.role == "owner" and actor.may("owners:manage")
-    if RANKS[user.role] >= RANKS[actor.role] and not among_owners:
-        told = "Change yourself with PATCH /user." if user.id == actor.id else ""
-        raise BeyondReach(f"This person is not of lower rank than you. {told}".strip())
-    if not actor.oversees(user.locations):
-        raise BeyondReach("This person is not of your locations alone.")
+    both_are_owners = user.role == actor.role == "owner" and actor.has_permission("owners:manage")
+    if RANKS[user.role] >= RANKS[actor.role] and not both_are_owners:
+        hint = "Change yourself with PATCH /user." if user.id == actor.id else ""
+        raise TargetForbidden(f"This person is not of lower rank than you. {hint}".strip())
+    if not actor.can_access_user_in(user.locations):
+        raise TargetForbidden("This person is not of your locations alone.")
 
 
-def check_handover(actor: Actor, user: User) -> None:
+def check_email_change(actor: Actor, user: User) -> None:
     """Whoever reads a person's mail can become them: only who holds as much may change the address.
 
     Raises `BeyondReach`.
     """
-    if standing(user).permissions - actor.permissions:
-        raise BeyondReach("This person may do what you may not.", pointer="/email")
+    if access_rights_of(user).permissions - actor.permissions:
+        raise TargetForbidden("This person may do what you may not.", pointer="/email")
 
 
-def check_grant(actor: Actor, after: Standing, before: Standing | None = None) -> None:
+def check_grant(actor: Actor, after: AccessRights, before: AccessRights | None = None) -> None:
     """Nobody gives a role, permission or location that they do not hold. Raises `GrantRefused`.
 
     ``before`` is what the person was; None for somebody new. What is taken away need not be held,
@@ -232,43 +236,47 @@ def check_grant(actor: Actor, after: Standing, before: Standing | None = None) -
     gains a location gains all their permissions there.
     """
     _check_role(actor, after, before)
-    if _tailors(after, before) and not actor.may("permissions:grant"):
+    if _has_permission_changes(after, before) and not actor.has_permission("permissions:grant"):
         raise GrantRefused("Permissions are not yours to give.", pointer="/permissions")
-    had = before.locations if before else ()
-    gained = set() if EVERYWHERE in had else set(after.locations) - set(had)
-    held = before.permissions if before and not gained else frozenset()
-    if beyond := after.permissions - held - actor.permissions:
-        names = ", ".join(sorted(beyond))
+    previous_locations = before.locations if before else ()
+    added_locations = (
+        set()
+        if ALL_LOCATIONS in previous_locations
+        else set(after.locations) - set(previous_locations)
+    )
+    existing_permissions = before.permissions if before and not added_locations else frozenset()
+    if missing_permissions := after.permissions - existing_permissions - actor.permissions:
+        names = ", ".join(sorted(missing_permissions))
         raise GrantRefused(f"You do not hold {names}.", pointer="/permissions")
-    if not actor.reaches(gained):
+    if not actor.can_access_locations(added_locations):
         raise GrantRefused("A location is not among yours.", pointer="/locations")
-    if actor.is_confined and not after.locations:
+    if actor.is_location_restricted and not after.locations:
         raise GrantRefused("Name at least one of your locations.", pointer="/locations")
 
 
-def check_narrowing(before: Standing, after: Standing) -> None:
+def check_no_self_escalation(before: AccessRights, after: AccessRights) -> None:
     """Nobody widens their own rights. Raises `GrantRefused`."""
     if after.permissions - before.permissions:
         raise GrantRefused("Your own permissions can only shrink.", pointer="/userPermissions")
-    if EVERYWHERE not in before.locations and set(after.locations) - set(before.locations):
+    if ALL_LOCATIONS not in before.locations and set(after.locations) - set(before.locations):
         raise GrantRefused("Your own locations can only shrink.", pointer="/locations")
 
 
-def _check_role(actor: Actor, after: Standing, before: Standing | None) -> None:
+def _check_role(actor: Actor, after: AccessRights, before: AccessRights | None) -> None:
     if before is not None and before.role == after.role:
         return
-    if after.role == "owner" and not actor.may("owners:manage"):
+    if after.role == "owner" and not actor.has_permission("owners:manage"):
         raise GrantRefused("Only an owner makes owners.", pointer="/role")
-    if (before or after.role != "staff") and not actor.may("roles:assign"):
+    if (before or after.role != "staff") and not actor.has_permission("roles:assign"):
         raise GrantRefused("This role is not yours to give.", pointer="/role")
     if RANKS[after.role] > RANKS[actor.role]:
         raise GrantRefused("This role is above your own.", pointer="/role")
 
 
-def _tailors(after: Standing, before: Standing | None) -> bool:
+def _has_permission_changes(after: AccessRights, before: AccessRights | None) -> bool:
     """Whether single permissions are given or, to who is here already, taken."""
     if before is None:
         return bool(after.extra)
     if before.role != after.role:
-        return after.is_tailored
+        return after.has_custom_permissions
     return (set(after.extra), set(after.denied)) != (set(before.extra), set(before.denied))

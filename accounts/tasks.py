@@ -13,61 +13,68 @@ from config.outbox import worker
 
 @worker.task("accounts.finish_creation")
 def finish_creation(
-    *, job: worker.Job, user_id: str, once: dict[str, Any] | None = None, **_: Any
+    *, job: worker.TaskContext, user_id: str, once: dict[str, Any] | None = None, **_: Any
 ) -> None:
     """Finish the creation of a person that a request left behind."""
-    request = idempotency.Once(**once) if once else None
+    idempotency_key = idempotency.IdempotencyKey(**once) if once else None
     try:
-        create.resume(user_id, actor=job.author, at=job.at, once=request)
-    except (errors.Conflict, errors.Invalid):
+        create.resume_creation(
+            user_id, actor=job.author, at=job.at, idempotency_key=idempotency_key
+        )
+    except (errors.Conflict, errors.InvalidRequest):
         return  # withdrawn, audited, and the request's answer is stored
 
 
 @worker.task("accounts.finish_address")
-def finish_address(*, job: worker.Job, user_id: str, **_: Any) -> None:
+def finish_email_change(*, job: worker.TaskContext, user_id: str, **_: Any) -> None:
     """Finish a change of address that a request left behind."""
     try:
-        change_email.resume(user_id, actor=job.author, at=job.at)
-    except (errors.Conflict, errors.Invalid, errors.NotFound):
+        change_email.resume_email_change(user_id, actor=job.author, at=job.at)
+    except (errors.Conflict, errors.InvalidRequest, errors.NotFound):
         return  # withdrawn and audited, or the person is going
 
 
 @worker.task("accounts.carry_address")
-def carry_address(*, job: worker.Job, user_id: str, **_: Any) -> None:
+def sync_email_to_auth0(*, job: worker.TaskContext, user_id: str, **_: Any) -> None:
     """Let Auth0 have the address of the record."""
-    change_email.carry_to_auth0(user_id)
+    change_email.sync_email_to_auth0(user_id)
 
 
 @worker.task("accounts.finish_deletion")
-def finish_deletion(*, job: worker.Job, user_id: str, **_: Any) -> None:
+def finish_deletion(*, job: worker.TaskContext, user_id: str, **_: Any) -> None:
     """Finish the deletion of a person that a request left behind."""
-    delete.resume(user_id, actor=job.author, at=job.at)
+    delete.resume_deletion(user_id, actor=job.author, at=job.at)
 
 
 @worker.task("accounts.carry_to_auth0")
-def carry_to_auth0(*, job: worker.Job, user_id: str, **_: Any) -> None:
+def sync_profile_to_auth0(*, job: worker.TaskContext, user_id: str, **_: Any) -> None:
     """Let Auth0 know a person's name and whether they are blocked."""
-    update.carry_to_auth0(user_id)
+    update.sync_profile_to_auth0(user_id)
 
 
 @worker.task("accounts.send_invitation")
-def send_invitation(*, job: worker.Job, user_id: str, **_: Any) -> None:
+def send_invitation(*, job: worker.TaskContext, user_id: str, **_: Any) -> None:
     """Send one invitation."""
-    invitations.send(user_id, job=job)
+    invitations.send_invitation(user_id, job=job)
 
 
 @worker.task("accounts.send_notice")
-def send_notice(
-    *, job: worker.Job, user_id: str, event: str, locations: list[str] | None = None, **_: Any
+def send_notification_email(
+    *,
+    job: worker.TaskContext,
+    user_id: str,
+    event: str,
+    locations: list[str] | None = None,
+    **_: Any,
 ) -> None:
     """Tell a person what was changed about them."""
-    dispatch.send(user_id, event, job=job, locations=locations or ())
+    dispatch.send_notification_email(user_id, event, job=job, locations=locations or ())
 
 
 @worker.task("accounts.send_push")
 def send_push(
     *,
-    job: worker.Job,
+    job: worker.TaskContext,
     user_id: str,
     event: str,
     only: list[str] | None = None,
@@ -75,13 +82,13 @@ def send_push(
     **_: Any,
 ) -> None:
     """Notify a person's devices of an event."""
-    push.send(user_id, event, job=job, only=only, round=round)
+    push.send_push(user_id, event, job=job, device_keys=only, round=round)
 
 
 @worker.task("accounts.collect_receipts")
 def collect_receipts(
     *,
-    job: worker.Job,
+    job: worker.TaskContext,
     user_id: str,
     event: str,
     round: int,
@@ -90,24 +97,26 @@ def collect_receipts(
     **_: Any,
 ) -> None:
     """Hear what became of a chunk of notifications."""
-    again = push.Again(user_id, event, round)
-    push.collect(tickets, datetime.fromisoformat(sent_at), again, job=job)
+    retry = push.PushRetry(user_id, event, round)
+    push.collect_receipts(tickets, datetime.fromisoformat(sent_at), retry, job=job)
 
 
 @worker.task("accounts.tell_of_terms")
-def tell_of_terms(
+def notify_of_terms(
     *,
-    job: worker.Job,
+    job: worker.TaskContext,
     customer_id: str,
     version: str,
     start: str | None = None,
     **_: Any,
 ) -> None:
     """Tell some of a customer's people that terms were renewed."""
-    announcements.tell(customer_id, version, job=job, start=start)
+    announcements.notify_customer_users(customer_id, version, job=job, encrypted_cursor=start)
 
 
 @worker.task("accounts.warn_former_address")
-def warn_former_address(*, job: worker.Job, user_id: str, sealed: str, **_: Any) -> None:
+def send_email_changed_warning(
+    *, job: worker.TaskContext, user_id: str, sealed: str, **_: Any
+) -> None:
     """Tell the address that a person had that it was changed."""
-    dispatch.warn_former_address(user_id, sealed, job=job)
+    dispatch.send_email_changed_warning(user_id, sealed, job=job)

@@ -4,36 +4,36 @@ from django.urls import path
 
 from accounts.views import legal_documents
 from accounts.views.audit_log import AuditLogs
-from accounts.views.customers_and_locations import CurrentCustomer, Locations, OneLocation
+from accounts.views.customers_and_locations import CurrentCustomer, LocationDetail, Locations
 from accounts.views.devices import PushTokens
 from accounts.views.exports import PersonalData
 from accounts.views.own_account import CurrentUser
 from accounts.views.terms import Terms
-from accounts.views.user_management import Invitations, Management
+from accounts.views.user_management import Invitations, UserManagement
 
 urlpatterns = [
     path(
         "user",
         CurrentUser.as_view(
-            {"get": "retrieve", "post": "create", "patch": "change", "delete": "remove"}
+            {"get": "retrieve", "post": "create", "patch": "update", "delete": "delete"}
         ),
     ),
     path("user/accept-terms", Terms.as_view({"post": "accept"})),
     path("user/terms-status", Terms.as_view({"get": "status"})),
-    path("user/push-token", PushTokens.as_view({"post": "register", "delete": "remove"})),
+    path("user/push-token", PushTokens.as_view({"post": "register", "delete": "delete"})),
     path("user/export/my-data", PersonalData.as_view({"get": "download"})),
-    path("user/<str:userId>/audit-logs", AuditLogs.as_view({"get": "page"})),
+    path("user/<str:userId>/audit-logs", AuditLogs.as_view({"get": "list_page"})),
     path(
         "userManagement",
-        Management.as_view(
-            {"get": "page", "post": "create", "patch": "change", "delete": "remove"}
+        UserManagement.as_view(
+            {"get": "list_page", "post": "create", "patch": "update", "delete": "delete"}
         ),
     ),
     path("userManagement/<str:id>/resend-invitation", Invitations.as_view({"post": "resend"})),
-    path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "change"})),
-    path("location", Locations.as_view({"get": "page", "post": "create"})),
-    path("location/<str:id>", OneLocation.as_view({"patch": "change", "delete": "remove"})),
+    path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "update"})),
+    path("location", Locations.as_view({"get": "list_page", "post": "create"})),
+    path("location/<str:id>", LocationDetail.as_view({"patch": "update", "delete": "delete"})),
     path("legal", legal_documents.index),
-    path("legal/<str:document>", legal_documents.current),
-    path("legal/<str:document>/<str:version>", legal_documents.one),
+    path("legal/<str:document>", legal_documents.current_document),
+    path("legal/<str:document>/<str:version>", legal_documents.document_version),
 ]

@@ -14,51 +14,53 @@ from typing import TypeVar
 
 from config import errors
 
-PATIENT, IMPATIENT = 2.0, 0.05
+WAIT_HEALTHY_SECONDS, WAIT_FAILING_SECONDS = 2.0, 0.05
 """Seconds to wait for a place while the vendor answers, and while it does not."""
-TROUBLED_FOR = 5.0
+FAILING_SECONDS = 5.0
 """Seconds after a failure during which it counts as not answering."""
 
 T = TypeVar("T")
 
 
-class Gate:
+class Bulkhead:
     """The way to one vendor."""
 
-    def __init__(self, name: str, *, at_once: int = 8, budget: float = 4.0) -> None:
+    def __init__(self, name: str, *, max_concurrent: int = 8, budget_seconds: float = 4.0) -> None:
         """``name`` stands in sentences; ``budget`` is what a caller waits in all, in seconds."""
         self.name = name
-        self._at_once = at_once
-        self._budget = budget
-        self._places = threading.BoundedSemaphore(at_once)
+        self._max_concurrent = max_concurrent
+        self._budget_seconds = budget_seconds
+        self._slots = threading.BoundedSemaphore(max_concurrent)
         self._failed_at = float("-inf")
 
     def call(self, task: Callable[[], T]) -> T:
         """What the task answers. Raises what it raises, or `errors.Unavailable`."""
-        end = time.monotonic() + self._budget
-        if not self._places.acquire(timeout=IMPATIENT if self._is_troubled else PATIENT):
+        deadline = time.monotonic() + self._budget_seconds
+        if not self._slots.acquire(
+            timeout=WAIT_FAILING_SECONDS if self._is_failing else WAIT_HEALTHY_SECONDS
+        ):
             raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
-        future = self._pool.submit(self._run, task)
+        future = self._thread_pool.submit(self._run, task)
         try:
-            return future.result(timeout=end - time.monotonic())
+            return future.result(timeout=deadline - time.monotonic())
         except FutureTimeout as error:
-            self.note_trouble()
+            self.record_failure()
             raise errors.Unavailable(f"{self.name} does not answer.") from error
 
-    def note_trouble(self) -> None:
+    def record_failure(self) -> None:
         """The vendor failed: be short with it for a while."""
         self._failed_at = time.monotonic()
 
     @property
-    def _is_troubled(self) -> bool:
-        return time.monotonic() - self._failed_at < TROUBLED_FOR
+    def _is_failing(self) -> bool:
+        return time.monotonic() - self._failed_at < FAILING_SECONDS
 
     def _run(self, task: Callable[[], T]) -> T:
         try:
             return task()
         finally:
-            self._places.release()
+            self._slots.release()
 
     @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._at_once, thread_name_prefix=self.name)
+    def _thread_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._max_concurrent, thread_name_prefix=self.name)

@@ -20,7 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 from django.conf import settings
 from django.utils.log import configure_logging
 
-log = logging.getLogger("dutyline.worker")
+logger = logging.getLogger("dutyline.worker")
 
 app = Celery("dutyline", broker=settings.REDIS_URL, set_as_current=True)
 app.conf.update(
@@ -53,64 +53,64 @@ app.conf.update(
 
 
 @setup_logging.connect
-def _log_like_the_web(**_: Any) -> None:
+def _configure_worker_logging(**_: Any) -> None:
     configure_logging(settings.LOGGING_CONFIG, settings.LOGGING)
 
 
 @task_failure.connect
-def _log_a_failure(*, sender: Any = None, exception: Any = None, **_: Any) -> None:
-    log.error("worker task failed", exc_info=exception, extra={"task": sender.name})
+def _log_task_failure(*, sender: Any = None, exception: Any = None, **_: Any) -> None:
+    logger.error("worker task failed", exc_info=exception, extra={"task": sender.name})
 
 
-class Bell:
+class WorkerNotifier:
     """Sends "drain" messages from a thread of its own, so that no request waits for Redis."""
 
     def __init__(self) -> None:
-        self._wanted: set[str] = set()
-        self._changed = threading.Condition()
+        self._pending_shards: set[str] = set()
+        self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._pid = 0
 
-    def ring(self, shards: Iterable[str]) -> None:
+    def notify(self, shards: Iterable[str]) -> None:
         """Ask for these shards to be drained soon."""
-        with self._changed:
-            self._wanted.update(shards)
-            if self._wanted and not self._is_running():
+        with self._condition:
+            self._pending_shards.update(shards)
+            if self._pending_shards and not self._is_thread_running():
                 if self._pid != os.getpid():
                     self._pid = os.getpid()
                     atexit.register(self.flush)
-                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread = threading.Thread(target=self._send_notifications, daemon=True)
                 self._thread.start()
-            self._changed.notify_all()
+            self._condition.notify_all()
 
-    def _is_running(self) -> bool:
+    def _is_thread_running(self) -> bool:
         """Whether the thread is of this process (threads do not survive a fork) and alive."""
         return self._pid == os.getpid() and bool(self._thread and self._thread.is_alive())
 
     def flush(self, timeout: float = 2.0) -> None:
         """Wait until everything was sent, at most ``timeout`` seconds."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._wanted, timeout)
+        with self._condition:
+            self._condition.wait_for(lambda: not self._pending_shards, timeout)
 
-    def _run(self) -> None:
+    def _send_notifications(self) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._wanted)
-                shards = set(self._wanted)
+            with self._condition:
+                self._condition.wait_for(lambda: self._pending_shards)
+                shards = set(self._pending_shards)
             for shard in sorted(shards):
                 try:
                     app.send_task("outbox.drain", kwargs={"shard": shard}, expires=60)
                 except Exception as error:  # whatever Redis and its client may raise
                     extra = {"why": type(error).__name__}
-                    log.warning("the bell is dumb: the sweep will find the work", extra=extra)
-            with self._changed:
-                self._wanted -= shards
-                self._changed.notify_all()
+                    logger.warning("the bell is dumb: the sweep will find the work", extra=extra)
+            with self._condition:
+                self._pending_shards -= shards
+                self._condition.notify_all()
 
 
-_bell = Bell()
+_notifier = WorkerNotifier()
 
 
-def ring(shards: Iterable[str]) -> None:
+def notify_worker(shards: Iterable[str]) -> None:
     """Wake a worker for these shards; called by the journal through ``settings.OUTBOX_BELL``."""
-    _bell.ring(shards)
+    _notifier.notify(shards)

@@ -22,7 +22,7 @@ class Misconfigured(SystemExit):
 
 def text(name: str, default: str | None = None) -> str:
     """The value of ``name``; without a default it must be set and not empty."""
-    value = _given(name)
+    value = _read_variable(name)
     if value:
         return value
     if default is None:
@@ -38,17 +38,17 @@ def choice(name: str, options: tuple[str, ...], default: str) -> str:
     return value
 
 
-def number(name: str, default: int, *, least: int, most: int) -> int:
+def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
     """A whole number within bounds."""
     value = text(name, str(default))
-    if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
-        raise Misconfigured(f"{name} must be a whole number from {least} to {most}.")
+    if not value.isascii() or not value.isdigit() or not minimum <= int(value) <= maximum:
+        raise Misconfigured(f"{name} must be a whole number from {minimum} to {maximum}.")
     return int(value)
 
 
-def words(name: str, default: str = "") -> list[str]:
+def text_list(name: str, default: str = "") -> list[str]:
     """A comma-separated list; empty parts do not count."""
-    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+    return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
 def url(name: str, default: str | None = None, *, schemes: tuple[str, ...]) -> str:
@@ -65,19 +65,19 @@ def database(name: str, default: str | None = None) -> dict[str, Any]:
     """A database as Django has it: ``postgres://…`` or ``sqlite:///path``."""
     value = text(name, default)
     try:
-        found = dict(dj_database_url.parse(value))
+        parsed = dict(dj_database_url.parse(value))
     except ValueError:
-        found = {}
-    is_file = value.startswith("sqlite:///") and found.get("NAME") not in ("", ":memory:")
-    is_server = value.startswith(("postgres://", "postgresql://")) and found.get("HOST")
-    if not found or not (is_file or is_server):
+        parsed = {}
+    is_file = value.startswith("sqlite:///") and parsed.get("NAME") not in ("", ":memory:")
+    is_server = value.startswith(("postgres://", "postgresql://")) and parsed.get("HOST")
+    if not parsed or not (is_file or is_server):
         raise Misconfigured(
             f"{name} must be like postgres://user:word@host/name or sqlite:///path."
         )
-    return found
+    return parsed
 
 
-def key(name: str, default: str | None = None) -> bytes:
+def base64_key(name: str, default: str | None = None) -> bytes:
     """A secret of 32 bytes, written in base64."""
     try:
         value = base64.b64decode(text(name, default), validate=True)
@@ -93,7 +93,7 @@ def key(name: str, default: str | None = None) -> bytes:
 def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """A comma-separated list of addresses or networks, such as 10.0.0.0/8."""
     try:
-        return [ipaddress.ip_network(word) for word in words(name)]
+        return [ipaddress.ip_network(word) for word in text_list(name)]
     except ValueError as error:
         raise Misconfigured(f"{name} must list networks such as 10.0.0.0/8.") from error
 
@@ -104,7 +104,7 @@ def is_loopback(address: str) -> bool:
     return host in LOOPBACK_HOSTS or host.startswith("127.")
 
 
-def _given(name: str) -> str:
+def _read_variable(name: str) -> str:
     path = os.environ.get(f"{name}_FILE")
     if not path:
         return os.environ.get(name, "")

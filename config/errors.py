@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Fault:
+class FieldError:
     """One thing wrong with one member of a request."""
 
     pointer: str
     code: str
     detail: str
-    more: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict)
     """Further members, for programs."""
 
 
-class Refusal(Exception):
+class DomainError(Exception):
     """Base of every anticipated failure."""
 
     status = 400
@@ -31,20 +31,20 @@ class Refusal(Exception):
         detail: str,
         *,
         pointer: str | None = None,
-        faults: Sequence[Fault] = (),
+        field_errors: Sequence[FieldError] = (),
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.faults = list(faults)
+        self.field_errors = list(field_errors)
         if pointer is not None:
-            self.faults.append(Fault(pointer, self.code, detail))
+            self.field_errors.append(FieldError(pointer, self.code, detail))
 
 
-class Invalid(Refusal):
+class InvalidRequest(DomainError):
     """The request contradicts its own rules."""
 
 
-class Unauthenticated(Refusal):
+class Unauthenticated(DomainError):
     """Nobody we know is asking."""
 
     status = 401
@@ -58,7 +58,7 @@ class NoAccount(Unauthenticated):
     code = "no_account"
 
 
-class Forbidden(Refusal):
+class Forbidden(DomainError):
     """The caller may not do this."""
 
     status = 403
@@ -66,7 +66,7 @@ class Forbidden(Refusal):
     title = "Not allowed"
 
 
-class NotFound(Refusal):
+class NotFound(DomainError):
     """No such thing, or it is another customer's: both are answered alike."""
 
     status = 404
@@ -74,7 +74,7 @@ class NotFound(Refusal):
     title = "Not found"
 
 
-class Conflict(Refusal):
+class Conflict(DomainError):
     """The state of things does not allow it."""
 
     status = 409
@@ -82,7 +82,7 @@ class Conflict(Refusal):
     title = "In conflict with the present state"
 
 
-class PreconditionFailed(Refusal):
+class PreconditionFailed(DomainError):
     """The thing changed since the caller read it (If-Match)."""
 
     status = 412
@@ -90,7 +90,7 @@ class PreconditionFailed(Refusal):
     title = "Changed in the meantime"
 
 
-class TooLarge(Refusal):
+class PayloadTooLarge(DomainError):
     """The body is larger than we read."""
 
     status = 413
@@ -98,7 +98,7 @@ class TooLarge(Refusal):
     title = "The body is too large"
 
 
-class KeyReused(Refusal):
+class IdempotencyKeyReused(DomainError):
     """An Idempotency-Key came back with another request."""
 
     status = 422
@@ -106,7 +106,7 @@ class KeyReused(Refusal):
     title = "Idempotency-Key used for another request"
 
 
-class _Waiting(Refusal):
+class _RetryableError(DomainError):
     """A refusal that ends by itself."""
 
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
@@ -115,7 +115,7 @@ class _Waiting(Refusal):
         """Seconds until it makes sense to ask again."""
 
 
-class TooMany(_Waiting):
+class TooManyRequests(_RetryableError):
     """More requests than the caller's share."""
 
     status = 429
@@ -123,7 +123,7 @@ class TooMany(_Waiting):
     title = "Too many requests"
 
 
-class Unavailable(_Waiting):
+class Unavailable(_RetryableError):
     """Something we depend on does not answer; nothing is lost, ask again."""
 
     status = 503

@@ -12,23 +12,23 @@ from redis.retry import Retry
 
 from config import errors, outbox
 
-FRESH = 2.0
+CACHE_SECONDS = 2.0
 """Seconds for which an answer about readiness is given again."""
 
 
-def alive(request: HttpRequest) -> JsonResponse:
+def liveness(request: HttpRequest) -> JsonResponse:
     """The process answers; nothing else is looked at."""
     return JsonResponse({"status": "ok"})
 
 
-def ready(request: HttpRequest) -> JsonResponse:
+def readiness(request: HttpRequest) -> JsonResponse:
     """503 while the store is away; without Redis we are slower to act, not down."""
-    figures = _cached(int(time.monotonic() / FRESH))
-    return JsonResponse(figures, status=503 if figures["store"] != "ok" else 200)
+    report = _cached_report(int(time.monotonic() / CACHE_SECONDS))
+    return JsonResponse(report, status=503 if report["store"] != "ok" else 200)
 
 
 @cache
-def _redis() -> Redis:
+def _redis_client() -> Redis:
     return Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=0.5,
@@ -37,31 +37,34 @@ def _redis() -> Redis:
     )
 
 
-_last: dict[int, dict[str, Any]] = {}
+_cached_reports: dict[int, dict[str, Any]] = {}
 
 
-def _cached(period: int) -> dict[str, Any]:
-    if period not in _last:
-        figures = _look()
-        _last.clear()
-        _last[period] = figures
-        return figures
-    return _last[period]
+def _cached_report(period: int) -> dict[str, Any]:
+    if period not in _cached_reports:
+        report = _check_dependencies()
+        _cached_reports.clear()
+        _cached_reports[period] = report
+        return report
+    return _cached_reports[period]
 
 
-def _look() -> dict[str, Any]:
+def _check_dependencies() -> dict[str, Any]:
     try:
-        state = outbox.state(outbox.now())
-        store: dict[str, Any] = {
+        outbox_status = outbox.read_outbox_status(outbox.utc_now())
+        outbox_report: dict[str, Any] = {
             "store": "ok",
-            "outbox": {"oldestDueSeconds": state.oldest_due_seconds, "dead": state.dead},
+            "outbox": {
+                "oldestDueSeconds": outbox_status.oldest_due_seconds,
+                "dead": outbox_status.dead,
+            },
         }
     except errors.Unavailable:
-        store = {"store": "unavailable", "outbox": None}
+        outbox_report = {"store": "unavailable", "outbox": None}
     try:
-        _redis().ping()
-        bell = "ok"
+        _redis_client().ping()
+        redis_status = "ok"
     except RedisError:
-        bell = "unavailable"
-    status = "ok" if store["store"] == bell == "ok" else "degraded"
-    return {"status": status, **store, "redis": bell}
+        redis_status = "unavailable"
+    status = "ok" if outbox_report["store"] == redis_status == "ok" else "degraded"
+    return {"status": status, **outbox_report, "redis": redis_status}

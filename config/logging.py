@@ -8,7 +8,7 @@ from typing import Any
 from pythonjsonlogger.json import JsonFormatter
 
 
-class Formatter(JsonFormatter):
+class JSONLogFormatter(JsonFormatter):
     """``{"at", "level", "logger", "message", …}`` and whatever ``extra`` names."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
@@ -24,13 +24,13 @@ class Formatter(JsonFormatter):
         parts: list[str] = []
         while isinstance(error, BaseException):
             parts += [
-                *_places(error.__traceback__),
+                *_format_frames(error.__traceback__),
                 f"{type(error).__module__}.{type(error).__name__}",
             ]
             error = error.__cause__
         return "\n".join(parts)
 
 
-def _places(trace: TracebackType | None) -> list[str]:
+def _format_frames(trace: TracebackType | None) -> list[str]:
     frames = traceback.extract_tb(trace)
     return [f"  {frame.filename}:{frame.lineno} in {frame.name}" for frame in frames]

@@ -25,36 +25,36 @@ _LOCAL_DATABASE = f"sqlite:///{BASE_DIR}/.local/data/operators.sqlite3"
 _LOCAL_DATA_KEY = "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="
 
 
-def _default(value: str) -> str | None:
+def _local_default(value: str) -> str | None:
     """A default that only a local run may rely on."""
     return value if LOCAL else None
 
 
 # --- Who may call, and from where -----------------------------------------------------------------
-SECRET_KEY = env.text("SECRET_KEY", _default(_LOCAL_SECRET))
-DATA_KEY = env.key("DATA_KEY", _default(_LOCAL_DATA_KEY))
+SECRET_KEY = env.text("SECRET_KEY", _local_default(_LOCAL_SECRET))
+DATA_KEY = env.base64_key("DATA_KEY", _local_default(_LOCAL_DATA_KEY))
 PUBLIC_BASE_URL = env.url(
-    "PUBLIC_BASE_URL", _default("http://127.0.0.1:8000"), schemes=("https", "http")
+    "PUBLIC_BASE_URL", _local_default("http://127.0.0.1:8000"), schemes=("https", "http")
 ).rstrip("/")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "127.0.0.1,localhost" if LOCAL else "")
-CORS_ALLOWED_ORIGINS = env.words("CORS_ORIGINS")
+ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", "127.0.0.1,localhost" if LOCAL else "")
+CORS_ALLOWED_ORIGINS = env.text_list("CORS_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 
 # --- Engines --------------------------------------------------------------------------------------
 REDIS_URL = env.url(
-    "REDIS_URL", _default("redis://127.0.0.1:8005/0"), schemes=("redis", "rediss", "unix")
+    "REDIS_URL", _local_default("redis://127.0.0.1:8005/0"), schemes=("redis", "rediss", "unix")
 )
 DYNAMODB = {
-    "region": env.text("AWS_REGION", _default("eu-central-1")),
+    "region": env.text("AWS_REGION", _local_default("eu-central-1")),
     "endpoint": env.url(
         "DYNAMODB_ENDPOINT_URL",
         "http://127.0.0.1:8004" if LOCAL else "",
         schemes=("https", "http"),
     ),
-    "prefix": env.text("DYNAMODB_TABLE_PREFIX", _default("dutyline-local")),
+    "prefix": env.text("DYNAMODB_TABLE_PREFIX", _local_default("dutyline-local")),
 }
 
-_DATABASE = env.database("DATABASE_URL", _default(_LOCAL_DATABASE))
+_DATABASE = env.database("DATABASE_URL", _local_default(_LOCAL_DATABASE))
 if _DATABASE["ENGINE"].endswith("sqlite3"):
     _DATABASE["OPTIONS"] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
@@ -68,7 +68,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 STORAGE_BUCKET = env.text("STORAGE_BUCKET", "")
 STORAGE_ENDPOINT = env.url("STORAGE_ENDPOINT_URL", "", schemes=("https", "http"))
-STORAGE_FOLDER = env.text("STORAGE_FOLDER", "" if STORAGE_BUCKET else _default(_LOCAL_FILES))
+STORAGE_FOLDER = env.text("STORAGE_FOLDER", "" if STORAGE_BUCKET else _local_default(_LOCAL_FILES))
 if STORAGE_BUCKET and env.text("STORAGE_FOLDER", ""):
     raise env.Misconfigured("Name STORAGE_BUCKET or STORAGE_FOLDER, not both.")
 if STORAGE_ENDPOINT and not STORAGE_BUCKET:
@@ -78,7 +78,7 @@ if LOCAL:  # the local engine takes any; on AWS the usual chain of credentials a
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
 
-_BUCKET = {
+_S3_STORAGE = {
     "BACKEND": "storages.backends.s3.S3Storage",
     "OPTIONS": {
         "bucket_name": STORAGE_BUCKET,
@@ -95,7 +95,7 @@ _BUCKET = {
         "default_acl": None,
     },
 }
-_FOLDER = {
+_FILE_STORAGE = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
     "OPTIONS": {
         "location": STORAGE_FOLDER,
@@ -104,24 +104,26 @@ _FOLDER = {
     },
 }
 STORAGES = {
-    "default": _BUCKET if STORAGE_BUCKET else _FOLDER,
+    "default": _S3_STORAGE if STORAGE_BUCKET else _FILE_STORAGE,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
 # --- Vendors --------------------------------------------------------------------------------------
-_ISSUER = env.url("AUTH0_ISSUER", _default("http://127.0.0.1:8001/"), schemes=("https", "http"))
+_ISSUER = env.url(
+    "AUTH0_ISSUER", _local_default("http://127.0.0.1:8001/"), schemes=("https", "http")
+)
 AUTH0 = {
     "issuer": _ISSUER,
-    "audience": env.text("AUTH0_AUDIENCE", _default("https://api.dutyline.example/")),
+    "audience": env.text("AUTH0_AUDIENCE", _local_default("https://api.dutyline.example/")),
     "management_url": env.url(
         "AUTH0_MANAGEMENT_URL", f"{_ISSUER}api/v2/", schemes=("https", "http")
     ),
-    "client_id": env.text("AUTH0_CLIENT_ID", _default("dutyline-machine")),
-    "client_secret": env.text("AUTH0_CLIENT_SECRET", _default("local-machine-secret")),
+    "client_id": env.text("AUTH0_CLIENT_ID", _local_default("dutyline-machine")),
+    "client_secret": env.text("AUTH0_CLIENT_SECRET", _local_default("local-machine-secret")),
     "connection": env.text("AUTH0_CONNECTION", "Username-Password-Authentication"),
-    "sso_client_id": env.text("AUTH0_SSO_CLIENT_ID", _default("dutyline-admin")),
-    "sso_client_secret": env.text("AUTH0_SSO_CLIENT_SECRET", _default("local-admin-secret")),
-    "roles_claim": env.text("AUTH0_ROLES_CLAIM", _default("https://dutyline.example/roles")),
+    "sso_client_id": env.text("AUTH0_SSO_CLIENT_ID", _local_default("dutyline-admin")),
+    "sso_client_secret": env.text("AUTH0_SSO_CLIENT_SECRET", _local_default("local-admin-secret")),
+    "roles_claim": env.text("AUTH0_ROLES_CLAIM", _local_default("https://dutyline.example/roles")),
 }
 EXPO = {
     "base_url": env.url(
@@ -137,12 +139,12 @@ TWILIO = {
         "http://127.0.0.1:8002" if LOCAL else "https://api.twilio.com",
         schemes=("https", "http"),
     ).rstrip("/"),
-    "account_sid": env.text("TWILIO_ACCOUNT_SID", _default("AC" + "10ca1" * 6 + "00")),
-    "auth_token": env.text("TWILIO_AUTH_TOKEN", _default("local-twilio-token")),
+    "account_sid": env.text("TWILIO_ACCOUNT_SID", _local_default("AC" + "10ca1" * 6 + "00")),
+    "auth_token": env.text("TWILIO_AUTH_TOKEN", _local_default("local-twilio-token")),
     "old_auth_token": env.text("TWILIO_AUTH_TOKEN_OLD", ""),
-    "caller_id": env.text("TWILIO_CALLER_ID", _default("+15005550006")),
+    "caller_id": env.text("TWILIO_CALLER_ID", _local_default("+15005550006")),
 }
-_EMAIL_URL = env.text("EMAIL_URL", _default("smtp://127.0.0.1:8007"))
+_EMAIL_URL = env.text("EMAIL_URL", _local_default("smtp://127.0.0.1:8007"))
 _EMAIL = dj_email_url.parse(_EMAIL_URL)
 if not _EMAIL.get("EMAIL_BACKEND"):
     raise env.Misconfigured("EMAIL_URL must be like smtp://host:25 or submission://user:word@host.")
@@ -155,13 +157,15 @@ EMAIL_USE_TLS = _EMAIL["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _EMAIL["EMAIL_USE_SSL"]
 EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 5  # a whole conversation must fit into an outbox lease
-DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", _default("Dutyline <hello@dutyline.example>"))
+DEFAULT_FROM_EMAIL = env.text(
+    "DEFAULT_FROM_EMAIL", _local_default("Dutyline <hello@dutyline.example>")
+)
 
 # --- Django ---------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "unfold.apps.BasicAppConfig",
-    "config.backoffice.apps.BackOffice",
+    "config.backoffice.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -178,19 +182,19 @@ INSTALLED_APPS = [
     "config",
 ]
 MIDDLEWARE = [
-    "config.api.middleware.RequestLog",
-    "config.api.middleware.Proxies",
+    "config.api.middleware.RequestLogMiddleware",
+    "config.api.middleware.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "config.api.middleware.BodyLimit",
-    "config.backoffice.middleware.BackOffice",
+    "config.api.middleware.BodyLimitMiddleware",
+    "config.backoffice.middleware.BackOfficeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "config.backoffice.middleware.Signed",
+    "config.backoffice.middleware.OperatorSessionMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -250,11 +254,11 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.auth.authentication.BearerToken"],
     "DEFAULT_PERMISSION_CLASSES": [],  # config.api.operations checks each operation's own
     "DEFAULT_PARSER_CLASSES": ["config.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSON"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.AlwaysJSON",
+    "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.JSONOnlyNegotiation",
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.OperationSchema",
-    "EXCEPTION_HANDLER": "config.api.problem_details.answer",
+    "EXCEPTION_HANDLER": "config.api.problem_details.handle_exception",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
 }
@@ -274,8 +278,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
-    "PREPROCESSING_HOOKS": ["config.api.schema.only_operations"],
-    "POSTPROCESSING_HOOKS": ["config.api.schema.complete", "telephony.views.published.publish"],
+    "PREPROCESSING_HOOKS": ["config.api.schema.exclude_documentation_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "config.api.schema.add_common_headers",
+        "telephony.views.published.publish",
+    ],
     "COMPONENT_SPLIT_REQUEST": False,
 }
 RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is not signed in
@@ -301,10 +308,10 @@ SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = ADMIN_PATH  # the API never sees either
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Auth0 sends the browser back
-CSRF_FAILURE_VIEW = "config.backoffice.middleware.forged"
+CSRF_FAILURE_VIEW = "config.backoffice.middleware.csrf_failure_page"
 SESSION_COOKIE_AGE = 8 * 3600
-SESSION_RENEWAL = 600  # seconds after which Auth0 is asked again what an operator may do
-SESSION_IDLE = 3600  # seconds after which what was not renewed is not believed any more
+SESSION_RENEWAL_SECONDS = 600  # seconds after which Auth0 is asked again what an operator may do
+SESSION_IDLE_SECONDS = 3600  # seconds after which what was not renewed is not believed any more
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 SOCIAL_AUTH_REQUIRE_POST = True
@@ -318,12 +325,12 @@ SOCIAL_AUTH_REQUESTS_TIMEOUT = 5
 SOCIAL_AUTH_PIPELINE = [
     "social_core.pipeline.social_auth.social_details",
     "social_core.pipeline.social_auth.social_uid",
-    "accounts.auth.operators.admit",
+    "accounts.auth.operators.require_operator_role",
     "social_core.pipeline.social_auth.social_user",
-    "accounts.auth.operators.name",
+    "accounts.auth.operators.set_username",
     "social_core.pipeline.user.create_user",
     "social_core.pipeline.social_auth.associate_user",
-    "accounts.auth.operators.grant",
+    "accounts.auth.operators.apply_roles",
 ]
 UNFOLD = {
     "SITE_TITLE": "Dutyline",
@@ -336,7 +343,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "STYLES": ["/static/backoffice/style.css"],
     "SCRIPTS": ["/static/backoffice/pages.js"],
-    "SIDEBAR": {"navigation": "config.backoffice.navigation.sections"},
+    "SIDEBAR": {"navigation": "config.backoffice.navigation.menu_sections"},
     "COLORS": {
         "primary": {
             "50": "#eefbf9",
@@ -354,44 +361,44 @@ UNFOLD = {
     },
 }
 
-BACK_OFFICE = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
-FLOOR_NAMES = {
+BACK_OFFICE_MODULES = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
+APP_DISPLAY_NAMES = {
     "accounts": "Customers",
     "staffing": "Rota",
     "telephony": "Telephony",
     "config": "House",
 }
-CUSTOMER_PAGE = [
-    "accounts.admin.attention.owners",
-    "staffing.admin.attention.on_duty_panel",
-    "telephony.admin.attention.numbers",
-    "config.admin.audit.last_changes",
+CUSTOMER_PAGE_PANELS = [
+    "accounts.admin.attention.owner_panels",
+    "staffing.admin.attention.on_duty_panels",
+    "telephony.admin.attention.number_panels",
+    "config.admin.audit.recent_change_panels",
 ]
-ATTENTION = [
-    "config.admin.outbox.attention",
-    "accounts.admin.attention.panels",
-    "staffing.admin.attention.panels",
-    "telephony.admin.attention.panels",
+ATTENTION_PANELS = [
+    "config.admin.outbox.outbox_panels",
+    "accounts.admin.attention.account_panels",
+    "staffing.admin.attention.rota_panels",
+    "telephony.admin.attention.telephony_panels",
 ]
 
 # --- What telephony may cost ----------------------------------------------------------------------
 TELEPHONY = {
-    "numbers": env.number("NUMBERS_PER_CUSTOMER", 10, least=0, most=10_000),
-    "call_minutes": env.number("CALL_MINUTES", 60, least=1, most=240),  # of one call
-    "daily_minutes": env.number("CALL_MINUTES_PER_DAY", 1_000, least=1, most=100_000),
-    "proofs": env.number("PHONE_CHECKS_PER_DAY", 5, least=1, most=100),  # of one person
-    "customer_proofs": env.number("PHONE_CHECKS_PER_CUSTOMER", 50, least=1, most=10_000),
-    "kept_days": env.number("CALLS_KEPT_DAYS", 90, least=1, most=3_650),
+    "numbers": env.integer("NUMBERS_PER_CUSTOMER", 10, minimum=0, maximum=10_000),
+    "call_minutes": env.integer("CALL_MINUTES", 60, minimum=1, maximum=240),  # of one call
+    "daily_minutes": env.integer("CALL_MINUTES_PER_DAY", 1_000, minimum=1, maximum=100_000),
+    "proofs": env.integer("PHONE_CHECKS_PER_DAY", 5, minimum=1, maximum=100),  # of one person
+    "customer_proofs": env.integer("PHONE_CHECKS_PER_CUSTOMER", 50, minimum=1, maximum=10_000),
+    "kept_days": env.integer("CALLS_KEPT_DAYS", 90, minimum=1, maximum=3_650),
 }
-CALL_COUNTRIES = frozenset(env.words("CALL_COUNTRIES", "US,CA,GB,IE,DE,AT,CH,FR,NL,ES"))
+CALL_COUNTRIES = frozenset(env.text_list("CALL_COUNTRIES", "US,CA,GB,IE,DE,AT,CH,FR,NL,ES"))
 
 # --- Work for later -------------------------------------------------------------------------------
-OUTBOX_BELL = "config.celery.ring"
+OUTBOX_NOTIFIER = "config.celery.notify_worker"
 
-DAILY = ["telephony.numbers.reconcile.report"]
+DAILY_TASKS = ["telephony.numbers.reconcile.reconcile_numbers"]
 
 # --- The data map: what each floor keeps of people ------------------------------------------------
-PERSONAL_DATA = [
+DATA_MAPS = [
     "accounts.privacy.data_map.MAP",
     "staffing.data_map.MAP",
     "telephony.data_map.MAP",
@@ -399,13 +406,16 @@ PERSONAL_DATA = [
 ]
 
 # --- What keeps a location from being removed -----------------------------------------------------
-LOCATION_HOLDS = ["staffing.location_guard.HOLD", "telephony.location_guard.HOLD"]
+LOCATION_GUARDS = [
+    "staffing.location_guard.LOCATION_GUARD",
+    "telephony.location_guard.LOCATION_GUARD",
+]
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "config.logging.Formatter"}},
+    "formatters": {"json": {"()": "config.logging.JSONLogFormatter"}},
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {
@@ -421,7 +431,7 @@ LOGGING = {
 }
 
 
-def _refuse_in_production() -> None:
+def _check_production_settings() -> None:
     """What only makes sense on one machine never reaches production."""
     addresses = {
         "PUBLIC_BASE_URL": PUBLIC_BASE_URL,
@@ -457,4 +467,4 @@ if not re.fullmatch(r"\+[1-9][0-9]{6,14}", TWILIO["caller_id"]):
 if len(DYNAMODB["prefix"]) < 6:
     raise env.Misconfigured("DYNAMODB_TABLE_PREFIX must have at least 6 characters.")
 if not LOCAL:
-    _refuse_in_production()
+    _check_production_settings()

@@ -9,7 +9,7 @@ from django.core.files.storage import default_storage
 from config import errors
 
 
-def keep(name: str, content: IO[bytes]) -> str:
+def save_file(name: str, content: IO[bytes]) -> str:
     """Keep a file; answers the name it got, another one where ``name`` was taken.
 
     Raises `errors.Unavailable`.
@@ -20,7 +20,7 @@ def keep(name: str, content: IO[bytes]) -> str:
         raise errors.Unavailable("The file storage does not take files just now.") from error
 
 
-def read(name: str) -> bytes:
+def read_file(name: str) -> bytes:
     """The content of a file. Raises `errors.NotFound` or `errors.Unavailable`."""
     try:
         with default_storage.open(name) as file:
@@ -31,7 +31,7 @@ def read(name: str) -> bytes:
         raise errors.Unavailable("The file storage does not answer just now.") from error
 
 
-def forget(name: str) -> None:
+def delete_file(name: str) -> None:
     """Remove a file; gone already is fine. Raises `errors.Unavailable`."""
     try:
         default_storage.delete(name)

@@ -5,11 +5,11 @@ from typing import Any
 
 from config import errors
 
-DEEPEST = 32
+MAX_DEPTH = 32
 """Levels of arrays and objects that a document may nest."""
 
 
-class Malformed(errors.Invalid):
+class MalformedJSON(errors.InvalidRequest):
     """Not JSON as we accept it."""
 
     code = "malformed_json"
@@ -24,56 +24,56 @@ def loads(raw: bytes) -> Any:
     try:
         value = json.loads(
             raw.decode("utf-8"),
-            object_pairs_hook=_distinct,
-            parse_constant=_no_constant,
-            parse_float=_finite,
+            object_pairs_hook=_reject_duplicate_members,
+            parse_constant=_reject_constant,
+            parse_float=_parse_finite_float,
         )
-        _check(value)
+        _check_value(value)
     except UnicodeDecodeError as error:
-        raise Malformed("The body must be JSON in UTF-8.") from error
+        raise MalformedJSON("The body must be JSON in UTF-8.") from error
     except RecursionError as error:
-        raise _too_deep() from error
+        raise _too_deep_error() from error
     except ValueError as error:
-        raise Malformed("The body is not valid JSON.") from error
+        raise MalformedJSON("The body is not valid JSON.") from error
     return value
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _reject_duplicate_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise Malformed("A member stands twice in the same object.")
+        raise MalformedJSON("A member stands twice in the same object.")
     return members
 
 
-def _no_constant(name: str) -> Any:
-    raise Malformed(f"{name} is not JSON.")
+def _reject_constant(name: str) -> Any:
+    raise MalformedJSON(f"{name} is not JSON.")
 
 
-def _finite(text: str) -> float:
+def _parse_finite_float(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise Malformed("A number is too large.")
+        raise MalformedJSON("A number is too large.")
     return value
 
 
-def _check(value: Any) -> None:
+def _check_value(value: Any) -> None:
     pending = [(value, 1)]
     while pending:
         item, depth = pending.pop()
         if isinstance(item, str):
             _check_text(item)
         elif isinstance(item, dict):
-            pending += [(part, depth + 1) for pair in item.items() for part in pair]
+            pending += [(child, depth + 1) for pair in item.items() for child in pair]
         elif isinstance(item, list):
-            pending += [(part, depth + 1) for part in item]
-        if isinstance(item, dict | list) and depth > DEEPEST:
-            raise _too_deep()
+            pending += [(child, depth + 1) for child in item]
+        if isinstance(item, dict | list) and depth > MAX_DEPTH:
+            raise _too_deep_error()
 
 
 def _check_text(text: str) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise Malformed("A string holds half of a surrogate pair.")
+        raise MalformedJSON("A string holds half of a surrogate pair.")
 
 
-def _too_deep() -> Malformed:
-    return Malformed(f"The body nests deeper than {DEEPEST} levels.")
+def _too_deep_error() -> MalformedJSON:
+    return MalformedJSON(f"The body nests deeper than {MAX_DEPTH} levels.")

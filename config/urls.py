@@ -13,9 +13,9 @@ urlpatterns = [
     path("", include("telephony.urls")),
     path("admin/", include("config.backoffice.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
-    path("healthz", health.alive),
-    path("readyz", health.ready),
-    path("docs/", docs.Page.as_view(), name="docs"),
+    path("healthz", health.liveness),
+    path("readyz", health.readiness),
+    path("docs/", docs.ApiDocsView.as_view(), name="docs"),
     path("docs", RedirectView.as_view(pattern_name="docs")),
     path("", RedirectView.as_view(pattern_name="docs")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
@@ -23,4 +23,4 @@ urlpatterns = [
 
 handler400 = problem_details.bad_request
 handler404 = problem_details.not_found
-handler500 = problem_details.broken
+handler500 = problem_details.server_error

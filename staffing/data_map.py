@@ -4,40 +4,49 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from config.privacy.data_map import Attribute, Chapter, Erasure, Holding, Part, Row
+from config.privacy.data_map import (
+    AppDataMap,
+    DataMapAttribute,
+    Erasure,
+    ExportChapter,
+    ExportRow,
+    TableDataMap,
+)
 from staffing.calendar import feed
-from staffing.models import Busy, Feed, Schedule, Template
+from staffing.models import Feed, Schedule, StaffAvailability, Template
 from staffing.recurrence import expand, rrule
 from staffing.schedules import availability, cleanup, queries
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-_FOR_GOOD = "what is past: for as long as the customer exists"
-_shift = partial(
-    Attribute,
+_CUSTOMER_LIFETIME = "what is past: for as long as the customer exists"
+_shift_attribute = partial(
+    DataMapAttribute,
     category="shifts",
     purpose="to know who is on duty when, and where",
-    retention=_FOR_GOOD,
-    erasure=Erasure.ENDED,
+    retention=_CUSTOMER_LIFETIME,
+    erasure=Erasure.FUTURE_REMOVED,
 )
-_course = partial(_shift, category="technical", withheld="counts and sorts, tells nothing more")
-_derived = partial(
-    _shift,
+_metadata_attribute = partial(
+    _shift_attribute, category="technical", withheld="counts and sorts, tells nothing more"
+)
+_availability_attribute = partial(
+    _shift_attribute,
     category="technical",
     purpose="to notice that somebody is planned twice at a time",
     withheld="made from shifts that are shown already",
 )
-_business = partial(
-    Attribute,
+_template_attribute = partial(
+    DataMapAttribute,
     category="business",
     purpose="to plan alike more than once",
     retention="until it is removed",
-    erasure=Erasure.IMPERSONAL,
+    erasure=Erasure.NOT_PERSONAL,
     withheld="says nothing about a person",
 )
-_feed = partial(
-    Attribute,
+_feed_attribute = partial(
+    DataMapAttribute,
     category="feed",
     purpose="to show shifts in the person's own calendar",
     retention="until it is closed or the account is deleted",
@@ -45,77 +54,80 @@ _feed = partial(
 )
 
 
-def _shifts_of(user: "User") -> Iterator[Row]:
+def _export_shifts(user: "User") -> Iterator[ExportRow]:
     """What of schedules is a person's, without anybody else's part in them."""
-    for row, schedule in queries.with_schedules(availability.rows_from(user.id, None, None)):
+    for row, schedule in queries.join_schedules(availability.fetch_rows(user.id, None, None)):
         for series in row.series():
-            rule = rrule.to_rrule(series.rule, zone=series.zone) if series.rule else None
-            one = expand.placed(series)
+            rrule_text = rrule.to_rrule(series.rule, zone=series.zone) if series.rule else None
+            occurrence = expand.build_first_occurrence(series)
             yield {
                 "scheduleId": row.schedule_id,
                 "locationId": schedule.location_id,
-                "start": one.start,
-                "end": one.end,
+                "start": occurrence.start,
+                "end": occurrence.end,
                 "zone": series.zone,
-                "pattern": rule,
+                "pattern": rrule_text,
             }
 
 
 _HOLDINGS = [
-    Holding(
+    TableDataMap(
         Schedule,
         (
-            *(_shift(name) for name in ("location_id", "start", "end", "zone", "pattern")),
             *(
-                _shift(name, withheld="stands in the profile")
+                _shift_attribute(name)
+                for name in ("location_id", "start", "end", "zone", "pattern")
+            ),
+            *(
+                _shift_attribute(name, withheld="stands in the profile")
                 for name in ("customer_id", "staff_id")
             ),
             *(
-                _course(name)
+                _metadata_attribute(name)
                 for name in (
                     *("id", "window", "template_id", "split_from"),
                     *("created_at", "updated_at", "version"),
                 )
             ),
         ),
-        in_steps=cleanup.leave,
-        shown=_shifts_of,
+        erase_in_batches=cleanup.end_schedules_of_user,
+        records_to_export=_export_shifts,
     ),
-    Holding(
-        Busy,
+    TableDataMap(
+        StaffAvailability,
         tuple(
-            _derived(name)
+            _availability_attribute(name)
             for name in ("staff_id", "end", "version", "schedule_id", "shifts", "wrote")
         ),
-        in_steps=cleanup.leave,
+        erase_in_batches=cleanup.end_schedules_of_user,
     ),
-    Holding(
+    TableDataMap(
         Template,
         tuple(
-            _business(name)
+            _template_attribute(name)
             for name in (
                 *("id", "customer_id", "name", "name_key", "location_id", "start", "end"),
                 *("pattern", "created_at", "updated_at", "version"),
             )
         ),
     ),
-    Holding(
+    TableDataMap(
         Feed,
         (
-            _feed("created_at", label="Opened"),
-            _feed("user_id", withheld="stands in the profile"),
-            _feed("customer_id", withheld="stands in the profile"),
-            _feed("secret", withheld="a digest of what opens the feed"),
+            _feed_attribute("created_at", label="Opened"),
+            _feed_attribute("user_id", withheld="stands in the profile"),
+            _feed_attribute("customer_id", withheld="stands in the profile"),
+            _feed_attribute("secret", withheld="a digest of what opens the feed"),
         ),
-        of_person=lambda user: [Feed(user_id=user.id)],
-        shown=feed.of_person,
+        records_to_erase=lambda user: [Feed(user_id=user.id)],
+        records_to_export=feed.list_feeds_of_user,
     ),
 ]
 
-MAP = Part(
-    holdings=_HOLDINGS,
+MAP = AppDataMap(
+    table_maps=_HOLDINGS,
     chapters=[
-        Chapter(
+        ExportChapter(
             "shifts",
             "Your shifts",
             "When and where you are or were planned to work. A series is told by its first shift "
@@ -130,7 +142,7 @@ MAP = Part(
                 "Id": ("scheduleId",),
             },
         ),
-        Chapter(
+        ExportChapter(
             "calendarFeed",
             "Your calendar feed",
             "Whether your shifts can be read at an address of yours.",

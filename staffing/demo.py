@@ -14,38 +14,44 @@ _ROTA = (
     ("sam", "Boston Harbour", WEEKDAYS, 8, 10),
     ("sue", "Boston Harbour", WEEKDAYS, 18, 14),
     ("mia", "Boston Harbour", ("sa", "su"), 8, 24),
-    ("abe", "Denver", expand.DAYS, 6, 12),
-    ("ann", "Denver", expand.DAYS, 18, 12),
+    ("abe", "Denver", expand.WEEKDAY_CODES, 6, 12),
+    ("ann", "Denver", expand.WEEKDAY_CODES, 18, 12),
 )
 
 
-def rota(
-    owner: Actor, *, people: Mapping[str, str], places: Mapping[str, tuple[str, str]], at: datetime
+def create_rota(
+    owner: Actor,
+    *,
+    user_ids: Mapping[str, str],
+    locations_by_name: Mapping[str, tuple[str, str]],
+    at: datetime,
 ) -> None:
     """Plan it from two weeks ago on: ids of people by name, ids and zones of places by name."""
-    for who, where, days, hour, hours in _ROTA:
-        place, zone = places[where]
-        first = _first(days[0], hour, expand.wall(at, zone) - timedelta(days=14))
+    for user_name, location_name, days, hour, hours in _ROTA:
+        location_id, zone = locations_by_name[location_name]
+        first_start = _get_first_start(
+            days[0], hour, expand.to_wall_time(at, zone) - timedelta(days=14)
+        )
         pattern = {"frequency": "weekly", "byDay": [{"day": day} for day in days]}
-        wanted = commands.Wanted(
+        draft = commands.ScheduleDraft(
             customer_id=owner.customer_id,
-            location_id=place,
-            staff_id=people[who],
-            start=first,
-            end=first + timedelta(hours=hours),
+            location_id=location_id,
+            staff_id=user_ids[user_name],
+            start=first_start,
+            end=first_start + timedelta(hours=hours),
             recurring=True,
             pattern=pattern,
         )
-        commands.create(wanted, actor=owner, at=at)
+        commands.create_schedule(draft, actor=owner, at=at)
     weekdays = {"frequency": "weekly", "byDay": [{"day": day} for day in WEEKDAYS]}
     values = {"name": "Weekdays, by day", "start": "08:00", "end": "18:00", "pattern": weekdays}
-    shift_templates.create(
-        {**values, "location_id": places["Boston Harbour"][0]}, actor=owner, at=at
+    shift_templates.create_template(
+        {**values, "location_id": locations_by_name["Boston Harbour"][0]}, actor=owner, at=at
     )
 
 
-def _first(day: str, hour: int, near: datetime) -> datetime:
+def _get_first_start(day: str, hour: int, after: datetime) -> datetime:
     """The first such weekday after a wall time."""
-    midnight = near.replace(hour=0, minute=0, second=0, microsecond=0)
-    ahead = (expand.DAYS.index(day) - midnight.weekday()) % 7
-    return midnight + timedelta(days=ahead, hours=hour)
+    midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
+    days_ahead = (expand.WEEKDAY_CODES.index(day) - midnight.weekday()) % 7
+    return midnight + timedelta(days=days_ahead, hours=hour)

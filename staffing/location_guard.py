@@ -7,19 +7,21 @@ from config.outbox import worker
 from staffing.schedules import cleanup, queries
 
 
-def _why(location_id: str, at: datetime) -> str | None:
-    if queries.has_future(location_id, at):
+def _find_blocker(location_id: str, at: datetime) -> str | None:
+    if queries.has_future_schedules(location_id, at):
         return "Schedules of this location are still to come; remove or move them first."
     return None
 
 
-def clear(location_id: str, *, job: worker.Job) -> None:
+def end_location_schedules(location_id: str, *, job: worker.TaskContext) -> None:
     """Remove what was planned in the moment in which the location went."""
-    if locations.named([location_id], job.author.customer_id):
+    if locations.load_locations([location_id], job.author.customer_id):
         return
-    house = permissions.system(job.author.customer_id)
-    for schedule in queries.future(location_id, job.at):
-        cleanup.clear(schedule.id, actor=house, at=job.at)
+    system_actor = permissions.system_actor(job.author.customer_id)
+    for schedule in queries.list_future_schedules(location_id, job.at):
+        cleanup.end_schedule(schedule.id, actor=system_actor, at=job.at)
 
 
-HOLD = locations.Hold(why=_why, afterwards="staffing.clear_location")
+LOCATION_GUARD = locations.LocationGuard(
+    find_blocker=_find_blocker, cleanup_task="staffing.clear_location"
+)

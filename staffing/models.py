@@ -10,13 +10,13 @@ from config import audit, dynamodb
 from staffing.recurrence import expand, pattern
 from staffing.recurrence.expand import Series
 
-HEAD = "#"
+VERSION_RECORD_KEY = "#"
 """The range key of a person's head in ``staff-busy``; sorts before every row."""
-ONCE, SERIES = "O#", "R#"
+SINGLE_PREFIX, SERIES_PREFIX = "O#", "R#"
 """What a window begins with: of a single shift, of a series."""
 
 
-class ByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class SchedulesByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Schedules of a location by window."""
 
     class Meta:
@@ -27,7 +27,7 @@ class ByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     window = UnicodeAttribute(range_key=True)
 
 
-class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class SchedulesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Schedules of a customer by window."""
 
     class Meta:
@@ -41,11 +41,11 @@ class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class Schedule(dynamodb.Record):
     """One shift or one series of a person at a location."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("schedules")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("schedules")
 
-    by_location = ByLocation()
-    by_customer = ByCustomer()
+    by_location = SchedulesByLocation()
+    by_customer = SchedulesByCustomer()
     id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     location_id = UnicodeAttribute()
@@ -55,15 +55,15 @@ class Schedule(dynamodb.Record):
     end = UnicodeAttribute()
     zone = UnicodeAttribute()
     """An IANA name."""
-    pattern = dynamodb.JSON(null=True)
+    pattern = dynamodb.CompactJSONAttribute(null=True)
     """How it recurs, and what became of single shifts; None: it does not."""
     window = UnicodeAttribute()
     """``O#`` and the start of a single shift, or ``R#`` and the end of a series, in UTC."""
     template_id = UnicodeAttribute(null=True)
     split_from = UnicodeAttribute(null=True)
     """The series of which this one was the rest."""
-    created_at = dynamodb.UTCTime()
-    updated_at = dynamodb.UTCTime()
+    created_at = dynamodb.UTCTimestampAttribute()
+    updated_at = dynamodb.UTCTimestampAttribute()
     version = NumberAttribute(default=1)
 
     @property
@@ -77,41 +77,41 @@ class Schedule(dynamodb.Record):
 
     def series(self) -> Series:
         """Its shifts."""
-        return pattern.restored(self.start, self.end, self.zone, self.pattern)
+        return pattern.from_stored_pattern(self.start, self.end, self.zone, self.pattern)
 
 
-def told(series: Series) -> dict[str, Any]:
+def to_attributes(series: Series) -> dict[str, Any]:
     """The attributes of a `Schedule` that say when."""
     return {
         "start": series.start.isoformat(),
         "end": series.end.isoformat(),
         "zone": series.zone,
-        "pattern": pattern.stored(series),
-        "window": window(series),
+        "pattern": pattern.to_stored_pattern(series),
+        "window": to_window_key(series),
     }
 
 
-def window(series: Series) -> str:
+def to_window_key(series: Series) -> str:
     """Where a schedule stands among those of a location or customer."""
     if series.rule is None:
-        return ONCE + stamp(expand.instant(series.start, series.zone))
-    return SERIES + stamp(expand.ends(series))
+        return SINGLE_PREFIX + format_instant(expand.to_instant(series.start, series.zone))
+    return SERIES_PREFIX + format_instant(expand.get_latest_end(series))
 
 
-def stamp(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """A moment in UTC that sorts as text."""
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-class Busy(dynamodb.Record):
+class StaffAvailability(dynamodb.Record):
     """When a person works, by schedule: read strongly consistent to find clashes.
 
     The item ``#`` is the person's head: every change of their schedules raises its version, and it
     names what that change wrote, so that a reader notices a change that it saw half of.
     """
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("staff-busy")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("staff-busy")
 
     staff_id = UnicodeAttribute(hash_key=True)
     end = UnicodeAttribute(range_key=True)
@@ -119,17 +119,17 @@ class Busy(dynamodb.Record):
     version = NumberAttribute()
     """Of the schedule; of a head: how often anything changed."""
     schedule_id = UnicodeAttribute(null=True)
-    shifts = dynamodb.JSON(null=True)
+    shifts = dynamodb.CompactJSONAttribute(null=True)
     """What of the schedule is this person's: ``[start, end, zone, pattern]`` each."""
-    wrote = dynamodb.JSON(null=True)
+    wrote = dynamodb.CompactJSONAttribute(null=True)
     """Of a head: the rows of the last change with their versions; 0: it was removed."""
 
     def series(self) -> list[Series]:
         """The shifts of this row."""
-        return [pattern.restored(*kept) for kept in self.shifts or ()]
+        return [pattern.from_stored_pattern(*values) for values in self.shifts or ()]
 
 
-class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class TemplatesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Templates of a customer by name."""
 
     class Meta:
@@ -143,10 +143,10 @@ class ByCustomerAndName(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-c
 class Template(dynamodb.Record):
     """A reusable shape of a schedule."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("templates")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("templates")
 
-    by_customer = ByCustomerAndName()
+    by_customer = TemplatesByCustomer()
     id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     name = UnicodeAttribute()
@@ -157,10 +157,10 @@ class Template(dynamodb.Record):
     """A wall time, HH:MM."""
     end = UnicodeAttribute()
     """A wall time, HH:MM; not after the start: of the next day."""
-    pattern = dynamodb.JSON(null=True)
+    pattern = dynamodb.CompactJSONAttribute(null=True)
     """Members of a recurrencePattern."""
-    created_at = dynamodb.UTCTime()
-    updated_at = dynamodb.UTCTime()
+    created_at = dynamodb.UTCTimestampAttribute()
+    updated_at = dynamodb.UTCTimestampAttribute()
     version = NumberAttribute(default=1)
 
     @property
@@ -171,11 +171,11 @@ class Template(dynamodb.Record):
 class Feed(dynamodb.Record):
     """A person's calendar feed: whoever knows the secret reads it."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("calendar-feeds")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("calendar-feeds")
 
     user_id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     secret = UnicodeAttribute()
     """Its SHA-256."""
-    created_at = dynamodb.UTCTime()
+    created_at = dynamodb.UTCTimestampAttribute()

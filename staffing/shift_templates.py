@@ -11,57 +11,60 @@ from config.dynamodb import idempotency, ids, optimistic, pagination
 from staffing.models import Template
 from staffing.recurrence import rrule
 
-NAMES = ("name", "location_id", "start", "end", "pattern")
-_NEITHER = ("exceptions", "until", "count")
+FIELDS = ("name", "location_id", "start", "end", "pattern")
+_SERIES_ONLY_FIELDS = ("exceptions", "until", "count")
 """What only makes sense of one series."""
 
 
-def key(template_id: str) -> dynamodb.Key:
+def template_key(template_id: str) -> dynamodb.RecordKey:
     """Where a template is, to be read with others."""
-    return dynamodb.Key(Template, template_id)
+    return dynamodb.RecordKey(Template, template_id)
 
 
-def among(found: dynamodb.Found, template_id: str, actor: Actor) -> Template:
+def get_template_from(records: dynamodb.BatchResult, template_id: str, actor: Actor) -> Template:
     """A template of the actor's customer, of what was read.
 
     Raises `errors.NotFound`, alike for nobody's and another customer's.
     """
-    template = found.get(Template, template_id)
+    template = records.get(Template, template_id)
     if template is None or template.customer_id != actor.customer_id:
         raise errors.NotFound("There is no such template.", pointer="/templateId")
     return template
 
 
-def within_reach(
-    actor: Actor, *, location_id: str | None, limit: int, start: pagination.Place | None
-) -> pagination.Page[Template]:
+def list_templates(
+    actor: Actor, *, location_id: str | None, limit: int, cursor: pagination.Cursor | None
+) -> pagination.CursorPage[Template]:
     """Templates by name: of one's locations, and those that are for any.
 
     A page may hold fewer than ``limit`` before the list ends.
     """
     actor.require("schedules:read")
     if location_id is not None:
-        found = dynamodb.fetch([locations.key(location_id)])
-        locations.among(found, location_id, actor, pointer="?locationId")
-    of = {":of": {"S": actor.customer_id}}
-    page = pagination.page(
-        Template, "byCustomer", "#customer_id = :of", of, limit=limit, start=start
+        records = dynamodb.batch_get([locations.location_key(location_id)])
+        locations.get_location_from(records, location_id, actor, pointer="?locationId")
+    key_values = {":of": {"S": actor.customer_id}}
+    page = pagination.query_page(
+        Template, "byCustomer", "#customer_id = :of", key_values, limit=limit, cursor=cursor
     )
-    shown = [one for one in page.records if _is_shown(one, actor, location_id)]
-    return pagination.Page(shown, page.next)
+    visible = [template for template in page.records if _is_visible(template, actor, location_id)]
+    return pagination.CursorPage(visible, page.next_cursor)
 
 
-def _is_shown(template: Template, actor: Actor, location_id: str | None) -> bool:
-    where = template.location_id
-    return where is None or (actor.reaches([where]) and location_id in (None, where))
+def _is_visible(template: Template, actor: Actor, location_id: str | None) -> bool:
+    template_location_id = template.location_id
+    return template_location_id is None or (
+        actor.can_access_locations([template_location_id])
+        and location_id in (None, template_location_id)
+    )
 
 
-def create(
+def create_template(
     values: Mapping[str, Any],
     *,
     actor: Actor,
     at: datetime,
-    once: idempotency.Once | None = None,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> Template:
     """A new template; ``values`` are attributes of the record, of `NAMES`.
 
@@ -69,20 +72,22 @@ def create(
     """
     actor.require("schedules:write")
     location_id = values.get("location_id")
-    places = [locations.key(location_id)] if location_id else []
-    found = dynamodb.fetch([*places, *journal.keys([actor.stream, actor.customer_id])])
-    _check_place(location_id, found, actor)
-    id = ids.new("tpl", at)
+    location_keys = [locations.location_key(location_id)] if location_id else []
+    records = dynamodb.batch_get(
+        [*location_keys, *journal.stream_keys([actor.stream, actor.customer_id])]
+    )
+    _check_location(location_id, records, actor)
+    template_id = ids.new_id("tpl", at)
     template = Template(
-        id=id,
+        id=template_id,
         customer_id=actor.customer_id,
-        name_key=locations.sorted_by(values["name"], id),
+        name_key=locations.name_sort_key(values["name"], template_id),
         created_at=at,
         updated_at=at,
         version=1,
-        **_checked(values),
+        **_normalize_pattern(values),
     )
-    shown = {name: getattr(template, name) for name in NAMES}
+    field_values = {name: getattr(template, name) for name in FIELDS}
     try:
         with journal.write(
             actor=actor,
@@ -90,51 +95,58 @@ def create(
             subject=template.party,
             at=at,
             customer_id=actor.customer_id,
-            changes=[audit.Change(name, None, value) for name, value in shown.items() if value],
-            found=found,
+            changes=[
+                audit.FieldChange(name, None, value)
+                for name, value in field_values.items()
+                if value
+            ],
+            prefetched=records,
         ) as write:
             write.put(template, only_if=Template.id.does_not_exist())
-            write.answer(once, id, status=201)
-    except idempotency.Seen as seen:
-        made = dynamodb.get(Template, seen.resource_id)
-        if made is None:
+            write.record_response(idempotency_key, template_id, status=201)
+    except idempotency.DuplicateRequest as seen:
+        existing = dynamodb.get_record(Template, seen.resource_id)
+        if existing is None:
             raise errors.NotFound("The template that this request created is gone.") from seen
-        return made
+        return existing
     return template
 
 
-def _check_place(location_id: str | None, found: dynamodb.Found, actor: Actor) -> None:
+def _check_location(location_id: str | None, records: dynamodb.BatchResult, actor: Actor) -> None:
     if location_id is None:
-        if actor.is_confined:
+        if actor.is_location_restricted:
             raise errors.Forbidden("Name one of your locations: this would be for all.")
         return
-    locations.among(found, location_id, actor, pointer="/locationId")
-    locations.check_reach(actor, location_id)
+    locations.get_location_from(records, location_id, actor, pointer="/locationId")
+    locations.check_access(actor, location_id)
 
 
-def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with a pattern in canonical form. Raises `errors.Invalid`."""
     pattern = values.get("pattern")
     if not pattern:
         return {**values, **({"pattern": None} if "pattern" in values else {})}
-    for name in _NEITHER:
+    for name in _SERIES_ONLY_FIELDS:
         if name in pattern:
-            raise rrule.wrong(name, "A template says how, not until when or except when.")
-    zone = rrule.known_zone(pattern["timeZone"]) if "timeZone" in pattern else None
+            raise rrule.invalid_field(name, "A template says how, not until when or except when.")
+    zone = rrule.parse_zone(pattern["timeZone"]) if "timeZone" in pattern else None
     gap = pattern.get("gap", "shift")
-    checked = rrule.parse(pattern, zone=zone or "UTC")
-    if checked.until or checked.count:
-        raise rrule.wrong("rrule", "A template says how, not until when.")
+    rule = rrule.parse_rule(pattern, zone=zone or "UTC")
+    if rule.until or rule.count:
+        raise rrule.invalid_field("rrule", "A template says how, not until when.")
     if gap not in ("shift", "skip"):
-        raise rrule.wrong("gap", "It must be shift or skip.")
-    kept = rrule.to_members(checked)
-    more = {**({"timeZone": zone} if zone else {}), **({"gap": gap} if gap != "shift" else {})}
-    return {**values, "pattern": {**kept, **more}}
+        raise rrule.invalid_field("gap", "It must be shift or skip.")
+    rule_fields = rrule.to_fields(rule)
+    extra_fields = {
+        **({"timeZone": zone} if zone else {}),
+        **({"gap": gap} if gap != "shift" else {}),
+    }
+    return {**values, "pattern": {**rule_fields, **extra_fields}}
 
 
-def change(
+def update_template(
     template_id: str,
-    asked: Mapping[str, Any],
+    updates: Mapping[str, Any],
     *,
     actor: Actor,
     at: datetime,
@@ -143,68 +155,74 @@ def change(
     """Change a template; schedules made of it stay. Raises `errors.PreconditionFailed`."""
 
     def decide() -> Template:
-        place = asked.get("location_id")
-        before, found = _target(template_id, actor, *([locations.key(place)] if place else []))
+        location_id = updates.get("location_id")
+        before, records = _fetch_target(
+            template_id, actor, *([locations.location_key(location_id)] if location_id else [])
+        )
         optimistic.check_version(before, versions)
-        if "location_id" in asked:
-            _check_place(place, found, actor)
-        values = _checked(asked)
-        told = [
-            audit.Change(name, getattr(before, name), value)
+        if "location_id" in updates:
+            _check_location(location_id, records, actor)
+        values = _normalize_pattern(updates)
+        audit_changes = [
+            audit.FieldChange(name, getattr(before, name), value)
             for name, value in values.items()
             if value != getattr(before, name)
         ]
-        if not told:
+        if not audit_changes:
             return before
         if "name" in values:
-            values["name_key"] = locations.sorted_by(values["name"], before.id)
-        after = before.changed(**values, updated_at=at)
+            values["name_key"] = locations.name_sort_key(values["name"], before.id)
+        after = before.with_changes(**values, updated_at=at)
         with journal.write(
             actor=actor,
             action="template.changed",
             subject=before.party,
             at=at,
             customer_id=before.customer_id,
-            changes=told,
-            found=found,
+            changes=audit_changes,
+            prefetched=records,
         ) as write:
-            as_read = Template.version == before.version
-            write.put(after, only_if=as_read, refusal=optimistic.changed())
+            condition = Template.version == before.version
+            write.put(after, only_if=condition, error=optimistic.stale_record_error())
         return after
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def remove(template_id: str, *, actor: Actor, at: datetime) -> Template:
+def delete_template(template_id: str, *, actor: Actor, at: datetime) -> Template:
     """Remove a template; schedules made of it stay."""
 
     def decide() -> Template:
-        before, found = _target(template_id, actor)
+        before, records = _fetch_target(template_id, actor)
         with journal.write(
             actor=actor,
             action="template.removed",
             subject=before.party,
             at=at,
             customer_id=before.customer_id,
-            changes=[audit.Change("name", before.name, None)],
-            found=found,
+            changes=[audit.FieldChange("name", before.name, None)],
+            prefetched=records,
         ) as write:
-            as_read = Template.version == before.version
-            write.remove(before, only_if=as_read, refusal=optimistic.changed())
+            condition = Template.version == before.version
+            write.remove(before, only_if=condition, error=optimistic.stale_record_error())
         return before
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def _target(template_id: str, actor: Actor, *more: dynamodb.Key) -> tuple[Template, dynamodb.Found]:
+def _fetch_target(
+    template_id: str, actor: Actor, *extra_keys: dynamodb.RecordKey
+) -> tuple[Template, dynamodb.BatchResult]:
     actor.require("schedules:write")
     if not ids.is_id("tpl", template_id):
         raise errors.NotFound("There is no such template.")
-    streams = journal.keys([actor.stream, actor.customer_id])
-    found = dynamodb.fetch([key(template_id), *more, *streams])
-    template = found.get(Template, template_id)
+    streams = journal.stream_keys([actor.stream, actor.customer_id])
+    records = dynamodb.batch_get([template_key(template_id), *extra_keys, *streams])
+    template = records.get(Template, template_id)
     if template is None or template.customer_id != actor.customer_id:
         raise errors.NotFound("There is no such template.")
-    if actor.is_confined and not (template.location_id and actor.reaches([template.location_id])):
+    if actor.is_location_restricted and not (
+        template.location_id and actor.can_access_locations([template.location_id])
+    ):
         raise errors.Forbidden("This template is not of your locations alone.")
-    return template, found
+    return template, records

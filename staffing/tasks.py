@@ -9,36 +9,40 @@ from staffing.notifications import reminders, rota_changes
 
 
 @worker.task("staffing.follow")
-def follow(*, job: worker.Job, user_id: str, since: str, **_: Any) -> None:
+def enqueue_rota_messages(*, job: worker.TaskContext, user_id: str, since: str, **_: Any) -> None:
     """Let a person hear of a batch of changes."""
-    rota_changes.follow(user_id, datetime.fromisoformat(since), job=job)
+    rota_changes.enqueue_messages(user_id, datetime.fromisoformat(since), job=job)
 
 
 @worker.task("staffing.tell_changes")
-def tell_changes(*, job: worker.Job, user_id: str, since: str, channel: str, **_: Any) -> None:
+def send_rota_message(
+    *, job: worker.TaskContext, user_id: str, since: str, channel: str, **_: Any
+) -> None:
     """Tell a person on one channel what was changed."""
-    rota_changes.tell(user_id, datetime.fromisoformat(since), channel, job=job)
+    rota_changes.send_message(user_id, datetime.fromisoformat(since), channel, job=job)
 
 
 @worker.task("staffing.plan_reminder")
-def plan_reminder(*, job: worker.Job, user_id: str, **_: Any) -> None:
+def plan_reminder(*, job: worker.TaskContext, user_id: str, **_: Any) -> None:
     """Plan the reminder of a person's next shift."""
-    reminders.plan(user_id, job=job)
+    reminders.plan_reminder(user_id, job=job)
 
 
 @worker.task("staffing.remind")
-def remind(*, job: worker.Job, user_id: str, start: str, **_: Any) -> None:
+def enqueue_reminders(*, job: worker.TaskContext, user_id: str, start: str, **_: Any) -> None:
     """Remind a person of a shift, and plan the next reminder."""
-    reminders.remind(user_id, datetime.fromisoformat(start), job=job)
+    reminders.enqueue_reminders(user_id, datetime.fromisoformat(start), job=job)
 
 
 @worker.task("staffing.tell_reminder")
-def tell_reminder(*, job: worker.Job, user_id: str, start: str, channel: str, **_: Any) -> None:
+def send_reminder(
+    *, job: worker.TaskContext, user_id: str, start: str, channel: str, **_: Any
+) -> None:
     """Send one reminder."""
-    reminders.tell(user_id, datetime.fromisoformat(start), channel, job=job)
+    reminders.send_reminder(user_id, datetime.fromisoformat(start), channel, job=job)
 
 
 @worker.task("staffing.clear_location")
-def clear_location(*, job: worker.Job, location_id: str, **_: Any) -> None:
+def end_location_schedules(*, job: worker.TaskContext, location_id: str, **_: Any) -> None:
     """Remove what was planned in the moment in which a location went."""
-    location_guard.clear(location_id, job=job)
+    location_guard.end_location_schedules(location_id, job=job)

@@ -3,20 +3,22 @@
 from django.urls import path
 
 from staffing.views import feeds
-from staffing.views.schedules import Duty, OneSchedule, Schedules
+from staffing.views.schedules import LocationOnDuty, ScheduleDetail, Schedules
 from staffing.views.shift_templates import Templates
 
 urlpatterns = [
-    path("staffSchedule", Schedules.as_view({"get": "page", "post": "create"})),
+    path("staffSchedule", Schedules.as_view({"get": "list_page", "post": "create"})),
     path(
         "staffSchedule/<str:id>",
-        OneSchedule.as_view({"get": "retrieve", "put": "change", "delete": "remove"}),
+        ScheduleDetail.as_view({"get": "retrieve", "put": "update", "delete": "delete"}),
     ),
     path(
         "scheduleTemplate",
-        Templates.as_view({"get": "page", "post": "create", "patch": "change", "delete": "remove"}),
+        Templates.as_view(
+            {"get": "list_page", "post": "create", "patch": "update", "delete": "delete"}
+        ),
     ),
-    path("location/<str:id>/on-duty", Duty.as_view({"get": "now"})),
-    path("user/calendar-feed", feeds.Feeds.as_view({"post": "open", "delete": "close"})),
-    path("calendar/<str:user_id>/<str:secret>.ics", feeds.calendar),
+    path("location/<str:id>/on-duty", LocationOnDuty.as_view({"get": "retrieve"})),
+    path("user/calendar-feed", feeds.CalendarFeeds.as_view({"post": "open", "delete": "close"})),
+    path("calendar/<str:user_id>/<str:secret>.ics", feeds.serve_calendar_feed),
 ]

@@ -20,20 +20,24 @@ PHONES = {
     "sam": "+16175550104",
     "sue": "+16175550105",
 }
-AREA = "617"
+AREA_CODE = "617"
 
 
-def phones(owner: Actor, *, people: "list[User]", places: Mapping[str, str], at: datetime) -> str:
+def create_demo_phones(
+    owner: Actor, *, people: "list[User]", location_ids: Mapping[str, str], at: datetime
+) -> str:
     """Give everybody a proven phone, and Boston Harbour a number; ids of places by name."""
     for user in people:
         phone = PHONES[demo.first_name(user.name)]
-        changed = update.change_oneself(
+        updated_user = update.update_own_profile(
             user,
             {"phone": phone, "settings": {"ringing": True}},
-            actor=permissions.of(user),
+            actor=permissions.user_actor(user),
             at=at,
         )
-        phone_verification.assume(changed, at=at)
-    first = inventory.search("US", AREA, actor=owner)[0]
-    bought = purchase.purchase(first.number, places["Boston Harbour"], actor=owner, at=at)
-    return str(bought.number.number)
+        phone_verification.mark_verified(updated_user, at=at)
+    available_number = inventory.search_numbers("US", AREA_CODE, actor=owner)[0]
+    result = purchase.purchase_number(
+        available_number.number, location_ids["Boston Harbour"], actor=owner, at=at
+    )
+    return str(result.number.number)

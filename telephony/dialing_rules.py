@@ -9,7 +9,7 @@ from importlib.resources import files
 import phonenumbers
 from phonenumbers import PhoneNumberType
 
-ORDINARY = {
+ALLOWED_NUMBER_TYPES = {
     PhoneNumberType.FIXED_LINE,
     PhoneNumberType.MOBILE,
     PhoneNumberType.FIXED_LINE_OR_MOBILE,
@@ -21,41 +21,43 @@ NORTH_AMERICA = ("US", "CA")
 
 def country_of_number(number: str) -> str | None:
     """The country of a number in E.164 (ISO 3166, two letters); None: of none, or no number."""
-    found = _parsed(number)
-    return phonenumbers.region_code_for_number(found) if found else None
+    parsed_number = _parse_number(number)
+    return phonenumbers.region_code_for_number(parsed_number) if parsed_number else None
 
 
-def country(zone: str, number: str | None = None) -> str | None:
+def country_of_location(time_zone: str, number: str | None = None) -> str | None:
     """The country of a place: that of its time zone, else that of its number."""
-    return _countries().get(zone) or (country_of_number(number) if number else None)
+    return _country_by_time_zone().get(time_zone) or (country_of_number(number) if number else None)
 
 
 @cache
-def _countries() -> dict[str, str]:
+def _country_by_time_zone() -> dict[str, str]:
     table = files("tzdata").joinpath("zoneinfo/zone.tab").read_text(encoding="utf-8")
     rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
     return {row[2]: row[0] for row in rows}
 
 
-def why_not(number: str, country: str | None) -> str:
+def rejection_reason(number: str, country: str | None) -> str:
     """Why a number may not be called from a place in this country; empty: it may.
 
     no_number, other_country or kind_of_number
     """
-    found = _parsed(number)
-    if found is None or not phonenumbers.is_valid_number(found):
+    parsed_number = _parse_number(number)
+    if parsed_number is None or not phonenumbers.is_valid_number(parsed_number):
         return "no_number"
-    if country is None or phonenumbers.region_code_for_number(found) != country:
+    if country is None or phonenumbers.region_code_for_number(parsed_number) != country:
         return "other_country"
-    return "" if phonenumbers.number_type(found) in ORDINARY else "kind_of_number"
+    return (
+        "" if phonenumbers.number_type(parsed_number) in ALLOWED_NUMBER_TYPES else "kind_of_number"
+    )
 
 
-def normal(number: str) -> str | None:
+def normalize_number(number: str) -> str | None:
     """A valid number in E.164; None where it is none."""
-    found = _parsed(number)
-    if found is None or not phonenumbers.is_valid_number(found):
+    parsed_number = _parse_number(number)
+    if parsed_number is None or not phonenumbers.is_valid_number(parsed_number):
         return None
-    return phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
+    return phonenumbers.format_number(parsed_number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def calling_code(country: str) -> int | None:
@@ -63,7 +65,7 @@ def calling_code(country: str) -> int | None:
     return phonenumbers.country_code_for_region(country) or None
 
 
-def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
+def _parse_number(number: str) -> phonenumbers.PhoneNumber | None:
     try:
         return phonenumbers.parse(number)
     except phonenumbers.NumberParseException:

@@ -21,89 +21,95 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Answering:
+class ResolvedLine:
     """A number that is called, and all that its calls rest on."""
 
     number: str
     customer_id: str
     location_id: str
-    location: str
-    zone: str
+    location_name: str
+    time_zone: str
     configuration: dict[str, Any]
     is_suspended: bool
-    is_called_by_us: bool = False
+    is_called_by_own_number: bool = False
     """Whether another of our numbers calls it: lines that ring each other would never end."""
 
     @property
     def country(self) -> str | None:
         """Where its calls may go."""
-        return allowed(dialing_rules.country(self.zone, self.number))
+        return allowed_country(dialing_rules.country_of_location(self.time_zone, self.number))
 
 
-def allowed(country: str | None) -> str | None:
+def allowed_country(country: str | None) -> str | None:
     """A country, if whoever runs this lets calls go there."""
     return country if country in settings.CALL_COUNTRIES else None
 
 
-def answering(number: str, caller: str = "") -> Answering | None:
+def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
     """What answers a number; None where nothing does. Two round trips."""
-    wanted = [one for one in (number, caller) if 0 < len(one) < 32]
-    ours = dynamodb.fetch(dynamodb.Key(PhoneNumber, one) for one in wanted)
-    held = ours.get(PhoneNumber, number)
-    if held is None or held.status != "active":
+    lookup_numbers = [candidate for candidate in (number, caller) if 0 < len(candidate) < 32]
+    own_numbers = dynamodb.batch_get(
+        dynamodb.RecordKey(PhoneNumber, candidate) for candidate in lookup_numbers
+    )
+    phone_number = own_numbers.get(PhoneNumber, number)
+    if phone_number is None or phone_number.status != "active":
         return None
-    found = dynamodb.fetch(
+    records = dynamodb.batch_get(
         [
-            dynamodb.Key(Line, held.location_id),
-            locations.key(held.location_id),
-            customers.key(held.customer_id),
+            dynamodb.RecordKey(Line, phone_number.location_id),
+            locations.location_key(phone_number.location_id),
+            customers.customer_key(phone_number.customer_id),
         ]
     )
-    line = found.get(Line, held.location_id)
+    line = records.get(Line, phone_number.location_id)
     if line is None or line.number != number or not line.configuration:
         return None
-    place = locations.in_found(found, held.location_id, held.customer_id)
+    location = locations.find_location_in(
+        records, phone_number.location_id, phone_number.customer_id
+    )
     return replace(
-        answered_by(line, place),
-        is_suspended=not customers.is_active_in(found, line.customer_id),
-        is_called_by_us=ours.get(PhoneNumber, caller) is not None,
+        to_resolved_line(line, location),
+        is_suspended=not customers.is_active_in(records, line.customer_id),
+        is_called_by_own_number=own_numbers.get(PhoneNumber, caller) is not None,
     )
 
 
-def answered_by(line: Line, place: "Location | None") -> Answering:
+def to_resolved_line(line: Line, location: "Location | None") -> ResolvedLine:
     """What answers the number of a line."""
-    return Answering(
+    return ResolvedLine(
         number=str(line.number or ""),
         customer_id=line.customer_id,
         location_id=line.location_id,
-        location=place.name if place else "",
-        zone=place.time_zone if place else "UTC",
+        location_name=location.name if location else "",
+        time_zone=location.time_zone if location else "UTC",
         configuration=dict(line.configuration or {}),
         is_suspended=False,
     )
 
 
-def get(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
+def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     """How a location answers. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
     if not ids.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.")
-    found = dynamodb.fetch([locations.key(location_id), dynamodb.Key(Line, location_id)])
-    place = locations.among(found, location_id, actor)
-    locations.check_reach(actor, location_id)
-    return _configured(found, location_id), place
+    records = dynamodb.batch_get(
+        [locations.location_key(location_id), dynamodb.RecordKey(Line, location_id)]
+    )
+    location = locations.get_location_from(records, location_id, actor)
+    locations.check_access(actor, location_id)
+    return _require_configured_line(records, location_id), location
 
 
-def _configured(found: dynamodb.Found, location_id: str) -> Line:
-    line = found.get(Line, location_id)
+def _require_configured_line(records: dynamodb.BatchResult, location_id: str) -> Line:
+    line = records.get(Line, location_id)
     if line is None or not line.configuration:
         raise errors.NotFound("This location has no number to answer; buy one first.")
     return line
 
 
-def change(
+def update_configuration(
     location_id: str,
-    configuration: Any,
+    ivr_configuration: Any,
     *,
     actor: Actor,
     at: datetime,
@@ -117,83 +123,95 @@ def change(
     actor.require("ivr:update")
     if not ids.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.")
-    checked = _in_body(lambda: ivr.check(configuration))
-    named = ivr.people_in(checked)
-    called = ivr.numbers_in(checked)
+    validated = _with_body_pointers(lambda: ivr.validate_configuration(ivr_configuration))
+    user_references = ivr.list_user_references(validated)
+    number_references = ivr.list_number_references(validated)
 
     def decide() -> Line:
-        found = dynamodb.fetch(
+        records = dynamodb.batch_get(
             [
-                locations.key(location_id),
-                dynamodb.Key(Line, location_id),
-                *(users.key(id) for _, id in named),
-                *(dynamodb.Key(PhoneNumber, number) for _, number in called),
-                *journal.keys([actor.stream, actor.customer_id]),
+                locations.location_key(location_id),
+                dynamodb.RecordKey(Line, location_id),
+                *(users.user_key(user_id) for _, user_id in user_references),
+                *(dynamodb.RecordKey(PhoneNumber, number) for _, number in number_references),
+                *journal.stream_keys([actor.stream, actor.customer_id]),
             ]
         )
-        place = locations.among(found, location_id, actor)
-        locations.check_reach(actor, location_id)
-        before = _configured(found, location_id)
+        location = locations.get_location_from(records, location_id, actor)
+        locations.check_access(actor, location_id)
+        before = _require_configured_line(records, location_id)
         optimistic.check_version(before, versions)
-        for pointer, id in named:
-            users.among(found, id, actor.customer_id, pointer=f"/configuration{pointer}")
-        country = allowed(dialing_rules.country(place.time_zone, before.number))
-        ours = {number for _, number in called if found.get(PhoneNumber, number)}
-        _in_body(lambda: _check_numbers(called, country, ours))
-        if before.configuration == checked:
+        for pointer, user_id in user_references:
+            users.get_user_from(
+                records, user_id, actor.customer_id, pointer=f"/configuration{pointer}"
+            )
+        country = allowed_country(
+            dialing_rules.country_of_location(location.time_zone, before.number)
+        )
+        own_numbers = {
+            number for _, number in number_references if records.get(PhoneNumber, number)
+        }
+        _with_body_pointers(lambda: _check_numbers(number_references, country, own_numbers))
+        if before.configuration == validated:
             return before
-        return _keep(before, checked, place, actor=actor, at=at, found=found)
+        return _save_configuration(before, validated, location, actor=actor, at=at, records=records)
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def _keep(
+def _save_configuration(
     before: Line,
-    configuration: dict[str, Any],
-    place: "Location",
+    ivr_configuration: dict[str, Any],
+    location: "Location",
     *,
     actor: Actor,
     at: datetime,
-    found: dynamodb.Found,
+    records: dynamodb.BatchResult,
 ) -> Line:
-    was = before.configuration or {}
-    members = [
-        name for name in {**was, **configuration} if was.get(name) != configuration.get(name)
+    previous = before.configuration or {}
+    changed_names = [
+        name
+        for name in {**previous, **ivr_configuration}
+        if previous.get(name) != ivr_configuration.get(name)
     ]
     with journal.write(
         actor=actor,
         action="ivr.changed",
-        subject=place.party,
+        subject=location.party,
         at=at,
         customer_id=before.customer_id,
-        changes=[audit.Change(name, was.get(name), configuration.get(name)) for name in members],
-        found=found,
+        changes=[
+            audit.FieldChange(name, previous.get(name), ivr_configuration.get(name))
+            for name in changed_names
+        ],
+        prefetched=records,
     ) as write:
         write.update(
             before,
             [
-                Line.configuration.set(configuration),
+                Line.configuration.set(ivr_configuration),
                 Line.updated_at.set(at),
                 Line.version.add(1),
             ],
             only_if=Line.version == before.version,
-            refusal=optimistic.changed(),
+            error=optimistic.stale_record_error(),
         )
-    return before.changed(configuration=configuration, updated_at=at)
+    return before.with_changes(configuration=ivr_configuration, updated_at=at)
 
 
-def _in_body(check: Callable[[], T]) -> T:
+def _with_body_pointers(check: Callable[[], T]) -> T:
     """Run a check of the configuration; its faults are told as members of the body."""
     try:
         return check()
-    except ivr.BadConfiguration as refusal:
+    except ivr.InvalidConfiguration as refusal:
         faults = [
-            replace(fault, pointer=f"/configuration{fault.pointer}") for fault in refusal.faults
+            replace(fault, pointer=f"/configuration{fault.pointer}")
+            for fault in refusal.field_errors
         ]
-        raise ivr.BadConfiguration(refusal.detail, faults=faults) from refusal
+        raise ivr.InvalidConfiguration(refusal.detail, field_errors=faults) from refusal
 
 
-WHY_NOT = {
+REJECTION_DETAILS = {
     "no_number": "This is no phone number.",
     "other_country": "Calls go to numbers of the location's own country only.",
     "kind_of_number": "Calls go to ordinary numbers only.",
@@ -202,12 +220,16 @@ WHY_NOT = {
 
 
 def _check_numbers(
-    called: Iterable[tuple[str, str]], country: str | None, ours: Collection[str]
+    number_references: Iterable[tuple[str, str]], country: str | None, own_numbers: Collection[str]
 ) -> None:
     faults = [
-        errors.Fault(pointer, why, WHY_NOT[why])
-        for pointer, number in called
-        if (why := "own_number" if number in ours else dialing_rules.why_not(number, country))
+        errors.FieldError(pointer, reason, REJECTION_DETAILS[reason])
+        for pointer, number in number_references
+        if (
+            reason := "own_number"
+            if number in own_numbers
+            else dialing_rules.rejection_reason(number, country)
+        )
     ]
     if faults:
-        raise ivr.BadConfiguration("Some numbers may not be called.", faults=faults)
+        raise ivr.InvalidConfiguration("Some numbers may not be called.", field_errors=faults)

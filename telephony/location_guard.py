@@ -7,19 +7,21 @@ from config.outbox import worker
 from telephony.numbers import inventory, purchase
 
 
-def _why(location_id: str, at: datetime) -> str | None:
-    if inventory.at_location(location_id):
+def _removal_block_reason(location_id: str, at: datetime) -> str | None:
+    if inventory.get_location_number(location_id):
         return "This location has a phone number; give it up first."
     return None
 
 
-def clear(location_id: str, *, job: worker.Job) -> None:
+def release_location_number(location_id: str, *, job: worker.TaskContext) -> None:
     """Give up what was bought in the moment in which the location went."""
     customer_id = job.author.customer_id
-    number = inventory.at_location(location_id)
-    if number and not locations.named([location_id], customer_id):
-        purchase.settle(number, at=job.at)
-        inventory.give_up(number, actor=permissions.system(customer_id), at=job.at)
+    number = inventory.get_location_number(location_id)
+    if number and not locations.load_locations([location_id], customer_id):
+        purchase.complete_purchase(number, at=job.at)
+        inventory.schedule_release(number, actor=permissions.system_actor(customer_id), at=job.at)
 
 
-HOLD = locations.Hold(why=_why, afterwards="telephony.clear_location")
+LOCATION_GUARD = locations.LocationGuard(
+    find_blocker=_removal_block_reason, cleanup_task="telephony.clear_location"
+)

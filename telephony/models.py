@@ -1,4 +1,4 @@
-"""The records of numbers, how they answer, and calls. Written through `config.journal`; how a call
+"""The records of numbers, how they answer, and calls. Written through `config.journal.commit`; how a call
 goes is bookkeeping and has the other door, `config.dynamodb.unaudited`."""
 
 from typing import Any
@@ -28,8 +28,8 @@ class NumbersByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-c
 class PhoneNumber(dynamodb.Record):
     """A number bought, or being bought, for a location: whoever has this record has the number."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("phone-numbers")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("phone-numbers")
 
     by_customer = NumbersByCustomer()
     number = UnicodeAttribute(hash_key=True)
@@ -42,10 +42,10 @@ class PhoneNumber(dynamodb.Record):
     """Tags the number at Twilio: how an unknown outcome is told from somebody else's purchase."""
     sid = UnicodeAttribute(null=True)
     """Twilio's name for it, once it is bought."""
-    release_at = dynamodb.UTCTime(null=True)
+    release_at = dynamodb.UTCTimestampAttribute(null=True)
     """When it is given back; until then it can be restored."""
-    created_at = dynamodb.UTCTime()
-    updated_at = dynamodb.UTCTime()
+    created_at = dynamodb.UTCTimestampAttribute()
+    updated_at = dynamodb.UTCTimestampAttribute()
     version = NumberAttribute(default=1)
 
     @property
@@ -67,17 +67,17 @@ class LinesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
 class Line(dynamodb.Record):
     """How a location answers its number. It holds at most one: that is what makes it the only."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("ivr")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("ivr")
 
     by_customer = LinesByCustomer()
     location_id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     number = UnicodeAttribute(null=True)
     """The number that is bought or being bought for it."""
-    configuration = dynamodb.JSON(null=True)
+    configuration = dynamodb.CompactJSONAttribute(null=True)
     """As `telephony.ivr.configuration` has it; None until the number is bought."""
-    updated_at = dynamodb.UTCTime()
+    updated_at = dynamodb.UTCTimestampAttribute()
     version = NumberAttribute(default=1)
     """Of the configuration."""
 
@@ -85,8 +85,8 @@ class Line(dynamodb.Record):
 class Quota(dynamodb.Record):
     """How many numbers a customer holds, and how many it may."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("phone-quotas")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("phone-quotas")
 
     customer_id = UnicodeAttribute(hash_key=True)
     held = NumberAttribute(default=0)
@@ -97,14 +97,14 @@ class Quota(dynamodb.Record):
 class Orphan(dynamodb.Record):
     """A number at Twilio that no record explains: operators adopt it or give it back."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("phone-orphans")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("phone-orphans")
 
     number = UnicodeAttribute(hash_key=True)
     sid = UnicodeAttribute()
     tag = UnicodeAttribute()
     """Its friendly name at Twilio."""
-    found_at = dynamodb.UTCTime()
+    found_at = dynamodb.UTCTimestampAttribute()
 
 
 class CallsByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
@@ -115,14 +115,14 @@ class CallsByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-cal
         projection = AllProjection()
 
     location_id = UnicodeAttribute(hash_key=True)
-    started_at = dynamodb.UTCTime(range_key=True)
+    started_at = dynamodb.UTCTimestampAttribute(range_key=True)
 
 
 class Call(dynamodb.Record):
     """A call to a location: who was rung, why, and what came of it."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("calls")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("calls")
         ttl = "expires_at"
 
     by_location = CallsByLocation()
@@ -133,14 +133,14 @@ class Call(dynamodb.Record):
     number = UnicodeAttribute()
     caller = UnicodeAttribute()
     """The number that called; empty where it was withheld."""
-    started_at = dynamodb.UTCTime()
-    ended_at = dynamodb.UTCTime(null=True)
+    started_at = dynamodb.UTCTimestampAttribute()
+    ended_at = dynamodb.UTCTimestampAttribute(null=True)
     seconds = NumberAttribute(null=True)
     outcome = UnicodeAttribute(default="ringing")
     """ringing, answered, voicemail, missed or closed"""
     answered_by = UnicodeAttribute(null=True)
     """A user's id, or a number of the configuration."""
-    pinned = dynamodb.JSON(null=True)
+    pinned = dynamodb.CompactJSONAttribute(null=True)
     """What every step of the call rests on, as it was when the call began."""
     plans = ListAttribute[str](default=list)
     """Whom a ring action rings: sealed, one per action, the first of each holds."""
@@ -157,30 +157,30 @@ class Call(dynamodb.Record):
         return audit.Party("call", self.id, "", self.customer_id)
 
 
-class Proof(dynamodb.Record):
+class PhoneVerification(dynamodb.Record):
     """That a person answers a phone: whoever said the code that was told to it."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("phone-proofs")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("phone-proofs")
 
     user_id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     phone = UnicodeAttribute(null=True)
     """The number that was proven; it counts while it is the one in the person's profile."""
-    verified_at = dynamodb.UTCTime(null=True)
+    verified_at = dynamodb.UTCTimestampAttribute(null=True)
     asked_phone = UnicodeAttribute(null=True)
     """The number that is being called with a code."""
     nonce = UnicodeAttribute(null=True)
     """From which the code follows."""
-    asked_at = dynamodb.UTCTime(null=True)
+    asked_at = dynamodb.UTCTimestampAttribute(null=True)
     tries = NumberAttribute(default=0)
 
 
 class Usage(dynamodb.Record):
     """How much of something was used on a day, by somebody."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("phone-usage")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("phone-usage")
         ttl = "expires_at"
 
     key = UnicodeAttribute(hash_key=True)

@@ -20,18 +20,18 @@ from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import encryption, idempotency, unaudited
 from telephony import dialing_rules, ivr, lines, usage
-from telephony.ivr.phrases import SPOKEN, said
-from telephony.models import Proof
+from telephony.ivr.phrases import LOCALES, get_phrase
+from telephony.models import PhoneVerification
 from telephony.twilio import client
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-VALID = timedelta(minutes=10)
+CODE_LIFETIME = timedelta(minutes=10)
 """For which a code can be told."""
-TRIES = 5
+MAX_ATTEMPTS = 5
 RING_SECONDS = 30
-LONGEST_SECONDS = 90
+MAX_CALL_SECONDS = 90
 """Of the call that tells a code."""
 
 
@@ -41,20 +41,20 @@ class NoPhone(errors.Conflict):
     code = "no_phone"
 
 
-class NotCallable(errors.Conflict):
+class PhoneNotCallable(errors.Conflict):
     """The phone in the profile may not be called."""
 
     code = "phone_not_callable"
 
 
-class WrongCode(errors.Invalid):
+class WrongCode(errors.InvalidRequest):
     """The code is wrong, too old, or was tried too often."""
 
     code = "wrong_code"
 
 
 @dataclass(frozen=True)
-class State:
+class PhoneVerificationState:
     """What is known of a person's phone."""
 
     phone: str | None
@@ -64,130 +64,163 @@ class State:
     """Whether it is rung by calls to where the person is on duty."""
 
 
-def state(user: "User") -> State:
+def get_state(user: "User") -> PhoneVerificationState:
     """How it is."""
-    return _state(user, dynamodb.get(Proof, user.id))
+    return _to_state(user, dynamodb.get_record(PhoneVerification, user.id))
 
 
-def _state(user: "User", proof: Proof | None) -> State:
-    proven = bool(proof and user.phone and proof.phone == user.phone)
-    rings = proven and preferences.wants_ringing(user.settings)
-    return State(user.phone, proven, proof.verified_at if proof and proven else None, rings)
+def _to_state(user: "User", verification: PhoneVerification | None) -> PhoneVerificationState:
+    is_verified = bool(verification and user.phone and verification.phone == user.phone)
+    rings = is_verified and preferences.is_ringing_enabled(user.settings)
+    return PhoneVerificationState(
+        user.phone,
+        is_verified,
+        verification.verified_at if verification and is_verified else None,
+        rings,
+    )
 
 
-def ask(user: "User", *, actor: Actor, at: datetime, once: idempotency.Once | None = None) -> State:
+def start_verification(
+    user: "User",
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+) -> PhoneVerificationState:
     """Call one's own phone and tell a code; proven already is fine.
 
     Raises `NoPhone`, `NotCallable`, `errors.TooMany` or `errors.Unavailable`.
     """
     actor.require("self:update")
-    proof = dynamodb.get(Proof, user.id)
-    before = _state(user, proof)
+    verification = dynamodb.get_record(PhoneVerification, user.id)
+    current_state = _to_state(user, verification)
     if not user.phone:
         raise NoPhone("Your profile has no phone; PATCH /user sets it.")
-    if before.is_verified or _was_asked(once, at):
-        return before
+    if current_state.is_verified or _is_repeated_request(idempotency_key, at):
+        return current_state
     _check_country(user)
     _check_limits(user, at)
     nonce = secrets.token_hex(16)
     unaudited.update(
-        Proof(user.id),
+        PhoneVerification(user.id),
         [
-            Proof.customer_id.set(user.customer_id),
-            Proof.asked_phone.set(user.phone),
-            Proof.nonce.set(nonce),
-            Proof.asked_at.set(at),
-            Proof.tries.set(0),
+            PhoneVerification.customer_id.set(user.customer_id),
+            PhoneVerification.asked_phone.set(user.phone),
+            PhoneVerification.nonce.set(nonce),
+            PhoneVerification.asked_at.set(at),
+            PhoneVerification.tries.set(0),
         ],
-        Proof.user_id.exists() | Proof.user_id.does_not_exist(),
+        PhoneVerification.user_id.exists() | PhoneVerification.user_id.does_not_exist(),
     )
-    where = ivr.step("code", u=user.id, v=nonce)
+    callback_path = ivr.webhook_path("code", u=user.id, v=nonce)
     try:
-        client.ring(
+        client.create_call(
             user.phone,
             caller_id=settings.TWILIO["caller_id"],
-            url=f"{settings.PUBLIC_BASE_URL}/telephony/voice/{where}",
-            seconds=RING_SECONDS,
-            most=LONGEST_SECONDS,
+            url=f"{settings.PUBLIC_BASE_URL}/telephony/voice/{callback_path}",
+            ring_seconds=RING_SECONDS,
+            max_seconds=MAX_CALL_SECONDS,
         )
-    except client.Refused as refusal:
-        raise NotCallable("This phone cannot be called.") from refusal
-    with suppress(idempotency.Seen):  # the same request at the same moment
-        idempotency.remember(once, user.id, at, status=202)
-    return before
+    except client.TwilioRejected as refusal:
+        raise PhoneNotCallable("This phone cannot be called.") from refusal
+    with suppress(idempotency.DuplicateRequest):  # the same request at the same moment
+        idempotency.save_completed(idempotency_key, user.id, at, status=202)
+    return current_state
 
 
-def _was_asked(once: idempotency.Once | None, at: datetime) -> bool:
-    seen = dynamodb.get(idempotency.Request, once.key) if once else None
-    if once and seen and seen.expires_at >= at.timestamp():
-        idempotency.check(once, seen, at)
+def _is_repeated_request(idempotency_key: idempotency.IdempotencyKey | None, at: datetime) -> bool:
+    request_record = (
+        dynamodb.get_record(idempotency.IdempotencyRecord, idempotency_key.key)
+        if idempotency_key
+        else None
+    )
+    if idempotency_key and request_record and request_record.expires_at >= at.timestamp():
+        idempotency.resolve_duplicate(idempotency_key, request_record, at)
         return True
     return False
 
 
 def _check_country(user: "User") -> None:
     """A phone is of a country where its person's business has a location."""
-    house = permissions.system(user.customer_id)
-    places = locations.within_reach(house, limit=1000, start=None).records
-    countries = {lines.allowed(dialing_rules.country(place.time_zone)) for place in places}
-    reasons = {dialing_rules.why_not(str(user.phone), one) for one in countries if one}
+    system_actor = permissions.system_actor(user.customer_id)
+    customer_locations = locations.list_accessible_locations(
+        system_actor, limit=1000, cursor=None
+    ).records
+    countries = {
+        lines.allowed_country(dialing_rules.country_of_location(location.time_zone))
+        for location in customer_locations
+    }
+    reasons = {
+        dialing_rules.rejection_reason(str(user.phone), country) for country in countries if country
+    }
     if "" not in reasons:
-        worst = "kind_of_number" if "kind_of_number" in reasons else "other_country"
-        reason = "no_number" if "no_number" in reasons else worst
-        raise NotCallable(lines.WHY_NOT[reason])
+        fallback_reason = "kind_of_number" if "kind_of_number" in reasons else "other_country"
+        reason = "no_number" if "no_number" in reasons else fallback_reason
+        raise PhoneNotCallable(lines.REJECTION_DETAILS[reason])
 
 
 def _check_limits(user: "User", at: datetime) -> None:
-    limits = settings.TELEPHONY
-    allowed = usage.use("proofs", user.id, at, most=limits["proofs"]) and usage.use(
-        "proofs", user.customer_id, at, most=limits["customer_proofs"]
-    )
-    if not allowed:
+    daily_limits = settings.TELEPHONY
+    is_allowed = usage.consume(
+        "proofs", user.id, at, limit=daily_limits["proofs"]
+    ) and usage.consume("proofs", user.customer_id, at, limit=daily_limits["customer_proofs"])
+    if not is_allowed:
         tomorrow = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0)
-        raise errors.TooMany(
+        raise errors.TooManyRequests(
             "Your phone was called often enough today.",
             retry_after=int((tomorrow - at).total_seconds()) + 1,
         )
 
 
-def told(user_id: str, nonce: str, phone: str, *, at: datetime) -> tuple[str, str] | None:
+def build_code_announcement(
+    user_id: str, nonce: str, phone: str, *, at: datetime
+) -> tuple[str, str] | None:
     """What is said to a phone that was called, and in what language; None: it was not."""
-    proof = dynamodb.get(Proof, user_id)
-    reader = recipients.get(user_id)
-    if proof is None or reader is None or proof.nonce != nonce or proof.asked_phone != phone:
+    verification = dynamodb.get_record(PhoneVerification, user_id)
+    recipient = recipients.get_recipient(user_id)
+    if (
+        verification is None
+        or recipient is None
+        or verification.nonce != nonce
+        or verification.asked_phone != phone
+    ):
         return None
-    if proof.asked_at is None or at - proof.asked_at > VALID:
+    if verification.asked_at is None or at - verification.asked_at > CODE_LIFETIME:
         return None
-    language = preferences.language(reader.user.settings, reader.customer.settings)
-    spoken = ", ".join(_code(user_id, nonce, phone))
-    return said("code", language).format(code=spoken), SPOKEN[language]
+    language = preferences.language_of(recipient.user.settings, recipient.customer.settings)
+    spaced_digits = ", ".join(_compute_code(user_id, nonce, phone))
+    return get_phrase("code", language).format(code=spaced_digits), LOCALES[language]
 
 
-def _code(user_id: str, nonce: str, phone: str) -> str:
-    key = encryption.house_key("phone code")
+def _compute_code(user_id: str, nonce: str, phone: str) -> str:
+    key = encryption.application_key("phone code")
     digest = hmac.new(key, f"{user_id} {nonce} {phone}".encode(), hashlib.sha256).digest()
     return f"{int.from_bytes(digest[:8]) % 1_000_000:06}"
 
 
-def confirm(user: "User", code: str, *, actor: Actor, at: datetime) -> State:
+def confirm_code(user: "User", code: str, *, actor: Actor, at: datetime) -> PhoneVerificationState:
     """Take the code that one's phone was told. Raises `WrongCode`."""
     actor.require("self:update")
-    proof = dynamodb.get(Proof, user.id)
-    before = _state(user, proof)
-    if before.is_verified:
-        return before
-    if proof is None or proof.nonce is None or proof.asked_phone != user.phone:
-        raise _wrong()
-    counted = unaudited.update(
-        proof,
-        [Proof.tries.add(1)],
-        (Proof.nonce == proof.nonce) & (Proof.tries < TRIES),
+    verification = dynamodb.get_record(PhoneVerification, user.id)
+    current_state = _to_state(user, verification)
+    if current_state.is_verified:
+        return current_state
+    if verification is None or verification.nonce is None or verification.asked_phone != user.phone:
+        raise _wrong_code_error()
+    counted_attempt = unaudited.update(
+        verification,
+        [PhoneVerification.tries.add(1)],
+        (PhoneVerification.nonce == verification.nonce) & (PhoneVerification.tries < MAX_ATTEMPTS),
     )
-    is_old = proof.asked_at is None or at - proof.asked_at > VALID
-    wanted = _code(user.id, proof.nonce, str(user.phone))
-    if counted is None or is_old or not hmac.compare_digest(wanted.encode(), code.encode()):
-        raise _wrong()
-    proven = Proof(
+    is_expired = verification.asked_at is None or at - verification.asked_at > CODE_LIFETIME
+    expected_code = _compute_code(user.id, verification.nonce, str(user.phone))
+    if (
+        counted_attempt is None
+        or is_expired
+        or not hmac.compare_digest(expected_code.encode(), code.encode())
+    ):
+        raise _wrong_code_error()
+    new_verification = PhoneVerification(
         user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at, tries=0
     )
     with journal.write(
@@ -196,31 +229,37 @@ def confirm(user: "User", code: str, *, actor: Actor, at: datetime) -> State:
         subject=user.party,
         at=at,
         customer_id=user.customer_id,
-        changes=[audit.Change("phone", None, user.phone)],
+        changes=[audit.FieldChange("phone", None, user.phone)],
     ) as write:
-        write.put(proven, only_if=Proof.nonce == proof.nonce, refusal=_wrong())
-    return _state(user, proven)
+        write.put(
+            new_verification,
+            only_if=PhoneVerification.nonce == verification.nonce,
+            error=_wrong_code_error(),
+        )
+    return _to_state(user, new_verification)
 
 
-def _wrong() -> WrongCode:
+def _wrong_code_error() -> WrongCode:
     return WrongCode("This is not the code, or it is too old; ask for another.", pointer="/code")
 
 
-def assume(user: "User", *, at: datetime) -> None:
+def mark_verified(user: "User", *, at: datetime) -> None:
     """Take a phone as proven without calling it: for the demo's people."""
-    proven = Proof(user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at)
+    verification = PhoneVerification(
+        user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at
+    )
     with journal.write(
-        actor=permissions.system(user.customer_id),
+        actor=permissions.system_actor(user.customer_id),
         action="phone.verified",
         subject=user.party,
         at=at,
         customer_id=user.customer_id,
-        changes=[audit.Change("phone", None, user.phone)],
+        changes=[audit.FieldChange("phone", None, user.phone)],
     ) as write:
-        write.put(proven)
+        write.put(verification)
 
 
-def of_person(user: "User") -> list[Proof]:
+def list_verifications(user: "User") -> list[PhoneVerification]:
     """What is kept of a person's phone."""
-    proof = dynamodb.get(Proof, user.id)
-    return [proof] if proof else []
+    verification = dynamodb.get_record(PhoneVerification, user.id)
+    return [verification] if verification else []

@@ -3,28 +3,42 @@
 from django.urls import path
 
 from telephony.views import lines, webhooks
-from telephony.views.calls import Calls, OwnPhone, PhoneChecks, PhoneConfirmations, Recordings
-from telephony.views.numbers import Numbers, OneNumber, Purchases, Restoring, Search
+from telephony.views.calls import (
+    CallRecordings,
+    Calls,
+    OwnPhone,
+    PhoneConfirmations,
+    PhoneVerifications,
+)
+from telephony.views.numbers import (
+    PhoneNumberDetail,
+    PhoneNumberPurchases,
+    PhoneNumberRestorations,
+    PhoneNumbers,
+    PhoneNumberSearches,
+)
 
 urlpatterns = [
-    path("userManagement/find-phone-numbers", Search.as_view({"post": "find"})),
-    path("userManagement/purchase-phone-number", Purchases.as_view({"post": "purchase"})),
-    path("phoneNumber", Numbers.as_view({"get": "page"})),
-    path("phoneNumber/<str:number>", OneNumber.as_view({"delete": "give_up"})),
-    path("phoneNumber/<str:number>/restore", Restoring.as_view({"post": "restore"})),
+    path("userManagement/find-phone-numbers", PhoneNumberSearches.as_view({"post": "search"})),
+    path(
+        "userManagement/purchase-phone-number", PhoneNumberPurchases.as_view({"post": "purchase"})
+    ),
+    path("phoneNumber", PhoneNumbers.as_view({"get": "list_page"})),
+    path("phoneNumber/<str:number>", PhoneNumberDetail.as_view({"delete": "release"})),
+    path("phoneNumber/<str:number>/restore", PhoneNumberRestorations.as_view({"post": "restore"})),
     path(
         "ivrConfiguration/<str:locationId>",
-        lines.Configurations.as_view({"get": "retrieve", "put": "change"}),
+        lines.IvrConfigurations.as_view({"get": "retrieve", "put": "update"}),
     ),
     path(
         "ivrConfiguration/<str:locationId>/preview",
-        lines.Previews.as_view({"get": "preview"}),
+        lines.CallPreviews.as_view({"get": "preview"}),
     ),
-    path("schemas/ivr-1.json", lines.schema),
-    path("call", Calls.as_view({"get": "page"})),
-    path("call/<str:id>/recording", Recordings.as_view({"get": "listen"})),
+    path("schemas/ivr-1.json", lines.ivr_schema),
+    path("call", Calls.as_view({"get": "list_page"})),
+    path("call/<str:id>/recording", CallRecordings.as_view({"get": "download"})),
     path("user/phone", OwnPhone.as_view({"get": "retrieve"})),
-    path("user/phone/verify", PhoneChecks.as_view({"post": "ask"})),
+    path("user/phone/verify", PhoneVerifications.as_view({"post": "verify"})),
     path("user/phone/confirm", PhoneConfirmations.as_view({"post": "confirm"})),
     path("telephony/voice", webhooks.incoming),
     *(

@@ -24,17 +24,17 @@ from staffing.models import Schedule, Template
 from staffing.schedules import commands
 from telephony import phone_verification
 from telephony.numbers import purchase
-from telephony.numbers.reservation import Held
+from telephony.numbers.reservation import NumberWithLine
 from telephony.twilio import client
-from tests.support.crash_harness import Harness
-from tests.support.environment import WORLD, World
+from tests.support.crash_harness import CrashHarness
+from tests.support.environment import ENVIRONMENT, Environment
 
 PASSWORD = "a-good-password"
-_numbers = itertools.count(1)
+_sequence = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Person:
+class SignedInUser:
     """One of the cast, signed in."""
 
     user: User
@@ -47,71 +47,77 @@ class Person:
 
     @property
     def actor(self) -> permissions.Actor:
-        return permissions.of(self.user)
+        return permissions.user_actor(self.user)
 
-    def call(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Make a request as this person."""
-        headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
-        return httpx.request(method, self.web + path, headers=headers, timeout=30, **more)
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return httpx.request(method, self.web + path, headers=headers, timeout=30, **options)
 
-    def get(self, path: str, **more: Any) -> httpx.Response:
-        return self.call("GET", path, **more)
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
 
-    def patch(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
-        return self.call("PATCH", path, json=body, **more)
+    def patch(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self.request("PATCH", path, json=body, **options)
 
-    def delete(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
-        return self.call("DELETE", path, **({"json": body} if body is not None else {}), **more)
+    def delete(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self.request(
+            "DELETE", path, **({"json": body} if body is not None else {}), **options
+        )
 
-    def post(self, path: str, body: Any = None, **more: Any) -> httpx.Response:
-        return self.call("POST", path, json=body, **more)
+    def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self.request("POST", path, json=body, **options)
 
 
 @dataclass(frozen=True)
-class Cast:
+class UserFixtures:
     """A business with its people, and an outsider."""
 
     customer: Customer
     boston: Location
     denver: Location
-    ann: Person
-    abe: Person
-    mia: Person
-    sam: Person
-    elsewhere: Customer
+    ann: SignedInUser
+    abe: SignedInUser
+    mia: SignedInUser
+    sam: SignedInUser
+    other_customer: Customer
     hilltop: Location
-    cleo: Person
+    cleo: SignedInUser
 
     @property
-    def people(self) -> dict[str, Person]:
+    def users_by_role(self) -> dict[str, SignedInUser]:
         return {"owner": self.ann, "admin": self.abe, "manager": self.mia, "staff": self.sam}
 
-    def fresh(self, **more: Any) -> User:
+    def create_user(self, **fields: Any) -> User:
         """Somebody new, invited: staff of Boston, unless told otherwise."""
-        body = self.new_user()
-        wanted = {"locations": [self.boston.id], "name": body["name"], **more}
-        return create.create(
-            create.Wanted(customer_id=self.customer.id, email=body["email"], **wanted),
+        body = self.user_body()
+        new_user_fields = {"locations": [self.boston.id], "name": body["name"], **fields}
+        return create.create_user(
+            create.NewUserData(
+                customer_id=self.customer.id, email=body["email"], **new_user_fields
+            ),
             actor=self.ann.actor,
             at=now(),
         )
 
-    def place(self) -> Location:
+    def create_location(self) -> Location:
         """A new location without people."""
-        return locations.create(actor=self.ann.actor, name="New", time_zone="UTC", at=now())
+        return locations.create_location(
+            actor=self.ann.actor, name="New", time_zone="UTC", at=now()
+        )
 
-    def shift(self, **more: Any) -> Schedule:
+    def create_shift(self, **fields: Any) -> Schedule:
         """A shift of Sam's in Boston, on a day of its own."""
-        return made_shift(self.ann.actor, self.boston, self.sam.id, **more)
+        return create_shift(self.ann.actor, self.boston, self.sam.id, **fields)
 
     @cached_property
     def foreign_shift(self) -> Schedule:
         """A shift of the outsider's."""
-        return made_shift(self.cleo.actor, self.hilltop, self.cleo.id)
+        return create_shift(self.cleo.actor, self.hilltop, self.cleo.id)
 
-    def new_shift(self, **more: Any) -> dict[str, Any]:
+    def shift_body(self, **fields: Any) -> dict[str, Any]:
         """A body for POST /staffSchedule that works."""
-        start = next(_days)
+        start = next(_free_days)
         body = {
             "customerId": self.customer.id,
             "locationId": self.boston.id,
@@ -119,122 +125,135 @@ class Cast:
             "startTime": start.isoformat(),
             "endTime": (start + timedelta(hours=8)).isoformat(),
         }
-        return {**body, **more}
+        return {**body, **fields}
 
-    def template(self) -> Template:
+    def create_template(self) -> Template:
         """A template for Boston."""
-        return made_template(self.ann.actor, self.boston)
+        return create_template(self.ann.actor, self.boston)
 
     @cached_property
     def foreign_template(self) -> Template:
         """A template of the outsider's."""
-        return made_template(self.cleo.actor, self.hilltop)
+        return create_template(self.cleo.actor, self.hilltop)
 
-    def bought(self, place: Location | None = None) -> Held:
+    def purchase_number(self, location: Location | None = None) -> NumberWithLine:
         """A new number, of a new location unless told otherwise."""
-        where = place or self.place()
-        return purchase.purchase(free_number(), where.id, actor=self.ann.actor, at=now())
+        number_location = location or self.create_location()
+        return purchase.purchase_number(
+            free_number(), number_location.id, actor=self.ann.actor, at=now()
+        )
 
     @cached_property
-    def held(self) -> Held:
+    def boston_number(self) -> NumberWithLine:
         """The number of Boston."""
-        return self.bought(self.boston)
+        return self.purchase_number(self.boston)
 
     @cached_property
-    def foreign_held(self) -> Held:
+    def foreign_number(self) -> NumberWithLine:
         """The outsider's number."""
-        return purchase.purchase(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
+        return purchase.purchase_number(
+            free_number(), self.hilltop.id, actor=self.cleo.actor, at=now()
+        )
 
     @cached_property
-    def recorded(self) -> str:
+    def recorded_call_id(self) -> str:
         """A call to our number of which there is a voicemail."""
-        return with_voicemail(self.held)
+        return leave_voicemail(self.boston_number)
 
     @cached_property
-    def foreign_recorded(self) -> str:
+    def foreign_recorded_call_id(self) -> str:
         """One to the outsider's."""
-        return with_voicemail(self.foreign_held)
+        return leave_voicemail(self.foreign_number)
 
     @cached_property
-    def proven(self) -> bool:
+    def phones_verified(self) -> bool:
         """Everybody of ours has a proven phone and is rung."""
-        for person in self.people.values():
-            can_be_rung(person.user)
+        for user in self.users_by_role.values():
+            enable_ringing(user.user)
         return True
 
-    def new_user(self, **more: Any) -> dict[str, Any]:
+    def user_body(self, **fields: Any) -> dict[str, Any]:
         """A body for POST /user that works."""
-        return {**new_body(self.customer.id), **more}
+        return {**new_user_body(self.customer.id), **fields}
 
 
-_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.count())  # noqa: DTZ001
+_free_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.count())  # noqa: DTZ001
 
 
-def made_shift(actor: permissions.Actor, place: Location, staff_id: str, **more: Any) -> Schedule:
+def create_shift(
+    actor: permissions.Actor, location: Location, staff_id: str, **fields: Any
+) -> Schedule:
     """A shift on a day of its own, unless told otherwise."""
-    start = more.pop("start", None) or next(_days)
-    end = more.pop("end", start + timedelta(hours=8))
-    wanted = commands.Wanted(actor.customer_id, place.id, staff_id, start, end, **more)
-    return commands.create(wanted, actor=actor, at=now())
+    start = fields.pop("start", None) or next(_free_days)
+    end = fields.pop("end", start + timedelta(hours=8))
+    new_schedule = commands.ScheduleDraft(
+        actor.customer_id, location.id, staff_id, start, end, **fields
+    )
+    return commands.create_schedule(new_schedule, actor=actor, at=now())
 
 
-_lines = itertools.count(2_000_000)
+_line_digits = itertools.count(2_000_000)
 
 
 def free_number() -> str:
     """A number in San Francisco that nobody has."""
-    return f"+1415{next(_lines)}"
+    return f"+1415{next(_line_digits)}"
 
 
-def phone_of(user: User) -> str:
+def phone_number_of(user: User) -> str:
     """The phone that a person of the cast gets."""
-    return _phones.setdefault(user.id, f"+1617{next(_lines)}")
+    return _phone_numbers.setdefault(user.id, f"+1617{next(_line_digits)}")
 
 
-_phones: dict[str, str] = {}
+_phone_numbers: dict[str, str] = {}
 
 
-def can_be_rung(user: User, phone: str = "") -> str:
+def enable_ringing(user: User, phone: str = "") -> str:
     """Give somebody a proven phone and switch ringing on."""
-    number = phone or phone_of(user)
-    asked = {"phone": number, "settings": {"ringing": True}}
-    latest = users.get(user.id)
-    phone_verification.assume(
-        update.change_oneself(latest, asked, actor=permissions.of(latest), at=now()), at=now()
+    number = phone or phone_number_of(user)
+    changes = {"phone": number, "settings": {"ringing": True}}
+    current = users.get_user(user.id)
+    phone_verification.mark_verified(
+        update.update_own_profile(
+            current, changes, actor=permissions.user_actor(current), at=now()
+        ),
+        at=now(),
     )
     return number
 
 
-def ring(to: str, **asked: Any) -> dict[str, Any]:
+def simulate_call(to: str, **parameters: Any) -> dict[str, Any]:
     """Call a number; the transcript, the webhooks, and the call's id."""
-    answer = httpx.post(f"{WORLD.twilio}/_local/calls", json={"to": to, **asked}, timeout=60)
-    return dict(answer.raise_for_status().json())
+    response = httpx.post(
+        f"{ENVIRONMENT.twilio}/_local/calls", json={"to": to, **parameters}, timeout=60
+    )
+    return dict(response.raise_for_status().json())
 
 
-def with_voicemail(held: Held) -> str:
+def leave_voicemail(held: NumberWithLine) -> str:
     """Call a number, leave a message, and see it kept."""
-    call = str(ring(held.number.number)["sid"])
-    sweep()
-    return call
+    call_id = str(simulate_call(held.number.number)["sid"])
+    process_outbox()
+    return call_id
 
 
-def made_template(actor: permissions.Actor, place: Location) -> Template:
+def create_template(actor: permissions.Actor, location: Location) -> Template:
     """A template of single shifts."""
-    values = {"name": "Early", "location_id": place.id, "start": "06:00", "end": "14:00"}
-    return shift_templates.create(values, actor=actor, at=now())
+    values = {"name": "Early", "location_id": location.id, "start": "06:00", "end": "14:00"}
+    return shift_templates.create_template(values, actor=actor, at=now())
 
 
-def new_body(customer_id: str) -> dict[str, Any]:
+def new_user_body(customer_id: str) -> dict[str, Any]:
     """A body that creates somebody new."""
-    number = next(_numbers)
+    number = next(_sequence)
     return {
-        "email": f"new{number}.{_stamp()}@harbour.example",
+        "email": f"new{number}.{_timestamp()}@harbour.example",
         "customerId": customer_id,
         "name": f"New Person {number}",
     }
 
 
-def _stamp() -> str:
+def _timestamp() -> str:
     return str(datetime.now(UTC).timestamp()).replace(".", "")
 
 
@@ -243,10 +262,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def sign_in(world: World, email: str, password: str = PASSWORD) -> str:
+def fetch_access_token(env: Environment, email: str, password: str = PASSWORD) -> str:
     """An access token, as an app gets it."""
-    answer = httpx.post(
-        f"{world.issuer}oauth/token",
+    response = httpx.post(
+        f"{env.issuer}oauth/token",
         data={
             "grant_type": "password",
             "username": email,
@@ -256,58 +275,58 @@ def sign_in(world: World, email: str, password: str = PASSWORD) -> str:
             "client_secret": "local-app-secret",
         },
     )
-    answer.raise_for_status()
-    return str(answer.json()["access_token"])
+    response.raise_for_status()
+    return str(response.json()["access_token"])
 
 
-def come(world: World, web: str, user: User) -> Person:
+def accept_invitation(env: Environment, web: str, user: User) -> SignedInUser:
     """The person follows the invitation, sets a password and signs in."""
-    link = auth0.password_ticket(user_id=user.id, seconds=600)
+    link = auth0.create_password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": PASSWORD}).raise_for_status()
-    came = identity.accept(user, origin=permissions.Origin(), at=now())
-    return Person(came, sign_in(world, user.email), web)
+    accepted = identity.accept_invitation(user, origin=permissions.Origin(), at=now())
+    return SignedInUser(accepted, fetch_access_token(env, user.email), web)
 
 
-def make_cast(world: World, web: str) -> Cast:
+def create_user_fixtures(env: Environment, web: str) -> UserFixtures:
     """A new business with its people."""
 
-    def found(name: str, owner: str) -> tuple[Customer, Person]:
-        email = f"{owner.lower()}.{_stamp()}@cast.example"
+    def create_customer(name: str, owner_name: str) -> tuple[Customer, SignedInUser]:
+        email = f"{owner_name.lower()}.{_timestamp()}@cast.example"
         customer, user = customers.create_customer(
-            name=name, owner_name=f"{owner} Canary-{name[:3]}", owner_email=email, at=now()
+            name=name, owner_name=f"{owner_name} Canary-{name[:3]}", owner_email=email, at=now()
         )
-        return customer, come(world, web, user)
+        return customer, accept_invitation(env, web, user)
 
-    customer, ann = found("Harbour Dental", "Ann")
-    elsewhere, cleo = found("Hilltop Vets", "Cleo")
+    customer, ann = create_customer("Harbour Dental", "Ann")
+    other_customer, cleo = create_customer("Hilltop Vets", "Cleo")
     boston, denver, hilltop = (
-        locations.create(actor=who.actor, name=name, time_zone=zone, at=now())
-        for who, name, zone in (
+        locations.create_location(actor=owner.actor, name=name, time_zone=zone, at=now())
+        for owner, name, zone in (
             (ann, "Boston", "America/New_York"),
             (ann, "Denver", "America/Denver"),
             (cleo, "Hilltop", "Europe/Berlin"),
         )
     )
 
-    def join(name: str, role: str, places: list[str] | None = None) -> Person:
-        wanted = create.Wanted(
+    def add_user(name: str, role: str, location_ids: list[str] | None = None) -> SignedInUser:
+        new_user = create.NewUserData(
             customer_id=customer.id,
-            email=f"{name.lower()}.{_stamp()}@cast.example",
+            email=f"{name.lower()}.{_timestamp()}@cast.example",
             name=f"{name} Canary-Har",
             role=role,
-            locations=places,
+            locations=location_ids,
         )
-        return come(world, web, create.create(wanted, actor=ann.actor, at=now()))
+        return accept_invitation(env, web, create.create_user(new_user, actor=ann.actor, at=now()))
 
-    return Cast(
+    return UserFixtures(
         customer=customer,
         boston=boston,
         denver=denver,
         ann=ann,
-        abe=join("Abe", "admin"),
-        mia=join("Mia", "manager", [boston.id]),
-        sam=join("Sam", "staff", [boston.id]),
-        elsewhere=elsewhere,
+        abe=add_user("Abe", "admin"),
+        mia=add_user("Mia", "manager", [boston.id]),
+        sam=add_user("Sam", "staff", [boston.id]),
+        other_customer=other_customer,
         hilltop=hilltop,
         cleo=cleo,
     )
@@ -319,29 +338,29 @@ def django_test_environment() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_open_connections() -> Iterator[None]:
+def close_http_clients() -> Iterator[None]:
     """Close the HTTP clients that this process keeps."""
     yield
-    tokens.http().close()
-    auth0_http.http().close()
-    expo.http().close()
-    client.close()
+    tokens.http_client().close()
+    auth0_http.http_client().close()
+    expo.http_client().close()
+    client.close_connections()
 
 
 @pytest.fixture(scope="module")
-def cast(world: World, web: str) -> Cast:
+def test_users(env: Environment, web: str) -> UserFixtures:
     """The cast of this test module; the web process has loaded Auth0's keys."""
-    made = make_cast(world, web)
-    assert made.ann.get("/user").status_code == 200
-    return made
+    fixtures = create_user_fixtures(env, web)
+    assert fixtures.ann.get("/user").status_code == 200
+    return fixtures
 
 
 @pytest.fixture(scope="module")
-def harness(world: World) -> Iterator[Harness]:
+def harness(env: Environment) -> Iterator[CrashHarness]:
     """Processes that may be killed, of this test module."""
-    one = Harness(world)
-    yield one
-    one.close()
+    crash_harness = CrashHarness(env)
+    yield crash_harness
+    crash_harness.close()
 
 
 @pytest.fixture(scope="session")
@@ -351,7 +370,7 @@ def openapi(web: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+def record_figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Note a figure; all of them are printed at the end of the run."""
     return lambda text: record_property("figure", text)
 
@@ -371,25 +390,27 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.line(f"· {text}")
 
 
-def mails_to(world: World, address: str) -> list[dict[str, Any]]:
+def emails_to(env: Environment, address: str) -> list[dict[str, Any]]:
     """The mails that reached an address, newest first."""
-    found = httpx.get(f"{world.mail}/messages", params={"to": address})
-    return list(found.raise_for_status().json())
+    response = httpx.get(f"{env.mail}/messages", params={"to": address})
+    return list(response.raise_for_status().json())
 
 
-def sweep(later: float = 0) -> worker.Report:
+def process_outbox(seconds_ahead: float = 0) -> worker.PassReport:
     """Do what is due, in this process, as it would be ``later`` seconds from now."""
-    report = worker.Report()
+    report = worker.PassReport()
     for shard in outbox.SHARDS:
-        worker.drain(shard, clock=lambda: now() + timedelta(seconds=later), report=report)
+        worker.process_shard(
+            shard, clock=lambda: now() + timedelta(seconds=seconds_ahead), report=report
+        )
     return report
 
 
-def problem(answer: httpx.Response) -> dict[str, Any]:
+def parse_problem(response: httpx.Response) -> dict[str, Any]:
     """The problem document of a refusal, checked for its shape."""
-    assert answer.headers["content-type"] == "application/problem+json", answer.text
-    found = json.loads(answer.content)
-    assert set(found) == {"type", "title", "status", "code", "detail", "errors", "requestId"}
-    assert found["status"] == answer.status_code
-    assert found["requestId"] == answer.headers["x-request-id"]
-    return dict(found)
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    document = json.loads(response.content)
+    assert set(document) == {"type", "title", "status", "code", "detail", "errors", "requestId"}
+    assert document["status"] == response.status_code
+    assert document["requestId"] == response.headers["x-request-id"]
+    return dict(document)

@@ -17,10 +17,18 @@ from accounts.users import create
 from config import dynamodb
 from config.api import throttling
 from telephony.models import PhoneNumber
-from tests.conftest import Cast, Person, come, free_number, now, phone_of, problem
-from tests.support.environment import WORLD, World
-from tests.support.proxy import Plan
-from tests.support.samples import SAMPLES, UNKNOWN, Operation, Sample, operations
+from tests.conftest import (
+    SignedInUser,
+    UserFixtures,
+    accept_invitation,
+    free_number,
+    now,
+    parse_problem,
+    phone_number_of,
+)
+from tests.support.environment import ENVIRONMENT, Environment
+from tests.support.proxy import FaultPlan
+from tests.support.samples import SAMPLES, UNKNOWN_IDS, Operation, RequestSample, operations
 
 REFERENCE = {
     "getCurrentUser": ("GET /user", {200, 401, 500}),
@@ -49,347 +57,440 @@ REFERENCE = {
 
 
 @pytest.fixture(scope="module")
-def nobody(cast: Cast, world: World, web: str) -> Person:
+def unprivileged_user(test_users: UserFixtures, env: Environment, web: str) -> SignedInUser:
     """A person of Harbour Dental without any permission."""
-    wanted = create.Wanted(
-        customer_id=cast.customer.id,
-        email=f"nobody.{cast.customer.id.lower()}@cast.example",
+    new_user = create.NewUserData(
+        customer_id=test_users.customer.id,
+        email=f"nobody.{test_users.customer.id.lower()}@cast.example",
         name="Nil",
         permissions=[],
     )
-    return come(world, web, create.create(wanted, actor=cast.ann.actor, at=now()))
-
-
-def send(who: Person | None, operation: Operation, sample: Sample, **more: Any) -> httpx.Response:
-    """Make the operation's request."""
-    web = more.pop("web", who.web if who else "")
-    headers = more.pop("headers", {})
-    if who:
-        headers = {"Authorization": f"Bearer {who.token}", **headers}
-    if sample.body is not None and "content" not in more:
-        more["json"] = sample.body
-    address = web + operation.path(sample)
-    return httpx.request(
-        operation.method, address, params=sample.query, headers=headers, timeout=30, **more
+    return accept_invitation(
+        env, web, create.create_user(new_user, actor=test_users.ann.actor, at=now())
     )
 
 
-def success(operation: Operation) -> int:
-    return min(int(status) for status in operation.document["responses"])
+def send_request(
+    user: SignedInUser | None, operation: Operation, sample: RequestSample, **options: Any
+) -> httpx.Response:
+    """Make the operation's request."""
+    web = options.pop("web", user.web if user else "")
+    headers = options.pop("headers", {})
+    if user:
+        headers = {"Authorization": f"Bearer {user.token}", **headers}
+    if sample.body is not None and "content" not in options:
+        options["json"] = sample.body
+    url = web + operation.path(sample)
+    return httpx.request(
+        operation.method, url, params=sample.query, headers=headers, timeout=30, **options
+    )
+
+
+def success_status(operation: Operation) -> int:
+    return min(int(status) for status in operation.definition["responses"])
 
 
 # --- how each status comes about, for any operation ----------------------------------------------
-def _wrong(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    query = {**sample.query, **(sample.wrong if sample.body is None else {})}
-    body = {**sample.body, **sample.wrong} if sample.body is not None else None
-    return send(cast.ann, operation, replace(sample, query=query, body=body))
+def _invalid_request(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    query = {**sample.query, **(sample.invalid_values if sample.body is None else {})}
+    body = {**sample.body, **sample.invalid_values} if sample.body is not None else None
+    return send_request(test_users.ann, operation, replace(sample, query=query, body=body))
 
 
-def _reused_key(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
+def _reused_key(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
     headers = {"Idempotency-Key": f"reused by {operation.id}"}
-    assert send(cast.ann, operation, sample, headers=headers).status_code == success(operation)
-    other = SAMPLES[operation.id](cast)
-    return send(cast.ann, operation, other, headers=headers)
+    assert send_request(
+        test_users.ann, operation, sample, headers=headers
+    ).status_code == success_status(operation)
+    other_sample = SAMPLES[operation.id](test_users)
+    return send_request(test_users.ann, operation, other_sample, headers=headers)
 
 
-def _not_modified(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    tag = send(cast.ann, operation, sample).headers["ETag"]
-    return send(cast.ann, operation, sample, headers={"If-None-Match": tag})
+def _not_modified(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    etag = send_request(test_users.ann, operation, sample).headers["ETag"]
+    return send_request(test_users.ann, operation, sample, headers={"If-None-Match": etag})
 
 
-def _nobodys(sample: Sample) -> Sample:
-    id = {"id": UNKNOWN[sample.about]}
+def _with_unknown_id(sample: RequestSample) -> RequestSample:
+    unknown_id = {"id": UNKNOWN_IDS[sample.id_kind]}
     if "id" in sample.path:
-        return replace(sample, path=id)
-    return replace(sample, body={**(sample.body or {}), **id})
+        return replace(sample, path=unknown_id)
+    return replace(sample, body={**(sample.body or {}), **unknown_id})
 
 
-def _elsewhere(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    body = {**(sample.body or {}), "locations": [UNKNOWN["loc"]]}
-    return send(cast.ann, operation, replace(sample, body=body))
+def _unknown_location(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    body = {**(sample.body or {}), "locations": [UNKNOWN_IDS["loc"]]}
+    return send_request(test_users.ann, operation, replace(sample, body=body))
 
 
-def _with_address_of_sam(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    body = {**(sample.body or {}), "email": cast.sam.user.email}
-    return send(cast.ann, operation, replace(sample, body=body))
+def _duplicate_email(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    body = {**(sample.body or {}), "email": test_users.sam.user.email}
+    return send_request(test_users.ann, operation, replace(sample, body=body))
 
 
-def _last_owner_goes(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    return send(cast.ann, operation, replace(sample, body={"id": cast.ann.id}))
+def _delete_last_owner(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    return send_request(test_users.ann, operation, replace(sample, body={"id": test_users.ann.id}))
 
 
-def _token_of_nobody(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    nobody = replace(cast.ann, token=token_for(f"auth0|{UNKNOWN['usr']}"))
-    return send(nobody, operation, sample)
+def _token_of_unknown_user(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    unknown_user = replace(test_users.ann, token=token_for(f"auth0|{UNKNOWN_IDS['usr']}"))
+    return send_request(unknown_user, operation, sample)
 
 
-def _created_and_gone(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
+def _replay_after_delete(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
     headers = {"Idempotency-Key": "created and gone"}
-    made = send(cast.ann, operation, sample, headers=headers)
-    assert cast.ann.delete(f"/location/{made.json()['id']}").status_code == 200
-    return send(cast.ann, operation, sample, headers=headers)
+    created = send_request(test_users.ann, operation, sample, headers=headers)
+    assert test_users.ann.delete(f"/location/{created.json()['id']}").status_code == 200
+    return send_request(test_users.ann, operation, sample, headers=headers)
 
 
-def _with(cast: Cast, operation: Operation, sample: Sample, **more: Any) -> httpx.Response:
-    return send(cast.ann, operation, replace(sample, body={**(sample.body or {}), **more}))
+def _with_body_fields(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample, **fields: Any
+) -> httpx.Response:
+    return send_request(
+        test_users.ann, operation, replace(sample, body={**(sample.body or {}), **fields})
+    )
 
 
-def _twice(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    assert send(cast.ann, operation, sample).status_code == 201
-    return send(cast.ann, operation, sample)
+def _send_twice(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    assert send_request(test_users.ann, operation, sample).status_code == 201
+    return send_request(test_users.ann, operation, sample)
 
 
-def _onto_another(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    other = cast.shift()
-    times = {"startTime": f"{other.start}", "endTime": f"{other.end}"}
-    return send(cast.ann, operation, replace(sample, body=times))
+def _overlap_another_shift(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    other_shift = test_users.create_shift()
+    times = {"startTime": f"{other_shift.start}", "endTime": f"{other_shift.end}"}
+    return send_request(test_users.ann, operation, replace(sample, body=times))
 
 
-def _opened_and_closed(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
+def _replay_closed_feed(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
     headers = {"Idempotency-Key": "opened and closed"}
-    assert send(cast.ann, operation, sample, headers=headers).status_code == 201
-    assert cast.ann.delete("/user/calendar-feed").status_code == 200
-    return send(cast.ann, operation, sample, headers=headers)
+    assert send_request(test_users.ann, operation, sample, headers=headers).status_code == 201
+    assert test_users.ann.delete("/user/calendar-feed").status_code == 200
+    return send_request(test_users.ann, operation, sample, headers=headers)
 
 
-def _nowhere(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    return send(cast.ann, operation, replace(sample, path={"locationId": UNKNOWN["loc"]}))
+def _unknown_ivr_location(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    return send_request(
+        test_users.ann, operation, replace(sample, path={"locationId": UNKNOWN_IDS["loc"]})
+    )
 
 
-def _still_being_bought(cast: Cast, operation: Operation) -> httpx.Response:
-    wanted = {"phoneNumber": free_number(), "locationId": cast.place().id}
-    with WORLD.plan(Plan(always={"twilio": "503"})):
-        tried = cast.ann.post("/userManagement/purchase-phone-number", wanted)
-    assert tried.status_code == 503, tried.text
-    return send(cast.ann, operation, Sample(path={"number": wanted["phoneNumber"]}))
+def _release_pending_purchase(test_users: UserFixtures, operation: Operation) -> httpx.Response:
+    body = {"phoneNumber": free_number(), "locationId": test_users.create_location().id}
+    with ENVIRONMENT.apply_plan(FaultPlan(always={"twilio": "503"})):
+        purchase_response = test_users.ann.post("/userManagement/purchase-phone-number", body)
+    assert purchase_response.status_code == 503, purchase_response.text
+    return send_request(
+        test_users.ann, operation, RequestSample(path={"number": body["phoneNumber"]})
+    )
 
 
-def _has_another(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    number = dynamodb.get(PhoneNumber, sample.path["number"])
+def _restore_when_replaced(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    number = dynamodb.get_record(PhoneNumber, sample.path["number"])
     assert number
-    assert cast.ann.delete(f"/phoneNumber/{number.number}").status_code == 200
-    cast.bought(locations.named([number.location_id], cast.customer.id)[number.location_id])
-    return send(cast.ann, operation, sample)
+    assert test_users.ann.delete(f"/phoneNumber/{number.number}").status_code == 200
+    test_users.purchase_number(
+        locations.load_locations([number.location_id], test_users.customer.id)[number.location_id]
+    )
+    return send_request(test_users.ann, operation, sample)
 
 
-def _foreign_phone(cast: Cast, operation: Operation, sample: Sample) -> httpx.Response:
-    for phone in ("+442071838750", phone_of(cast.ann.user)):
-        assert cast.ann.patch("/user", {"phone": phone}).status_code == 200
+def _verify_foreign_phone(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> httpx.Response:
+    for phone in ("+442071838750", phone_number_of(test_users.ann.user)):
+        assert test_users.ann.patch("/user", {"phone": phone}).status_code == 200
         if phone.startswith("+44"):
-            answer = send(cast.ann, operation, sample)
-    return answer
+            response = send_request(test_users.ann, operation, sample)
+    return response
 
 
 def token_for(subject: str) -> str:
     """A good token, whoever it is for."""
-    at = int(now().timestamp())
+    issued_at = int(now().timestamp())
     audience = "https://api.dutyline.example/"
-    claims = {"iss": WORLD.issuer, "aud": audience, "sub": subject, "iat": at, "exp": at + 600}
-    return WORLD.tenant().sign(claims)
+    claims = {
+        "iss": ENVIRONMENT.issuer,
+        "aud": audience,
+        "sub": subject,
+        "iat": issued_at,
+        "exp": issued_at + 600,
+    }
+    return ENVIRONMENT.tenant().sign(claims)
 
 
-GENERAL: dict[int, Callable[[Cast, Operation, Sample], httpx.Response]] = {
+REQUEST_BY_STATUS: dict[int, Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
     304: _not_modified,
-    400: _wrong,
-    401: lambda cast, operation, sample: send(None, operation, sample, web=cast.ann.web),
-    404: lambda cast, operation, sample: send(cast.ann, operation, _nobodys(sample)),
-    412: lambda cast, operation, sample: send(
-        cast.ann, operation, sample, headers={"If-Match": '"999"'}
+    400: _invalid_request,
+    401: lambda test_users, operation, sample: send_request(
+        None, operation, sample, web=test_users.ann.web
     ),
-    413: lambda cast, operation, sample: send(
-        cast.ann, operation, replace(sample, body={**(sample.body or {}), "name": "x" * 300_000})
+    404: lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, _with_unknown_id(sample)
     ),
-    415: lambda cast, operation, sample: send(
-        cast.ann, operation, sample, content=b"a=1", headers={"Content-Type": "text/plain"}
+    412: lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, sample, headers={"If-Match": '"999"'}
+    ),
+    413: lambda test_users, operation, sample: send_request(
+        test_users.ann,
+        operation,
+        replace(sample, body={**(sample.body or {}), "name": "x" * 300_000}),
+    ),
+    415: lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, sample, content=b"a=1", headers={"Content-Type": "text/plain"}
     ),
     422: _reused_key,
 }
 
 # --- and for single ones --------------------------------------------------------------------------
-SPECIAL: dict[tuple[str, int], Callable[[Cast, Operation, Sample], httpx.Response]] = {
-    ("createUser", 404): _elsewhere,
-    ("createUser", 409): _with_address_of_sam,
-    ("createManagedUser", 404): _elsewhere,
-    ("createManagedUser", 409): _with_address_of_sam,
-    ("updateManagedUser", 409): _with_address_of_sam,
-    ("updateCurrentUser", 404): _elsewhere,
-    ("updateCurrentUser", 409): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(body={"locations": [cast.boston.id]})
+REQUEST_BY_OPERATION: dict[
+    tuple[str, int], Callable[[UserFixtures, Operation, RequestSample], httpx.Response]
+] = {
+    ("createUser", 404): _unknown_location,
+    ("createUser", 409): _duplicate_email,
+    ("createManagedUser", 404): _unknown_location,
+    ("createManagedUser", 409): _duplicate_email,
+    ("updateManagedUser", 409): _duplicate_email,
+    ("updateCurrentUser", 404): _unknown_location,
+    ("updateCurrentUser", 409): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(body={"locations": [test_users.boston.id]})
     ),
-    ("deleteUser", 409): _last_owner_goes,
-    ("deleteManagedUser", 409): _last_owner_goes,
-    ("listUsers", 404): _token_of_nobody,
-    ("resendInvitation", 409): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(path={"id": cast.sam.id}, body={})
+    ("deleteUser", 409): _delete_last_owner,
+    ("deleteManagedUser", 409): _delete_last_owner,
+    ("listUsers", 404): _token_of_unknown_user,
+    ("resendInvitation", 409): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(path={"id": test_users.sam.id}, body={})
     ),
-    ("acceptTerms", 409): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(body={"version": documents.versions()[0]})
+    ("acceptTerms", 409): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(body={"version": documents.list_versions()[0]})
     ),
-    ("createLocation", 404): _created_and_gone,
-    ("deleteLocation", 409): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(path={"id": cast.boston.id}, about="loc")
+    ("createLocation", 404): _replay_after_delete,
+    ("deleteLocation", 409): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(path={"id": test_users.boston.id}, id_kind="loc")
     ),
-    ("createSchedule", 404): lambda cast, operation, sample: _with(
-        cast, operation, sample, staffId=UNKNOWN["usr"]
+    ("createSchedule", 404): lambda test_users, operation, sample: _with_body_fields(
+        test_users, operation, sample, staffId=UNKNOWN_IDS["usr"]
     ),
-    ("createSchedule", 409): lambda cast, operation, sample: _twice(cast, operation, sample),
-    ("updateSchedule", 409): lambda cast, operation, sample: _onto_another(cast, operation, sample),
-    ("listSchedules", 404): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(query={"locationId": UNKNOWN["loc"]})
+    ("createSchedule", 409): lambda test_users, operation, sample: _send_twice(
+        test_users, operation, sample
     ),
-    ("listTemplates", 404): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(query={"locationId": UNKNOWN["loc"]})
+    ("updateSchedule", 409): lambda test_users, operation, sample: _overlap_another_shift(
+        test_users, operation, sample
     ),
-    ("createTemplate", 404): lambda cast, operation, sample: _with(
-        cast, operation, sample, locationId=UNKNOWN["loc"]
+    ("listSchedules", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),
-    ("openCalendarFeed", 404): lambda cast, operation, sample: _opened_and_closed(
-        cast, operation, sample
+    ("listTemplates", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),
-    ("purchasePhoneNumber", 404): lambda cast, operation, sample: _with(
-        cast, operation, sample, locationId=UNKNOWN["loc"]
+    ("createTemplate", 404): lambda test_users, operation, sample: _with_body_fields(
+        test_users, operation, sample, locationId=UNKNOWN_IDS["loc"]
     ),
-    ("purchasePhoneNumber", 409): lambda cast, operation, sample: _with(
-        cast, operation, sample, locationId=cast.held.number.location_id
+    ("openCalendarFeed", 404): lambda test_users, operation, sample: _replay_closed_feed(
+        test_users, operation, sample
     ),
-    ("releasePhoneNumber", 404): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(path={"number": UNKNOWN["num"]})
+    ("purchasePhoneNumber", 404): lambda test_users, operation, sample: _with_body_fields(
+        test_users, operation, sample, locationId=UNKNOWN_IDS["loc"]
     ),
-    ("releasePhoneNumber", 409): lambda cast, operation, sample: _still_being_bought(
-        cast, operation
+    ("purchasePhoneNumber", 409): lambda test_users, operation, sample: _with_body_fields(
+        test_users, operation, sample, locationId=test_users.boston_number.number.location_id
     ),
-    ("restorePhoneNumber", 404): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(path={"number": UNKNOWN["num"]}, body={})
+    ("releasePhoneNumber", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(path={"number": UNKNOWN_IDS["num"]})
     ),
-    ("restorePhoneNumber", 409): lambda cast, operation, sample: _has_another(
-        cast, operation, sample
+    ("releasePhoneNumber", 409): lambda test_users, operation, sample: _release_pending_purchase(
+        test_users, operation
     ),
-    ("getIvrConfiguration", 404): lambda cast, operation, sample: _nowhere(cast, operation, sample),
-    ("updateIvrConfiguration", 404): lambda cast, operation, sample: _nowhere(
-        cast, operation, sample
+    ("restorePhoneNumber", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(path={"number": UNKNOWN_IDS["num"]}, body={})
     ),
-    ("previewCall", 404): lambda cast, operation, sample: _nowhere(cast, operation, sample),
-    ("listCalls", 404): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(query={"locationId": UNKNOWN["loc"]})
+    ("restorePhoneNumber", 409): lambda test_users, operation, sample: _restore_when_replaced(
+        test_users, operation, sample
     ),
-    ("verifyPhone", 409): lambda cast, operation, sample: _foreign_phone(cast, operation, sample),
-    ("getUserAuditLogs", 404): lambda cast, operation, sample: send(
-        cast.ann, operation, Sample(path={"userId": UNKNOWN["usr"]})
+    ("getIvrConfiguration", 404): lambda test_users, operation, sample: _unknown_ivr_location(
+        test_users, operation, sample
+    ),
+    ("updateIvrConfiguration", 404): lambda test_users, operation, sample: _unknown_ivr_location(
+        test_users, operation, sample
+    ),
+    ("previewCall", 404): lambda test_users, operation, sample: _unknown_ivr_location(
+        test_users, operation, sample
+    ),
+    ("listCalls", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
+    ),
+    ("verifyPhone", 409): lambda test_users, operation, sample: _verify_foreign_phone(
+        test_users, operation, sample
+    ),
+    ("getUserAuditLogs", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(path={"userId": UNKNOWN_IDS["usr"]})
     ),
 }
 
 
-STORE = {500: "nonsense", 503: "503"}
+STORE_FAULTS = {500: "nonsense", 503: "503"}
 """What DynamoDB says for these to be answered."""
 
 
-def test_every_documented_status_is_shown(
-    cast: Cast, nobody: Person, openapi: dict[str, Any], say: Callable[[str], None]
+def test_all_documented_statuses_are_returned(
+    test_users: UserFixtures,
+    unprivileged_user: SignedInUser,
+    openapi: dict[str, Any],
+    record_figure: Callable[[str], None],
 ) -> None:
-    shown = 0
+    count = 0
     for operation in operations(openapi):
-        for status in sorted({int(s) for s in operation.document["responses"]} - set(STORE)):
-            sample = SAMPLES[operation.id](cast)
-            answer = _provoke(cast, nobody, operation, sample, status)
-            assert answer.status_code == status, f"{operation.id} {status}: {answer.text}"
-            conforms(openapi, operation, answer)
-            shown += 1
-    say(f"contract: {shown} documented statuses of {len(operations(openapi))} operations shown")
+        for status in sorted(
+            {int(s) for s in operation.definition["responses"]} - set(STORE_FAULTS)
+        ):
+            sample = SAMPLES[operation.id](test_users)
+            response = _provoke_status(test_users, unprivileged_user, operation, sample, status)
+            assert response.status_code == status, f"{operation.id} {status}: {response.text}"
+            assert_conforms(openapi, operation, response)
+            count += 1
+    record_figure(
+        f"contract: {count} documented statuses of {len(operations(openapi))} operations shown"
+    )
 
 
-@pytest.mark.parametrize("status", STORE)
-def test_every_operation_says_that_the_store_is_away(
-    cast: Cast, world: World, openapi: dict[str, Any], status: int
+@pytest.mark.parametrize("status", STORE_FAULTS)
+def test_all_operations_report_an_unavailable_store(
+    test_users: UserFixtures, env: Environment, openapi: dict[str, Any], status: int
 ) -> None:
-    every = operations(openapi)
-    samples = [SAMPLES[operation.id](cast) for operation in every]
-    with world.plan(Plan(always={"dynamodb": STORE[status]})), ThreadPoolExecutor(16) as pool:
-        answers = pool.map(lambda pair: send(cast.ann, *pair), zip(every, samples, strict=True))
-        for operation, answer in zip(every, answers, strict=True):
-            assert answer.status_code == status, f"{operation.id} {status}: {answer.text}"
-            conforms(openapi, operation, answer)
+    documented_operations = operations(openapi)
+    samples = [SAMPLES[operation.id](test_users) for operation in documented_operations]
+    with (
+        env.apply_plan(FaultPlan(always={"dynamodb": STORE_FAULTS[status]})),
+        ThreadPoolExecutor(16) as pool,
+    ):
+        responses = pool.map(
+            lambda pair: send_request(test_users.ann, *pair),
+            zip(documented_operations, samples, strict=True),
+        )
+        for operation, response in zip(documented_operations, responses, strict=True):
+            assert response.status_code == status, f"{operation.id} {status}: {response.text}"
+            assert_conforms(openapi, operation, response)
 
 
-def _provoke(
-    cast: Cast, nobody: Person, operation: Operation, sample: Sample, status: int
+def _provoke_status(
+    test_users: UserFixtures,
+    unprivileged_user: SignedInUser,
+    operation: Operation,
+    sample: RequestSample,
+    status: int,
 ) -> httpx.Response:
-    special = SPECIAL.get((operation.id, status))
-    if special:
-        return special(cast, operation, sample)
+    request_function = REQUEST_BY_OPERATION.get((operation.id, status))
+    if request_function:
+        return request_function(test_users, operation, sample)
     if status == 403:
-        return send(nobody, operation, sample)
+        return send_request(unprivileged_user, operation, sample)
     if status == 429:
-        return _exhausted(nobody, operation, sample)
-    if status in GENERAL:
-        return GENERAL[status](cast, operation, sample)
-    return send(cast.ann, operation, sample)
+        return _exhaust_rate_limits(unprivileged_user, operation, sample)
+    if status in REQUEST_BY_STATUS:
+        return REQUEST_BY_STATUS[status](test_users, operation, sample)
+    return send_request(test_users.ann, operation, sample)
 
 
-def _exhausted(who: Person, operation: Operation, sample: Sample) -> httpx.Response:
+def _exhaust_rate_limits(
+    user: SignedInUser, operation: Operation, sample: RequestSample
+) -> httpx.Response:
     """The answer to somebody who has used up all limits."""
-    limiter = throttling.limiter()
-    spent = [
+    limiter = throttling.get_limiter()
+    exhausted_limits = [
         RateLimitItemPerMinute(quota, namespace=f"dutyline-{name}")
         for name, quota in settings.RATE_LIMITS.items()
     ]
-    for item in spent:
-        limiter._shared.hit(item, who.id, cost=item.amount)
+    for item in exhausted_limits:
+        limiter._shared.hit(item, user.id, cost=item.amount)
     try:
-        return send(who, operation, sample)
+        return send_request(user, operation, sample)
     finally:
-        for item in spent:
-            limiter._shared.clear(item, who.id)
+        for item in exhausted_limits:
+            limiter._shared.clear(item, user.id)
 
 
-def conforms(openapi: dict[str, Any], operation: Operation, answer: httpx.Response) -> None:
+def assert_conforms(
+    openapi: dict[str, Any], operation: Operation, response: httpx.Response
+) -> None:
     """Check headers and body against the document."""
-    documented = operation.document["responses"][str(answer.status_code)]
-    for name in documented.get("headers", {}):
-        if name != "RateLimit" or answer.status_code < 400:
-            assert name in answer.headers, f"{operation.id} {answer.status_code} lacks {name}"
-    if answer.status_code >= 400:
-        problem(answer)
-    if answer.status_code == 304:
-        assert answer.content == b""
+    definition = operation.definition["responses"][str(response.status_code)]
+    for name in definition.get("headers", {}):
+        if name != "RateLimit" or response.status_code < 400:
+            assert name in response.headers, f"{operation.id} {response.status_code} lacks {name}"
+    if response.status_code >= 400:
+        parse_problem(response)
+    if response.status_code == 304:
+        assert response.content == b""
         return
-    media = answer.headers["content-type"].split(";")[0]
-    if documented["content"][media]["schema"].get("format") == "binary":
-        assert answer.content
+    media = response.headers["content-type"].split(";")[0]
+    if definition["content"][media]["schema"].get("format") == "binary":
+        assert response.content
         return
-    schema = {**documented["content"][media]["schema"], "components": openapi["components"]}
-    faults = [error.message for error in Draft202012Validator(schema).iter_errors(answer.json())]
-    assert not faults, f"{operation.id} {answer.status_code}: {faults}"
+    schema = {**definition["content"][media]["schema"], "components": openapi["components"]}
+    violations = [
+        error.message for error in Draft202012Validator(schema).iter_errors(response.json())
+    ]
+    assert not violations, f"{operation.id} {response.status_code}: {violations}"
 
 
-def test_the_document_holds_what_the_reference_asks(openapi: dict[str, Any]) -> None:
-    documented = {operation.id: operation for operation in operations(openapi)}
-    for id, (line, statuses) in REFERENCE.items():
-        operation = documented[id]
-        assert f"{operation.method} {operation.template}" == line
-        assert statuses <= {int(status) for status in operation.document["responses"]}
+def test_openapi_contains_the_reference_operations(openapi: dict[str, Any]) -> None:
+    operations_by_id = {operation.id: operation for operation in operations(openapi)}
+    for id, (request_line, statuses) in REFERENCE.items():
+        operation = operations_by_id[id]
+        assert f"{operation.method} {operation.path_template}" == request_line
+        assert statuses <= {int(status) for status in operation.definition["responses"]}
 
 
-def test_every_operation_is_documented_with_examples_and_security(openapi: dict[str, Any]) -> None:
+def test_all_operations_document_examples_and_security(openapi: dict[str, Any]) -> None:
     assert openapi["openapi"].startswith("3.1")
     for operation in operations(openapi):
-        assert operation.document["security"] == [{"bearer": []}], operation.id
-        assert operation.document["summary"]
-        for status, response in operation.document["responses"].items():
+        assert operation.definition["security"] == [{"bearer": []}], operation.id
+        assert operation.definition["summary"]
+        for status, response in operation.definition["responses"].items():
             for media in response.get("content", {}).values():
                 is_file = media["schema"].get("format") == "binary"
                 assert is_file or media.get("examples"), f"{operation.id} {status} has no example"
 
 
-def _own_examples(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
+def _iter_examples(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
     for operation in operations(openapi):
-        for status, response in operation.document["responses"].items():
+        for status, response in operation.definition["responses"].items():
             for media in response.get("content", {}).values():
                 for example in media.get("examples", {}).values():
                     yield f"{operation.id} {status}", media["schema"], example["value"]
 
 
-def test_the_examples_follow_the_schemas(openapi: dict[str, Any]) -> None:
-    for where, schema, value in _own_examples(openapi):
-        whole = {**schema, "components": openapi["components"]}
-        faults = [error.message for error in Draft202012Validator(whole).iter_errors(value)]
-        assert not faults, f"{where}: {faults}"
+def test_examples_match_their_schemas(openapi: dict[str, Any]) -> None:
+    for label, schema, value in _iter_examples(openapi):
+        full_schema = {**schema, "components": openapi["components"]}
+        violations = [
+            error.message for error in Draft202012Validator(full_schema).iter_errors(value)
+        ]
+        assert not violations, f"{label}: {violations}"

@@ -13,183 +13,196 @@ import httpx
 import pytest
 
 from accounts.clients import auth0
-from accounts.models import EmailGuard, User
+from accounts.models import EmailOwner, User
 from config import dynamodb, outbox
 from config.audit import reader, verification
-from tests.conftest import Cast, mails_to
-from tests.support.crash_harness import Harness, worth_trying
-from tests.support.environment import SCALE, World
-from tests.support.proxy import MODES, Plan
+from tests.conftest import UserFixtures, emails_to
+from tests.support.crash_harness import CrashHarness, is_worth_trying
+from tests.support.environment import IS_SCALE_RUN, Environment
+from tests.support.proxy import MODES, FaultPlan
 
-RUN = MODES if SCALE else ("kill_before", "kill_after", "lost", "conflict")
-_keys = itertools.count(1)
+CRASH_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost", "conflict")
+_key_sequence = itertools.count(1)
 
 
-def create(
-    harness: Harness, cast: Cast, body: dict[str, Any], key: str, plan: Plan
+def create_user(
+    harness: CrashHarness, test_users: UserFixtures, body: dict[str, Any], key: str, plan: FaultPlan
 ) -> dict[str, Any] | None:
-    return harness.request(cast.ann.token, "POST", "/user", body, plan=plan, key=key)
+    return harness.request(test_users.ann.token, "POST", "/user", body, plan=plan, key=key)
 
 
 @pytest.mark.parametrize("comes_back", [True, False], ids=["retries", "never comes back"])
-@pytest.mark.parametrize("mode", RUN)
-def test_creating_a_person_survives(
-    harness: Harness,
-    cast: Cast,
-    world: World,
+@pytest.mark.parametrize("mode", CRASH_MODES)
+def test_create_user_survives_crashes(
+    harness: CrashHarness,
+    test_users: UserFixtures,
+    env: Environment,
     mode: str,
     comes_back: bool,
-    say: Callable[[str], None],
+    record_figure: Callable[[str], None],
 ) -> None:
-    golden = Plan()
-    first = create(harness, cast, cast.new_user(), "", golden)
-    assert first
-    assert first["status"] == 201
-    harness.sweep_until_idle()
-    hit = []
-    for call in (call for call in golden.calls if worth_trying(call)):
-        body, key = cast.new_user(), f"crash-{next(_keys)}"
-        plan = Plan(faults={call.signature: mode})
-        answers = [create(harness, cast, body, key, plan)]
-        if not plan.fired:
+    baseline = FaultPlan()
+    first_result = create_user(harness, test_users, test_users.user_body(), "", baseline)
+    assert first_result
+    assert first_result["status"] == 201
+    harness.process_outbox_until_idle()
+    attempts = []
+    for call in (call for call in baseline.calls if is_worth_trying(call)):
+        body, key = test_users.user_body(), f"crash-{next(_key_sequence)}"
+        plan = FaultPlan(faults={call.signature: mode})
+        results = [create_user(harness, test_users, body, key, plan)]
+        if not plan.fired_faults:
             continue  # the mode does not apply to this call
         if comes_back:
-            answers.append(create(harness, cast, body, key, Plan()))
-        hit.append((body, key, plan, answers))
-    harness.sweep_until_idle()
+            results.append(create_user(harness, test_users, body, key, FaultPlan()))
+        attempts.append((body, key, plan, results))
+    harness.process_outbox_until_idle()
     if comes_back:
-        for body, key, _, answers in hit:
-            answers.append(create(harness, cast, body, key, Plan()))
-        harness.sweep_until_idle()
-    for body, _, plan, answers in hit:
-        check(world, body["email"], answers, plan, comes_back=comes_back)
-    cases = len(hit)
+        for body, key, _, results in attempts:
+            results.append(create_user(harness, test_users, body, key, FaultPlan()))
+        harness.process_outbox_until_idle()
+    for body, _, plan, results in attempts:
+        check_invariants(env, body["email"], results, plan, comes_back=comes_back)
+    cases = len(attempts)
     assert cases
-    assert verification.verify().findings == []
-    say(f"create, {mode}, {'retried' if comes_back else 'abandoned'}: {cases} of {cases} survived")
+    assert verification.verify_audit().findings == []
+    record_figure(
+        f"create, {mode}, {'retried' if comes_back else 'abandoned'}: {cases} of {cases} survived"
+    )
 
 
-@pytest.mark.parametrize("mode", RUN)
-def test_the_work_of_the_outbox_survives(
-    harness: Harness, cast: Cast, world: World, mode: str, say: Callable[[str], None]
+@pytest.mark.parametrize("mode", CRASH_MODES)
+def test_outbox_processing_survives_crashes(
+    harness: CrashHarness,
+    test_users: UserFixtures,
+    env: Environment,
+    mode: str,
+    record_figure: Callable[[str], None],
 ) -> None:
-    golden = Plan()
-    harness.sweep_until_idle()
-    create(harness, cast, cast.new_user(), "", Plan())
-    harness.sweep(later=1, plan=golden)
-    harness.sweep_until_idle()
+    baseline = FaultPlan()
+    harness.process_outbox_until_idle()
+    create_user(harness, test_users, test_users.user_body(), "", FaultPlan())
+    harness.process_outbox(seconds_ahead=1, plan=baseline)
+    harness.process_outbox_until_idle()
     cases = 0
-    for call in (call for call in golden.calls if worth_trying(call)):
-        body = cast.new_user()
-        made = create(harness, cast, body, "", Plan())
-        plan = Plan(faults={call.signature: mode})
+    for call in (call for call in baseline.calls if is_worth_trying(call)):
+        body = test_users.user_body()
+        result = create_user(harness, test_users, body, "", FaultPlan())
+        plan = FaultPlan(faults={call.signature: mode})
 
-        harness.sweep(later=1, plan=plan)
-        harness.sweep_until_idle()
+        harness.process_outbox(seconds_ahead=1, plan=plan)
+        harness.process_outbox_until_idle()
 
-        if plan.fired:
-            check(world, body["email"], [made], plan, comes_back=False)
+        if plan.fired_faults:
+            check_invariants(env, body["email"], [result], plan, comes_back=False)
             cases += 1
     assert cases
-    assert verification.verify().findings == []
-    say(f"invitation, {mode}: {cases} of {cases} survived")
+    assert verification.verify_audit().findings == []
+    record_figure(f"invitation, {mode}: {cases} of {cases} survived")
 
 
-def test_a_second_crash_during_recovery_is_survived(
-    harness: Harness, cast: Cast, world: World, say: Callable[[str], None]
+def test_a_second_crash_during_recovery_is_recovered(
+    harness: CrashHarness,
+    test_users: UserFixtures,
+    env: Environment,
+    record_figure: Callable[[str], None],
 ) -> None:
-    first = {("identity", "POST /api/v2/users", 1): "kill_after"}
-    harness.sweep_until_idle()
-    recovery = Plan()
-    create(harness, cast, cast.new_user(), "", Plan(faults=first))
-    harness.sweep(later=600, plan=recovery)
-    harness.sweep_until_idle(start=1200)
+    first_fault = {("identity", "POST /api/v2/users", 1): "kill_after"}
+    harness.process_outbox_until_idle()
+    recovery = FaultPlan()
+    create_user(harness, test_users, test_users.user_body(), "", FaultPlan(faults=first_fault))
+    harness.process_outbox(seconds_ahead=600, plan=recovery)
+    harness.process_outbox_until_idle(start=1200)
     cases = 0
     for call in recovery.calls:
-        body, key = cast.new_user(), f"crash-{next(_keys)}"
-        answers = [create(harness, cast, body, key, Plan(faults=first))]
-        assert answers == [None]
-        plan = Plan(faults={call.signature: "kill_after"})
+        body, key = test_users.user_body(), f"crash-{next(_key_sequence)}"
+        results = [create_user(harness, test_users, body, key, FaultPlan(faults=first_fault))]
+        assert results == [None]
+        plan = FaultPlan(faults={call.signature: "kill_after"})
 
-        harness.sweep(later=600, plan=plan)
-        harness.sweep_until_idle(start=1200)
-        if not plan.fired:
+        harness.process_outbox(seconds_ahead=600, plan=plan)
+        harness.process_outbox_until_idle(start=1200)
+        if not plan.fired_faults:
             continue
 
-        check(world, body["email"], answers, plan, comes_back=False)
+        check_invariants(env, body["email"], results, plan, comes_back=False)
         cases += 1
     assert cases > 10
-    assert verification.verify().findings == []
-    say(f"create killed, then recovery killed: {cases} of {cases} survived")
+    assert verification.verify_audit().findings == []
+    record_figure(f"create killed, then recovery killed: {cases} of {cases} survived")
 
 
-def test_a_mail_is_sent_once_however_often_noting_it_fails(
-    harness: Harness, cast: Cast, world: World
+def test_an_email_is_sent_once_when_recording_it_fails(
+    harness: CrashHarness, test_users: UserFixtures, env: Environment
 ) -> None:
-    harness.sweep_until_idle()
-    body = cast.new_user()
-    made = create(harness, cast, body, "", Plan())
-    plan = Plan(always={"dynamodb TransactWriteItems": "503"})
-    for round in range(3):
-        harness.sweep(later=1 + 1200 * round, plan=plan)
-    assert len(plan.fired) > 3
-    harness.sweep_until_idle(start=6000)
+    harness.process_outbox_until_idle()
+    body = test_users.user_body()
+    result = create_user(harness, test_users, body, "", FaultPlan())
+    plan = FaultPlan(always={"dynamodb TransactWriteItems": "503"})
+    for attempt in range(3):
+        harness.process_outbox(seconds_ahead=1 + 1200 * attempt, plan=plan)
+    assert len(plan.fired_faults) > 3
+    harness.process_outbox_until_idle(start=6000)
 
-    check(world, body["email"], [made], plan, comes_back=False)
-    assert len(mails_to(world, body["email"])) == 1
+    check_invariants(env, body["email"], [result], plan, comes_back=False)
+    assert len(emails_to(env, body["email"])) == 1
 
 
-def check(
-    world: World,
+def check_invariants(
+    env: Environment,
     email: str,
-    answers: list[dict[str, Any] | None],
-    plan: Plan,
+    results: list[dict[str, Any] | None],
+    plan: FaultPlan,
     *,
     comes_back: bool,
 ) -> None:
     """The invariants of flows.md for one person."""
-    told = f"{plan.fired} {answers}"
-    statuses = [answer["status"] for answer in answers if answer]
-    assert all(status in (201, 409, 503) for status in statuses), told
-    guard = dynamodb.get(EmailGuard, email)
-    user = dynamodb.get(User, guard.user_id) if guard else None
-    assert (guard is None) == (user is None), f"a guard without its user: {told}"
-    mails = mails_to(world, email)
+    failure_message = f"{plan.fired_faults} {results}"
+    statuses = [result["status"] for result in results if result]
+    assert all(status in (201, 409, 503) for status in statuses), failure_message
+    uniqueness_record = dynamodb.get_record(EmailOwner, email)
+    user = dynamodb.get_record(User, uniqueness_record.user_id) if uniqueness_record else None
+    assert (uniqueness_record is None) == (user is None), (
+        f"a guard without its user: {failure_message}"
+    )
+    emails = emails_to(env, email)
     if user is None:
-        assert not comes_back, f"a client that repeats gets its person: {told}"
-        assert 201 not in statuses, f"an acknowledged creation is there: {told}"
-        assert not mails, told
-        assert not at_auth0(world, email), f"an account without a record: {told}"
+        assert not comes_back, f"a client that repeats gets its person: {failure_message}"
+        assert 201 not in statuses, f"an acknowledged creation is there: {failure_message}"
+        assert not emails, failure_message
+        assert not auth0_user_ids(env, email), f"an account without a record: {failure_message}"
         return
-    assert user.status == "invited", told
-    assert at_auth0(world, email) == [auth0.subject(user.id)], told
-    assert 1 <= len(mails) <= 2, f"{len(mails)} invitations: {told}"
-    assert len({mail["messageId"] for mail in mails}) == 1, told
-    ids = {answer["body"]["id"] for answer in answers if answer and answer["status"] == 201}
-    assert ids <= {user.id}, told
+    assert user.status == "invited", failure_message
+    assert auth0_user_ids(env, email) == [auth0.subject_of_user(user.id)], failure_message
+    assert 1 <= len(emails) <= 2, f"{len(emails)} invitations: {failure_message}"
+    assert len({sent_email["messageId"] for sent_email in emails}) == 1, failure_message
+    ids = {result["body"]["id"] for result in results if result and result["status"] == 201}
+    assert ids <= {user.id}, failure_message
     if comes_back:
-        assert statuses[-1] == 201, f"the last answer is the true one: {told}"
-    entries = reader.page(user.id, last=99, offset=0, limit=99)
+        assert statuses[-1] == 201, f"the last answer is the true one: {failure_message}"
+    entries = reader.read_page(user.id, last=99, offset=0, limit=99)
     actions = sorted(entry.body["action"] for entry in entries)
-    assert actions == ["user.invitation_sent", "user.invited"], f"{actions} {told}"
-    left = dynamodb.call("Scan", TableName=outbox.OutboxEntry.table_name())["Items"]
-    assert user.id not in str(left), f"work is left, dead or waiting: {told}"
+    assert actions == ["user.invitation_sent", "user.invited"], f"{actions} {failure_message}"
+    remaining_messages = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
+    assert user.id not in str(remaining_messages), (
+        f"work is left, dead or waiting: {failure_message}"
+    )
 
 
-def at_auth0(world: World, email: str) -> list[str]:
+def auth0_user_ids(env: Environment, email: str) -> list[str]:
     """The ids of the accounts that Auth0 has for an address."""
     token = httpx.post(
-        f"{world.issuer}oauth/token",
+        f"{env.issuer}oauth/token",
         json={
             "grant_type": "client_credentials",
             "client_id": "dutyline-machine",
             "client_secret": "local-machine-secret",
-            "audience": f"{world.issuer}api/v2/",
+            "audience": f"{env.issuer}api/v2/",
         },
     ).json()["access_token"]
-    found = httpx.get(
-        f"{world.issuer}api/v2/users-by-email",
+    response = httpx.get(
+        f"{env.issuer}api/v2/users-by-email",
         params={"email": email},
         headers={"Authorization": f"Bearer {token}"},
     )
-    return [user["user_id"] for user in found.raise_for_status().json()]
+    return [user["user_id"] for user in response.raise_for_status().json()]

@@ -16,139 +16,172 @@ from accounts import permissions
 from config import dynamodb
 from config.audit.log import AuditEntry
 from config.dynamodb.encryption import PersonKey
-from config.dynamodb.idempotency import Request
-from config.outbox.models import OutboxEntry
-from tests.conftest import Cast, Person, problem
-from tests.support.samples import SAMPLES, Operation, Sample, foreign, operations, places, unknown
-from tests.test_contract import send, success
+from config.dynamodb.idempotency import IdempotencyRecord
+from config.outbox.models import OutboxMessage
+from tests.conftest import SignedInUser, UserFixtures, parse_problem
+from tests.support.samples import (
+    SAMPLES,
+    Operation,
+    RequestSample,
+    foreign_value,
+    id_fields,
+    operations,
+    unknown_value,
+)
+from tests.test_contract import send_request, success_status
 
 CANARY = "Canary-Hil"
 """Stands in every name of the other customer."""
 
 
-PASSING = {AuditEntry, OutboxEntry, Request, PersonKey}
+BOOKKEEPING_RECORDS = {AuditEntry, OutboxMessage, IdempotencyRecord, PersonKey}
 """What a request of one's own adds to."""
 
 
-def put(sample: Sample, place: tuple[str, str], value: Any) -> Sample:
+def with_value(sample: RequestSample, id_field: tuple[str, str], value: Any) -> RequestSample:
     """The sample with another value at one place."""
-    where, name = place
-    changed = {**(getattr(sample, where) or {}), name: value}
-    return replace(sample, **{where: changed})  # type: ignore[arg-type] # a dict either way
+    part, name = id_field
+    values = {**(getattr(sample, part) or {}), name: value}
+    return replace(sample, **{part: values})  # type: ignore[arg-type] # a dict either way
 
 
-def test_every_operation_declares_a_permission(openapi: dict[str, Any]) -> None:
+def test_all_operations_declare_a_permission(openapi: dict[str, Any]) -> None:
     for operation in operations(openapi):
-        assert operation.document.get("x-permission") in permissions.PERMISSIONS, operation.id
+        assert operation.definition.get("x-permission") in permissions.PERMISSIONS, operation.id
         assert operation.id in SAMPLES, f"add a sample for {operation.id} to tests/samples.py"
 
 
-def test_nobody_reaches_anothers_things(
-    cast: Cast, openapi: dict[str, Any], say: Callable[[str], None]
+def test_customers_are_isolated(
+    test_users: UserFixtures, openapi: dict[str, Any], record_figure: Callable[[str], None]
 ) -> None:
-    cells = 0
-    assert cast.foreign_shift.customer_id == cast.foreign_template.customer_id  # made beforehand
-    assert cast.foreign_recorded != cast.recorded
-    before = rows_of(cast.elsewhere.id, [cast.cleo])
+    checked = 0
+    assert (
+        test_users.foreign_shift.customer_id == test_users.foreign_template.customer_id
+    )  # made beforehand
+    assert test_users.foreign_recorded_call_id != test_users.recorded_call_id
+    foreign_rows = rows_of_customer(test_users.other_customer.id, [test_users.cleo])
     for operation in operations(openapi):
-        for role, person in cast.people.items():
-            needed = operation.document.get(
-                "x-permission-for-others", operation.document["x-permission"]
+        for role, user in test_users.users_by_role.items():
+            permission = operation.definition.get(
+                "x-permission-for-others", operation.definition["x-permission"]
             )
-            may = needed in permissions.ROLES[role]
-            own = send(person, operation, SAMPLES[operation.id](cast))
-            expected = {success(operation)} if may else {403}
-            assert own.status_code in expected, f"{operation.id} as {role}: {own.text}"
-            cells += 1
-            for place in places(SAMPLES[operation.id](cast)):
-                cells += try_place(cast, operation, role, place, may=may)
-        first, second = (SAMPLES[operation.id](cast) for _ in range(2))
-        ours = rows_of(cast.customer.id, list(cast.people.values()))
-        cells += try_strangers(cast, operation, first)
-        cells += try_outsider(cast, operation, second)
-        assert rows_of(cast.customer.id, list(cast.people.values())) == ours, (
-            f"{operation.id} let a stranger or an outsider change a row"
-        )
-        assert rows_of(cast.elsewhere.id, [cast.cleo]) == before, (
+            is_allowed = permission in permissions.ROLES[role]
+            own_response = send_request(user, operation, SAMPLES[operation.id](test_users))
+            expected = {success_status(operation)} if is_allowed else {403}
+            assert own_response.status_code in expected, (
+                f"{operation.id} as {role}: {own_response.text}"
+            )
+            checked += 1
+            for id_field in id_fields(SAMPLES[operation.id](test_users)):
+                checked += check_foreign_id(
+                    test_users, operation, role, id_field, is_allowed=is_allowed
+                )
+        first, second = (SAMPLES[operation.id](test_users) for _ in range(2))
+        own_rows = rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values()))
+        checked += check_unauthenticated(test_users, operation, first)
+        checked += check_other_customer(test_users, operation, second)
+        assert (
+            rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values()))
+            == own_rows
+        ), f"{operation.id} let a stranger or an outsider change a row"
+        assert rows_of_customer(test_users.other_customer.id, [test_users.cleo]) == foreign_rows, (
             f"{operation.id} changed a foreign row"
         )
-    say(f"isolation: {cells} cells, none crossed")
+    record_figure(f"isolation: {checked} cells, none crossed")
 
 
-def try_place(
-    cast: Cast, operation: Operation, role: str, place: tuple[str, str], *, may: bool
+def check_foreign_id(
+    test_users: UserFixtures,
+    operation: Operation,
+    role: str,
+    id_field: tuple[str, str],
+    *,
+    is_allowed: bool,
 ) -> int:
     """A foreign id is answered exactly as one that does not exist, and shows nothing."""
-    person, name = cast.people[role], place[1]
-    sample = SAMPLES[operation.id](cast)
-    answers = [
-        send(person, operation, put(sample, place, value))
-        for value in (foreign(cast, name, sample.about), unknown(name, sample.about))
+    user, name = test_users.users_by_role[role], id_field[1]
+    sample = SAMPLES[operation.id](test_users)
+    responses = [
+        send_request(user, operation, with_value(sample, id_field, value))
+        for value in (
+            foreign_value(test_users, name, sample.id_kind),
+            unknown_value(name, sample.id_kind),
+        )
     ]
-    for answer in answers:
-        expected = {403} if name == "customerId" or not may else {403, 404}
-        told = f"{operation.id} as {role} at {place}: {answer.status_code} {answer.text}"
-        assert answer.status_code in expected, told
-        assert CANARY not in answer.text, told
-    first, second = (told_by(answer) for answer in answers)
+    for response in responses:
+        expected = {403} if name == "customerId" or not is_allowed else {403, 404}
+        message = f"{operation.id} as {role} at {id_field}: {response.status_code} {response.text}"
+        assert response.status_code in expected, message
+        assert CANARY not in response.text, message
+    first, second = (problem_without_request_id(response) for response in responses)
     if (operation.id, name) == ("deleteSchedule", "id"):  # the one exception: the contract says so
-        assert answers[0].status_code == 403
-        assert answers[1].status_code == (404 if may else 403)
-        return len(answers)
-    assert first == second, f"{operation.id} as {role} at {place} tells foreign from unknown"
-    return len(answers)
+        assert responses[0].status_code == 403
+        assert responses[1].status_code == (404 if is_allowed else 403)
+        return len(responses)
+    assert first == second, f"{operation.id} as {role} at {id_field} tells foreign from unknown"
+    return len(responses)
 
 
-def told_by(answer: httpx.Response) -> dict[str, Any]:
+def problem_without_request_id(response: httpx.Response) -> dict[str, Any]:
     """What a refusal says, apart from the request's id."""
-    return {**problem(answer), "requestId": ""}
+    return {**parse_problem(response), "requestId": ""}
 
 
-def try_strangers(cast: Cast, operation: Operation, sample: Sample) -> int:
+def check_unauthenticated(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> int:
     """Without a good token nothing is done."""
-    tokens = ["", "Bearer", "Bearer x", f"Basic {cast.ann.token}", f"Bearer {cast.ann.token}x"]
+    tokens = [
+        "",
+        "Bearer",
+        "Bearer x",
+        f"Basic {test_users.ann.token}",
+        f"Bearer {test_users.ann.token}x",
+    ]
     for token in tokens:
         headers = {"Authorization": token} if token else {}
-        answer = send(None, operation, sample, web=cast.ann.web, headers=headers)
-        assert answer.status_code == 401, f"{operation.id} with {token[:9]!r}: {answer.text}"
-        assert "WWW-Authenticate" in answer.headers
+        response = send_request(None, operation, sample, web=test_users.ann.web, headers=headers)
+        assert response.status_code == 401, f"{operation.id} with {token[:9]!r}: {response.text}"
+        assert "WWW-Authenticate" in response.headers
     return len(tokens)
 
 
-def try_outsider(cast: Cast, operation: Operation, sample: Sample) -> int:
+def check_other_customer(
+    test_users: UserFixtures, operation: Operation, sample: RequestSample
+) -> int:
     """The owner of another customer, at each place of our own things."""
-    if not places(sample):
+    if not id_fields(sample):
         return 0
-    answer = send(cast.cleo, operation, sample)
-    assert answer.status_code in (403, 404), f"{operation.id} by an outsider: {answer.text}"
-    assert "Canary-Har" not in answer.text
+    response = send_request(test_users.cleo, operation, sample)
+    assert response.status_code in (403, 404), f"{operation.id} by an outsider: {response.text}"
+    assert "Canary-Har" not in response.text
     return 1
 
 
-def rows_of(customer_id: str, people: Sequence[Person]) -> list[str]:
+def rows_of_customer(customer_id: str, users: Sequence[SignedInUser]) -> list[str]:
     """Every row of a customer and these people, whole; bookkeeping of requests aside."""
-    who = {f":p{number}": {"S": person.id} for number, person in enumerate(people)}
-    found: list[dict[str, Any]] = []
-    for record in set(dynamodb.records()) - PASSING:
+    user_values = {f":p{number}": {"S": user.id} for number, user in enumerate(users)}
+    rows: list[dict[str, Any]] = []
+    for record in set(dynamodb.record_classes()) - BOOKKEEPING_RECORDS:
         names = {"id", "customer_id", "user_id", "staff_id"} & set(record.get_attributes())
         if not names:
             continue  # nobody's: what operators see, and counters
-        values = {":of": {"S": customer_id}, **who}
-        told = " OR ".join(f"#{name} IN ({', '.join(values)})" for name in sorted(names))
-        pages = dynamodb.pages(
+        values = {":of": {"S": customer_id}, **user_values}
+        condition = " OR ".join(f"#{name} IN ({', '.join(values)})" for name in sorted(names))
+        pages = dynamodb.iter_pages(
             "Scan",
             TableName=record.table_name(),
-            FilterExpression=told,
-            ExpressionAttributeNames=dynamodb.names_in(told),
+            FilterExpression=condition,
+            ExpressionAttributeNames=dynamodb.expression_names(condition),
             ExpressionAttributeValues=values,
         )
-        found += [item for items in pages for item in items]
-    return sorted(json.dumps(item, sort_keys=True, default=str) for item in found)
+        rows += [item for items in pages for item in items]
+    return sorted(json.dumps(item, sort_keys=True, default=str) for item in rows)
 
 
 @pytest.mark.parametrize("id", ["../user", "usr_", "usr_%00", "usr_" + "9" * 400, "é", "null", "*"])
-def test_odd_ids_are_unknown_ids(cast: Cast, id: str) -> None:
-    answer = cast.ann.get(f"/user/{id}/audit-logs")
+def test_odd_ids_are_unknown_ids(test_users: UserFixtures, id: str) -> None:
+    response = test_users.ann.get(f"/user/{id}/audit-logs")
 
-    assert answer.status_code == 404
-    assert problem(answer)["code"] == "not_found"
+    assert response.status_code == 404
+    assert parse_problem(response)["code"] == "not_found"

@@ -10,27 +10,27 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Error, Page, Playwright, Request, sync_playwright
 
-from config.dev.bootstrap import CHROMIUM
-from tests.conftest import Cast, mails_to, sweep
-from tests.support.environment import World
+from config.dev.bootstrap import CHROMIUM_PATH
+from tests.conftest import UserFixtures, emails_to, process_outbox
+from tests.support.environment import Environment
 
-LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+/|data:|about:")
+ALLOWED_URL = re.compile(r"http://127\.0\.0\.1:\d+/|data:|about:")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        started = launch(play)
-        yield started
-        started.close()
+    with sync_playwright() as playwright:
+        chromium = launch_browser(playwright)
+        yield chromium
+        chromium.close()
 
 
-def launch(play: Playwright) -> Browser:
+def launch_browser(playwright: Playwright) -> Browser:
     """A headless browser; on a busy machine its first start may be cut short, so three tries."""
     for attempt in range(3):
         try:
-            return play.chromium.launch(
-                executable_path=CHROMIUM,
+            return playwright.chromium.launch(
+                executable_path=CHROMIUM_PATH,
                 headless=True,
                 args=["--disable-gpu", "--disable-dev-shm-usage"],
             )
@@ -44,34 +44,34 @@ def launch(play: Playwright) -> Browser:
 def page(browser: Browser) -> Iterator[Page]:
     """A page that may speak to this machine only, and must not stumble."""
     context = browser.new_context(viewport={"width": 1100, "height": 900})
-    opened = context.new_page()
-    strayed: list[str] = []
-    stumbled: list[str] = []
+    browser_page = context.new_page()
+    external_requests: list[str] = []
+    page_errors: list[str] = []
 
-    def watch(request: Request) -> None:
-        if not LOOPBACK.match(request.url):
-            strayed.append(request.url)
+    def record_external(request: Request) -> None:
+        if not ALLOWED_URL.match(request.url):
+            external_requests.append(request.url)
 
-    opened.on("request", watch)
-    opened.on("pageerror", lambda error: stumbled.append(str(error)))
-    yield opened
+    browser_page.on("request", record_external)
+    browser_page.on("pageerror", lambda error: page_errors.append(str(error)))
+    yield browser_page
     context.close()
-    assert strayed == [], "the page asked somebody outside this machine"
-    assert stumbled == []
+    assert external_requests == [], "the page asked somebody outside this machine"
+    assert page_errors == []
 
 
-def test_an_invited_person_comes_in(cast: Cast, world: World, page: Page) -> None:
-    body = cast.new_user(name="Zoë O'Hara <b>", locations=[cast.boston.id])
-    assert cast.ann.post("/user", body).status_code == 201
-    sweep()
+def test_an_invited_user_signs_in(test_users: UserFixtures, env: Environment, page: Page) -> None:
+    body = test_users.user_body(name="Zoë O'Hara <b>", locations=[test_users.boston.id])
+    assert test_users.ann.post("/user", body).status_code == 201
+    process_outbox()
 
-    page.goto(world.mail)
+    page.goto(env.mail)
     row = page.get_by_role("row").filter(has_text=body["email"])
     row.get_by_role("link", name="Harbour Dental invites you").click()
-    letter = page.frame_locator("iframe")
-    letter.get_by_text("Hello Zoë O'Hara <b>,").wait_for()
-    assert letter.locator("b").count() == 0, "a name is text"
-    link = letter.get_by_role("link", name="Set your password").get_attribute("href")
+    email_frame = page.frame_locator("iframe")
+    email_frame.get_by_text("Hello Zoë O'Hara <b>,").wait_for()
+    assert email_frame.locator("b").count() == 0, "a name is text"
+    link = email_frame.get_by_role("link", name="Set your password").get_attribute("href")
     assert link
 
     page.goto(link)
@@ -81,22 +81,22 @@ def test_an_invited_person_comes_in(cast: Cast, world: World, page: Page) -> Non
     page.goto(link)
     page.get_by_role("heading", name="This link was used").wait_for()
 
-    token = sign_in_by_code(world, page, body["email"], "my own words")
-    me = httpx.get(f"{cast.ann.web}/user", headers={"Authorization": f"Bearer {token}"})
-    assert me.status_code == 200
-    assert me.json()["name"] == body["name"]
-    assert me.json()["status"] == "active"
+    token = sign_in_with_code(env, page, body["email"], "my own words")
+    response = httpx.get(f"{test_users.ann.web}/user", headers={"Authorization": f"Bearer {token}"})
+    assert response.status_code == 200
+    assert response.json()["name"] == body["name"]
+    assert response.json()["status"] == "active"
 
 
-def sign_in_by_code(world: World, page: Page, email: str, password: str) -> str:
+def sign_in_with_code(env: Environment, page: Page, email: str, password: str) -> str:
     """Sign in at the login page as a web app does: code, PKCE, state and nonce."""
-    back = f"{world.web}/signed-in"  # where an app would wait
+    redirect_uri = f"{env.web}/signed-in"  # where an app would wait
     verifier = "a-verifier-of-enough-letters-and-numbers-0123456789"
     digest = hashlib.sha256(verifier.encode()).digest()
     query = {
         "response_type": "code",
         "client_id": "dutyline-app",
-        "redirect_uri": back,
+        "redirect_uri": redirect_uri,
         "audience": "https://api.dutyline.example/",
         "scope": "openid",
         "state": "a-state",
@@ -104,31 +104,31 @@ def sign_in_by_code(world: World, page: Page, email: str, password: str) -> str:
         "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
     }
-    page.goto(f"{world.issuer}authorize?{urlencode(query)}")
+    page.goto(f"{env.issuer}authorize?{urlencode(query)}")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("alert").get_by_text("Wrong email or password").wait_for()
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Continue").click()
-    page.wait_for_url(f"{back}?**")
-    found = parse_qs(urlsplit(page.url).query)
-    assert found["state"] == ["a-state"]
-    answer = httpx.post(
-        f"{world.issuer}oauth/token",
+    page.wait_for_url(f"{redirect_uri}?**")
+    parameters = parse_qs(urlsplit(page.url).query)
+    assert parameters["state"] == ["a-state"]
+    response = httpx.post(
+        f"{env.issuer}oauth/token",
         data={
             "grant_type": "authorization_code",
-            "code": found["code"][0],
-            "redirect_uri": back,
+            "code": parameters["code"][0],
+            "redirect_uri": redirect_uri,
             "code_verifier": verifier,
             "client_id": "dutyline-app",
             "client_secret": "local-app-secret",
         },
     )
-    return str(answer.raise_for_status().json()["access_token"])
+    return str(response.raise_for_status().json()["access_token"])
 
 
-def test_the_reference_can_be_read_offline(web: str, page: Page) -> None:
+def test_api_reference_works_offline(web: str, page: Page) -> None:
     page.goto(f"{web}/docs/")
 
     page.get_by_text("Create a user").first.wait_for()
@@ -136,14 +136,14 @@ def test_the_reference_can_be_read_offline(web: str, page: Page) -> None:
     page.get_by_text("Idempotency-Key").first.wait_for()
 
 
-def test_the_mail_reads_without_html_too(cast: Cast, world: World) -> None:
-    body = cast.new_user(name="R & D")
-    assert cast.ann.post("/user", body).status_code == 201
-    sweep()
+def test_invitation_email_has_a_plain_text_part(test_users: UserFixtures, env: Environment) -> None:
+    body = test_users.user_body(name="R & D")
+    assert test_users.ann.post("/user", body).status_code == 201
+    process_outbox()
 
-    (mail,) = mails_to(world, body["email"])
+    (email,) = emails_to(env, body["email"])
 
-    assert "Hello R & D," in mail["text"]
-    assert cast.ann.user.name in mail["text"]
-    assert "works once, until" in mail["text"]
-    assert mail["messageId"].endswith("@dutyline.example>")
+    assert "Hello R & D," in email["text"]
+    assert test_users.ann.user.name in email["text"]
+    assert "works once, until" in email["text"]
+    assert email["messageId"].endswith("@dutyline.example>")

@@ -14,37 +14,38 @@ from unfold.decorators import display
 from accounts import customers, preferences
 from accounts.admin import operator_actor
 from accounts.admin.projected import Customer
-from accounts.models import Customer as Record
+from accounts.models import Customer as CustomerRecord
 from accounts.serializers.customers_and_locations import CustomerChange, CustomerView
-from config.backoffice import operator_actor as at_the_door
-from config.backoffice import operator_permissions
-from config.backoffice.badges import STATUS
+from config.backoffice import audit_context, operator_permissions
+from config.backoffice.badges import STATUS_COLORS
 from config.backoffice.forms import form_fields, record_form
 from config.backoffice.forms.actions import Button
-from config.backoffice.record_admin import CUSTOMER, RecordAdmin, list_of
+from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin, admin_list_url
 from config.dynamodb import ids
 
 
 class CustomerForm(record_form.RecordForm):
     """A business and what holds for people of it who chose nothing."""
 
-    view, changed = CustomerView, CustomerChange
-    name = form_fields.text("Name", required=True)
-    settings__language = form_fields.choice(
+    view_serializer, change_body = CustomerView, CustomerChange
+    name = form_fields.text_field("Name", required=True)
+    settings__language = form_fields.choice_field(
         "Language of mails", [(x, x) for x in preferences.LANGUAGES]
     )
-    settings__timeZone = form_fields.text("Time zone of mails", help_text="Such as Europe/Berlin.")
+    settings__timeZone = form_fields.text_field(
+        "Time zone of mails", help_text="Such as Europe/Berlin."
+    )
 
 
 def _suspend(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
     actor = operator_actor.actor(request, obj.pk)
-    customers.suspend(obj.pk, actor=actor, at=at_the_door.now())
+    customers.suspend(obj.pk, actor=actor, at=audit_context.current_time())
     return f"{obj} is suspended: its people are cut off, its numbers play a closing sentence."
 
 
 def _resume(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
     actor = operator_actor.actor(request, obj.pk)
-    customers.resume(obj.pk, actor=actor, at=at_the_door.now())
+    customers.resume(obj.pk, actor=actor, at=audit_context.current_time())
     return f"{obj} works again."
 
 
@@ -53,12 +54,12 @@ class CustomerAdmin(RecordAdmin):
     """Businesses by name."""
 
     section, icon = "Customers", "storefront"
-    of_customer = None
+    customer_field = None
     form = CustomerForm
     ordering = ("name_key",)
     list_display = ("name", "state", "created_at", "id")
     list_filter = ("status",)
-    searches = "A name, or an id"
+    search_hint = "A name, or an id"
     fieldsets = (
         (None, {"fields": ("name", "version")}),
         ("For people who chose nothing", {"fields": ("settings__language", "settings__timeZone")}),
@@ -70,23 +71,23 @@ class CustomerAdmin(RecordAdmin):
             "Every token of its people is refused from the next request on, and its numbers play "
             "a closing sentence. Nothing is removed; “Resume” undoes it.",
             _suspend,
-            right=operator_permissions.LEAD,
-            when=lambda obj: obj.kept.status == "active",
-            name_of=lambda obj: str(obj.kept.name),
+            required_right=operator_permissions.LEAD,
+            is_available=lambda obj: obj.record.status == "active",
+            confirmation_name=lambda obj: str(obj.record.name),
         ),
         Button(
             "resume",
             "Resume",
             "Its people may come in again, and its numbers answer.",
             _resume,
-            right=operator_permissions.LEAD,
-            when=lambda obj: obj.kept.status == "suspended",
+            required_right=operator_permissions.LEAD,
+            is_available=lambda obj: obj.record.status == "suspended",
         ),
     )
 
-    @display(description="Status", label=STATUS)
+    @display(description="Status", label=STATUS_COLORS)
     def state(self, obj: Any) -> str:
-        return str(obj.kept.status)
+        return str(obj.record.status)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(listed="all")
@@ -94,46 +95,48 @@ class CustomerAdmin(RecordAdmin):
     def search(self, queryset: Any, term: str) -> Any:
         if ids.is_id("cus", term):
             return queryset.filter(pk=term)
-        beginning = queryset.filter(name_key__startswith=term.casefold())
-        if beginning.page(1).records:
-            return beginning
+        prefix_matches = queryset.filter(name_key__startswith=term.casefold())
+        if prefix_matches.page(1).records:
+            return prefix_matches
         return queryset.filter(Q(name__contains=term) | Q(name__contains=term.title()))
 
-    def find(self, term: str) -> str | None:
+    def find_pk(self, term: str) -> str | None:
         return term if ids.is_id("cus", term) and self.model.get(term) else None
 
-    def entered(self, request: HttpRequest, obj: Any) -> None:
+    def before_view(self, request: HttpRequest, obj: Any) -> None:
         """Whoever opens a customer works on it: the lists show what is its."""
-        request.session[CUSTOMER] = {
+        request.session[SESSION_CUSTOMER] = {
             "id": str(obj.pk),
-            "name": str(obj.kept.name),
-            "url": self.page_of(obj),
+            "name": str(obj.record.name),
+            "url": self.object_url(obj),
         }
 
-    def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        paths = (*settings.CUSTOMER_PAGE, *settings.ATTENTION)
-        found: Sequence[Any] = [import_string(path)(obj.pk) for path in paths]
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        paths = (*settings.CUSTOMER_PAGE_PANELS, *settings.ATTENTION_PANELS)
+        panel_lists: Sequence[Any] = [import_string(path)(obj.pk) for path in paths]
         return {
-            "panels": [panel for panels in found for panel in panels if panel.of_customer],
+            "panels": [
+                panel for panels in panel_lists for panel in panels if panel.on_customer_page
+            ],
             "links": [
                 *(
-                    (name, list_of(app, model, customer_id__exact=obj.pk))
-                    for name, app, model in _KINDS
+                    (name, admin_list_url(app, model, customer_id__exact=obj.pk))
+                    for name, app, model in _LINKED_MODELS
                 ),
                 ("Numbers it may hold", reverse("admin:numbers_most", args=(obj.pk,))),
             ],
-            "audit_url": list_of("config", "auditentry", listed_for__exact=obj.pk),
+            "audit_url": admin_list_url("config", "auditentry", listed_for__exact=obj.pk),
         }
 
-    def keep(self, request: HttpRequest, before: Any, form: Any) -> Record:
-        actor = operator_actor.actor(request, before.pk)
-        now = at_the_door.now()
-        return customers.change(
-            before.kept, form.asked, actor=actor, at=now, versions=form.versions
+    def save_record(self, request: HttpRequest, obj: Any, form: Any) -> CustomerRecord:
+        actor = operator_actor.actor(request, obj.pk)
+        now = audit_context.current_time()
+        return customers.update_customer(
+            obj.record, form.body, actor=actor, at=now, versions=form.versions
         )
 
 
-_KINDS = (
+_LINKED_MODELS = (
     ("People", "accounts", "user"),
     ("Locations", "accounts", "location"),
     ("Schedules", "staffing", "schedule"),

@@ -4,20 +4,21 @@ from django.http import HttpRequest
 
 from accounts import customers, permissions
 from accounts.permissions import Actor
-from config.backoffice import operator_actor, operator_permissions
+from config.backoffice import audit_context, operator_permissions
 
 
 def actor(request: HttpRequest, customer_id: str) -> Actor:
     """The operator of a request, acting for a customer with the rights of their group."""
-    return permissions.operator(
-        operator_actor.author(request, customer_id), operator_permissions.of(request.user)
+    return permissions.operator_actor(
+        audit_context.operator_author(request, customer_id),
+        operator_permissions.operator_rights(request.user),
     )
 
 
-def for_chosen(request: HttpRequest) -> Actor:
+def actor_for_chosen_customer(request: HttpRequest) -> Actor:
     """The operator, acting for the customer that a page was opened for.
 
     Raises `errors.NotFound` where there is no such customer.
     """
-    customer = customers.get(request.GET.get("customer_id", ""))
+    customer = customers.get_customer(request.GET.get("customer_id", ""))
     return actor(request, str(customer.id))

@@ -7,20 +7,20 @@ from accounts import permissions
 from config.backoffice.records.models import Projection
 
 
-def _options(*values: str) -> list[tuple[str, str]]:
+def _to_choices(*values: str) -> list[tuple[str, str]]:
     return [(value, value.capitalize()) for value in values]
 
 
 class Customer(Projection, record=records.Customer):
     """A business."""
 
-    status = models.CharField(max_length=20, choices=_options("active", "suspended"))
+    status = models.CharField(max_length=20, choices=_to_choices("active", "suspended"))
 
     class Meta:
         verbose_name = "customer"
 
     def __str__(self) -> str:
-        return str(self.kept.name)
+        return str(self.record.name)
 
 
 class Location(Projection, record=records.Location):
@@ -30,15 +30,15 @@ class Location(Projection, record=records.Location):
         verbose_name = "location"
 
     def __str__(self) -> str:
-        return str(self.kept.name)
+        return str(self.record.name)
 
 
 class User(Projection, record=records.User):
     """A person of a business."""
 
-    role = models.CharField(max_length=20, choices=_options(*reversed(permissions.ROLES)))
+    role = models.CharField(max_length=20, choices=_to_choices(*reversed(permissions.ROLES)))
     status = models.CharField(
-        max_length=20, choices=_options("active", "invited", "blocked", "pending", "deleting")
+        max_length=20, choices=_to_choices("active", "invited", "blocked", "pending", "deleting")
     )
 
     class Meta:
@@ -46,7 +46,7 @@ class User(Projection, record=records.User):
         verbose_name_plural = "people"
 
     def __str__(self) -> str:
-        return f"{self.kept.name} <{self.kept.email}>"
+        return f"{self.record.name} <{self.record.email}>"
 
 
 class TermsAcceptance(Projection, record=records.TermsAcceptance):
@@ -57,4 +57,4 @@ class TermsAcceptance(Projection, record=records.TermsAcceptance):
         verbose_name_plural = "terms accepted"
 
     def __str__(self) -> str:
-        return f"{self.kept.user_id}, terms of {self.kept.version}"
+        return f"{self.record.user_id}, terms of {self.record.version}"

@@ -16,25 +16,29 @@ from config import errors
 class BearerToken(BaseAuthentication):
     """An access token of Auth0 says who; our own record says what they may do, on every request."""
 
-    def authenticate(self, request: Request) -> tuple[permissions.Actor, identity.SignedIn]:
+    def authenticate(
+        self, request: Request
+    ) -> tuple[permissions.Actor, identity.AuthenticatedUser]:
         """The actor, and their records as `request.auth`. Raises `errors.Unauthenticated`."""
-        token = _token(request.headers.get("Authorization", ""))
-        subject = tokens.verifier().subject(token)
+        token = _extract_bearer_token(request.headers.get("Authorization", ""))
+        subject = tokens.get_verifier().get_subject(token)
         origin = permissions.Origin(
             ip=request.META.get("REMOTE_ADDR", ""),
             user_agent=request.headers.get("User-Agent", "")[:256],
             request_id=request.META.get("dutyline.request_id", ""),
         )
-        found = identity.signed_in(auth0.user_id(subject), origin=origin, at=datetime.now(UTC))
-        return permissions.of(found.user, origin), found
+        authenticated_user = identity.authenticate_user(
+            auth0.user_id_from_subject(subject), origin=origin, at=datetime.now(UTC)
+        )
+        return permissions.user_actor(authenticated_user.user, origin), authenticated_user
 
 
-def _token(header: str) -> str:
+def _extract_bearer_token(header: str) -> str:
     scheme, _, token = header.partition(" ")
     if not header:
         raise errors.Unauthenticated("Send an access token: Authorization: Bearer …")
     if scheme.lower() != "bearer" or not token:
-        raise tokens.BadToken
+        raise tokens.InvalidToken
     return token
 
 

@@ -8,28 +8,30 @@ from accounts.models import Customer, User
 from accounts.users import counters, diff
 from config import dynamodb, errors, journal
 
-KNOWN = 50_000
+MAX_CACHED_CUSTOMERS = 50_000
 """People whose customer a process remembers."""
 
-_customers: dict[str, str] = {}
+_customer_ids: dict[str, str] = {}
 """The customer of a person never changes: remembering it saves a round trip."""
 
 
-class Suspended(errors.Unauthenticated):
+class CustomerSuspended(errors.Unauthenticated):
     """The whole customer is suspended."""
 
     code = "customer_suspended"
 
 
 @dataclass(frozen=True)
-class SignedIn:
+class AuthenticatedUser:
     """Who makes a request: their record and their customer's."""
 
     user: User
     customer: Customer
 
 
-def signed_in(user_id: str | None, *, origin: permissions.Origin, at: datetime) -> SignedIn:
+def authenticate_user(
+    user_id: str | None, *, origin: permissions.Origin, at: datetime
+) -> AuthenticatedUser:
     """The person whose token was verified; the first one makes them active.
 
     One round trip where this process has met the person before. Raises `errors.NoAccount` for
@@ -37,47 +39,49 @@ def signed_in(user_id: str | None, *, origin: permissions.Origin, at: datetime) 
     """
     if user_id is None:
         raise errors.Unauthenticated("This token is not a person's.")
-    user, customer = _with_customer(user_id)
+    user, customer = _load_user_and_customer(user_id)
     if user is None or customer is None:
         raise errors.NoAccount("No account here belongs to this token.")
-    if not user.may_sign_in:
+    if not user.can_sign_in:
         raise errors.Unauthenticated("This account cannot be used here.")
     if customer.status != "active":
-        raise Suspended("This customer is suspended; ask Dutyline's support.")
+        raise CustomerSuspended("This customer is suspended; ask Dutyline's support.")
     if user.status != "active":
-        user = accept(user, origin=origin, at=at)
-    return SignedIn(user, customer)
+        user = accept_invitation(user, origin=origin, at=at)
+    return AuthenticatedUser(user, customer)
 
 
-def _with_customer(user_id: str) -> tuple[User | None, Customer | None]:
-    home = _customers.get(user_id)
-    if home is None:
-        user = dynamodb.get(User, user_id)
+def _load_user_and_customer(user_id: str) -> tuple[User | None, Customer | None]:
+    customer_id = _customer_ids.get(user_id)
+    if customer_id is None:
+        user = dynamodb.get_record(User, user_id)
         if user is None:
             return None, None
-        if len(_customers) >= KNOWN:
-            _customers.clear()
-        _customers[user_id] = user.customer_id
-        return user, dynamodb.get(Customer, user.customer_id)
-    found = dynamodb.fetch([dynamodb.Key(User, user_id), dynamodb.Key(Customer, home)])
-    return found.get(User, user_id), found.get(Customer, home)
+        if len(_customer_ids) >= MAX_CACHED_CUSTOMERS:
+            _customer_ids.clear()
+        _customer_ids[user_id] = user.customer_id
+        return user, dynamodb.get_record(Customer, user.customer_id)
+    records = dynamodb.batch_get(
+        [dynamodb.RecordKey(User, user_id), dynamodb.RecordKey(Customer, customer_id)]
+    )
+    return records.get(User, user_id), records.get(Customer, customer_id)
 
 
-def accept(user: User, *, origin: permissions.Origin, at: datetime) -> User:
+def accept_invitation(user: User, *, origin: permissions.Origin, at: datetime) -> User:
     """An invited person has come: the account is active, a full owner counts from now on."""
-    after = user.changed(status="active", accepted_at=at, updated_at=at)
+    after = user.with_changes(status="active", accepted_at=at, updated_at=at)
     try:
         with journal.write(
-            actor=permissions.of(user, origin),
+            actor=permissions.user_actor(user, origin),
             action="user.accepted",
             subject=user.party,
             at=at,
             customer_id=user.customer_id,
-            changes=diff.differences(user, after),
+            changes=diff.diff_users(user, after),
         ) as write:
             write.put(after, only_if=User.version == user.version)
-            counters.adjust(write, user, after)
+            counters.update_counters(write, user, after)
     except errors.Conflict:
         # Another request was first, or they were blocked.
-        return signed_in(user.id, origin=origin, at=at).user
+        return authenticate_user(user.id, origin=origin, at=at).user
     return after

@@ -15,33 +15,33 @@ from social_core.exceptions import AuthCanceled, AuthProviderError, SocialAuthBa
 from social_django import views
 from social_django.utils import load_backend, load_strategy
 
-from accounts.auth.operators import Auth0, NoOperator
+from accounts.auth.operators import Auth0, NotAnOperator
 from config import errors
 from config.backoffice import middleware
 
 app_name = "social"
-_ASK_AGAIN = {"login_required", "interaction_required", "consent_required"}
+_REAUTHENTICATION_ERRORS = {"login_required", "interaction_required", "consent_required"}
 
 
 @never_cache
 @require_POST
-def begin(request: HttpRequest) -> HttpResponse:
+def begin_sign_in(request: HttpRequest) -> HttpResponse:
     """Go to Auth0 and sign in."""
     logout(request)
-    return _to_auth0(request)
+    return _redirect_to_auth0(request)
 
 
 @never_cache
 @require_safe
-def renew(request: HttpRequest) -> HttpResponse:
+def renew_sign_in(request: HttpRequest) -> HttpResponse:
     """Ask Auth0 whether this operator still is one; nobody has to type anything."""
     if not request.user.is_authenticated:
-        return HttpResponseRedirect(_to_login(request.GET.get("next", "")))
+        return HttpResponseRedirect(_login_url(request.GET.get("next", "")))
     logout(request)
-    return _to_auth0(request, prompt="none")
+    return _redirect_to_auth0(request, prompt="none")
 
 
-def _to_auth0(request: HttpRequest, prompt: str | None = None) -> HttpResponse:
+def _redirect_to_auth0(request: HttpRequest, prompt: str | None = None) -> HttpResponse:
     strategy = load_strategy(request)
     backend = load_backend(strategy, Auth0.name, reverse("social:complete", args=(Auth0.name,)))
     backend.PROMPT = prompt
@@ -53,42 +53,42 @@ def _to_auth0(request: HttpRequest, prompt: str | None = None) -> HttpResponse:
 
 @never_cache
 @require_safe
-def complete(request: HttpRequest, backend: str) -> HttpResponse:
+def complete_sign_in(request: HttpRequest, backend: str) -> HttpResponse:
     """Come back from Auth0."""
     if backend != Auth0.name:
         raise Http404
     target = str(request.session.get("next", ""))
-    if request.GET.get("error") in _ASK_AGAIN:
+    if request.GET.get("error") in _REAUTHENTICATION_ERRORS:
         logout(request)
-        return HttpResponseRedirect(_to_login(target))
+        return HttpResponseRedirect(_login_url(target))
     try:
-        answer: HttpResponse = views.complete(request, Auth0.name)
-    except NoOperator:
+        response: HttpResponse = views.complete(request, Auth0.name)
+    except NotAnOperator:
         logout(request)
-        told = "Your account has no role in this back office. Whoever leads it can give you one."
-        return middleware.page(request, "Not an operator", told, status=403)
+        message = "Your account has no role in this back office. Whoever leads it can give you one."
+        return middleware.notice_page(request, "Not an operator", message, status=403)
     except (AuthCanceled, AuthProviderError) as error:
         logout(request)
-        return middleware.page(request, "Not signed in", f"Auth0 says: {error}", status=403)
+        return middleware.notice_page(request, "Not signed in", f"Auth0 says: {error}", status=403)
     except SocialAuthBaseException:
         logout(request)
-        told = "This sign-in was not begun here, or took too long. Begin again."
-        return middleware.page(request, "Not signed in", told, status=403)
+        message = "This sign-in was not begun here, or took too long. Begin again."
+        return middleware.notice_page(request, "Not signed in", message, status=403)
     except RequestException as error:
         raise errors.Unavailable("Auth0 does not answer just now.") from error
     if request.user.is_authenticated:
-        request.session[middleware.RENEWED] = time.time()
-    return answer
+        request.session[middleware.SESSION_RENEWED_AT] = time.time()
+    return response
 
 
-def _to_login(target: str) -> str:
-    address = reverse("admin:login")
-    safe = target and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
-    return f"{address}?{urlencode({'next': target})}" if safe else address
+def _login_url(target: str) -> str:
+    url = reverse("admin:login")
+    is_safe = target and url_has_allowed_host_and_scheme(target, allowed_hosts=None)
+    return f"{url}?{urlencode({'next': target})}" if is_safe else url
 
 
 urlpatterns: list[Any] = [
-    path("begin/", begin, name="begin"),
-    path("renew/", renew, name="renew"),
-    path("complete/<slug:backend>/", complete, name="complete"),
+    path("begin/", begin_sign_in, name="begin"),
+    path("renew/", renew_sign_in, name="renew"),
+    path("complete/<slug:backend>/", complete_sign_in, name="complete"),
 ]

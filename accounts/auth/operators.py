@@ -22,35 +22,37 @@ class Auth0(Auth0OpenIdConnectAuth):
     """Auth0 at the address of our settings."""
 
     def api_path(self, path: str = "") -> str:
-        address: str = settings.AUTH0["issuer"].rstrip("/")
-        return f"{address}/{path.strip('/')}".rstrip("/")
+        url: str = settings.AUTH0["issuer"].rstrip("/")
+        return f"{url}/{path.strip('/')}".rstrip("/")
 
 
-class NoOperator(AuthPolicyError):
+class NotAnOperator(AuthPolicyError):
     """The person is known at Auth0, but has no role here."""
 
 
-def admit(backend: Auth0, uid: str, **_: Any) -> dict[str, Any]:
+def require_operator_role(backend: Auth0, uid: str, **_: Any) -> dict[str, Any]:
     """Let in who has a role. Raises `NoOperator`."""
-    claimed = (backend.id_token or {}).get(settings.AUTH0["roles_claim"])
-    listed = claimed if isinstance(claimed, list) else []
+    roles_claim = (backend.id_token or {}).get(settings.AUTH0["roles_claim"])
+    claimed_roles = roles_claim if isinstance(roles_claim, list) else []
     roles = {
-        role for role in listed if isinstance(role, str) and role in operator_permissions.GROUPS
+        role
+        for role in claimed_roles
+        if isinstance(role, str) and role in operator_permissions.GROUPS
     }
     if not roles:
-        known = UserSocialAuth.objects.filter(provider=backend.name, uid=uid).first()
-        if known:
-            switch_off(known.user)
-        raise NoOperator(backend, code="no_role", stage="pipeline")
+        association = UserSocialAuth.objects.filter(provider=backend.name, uid=uid).first()
+        if association:
+            deactivate_operator(association.user)
+        raise NotAnOperator(backend, code="no_role", stage="pipeline")
     return {"roles": sorted(roles)}
 
 
-def name(uid: str, user: Operator | None = None, **_: Any) -> dict[str, str]:
+def set_username(uid: str, user: Operator | None = None, **_: Any) -> dict[str, str]:
     """A new operator is named by who they are at Auth0: never by an address, which may change."""
     return {"username": user.username if user else uid[:150]}
 
 
-def grant(user: Operator, roles: list[str], details: Mapping[str, Any], **_: Any) -> None:
+def apply_roles(user: Operator, roles: list[str], details: Mapping[str, Any], **_: Any) -> None:
     """What the role allows, no more and no less, whatever was allowed before."""
     user.is_active, user.is_staff, user.is_superuser = True, True, False
     user.first_name = str(details.get("fullname") or "")[:150]
@@ -61,7 +63,7 @@ def grant(user: Operator, roles: list[str], details: Mapping[str, Any], **_: Any
     user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
 
 
-def switch_off(user: Operator) -> None:
+def deactivate_operator(user: Operator) -> None:
     """Nobody is signed in as this operator any more, and nobody can be."""
     user.is_active = user.is_staff = False
     user.save(update_fields=["is_active", "is_staff"])

@@ -21,21 +21,21 @@ from django.conf import settings
 
 from config import errors, strict_json
 
-LONGEST = 8192
+MAX_TOKEN_LENGTH = 8192
 LEEWAY = 30
 """Seconds that clocks may differ."""
-SOFT, HARD = 600.0, 86_400.0
+KEYS_FRESH_FOR, KEYS_USABLE_FOR = 600.0, 86_400.0
 """Seconds: keys are fresh for the first, usable while the issuer is away for the second."""
 COOLDOWN = 30.0
 """Seconds between two questions for keys, also when the first failed."""
-TIMEOUT, WAIT = 2.0, 3.0
-LARGEST = 64 * 1024
-REMEMBERED, REMEMBERED_FOR = 4096, 60.0
+TIMEOUT, LOCK_TIMEOUT = 2.0, 3.0
+MAX_JWKS_BYTES = 64 * 1024
+MAX_CACHED_TOKENS, TOKEN_CACHE_TTL = 4096, 60.0
 
-log = logging.getLogger("dutyline.tokens")
+logger = logging.getLogger("dutyline.tokens")
 
 
-class BadToken(errors.Unauthenticated):
+class InvalidToken(errors.Unauthenticated):
     """Not a token that this API accepts."""
 
     code = "invalid_token"
@@ -62,32 +62,32 @@ class KeyStore:
     def get(self, kid: str) -> jwt.PyJWK:
         """The key of this id. Raises `BadToken` or `KeysUnavailable`."""
         age = self._age()
-        key = self._keys.get(kid) if age < HARD else None
-        if key and age >= SOFT:
-            self._refresh_behind()
+        key = self._keys.get(kid) if age < KEYS_USABLE_FOR else None
+        if key and age >= KEYS_FRESH_FOR:
+            self._refresh_in_background()
         if key:
             return key
-        if age < HARD and not self._may_ask():
-            raise BadToken
-        return self._ask_for(kid)
+        if age < KEYS_USABLE_FOR and not self._can_fetch():
+            raise InvalidToken
+        return self._load_key(kid)
 
-    def _ask_for(self, kid: str) -> jwt.PyJWK:
-        if not self._lock.acquire(timeout=WAIT):
+    def _load_key(self, kid: str) -> jwt.PyJWK:
+        if not self._lock.acquire(timeout=LOCK_TIMEOUT):
             raise KeysUnavailable("Sign-in keys cannot be loaded just now.")
         try:
-            stale = kid not in self._keys or self._age() >= HARD
-            if stale and self._may_ask():
+            is_stale = kid not in self._keys or self._age() >= KEYS_USABLE_FOR
+            if is_stale and self._can_fetch():
                 self._refresh()
-            if self._age() >= HARD:
+            if self._age() >= KEYS_USABLE_FOR:
                 raise KeysUnavailable("Sign-in keys cannot be loaded just now.")
             if kid not in self._keys:
-                raise BadToken
+                raise InvalidToken
             return self._keys[kid]
         finally:
             self._lock.release()
 
-    def _refresh_behind(self) -> None:
-        if self._may_ask() and self._lock.acquire(blocking=False):
+    def _refresh_in_background(self) -> None:
+        if self._can_fetch() and self._lock.acquire(blocking=False):
             threading.Thread(target=self._refresh_and_release, daemon=True).start()
 
     def _refresh_and_release(self) -> None:
@@ -99,42 +99,42 @@ class KeyStore:
     def _refresh(self) -> None:
         self._tried = self._clock()
         try:
-            keys = usable(self._download())
-        except (httpx.HTTPError, errors.Refusal, ValueError) as error:
-            log.warning("keys of the issuer cannot be read", extra={"why": type(error).__name__})
+            keys = parse_signing_keys(self._download())
+        except (httpx.HTTPError, errors.DomainError, ValueError) as error:
+            logger.warning("keys of the issuer cannot be read", extra={"why": type(error).__name__})
             return
         if keys:
             self._keys, self._loaded = keys, self._clock()
 
     def _download(self) -> Any:
         body = b""
-        end = self._clock() + TIMEOUT
-        with http().stream("GET", self._url) as answer:
-            answer.raise_for_status()
-            for chunk in answer.iter_bytes():
+        deadline = self._clock() + TIMEOUT
+        with http_client().stream("GET", self._url) as response:
+            response.raise_for_status()
+            for chunk in response.iter_bytes():
                 body += chunk
-                if len(body) > LARGEST or self._clock() > end:
+                if len(body) > MAX_JWKS_BYTES or self._clock() > deadline:
                     raise ValueError("too much, or too slow")
         return strict_json.loads(body)
 
     def _age(self) -> float:
-        return HARD if self._loaded is None else self._clock() - self._loaded
+        return KEYS_USABLE_FOR if self._loaded is None else self._clock() - self._loaded
 
-    def _may_ask(self) -> bool:
+    def _can_fetch(self) -> bool:
         return self._tried is None or self._clock() - self._tried >= COOLDOWN
 
 
 @cache
-def http() -> httpx.Client:
+def http_client() -> httpx.Client:
     """The client of this process: making one takes longer than asking."""
     return httpx.Client(timeout=TIMEOUT, follow_redirects=False)
 
 
-def usable(document: Any) -> dict[str, jwt.PyJWK]:
+def parse_signing_keys(document: Any) -> dict[str, jwt.PyJWK]:
     """The keys of a JWKS document that may sign access tokens: RSA, for signatures, RS256."""
-    found = document.get("keys") if isinstance(document, dict) else None
+    jwk_list = document.get("keys") if isinstance(document, dict) else None
     keys = {}
-    for key in found if isinstance(found, list) else []:
+    for key in jwk_list if isinstance(jwk_list, list) else []:
         if not isinstance(key, dict) or not isinstance(key.get("kid"), str):
             continue
         if (key.get("kty"), key.get("use", "sig"), key.get("alg", "RS256")) != (
@@ -146,15 +146,15 @@ def usable(document: Any) -> dict[str, jwt.PyJWK]:
         try:
             keys[key["kid"]] = jwt.PyJWK.from_dict(key, "RS256")
         except jwt.PyJWTError:
-            log.warning("a key of the issuer is broken")
+            logger.warning("a key of the issuer is broken")
     return keys
 
 
-def verify(token: str, keys: KeyStore) -> dict[str, Any]:
+def verify_token(token: str, keys: KeyStore) -> dict[str, Any]:
     """The claims of a valid access token. Raises `BadToken` or `KeysUnavailable`."""
-    header, claims = _parts(token)
-    if not _is_good_header(header) or not _are_good_claims(claims):
-        raise BadToken
+    header, claims = _decode_header_and_claims(token)
+    if not _is_valid_header(header) or not _has_valid_claims(claims):
+        raise InvalidToken
     try:
         verified: dict[str, Any] = jwt.decode(
             token,
@@ -166,27 +166,29 @@ def verify(token: str, keys: KeyStore) -> dict[str, Any]:
             options={"require": ["exp", "iat", "iss", "aud", "sub"]},
         )
     except (jwt.PyJWTError, OverflowError) as error:
-        raise BadToken from error
+        raise InvalidToken from error
     return verified
 
 
-def _parts(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    if len(token) > LONGEST or not token.isascii() or token.count(".") != 2:
-        raise BadToken
+def _decode_header_and_claims(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    if len(token) > MAX_TOKEN_LENGTH or not token.isascii() or token.count(".") != 2:
+        raise InvalidToken
     try:
-        header, claims = (strict_json.loads(_decoded(part)) for part in token.split(".")[:2])
-    except (binascii.Error, ValueError, errors.Invalid) as error:
-        raise BadToken from error
+        header, claims = (
+            strict_json.loads(_decode_base64url(part)) for part in token.split(".")[:2]
+        )
+    except (binascii.Error, ValueError, errors.InvalidRequest) as error:
+        raise InvalidToken from error
     if not isinstance(header, dict) or not isinstance(claims, dict):
-        raise BadToken
+        raise InvalidToken
     return header, claims
 
 
-def _decoded(part: str) -> bytes:
+def _decode_base64url(part: str) -> bytes:
     return base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
 
 
-def _is_good_header(header: dict[str, Any]) -> bool:
+def _is_valid_header(header: dict[str, Any]) -> bool:
     kid, kind = header.get("kid"), header.get("typ", "JWT")
     return (
         header.get("alg") == "RS256"
@@ -198,17 +200,17 @@ def _is_good_header(header: dict[str, Any]) -> bool:
     )
 
 
-def _are_good_claims(claims: dict[str, Any]) -> bool:
-    times = [claims.get(name) for name in ("exp", "iat")] + [claims.get("nbf", 0)]
+def _has_valid_claims(claims: dict[str, Any]) -> bool:
+    timestamps = [claims.get(name) for name in ("exp", "iat")] + [claims.get("nbf", 0)]
     subject = claims.get("sub")
     return (
-        all(type(at) is int and 0 <= at < 2**40 for at in times)
+        all(type(timestamp) is int and 0 <= timestamp < 2**40 for timestamp in timestamps)
         and isinstance(subject, str)
         and 0 < len(subject) <= 255
     )
 
 
-class Verifier:
+class TokenVerifier:
     """Verifies tokens, remembering for a minute those it has verified.
 
     What a person may do is read from their record on every request, so this saves only the
@@ -221,24 +223,26 @@ class Verifier:
         self._known: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def subject(self, token: str) -> str:
+    def get_subject(self, token: str) -> str:
         """Whose token it is (``sub``). Raises `BadToken` or `KeysUnavailable`."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
-        known = self._known.get(digest)
-        if known and known[0] > self._clock():
-            return known[1]
-        claims = verify(token, self._keys)
-        self._remember(digest, min(self._clock() + REMEMBERED_FOR, claims["exp"]), claims["sub"])
+        cached = self._known.get(digest)
+        if cached and cached[0] > self._clock():
+            return cached[1]
+        claims = verify_token(token, self._keys)
+        self._cache_subject(
+            digest, min(self._clock() + TOKEN_CACHE_TTL, claims["exp"]), claims["sub"]
+        )
         return str(claims["sub"])
 
-    def _remember(self, digest: bytes, until: float, subject: str) -> None:
+    def _cache_subject(self, digest: bytes, expires_at: float, subject: str) -> None:
         with self._lock:
-            self._known[digest] = (until, subject)
-            while len(self._known) > REMEMBERED:
+            self._known[digest] = (expires_at, subject)
+            while len(self._known) > MAX_CACHED_TOKENS:
                 self._known.popitem(last=False)
 
 
 @cache
-def verifier() -> Verifier:
+def get_verifier() -> TokenVerifier:
     """The verifier of this process."""
-    return Verifier(KeyStore(f"{settings.AUTH0['issuer']}.well-known/jwks.json"))
+    return TokenVerifier(KeyStore(f"{settings.AUTH0['issuer']}.well-known/jwks.json"))

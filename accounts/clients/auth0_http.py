@@ -19,42 +19,44 @@ from config import bulkhead, errors
 if TYPE_CHECKING:
     from auth0.management.client import Auth0
 
-BUDGET = 4.0
+TIME_BUDGET = 4.0
 """Seconds that a caller waits in all: for a place, and for Auth0's answer."""
 TIMEOUT = httpx.Timeout(3.5, connect=1.0)
 """Seconds for each step of one call."""
-AT_ONCE = 8
+MAX_CONCURRENT_CALLS = 8
 """Calls that may wait for Auth0 at the same time in one process."""
-MOST_PATIENT = 30
+MAX_RETRY_AFTER = 30
 """Seconds at most that a client is told to wait."""
 
-log = logging.getLogger("dutyline.auth0")
+logger = logging.getLogger("dutyline.auth0")
 T = TypeVar("T")
 
-_gate = bulkhead.Gate("Sign-in management", at_once=AT_ONCE, budget=BUDGET)
+_bulkhead = bulkhead.Bulkhead(
+    "Sign-in management", max_concurrent=MAX_CONCURRENT_CALLS, budget_seconds=TIME_BUDGET
+)
 
 
-def call(task: "Callable[[Auth0], T]") -> T:
+def call_auth0(task: "Callable[[Auth0], T]") -> T:
     """Run a task with the client, for at most `BUDGET` seconds in all.
 
     What goes wrong is raised in our words.
     """
-    return _gate.call(lambda: _run(task))
+    return _bulkhead.call(lambda: _run_and_translate_errors(task))
 
 
-def _run(task: "Callable[[Auth0], T]") -> T:
+def _run_and_translate_errors(task: "Callable[[Auth0], T]") -> T:
     try:
         return task(_client())
-    except error_kind("TooManyRequestsError") as error:
+    except error_class("TooManyRequestsError") as error:
         raise errors.Unavailable(
-            "Sign-in management asks us to slow down.", retry_after=_patience(error)
+            "Sign-in management asks us to slow down.", retry_after=_retry_after(error)
         ) from error
-    except error_kind("UnauthorizedError") as error:
-        _token.forget()
+    except error_class("UnauthorizedError") as error:
+        _token.invalidate()
         raise errors.Unavailable("Sign-in management refuses us just now.") from error
     except (_api_error(), httpx.HTTPError, ValueError) as error:
-        _gate.note_trouble()
-        log.warning("sign-in management failed", extra={"why": type(error).__name__})
+        _bulkhead.record_failure()
+        logger.warning("sign-in management failed", extra={"why": type(error).__name__})
         raise errors.Unavailable("Sign-in management does not answer.") from error
 
 
@@ -66,24 +68,24 @@ def _client() -> "Auth0":
         base_url=settings.AUTH0["management_url"].rstrip("/"),
         token=_token.value,
         max_retries=0,
-        httpx_client=http(),
+        httpx_client=http_client(),
     )
     _ = client.users, client.tickets  # loads the rest of the SDK, on the first caller's clock
     return client
 
 
 @cache
-def http() -> httpx.Client:
+def http_client() -> httpx.Client:
     """The HTTP client of this process: making one takes longer than asking."""
     return httpx.Client(timeout=TIMEOUT)
 
 
-def error_kind(name: str) -> type[Any]:
+def error_class(name: str) -> type[Any]:
     """One of the SDK's kinds of error."""
     from auth0.management import errors as vendor
 
-    kind: type[Any] = getattr(vendor, name)
-    return kind
+    error_type: type[Any] = getattr(vendor, name)
+    return error_type
 
 
 def _api_error() -> type[Any]:
@@ -92,16 +94,16 @@ def _api_error() -> type[Any]:
     return ApiError
 
 
-def _patience(error: Any) -> int:
+def _retry_after(error: Any) -> int:
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    given = headers.get("retry-after") or headers.get("x-ratelimit-reset") or "5"
-    seconds = int(given) if given.isascii() and given.isdigit() else 5
+    header_value = headers.get("retry-after") or headers.get("x-ratelimit-reset") or "5"
+    seconds = int(header_value) if header_value.isascii() and header_value.isdigit() else 5
     if seconds > 10**9:  # a moment, not a duration
         seconds -= int(time.time())
-    return max(1, min(seconds, MOST_PATIENT))
+    return max(1, min(seconds, MAX_RETRY_AFTER))
 
 
-class _Token:
+class _ManagementToken:
     """The machine token of this process, fetched again a minute before it ends."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -112,10 +114,10 @@ class _Token:
         self._lock = threading.Lock()
 
     def value(self) -> str:
-        asked = self._clock()
+        requested_at = self._clock()
         with self._lock:
             if self._clock() >= self._until:
-                if self._failed > asked:
+                if self._failed > requested_at:
                     raise ValueError("the token was refused while we waited for it")
                 try:
                     self._fetch()
@@ -124,13 +126,13 @@ class _Token:
                     raise
             return self._value
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Fetch a new one next time: this one was refused."""
         with self._lock:
             self._until = 0.0
 
     def _fetch(self) -> None:
-        answer = http().post(
+        response = http_client().post(
             f"{settings.AUTH0['issuer']}oauth/token",
             json={
                 "grant_type": "client_credentials",
@@ -139,10 +141,10 @@ class _Token:
                 "audience": settings.AUTH0["management_url"],
             },
         )
-        answer.raise_for_status()
-        given = answer.json()
-        self._value = str(given["access_token"])
-        self._until = self._clock() + float(given["expires_in"]) - 60
+        response.raise_for_status()
+        payload = response.json()
+        self._value = str(payload["access_token"])
+        self._until = self._clock() + float(payload["expires_in"]) - 60
 
 
-_token = _Token()
+_token = _ManagementToken()

@@ -21,25 +21,25 @@ from django.conf import settings
 
 from config import errors
 
-CHUNK = 100
+CHUNK_SIZE = 100
 """Messages that Expo takes at once."""
-RECEIPTS_KEPT = 24 * 3600
+RECEIPT_TTL = 24 * 3600
 """Seconds for which Expo keeps receipts."""
-RECEIPTS_AFTER = 15 * 60
+RECEIPT_DELAY = 15 * 60
 """Seconds after which they are there."""
 TIMEOUT = 10.0
-LARGEST_ANSWER = 1_000_000
-GONE = "DeviceNotRegistered"
-TOO_FAST = "MessageRateExceeded"
-MOST_PATIENT = 900
-PASSING = (401, 403, 408, 425, 429)
+MAX_RESPONSE_BYTES = 1_000_000
+DEVICE_NOT_REGISTERED = "DeviceNotRegistered"
+RATE_EXCEEDED = "MessageRateExceeded"
+MAX_RETRY_AFTER = 900
+TRANSIENT_STATUSES = (401, 403, 408, 425, 429)
 """Refusals that end by themselves, or when whoever runs this mends the access token."""
 
-_TOKEN = re.compile(r"Expo(?:nent)?PushToken\[[!-Z^-~]{1,200}\]", re.ASCII)
-log = logging.getLogger("dutyline.expo")
+_TOKEN_PATTERN = re.compile(r"Expo(?:nent)?PushToken\[[!-Z^-~]{1,200}\]", re.ASCII)
+logger = logging.getLogger("dutyline.expo")
 
 
-class Refused(Exception):
+class PushRejected(Exception):
     """Expo will never take this request; ``code`` is its word for why."""
 
     def __init__(self, code: str) -> None:
@@ -56,49 +56,49 @@ class MixedProjects(Exception):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PushResult:
     """What became of one message: the id of its ticket, or an error of Expo's."""
 
     ticket: str = ""
     error: str = ""
 
 
-def is_token(text: str) -> bool:
+def is_push_token(text: str) -> bool:
     """Whether this is what Expo calls a push token."""
-    return _TOKEN.fullmatch(text) is not None
+    return _TOKEN_PATTERN.fullmatch(text) is not None
 
 
-def send(tokens: Sequence[str], message: Mapping[str, Any]) -> list[Outcome]:
+def send_message(tokens: Sequence[str], message: Mapping[str, Any]) -> list[PushResult]:
     """Send one message to at most `CHUNK` tokens; one outcome each, in order.
 
     Raises `MixedProjects`, `Refused` or `errors.Unavailable`.
     """
-    answer = _ask("send", [{**message, "to": token} for token in tokens])
-    tickets = answer.get("data")
+    response = _request("send", [{**message, "to": token} for token in tokens])
+    tickets = response.get("data")
     if not isinstance(tickets, list) or len(tickets) != len(tokens):
-        raise _nonsense()
-    return [_outcome(ticket) for ticket in tickets]
+        raise _invalid_response()
+    return [_parse_result(ticket) for ticket in tickets]
 
 
-def receipts(tickets: Sequence[str]) -> dict[str, Outcome]:
+def get_receipts(tickets: Sequence[str]) -> dict[str, PushResult]:
     """What became of the messages of these tickets (at most 1,000), as far as Expo knows yet."""
-    found = _ask("getReceipts", {"ids": list(tickets)}).get("data")
-    if not isinstance(found, dict):
-        raise _nonsense()
-    return {str(ticket): _outcome(receipt) for ticket, receipt in found.items()}
+    results = _request("getReceipts", {"ids": list(tickets)}).get("data")
+    if not isinstance(results, dict):
+        raise _invalid_response()
+    return {str(ticket): _parse_result(receipt) for ticket, receipt in results.items()}
 
 
-def _outcome(told: Any) -> Outcome:
-    if not isinstance(told, dict) or told.get("status") not in ("ok", "error"):
-        raise _nonsense()
-    if told["status"] == "ok":
-        return Outcome(ticket=str(told.get("id", "")))
-    details = told.get("details")
+def _parse_result(data: Any) -> PushResult:
+    if not isinstance(data, dict) or data.get("status") not in ("ok", "error"):
+        raise _invalid_response()
+    if data["status"] == "ok":
+        return PushResult(ticket=str(data.get("id", "")))
+    details = data.get("details")
     error = details.get("error") if isinstance(details, dict) else None
-    return Outcome(error=str(error or "unknown"))
+    return PushResult(error=str(error or "unknown"))
 
 
-def _ask(what: str, body: Any) -> dict[str, Any]:
+def _request(method: str, body: Any) -> dict[str, Any]:
     headers = {
         "Content-Type": "application/json",
         "Content-Encoding": "gzip",
@@ -106,87 +106,93 @@ def _ask(what: str, body: Any) -> dict[str, Any]:
     }
     if settings.EXPO["access_token"]:
         headers["Authorization"] = f"Bearer {settings.EXPO['access_token']}"
-    address = f"{settings.EXPO['base_url']}/--/api/v2/push/{what}"
+    url = f"{settings.EXPO['base_url']}/--/api/v2/push/{method}"
     try:
-        status, retry_after, raw = _call(address, gzip.compress(orjson.dumps(body)), headers)
+        status, retry_after, raw = _call_with_deadline(
+            url, gzip.compress(orjson.dumps(body)), headers
+        )
     except (httpx.HTTPError, RuntimeError, FutureTimeout) as error:
-        log.warning("push service failed", extra={"why": type(error).__name__})
+        logger.warning("push service failed", extra={"why": type(error).__name__})
         raise errors.Unavailable("The push service does not answer.", retry_after=30) from error
     if status != 200:
-        raise _refused(status, retry_after, raw)
-    answer = _read(raw)
-    if answer is None:
-        raise _nonsense()
-    return answer
+        raise _to_error(status, retry_after, raw)
+    response = _parse_object(raw)
+    if response is None:
+        raise _invalid_response()
+    return response
 
 
-def _call(
-    address: str, content: bytes, headers: Mapping[str, str], *, seconds: float = TIMEOUT
+def _call_with_deadline(
+    url: str, content: bytes, headers: Mapping[str, str], *, seconds: float = TIMEOUT
 ) -> tuple[int, str, bytes]:
     """One call, whole, within so many seconds: httpx's own limits are per step.
 
     A call that is given up is not made later, and a peer that drips does not keep its thread.
     """
-    call = _pool().submit(_post, address, content, headers, time.monotonic(), seconds)
+    call = _thread_pool().submit(_post, url, content, headers, time.monotonic(), seconds)
     try:
         return call.result(timeout=seconds)
     except FutureTimeout:
         call.cancel()
-        client = http()
-        http.cache_clear()
-        client.close()
+        stuck_client = http_client()
+        http_client.cache_clear()
+        stuck_client.close()
         raise
 
 
 def _post(
-    address: str, content: bytes, headers: Mapping[str, str], asked: float, seconds: float
+    url: str, content: bytes, headers: Mapping[str, str], started_at: float, seconds: float
 ) -> tuple[int, str, bytes]:
-    if time.monotonic() > asked + seconds / 2:
+    if time.monotonic() > started_at + seconds / 2:
         raise httpx.ConnectTimeout("too late to begin")  # who waited for a thread gives up soon
-    end = asked + seconds
-    with http().stream("POST", address, content=content, headers=dict(headers)) as answer:
+    deadline = started_at + seconds
+    with http_client().stream("POST", url, content=content, headers=dict(headers)) as response:
         raw = bytearray()
-        for part in answer.iter_bytes():
-            raw += part
-            if time.monotonic() > end or len(raw) > LARGEST_ANSWER:
+        for chunk in response.iter_bytes():
+            raw += chunk
+            if time.monotonic() > deadline or len(raw) > MAX_RESPONSE_BYTES:
                 raise httpx.ReadTimeout("too slow or too large an answer")
-        return answer.status_code, answer.headers.get("Retry-After", ""), bytes(raw)
+        return response.status_code, response.headers.get("Retry-After", ""), bytes(raw)
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _thread_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, thread_name_prefix="expo")
 
 
 @cache
-def http() -> httpx.Client:
+def http_client() -> httpx.Client:
     """The HTTP client of this process."""
     return httpx.Client(timeout=httpx.Timeout(TIMEOUT / 2, connect=2.0))
 
 
-def _read(raw: bytes) -> dict[str, Any] | None:
+def _parse_object(raw: bytes) -> dict[str, Any] | None:
     try:
-        answer = orjson.loads(raw)
+        data = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return None
-    return answer if isinstance(answer, dict) else None
+    return data if isinstance(data, dict) else None
 
 
-def _refused(status: int, retry_after: str, raw: bytes) -> Exception:
-    told = (_read(raw) or {}).get("errors")
-    first = told[0] if isinstance(told, list) and told and isinstance(told[0], dict) else {}
+def _to_error(status: int, retry_after: str, raw: bytes) -> Exception:
+    error_list = (_parse_object(raw) or {}).get("errors")
+    first = (
+        error_list[0]
+        if isinstance(error_list, list) and error_list and isinstance(error_list[0], dict)
+        else {}
+    )
     code = str(first.get("code", ""))
     if code == "PUSH_TOO_MANY_EXPERIENCE_IDS" and isinstance(first.get("details"), dict):
         return MixedProjects([list(map(str, group)) for group in first["details"].values()])
-    if 400 <= status < 500 and status not in PASSING:
-        return Refused(code or str(status))
-    log.warning("push service refused", extra={"status": status, "why": code})
-    patience = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 30
+    if 400 <= status < 500 and status not in TRANSIENT_STATUSES:
+        return PushRejected(code or str(status))
+    logger.warning("push service refused", extra={"status": status, "why": code})
+    delay = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 30
     return errors.Unavailable(
-        "The push service refuses us just now.", retry_after=max(1, min(patience, MOST_PATIENT))
+        "The push service refuses us just now.", retry_after=max(1, min(delay, MAX_RETRY_AFTER))
     )
 
 
-def _nonsense() -> errors.Unavailable:
-    log.error("push service answered nonsense")
+def _invalid_response() -> errors.Unavailable:
+    logger.error("push service answered nonsense")
     return errors.Unavailable("The push service answers nonsense.", retry_after=60)

@@ -8,160 +8,198 @@ from pynamodb.expressions.condition import Condition
 
 from accounts import permissions, users
 from accounts.clients import expo
-from accounts.models import PushToken, PushTokenGuard, User
+from accounts.models import PushToken, PushTokenOwner, User
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency, optimistic
 from config.journal import write_set
 
-MOST = 300
+MAX_DEVICES = 300
 """Devices that one person may have; one more pushes out the oldest."""
-STEP = 20
+BATCH_SIZE = 20
 """Devices that are forgotten in one transaction."""
 
 
-class NoToken(errors.Invalid):
+class InvalidPushToken(errors.InvalidRequest):
     """Not what Expo calls a push token."""
 
     code = "no_push_token"
 
 
-def register(
-    token: str, *, actor: Actor, at: datetime, once: idempotency.Once | None = None
+def register_device(
+    token: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> PushToken:
     """Notify this device of what concerns the actor, and nobody else who had it before.
 
     Raises `NoToken`, or `errors.Unauthenticated` where the account was closed meanwhile.
     """
     actor.require("push:manage")
-    if not expo.is_token(token):
-        raise NoToken("It must be like ExponentPushToken[…].", pointer="/token")
-    key = _key(token)
-    request = [dynamodb.Key(idempotency.Request, once.key)] if once else []
+    if not expo.is_push_token(token):
+        raise InvalidPushToken("It must be like ExponentPushToken[…].", pointer="/token")
+    key = _token_hash(token)
+    request_keys = (
+        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
+        if idempotency_key
+        else []
+    )
 
     def decide() -> PushToken:
-        found = dynamodb.fetch([*_keys(actor.id, key), *journal.keys([actor.stream]), *request])
-        idempotency.check_unseen(once, found, at)
-        guard, mine = found.get(PushTokenGuard, key), found.get(PushToken, actor.id, key)
-        if guard and mine and guard.user_id == actor.id:
-            idempotency.remember(once, actor.id, at, status=200)
-            return mine
-        made = PushToken(user_id=actor.id, key=key, token=token, registered_at=at)
-        former = guard if guard and guard.user_id != actor.id else None
-        _keep(made, former, actor=actor, at=at, once=once, found=None if former else found)
-        return made
+        records = dynamodb.batch_get(
+            [*_record_keys(actor.id, key), *journal.stream_keys([actor.stream]), *request_keys]
+        )
+        idempotency.ensure_key_unused(idempotency_key, records, at)
+        owner, own_device = records.get(PushTokenOwner, key), records.get(PushToken, actor.id, key)
+        if owner and own_device and owner.user_id == actor.id:
+            idempotency.save_completed(idempotency_key, actor.id, at, status=200)
+            return own_device
+        new_device = PushToken(user_id=actor.id, key=key, token=token, registered_at=at)
+        previous_owner = owner if owner and owner.user_id != actor.id else None
+        _save_device(
+            new_device,
+            previous_owner,
+            actor=actor,
+            at=at,
+            idempotency_key=idempotency_key,
+            records=None if previous_owner else records,
+        )
+        return new_device
 
     try:
-        return optimistic.repeated(decide)
-    except idempotency.Seen:
+        return optimistic.retry_on_conflict(decide)
+    except idempotency.DuplicateRequest:
         return PushToken(user_id=actor.id, key=key, token=token, registered_at=at)
 
 
-def _keep(
-    made: PushToken,
-    former: PushTokenGuard | None,
+def _save_device(
+    new_device: PushToken,
+    previous_owner: PushTokenOwner | None,
     *,
     actor: Actor,
     at: datetime,
-    once: idempotency.Once | None,
-    found: dynamodb.Found | None,
+    idempotency_key: idempotency.IdempotencyKey | None,
+    records: dynamodb.BatchResult | None,
 ) -> None:
-    others = of_person(actor.id)
-    oldest = min(others, key=lambda device: device.registered_at) if len(others) >= MOST else None
-    told = [audit.Change("device", None, _short(made.key))]
-    told += [audit.Change("device", _short(oldest.key), None)] if oldest else []
+    existing_devices = list_devices(actor.id)
+    oldest = (
+        min(existing_devices, key=lambda device: device.registered_at)
+        if len(existing_devices) >= MAX_DEVICES
+        else None
+    )
+    audit_changes = [audit.FieldChange("device", None, _short_key(new_device.key))]
+    audit_changes += [audit.FieldChange("device", _short_key(oldest.key), None)] if oldest else []
     with journal.write(
         actor=actor,
         action="device.registered",
-        subject=_party(actor.id, actor.name),
+        subject=_user_party(actor.id, actor.name),
         at=at,
         customer_id=actor.customer_id,
-        changes=told,
-        found=found,
+        changes=audit_changes,
+        prefetched=records,
     ) as write:
-        users.require_open(write, actor.id)
-        guard = PushTokenGuard(key=made.key, user_id=actor.id, customer_id=actor.customer_id)
-        write.put(guard, only_if=_as_read(former, actor), refusal=optimistic.changed())
-        write.put(made)
-        if former:
-            write.remove(PushToken(former.user_id, made.key))
-            _tell_former(write, former)
+        users.require_account_open(write, actor.id)
+        owner = PushTokenOwner(key=new_device.key, user_id=actor.id, customer_id=actor.customer_id)
+        write.put(
+            owner,
+            only_if=_owner_is_unchanged(previous_owner, actor),
+            error=optimistic.stale_record_error(),
+        )
+        write.put(new_device)
+        if previous_owner:
+            write.remove(PushToken(previous_owner.user_id, new_device.key))
+            _audit_device_moved(write, previous_owner)
         if oldest:
-            _remove(write, oldest)
-        write.answer(once, actor.id, status=200)
+            _delete_device(write, oldest)
+        write.record_response(idempotency_key, actor.id, status=200)
 
 
-def _as_read(former: PushTokenGuard | None, actor: Actor) -> Condition:
-    whose = former.user_id if former else actor.id
-    same: Condition = PushTokenGuard.user_id == whose
-    return same if former else PushTokenGuard.key.does_not_exist() | same
+def _owner_is_unchanged(previous_owner: PushTokenOwner | None, actor: Actor) -> Condition:
+    expected_owner_id = previous_owner.user_id if previous_owner else actor.id
+    is_same_owner: Condition = PushTokenOwner.user_id == expected_owner_id
+    return is_same_owner if previous_owner else PushTokenOwner.key.does_not_exist() | is_same_owner
 
 
-def _tell_former(write: write_set.Write, former: PushTokenGuard) -> None:
+def _audit_device_moved(write: write_set.Write, previous_owner: PushTokenOwner) -> None:
     """Tell whose device it was that it is gone, not to whom: that may be another customer's."""
-    user = dynamodb.get(User, former.user_id)
-    write.also(
+    user = dynamodb.get_record(User, previous_owner.user_id)
+    write.add_audit_event(
         "device.moved_away",
-        _party(former.user_id, user.name if user else ""),
-        customer_id=former.customer_id,
-        changes=[audit.Change("device", _short(former.key), None)],
-        author=permissions.system(former.customer_id),
+        _user_party(previous_owner.user_id, user.name if user else ""),
+        customer_id=previous_owner.customer_id,
+        changes=[audit.FieldChange("device", _short_key(previous_owner.key), None)],
+        author=permissions.system_actor(previous_owner.customer_id),
     )
 
 
-def forget(token: str, *, actor: Actor, at: datetime) -> None:
+def unregister_device(token: str, *, actor: Actor, at: datetime) -> None:
     """Do not notify this device any more; whose it is not, learns nothing.
 
     Raises `NoToken`.
     """
     actor.require("push:manage")
-    if not expo.is_token(token):
-        raise NoToken("It must be like ExponentPushToken[…].", pointer="/token")
-    key = _key(token)
+    if not expo.is_push_token(token):
+        raise InvalidPushToken("It must be like ExponentPushToken[…].", pointer="/token")
+    key = _token_hash(token)
 
     def decide() -> None:
-        streams = journal.keys([actor.stream])
-        found = dynamodb.fetch([*_keys(actor.id, key), *streams])
-        mine = found.get(PushToken, actor.id, key)
-        if mine:
-            _forget([mine], "device.removed", _party(actor.id, actor.name), actor, at, found)
+        streams = journal.stream_keys([actor.stream])
+        records = dynamodb.batch_get([*_record_keys(actor.id, key), *streams])
+        own_device = records.get(PushToken, actor.id, key)
+        if own_device:
+            _delete_devices(
+                [own_device],
+                "device.removed",
+                _user_party(actor.id, actor.name),
+                actor,
+                at,
+                records,
+            )
 
-    optimistic.repeated(decide)
+    optimistic.retry_on_conflict(decide)
 
 
-def prune(user: User, seen: Sequence[PushToken], *, at: datetime) -> None:
+def delete_stale_devices(user: User, stale_devices: Sequence[PushToken], *, at: datetime) -> None:
     """Forget devices that are gone, as Expo says, unless they were registered anew since."""
-    for start in range(0, len(seen), STEP):
-        some = seen[start : start + STEP]
+    for start in range(0, len(stale_devices), BATCH_SIZE):
+        batch = stale_devices[start : start + BATCH_SIZE]
 
-        def decide(some: Sequence[PushToken] = some) -> None:
-            found = dynamodb.fetch(dynamodb.Key(PushToken, user.id, one.key) for one in some)
-            there = [(one, found.get(PushToken, user.id, one.key)) for one in some]
-            same = [now for was, now in there if now and now.registered_at == was.registered_at]
-            if same:
-                house = permissions.system(user.customer_id)
-                _forget(same, "device.pruned", user.party, house, at, None)
+        def decide(batch: Sequence[PushToken] = batch) -> None:
+            records = dynamodb.batch_get(
+                dynamodb.RecordKey(PushToken, user.id, device.key) for device in batch
+            )
+            pairs = [(device, records.get(PushToken, user.id, device.key)) for device in batch]
+            unchanged = [
+                current
+                for before, current in pairs
+                if current and current.registered_at == before.registered_at
+            ]
+            if unchanged:
+                system_actor = permissions.system_actor(user.customer_id)
+                _delete_devices(unchanged, "device.pruned", user.party, system_actor, at, None)
 
-        optimistic.repeated(decide)
+        optimistic.retry_on_conflict(decide)
 
 
-def forget_all(user: User, *, actor: audit.Author, at: datetime) -> None:
+def delete_all_devices(user: User, *, actor: audit.Author, at: datetime) -> None:
     """Forget every device of somebody who leaves, in steps that may be repeated."""
 
     def decide() -> None:
-        while left := of_person(user.id)[:STEP]:
-            _forget(left, "device.removed", user.party, actor, at, None)
+        while batch := list_devices(user.id)[:BATCH_SIZE]:
+            _delete_devices(batch, "device.removed", user.party, actor, at, None)
 
-    optimistic.repeated(decide)
+    optimistic.retry_on_conflict(decide)
 
 
-def _forget(
-    gone: Sequence[PushToken],
+def _delete_devices(
+    devices: Sequence[PushToken],
     action: str,
     subject: audit.Party,
     author: audit.Author,
     at: datetime,
-    found: dynamodb.Found | None,
+    records: dynamodb.BatchResult | None,
 ) -> None:
     with journal.write(
         actor=author,
@@ -169,39 +207,41 @@ def _forget(
         subject=subject,
         at=at,
         customer_id=author.customer_id,
-        changes=[audit.Change("device", _short(device.key), None) for device in gone],
-        found=found,
+        changes=[audit.FieldChange("device", _short_key(device.key), None) for device in devices],
+        prefetched=records,
     ) as write:
-        for device in gone:
-            _remove(write, device)
+        for device in devices:
+            _delete_device(write, device)
 
 
-def _remove(write: write_set.Write, device: PushToken) -> None:
-    as_read = PushToken.registered_at == device.registered_at
-    write.remove(device, only_if=as_read, refusal=optimistic.changed())
-    owned = PushTokenGuard.user_id == device.user_id
-    write.remove(PushTokenGuard(device.key), only_if=owned, refusal=optimistic.changed())
+def _delete_device(write: write_set.Write, device: PushToken) -> None:
+    is_unchanged = PushToken.registered_at == device.registered_at
+    write.remove(device, only_if=is_unchanged, error=optimistic.stale_record_error())
+    is_owner = PushTokenOwner.user_id == device.user_id
+    write.remove(
+        PushTokenOwner(device.key), only_if=is_owner, error=optimistic.stale_record_error()
+    )
 
 
-def of_person(user_id: str) -> list[PushToken]:
+def list_devices(user_id: str) -> list[PushToken]:
     """Every device of a person, by key."""
-    arguments = dynamodb.key_range(PushToken, "#user_id = :user", {":user": {"S": user_id}})
-    pages = dynamodb.pages("Query", **arguments, ConsistentRead=True)
-    return [PushToken.read(item) for items in pages for item in items]
+    arguments = dynamodb.query_arguments(PushToken, "#user_id = :user", {":user": {"S": user_id}})
+    pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=True)
+    return [PushToken.from_item(item) for items in pages for item in items]
 
 
-def _keys(user_id: str, key: str) -> list[dynamodb.Key]:
-    return [dynamodb.Key(PushTokenGuard, key), dynamodb.Key(PushToken, user_id, key)]
+def _record_keys(user_id: str, key: str) -> list[dynamodb.RecordKey]:
+    return [dynamodb.RecordKey(PushTokenOwner, key), dynamodb.RecordKey(PushToken, user_id, key)]
 
 
-def _key(token: str) -> str:
+def _token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _short(key: str) -> str:
+def _short_key(key: str) -> str:
     """Enough of a key to tell devices apart in the audit; the token itself is a secret."""
     return key[:12]
 
 
-def _party(user_id: str, name: str) -> audit.Party:
+def _user_party(user_id: str, name: str) -> audit.Party:
     return audit.Party("user", user_id, name, user_id)

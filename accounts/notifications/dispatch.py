@@ -15,11 +15,11 @@ from config.outbox import worker
 SENT = "sent"
 
 
-def send(
+def send_notification_email(
     user_id: str,
     event: str,
     *,
-    job: worker.Job,
+    job: worker.TaskContext,
     locations: Sequence[str] = (),
     values: Mapping[str, Any] | None = None,
 ) -> None:
@@ -27,41 +27,47 @@ def send(
 
     ``values`` are what its template tells beside who did it and where.
     """
-    user, customer = _reader(user_id, job)
+    user, customer = _load_recipient(user_id, job)
     if user is None or customer is None or user.status != "active":
         return
-    if not preferences.wants(user.settings, "email", event):
+    if not preferences.is_notification_enabled(user.settings, "email", event):
         return
-    found = dynamodb.fetch(dynamodb.Key(Location, id) for id in locations)
-    names = [place.name for id in locations if (place := found.get(Location, id))]
+    records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in locations)
+    names = [location.name for id in locations if (location := records.get(Location, id))]
     if locations and not names:
         return  # the places are gone by now
-    told = {"by": job.author.name, "places": ", ".join(sorted(names)), **(values or {})}
-    mailer.send(event, user, customer, errand_id=job.id, values=told)
-    job.note(SENT)
+    template_values = {"by": job.author.name, "places": ", ".join(sorted(names)), **(values or {})}
+    mailer.send_email(event, user, customer, message_id=job.id, values=template_values)
+    job.save_progress(SENT)
 
 
-def warn_former_address(user_id: str, sealed: str, *, job: worker.Job) -> None:
+def send_email_changed_warning(
+    user_id: str, encrypted_email: str, *, job: worker.TaskContext
+) -> None:
     """Tell whoever reads the address that a person had that it was changed.
 
     Not a matter of choice: it is how a theft is noticed. ``sealed`` is the address under the
     person's key, which is gone once they are deleted.
     """
-    user, customer = _reader(user_id, job)
-    key = dynamodb.get(encryption.PersonKey, user_id)
-    if user is None or customer is None or key is None:
+    user, customer = _load_recipient(user_id, job)
+    person_key = dynamodb.get_record(encryption.PersonKey, user_id)
+    if user is None or customer is None or person_key is None:
         return
     try:
-        former = str(encryption.unseal(key.open(), bytes.fromhex(sealed), user_id))
+        former_email = str(
+            encryption.decrypt_json(person_key.unwrap(), bytes.fromhex(encrypted_email), user_id)
+        )
     except InvalidTag:
         return  # it was sealed for somebody who is gone
     values = {"by": job.author.name}
-    mailer.send("address_changed", user, customer, errand_id=job.id, values=values, to=former)
-    job.note(SENT)
+    mailer.send_email(
+        "address_changed", user, customer, message_id=job.id, values=values, to=former_email
+    )
+    job.save_progress(SENT)
 
 
-def _reader(user_id: str, job: worker.Job) -> tuple[User | None, Customer | None]:
-    user = dynamodb.get(User, user_id) if job.progress != SENT else None
+def _load_recipient(user_id: str, job: worker.TaskContext) -> tuple[User | None, Customer | None]:
+    user = dynamodb.get_record(User, user_id) if job.progress != SENT else None
     if user is None or user.status == "deleting":
         return None, None
-    return user, dynamodb.get(Customer, user.customer_id)
+    return user, dynamodb.get_record(Customer, user.customer_id)

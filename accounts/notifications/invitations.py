@@ -13,7 +13,7 @@ from config.dynamodb import idempotency, optimistic
 from config.outbox import worker
 
 SENT = "sent"
-PAUSE = timedelta(minutes=1)
+RESEND_INTERVAL = timedelta(minutes=1)
 """Between two that somebody asks for, to the same person."""
 
 
@@ -23,86 +23,100 @@ class NotInvited(errors.Conflict):
     code = "not_invited"
 
 
-def resend(
-    user_id: str, *, actor: Actor, at: datetime, once: idempotency.Once | None = None
+def resend_invitation(
+    user_id: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> User:
     """Have an invitation sent again, with a new link; at most one a minute to a person.
 
     Raises `errors.NotFound`, `actors.BeyondReach`, `NotInvited` or `errors.TooMany`.
     """
     actor.require("invitations:send")
-    seen_before = [dynamodb.Key(idempotency.Request, once.key)] if once else []
+    request_keys = (
+        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
+        if idempotency_key
+        else []
+    )
 
     def decide() -> User:
-        user, found = users.target(user_id, actor, *seen_before)
+        user, records = users.load_target(user_id, actor, *request_keys)
         try:
-            idempotency.check_unseen(once, found, at)
-            with denied_attempts.noted(actor, at, about=user.party, asked={}):
-                permissions.check_reach(actor, user)
-            return _ask(user, actor=actor, at=at, once=once, found=found)
-        except idempotency.Seen:
+            idempotency.ensure_key_unused(idempotency_key, records, at)
+            with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values={}):
+                permissions.check_target_user(actor, user)
+            return _enqueue_invitation(
+                user, actor=actor, at=at, idempotency_key=idempotency_key, records=records
+            )
+        except idempotency.DuplicateRequest:
             return user
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def _ask(
+def _enqueue_invitation(
     user: User,
     *,
     actor: Actor,
     at: datetime,
-    once: idempotency.Once | None,
-    found: dynamodb.Found,
+    idempotency_key: idempotency.IdempotencyKey | None,
+    records: dynamodb.BatchResult,
 ) -> User:
     if user.status != "invited":
         raise NotInvited("Only who was invited and has not come yet is invited again.")
-    wait = user.resent_at + PAUSE - at if user.resent_at else timedelta()
+    wait = user.resent_at + RESEND_INTERVAL - at if user.resent_at else timedelta()
     if wait > timedelta():
         seconds = int(wait.total_seconds()) + 1
-        raise errors.TooMany("At most one invitation a minute to a person.", retry_after=seconds)
-    after = user.changed(resent_at=at, updated_at=at)
+        raise errors.TooManyRequests(
+            "At most one invitation a minute to a person.", retry_after=seconds
+        )
+    after = user.with_changes(resent_at=at, updated_at=at)
     with journal.write(
         actor=actor,
         action="user.invitation_resent",
         subject=user.party,
         at=at,
         customer_id=user.customer_id,
-        found=found,
+        prefetched=records,
     ) as write:
-        write.put(after, only_if=User.version == user.version, refusal=optimistic.changed())
-        write.later("accounts.send_invitation", user_id=user.id)
-        write.answer(once, user.id, status=200)
+        write.put(
+            after, only_if=User.version == user.version, error=optimistic.stale_record_error()
+        )
+        write.enqueue("accounts.send_invitation", user_id=user.id)
+        write.record_response(idempotency_key, user.id, status=200)
     return after
 
 
-def send(user_id: str, *, job: worker.Job) -> None:
+def send_invitation(user_id: str, *, job: worker.TaskContext) -> None:
     """Send one invitation. Whoever has come already, is blocked or gone, gets none.
 
     Once it is sent, only the noting is repeated. Raises `errors.Unavailable`.
     """
-    user = dynamodb.get(User, user_id)
+    user = dynamodb.get_record(User, user_id)
     if user is None or user.status not in ("invited", "active"):
         return
     if job.progress != SENT:
         if user.status == "active":
             return
-        _send(user, job)
-        job.note(SENT)
-    _note_sending(user, job)
+        _send_invitation_email(user, job)
+        job.save_progress(SENT)
+    _record_sending(user, job)
 
 
-def _send(user: User, job: worker.Job) -> None:
-    customer = dynamodb.get(Customer, user.customer_id)
+def _send_invitation_email(user: User, job: worker.TaskContext) -> None:
+    customer = dynamodb.get_record(Customer, user.customer_id)
     if customer is None:
         raise errors.NotFound("The customer of this user is gone.")
-    seconds = int(create.INVITATION.total_seconds())
-    link = auth0.password_ticket(user_id=user.id, seconds=seconds)
-    until = job.at + create.INVITATION
-    values = {"inviter": _inviter(job.author), "until": until}
-    mailer.send("invitation", user, customer, errand_id=job.id, values=values, link=link)
+    seconds = int(create.INVITATION_TTL.total_seconds())
+    link = auth0.create_password_ticket(user_id=user.id, seconds=seconds)
+    expires_at = job.at + create.INVITATION_TTL
+    values = {"inviter": _inviter_name(job.author), "until": expires_at}
+    mailer.send_email("invitation", user, customer, message_id=job.id, values=values, link=link)
 
 
-def _note_sending(user: User, job: worker.Job) -> None:
+def _record_sending(user: User, job: worker.TaskContext) -> None:
     with journal.write(
         actor=job.author,
         action="user.invitation_sent",
@@ -114,15 +128,15 @@ def _note_sending(user: User, job: worker.Job) -> None:
             user,
             [
                 User.invited_at.set(job.at),
-                User.invitation_expires_at.set(job.at + create.INVITATION),
+                User.invitation_expires_at.set(job.at + create.INVITATION_TTL),
                 User.invitation_sent_at.set(job.at),
                 User.version.add(1),
             ],
             only_if=User.status.is_in("invited", "active"),
         )
-        write.settle(job.id)
+        write.complete(job.id)
 
 
-def _inviter(author: audit.Author) -> str:
+def _inviter_name(author: audit.Author) -> str:
     """Who invites, where it is a person."""
     return author.name if author.type == "user" else ""

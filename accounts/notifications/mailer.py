@@ -29,12 +29,12 @@ class MailRefused(errors.Conflict):
     code = "mail_refused"
 
 
-def send(
+def send_email(
     kind: str,
     user: User,
     customer: Customer,
     *,
-    errand_id: str,
+    message_id: str,
     values: Mapping[str, Any],
     to: str | None = None,
     link: str = "",
@@ -45,24 +45,24 @@ def send(
     errand, so that a repetition after a crash is recognisable as the same mail. Raises
     `errors.Unavailable` or `MailRefused`.
     """
-    language = preferences.language(user.settings, customer.settings)
-    zone = preferences.time_zone(user.settings, customer.settings)
-    told = {name: _told(value, language, zone) for name, value in values.items()}
-    context = {"name": user.name, "customer": customer.name, "email": user.email, **told}
-    subject, *paragraphs = _paragraphs(f"email/{kind}.{language}.txt", context)
-    plain = [link if _is_button(paragraph) else paragraph for paragraph in paragraphs]
+    language = preferences.language_of(user.settings, customer.settings)
+    zone = preferences.time_zone_of(user.settings, customer.settings)
+    template_values = {name: _localize(value, language, zone) for name, value in values.items()}
+    context = {"name": user.name, "customer": customer.name, "email": user.email, **template_values}
+    subject, *paragraphs = _render_paragraphs(f"email/{kind}.{language}.txt", context)
+    body_paragraphs = [link if _is_button(paragraph) else paragraph for paragraph in paragraphs]
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ")
     mail = EmailMultiAlternatives(
         subject=subject,
-        body="\n\n".join([*plain, "Dutyline"]) + "\n",
+        body="\n\n".join([*body_paragraphs, "Dutyline"]) + "\n",
         to=[to or user.email],
-        headers={"Message-ID": f"<{errand_id}@{domain}>", "Auto-Submitted": "auto-generated"},
+        headers={"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"},
     )
-    mail.attach_alternative(_html(subject, paragraphs, language, link), "text/html")
+    mail.attach_alternative(_render_html(subject, paragraphs, language, link), "text/html")
     _deliver(mail)
 
 
-def _paragraphs(template: str, context: Mapping[str, Any]) -> list[str]:
+def _render_paragraphs(template: str, context: Mapping[str, Any]) -> list[str]:
     text = render_to_string(template, dict(context))
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
 
@@ -71,7 +71,7 @@ def _is_button(paragraph: str) -> bool:
     return paragraph.startswith("[") and paragraph.endswith("]")
 
 
-def _html(subject: str, paragraphs: list[str], language: str, link: str) -> str:
+def _render_html(subject: str, paragraphs: list[str], language: str, link: str) -> str:
     parts = [
         {"text": paragraph.strip("[]"), "is_button": True}
         if _is_button(paragraph)
@@ -82,7 +82,7 @@ def _html(subject: str, paragraphs: list[str], language: str, link: str) -> str:
     return css_inline.inline(render_to_string("email/letter.html", context))
 
 
-def _told(value: Any, language: str, zone: str) -> Any:
+def _localize(value: Any, language: str, zone: str) -> Any:
     if not isinstance(value, datetime):
         return value
     with translation.override(language):

@@ -20,20 +20,20 @@ from config import dynamodb, errors, journal
 from config.journal import write_set
 from config.outbox import worker
 
-LONGEST = 200
+MAX_TEXT_LENGTH = 200
 """Characters of a title or text."""
-ROUNDS = 5
+MAX_ROUNDS = 5
 """How often a device is tried that was sent too much."""
 
-log = logging.getLogger("dutyline.push")
+logger = logging.getLogger("dutyline.push")
 
 
-def send(
+def send_push(
     user_id: str,
     event: str,
     *,
-    job: worker.Job,
-    only: Sequence[str] | None = None,
+    job: worker.TaskContext,
+    device_keys: Sequence[str] | None = None,
     round: int = 0,
     values: Mapping[str, Any] | None = None,
 ) -> None:
@@ -45,42 +45,44 @@ def send(
     the keys of the devices that are tried once more, or apart from others. Raises
     `errors.Unavailable`.
     """
-    user = dynamodb.get(User, user_id)
+    user = dynamodb.get_record(User, user_id)
     if user is None or user.status != "active":
         return
-    if not preferences.wants(user.settings, "push", event):
+    if not preferences.is_notification_enabled(user.settings, "push", event):
         return
-    wanted = [d for d in devices.of_person(user_id) if only is None or d.key in only]
-    rest = [device for device in wanted if device.key > (job.progress or "")]
-    customer = dynamodb.get(Customer, user.customer_id) if rest else None
+    target_devices = [
+        d for d in devices.list_devices(user_id) if device_keys is None or d.key in device_keys
+    ]
+    remaining_devices = [device for device in target_devices if device.key > (job.progress or "")]
+    customer = dynamodb.get_record(Customer, user.customer_id) if remaining_devices else None
     if customer is None:
         return
-    message = _message(event, user, customer, values or {})
-    again = Again(user.id, event, round)
-    for start in range(0, len(rest), expo.CHUNK):
-        chunk = rest[start : start + expo.CHUNK]
+    message = _build_message(event, user, customer, values or {})
+    retry = PushRetry(user.id, event, round)
+    for start in range(0, len(remaining_devices), expo.CHUNK_SIZE):
+        chunk = remaining_devices[start : start + expo.CHUNK_SIZE]
         try:
-            outcomes = expo.send([device.token for device in chunk], message)
-        except expo.MixedProjects as mixed:
-            _apart(chunk, mixed, again, job=job)
-        except expo.Refused as refusal:
-            log.exception("notifications were refused", extra={"why": refusal.code})
+            outcomes = expo.send_message([device.token for device in chunk], message)
+        except expo.MixedProjects as mixed_projects:
+            _send_per_project(chunk, mixed_projects, retry, job=job)
+        except expo.PushRejected as refusal:
+            logger.exception("notifications were refused", extra={"why": refusal.code})
         else:
-            _follow(user, list(zip(chunk, outcomes, strict=True)), again, job=job)
-        job.note(chunk[-1].key)
+            _process_results(user, list(zip(chunk, outcomes, strict=True)), retry, job=job)
+        job.save_progress(chunk[-1].key)
 
 
 @dataclass(frozen=True)
-class Again:
+class PushRetry:
     """What a further try of some devices must know."""
 
     user_id: str
     event: str
     round: int
 
-    def later(self, write: write_set.Write, keys: Sequence[str], due: datetime, id: str) -> None:
+    def enqueue(self, write: write_set.Write, keys: Sequence[str], due: datetime, id: str) -> None:
         """Try these devices again."""
-        write.later(
+        write.enqueue(
             "accounts.send_push",
             id=id,
             due=due,
@@ -90,125 +92,154 @@ class Again:
             round=self.round + 1,
         )
 
-    def hurried(self, write: write_set.Write, keys: Sequence[str], at: datetime, id: str) -> None:
+    def enqueue_with_backoff(
+        self, write: write_set.Write, keys: Sequence[str], at: datetime, id: str
+    ) -> None:
         """Try devices again that were sent too much, later and later."""
-        self.later(write, keys, at + timedelta(seconds=60 * 2**self.round), id)
+        self.enqueue(write, keys, at + timedelta(seconds=60 * 2**self.round), id)
 
 
-def _message(
+def _build_message(
     event: str, user: User, customer: Customer, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    language = preferences.language(user.settings, customer.settings)
+    language = preferences.language_of(user.settings, customer.settings)
     text = render_to_string(f"push/{event}.{language}.txt", {"customer": customer.name, **values})
     title, _, body = text.strip().partition("\n")
     return {
-        "title": _cut(title),
-        "body": _cut(" ".join(body.split())),
+        "title": _truncate(title),
+        "body": _truncate(" ".join(body.split())),
         "data": {"event": event},
         "sound": "default",
         "priority": "high",
     }
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
 
 
-def _apart(
-    chunk: Sequence[PushToken], mixed: expo.MixedProjects, again: Again, *, job: worker.Job
+def _send_per_project(
+    chunk: Sequence[PushToken],
+    mixed_projects: expo.MixedProjects,
+    retry: PushRetry,
+    *,
+    job: worker.TaskContext,
 ) -> None:
     """Leave the devices of each project to an errand of their own: none holds another up."""
     keys = {device.token: device.key for device in chunk}
-    known = ([keys[token] for token in group if token in keys] for group in mixed.groups)
-    groups = [group for group in known if group]
-    if again.round >= ROUNDS or {key for group in groups for key in group} != set(keys.values()):
+    known_groups = (
+        [keys[token] for token in group if token in keys] for group in mixed_projects.groups
+    )
+    groups = [group for group in known_groups if group]
+    if retry.round >= MAX_ROUNDS or {key for group in groups for key in group} != set(
+        keys.values()
+    ):
         raise errors.Unavailable("The push service answers nonsense.", retry_after=60)
-    with journal.intend(actor=job.author, at=job.at) as write:
+    with journal.write_intent(actor=job.author, at=job.at) as write:
         for group in groups:
-            again.later(write, group, job.at, f"{job.id}-apart-{min(group)[:12]}")
+            retry.enqueue(write, group, job.at, f"{job.id}-apart-{min(group)[:12]}")
 
 
-def _follow(
+def _process_results(
     user: User,
-    sent: Sequence[tuple[PushToken, expo.Outcome]],
-    again: Again,
+    device_results: Sequence[tuple[PushToken, expo.PushResult]],
+    retry: PushRetry,
     *,
-    job: worker.Job,
+    job: worker.TaskContext,
 ) -> None:
     """Keep the tickets, try again what went too fast, forget what is gone."""
-    tickets = [[o.ticket, d.key, d.registered_at.isoformat()] for d, o in sent if o.ticket]
-    hurried = [device.key for device, outcome in sent if outcome.error == expo.TOO_FAST]
-    gone = [device for device, outcome in sent if outcome.error == expo.GONE]
-    part = sent[-1][0].key[:12]
-    if tickets or (hurried and again.round < ROUNDS):
-        with journal.intend(actor=job.author, at=job.at) as write:
+    tickets = [
+        [o.ticket, d.key, d.registered_at.isoformat()] for d, o in device_results if o.ticket
+    ]
+    rate_limited = [
+        device.key for device, outcome in device_results if outcome.error == expo.RATE_EXCEEDED
+    ]
+    unregistered = [
+        device for device, outcome in device_results if outcome.error == expo.DEVICE_NOT_REGISTERED
+    ]
+    id_suffix = device_results[-1][0].key[:12]
+    if tickets or (rate_limited and retry.round < MAX_ROUNDS):
+        with journal.write_intent(actor=job.author, at=job.at) as write:
             if tickets:
-                _collect_later(write, tickets, again, job.at, job, f"{job.id}-receipts-{part}")
-            if hurried and again.round < ROUNDS:
-                again.hurried(write, hurried, job.at, f"{job.id}-again-{part}")
-    devices.prune(user, gone, at=job.at)
-    _log_others(outcome for _, outcome in sent)
+                _enqueue_receipt_check(
+                    write, tickets, retry, job.at, job, f"{job.id}-receipts-{id_suffix}"
+                )
+            if rate_limited and retry.round < MAX_ROUNDS:
+                retry.enqueue_with_backoff(
+                    write, rate_limited, job.at, f"{job.id}-again-{id_suffix}"
+                )
+    devices.delete_stale_devices(user, unregistered, at=job.at)
+    _log_other_errors(outcome for _, outcome in device_results)
 
 
-def _collect_later(
+def _enqueue_receipt_check(
     write: write_set.Write,
     tickets: Sequence[Sequence[str]],
-    again: Again,
+    retry: PushRetry,
     sent_at: datetime,
-    job: worker.Job,
+    job: worker.TaskContext,
     id: str | None = None,
 ) -> None:
-    write.later(
+    write.enqueue(
         "accounts.collect_receipts",
         id=id,
-        due=job.at + timedelta(seconds=expo.RECEIPTS_AFTER),
-        user_id=again.user_id,
-        event=again.event,
-        round=again.round,
+        due=job.at + timedelta(seconds=expo.RECEIPT_DELAY),
+        user_id=retry.user_id,
+        event=retry.event,
+        round=retry.round,
         tickets=[list(ticket) for ticket in tickets],
         sent_at=sent_at.isoformat(),
     )
 
 
-def collect(
-    tickets: Sequence[Sequence[str]], sent_at: datetime, again: Again, *, job: worker.Job
+def collect_receipts(
+    tickets: Sequence[Sequence[str]],
+    sent_at: datetime,
+    retry: PushRetry,
+    *,
+    job: worker.TaskContext,
 ) -> None:
     """Ask what became of messages. Each ticket comes with the device's key and when it registered.
 
     What is not known yet is asked for again while Expo may still tell. Raises
     `errors.Unavailable`.
     """
-    if job.at - sent_at > timedelta(seconds=expo.RECEIPTS_KEPT):
+    if job.at - sent_at > timedelta(seconds=expo.RECEIPT_TTL):
         return
     try:
-        found = expo.receipts([ticket for ticket, *_ in tickets])
-    except expo.Refused as refusal:
-        log.exception("receipts were refused", extra={"why": refusal.code})
+        results = expo.get_receipts([ticket for ticket, *_ in tickets])
+    except expo.PushRejected as refusal:
+        logger.exception("receipts were refused", extra={"why": refusal.code})
         return
-    told = [(one, found[one[0]].error) for one in tickets if one[0] in found]
-    gone = [
-        PushToken(user_id=again.user_id, key=key, registered_at=datetime.fromisoformat(registered))
-        for (_, key, registered), error in told
-        if error == expo.GONE
+    ticket_errors = [(entry, results[entry[0]].error) for entry in tickets if entry[0] in results]
+    unregistered = [
+        PushToken(
+            user_id=retry.user_id, key=key, registered_at=datetime.fromisoformat(registered_at)
+        )
+        for (_, key, registered_at), error in ticket_errors
+        if error == expo.DEVICE_NOT_REGISTERED
     ]
-    user = dynamodb.get(User, again.user_id) if gone else None
+    user = dynamodb.get_record(User, retry.user_id) if unregistered else None
     if user:
-        devices.prune(user, gone, at=job.at)
-    _log_others(found.values())
-    hurried = [key for (_, key, _), error in told if error == expo.TOO_FAST]
-    unknown = [one for one in tickets if one[0] not in found]
-    if again.round >= ROUNDS:
-        hurried = []
-    if hurried or unknown:
-        with journal.intend(actor=job.author, at=job.at) as write:
-            if hurried:
-                again.hurried(write, hurried, job.at, f"{job.id}-again")
-            if unknown:
-                _collect_later(write, unknown, again, sent_at, job)
-            write.hand_over(job.id, job.claim)
+        devices.delete_stale_devices(user, unregistered, at=job.at)
+    _log_other_errors(results.values())
+    rate_limited = [key for (_, key, _), error in ticket_errors if error == expo.RATE_EXCEEDED]
+    pending_tickets = [entry for entry in tickets if entry[0] not in results]
+    if retry.round >= MAX_ROUNDS:
+        rate_limited = []
+    if rate_limited or pending_tickets:
+        with journal.write_intent(actor=job.author, at=job.at) as write:
+            if rate_limited:
+                retry.enqueue_with_backoff(write, rate_limited, job.at, f"{job.id}-again")
+            if pending_tickets:
+                _enqueue_receipt_check(write, pending_tickets, retry, sent_at, job)
+            write.replace(job.id, job.claim)
 
 
-def _log_others(outcomes: Iterable[expo.Outcome]) -> None:
+def _log_other_errors(outcomes: Iterable[expo.PushResult]) -> None:
     """What neither a retry nor forgetting mends is for whoever runs this to read."""
-    for error in sorted({one.error for one in outcomes} - {"", expo.GONE, expo.TOO_FAST}):
-        log.error("a push was refused", extra={"why": error})
+    for error in sorted(
+        {outcome.error for outcome in outcomes}
+        - {"", expo.DEVICE_NOT_REGISTERED, expo.RATE_EXCEEDED}
+    ):
+        logger.error("a push was refused", extra={"why": error})

@@ -7,22 +7,22 @@ from config import dynamodb
 
 
 @dataclass(frozen=True)
-class Reader:
+class Recipient:
     """Somebody who is told things."""
 
     user: User
     customer: Customer
 
     @property
-    def listens(self) -> bool:
+    def is_notifiable(self) -> bool:
         """Whether they are told now: who has not come yet, or may not, is not."""
         return bool(self.user.status == "active" and self.customer.status == "active")
 
 
-def get(user_id: str) -> Reader | None:
+def get_recipient(user_id: str) -> Recipient | None:
     """A person who is here to stay; None for others."""
-    user = dynamodb.get(User, user_id)
+    user = dynamodb.get_record(User, user_id)
     if user is None or user.status == "deleting":
         return None
-    customer = dynamodb.get(Customer, user.customer_id)
-    return Reader(user, customer) if customer else None
+    customer = dynamodb.get_record(Customer, user.customer_id)
+    return Recipient(user, customer) if customer else None

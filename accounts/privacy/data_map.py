@@ -5,12 +5,12 @@ from functools import partial
 
 from accounts import permissions
 from accounts.models import (
-    EVERYWHERE,
+    ALL_LOCATIONS,
     Customer,
-    EmailGuard,
+    EmailOwner,
     Location,
     PushToken,
-    PushTokenGuard,
+    PushTokenOwner,
     TermsAcceptance,
     User,
 )
@@ -18,155 +18,177 @@ from accounts.notifications import devices
 from accounts.terms import acceptance
 from accounts.users import email_address
 from config import dynamodb
-from config.privacy.data_map import Attribute, Chapter, Erasure, Holding, Part, Row
-
-_OF_THE_ACCOUNT = "until the account is deleted"
-_of_user = partial(Attribute, retention=_OF_THE_ACCOUNT, erasure=Erasure.REMOVED)
-_identity = partial(_of_user, category="identity", purpose="to know and address the person")
-_contact = partial(_of_user, category="contact", purpose="to sign in, to write to and to call")
-_rights = partial(_of_user, category="work", purpose="to decide what the person may do, and where")
-_course = partial(_of_user, category="account", purpose="to follow the life of the account")
-_derived = partial(
-    _of_user, category="technical", withheld="made from a value that is shown already"
+from config.privacy.data_map import (
+    AppDataMap,
+    DataMapAttribute,
+    Erasure,
+    ExportChapter,
+    ExportRow,
+    TableDataMap,
 )
-_business = partial(
-    Attribute,
+
+_UNTIL_DELETION = "until the account is deleted"
+_user_attribute = partial(DataMapAttribute, retention=_UNTIL_DELETION, erasure=Erasure.REMOVED)
+_identity_attribute = partial(
+    _user_attribute, category="identity", purpose="to know and address the person"
+)
+_contact_attribute = partial(
+    _user_attribute, category="contact", purpose="to sign in, to write to and to call"
+)
+_rights_attribute = partial(
+    _user_attribute, category="work", purpose="to decide what the person may do, and where"
+)
+_lifecycle_attribute = partial(
+    _user_attribute, category="account", purpose="to follow the life of the account"
+)
+_derived_attribute = partial(
+    _user_attribute, category="technical", withheld="made from a value that is shown already"
+)
+_business_attribute = partial(
+    DataMapAttribute,
     category="business",
     purpose="to know the customer and its places",
     retention="for as long as the customer exists",
-    erasure=Erasure.IMPERSONAL,
+    erasure=Erasure.NOT_PERSONAL,
     withheld="says nothing about a person",
 )
-_device = partial(
-    _of_user, category="devices", purpose="to notify the person where they want to be notified"
+_device_attribute = partial(
+    _user_attribute,
+    category="devices",
+    purpose="to notify the person where they want to be notified",
 )
-_proof = partial(
-    Attribute,
+_terms_attribute = partial(
+    DataMapAttribute,
     category="terms",
     purpose="to prove what was agreed",
     retention="for as long as the customer exists, also after the account is deleted",
     erasure=Erasure.PROOF,
 )
-_SENT = ("Auth0", "the mail service")
+_EMAIL_RECIPIENTS = ("Auth0", "the mail service")
 
 
-def _guards(user: User) -> list[EmailGuard]:
+def _email_owners_of(user: User) -> list[EmailOwner]:
     """The guard of the address and, where a change of it waits, that of the new one."""
-    awaited = user.awaited["asked"]["email"] if user.awaited else user.email
-    keys = dict.fromkeys([user.email_key, email_address.key(awaited)])
-    return [EmailGuard(key=key, user_id=user.id) for key in keys]
+    pending_email = user.awaited["asked"]["email"] if user.awaited else user.email
+    keys = dict.fromkeys([user.email_key, email_address.email_key(pending_email)])
+    return [EmailOwner(key=key, user_id=user.id) for key in keys]
 
 
-def _permissions_of(user: User) -> Row:
-    return {"permissions": sorted(permissions.standing(user).permissions)}
+def _permissions_of(user: User) -> ExportRow:
+    return {"permissions": sorted(permissions.access_rights_of(user).permissions)}
 
 
-def _places_of(user: User) -> Iterator[Location]:
+def _locations_of(user: User) -> Iterator[Location]:
     """The locations that somebody works in."""
-    if EVERYWHERE not in user.locations:
-        found = dynamodb.fetch(dynamodb.Key(Location, id) for id in user.locations)
-        yield from (place for id in user.locations if (place := found.get(Location, id)))
+    if ALL_LOCATIONS not in user.locations:
+        records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in user.locations)
+        yield from (location for id in user.locations if (location := records.get(Location, id)))
         return
-    of = {":of": {"S": user.customer_id}}
-    arguments = dynamodb.key_range(Location, "#customer_id = :of", of)
-    for items in dynamodb.pages("Query", **arguments, IndexName="byCustomer"):
-        yield from map(Location.read, items)
+    values = {":of": {"S": user.customer_id}}
+    arguments = dynamodb.query_arguments(Location, "#customer_id = :of", values)
+    for items in dynamodb.iter_pages("Query", **arguments, IndexName="byCustomer"):
+        yield from map(Location.from_item, items)
 
 
-def _proofs_of(user: User) -> Iterator[Row]:
-    yield from map(acceptance.opened, acceptance.proofs(user.id))
+def _terms_acceptances_of(user: User) -> Iterator[ExportRow]:
+    yield from map(acceptance.decrypt_acceptance, acceptance.list_acceptances(user.id))
 
 
 _HOLDINGS = [
-    Holding(
+    TableDataMap(
         User,
         (
-            _identity("id", recipients=("Auth0",), label="User id"),
-            _identity("name", recipients=_SENT),
-            _identity("profile_name"),
-            _contact("email", recipients=_SENT),
-            _contact("phone"),
-            _rights("customer_id", recipients=("Auth0",), label="Customer id"),
-            _rights("role"),
-            _rights("extra", label="Permissions beyond the role's"),
-            _rights("denied", label="Permissions of the role that were taken"),
-            _rights("locations", label="Ids of your locations (*: all)"),
-            _rights("skills"),
-            _of_user(
+            _identity_attribute("id", recipients=("Auth0",), label="User id"),
+            _identity_attribute("name", recipients=_EMAIL_RECIPIENTS),
+            _identity_attribute("profile_name"),
+            _contact_attribute("email", recipients=_EMAIL_RECIPIENTS),
+            _contact_attribute("phone"),
+            _rights_attribute("customer_id", recipients=("Auth0",), label="Customer id"),
+            _rights_attribute("role"),
+            _rights_attribute("extra", label="Permissions beyond the role's"),
+            _rights_attribute("denied", label="Permissions of the role that were taken"),
+            _rights_attribute("locations", label="Ids of your locations (*: all)"),
+            _rights_attribute("skills"),
+            _user_attribute(
                 "settings",
                 category="preferences",
                 purpose="to write in the right language and only what is wanted",
                 label="Settings that you chose",
             ),
-            _contact("awaited", recipients=_SENT, label="Change of address that is under way"),
-            _course("status"),
-            _course("is_setup", label="Set up"),
-            _course("invited_at"),
-            _course("invitation_expires_at"),
-            _course("invitation_sent_at"),
-            _course("resent_at", label="Invitation asked for again"),
-            _course("accepted_at", label="First signed in"),
-            _course("created_at"),
-            _course("updated_at", label="Last changed"),
-            _derived("email_key", purpose="to keep an address to one person"),
-            _derived("name_key", purpose="to sort people by name"),
-            _of_user(
+            _contact_attribute(
+                "awaited", recipients=_EMAIL_RECIPIENTS, label="Change of address that is under way"
+            ),
+            _lifecycle_attribute("status"),
+            _lifecycle_attribute("is_setup", label="Set up"),
+            _lifecycle_attribute("invited_at"),
+            _lifecycle_attribute("invitation_expires_at"),
+            _lifecycle_attribute("invitation_sent_at"),
+            _lifecycle_attribute("resent_at", label="Invitation asked for again"),
+            _lifecycle_attribute("accepted_at", label="First signed in"),
+            _lifecycle_attribute("created_at"),
+            _lifecycle_attribute("updated_at", label="Last changed"),
+            _derived_attribute("email_key", purpose="to keep an address to one person"),
+            _derived_attribute("name_key", purpose="to sort people by name"),
+            _user_attribute(
                 "version",
                 category="technical",
                 purpose="to notice that two people change the same",
                 withheld="counts changes, tells nothing",
             ),
         ),
-        of_person=lambda user: [user],
-        shown=lambda user: [user],
+        records_to_erase=lambda user: [user],
+        records_to_export=lambda user: [user],
     ),
-    Holding(
-        EmailGuard,
+    TableDataMap(
+        EmailOwner,
         (
-            _derived("key", purpose="to keep an address to one person"),
-            _derived("user_id", purpose="to know whose address it is"),
+            _derived_attribute("key", purpose="to keep an address to one person"),
+            _derived_attribute("user_id", purpose="to know whose address it is"),
         ),
-        of_person=_guards,
+        records_to_erase=_email_owners_of,
     ),
-    Holding(
+    TableDataMap(
         PushToken,
         (
-            _device("token", recipients=("Expo",)),
-            _device("registered_at"),
-            *(_derived(name, purpose="to find a person's devices") for name in ("user_id", "key")),
+            _device_attribute("token", recipients=("Expo",)),
+            _device_attribute("registered_at"),
+            *(
+                _derived_attribute(name, purpose="to find a person's devices")
+                for name in ("user_id", "key")
+            ),
         ),
-        in_steps=devices.forget_all,
-        shown=lambda user: devices.of_person(user.id),
+        erase_in_batches=devices.delete_all_devices,
+        records_to_export=lambda user: devices.list_devices(user.id),
     ),
-    Holding(
-        PushTokenGuard,
+    TableDataMap(
+        PushTokenOwner,
         tuple(
-            _derived(name, purpose="to keep a device to one person")
+            _derived_attribute(name, purpose="to keep a device to one person")
             for name in ("key", "user_id", "customer_id")
         ),
-        in_steps=devices.forget_all,
+        erase_in_batches=devices.delete_all_devices,
     ),
-    Holding(
+    TableDataMap(
         TermsAcceptance,
         (
             *(
-                _proof(name)
+                _terms_attribute(name)
                 for name in (
                     *("version", "accepted_at", "documents", "locale"),
                     *("request_id", "entry_id", "sealed"),
                 )
             ),
             *(
-                _proof(name, withheld="stands in the profile")
+                _terms_attribute(name, withheld="stands in the profile")
                 for name in ("user_id", "customer_id")
             ),
         ),
-        shown=_proofs_of,
+        records_to_export=_terms_acceptances_of,
     ),
-    Holding(
+    TableDataMap(
         Customer,
         tuple(
-            _business(name)
+            _business_attribute(name)
             for name in (
                 *("id", "name", "name_key", "listed", "status", "owner_count"),
                 *("settings", "terms_announced"),
@@ -174,57 +196,57 @@ _HOLDINGS = [
             )
         ),
     ),
-    Holding(
+    TableDataMap(
         Location,
         (
             *(
-                _business(name, category="places", withheld="")
+                _business_attribute(name, category="places", withheld="")
                 for name in ("id", "name", "address", "time_zone")
             ),
             *(
-                _business(name)
+                _business_attribute(name)
                 for name in (
                     *("customer_id", "name_key", "people"),
                     *("created_at", "updated_at", "version"),
                 )
             ),
         ),
-        shown=_places_of,
+        records_to_export=_locations_of,
     ),
 ]
 
-MAP = Part(
-    holdings=_HOLDINGS,
+MAP = AppDataMap(
+    table_maps=_HOLDINGS,
     chapters=[
-        Chapter(
+        ExportChapter(
             "profile",
             "Your profile",
             "Who you are to Dutyline, how you are reached, what you chose, and the course of your "
             "account.",
             ("identity", "contact", "preferences", "account"),
         ),
-        Chapter(
+        ExportChapter(
             "rights",
             "Your role and rights",
             "What you may do. A role comes with permissions; single ones can be added or taken.",
             ("work",),
-            derived=_permissions_of,
+            derive=_permissions_of,
         ),
-        Chapter(
+        ExportChapter(
             "locations",
             "Your locations",
             "Where you work.",
             ("places",),
             {"Name": ("name",), "Address": ("address",), "Time zone": ("timeZone",), "Id": ("id",)},
         ),
-        Chapter(
+        ExportChapter(
             "terms",
             "Terms that you accepted",
             "The proof of each acceptance: which texts, when, and from where. A text's SHA-256 is "
             "its fingerprint.",
             ("terms",),
         ),
-        Chapter(
+        ExportChapter(
             "devices",
             "Your devices",
             "Where notifications are sent. A token names one installation of the app.",

@@ -15,19 +15,19 @@ from django.utils.formats import date_format
 
 from config.privacy import data_map
 
-LONGEST, SHORT = 400, 120
+MAX_VALUE_LENGTH, MAX_CHANGE_SIDE_LENGTH = 400, 120
 """Characters of one printed value, and of each side of a change."""
-MOST_LINES = 60
+MAX_LINES = 60
 """Lines of one printed value."""
-BUDGET = 100_000
+MAX_CHAPTER_LENGTH = 100_000
 """Characters of one printed chapter: some 30 pages."""
 
-_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BIDI_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Marks that turn the direction of the text around them, ours included."""
 
 
 @dataclass(frozen=True)
-class Line:
+class PrintedLine:
     """One line of text, and whether it reads from right to left."""
 
     text: str
@@ -39,113 +39,124 @@ class Line:
         return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"
 
 
-Cells = list[list[Line]]
+Cells = list[list[PrintedLine]]
 
 
 @dataclass(frozen=True)
-class Page:
+class PrintedChapter:
     """One chapter: its first rows, and how many there are in all."""
 
-    chapter: data_map.Chapter
-    rows: Sequence[data_map.Row]
+    chapter: data_map.ExportChapter
+    rows: Sequence[data_map.ExportRow]
     total: int
 
-    def told(self, zone: str) -> dict[str, Any]:
+    def to_context(self, zone: str) -> dict[str, Any]:
         """What the template prints; moments are told in this time zone."""
         if self.chapter.columns:
-            made = [self._cells(row, zone) for row in self.rows]
+            cell_rows = [self._cells(row, zone) for row in self.rows]
         else:
-            made = [[value for _, value in self._facts(row, zone)] for row in self.rows]
-        printed = _within_budget(made)
-        about = {
+            cell_rows = [[value for _, value in self._facts(row, zone)] for row in self.rows]
+        printed_count = _count_printable_rows(cell_rows)
+        context = {
             "name": self.chapter.name,
             "title": self.chapter.title,
-            "about": self.chapter.about,
+            "about": self.chapter.description,
             "total": self.total,
-            "printed": printed,
+            "printed": printed_count,
         }
         if self.chapter.columns:
-            return {**about, "headings": list(self.chapter.columns), "table": made[:printed]}
-        facts = [list(self._facts(row, zone)) for row in self.rows[:printed]]
-        return {**about, "facts": facts}
+            return {
+                **context,
+                "headings": list(self.chapter.columns),
+                "table": cell_rows[:printed_count],
+            }
+        facts = [list(self._facts(row, zone)) for row in self.rows[:printed_count]]
+        return {**context, "facts": facts}
 
-    def _cells(self, row: data_map.Row, zone: str) -> Cells:
+    def _cells(self, row: data_map.ExportRow, zone: str) -> Cells:
         return [
-            [line for member in members for line in lines(row.get(member), zone)]
+            [line for member in members for line in to_lines(row.get(member), zone)]
             for members in self.chapter.columns.values()
         ]
 
-    def _facts(self, row: data_map.Row, zone: str) -> Iterator[tuple[str, list[Line]]]:
+    def _facts(self, row: data_map.ExportRow, zone: str) -> Iterator[tuple[str, list[PrintedLine]]]:
         for member, value in row.items():
-            yield data_map.label(self.chapter, member), lines(value, zone) or [Line("–")]
+            yield (
+                data_map.export_label(self.chapter, member),
+                to_lines(value, zone) or [PrintedLine("–")],
+            )
 
 
-def _within_budget(rows: Sequence[Cells]) -> int:
+def _count_printable_rows(rows: Sequence[Cells]) -> int:
     """How many of the rows may be printed; the first one always is."""
-    spent = 0
-    for number, cells in enumerate(rows):
-        spent += sum(len(line.text) + 20 for cell in cells for line in cell)
-        if spent > BUDGET and number:
-            return number
+    length = 0
+    for index, cells in enumerate(rows):
+        length += sum(len(line.text) + 20 for cell in cells for line in cell)
+        if length > MAX_CHAPTER_LENGTH and index:
+            return index
     return len(rows)
 
 
-def lines(value: Any, zone: str) -> list[Line]:
+def to_lines(value: Any, zone: str) -> list[PrintedLine]:
     """A value as lines of text; nothing where there is none."""
-    every = [Line(cut(plain(text), LONGEST)) for text in _texts(value, zone) if text]
-    if len(every) <= MOST_LINES:
-        return every
-    return [*every[:MOST_LINES], Line(f"… and {len(every) - MOST_LINES} more")]
+    all_lines = [
+        PrintedLine(truncate(strip_bidi_marks(text), MAX_VALUE_LENGTH))
+        for text in _to_texts(value, zone)
+        if text
+    ]
+    if len(all_lines) <= MAX_LINES:
+        return all_lines
+    return [*all_lines[:MAX_LINES], PrintedLine(f"… and {len(all_lines) - MAX_LINES} more")]
 
 
-def plain(text: str) -> str:
+def strip_bidi_marks(text: str) -> str:
     """Text without marks that turn the direction of what stands around it."""
-    return _TURNING.sub("", text)
+    return _BIDI_MARKS.sub("", text)
 
 
-def cut(text: str, longest: int) -> str:
+def truncate(text: str, max_length: int) -> str:
     """At most so many characters; where some are left out, it shows."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 
-def _texts(value: Any, zone: str) -> Iterator[str]:
+def _to_texts(value: Any, zone: str) -> Iterator[str]:
     if isinstance(value, Mapping):
-        yield from _members(value, zone)
+        yield from _member_texts(value, zone)
     elif isinstance(value, str) or not isinstance(value, Sequence):
-        yield _text(value, zone)
-    elif all(isinstance(one, str) for one in value):
-        yield from value if sum(map(len, value)) > LONGEST else [", ".join(value)]
+        yield _to_text(value, zone)
+    elif all(isinstance(item, str) for item in value):
+        yield from value if sum(map(len, value)) > MAX_VALUE_LENGTH else [", ".join(value)]
     else:
-        for one in value:
-            yield " · ".join(_texts(one, zone))
+        for item in value:
+            yield " · ".join(_to_texts(item, zone))
 
 
-def _text(value: Any, zone: str) -> str:
+def _to_text(value: Any, zone: str) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return moment(value, zone) if isinstance(value, datetime) else str(value)
+    return format_instant(value, zone) if isinstance(value, datetime) else str(value)
 
 
-def _members(value: Mapping[str, Any], zone: str) -> Iterator[str]:
+def _member_texts(value: Mapping[str, Any], zone: str) -> Iterator[str]:
     if set(value) == {"field", "before", "after"}:
-        before, after = (_side(value[name], zone) for name in ("before", "after"))
-        yield f"{_words(value['field'])}: {before} → {after}"
+        before, after = (_change_side_text(value[name], zone) for name in ("before", "after"))
+        yield f"{_humanize(value['field'])}: {before} → {after}"
         return
     for name, inner in value.items():
-        yield f"{_words(name)}: {_side(inner, zone, LONGEST)}"
+        yield f"{_humanize(name)}: {_change_side_text(inner, zone, MAX_VALUE_LENGTH)}"
 
 
-def _side(value: Any, zone: str, longest: int = SHORT) -> str:
-    return cut(" · ".join(text for text in _texts(value, zone) if text), longest) or "–"
+def _change_side_text(value: Any, zone: str, max_length: int = MAX_CHANGE_SIDE_LENGTH) -> str:
+    return truncate(" · ".join(text for text in _to_texts(value, zone) if text), max_length) or "–"
 
 
-def _words(name: str) -> str:
+def _humanize(name: str) -> str:
     return str(name).replace("_", " ")
 
 
-def moment(at: datetime, zone: str) -> str:
+def format_instant(at: datetime, zone: str) -> str:
     """A moment as people write it, with its time zone."""
     local = at.astimezone(ZoneInfo(zone))
     return f"{date_format(local, 'j M Y, H:i')} {local.tzname() or zone}"

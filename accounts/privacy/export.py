@@ -21,7 +21,7 @@ from config import errors, journal
 from config.privacy import data_map
 
 FORMAT = "dutyline-personal-data/1"
-PRINTED = 500
+MAX_PRINTED_ROWS = 500
 """Rows of a chapter that are printed; the JSON holds all."""
 RIGHTS = (
     "You may see your data, and get this copy of it, as often as you like.",
@@ -37,50 +37,50 @@ RIGHTS = (
 
 
 @dataclass(frozen=True)
-class Gathered:
+class PersonalDataExport:
     """An export: the JSON, and what of it is printed."""
 
     json: bytes
-    chapters: tuple[document.Page, ...]
+    chapters: tuple[document.PrintedChapter, ...]
 
 
-def as_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
+def export_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
     """Everything that is kept of a person, whose record was just read.
 
     Raises `errors.Unavailable` where it takes too long, or others are at it.
     """
     actor.require("self:export")
-    with pdf_process.turn() as end:
-        return _gather(user, customer, end).json
+    with pdf_process.worker_slot() as deadline:
+        return _collect(user, customer, deadline).json
 
 
-def as_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) -> bytes:
+def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) -> bytes:
     """The same as a document, with the JSON embedded. Raises `errors.Unavailable`."""
     actor.require("self:export")
-    zone = preferences.time_zone(user.settings, customer.settings)
-    with pdf_process.turn() as end:
-        gathered = _gather(user, customer, end)
+    zone = preferences.time_zone_of(user.settings, customer.settings)
+    with pdf_process.worker_slot() as deadline:
+        personal_data = _collect(user, customer, deadline)
         context = {
-            "name": document.plain(user.name),
-            "customer": document.plain(customer.name),
-            "at": document.moment(at, zone),
-            "chapters": [page.told(zone) for page in gathered.chapters],
-            "recipients": recipients(),
-            "retention": retention(),
+            "name": document.strip_bidi_marks(user.name),
+            "customer": document.strip_bidi_marks(customer.name),
+            "at": document.format_instant(at, zone),
+            "chapters": [chapter.to_context(zone) for chapter in personal_data.chapters],
+            "recipients": list_recipients(),
+            "retention": list_retention_rules(),
             "rights": RIGHTS,
         }
         html = render_to_string("export/my-data.html", context)
-        return pdf_process.pdf(html, gathered.json, end=end)
+        return pdf_process.render_pdf(html, personal_data.json, deadline=deadline)
 
 
-def by_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
+def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
     """The document of somebody of a customer, for an operator who was asked for it; audited.
 
     Raises `errors.NotFound`, and as `as_pdf` does.
     """
     actor.require("users:update")
-    user, found = users.target(user_id, actor, customers.key(actor.customer_id))
-    customer = found.get(Customer, user.customer_id)
+    user, records = users.load_target(user_id, actor, customers.customer_key(actor.customer_id))
+    customer = records.get(Customer, user.customer_id)
     if customer is None:
         raise errors.NotFound("There is no such customer.")
     with journal.write(
@@ -89,70 +89,80 @@ def by_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
         subject=user.party,
         at=at,
         customer_id=user.customer_id,
-        found=found,
+        prefetched=records,
     ):
         pass
-    return as_pdf(user, customer, actor=actor, at=at)
+    return export_pdf(user, customer, actor=actor, at=at)
 
 
-def _gather(user: User, customer: Customer, end: float) -> Gathered:
-    members: list[bytes] = []
+def _collect(user: User, customer: Customer, deadline: float) -> PersonalDataExport:
+    json_chapters: list[bytes] = []
     chapters = []
-    for chapter, rows in data_map.told(user):
-        written: list[bytes] = []
-        printed: list[data_map.Row] = []
+    for chapter, rows in data_map.export_chapters(user):
+        json_rows: list[bytes] = []
+        printed_rows: list[data_map.ExportRow] = []
         for row in rows:
-            written.append(orjson.dumps(row, default=_plain, option=orjson.OPT_UTC_Z))
-            if len(printed) < PRINTED:
-                printed.append(row)
-            if time.monotonic() > end:
+            json_rows.append(orjson.dumps(row, default=_to_plain_value, option=orjson.OPT_UTC_Z))
+            if len(printed_rows) < MAX_PRINTED_ROWS:
+                printed_rows.append(row)
+            if time.monotonic() > deadline:
                 raise errors.Unavailable("This takes too long just now.", retry_after=60)
-        members.append(orjson.dumps(chapter.name) + b":[" + b",".join(written) + b"]")
-        chapters.append(document.Page(chapter, tuple(printed), len(written)))
-    frame = {
+        json_chapters.append(orjson.dumps(chapter.name) + b":[" + b",".join(json_rows) + b"]")
+        chapters.append(document.PrintedChapter(chapter, tuple(printed_rows), len(json_rows)))
+    header = {
         "format": FORMAT,
         "person": {"id": user.id, "name": user.name, "email": user.email},
         "customer": {"id": customer.id, "name": customer.name},
     }
-    after = {"recipients": recipients(), "retention": retention(), "rights": RIGHTS}
-    whole = [orjson.dumps(frame)[:-1], b',"data":{', b",".join(members), b"},"]
-    return Gathered(b"".join([*whole, orjson.dumps(after)[1:]]), tuple(chapters))
+    footer = {
+        "recipients": list_recipients(),
+        "retention": list_retention_rules(),
+        "rights": RIGHTS,
+    }
+    json_parts = [orjson.dumps(header)[:-1], b',"data":{', b",".join(json_chapters), b"},"]
+    return PersonalDataExport(b"".join([*json_parts, orjson.dumps(footer)[1:]]), tuple(chapters))
 
 
-def _plain(value: Any) -> Any:
+def _to_plain_value(value: Any) -> Any:
     """What orjson does not know: PynamoDB's own lists and maps, and numbers."""
     return dict(value) if isinstance(value, Mapping) else list(value)
 
 
-def recipients() -> list[dict[str, Any]]:
+def list_recipients() -> list[dict[str, Any]]:
     """Who receives what, of those beyond the customer's own people."""
-    received: dict[str, list[str]] = {}
-    for _, attribute in _shown():
+    labels_by_recipient: dict[str, list[str]] = {}
+    for _, attribute in _exported_attributes():
         for name in attribute.recipients:
             what = attribute.label or attribute.name.replace("_", " ")
-            received.setdefault(name, []).append(what.lower())
-    about = {name: text for part in data_map.parts() for name, text in part.recipients.items()}
+            labels_by_recipient.setdefault(name, []).append(what.lower())
+    purposes = {
+        name: purpose
+        for part in data_map.load_data_maps()
+        for name, purpose in part.recipients.items()
+    }
     return [
-        {"name": name, "about": about[name], "receives": sorted(set(what))}
-        for name, what in sorted(received.items())
+        {"name": name, "about": purposes[name], "receives": sorted(set(what))}
+        for name, what in sorted(labels_by_recipient.items())
     ]
 
 
-def retention() -> list[dict[str, str]]:
+def list_retention_rules() -> list[dict[str, str]]:
     """How long each kind of value is kept, for what, and what becomes of it."""
-    found = {
+    rules = {
         (attribute.category, attribute.purpose, attribute.erasure): {
             "what": attribute.category,
             "purpose": attribute.purpose,
             "kept": attribute.retention,
             "afterDeletion": attribute.erasure.value,
         }
-        for _, attribute in _shown()
+        for _, attribute in _exported_attributes()
     }
-    return list(found.values())
+    return list(rules.values())
 
 
-def _shown() -> Iterator[tuple[data_map.Holding, data_map.Attribute]]:
-    for holding in data_map.holdings():
-        if holding.shown:
-            yield from ((holding, one) for one in holding.attributes if not one.withheld)
+def _exported_attributes() -> Iterator[tuple[data_map.TableDataMap, data_map.DataMapAttribute]]:
+    for holding in data_map.iter_table_maps():
+        if holding.records_to_export:
+            yield from (
+                (holding, attribute) for attribute in holding.attributes if not attribute.withheld
+            )

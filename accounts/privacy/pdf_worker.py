@@ -21,15 +21,15 @@ def main() -> None:
     length = int.from_bytes(sys.stdin.buffer.read(8))
     html = sys.stdin.buffer.read(length).decode()
     embedded = sys.stdin.buffer.read()
-    sys.stdout.buffer.write(pdf(html, embedded))
+    sys.stdout.buffer.write(render_pdf(html, embedded))
 
 
-def pdf(html: str, embedded: bytes) -> bytes:
+def render_pdf(html: str, embedded: bytes) -> bytes:
     """The document, tagged for screen readers, with the file in it."""
     from weasyprint import HTML, Attachment
     from weasyprint.urls import URLFetcher
 
-    closed = URLFetcher(allowed_protocols=(), allow_redirects=False)
+    no_fetch = URLFetcher(allowed_protocols=(), allow_redirects=False)
     at = datetime.now(UTC)
     attachment = Attachment(
         string=embedded,
@@ -38,11 +38,11 @@ def pdf(html: str, embedded: bytes) -> bytes:
         relationship="Data",
         created=at,
         modified=at,
-        url_fetcher=closed,
+        url_fetcher=no_fetch,
     )
-    document = HTML(string=html, url_fetcher=closed)
-    made: bytes = document.write_pdf(attachments=[attachment], pdf_tags=True)
-    return made
+    document = HTML(string=html, url_fetcher=no_fetch)
+    content: bytes = document.write_pdf(attachments=[attachment], pdf_tags=True)
+    return content
 
 
 if __name__ == "__main__":

@@ -4,18 +4,22 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import Span, Text, Whole
+from config.api.fields import DateTimeRangeQuery, QueryIntegerField, TextField
 
 
-class AuditQuery(Span):
+class AuditQuery(DateTimeRangeQuery):
     """Which entries."""
 
-    action = Text(
+    action = TextField(
         required=False, max_length=100, help_text="Only entries of this action: user.blocked."
     )
 
-    limit = Whole(required=False, min_value=1, max_value=100, help_text="1 to 100, default 50.")
-    offset = Whole(required=False, min_value=0, help_text="How many newer ones to skip.")
+    limit = QueryIntegerField(
+        required=False, min_value=1, max_value=100, help_text="1 to 100, default 50."
+    )
+    offset = QueryIntegerField(
+        required=False, min_value=0, help_text="How many newer ones to skip."
+    )
 
 
 class AuditParty(serializers.Serializer[Any]):
@@ -34,7 +38,7 @@ class AuditChange(serializers.Serializer[Any]):
     after = serializers.JSONField()
 
 
-class AuditLine(serializers.Serializer[Any]):
+class AuditLogItem(serializers.Serializer[Any]):
     """One audit entry."""
 
     id = serializers.CharField()
@@ -55,7 +59,7 @@ class AuditLine(serializers.Serializer[Any]):
 class AuditPage(serializers.Serializer[Any]):
     """Entries newest first, and how many there are."""
 
-    items = AuditLine(many=True, source="lines")
+    items = AuditLogItem(many=True, source="lines")
     total = serializers.IntegerField()
     limit = serializers.IntegerField()
     offset = serializers.IntegerField()

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
-from config.api.fields import Body, PageQuery, Text, Zone
+from config.api.fields import PageQuery, StrictSerializer, TextField, TimeZoneField
 
 
 class CustomerView(serializers.Serializer[Customer]):
@@ -20,27 +20,29 @@ class CustomerView(serializers.Serializer[Customer]):
     version = serializers.IntegerField()
 
 
-class CustomerChange(Body):
+class CustomerChange(StrictSerializer):
     """What is to be changed; what is not named stays."""
 
-    name = Text(max_length=200, required=False)
+    name = TextField(max_length=200, required=False)
     settings = DefaultsChange(required=False)
 
 
-class NewLocation(Body):
+class NewLocation(StrictSerializer):
     """A new place."""
 
-    name = Text(max_length=200)
-    timeZone = Zone(source="time_zone", help_text="Its IANA time zone, such as America/Denver.")
-    address = Text(max_length=500, required=False, allow_blank=True)
+    name = TextField(max_length=200)
+    timeZone = TimeZoneField(
+        source="time_zone", help_text="Its IANA time zone, such as America/Denver."
+    )
+    address = TextField(max_length=500, required=False, allow_blank=True)
 
 
-class LocationChange(Body):
+class LocationChange(StrictSerializer):
     """What is to be changed; what is not named stays."""
 
-    name = Text(max_length=200, required=False)
-    timeZone = Zone(required=False, source="time_zone")
-    address = Text(max_length=500, required=False, allow_blank=True)
+    name = TextField(max_length=200, required=False)
+    timeZone = TimeZoneField(required=False, source="time_zone")
+    address = TextField(max_length=500, required=False, allow_blank=True)
 
 
 class LocationView(serializers.Serializer[Location]):
@@ -68,7 +70,7 @@ class LocationPage(serializers.Serializer[Any]):
     )
 
 
-class LocationGone(serializers.Serializer[Any]):
+class DeletedLocation(serializers.Serializer[Any]):
     """What was removed."""
 
     id = serializers.CharField()

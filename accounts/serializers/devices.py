@@ -4,16 +4,16 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import Body, Text
+from config.api.fields import StrictSerializer, TextField
 
 
-class Device(Body):
+class PushTokenBody(StrictSerializer):
     """A device, as Expo names it."""
 
-    token = Text(max_length=250, help_text="ExponentPushToken[…] or ExpoPushToken[…].")
+    token = TextField(max_length=250, help_text="ExponentPushToken[…] or ExpoPushToken[…].")
 
 
-class DeviceView(serializers.Serializer[Any]):
+class PushTokenView(serializers.Serializer[Any]):
     """What became of a device."""
 
     token = serializers.CharField()

@@ -4,16 +4,18 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import Body, Choice
+from config.api.fields import StrictChoiceField, StrictSerializer
 
 
-class ExportQuery(Body):
+class ExportQuery(StrictSerializer):
     """Which form."""
 
-    format = Choice(choices=("pdf", "json"), required=False, help_text="pdf, the default, or json.")
+    format = StrictChoiceField(
+        choices=("pdf", "json"), required=False, help_text="pdf, the default, or json."
+    )
 
 
-class Named(serializers.Serializer[Any]):
+class ExportSubject(serializers.Serializer[Any]):
     """Who or what this is about."""
 
     id = serializers.CharField()
@@ -21,7 +23,7 @@ class Named(serializers.Serializer[Any]):
     email = serializers.CharField(required=False)
 
 
-class Recipient(serializers.Serializer[Any]):
+class DataRecipient(serializers.Serializer[Any]):
     """Who receives values of a person."""
 
     name = serializers.CharField()
@@ -29,7 +31,7 @@ class Recipient(serializers.Serializer[Any]):
     receives = serializers.ListField(child=serializers.CharField())
 
 
-class Retention(serializers.Serializer[Any]):
+class RetentionRule(serializers.Serializer[Any]):
     """How long a kind of value is kept."""
 
     what = serializers.CharField()
@@ -42,12 +44,12 @@ class ExportView(serializers.Serializer[Any]):
     """Everything that is kept of a person."""
 
     format = serializers.CharField()
-    person = Named()
-    customer = Named()
+    person = ExportSubject()
+    customer = ExportSubject()
     data = serializers.DictField(  # type: ignore[assignment] # the wire's name
         child=serializers.ListField(child=serializers.DictField()),
         help_text="By chapter: profile, rights, locations, terms, devices, history …",
     )
-    recipients = Recipient(many=True)
-    retention = Retention(many=True)
+    recipients = DataRecipient(many=True)
+    retention = RetentionRule(many=True)
     rights = serializers.ListField(child=serializers.CharField())

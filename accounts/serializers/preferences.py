@@ -6,7 +6,13 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts import preferences
-from config.api.fields import Body, Choice, Flag, Number, Zone
+from config.api.fields import (
+    StrictBooleanField,
+    StrictChoiceField,
+    StrictIntegerField,
+    StrictSerializer,
+    TimeZoneField,
+)
 
 _LANGUAGE = "The language of mails; null: the customer's."
 _ZONE = "The IANA time zone of times in mails; null: the customer's."
@@ -14,40 +20,40 @@ _RINGING = "Whether calls to where one is on duty ring one's phone, once it is v
 _REMINDER = "How long before a shift a reminder comes, 5 to 1,440 minutes; null: 60."
 
 
-class ChannelChange(Body):
+class ChannelChange(StrictSerializer):
     """Which events reach a person on one channel."""
 
-    rightsChanged = Flag(required=False, source="rights_changed")
-    locationAssigned = Flag(required=False, source="location_assigned")
-    termsRenewed = Flag(required=False, source="terms_renewed")
-    rotaChanged = Flag(required=False, source="rota_changed")
-    shiftReminder = Flag(required=False, source="shift_reminder")
-    voicemailLeft = Flag(required=False, source="voicemail_left")
+    rightsChanged = StrictBooleanField(required=False, source="rights_changed")
+    locationAssigned = StrictBooleanField(required=False, source="location_assigned")
+    termsRenewed = StrictBooleanField(required=False, source="terms_renewed")
+    rotaChanged = StrictBooleanField(required=False, source="rota_changed")
+    shiftReminder = StrictBooleanField(required=False, source="shift_reminder")
+    voicemailLeft = StrictBooleanField(required=False, source="voicemail_left")
 
 
-class NotificationsChange(Body):
+class NotificationsChange(StrictSerializer):
     """Which notifications are wanted, by channel and event; what is not named stays."""
 
     email = ChannelChange(required=False)
     push = ChannelChange(required=False)
 
 
-class SettingsChange(Body):
+class SettingsChange(StrictSerializer):
     """What a person chooses; what is not named stays, null forgets a choice."""
 
-    language = Choice(
+    language = StrictChoiceField(
         choices=preferences.LANGUAGES, required=False, allow_null=True, help_text=_LANGUAGE
     )
-    timeZone = Zone(required=False, allow_null=True, source="time_zone", help_text=_ZONE)
-    reminderMinutes = Number(
+    timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone", help_text=_ZONE)
+    reminderMinutes = StrictIntegerField(
         required=False,
         allow_null=True,
         min_value=5,
-        max_value=preferences.LONGEST_REMINDER,
+        max_value=preferences.MAX_REMINDER_MINUTES,
         source="reminder_minutes",
         help_text=_REMINDER,
     )
-    ringing = Flag(required=False, allow_null=True, help_text=_RINGING)
+    ringing = StrictBooleanField(required=False, allow_null=True, help_text=_RINGING)
     notifications = NotificationsChange(required=False)
 
 
@@ -82,14 +88,14 @@ class SettingsView(serializers.Serializer[Any]):
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
         """From what is stored, which is sparse."""
-        return dict(super().to_representation(preferences.complete(instance)))
+        return dict(super().to_representation(preferences.with_defaults(instance)))
 
 
-class DefaultsChange(Body):
+class DefaultsChange(StrictSerializer):
     """What a customer chooses for people who chose nothing."""
 
-    language = Choice(choices=preferences.LANGUAGES, required=False, allow_null=True)
-    timeZone = Zone(required=False, allow_null=True, source="time_zone")
+    language = StrictChoiceField(choices=preferences.LANGUAGES, required=False, allow_null=True)
+    timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone")
 
 
 class DefaultsView(serializers.Serializer[Any]):
@@ -100,6 +106,6 @@ class DefaultsView(serializers.Serializer[Any]):
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
         """From what is stored, which is sparse."""
-        language = preferences.language({}, instance)
-        zone = preferences.time_zone({}, instance)
+        language = preferences.language_of({}, instance)
+        zone = preferences.time_zone_of({}, instance)
         return dict(super().to_representation({"language": language, "time_zone": zone}))

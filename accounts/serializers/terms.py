@@ -7,25 +7,25 @@ from rest_framework import serializers
 
 from accounts import preferences
 from accounts.terms import documents
-from config.api.fields import Body, Choice, Text
+from config.api.fields import StrictChoiceField, StrictSerializer, TextField
 
 
-class Acceptance(Body):
+class TermsAcceptanceBody(StrictSerializer):
     """What was shown; both members may be left out."""
 
-    version = Text(
+    version = TextField(
         required=False,
         max_length=20,
         help_text="`currentVersion` as it was shown; 409 if another is in force by now.",
     )
-    locale = Choice(
+    locale = StrictChoiceField(
         choices=preferences.LANGUAGES,
         required=False,
         help_text="The language it was shown in; default: the person's.",
     )
 
 
-class Document(serializers.Serializer[Any]):
+class LegalDocument(serializers.Serializer[Any]):
     """One of the documents in force."""
 
     document = serializers.ChoiceField(choices=documents.DOCUMENTS)
@@ -36,10 +36,10 @@ class Document(serializers.Serializer[Any]):
     sha256 = serializers.CharField(help_text="Of the text, as `url` with `?format=text` gives it.")
     url = serializers.SerializerMethodField(help_text="A page that a person can read.")
 
-    def get_url(self, text: documents.Text) -> str:
+    def get_url(self, text: documents.LegalText) -> str:
         """Where anybody may read it."""
-        page = f"{settings.PUBLIC_BASE_URL}/legal/{text.document}/{text.version}"
-        return page if text.locale == documents.BINDING else f"{page}?language={text.locale}"
+        url = f"{settings.PUBLIC_BASE_URL}/legal/{text.document}/{text.version}"
+        return url if text.locale == documents.BINDING_LANGUAGE else f"{url}?language={text.locale}"
 
 
 class TermsView(serializers.Serializer[Any]):
@@ -49,4 +49,4 @@ class TermsView(serializers.Serializer[Any]):
     currentVersion = serializers.CharField(source="current_version")
     acceptedVersion = serializers.CharField(source="accepted_version", allow_null=True)
     acceptedAt = serializers.DateTimeField(source="accepted_at", allow_null=True)
-    documents = Document(many=True)
+    documents = LegalDocument(many=True)

@@ -9,34 +9,41 @@ from accounts import permissions
 from accounts.models import User
 from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import counters, email_address
-from config.api.fields import Body, Choice, Flag, PageQuery, Text, Texts
+from config.api.fields import (
+    PageQuery,
+    StrictBooleanField,
+    StrictChoiceField,
+    StrictSerializer,
+    TextField,
+    TextListField,
+)
 
-ROLES = list(reversed(permissions.ROLES))
+ROLE_CHOICES = list(reversed(permissions.ROLES))
 
 
-class Role(Choice):
+class RoleField(StrictChoiceField):
     """One of the four roles."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(choices=ROLES, **more)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=ROLE_CHOICES, **kwargs)
 
 
-class Address(Text):
+class UserEmailField(TextField):
     """An e-mail address that a person can be invited at."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
         try:
-            return email_address.checked(text)
-        except email_address.BadEmail as error:
+            return email_address.normalize_email(text)
+        except email_address.InvalidEmail as error:
             raise serializers.ValidationError(error.detail, code=error.code) from error
 
 
-class Phone(Text):
+class PhoneField(TextField):
     """A phone number with its country code, kept as E.164."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(max_length=32, **more)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=32, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -52,110 +59,110 @@ class Phone(Text):
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-class Locations(Texts):
+class LocationIdsField(TextListField):
     """Location ids, or ``["*"]`` for all."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(longest=64, most=counters.MOST_LOCATIONS, **more)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_item_length=64, max_items=counters.MAX_LOCATIONS, **kwargs)
 
 
-class Skills(Texts):
+class SkillsField(TextListField):
     """What somebody can do."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(longest=100, most=50, source="skills", **more)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_item_length=100, max_items=50, source="skills", **kwargs)
 
 
-class Permissions(Texts):
+class PermissionsField(TextListField):
     """A list of permissions; one that does not exist is refused."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(longest=64, most=len(permissions.PERMISSIONS), **more)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_item_length=64, max_items=len(permissions.PERMISSIONS), **kwargs)
 
     def to_internal_value(self, data: Any) -> list[str]:
-        given = super().to_internal_value(data)
-        unknown = sorted(set(given) - permissions.PERMISSIONS)
+        names = super().to_internal_value(data)
+        unknown = sorted(set(names) - permissions.PERMISSIONS)
         if unknown:
             raise serializers.ValidationError(
                 f"There is no permission {unknown[0]}.", code="unknown_permission"
             )
-        return given
+        return names
 
 
-class _NewPerson(Body):
-    email = Address(max_length=254)
-    customerId = Text(max_length=64, source="customer_id")
-    name = Text(max_length=200)
-    permissions = Permissions(
+class _NewUserBase(StrictSerializer):
+    email = UserEmailField(max_length=254)
+    customerId = TextField(max_length=64, source="customer_id")
+    name = TextField(max_length=200)
+    permissions = PermissionsField(
         required=False, help_text="The effective list wanted; default: the role's."
     )
-    locations = Locations(
+    locations = LocationIdsField(
         required=False,
         help_text='Location ids, or ["*"] for all; default: none (owner, admin: all).',
     )
-    userSkills = Skills(required=False)
+    userSkills = SkillsField(required=False)
 
 
-class NewUser(_NewPerson):
+class NewUser(_NewUserBase):
     """Who is to be created and invited."""
 
-    role = Role(required=False, help_text="Default: staff.")
+    role = RoleField(required=False, help_text="Default: staff.")
 
 
-class ManagedUser(_NewPerson):
+class NewManagedUser(_NewUserBase):
     """Who is to be created and invited."""
 
-    userRole = Role(required=False, source="role", help_text="Default: staff.")
-    isSetup = Flag(required=False, source="is_setup")
+    userRole = RoleField(required=False, source="role", help_text="Default: staff.")
+    isSetup = StrictBooleanField(required=False, source="is_setup")
 
 
-class OwnChange(Body):
+class CurrentUserChange(StrictSerializer):
     """What people change about themselves; rights can only shrink."""
 
-    profileName = Text(max_length=200, required=False, allow_null=True, source="profile_name")
-    phone = Phone(required=False, allow_null=True)
-    locations = Locations(required=False, help_text="Some of one's own.")
-    userPermissions = Permissions(
+    profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
+    phone = PhoneField(required=False, allow_null=True)
+    locations = LocationIdsField(required=False, help_text="Some of one's own.")
+    userPermissions = PermissionsField(
         required=False,
         source="permissions",
         help_text="The effective list wanted, of today's.",
     )
-    userSkills = Skills(required=False)
+    userSkills = SkillsField(required=False)
     settings = SettingsChange(required=False)
 
 
-class UserChange(Body):
+class UserChange(StrictSerializer):
     """What is to be changed of a person; what is not named stays."""
 
-    id = Text(max_length=64)
-    name = Text(max_length=200, required=False)
-    profileName = Text(max_length=200, required=False, allow_null=True, source="profile_name")
-    phone = Phone(required=False, allow_null=True)
-    email = Address(max_length=254, required=False)
-    userRole = Role(
+    id = TextField(max_length=64)
+    name = TextField(max_length=200, required=False)
+    profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
+    phone = PhoneField(required=False, allow_null=True)
+    email = UserEmailField(max_length=254, required=False)
+    userRole = RoleField(
         required=False,
         source="role",
         help_text="Brings its own permissions, unless some are sent.",
     )
-    permissions = Permissions(required=False, help_text="The effective list wanted.")
-    locations = Locations(required=False, help_text='Location ids, or ["*"] for all.')
-    userSkills = Skills(required=False)
-    isSetup = Flag(required=False, source="is_setup")
+    permissions = PermissionsField(required=False, help_text="The effective list wanted.")
+    locations = LocationIdsField(required=False, help_text='Location ids, or ["*"] for all.')
+    userSkills = SkillsField(required=False)
+    isSetup = StrictBooleanField(required=False, source="is_setup")
     settings = SettingsChange(required=False)
-    status = Choice(
+    status = StrictChoiceField(
         choices=["active", "blocked"],
         required=False,
         help_text="blocked: cut off from the next request; active: back to what they were.",
     )
 
 
-class WhichUser(Body):
+class UserReference(StrictSerializer):
     """Whom."""
 
-    id = Text(max_length=64)
+    id = TextField(max_length=64)
 
 
-class Gone(serializers.Serializer[Any]):
+class DeletedUser(serializers.Serializer[Any]):
     """What was deleted."""
 
     id = serializers.CharField()
@@ -171,7 +178,7 @@ class UserView(serializers.Serializer[User]):
     profileName = serializers.CharField(source="profile_name", allow_null=True)
     phone = serializers.CharField(allow_null=True)
     customerId = serializers.CharField(source="customer_id")
-    role = serializers.ChoiceField(choices=ROLES)
+    role = serializers.ChoiceField(choices=ROLE_CHOICES)
     permissions = serializers.SerializerMethodField()
     extraPermissions = serializers.ListField(child=serializers.CharField(), source="extra")
     deniedPermissions = serializers.ListField(child=serializers.CharField(), source="denied")
@@ -191,13 +198,13 @@ class UserView(serializers.Serializer[User]):
 
     def get_permissions(self, user: User) -> list[str]:
         """What they may do: the role's permissions, plus extra, minus denied."""
-        return sorted(permissions.effective(user.role, user.extra, user.denied))
+        return sorted(permissions.effective_permissions(user.role, user.extra, user.denied))
 
 
-class ListQuery(PageQuery):
+class UserQuery(PageQuery):
     """Which people."""
 
-    customerId = Text(max_length=64, required=False, help_text="One's own; the default.")
+    customerId = TextField(max_length=64, required=False, help_text="One's own; the default.")
 
 
 class UserPage(serializers.Serializer[Any]):

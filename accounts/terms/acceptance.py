@@ -12,6 +12,7 @@ from accounts import preferences, users
 from accounts.models import Customer, TermsAcceptance, User
 from accounts.permissions import Actor
 from accounts.terms import documents
+from accounts.terms.documents import LegalText
 from config import audit, dynamodb, errors, journal
 from config.audit import reader
 from config.dynamodb import encryption, idempotency, optimistic
@@ -19,32 +20,34 @@ from config.dynamodb import encryption, idempotency, optimistic
 _PURPOSE = "terms evidence"
 
 
-class Outdated(errors.Conflict):
+class TermsOutdated(errors.Conflict):
     """Other terms are in force by now than those that were shown."""
 
     code = "terms_outdated"
 
 
 @dataclass(frozen=True)
-class Status:
+class TermsStatus:
     """How a person stands to the terms in force."""
 
     accepted: bool
     current_version: str
     accepted_version: str | None
     accepted_at: datetime | None
-    documents: tuple[documents.Text, ...]
+    documents: tuple[LegalText, ...]
 
 
-def status(user: User, customer: Customer, *, actor: Actor, at: datetime) -> Status:
+def get_status(user: User, customer: Customer, *, actor: Actor, at: datetime) -> TermsStatus:
     """Whether a person, whose record was just read, has accepted the terms in force."""
     actor.require("self:read")
-    return _now(user, customer, at)
+    return _load_status(user, customer, at)
 
 
-def _now(user: User, customer: Customer, at: datetime) -> Status:
-    edition = documents.in_force(at, preferences.language(user.settings, customer.settings))
-    latest = dynamodb.query(
+def _load_status(user: User, customer: Customer, at: datetime) -> TermsStatus:
+    edition = documents.current_edition(
+        at, preferences.language_of(user.settings, customer.settings)
+    )
+    latest = dynamodb.query_records(
         TermsAcceptance,
         "#user_id = :user",
         {":user": {"S": user.id}},
@@ -52,11 +55,11 @@ def _now(user: User, customer: Customer, at: datetime) -> Status:
         ConsistentRead=True,
         Limit=1,
     )
-    return _status(edition, latest[0] if latest else None)
+    return _build_status(edition, latest[0] if latest else None)
 
 
-def _status(edition: documents.Edition, latest: TermsAcceptance | None) -> Status:
-    return Status(
+def _build_status(edition: documents.Edition, latest: TermsAcceptance | None) -> TermsStatus:
+    return TermsStatus(
         accepted=bool(latest and latest.version == edition.version),
         current_version=edition.version,
         accepted_version=latest.version if latest else None,
@@ -65,7 +68,7 @@ def _status(edition: documents.Edition, latest: TermsAcceptance | None) -> Statu
     )
 
 
-def accept(
+def accept_terms(
     user: User,
     customer: Customer,
     *,
@@ -73,59 +76,81 @@ def accept(
     at: datetime,
     version: str | None = None,
     locale: str | None = None,
-    once: idempotency.Once | None = None,
-) -> Status:
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+) -> TermsStatus:
     """Accept the terms in force; a repetition finds the first proof.
 
     ``version`` is the one that was shown, ``locale`` the language it was shown in. Raises
     `errors.Invalid` for a version that never was, and `Outdated` for one that no longer is.
     """
     actor.require("terms:accept")
-    language = locale or preferences.language(user.settings, customer.settings)
-    edition = documents.in_force(at, language)
-    place = (user.id, edition.version)
-    keys = [dynamodb.Key(TermsAcceptance, *place), *journal.keys([actor.stream])]
-    keys += [dynamodb.Key(idempotency.Request, once.key)] if once else []
+    language = locale or preferences.language_of(user.settings, customer.settings)
+    edition = documents.current_edition(at, language)
+    record_key = (user.id, edition.version)
+    keys = [dynamodb.RecordKey(TermsAcceptance, *record_key), *journal.stream_keys([actor.stream])]
+    keys += (
+        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
+        if idempotency_key
+        else []
+    )
 
-    def decide() -> Status:
-        found = dynamodb.fetch(keys)
-        idempotency.check_unseen(once, found, at)
+    def decide() -> TermsStatus:
+        records = dynamodb.batch_get(keys)
+        idempotency.ensure_key_unused(idempotency_key, records, at)
         _check_version(version, edition, at)
-        proof = found.get(TermsAcceptance, *place)
-        if proof:
-            idempotency.remember(once, user.id, at, status=200)
+        acceptance = records.get(TermsAcceptance, *record_key)
+        if acceptance:
+            idempotency.save_completed(idempotency_key, user.id, at, status=200)
         else:
-            proof = _prove(user, edition, language, actor=actor, at=at, once=once, found=found)
-        return _status(edition, proof)
+            acceptance = _write_acceptance(
+                user,
+                edition,
+                language,
+                actor=actor,
+                at=at,
+                idempotency_key=idempotency_key,
+                records=records,
+            )
+        return _build_status(edition, acceptance)
 
     try:
-        return optimistic.repeated(decide)
-    except idempotency.Seen:
-        return _now(user, customer, at)
+        return optimistic.retry_on_conflict(decide)
+    except idempotency.DuplicateRequest:
+        return _load_status(user, customer, at)
 
 
 def _check_version(version: str | None, edition: documents.Edition, at: datetime) -> None:
     if version is None or version == edition.version:
         return
-    if version not in documents.versions(until=at):
-        raise errors.Invalid("There is no such version of the terms.", pointer="/version")
-    raise Outdated(f"Version {edition.version} is in force by now.", pointer="/version")
+    if version not in documents.list_versions(until=at):
+        raise errors.InvalidRequest("There is no such version of the terms.", pointer="/version")
+    raise TermsOutdated(f"Version {edition.version} is in force by now.", pointer="/version")
 
 
-def _prove(
+def _write_acceptance(
     user: User,
     edition: documents.Edition,
     locale: str,
     *,
     actor: Actor,
     at: datetime,
-    once: idempotency.Once | None,
-    found: dynamodb.Found,
+    idempotency_key: idempotency.IdempotencyKey | None,
+    records: dynamodb.BatchResult,
 ) -> TermsAcceptance:
-    who = {"name": user.name, "email": user.email, "ip": actor.ip, "userAgent": actor.user_agent}
-    accepted_texts = [
-        {"document": t.document, "version": t.version, "locale": t.locale, "sha256": t.sha256}
-        for t in edition.texts
+    identity = {
+        "name": user.name,
+        "email": user.email,
+        "ip": actor.ip,
+        "userAgent": actor.user_agent,
+    }
+    document_versions = [
+        {
+            "document": text.document,
+            "version": text.version,
+            "locale": text.locale,
+            "sha256": text.sha256,
+        }
+        for text in edition.texts
     ]
     with journal.write(
         actor=actor,
@@ -133,117 +158,128 @@ def _prove(
         subject=user.party,
         at=at,
         customer_id=user.customer_id,
-        changes=[audit.Change(d["document"], None, d["version"]) for d in accepted_texts],
-        found=found,
+        changes=[
+            audit.FieldChange(document["document"], None, document["version"])
+            for document in document_versions
+        ],
+        prefetched=records,
     ) as write:
-        proof = TermsAcceptance(
+        acceptance = TermsAcceptance(
             user_id=user.id,
             version=edition.version,
             customer_id=user.customer_id,
             accepted_at=at,
-            documents=accepted_texts,
+            documents=document_versions,
             locale=locale,
             request_id=actor.request_id,
-            entry_id=write.happenings[0].id,
-            sealed=encryption.seal(
-                encryption.house_key(_PURPOSE), who, f"{user.id} {edition.version}"
+            entry_id=write.events[0].id,
+            sealed=encryption.encrypt_json(
+                encryption.application_key(_PURPOSE), identity, f"{user.id} {edition.version}"
             ),
         )
-        users.require_open(write, user.id)
-        write.attest(_digest(proof))
-        unproven = TermsAcceptance.user_id.does_not_exist()
-        write.put(proof, only_if=unproven, refusal=optimistic.changed())
-        write.answer(once, user.id, status=200)
-    return proof
+        users.require_account_open(write, user.id)
+        write.attest(_digest(acceptance))
+        is_first = TermsAcceptance.user_id.does_not_exist()
+        write.put(acceptance, only_if=is_first, error=optimistic.stale_record_error())
+        write.record_response(idempotency_key, user.id, status=200)
+    return acceptance
 
 
-def _digest(proof: TermsAcceptance) -> str:
+def _digest(acceptance: TermsAcceptance) -> str:
     return audit.digest(
         {
-            "userId": proof.user_id,
-            "version": proof.version,
-            "customerId": proof.customer_id,
-            "acceptedAt": proof.accepted_at.isoformat(timespec="microseconds"),
-            "documents": proof.documents,
-            "locale": proof.locale,
-            "requestId": proof.request_id,
-            "entryId": proof.entry_id,
-            "sealed": bytes(proof.sealed).hex(),
+            "userId": acceptance.user_id,
+            "version": acceptance.version,
+            "customerId": acceptance.customer_id,
+            "acceptedAt": acceptance.accepted_at.isoformat(timespec="microseconds"),
+            "documents": acceptance.documents,
+            "locale": acceptance.locale,
+            "requestId": acceptance.request_id,
+            "entryId": acceptance.entry_id,
+            "sealed": bytes(acceptance.sealed).hex(),
         }
     )
 
 
-def proofs(user_id: str) -> list[TermsAcceptance]:
+def list_acceptances(user_id: str) -> list[TermsAcceptance]:
     """Every proof of a person, oldest first; also of one who was deleted."""
-    of_user = {":user": {"S": user_id}}
-    arguments = dynamodb.key_range(TermsAcceptance, "#user_id = :user", of_user)
-    pages = dynamodb.pages("Query", **arguments, ConsistentRead=True)
-    return [TermsAcceptance.read(item) for items in pages for item in items]
+    values = {":user": {"S": user_id}}
+    arguments = dynamodb.query_arguments(TermsAcceptance, "#user_id = :user", values)
+    pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=True)
+    return [TermsAcceptance.from_item(item) for items in pages for item in items]
 
 
-def opened(proof: TermsAcceptance) -> dict[str, Any]:
+def decrypt_acceptance(acceptance: TermsAcceptance) -> dict[str, Any]:
     """All that a proof tells, with who it was and from where."""
-    context = f"{proof.user_id} {proof.version}"
+    context = f"{acceptance.user_id} {acceptance.version}"
     return {
-        "version": proof.version,
-        "acceptedAt": proof.accepted_at,
-        "documents": proof.documents,
-        "locale": proof.locale,
-        **encryption.unseal(encryption.house_key(_PURPOSE), bytes(proof.sealed), context),
-        "requestId": proof.request_id,
-        "entryId": proof.entry_id,
+        "version": acceptance.version,
+        "acceptedAt": acceptance.accepted_at,
+        "documents": acceptance.documents,
+        "locale": acceptance.locale,
+        **encryption.decrypt_json(
+            encryption.application_key(_PURPOSE), bytes(acceptance.sealed), context
+        ),
+        "requestId": acceptance.request_id,
+        "entryId": acceptance.entry_id,
     }
 
 
-def looked_at(proof: TermsAcceptance, *, actor: Actor, at: datetime) -> None:
+def audit_acceptance_view(acceptance: TermsAcceptance, *, actor: Actor, at: datetime) -> None:
     """Note that an operator looked at a proof, which tells who it was and from where."""
     actor.require("audit:read")
-    journal.note(
+    journal.write_audit_event(
         actor=actor,
         action="terms.viewed",
-        subject=audit.Party("user", proof.user_id, "", proof.user_id),
+        subject=audit.Party("user", acceptance.user_id, "", acceptance.user_id),
         at=at,
-        customer_id=proof.customer_id,
-        changes=[audit.Change("version", None, proof.version)],
+        customer_id=acceptance.customer_id,
+        changes=[audit.FieldChange("version", None, acceptance.version)],
     )
 
 
-def verify() -> Iterator[str]:
+def verify_acceptances() -> Iterator[str]:
     """What is wrong with any proof, against the audit and the texts; reads whole tables.
 
     People may accept meanwhile: what looks wrong is read again before it is told.
     """
-    people = dynamodb.every(TermsAcceptance, "user_id")
-    for user_id in sorted(people | {one for one in reader.streams() if one.startswith("usr_")}):
-        if _faults(user_id):
+    user_ids = dynamodb.scan_values(TermsAcceptance, "user_id")
+    for user_id in sorted(
+        user_ids | {stream for stream in reader.list_streams() if stream.startswith("usr_")}
+    ):
+        if _check_user(user_id):
             time.sleep(0.5)
-            yield from _faults(user_id)
+            yield from _check_user(user_id)
 
 
-def _faults(user_id: str) -> list[str]:
+def _check_user(user_id: str) -> list[str]:
     try:
-        return _wrong_proofs(user_id)
+        return _find_problems(user_id)
     except (TypeError, ValueError, KeyError, InvalidTag):
         return [f"{user_id}: there is a row that cannot be read"]
 
 
-def _wrong_proofs(user_id: str) -> list[str]:
-    kept = proofs(user_id)
+def _find_problems(user_id: str) -> list[str]:
+    acceptances = list_acceptances(user_id)
     attested = {
         entry.body["id"]: entry.body["attests"]
-        for entry in reader.rows(user_id)
+        for entry in reader.iter_stream(user_id)
         if entry.seq and entry.action == "terms.accepted"
     }
-    found = []
-    for proof in kept:
-        if attested.pop(proof.entry_id, "") != _digest(proof):
-            found.append(f"{user_id} {proof.version}: the proof is not as the audit attests it")
-        elif not all(_is_published(document) for document in proof.documents):
-            found.append(f"{user_id} {proof.version}: it names a text that was never published")
-    gone = [f"{user_id}: the proof that {entry_id} attests is gone" for entry_id in attested]
-    return found + gone
+    problems = []
+    for acceptance in acceptances:
+        if attested.pop(acceptance.entry_id, "") != _digest(acceptance):
+            problems.append(
+                f"{user_id} {acceptance.version}: the proof is not as the audit attests it"
+            )
+        elif not all(_is_published(document) for document in acceptance.documents):
+            problems.append(
+                f"{user_id} {acceptance.version}: it names a text that was never published"
+            )
+    missing = [f"{user_id}: the proof that {entry_id} attests is gone" for entry_id in attested]
+    return problems + missing
 
 
 def _is_published(document: Mapping[str, str]) -> bool:
-    place = documents.Place(document["document"], document["version"], document["locale"])
-    return documents.published().get(place) == document["sha256"]
+    key = documents.LegalTextKey(document["document"], document["version"], document["locale"])
+    return documents.read_published_hashes().get(key) == document["sha256"]

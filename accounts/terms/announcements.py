@@ -11,70 +11,88 @@ from config import audit, dynamodb, journal
 from config.dynamodb import encryption, optimistic, pagination
 from config.outbox import worker
 
-CHUNK = 20
+BATCH_SIZE = 20
 """People who are told in one transaction."""
 _PURPOSE = "terms errand"
 
 
-def announce(customer: Customer, version: str, *, at: datetime) -> bool:
+def announce_version(customer: Customer, version: str, *, at: datetime) -> bool:
     """See to it that a customer's people are told of a version once it is in force; once only."""
 
     def decide() -> bool:
-        before = dynamodb.get(Customer, customer.id)
+        before = dynamodb.get_record(Customer, customer.id)
         if before is None or (before.terms_announced or "") >= version:
             return False
         with journal.write(
-            actor=permissions.system(customer.id),
+            actor=permissions.system_actor(customer.id),
             action="terms.announced",
             subject=before.party,
             at=at,
             customer_id=before.id,
-            changes=[audit.Change("version", before.terms_announced, version)],
+            changes=[audit.FieldChange("version", before.terms_announced, version)],
         ) as write:
-            after = before.changed(terms_announced=version)
-            unchanged = Customer.version == before.version
-            write.put(after, only_if=unchanged, refusal=optimistic.changed())
-            due = max(at, documents.begins(version))
-            write.later("accounts.tell_of_terms", due=due, customer_id=before.id, version=version)
+            after = before.with_changes(terms_announced=version)
+            is_unchanged = Customer.version == before.version
+            write.put(after, only_if=is_unchanged, error=optimistic.stale_record_error())
+            due = max(at, documents.effective_instant(version))
+            write.enqueue("accounts.tell_of_terms", due=due, customer_id=before.id, version=version)
         return True
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def tell(customer_id: str, version: str, *, job: worker.Job, start: str | None) -> None:
+def notify_customer_users(
+    customer_id: str, version: str, *, job: worker.TaskContext, encrypted_cursor: str | None
+) -> None:
     """Tell those of a customer's people who had accepted other terms, some at a time.
 
     Each step is one transaction that ends this errand and begins the next: no crash tells anybody
     twice. ``start`` is where the list goes on, sealed, as places in it are named by people.
     """
-    key = encryption.house_key(_PURPOSE)
-    place = encryption.unseal(key, bytes.fromhex(start), customer_id) if start else None
-    of = {":of": {"S": customer_id}}
-    page = pagination.page(User, "byCustomer", "#customer_id = :of", of, limit=CHUNK, start=place)
-    told = [user for user in page.records if user.status == "active"]
-    renewed = _who_accepted_others(told, version)
-    if not renewed and page.next is None:
+    key = encryption.application_key(_PURPOSE)
+    cursor = (
+        encryption.decrypt_json(key, bytes.fromhex(encrypted_cursor), customer_id)
+        if encrypted_cursor
+        else None
+    )
+    values = {":of": {"S": customer_id}}
+    page = pagination.query_page(
+        User, "byCustomer", "#customer_id = :of", values, limit=BATCH_SIZE, cursor=cursor
+    )
+    active_users = [user for user in page.records if user.status == "active"]
+    users_to_notify = _users_with_older_acceptance(active_users, version)
+    if not users_to_notify and page.next_cursor is None:
         return
-    with journal.intend(actor=permissions.system(customer_id), at=job.at) as write:
-        for user in renewed:
-            side_effects.tell(write, user.id, "terms_renewed")
-        if page.next:
-            sealed = encryption.seal(key, page.next, customer_id).hex()
-            write.later(
-                "accounts.tell_of_terms", customer_id=customer_id, version=version, start=sealed
+    with journal.write_intent(actor=permissions.system_actor(customer_id), at=job.at) as write:
+        for user in users_to_notify:
+            side_effects.enqueue_notification(write, user.id, "terms_renewed")
+        if page.next_cursor:
+            next_cursor = encryption.encrypt_json(key, page.next_cursor, customer_id).hex()
+            write.enqueue(
+                "accounts.tell_of_terms",
+                customer_id=customer_id,
+                version=version,
+                start=next_cursor,
             )
-        write.hand_over(job.id, job.claim)
+        write.replace(job.id, job.claim)
 
 
-def _who_accepted_others(people: Sequence[User], version: str) -> list[User]:
-    earlier = [known for known in documents.versions() if known < version]
-    keys = [
-        dynamodb.Key(TermsAcceptance, user.id, v) for user in people for v in [*earlier, version]
+def _users_with_older_acceptance(users: Sequence[User], version: str) -> list[User]:
+    earlier_versions = [
+        other_version for other_version in documents.list_versions() if other_version < version
     ]
-    found = dynamodb.fetch(keys)
+    keys = [
+        dynamodb.RecordKey(TermsAcceptance, user.id, earlier_version)
+        for user in users
+        for earlier_version in [*earlier_versions, version]
+    ]
+    records = dynamodb.batch_get(keys)
     return [
         user
-        for user in people
-        if any(found.get(TermsAcceptance, user.id, v) for v in earlier)
-        and not found.get(TermsAcceptance, user.id, version)
+        for user in users
+        if any(
+            records.get(TermsAcceptance, user.id, earlier_version)
+            for earlier_version in earlier_versions
+        )
+        and not records.get(TermsAcceptance, user.id, version)
     ]

@@ -17,15 +17,15 @@ from django.conf import settings
 
 DOCUMENTS = ("terms-of-service", "provider-terms", "privacy-policy")
 FOLDER: Path = settings.BASE_DIR / "templates/legal"
-BINDING = "en"
+BINDING_LANGUAGE = "en"
 """The language that every text exists in."""
 
 
-class Changed(Exception):
+class PublishedTextChanged(Exception):
     """A published text is not what was published, or is gone."""
 
 
-class Place(NamedTuple):
+class LegalTextKey(NamedTuple):
     """Names one text."""
 
     document: str
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Text:
+class LegalText:
     """One document in one version and language."""
 
     document: str
@@ -55,7 +55,7 @@ class Text:
 
     @property
     def effective_from(self) -> datetime:
-        return begins(self.version)
+        return effective_instant(self.version)
 
 
 @dataclass(frozen=True)
@@ -63,67 +63,75 @@ class Edition:
     """What is in force at one moment: each document, and the newest of their versions."""
 
     version: str
-    texts: tuple[Text, ...]
+    texts: tuple[LegalText, ...]
 
 
-def begins(version: str) -> datetime:
+def effective_instant(version: str) -> datetime:
     """The moment from which a version is in force."""
     return datetime.combine(date.fromisoformat(version), time(), UTC)
 
 
-def in_force(at: datetime, language: str = BINDING) -> Edition:
+def current_edition(at: datetime, language: str = BINDING_LANGUAGE) -> Edition:
     """The documents in force at a moment, in this language where they exist in it."""
     day = at.astimezone(UTC).date().isoformat()
-    newest = {place.document: place.version for place in sorted(_published()) if place[1] <= day}
-    if not newest:
-        raise Changed(f"No terms were in force on {day}.")
-    there = [document for document in DOCUMENTS if document in newest]
-    texts = tuple(_best(document, newest[document], language) for document in there)
-    return Edition(max(newest.values()), texts)
+    newest_versions = {
+        key.document: key.version for key in sorted(_published_hashes()) if key[1] <= day
+    }
+    if not newest_versions:
+        raise PublishedTextChanged(f"No terms were in force on {day}.")
+    available = [document for document in DOCUMENTS if document in newest_versions]
+    texts = tuple(
+        _localized_text(document, newest_versions[document], language) for document in available
+    )
+    return Edition(max(newest_versions.values()), texts)
 
 
-def versions(until: datetime | None = None) -> list[str]:
+def list_versions(until: datetime | None = None) -> list[str]:
     """Every version that some document has, oldest first; perhaps only those in force by then."""
-    every = sorted({place.version for place in _published()})
-    return [version for version in every if until is None or begins(version) <= until]
+    all_versions = sorted({key.version for key in _published_hashes()})
+    return [
+        version for version in all_versions if until is None or effective_instant(version) <= until
+    ]
 
 
-def text(document: str, version: str, language: str = BINDING) -> Text | None:
+def get_text(document: str, version: str, language: str = BINDING_LANGUAGE) -> LegalText | None:
     """One text, in this language where it exists in it; None where there is no such version."""
-    there = Place(document, version, BINDING) in _published()
-    return _best(document, version, language) if there else None
+    exists = LegalTextKey(document, version, BINDING_LANGUAGE) in _published_hashes()
+    return _localized_text(document, version, language) if exists else None
 
 
-def _best(document: str, version: str, language: str) -> Text:
-    wanted = Place(document, version, language)
-    return _texts()[wanted if wanted in _published() else Place(document, version, BINDING)]
+def _localized_text(document: str, version: str, language: str) -> LegalText:
+    key = LegalTextKey(document, version, language)
+    return _published_texts()[
+        key if key in _published_hashes() else LegalTextKey(document, version, BINDING_LANGUAGE)
+    ]
 
 
 @cache
-def _texts() -> dict[Place, Text]:
+def _published_texts() -> dict[LegalTextKey, LegalText]:
     """The published texts, read once. Raises `Changed`."""
-    found = read()
-    for place, sha256 in _published().items():
-        if place not in found or found[place].sha256 != sha256:
-            raise Changed(f"{place} is not as it was published.")
-    return {place: text for place, text in found.items() if place in _published()}
+    texts = read_texts()
+    for key, sha256 in _published_hashes().items():
+        if key not in texts or texts[key].sha256 != sha256:
+            raise PublishedTextChanged(f"{key} is not as it was published.")
+    return {key: text for key, text in texts.items() if key in _published_hashes()}
 
 
 @cache
-def _published() -> dict[Place, str]:
-    return published()
+def _published_hashes() -> dict[LegalTextKey, str]:
+    return read_published_hashes()
 
 
-def published(folder: Path = FOLDER) -> dict[Place, str]:
+def read_published_hashes(folder: Path = FOLDER) -> dict[LegalTextKey, str]:
     """The SHA-256 of each published text, as ``published.json`` holds it."""
     path = folder / "published.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    return {Place(*name.split("/")): sha256 for name, sha256 in kept.items()}
+    hashes = json.loads(path.read_text()) if path.exists() else {}
+    return {LegalTextKey(*name.split("/")): sha256 for name, sha256 in hashes.items()}
 
 
-def read(folder: Path = FOLDER) -> dict[Place, Text]:
+def read_texts(folder: Path = FOLDER) -> dict[LegalTextKey, LegalText]:
     """Every text in the folder, published or not. Raises `ValueError` for an odd file name."""
-    found = {}
+    texts = {}
     for path in sorted(folder.glob("*/*.md")):
         version, _, language = path.stem.partition(".")
         if path.parent.name not in DOCUMENTS or not language:
@@ -131,35 +139,39 @@ def read(folder: Path = FOLDER) -> dict[Place, Text]:
                 f"{path.name} must be named <day>.<language>.md in a document's folder"
             )
         date.fromisoformat(version)
-        place = Place(path.parent.name, version, language)
-        found[place] = Text(*place, path.read_bytes().decode())
-    return found
+        key = LegalTextKey(path.parent.name, version, language)
+        texts[key] = LegalText(*key, path.read_bytes().decode())
+    return texts
 
 
-def unpublished(folder: Path = FOLDER) -> list[Place]:
+def find_unpublished_texts(folder: Path = FOLDER) -> list[LegalTextKey]:
     """The texts that are new. Raises `Changed` where a published one is not as it was."""
-    kept, found = published(folder), read(folder)
-    for place, sha256 in kept.items():
-        if place not in found:
-            raise Changed(f"{place} was published and is gone.")
-        if found[place].sha256 != sha256:
-            raise Changed(f"{place} was changed after it was published; make it a new version.")
-    for place in found:
-        if Place(place.document, place.version, BINDING) not in found:
-            raise Changed(f"{place} has no binding text in {BINDING!r}.")
-    new = [place for place in found if place not in kept]
-    newest = max((place.version for place in kept), default="")
-    for place in new:
-        translated = Place(place.document, place.version, BINDING) in kept
-        if place.version <= newest and not translated:
-            raise Changed(f"{place} must be later than {newest}, which was published already.")
-    return new
+    hashes, texts = read_published_hashes(folder), read_texts(folder)
+    for key, sha256 in hashes.items():
+        if key not in texts:
+            raise PublishedTextChanged(f"{key} was published and is gone.")
+        if texts[key].sha256 != sha256:
+            raise PublishedTextChanged(
+                f"{key} was changed after it was published; make it a new version."
+            )
+    for key in texts:
+        if LegalTextKey(key.document, key.version, BINDING_LANGUAGE) not in texts:
+            raise PublishedTextChanged(f"{key} has no binding text in {BINDING_LANGUAGE!r}.")
+    new_keys = [key for key in texts if key not in hashes]
+    newest_version = max((key.version for key in hashes), default="")
+    for key in new_keys:
+        is_translation = LegalTextKey(key.document, key.version, BINDING_LANGUAGE) in hashes
+        if key.version <= newest_version and not is_translation:
+            raise PublishedTextChanged(
+                f"{key} must be later than {newest_version}, which was published already."
+            )
+    return new_keys
 
 
-def publish(folder: Path = FOLDER) -> list[Place]:
+def publish_texts(folder: Path = FOLDER) -> list[LegalTextKey]:
     """Publish the texts that are new; answers which. Raises `Changed` and writes nothing."""
-    new = unpublished(folder)
-    if new:
-        hashes = {"/".join(place): text.sha256 for place, text in sorted(read(folder).items())}
+    new_keys = find_unpublished_texts(folder)
+    if new_keys:
+        hashes = {"/".join(key): text.sha256 for key, text in sorted(read_texts(folder).items())}
         (folder / "published.json").write_text(json.dumps(hashes, indent=2) + "\n")
-    return new
+    return new_keys

@@ -19,14 +19,14 @@ from config.privacy import data_map
 
 
 @dataclass(frozen=True)
-class Departed:
+class DeletionResult:
     """Who was deleted."""
 
     id: str
     status: str = "deleted"
 
 
-def delete(user_id: str, *, actor: Actor, at: datetime) -> Departed:
+def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
     """Delete somebody of one's own customer, or oneself.
 
     Repeating it finishes what was begun. Raises `errors.NotFound`, `actors.BeyondReach`,
@@ -37,64 +37,74 @@ def delete(user_id: str, *, actor: Actor, at: datetime) -> Departed:
 
     def decide() -> User:
         try:
-            user, found = users.target(user_id, actor)
-        except users.NotReady as unfinished:
-            create.settle(user_id, at=at)
-            raise optimistic.Changed("Its creation is settled now.") from unfinished
-        with denied_attempts.noted(actor, at, about=user.party, asked={"status": "deleted"}):
+            user, records = users.load_target(user_id, actor)
+        except users.UserNotReady as not_ready:
+            create.complete_pending_creation(user_id, at=at)
+            raise optimistic.StaleRecord("Its creation is settled now.") from not_ready
+        with denied_attempts.audit_denied_attempts(
+            actor, at, subject=user.party, values={"status": "deleted"}
+        ):
             if user.id != actor.id:
-                permissions.check_reach(actor, user)
+                permissions.check_target_user(actor, user)
             if user.status == "deleting":
                 return user
-            leaving, after = _cut_off(user, actor=actor, at=at, found=found)
-        latest.append(after)
-        return leaving
+            deleting_user, records_after = _begin_deletion(
+                user, actor=actor, at=at, records=records
+            )
+        written_records.append(records_after)
+        return deleting_user
 
-    latest: list[dynamodb.Found | None] = []
-    leaving = optimistic.repeated(decide)
-    return finish(leaving, actor=actor, at=at, found=latest[-1] if latest else None)
+    written_records: list[dynamodb.BatchResult | None] = []
+    deleting_user = optimistic.retry_on_conflict(decide)
+    return finish_deletion(
+        deleting_user, actor=actor, at=at, records=written_records[-1] if written_records else None
+    )
 
 
-def _cut_off(
-    user: User, *, actor: Actor, at: datetime, found: dynamodb.Found
-) -> tuple[User, dynamodb.Found | None]:
-    leaving = user.changed(status="deleting", updated_at=at)
+def _begin_deletion(
+    user: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult
+) -> tuple[User, dynamodb.BatchResult | None]:
+    deleting_user = user.with_changes(status="deleting", updated_at=at)
     with journal.write(
         actor=actor,
         action="user.deletion_begun",
         subject=user.party,
         at=at,
         customer_id=user.customer_id,
-        changes=[audit.Change("status", user.status, "deleting")],
-        found=found,
+        changes=[audit.FieldChange("status", user.status, "deleting")],
+        prefetched=records,
     ) as write:
-        write.put(leaving, only_if=User.version == user.version, refusal=optimistic.changed())
-        counters.adjust(write, user, leaving)
-        write.later(
+        write.put(
+            deleting_user,
+            only_if=User.version == user.version,
+            error=optimistic.stale_record_error(),
+        )
+        counters.update_counters(write, user, deleting_user)
+        write.enqueue(
             "accounts.finish_deletion",
-            id=_finisher(user.id),
+            id=_finish_message_id(user.id),
             due=at + journal.FINISHER_DELAY,
             user_id=user.id,
         )
-    return leaving, write.found
+    return deleting_user, write.prefetched
 
 
-def resume(user_id: str, *, actor: audit.Author, at: datetime) -> None:
+def resume_deletion(user_id: str, *, actor: audit.Author, at: datetime) -> None:
     """What the outbox does about a deletion that is still unfinished."""
-    user = dynamodb.get(User, user_id)
+    user = dynamodb.get_record(User, user_id)
     if user and user.status == "deleting":
-        finish(user, actor=actor, at=at)
+        finish_deletion(user, actor=actor, at=at)
 
 
-def finish(
-    user: User, *, actor: audit.Author, at: datetime, found: dynamodb.Found | None = None
-) -> Departed:
+def finish_deletion(
+    user: User, *, actor: audit.Author, at: datetime, records: dynamodb.BatchResult | None = None
+) -> DeletionResult:
     """The second half: Auth0 forgets the person, then we do.
 
     Another hand may do the same at the same moment; whoever comes second finds nothing left.
     """
     auth0.delete_user(user.id)
-    data_map.erase_in_steps(user, actor=actor, at=at)
+    data_map.erase_in_batches(user, actor=actor, at=at)
     try:
         with journal.write(
             actor=actor,
@@ -102,22 +112,24 @@ def finish(
             subject=user.party,
             at=at,
             customer_id=user.customer_id,
-            changes=[audit.Change("status", "deleting", "deleted")],
-            found=found,
+            changes=[audit.FieldChange("status", "deleting", "deleted")],
+            prefetched=records,
         ) as write:
-            write.remove(user, only_if=User.version == user.version, refusal=optimistic.changed())
-            for record in data_map.records_of(user):
+            write.remove(
+                user, only_if=User.version == user.version, error=optimistic.stale_record_error()
+            )
+            for record in data_map.records_to_erase(user):
                 if not isinstance(record, User):
                     write.remove(record)
-            counters.adjust(write, user, None)
-            write.settle(_finisher(user.id))
-            write.settle(change_email.finisher(user.id))
-    except optimistic.Changed:
-        left = dynamodb.get(User, user.id)
-        if left is not None:
-            return finish(left, actor=actor, at=at)
-    return Departed(user.id)
+            counters.update_counters(write, user, None)
+            write.complete(_finish_message_id(user.id))
+            write.complete(change_email.finish_message_id(user.id))
+    except optimistic.StaleRecord:
+        remaining_user = dynamodb.get_record(User, user.id)
+        if remaining_user is not None:
+            return finish_deletion(remaining_user, actor=actor, at=at)
+    return DeletionResult(user.id)
 
 
-def _finisher(user_id: str) -> str:
+def _finish_message_id(user_id: str) -> str:
     return f"delete-{user_id}"

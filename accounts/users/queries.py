@@ -4,58 +4,58 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from accounts import denied_attempts, permissions
-from accounts.models import EVERYWHERE, EmailGuard, Location, User
+from accounts.models import ALL_LOCATIONS, EmailOwner, Location, User
 from accounts.users import email_address
 from config import dynamodb, errors, journal
 from config.dynamodb import ids, pagination
 from config.journal import write_set
 
-CHUNK, MOST_CHUNKS = 250, 4
+CHUNK_SIZE, MAX_CHUNKS = 250, 4
 """Records that are read at once, and how often, where not all of them may be shown."""
 
 
-class NotReady(errors.Conflict):
+class UserNotReady(errors.Conflict):
     """The person is still being created."""
 
     code = "not_ready"
 
 
-class Blocked(errors.Conflict):
+class UserBlocked(errors.Conflict):
     """The person is blocked, or gone."""
 
     code = "person_blocked"
 
 
-def get(user_id: str) -> User:
+def get_user(user_id: str) -> User:
     """A person's record. Raises `errors.NotFound`."""
-    user = dynamodb.get(User, user_id)
+    user = dynamodb.get_record(User, user_id)
     if user is None:
-        raise nobody()
+        raise user_not_found()
     return user
 
 
-def nobody() -> errors.NotFound:
+def user_not_found() -> errors.NotFound:
     """Alike for who does not exist and who is another customer's."""
     return errors.NotFound("There is no such user.")
 
 
-def by_address(addresses: Iterable[str]) -> dict[str, User]:
+def find_users_by_email(addresses: Iterable[str]) -> dict[str, User]:
     """Who has these addresses, by their keys, whosever customer they are."""
-    keys = [email_address.key(address) for address in addresses]
-    guards = dynamodb.fetch(dynamodb.Key(EmailGuard, key) for key in keys)
-    holders = {key: guard.user_id for key in keys if (guard := guards.get(EmailGuard, key))}
-    found = dynamodb.fetch(dynamodb.Key(User, id) for id in holders.values())
-    return {key: user for key, id in holders.items() if (user := found.get(User, id))}
+    keys = [email_address.email_key(address) for address in addresses]
+    owners = dynamodb.batch_get(dynamodb.RecordKey(EmailOwner, key) for key in keys)
+    user_ids = {key: owner.user_id for key in keys if (owner := owners.get(EmailOwner, key))}
+    records = dynamodb.batch_get(dynamodb.RecordKey(User, id) for id in user_ids.values())
+    return {key: user for key, id in user_ids.items() if (user := records.get(User, id))}
 
 
-def of_customer(
+def list_users(
     actor: permissions.Actor,
     at: datetime,
     *,
     customer_id: str | None,
     limit: int,
-    start: pagination.Place | None,
-) -> pagination.Page[User]:
+    cursor: pagination.Cursor | None,
+) -> pagination.CursorPage[User]:
     """The people of one's own customer by name; who is confined sees who works where they do.
 
     For them it reads chunk after chunk, but only so many: a page may hold fewer than ``limit``
@@ -63,122 +63,130 @@ def of_customer(
     """
     actor.require("users:read")
     if customer_id is not None:
-        with denied_attempts.noted(actor, at, asked={"customerId": customer_id}):
+        with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id, pointer="?customerId")
     condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
-    shown: list[User] = []
-    for _ in range(1 if not actor.is_confined else MOST_CHUNKS):
-        many = limit if not actor.is_confined else CHUNK
-        page = pagination.page(User, "byCustomer", condition, values, limit=many, start=start)
-        shown += [user for user in page.records if _is_seen(user, actor)]
-        start = page.next
-        if len(shown) > limit:
-            shown = shown[:limit]
-            start = pagination.place_of(shown[-1], "byCustomer")
-        if start is None or len(shown) == limit:
+    users: list[User] = []
+    for _ in range(1 if not actor.is_location_restricted else MAX_CHUNKS):
+        page_size = limit if not actor.is_location_restricted else CHUNK_SIZE
+        page = pagination.query_page(
+            User, "byCustomer", condition, values, limit=page_size, cursor=cursor
+        )
+        users += [user for user in page.records if _is_visible_to(user, actor)]
+        cursor = page.next_cursor
+        if len(users) > limit:
+            users = users[:limit]
+            cursor = pagination.cursor_after(users[-1], "byCustomer")
+        if cursor is None or len(users) == limit:
             break
-    return pagination.Page(shown, start)
+    return pagination.CursorPage(users, cursor)
 
 
-def _is_seen(user: User, actor: permissions.Actor) -> bool:
-    if not actor.is_confined or user.id == actor.id or EVERYWHERE in user.locations:
+def _is_visible_to(user: User, actor: permissions.Actor) -> bool:
+    if not actor.is_location_restricted or user.id == actor.id or ALL_LOCATIONS in user.locations:
         return True
     return bool(set(user.locations) & set(actor.locations))
 
 
-def target(
-    user_id: str, actor: permissions.Actor, *more: dynamodb.Key
-) -> tuple[User, dynamodb.Found]:
+def load_target(
+    user_id: str, actor: permissions.Actor, *extra_keys: dynamodb.RecordKey
+) -> tuple[User, dynamodb.BatchResult]:
     """Somebody to be acted on, with the heads of the audit and ``more``; one round trip.
 
     Raises `errors.NotFound`, alike for nobody's and another customer's, and `NotReady`.
     """
     if not ids.is_id("usr", user_id):
-        raise nobody()
-    streams = journal.keys(dict.fromkeys([actor.stream, user_id]))
-    found = dynamodb.fetch([dynamodb.Key(User, user_id), *streams, *more])
-    user = found.get(User, user_id)
+        raise user_not_found()
+    streams = journal.stream_keys(dict.fromkeys([actor.stream, user_id]))
+    records = dynamodb.batch_get([dynamodb.RecordKey(User, user_id), *streams, *extra_keys])
+    user = records.get(User, user_id)
     if user is None or user.customer_id != actor.customer_id:
-        raise nobody()
+        raise user_not_found()
     if user.status == "pending":
-        raise NotReady("This person is still being created; ask again in a moment.")
-    return user, found
+        raise UserNotReady("This person is still being created; ask again in a moment.")
+    return user, records
 
 
-def require_open(write: write_set.Write, user_id: str) -> None:
+def require_account_open(write: write_set.Write, user_id: str) -> None:
     """Write only if this account is still open: a request let in before may come after its end.
 
     Raises `errors.Unauthenticated` at the commit.
     """
-    closed = errors.Unauthenticated("This account cannot be used here.")
-    write.require(User(user_id), User.status.is_in("active", "invited"), refusal=closed)
+    refusal = errors.Unauthenticated("This account cannot be used here.")
+    write.require(User(user_id), User.status.is_in("active", "invited"), error=refusal)
 
 
-def key(user_id: str) -> dynamodb.Key:
+def user_key(user_id: str) -> dynamodb.RecordKey:
     """Where a person's record is, to be read with others."""
-    return dynamodb.Key(User, user_id)
+    return dynamodb.RecordKey(User, user_id)
 
 
-def among(found: dynamodb.Found, user_id: str, customer_id: str, *, pointer: str) -> User:
+def get_user_from(
+    records: dynamodb.BatchResult, user_id: str, customer_id: str, *, pointer: str
+) -> User:
     """Somebody of this customer, of what was read.
 
     Raises `errors.NotFound`, alike for nobody's, who is going, and another customer's.
     """
-    user = found.get(User, user_id)
+    user = records.get(User, user_id)
     if user is None or user.customer_id != customer_id or user.status == "deleting":
         raise errors.NotFound("There is no such user.", pointer=pointer)
     return user
 
 
-def check_working(user: User, *, pointer: str) -> None:
+def check_schedulable(user: User, *, pointer: str) -> None:
     """Refuse to plan with who is not there yet or blocked. Raises `NotReady` or `Blocked`."""
     if user.status == "pending":
-        raise NotReady("This person is still being created; ask again.", pointer=pointer)
+        raise UserNotReady("This person is still being created; ask again.", pointer=pointer)
     if user.status == "blocked":
-        raise Blocked("This person is blocked.", pointer=pointer)
+        raise UserBlocked("This person is blocked.", pointer=pointer)
 
 
-def require_working(write: write_set.Write, user_id: str) -> None:
+def require_schedulable(write: write_set.Write, user_id: str) -> None:
     """Write only if this person was not blocked or deleted meanwhile.
 
     Raises `Blocked` at the commit.
     """
-    gone = Blocked("This person was blocked or deleted meanwhile.", pointer="/staffId")
-    write.require(User(user_id), User.status.is_in("active", "invited"), refusal=gone)
+    refusal = UserBlocked("This person was blocked or deleted meanwhile.", pointer="/staffId")
+    write.require(User(user_id), User.status.is_in("active", "invited"), error=refusal)
 
 
-def named(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
+def load_users(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
     """These people of a customer, as far as they are there."""
-    found = dynamodb.fetch(key(id) for id in user_ids)
-    people = (found.get(User, id) for id in user_ids)
-    return {one.id: one for one in people if one and one.customer_id == customer_id}
+    records = dynamodb.batch_get(user_key(id) for id in user_ids)
+    users = (records.get(User, id) for id in user_ids)
+    return {user.id: user for user in users if user and user.customer_id == customer_id}
 
 
-def in_charge(location_id: str, customer_id: str) -> list[User]:
+def find_location_managers(location_id: str, customer_id: str) -> list[User]:
     """Who is told what concerns a location: its managers; without any, admins and owners."""
-    found: list[User] = []
-    start: pagination.Place | None = None
+    active_users: list[User] = []
+    cursor: pagination.Cursor | None = None
     while True:
-        of = {":of": {"S": customer_id}}
-        page = pagination.page(
-            User, "byCustomer", "#customer_id = :of", of, limit=1000, start=start
+        values = {":of": {"S": customer_id}}
+        page = pagination.query_page(
+            User, "byCustomer", "#customer_id = :of", values, limit=1000, cursor=cursor
         )
-        found += [one for one in page.records if one.status == "active"]
-        start = page.next
-        if start is None:
+        active_users += [user for user in page.records if user.status == "active"]
+        cursor = page.next_cursor
+        if cursor is None:
             break
-    managers = [one for one in found if one.role == "manager" and _works_at(one, location_id)]
-    return managers or [one for one in found if one.role in ("admin", "owner")]
+    managers = [
+        user
+        for user in active_users
+        if user.role == "manager" and _is_assigned_to(user, location_id)
+    ]
+    return managers or [user for user in active_users if user.role in ("admin", "owner")]
 
 
-def _works_at(user: User, location_id: str) -> bool:
-    return EVERYWHERE in user.locations or location_id in user.locations
+def _is_assigned_to(user: User, location_id: str) -> bool:
+    return ALL_LOCATIONS in user.locations or location_id in user.locations
 
 
-def looked_at(user: User, *, actor: permissions.Actor, at: datetime) -> None:
+def audit_user_view(user: User, *, actor: permissions.Actor, at: datetime) -> None:
     """Note that an operator looked at what is kept of somebody."""
     actor.require("users:read")
-    journal.note(
+    journal.write_audit_event(
         actor=actor,
         action="user.viewed",
         subject=user.party,
@@ -187,25 +195,25 @@ def looked_at(user: User, *, actor: permissions.Actor, at: datetime) -> None:
     )
 
 
-def location_keys(locations: Iterable[str]) -> list[dynamodb.Key]:
+def location_keys(locations: Iterable[str]) -> list[dynamodb.RecordKey]:
     """What to read to know that these locations are there."""
-    return [dynamodb.Key(Location, id) for id in locations if ids.is_id("loc", id)]
+    return [dynamodb.RecordKey(Location, id) for id in locations if ids.is_id("loc", id)]
 
 
 def check_locations(
     locations: Iterable[str],
-    found: dynamodb.Found,
+    records: dynamodb.BatchResult,
     customer_id: str,
     *,
-    known: Collection[str] = (),
+    existing: Collection[str] = (),
 ) -> None:
     """Raise `errors.NotFound` for the first that is nobody's or another customer's, both alike.
 
     ``known`` are those that a person had already.
     """
-    for number, id in enumerate(locations):
-        if id in known or id == EVERYWHERE:
+    for index, id in enumerate(locations):
+        if id in existing or id == ALL_LOCATIONS:
             continue
-        place = found.get(Location, id) if ids.is_id("loc", id) else None
-        if place is None or place.customer_id != customer_id:
-            raise errors.NotFound("There is no such location.", pointer=f"/locations/{number}")
+        location = records.get(Location, id) if ids.is_id("loc", id) else None
+        if location is None or location.customer_id != customer_id:
+            raise errors.NotFound("There is no such location.", pointer=f"/locations/{index}")

@@ -13,9 +13,9 @@ from config import dynamodb, errors, journal
 from config.dynamodb import optimistic
 
 
-def change(
+def update_user(
     user_id: str,
-    asked: diff.Asked,
+    patch: diff.UserPatch,
     *,
     actor: Actor,
     at: datetime,
@@ -30,34 +30,40 @@ def change(
     actor.require("users:update")
 
     def decide() -> User:
-        places = users.location_keys(asked.get("locations", ()))
-        user, found = users.target(user_id, actor, *places)
+        location_keys = users.location_keys(patch.get("locations", ()))
+        user, records = users.load_target(user_id, actor, *location_keys)
         if user.status == "deleting":
-            raise users.nobody()
-        with denied_attempts.noted(actor, at, about=user.party, asked=_of_note(asked)):
-            permissions.check_reach(actor, user)
+            raise users.user_not_found()
+        with denied_attempts.audit_denied_attempts(
+            actor, at, subject=user.party, values=_audited_values(patch)
+        ):
+            permissions.check_target_user(actor, user)
             optimistic.check_version(user, versions)
-            if "email" in asked and user.awaited:
-                change_email.settle(user.id, at=at)
-                raise optimistic.Changed("Its change of address is settled now.")
-            after = diff.applied(user, asked, at)
-            wanted = asked.get("locations", ())
-            users.check_locations(wanted, found, actor.customer_id, known=user.locations)
-            counters.check_places(user, after)
-            permissions.check_grant(actor, permissions.standing(after), permissions.standing(user))
+            if "email" in patch and user.awaited:
+                change_email.complete_pending_change(user.id, at=at)
+                raise optimistic.StaleRecord("Its change of address is settled now.")
+            after = diff.apply_patch(user, patch, at)
+            location_ids = patch.get("locations", ())
+            users.check_locations(location_ids, records, actor.customer_id, existing=user.locations)
+            counters.check_location_changes(user, after)
+            permissions.check_grant(
+                actor, permissions.access_rights_of(after), permissions.access_rights_of(user)
+            )
             if after.status != user.status:
                 actor.require("users:deactivate")
             if after.email != user.email:
-                permissions.check_handover(actor, user)
-                return change_email.begin(user, asked, actor=actor, at=at, found=found)
-            return _keep(user, after, actor=actor, at=at, found=found)
+                permissions.check_email_change(actor, user)
+                return change_email.begin_email_change(
+                    user, patch, actor=actor, at=at, records=records
+                )
+            return _save_user(user, after, actor=actor, at=at, records=records)
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def change_oneself(
+def update_own_profile(
     user: User,
-    asked: diff.Asked,
+    patch: diff.UserPatch,
     *,
     actor: Actor,
     at: datetime,
@@ -69,66 +75,76 @@ def change_oneself(
     `errors.PreconditionFailed`.
     """
     actor.require("self:update")
-    latest = [user]
+    first_reads = [user]
 
     def decide() -> User:
-        before = latest.pop() if latest else users.get(actor.id)
+        before = first_reads.pop() if first_reads else users.get_user(actor.id)
         optimistic.check_version(before, versions)
-        places = users.location_keys(asked.get("locations", ()))
-        found = dynamodb.fetch([*journal.keys([actor.stream]), *places])
-        with denied_attempts.noted(actor, at, about=before.party, asked=_of_note(asked)):
-            after = diff.applied(before, asked, at)
-            wanted = asked.get("locations", ())
-            users.check_locations(wanted, found, actor.customer_id, known=before.locations)
-            counters.check_places(before, after)
-            permissions.check_narrowing(permissions.standing(before), permissions.standing(after))
-            return _keep(before, after, actor=actor, at=at, found=found)
+        location_keys = users.location_keys(patch.get("locations", ()))
+        records = dynamodb.batch_get([*journal.stream_keys([actor.stream]), *location_keys])
+        with denied_attempts.audit_denied_attempts(
+            actor, at, subject=before.party, values=_audited_values(patch)
+        ):
+            after = diff.apply_patch(before, patch, at)
+            location_ids = patch.get("locations", ())
+            users.check_locations(
+                location_ids, records, actor.customer_id, existing=before.locations
+            )
+            counters.check_location_changes(before, after)
+            permissions.check_no_self_escalation(
+                permissions.access_rights_of(before), permissions.access_rights_of(after)
+            )
+            return _save_user(before, after, actor=actor, at=at, records=records)
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def _keep(before: User, after: User, *, actor: Actor, at: datetime, found: dynamodb.Found) -> User:
-    told = diff.differences(before, after)
-    if not told:
+def _save_user(
+    before: User, after: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult
+) -> User:
+    audit_changes = diff.diff_users(before, after)
+    if not audit_changes:
         return before
     with journal.write(
         actor=actor,
-        action=diff.action(before, after),
+        action=diff.audit_action(before, after),
         subject=before.party,
         at=at,
         customer_id=before.customer_id,
-        changes=told,
-        found=found,
+        changes=audit_changes,
+        prefetched=records,
     ) as write:
-        write.put(after, only_if=User.version == before.version, refusal=optimistic.changed())
-        counters.adjust(write, before, after)
-        side_effects.add(write, before, after)
+        write.put(
+            after, only_if=User.version == before.version, error=optimistic.stale_record_error()
+        )
+        counters.update_counters(write, before, after)
+        side_effects.enqueue_side_effects(write, before, after)
     return after
 
 
-def _of_note(asked: diff.Asked) -> dict[str, Any]:
+def _audited_values(patch: diff.UserPatch) -> dict[str, Any]:
     """What of an attempt the audit keeps."""
-    return {name: asked[name] for name in ("email", *diff.RIGHTS) if name in asked}
+    return {name: patch[name] for name in ("email", *diff.RIGHTS_FIELDS) if name in patch}
 
 
-def carry_to_auth0(user_id: str) -> None:
+def sync_profile_to_auth0(user_id: str) -> None:
     """Let the sign-in say what the record says: the name, and whether it is blocked.
 
     The record is read again afterwards: of two that carry at once, the last one to speak may have
     read first. Raises `auth0.NoSignIn` or `errors.Unavailable`.
     """
-    user = dynamodb.get(User, user_id)
+    user = dynamodb.get_record(User, user_id)
     for _ in range(5):
         if user is None or user.status in ("pending", "deleting"):
             return
-        told = (user.name, user.status == "blocked")
+        profile = (user.name, user.status == "blocked")
         try:
-            auth0.update_user(user_id=user_id, name=told[0], blocked=told[1])
-        except auth0.NoSignIn:
-            if dynamodb.get(User, user_id) is None:
+            auth0.update_user(user_id=user_id, name=profile[0], blocked=profile[1])
+        except auth0.NoAuth0Account:
+            if dynamodb.get_record(User, user_id) is None:
                 return
             raise
-        user = dynamodb.get(User, user_id)
-        if user and told == (user.name, user.status == "blocked"):
+        user = dynamodb.get_record(User, user_id)
+        if user and profile == (user.name, user.status == "blocked"):
             return
     raise errors.Unavailable("The person changes faster than they can be told.")

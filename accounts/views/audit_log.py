@@ -9,16 +9,16 @@ from accounts import audit_log
 from accounts.permissions import Actor
 from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.views import examples
-from config.api.operations import Operations, operation
+from config.api.operations import OperationViewSet, operation
 from config.audit import reader
 
 
-class AuditLogs(Operations):
+class AuditLogs(OperationViewSet):
     """``/user/{userId}/audit-logs``."""
 
     @operation(
         "audit:read",
-        name="getUserAuditLogs",
+        operation_id="getUserAuditLogs",
         tag="Users",
         summary="Audit logs of a user",
         description=(
@@ -26,17 +26,19 @@ class AuditLogs(Operations):
             "counts what the filters take."
         ),
         query=AuditQuery,
-        answers={200: AuditPage},
+        responses={200: AuditPage},
         example=examples.AUDIT,
-        refuses=(400, 404),
+        error_statuses=(400, 404),
     )
-    def page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name
-        query = AuditQuery.of_query(request)
-        page = audit_log.of_user(
+    def list_page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name
+        query = AuditQuery.parse_query(request)
+        log_page = audit_log.get_user_audit_log(
             userId,
             actor=cast(Actor, request.user),
             limit=query.get("limit", 50),
             offset=query.get("offset", 0),
-            wanted=reader.Filter(query.get("action"), query.get("since"), query.get("until")),
+            criteria=reader.EntryFilter(
+                query.get("action"), query.get("since"), query.get("until")
+            ),
         )
-        return Response(AuditPage(page).data)
+        return Response(AuditPage(log_page).data)

@@ -4,7 +4,7 @@ from typing import cast
 
 from rest_framework.request import Request
 
-from accounts.auth.identity import SignedIn
+from accounts.auth.identity import AuthenticatedUser
 from accounts.permissions import Actor
 
 
@@ -13,6 +13,6 @@ def actor_of(request: Request) -> Actor:
     return cast(Actor, request.user)
 
 
-def signed_in(request: Request) -> SignedIn:
+def authenticated_user(request: Request) -> AuthenticatedUser:
     """Their record and their customer's, read to authenticate the request."""
-    return cast(SignedIn, request.auth)
+    return cast(AuthenticatedUser, request.auth)

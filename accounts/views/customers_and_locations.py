@@ -7,143 +7,155 @@ from accounts import customers, locations
 from accounts.serializers.customers_and_locations import (
     CustomerChange,
     CustomerView,
+    DeletedLocation,
     LocationChange,
-    LocationGone,
     LocationPage,
     LocationQuery,
     LocationView,
     NewLocation,
 )
 from accounts.views import examples
-from accounts.views.caller import actor_of, signed_in
+from accounts.views.caller import actor_of, authenticated_user
 from config.api import pagination
-from config.api.operations import Operations, now, once, one, operation, versions
+from config.api.operations import (
+    OperationViewSet,
+    operation,
+    read_idempotency_key,
+    read_if_match_versions,
+    utc_now,
+    versioned_response,
+)
 
 
-class CurrentCustomer(Operations):
+class CurrentCustomer(OperationViewSet):
     """``/customer``."""
 
     @operation(
         "self:read",
-        name="getCustomer",
+        operation_id="getCustomer",
         tag="Customer",
         summary="One's own customer",
-        answers={200: CustomerView},
+        responses={200: CustomerView},
         example=examples.CUSTOMER,
         etag=True,
     )
     def retrieve(self, request: Request) -> Response:
         """The record was read to authenticate the request: nothing more to do."""
-        customer = signed_in(request).customer
-        return one(request, CustomerView(customer), int(customer.version))
+        customer = authenticated_user(request).customer
+        return versioned_response(request, CustomerView(customer), int(customer.version))
 
     @operation(
         "customer:update",
-        name="updateCustomer",
+        operation_id="updateCustomer",
         tag="Customer",
         summary="Change one's own customer",
         description="Changes the name, or the language and time zone of who chose none.",
         body=CustomerChange,
         body_example={"settings": {"language": "de"}},
-        answers={200: CustomerView},
+        responses={200: CustomerView},
         example=examples.CUSTOMER,
-        cost="write",
+        rate_limit="write",
         etag=True,
     )
-    def change(self, request: Request) -> Response:
-        customer = customers.change(
-            signed_in(request).customer,
-            CustomerChange.of(request.data),
+    def update(self, request: Request) -> Response:
+        customer = customers.update_customer(
+            authenticated_user(request).customer,
+            CustomerChange.parse(request.data),
             actor=actor_of(request),
-            at=now(),
-            versions=versions(request),
+            at=utc_now(),
+            versions=read_if_match_versions(request),
         )
-        return one(request, CustomerView(customer), int(customer.version))
+        return versioned_response(request, CustomerView(customer), int(customer.version))
 
 
-class Locations(Operations):
+class Locations(OperationViewSet):
     """``/location``."""
 
     @operation(
         "self:read",
-        name="listLocations",
+        operation_id="listLocations",
         tag="Locations",
         summary="Locations",
         description="The customer's locations by name; who is confined to some sees those.",
         query=LocationQuery,
-        answers={200: LocationPage},
+        responses={200: LocationPage},
         example={"items": [examples.LOCATION], "nextCursor": None},
-        refuses=(400,),
+        error_statuses=(400,),
     )
-    def page(self, request: Request) -> Response:
+    def list_page(self, request: Request) -> Response:
         actor = actor_of(request)
-        query = LocationQuery.of_query(request)
+        query = LocationQuery.parse_query(request)
         scope = f"locations for {actor.id}"
-        page = locations.within_reach(
+        page = locations.list_accessible_locations(
             actor,
             limit=query.get("limit", 1000),
-            start=pagination.start_of(scope, query.get("cursor")),
+            cursor=pagination.decode_cursor(scope, query.get("cursor")),
         )
-        return pagination.answer(scope, page, LocationPage)
+        return pagination.page_response(scope, page, LocationPage)
 
     @operation(
         "locations:manage",
-        name="createLocation",
+        operation_id="createLocation",
         tag="Locations",
         summary="Create a location",
         body=NewLocation,
         body_example={"name": "Boston Harbour", "timeZone": "America/New_York"},
-        answers={201: LocationView},
+        responses={201: LocationView},
         example=examples.LOCATION,
-        refuses=(404, 422),
-        cost="write",
+        error_statuses=(404, 422),
+        rate_limit="write",
         etag=True,
     )
     def create(self, request: Request) -> Response:
         actor = actor_of(request)
-        place = locations.create(
-            **NewLocation.of(request.data), actor=actor, at=now(), once=once(request, actor)
+        location = locations.create_location(
+            **NewLocation.parse(request.data),
+            actor=actor,
+            at=utc_now(),
+            idempotency_key=read_idempotency_key(request, actor),
         )
-        return one(request, LocationView(place), int(place.version), status=201)
+        return versioned_response(
+            request, LocationView(location), int(location.version), status=201
+        )
 
 
-class OneLocation(Operations):
+class LocationDetail(OperationViewSet):
     """``/location/{id}``."""
 
     @operation(
         "locations:manage",
-        name="updateLocation",
+        operation_id="updateLocation",
         tag="Locations",
         summary="Change a location",
         body=LocationChange,
         body_example={"address": "2 Long Wharf, Boston"},
-        answers={200: LocationView},
+        responses={200: LocationView},
         example=examples.LOCATION,
-        refuses=(404,),
-        cost="write",
+        error_statuses=(404,),
+        rate_limit="write",
         etag=True,
     )
-    def change(self, request: Request, id: str) -> Response:
-        place = locations.change(
+    def update(self, request: Request, id: str) -> Response:
+        location = locations.update_location(
             id,
-            LocationChange.of(request.data),
+            LocationChange.parse(request.data),
             actor=actor_of(request),
-            at=now(),
-            versions=versions(request),
+            at=utc_now(),
+            versions=read_if_match_versions(request),
         )
-        return one(request, LocationView(place), int(place.version))
+        return versioned_response(request, LocationView(location), int(location.version))
 
     @operation(
         "locations:manage",
-        name="deleteLocation",
+        operation_id="deleteLocation",
         tag="Locations",
         summary="Remove a location",
         description="Refused with 409 while people are confined to it or schedules remain.",
-        answers={200: LocationGone},
+        responses={200: DeletedLocation},
         example={"id": examples.LOCATION["id"], "status": "removed"},
-        refuses=(404, 409),
-        cost="write",
+        error_statuses=(404, 409),
+        rate_limit="write",
     )
-    def remove(self, request: Request, id: str) -> Response:
-        place = locations.remove(id, actor=actor_of(request), at=now())
-        return Response(LocationGone({"id": place.id, "status": "removed"}).data)
+    def delete(self, request: Request, id: str) -> Response:
+        location = locations.delete_location(id, actor=actor_of(request), at=utc_now())
+        return Response(DeletedLocation({"id": location.id, "status": "removed"}).data)

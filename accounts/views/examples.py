@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_USUAL = {"rightsChanged": True, "locationAssigned": True, "termsRenewed": True}
+_DEFAULT_EVENTS = {"rightsChanged": True, "locationAssigned": True, "termsRenewed": True}
 USER: dict[str, Any] = {
     "id": "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF",
     "email": "sam@harbour.example",
@@ -28,12 +28,17 @@ USER: dict[str, Any] = {
         "ringing": False,
         "notifications": {
             "email": {
-                **_USUAL,
+                **_DEFAULT_EVENTS,
                 "rotaChanged": False,
                 "shiftReminder": False,
                 "voicemailLeft": False,
             },
-            "push": {**_USUAL, "rotaChanged": True, "shiftReminder": True, "voicemailLeft": True},
+            "push": {
+                **_DEFAULT_EVENTS,
+                "rotaChanged": True,
+                "shiftReminder": True,
+                "voicemailLeft": True,
+            },
         },
     },
     "createdAt": "2026-11-23T09:00:00Z",

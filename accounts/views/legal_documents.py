@@ -11,53 +11,57 @@ from markdown_it import MarkdownIt
 
 from accounts.terms import documents
 
-POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """The documents in force."""
-    edition = documents.in_force(datetime.now(UTC), _language(request))
-    return _page(request, "legal/index.html", {"edition": edition})
+    edition = documents.current_edition(datetime.now(UTC), _requested_language(request))
+    return _render_page(request, "legal/index.html", {"edition": edition})
 
 
 @require_safe
-def current(request: HttpRequest, document: str) -> HttpResponse:
+def current_document(request: HttpRequest, document: str) -> HttpResponse:
     """One document as it is in force now."""
-    edition = documents.in_force(datetime.now(UTC), _language(request))
+    edition = documents.current_edition(datetime.now(UTC), _requested_language(request))
     for text in edition.texts:
         if text.document == document:
-            return _show(request, text)
+            return _render_text(request, text)
     raise Http404
 
 
 @require_safe
-def one(request: HttpRequest, document: str, version: str) -> HttpResponse:
+def document_version(request: HttpRequest, document: str, version: str) -> HttpResponse:
     """One document in one version, also one that is no longer in force, or not yet."""
-    text = documents.text(document, version, _language(request))
+    text = documents.get_text(document, version, _requested_language(request))
     if text is None:
         raise Http404
-    return _show(request, text)
+    return _render_text(request, text)
 
 
-def _show(request: HttpRequest, text: documents.Text) -> HttpResponse:
+def _render_text(request: HttpRequest, text: documents.LegalText) -> HttpResponse:
     if request.GET.get("format") == "text":
         return HttpResponse(text.text, content_type="text/markdown; charset=utf-8")
-    return _page(request, "legal/document.html", {"text": text, "html": _html(text)})
+    return _render_page(
+        request, "legal/document.html", {"text": text, "html": _markdown_to_html(text)}
+    )
 
 
 @cache
-def _html(text: documents.Text) -> SafeString:
+def _markdown_to_html(text: documents.LegalText) -> SafeString:
     html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text.text)
     return SafeString(html)  # our own texts, and no HTML within them
 
 
-def _page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
-    answer = render(request, template, context)
-    answer["Content-Security-Policy"] = POLICY
-    answer["Cache-Control"] = "public, max-age=300"
-    return answer
+def _render_page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
+    response = render(request, template, context)
+    response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response["Cache-Control"] = "public, max-age=300"
+    return response
 
 
-def _language(request: HttpRequest) -> str:
-    return request.GET.get("language", documents.BINDING)
+def _requested_language(request: HttpRequest) -> str:
+    return request.GET.get("language", documents.BINDING_LANGUAGE)

@@ -5,26 +5,39 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.serializers.users import Gone, NewUser, OwnChange, UserView, WhichUser
+from accounts.serializers.users import (
+    CurrentUserChange,
+    DeletedUser,
+    NewUser,
+    UserReference,
+    UserView,
+)
 from accounts.users import create, delete, update
 from accounts.views import examples
-from accounts.views.caller import actor_of, signed_in
-from config.api.operations import Operations, now, once, one, operation, versions
+from accounts.views.caller import actor_of, authenticated_user
+from config.api.operations import (
+    OperationViewSet,
+    operation,
+    read_idempotency_key,
+    read_if_match_versions,
+    utc_now,
+    versioned_response,
+)
 
-CREATING: dict[str, Any] = {
+CREATE_OPERATION: dict[str, Any] = {
     "summary": "Create a user",
     "description": (
         "Creates a person at Auth0 and here, and invites them by e-mail. Answers once both hold "
         "the person and the invitation is certain to be sent. After a 503 the creation is still "
         "finished by itself; repeat with the same Idempotency-Key to hear of it."
     ),
-    "answers": {201: UserView},
+    "responses": {201: UserView},
     "example": examples.USER,
-    "refuses": (404, 409, 422),
-    "cost": "costly",
+    "error_statuses": (404, 409, 422),
+    "rate_limit": "costly",
     "etag": True,
 }
-DELETING: dict[str, Any] = {
+DELETE_OPERATION: dict[str, Any] = {
     "summary": "Delete a user",
     "description": (
         "Deletes a person here and at Auth0, oneself or somebody of lower rank: cut off from the "
@@ -32,82 +45,89 @@ DELETING: dict[str, Any] = {
         "named them. After a 503 the deletion is still finished by itself. The last active owner "
         "stays."
     ),
-    "body": WhichUser,
+    "body": UserReference,
     "body_example": {"id": examples.USER["id"]},
-    "answers": {200: Gone},
+    "responses": {200: DeletedUser},
     "example": {"id": examples.USER["id"], "status": "deleted"},
-    "refuses": (404, 409),
-    "cost": "costly",
+    "error_statuses": (404, 409),
+    "rate_limit": "costly",
 }
 """What ``/user`` and ``/userManagement`` declare alike."""
 
 
-class CurrentUser(Operations):
+class CurrentUser(OperationViewSet):
     """``/user``."""
 
     @operation(
         "self:read",
-        name="getCurrentUser",
+        operation_id="getCurrentUser",
         tag="Users",
         summary="Who am I",
         description="The signed-in person with locations, permissions and settings.",
-        answers={200: UserView},
+        responses={200: UserView},
         example=examples.USER,
         etag=True,
     )
     def retrieve(self, request: Request) -> Response:
         """The record was read to authenticate the request: nothing more to do."""
-        user = signed_in(request).user
-        return one(request, UserView(user), int(user.version))
+        user = authenticated_user(request).user
+        return versioned_response(request, UserView(user), int(user.version))
 
     @operation(
         "users:create",
-        name="createUser",
+        operation_id="createUser",
         tag="Users",
         body=NewUser,
         body_example=examples.NEW_USER,
-        **CREATING,
+        **CREATE_OPERATION,
     )
     def create(self, request: Request) -> Response:
         actor = actor_of(request)
-        wanted = create.Wanted(**NewUser.of(request.data))
-        user = create.create(wanted, actor=actor, at=now(), once=once(request, actor))
-        return one(request, UserView(user), int(user.version), status=201)
+        new_user = create.NewUserData(**NewUser.parse(request.data))
+        user = create.create_user(
+            new_user,
+            actor=actor,
+            at=utc_now(),
+            idempotency_key=read_idempotency_key(request, actor),
+        )
+        return versioned_response(request, UserView(user), int(user.version), status=201)
 
     @operation(
         "self:update",
-        name="updateCurrentUser",
+        operation_id="updateCurrentUser",
         tag="Users",
         summary="Change oneself",
         description=(
             "Changes one's own profile, skills and settings. Permissions and locations can only "
             "shrink: an attempt to widen them is refused and kept in the audit."
         ),
-        body=OwnChange,
+        body=CurrentUserChange,
         body_example={"profileName": "Sam", "settings": {"language": "es"}},
-        answers={200: UserView},
+        responses={200: UserView},
         example=examples.USER,
-        refuses=(404, 409),
-        cost="write",
+        error_statuses=(404, 409),
+        rate_limit="write",
         etag=True,
     )
-    def change(self, request: Request) -> Response:
-        user = update.change_oneself(
-            signed_in(request).user,
-            OwnChange.of(request.data),
+    def update(self, request: Request) -> Response:
+        user = update.update_own_profile(
+            authenticated_user(request).user,
+            CurrentUserChange.parse(request.data),
             actor=actor_of(request),
-            at=now(),
-            versions=versions(request),
+            at=utc_now(),
+            versions=read_if_match_versions(request),
         )
-        return one(request, UserView(user), int(user.version))
+        return versioned_response(request, UserView(user), int(user.version))
 
     @operation(
         "self:update",
-        others="users:delete",
-        name="deleteUser",
+        permission_for_others="users:delete",
+        operation_id="deleteUser",
         tag="Users",
-        **DELETING,
+        **DELETE_OPERATION,
     )
-    def remove(self, request: Request) -> Response:
-        id = WhichUser.of(request.data)["id"]
-        return Response(Gone(delete.delete(id, actor=actor_of(request), at=now())).data)
+    def delete(self, request: Request) -> Response:
+        id = UserReference.parse(request.data)["id"]
+        return Response(
+            DeletedUser(delete.delete_user(id, actor=actor_of(request), at=utc_now())).data
+        )

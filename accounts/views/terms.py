@@ -3,33 +3,35 @@
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.serializers.terms import Acceptance, TermsView
+from accounts.serializers.terms import TermsAcceptanceBody, TermsView
 from accounts.terms import acceptance
 from accounts.views import examples
-from accounts.views.caller import actor_of, signed_in
-from config.api.operations import Operations, now, once, operation
+from accounts.views.caller import actor_of, authenticated_user
+from config.api.operations import OperationViewSet, operation, read_idempotency_key, utc_now
 
 
-class Terms(Operations):
+class Terms(OperationViewSet):
     """Accepting terms, and whether one has to."""
 
     @operation(
         "self:read",
-        name="getTermsStatus",
+        operation_id="getTermsStatus",
         tag="Users",
         summary="Do I need to accept terms?",
         description="Whether the signed-in person has accepted the terms in force, and which.",
-        answers={200: TermsView},
+        responses={200: TermsView},
         example=examples.TERMS,
     )
     def status(self, request: Request) -> Response:
-        caller = signed_in(request)
-        found = acceptance.status(caller.user, caller.customer, actor=actor_of(request), at=now())
-        return Response(TermsView(found).data)
+        caller = authenticated_user(request)
+        terms_status = acceptance.get_status(
+            caller.user, caller.customer, actor=actor_of(request), at=utc_now()
+        )
+        return Response(TermsView(terms_status).data)
 
     @operation(
         "terms:accept",
-        name="acceptTerms",
+        operation_id="acceptTerms",
         tag="Users",
         summary="Accept the terms in force",
         description=(
@@ -38,21 +40,21 @@ class Terms(Operations):
             "it changes nothing. Name the version that was shown: if another is in force by now, "
             "nothing is accepted (409)."
         ),
-        body=Acceptance,
+        body=TermsAcceptanceBody,
         body_example={"version": examples.TERMS["currentVersion"], "locale": "en"},
-        answers={200: TermsView},
+        responses={200: TermsView},
         example={**examples.TERMS, **examples.ACCEPTED},
-        refuses=(409, 422),
-        cost="write",
+        error_statuses=(409, 422),
+        rate_limit="write",
     )
     def accept(self, request: Request) -> Response:
-        caller, actor = signed_in(request), actor_of(request)
-        found = acceptance.accept(
+        caller, actor = authenticated_user(request), actor_of(request)
+        terms_status = acceptance.accept_terms(
             caller.user,
             caller.customer,
             actor=actor,
-            at=now(),
-            once=once(request, actor),
-            **Acceptance.of(request.data),
+            at=utc_now(),
+            idempotency_key=read_idempotency_key(request, actor),
+            **TermsAcceptanceBody.parse(request.data),
         )
-        return Response(TermsView(found).data)
+        return Response(TermsView(terms_status).data)

@@ -6,73 +6,85 @@ from rest_framework.response import Response
 from accounts import users
 from accounts.notifications import invitations
 from accounts.serializers.users import (
-    Gone,
-    ListQuery,
-    ManagedUser,
+    DeletedUser,
+    NewManagedUser,
     UserChange,
     UserPage,
+    UserQuery,
+    UserReference,
     UserView,
-    WhichUser,
 )
 from accounts.users import create, delete, update
 from accounts.views import examples
 from accounts.views.caller import actor_of
-from accounts.views.own_account import CREATING, DELETING
+from accounts.views.own_account import CREATE_OPERATION, DELETE_OPERATION
 from config.api import pagination
-from config.api.fields import Nothing
-from config.api.operations import Operations, now, once, one, operation, versions
+from config.api.fields import EmptyBody
+from config.api.operations import (
+    OperationViewSet,
+    operation,
+    read_idempotency_key,
+    read_if_match_versions,
+    utc_now,
+    versioned_response,
+)
 
 TAG = "User Management"
 
 
-class Management(Operations):
+class UserManagement(OperationViewSet):
     """``/userManagement``."""
 
     @operation(
         "users:read",
-        name="listUsers",
+        operation_id="listUsers",
         tag=TAG,
         summary="Users of a customer",
         description=(
             "The customer's people by name; who is confined to some locations sees who works "
             "there too. A page may hold fewer than `limit` before the list ends."
         ),
-        query=ListQuery,
-        answers={200: UserPage},
+        query=UserQuery,
+        responses={200: UserPage},
         example={"items": [examples.USER], "nextCursor": None},
-        refuses=(400, 404),
-        unknown_caller=404,
+        error_statuses=(400, 404),
+        no_account_status=404,
     )
-    def page(self, request: Request) -> Response:
+    def list_page(self, request: Request) -> Response:
         actor = actor_of(request)
-        query = ListQuery.of_query(request)
+        query = UserQuery.parse_query(request)
         scope = f"users for {actor.id}"
-        page = users.of_customer(
+        page = users.list_users(
             actor,
-            now(),
+            utc_now(),
             customer_id=query.get("customerId"),
             limit=query.get("limit", 1000),
-            start=pagination.start_of(scope, query.get("cursor")),
+            cursor=pagination.decode_cursor(scope, query.get("cursor")),
         )
-        return pagination.answer(scope, page, UserPage)
+        return pagination.page_response(scope, page, UserPage)
 
     @operation(
         "users:create",
-        name="createManagedUser",
+        operation_id="createManagedUser",
         tag=TAG,
-        body=ManagedUser,
+        body=NewManagedUser,
         body_example={**examples.NEW_USER, "userRole": "staff"},
-        **CREATING,
+        **CREATE_OPERATION,
     )
     def create(self, request: Request) -> Response:
         actor = actor_of(request)
-        wanted = create.Wanted(**ManagedUser.of(request.data))
-        user = create.create(wanted, actor=actor, at=now(), once=once(request, actor))
-        return one(request, UserView(user), int(user.version), status=201)
+        new_user = create.NewUserData(**NewManagedUser.parse(request.data))
+        user = create.create_user(
+            new_user,
+            actor=actor,
+            at=utc_now(),
+            idempotency_key=read_idempotency_key(request, actor),
+        )
+        return versioned_response(request, UserView(user), int(user.version), status=201)
 
     @operation(
         "users:update",
-        name="updateManagedUser",
+        operation_id="updateManagedUser",
         tag=TAG,
         summary="Change a user",
         description=(
@@ -83,54 +95,58 @@ class Management(Operations):
         ),
         body=UserChange,
         body_example={"id": examples.USER["id"], "userRole": "manager"},
-        answers={200: UserView},
+        responses={200: UserView},
         example=examples.USER,
-        refuses=(404, 409),
-        cost="write",
+        error_statuses=(404, 409),
+        rate_limit="write",
         etag=True,
     )
-    def change(self, request: Request) -> Response:
-        asked = UserChange.of(request.data)
-        user = update.change(
-            asked.pop("id"),
-            asked,
+    def update(self, request: Request) -> Response:
+        patch = UserChange.parse(request.data)
+        user = update.update_user(
+            patch.pop("id"),
+            patch,
             actor=actor_of(request),
-            at=now(),
-            versions=versions(request),
+            at=utc_now(),
+            versions=read_if_match_versions(request),
         )
-        return one(request, UserView(user), int(user.version))
+        return versioned_response(request, UserView(user), int(user.version))
 
     @operation(
         "users:delete",
-        name="deleteManagedUser",
+        operation_id="deleteManagedUser",
         tag=TAG,
-        **DELETING,
+        **DELETE_OPERATION,
     )
-    def remove(self, request: Request) -> Response:
-        id = WhichUser.of(request.data)["id"]
-        return Response(Gone(delete.delete(id, actor=actor_of(request), at=now())).data)
+    def delete(self, request: Request) -> Response:
+        id = UserReference.parse(request.data)["id"]
+        return Response(
+            DeletedUser(delete.delete_user(id, actor=actor_of(request), at=utc_now())).data
+        )
 
 
-class Invitations(Operations):
+class Invitations(OperationViewSet):
     """``/userManagement/{id}/resend-invitation``."""
 
     @operation(
         "invitations:send",
-        name="resendInvitation",
+        operation_id="resendInvitation",
         tag=TAG,
         summary="Resend an invitation",
         description=(
             "Sends the mail with the link to set the password again, with a new link; at most one "
             "a minute to a person. Who has come already needs none: 409."
         ),
-        body=Nothing,
-        answers={200: UserView},
+        body=EmptyBody,
+        responses={200: UserView},
         example=examples.USER,
-        refuses=(404, 409),
-        cost="costly",
+        error_statuses=(404, 409),
+        rate_limit="costly",
     )
     def resend(self, request: Request, id: str) -> Response:
-        Nothing.of(request.data)
+        EmptyBody.parse(request.data)
         actor = actor_of(request)
-        user = invitations.resend(id, actor=actor, at=now(), once=once(request, actor))
+        user = invitations.resend_invitation(
+            id, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
+        )
         return Response(UserView(user).data)

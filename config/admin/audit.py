@@ -12,15 +12,15 @@ from unfold.decorators import display
 from config import audit, dynamodb, errors
 from config.audit import reader, verification
 from config.backoffice import operator_permissions
-from config.backoffice.attention import Item, Panel
-from config.backoffice.columns import as_json
+from config.backoffice.attention import Panel, PanelItem
+from config.backoffice.columns import to_json
 from config.backoffice.forms.actions import Button
-from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from config.backoffice.record_admin import RecordAdmin, admin_change_url, admin_list_url
 from config.backoffice.records.models import Projection
 from config.dynamodb import encryption
 
-SHOWN = 10
-MOST_VERIFIED = 20_000
+PANEL_SIZE = 10
+MAX_VERIFIED_ENTRIES = 20_000
 """Entries of a stream that are verified while somebody waits."""
 
 
@@ -31,41 +31,48 @@ class AuditEntry(Projection, record=audit.AuditEntry):
         verbose_name = "audit entry"
         verbose_name_plural = "audit"
 
-    line: reader.Line
+    decrypted: reader.DecryptedEntry
     """What may be read of it."""
 
     def __str__(self) -> str:
-        return f"{self.kept.action} {self.kept.at}"
+        return f"{self.record.action} {self.record.at}"
 
 
-class Unverified(errors.Conflict):
+class AuditNotVerified(errors.Conflict):
     """A log is not as it was written, or too long to find out while somebody waits."""
 
     code = "audit_unverified"
 
 
-def open_lines(objects: Any) -> None:
+def decrypt_entries(objects: Any) -> None:
     """Let entries say what may be read of them; one read for all their keys."""
-    entries = [obj.kept for obj in objects if obj.kept.body]
-    people = {person for entry in entries for person in entry.people}
-    found = dynamodb.fetch(dynamodb.Key(encryption.PersonKey, person) for person in people)
-    lines = reader.lines(entries, encryption.opened(found, people))
-    told = {(entry.stream, entry.seq): line for entry, line in zip(entries, lines, strict=True)}
+    entries = [obj.record for obj in objects if obj.record.body]
+    person_ids = {person_id for entry in entries for person_id in entry.people}
+    key_records = dynamodb.batch_get(
+        dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids
+    )
+    decrypted_entries = reader.decrypt_entries(
+        entries, encryption.unwrap_keys(key_records, person_ids)
+    )
+    decrypted_by_position = {
+        (entry.stream, entry.seq): decrypted_entry
+        for entry, decrypted_entry in zip(entries, decrypted_entries, strict=True)
+    }
     for obj in objects:
-        obj.line = told.get((obj.kept.stream, obj.kept.seq))
+        obj.decrypted = decrypted_by_position.get((obj.record.stream, obj.record.seq))
 
 
 def _verify(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    stream = str(obj.kept.stream)
-    head = dynamodb.get(audit.AuditEntry, stream, 0)
-    if head is not None and head.last > MOST_VERIFIED:
-        raise Unverified(
+    stream = str(obj.record.stream)
+    stream_head = dynamodb.get_record(audit.AuditEntry, stream, 0)
+    if stream_head is not None and stream_head.last > MAX_VERIFIED_ENTRIES:
+        raise AuditNotVerified(
             "This log is too long to be verified here: `manage.py audit verify` does it."
         )
-    found = verification.read(stream)
-    if isinstance(found, verification.Finding):
-        raise Unverified(f"The log is not as it was written: {found}.")
-    return f"All {len(found.entries):,} entries of {stream} are as they were written."
+    verification_result = verification.verify_stream(stream)
+    if isinstance(verification_result, verification.AuditFinding):
+        raise AuditNotVerified(f"The log is not as it was written: {verification_result}.")
+    return f"All {len(verification_result.entries):,} entries of {stream} are as they were written."
 
 
 @admin.register(AuditEntry)
@@ -73,13 +80,13 @@ class AuditAdmin(RecordAdmin):
     """The entries of a customer, a person or an operator, newest first."""
 
     section, icon = "Records", "history"
-    of_customer = "listed_for"
+    customer_field = "listed_for"
     ordering = ("-at", "-seq")
-    list_display = ("when", "action", "by", "about_whom", "what")
-    list_display_links = ("when", "action")
+    list_display = ("logged_at", "action", "actor", "subject", "changed_fields")
+    list_display_links = ("logged_at", "action")
     list_per_page = 50
-    fields = ("when", "action", "by", "about_whom", "changes", "origin", "place")
-    readonly_fields = ("when", "by", "about_whom", "changes", "origin", "place")
+    fields = ("logged_at", "action", "actor", "subject", "changes", "origin", "log_position")
+    readonly_fields = ("logged_at", "actor", "subject", "changes", "origin", "log_position")
     buttons = (
         Button(
             "verify",
@@ -87,7 +94,7 @@ class AuditAdmin(RecordAdmin):
             "Every entry of the log is held against its hash, the one before it, and our "
             "signature of the end.",
             _verify,
-            right=operator_permissions.READ,
+            required_right=operator_permissions.READ,
         ),
     )
 
@@ -100,63 +107,72 @@ class AuditAdmin(RecordAdmin):
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("-seq",) if "stream__exact" in request.GET else ("-at",)
 
-    def prepare(self, objects: Any) -> None:
-        open_lines(objects)
+    def load_related(self, objects: Any) -> None:
+        decrypt_entries(objects)
 
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         obj = super().get_object(request, object_id, from_field)
-        if obj is None or not obj.kept.body:
+        if obj is None or not obj.record.body:
             return None
-        self.prepare([obj])
+        self.load_related([obj])
         return obj
 
     @display(description="When")
-    def when(self, obj: Any) -> datetime:
-        return datetime.fromisoformat(obj.kept.at)
+    def logged_at(self, obj: Any) -> datetime:
+        return datetime.fromisoformat(obj.record.at)
 
     @display(description="Who")
-    def by(self, obj: Any) -> str:
-        return _party(obj.line.actor)
+    def actor(self, obj: Any) -> str:
+        return _format_party(obj.decrypted.actor)
 
     @display(description="About")
-    def about_whom(self, obj: Any) -> str:
-        return _party(obj.line.subject)
+    def subject(self, obj: Any) -> str:
+        return _format_party(obj.decrypted.subject)
 
     @display(description="What")
-    def what(self, obj: Any) -> str:
-        return ", ".join(change["field"] for change in obj.line.changes)
+    def changed_fields(self, obj: Any) -> str:
+        return ", ".join(change["field"] for change in obj.decrypted.changes)
 
     @display(description="Before and after")
     def changes(self, obj: Any) -> str:
         rows = [
-            (one["field"], as_json(one["before"]), as_json(one["after"]))
-            for one in obj.line.changes
+            (change["field"], to_json(change["before"]), to_json(change["after"]))
+            for change in obj.decrypted.changes
         ]
         return format_html_join("", "<div><b>{}</b>: {} → {}</div>", rows)
 
     @display(description="From where")
     def origin(self, obj: Any) -> str:
-        line = obj.line
-        return ", ".join(part for part in (line.ip, line.user_agent, line.request_id) if part)
+        decrypted_entry = obj.decrypted
+        return ", ".join(
+            part
+            for part in (decrypted_entry.ip, decrypted_entry.user_agent, decrypted_entry.request_id)
+            if part
+        )
 
     @display(description="Place in its log")
-    def place(self, obj: Any) -> str:
-        return f"{obj.kept.stream} #{int(obj.kept.seq)}, {obj.kept.hash}"
+    def log_position(self, obj: Any) -> str:
+        return f"{obj.record.stream} #{int(obj.record.seq)}, {obj.record.hash}"
 
-    def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         links = [
-            (f"Log of {stream}", list_of("config", "auditentry", stream__exact=stream))
-            for stream in obj.kept.body["streams"]
+            (f"Log of {stream}", admin_list_url("config", "auditentry", stream__exact=stream))
+            for stream in obj.record.body["streams"]
         ]
-        subject = obj.line.subject
-        if subject["type"] in _PAGES:
-            links.append(("What it is about", page_of(*_PAGES[subject["type"]], subject["id"])))
+        subject = obj.decrypted.subject
+        if subject["type"] in _SUBJECT_MODELS:
+            links.append(
+                (
+                    "What it is about",
+                    admin_change_url(*_SUBJECT_MODELS[subject["type"]], subject["id"]),
+                )
+            )
         return {"links": links}
 
 
-_PAGES = {
+_SUBJECT_MODELS = {
     "user": ("accounts", "user"),
     "customer": ("accounts", "customer"),
     "location": ("accounts", "location"),
@@ -166,23 +182,23 @@ _PAGES = {
 }
 
 
-def _party(told: Mapping[str, str | None]) -> str:
-    name = "(erased)" if told["name"] is None else told["name"] or told["id"]
-    return f"{name} · {told['type']}" if told["type"] != "system" else "Dutyline"
+def _format_party(party: Mapping[str, str | None]) -> str:
+    name = "(erased)" if party["name"] is None else party["name"] or party["id"]
+    return f"{name} · {party['type']}" if party["type"] != "system" else "Dutyline"
 
 
-def last_changes(customer_id: str) -> list[Panel]:
+def recent_change_panels(customer_id: str) -> list[Panel]:
     """What was last done in a customer's name or to its things."""
-    found = AuditEntry.objects.filter(listed_for=customer_id).order_by("-at").page(SHOWN)
-    objects = [AuditEntry.of(one) for one in found.records]
-    open_lines(objects)
+    page = AuditEntry.objects.filter(listed_for=customer_id).order_by("-at").page(PANEL_SIZE)
+    objects = [AuditEntry.from_record(record) for record in page.records]
+    decrypt_entries(objects)
     items = [
-        Item(
-            f"{obj.kept.action}: {_party(obj.line.subject)}",
-            page_of("config", "auditentry", obj.pk),
-            f"{_party(obj.line.actor)}, {obj.kept.at[:16].replace('T', ' ')}",
+        PanelItem(
+            f"{obj.record.action}: {_format_party(obj.decrypted.subject)}",
+            admin_change_url("config", "auditentry", obj.pk),
+            f"{_format_party(obj.decrypted.actor)}, {obj.record.at[:16].replace('T', ' ')}",
         )
         for obj in objects
     ]
-    url = list_of("config", "auditentry", listed_for__exact=customer_id)
-    return [Panel("Last changes", items, "Nothing was changed yet.", url, is_news=True)]
+    url = admin_list_url("config", "auditentry", listed_for__exact=customer_id)
+    return [Panel("Last changes", items, "Nothing was changed yet.", url, is_informational=True)]

@@ -3,69 +3,73 @@
 from datetime import datetime
 
 from config import audit, dynamodb, errors, journal, outbox
-from config.outbox.models import DEAD, OutboxEntry
+from config.outbox.models import DEAD_LETTER_SHARD, OutboxMessage
 
 
-class NotDead(errors.Conflict):
+class NotDeadLetter(errors.Conflict):
     """The entry is not dead, or not there, any more."""
 
     code = "not_dead"
 
 
-def revive(id: str, *, author: audit.Author, at: datetime) -> OutboxEntry:
+def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) -> OutboxMessage:
     """Let an entry try again from its beginning, at once. Raises `NotDead`."""
-    entry = _dead(id)
-    shard = outbox.shard_of(id)
+    message = _get_dead_letter(message_id)
+    shard = outbox.shard_for(message_id)
     with journal.write(
         actor=author,
         action="errand.revived",
-        subject=_party(entry),
+        subject=_message_party(message),
         at=at,
-        customer_id=entry.author["customer"],
-        changes=[audit.Change("error", entry.error, None)],
+        customer_id=message.author["customer"],
+        changes=[audit.FieldChange("error", message.error, None)],
     ) as write:
         write.update(
-            entry,
+            message,
             [
-                OutboxEntry.shard.set(shard),
-                OutboxEntry.due_at.set(at),
-                OutboxEntry.first_due_at.set(at),
-                OutboxEntry.attempts.set(0),
-                OutboxEntry.deferrals.set(0),
-                OutboxEntry.claim.remove(),
+                OutboxMessage.shard.set(shard),
+                OutboxMessage.due_at.set(at),
+                OutboxMessage.first_due_at.set(at),
+                OutboxMessage.attempts.set(0),
+                OutboxMessage.deferrals.set(0),
+                OutboxMessage.claim.remove(),
             ],
-            only_if=OutboxEntry.shard == DEAD,
-            refusal=_not_dead(),
+            only_if=OutboxMessage.shard == DEAD_LETTER_SHARD,
+            error=_not_dead_letter_error(),
         )
-    outbox.ring([shard])
-    return entry
+    outbox.notify_worker([shard])
+    return message
 
 
-def give_up(id: str, *, author: audit.Author, at: datetime) -> OutboxEntry:
+def discard_dead_letter(message_id: str, *, author: audit.Author, at: datetime) -> OutboxMessage:
     """Forget an entry: what it was for does not happen. Raises `NotDead`."""
-    entry = _dead(id)
+    message = _get_dead_letter(message_id)
     with journal.write(
         actor=author,
         action="errand.given_up",
-        subject=_party(entry),
+        subject=_message_party(message),
         at=at,
-        customer_id=entry.author["customer"],
-        changes=[audit.Change("error", entry.error, None)],
+        customer_id=message.author["customer"],
+        changes=[audit.FieldChange("error", message.error, None)],
     ) as write:
-        write.remove(entry, only_if=OutboxEntry.shard == DEAD, refusal=_not_dead())
-    return entry
+        write.remove(
+            message,
+            only_if=OutboxMessage.shard == DEAD_LETTER_SHARD,
+            error=_not_dead_letter_error(),
+        )
+    return message
 
 
-def _dead(id: str) -> OutboxEntry:
-    entry = dynamodb.get(OutboxEntry, id)
-    if entry is None or entry.shard != DEAD:
-        raise _not_dead()
-    return entry
+def _get_dead_letter(message_id: str) -> OutboxMessage:
+    message = dynamodb.get_record(OutboxMessage, message_id)
+    if message is None or message.shard != DEAD_LETTER_SHARD:
+        raise _not_dead_letter_error()
+    return message
 
 
-def _party(entry: OutboxEntry) -> audit.Party:
-    return audit.Party("errand", entry.id, entry.task, entry.author["customer"])
+def _message_party(message: OutboxMessage) -> audit.Party:
+    return audit.Party("errand", message.id, message.task, message.author["customer"])
 
 
-def _not_dead() -> NotDead:
-    return NotDead("This entry is not dead any more.")
+def _not_dead_letter_error() -> NotDeadLetter:
+    return NotDeadLetter("This entry is not dead any more.")

@@ -5,46 +5,47 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 from zoneinfo import available_timezones
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
-B = TypeVar("B", bound="Body")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DATE_TIME_PATTERN = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
 
 
-class WrongQuery(serializers.ValidationError):
+class InvalidQuery(serializers.ValidationError):
     """What is wrong stands in the query, not in the body."""
 
 
-class Body(serializers.Serializer[Any]):
+class StrictSerializer(serializers.Serializer[Any]):
     """A request body or query: an unknown member is refused, naming it."""
 
     @classmethod
-    def of(cls, data: Any) -> dict[str, Any]:
+    def parse(cls, data: Any) -> dict[str, Any]:
         """The checked values. Raises ValidationError."""
-        body = cls(data=data)
-        body.is_valid(raise_exception=True)
-        return dict(body.validated_data)
+        serializer = cls(data=data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
 
     @classmethod
-    def of_query(cls, request: Request) -> dict[str, Any]:
+    def parse_query(cls, request: Request) -> dict[str, Any]:
         """The checked query parameters; one that is given twice is refused."""
         for name, values in request.query_params.lists():
             if len(values) > 1:
-                raise WrongQuery({name: ["It is given more than once."]})
+                raise InvalidQuery({name: ["It is given more than once."]})
         try:
-            return cls.of(request.query_params.dict())
+            return cls.parse(request.query_params.dict())
         except serializers.ValidationError as error:
-            raise WrongQuery(error.detail) from error
+            raise InvalidQuery(error.detail) from error
 
     def to_internal_value(self, data: Any) -> Any:
         """Report everything that is wrong at once, unknown members included."""
         names = data if isinstance(data, Mapping) else ()
-        wrong: dict[str, Any] = {
+        field_errors: dict[str, Any] = {
             name: [ErrorDetail("No such member here.", code="unknown")]
             for name in names
             if name not in self.fields
@@ -52,37 +53,39 @@ class Body(serializers.Serializer[Any]):
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            wrong |= error.detail if isinstance(error.detail, dict) else {}
-        if wrong:
-            raise serializers.ValidationError(wrong)
+            field_errors |= error.detail if isinstance(error.detail, dict) else {}
+        if field_errors:
+            raise serializers.ValidationError(field_errors)
         return values
 
 
-class Text(serializers.CharField):
+class TextField(serializers.CharField):
     """A string, trimmed and in Unicode's NFC form, without control characters."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            self._refuse("It must be a string.")
+            self._raise_invalid("It must be a string.")
         text = unicodedata.normalize("NFC", data.strip())
         if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in text):
-            self._refuse("It holds a character that cannot be shown.")
+            self._raise_invalid("It holds a character that cannot be shown.")
         return text
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is not serializers.empty and data is not None and not isinstance(data, str):
-            self._refuse("It must be a string.")
+            self._raise_invalid("It must be a string.")
         return super().run_validation(data)
 
-    def _refuse(self, detail: str) -> NoReturn:
+    def _raise_invalid(self, detail: str) -> NoReturn:
         raise serializers.ValidationError(detail, code="invalid")
 
 
-class Texts(serializers.ListField):
+class TextListField(serializers.ListField):
     """A list of strings, each at most ``longest`` characters; repeats are dropped."""
 
-    def __init__(self, *, longest: int, most: int, **more: Any) -> None:
-        super().__init__(child=Text(max_length=longest), max_length=most, **more)
+    def __init__(self, *, max_item_length: int, max_items: int, **options: Any) -> None:
+        super().__init__(
+            child=TextField(max_length=max_item_length), max_length=max_items, **options
+        )
 
     def to_internal_value(self, data: Any) -> list[str]:
         if not isinstance(data, list):
@@ -90,7 +93,7 @@ class Texts(serializers.ListField):
         return list(dict.fromkeys(super().to_internal_value(data)))
 
 
-class Flag(serializers.BooleanField):
+class StrictBooleanField(serializers.BooleanField):
     """true or false, nothing that looks like it."""
 
     def to_internal_value(self, data: Any) -> bool:
@@ -99,7 +102,7 @@ class Flag(serializers.BooleanField):
         return data
 
 
-class Choice(serializers.ChoiceField):
+class StrictChoiceField(serializers.ChoiceField):
     """One of some words."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -108,15 +111,15 @@ class Choice(serializers.ChoiceField):
         return super().to_internal_value(data)
 
 
-class Zone(Text):
+class TimeZoneField(TextField):
     """A time zone by its IANA name."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(max_length=64, **more)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=64, **options)
 
     def to_internal_value(self, data: Any) -> str:
         name = super().to_internal_value(data)
-        if name not in _zones():
+        if name not in _time_zones():
             raise serializers.ValidationError(
                 "It must be an IANA time zone, such as Europe/Berlin.", code="unknown_time_zone"
             )
@@ -124,11 +127,11 @@ class Zone(Text):
 
 
 @cache
-def _zones() -> frozenset[str]:
+def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-class Whole(serializers.IntegerField):
+class QueryIntegerField(serializers.IntegerField):
     """A whole number in a query: plain digits."""
 
     def to_internal_value(self, data: Any) -> int:
@@ -138,7 +141,7 @@ class Whole(serializers.IntegerField):
         return int(text)
 
 
-class Number(serializers.IntegerField):
+class StrictIntegerField(serializers.IntegerField):
     """A whole number in a body: a JSON number without a fraction."""
 
     def to_internal_value(self, data: Any) -> int:
@@ -147,16 +150,16 @@ class Number(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
-class Moment(serializers.DateTimeField):
+class StrictDateTimeField(serializers.DateTimeField):
     """A moment in RFC 3339: a date and time with an offset, or Z."""
 
     def to_internal_value(self, value: Any) -> datetime:
         text = value.replace(" ", "+") if isinstance(value, str) else ""  # "+", not escaped
         text = text.upper()
         try:
-            moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
-            if moment and moment.tzinfo:
-                return moment.astimezone(UTC)
+            instant = datetime.fromisoformat(text) if _DATE_TIME_PATTERN.fullmatch(text) else None
+            if instant and instant.tzinfo:
+                return instant.astimezone(UTC)
         except (ValueError, OverflowError):
             pass
         raise serializers.ValidationError(
@@ -164,13 +167,17 @@ class Moment(serializers.DateTimeField):
         )
 
 
-class Span(Body):
+class DateTimeRangeQuery(StrictSerializer):
     """A query about some time: ``from`` is the first moment in it, ``to`` the first after it."""
 
     def get_fields(self) -> dict[str, Any]:
         """``from`` cannot be the name of a class attribute."""
-        since = Moment(required=False, source="since", help_text="The first moment that counts.")
-        until = Moment(required=False, source="until", help_text="The first that does not.")
+        since = StrictDateTimeField(
+            required=False, source="since", help_text="The first moment that counts."
+        )
+        until = StrictDateTimeField(
+            required=False, source="until", help_text="The first that does not."
+        )
         return {**super().get_fields(), "from": since, "to": until}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -180,12 +187,16 @@ class Span(Body):
         return attrs
 
 
-class PageQuery(Body):
+class PageQuery(StrictSerializer):
     """The query of a list that goes on by cursor."""
 
-    limit = Whole(required=False, min_value=1, max_value=1000, help_text="1 to 1,000, the default.")
-    cursor = Text(required=False, max_length=2000, help_text="`nextCursor` of the page before.")
+    limit = QueryIntegerField(
+        required=False, min_value=1, max_value=1000, help_text="1 to 1,000, the default."
+    )
+    cursor = TextField(
+        required=False, max_length=2000, help_text="`nextCursor` of the page before."
+    )
 
 
-class Nothing(Body):
+class EmptyBody(StrictSerializer):
     """An operation that needs to be told nothing: no body, or an empty object."""

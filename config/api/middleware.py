@@ -14,44 +14,44 @@ from ulid import ULID
 from config import errors
 from config.api import problem_details
 
-log = logging.getLogger("dutyline.web")
+logger = logging.getLogger("dutyline.web")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-PROBES = ("/healthz", "/readyz")
+_REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+HEALTH_CHECK_PATHS = ("/healthz", "/readyz")
 """What load balancers ask for by address, without naming a host of ours."""
-_FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
+_FORWARDED_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
-class Proxies:
+class TrustedProxyMiddleware:
     """Checks the host; believes forwarded addresses from TRUSTED_PROXIES only."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = {name: request.META.pop(name, "") for name in _FORWARDED}
+        forwarded = {name: request.META.pop(name, "") for name in _FORWARDED_HEADERS}
         if _is_trusted(request.META.get("REMOTE_ADDR", "")):
-            client = _client(given["HTTP_X_FORWARDED_FOR"])
-            request.META["REMOTE_ADDR"] = client or request.META["REMOTE_ADDR"]
-            if given["HTTP_X_FORWARDED_PROTO"] in ("http", "https"):
-                request.META["wsgi.url_scheme"] = given["HTTP_X_FORWARDED_PROTO"]
-            if given["HTTP_X_FORWARDED_HOST"]:
-                request.META["HTTP_HOST"] = given["HTTP_X_FORWARDED_HOST"]
-        if request.path not in PROBES:
+            client_address = _client_address(forwarded["HTTP_X_FORWARDED_FOR"])
+            request.META["REMOTE_ADDR"] = client_address or request.META["REMOTE_ADDR"]
+            if forwarded["HTTP_X_FORWARDED_PROTO"] in ("http", "https"):
+                request.META["wsgi.url_scheme"] = forwarded["HTTP_X_FORWARDED_PROTO"]
+            if forwarded["HTTP_X_FORWARDED_HOST"]:
+                request.META["HTTP_HOST"] = forwarded["HTTP_X_FORWARDED_HOST"]
+        if request.path not in HEALTH_CHECK_PATHS:
             request.get_host()  # raises DisallowedHost, which becomes a 400
         return self._get_response(request)
 
 
 def _is_trusted(address: str) -> bool:
     try:
-        ip = ipaddress.ip_address(address)
+        ip_address = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(ip in network for network in settings.TRUSTED_PROXIES)
+    return any(ip_address in network for network in settings.TRUSTED_PROXIES)
 
 
-def _client(forwarded_for: str) -> str:
+def _client_address(forwarded_for: str) -> str:
     """The last address that is not one of our own proxies; '' where it is no address."""
     for part in reversed([part.strip() for part in forwarded_for.split(",")]):
         if not _is_trusted(part):
@@ -62,25 +62,29 @@ def _client(forwarded_for: str) -> str:
     return ""
 
 
-class RequestLog:
+class RequestLogMiddleware:
     """A request id in and out, one log line, and the headers that every answer carries."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-Id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else str(ULID())
+        client_request_id = request.headers.get("X-Request-Id", "")
+        request_id = (
+            client_request_id if _REQUEST_ID_PATTERN.fullmatch(client_request_id) else str(ULID())
+        )
         request.META["dutyline.request_id"] = request_id
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         response = self._get_response(request)
         response["X-Request-Id"] = request_id
-        _harden(response)
-        log.info("request", extra=_line(request, response, time.perf_counter() - began))
+        _set_default_headers(response)
+        logger.info(
+            "request", extra=_log_fields(request, response, time.perf_counter() - started_at)
+        )
         return response
 
 
-def _line(request: HttpRequest, response: HttpResponse, seconds: float) -> dict[str, object]:
+def _log_fields(request: HttpRequest, response: HttpResponse, seconds: float) -> dict[str, object]:
     return {
         "request_id": request.META["dutyline.request_id"],
         "method": request.method,
@@ -92,7 +96,7 @@ def _line(request: HttpRequest, response: HttpResponse, seconds: float) -> dict[
     }
 
 
-def _harden(response: HttpResponse) -> None:
+def _set_default_headers(response: HttpResponse) -> None:
     response.setdefault("Cache-Control", "private, no-cache" if "ETag" in response else "no-store")
     response.setdefault(
         "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -102,7 +106,7 @@ def _harden(response: HttpResponse) -> None:
         patch_vary_headers(response, ["Authorization"])
 
 
-class BodyLimit:
+class BodyLimitMiddleware:
     """Refuses a body that is too large, or whose size is not told, before reading it."""
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -111,20 +115,22 @@ class BodyLimit:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdigit()):
-            return problem_details.respond(
-                request, errors.Invalid("Content-Length must be a number.")
+            return problem_details.problem_response(
+                request, errors.InvalidRequest("Content-Length must be a number.")
             )
         if int(length) > settings.BODY_LIMIT:
-            most = f"{settings.BODY_LIMIT // 1024} KiB"
-            return problem_details.respond(request, errors.TooLarge(f"Send at most {most}."))
+            max_size = f"{settings.BODY_LIMIT // 1024} KiB"
+            return problem_details.problem_response(
+                request, errors.PayloadTooLarge(f"Send at most {max_size}.")
+            )
         if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
-            return problem_details.respond(
-                request, errors.Invalid("Send the body with Content-Length.")
+            return problem_details.problem_response(
+                request, errors.InvalidRequest("Send the body with Content-Length.")
             )
         try:
             _ = request.body  # an answer before the body was read may reset the connection
         except UnreadablePostError:
-            return problem_details.respond(
-                request, errors.Invalid("The body did not arrive whole.")
+            return problem_details.problem_response(
+                request, errors.InvalidRequest("The body did not arrive whole.")
             )
         return self._get_response(request)

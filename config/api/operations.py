@@ -21,7 +21,7 @@ from rest_framework.viewsets import ViewSet
 
 from config import errors
 from config.api import problem_details, throttling
-from config.api.fields import Body
+from config.api.fields import StrictSerializer
 from config.dynamodb import idempotency
 
 M = TypeVar("M", bound=Callable[..., Any])
@@ -41,12 +41,12 @@ class Caller(Protocol):
 
 
 @dataclass(frozen=True)
-class Rules:
+class OperationRules:
     """What the door checks before an operation runs."""
 
     permission: str
-    cost: str
-    unknown_caller: int
+    rate_limit: str
+    no_account_status: int
 
 
 class Problem(serializers.Serializer[Any]):
@@ -64,7 +64,7 @@ class Problem(serializers.Serializer[Any]):
     requestId = serializers.CharField()  # noqa: N815 - the wire's name
 
 
-DETAILS = {
+PROBLEM_DETAILS = {
     400: ("invalid_request", "A member is missing or wrong; `errors` names it."),
     401: ("unauthenticated", "No token, or not one that this API accepts."),
     403: ("forbidden", "The caller may not do this."),
@@ -85,19 +85,19 @@ def operation(
     *,
     summary: str,
     tag: str,
-    name: str,
-    answers: dict[int, type[serializers.Serializer[Any]] | None],
+    operation_id: str,
+    responses: dict[int, type[serializers.Serializer[Any]] | None],
     example: dict[str, Any],
     description: str = "",
-    body: type[Body] | None = None,
+    body: type[StrictSerializer] | None = None,
     body_example: dict[str, Any] | None = None,
-    query: type[Body] | None = None,
-    refuses: Sequence[int] = (),
-    cost: str = "read",
+    query: type[StrictSerializer] | None = None,
+    error_statuses: Sequence[int] = (),
+    rate_limit: str = "read",
     etag: bool = False,
-    others: str = "",
-    unknown_caller: int = 401,
-    file: str = "",
+    permission_for_others: str = "",
+    no_account_status: int = 401,
+    file_media_type: str = "",
 ) -> Callable[[M], M]:
     """Declare a view method: ``permission`` and ``cost`` are enforced, the rest is documented.
 
@@ -107,57 +107,62 @@ def operation(
     ``answers`` has a shape for it).
     ``unknown_caller``: what a good token is told that belongs to no account.
     """
-    statuses = {401, 403, 429, 500, 503, *refuses}
+    statuses = {401, 403, 429, 500, 503, *error_statuses}
     if body is not None:
         statuses |= {400, 413, 415}
         statuses |= {412} if etag and 422 not in statuses else set()
-    responses: dict[Any, Any] = {
+    documented_responses: dict[Any, Any] = {
         status: OpenApiResponse(
             response=serializer,
             description=HTTPStatus(status).phrase,
             examples=[OpenApiExample(summary, value=example)] if serializer else [],
         )
-        for status, serializer in answers.items()
+        for status, serializer in responses.items()
     }
-    if file:
-        as_json = responses.pop(200)
-        responses |= {(200, "application/json"): as_json} if answers[200] else {}
-        responses[200, file] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
-    responses |= {
+    if file_media_type:
+        json_response = documented_responses.pop(200)
+        documented_responses |= {(200, "application/json"): json_response} if responses[200] else {}
+        documented_responses[200, file_media_type] = OpenApiResponse(
+            OpenApiTypes.BINARY, description="A file"
+        )
+    documented_responses |= {
         (status, problem_details.CONTENT_TYPE): OpenApiResponse(
             response=Problem,
-            description=DETAILS[status][1],
-            examples=[OpenApiExample(DETAILS[status][0], value=_problem_example(status))],
+            description=PROBLEM_DETAILS[status][1],
+            examples=[OpenApiExample(PROBLEM_DETAILS[status][0], value=_problem_example(status))],
         )
         for status in sorted(statuses)
     }
-    document = extend_schema(
-        operation_id=name,
+    add_schema = extend_schema(
+        operation_id=operation_id,
         summary=summary,
         description=description or summary,
         tags=[tag],
         request=body,
-        responses=responses,
-        parameters=[*([query] if query else []), *_headers(statuses, answers, etag=etag)],
+        responses=documented_responses,
+        parameters=[
+            *([query] if query else []),
+            *_header_parameters(statuses, responses, etag=etag),
+        ],
         examples=[OpenApiExample("request", value=body_example, request_only=True)]
         if body_example
         else [],
         extensions={
             "x-permission": permission,
-            **({"x-permission-for-others": others} if others else {}),
+            **({"x-permission-for-others": permission_for_others} if permission_for_others else {}),
         },
     )
 
     def declare(method: M) -> M:
-        documented: M = document(method)
-        documented.rules = Rules(permission, cost, unknown_caller)  # type: ignore[attr-defined]
-        return documented
+        documented_method: M = add_schema(method)
+        documented_method.rules = OperationRules(permission, rate_limit, no_account_status)  # type: ignore[attr-defined]
+        return documented_method
 
     return declare
 
 
 def _problem_example(status: int) -> dict[str, Any]:
-    code, detail = DETAILS[status]
+    code, detail = PROBLEM_DETAILS[status]
     return {
         "type": f"urn:dutyline:problem:{code.replace('_', '-')}",
         "title": HTTPStatus(status).phrase,
@@ -169,49 +174,55 @@ def _problem_example(status: int) -> dict[str, Any]:
     }
 
 
-def _headers(statuses: set[int], answers: Iterable[int], *, etag: bool) -> list[OpenApiParameter]:
-    told = []
+def _header_parameters(
+    statuses: set[int], success_statuses: Iterable[int], *, etag: bool
+) -> list[OpenApiParameter]:
+    parameters = []
     if etag:
-        about = "The version of the resource."
-        told.append(
-            OpenApiParameter("ETag", str, "header", description=about, response=list(answers))
+        description = "The version of the resource."
+        parameters.append(
+            OpenApiParameter(
+                "ETag", str, "header", description=description, response=list(success_statuses)
+            )
         )
     if 422 in statuses:
-        about = "Makes repeating safe for 24 hours: same key and body, same outcome."
-        told.append(OpenApiParameter("Idempotency-Key", str, "header", description=about))
+        description = "Makes repeating safe for 24 hours: same key and body, same outcome."
+        parameters.append(
+            OpenApiParameter("Idempotency-Key", str, "header", description=description)
+        )
     elif 412 in statuses:
-        about = "The ETag of the version to change; 412 if it is another by now."
-        told.append(OpenApiParameter("If-Match", str, "header", description=about))
+        description = "The ETag of the version to change; 412 if it is another by now."
+        parameters.append(OpenApiParameter("If-Match", str, "header", description=description))
     elif etag:
-        about = "The ETag of an earlier answer; 304 if nothing changed."
-        told.append(OpenApiParameter("If-None-Match", str, "header", description=about))
-    return told
+        description = "The ETag of an earlier answer; 304 if nothing changed."
+        parameters.append(OpenApiParameter("If-None-Match", str, "header", description=description))
+    return parameters
 
 
-class Operations(ViewSet):
+class OperationViewSet(ViewSet):
     """Base of all API views."""
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     action: str
-    allowance: throttling.Allowance | None = None
+    rate_limit_status: throttling.RateLimitStatus | None = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, count, and check the permission, before anything is read."""
         handler = getattr(self, self.action or "", None)
         if handler is None:
             self.http_method_not_allowed(request)
-        rules: Rules | None = getattr(handler, "rules", None)
+        rules: OperationRules | None = getattr(handler, "rules", None)
         if rules is None:
             raise errors.Forbidden("This operation declares no permission.")
         try:
             caller = cast(Caller, request.user)
-        except errors.Unauthenticated as refusal:
-            throttling.limiter().spend("stranger", request.META["REMOTE_ADDR"])
-            if rules.unknown_caller == 404 and isinstance(refusal, errors.NoAccount):
-                raise errors.NotFound(refusal.detail) from refusal
+        except errors.Unauthenticated as error:
+            throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+            if rules.no_account_status == 404 and isinstance(error, errors.NoAccount):
+                raise errors.NotFound(error.detail) from error
             raise
         request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
-        self.allowance = throttling.limiter().spend(rules.cost, caller.id)
+        self.rate_limit_status = throttling.get_limiter().count_request(rules.rate_limit, caller.id)
         caller.require(rules.permission)
         super().initial(request, *args, **kwargs)
 
@@ -219,26 +230,28 @@ class Operations(ViewSet):
         self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Response:
         """Add what is left of the caller's limit."""
-        final = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in (self.allowance.headers() if self.allowance else {}).items():
-            final[name] = value
-        return final
+        final_response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in (
+            self.rate_limit_status.headers() if self.rate_limit_status else {}
+        ).items():
+            final_response[name] = value
+        return final_response
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """The clock of the doors: read once a request and passed down."""
     return datetime.now(UTC)
 
 
-def once(request: Request, caller: Caller) -> idempotency.Once | None:
+def read_idempotency_key(request: Request, caller: Caller) -> idempotency.IdempotencyKey | None:
     """The identity of a request that carries an Idempotency-Key."""
-    given = request.headers.get("Idempotency-Key")
-    if given is None:
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
         return None
-    if not (1 <= len(given) <= 255 and given.isascii() and given.isprintable()):
-        raise errors.Invalid("Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    parts = [caller.id, str(request.method), request.path, given]
-    return idempotency.Once(
+    if not (1 <= len(header) <= 255 and header.isascii() and header.isprintable()):
+        raise errors.InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    parts = [caller.id, str(request.method), request.path, header]
+    return idempotency.IdempotencyKey(
         key=hashlib.sha256(orjson.dumps(parts)).hexdigest(),
         request_hash=hashlib.sha256(
             orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
@@ -246,25 +259,27 @@ def once(request: Request, caller: Caller) -> idempotency.Once | None:
     )
 
 
-def one(
-    request: Request, view: serializers.Serializer[Any], version: int, status: int = 200
+def versioned_response(
+    request: Request, serializer: serializers.Serializer[Any], version: int, status: int = 200
 ) -> Response:
     """The answer that shows one resource, with its ETag; 304 where the caller has it already."""
-    tag = f'"{version}"'
-    reads = request.method in ("GET", "HEAD")
-    if reads and _matches(request.headers.get("If-None-Match", ""), tag):
-        return Response(status=304, headers={"ETag": tag})
-    return Response(view.data, status=status, headers={"ETag": tag})
+    etag = f'"{version}"'
+    is_read = request.method in ("GET", "HEAD")
+    if is_read and _etag_matches(request.headers.get("If-None-Match", ""), etag):
+        return Response(status=304, headers={"ETag": etag})
+    return Response(serializer.data, status=status, headers={"ETag": etag})
 
 
-def versions(request: Request) -> frozenset[int] | None:
+def read_if_match_versions(request: Request) -> frozenset[int] | None:
     """The versions that If-Match allows to change; None: any."""
-    given = request.headers.get("If-Match")
-    if given is None or "*" in (parts := {part.strip() for part in given.split(",")}):
+    header = request.headers.get("If-Match")
+    if header is None or "*" in (parts := {part.strip() for part in header.split(",")}):
         return None
-    tags = {part.removeprefix("W/").strip('"') for part in parts}
-    return frozenset(int(tag) for tag in tags if tag.isascii() and tag.isdigit() and len(tag) < 10)
+    etags = {part.removeprefix("W/").strip('"') for part in parts}
+    return frozenset(
+        int(etag) for etag in etags if etag.isascii() and etag.isdigit() and len(etag) < 10
+    )
 
 
-def _matches(given: str, tag: str) -> bool:
-    return any(part.strip().removeprefix("W/") in (tag, "*") for part in given.split(","))
+def _etag_matches(header: str, etag: str) -> bool:
+    return any(part.strip().removeprefix("W/") in (etag, "*") for part in header.split(","))

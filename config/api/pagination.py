@@ -15,40 +15,44 @@ from config import errors
 from config.dynamodb import encryption, pagination
 
 
-class BadCursor(errors.Invalid):
+class InvalidCursor(errors.InvalidRequest):
     """A cursor of another list, another caller, or nobody's."""
 
     code = "bad_cursor"
 
 
-def cursor(scope: str, place: pagination.Place | None) -> str | None:
+def encode_cursor(scope: str, cursor: pagination.Cursor | None) -> str | None:
     """The cursor for the page after ``place``; None at the end.
 
     ``scope`` says whose list it is and how it is filtered: it opens only for the same one.
     """
-    if not place:
+    if not cursor:
         return None
-    return base64.urlsafe_b64encode(encryption.seal(_key(), place, scope)).decode()
+    return base64.urlsafe_b64encode(encryption.encrypt_json(_cursor_key(), cursor, scope)).decode()
 
 
-def start_of(scope: str, given: str | None) -> pagination.Place | None:
+def decode_cursor(scope: str, encoded: str | None) -> pagination.Cursor | None:
     """The place that a cursor stands for; None at the beginning. Raises `BadCursor`."""
-    if given is None:
+    if encoded is None:
         return None
     try:
-        sealed = base64.b64decode(given, altchars=b"-_", validate=True)
-        return dict(encryption.unseal(_key(), sealed, scope))
+        ciphertext = base64.b64decode(encoded, altchars=b"-_", validate=True)
+        return dict(encryption.decrypt_json(_cursor_key(), ciphertext, scope))
     except (InvalidTag, binascii.Error, ValueError) as error:
-        raise BadCursor("This cursor does not belong to this list.", pointer="?cursor") from error
+        raise InvalidCursor(
+            "This cursor does not belong to this list.", pointer="?cursor"
+        ) from error
 
 
-def answer(
-    scope: str, page: pagination.Page[Any], view: type[serializers.Serializer[Any]]
+def page_response(
+    scope: str,
+    page: pagination.CursorPage[Any],
+    serializer_class: type[serializers.Serializer[Any]],
 ) -> Response:
     """The answer that shows a page: ``{"items": […], "nextCursor": … or null}``."""
-    shown = {"items": page.records, "nextCursor": cursor(scope, page.next)}
-    return Response(view(shown).data)
+    data = {"items": page.records, "nextCursor": encode_cursor(scope, page.next_cursor)}
+    return Response(serializer_class(data).data)
 
 
-def _key() -> bytes:
+def _cursor_key() -> bytes:
     return hmac.new(settings.SECRET_KEY.encode(), b"cursor", hashlib.sha256).digest()

@@ -12,13 +12,13 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 
 from config import errors
-from config.api.fields import WrongQuery
+from config.api.fields import InvalidQuery
 
-log = logging.getLogger("dutyline.web")
+logger = logging.getLogger("dutyline.web")
 CONTENT_TYPE = "application/problem+json"
 
 
-class MethodNotAllowed(errors.Refusal):
+class MethodNotAllowed(errors.DomainError):
     """The path exists, not for this method."""
 
     status = 405
@@ -26,7 +26,7 @@ class MethodNotAllowed(errors.Refusal):
     title = "Method not allowed"
 
 
-class UnsupportedMedia(errors.Refusal):
+class UnsupportedMediaType(errors.DomainError):
     """The body is not JSON."""
 
     status = 415
@@ -34,7 +34,7 @@ class UnsupportedMedia(errors.Refusal):
     title = "Only JSON is read"
 
 
-class Broken(errors.Refusal):
+class InternalError(errors.DomainError):
     """A defect of ours."""
 
     status = 500
@@ -42,43 +42,43 @@ class Broken(errors.Refusal):
     title = "Something broke on our side"
 
 
-def answer(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
+def handle_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """The exception handler of every API view."""
     request: HttpRequest = context["request"]
-    return respond(request, _refusal(error, request))
+    return problem_response(request, _to_domain_error(error, request))
 
 
-def respond(request: HttpRequest, refusal: errors.Refusal) -> HttpResponse:
+def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpResponse:
     """The answer to a refused request."""
     request_id = request.META.get("dutyline.request_id", "")
     response = HttpResponse(
-        orjson.dumps(document(refusal, request_id)),
+        orjson.dumps(to_problem_document(error, request_id)),
         content_type=CONTENT_TYPE,
-        status=refusal.status,
+        status=error.status,
     )
-    if isinstance(refusal, errors.Unauthenticated):
+    if isinstance(error, errors.Unauthenticated):
         response["WWW-Authenticate"] = f'Bearer realm="dutyline", error="{_bearer_error(request)}"'
-    if isinstance(refusal, errors.TooMany | errors.Unavailable):
-        response["Retry-After"] = str(refusal.retry_after)
+    if isinstance(error, errors.TooManyRequests | errors.Unavailable):
+        response["Retry-After"] = str(error.retry_after)
     return response
 
 
-def document(refusal: errors.Refusal, request_id: str) -> dict[str, Any]:
+def to_problem_document(error: errors.DomainError, request_id: str) -> dict[str, Any]:
     """The document itself."""
     return {
-        "type": f"urn:dutyline:problem:{refusal.code.replace('_', '-')}",
-        "title": refusal.title,
-        "status": refusal.status,
-        "code": refusal.code,
-        "detail": refusal.detail,
+        "type": f"urn:dutyline:problem:{error.code.replace('_', '-')}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
         "errors": [
             {
-                "pointer": fault.pointer,
-                "code": fault.code,
-                "detail": fault.detail,
-                **fault.more,
+                "pointer": field_error.pointer,
+                "code": field_error.code,
+                "detail": field_error.detail,
+                **field_error.extra,
             }
-            for fault in refusal.faults
+            for field_error in error.field_errors
         ],
         "requestId": request_id,
     }
@@ -88,47 +88,53 @@ def _bearer_error(request: HttpRequest) -> str:
     return "invalid_token" if "Authorization" in request.headers else "missing_token"
 
 
-def _refusal(error: Exception, request: HttpRequest) -> errors.Refusal:
-    if isinstance(error, errors.Refusal):
+def _to_domain_error(error: Exception, request: HttpRequest) -> errors.DomainError:
+    if isinstance(error, errors.DomainError):
         return error
     if isinstance(error, exceptions.ValidationError):
-        told = list(faults(error.detail, "?" if isinstance(error, WrongQuery) else ""))
-        return errors.Invalid("Some members are missing or wrong; see errors.", faults=told)
+        field_errors = list(
+            to_field_errors(error.detail, "?" if isinstance(error, InvalidQuery) else "")
+        )
+        return errors.InvalidRequest(
+            "Some members are missing or wrong; see errors.", field_errors=field_errors
+        )
     if isinstance(error, Http404 | exceptions.NotFound):
         return errors.NotFound("There is nothing here.")
     if isinstance(error, exceptions.MethodNotAllowed):
         return MethodNotAllowed(f"{request.method} is not possible here.")
     if isinstance(error, exceptions.UnsupportedMediaType):
-        return UnsupportedMedia("Send the body as application/json in UTF-8.")
+        return UnsupportedMediaType("Send the body as application/json in UTF-8.")
     if isinstance(error, UnreadablePostError | SuspiciousOperation | BadRequest):
-        return errors.Invalid("The request could not be read.")
-    log.error("unexpected failure", exc_info=error, extra=_where(request))
-    return Broken("It was recorded; the request id finds it.")
+        return errors.InvalidRequest("The request could not be read.")
+    logger.error("unexpected failure", exc_info=error, extra=_log_fields(request))
+    return InternalError("It was recorded; the request id finds it.")
 
 
-def _where(request: HttpRequest) -> dict[str, str]:
+def _log_fields(request: HttpRequest) -> dict[str, str]:
     return {
         "request_id": request.META.get("dutyline.request_id", ""),
         "method": str(request.method),
     }
 
 
-def faults(detail: Any, pointer: str) -> Iterator[errors.Fault]:
+def to_field_errors(detail: Any, pointer: str) -> Iterator[errors.FieldError]:
     """What a validation found, member by member."""
     if isinstance(detail, Mapping):
         for name, part in detail.items():
-            about_itself = name == "non_field_errors"
-            here = pointer.rstrip("?") if about_itself else _step(pointer, str(name))
-            yield from faults(part, here)
+            is_object_level = name == "non_field_errors"
+            child_pointer = (
+                pointer.rstrip("?") if is_object_level else _extend_pointer(pointer, str(name))
+            )
+            yield from to_field_errors(part, child_pointer)
         return
-    for number, part in enumerate(detail):
+    for index, part in enumerate(detail):
         if isinstance(part, Mapping | list):
-            yield from faults(part, _step(pointer, str(number)))
+            yield from to_field_errors(part, _extend_pointer(pointer, str(index)))
         else:
-            yield errors.Fault(pointer, str(part.code), str(part))
+            yield errors.FieldError(pointer, str(part.code), str(part))
 
 
-def _step(pointer: str, name: str) -> str:
+def _extend_pointer(pointer: str, name: str) -> str:
     if pointer == "?":
         return f"?{name}"
     return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
@@ -136,18 +142,20 @@ def _step(pointer: str, name: str) -> str:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for paths that no operation has."""
-    return respond(request, errors.NotFound("There is nothing at this path; see /docs/."))
+    return problem_response(request, errors.NotFound("There is nothing at this path; see /docs/."))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler for requests it cannot take, such as for another host."""
-    return respond(request, errors.Invalid("The request could not be read."))
+    return problem_response(request, errors.InvalidRequest("The request could not be read."))
 
 
-def broken(request: HttpRequest) -> HttpResponse:
+def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler for what nobody caught."""
     if isinstance(sys.exception(), OperationalError):
-        log.error("the database of operators does not answer", extra=_where(request))
-        return respond(request, errors.Unavailable("Operators cannot be looked up just now."))
-    log.error("unexpected failure", exc_info=sys.exception(), extra=_where(request))
-    return respond(request, Broken("It was recorded; the request id finds it."))
+        logger.error("the database of operators does not answer", extra=_log_fields(request))
+        return problem_response(
+            request, errors.Unavailable("Operators cannot be looked up just now.")
+        )
+    logger.error("unexpected failure", exc_info=sys.exception(), extra=_log_fields(request))
+    return problem_response(request, InternalError("It was recorded; the request id finds it."))

@@ -10,7 +10,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 
-class JSON(BaseRenderer):
+class JSONRenderer(BaseRenderer):
     """JSON by orjson; a problem under its own media type."""
 
     media_type = "application/json"
@@ -26,12 +26,12 @@ class JSON(BaseRenderer):
         return b"" if data is None else orjson.dumps(data, default=str, option=orjson.OPT_UTC_Z)
 
 
-class AlwaysJSON(BaseContentNegotiation):
+class JSONOnlyNegotiation(BaseContentNegotiation):
     """There is one way to answer and one way to read."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         content_type = (request.content_type or "").split(";")[0].strip().lower()
-        return next((p for p in parsers if p.media_type == content_type), None)
+        return next((parser for parser in parsers if parser.media_type == content_type), None)
 
     def select_renderer(
         self,

@@ -9,7 +9,7 @@ COMMON_HEADERS = {
     "X-Request-Id": "Identifies this request in our logs and audit.",
     "RateLimit": 'What is left of the limit: `"name";r=remaining;t=seconds`.',
 }
-BY_STATUS = {
+HEADERS_BY_STATUS = {
     "429": {"Retry-After": "Seconds to wait."},
     "503": {"Retry-After": "Seconds to wait."},
     "401": {"WWW-Authenticate": "Bearer, and what was wrong with the token."},
@@ -32,25 +32,26 @@ class OperationSchema(AutoSchema):
         return operation
 
 
-def only_operations(endpoints: Iterable[Any], **_: Any) -> list[Any]:
+def exclude_documentation_paths(endpoints: Iterable[Any], **_: Any) -> list[Any]:
     """Everything that is not the documentation itself."""
-    return [e for e in endpoints if not e[0].startswith(("/docs", "/openapi"))]
+    return [endpoint for endpoint in endpoints if not endpoint[0].startswith(("/docs", "/openapi"))]
 
 
-def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+def add_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Headers of the answers, and 304 where a resource has an ETag."""
     for operations in result["paths"].values():
         for method, operation in operations.items():
-            names = {p["name"] for p in operation.get("parameters", ())}
+            names = {parameter["name"] for parameter in operation.get("parameters", ())}
             if method == "get" and "If-None-Match" in names:
                 operation["responses"]["304"] = {"description": "Not Modified"}
             for status, response in operation["responses"].items():
-                response.setdefault("headers", {}).update(_headers(status))
+                response.setdefault("headers", {}).update(_response_headers(status))
     return result
 
 
-def _headers(status: str) -> dict[str, Any]:
-    wanted = {**COMMON_HEADERS, **BY_STATUS.get(status, {})}
+def _response_headers(status: str) -> dict[str, Any]:
+    descriptions = {**COMMON_HEADERS, **HEADERS_BY_STATUS.get(status, {})}
     return {
-        name: {"description": text, "schema": {"type": "string"}} for name, text in wanted.items()
+        name: {"description": text, "schema": {"type": "string"}}
+        for name, text in descriptions.items()
     }

@@ -20,32 +20,32 @@ from redis.retry import Retry
 
 from config import errors
 
-DEAR = ("costly", "export", "sign-in")
+ENFORCED_WITHOUT_REDIS = ("costly", "export", "sign-in")
 """Limits that hold, in each process, also without Redis."""
-BLIND = 5.0
+REDIS_RETRY_SECONDS = 5.0
 """Seconds without asking Redis after it failed."""
 
-log = logging.getLogger("dutyline.web")
+logger = logging.getLogger("dutyline.web")
 
 
 @dataclass(frozen=True)
-class Allowance:
+class RateLimitStatus:
     """What is left of a limit: how many requests, of how many, until how many seconds from now."""
 
     name: str
     quota: int
     remaining: int
-    reset: int
+    reset_seconds: int
 
     def headers(self) -> dict[str, str]:
         """The fields of draft-ietf-httpapi-ratelimit-headers."""
         return {
             "RateLimit-Policy": f'"{self.name}";q={self.quota};w=60',
-            "RateLimit": f'"{self.name}";r={self.remaining};t={self.reset}',
+            "RateLimit": f'"{self.name}";r={self.remaining};t={self.reset_seconds}',
         }
 
 
-class Limiter:
+class RateLimiter:
     """Counts requests per minute."""
 
     def __init__(self) -> None:
@@ -56,40 +56,48 @@ class Limiter:
             retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed on to redis-py
         )
         self._shared = FixedWindowRateLimiter(storage)
-        self._own = FixedWindowRateLimiter(MemoryStorage())
-        self._blind_until = 0.0
+        self._local = FixedWindowRateLimiter(MemoryStorage())
+        self._redis_retry_at = 0.0
         self._lock = threading.Lock()
 
-    def spend(self, name: str, who: str) -> Allowance | None:
+    def count_request(self, name: str, caller_key: str) -> RateLimitStatus | None:
         """Count one request of ``who``; None where it could not be counted. Raises `TooMany`."""
         item = RateLimitItemPerMinute(settings.RATE_LIMITS[name], namespace=f"dutyline-{name}")
-        if time.monotonic() >= self._blind_until:
+        if time.monotonic() >= self._redis_retry_at:
             try:
-                return self._count(self._shared, item, name, who)
+                return self._count_with(self._shared, item, name, caller_key)
             except RedisError:
-                self._look_away()
-        return self._count(self._own, item, name, who) if name in DEAR else None
+                self._pause_redis()
+        return (
+            self._count_with(self._local, item, name, caller_key)
+            if name in ENFORCED_WITHOUT_REDIS
+            else None
+        )
 
-    def _count(
-        self, limiter: FixedWindowRateLimiter, item: RateLimitItemPerMinute, name: str, who: str
-    ) -> Allowance:
-        passed = limiter.hit(item, who)
-        window = limiter.get_window_stats(item, who)
+    def _count_with(
+        self,
+        limiter: FixedWindowRateLimiter,
+        item: RateLimitItemPerMinute,
+        name: str,
+        caller_key: str,
+    ) -> RateLimitStatus:
+        is_allowed = limiter.hit(item, caller_key)
+        window = limiter.get_window_stats(item, caller_key)
         reset = max(1, int(window.reset_time - time.time() + 0.999))
-        if not passed:
-            raise errors.TooMany(
+        if not is_allowed:
+            raise errors.TooManyRequests(
                 f"At most {item.amount} requests a minute of this kind.", retry_after=reset
             )
-        return Allowance(name, item.amount, max(0, window.remaining), reset)
+        return RateLimitStatus(name, item.amount, max(0, window.remaining), reset)
 
-    def _look_away(self) -> None:
+    def _pause_redis(self) -> None:
         with self._lock:
-            if time.monotonic() >= self._blind_until:
-                log.warning("Redis does not answer: rate limits are not shared")
-            self._blind_until = time.monotonic() + BLIND
+            if time.monotonic() >= self._redis_retry_at:
+                logger.warning("Redis does not answer: rate limits are not shared")
+            self._redis_retry_at = time.monotonic() + REDIS_RETRY_SECONDS
 
 
 @cache
-def limiter() -> Limiter:
+def get_limiter() -> RateLimiter:
     """The limiter of this process."""
-    return Limiter()
+    return RateLimiter()

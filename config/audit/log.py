@@ -51,7 +51,7 @@ class Author:
 
 
 @dataclass(frozen=True)
-class Change:
+class FieldChange:
     """One field of the subject before and after; values are JSON."""
 
     field: str
@@ -60,7 +60,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Happening:
+class AuditEvent:
     """What one entry tells, before it has its place in any stream."""
 
     id: str
@@ -69,19 +69,19 @@ class Happening:
     author: Author
     subject: Party
     customer_id: str
-    changes: tuple[Change, ...] = ()
+    changes: tuple[FieldChange, ...] = ()
     attests: str = ""
     """The digest of a record that this entry vouches for; it stays readable."""
-    concerns: tuple[str, ...] = ()
+    related_streams: tuple[str, ...] = ()
     """Streams of people whom it concerns beside the author and the subject."""
 
     @property
     def streams(self) -> list[str]:
         """The author's stream first, then the subject's and others', each once."""
-        return list(dict.fromkeys([self.author.stream, self.subject.stream, *self.concerns]))
+        return list(dict.fromkeys([self.author.stream, self.subject.stream, *self.related_streams]))
 
 
-class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class AuditEntriesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """The first copy of each entry, by customer and time."""
 
     class Meta:
@@ -95,10 +95,10 @@ class ByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
 class AuditEntry(dynamodb.Record):
     """One entry, or (``seq`` 0) the head of a stream."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("audit")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("audit")
 
-    by_customer = ByCustomer()
+    by_customer = AuditEntriesByCustomer()
     stream = UnicodeAttribute(hash_key=True)
     seq = NumberAttribute(range_key=True)
     customer_id = UnicodeAttribute()
@@ -108,7 +108,7 @@ class AuditEntry(dynamodb.Record):
     at = UnicodeAttribute(null=True)
     action = UnicodeAttribute(null=True)
     """As in the body; here so that DynamoDB can filter by it."""
-    body = dynamodb.JSON(null=True)
+    body = dynamodb.CompactJSONAttribute(null=True)
     prev_hash = UnicodeAttribute(null=True)
     # of a head
     last = NumberAttribute(null=True)
@@ -128,12 +128,12 @@ class AuditEntry(dynamodb.Record):
         }
 
     @property
-    def is_as_written(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether the entry fits its own hash."""
         return bool(self.hash == digest(self.content) and self.action == self.body["action"])
 
     @property
-    def people(self) -> set[str]:
+    def key_owners(self) -> set[str]:
         """The streams under whose keys its values are sealed."""
         return {part["key"] for part in self.body["sealed"].values()}
 
@@ -144,7 +144,7 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class Position:
+class StreamPosition:
     """How far a stream goes: the last number and its hash."""
 
     last: int = 0
@@ -152,97 +152,105 @@ class Position:
     customer_id: str = ""
 
 
-def head_key(stream: str) -> dynamodb.Key:
+def stream_head_key(stream: str) -> dynamodb.RecordKey:
     """The key of a stream's head."""
-    return dynamodb.Key(AuditEntry, stream, 0)
+    return dynamodb.RecordKey(AuditEntry, stream, 0)
 
 
-def position(found: dynamodb.Found, stream: str) -> Position:
+def stream_position(batch: dynamodb.BatchResult, stream: str) -> StreamPosition:
     """Where the stream stands, from what was read."""
-    head = found.get(AuditEntry, stream, 0)
-    return Position(int(head.last), head.hash, head.customer_id) if head else Position()
+    stream_head = batch.get(AuditEntry, stream, 0)
+    return (
+        StreamPosition(int(stream_head.last), stream_head.hash, stream_head.customer_id)
+        if stream_head
+        else StreamPosition()
+    )
 
 
-def head(stream: str, at: Position) -> AuditEntry:
+def build_stream_head(stream: str, position: StreamPosition) -> AuditEntry:
     """The stream's new head. A stream belongs to the customer of its first entry for good."""
     return AuditEntry(
         stream=stream,
         seq=0,
-        customer_id=at.customer_id,
-        last=at.last,
-        hash=at.hash,
-        seal=encryption.signature("audit head", _signed(stream, at)),
+        customer_id=position.customer_id,
+        last=position.last,
+        hash=position.hash,
+        seal=encryption.sign_hmac("audit head", _head_signing_input(stream, position)),
     )
 
 
-def is_our_head(head: AuditEntry) -> bool:
+def has_valid_head_signature(stream_head: AuditEntry) -> bool:
     """Whether the head's signature is ours."""
-    at = Position(int(head.last), head.hash, head.customer_id)
-    return encryption.is_signature("audit head", _signed(head.stream, at), head.seal or "")
+    position = StreamPosition(int(stream_head.last), stream_head.hash, stream_head.customer_id)
+    return encryption.is_valid_hmac(
+        "audit head", _head_signing_input(stream_head.stream, position), stream_head.seal or ""
+    )
 
 
-def _signed(stream: str, at: Position) -> str:
-    return f"{stream} {at.customer_id} {at.last} {at.hash}"
+def _head_signing_input(stream: str, position: StreamPosition) -> str:
+    return f"{stream} {position.customer_id} {position.last} {position.hash}"
 
 
-def body(happening: Happening, keys: Mapping[str, bytes]) -> dict[str, Any]:
+def build_entry_body(event: AuditEvent, keys: Mapping[str, bytes]) -> dict[str, Any]:
     """The entry's content with personal values sealed; a destroyed key loses its values."""
-    author, subject = happening.author, happening.subject
-    by = {"name": author.name, "ip": author.ip, "userAgent": author.user_agent}
-    about = {"name": subject.name, "values": [[c.before, c.after] for c in happening.changes]}
-    attested = {"attests": happening.attests} if happening.attests else {}
+    author, subject = event.author, event.subject
+    actor_data = {"name": author.name, "ip": author.ip, "userAgent": author.user_agent}
+    subject_data = {"name": subject.name, "values": [[c.before, c.after] for c in event.changes]}
+    attestation = {"attests": event.attests} if event.attests else {}
     return {
-        **attested,
-        "id": happening.id,
-        "action": happening.action,
+        **attestation,
+        "id": event.id,
+        "action": event.action,
         "actor": {"type": author.type, "id": author.id},
         "subject": {"type": subject.type, "id": subject.id},
-        "fields": [change.field for change in happening.changes],
+        "fields": [change.field for change in event.changes],
         "requestId": author.request_id,
-        "streams": happening.streams,
+        "streams": event.streams,
         "sealed": {
-            "actor": _sealed(author.stream, by, happening.id + " actor", keys),
-            "subject": _sealed(subject.stream, about, happening.id + " subject", keys),
+            "actor": _encrypt_part(author.stream, actor_data, event.id + " actor", keys),
+            "subject": _encrypt_part(subject.stream, subject_data, event.id + " subject", keys),
         },
     }
 
 
-def _sealed(
-    owner: str, value: Any, context: str, keys: Mapping[str, bytes]
+def _encrypt_part(
+    key_owner: str, value: Any, context: str, keys: Mapping[str, bytes]
 ) -> dict[str, str | None]:
-    key = keys.get(owner)
-    blob = base64.b64encode(encryption.seal(key, value, context)).decode() if key else None
-    return {"key": owner, "blob": blob}
+    key = keys.get(key_owner)
+    ciphertext = (
+        base64.b64encode(encryption.encrypt_json(key, value, context)).decode() if key else None
+    )
+    return {"key": key_owner, "blob": ciphertext}
 
 
-def entries(
-    happenings: Sequence[Happening],
-    positions: Mapping[str, Position],
+def build_entries(
+    events: Sequence[AuditEvent],
+    positions: Mapping[str, StreamPosition],
     keys: Mapping[str, bytes],
-) -> tuple[list[AuditEntry], dict[str, Position]]:
+) -> tuple[list[AuditEntry], dict[str, StreamPosition]]:
     """All copies of the entries in their places, and where each stream then stands."""
-    places = dict(positions)
-    made = []
-    for happening in happenings:
-        content = body(happening, keys)
-        for number, stream in enumerate(happening.streams):
+    end_positions = dict(positions)
+    new_entries = []
+    for event in events:
+        entry_body = build_entry_body(event, keys)
+        for index, stream in enumerate(event.streams):
             entry = AuditEntry(
                 stream=stream,
-                seq=places[stream].last + 1,
-                customer_id=happening.customer_id,
-                listed_for=None if number else happening.customer_id,
-                at=told(happening.at),
-                action=happening.action,
-                body=content,
-                prev_hash=places[stream].hash,
+                seq=end_positions[stream].last + 1,
+                customer_id=event.customer_id,
+                listed_for=None if index else event.customer_id,
+                at=format_instant(event.at),
+                action=event.action,
+                body=entry_body,
+                prev_hash=end_positions[stream].hash,
             )
             entry.hash = digest(entry.content)
-            owner = places[stream].customer_id or happening.customer_id
-            places[stream] = Position(int(entry.seq), entry.hash, owner)
-            made.append(entry)
-    return made, places
+            owner_customer_id = end_positions[stream].customer_id or event.customer_id
+            end_positions[stream] = StreamPosition(int(entry.seq), entry.hash, owner_customer_id)
+            new_entries.append(entry)
+    return new_entries, end_positions
 
 
-def told(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """A moment as entries keep it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -8,27 +8,27 @@ from itertools import takewhile
 from typing import Any
 
 from config import dynamodb, errors
-from config.audit.log import AuditEntry, told
+from config.audit.log import AuditEntry, format_instant
 from config.dynamodb import encryption
 
-LONG, PROBES = 2_000, 90
+PROBE_THRESHOLD, PROBE_COUNT = 2_000, 90
 """From how many entries on a stream is probed before it is filtered, and at how many places."""
-CLOCKS = timedelta(minutes=15)
+MAX_CLOCK_SKEW = timedelta(minutes=15)
 """How much the clocks of our processes may differ."""
 
 
-MOST = 10_000
+MAX_FILTERED_ENTRIES = 10_000
 """Entries that a filter may read."""
 
 
-class TooLong(errors.Invalid):
+class FilterTooBroad(errors.InvalidRequest):
     """The filter takes in more than may be read at once."""
 
     code = "too_long"
 
 
 @dataclass(frozen=True)
-class Line:
+class DecryptedEntry:
     """An entry as it may be read: names and values are None where they were erased."""
 
     id: str
@@ -46,24 +46,24 @@ class Line:
     prev_hash: str
 
 
-def page(stream: str, *, last: int, offset: int, limit: int) -> list[AuditEntry]:
+def read_page(stream: str, *, last: int, offset: int, limit: int) -> list[AuditEntry]:
     """Entries newest first, skipping ``offset``: one range of keys, whatever the offset."""
-    top = last - offset
-    if top < 1:
+    newest_seq = last - offset
+    if newest_seq < 1:
         return []
     values = {
         ":stream": {"S": stream},
-        ":low": {"N": str(max(1, top - limit + 1))},
-        ":high": {"N": str(top)},
+        ":low": {"N": str(max(1, newest_seq - limit + 1))},
+        ":high": {"N": str(newest_seq)},
     }
     condition = "#stream = :stream AND #seq BETWEEN :low AND :high"
-    arguments = dynamodb.key_range(AuditEntry, condition, values)
-    pages = dynamodb.pages("Query", **arguments, ScanIndexForward=False, ConsistentRead=True)
-    return [AuditEntry.read(item) for items in pages for item in items]
+    arguments = dynamodb.query_arguments(AuditEntry, condition, values)
+    pages = dynamodb.iter_pages("Query", **arguments, ScanIndexForward=False, ConsistentRead=True)
+    return [AuditEntry.from_item(item) for items in pages for item in items]
 
 
 @dataclass(frozen=True)
-class Filter:
+class EntryFilter:
     """Which entries of a stream: of one action, from a moment on, until before another."""
 
     action: str | None = None
@@ -71,118 +71,132 @@ class Filter:
     until: datetime | None = None
 
     @property
-    def takes_all(self) -> bool:
-        return self == Filter()
+    def matches_all(self) -> bool:
+        return self == EntryFilter()
 
 
-def find(stream: str, last: int, wanted: Filter) -> list[int]:
+def find_matching_seqs(stream: str, last: int, entry_filter: EntryFilter) -> list[int]:
     """The numbers of the entries that a filter takes, newest first.
 
     Costs by the entries of the time asked for: in a long stream, one batch of reads finds out which
     those are. That holds while clocks differ by less than `CLOCKS`. Raises `TooLong`.
     """
-    low, high = _range(stream, last, wanted)
-    if high - low >= MOST:
-        raise TooLong(
-            f"This would read over {MOST:,} entries; name a shorter time.", pointer="?from"
+    low, high = _seq_range(stream, last, entry_filter)
+    if high - low >= MAX_FILTERED_ENTRIES:
+        raise FilterTooBroad(
+            f"This would read over {MAX_FILTERED_ENTRIES:,} entries; name a shorter time.",
+            pointer="?from",
         )
     values = {":stream": {"S": stream}, ":low": {"N": str(low)}, ":high": {"N": str(high)}}
     values |= {
-        ":since": {"S": told(wanted.since) if wanted.since else "0"},
-        ":until": {"S": told(wanted.until) if wanted.until else "9999"},
+        ":since": {"S": format_instant(entry_filter.since) if entry_filter.since else "0"},
+        ":until": {"S": format_instant(entry_filter.until) if entry_filter.until else "9999"},
     }
     condition = "#stream = :stream AND #seq BETWEEN :low AND :high"
-    kept = "#at >= :since AND #at < :until"
-    if wanted.action:
-        kept += " AND #action = :action"
-        values[":action"] = {"S": wanted.action}
-    arguments = dynamodb.key_range(AuditEntry, condition, values)
-    arguments["ExpressionAttributeNames"] |= dynamodb.names_in(kept)
-    found = dynamodb.pages(
+    filter_expression = "#at >= :since AND #at < :until"
+    if entry_filter.action:
+        filter_expression += " AND #action = :action"
+        values[":action"] = {"S": entry_filter.action}
+    arguments = dynamodb.query_arguments(AuditEntry, condition, values)
+    arguments["ExpressionAttributeNames"] |= dynamodb.expression_names(filter_expression)
+    item_pages = dynamodb.iter_pages(
         "Query",
         **arguments,
-        FilterExpression=kept,
+        FilterExpression=filter_expression,
         ProjectionExpression="#seq",
         ScanIndexForward=False,
         ConsistentRead=True,
     )
-    return [int(item["seq"]["N"]) for items in found for item in items]
+    return [int(item["seq"]["N"]) for items in item_pages for item in items]
 
 
-def _range(stream: str, last: int, wanted: Filter) -> tuple[int, int]:
+def _seq_range(stream: str, last: int, entry_filter: EntryFilter) -> tuple[int, int]:
     """The first and last number that can be of the time asked for."""
     low, high = 1, last
-    while high - low >= LONG and (wanted.since or wanted.until):
-        before = low, high
-        low, high = _probed(stream, low, high, wanted)
-        if high - low < MOST or (low, high) == before:
+    while high - low >= PROBE_THRESHOLD and (entry_filter.since or entry_filter.until):
+        previous = low, high
+        low, high = _narrow_by_probing(stream, low, high, entry_filter)
+        if high - low < MAX_FILTERED_ENTRIES or (low, high) == previous:
             break
     return low, high
 
 
-def _probed(stream: str, first: int, last: int, wanted: Filter) -> tuple[int, int]:
-    probed = sorted({first + (last - first) * n // PROBES for n in range(PROBES + 1)})
-    places = [(int(e.seq), datetime.fromisoformat(e.at)) for e in some(stream, probed)]
-    since, until = wanted.since, wanted.until
-    before = takewhile(lambda place: since and since - place[1] > CLOCKS, places)
-    after = takewhile(lambda place: until and place[1] - until >= CLOCKS, reversed(places))
-    low = max((seq for seq, _ in before), default=first)
-    high = min((seq for seq, _ in after), default=last)
+def _narrow_by_probing(
+    stream: str, first: int, last: int, entry_filter: EntryFilter
+) -> tuple[int, int]:
+    probe_seqs = sorted(
+        {first + (last - first) * index // PROBE_COUNT for index in range(PROBE_COUNT + 1)}
+    )
+    probes = [
+        (int(entry.seq), datetime.fromisoformat(entry.at))
+        for entry in read_entries(stream, probe_seqs)
+    ]
+    since, until = entry_filter.since, entry_filter.until
+    entries_before = takewhile(lambda probe: since and since - probe[1] > MAX_CLOCK_SKEW, probes)
+    entries_after = takewhile(
+        lambda probe: until and probe[1] - until >= MAX_CLOCK_SKEW, reversed(probes)
+    )
+    low = max((seq for seq, _ in entries_before), default=first)
+    high = min((seq for seq, _ in entries_after), default=last)
     return low, high
 
 
-def some(stream: str, numbers: Sequence[int]) -> list[AuditEntry]:
+def read_entries(stream: str, seqs: Sequence[int]) -> list[AuditEntry]:
     """The entries of these numbers, in this order."""
-    found = dynamodb.fetch(dynamodb.Key(AuditEntry, stream, number) for number in numbers)
-    return [entry for number in numbers if (entry := found.get(AuditEntry, stream, number))]
+    batch = dynamodb.batch_get(dynamodb.RecordKey(AuditEntry, stream, seq) for seq in seqs)
+    return [entry for seq in seqs if (entry := batch.get(AuditEntry, stream, seq))]
 
 
-def rows(stream: str, *, newest_first: bool = False) -> Iterator[AuditEntry]:
+def iter_stream(stream: str, *, newest_first: bool = False) -> Iterator[AuditEntry]:
     """Every entry of a stream and its head, which comes first, or last."""
-    arguments = dynamodb.key_range(AuditEntry, "#stream = :stream", {":stream": {"S": stream}})
+    arguments = dynamodb.query_arguments(
+        AuditEntry, "#stream = :stream", {":stream": {"S": stream}}
+    )
     arguments |= {"ScanIndexForward": not newest_first, "ConsistentRead": True}
-    for items in dynamodb.pages("Query", **arguments):
-        yield from (AuditEntry.read(item) for item in items)
+    for items in dynamodb.iter_pages("Query", **arguments):
+        yield from (AuditEntry.from_item(item) for item in items)
 
 
-def streams() -> set[str]:
+def list_streams() -> set[str]:
     """The names of all streams; reads the whole table, so never for a request."""
-    return dynamodb.every(AuditEntry, "stream")
+    return dynamodb.scan_values(AuditEntry, "stream")
 
 
-def lines(found: Iterable[AuditEntry], keys: Mapping[str, bytes]) -> list[Line]:
+def decrypt_entries(
+    entries: Iterable[AuditEntry], keys: Mapping[str, bytes]
+) -> list[DecryptedEntry]:
     """The entries with their sealed values opened, where the keys are still there."""
-    return [_line(entry, keys) for entry in found]
+    return [_decrypt_entry(entry, keys) for entry in entries]
 
 
-def _line(entry: AuditEntry, keys: Mapping[str, bytes]) -> Line:
-    content = entry.body
-    by = _opened(content, "actor", keys) or {}
-    about = _opened(content, "subject", keys)
-    values = about["values"] if about else [[None, None]] * len(content["fields"])
-    return Line(
-        id=content["id"],
+def _decrypt_entry(entry: AuditEntry, keys: Mapping[str, bytes]) -> DecryptedEntry:
+    body = entry.body
+    actor_data = _decrypt_part(body, "actor", keys) or {}
+    subject_data = _decrypt_part(body, "subject", keys)
+    values = subject_data["values"] if subject_data else [[None, None]] * len(body["fields"])
+    return DecryptedEntry(
+        id=body["id"],
         seq=int(entry.seq),
         at=datetime.fromisoformat(entry.at),
-        action=content["action"],
-        actor={**content["actor"], "name": by.get("name")},
-        subject={**content["subject"], "name": about["name"] if about else None},
+        action=body["action"],
+        actor={**body["actor"], "name": actor_data.get("name")},
+        subject={**body["subject"], "name": subject_data["name"] if subject_data else None},
         customer_id=entry.customer_id,
         changes=[
             {"field": name, "before": before, "after": after}
-            for name, (before, after) in zip(content["fields"], values, strict=True)
+            for name, (before, after) in zip(body["fields"], values, strict=True)
         ],
-        ip=by.get("ip"),
-        user_agent=by.get("userAgent"),
-        request_id=content["requestId"],
+        ip=actor_data.get("ip"),
+        user_agent=actor_data.get("userAgent"),
+        request_id=body["requestId"],
         hash=entry.hash,
         prev_hash=entry.prev_hash,
     )
 
 
-def _opened(content: Mapping[str, Any], part: str, keys: Mapping[str, bytes]) -> Any:
-    sealed = content["sealed"][part]
-    key = keys.get(sealed["key"])
-    if key is None or sealed["blob"] is None:
+def _decrypt_part(body: Mapping[str, Any], part: str, keys: Mapping[str, bytes]) -> Any:
+    encrypted = body["sealed"][part]
+    key = keys.get(encrypted["key"])
+    if key is None or encrypted["blob"] is None:
         return None
-    return encryption.unseal(key, base64.b64decode(sealed["blob"]), f"{content['id']} {part}")
+    return encryption.decrypt_json(key, base64.b64decode(encrypted["blob"]), f"{body['id']} {part}")

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Item:
+class PanelItem:
     """One thing to look at."""
 
     text: str
     url: str = ""
-    about: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,12 @@ class Panel:
     """Some things of one kind; none is good news."""
 
     title: str
-    items: Sequence[Item]
-    fine: str
+    items: Sequence[PanelItem]
+    empty_text: str
     """What it says when there is nothing."""
     url: str = ""
-    of_customer: bool = True
-    more: bool = False
+    on_customer_page: bool = True
+    has_more: bool = False
     """Whether there are more than are shown."""
-    is_news: bool = False
+    is_informational: bool = False
     """Whether it only tells how things are, and is nobody's trouble."""

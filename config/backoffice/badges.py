@@ -1,6 +1,6 @@
 """Colours of words that say how something is; the word itself is always there too."""
 
-STATUS = {
+STATUS_COLORS = {
     "active": "success",
     "invited": "info",
     "pending": "warning",
@@ -18,4 +18,4 @@ STATUS = {
     "due": "warning",
     "waiting": "info",
 }
-ROLE = {"owner": "danger", "admin": "warning", "manager": "info", "staff": "success"}
+ROLE_COLORS = {"owner": "danger", "admin": "warning", "manager": "info", "staff": "success"}

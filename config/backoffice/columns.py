@@ -5,16 +5,16 @@ from typing import Any
 import orjson
 from django.utils.html import format_html
 
-from config.backoffice.record_admin import page_of
+from config.backoffice.record_admin import admin_change_url
 
 
-def linked(app: str, model: str, pk: str | None, name: str | None = None) -> str:
+def link_to(app: str, model: str, pk: str | None, name: str | None = None) -> str:
     """A link to the page of another thing; a dash where there is none."""
     if not pk:
         return "—"
-    return format_html('<a href="{}">{}</a>', page_of(app, model, pk), name or pk)
+    return format_html('<a href="{}">{}</a>', admin_change_url(app, model, pk), name or pk)
 
 
-def as_json(value: Any) -> str:
+def to_json(value: Any) -> str:
     """A value as JSON, on one line."""
     return orjson.dumps(value, default=str).decode()

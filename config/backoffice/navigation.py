@@ -7,28 +7,30 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
 
-ORDER = ("Customers", "Rota", "Telephony", "Records", "House", "More")
+SECTION_ORDER = ("Customers", "Rota", "Telephony", "Records", "House", "More")
 
 
-def sections(request: HttpRequest) -> list[dict[str, Any]]:
+def menu_sections(request: HttpRequest) -> list[dict[str, Any]]:
     """The menu as the skin wants it."""
-    by_section: dict[str, list[dict[str, Any]]] = {}
-    registered: list[Any] = list(admin.site._registry.values())
-    for one in registered:
-        if not hasattr(one, "section"):
+    items_by_section: dict[str, list[dict[str, Any]]] = {}
+    model_admins: list[Any] = list(admin.site._registry.values())
+    for model_admin in model_admins:
+        if not hasattr(model_admin, "section"):
             continue
         item = {
-            "title": capfirst(str(one.opts.verbose_name_plural)),
-            "icon": one.icon,
-            "link": reverse(f"admin:{one.opts.app_label}_{one.opts.model_name}_changelist"),
+            "title": capfirst(str(model_admin.opts.verbose_name_plural)),
+            "icon": model_admin.icon,
+            "link": reverse(
+                f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_changelist"
+            ),
         }
-        by_section.setdefault(one.section, []).append(item)
+        items_by_section.setdefault(model_admin.section, []).append(item)
     home = {"title": "Attention", "icon": "notifications", "link": reverse("admin:index")}
     return [
         {"title": "", "separator": False, "items": [home]},
         *(
-            {"title": name, "separator": True, "items": by_section[name]}
-            for name in ORDER
-            if name in by_section
+            {"title": name, "separator": True, "items": items_by_section[name]}
+            for name in SECTION_ORDER
+            if name in items_by_section
         ),
     ]

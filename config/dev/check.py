@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-BIN = ROOT / ".venv/bin"
-PYTHON = str(BIN / "python")
-PRODUCTION = {
+VENV_BIN = ROOT / ".venv/bin"
+PYTHON = str(VENV_BIN / "python")
+PRODUCTION_ENVIRONMENT = {
     "ENVIRONMENT": "production",
     "SECRET_KEY": "checked-only-" + "abcdefghij0123456789" * 3,
     "DATA_KEY": base64.b64encode(b"checked-only-32-bytes-of-a-key!!").decode(),
@@ -36,10 +36,10 @@ PRODUCTION = {
     "DEFAULT_FROM_EMAIL": "Dutyline <hello@dutyline.example>",
 }
 CHECKS: dict[str, list[str]] = {
-    "types": [str(BIN / "mypy")],
-    "format": [str(BIN / "ruff"), "format", "--check", "--quiet", "."],
-    "style": [str(BIN / "ruff"), "check", "--quiet", "."],
-    "directions": [str(BIN / "lint-imports"), "--no-logo"],
+    "types": [str(VENV_BIN / "mypy")],
+    "format": [str(VENV_BIN / "ruff"), "format", "--check", "--quiet", "."],
+    "style": [str(VENV_BIN / "ruff"), "check", "--quiet", "."],
+    "directions": [str(VENV_BIN / "lint-imports"), "--no-logo"],
     "deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "legal": [PYTHON, "manage.py", "terms", "publish", "--check"],
     "openapi": [PYTHON, "config/dev/openapi.py", "--check"],
@@ -50,7 +50,7 @@ CHECKS: dict[str, list[str]] = {
 def main() -> None:
     """Run all checks, two at a time; say how long each took and what was wrong."""
     with ThreadPoolExecutor(2) as pool:
-        results = dict(zip(CHECKS, pool.map(_run, CHECKS), strict=True))
+        results = dict(zip(CHECKS, pool.map(_run_check, CHECKS), strict=True))
     failed = [name for name, (code, _, _) in results.items() if code]
     for name, (code, seconds, output) in results.items():
         print(f"{name:12} {'wrong' if code else 'ok':6} {seconds:5.1f} s")
@@ -60,13 +60,13 @@ def main() -> None:
         sys.exit(f"make check: {', '.join(failed)} failed")
 
 
-def _run(name: str) -> tuple[int, float, str]:
-    began = time.monotonic()
-    environment = {**os.environ, **(PRODUCTION if name == "deploy" else {})}
-    done = subprocess.run(
+def _run_check(name: str) -> tuple[int, float, str]:
+    started_at = time.monotonic()
+    environment = {**os.environ, **(PRODUCTION_ENVIRONMENT if name == "deploy" else {})}
+    completed = subprocess.run(
         CHECKS[name], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-    return done.returncode, time.monotonic() - began, done.stdout + done.stderr
+    return completed.returncode, time.monotonic() - started_at, completed.stdout + completed.stderr
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COMPILE = [
+COMPILE_COMMAND = [
     *(str(ROOT / ".venv/bin/uv"), "pip", "compile", "--quiet", "--generate-hashes"),
     *(
         "--python-version",
@@ -20,7 +20,7 @@ COMPILE = [
     ),  # addresses are left out by default
     "--system-certs",
 ]
-LOCKS = {
+LOCK_SOURCES = {
     "requirements.txt": ["pyproject.toml"],
     "requirements-dev.txt": ["pyproject.toml", "--group", "dev", "-c", "requirements.txt"],
 }
@@ -28,22 +28,26 @@ LOCKS = {
 
 def main() -> None:
     """Existing pins are kept; ``--upgrade`` moves them."""
-    checking = "--check" in sys.argv
+    check_only = "--check" in sys.argv
     upgrade = ["--upgrade"] if "--upgrade" in sys.argv else []
-    for lock, sources in LOCKS.items():
-        if not checking:
-            subprocess.run([*COMPILE, *upgrade, *sources, "-o", lock], cwd=ROOT, check=True)
-        elif changes := _changes(lock, sources):
-            sys.exit(f"{lock} is not current; run make lock\n{changes}")
+    for lock_file, sources in LOCK_SOURCES.items():
+        if not check_only:
+            subprocess.run(
+                [*COMPILE_COMMAND, *upgrade, *sources, "-o", lock_file], cwd=ROOT, check=True
+            )
+        elif diff := _diff(lock_file, sources):
+            sys.exit(f"{lock_file} is not current; run make lock\n{diff}")
 
 
-def _changes(lock: str, sources: list[str]) -> str:
-    kept = (ROOT / lock).read_text()
+def _diff(lock_file: str, sources: list[str]) -> str:
+    current = (ROOT / lock_file).read_text()
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / lock
-        made.write_text(kept)
-        subprocess.run([*COMPILE, *sources, "-o", str(made)], cwd=ROOT, check=True)
-        lines = difflib.unified_diff(kept.splitlines(), made.read_text().splitlines(), lineterm="")
+        compiled_file = Path(folder) / lock_file
+        compiled_file.write_text(current)
+        subprocess.run([*COMPILE_COMMAND, *sources, "-o", str(compiled_file)], cwd=ROOT, check=True)
+        lines = difflib.unified_diff(
+            current.splitlines(), compiled_file.read_text().splitlines(), lineterm=""
+        )
         return "\n".join(line for line in lines if "--hash" not in line)
 
 

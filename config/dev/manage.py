@@ -9,12 +9,12 @@ from config.dev import services
 
 def main() -> None:
     """``manage.py`` with the settings of the running product."""
-    run = services.ROOT / ".local/run.json"
-    if not run.exists():
+    run_file = services.ROOT / ".local/run.json"
+    if not run_file.exists():
         sys.exit("Dutyline does not run here; start it with: make run")
-    ports = services.Block(int(json.loads(run.read_text())["port"]))
+    ports = services.PortBlock(int(json.loads(run_file.read_text())["port"]))
     command = [sys.executable, str(services.ROOT / "manage.py"), *sys.argv[1:]]
-    os.execve(sys.executable, command, services.environment(ports))  # noqa: S606 - our own command
+    os.execve(sys.executable, command, services.process_environment(ports))  # noqa: S606 - our own command
 
 
 if __name__ == "__main__":

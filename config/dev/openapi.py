@@ -5,18 +5,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FILE = ROOT / "docs/openapi.yaml"
+OPENAPI_FILE = ROOT / "docs/openapi.yaml"
 
 
 def main() -> None:
     """Warnings of the generator count as failures."""
     command = [sys.executable, "manage.py", "spectacular", "--validate", "--fail-on-warn"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr)
+    completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        sys.exit(completed.stderr)
     if "--check" not in sys.argv:
-        FILE.write_text(done.stdout)
-    elif not FILE.exists() or FILE.read_text() != done.stdout:
+        OPENAPI_FILE.write_text(completed.stdout)
+    elif not OPENAPI_FILE.exists() or OPENAPI_FILE.read_text() != completed.stdout:
         sys.exit("docs/openapi.yaml has drifted from the code; run make openapi")
 
 

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from config.dev import engines
-from config.dev.supervisor import Stopped, Supervisor, is_free
+from config.dev.supervisor import StopRequested, Supervisor, is_port_free
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-APP = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}
-OPERATOR = {"username": "olive", "password": "local-operator"}
+APP_CREDENTIALS = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}
+OPERATOR_CREDENTIALS = {"username": "olive", "password": "local-operator"}
 AUDIENCE = "https://api.dutyline.example/"
-OUTSIDE = ("web", "worker", "beat")
+STOPPED_FIRST = ("web", "worker", "beat")
 """Parts that stop first: they take or do work."""
 
 
 @dataclass(frozen=True)
-class Block:
+class PortBlock:
     """The ports of one running product: a block that starts at ``base``."""
 
     base: int
@@ -59,7 +59,7 @@ class Block:
     def smtp(self) -> int:
         return self.base + 7
 
-    def all(self) -> dict[str, int]:
+    def by_name(self) -> dict[str, int]:
         names = (
             *("web", "identity", "twilio", "expo"),
             *("dynamodb", "redis", "mail_page", "smtp"),
@@ -67,25 +67,25 @@ class Block:
         return {name: getattr(self, name) for name in names}
 
 
-def address(port: int) -> str:
+def base_url(port: int) -> str:
     """Where something on this machine answers."""
     return f"http://127.0.0.1:{port}"
 
 
-def environment(ports: Block) -> dict[str, str]:
+def process_environment(ports: PortBlock) -> dict[str, str]:
     """The settings of a product on these ports, over what the caller has set."""
     return {
         **os.environ,
         "ENVIRONMENT": "local",
         "PYTHONUNBUFFERED": "1",
-        "PUBLIC_BASE_URL": address(ports.web),
-        "DYNAMODB_ENDPOINT_URL": address(ports.dynamodb),
+        "PUBLIC_BASE_URL": base_url(ports.web),
+        "DYNAMODB_ENDPOINT_URL": base_url(ports.dynamodb),
         "REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
-        "AUTH0_ISSUER": f"{address(ports.identity)}/",
-        "AUTH0_MANAGEMENT_URL": f"{address(ports.identity)}/api/v2/",
+        "AUTH0_ISSUER": f"{base_url(ports.identity)}/",
+        "AUTH0_MANAGEMENT_URL": f"{base_url(ports.identity)}/api/v2/",
         "AUTH0_AUDIENCE": AUDIENCE,
-        "TWILIO_BASE_URL": address(ports.twilio),
-        "EXPO_BASE_URL": address(ports.expo),
+        "TWILIO_BASE_URL": base_url(ports.twilio),
+        "EXPO_BASE_URL": base_url(ports.expo),
         "EMAIL_URL": f"smtp://127.0.0.1:{ports.smtp}",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
@@ -94,7 +94,7 @@ def environment(ports: Block) -> dict[str, str]:
     }
 
 
-def web(port: int, *, workers: int = 1, threads: int = 16) -> list[str]:
+def web_command(port: int, *, workers: int = 1, threads: int = 16) -> list[str]:
     """The command of the web process."""
     return [
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"),
@@ -103,7 +103,7 @@ def web(port: int, *, workers: int = 1, threads: int = 16) -> list[str]:
     ]
 
 
-def worker(processes: int = 2) -> list[str]:
+def worker_command(processes: int = 2) -> list[str]:
     """The command of the worker."""
     return [
         *(sys.executable, "-m", "celery", "-A", "config", "worker"),
@@ -112,7 +112,7 @@ def worker(processes: int = 2) -> list[str]:
     ]
 
 
-def beat(folder: Path) -> list[str]:
+def beat_command(folder: Path) -> list[str]:
     """The command of the schedule."""
     return [
         *(sys.executable, "-m", "celery", "-A", "config", "beat", "--loglevel", "warning"),
@@ -120,30 +120,30 @@ def beat(folder: Path) -> list[str]:
     ]
 
 
-def identity(port: int, state: Path | None = None) -> list[str]:
+def auth0_command(port: int, state_file: Path | None = None) -> list[str]:
     """The command of the Auth0 stand-in."""
-    kept = ["--state", str(state)] if state else []
-    return [sys.executable, "-m", "tests.emulators.auth0", "--port", str(port), *kept]
+    storage_options = ["--state", str(state_file)] if state_file else []
+    return [sys.executable, "-m", "tests.emulators.auth0", "--port", str(port), *storage_options]
 
 
-def twilio(port: int, state: Path | None = None) -> list[str]:
+def twilio_command(port: int, state_file: Path | None = None) -> list[str]:
     """The command of the Twilio stand-in."""
-    kept = ["--state", str(state)] if state else []
-    return [sys.executable, "-m", "tests.emulators.twilio", "--port", str(port), *kept]
+    storage_options = ["--state", str(state_file)] if state_file else []
+    return [sys.executable, "-m", "tests.emulators.twilio", "--port", str(port), *storage_options]
 
 
-def expo(port: int) -> list[str]:
+def expo_command(port: int) -> list[str]:
     """The command of the Expo stand-in."""
     return [sys.executable, "-m", "tests.emulators.expo", "--port", str(port)]
 
 
-def mail(smtp: int, page: int, folder: Path) -> list[str]:
+def mail_command(smtp_port: int, page_port: int, folder: Path) -> list[str]:
     """The command of the mail stand-in."""
-    ports = ["--smtp", str(smtp), "--page", str(page)]
+    ports = ["--smtp", str(smtp_port), "--page", str(page_port)]
     return [sys.executable, "-m", "tests.emulators.mail", *ports, "--folder", str(folder)]
 
 
-def base_port() -> int:
+def read_base_port() -> int:
     """Where the block begins: PORT, or 8000."""
     base = os.environ.get("PORT") or "8000"
     if not base.isdigit() or not 1024 <= int(base) <= 65000:
@@ -151,98 +151,108 @@ def base_port() -> int:
     return int(base)
 
 
-def run(*, base: int, fresh: bool) -> None:
+def run_product(*, base: int, fresh: bool) -> None:
     """Run everything until told to stop."""
     if os.environ.get("ENVIRONMENT", "local") != "local":
         sys.exit("make run starts emulators, so it runs only with ENVIRONMENT=local.")
     folder = ROOT / ".local"
     folder.mkdir(exist_ok=True)
-    with (folder / "run.lock").open("a+") as lock:
-        _lock(lock)
-        ports = Block(base)
-        check_ports(ports)
-        demo = folder / "demo.json"
-        if fresh or not demo.exists():
-            _forget(folder)
-        supervisor = Supervisor(folder / "log", environment(ports))
+    with (folder / "run.lock").open("a+") as lock_file:
+        _acquire_lock(lock_file)
+        ports = PortBlock(base)
+        ensure_ports_free(ports)
+        demo_file = folder / "demo.json"
+        if fresh or not demo_file.exists():
+            _delete_state(folder)
+        supervisor = Supervisor(folder / "log", process_environment(ports))
         supervisor.listen_for_signals()
         try:
-            _start(supervisor, ports, folder)
-            _announce(ports, folder)
+            _start_processes(supervisor, ports, folder)
+            _announce_running(ports, folder)
             supervisor.watch()
-        except Stopped:
+        except StopRequested:
             print("\nStopping …", flush=True)
         finally:
-            supervisor.stop(first=OUTSIDE)
+            supervisor.stop(first=STOPPED_FIRST)
             (folder / "run.json").unlink(missing_ok=True)
         print("Stopped.", flush=True)
 
 
-def _start(supervisor: Supervisor, ports: Block, folder: Path) -> None:
-    began = time.monotonic()
-    data = folder / "data"
-    data.mkdir(exist_ok=True)
-    supervisor.start("dynamodb", engines.dynamodb(ports.dynamodb, data / "dynamodb.sqlite3"))
-    supervisor.start("redis", engines.redis(ports.redis, data))
-    supervisor.start("identity", identity(ports.identity, data / "identity.sqlite3"))
-    supervisor.start("twilio", twilio(ports.twilio, data / "twilio.json"))
-    supervisor.start("expo", expo(ports.expo))
-    supervisor.start("mail", mail(ports.smtp, ports.mail_page, folder / "mail"))
-    for name, port in ports.all().items():
+def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> None:
+    started_at = time.monotonic()
+    data_folder = folder / "data"
+    data_folder.mkdir(exist_ok=True)
+    supervisor.start(
+        "dynamodb", engines.dynamodb_command(ports.dynamodb, data_folder / "dynamodb.sqlite3")
+    )
+    supervisor.start("redis", engines.redis_command(ports.redis, data_folder))
+    supervisor.start("identity", auth0_command(ports.identity, data_folder / "identity.sqlite3"))
+    supervisor.start("twilio", twilio_command(ports.twilio, data_folder / "twilio.json"))
+    supervisor.start("expo", expo_command(ports.expo))
+    supervisor.start("mail", mail_command(ports.smtp, ports.mail_page, folder / "mail"))
+    for name, port in ports.by_name().items():
         if name != "web":
             supervisor.wait_for_port({"mail_page": "mail", "smtp": "mail"}.get(name, name), port)
     manage = [sys.executable, "manage.py"]
     supervisor.run("tables", [*manage, "tables"])
     supervisor.run("migrate", [*manage, "migrate", "--verbosity", "0"])
-    demo = folder / "demo.json"
-    if not demo.exists():
+    demo_file = folder / "demo.json"
+    if not demo_file.exists():
         print("· demo data …", flush=True)
-        given = ["--group", "lead", "--password", OPERATOR["password"]]
-        supervisor.run("operator", [*manage, "operator", OPERATOR["username"], *given])
-        supervisor.run("demo", [*manage, "demo", "--out", str(demo)])
-    supervisor.start("web", web(ports.web))
-    supervisor.start("worker", worker())
-    supervisor.start("beat", beat(data))
-    supervisor.wait_for_page("web", f"{address(ports.web)}/readyz")
-    print(f"· everything answers after {time.monotonic() - began:.1f} s", flush=True)
+        options = ["--group", "lead", "--password", OPERATOR_CREDENTIALS["password"]]
+        supervisor.run(
+            "operator", [*manage, "operator", OPERATOR_CREDENTIALS["username"], *options]
+        )
+        supervisor.run("demo", [*manage, "demo", "--out", str(demo_file)])
+    supervisor.start("web", web_command(ports.web))
+    supervisor.start("worker", worker_command())
+    supervisor.start("beat", beat_command(data_folder))
+    supervisor.wait_for_url("web", f"{base_url(ports.web)}/readyz")
+    print(f"· everything answers after {time.monotonic() - started_at:.1f} s", flush=True)
 
 
-def _announce(ports: Block, folder: Path) -> None:
+def _announce_running(ports: PortBlock, folder: Path) -> None:
     accounts: list[dict[str, Any]] = json.loads((folder / "demo.json").read_text())["accounts"]
-    about = {
+    run_info = {
         "port": ports.base,
-        "api": address(ports.web),
-        "admin": f"{address(ports.web)}/admin/",
-        "docs": f"{address(ports.web)}/docs/",
-        "identity": {"issuer": f"{address(ports.identity)}/", "audience": AUDIENCE, **APP},
-        "twilio": address(ports.twilio),
-        "expo": address(ports.expo),
+        "api": base_url(ports.web),
+        "admin": f"{base_url(ports.web)}/admin/",
+        "docs": f"{base_url(ports.web)}/docs/",
+        "identity": {
+            "issuer": f"{base_url(ports.identity)}/",
+            "audience": AUDIENCE,
+            **APP_CREDENTIALS,
+        },
+        "twilio": base_url(ports.twilio),
+        "expo": base_url(ports.expo),
         "mail": str(folder / "mail"),
-        "mailPage": address(ports.mail_page),
+        "mailPage": base_url(ports.mail_page),
         "smtp": f"smtp://127.0.0.1:{ports.smtp}",
-        "dynamodb": address(ports.dynamodb),
+        "dynamodb": base_url(ports.dynamodb),
         "redis": f"redis://127.0.0.1:{ports.redis}/0",
         "accounts": accounts,
-        "operator": OPERATOR,
+        "operator": OPERATOR_CREDENTIALS,
     }
-    draft = folder / "run.json.part"
-    draft.write_text(json.dumps(about, indent=2))
-    draft.rename(folder / "run.json")
-    people = "\n".join(f"  {a['email']:24} {a['role']:8} {a['password']}" for a in accounts)
+    partial_file = folder / "run.json.part"
+    partial_file.write_text(json.dumps(run_info, indent=2))
+    partial_file.rename(folder / "run.json")
+    account_lines = "\n".join(f"  {a['email']:24} {a['role']:8} {a['password']}" for a in accounts)
+    username, password = OPERATOR_CREDENTIALS["username"], OPERATOR_CREDENTIALS["password"]
+    api = run_info["api"]
     print(
         f"""
 Dutyline runs.
-  API and reference   {about["docs"]}
-  Mail that was sent  {about["mailPage"]}
-  Notifications       {about["expo"]}
-  Numbers and calls   {about["twilio"]}
-  Back office         {about["admin"]}  ({OPERATOR["username"]}, {OPERATOR["password"]})
+  API and reference   {run_info["docs"]}
+  Mail that was sent  {run_info["mailPage"]}
+  Notifications       {run_info["expo"]}
+  Numbers and calls   {run_info["twilio"]}
+  Back office         {run_info["admin"]}  ({username}, {password})
 
 Who may sign in:
-{people}
+{account_lines}
 
 Try it:
-  curl -s {about["api"]}/user -H "Authorization: Bearer $(make -s token USER=ann@harbour.example)"
+  curl -s {api}/user -H "Authorization: Bearer $(make -s token USER=ann@harbour.example)"
 
 Ctrl-C stops everything. The state is in .local/; make run FRESH=1 starts over.
 """,
@@ -250,28 +260,28 @@ Ctrl-C stops everything. The state is in .local/; make run FRESH=1 starts over.
     )
 
 
-def _lock(lock: Any) -> None:
+def _acquire_lock(lock_file: Any) -> None:
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        lock.seek(0)
-        sys.exit(f"Dutyline runs here already (process {lock.read().strip()}); stop it first.")
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+        lock_file.seek(0)
+        sys.exit(f"Dutyline runs here already (process {lock_file.read().strip()}); stop it first.")
+    lock_file.truncate(0)
+    lock_file.write(str(os.getpid()))
+    lock_file.flush()
 
 
-def check_ports(ports: Block) -> None:
+def ensure_ports_free(ports: PortBlock) -> None:
     """Exit with a sentence where somebody has one of the ports."""
-    for name, port in ports.all().items():
-        if not is_free(port):
+    for name, port in ports.by_name().items():
+        if not is_port_free(port):
             sys.exit(
                 f"Port {port} (for {name}) is taken; "
                 f"choose another block of ports: PORT={ports.base + 1000} make run"
             )
 
 
-def _forget(folder: Path) -> None:
+def _delete_state(folder: Path) -> None:
     for name in ("data", "mail", "log"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "demo.json").unlink(missing_ok=True)

@@ -7,23 +7,23 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
-RUN = Path(__file__).resolve().parent.parent.parent / ".local/run.json"
+RUN_FILE = Path(__file__).resolve().parent.parent.parent / ".local/run.json"
 
 
 def main() -> None:
     """The person is the first argument; without an address, the first owner."""
-    given = sys.argv[1] if len(sys.argv) > 1 else ""
+    email_argument = sys.argv[1] if len(sys.argv) > 1 else ""
     password = sys.argv[2] if len(sys.argv) > 2 else ""
-    if not RUN.exists():
+    if not RUN_FILE.exists():
         sys.exit("Dutyline does not run here; start it with: make run")
-    about = json.loads(RUN.read_text())
-    people = {account["email"]: account["password"] for account in about["accounts"]}
-    email = given if "@" in given else next(iter(people))
-    identity = about["identity"]
+    run_info = json.loads(RUN_FILE.read_text())
+    passwords = {account["email"]: account["password"] for account in run_info["accounts"]}
+    email = email_argument if "@" in email_argument else next(iter(passwords))
+    identity = run_info["identity"]
     form = {
         "grant_type": "password",
         "username": email,
-        "password": password or people.get(email, ""),
+        "password": password or passwords.get(email, ""),
         "audience": identity["audience"],
         "client_id": identity["client_id"],
         "client_secret": identity["client_secret"],
@@ -33,8 +33,8 @@ def main() -> None:
         sys.exit(f"{email} is not of the demo cast; add PASSWORD=… to sign in as them.")
     body = urllib.parse.urlencode(form).encode()
     try:
-        with urllib.request.urlopen(identity["issuer"] + "oauth/token", body, 10) as answer:
-            print(json.load(answer)["access_token"])
+        with urllib.request.urlopen(identity["issuer"] + "oauth/token", body, 10) as response:
+            print(json.load(response)["access_token"])
     except urllib.error.HTTPError as error:
         sys.exit(f"The sign-in was refused: {json.load(error).get('error_description')}")
 

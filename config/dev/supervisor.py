@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class Stopped(Exception):
+class StopRequested(Exception):
     """Somebody asked us to stop."""
 
 
@@ -35,29 +35,29 @@ def _die_with_parent() -> None:
 class Supervisor:
     """The running parts, in the order they were started."""
 
-    logs: Path
+    log_folder: Path
     environment: Mapping[str, str]
-    parts: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def listen_for_signals(self) -> None:
         """Treat Ctrl-C, TERM and HUP alike; a second one kills at once."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+        for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signal_number, self._on_signal)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(other, self._on_second_signal)
-        raise Stopped
+    def _on_signal(self, signal_number: int, frame: FrameType | None) -> None:
+        for handled_signal in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(handled_signal, self._on_second_signal)
+        raise StopRequested
 
-    def _on_second_signal(self, number: int, frame: FrameType | None) -> None:
-        for part in self.parts.values():
-            _kill_group(part)
+    def _on_second_signal(self, signal_number: int, frame: FrameType | None) -> None:
+        for process in self.processes.values():
+            _kill_group(process)
 
     def start(self, name: str, command: Sequence[str]) -> None:
         """Start a part; what it prints goes to its log."""
-        self.logs.mkdir(parents=True, exist_ok=True)
-        with (self.logs / f"{name}.log").open("wb") as log:
-            self.parts[name] = subprocess.Popen(
+        self.log_folder.mkdir(parents=True, exist_ok=True)
+        with (self.log_folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
                 command,
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
@@ -70,83 +70,85 @@ class Supervisor:
     def run(self, name: str, command: Sequence[str]) -> None:
         """Run a part to its end; exits with its last words if it fails."""
         self.start(name, command)
-        code = self.parts[name].wait()
-        del self.parts[name]
-        if code:
-            sys.exit(f"{name} failed:\n{self._last_words(name)}")
+        exit_code = self.processes[name].wait()
+        del self.processes[name]
+        if exit_code:
+            sys.exit(f"{name} failed:\n{self._log_tail(name)}")
 
     def wait_for_port(self, name: str, port: int, seconds: float = 20) -> None:
         """Wait until a part listens."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.check()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.exit_if_any_ended()
             with socket.socket() as probe:
                 probe.settimeout(0.2)
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.02)
-        sys.exit(f"{name} does not answer:\n{self._last_words(name)}")
+        sys.exit(f"{name} does not answer:\n{self._log_tail(name)}")
 
-    def wait_for_page(self, name: str, address: str, seconds: float = 30) -> None:
+    def wait_for_url(self, name: str, url: str, seconds: float = 30) -> None:
         """Wait until a page answers 200."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.check()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self.exit_if_any_ended()
             try:
-                with urllib.request.urlopen(address, timeout=2) as answer:
-                    if answer.status == 200:
+                with urllib.request.urlopen(url, timeout=2) as response:
+                    if response.status == 200:
                         return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
-        sys.exit(f"{name} does not become ready:\n{self._last_words(name)}")
+        sys.exit(f"{name} does not become ready:\n{self._log_tail(name)}")
 
-    def check(self) -> None:
+    def exit_if_any_ended(self) -> None:
         """Exit if a part has died."""
-        for name, part in self.parts.items():
-            if part.poll() is not None:
-                sys.exit(f"{name} ended ({part.returncode}):\n{self._last_words(name)}")
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                sys.exit(f"{name} ended ({process.returncode}):\n{self._log_tail(name)}")
 
     def watch(self) -> None:
         """Stay until a part dies or we are told to stop."""
         while True:
-            self.check()
+            self.exit_if_any_ended()
             time.sleep(0.3)
 
-    def stop(self, first: Sequence[str] = (), grace: float = 8) -> None:
+    def stop(self, first: Sequence[str] = (), grace_seconds: float = 8) -> None:
         """Stop ``first`` together, then the rest in reverse order."""
-        self._stop([n for n in first if n in self.parts], grace)
-        self._stop([n for n in reversed(self.parts) if n not in first], grace)
+        self._stop_processes([name for name in first if name in self.processes], grace_seconds)
+        self._stop_processes(
+            [name for name in reversed(self.processes) if name not in first], grace_seconds
+        )
 
-    def _stop(self, names: Sequence[str], grace: float) -> None:
+    def _stop_processes(self, names: Sequence[str], grace_seconds: float) -> None:
         for name in names:
-            self.parts[name].terminate()  # the part stops its own children in order
-        end = time.monotonic() + grace
+            self.processes[name].terminate()  # the part stops its own children in order
+        deadline = time.monotonic() + grace_seconds
         for name in names:
-            end_group(self.parts[name], max(0.1, end - time.monotonic()))
+            wait_or_kill_group(self.processes[name], max(0.1, deadline - time.monotonic()))
 
-    def _last_words(self, name: str) -> str:
-        text = (self.logs / f"{name}.log").read_text(errors="replace")
+    def _log_tail(self, name: str) -> str:
+        text = (self.log_folder / f"{name}.log").read_text(errors="replace")
         return "\n".join(text.splitlines()[-15:])
 
 
-def end_group(part: subprocess.Popen[bytes], grace: float) -> None:
+def wait_or_kill_group(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
     """Wait for a part that was told to stop, then end whatever is left of its group."""
     try:
-        part.wait(grace)
+        process.wait(grace_seconds)
     except subprocess.TimeoutExpired:
-        _kill_group(part)
-        part.wait()
-    _kill_group(part)
+        _kill_group(process)
+        process.wait()
+    _kill_group(process)
 
 
-def _kill_group(part: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     try:
-        os.killpg(part.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return  # nobody is left
 
 
-def is_free(port: int) -> bool:
+def is_port_free(port: int) -> bool:
     """Whether nobody listens at a port of loopback (two granians would share one silently)."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

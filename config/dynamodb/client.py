@@ -32,12 +32,12 @@ from pynamodb.models import Model
 
 from config import errors
 
-BUDGET = 4.0
+BUDGET_SECONDS = 4.0
 """Seconds that one call may take in all, repeating itself included."""
 CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 1.5
 
-TRIES = 12
-_WORTH_REPEATING = {
+MAX_ATTEMPTS = 12
+_RETRYABLE_CODES = {
     "ProvisionedThroughputExceededException",
     "ThrottlingException",
     "RequestLimitExceeded",
@@ -46,7 +46,7 @@ _WORTH_REPEATING = {
     "TransactionInProgressException",
     "TransactionConflictException",  # a single write met a transaction: AWS only
 }
-_UNREACHABLE = (
+_CONNECTION_ERRORS = (
     EndpointConnectionError,
     ConnectTimeoutError,
     ReadTimeoutError,
@@ -55,7 +55,7 @@ _UNREACHABLE = (
 )
 
 
-class Table:
+class TableMeta:
     """Base of every record's ``Meta``: where our tables are."""
 
     host = settings.DYNAMODB["endpoint"] or None
@@ -65,12 +65,12 @@ class Table:
     """The attribute that holds the expiry (epoch seconds), where items expire."""
 
 
-def table(name: str) -> str:
+def full_table_name(name: str) -> str:
     """The full name of one of our tables."""
     return f"{settings.DYNAMODB['prefix']}-{name}"
 
 
-class UTCTime(Attribute[datetime]):
+class UTCTimestampAttribute(Attribute[datetime]):
     """A moment, kept as ``2026-11-23T09:00:00.000000Z``: readable, and sorts as text."""
 
     attr_type = "S"
@@ -82,17 +82,17 @@ class UTCTime(Attribute[datetime]):
         return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
-class JSON(JSONAttribute):
+class CompactJSONAttribute(JSONAttribute):
     """A JSON value, kept without the spaces that others put in: what is small costs less."""
 
     def serialize(self, value: Any) -> str:
         return orjson.dumps(value).decode()
 
 
-class Key(NamedTuple):
+class RecordKey(NamedTuple):
     """Names one item: its record class, hash key and range key."""
 
-    record: "type[Record]"
+    record_class: "type[Record]"
     hash: str
     range: int | str | None = None
 
@@ -113,7 +113,7 @@ class Record(Model):
         return str(cls.Meta.table_name)
 
     @classmethod
-    def wire_key(cls, hash_key: str, range_key: int | str | None = None) -> dict[str, Any]:
+    def to_dynamodb_key(cls, hash_key: str, range_key: int | str | None = None) -> dict[str, Any]:
         """The item's key as DynamoDB writes it."""
         hash_value, range_value = cls._serialize_keys(hash_key, range_key)
         values = (hash_value, range_value)
@@ -125,38 +125,45 @@ class Record(Model):
     @classmethod
     def key_attributes(cls) -> list[Attribute[Any]]:
         """The hash key's attribute and, where there is one, the range key's."""
-        every = cls.get_attributes().values()
-        return sorted((a for a in every if a.is_hash_key or a.is_range_key), key=_hash_first)
+        attributes = cls.get_attributes().values()
+        return sorted(
+            (
+                attribute
+                for attribute in attributes
+                if attribute.is_hash_key or attribute.is_range_key
+            ),
+            key=_hash_key_first,
+        )
 
     @classmethod
-    def read(cls, item: Mapping[str, Any]) -> Self:
+    def from_item(cls, item: Mapping[str, Any]) -> Self:
         """A record from an item as DynamoDB writes it."""
         return cls.from_raw_data(dict(item))
 
-    def changed(self, **values: Any) -> Self:
+    def with_changes(self, **values: Any) -> Self:
         """A copy of a record that has versions: with other values, and the next version."""
-        after = self.read(self.serialize())
+        updated = self.from_item(self.serialize())
         for name, value in {**values, "version": int(self.version) + 1}.items():
-            setattr(after, name, value)
-        return after
+            setattr(updated, name, value)
+        return updated
 
 
 R = TypeVar("R", bound=Record)
 
 
-def records() -> list[type[Record]]:
+def record_classes() -> list[type[Record]]:
     """Every record class of the installed apps, by table name."""
-    return sorted(Record.__subclasses__(), key=lambda record: record.table_name())
+    return sorted(Record.__subclasses__(), key=lambda record_class: record_class.table_name())
 
 
-def _hash_first(attribute: Attribute[Any]) -> bool:
+def _hash_key_first(attribute: Attribute[Any]) -> bool:
     return not attribute.is_hash_key
 
 
 @cache
-def connection() -> Connection:
+def get_connection() -> Connection:
     """The connection of this process; made at the first call."""
-    made = Connection(
+    new_connection = Connection(
         region=settings.DYNAMODB["region"],
         host=settings.DYNAMODB["endpoint"] or None,
         connect_timeout_seconds=CONNECT_TIMEOUT,
@@ -164,21 +171,21 @@ def connection() -> Connection:
         max_retry_attempts=0,
         max_pool_connections=64,
     )
-    made.client.meta.events.register("before-parse.dynamodb", _refuse_nonsense)
-    return made
+    new_connection.client.meta.events.register("before-parse.dynamodb", _check_response_json)
+    return new_connection
 
 
-class Nonsense(Exception):
+class InvalidResponse(Exception):
     """DynamoDB answered 200 with something that is not its JSON."""
 
 
-def _refuse_nonsense(response_dict: Mapping[str, Any], **_: Any) -> None:
+def _check_response_json(response_dict: Mapping[str, Any], **_: Any) -> None:
     """botocore reads a body that is not JSON as an empty answer: no such item. That is a lie."""
     if response_dict["status_code"] == 200:
         try:
             orjson.loads(response_dict["body"])
         except orjson.JSONDecodeError as error:
-            raise Nonsense from error
+            raise InvalidResponse from error
 
 
 def call(operation: str, **arguments: Any) -> dict[str, Any]:
@@ -187,151 +194,169 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
     Safe because all our writes may be repeated: conditional, or a transaction with a token.
     Raises `errors.Unavailable` at the end; other refusals of DynamoDB pass through.
     """
-    end = time.monotonic() + BUDGET
-    for attempt in range(TRIES):
+    deadline = time.monotonic() + BUDGET_SECONDS
+    for attempt in range(MAX_ATTEMPTS):
         try:
             # dispatch() would add a parameter that table operations do not know.
-            return dict(connection()._make_api_call(operation, arguments))  # noqa: SLF001
+            return dict(get_connection()._make_api_call(operation, arguments))  # noqa: SLF001
         except VerboseClientError as error:
-            if not _may_repeat(error):
+            if not _is_retryable(error):
                 raise
             cause: Exception = error
-        except _UNREACHABLE as error:
+        except _CONNECTION_ERRORS as error:
             cause = error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise errors.Unavailable("There are no AWS credentials to reach DynamoDB.") from error
-        if not pause(attempt, before=end - READ_TIMEOUT):
+        if not back_off(attempt, deadline=deadline - READ_TIMEOUT):
             break
     raise errors.Unavailable("The store does not answer just now.", retry_after=2) from cause
 
 
-def pause(attempt: int, *, before: float) -> bool:
+def back_off(attempt: int, *, deadline: float) -> bool:
     """Sleep with full jitter before another try; False where it would not begin in time."""
     seconds = random.uniform(0, min(1.0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
-    if time.monotonic() + seconds > before:
+    if time.monotonic() + seconds > deadline:
         return False
     time.sleep(seconds)
     return True
 
 
-def _may_repeat(error: ClientError) -> bool:
+def _is_retryable(error: ClientError) -> bool:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    return code in _WORTH_REPEATING or (code.isdigit() and int(code) >= 500)
+    return code in _RETRYABLE_CODES or (code.isdigit() and int(code) >= 500)
 
 
-def get(record: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
+def get_record(
+    record_class: type[R], hash_key: str, range_key: int | str | None = None
+) -> R | None:
     """One record, strongly consistent; None where there is none."""
-    answer = call(
+    response = call(
         "GetItem",
-        TableName=record.table_name(),
-        Key=record.wire_key(hash_key, range_key),
+        TableName=record_class.table_name(),
+        Key=record_class.to_dynamodb_key(hash_key, range_key),
         ConsistentRead=True,
     )
-    return record.read(answer["Item"]) if answer.get("Item") else None
+    return record_class.from_item(response["Item"]) if response.get("Item") else None
 
 
-class Found:
+class BatchResult:
     """What one batch of reads found."""
 
-    def __init__(self, items: dict[Key, Record]) -> None:
+    def __init__(self, items: dict[RecordKey, Record]) -> None:
         self._items = items
 
-    def get(self, record: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
-        found = self._items.get(Key(record, hash_key, range_key))
-        return found if isinstance(found, record) else None
+    def get(
+        self, record_class: type[R], hash_key: str, range_key: int | str | None = None
+    ) -> R | None:
+        item = self._items.get(RecordKey(record_class, hash_key, range_key))
+        return item if isinstance(item, record_class) else None
 
 
-def fetch(keys: Iterable[Key]) -> Found:
+def batch_get(keys: Iterable[RecordKey]) -> BatchResult:
     """All of these records, strongly consistent; one round trip per 100."""
-    wanted = list(dict.fromkeys(keys))
-    items: dict[Key, Record] = {}
-    for start in range(0, len(wanted), 100):
-        items |= _batch(wanted[start : start + 100])
-    return Found(items)
+    unique_keys = list(dict.fromkeys(keys))
+    items: dict[RecordKey, Record] = {}
+    for start in range(0, len(unique_keys), 100):
+        items |= _batch_get_chunk(unique_keys[start : start + 100])
+    return BatchResult(items)
 
 
-def _batch(keys: list[Key]) -> dict[Key, Record]:
-    by_wire = {_identity(k.record, k.record.wire_key(k.hash, k.range)): k for k in keys}
-    tables = {key.record.table_name(): key.record for key in keys}
+def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
+    keys_by_identity = {
+        _key_identity(k.record_class, k.record_class.to_dynamodb_key(k.hash, k.range)): k
+        for k in keys
+    }
+    record_classes_by_table = {key.record_class.table_name(): key.record_class for key in keys}
     pending: dict[str, Any] = {}
     for key in keys:
-        group = pending.setdefault(key.record.table_name(), {"Keys": [], "ConsistentRead": True})
-        group["Keys"].append(key.record.wire_key(key.hash, key.range))
-    items: dict[Key, Record] = {}
-    end = time.monotonic() + BUDGET
-    for attempt in range(TRIES):
-        answer = call("BatchGetItem", RequestItems=pending)
-        for name, rows in answer["Responses"].items():
+        table_request = pending.setdefault(
+            key.record_class.table_name(), {"Keys": [], "ConsistentRead": True}
+        )
+        table_request["Keys"].append(key.record_class.to_dynamodb_key(key.hash, key.range))
+    items: dict[RecordKey, Record] = {}
+    deadline = time.monotonic() + BUDGET_SECONDS
+    for attempt in range(MAX_ATTEMPTS):
+        response = call("BatchGetItem", RequestItems=pending)
+        for name, rows in response["Responses"].items():
             for row in rows:
-                wire = {a.attr_name: row[a.attr_name] for a in tables[name].key_attributes()}
-                items[by_wire[_identity(tables[name], wire)]] = tables[name].read(row)
-        pending = answer.get("UnprocessedKeys") or {}
+                wire_key = {
+                    attribute.attr_name: row[attribute.attr_name]
+                    for attribute in record_classes_by_table[name].key_attributes()
+                }
+                items[keys_by_identity[_key_identity(record_classes_by_table[name], wire_key)]] = (
+                    record_classes_by_table[name].from_item(row)
+                )
+        pending = response.get("UnprocessedKeys") or {}
         if not pending:
             return items
-        if not pause(attempt, before=end):
+        if not back_off(attempt, deadline=deadline):
             break
     raise errors.Unavailable("The store is too busy just now.", retry_after=2)
 
 
-def _identity(record: type[Record], wire: Mapping[str, Any]) -> tuple[Any, ...]:
-    return record, *sorted((name, *value.items()) for name, value in wire.items())
+def _key_identity(record_class: type[Record], wire_key: Mapping[str, Any]) -> tuple[Any, ...]:
+    return record_class, *sorted((name, *value.items()) for name, value in wire_key.items())
 
 
-def query(record: type[R], condition: str, values: Mapping[str, Any], **more: Any) -> list[R]:
+def query_records(
+    record_class: type[R], condition: str, values: Mapping[str, Any], **options: Any
+) -> list[R]:
     """One page of a query, as records.
 
     ``condition`` writes attributes as ``#name`` (many names are reserved); ``values`` are in
     DynamoDB's own notation.
     """
-    answer = call("Query", **key_range(record, condition, values), **more)
-    return [record.read(item) for item in answer["Items"]]
+    response = call("Query", **query_arguments(record_class, condition, values), **options)
+    return [record_class.from_item(item) for item in response["Items"]]
 
 
-def pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
+def iter_pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
     """All pages of a Query or Scan, as DynamoDB writes the items."""
-    start: dict[str, Any] = {}
+    continuation: dict[str, Any] = {}
     while True:
-        answer = call(operation, **arguments, **start)
-        yield answer["Items"]
-        if not answer.get("LastEvaluatedKey"):
+        response = call(operation, **arguments, **continuation)
+        yield response["Items"]
+        if not response.get("LastEvaluatedKey"):
             return
-        start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        continuation = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def _thread_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(32, thread_name_prefix="dynamo")
 
 
-def together(*asks: Callable[[], Any]) -> list[Any]:
+def gather(*reads: Callable[[], Any]) -> list[Any]:
     """Ask several things at once: as long as one round trip. Raises what the first raised."""
-    first, *rest = asks
-    waiting = [_pool().submit(ask) for ask in rest]
-    return [first(), *(one.result() for one in waiting)]
+    first_read, *other_reads = reads
+    futures = [_thread_pool().submit(read) for read in other_reads]
+    return [first_read(), *(future.result() for future in futures)]
 
 
-def names_in(expression: str) -> dict[str, str]:
+def expression_names(expression: str) -> dict[str, str]:
     """The names that an expression writes as ``#name``."""
     return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
 
 
-def key_range(record: type[Record], condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def query_arguments(
+    record_class: type[Record], condition: str, values: Mapping[str, Any]
+) -> dict[str, Any]:
     """The arguments of a Query for ``condition``."""
     return {
-        "TableName": record.table_name(),
+        "TableName": record_class.table_name(),
         "KeyConditionExpression": condition,
-        "ExpressionAttributeNames": names_in(condition),
+        "ExpressionAttributeNames": expression_names(condition),
         "ExpressionAttributeValues": dict(values),
     }
 
 
-def every(record: type[Record], attribute: str) -> set[str]:
+def scan_values(record_class: type[Record], attribute: str) -> set[str]:
     """All values of a text attribute; a Scan, so for the command line only."""
-    found = pages(
+    item_pages = iter_pages(
         "Scan",
-        TableName=record.table_name(),
+        TableName=record_class.table_name(),
         ProjectionExpression="#name",
         ExpressionAttributeNames={"#name": attribute},
         ConsistentRead=True,
     )
-    return {str(item[attribute]["S"]) for items in found for item in items}
+    return {str(item[attribute]["S"]) for items in item_pages for item in items}

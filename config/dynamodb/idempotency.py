@@ -14,16 +14,16 @@ from pynamodb.expressions.condition import Condition
 from config import dynamodb, errors
 from config.dynamodb import unaudited
 
-KEPT = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 LEASE = timedelta(seconds=20)
 """How long a request counts as still being worked on."""
 
 
-class Request(dynamodb.Record):
+class IdempotencyRecord(dynamodb.Record):
     """One request that carried a key."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("idempotency")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("idempotency")
         ttl = "expires_at"
 
     key = UnicodeAttribute(hash_key=True)
@@ -38,111 +38,137 @@ class Request(dynamodb.Record):
 
 
 @dataclass(frozen=True)
-class Once:
+class IdempotencyKey:
     """The identity of a request: digest of actor, method, path and key; digest of the body."""
 
     key: str
     request_hash: str
 
 
-class Seen(Exception):
+class DuplicateRequest(Exception):
     """This request was made before; ``record`` says how far it got."""
 
-    def __init__(self, record: Request) -> None:
+    def __init__(self, record: IdempotencyRecord) -> None:
         super().__init__("seen before")
         self.resource_id = str(record.resource_id)
-        self.running = record.state == "running"
+        self.is_running = record.state == "running"
         self.running_until = int(record.running_until)
         self.status = int(record.status or 0)
         self.code = record.code
 
 
-def running(once: Once, resource_id: str, at: datetime) -> Request:
+def build_running_record(
+    idempotency_key: IdempotencyKey, resource_id: str, at: datetime
+) -> IdempotencyRecord:
     """The record of a request that has begun."""
-    until = int((at + LEASE).timestamp())
-    return _record(once, resource_id, at, state="running", running_until=until)
-
-
-def done(
-    once: Once, resource_id: str, at: datetime, *, status: int, code: str | None = None
-) -> Request:
-    """The record of a request that has its answer."""
-    return _record(once, resource_id, at, state="done", status=status, code=code)
-
-
-def _record(once: Once, resource_id: str, at: datetime, **more: Any) -> Request:
-    return Request(
-        key=once.key,
-        request_hash=once.request_hash,
-        resource_id=resource_id,
-        expires_at=int((at + KEPT).timestamp()),
-        **more,
+    running_until = int((at + LEASE).timestamp())
+    return _build_record(
+        idempotency_key, resource_id, at, state="running", running_until=running_until
     )
 
 
-def unseen(at: datetime) -> Condition:
+def build_completed_record(
+    idempotency_key: IdempotencyKey,
+    resource_id: str,
+    at: datetime,
+    *,
+    status: int,
+    code: str | None = None,
+) -> IdempotencyRecord:
+    """The record of a request that has its answer."""
+    return _build_record(idempotency_key, resource_id, at, state="done", status=status, code=code)
+
+
+def _build_record(
+    idempotency_key: IdempotencyKey, resource_id: str, at: datetime, **values: Any
+) -> IdempotencyRecord:
+    return IdempotencyRecord(
+        key=idempotency_key.key,
+        request_hash=idempotency_key.request_hash,
+        resource_id=resource_id,
+        expires_at=int((at + RETENTION).timestamp()),
+        **values,
+    )
+
+
+def unused_key_condition(at: datetime) -> Condition:
     """Holds where the key was not used within its time (expired items may linger)."""
-    expired: Condition = Request.expires_at < int(at.timestamp())
-    unseen: Condition = Request.key.does_not_exist() | expired
-    return unseen
+    expired: Condition = IdempotencyRecord.expires_at < int(at.timestamp())
+    unused: Condition = IdempotencyRecord.key.does_not_exist() | expired
+    return unused
 
 
-def check(once: Once, found: Request, at: datetime) -> Seen:
+def resolve_duplicate(
+    idempotency_key: IdempotencyKey, record: IdempotencyRecord, at: datetime
+) -> DuplicateRequest:
     """What a second request with the key is told; raises unless it is resumed or shown."""
-    if found.request_hash != once.request_hash:
-        raise errors.KeyReused("This Idempotency-Key was used for a request with another body.")
-    if found.state == "running" and found.running_until > at.timestamp():
+    if record.request_hash != idempotency_key.request_hash:
+        raise errors.IdempotencyKeyReused(
+            "This Idempotency-Key was used for a request with another body."
+        )
+    if record.state == "running" and record.running_until > at.timestamp():
         raise errors.Conflict(
             "The first request with this Idempotency-Key is still being worked on."
         )
-    return Seen(found)
+    return DuplicateRequest(record)
 
 
-def check_unseen(once: Once | None, found: dynamodb.Found, at: datetime) -> None:
+def ensure_key_unused(
+    idempotency_key: IdempotencyKey | None, batch: dynamodb.BatchResult, at: datetime
+) -> None:
     """Raise `Seen` or a refusal where the key was used already; saves the rest of the work."""
-    record = found.get(Request, once.key) if once else None
-    if once and record and record.expires_at >= at.timestamp():
-        raise check(once, record, at)
+    record = batch.get(IdempotencyRecord, idempotency_key.key) if idempotency_key else None
+    if idempotency_key and record and record.expires_at >= at.timestamp():
+        raise resolve_duplicate(idempotency_key, record, at)
 
 
-def remember(once: Once | None, resource_id: str, at: datetime, *, status: int) -> None:
+def save_completed(
+    idempotency_key: IdempotencyKey | None, resource_id: str, at: datetime, *, status: int
+) -> None:
     """Note a request that had nothing to change. Raises `Seen` or a refusal if it was known."""
-    if once is None:
+    if idempotency_key is None:
         return
-    made = done(once, resource_id, at, status=status)
+    completed = build_completed_record(idempotency_key, resource_id, at, status=status)
     values = [
-        Request.request_hash.set(made.request_hash),
-        Request.state.set(made.state),
-        Request.status.set(made.status),
-        Request.resource_id.set(made.resource_id),
-        Request.running_until.set(0),
-        Request.expires_at.set(made.expires_at),
+        IdempotencyRecord.request_hash.set(completed.request_hash),
+        IdempotencyRecord.state.set(completed.state),
+        IdempotencyRecord.status.set(completed.status),
+        IdempotencyRecord.resource_id.set(completed.resource_id),
+        IdempotencyRecord.running_until.set(0),
+        IdempotencyRecord.expires_at.set(completed.expires_at),
     ]
-    if unaudited.update(Request(once.key), values, unseen(at)) is None:
-        record = dynamodb.get(Request, once.key)
+    if (
+        unaudited.update(IdempotencyRecord(idempotency_key.key), values, unused_key_condition(at))
+        is None
+    ):
+        record = dynamodb.get_record(IdempotencyRecord, idempotency_key.key)
         if record:
-            raise check(once, record, at)
+            raise resolve_duplicate(idempotency_key, record, at)
 
 
-def take_over(once: Once, seen: Seen, at: datetime) -> None:
+def resume_request(
+    idempotency_key: IdempotencyKey, duplicate: DuplicateRequest, at: datetime
+) -> None:
     """Go on with a request that was left unfinished; only one hand at a time may."""
-    taken = unaudited.update(
-        Request(once.key),
-        [Request.running_until.set(int((at + LEASE).timestamp()))],
-        (Request.state == "running") & (Request.running_until == seen.running_until),
+    updated = unaudited.update(
+        IdempotencyRecord(idempotency_key.key),
+        [IdempotencyRecord.running_until.set(int((at + LEASE).timestamp()))],
+        (IdempotencyRecord.state == "running")
+        & (IdempotencyRecord.running_until == duplicate.running_until),
     )
-    if taken is None:
-        raise _in_flight()
+    if updated is None:
+        raise _in_progress_error()
 
 
-def _in_flight() -> errors.Conflict:
+def _in_progress_error() -> errors.Conflict:
     return errors.Conflict("The first request with this key is still being worked on.")
 
 
-def release(once: Once) -> None:
+def release_request(idempotency_key: IdempotencyKey) -> None:
     """Let the next request with the key resume at once: this one gave up, in good order."""
     unaudited.update(
-        Request(once.key),
-        [Request.running_until.set(0)],
-        (Request.state == "running") & (Request.request_hash == once.request_hash),
+        IdempotencyRecord(idempotency_key.key),
+        [IdempotencyRecord.running_until.set(0)],
+        (IdempotencyRecord.state == "running")
+        & (IdempotencyRecord.request_hash == idempotency_key.request_hash),
     )

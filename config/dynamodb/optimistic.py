@@ -6,34 +6,34 @@ from typing import TypeVar
 
 from config import dynamodb, errors
 
-BUDGET = 4.5
+BUDGET_SECONDS = 4.5
 """Seconds that deciding may take in all."""
-TRIES = 12
+MAX_ATTEMPTS = 12
 T = TypeVar("T")
 
 
-class Changed(errors.Conflict):
+class StaleRecord(errors.Conflict):
     """The record is no longer what the decision rests on."""
 
 
-def changed() -> Changed:
+def stale_record_error() -> StaleRecord:
     """The refusal of a write whose version is no more."""
-    return Changed("It was changed by somebody else in the meantime.")
+    return StaleRecord("It was changed by somebody else in the meantime.")
 
 
-def check_version(record: dynamodb.Record, versions: Collection[int] | None) -> None:
+def check_version(record: dynamodb.Record, expected_versions: Collection[int] | None) -> None:
     """Refuse to change another version than the caller named; None: whichever it is."""
-    if versions is not None and int(record.version) not in versions:
+    if expected_versions is not None and int(record.version) not in expected_versions:
         raise errors.PreconditionFailed("It changed since you read it; read it again.")
 
 
-def repeated(decide: Callable[[], T]) -> T:
+def retry_on_conflict(decide: Callable[[], T]) -> T:
     """Run a decision, reading included, again for as long as it raises `Changed`."""
-    end = time.monotonic() + BUDGET
-    for attempt in range(TRIES):
+    deadline = time.monotonic() + BUDGET_SECONDS
+    for attempt in range(MAX_ATTEMPTS):
         try:
             return decide()
-        except Changed:
-            if not dynamodb.pause(attempt, before=end):
+        except StaleRecord:
+            if not dynamodb.back_off(attempt, deadline=deadline):
                 break
     raise errors.Unavailable("Too many changes of this at once.", retry_after=1)

@@ -8,46 +8,46 @@ from config import dynamodb
 
 R = TypeVar("R", bound=dynamodb.Record)
 T = TypeVar("T")
-Place = dict[str, Any]
+Cursor = dict[str, Any]
 """Where a list goes on, in DynamoDB's own notation."""
 
 
 @dataclass(frozen=True)
-class Page(Generic[T]):
+class CursorPage(Generic[T]):
     """Some records in order, and where the list goes on; None at its end."""
 
     records: list[T]
-    next: Place | None
+    next_cursor: Cursor | None
 
 
-def page(
-    record: type[R],
+def query_page(
+    record_class: type[R],
     index: str,
     condition: str,
     values: Mapping[str, Any],
     *,
     limit: int,
-    start: Place | None,
+    cursor: Cursor | None,
     newest_first: bool = False,
-) -> Page[R]:
+) -> CursorPage[R]:
     """One page of an index; ``condition`` and ``values`` as in `dynamo.query`.
 
     One record more than asked for is read, so that the last page knows it is the last.
     """
-    arguments = dynamodb.key_range(record, condition, values)
-    more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
-    more |= {"ScanIndexForward": False} if newest_first else {}
-    answer = dynamodb.call("Query", **arguments, IndexName=index, Limit=limit + 1, **more)
-    found = [record.read(item) for item in answer["Items"]]
-    if len(found) <= limit:
-        return Page(found, answer.get("LastEvaluatedKey") or None)
-    return Page(found[:limit], place_of(found[limit - 1], index))
+    arguments = dynamodb.query_arguments(record_class, condition, values)
+    options: dict[str, Any] = {"ExclusiveStartKey": cursor} if cursor else {}
+    options |= {"ScanIndexForward": False} if newest_first else {}
+    response = dynamodb.call("Query", **arguments, IndexName=index, Limit=limit + 1, **options)
+    records = [record_class.from_item(item) for item in response["Items"]]
+    if len(records) <= limit:
+        return CursorPage(records, response.get("LastEvaluatedKey") or None)
+    return CursorPage(records[:limit], cursor_after(records[limit - 1], index))
 
 
-def place_of(record: dynamodb.Record, index: str) -> Place:
+def cursor_after(record: dynamodb.Record, index: str) -> Cursor:
     """The place right after a record."""
     schema = record._indexes[index]._get_schema()["key_schema"]  # noqa: SLF001
-    names = {part["AttributeName"] for part in schema}
+    names = {key_part["AttributeName"] for key_part in schema}
     names |= {attribute.attr_name for attribute in record.key_attributes()}
     item = record.serialize()
     return {name: item[name] for name in sorted(names)}

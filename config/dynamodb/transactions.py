@@ -11,7 +11,7 @@ from pynamodb.expressions.update import Action
 from config import dynamodb
 
 
-class Cancelled(Exception):
+class TransactionCancelled(Exception):
     """A transaction was refused: one reason per action, in call order."""
 
     def __init__(self, reasons: Sequence[CancellationReason | None]) -> None:
@@ -45,7 +45,7 @@ class Transaction:
         arguments = record.get_delete_kwargs_from_instance(condition=only_if)
         return self._add("Delete", arguments, only_if)
 
-    def check(self, record: dynamodb.Record, condition: Condition) -> int:
+    def check_condition(self, record: dynamodb.Record, condition: Condition) -> int:
         """Only look: nothing happens at all unless this holds."""
         arguments = record.get_delete_kwargs_from_instance(condition=condition)
         return self._add("ConditionCheck", arguments, condition)
@@ -65,4 +65,4 @@ class Transaction:
         except VerboseClientError as error:
             if not error.cancellation_reasons:
                 raise
-            raise Cancelled(list(error.cancellation_reasons)) from error
+            raise TransactionCancelled(list(error.cancellation_reasons)) from error

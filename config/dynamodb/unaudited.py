@@ -13,7 +13,7 @@ from pynamodb.expressions.update import Action
 
 from config import dynamodb
 
-TABLES = frozenset(
+UNAUDITED_TABLES = frozenset(
     {"outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans"}
 )
 
@@ -22,19 +22,19 @@ def update(
     record: dynamodb.Record, changes: Sequence[Action], only_if: Condition
 ) -> dict[str, Any] | None:
     """Change attributes under a condition; the item as it then is, or None if it did not hold."""
-    _check(record)
+    _require_unaudited_table(record)
     arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
-    return _unless_refused("UpdateItem", {**arguments, "ReturnValues": "ALL_NEW"})
+    return _call_conditionally("UpdateItem", {**arguments, "ReturnValues": "ALL_NEW"})
 
 
 def remove(record: dynamodb.Record, only_if: Condition) -> bool:
     """Remove a record under a condition; whether it held."""
-    _check(record)
+    _require_unaudited_table(record)
     arguments = record.get_delete_kwargs_from_instance(condition=only_if)
-    return _unless_refused("DeleteItem", arguments) is not None
+    return _call_conditionally("DeleteItem", arguments) is not None
 
 
-def _unless_refused(operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+def _call_conditionally(operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     try:
         return dict(dynamodb.call(operation, **arguments).get("Attributes", {}))
     except VerboseClientError as error:
@@ -43,6 +43,6 @@ def _unless_refused(operation: str, arguments: dict[str, Any]) -> dict[str, Any]
         raise
 
 
-def _check(record: dynamodb.Record) -> None:
-    if record.table_name() not in {dynamodb.table(name) for name in TABLES}:
+def _require_unaudited_table(record: dynamodb.Record) -> None:
+    if record.table_name() not in {dynamodb.full_table_name(name) for name in UNAUDITED_TABLES}:
         raise TypeError(f"{record.table_name()} is written with config.journal only.")

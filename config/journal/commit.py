@@ -19,20 +19,23 @@ from config import audit, dynamodb, errors, outbox
 from config.dynamodb import encryption, idempotency, transactions
 from config.journal.write_set import Write
 
-TRIES = 12
-BUDGET = 4.5
+MAX_ATTEMPTS = 12
+BUDGET_SECONDS = 4.5
 """Seconds that one write may spend on finding its place among others."""
 FINISHER_DELAY = timedelta(seconds=30)
 
-_turns = [threading.Lock() for _ in range(64)]
+_author_locks = [threading.Lock() for _ in range(64)]
 
 
-def keys(streams: Iterable[str]) -> list[dynamodb.Key]:
+def stream_keys(streams: Iterable[str]) -> list[dynamodb.RecordKey]:
     """What a write that touches these streams reads; a rule may fetch it with its own reads."""
-    wanted: list[dynamodb.Key] = []
+    record_keys: list[dynamodb.RecordKey] = []
     for stream in streams:
-        wanted += [audit.head_key(stream), dynamodb.Key(encryption.PersonKey, stream)]
-    return wanted
+        record_keys += [
+            audit.stream_head_key(stream),
+            dynamodb.RecordKey(encryption.PersonKey, stream),
+        ]
+    return record_keys
 
 
 @contextmanager
@@ -43,41 +46,43 @@ def write(
     subject: audit.Party,
     at: datetime,
     customer_id: str,
-    changes: Iterable[audit.Change] = (),
-    concerns: Iterable[str] = (),
-    found: dynamodb.Found | None = None,
+    changes: Iterable[audit.FieldChange] = (),
+    related_streams: Iterable[str] = (),
+    prefetched: dynamodb.BatchResult | None = None,
 ) -> Iterator[Write]:
     """Open the door; everything is written when the block ends, nothing if it raises.
 
     ``found`` may hold what `keys` asked for, read before, to save a round trip. ``concerns`` are
     streams of people in whose logs the entry stands too.
     """
-    one = Write(actor, at)
-    one.also(action, subject, customer_id=customer_id, changes=changes, concerns=concerns)
-    yield one
-    _commit(one, found)
+    pending_write = Write(actor, at)
+    pending_write.add_audit_event(
+        action, subject, customer_id=customer_id, changes=changes, related_streams=related_streams
+    )
+    yield pending_write
+    _commit(pending_write, prefetched)
 
 
 @contextmanager
-def intend(
-    *, actor: audit.Author, at: datetime, found: dynamodb.Found | None = None
+def write_intent(
+    *, actor: audit.Author, at: datetime, prefetched: dynamodb.BatchResult | None = None
 ) -> Iterator[Write]:
     """Begin a flow: what it leaves unfinished must come with an errand that finishes it."""
-    one = Write(actor, at)
-    yield one
-    if not one.errands:
+    pending_write = Write(actor, at)
+    yield pending_write
+    if not pending_write.messages:
         raise TypeError("An intent needs a finisher: write.later(…, due=…).")
-    _commit(one, found)
+    _commit(pending_write, prefetched)
 
 
-def note(
+def write_audit_event(
     *,
     actor: audit.Author,
     action: str,
     subject: audit.Party,
     at: datetime,
     customer_id: str,
-    changes: Iterable[audit.Change] = (),
+    changes: Iterable[audit.FieldChange] = (),
 ) -> None:
     """Audit what changed no record: a refusal, or that somebody looked."""
     with write(
@@ -91,123 +96,133 @@ def note(
         pass
 
 
-def _commit(one: Write, found: dynamodb.Found | None) -> None:
-    end = time.monotonic() + BUDGET
-    with _turn(one.author.stream):
-        for attempt in range(TRIES):
-            place = found or dynamodb.fetch(keys(one.streams))
-            found = None
-            whole, after = _with_audit_and_errands(one, place)
+def _commit(pending_write: Write, prefetched: dynamodb.BatchResult | None) -> None:
+    deadline = time.monotonic() + BUDGET_SECONDS
+    with _author_lock(pending_write.author.stream):
+        for attempt in range(MAX_ATTEMPTS):
+            batch = prefetched or dynamodb.batch_get(stream_keys(pending_write.streams))
+            prefetched = None
+            transaction, next_batch = _build_transaction(pending_write, batch)
             try:
-                whole.commit(uuid.uuid4().hex)
-                one.found = after
+                transaction.commit(uuid.uuid4().hex)
+                pending_write.prefetched = next_batch
                 break
-            except transactions.Cancelled as cancelled:
-                _verdict(one, cancelled.reasons)
-            if time.monotonic() > end:
-                raise _contended()
-            _pause(attempt)
+            except transactions.TransactionCancelled as cancelled:
+                _raise_condition_error(pending_write, cancelled.reasons)
+            if time.monotonic() > deadline:
+                raise _contention_error()
+            _back_off(attempt)
         else:
-            raise _contended()
-    outbox.ring(_shards_due(whole, one.at))
+            raise _contention_error()
+    outbox.notify_worker(_due_shards(transaction, pending_write.at))
 
 
-def _pause(attempt: int) -> None:
+def _back_off(attempt: int) -> None:
     time.sleep(random.uniform(0, min(1.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
 
 
 @contextmanager
-def _turn(stream: str) -> Iterator[None]:
+def _author_lock(stream: str) -> Iterator[None]:
     """Writers of one author in this process go one after another: they would only collide."""
-    lock = _turns[hash(stream) % len(_turns)]
-    held = lock.acquire(timeout=BUDGET)
+    lock = _author_locks[hash(stream) % len(_author_locks)]
+    is_locked = lock.acquire(timeout=BUDGET_SECONDS)
     try:
         yield
     finally:
-        if held:
+        if is_locked:
             lock.release()
 
 
-def _with_audit_and_errands(
-    one: Write, found: dynamodb.Found
-) -> tuple[transactions.Transaction, dynamodb.Found]:
+def _build_transaction(
+    pending_write: Write, batch: dynamodb.BatchResult
+) -> tuple[transactions.Transaction, dynamodb.BatchResult]:
     """The whole transaction, and what `keys` would find after it."""
-    whole = transactions.Transaction(list(one.transaction.actions))
-    places = {stream: audit.position(found, stream) for stream in one.streams}
-    secrets: dict[str, bytes] = {}
-    later: dict[dynamodb.Key, dynamodb.Record] = {}
-    for stream in one.streams:
-        stored = found.get(encryption.PersonKey, stream)
-        if stored is None and places[stream].last:
+    transaction = transactions.Transaction(list(pending_write.transaction.actions))
+    start_positions = {
+        stream: audit.stream_position(batch, stream) for stream in pending_write.streams
+    }
+    data_keys: dict[str, bytes] = {}
+    next_records: dict[dynamodb.RecordKey, dynamodb.Record] = {}
+    for stream in pending_write.streams:
+        person_key = batch.get(encryption.PersonKey, stream)
+        if person_key is None and start_positions[stream].last:
             # A batch may see the head of a first write and not yet its key: believe only a
             # read that came after the head.
-            stored = dynamodb.get(encryption.PersonKey, stream)
-        if stored is None and places[stream].last == 0 and one.happenings:
-            stored = encryption.new_key(stream, one.at)
-            whole.put(stored, encryption.PersonKey.person.does_not_exist())
-        if stored is not None:
-            secrets[stream] = stored.open()
-            later[dynamodb.Key(encryption.PersonKey, stream)] = stored
-    entries, after = audit.entries(one.happenings, places, secrets)
+            person_key = dynamodb.get_record(encryption.PersonKey, stream)
+        if person_key is None and start_positions[stream].last == 0 and pending_write.events:
+            person_key = encryption.create_person_key(stream, pending_write.at)
+            transaction.put(person_key, encryption.PersonKey.person.does_not_exist())
+        if person_key is not None:
+            data_keys[stream] = person_key.unwrap()
+            next_records[dynamodb.RecordKey(encryption.PersonKey, stream)] = person_key
+    entries, end_positions = audit.build_entries(pending_write.events, start_positions, data_keys)
     for entry in entries:
-        whole.put(entry, audit.AuditEntry.seq.does_not_exist())
-    _put_heads(whole, one, places, after)
-    later |= {audit.head_key(s): audit.head(s, place) for s, place in after.items() if place.last}
-    for task, arguments, id, due in one.errands:
-        errand = outbox.entry(
+        transaction.put(entry, audit.AuditEntry.seq.does_not_exist())
+    _put_stream_heads(transaction, pending_write, start_positions, end_positions)
+    next_records |= {
+        audit.stream_head_key(s): audit.build_stream_head(s, position)
+        for s, position in end_positions.items()
+        if position.last
+    }
+    for task, arguments, message_id, due_at in pending_write.messages:
+        message = outbox.build_message(
             task,
             arguments,
-            id=id,
-            author=one.author,
-            key=secrets.get(one.author.stream),
-            due=due,
+            message_id=message_id,
+            author=pending_write.author,
+            key=data_keys.get(pending_write.author.stream),
+            due_at=due_at,
         )
-        whole.put(errand)
-    return whole, dynamodb.Found(later)
+        transaction.put(message)
+    return transaction, dynamodb.BatchResult(next_records)
 
 
-def _put_heads(
-    whole: transactions.Transaction,
-    one: Write,
-    before: dict[str, audit.Position],
-    after: dict[str, audit.Position],
+def _put_stream_heads(
+    transaction: transactions.Transaction,
+    pending_write: Write,
+    start_positions: dict[str, audit.StreamPosition],
+    end_positions: dict[str, audit.StreamPosition],
 ) -> None:
-    for stream, position in after.items():
-        if position == before[stream]:
+    for stream, position in end_positions.items():
+        if position == start_positions[stream]:
             continue
-        unchanged = (
-            (audit.AuditEntry.last == before[stream].last)
-            & (audit.AuditEntry.hash == before[stream].hash)
-            if before[stream].last
+        head_unchanged = (
+            (audit.AuditEntry.last == start_positions[stream].last)
+            & (audit.AuditEntry.hash == start_positions[stream].hash)
+            if start_positions[stream].last
             else audit.AuditEntry.seq.does_not_exist()
         )
-        whole.put(audit.head(stream, position), unchanged)
+        transaction.put(audit.build_stream_head(stream, position), head_unchanged)
 
 
-def _verdict(one: Write, reasons: Sequence[CancellationReason | None]) -> None:
+def _raise_condition_error(
+    pending_write: Write, reasons: Sequence[CancellationReason | None]
+) -> None:
     """Raise what the caller must hear; return where only the place in a stream was taken.
 
     A repeated request comes first: its own first run made its conditions fail.
     """
-    failed = {n: r for n, r in enumerate(reasons) if r and r.code == "ConditionalCheckFailed"}
-    if one.once and one.once[0] in failed:
-        position, once = one.once
-        record = idempotency.Request.read(failed[position].raw_item or {})
-        raise idempotency.check(once, record, one.at)
-    for position, refusal in one.refusals.items():
-        if position in failed:
-            raise refusal
+    failed = {
+        index: r for index, r in enumerate(reasons) if r and r.code == "ConditionalCheckFailed"
+    }
+    if pending_write.idempotency_action and pending_write.idempotency_action[0] in failed:
+        action_index, idempotency_key = pending_write.idempotency_action
+        record = idempotency.IdempotencyRecord.from_item(failed[action_index].raw_item or {})
+        raise idempotency.resolve_duplicate(idempotency_key, record, pending_write.at)
+    for action_index, error in pending_write.condition_errors.items():
+        if action_index in failed:
+            raise error
     for reason in reasons:
         if reason and reason.code not in ("ConditionalCheckFailed", "TransactionConflict"):
             raise errors.Unavailable("The store is too busy just now.", retry_after=2)
 
 
-def _contended() -> errors.Unavailable:
+def _contention_error() -> errors.Unavailable:
     return errors.Unavailable("Too many changes at once; ask again.", retry_after=1)
 
 
-def _shards_due(whole: transactions.Transaction, at: datetime) -> set[str]:
-    now = dynamodb.UTCTime().serialize(at)
-    puts = [action["Put"] for action in whole.actions if "Put" in action]
-    items = [p["Item"] for p in puts if p["TableName"] == outbox.OutboxEntry.table_name()]
+def _due_shards(transaction: transactions.Transaction, at: datetime) -> set[str]:
+    now = dynamodb.UTCTimestampAttribute().serialize(at)
+    puts = [action["Put"] for action in transaction.actions if "Put" in action]
+    items = [put["Item"] for put in puts if put["TableName"] == outbox.OutboxMessage.table_name()]
     return {item["shard"]["S"] for item in items if item["due_at"]["S"] <= now}

@@ -19,11 +19,11 @@ class Write:
     author: audit.Author
     at: datetime
     transaction: transactions.Transaction = field(default_factory=transactions.Transaction)
-    happenings: list[audit.Happening] = field(default_factory=list)
-    refusals: dict[int, Exception] = field(default_factory=dict)
-    errands: list[tuple[str, dict[str, Any], str | None, datetime]] = field(default_factory=list)
-    once: tuple[int, idempotency.Once] | None = None
-    found: dynamodb.Found | None = None
+    events: list[audit.AuditEvent] = field(default_factory=list)
+    condition_errors: dict[int, Exception] = field(default_factory=dict)
+    messages: list[tuple[str, dict[str, Any], str | None, datetime]] = field(default_factory=list)
+    idempotency_action: tuple[int, idempotency.IdempotencyKey] | None = None
+    prefetched: dynamodb.BatchResult | None = None
     """Once it is written: what a next write to the same streams would have to read."""
 
     def put(
@@ -31,10 +31,10 @@ class Write:
         record: dynamodb.Record,
         *,
         only_if: Condition | None = None,
-        refusal: errors.Refusal | None = None,
+        error: errors.DomainError | None = None,
     ) -> None:
         """Write a record whole."""
-        self._expect(self.transaction.put(record, only_if), refusal)
+        self._set_condition_error(self.transaction.put(record, only_if), error)
 
     def update(
         self,
@@ -42,108 +42,125 @@ class Write:
         changes: Sequence[Action],
         *,
         only_if: Condition | None = None,
-        refusal: errors.Refusal | None = None,
+        error: errors.DomainError | None = None,
     ) -> None:
         """Change single attributes, such as a counter."""
-        self._expect(self.transaction.update(record, changes, only_if), refusal)
+        self._set_condition_error(self.transaction.update(record, changes, only_if), error)
 
     def remove(
         self,
         record: dynamodb.Record,
         *,
         only_if: Condition | None = None,
-        refusal: errors.Refusal | None = None,
+        error: errors.DomainError | None = None,
     ) -> None:
         """Remove a record."""
-        self._expect(self.transaction.remove(record, only_if), refusal)
+        self._set_condition_error(self.transaction.remove(record, only_if), error)
 
-    def later(
+    def enqueue(
         self, task: str, *, id: str | None = None, due: datetime | None = None, **arguments: Any
     ) -> None:
         """Run a task after this write, at least once; ``arguments`` hold no personal data."""
-        self.errands.append((task, arguments, id, due or self.at))
+        self.messages.append((task, arguments, id, due or self.at))
 
-    def settle(self, errand_id: str) -> None:
+    def complete(self, message_id: str) -> None:
         """The entry of this id has done its work with this write."""
-        self.transaction.remove(outbox.OutboxEntry(errand_id))
+        self.transaction.remove(outbox.OutboxMessage(message_id))
 
-    def hand_over(self, errand_id: str, claim: str) -> None:
+    def replace(self, message_id: str, claim: str) -> None:
         """What is left of this entry's work is done by others that this write makes.
 
         Raises `outbox.Lost` at the commit if the entry is not ours any more.
         """
-        ours = outbox.OutboxEntry.claim == claim
-        self.refusals[self.transaction.remove(outbox.OutboxEntry(errand_id), ours)] = outbox.Lost()
+        is_still_claimed = outbox.OutboxMessage.claim == claim
+        self.condition_errors[
+            self.transaction.remove(outbox.OutboxMessage(message_id), is_still_claimed)
+        ] = outbox.LeaseLost()
 
-    def begin(self, once: idempotency.Once | None, resource_id: str) -> None:
+    def begin_request(
+        self, idempotency_key: idempotency.IdempotencyKey | None, resource_id: str
+    ) -> None:
         """Note that the request is being worked on. Raises `idempotency.Seen` at the commit."""
-        if once:
-            record = idempotency.running(once, resource_id, self.at)
-            position = self.transaction.put(record, idempotency.unseen(self.at))
-            self.once = (position, once)
+        if idempotency_key:
+            record = idempotency.build_running_record(idempotency_key, resource_id, self.at)
+            action_index = self.transaction.put(record, idempotency.unused_key_condition(self.at))
+            self.idempotency_action = (action_index, idempotency_key)
 
-    def answer(self, once: idempotency.Once | None, resource_id: str, *, status: int) -> None:
+    def record_response(
+        self, idempotency_key: idempotency.IdempotencyKey | None, resource_id: str, *, status: int
+    ) -> None:
         """Note the answer of a request that this write carries out whole.
 
         Raises `idempotency.Seen` at the commit.
         """
-        if once:
-            record = idempotency.done(once, resource_id, self.at, status=status)
-            self.once = (self.transaction.put(record, idempotency.unseen(self.at)), once)
+        if idempotency_key:
+            record = idempotency.build_completed_record(
+                idempotency_key, resource_id, self.at, status=status
+            )
+            self.idempotency_action = (
+                self.transaction.put(record, idempotency.unused_key_condition(self.at)),
+                idempotency_key,
+            )
 
-    def conclude(
+    def complete_request(
         self,
-        once: idempotency.Once | None,
+        idempotency_key: idempotency.IdempotencyKey | None,
         resource_id: str,
         *,
         status: int,
         code: str | None = None,
     ) -> None:
         """Note the answer of a request that `begin` noted."""
-        if once:
-            record = idempotency.done(once, resource_id, self.at, status=status, code=code)
+        if idempotency_key:
+            record = idempotency.build_completed_record(
+                idempotency_key, resource_id, self.at, status=status, code=code
+            )
             self.transaction.put(record)
 
-    def also(
+    def add_audit_event(
         self,
         action: str,
         subject: audit.Party,
         *,
         customer_id: str,
-        changes: Iterable[audit.Change] = (),
+        changes: Iterable[audit.FieldChange] = (),
         author: audit.Author | None = None,
-        concerns: Iterable[str] = (),
-    ) -> audit.Happening:
+        related_streams: Iterable[str] = (),
+    ) -> audit.AuditEvent:
         """One more audit entry of this write; ``author`` where it is told of as another's doing."""
-        happening = audit.Happening(
-            id=ids.new("aud", self.at),
+        event = audit.AuditEvent(
+            id=ids.new_id("aud", self.at),
             at=self.at,
             action=action,
             author=author or self.author,
             subject=subject,
             customer_id=customer_id,
             changes=tuple(changes),
-            concerns=tuple(concerns),
+            related_streams=tuple(related_streams),
         )
-        self.happenings.append(happening)
-        return happening
+        self.events.append(event)
+        return event
 
     def attest(self, digest: str) -> None:
         """The first entry of this write vouches for a record of this digest."""
-        self.happenings[0] = replace(self.happenings[0], attests=digest)
+        self.events[0] = replace(self.events[0], attests=digest)
 
     def require(
-        self, record: dynamodb.Record, only_if: Condition, *, refusal: errors.Refusal | None = None
+        self,
+        record: dynamodb.Record,
+        only_if: Condition,
+        *,
+        error: errors.DomainError | None = None,
     ) -> None:
         """Write only if this holds of a record that is not written."""
-        self._expect(self.transaction.check(record, only_if), refusal)
+        self._set_condition_error(self.transaction.check_condition(record, only_if), error)
 
-    def _expect(self, position: int, refusal: errors.Refusal | None) -> None:
-        changed = errors.Conflict("It was changed by somebody else in the meantime.")
-        self.refusals[position] = refusal or changed
+    def _set_condition_error(self, action_index: int, error: errors.DomainError | None) -> None:
+        stale_error = errors.Conflict("It was changed by somebody else in the meantime.")
+        self.condition_errors[action_index] = error or stale_error
 
     @property
     def streams(self) -> list[str]:
         """Every stream this write touches; the author's first."""
-        about = [stream for happening in self.happenings for stream in happening.streams]
-        return list(dict.fromkeys([self.author.stream, *about]))
+        event_streams = [stream for event in self.events for stream in event.streams]
+        return list(dict.fromkeys([self.author.stream, *event_streams]))

@@ -10,33 +10,41 @@ from django.utils.module_loading import import_string
 from config import errors, outbox
 from config.outbox import worker
 
-log = logging.getLogger("dutyline.worker")
+logger = logging.getLogger("dutyline.worker")
 
 
 @shared_task(name="outbox.drain")
-def drain(*, shard: str, **_: Any) -> None:
+def process_shard(*, shard: str, **_: Any) -> None:
     """Do what is due in one shard."""
-    worker.drain(shard, clock=outbox.now)
+    worker.process_shard(shard, clock=outbox.utc_now)
 
 
 @shared_task(name="outbox.sweep")
-def sweep(**_: Any) -> None:
+def notify_due_shards(**_: Any) -> None:
     """Ring the shards that have due entries; running twice only rings twice."""
-    outbox.ring(shard for shard in outbox.SHARDS if outbox.due(shard, outbox.now(), limit=1))
+    outbox.notify_worker(
+        shard
+        for shard in outbox.SHARDS
+        if outbox.fetch_due_messages(shard, outbox.utc_now(), limit=1)
+    )
 
 
 @shared_task(name="house.daily")
-def daily(**_: Any) -> None:
+def run_daily_tasks(**_: Any) -> None:
     """What is compared once a day: each by itself, none in another's way."""
-    for path in settings.DAILY:
+    for path in settings.DAILY_TASKS:
         try:
-            import_string(path)(outbox.now())
+            import_string(path)(outbox.utc_now())
         except errors.Unavailable as error:
-            log.warning("a daily pass waits for tomorrow", extra={"what": path, "why": error.code})
+            logger.warning(
+                "a daily pass waits for tomorrow", extra={"what": path, "why": error.code}
+            )
 
 
 @shared_task(name="outbox.report")
-def report(**_: Any) -> None:
+def log_outbox_status(**_: Any) -> None:
     """One log line about the outbox."""
-    state = outbox.state(outbox.now())
-    log.info("outbox", extra={"oldest_due_seconds": state.oldest_due_seconds, "dead": state.dead})
+    status = outbox.read_outbox_status(outbox.utc_now())
+    logger.info(
+        "outbox", extra={"oldest_due_seconds": status.oldest_due_seconds, "dead": status.dead}
+    )

@@ -19,11 +19,11 @@ from config import audit, dynamodb
 from config.dynamodb import encryption
 
 SHARDS = ("0", "1", "2", "3")
-DEAD = "dead"
+DEAD_LETTER_SHARD = "dead"
 Clock = Callable[[], datetime]
 
 
-class ByDue(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
+class OutboxMessagesByDueTime(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
     """Entries by due time; dead ones stand in a shard of their own."""
 
     class Meta:
@@ -31,24 +31,24 @@ class ByDue(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
         projection = KeysOnlyProjection()
 
     shard = UnicodeAttribute(hash_key=True)
-    due_at = dynamodb.UTCTime(range_key=True)
+    due_at = dynamodb.UTCTimestampAttribute(range_key=True)
 
 
-class OutboxEntry(dynamodb.Record):
+class OutboxMessage(dynamodb.Record):
     """One piece of work."""
 
-    class Meta(dynamodb.Table):
-        table_name = dynamodb.table("outbox")
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("outbox")
 
-    by_due = ByDue()
+    by_due = OutboxMessagesByDueTime()
     id = UnicodeAttribute(hash_key=True)
     shard = UnicodeAttribute()
-    due_at = dynamodb.UTCTime()
+    due_at = dynamodb.UTCTimestampAttribute()
     task = UnicodeAttribute()
-    arguments = dynamodb.JSON()
-    author = dynamodb.JSON()
+    arguments = dynamodb.CompactJSONAttribute()
+    author = dynamodb.CompactJSONAttribute()
     """In whose name; the name, address and user agent are sealed under their key."""
-    first_due_at = dynamodb.UTCTime()
+    first_due_at = dynamodb.UTCTimestampAttribute()
     progress = UnicodeAttribute(null=True)
     """How far the task got, where it says so: what must not be done twice."""
     attempts = NumberAttribute(default=0)
@@ -57,78 +57,84 @@ class OutboxEntry(dynamodb.Record):
     error = UnicodeAttribute(null=True)
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """The lease of an entry ran out, and somebody else has it now."""
 
 
-def entry(
+def build_message(
     name: str,
     arguments: Mapping[str, Any],
     *,
-    id: str | None,
+    message_id: str | None,
     author: audit.Author,
     key: bytes | None,
-    due: datetime,
-) -> OutboxEntry:
+    due_at: datetime,
+) -> OutboxMessage:
     """A new entry, due at ``due``."""
-    id = id or uuid.uuid4().hex
-    who = {"type": author.type, "id": author.id, "customer": author.customer_id}
+    message_id = message_id or uuid.uuid4().hex
+    author_data = {"type": author.type, "id": author.id, "customer": author.customer_id}
     if key:
         personal = [author.name, author.ip, author.user_agent]
-        who["sealed"] = encryption.seal(key, personal, id).hex()
-    return OutboxEntry(
-        id=id,
-        shard=shard_of(id),
-        due_at=due,
+        author_data["sealed"] = encryption.encrypt_json(key, personal, message_id).hex()
+    return OutboxMessage(
+        id=message_id,
+        shard=shard_for(message_id),
+        due_at=due_at,
         task=name,
         arguments=dict(arguments),
-        author={**who, "request": author.request_id},
-        first_due_at=due,
+        author={**author_data, "request": author.request_id},
+        first_due_at=due_at,
     )
 
 
-def shard_of(id: str) -> str:
+def shard_for(message_id: str) -> str:
     """Where an entry waits while it is not dead."""
-    return SHARDS[sum(id.encode()) % len(SHARDS)]
+    return SHARDS[sum(message_id.encode()) % len(SHARDS)]
 
 
-def ring(shards: Iterable[str]) -> None:
+def notify_worker(shards: Iterable[str]) -> None:
     """Wake a worker for these shards; it is a courtesy, the sweep does without."""
-    import_string(settings.OUTBOX_BELL)(sorted(set(shards)))
+    import_string(settings.OUTBOX_NOTIFIER)(sorted(set(shards)))
 
 
-def due(shard: str, at: datetime, limit: int = 25) -> list[OutboxEntry]:
+def fetch_due_messages(shard: str, at: datetime, limit: int = 25) -> list[OutboxMessage]:
     """Keys of entries that are due, oldest first."""
-    return dynamodb.query(
-        OutboxEntry,
+    return dynamodb.query_records(
+        OutboxMessage,
         "#shard = :shard AND #due_at <= :now",
-        {":shard": {"S": shard}, ":now": {"S": dynamodb.UTCTime().serialize(at)}},
+        {":shard": {"S": shard}, ":now": {"S": dynamodb.UTCTimestampAttribute().serialize(at)}},
         IndexName="byDue",
         Limit=limit,
     )
 
 
 @dataclass(frozen=True)
-class State:
+class OutboxStatus:
     """How the outbox is doing."""
 
     oldest_due_seconds: float
     dead: int
 
 
-def state(at: datetime) -> State:
+def read_outbox_status(at: datetime) -> OutboxStatus:
     """Age of the oldest entry that is due, and how many are dead (counted up to one page)."""
-    oldest = [found[0].due_at for shard in SHARDS if (found := due(shard, at, limit=1))]
-    answer = dynamodb.call(
+    oldest_due = [
+        due_messages[0].due_at
+        for shard in SHARDS
+        if (due_messages := fetch_due_messages(shard, at, limit=1))
+    ]
+    response = dynamodb.call(
         "Query",
-        **dynamodb.key_range(OutboxEntry, "#shard = :dead", {":dead": {"S": DEAD}}),
+        **dynamodb.query_arguments(
+            OutboxMessage, "#shard = :dead", {":dead": {"S": DEAD_LETTER_SHARD}}
+        ),
         IndexName="byDue",
         Select="COUNT",
     )
-    age = (at - min(oldest, default=at)).total_seconds()
-    return State(oldest_due_seconds=max(age, 0.0), dead=int(answer["Count"]))
+    age = (at - min(oldest_due, default=at)).total_seconds()
+    return OutboxStatus(oldest_due_seconds=max(age, 0.0), dead=int(response["Count"]))
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     """The clock that a worker passes in."""
     return datetime.now(UTC)

@@ -19,20 +19,26 @@ from django.utils.module_loading import autodiscover_modules
 
 from config import audit, dynamodb, errors
 from config.dynamodb import encryption, unaudited
-from config.outbox.models import DEAD, Clock, Lost, OutboxEntry, due
+from config.outbox.models import (
+    DEAD_LETTER_SHARD,
+    Clock,
+    LeaseLost,
+    OutboxMessage,
+    fetch_due_messages,
+)
 
 LEASE = timedelta(seconds=60)
-ATTEMPTS = 5
-PATIENCE = timedelta(hours=72)
-DRAIN_FOR = 45.0
+MAX_ATTEMPTS = 5
+MAX_DEFERRAL_TIME = timedelta(hours=72)
+MAX_PASS_SECONDS = 45.0
 """Seconds; well below the worker's time limit. What is left is rung for again."""
 
 
-log = logging.getLogger("dutyline.outbox")
+logger = logging.getLogger("dutyline.outbox")
 
 
 @dataclass(frozen=True)
-class Job:
+class TaskContext:
     """What a task is told about the entry it runs for."""
 
     id: str
@@ -41,32 +47,32 @@ class Job:
     progress: str | None
     claim: str
     """Ours for as long as the lease lasts: `config.journal.write_set.Write.hand_over` checks it."""
-    note: Callable[[str], None]
+    save_progress: Callable[[str], None]
     """Keeps how far the task got, for the next try. Raises `Lost`."""
 
 
-Task = Callable[..., None]
-_tasks: dict[str, Task] = {}
+TaskFunction = Callable[..., None]
+_registered_tasks: dict[str, TaskFunction] = {}
 
 
-def task(name: str) -> Callable[[Task], Task]:
+def task(name: str) -> Callable[[TaskFunction], TaskFunction]:
     """Register a function as the task of this name; it takes ``job`` and the entry's arguments."""
 
-    def register(function: Task) -> Task:
-        _tasks[name] = function
+    def register(function: TaskFunction) -> TaskFunction:
+        _registered_tasks[name] = function
         return function
 
     return register
 
 
-def tasks() -> Mapping[str, Task]:
+def load_tasks() -> Mapping[str, TaskFunction]:
     """Every task of the installed apps, by name."""
     autodiscover_modules("tasks")
-    return _tasks
+    return _registered_tasks
 
 
 @dataclass
-class Report:
+class PassReport:
     """What one pass did: how many entries of each task ended how."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -79,154 +85,192 @@ class Report:
             yield f"{name}: {count} {outcome}"
 
 
-def drain(shard: str, *, clock: Clock, report: Report | None = None) -> Report:
+def process_shard(shard: str, *, clock: Clock, report: PassReport | None = None) -> PassReport:
     """Do everything that is due in one shard, for at most `DRAIN_FOR` seconds."""
-    report = Report() if report is None else report
-    end = time.monotonic() + DRAIN_FOR
-    while time.monotonic() < end and (batch := due(shard, clock())):
-        done = [_do(keys, clock, report) for keys in batch if time.monotonic() < end]
-        if not any(done):
+    report = PassReport() if report is None else report
+    deadline = time.monotonic() + MAX_PASS_SECONDS
+    while time.monotonic() < deadline and (batch := fetch_due_messages(shard, clock())):
+        results = [
+            _process_message(due_message, clock, report)
+            for due_message in batch
+            if time.monotonic() < deadline
+        ]
+        if not any(results):
             break  # all of it is in other hands, or the index lags: the next pass sees
     return report
 
 
-def run_now(id: str, *, clock: Clock) -> None:
+def run_message_now(message_id: str, *, clock: Clock) -> None:
     """Carry out one entry at once, due or not, in the name of whoever caused it.
 
     For a request that must have something finished before it can go on. Raises
     `errors.Unavailable` where it could not be; nothing happens where the entry is done.
     """
-    keys = dynamodb.get(OutboxEntry, id)
-    if keys is None:
+    due_message = dynamodb.get_record(OutboxMessage, message_id)
+    if due_message is None:
         return
-    in_other_hands = keys.claim and keys.due_at > clock()
-    entry = None if in_other_hands else _claim(keys, clock())
-    if entry is None or _run(entry, clock) != "done":
+    is_claimed = due_message.claim and due_message.due_at > clock()
+    message = None if is_claimed else _claim(due_message, clock())
+    if message is None or _run(message, clock) != "done":
         raise errors.Unavailable("An earlier change of this is still under way.", retry_after=5)
 
 
-def _do(keys: OutboxEntry, clock: Clock, report: Report) -> bool:
+def _process_message(due_message: OutboxMessage, clock: Clock, report: PassReport) -> bool:
     """One entry; whether it was ours to do. What fails here falls due again by its lease."""
     try:
-        return _claim_and_run(keys, clock, report)
+        return _claim_and_run(due_message, clock, report)
     except Exception:  # one entry in trouble may not stop the others
-        log.exception("an entry could not be handled", extra={"entry": keys.id})
+        logger.exception("an entry could not be handled", extra={"entry": due_message.id})
         return False
 
 
-def _claim_and_run(keys: OutboxEntry, clock: Clock, report: Report) -> bool:
-    entry = _claim(keys, clock())
-    if entry is None:
+def _claim_and_run(due_message: OutboxMessage, clock: Clock, report: PassReport) -> bool:
+    message = _claim(due_message, clock())
+    if message is None:
         return False
-    if entry.attempts > ATTEMPTS:
-        _bury(entry, clock(), entry.error or "crashed every time")
-        report.add(entry.task, "dead")
+    if message.attempts > MAX_ATTEMPTS:
+        _move_to_dead_letters(message, clock(), message.error or "crashed every time")
+        report.add(message.task, "dead")
         return True
-    report.add(entry.task, _run(entry, clock))
+    report.add(message.task, _run(message, clock))
     return True
 
 
-def _claim(keys: OutboxEntry, at: datetime) -> OutboxEntry | None:
-    claim = uuid.uuid4().hex
+def _claim(due_message: OutboxMessage, at: datetime) -> OutboxMessage | None:
+    token = uuid.uuid4().hex
     item = unaudited.update(
-        keys,
+        due_message,
         [
-            OutboxEntry.due_at.set(at + LEASE),
-            OutboxEntry.claim.set(claim),
-            OutboxEntry.attempts.set(OutboxEntry.attempts + 1),
+            OutboxMessage.due_at.set(at + LEASE),
+            OutboxMessage.claim.set(token),
+            OutboxMessage.attempts.set(OutboxMessage.attempts + 1),
         ],
-        OutboxEntry.due_at == keys.due_at,
+        OutboxMessage.due_at == due_message.due_at,
     )
     if item:
-        return OutboxEntry.read(item)
+        return OutboxMessage.from_item(item)
     # Perhaps it was ours, the answer was lost, and the repetition met our own claim.
-    entry = dynamodb.get(OutboxEntry, keys.id)
-    return entry if entry and entry.claim == claim else None
+    message = dynamodb.get_record(OutboxMessage, due_message.id)
+    return message if message and message.claim == token else None
 
 
-def _run(entry: OutboxEntry, clock: Clock) -> str:
-    job = Job(
-        entry.id, _author(entry), clock(), entry.progress, entry.claim or "", partial(_note, entry)
+def _run(message: OutboxMessage, clock: Clock) -> str:
+    job = TaskContext(
+        message.id,
+        _decrypt_author(message),
+        clock(),
+        message.progress,
+        message.claim or "",
+        partial(_save_progress, message),
     )
-    context = {"entry": entry.id, "task": entry.task, "request_id": job.author.request_id}
+    log_fields = {"entry": message.id, "task": message.task, "request_id": job.author.request_id}
     try:
-        tasks()[entry.task](job=job, **entry.arguments)
+        load_tasks()[message.task](job=job, **message.arguments)
     except errors.Unavailable as error:
-        return _defer(entry, clock(), error)
-    except Lost:
-        log.warning("another worker has the entry", extra=context)
+        return _defer(message, clock(), error)
+    except LeaseLost:
+        logger.warning("another worker has the entry", extra=log_fields)
         return "lost"
     except Exception as error:  # a defect in one task may not stop the others
-        log.exception("task failed", extra=context)
-        return _fail(entry, clock(), type(error).__name__)
-    unaudited.remove(entry, OutboxEntry.claim == entry.claim)
-    log.info("task done", extra=context)
+        logger.exception("task failed", extra=log_fields)
+        return _fail(message, clock(), type(error).__name__)
+    unaudited.remove(message, OutboxMessage.claim == message.claim)
+    logger.info("task done", extra=log_fields)
     return "done"
 
 
-def _note(entry: OutboxEntry, progress: str) -> None:
-    change = [OutboxEntry.progress.set(progress)]
-    if unaudited.update(entry, change, OutboxEntry.claim == entry.claim) is None:
-        kept = dynamodb.get(OutboxEntry, entry.id)
-        if kept is None or kept.claim != entry.claim:
-            raise Lost
+def _save_progress(message: OutboxMessage, progress: str) -> None:
+    changes = [OutboxMessage.progress.set(progress)]
+    if unaudited.update(message, changes, OutboxMessage.claim == message.claim) is None:
+        stored = dynamodb.get_record(OutboxMessage, message.id)
+        if stored is None or stored.claim != message.claim:
+            raise LeaseLost
 
 
-def _author(entry: OutboxEntry) -> audit.Author:
-    who = entry.author
+def _decrypt_author(message: OutboxMessage) -> audit.Author:
+    author_data = message.author
     name = ip = user_agent = ""
-    owner = audit.Author(who["type"], who["id"], "", who["customer"], request_id=who["request"])
-    key = dynamodb.get(encryption.PersonKey, owner.stream) if who.get("sealed") else None
+    redacted_author = audit.Author(
+        author_data["type"],
+        author_data["id"],
+        "",
+        author_data["customer"],
+        request_id=author_data["request"],
+    )
+    key = (
+        dynamodb.get_record(encryption.PersonKey, redacted_author.stream)
+        if author_data.get("sealed")
+        else None
+    )
     if key:
         try:
-            name, ip, user_agent = encryption.unseal(
-                key.open(), bytes.fromhex(who["sealed"]), entry.id
+            name, ip, user_agent = encryption.decrypt_json(
+                key.unwrap(), bytes.fromhex(author_data["sealed"]), message.id
             )
         except InvalidTag:
-            log.warning("author of an outbox entry is unreadable", extra={"entry": entry.id})
+            logger.warning("author of an outbox entry is unreadable", extra={"entry": message.id})
     return audit.Author(
-        who["type"], who["id"], name, who["customer"], ip, user_agent, who["request"]
+        author_data["type"],
+        author_data["id"],
+        name,
+        author_data["customer"],
+        ip,
+        user_agent,
+        author_data["request"],
     )
 
 
-def _defer(entry: OutboxEntry, at: datetime, error: errors.Unavailable) -> str:
-    if at - entry.first_due_at > PATIENCE:
-        return _bury(entry, at, f"{error.code} for {PATIENCE}")
-    seconds = max(min(30 * 2**entry.deferrals, 900), error.retry_after)
-    _put_back(
-        entry, at + timedelta(seconds=seconds), attempts=int(entry.attempts) - 1, error=error.code
+def _defer(message: OutboxMessage, at: datetime, error: errors.Unavailable) -> str:
+    if at - message.first_due_at > MAX_DEFERRAL_TIME:
+        return _move_to_dead_letters(message, at, f"{error.code} for {MAX_DEFERRAL_TIME}")
+    seconds = max(min(30 * 2**message.deferrals, 900), error.retry_after)
+    _reschedule(
+        message,
+        at + timedelta(seconds=seconds),
+        attempts=int(message.attempts) - 1,
+        error=error.code,
     )
-    log.info("task deferred", extra={"entry": entry.id, "task": entry.task, "seconds": seconds})
+    logger.info(
+        "task deferred", extra={"entry": message.id, "task": message.task, "seconds": seconds}
+    )
     return "deferred"
 
 
-def _fail(entry: OutboxEntry, at: datetime, reason: str) -> str:
-    if entry.attempts >= ATTEMPTS:
-        return _bury(entry, at, reason)
-    seconds = min(30 * 2 ** (entry.attempts - 1), 900)
-    _put_back(entry, at + timedelta(seconds=seconds), attempts=int(entry.attempts), error=reason)
+def _fail(message: OutboxMessage, at: datetime, reason: str) -> str:
+    if message.attempts >= MAX_ATTEMPTS:
+        return _move_to_dead_letters(message, at, reason)
+    seconds = min(30 * 2 ** (message.attempts - 1), 900)
+    _reschedule(
+        message, at + timedelta(seconds=seconds), attempts=int(message.attempts), error=reason
+    )
     return "failed"
 
 
-def _put_back(entry: OutboxEntry, due: datetime, *, attempts: int, error: str) -> None:
+def _reschedule(message: OutboxMessage, due_at: datetime, *, attempts: int, error: str) -> None:
     unaudited.update(
-        entry,
+        message,
         [
-            OutboxEntry.due_at.set(due),
-            OutboxEntry.claim.remove(),
-            OutboxEntry.attempts.set(attempts),
-            OutboxEntry.deferrals.set(entry.deferrals + 1),
-            OutboxEntry.error.set(error),
+            OutboxMessage.due_at.set(due_at),
+            OutboxMessage.claim.remove(),
+            OutboxMessage.attempts.set(attempts),
+            OutboxMessage.deferrals.set(message.deferrals + 1),
+            OutboxMessage.error.set(error),
         ],
-        OutboxEntry.claim == entry.claim,
+        OutboxMessage.claim == message.claim,
     )
 
 
-def _bury(entry: OutboxEntry, at: datetime, reason: str) -> str:
+def _move_to_dead_letters(message: OutboxMessage, at: datetime, reason: str) -> str:
     unaudited.update(
-        entry,
-        [OutboxEntry.shard.set(DEAD), OutboxEntry.due_at.set(at), OutboxEntry.error.set(reason)],
-        OutboxEntry.claim == entry.claim,
+        message,
+        [
+            OutboxMessage.shard.set(DEAD_LETTER_SHARD),
+            OutboxMessage.due_at.set(at),
+            OutboxMessage.error.set(reason),
+        ],
+        OutboxMessage.claim == message.claim,
     )
-    log.error("task is dead", extra={"entry": entry.id, "task": entry.task, "reason": reason})
+    logger.error(
+        "task is dead", extra={"entry": message.id, "task": message.task, "reason": reason}
+    )
     return "dead"

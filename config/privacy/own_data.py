@@ -7,27 +7,34 @@ from typing import Any
 from config import audit, dynamodb, outbox
 from config.audit import reader
 from config.dynamodb import encryption, idempotency, ids
-from config.privacy.data_map import Attribute, Chapter, Erasure, Holding, Part, Row
+from config.privacy.data_map import (
+    AppDataMap,
+    DataMapAttribute,
+    Erasure,
+    ExportChapter,
+    ExportRow,
+    TableDataMap,
+)
 
-_FOR_GOOD = "for as long as the customer exists"
-_entry = partial(
-    Attribute,
+_CUSTOMER_LIFETIME = "for as long as the customer exists"
+_audit_attribute = partial(
+    DataMapAttribute,
     category="history",
     purpose="to show who did what, and that the record of it is whole",
-    retention=_FOR_GOOD,
+    retention=_CUSTOMER_LIFETIME,
 )
-_place = partial(
-    _entry, erasure=Erasure.EVIDENCE, withheld="where an entry stands, not what it says"
+_position_attribute = partial(
+    _audit_attribute, erasure=Erasure.EVIDENCE, withheld="where an entry stands, not what it says"
 )
-_errand = partial(
-    Attribute,
+_outbox_attribute = partial(
+    DataMapAttribute,
     category="technical",
     purpose="to carry out what was asked, even after a crash",
     retention="until it is done, at most 72 hours; failed for good: until an operator looks",
     withheld="passes by itself",
 )
-_remembered = partial(
-    Attribute,
+_idempotency_attribute = partial(
+    DataMapAttribute,
     category="technical",
     purpose="to answer a repeated request alike",
     retention="24 hours",
@@ -36,50 +43,58 @@ _remembered = partial(
 )
 
 
-def history(person: Any) -> Iterator[Row]:
+def export_history(person: Any) -> Iterator[ExportRow]:
     """What was done by and to a person, newest first, without the data of anybody else.
 
     Only their own key and their customer's are used: what is sealed for others stays closed.
     """
-    wanted = (person.id, person.customer_id)
-    found = dynamodb.fetch(dynamodb.Key(encryption.PersonKey, one) for one in wanted)
-    keys = encryption.opened(found, wanted)
-    for entry in reader.rows(person.id, newest_first=True):
+    key_owners = (person.id, person.customer_id)
+    batch = dynamodb.batch_get(
+        dynamodb.RecordKey(encryption.PersonKey, key_owner) for key_owner in key_owners
+    )
+    keys = encryption.unwrap_keys(batch, key_owners)
+    for entry in reader.iter_stream(person.id, newest_first=True):
         if entry.seq:
-            (line,) = reader.lines([entry], keys)
-            yield _told(line, person.id)
+            (decrypted,) = reader.decrypt_entries([entry], keys)
+            yield _to_export_row(decrypted, person.id)
 
 
-def _told(line: reader.Line, person_id: str) -> Row:
-    own = line.actor["id"] == person_id
+def _to_export_row(entry: reader.DecryptedEntry, person_id: str) -> ExportRow:
+    is_own = entry.actor["id"] == person_id
     return {
-        "id": line.id,
-        "at": line.at,
-        "action": line.action,
-        "by": _party(line.actor, person_id),
-        "about": _party(line.subject, person_id),
+        "id": entry.id,
+        "at": entry.at,
+        "action": entry.action,
+        "by": _party_label(entry.actor, person_id),
+        "about": _party_label(entry.subject, person_id),
         "changes": [
-            {"field": one["field"], **{n: _own(one[n], person_id) for n in ("before", "after")}}
-            for one in line.changes
-            if line.subject["name"] is not None
+            {
+                "field": change["field"],
+                **{
+                    name: _redact_other_people(change[name], person_id)
+                    for name in ("before", "after")
+                },
+            }
+            for change in entry.changes
+            if entry.subject["name"] is not None
         ],
-        "ip": line.ip if own else None,
-        "userAgent": line.user_agent if own else None,
-        "requestId": line.request_id if own else None,
+        "ip": entry.ip if is_own else None,
+        "userAgent": entry.user_agent if is_own else None,
+        "requestId": entry.request_id if is_own else None,
     }
 
 
-def _own(value: Any, person_id: str) -> Any:
+def _redact_other_people(value: Any, person_id: str) -> Any:
     """A value without the ids of other people."""
     if isinstance(value, dict):
-        return {name: _own(part, person_id) for name, part in value.items()}
+        return {name: _redact_other_people(item, person_id) for name, item in value.items()}
     if isinstance(value, list):
-        return [_own(part, person_id) for part in value]
+        return [_redact_other_people(item, person_id) for item in value]
     is_other = isinstance(value, str) and ids.is_id("usr", value) and value != person_id
     return "another person" if is_other else value
 
 
-def _party(party: dict[str, str | None], person_id: str) -> str:
+def _party_label(party: dict[str, str | None], person_id: str) -> str:
     if party["id"] == person_id:
         return "you"
     if party["type"] == "user":
@@ -89,27 +104,27 @@ def _party(party: dict[str, str | None], person_id: str) -> str:
     return party["name"] or f"a {party['type']}"
 
 
-_HOLDINGS = [
-    Holding(
+_TABLE_MAPS = [
+    TableDataMap(
         audit.AuditEntry,
         (
-            _entry("body", erasure=Erasure.UNREADABLE),
-            _entry("at", erasure=Erasure.EVIDENCE),
-            _entry("action", erasure=Erasure.EVIDENCE),
+            _audit_attribute("body", erasure=Erasure.UNREADABLE),
+            _audit_attribute("at", erasure=Erasure.EVIDENCE),
+            _audit_attribute("action", erasure=Erasure.EVIDENCE),
             *(
-                _place(name)
+                _position_attribute(name)
                 for name in (
                     *("stream", "seq", "customer_id", "hash", "prev_hash"),
                     *("listed_for", "last", "seal"),
                 )
             ),
         ),
-        shown=history,
+        records_to_export=export_history,
     ),
-    Holding(
+    TableDataMap(
         encryption.PersonKey,
         tuple(
-            Attribute(
+            DataMapAttribute(
                 name,
                 category="technical",
                 purpose="to seal a person's values in the audit",
@@ -119,15 +134,15 @@ _HOLDINGS = [
             )
             for name in ("person", "sealed", "created_at")
         ),
-        of_person=lambda person: [encryption.PersonKey(person.id)],
+        records_to_erase=lambda person: [encryption.PersonKey(person.id)],
     ),
-    Holding(
-        outbox.OutboxEntry,
+    TableDataMap(
+        outbox.OutboxMessage,
         (
-            _errand("author", erasure=Erasure.UNREADABLE),
-            _errand("arguments", erasure=Erasure.UNREADABLE),
+            _outbox_attribute("author", erasure=Erasure.UNREADABLE),
+            _outbox_attribute("arguments", erasure=Erasure.UNREADABLE),
             *(
-                _errand(name, erasure=Erasure.EXPIRES)
+                _outbox_attribute(name, erasure=Erasure.EXPIRES)
                 for name in (
                     *("id", "shard", "due_at", "task", "first_due_at", "progress"),
                     *("attempts", "deferrals", "claim", "error"),
@@ -135,10 +150,10 @@ _HOLDINGS = [
             ),
         ),
     ),
-    Holding(
-        idempotency.Request,
+    TableDataMap(
+        idempotency.IdempotencyRecord,
         tuple(
-            _remembered(name)
+            _idempotency_attribute(name)
             for name in (
                 *("key", "request_hash", "state", "status", "code"),
                 *("resource_id", "running_until", "expires_at"),
@@ -147,10 +162,10 @@ _HOLDINGS = [
     ),
 ]
 
-MAP = Part(
-    holdings=_HOLDINGS,
+MAP = AppDataMap(
+    table_maps=_TABLE_MAPS,
     chapters=[
-        Chapter(
+        ExportChapter(
             "history",
             "What was done by you and about you",
             "Every change that you made, and every one that concerned you, the newest first. Names "

@@ -7,66 +7,80 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 
 from accounts import locations, permissions
-from config.backoffice import operator_actor
-from config.backoffice.attention import Item, Panel
+from config.backoffice import audit_context
+from config.backoffice.attention import Panel, PanelItem
 from staffing.schedules import listing, on_duty, queries
-from staffing.schedules.queries import Shift, Wish
+from staffing.schedules.queries import ScheduleFilter, Shift
 
 if TYPE_CHECKING:
     from accounts.models import Location
 
-MOST_PLACES, MOST_SHIFTS = 200, 2_000
-FEW_PLACES = 8
+MAX_LOCATIONS, MAX_SHIFTS = 200, 2_000
+MAX_ON_DUTY_LOCATIONS = 8
 
 
-def panels(customer_id: str | None) -> list[Panel]:
+def rota_panels(customer_id: str | None) -> list[Panel]:
     """Locations of a customer with nobody on duty today, by their own clocks."""
     if customer_id is None:
         return []
-    house, now = permissions.system(customer_id), operator_actor.now()
-    places = locations.within_reach(house, limit=MOST_PLACES, start=None).records
-    days = {str(place.id): _today(place, now) for place in places}
+    actor, now = permissions.system_actor(customer_id), audit_context.current_time()
+    customer_locations = locations.list_accessible_locations(
+        actor, limit=MAX_LOCATIONS, cursor=None
+    ).records
+    days = {str(location.id): _today_bounds(location, now) for location in customer_locations}
     title, url = "Nobody on duty today", ""
-    if not places:
+    if not customer_locations:
         return [Panel(title, [], "There are no locations.")]
-    wish = Wish(
+    shift_query = ScheduleFilter(
         customer_id=customer_id,
         since=min(day[0] for day in days.values()),
         until=max(day[1] for day in days.values()),
     )
     try:
-        found = listing.shifts(wish, actor=house, at=now, limit=MOST_SHIFTS, start=None)
-    except queries.TooWide:
-        return [Panel(title, [Item("There are too many series to say.")], "")]
-    manned = {str(one.schedule.location_id) for one in found.records if _is_in(one, days)}
+        shift_page = listing.list_shifts(
+            shift_query, actor=actor, at=now, limit=MAX_SHIFTS, cursor=None
+        )
+    except queries.QueryTooWide:
+        return [Panel(title, [PanelItem("There are too many series to say.")], "")]
+    staffed_ids = {
+        str(shift.schedule.location_id) for shift in shift_page.records if _is_on_day(shift, days)
+    }
     items = [
-        Item(place.name, reverse("admin:rota", args=(place.id,)), place.time_zone)
-        for place in places
-        if place.id not in manned
+        PanelItem(location.name, reverse("admin:rota", args=(location.id,)), location.time_zone)
+        for location in customer_locations
+        if location.id not in staffed_ids
     ]
     return [Panel(title, items, "Somebody is on duty everywhere today.", url)]
 
 
-def _today(place: "Location", now: datetime) -> tuple[datetime, datetime]:
-    clock = ZoneInfo(str(place.time_zone))
-    day = now.astimezone(clock).date()
-    first = datetime.combine(day, time(), clock).astimezone(UTC)
-    return first, datetime.combine(day + timedelta(days=1), time(), clock).astimezone(UTC)
+def _today_bounds(location: "Location", now: datetime) -> tuple[datetime, datetime]:
+    tz = ZoneInfo(str(location.time_zone))
+    today = now.astimezone(tz).date()
+    start = datetime.combine(today, time(), tz).astimezone(UTC)
+    return start, datetime.combine(today + timedelta(days=1), time(), tz).astimezone(UTC)
 
 
-def _is_in(shift: Shift, days: dict[str, tuple[datetime, datetime]]) -> bool:
+def _is_on_day(shift: Shift, days: dict[str, tuple[datetime, datetime]]) -> bool:
     day = days.get(str(shift.schedule.location_id))
     return day is not None and shift.occurrence.start < day[1] and shift.occurrence.end > day[0]
 
 
-def on_duty_panel(customer_id: str) -> list[Panel]:
+def on_duty_panels(customer_id: str) -> list[Panel]:
     """Who is on duty now, at a customer's first locations."""
-    house, now = permissions.system(customer_id), operator_actor.now()
-    places = locations.within_reach(house, limit=FEW_PLACES, start=None)
+    actor, now = permissions.system_actor(customer_id), audit_context.current_time()
+    location_page = locations.list_accessible_locations(
+        actor, limit=MAX_ON_DUTY_LOCATIONS, cursor=None
+    )
     items = []
-    for place in places.records:
-        found = on_duty.on_duty(str(place.id), now, customer_id=customer_id)
-        names = ", ".join(str(one.user.name) for one in found) or "nobody"
-        items.append(Item(str(place.name), reverse("admin:rota", args=(place.id,)), names))
-    more = places.next is not None
-    return [Panel("On duty now", items, "It has no locations.", more=more, is_news=True)]
+    for location in location_page.records:
+        people_on_duty = on_duty.list_on_duty(str(location.id), now, customer_id=customer_id)
+        names = ", ".join(str(person.user.name) for person in people_on_duty) or "nobody"
+        items.append(
+            PanelItem(str(location.name), reverse("admin:rota", args=(location.id,)), names)
+        )
+    has_more = location_page.next_cursor is not None
+    return [
+        Panel(
+            "On duty now", items, "It has no locations.", has_more=has_more, is_informational=True
+        )
+    ]

@@ -10,7 +10,7 @@ from staffing import models as records
 class Schedule(Projection, record=records.Schedule):
     """A shift or a series of a person at a location."""
 
-    widest = "customer_id"
+    least_selective_key = "customer_id"
 
     staff = models.ForeignKey(
         User, models.DO_NOTHING, db_column="staff_id", db_constraint=False, related_name="+"
@@ -23,8 +23,8 @@ class Schedule(Projection, record=records.Schedule):
         verbose_name = "schedule"
 
     def __str__(self) -> str:
-        kind = "series" if self.kept.is_series else "shift"
-        return f"{kind} from {self.kept.start} ({self.kept.zone})"
+        kind = "series" if self.record.is_series else "shift"
+        return f"{kind} from {self.record.start} ({self.record.zone})"
 
 
 class Template(Projection, record=records.Template):
@@ -38,4 +38,4 @@ class Template(Projection, record=records.Template):
         verbose_name = "template"
 
     def __str__(self) -> str:
-        return str(self.kept.name)
+        return str(self.record.name)

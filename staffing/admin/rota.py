@@ -14,206 +14,214 @@ from django.utils.http import urlencode
 from accounts import locations, users
 from accounts.admin import operator_actor, projected
 from config import errors
-from config.backoffice import operator_actor as at_the_door
-from config.backoffice.record_admin import list_of, page_of
+from config.backoffice import audit_context
+from config.backoffice.record_admin import admin_change_url, admin_list_url
 from staffing.schedules import listing, queries
-from staffing.schedules.queries import Shift, Wish
+from staffing.schedules.queries import ScheduleFilter, Shift
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-MOST = 1_000
+MAX_SHIFTS = 1_000
 """Shifts of one page."""
 
 
 @dataclass
-class Entry:
+class RotaEntry:
     """One shift, as the calendar shows it."""
 
     shift: Shift
     name: str
     start: datetime
     end: datetime
-    place: str
-    clashes: list[str] = field(default_factory=list)
+    location_name: str
+    overlaps: list[str] = field(default_factory=list)
     """With what else of the same person it overlaps."""
 
     @property
     def url(self) -> str:
         """The page of its schedule."""
-        return page_of("staffing", "schedule", str(self.shift.schedule.id))
+        return admin_change_url("staffing", "schedule", str(self.shift.schedule.id))
 
 
 @dataclass(frozen=True)
-class Day:
+class RotaDay:
     """A day with the shifts that start on it."""
 
     date: date
-    entries: Sequence[Entry]
+    entries: Sequence[RotaEntry]
     is_today: bool
-    is_outside: bool
+    is_other_month: bool
     """Of a month: whether it belongs to another one."""
 
 
 @dataclass(frozen=True)
-class Span:
+class RotaPeriod:
     """The days of a page."""
 
-    first: date
-    days: int
-    month: date | None
+    first_day: date
+    day_count: int
+    month_start: date | None
 
     @classmethod
-    def of(cls, request: HttpRequest, today: date) -> "Span":
+    def from_request(cls, request: HttpRequest, today: date) -> "RotaPeriod":
         """The week or month that is asked for, around a day. Raises `errors.Invalid`."""
         try:
             day = date.fromisoformat(request.GET.get("day", "") or today.isoformat())
         except ValueError as error:
-            raise errors.Invalid("day must be a date such as 2027-01-04.") from error
+            raise errors.InvalidRequest("day must be a date such as 2027-01-04.") from error
         if not 1971 <= day.year <= 2150:
-            raise errors.Invalid("There is no rota of that year.")
+            raise errors.InvalidRequest("There is no rota of that year.")
         if request.GET.get("show") != "month":
             return cls(day - timedelta(days=day.weekday()), 7, None)
-        first = day.replace(day=1)
-        begin = first - timedelta(days=first.weekday())
-        return cls(begin, 42, first)
+        month_start = day.replace(day=1)
+        first_day = month_start - timedelta(days=month_start.weekday())
+        return cls(first_day, 42, month_start)
 
-    def around(self) -> tuple[date, date]:
+    def adjacent_days(self) -> tuple[date, date]:
         """A day of the page before and of the one after."""
-        if self.month is None:
-            return self.first - timedelta(days=7), self.first + timedelta(days=7)
-        return self.month - timedelta(days=1), self.month + timedelta(days=32)
+        if self.month_start is None:
+            return self.first_day - timedelta(days=7), self.first_day + timedelta(days=7)
+        return self.month_start - timedelta(days=1), self.month_start + timedelta(days=32)
 
 
-def of_location(request: HttpRequest, location_id: str) -> HttpResponse:
+def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
     """The rota of a location, by its own clock."""
-    place = projected.Location.get(location_id)
-    if place is None:
+    location = projected.Location.get(location_id)
+    if location is None:
         raise errors.NotFound("There is no such location.")
-    kept = place.kept
-    about = {
-        "subtitle": str(kept.name),
+    record = location.record
+    context = {
+        "subtitle": str(record.name),
         "links": [
-            ("Location", page_of("accounts", "location", kept.id)),
-            ("Schedules", list_of("staffing", "schedule", location_id__exact=kept.id)),
+            ("Location", admin_change_url("accounts", "location", record.id)),
+            ("Schedules", admin_list_url("staffing", "schedule", location_id__exact=record.id)),
         ],
-        "add": {"customer_id": kept.customer_id, "locationId": kept.id},
+        "add": {"customer_id": record.customer_id, "locationId": record.id},
     }
-    return _page(request, str(kept.customer_id), str(kept.time_zone), about, location_id=kept.id)
+    return _render_rota(
+        request, str(record.customer_id), str(record.time_zone), context, location_id=record.id
+    )
 
 
-def of_person(request: HttpRequest, user_id: str) -> HttpResponse:
+def person_rota(request: HttpRequest, user_id: str) -> HttpResponse:
     """The rota of a person, in UTC: their locations may have several clocks. It is noted who
     looked."""
-    found = projected.User.get(user_id)
-    if found is None:
+    user = projected.User.get(user_id)
+    if user is None:
         raise errors.NotFound("There is no such person.")
-    kept = found.kept
-    actor = operator_actor.actor(request, str(kept.customer_id))
-    users.looked_at(kept, actor=actor, at=at_the_door.now())
-    about = {
-        "subtitle": str(kept.name),
-        "links": [("Person", page_of("accounts", "user", kept.id))],
-        "add": {"customer_id": kept.customer_id, "staffId": kept.id},
+    record = user.record
+    actor = operator_actor.actor(request, str(record.customer_id))
+    users.audit_user_view(record, actor=actor, at=audit_context.current_time())
+    context = {
+        "subtitle": str(record.name),
+        "links": [("Person", admin_change_url("accounts", "user", record.id))],
+        "add": {"customer_id": record.customer_id, "staffId": record.id},
     }
-    return _page(request, str(kept.customer_id), "UTC", about, staff_id=kept.id)
+    return _render_rota(request, str(record.customer_id), "UTC", context, staff_id=record.id)
 
 
-def _page(
-    request: HttpRequest, customer_id: str, zone: str, about: dict[str, Any], **shown: str
+def _render_rota(
+    request: HttpRequest, customer_id: str, zone: str, page_context: dict[str, Any], **filters: str
 ) -> HttpResponse:
-    clock = ZoneInfo(zone)
-    now = at_the_door.now()
-    today = now.astimezone(clock).date()
-    span = Span.of(request, today)
-    entries = _entries(request, customer_id, span, clock, **shown)
-    before, after = span.around()
-    how = "month" if span.month else "week"
+    tz = ZoneInfo(zone)
+    now = audit_context.current_time()
+    today = now.astimezone(tz).date()
+    period = RotaPeriod.from_request(request, today)
+    entries = _load_entries(request, customer_id, period, tz, **filters)
+    previous_day, next_day = period.adjacent_days()
+    period_name = "month" if period.month_start else "week"
     context = {
         **admin.site.each_context(request),
-        **about,
+        **page_context,
         "title": "Rota",
         "zone": zone,
-        "how": how,
-        "span": span,
-        "weeks": _weeks(span, entries, today),
-        "clashes": [one for one in entries if one.clashes],
-        "before": urlencode({"show": how, "day": before.isoformat()}),
-        "after": urlencode({"show": how, "day": after.isoformat()}),
-        "day": (span.month or span.first).isoformat(),
-        "add_query": urlencode(about["add"]),
+        "period_name": period_name,
+        "period": period,
+        "weeks": _group_by_week(period, entries, today),
+        "overlaps": [entry for entry in entries if entry.overlaps],
+        "previous_query": urlencode({"show": period_name, "day": previous_day.isoformat()}),
+        "next_query": urlencode({"show": period_name, "day": next_day.isoformat()}),
+        "day": (period.month_start or period.first_day).isoformat(),
+        "add_query": urlencode(page_context["add"]),
     }
     return TemplateResponse(request, "backoffice/rota.html", context)
 
 
-def _entries(
+def _load_entries(
     request: HttpRequest,
     customer_id: str,
-    span: Span,
-    clock: ZoneInfo,
+    period: RotaPeriod,
+    tz: ZoneInfo,
     *,
     location_id: str | None = None,
     staff_id: str | None = None,
-) -> list[Entry]:
+) -> list[RotaEntry]:
     """The shifts of a page by start. Clashes are looked for in all locations of the customer."""
-    since = datetime.combine(span.first, time(), clock).astimezone(UTC)
-    until = datetime.combine(span.first + timedelta(days=span.days), time(), clock).astimezone(UTC)
+    since = datetime.combine(period.first_day, time(), tz).astimezone(UTC)
+    until = datetime.combine(
+        period.first_day + timedelta(days=period.day_count), time(), tz
+    ).astimezone(UTC)
     actor = operator_actor.actor(request, customer_id)
 
-    def read(**of: str | None) -> list[Shift]:
-        wish = Wish(since=since, until=until, **of)
-        return listing.shifts(
-            wish, actor=actor, at=at_the_door.now(), limit=MOST, start=None
+    def read_shifts(**filters: str | None) -> list[Shift]:
+        shift_query = ScheduleFilter(since=since, until=until, **filters)
+        return listing.list_shifts(
+            shift_query, actor=actor, at=audit_context.current_time(), limit=MAX_SHIFTS, cursor=None
         ).records
 
     try:
-        every = read(customer_id=customer_id, staff_id=staff_id)
-    except queries.TooWide:
-        every = read(location_id=location_id)
-    people = users.named({one.staff_id for one in every}, customer_id)
-    places = locations.named({str(one.schedule.location_id) for one in every}, customer_id)
-    entries = [_entry(one, people, places, clock) for one in every]
-    _mark_clashes(entries)
-    return [one for one in entries if location_id in (None, one.shift.schedule.location_id)]
+        shifts = read_shifts(customer_id=customer_id, staff_id=staff_id)
+    except queries.QueryTooWide:
+        shifts = read_shifts(location_id=location_id)
+    users_by_id = users.load_users({item.staff_id for item in shifts}, customer_id)
+    locations_by_id = locations.load_locations(
+        {str(item.schedule.location_id) for item in shifts}, customer_id
+    )
+    entries = [_to_entry(item, users_by_id, locations_by_id, tz) for item in shifts]
+    _mark_overlaps(entries)
+    return [item for item in entries if location_id in (None, item.shift.schedule.location_id)]
 
 
-def _entry(
-    shift: Shift, people: "dict[str, User]", places: dict[str, Any], clock: ZoneInfo
-) -> Entry:
-    user = people.get(shift.staff_id)
-    place = places.get(str(shift.schedule.location_id))
-    one = shift.occurrence
-    return Entry(
+def _to_entry(
+    shift: Shift, users_by_id: "dict[str, User]", locations_by_id: dict[str, Any], tz: ZoneInfo
+) -> RotaEntry:
+    user = users_by_id.get(shift.staff_id)
+    location = locations_by_id.get(str(shift.schedule.location_id))
+    occurrence = shift.occurrence
+    return RotaEntry(
         shift,
         user.name if user else "somebody who left",
-        one.start.astimezone(clock),
-        one.end.astimezone(clock),
-        place.name if place else "",
+        occurrence.start.astimezone(tz),
+        occurrence.end.astimezone(tz),
+        location.name if location else "",
     )
 
 
-def _mark_clashes(entries: Iterable[Entry]) -> None:
-    by_person: dict[str, list[Entry]] = {}
+def _mark_overlaps(entries: Iterable[RotaEntry]) -> None:
+    entries_by_person: dict[str, list[RotaEntry]] = {}
     for entry in entries:
-        for other in by_person.setdefault(entry.shift.staff_id, []):
+        for other in entries_by_person.setdefault(entry.shift.staff_id, []):
             if other.end > entry.start and other.start < entry.end:
-                other.clashes.append(f"{entry.start:%H:%M} at {entry.place}")
-                entry.clashes.append(f"{other.start:%H:%M} at {other.place}")
-        by_person[entry.shift.staff_id].append(entry)
+                other.overlaps.append(f"{entry.start:%H:%M} at {entry.location_name}")
+                entry.overlaps.append(f"{other.start:%H:%M} at {other.location_name}")
+        entries_by_person[entry.shift.staff_id].append(entry)
 
 
-def _weeks(span: Span, entries: Sequence[Entry], today: date) -> list[list[Day]]:
-    by_day: dict[date, list[Entry]] = {}
+def _group_by_week(
+    period: RotaPeriod, entries: Sequence[RotaEntry], today: date
+) -> list[list[RotaDay]]:
+    entries_by_day: dict[date, list[RotaEntry]] = {}
     for entry in entries:
-        by_day.setdefault(max(entry.start.date(), span.first), []).append(entry)
-    every = [span.first + timedelta(days=number) for number in range(span.days)]
+        entries_by_day.setdefault(max(entry.start.date(), period.first_day), []).append(entry)
+    dates = [period.first_day + timedelta(days=offset) for offset in range(period.day_count)]
     days = [
-        Day(
-            one,
-            by_day.get(one, []),
-            one == today,
-            span.month is not None and one.month != span.month.month,
+        RotaDay(
+            day,
+            entries_by_day.get(day, []),
+            day == today,
+            period.month_start is not None and day.month != period.month_start.month,
         )
-        for one in every
+        for day in dates
     ]
-    return [days[start : start + 7] for start in range(0, len(days), 7)]
+    return [days[first : first + 7] for first in range(0, len(days), 7)]

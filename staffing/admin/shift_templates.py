@@ -7,49 +7,51 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.admin import operator_actor
-from config.backoffice import operator_actor as at_the_door
+from config.backoffice import audit_context
 from config.backoffice.forms import form_fields, record_form
 from config.backoffice.forms.actions import Button
-from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from config.backoffice.record_admin import RecordAdmin, admin_change_url, admin_list_url
 from config.dynamodb import ids
 from staffing import shift_templates
-from staffing.admin.patterns import PatternFields
+from staffing.admin.patterns import PatternForm
 from staffing.admin.projected import Template
-from staffing.models import Template as Record
+from staffing.models import Template as TemplateRecord
 from staffing.serializers.shift_templates import NewTemplate, TemplateChange, TemplateView
 
 
-class TemplateForm(PatternFields):
+class TemplateForm(PatternForm):
     """A shape of a schedule."""
 
-    view, new, changed = TemplateView, NewTemplate, TemplateChange
-    name = form_fields.text("Name", required=True)
-    locationId = form_fields.one_of(
+    view_serializer, create_body, change_body = TemplateView, NewTemplate, TemplateChange
+    name = form_fields.text_field("Name", required=True)
+    locationId = form_fields.related_record_field(
         "Location", Template._meta.get_field("location"), required=False, help_text="None: any."
     )
-    startTime = form_fields.text("Start", required=True, help_text="A time of day: 09:00.")
-    endTime = form_fields.text(
+    startTime = form_fields.text_field("Start", required=True, help_text="A time of day: 09:00.")
+    endTime = form_fields.text_field(
         "End", required=True, help_text="Not after the start: of the next day."
     )
 
-    def prepare(self) -> None:
+    def prepare_fields(self) -> None:
         if self.is_change:
-            customer_id = str(self.instance.kept.customer_id)
+            customer_id = str(self.instance.record.customer_id)
         else:
             customer_id = self.request.GET.get("customer_id", "")
-        form_fields.confine(self.fields["locationId"], customer_id)
+        form_fields.limit_to_customer(self.fields["locationId"], customer_id)
 
-    def wire(self, given: record_form.Asked) -> record_form.Asked:
+    def to_body(self, field_values: record_form.FieldValues) -> record_form.FieldValues:
         if self.is_change:
-            return {"id": self.instance.pk, **self.with_pattern(given)}
-        made = {name: value for name, value in given.items() if value not in (None, [], "")}
+            return {"id": self.instance.pk, **self.with_pattern(field_values)}
+        present_values = {
+            name: value for name, value in field_values.items() if value not in (None, [], "")
+        }
         customer_id = self.request.GET.get("customer_id", "")
-        return {"customerId": customer_id, **self.with_pattern(made)}
+        return {"customerId": customer_id, **self.with_pattern(present_values)}
 
 
 def _remove(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    actor = operator_actor.actor(request, str(obj.kept.customer_id))
-    shift_templates.remove(obj.pk, actor=actor, at=at_the_door.now())
+    actor = operator_actor.actor(request, str(obj.record.customer_id))
+    shift_templates.delete_template(obj.pk, actor=actor, at=audit_context.current_time())
     return f"{obj} is removed; schedules made of it stay."
 
 
@@ -57,11 +59,11 @@ def _remove(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
 class TemplateAdmin(RecordAdmin):
     """Shapes of a customer by name."""
 
-    section, icon, adds = "Rota", "content_copy", True
+    section, icon, is_addable = "Rota", "content_copy", True
     form = TemplateForm
     ordering = ("name_key",)
     list_display = ("name", "start", "end", "updated_at")
-    searches = "The beginning of a name, or an id"
+    search_hint = "The beginning of a name, or an id"
     fieldsets = (
         (None, {"fields": ("version", "name", "locationId", "startTime", "endTime")}),
         ("Recurs", {"fields": ("frequency", "interval", "byDay")}),
@@ -72,7 +74,7 @@ class TemplateAdmin(RecordAdmin):
             "Remove",
             "It is removed for good; schedules made of it stay.",
             _remove,
-            name_of=lambda obj: str(obj.kept.name),
+            confirmation_name=lambda obj: str(obj.record.name),
         ),
     )
 
@@ -81,21 +83,29 @@ class TemplateAdmin(RecordAdmin):
             return queryset.filter(pk=term)
         return queryset.filter(name_key__startswith=term.casefold())
 
-    def find(self, term: str) -> str | None:
+    def find_pk(self, term: str) -> str | None:
         return term if ids.is_id("tpl", term) and self.model.get(term) else None
 
-    def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        kept = obj.kept
-        links = [("Customer", page_of("accounts", "customer", kept.customer_id))]
-        if kept.location_id:
-            links.append(("Location", page_of("accounts", "location", kept.location_id)))
-        links.append(("Audit", list_of("config", "auditentry", stream__exact=kept.customer_id)))
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        record = obj.record
+        links = [("Customer", admin_change_url("accounts", "customer", record.customer_id))]
+        if record.location_id:
+            links.append(("Location", admin_change_url("accounts", "location", record.location_id)))
+        links.append(
+            ("Audit", admin_list_url("config", "auditentry", stream__exact=record.customer_id))
+        )
         return {"links": links}
 
-    def keep(self, request: HttpRequest, before: Any, form: Any) -> Record:
-        now = at_the_door.now()
-        asked = {n: v for n, v in form.asked.items() if n not in ("id", "customer_id")}
-        if before is None:
-            return shift_templates.create(asked, actor=operator_actor.for_chosen(request), at=now)
-        actor = operator_actor.actor(request, str(before.kept.customer_id))
-        return shift_templates.change(before.pk, asked, actor=actor, at=now, versions=form.versions)
+    def save_record(self, request: HttpRequest, obj: Any, form: Any) -> TemplateRecord:
+        now = audit_context.current_time()
+        changes = {
+            name: value for name, value in form.body.items() if name not in ("id", "customer_id")
+        }
+        if obj is None:
+            return shift_templates.create_template(
+                changes, actor=operator_actor.actor_for_chosen_customer(request), at=now
+            )
+        actor = operator_actor.actor(request, str(obj.record.customer_id))
+        return shift_templates.update_template(
+            obj.pk, changes, actor=actor, at=now, versions=form.versions
+        )

@@ -24,121 +24,129 @@ from staffing.schedules import availability, on_duty
 if TYPE_CHECKING:
     from accounts.models import User
 
-PAST = timedelta(days=60)
+HISTORY_PERIOD = timedelta(days=60)
 """How long ago shifts may have ended that a feed still shows."""
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedFeed:
     """A feed that was just opened, with its address."""
 
     url: str
     created_at: datetime
 
 
-def open_new(*, actor: Actor, at: datetime, once: idempotency.Once | None = None) -> Opened:
+def open_feed(
+    *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
+) -> OpenedFeed:
     """A new address for one's own feed; the one before is closed.
 
     With an Idempotency-Key the secret follows from it: the address is the same when it is repeated.
     """
-    secret = _secret(actor.id, once)
+    secret = _create_secret(actor.id, idempotency_key)
     feed = Feed(
-        user_id=actor.id, customer_id=actor.customer_id, secret=_digest(secret), created_at=at
+        user_id=actor.id, customer_id=actor.customer_id, secret=_hash_secret(secret), created_at=at
     )
 
     def decide() -> Feed:
-        found = dynamodb.fetch([_key(actor.id), *journal.keys([actor.stream])])
-        before = found.get(Feed, actor.id)
+        records = dynamodb.batch_get([_feed_key(actor.id), *journal.stream_keys([actor.stream])])
+        before = records.get(Feed, actor.id)
         with journal.write(
             actor=actor,
             action="feed.opened",
-            subject=_party(actor),
+            subject=_get_audit_party(actor),
             at=at,
             customer_id=actor.customer_id,
-            changes=[audit.Change("feed", before and before.secret[:12], feed.secret[:12])],
-            found=found,
+            changes=[audit.FieldChange("feed", before and before.secret[:12], feed.secret[:12])],
+            prefetched=records,
         ) as write:
-            users.require_open(write, actor.id)
-            as_read = Feed.secret == before.secret if before else Feed.user_id.does_not_exist()
-            write.put(feed, only_if=as_read, refusal=optimistic.changed())
-            write.answer(once, actor.id, status=201)
+            users.require_account_open(write, actor.id)
+            condition = Feed.secret == before.secret if before else Feed.user_id.does_not_exist()
+            write.put(feed, only_if=condition, error=optimistic.stale_record_error())
+            write.record_response(idempotency_key, actor.id, status=201)
         return feed
 
     try:
-        kept = optimistic.repeated(decide)
-    except idempotency.Seen:
-        found = dynamodb.get(Feed, actor.id)
-        if found is None or found.secret != _digest(secret):
+        stored_feed = optimistic.retry_on_conflict(decide)
+    except idempotency.DuplicateRequest:
+        existing_feed = dynamodb.get_record(Feed, actor.id)
+        if existing_feed is None or existing_feed.secret != _hash_secret(secret):
             raise errors.NotFound("The feed that this request opened is closed.") from None
-        kept = found
-    return Opened(f"{settings.PUBLIC_BASE_URL}/calendar/{actor.id}/{secret}.ics", kept.created_at)
+        stored_feed = existing_feed
+    return OpenedFeed(
+        f"{settings.PUBLIC_BASE_URL}/calendar/{actor.id}/{secret}.ics", stored_feed.created_at
+    )
 
 
-def _secret(user_id: str, once: idempotency.Once | None) -> str:
-    if once is None:
+def _create_secret(user_id: str, idempotency_key: idempotency.IdempotencyKey | None) -> str:
+    if idempotency_key is None:
         return secrets.token_urlsafe(32)
-    key = encryption.house_key("calendar feed")
-    return hmac.new(key, f"{user_id} {once.key}".encode(), hashlib.sha256).hexdigest()
+    key = encryption.application_key("calendar feed")
+    return hmac.new(key, f"{user_id} {idempotency_key.key}".encode(), hashlib.sha256).hexdigest()
 
 
-def _digest(secret: str) -> str:
+def _hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _key(user_id: str) -> dynamodb.Key:
-    return dynamodb.Key(Feed, user_id)
+def _feed_key(user_id: str) -> dynamodb.RecordKey:
+    return dynamodb.RecordKey(Feed, user_id)
 
 
-def _party(actor: Actor) -> audit.Party:
+def _get_audit_party(actor: Actor) -> audit.Party:
     return audit.Party("user", actor.id, actor.name, actor.id)
 
 
-def close(*, actor: Actor, at: datetime) -> None:
+def close_feed(*, actor: Actor, at: datetime) -> None:
     """Close one's own feed; without one, nothing is to do."""
 
     def decide() -> None:
-        found = dynamodb.fetch([_key(actor.id), *journal.keys([actor.stream])])
-        before = found.get(Feed, actor.id)
+        records = dynamodb.batch_get([_feed_key(actor.id), *journal.stream_keys([actor.stream])])
+        before = records.get(Feed, actor.id)
         if before is None:
             return
         with journal.write(
             actor=actor,
             action="feed.closed",
-            subject=_party(actor),
+            subject=_get_audit_party(actor),
             at=at,
             customer_id=actor.customer_id,
-            changes=[audit.Change("feed", before.secret[:12], None)],
-            found=found,
+            changes=[audit.FieldChange("feed", before.secret[:12], None)],
+            prefetched=records,
         ) as write:
-            as_read = Feed.secret == before.secret
-            write.remove(before, only_if=as_read, refusal=optimistic.changed())
+            condition = Feed.secret == before.secret
+            write.remove(before, only_if=condition, error=optimistic.stale_record_error())
 
-    optimistic.repeated(decide)
+    optimistic.retry_on_conflict(decide)
 
 
-def of_person(user: "User") -> list[Feed]:
+def list_feeds_of_user(user: "User") -> list[Feed]:
     """The feed of a person, if there is one."""
-    feed = dynamodb.get(Feed, user.id)
+    feed = dynamodb.get_record(Feed, user.id)
     return [feed] if feed else []
 
 
-def text(user_id: str, secret: str, *, at: datetime) -> bytes | None:
+def render_feed(user_id: str, secret: str, *, at: datetime) -> bytes | None:
     """The feed of whoever this secret is, as iCalendar; None: nobody's, or closed.
 
     It shows what ended less than `PAST` ago, and everything to come.
     """
-    feed = dynamodb.get(Feed, user_id) if ids.is_id("usr", user_id) else None
-    if feed is None or not hmac.compare_digest(feed.secret, _digest(secret)):
+    feed = dynamodb.get_record(Feed, user_id) if ids.is_id("usr", user_id) else None
+    if feed is None or not hmac.compare_digest(feed.secret, _hash_secret(secret)):
         return None
-    user = users.named([user_id], feed.customer_id).get(user_id)
-    if user is None or user.status not in on_duty.WORKING:
+    user = users.load_users([user_id], feed.customer_id).get(user_id)
+    if user is None or user.status not in on_duty.WORKING_STATUSES:
         return None
     if not customers.is_active(feed.customer_id):
         return None
-    rows = availability.rows_from(user_id, at - PAST, None, consistent=False)
-    found = dynamodb.fetch(dynamodb.Key(Schedule, str(row.schedule_id)) for row in rows)
+    rows = availability.fetch_rows(user_id, at - HISTORY_PERIOD, None, consistent=False)
+    records = dynamodb.batch_get(dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows)
     schedules = [
-        one for row in rows if (one := found.get(Schedule, str(row.schedule_id))) is not None
+        schedule
+        for row in rows
+        if (schedule := records.get(Schedule, str(row.schedule_id))) is not None
     ]
-    places = locations.named(dict.fromkeys(s.location_id for s in schedules), feed.customer_id)
-    return ical.calendar(schedules, user_id, places=places, at=at)
+    locations_by_id = locations.load_locations(
+        dict.fromkeys(item.location_id for item in schedules), feed.customer_id
+    )
+    return ical.render_calendar(schedules, user_id, locations_by_id=locations_by_id, at=at)

@@ -26,41 +26,47 @@ from staffing.recurrence.expand import Occurrence, Series
 if TYPE_CHECKING:
     from accounts.models import Location
 
-BEHIND, AHEAD = timedelta(days=60), timedelta(days=400)
+PAST_PERIOD, FUTURE_PERIOD = timedelta(days=60), timedelta(days=400)
 """For how long, around now, shifts that a clock jumps over are written out."""
 
 
-def calendar(
-    schedules: Iterable[Schedule], user_id: str, *, places: Mapping[str, "Location"], at: datetime
+def render_calendar(
+    schedules: Iterable[Schedule],
+    user_id: str,
+    *,
+    locations_by_id: Mapping[str, "Location"],
+    at: datetime,
 ) -> bytes:
     """What of these schedules is a person's, as a calendar."""
-    made = Calendar()
-    made.add("prodid", "-//Dutyline//Rota//EN")
-    made.add("version", "2.0")
-    made.add("calscale", "GREGORIAN")
-    made.add("method", "PUBLISH")
-    made.add("x-wr-calname", "Dutyline")
-    made.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
+    calendar = Calendar()
+    calendar.add("prodid", "-//Dutyline//Rota//EN")
+    calendar.add("version", "2.0")
+    calendar.add("calscale", "GREGORIAN")
+    calendar.add("method", "PUBLISH")
+    calendar.add("x-wr-calname", "Dutyline")
+    calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
     events: list[Event] = []
     zones: dict[str, datetime] = {}
-    for schedule in sorted(schedules, key=lambda one: str(one.id)):
+    for schedule in sorted(schedules, key=lambda item: str(item.id)):
         series = schedule.series()
         zones[series.zone] = min(series.start, zones.get(series.zone, series.start))
-        every = _events(schedule, series, user_id, at)
-        events += [_about(event, schedule, places) for event in every]
-    for zone, first in sorted(zones.items()):
+        schedule_events = _iter_events(schedule, series, user_id, at)
+        events += [_add_metadata(event, schedule, locations_by_id) for event in schedule_events]
+    for zone, first_start in sorted(zones.items()):
         if zone != "UTC":
-            made.add_component(clock(zone, first, at))
+            calendar.add_component(build_timezone(zone, first_start, at))
     for event in events:
-        made.add_component(event)
-    return bytes(made.to_ical())
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
 
 
-def _about(event: Event, schedule: Schedule, places: Mapping[str, "Location"]) -> Event:
-    place = places.get(schedule.location_id)
-    event.add("summary", place.name if place else "On duty")
-    if place and place.address:
-        event.add("location", place.address)
+def _add_metadata(
+    event: Event, schedule: Schedule, locations_by_id: Mapping[str, "Location"]
+) -> Event:
+    location = locations_by_id.get(schedule.location_id)
+    event.add("summary", location.name if location else "On duty")
+    if location and location.address:
+        event.add("location", location.address)
     event.add("dtstamp", schedule.updated_at)
     event.add("last-modified", schedule.updated_at)
     event.add("created", schedule.created_at)
@@ -68,120 +74,141 @@ def _about(event: Event, schedule: Schedule, places: Mapping[str, "Location"]) -
     return event
 
 
-def _events(schedule: Schedule, series: Series, user_id: str, at: datetime) -> Iterator[Event]:
+def _iter_events(schedule: Schedule, series: Series, user_id: str, at: datetime) -> Iterator[Event]:
     if schedule.staff_id == user_id:
-        yield from _own(schedule, expand.own(series), at)
+        yield from _iter_own_events(schedule, expand.exclude_covers(series), at)
         return
-    for id, change in sorted(series.changes.items()):
-        if change.staff_id == user_id and change.start:
-            shift = expand.single(series, id, change)
-            yield _event(f"{schedule.id}-{id:%Y%m%dT%H%M%S}", shift)
+    for recurrence_id, exception in sorted(series.exceptions.items()):
+        if exception.staff_id == user_id and exception.start:
+            shift = expand.to_single_shift(series, recurrence_id, exception)
+            yield _build_event(f"{schedule.id}-{recurrence_id:%Y%m%dT%H%M%S}", shift)
 
 
-def _own(schedule: Schedule, series: Series, at: datetime) -> Iterator[Event]:
+def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterator[Event]:
     if series.rule is None:
-        yield _event(schedule.id, series)
+        yield _build_event(schedule.id, series)
         return
-    left_out = [id for id, change in series.changes.items() if change.start is None]
-    put_out = {
-        id: _placed(expand.single(series, id, change))
-        for id, change in series.changes.items()
-        if change.start
+    excluded = [
+        recurrence_id
+        for recurrence_id, exception in series.exceptions.items()
+        if exception.start is None
+    ]
+    overrides = {
+        recurrence_id: _resolve_times(expand.to_single_shift(series, recurrence_id, exception))
+        for recurrence_id, exception in series.exceptions.items()
+        if exception.start
     }
-    for one in _jumped_over(series, at):
-        if series.gap == "skip" and not expand.exists(one.recurrence_id, series.zone):
-            left_out.append(one.recurrence_id)
+    for occurrence in _iter_dst_affected(series, at):
+        if series.gap == "skip" and not expand.is_valid_wall_time(
+            occurrence.recurrence_id, series.zone
+        ):
+            excluded.append(occurrence.recurrence_id)
         else:
-            put_out[one.recurrence_id] = (one.start, one.end)
-    event = _event(schedule.id, series)
+            overrides[occurrence.recurrence_id] = (occurrence.start, occurrence.end)
+    event = _build_event(schedule.id, series)
     event.add("rrule", vRecur.from_ical(rrule.to_rrule(series.rule, zone=series.zone)))
-    if left_out:
-        event.add("exdate", [_local(id, series.zone) for id in sorted(left_out)])
+    if excluded:
+        event.add(
+            "exdate", [_to_zone(recurrence_id, series.zone) for recurrence_id in sorted(excluded)]
+        )
     yield event
-    for id, (start, end) in sorted(put_out.items()):
-        yield _moved(schedule.id, id, start, end, series.zone)
+    for recurrence_id, (start, end) in sorted(overrides.items()):
+        yield _build_exception_event(schedule.id, recurrence_id, start, end, series.zone)
 
 
-def _jumped_over(series: Series, at: datetime) -> Iterator[Occurrence]:
+def _iter_dst_affected(series: Series, at: datetime) -> Iterator[Occurrence]:
     """Regular shifts around now whose start or end no clock shows, skipped ones too."""
-    shown = Series(series.start, series.end, series.zone, series.rule, series.changes)
-    for change in dst.changes(series.zone, at.year):
-        if at - BEHIND <= change <= at + AHEAD:
+    series_without_gap = Series(
+        series.start, series.end, series.zone, series.rule, series.exceptions
+    )
+    for transition in dst.list_transitions(series.zone, at.year):
+        if at - PAST_PERIOD <= transition <= at + FUTURE_PERIOD:
             day = timedelta(days=1)
-            for one in expand.occurrences(shown, change - day, change + day):
-                if one.is_adjusted and not one.is_changed:
-                    yield one
+            for occurrence in expand.iter_occurrences(
+                series_without_gap, transition - day, transition + day
+            ):
+                if occurrence.is_adjusted and not occurrence.is_changed:
+                    yield occurrence
 
 
-def _event(uid: str, series: Series) -> Event:
+def _build_event(uid: str, series: Series) -> Event:
     event = Event()
     event.add("uid", f"{uid}@dutyline")
-    start, end = _placed(series)
+    start, end = _resolve_times(series)
     event.add("dtstart", start)
     event.add("dtend", end)
     return event
 
 
-def _moved(uid: str, id: datetime, start: datetime, end: datetime, zone: str) -> Event:
+def _build_exception_event(
+    uid: str, recurrence_id: datetime, start: datetime, end: datetime, zone: str
+) -> Event:
     event = Event()
     event.add("uid", f"{uid}@dutyline")
-    event.add("recurrence-id", _local(id, zone))
+    event.add("recurrence-id", _to_zone(recurrence_id, zone))
     event.add("dtstart", start)
     event.add("dtend", end)
     return event
 
 
-def _placed(series: Series) -> tuple[datetime, datetime]:
+def _resolve_times(series: Series) -> tuple[datetime, datetime]:
     """Start and end of a first shift: by its own clock, or in UTC where that does not show them."""
     zone = series.zone
-    if all(expand.exists(wall, zone) for wall in (series.start, series.end)):
-        return _local(series.start, zone), _local(series.end, zone)
+    if all(expand.is_valid_wall_time(wall_time, zone) for wall_time in (series.start, series.end)):
+        return _to_zone(series.start, zone), _to_zone(series.end, zone)
     if series.rule:
-        return _local(series.start, zone), _local(series.end, zone)
-    one = expand.placed(series)
-    return one.start, one.end
+        return _to_zone(series.start, zone), _to_zone(series.end, zone)
+    occurrence = expand.build_first_occurrence(series)
+    return occurrence.start, occurrence.end
 
 
-def _local(wall: datetime, zone: str) -> datetime:
-    return wall.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
+def _to_zone(wall_time: datetime, zone: str) -> datetime:
+    return wall_time.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
 
 
 # --- clocks ---------------------------------------------------------------------------------------
-def clock(zone: str, first: datetime, at: datetime) -> Timezone:
+def build_timezone(zone: str, first_start: datetime, at: datetime) -> Timezone:
     """The changes of a zone's clock from a first shift on, for some decades."""
-    made = Timezone()
-    made.add("tzid", zone)
-    info = ZoneInfo(zone)
-    since = first.replace(tzinfo=UTC) - timedelta(days=2)
-    every = {*dst.changes(zone, first.year), *dst.changes(zone, at.year)}
-    changes = [change for change in sorted(every) if change >= since]
-    before = since.astimezone(info)
-    made.add_component(_observance(before, before, [since]))
+    timezone = Timezone()
+    timezone.add("tzid", zone)
+    zone_info = ZoneInfo(zone)
+    since = first_start.replace(tzinfo=UTC) - timedelta(days=2)
+    all_transitions = {
+        *dst.list_transitions(zone, first_start.year),
+        *dst.list_transitions(zone, at.year),
+    }
+    transitions = [transition for transition in sorted(all_transitions) if transition >= since]
+    initial_time = since.astimezone(zone_info)
+    timezone.add_component(_build_observance(initial_time, initial_time, [since]))
     grouped: dict[tuple[timedelta | None, timedelta | None, str | None], list[datetime]] = {}
-    for change in changes:
-        was, becomes = _around(change, info)
-        key = (was.utcoffset(), becomes.utcoffset(), becomes.tzname())
-        grouped.setdefault(key, []).append(change)
-    for every_such in grouped.values():
-        made.add_component(_observance(*_around(every_such[0], info), every_such))
-    return made
+    for transition in transitions:
+        time_before, time_after = _local_times_around(transition, zone_info)
+        key = (time_before.utcoffset(), time_after.utcoffset(), time_after.tzname())
+        grouped.setdefault(key, []).append(transition)
+    for group in grouped.values():
+        timezone.add_component(_build_observance(*_local_times_around(group[0], zone_info), group))
+    return timezone
 
 
-def _around(change: datetime, info: ZoneInfo) -> tuple[datetime, datetime]:
-    return (change - timedelta(seconds=1)).astimezone(info), change.astimezone(info)
+def _local_times_around(transition: datetime, zone_info: ZoneInfo) -> tuple[datetime, datetime]:
+    return (transition - timedelta(seconds=1)).astimezone(zone_info), transition.astimezone(
+        zone_info
+    )
 
 
-def _observance(
-    was: datetime, becomes: datetime, changes: list[datetime]
+def _build_observance(
+    time_before: datetime, time_after: datetime, transitions: list[datetime]
 ) -> TimezoneStandard | TimezoneDaylight:
     """From when on a zone has which offset; times by the clock before it."""
-    made = TimezoneDaylight() if becomes.dst() else TimezoneStandard()
-    offset = was.utcoffset() or timedelta()
-    first, *rest = [(change + offset).replace(tzinfo=None) for change in changes]
-    made.add("dtstart", first)
-    if rest:
-        made.add("rdate", rest)
-    made.add("tzoffsetfrom", offset)
-    made.add("tzoffsetto", becomes.utcoffset() or timedelta())
-    made.add("tzname", becomes.tzname() or "")
-    return made
+    observance = TimezoneDaylight() if time_after.dst() else TimezoneStandard()
+    offset = time_before.utcoffset() or timedelta()
+    first_onset, *later_onsets = [
+        (transition + offset).replace(tzinfo=None) for transition in transitions
+    ]
+    observance.add("dtstart", first_onset)
+    if later_onsets:
+        observance.add("rdate", later_onsets)
+    observance.add("tzoffsetfrom", offset)
+    observance.add("tzoffsetto", time_after.utcoffset() or timedelta())
+    observance.add("tzname", time_after.tzname() or "")
+    return observance

@@ -14,90 +14,110 @@ from config import journal
 from config.dynamodb import idempotency
 from config.journal import write_set
 from config.outbox import worker
-from staffing.models import Busy, stamp
+from staffing.models import StaffAvailability, format_instant
 from staffing.notifications import text
 from staffing.recurrence import expand
 from staffing.recurrence.expand import Occurrence
 from staffing.schedules import availability
 
 EVENT = "shift_reminder"
-AHEAD = timedelta(days=35)
+LOOKAHEAD = timedelta(days=35)
 """How far the next shift is looked for before it is looked for again later."""
 
 
-def plan(user_id: str, *, job: worker.Job) -> None:
+def plan_reminder(user_id: str, *, job: worker.TaskContext) -> None:
     """Plan the reminder of a person's next shift, whether or not they want it by now."""
-    reader = recipients.get(user_id)
-    upcoming = _next(user_id, job.at) if reader else None
-    if reader and upcoming:
-        with journal.intend(actor=permissions.system(reader.customer.id), at=job.at) as write:
-            _add(write, user_id, upcoming, _lead(reader))
-            write.hand_over(job.id, job.claim)
+    recipient = recipients.get_recipient(user_id)
+    upcoming = _find_upcoming(user_id, job.at) if recipient else None
+    if recipient and upcoming:
+        with journal.write_intent(
+            actor=permissions.system_actor(recipient.customer.id), at=job.at
+        ) as write:
+            _enqueue_upcoming(write, user_id, upcoming, _get_lead_time(recipient))
+            write.replace(job.id, job.claim)
 
 
-def _lead(reader: recipients.Reader) -> timedelta:
-    return timedelta(minutes=preferences.reminder_minutes(reader.user.settings))
+def _get_lead_time(recipient: recipients.Recipient) -> timedelta:
+    return timedelta(minutes=preferences.reminder_minutes_of(recipient.user.settings))
 
 
-def _add(write: write_set.Write, user_id: str, upcoming: "Upcoming", lead: timedelta) -> None:
+def _enqueue_upcoming(
+    write: write_set.Write, user_id: str, upcoming: "UpcomingShift", lead_time: timedelta
+) -> None:
     start, is_shift = upcoming
     if is_shift:
-        due = max(write.at, start - lead)
-        id = f"remind-{user_id}-{stamp(start)}"
-        write.later("staffing.remind", id=id, due=due, user_id=user_id, start=start.isoformat())
+        due = max(write.at, start - lead_time)
+        message_id = f"remind-{user_id}-{format_instant(start)}"
+        write.enqueue(
+            "staffing.remind", id=message_id, due=due, user_id=user_id, start=start.isoformat()
+        )
     else:
-        id = f"look-{user_id}-{start:%Y%m%d}"
-        write.later("staffing.plan_reminder", id=id, due=start, user_id=user_id)
+        message_id = f"look-{user_id}-{start:%Y%m%d}"
+        write.enqueue("staffing.plan_reminder", id=message_id, due=start, user_id=user_id)
 
 
-Upcoming = tuple[datetime, bool]
+UpcomingShift = tuple[datetime, bool]
 """When the next shift starts; or when to look again, for what is further away."""
 
 
-def _next(user_id: str, after: datetime) -> Upcoming | None:
-    rows = availability.rows_from(user_id, after, None, consistent=False)
-    starts = _starts(rows, after, after + AHEAD)
-    first = min(starts, default=None)
-    if first:
-        return first, True
-    return (after + AHEAD - timedelta(days=3), False) if rows else None
+def _find_upcoming(user_id: str, after: datetime) -> UpcomingShift | None:
+    rows = availability.fetch_rows(user_id, after, None, consistent=False)
+    starts = _iter_starts(rows, after, after + LOOKAHEAD)
+    next_start = min(starts, default=None)
+    if next_start:
+        return next_start, True
+    return (after + LOOKAHEAD - timedelta(days=3), False) if rows else None
 
 
-def _starts(rows: list[Busy], after: datetime, until: datetime) -> Iterator[datetime]:
+def _iter_starts(
+    rows: list[StaffAvailability], after: datetime, until: datetime
+) -> Iterator[datetime]:
     for row in rows:
         for series in row.series():
-            every = expand.occurrences(series, after, until)
-            yield from (one.start for one in every if one.start > after)
+            occurrences = expand.iter_occurrences(series, after, until)
+            yield from (occurrence.start for occurrence in occurrences if occurrence.start > after)
 
 
-def remind(user_id: str, start: datetime, *, job: worker.Job) -> None:
+def enqueue_reminders(user_id: str, start: datetime, *, job: worker.TaskContext) -> None:
     """Remind a person of the shift that starts then, if it is still theirs and to come; once only.
 
     Their next reminder is planned in the same transaction.
     """
-    reader = recipients.get(user_id)
-    if reader is None:
+    recipient = recipients.get_recipient(user_id)
+    if recipient is None:
         return
-    settings = reader.user.settings
-    wanted = [c for c in preferences.CHANNELS if preferences.wants(settings, c, EVENT)]
-    is_due = reader.listens and job.at < start and _shift_at(user_id, start) is not None
+    settings = recipient.user.settings
+    channels = [
+        channel
+        for channel in preferences.CHANNELS
+        if preferences.is_notification_enabled(settings, channel, EVENT)
+    ]
+    is_due = (
+        recipient.is_notifiable and job.at < start and _find_shift_at(user_id, start) is not None
+    )
     try:
-        _go_on(reader, start, wanted if is_due else [], job=job)
-    except idempotency.Seen:
-        _go_on(reader, start, [], job=job)
+        _enqueue_and_plan_next(recipient, start, channels if is_due else [], job=job)
+    except idempotency.DuplicateRequest:
+        _enqueue_and_plan_next(recipient, start, [], job=job)
 
 
-def _go_on(
-    reader: recipients.Reader, start: datetime, channels: Sequence[str], *, job: worker.Job
+def _enqueue_and_plan_next(
+    recipient: recipients.Recipient,
+    start: datetime,
+    channels: Sequence[str],
+    *,
+    job: worker.TaskContext,
 ) -> None:
     """Have it told on these channels, and plan what comes next. Raises `idempotency.Seen`."""
-    user_id = str(reader.user.id)
-    upcoming = _next(user_id, max(start, job.at))
+    user_id = str(recipient.user.id)
+    upcoming = _find_upcoming(user_id, max(start, job.at))
     if not channels and upcoming is None:
         return
-    with journal.intend(actor=permissions.system(reader.customer.id), at=job.at) as write:
+    with journal.write_intent(
+        actor=permissions.system_actor(recipient.customer.id), at=job.at
+    ) as write:
         for channel in channels:
-            write.later(
+            write.enqueue(
                 "staffing.tell_reminder",
                 id=f"{job.id}-{channel}",
                 user_id=user_id,
@@ -105,33 +125,33 @@ def _go_on(
                 channel=channel,
             )
         if channels:
-            told = f"reminded {user_id} {stamp(start)}".encode()
-            once = idempotency.Once(hashlib.sha256(told).hexdigest(), "")
-            write.answer(once, user_id, status=200)
+            key_text = f"reminded {user_id} {format_instant(start)}".encode()
+            idempotency_key = idempotency.IdempotencyKey(hashlib.sha256(key_text).hexdigest(), "")
+            write.record_response(idempotency_key, user_id, status=200)
         if upcoming:
-            _add(write, user_id, upcoming, _lead(reader))
-        write.hand_over(job.id, job.claim)
+            _enqueue_upcoming(write, user_id, upcoming, _get_lead_time(recipient))
+        write.replace(job.id, job.claim)
 
 
-def tell(user_id: str, start: datetime, channel: str, *, job: worker.Job) -> None:
+def send_reminder(user_id: str, start: datetime, channel: str, *, job: worker.TaskContext) -> None:
     """Send one reminder, unless it comes too late to be of use."""
-    reader = recipients.get(user_id)
-    found = _shift_at(user_id, start)
-    if reader is None or not reader.listens or found is None or job.at >= start:
+    recipient = recipients.get_recipient(user_id)
+    shift = _find_shift_at(user_id, start)
+    if recipient is None or not recipient.is_notifiable or shift is None or job.at >= start:
         return
-    one, zone = found
-    values = {"when": text.when(one.start, one.end, zone, reader)}
+    occurrence, zone = shift
+    values = {"when": text.format_time_range(occurrence.start, occurrence.end, zone, recipient)}
     if channel == "email":
-        dispatch.send(user_id, EVENT, job=job, values=values)
+        dispatch.send_notification_email(user_id, EVENT, job=job, values=values)
     else:
-        push.send(user_id, EVENT, job=job, values=values)
+        push.send_push(user_id, EVENT, job=job, values=values)
 
 
-def _shift_at(user_id: str, start: datetime) -> tuple[Occurrence, str] | None:
+def _find_shift_at(user_id: str, start: datetime) -> tuple[Occurrence, str] | None:
     """The shift of a person that starts then, and its zone."""
-    for row in availability.rows_from(user_id, start, None, consistent=False):
+    for row in availability.fetch_rows(user_id, start, None, consistent=False):
         for series in row.series():
-            for one in expand.occurrences(series, start, start + timedelta(seconds=1)):
-                if one.start == start:
-                    return one, series.zone
+            for occurrence in expand.iter_occurrences(series, start, start + timedelta(seconds=1)):
+                if occurrence.start == start:
+                    return occurrence, series.zone
     return None

@@ -17,123 +17,129 @@ from config.dynamodb import encryption
 from config.outbox import worker
 from staffing.models import Schedule
 from staffing.notifications import text
-from staffing.notifications.text import Kind, News
+from staffing.notifications.text import ChangeKind, RotaChange
 from staffing.recurrence import expand
 
 # recurrence
-from staffing.schedules.side_effects import BATCH
+from staffing.schedules.side_effects import BATCH_PERIOD
 
 EVENT = "rota_changed"
-MOST = 10
+MAX_LISTED_CHANGES = 10
 """Changes that one message tells one by one."""
 
 
-def follow(user_id: str, since: datetime, *, job: worker.Job) -> None:
+def enqueue_messages(user_id: str, since: datetime, *, job: worker.TaskContext) -> None:
     """Let a person hear of a batch of changes on each channel, and plan their next reminder."""
-    with journal.intend(actor=job.author, at=job.at) as write:
+    with journal.write_intent(actor=job.author, at=job.at) as write:
         if job.author.id != user_id:
             for channel in preferences.CHANNELS:
-                id = f"{job.id}-{channel}"
-                write.later(
+                message_id = f"{job.id}-{channel}"
+                write.enqueue(
                     "staffing.tell_changes",
-                    id=id,
+                    id=message_id,
                     user_id=user_id,
                     since=since.isoformat(),
                     channel=channel,
                 )
-        write.later("staffing.plan_reminder", id=f"{job.id}-plan", user_id=user_id)
-        write.hand_over(job.id, job.claim)
+        write.enqueue("staffing.plan_reminder", id=f"{job.id}-plan", user_id=user_id)
+        write.replace(job.id, job.claim)
 
 
-def tell(user_id: str, since: datetime, channel: str, *, job: worker.Job) -> None:
+def send_message(user_id: str, since: datetime, channel: str, *, job: worker.TaskContext) -> None:
     """Tell a person on one channel what the author of the job changed within a batch."""
-    recipient = recipients.get(user_id)
-    if recipient is None or not recipient.listens:
+    recipient = recipients.get_recipient(user_id)
+    if recipient is None or not recipient.is_notifiable:
         return
-    if not preferences.wants(recipient.user.settings, channel, EVENT):
+    if not preferences.is_notification_enabled(recipient.user.settings, channel, EVENT):
         return
-    news = list(dict.fromkeys(_news(user_id, str(job.author.id), since)))
-    if not news:
+    changes = list(dict.fromkeys(_iter_rota_changes(user_id, str(job.author.id), since)))
+    if not changes:
         return
-    told = [text.line(one, recipient) for one in news[:MOST]]
-    values = {"news": told, "count": len(news), "more": len(news) - len(told)}
+    lines = [text.format_rota_change(change, recipient) for change in changes[:MAX_LISTED_CHANGES]]
+    values = {"news": lines, "count": len(changes), "more": len(changes) - len(lines)}
     if channel == "email":
-        dispatch.send(user_id, EVENT, job=job, values=values)
+        dispatch.send_notification_email(user_id, EVENT, job=job, values=values)
     else:
-        push.send(user_id, EVENT, job=job, values=values)
+        push.send_push(user_id, EVENT, job=job, values=values)
 
 
 # --- what happened --------------------------------------------------------------------------------
-def _news(user_id: str, author_id: str, since: datetime) -> Iterator[News]:
-    head = dynamodb.get(AuditEntry, user_id, 0)
-    if head is None:
+def _iter_rota_changes(user_id: str, author_id: str, since: datetime) -> Iterator[RotaChange]:
+    stream_head = dynamodb.get_record(AuditEntry, user_id, 0)
+    if stream_head is None:
         return
-    wanted = reader.Filter(since=since, until=since + BATCH)
-    numbers = sorted(reader.find(user_id, int(head.last), wanted))
+    audit_filter = reader.EntryFilter(since=since, until=since + BATCH_PERIOD)
+    entry_numbers = sorted(reader.find_matching_seqs(user_id, int(stream_head.last), audit_filter))
     entries = [
         entry
-        for entry in reader.some(user_id, numbers)
+        for entry in reader.read_entries(user_id, entry_numbers)
         if entry.action.startswith("schedule.") and entry.body["actor"]["id"] == author_id
     ]
-    people = {person for entry in entries for person in entry.people}
-    found = dynamodb.fetch(dynamodb.Key(encryption.PersonKey, person) for person in people)
-    for told in reader.lines(entries, encryption.opened(found, people)):
-        yield from of_line(told, user_id)
+    person_ids = {person_id for entry in entries for person_id in entry.key_owners}
+    records = dynamodb.batch_get(
+        dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids
+    )
+    for audit_line in reader.decrypt_entries(entries, encryption.unwrap_keys(records, person_ids)):
+        yield from to_rota_changes(audit_line, user_id)
 
 
-def of_line(told: reader.Line, user_id: str) -> Iterator[News]:
+def to_rota_changes(audit_line: reader.DecryptedEntry, user_id: str) -> Iterator[RotaChange]:
     """What an entry means for somebody: of the series if it is theirs, of single shifts else."""
-    before = {change["field"]: change["before"] for change in told.changes}
-    after = {change["field"]: change["after"] for change in told.changes}
-    if told.action == "schedule.created" and after["staffId"] == user_id:
-        yield _whole("new", after)
-    elif told.action == "schedule.removed" and before["staffId"] == user_id:
-        yield _whole("gone", before)
-    elif told.action == "schedule.split":
-        rest = {name.removeprefix("rest/"): value for name, value in after.items()}
-        kind = _kind(before["rest/staffId"], rest["staffId"], user_id)
-        yield from [_whole(kind, rest)] if kind else []
-    elif told.action == "schedule.changed":
-        yield from _of_series(str(told.subject["id"]), before, after, user_id)
+    before = {change["field"]: change["before"] for change in audit_line.changes}
+    after = {change["field"]: change["after"] for change in audit_line.changes}
+    if audit_line.action == "schedule.created" and after["staffId"] == user_id:
+        yield _build_rota_change("new", after)
+    elif audit_line.action == "schedule.removed" and before["staffId"] == user_id:
+        yield _build_rota_change("gone", before)
+    elif audit_line.action == "schedule.split":
+        split_off = {name.removeprefix("rest/"): value for name, value in after.items()}
+        kind = _get_change_kind(before["rest/staffId"], split_off["staffId"], user_id)
+        yield from [_build_rota_change(kind, split_off)] if kind else []
+    elif audit_line.action == "schedule.changed":
+        yield from _iter_series_changes(str(audit_line.subject["id"]), before, after, user_id)
     for name in after:
         if name.startswith("shift/"):
-            yield from _of_shift(before[name], after[name], user_id)
+            yield from _iter_shift_changes(before[name], after[name], user_id)
 
 
-def _kind(was: Any, becomes: Any, user_id: str) -> Kind | None:
+def _get_change_kind(old_staff_id: Any, new_staff_id: Any, user_id: str) -> ChangeKind | None:
     """What a change is for somebody, by whose it was and whose it becomes."""
-    if user_id not in (was, becomes):
+    if user_id not in (old_staff_id, new_staff_id):
         return None
-    if was == becomes:
+    if old_staff_id == new_staff_id:
         return "changed"
-    return "new" if becomes == user_id else "gone"
+    return "new" if new_staff_id == user_id else "gone"
 
 
-def _whole(kind: Kind, values: dict[str, Any]) -> News:
+def _build_rota_change(kind: ChangeKind, values: dict[str, Any]) -> RotaChange:
     start, end, zone = (str(values[name]) for name in ("startTime", "endTime", "timeZone"))
-    return News(kind, start, end, zone, recurs=bool(values.get("rrule")))
+    return RotaChange(kind, start, end, zone, is_recurring=bool(values.get("rrule")))
 
 
-def _of_shift(was: Any, becomes: Any, user_id: str) -> Iterator[News]:
+def _iter_shift_changes(old_shift: Any, new_shift: Any, user_id: str) -> Iterator[RotaChange]:
     """One shift; ``staffId`` says who has it."""
-    kind = _kind((was or {}).get("staffId"), (becomes or {}).get("staffId"), user_id)
+    kind = _get_change_kind(
+        (old_shift or {}).get("staffId"), (new_shift or {}).get("staffId"), user_id
+    )
     if kind:
-        yield _whole(kind, was if kind == "gone" else becomes)
+        yield _build_rota_change(kind, old_shift if kind == "gone" else new_shift)
 
 
-def _of_series(
+def _iter_series_changes(
     schedule_id: str, before: dict[str, Any], after: dict[str, Any], user_id: str
-) -> Iterator[News]:
+) -> Iterator[RotaChange]:
     """A change of a whole series or single shift, told by how it stands now."""
     if not set(after) & {"staffId", "locationId", "startTime", "endTime", "timeZone", "rrule"}:
         return
-    schedule = dynamodb.get(Schedule, schedule_id)
+    schedule = dynamodb.get_record(Schedule, schedule_id)
     if schedule is None:
         return  # it was removed since, which is told
-    owner = schedule.staff_id
-    kind = _kind(before.get("staffId", owner), after.get("staffId", owner), user_id)
+    owner_id = schedule.staff_id
+    kind = _get_change_kind(
+        before.get("staffId", owner_id), after.get("staffId", owner_id), user_id
+    )
     if kind:
-        yield News(kind, schedule.start, schedule.end, schedule.zone, schedule.is_series)
+        yield RotaChange(kind, schedule.start, schedule.end, schedule.zone, schedule.is_series)
     elif "locationId" in after:
-        for shift in expand.shares(schedule.series(), owner).get(user_id, ()):
-            yield News("changed", shift.start.isoformat(), shift.end.isoformat(), shift.zone)
+        for shift in expand.split_by_staff(schedule.series(), owner_id).get(user_id, ()):
+            yield RotaChange("changed", shift.start.isoformat(), shift.end.isoformat(), shift.zone)

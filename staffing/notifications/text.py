@@ -13,37 +13,45 @@ from accounts import preferences
 from accounts.notifications import recipients
 from staffing.recurrence import expand
 
-Kind = Literal["new", "changed", "gone"]
+ChangeKind = Literal["new", "changed", "gone"]
 
 
 @dataclass(frozen=True)
-class News:
+class RotaChange:
     """A shift, or the first of a series, that somebody got, lost or has otherwise."""
 
-    kind: Kind
+    kind: ChangeKind
     start: str
     end: str
     zone: str
-    recurs: bool = False
+    is_recurring: bool = False
 
 
-def line(news: News, reader: recipients.Reader) -> str:
+def format_rota_change(change: RotaChange, recipient: recipients.Recipient) -> str:
     """One change in a line."""
-    language = preferences.language(reader.user.settings, reader.customer.settings)
+    language = preferences.language_of(recipient.user.settings, recipient.customer.settings)
     start, end = (
-        expand.instant(datetime.fromisoformat(wall), news.zone) for wall in (news.start, news.end)
+        expand.to_instant(datetime.fromisoformat(wall_time), change.zone)
+        for wall_time in (change.start, change.end)
     )
-    told = when(start, end, news.zone, reader)
-    values = {"kind": news.kind, "recurs": news.recurs, "when": told}
+    time_text = format_time_range(start, end, change.zone, recipient)
+    values = {"kind": change.kind, "recurs": change.is_recurring, "when": time_text}
     return render_to_string(f"news/shift.{language}.txt", values).strip()
 
 
-def when(start: datetime, end: datetime, zone: str, reader: recipients.Reader) -> str:
+def format_time_range(
+    start: datetime, end: datetime, zone: str, recipient: recipients.Recipient
+) -> str:
     """From when until when; ``zone`` is the shift's own."""
-    people = (reader.user.settings, reader.customer.settings)
-    zone = next((one["time_zone"] for one in people if one.get("time_zone")), zone)
-    begins, ends = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
-    with translation.override(preferences.language(*people)):
-        day = f"{date_format(begins, 'D')} {date_format(begins, 'DATE_FORMAT')}"
-        hours = f"{date_format(begins, 'TIME_FORMAT')} – {date_format(ends, 'TIME_FORMAT')}"
-        return f"{day}, {hours} ({zone})"
+    settings_by_priority = (recipient.user.settings, recipient.customer.settings)
+    zone = next(
+        (settings["time_zone"] for settings in settings_by_priority if settings.get("time_zone")),
+        zone,
+    )
+    local_start, local_end = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
+    with translation.override(preferences.language_of(*settings_by_priority)):
+        day_text = f"{date_format(local_start, 'D')} {date_format(local_start, 'DATE_FORMAT')}"
+        hours_text = (
+            f"{date_format(local_start, 'TIME_FORMAT')} – {date_format(local_end, 'TIME_FORMAT')}"
+        )
+        return f"{day_text}, {hours_text} ({zone})"

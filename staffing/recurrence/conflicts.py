@@ -17,251 +17,355 @@ from datetime import date, datetime, timedelta
 from itertools import chain, combinations, islice, pairwise, product
 
 from staffing.recurrence import day_bitmap, dst, expand, overlap
-from staffing.recurrence.day_bitmap import Days
-from staffing.recurrence.expand import LONGEST, Occurrence, Series
-from staffing.recurrence.overlap import Clash
+from staffing.recurrence.day_bitmap import PeriodicDays
+from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence, Series
+from staffing.recurrence.overlap import ConflictingShifts
 
-SHORT = timedelta(days=60)
+MAX_SHORT_SERIES_SPAN = timedelta(days=60)
 """What ends within this time is expanded."""
-ALIKE, MANY = timedelta(days=366 * 28), 1000
+SELF_CONFLICT_HORIZON, MAX_SELF_CONFLICT_SHIFTS = timedelta(days=366 * 28), 1000
 """For how long, and how many of, the shifts of one series are held against each other."""
-DAY = 1440
-Named = tuple[str, Series]
+MINUTES_PER_DAY = 1440
+IdentifiedSeries = tuple[str, Series]
 """A series and the id of its schedule."""
 
 
-def first_clash(a: Series, b: Series) -> Clash | None:
+def find_conflict(a: Series, b: Series) -> ConflictingShifts | None:
     """The first moment at which shifts of two series overlap; None: they never do."""
-    a, b = (expand.uncounted(expand.own(one)) for one in (a, b))
-    if expand.ends(a) <= expand.begins(b) or expand.ends(b) <= expand.begins(a):
+    a, b = (expand.replace_count_with_until(expand.exclude_covers(series)) for series in (a, b))
+    if expand.get_latest_end(a) <= expand.get_earliest_start(b) or expand.get_latest_end(
+        b
+    ) <= expand.get_earliest_start(a):
         return None
-    found = [clash for clash in _candidates(a, b) if clash]
-    return min(found, key=lambda clash: clash.at, default=None)
+    conflicts = [conflict for conflict in _iter_candidates(a, b) if conflict]
+    return min(conflicts, key=lambda conflict: conflict.at, default=None)
 
 
-def first_among(own: Sequence[Named], theirs: Sequence[Named]) -> tuple[str, Clash] | None:
+def find_first_conflict(
+    own_schedules: Sequence[IdentifiedSeries], other_schedules: Sequence[IdentifiedSeries]
+) -> tuple[str, ConflictingShifts] | None:
     """The first overlap of one's own with each other, themselves or theirs, and with whose.
 
     Single shifts are sorted once and held against their neighbours, however many there are.
     """
-    met = [(id, clash) for id, series in own if (clash := itself(series))]
-    single, rest = _parted(own)
-    others, series_of_others = _parted(theirs)
-    met += _neighbours(single, others)
-    pairs = chain(combinations(rest, 2), product(rest, [*series_of_others, *single, *others]))
-    pairs = chain(pairs, product(single, series_of_others))
-    for (_, one), (id, other) in pairs:
-        clash = first_clash(one, other)
-        if clash:
-            met.append((id, clash))
-    return min(met, key=lambda one: one[1].at, default=None)
+    conflicts = [
+        (schedule_id, conflict)
+        for schedule_id, series in own_schedules
+        if (conflict := find_self_conflict(series))
+    ]
+    singles, recurring = _partition_by_recurrence(own_schedules)
+    other_singles, other_recurring = _partition_by_recurrence(other_schedules)
+    conflicts += _find_single_conflicts(singles, other_singles)
+    pairs = chain(
+        combinations(recurring, 2), product(recurring, [*other_recurring, *singles, *other_singles])
+    )
+    pairs = chain(pairs, product(singles, other_recurring))
+    for (_, candidate), (schedule_id, other_series) in pairs:
+        conflict = find_conflict(candidate, other_series)
+        if conflict:
+            conflicts.append((schedule_id, conflict))
+    return min(conflicts, key=lambda candidate: candidate[1].at, default=None)
 
 
-def _parted(every: Sequence[Named]) -> tuple[list[Named], list[Named]]:
+def _partition_by_recurrence(
+    identified_series: Sequence[IdentifiedSeries],
+) -> tuple[list[IdentifiedSeries], list[IdentifiedSeries]]:
     """Single shifts, and series."""
-    singles = [(id, one) for id, one in every if one.rule is None and not one.changes]
-    return singles, [(id, one) for id, one in every if one.rule is not None or one.changes]
+    singles = [
+        (schedule_id, series)
+        for schedule_id, series in identified_series
+        if series.rule is None and not series.exceptions
+    ]
+    return singles, [
+        (schedule_id, series)
+        for schedule_id, series in identified_series
+        if series.rule is not None or series.exceptions
+    ]
 
 
-def _neighbours(own: Sequence[Named], theirs: Sequence[Named]) -> list[tuple[str, Clash]]:
+def _find_single_conflicts(
+    own_schedules: Sequence[IdentifiedSeries], other_schedules: Sequence[IdentifiedSeries]
+) -> list[tuple[str, ConflictingShifts]]:
     """The first overlap of single shifts, one at least one's own."""
-    placed = [(expand.placed(one), id, True) for id, one in own]
-    placed += [(expand.placed(one), id, False) for id, one in theirs]
-    last: dict[bool, tuple[Occurrence, str]] = {}
-    for one, id, is_own in sorted(placed, key=lambda each: each[0].start):
-        for kind in (True, False) if is_own else (True,):
-            if kind in last and last[kind][0].end > one.start:
-                before, other = last[kind]
-                return [(other if is_own else id, Clash(one.start, before, one))]
-        if is_own not in last or one.end > last[is_own][0].end:
-            last[is_own] = (one, id)
+    occurrences = [
+        (expand.build_first_occurrence(shift), schedule_id, True)
+        for schedule_id, shift in own_schedules
+    ]
+    occurrences += [
+        (expand.build_first_occurrence(shift), schedule_id, False)
+        for schedule_id, shift in other_schedules
+    ]
+    latest: dict[bool, tuple[Occurrence, str]] = {}
+    for shift, schedule_id, is_own in sorted(occurrences, key=lambda item: item[0].start):
+        for compares_own in (True, False) if is_own else (True,):
+            if compares_own in latest and latest[compares_own][0].end > shift.start:
+                earlier_shift, earlier_id = latest[compares_own]
+                return [
+                    (
+                        earlier_id if is_own else schedule_id,
+                        ConflictingShifts(shift.start, earlier_shift, shift),
+                    )
+                ]
+        if is_own not in latest or shift.end > latest[is_own][0].end:
+            latest[is_own] = (shift, schedule_id)
     return []
 
 
-def itself(series: Series) -> Clash | None:
+def find_self_conflict(series: Series) -> ConflictingShifts | None:
     """The first moment at which two shifts of one series overlap; None: they never do.
 
     They all start at one time of day, so only those of almost a day and changed ones can.
     """
-    series = expand.uncounted(expand.own(series))
-    found = [
-        overlap.first(one, _without(series, id))
-        for id, change in series.changes.items()
-        if (one := expand.changed(series, id, change))
+    series = expand.replace_count_with_until(expand.exclude_covers(series))
+    conflicts = [
+        overlap.find_conflict_with_series(candidate, _exclude_occurrence(series, recurrence_id))
+        for recurrence_id, exception in series.exceptions.items()
+        if (candidate := expand.build_exception_occurrence(series, recurrence_id, exception))
     ]
-    if series.rule and series.end - series.start > timedelta(days=1) - expand.GAP:
-        begins = expand.instant(series.start, series.zone)
-        every = expand.occurrences(series, begins, begins + ALIKE)
-        met = (Clash(b.start, a, b) for a, b in pairwise(islice(every, MANY)) if b.start < a.end)
-        found.append(next(met, None))
-    return min((one for one in found if one), key=lambda clash: clash.at, default=None)
+    if series.rule and series.end - series.start > timedelta(days=1) - expand.MAX_CLOCK_JUMP:
+        first_instant = expand.to_instant(series.start, series.zone)
+        occurrences = expand.iter_occurrences(
+            series, first_instant, first_instant + SELF_CONFLICT_HORIZON
+        )
+        adjacent_conflicts = (
+            ConflictingShifts(b.start, a, b)
+            for a, b in pairwise(islice(occurrences, MAX_SELF_CONFLICT_SHIFTS))
+            if b.start < a.end
+        )
+        conflicts.append(next(adjacent_conflicts, None))
+    return min(
+        (candidate for candidate in conflicts if candidate),
+        key=lambda conflict: conflict.at,
+        default=None,
+    )
 
 
-def _without(series: Series, id: datetime) -> Series:
-    changes = {**series.changes, id: expand.Change()}
-    return replace(series, changes=changes)
+def _exclude_occurrence(series: Series, recurrence_id: datetime) -> Series:
+    exceptions = {**series.exceptions, recurrence_id: expand.RecurrenceException()}
+    return replace(series, exceptions=exceptions)
 
 
-def _candidates(a: Series, b: Series) -> Iterator[Clash | None]:
+def _iter_candidates(a: Series, b: Series) -> Iterator[ConflictingShifts | None]:
     if _is_short(a):
-        yield _walked(a, b)
+        yield _find_by_expansion(a, b)
         return
     if _is_short(b):
-        yield _turned(_walked(b, a))
+        yield _swap_shifts(_find_by_expansion(b, a))
         return
-    yield _of_changes(a, b)
-    yield _turned(_of_changes(b, a))
-    yield _regular(replace(a, changes=_left_out(a)), replace(b, changes=_left_out(b)))
+    yield _find_exception_conflict(a, b)
+    yield _swap_shifts(_find_exception_conflict(b, a))
+    yield _find_regular_conflict(
+        replace(a, exceptions=_exclude_exceptions(a)), replace(b, exceptions=_exclude_exceptions(b))
+    )
 
 
 def _is_short(series: Series) -> bool:
     rule = series.rule
-    return rule is None or bool(rule.until and rule.until - series.start < SHORT)
+    return rule is None or bool(rule.until and rule.until - series.start < MAX_SHORT_SERIES_SPAN)
 
 
-def _turned(clash: Clash | None) -> Clash | None:
-    return Clash(clash.at, clash.second, clash.first) if clash else None
+def _swap_shifts(conflict: ConflictingShifts | None) -> ConflictingShifts | None:
+    return ConflictingShifts(conflict.at, conflict.second, conflict.first) if conflict else None
 
 
-def _left_out(series: Series) -> dict[datetime, expand.Change]:
+def _exclude_exceptions(series: Series) -> dict[datetime, expand.RecurrenceException]:
     """The occurrences that the rule starts and that do not take place then."""
-    return {id: expand.Change() for id in series.changes}
+    return {recurrence_id: expand.RecurrenceException() for recurrence_id in series.exceptions}
 
 
-def _walked(short: Series, other: Series) -> Clash | None:
+def _find_by_expansion(short: Series, other_series: Series) -> ConflictingShifts | None:
     """Every shift of a series that ends soon, against another."""
-    until = expand.ends(short)
-    since = expand.begins(short) - LONGEST
-    every = list(expand.occurrences(short, since, until + timedelta(seconds=1)))
-    return min(overlap.each(every, other), key=lambda clash: clash.at, default=None)
+    until = expand.get_latest_end(short)
+    since = expand.get_earliest_start(short) - MAX_SHIFT_DURATION
+    occurrences = list(expand.iter_occurrences(short, since, until + timedelta(seconds=1)))
+    return min(
+        overlap.iter_conflicts_with_series(occurrences, other_series),
+        key=lambda conflict: conflict.at,
+        default=None,
+    )
 
 
-def _of_changes(a: Series, b: Series) -> Clash | None:
+def _find_exception_conflict(a: Series, b: Series) -> ConflictingShifts | None:
     """The shifts of ``a`` that were put elsewhere, against all of ``b``."""
-    moved = (expand.changed(a, id, change) for id, change in a.changes.items())
-    every = [one for one in moved if one]
-    return min(overlap.each(every, b), key=lambda clash: clash.at, default=None)
+    candidates = (
+        expand.build_exception_occurrence(a, recurrence_id, exception)
+        for recurrence_id, exception in a.exceptions.items()
+    )
+    occurrences = [occurrence for occurrence in candidates if occurrence]
+    return min(
+        overlap.iter_conflicts_with_series(occurrences, b),
+        key=lambda conflict: conflict.at,
+        default=None,
+    )
 
 
-def _regular(a: Series, b: Series) -> Clash | None:
-    days_a, days_b = day_bitmap.repeating(a), day_bitmap.repeating(b)
-    found = [_on_odd_days(a, b)]
+def _find_regular_conflict(a: Series, b: Series) -> ConflictingShifts | None:
+    days_a, days_b = day_bitmap.get_periodic_days(a), day_bitmap.get_periodic_days(b)
+    conflicts = [_find_near_transitions(a, b)]
     if days_a and days_b:
-        found += [
-            _periodic(a, days_a, b, days_b, apart)
-            for apart in dst.apart(a.zone, b.zone, _later_beginning(a, b).year)
+        conflicts += [
+            _find_periodic_conflict(a, days_a, b, days_b, offset_minutes)
+            for offset_minutes in dst.list_offset_differences(
+                a.zone, b.zone, _get_later_start(a, b).year
+            )
         ]
     else:
-        found.append(_laid_over(a, b))
-    return min((one for one in found if one), key=lambda clash: clash.at, default=None)
+        conflicts.append(_find_by_bitmap(a, b))
+    return min(
+        (candidate for candidate in conflicts if candidate),
+        key=lambda conflict: conflict.at,
+        default=None,
+    )
 
 
-def _periodic(a: Series, days_a: Days, b: Series, days_b: Days, apart: int) -> Clash | None:
+def _find_periodic_conflict(
+    a: Series, days_a: PeriodicDays, b: Series, days_b: PeriodicDays, offset_minutes: int
+) -> ConflictingShifts | None:
     """The first meeting while the wall clock of b's zone is ``apart`` minutes ahead of a's."""
-    best: Clash | None = None
-    for shift in _shifts(a, b, apart):
-        for left in days_a.residues:
-            for right in days_b.residues:
-                met = day_bitmap.solve(left, days_a.period, right - shift, days_b.period)
-                if met:
-                    best = overlap.earlier(best, _first_real(a, b, *met, shift=shift))
-    return best
+    earliest: ConflictingShifts | None = None
+    for day_offset in _iter_day_offsets(a, b, offset_minutes):
+        for residue_a in days_a.residues:
+            for residue_b in days_b.residues:
+                solution = day_bitmap.solve_congruences(
+                    residue_a, days_a.period, residue_b - day_offset, days_b.period
+                )
+                if solution:
+                    earliest = overlap.get_earlier_conflict(
+                        earliest,
+                        _find_first_actual_conflict(a, b, *solution, day_offset=day_offset),
+                    )
+    return earliest
 
 
-def _shifts(a: Series, b: Series, apart: int) -> Iterator[int]:
+def _iter_day_offsets(a: Series, b: Series, offset_minutes: int) -> Iterator[int]:
     """By how many days b's start may stand from a's so that they overlap in a's wall time."""
-    start_a, start_b = _minutes(a.start), _minutes(b.start) - apart
-    long_a, long_b = _length(a), _length(b)
+    start_a, start_b = _to_minutes_of_day(a.start), _to_minutes_of_day(b.start) - offset_minutes
+    duration_a, duration_b = _get_duration_minutes(a), _get_duration_minutes(b)
     for days in range(-4, 5):
-        begins = start_b + days * DAY
-        if begins < start_a + long_a and start_a < begins + long_b:
+        shifted_start_b = start_b + days * MINUTES_PER_DAY
+        if shifted_start_b < start_a + duration_a and start_a < shifted_start_b + duration_b:
             yield days
 
 
-def _minutes(at: datetime) -> float:
+def _to_minutes_of_day(at: datetime) -> float:
     return at.hour * 60 + at.minute + at.second / 60
 
 
-def _length(series: Series) -> float:
+def _get_duration_minutes(series: Series) -> float:
     return (series.end - series.start) / timedelta(minutes=1)
 
 
-def _first_real(a: Series, b: Series, day: int, period: int, *, shift: int) -> Clash | None:
+def _find_first_actual_conflict(
+    a: Series, b: Series, day: int, period: int, *, day_offset: int
+) -> ConflictingShifts | None:
     """The first of these days on which the shifts really meet."""
-    low = max(a.start.date().toordinal(), b.start.date().toordinal() - shift)
-    day += -(-(low - day) // period) * period  # lifted to the later beginning
-    last = min(_last_day(a), _last_day(b) - shift)
-    horizon = low + dst.HORIZON.days if a.zone != b.zone else last
-    tries = 0
-    while day <= min(last, horizon):
-        clash = overlap.on_days(a, day, b, day + shift)
-        if clash:
-            return clash
-        tries += 1
-        if a.zone == b.zone and tries > len(a.changes) + len(b.changes) + 60:
+    first_day = max(a.start.date().toordinal(), b.start.date().toordinal() - day_offset)
+    day += -(-(first_day - day) // period) * period  # lifted to the later beginning
+    last_day = min(_get_last_day(a), _get_last_day(b) - day_offset)
+    horizon_day = first_day + dst.HORIZON.days if a.zone != b.zone else last_day
+    attempts = 0
+    while day <= min(last_day, horizon_day):
+        conflict = overlap.find_conflict_on_days(a, day, b, day + day_offset)
+        if conflict:
+            return conflict
+        attempts += 1
+        if a.zone == b.zone and attempts > len(a.exceptions) + len(b.exceptions) + 60:
             return None
         day += period
     return None
 
 
-def _last_day(series: Series) -> int:
+def _get_last_day(series: Series) -> int:
     until = series.rule.until if series.rule else None
     return until.date().toordinal() if until else date.max.toordinal() - 400
 
 
-def _laid_over(a: Series, b: Series) -> Clash | None:
+def _find_by_bitmap(a: Series, b: Series) -> ConflictingShifts | None:
     """The first meeting within `clocks.HORIZON`, where the days of one at least do not repeat."""
     if a.rule is None or b.rule is None:
         return None
-    later = _later_beginning(a, b)
-    base = date(later.year - 1, 12, 1).toordinal()
-    low = later.date().toordinal() - 6 - base
-    bits_a, bits_b = (day_bitmap.bits(one.rule, one.start, base) for one in (a, b) if one.rule)
-    best: Clash | None = None
-    apart = dst.apart(a.zone, b.zone, later.year)
-    for shift in sorted({shift for minutes in apart for shift in _shifts(a, b, minutes)}):
-        both = bits_a & (bits_b >> shift if shift >= 0 else bits_b << -shift)
-        for day in day_bitmap.numbers(both >> low):
-            one = overlap.on_days(a, base + low + day, b, base + low + day + shift)
-            if one:
-                best = overlap.earlier(best, one)
+    later_start = _get_later_start(a, b)
+    base_day = date(later_start.year - 1, 12, 1).toordinal()
+    first_bit = later_start.date().toordinal() - 6 - base_day
+    bits_a, bits_b = (
+        day_bitmap.build_bitmap(candidate.rule, candidate.start, base_day)
+        for candidate in (a, b)
+        if candidate.rule
+    )
+    earliest: ConflictingShifts | None = None
+    offsets = dst.list_offset_differences(a.zone, b.zone, later_start.year)
+    for day_offset in sorted(
+        {day_offset for minutes in offsets for day_offset in _iter_day_offsets(a, b, minutes)}
+    ):
+        common_bits = bits_a & (bits_b >> day_offset if day_offset >= 0 else bits_b << -day_offset)
+        for day in day_bitmap.iter_set_bits(common_bits >> first_bit):
+            candidate = overlap.find_conflict_on_days(
+                a, base_day + first_bit + day, b, base_day + first_bit + day + day_offset
+            )
+            if candidate:
+                earliest = overlap.get_earlier_conflict(earliest, candidate)
                 break
-    return best
+    return earliest
 
 
-def _on_odd_days(a: Series, b: Series) -> Clash | None:
+def _find_near_transitions(a: Series, b: Series) -> ConflictingShifts | None:
     """The first meeting around a change of either clock, where wall times mislead."""
-    begins = _later_beginning(a, b)
-    if a.zone == b.zone and not any(_touches_gaps(one, begins.year) for one in (a, b)):
+    later_start = _get_later_start(a, b)
+    if a.zone == b.zone and not any(
+        _is_near_dst_gap(candidate, later_start.year) for candidate in (a, b)
+    ):
         return None
-    until = min(begins + dst.HORIZON, expand.ends(a), expand.ends(b))
-    changes = sorted({*dst.changes(a.zone, begins.year), *dst.changes(b.zone, begins.year)})
-    near = [change for change in changes if begins - LONGEST <= change <= until]
-    every = [one for change in near for one in _around(a, change)]
-    return min(overlap.each(every, b), key=lambda clash: clash.at, default=None)
+    until = min(later_start + dst.HORIZON, expand.get_latest_end(a), expand.get_latest_end(b))
+    transitions = sorted(
+        {
+            *dst.list_transitions(a.zone, later_start.year),
+            *dst.list_transitions(b.zone, later_start.year),
+        }
+    )
+    nearby_transitions = [
+        transition
+        for transition in transitions
+        if later_start - MAX_SHIFT_DURATION <= transition <= until
+    ]
+    occurrences = [
+        candidate
+        for transition in nearby_transitions
+        for candidate in _iter_occurrences_near(a, transition)
+    ]
+    return min(
+        overlap.iter_conflicts_with_series(occurrences, b),
+        key=lambda conflict: conflict.at,
+        default=None,
+    )
 
 
-def _around(series: Series, change: datetime) -> Iterator[Occurrence]:
+def _iter_occurrences_near(series: Series, transition: datetime) -> Iterator[Occurrence]:
     """The regular shifts of a series around a change of a clock."""
     day = timedelta(days=1)
-    span = Occurrence(series.start, change - day, change + day)
-    return (one for one in overlap.regular_near(series, span) if overlap.overlap(one, span))
+    span = Occurrence(series.start, transition - day, transition + day)
+    return (
+        occurrence
+        for occurrence in overlap.iter_regular_near(series, span)
+        if overlap.is_overlapping(occurrence, span)
+    )
 
 
-def _later_beginning(a: Series, b: Series) -> datetime:
-    return max(expand.instant(one.start, one.zone) for one in (a, b))
+def _get_later_start(a: Series, b: Series) -> datetime:
+    return max(expand.to_instant(series.start, series.zone) for series in (a, b))
 
 
-def _touches_gaps(series: Series, year: int) -> bool:
+def _is_near_dst_gap(series: Series, year: int) -> bool:
     """Whether a start or end may fall where the clock jumps: gaps stand in the small hours."""
-    every = [change - timedelta(minutes=1) for change in dst.changes(series.zone, year)]
-    gaps = {expand.wall(at, series.zone).time() for at in every}
+    instants_before = [
+        transition - timedelta(minutes=1) for transition in dst.list_transitions(series.zone, year)
+    ]
+    gaps = {expand.to_wall_time(at, series.zone).time() for at in instants_before}
     return any(
-        _minutes_between(gap.hour * 60 + gap.minute, _minutes(at)) <= 180
+        _minutes_between(gap.hour * 60 + gap.minute, _to_minutes_of_day(at)) <= 180
         for gap in gaps
         for at in (series.start, series.end)
     )
 
 
 def _minutes_between(gap: float, at: float) -> float:
-    return (at - gap) % DAY
+    return (at - gap) % MINUTES_PER_DAY

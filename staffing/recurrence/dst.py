@@ -9,34 +9,34 @@ HORIZON = timedelta(days=28 * 365 + 7)
 
 
 @cache
-def names() -> frozenset[str]:
+def list_zone_names() -> frozenset[str]:
     """The IANA names of all time zones."""
     return frozenset(available_timezones())
 
 
 @lru_cache(maxsize=256)
-def changes(zone: str, year: int) -> tuple[datetime, ...]:
+def list_transitions(zone: str, year: int) -> tuple[datetime, ...]:
     """The moments at which a zone's clock changes, from the year before for `HORIZON`."""
-    info = ZoneInfo(zone)
-    found = []
+    zone_info = ZoneInfo(zone)
+    transitions = []
     at = datetime(year - 1, 1, 1, tzinfo=UTC)
     end = at + HORIZON + timedelta(days=732)
     step = timedelta(days=7)
-    offset = at.astimezone(info).utcoffset()
+    offset = at.astimezone(zone_info).utcoffset()
     while at < end:
-        after = (at + step).astimezone(info).utcoffset()
-        if after != offset:
-            found.append(_exactly(info, at, at + step))
-            offset = after
+        next_offset = (at + step).astimezone(zone_info).utcoffset()
+        if next_offset != offset:
+            transitions.append(_locate_transition(zone_info, at, at + step))
+            offset = next_offset
         at += step
-    return tuple(found)
+    return tuple(transitions)
 
 
-def _exactly(info: ZoneInfo, low: datetime, high: datetime) -> datetime:
-    before = low.astimezone(info).utcoffset()
+def _locate_transition(zone_info: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    offset_before = low.astimezone(zone_info).utcoffset()
     while high - low > timedelta(minutes=1):
         middle = low + (high - low) / 2
-        if middle.astimezone(info).utcoffset() == before:
+        if middle.astimezone(zone_info).utcoffset() == offset_before:
             low = middle
         else:
             high = middle
@@ -44,13 +44,16 @@ def _exactly(info: ZoneInfo, low: datetime, high: datetime) -> datetime:
 
 
 @lru_cache(maxsize=256)
-def apart(zone_a: str, zone_b: str, year: int) -> tuple[int, ...]:
+def list_offset_differences(zone_a: str, zone_b: str, year: int) -> tuple[int, ...]:
     """By how many minutes b's wall clock may be ahead of a's."""
     if zone_a == zone_b:
         return (0,)
-    both = {*changes(zone_a, year), *changes(zone_b, year)}
-    moments = sorted({datetime(year - 1, 1, 1, tzinfo=UTC), *both})
-    a, b = ZoneInfo(zone_a), ZoneInfo(zone_b)
-    walls = ((at.astimezone(a), at.astimezone(b)) for at in moments)
-    found = {there.replace(tzinfo=None) - here.replace(tzinfo=None) for here, there in walls}
-    return tuple(sorted(int(one / timedelta(minutes=1)) for one in found))
+    transitions = {*list_transitions(zone_a, year), *list_transitions(zone_b, year)}
+    moments = sorted({datetime(year - 1, 1, 1, tzinfo=UTC), *transitions})
+    zone_info_a, zone_info_b = ZoneInfo(zone_a), ZoneInfo(zone_b)
+    local_times = ((at.astimezone(zone_info_a), at.astimezone(zone_info_b)) for at in moments)
+    differences = {
+        local_b.replace(tzinfo=None) - local_a.replace(tzinfo=None)
+        for local_a, local_b in local_times
+    }
+    return tuple(sorted(int(difference / timedelta(minutes=1)) for difference in differences))

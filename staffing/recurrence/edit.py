@@ -11,26 +11,26 @@ from typing import Any, Literal
 
 from config import errors
 from staffing.recurrence import expand, local_time, pattern, rrule
-from staffing.recurrence.expand import Change, Rule, Series
+from staffing.recurrence.expand import RecurrenceException, RecurrenceRule, Series
 
-Scope = Literal["occurrence", "following", "all"]
-_FIRST_ONLY = "It concerns the whole series; use scope=following or all."
+EditScope = Literal["occurrence", "following", "all"]
+_WHOLE_SERIES_ONLY = "It concerns the whole series; use scope=following or all."
 
 
-class NoSuchShift(errors.NotFound):
+class OccurrenceNotFound(errors.NotFound):
     """The series starts no shift then."""
 
     code = "no_such_occurrence"
 
 
-class Lost(errors.Conflict):
+class ExceptionsLost(errors.Conflict):
     """What became of single shifts has no place in what the series would be."""
 
     code = "exceptions_lost"
 
 
 @dataclass(frozen=True)
-class Asked:
+class SeriesUpdate:
     """What is to be changed; None stays as it is. Times are naive or aware."""
 
     start: datetime | None = None
@@ -40,267 +40,363 @@ class Asked:
     staff_id: str | None = None
 
     @property
-    def moves(self) -> bool:
+    def has_times(self) -> bool:
         return self.start is not None or self.end is not None
 
 
 @dataclass(frozen=True)
-class Edited:
+class EditResult:
     """What an edit makes of a series: what it was, without what was split off."""
 
-    kept: Series | None
+    remaining: Series | None
     """What stays; None: nothing."""
-    rest: Series | None = None
+    split_off: Series | None = None
     """What was split off, to be a series of its own."""
     staff_id: str = ""
     """Whose it is then: the rest, where there is one."""
-    fresh: tuple[tuple[str, Series], ...] = ()
+    added: tuple[tuple[str, Series], ...] = ()
     """Who gets which shifts that they did not have, or not then."""
-    beside: tuple[tuple[str, Series], ...] = ()
+    existing: tuple[tuple[str, Series], ...] = ()
     """What else of it people have, as far as the fresh could overlap it."""
 
 
-def new(series: Series, staff_id: str) -> Edited:
+def add_series(series: Series, staff_id: str) -> EditResult:
     """A series that was not there."""
-    made = named(series, staff_id)
-    return Edited(made, staff_id=staff_id, fresh=_shared(made, staff_id))
+    assigned = assign_series(series, staff_id)
+    return EditResult(assigned, staff_id=staff_id, added=_list_assignments(assigned, staff_id))
 
 
-def changed(
+def update_series(
     series: Series,
-    asked: Asked,
+    update: SeriesUpdate,
     *,
     staff_id: str,
-    scope: Scope,
-    id: datetime | None,
-    local: str,
-) -> Edited:
+    scope: EditScope,
+    recurrence_id: datetime | None,
+    local_zone: str,
+) -> EditResult:
     """A series after an edit; ``local`` is the zone in which times without offset are read.
 
     Raises `NoSuchShift` and `errors.Invalid`.
     """
-    _check_asked(series, asked)
+    _check_update(series, update)
     if series.rule is None or scope == "all":
-        if series.rule is None and (scope != "all" or id):
-            raise errors.Invalid("It does not recur: use scope=all.", pointer="?scope")
-        if id is not None:
-            _check_id(series, id)
-        whole = _whole(series, asked, id or series.start, local)
-        return _given(series, whole, asked.staff_id or staff_id, was=staff_id)
-    if id is None:
-        raise errors.Invalid("Name the shift.", pointer="?recurrenceId")
-    _check_id(series, id)
+        if series.rule is None and (scope != "all" or recurrence_id):
+            raise errors.InvalidRequest("It does not recur: use scope=all.", pointer="?scope")
+        if recurrence_id is not None:
+            _check_recurrence_id(series, recurrence_id)
+        updated = _update_whole_series(series, update, recurrence_id or series.start, local_zone)
+        return _build_result(
+            series, updated, update.staff_id or staff_id, previous_staff_id=staff_id
+        )
+    if recurrence_id is None:
+        raise errors.InvalidRequest("Name the shift.", pointer="?recurrenceId")
+    _check_recurrence_id(series, recurrence_id)
     if scope == "occurrence":
-        return _one(series, asked, id, staff_id, local)
-    kept, rest = split(series, id)
-    if kept is None:
-        return changed(series, asked, staff_id=staff_id, scope="all", id=id, local=local)
-    after = _whole(rest, asked, rest.start, local)
-    made = _given(rest, after, asked.staff_id or staff_id, was=staff_id)
-    return Edited(
-        named(kept, staff_id), made.kept, made.staff_id, made.fresh, _shared(kept, staff_id)
+        return _update_occurrence(series, update, recurrence_id, staff_id, local_zone)
+    remaining, following = split_series(series, recurrence_id)
+    if remaining is None:
+        return update_series(
+            series,
+            update,
+            staff_id=staff_id,
+            scope="all",
+            recurrence_id=recurrence_id,
+            local_zone=local_zone,
+        )
+    updated_following = _update_whole_series(following, update, following.start, local_zone)
+    result = _build_result(
+        following, updated_following, update.staff_id or staff_id, previous_staff_id=staff_id
+    )
+    return EditResult(
+        assign_series(remaining, staff_id),
+        result.remaining,
+        result.staff_id,
+        result.added,
+        _list_assignments(remaining, staff_id),
     )
 
 
-def removed(series: Series, *, staff_id: str, scope: Scope, id: datetime | None) -> Edited:
+def remove_from_series(
+    series: Series, *, staff_id: str, scope: EditScope, recurrence_id: datetime | None
+) -> EditResult:
     """A series without one shift, without what follows, or nothing of it.
 
     Raises `NoSuchShift` and `errors.Invalid`.
     """
     if scope == "all":
-        if id is not None:
-            raise errors.Invalid("scope=all names no shift.", pointer="?recurrenceId")
-        return Edited(None, staff_id=staff_id)
+        if recurrence_id is not None:
+            raise errors.InvalidRequest("scope=all names no shift.", pointer="?recurrenceId")
+        return EditResult(None, staff_id=staff_id)
     if series.rule is None:
-        raise errors.Invalid("It does not recur: use scope=all.", pointer="?scope")
-    if id is None:
-        raise errors.Invalid("Name the shift.", pointer="?recurrenceId")
-    _check_id(series, id)
+        raise errors.InvalidRequest("It does not recur: use scope=all.", pointer="?scope")
+    if recurrence_id is None:
+        raise errors.InvalidRequest("Name the shift.", pointer="?recurrenceId")
+    _check_recurrence_id(series, recurrence_id)
     if scope == "following":
-        return Edited(split(series, id)[0], staff_id=staff_id)
-    if id in series.changes and series.changes[id].start is None:
-        raise NoSuchShift("This shift was left out already.", pointer="?recurrenceId")
-    return Edited(_with(series, id, Change()), staff_id=staff_id)
+        return EditResult(split_series(series, recurrence_id)[0], staff_id=staff_id)
+    if recurrence_id in series.exceptions and series.exceptions[recurrence_id].start is None:
+        raise OccurrenceNotFound("This shift was left out already.", pointer="?recurrenceId")
+    return EditResult(
+        _set_exception(series, recurrence_id, RecurrenceException()), staff_id=staff_id
+    )
 
 
-def _check_asked(series: Series, asked: Asked) -> None:
-    if asked.recurring is False and asked.pattern is not None:
-        raise errors.Invalid("What does not recur has no pattern.", pointer="/recurrencePattern")
-    if asked.recurring and asked.pattern is None and series.rule is None:
-        raise errors.Invalid("What recurs needs a pattern.", pointer="/recurrencePattern")
+def _check_update(series: Series, update: SeriesUpdate) -> None:
+    if update.recurring is False and update.pattern is not None:
+        raise errors.InvalidRequest(
+            "What does not recur has no pattern.", pointer="/recurrencePattern"
+        )
+    if update.recurring and update.pattern is None and series.rule is None:
+        raise errors.InvalidRequest("What recurs needs a pattern.", pointer="/recurrencePattern")
 
 
-def _check_id(series: Series, id: datetime) -> None:
-    if series.rule is None or not expand.fits(series.rule, series.start, id):
-        raise NoSuchShift("The series starts no shift then.", pointer="?recurrenceId")
+def _check_recurrence_id(series: Series, recurrence_id: datetime) -> None:
+    if series.rule is None or not expand.has_start(series.rule, series.start, recurrence_id):
+        raise OccurrenceNotFound("The series starts no shift then.", pointer="?recurrenceId")
 
 
-def split(series: Series, id: datetime) -> tuple[Series | None, Series]:
+def split_series(series: Series, recurrence_id: datetime) -> tuple[Series | None, Series]:
     """A series before one of its shifts, if there is any, and from it on."""
     rule = series.rule
-    before = expand.start_before(rule, series.start, id) if rule else None
-    if rule is None or before is None:
+    previous_start = (
+        expand.find_last_start_before(rule, series.start, recurrence_id) if rule else None
+    )
+    if rule is None or previous_start is None:
         return None, series
-    head, tail = _parted(rule, series.start, id, before)
-    long = series.end - series.start
+    rule_before, rule_from = _split_rule(rule, series.start, recurrence_id, previous_start)
+    duration = series.end - series.start
     return (
-        replace(series, rule=head, changes={at: c for at, c in series.changes.items() if at < id}),
         replace(
             series,
-            start=id,
-            end=id + long,
-            rule=tail,
-            changes={at: c for at, c in series.changes.items() if at >= id},
+            rule=rule_before,
+            exceptions={
+                exception_id: exception
+                for exception_id, exception in series.exceptions.items()
+                if exception_id < recurrence_id
+            },
+        ),
+        replace(
+            series,
+            start=recurrence_id,
+            end=recurrence_id + duration,
+            rule=rule_from,
+            exceptions={
+                exception_id: exception
+                for exception_id, exception in series.exceptions.items()
+                if exception_id >= recurrence_id
+            },
         ),
     )
 
 
-def _parted(rule: Rule, first: datetime, id: datetime, before: datetime) -> tuple[Rule, Rule]:
+def _split_rule(
+    rule: RecurrenceRule, first_start: datetime, recurrence_id: datetime, previous_start: datetime
+) -> tuple[RecurrenceRule, RecurrenceRule]:
     if rule.count:
-        done = sum(1 for _ in expand.starts(rule, first, first, id))
-        return replace(rule, count=done), replace(rule, count=rule.count - done)
-    return replace(rule, until=before), rule
+        count_before = sum(
+            1 for _ in expand.iter_starts(rule, first_start, first_start, recurrence_id)
+        )
+        return replace(rule, count=count_before), replace(rule, count=rule.count - count_before)
+    return replace(rule, until=previous_start), rule
 
 
 # --- one shift ------------------------------------------------------------------------------------
-def _one(series: Series, asked: Asked, id: datetime, staff_id: str, local: str) -> Edited:
-    if asked.recurring is not None:
-        raise errors.Invalid(_FIRST_ONLY, pointer="/recurring")
-    if asked.pattern is not None:
-        raise errors.Invalid(_FIRST_ONLY, pointer="/recurrencePattern")
-    was = series.changes.get(id, Change(id))
-    start, end = _times(series, asked, was.start or id, was.end, local)
-    if abs(start - id) > pattern.FARTHEST:
-        detail = f"It must be within {pattern.FARTHEST.days} days of where it was."
-        raise errors.Invalid(detail, pointer="/startTime")
-    whose = asked.staff_id or was.staff_id or staff_id
-    other = whose if whose != staff_id else None
-    regular = start == id and end - start == series.end - series.start and other is None
-    change = None if regular else Change(start, end, other)
-    after = _with(series, id, change)
+def _update_occurrence(
+    series: Series, update: SeriesUpdate, recurrence_id: datetime, staff_id: str, local_zone: str
+) -> EditResult:
+    if update.recurring is not None:
+        raise errors.InvalidRequest(_WHOLE_SERIES_ONLY, pointer="/recurring")
+    if update.pattern is not None:
+        raise errors.InvalidRequest(_WHOLE_SERIES_ONLY, pointer="/recurrencePattern")
+    current = series.exceptions.get(recurrence_id, RecurrenceException(recurrence_id))
+    start, end = _resolve_times(
+        series, update, current.start or recurrence_id, current.end, local_zone
+    )
+    if abs(start - recurrence_id) > pattern.MAX_MOVE_DISTANCE:
+        detail = f"It must be within {pattern.MAX_MOVE_DISTANCE.days} days of where it was."
+        raise errors.InvalidRequest(detail, pointer="/startTime")
+    assignee_id = update.staff_id or current.staff_id or staff_id
+    cover_id = assignee_id if assignee_id != staff_id else None
+    is_regular = (
+        start == recurrence_id and end - start == series.end - series.start and cover_id is None
+    )
+    exception = None if is_regular else RecurrenceException(start, end, cover_id)
+    updated = _set_exception(series, recurrence_id, exception)
     shift = Series(start, end, series.zone)
-    as_before = was.start == start and (was.end or start + (series.end - series.start)) == end
-    same = id in series.changes and as_before and was.staff_id == other
-    if same:
-        return Edited(after, staff_id=staff_id)
-    beside = _shared(_with(series, id, Change()), staff_id)
-    return Edited(after, staff_id=staff_id, fresh=((whose, shift),), beside=beside)
+    has_same_times = (
+        current.start == start and (current.end or start + (series.end - series.start)) == end
+    )
+    is_unchanged = (
+        recurrence_id in series.exceptions and has_same_times and current.staff_id == cover_id
+    )
+    if is_unchanged:
+        return EditResult(updated, staff_id=staff_id)
+    existing = _list_assignments(
+        _set_exception(series, recurrence_id, RecurrenceException()), staff_id
+    )
+    return EditResult(updated, staff_id=staff_id, added=((assignee_id, shift),), existing=existing)
 
 
-def _with(series: Series, id: datetime, change: Change | None) -> Series:
-    rest = {at: one for at, one in series.changes.items() if at != id}
-    changes = {**rest, **({id: change} if change else {})}
-    if len(changes) > pattern.MOST_CHANGES:
-        raise errors.Invalid(f"A series takes {pattern.MOST_CHANGES} changes at most; split it.")
-    return replace(series, changes=changes)
+def _set_exception(
+    series: Series, recurrence_id: datetime, exception: RecurrenceException | None
+) -> Series:
+    other_exceptions = {
+        other_id: other_exception
+        for other_id, other_exception in series.exceptions.items()
+        if other_id != recurrence_id
+    }
+    exceptions = {**other_exceptions, **({recurrence_id: exception} if exception else {})}
+    if len(exceptions) > pattern.MAX_EXCEPTIONS:
+        raise errors.InvalidRequest(
+            f"A series takes {pattern.MAX_EXCEPTIONS} changes at most; split it."
+        )
+    return replace(series, exceptions=exceptions)
 
 
-def _times(
-    series: Series, asked: Asked, start: datetime, end: datetime | None, local: str
+def _resolve_times(
+    series: Series, update: SeriesUpdate, start: datetime, end: datetime | None, local_zone: str
 ) -> tuple[datetime, datetime]:
-    long = (end or start + (series.end - series.start)) - start
-    begins = _wall(asked.start, series.zone, local, "/startTime") or start
-    ends = _wall(asked.end, series.zone, local, "/endTime") or begins + long
-    local_time.check(begins, ends)
-    return begins, ends
+    duration = (end or start + (series.end - series.start)) - start
+    new_start = _to_wall_time(update.start, series.zone, local_zone, "/startTime") or start
+    new_end = _to_wall_time(update.end, series.zone, local_zone, "/endTime") or new_start + duration
+    local_time.check_times(new_start, new_end)
+    return new_start, new_end
 
 
-def _wall(at: datetime | None, zone: str, local: str, pointer: str) -> datetime | None:
-    return local_time.wall(at, read_in=local, zone=zone, pointer=pointer) if at else None
+def _to_wall_time(at: datetime | None, zone: str, local_zone: str, pointer: str) -> datetime | None:
+    return (
+        local_time.resolve_wall_time(at, input_zone=local_zone, zone=zone, pointer=pointer)
+        if at
+        else None
+    )
 
 
 # --- all of a series ------------------------------------------------------------------------------
-def _whole(series: Series, asked: Asked, id: datetime, local: str) -> Series:
+def _update_whole_series(
+    series: Series, update: SeriesUpdate, recurrence_id: datetime, local_zone: str
+) -> Series:
     """A series whose shift ``id`` is to have these times, and others accordingly."""
-    if series.rule is None and asked.pattern is None:
-        return _single(series, asked, local)
-    given = dict(asked.pattern or {})
-    zone = rrule.known_zone(given.get("timeZone", series.zone))
-    in_zone = replace(series, zone=zone)
-    start, end = _times(in_zone, asked, id, None, local)
-    moved = start - id
-    first = series.start + moved
-    if asked.recurring is False:
-        if id in series.changes or series.start in series.changes:
-            raise Lost("What became of this shift would be lost; change it first.")
-        return Series(first, first + (end - start), zone)
-    local_time.check(first, first + (end - start))
-    if asked.pattern is None and series.rule is not None:
-        rule = _shifted(series.rule, series.start, moved)
-        after = replace(series, start=first, end=first + (end - start), rule=rule, changes={})
-        pattern.check(after, is_new=False)
-        carried = _carried(series, after, moved)
-        if len(carried) < len(series.changes):
-            raise Lost("Changes of single shifts would be lost; give a recurrencePattern.")
-        return replace(after, changes=carried)
-    given.setdefault("timeZone", zone)
-    after = pattern.series(given, start=first, end=first + (end - start), zone=zone)
-    if "exceptions" in given or series.rule is None:
-        return after
-    return replace(after, changes=_carried(series, after, moved))
+    if series.rule is None and update.pattern is None:
+        return _update_single_shift(series, update, local_zone)
+    pattern_fields = dict(update.pattern or {})
+    zone = rrule.parse_zone(pattern_fields.get("timeZone", series.zone))
+    series_in_zone = replace(series, zone=zone)
+    start, end = _resolve_times(series_in_zone, update, recurrence_id, None, local_zone)
+    offset = start - recurrence_id
+    first_start = series.start + offset
+    if update.recurring is False:
+        if recurrence_id in series.exceptions or series.start in series.exceptions:
+            raise ExceptionsLost("What became of this shift would be lost; change it first.")
+        return Series(first_start, first_start + (end - start), zone)
+    local_time.check_times(first_start, first_start + (end - start))
+    if update.pattern is None and series.rule is not None:
+        rule = _move_rule_end(series.rule, series.start, offset)
+        updated = replace(
+            series, start=first_start, end=first_start + (end - start), rule=rule, exceptions={}
+        )
+        pattern.check_series(updated, is_new=False)
+        exceptions = _carry_exceptions(series, updated, offset)
+        if len(exceptions) < len(series.exceptions):
+            raise ExceptionsLost(
+                "Changes of single shifts would be lost; give a recurrencePattern."
+            )
+        return replace(updated, exceptions=exceptions)
+    pattern_fields.setdefault("timeZone", zone)
+    updated = pattern.parse_series(
+        pattern_fields, start=first_start, end=first_start + (end - start), zone=zone
+    )
+    if "exceptions" in pattern_fields or series.rule is None:
+        return updated
+    return replace(updated, exceptions=_carry_exceptions(series, updated, offset))
 
 
-def _single(series: Series, asked: Asked, local: str) -> Series:
+def _update_single_shift(series: Series, update: SeriesUpdate, local_zone: str) -> Series:
     """A single shift at other times; it may stand in a zone of its own."""
-    zone = local if asked.start and asked.end else series.zone
-    start = asked.start or series.start.replace(tzinfo=None)
-    end = asked.end or series.end
-    if asked.start and not asked.end:
-        begins = local_time.wall(asked.start, read_in=local, zone=zone, pointer="/startTime")
-        return _plain(begins, begins + (series.end - series.start), zone)
-    if asked.end and not asked.start:
-        ends = local_time.wall(asked.end, read_in=local, zone=zone, pointer="/endTime")
-        return _plain(start, ends, zone)
-    if not asked.moves:
+    zone = local_zone if update.start and update.end else series.zone
+    start = update.start or series.start.replace(tzinfo=None)
+    end = update.end or series.end
+    if update.start and not update.end:
+        new_start = local_time.resolve_wall_time(
+            update.start, input_zone=local_zone, zone=zone, pointer="/startTime"
+        )
+        return _build_single_shift(new_start, new_start + (series.end - series.start), zone)
+    if update.end and not update.start:
+        new_end = local_time.resolve_wall_time(
+            update.end, input_zone=local_zone, zone=zone, pointer="/endTime"
+        )
+        return _build_single_shift(start, new_end, zone)
+    if not update.has_times:
         return series
-    return Series(*local_time.walls(start, end, read_in=local, zone=zone, may_move=True))
+    return Series(
+        *local_time.resolve_wall_times(start, end, input_zone=local_zone, zone=zone, allow_utc=True)
+    )
 
 
-def _plain(start: datetime, end: datetime, zone: str) -> Series:
-    local_time.check(start, end)
+def _build_single_shift(start: datetime, end: datetime, zone: str) -> Series:
+    local_time.check_times(start, end)
     return Series(start, end, zone)
 
 
-def _shifted(rule: Rule, first: datetime, moved: timedelta) -> Rule:
+def _move_rule_end(
+    rule: RecurrenceRule, first_start: datetime, offset: timedelta
+) -> RecurrenceRule:
     """A rule with an end that takes in as many shifts once they are moved."""
-    if rule.until is None or not moved:
+    if rule.until is None or not offset:
         return rule
-    last = expand.start_before(rule, first, rule.until + timedelta(seconds=1)) or first
-    return replace(rule, until=last + moved)
+    last_start = (
+        expand.find_last_start_before(rule, first_start, rule.until + timedelta(seconds=1))
+        or first_start
+    )
+    return replace(rule, until=last_start + offset)
 
 
-def _carried(before: Series, after: Series, moved: timedelta) -> dict[datetime, Change]:
+def _carry_exceptions(
+    before: Series, after: Series, offset: timedelta
+) -> dict[datetime, RecurrenceException]:
     """The changes of single shifts that the new rule still starts, moved along."""
-    found = {}
-    for id, change in before.changes.items():
-        if after.rule and expand.fits(after.rule, after.start, id + moved):
-            found[id + moved] = _along(change, id, moved)
-    return found
+    exceptions = {}
+    for recurrence_id, exception in before.exceptions.items():
+        if after.rule and expand.has_start(after.rule, after.start, recurrence_id + offset):
+            exceptions[recurrence_id + offset] = _move_exception(exception, recurrence_id, offset)
+    return exceptions
 
 
-def _along(change: Change, id: datetime, moved: timedelta) -> Change:
-    if change.start != id:
-        return change
-    return replace(change, start=id + moved, end=change.end + moved if change.end else None)
+def _move_exception(
+    exception: RecurrenceException, recurrence_id: datetime, offset: timedelta
+) -> RecurrenceException:
+    if exception.start != recurrence_id:
+        return exception
+    return replace(
+        exception,
+        start=recurrence_id + offset,
+        end=exception.end + offset if exception.end else None,
+    )
 
 
-def _given(before: Series, after: Series, staff_id: str, *, was: str) -> Edited:
+def _build_result(
+    before: Series, after: Series, staff_id: str, *, previous_staff_id: str
+) -> EditResult:
     """Who gets what by a change of a whole series."""
-    after = named(after, staff_id)
-    if after == before and staff_id == was:
-        return Edited(after, staff_id=staff_id)
-    return Edited(after, staff_id=staff_id, fresh=_shared(after, staff_id))
+    after = assign_series(after, staff_id)
+    if after == before and staff_id == previous_staff_id:
+        return EditResult(after, staff_id=staff_id)
+    return EditResult(after, staff_id=staff_id, added=_list_assignments(after, staff_id))
 
 
-def _shared(series: Series, staff_id: str) -> tuple[tuple[str, Series], ...]:
-    shares = expand.shares(series, staff_id)
-    return tuple((whose, one) for whose, every in shares.items() for one in every)
+def _list_assignments(series: Series, staff_id: str) -> tuple[tuple[str, Series], ...]:
+    series_by_staff = expand.split_by_staff(series, staff_id)
+    return tuple(
+        (assignee_id, part) for assignee_id, parts in series_by_staff.items() for part in parts
+    )
 
 
-def named(series: Series, staff_id: str) -> Series:
+def assign_series(series: Series, staff_id: str) -> Series:
     """A series of somebody: shifts that were given to them are simply theirs."""
-    changes = {
-        id: replace(change, staff_id=None) if change.staff_id == staff_id else change
-        for id, change in series.changes.items()
+    exceptions = {
+        recurrence_id: replace(exception, staff_id=None)
+        if exception.staff_id == staff_id
+        else exception
+        for recurrence_id, exception in series.exceptions.items()
     }
-    return replace(series, changes=changes)
+    return replace(series, exceptions=exceptions)

@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 from dateutil import rrule
 
 Frequency = Literal["daily", "weekly", "monthly", "yearly"]
-DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
-LONGEST = timedelta(hours=48)
+WEEKDAY_CODES = ("mo", "tu", "we", "th", "fr", "sa", "su")
+MAX_SHIFT_DURATION = timedelta(hours=48)
 """Wall time from the start of a shift to its end, at most."""
-FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 _FREQUENCIES: dict[str, Literal[0, 1, 2, 3]] = {
     "daily": rrule.DAILY,
@@ -27,16 +27,16 @@ _FREQUENCIES: dict[str, Literal[0, 1, 2, 3]] = {
     "monthly": rrule.MONTHLY,
     "yearly": rrule.YEARLY,
 }
-LAST = datetime(2200, 1, 1)  # noqa: DTZ001 - a wall time
+LATEST_START = datetime(2200, 1, 1)  # noqa: DTZ001 - a wall time
 """Nothing starts later."""
-GAP = timedelta(hours=3)
+MAX_CLOCK_JUMP = timedelta(hours=3)
 """More than any clock jumps; then an earlier start may be the later shift."""
-_SLACK = timedelta(days=2)
+_MAX_ZONE_DIFFERENCE = timedelta(days=2)
 """More than wall times of any two zones, or of one zone and UTC, can differ."""
 
 
 @dataclass(frozen=True)
-class Day:
+class NthWeekday:
     """A weekday; ``nth`` of the month, from its end where negative, or every one (None)."""
 
     day: str
@@ -44,12 +44,12 @@ class Day:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RecurrenceRule:
     """When a series recurs, in wall time; as RFC 5545's RRULE, within our profile."""
 
     frequency: Frequency
     interval: int = 1
-    by_day: tuple[Day, ...] = ()
+    by_day: tuple[NthWeekday, ...] = ()
     by_month_day: tuple[int, ...] = ()
     by_month: tuple[int, ...] = ()
     by_set_position: tuple[int, ...] = ()
@@ -60,7 +60,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Change:
+class RecurrenceException:
     """What became of one occurrence: left out (no start), or put elsewhere, in wall time."""
 
     start: datetime | None = None
@@ -75,8 +75,8 @@ class Series:
     start: datetime
     end: datetime
     zone: str
-    rule: Rule | None = None
-    changes: Mapping[datetime, Change] = field(default_factory=dict)
+    rule: RecurrenceRule | None = None
+    exceptions: Mapping[datetime, RecurrenceException] = field(default_factory=dict)
     """By the wall time at which the rule starts the occurrence."""
     gap: Literal["shift", "skip"] = "shift"
     """Where the clock jumps over a start: later by the jump, or not at all."""
@@ -98,82 +98,92 @@ class Occurrence:
 
 
 @cache
-def _zone(name: str) -> ZoneInfo:
+def _get_zone_info(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def instant(wall: datetime, zone: str) -> datetime:
+def to_instant(wall_time: datetime, zone: str) -> datetime:
     """The moment of a wall time: the first of two; in a gap, as the clock before it would say."""
-    return wall.replace(tzinfo=_zone(zone), fold=0).astimezone(UTC)
+    return wall_time.replace(tzinfo=_get_zone_info(zone), fold=0).astimezone(UTC)
 
 
-def wall(at: datetime, zone: str) -> datetime:
+def to_wall_time(at: datetime, zone: str) -> datetime:
     """The wall time of a moment."""
-    return at.astimezone(_zone(zone)).replace(tzinfo=None, fold=0)
+    return at.astimezone(_get_zone_info(zone)).replace(tzinfo=None, fold=0)
 
 
-def exists(wall_time: datetime, zone: str) -> bool:
+def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
     """Whether the clock ever shows this time."""
-    return wall(instant(wall_time, zone), zone) == wall_time
+    return to_wall_time(to_instant(wall_time, zone), zone) == wall_time
 
 
-def starts(rule: Rule, first: datetime, since: datetime, until: datetime) -> Iterator[datetime]:
+def iter_starts(
+    rule: RecurrenceRule, first_start: datetime, since: datetime, until: datetime
+) -> Iterator[datetime]:
     """The wall times at which a rule starts occurrences, from ``since`` until before ``until``."""
-    every = _counted(rule, first) if rule.count else _rrule(rule, first, since, until)
-    for start in every:
+    candidates = (
+        _list_counted_starts(rule, first_start)
+        if rule.count
+        else _build_rrule(rule, first_start, since, until)
+    )
+    for start in candidates:
         if start >= until:
             return
-        if start >= max(first, since):
+        if start >= max(first_start, since):
             yield start
 
 
-def start_before(rule: Rule, first: datetime, at: datetime) -> datetime | None:
+def find_last_start_before(
+    rule: RecurrenceRule, first_start: datetime, at: datetime
+) -> datetime | None:
     """The last wall time before ``at`` at which a rule starts an occurrence."""
     for days in (40, 400, 4000, 80_000):
-        since = max(first, at - timedelta(days=days)) if days < 80_000 else first
-        *_, last = (None, *starts(rule, first, since, at))
-        if last or since == first:
-            return last
+        since = max(first_start, at - timedelta(days=days)) if days < 80_000 else first_start
+        *_, last_start = (None, *iter_starts(rule, first_start, since, at))
+        if last_start or since == first_start:
+            return last_start
     return None
 
 
-def fits(rule: Rule, first: datetime, start: datetime) -> bool:
+def has_start(rule: RecurrenceRule, first_start: datetime, start: datetime) -> bool:
     """Whether the rule starts an occurrence then."""
-    return next(starts(rule, first, start, start + timedelta(seconds=1)), None) == start
+    return next(iter_starts(rule, first_start, start, start + timedelta(seconds=1)), None) == start
 
 
 @lru_cache(maxsize=256)
-def _counted(rule: Rule, first: datetime) -> tuple[datetime, ...]:
+def _list_counted_starts(rule: RecurrenceRule, first_start: datetime) -> tuple[datetime, ...]:
     """All starts of a rule that counts, which cannot begin later."""
-    return tuple(islice(_rrule(rule, first, first, LAST), rule.count))
+    return tuple(islice(_build_rrule(rule, first_start, first_start, LATEST_START), rule.count))
 
 
-def is_complete(rule: Rule, first: datetime) -> bool:
+def is_count_reached(rule: RecurrenceRule, first_start: datetime) -> bool:
     """Whether all that a rule counts start before `LAST`."""
-    return rule.count is None or len(_counted(rule, first)) == rule.count
+    return rule.count is None or len(_list_counted_starts(rule, first_start)) == rule.count
 
 
-def _rrule(rule: Rule, first: datetime, since: datetime, until: datetime) -> rrule.rrule:
+def _build_rrule(
+    rule: RecurrenceRule, first_start: datetime, since: datetime, until: datetime
+) -> rrule.rrule:
     """The rule as dateutil has it, from shortly before ``since`` on.
 
     What a rule leaves out it takes from the first occurrence, so that must be said before the
     beginning is moved.
     """
-    days = [one for day in rule.by_day for one in _weekdays(day, rule)]
+    days = [weekday for day in rule.by_day for weekday in _to_dateutil_weekdays(day, rule)]
     month_days = list(rule.by_month_day)
     months = list(rule.by_month)
     if not days and not month_days:
         if rule.frequency == "weekly":
-            days = [rrule.weekday(first.weekday())]
+            days = [rrule.weekday(first_start.weekday())]
         elif rule.frequency in ("monthly", "yearly"):
-            month_days = [first.day]
+            month_days = [first_start.day]
     if rule.frequency == "yearly" and not months:
-        months = [first.month]
+        months = [first_start.month]
     return rrule.rrule(
         _FREQUENCIES[rule.frequency],
-        dtstart=_forward(rule, first, since),
+        dtstart=_fast_forward(rule, first_start, since),
         interval=rule.interval,
-        wkst=DAYS.index(rule.first_day_of_week),
+        wkst=WEEKDAY_CODES.index(rule.first_day_of_week),
         until=min(rule.until or until, until),
         bysetpos=list(rule.by_set_position) or None,
         bymonth=months or None,
@@ -182,77 +192,99 @@ def _rrule(rule: Rule, first: datetime, since: datetime, until: datetime) -> rru
     )
 
 
-def _weekdays(day: Day, rule: Rule) -> list[rrule.weekday]:
+def _to_dateutil_weekdays(day: NthWeekday, rule: RecurrenceRule) -> list[rrule.weekday]:
     """A day as dateutil has it, which takes "every" and "the nth" together for both at once."""
-    number = DAYS.index(day.day)
+    weekday_index = WEEKDAY_CODES.index(day.day)
     if day.nth is None and any(other.nth for other in rule.by_day):
-        return [rrule.weekday(number, nth) for nth in range(1, 6)]
-    return [rrule.weekday(number, day.nth)]
+        return [rrule.weekday(weekday_index, nth) for nth in range(1, 6)]
+    return [rrule.weekday(weekday_index, day.nth)]
 
 
-def _forward(rule: Rule, first: datetime, since: datetime) -> datetime:
+def _fast_forward(rule: RecurrenceRule, first_start: datetime, since: datetime) -> datetime:
     """A later beginning with the same occurrences from ``since`` on, a whole period to spare."""
     if rule.frequency == "daily":
-        periods = (since - first).days // rule.interval - 1
-        return first + timedelta(days=periods * rule.interval) if periods > 0 else first
+        periods = (since - first_start).days // rule.interval - 1
+        return first_start + timedelta(days=periods * rule.interval) if periods > 0 else first_start
     if rule.frequency == "weekly":
-        into = (first.weekday() - DAYS.index(rule.first_day_of_week)) % 7
-        week = first - timedelta(days=into)
-        periods = (since - week).days // (7 * rule.interval) - 1
-        return week + timedelta(weeks=periods * rule.interval) if periods > 0 else first
+        days_into_week = (first_start.weekday() - WEEKDAY_CODES.index(rule.first_day_of_week)) % 7
+        week_start = first_start - timedelta(days=days_into_week)
+        periods = (since - week_start).days // (7 * rule.interval) - 1
+        return week_start + timedelta(weeks=periods * rule.interval) if periods > 0 else first_start
     months = rule.interval * (12 if rule.frequency == "yearly" else 1)
-    begins = first.replace(day=1, month=1 if rule.frequency == "yearly" else first.month)
-    apart = (since.year - begins.year) * 12 + since.month - begins.month
-    periods = apart // months - 1
+    period_start = first_start.replace(
+        day=1, month=1 if rule.frequency == "yearly" else first_start.month
+    )
+    months_apart = (since.year - period_start.year) * 12 + since.month - period_start.month
+    periods = months_apart // months - 1
     if periods <= 0:
-        return first
-    month = begins.month - 1 + periods * months
-    return begins.replace(year=begins.year + month // 12, month=month % 12 + 1)
+        return first_start
+    month = period_start.month - 1 + periods * months
+    return period_start.replace(year=period_start.year + month // 12, month=month % 12 + 1)
 
 
-def occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
+def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
     """The shifts of a series that overlap a window of moments, by their start."""
-    low, high = wall(since, series.zone) - LONGEST - _SLACK, wall(until, series.zone) + _SLACK
-    found = [
-        changed(series, id, change)
-        for id, change in series.changes.items()
-        if change.start and low <= change.start < high
+    low, high = (
+        to_wall_time(since, series.zone) - MAX_SHIFT_DURATION - _MAX_ZONE_DIFFERENCE,
+        to_wall_time(until, series.zone) + _MAX_ZONE_DIFFERENCE,
+    )
+    candidates = [
+        build_exception_occurrence(series, recurrence_id, exception)
+        for recurrence_id, exception in series.exceptions.items()
+        if exception.start and low <= exception.start < high
     ]
-    found += [regular(series, start) for start in _planned(series, low, high)]
-    overlapping = [one for one in found if one and one.start < until and one.end > since]
-    yield from sorted(overlapping, key=lambda one: (one.start, one.recurrence_id))
+    candidates += [
+        build_regular_occurrence(series, start) for start in _iter_regular_starts(series, low, high)
+    ]
+    overlapping = [
+        occurrence
+        for occurrence in candidates
+        if occurrence and occurrence.start < until and occurrence.end > since
+    ]
+    yield from sorted(
+        overlapping, key=lambda occurrence: (occurrence.start, occurrence.recurrence_id)
+    )
 
 
-def _planned(series: Series, low: datetime, high: datetime) -> Iterator[datetime]:
+def _iter_regular_starts(series: Series, low: datetime, high: datetime) -> Iterator[datetime]:
     if series.rule is None:
-        planned = iter([series.start])
+        regular_starts = iter([series.start])
     else:
-        planned = starts(series.rule, series.start, low, high)
-    return (start for start in planned if start not in series.changes)
+        regular_starts = iter_starts(series.rule, series.start, low, high)
+    return (start for start in regular_starts if start not in series.exceptions)
 
 
-def regular(series: Series, start: datetime) -> Occurrence | None:
+def build_regular_occurrence(series: Series, start: datetime) -> Occurrence | None:
     """The shift that the rule starts at this wall time; None where a gap swallows it."""
-    skipped = series.gap == "skip" and not exists(start, series.zone)
+    is_skipped = series.gap == "skip" and not is_valid_wall_time(start, series.zone)
     end = start + (series.end - series.start)
-    return None if skipped else _placed(start, start, end, series.zone)
+    return None if is_skipped else _build_occurrence(start, start, end, series.zone)
 
 
-def changed(series: Series, id: datetime, change: Change) -> Occurrence | None:
+def build_exception_occurrence(
+    series: Series, recurrence_id: datetime, exception: RecurrenceException
+) -> Occurrence | None:
     """The shift that was put elsewhere; None where it was left out."""
-    if change.start is None:
+    if exception.start is None:
         return None
-    end = change.end or change.start + (series.end - series.start)
-    return _placed(id, change.start, end, series.zone, staff_id=change.staff_id, is_changed=True)
+    end = exception.end or exception.start + (series.end - series.start)
+    return _build_occurrence(
+        recurrence_id,
+        exception.start,
+        end,
+        series.zone,
+        staff_id=exception.staff_id,
+        is_changed=True,
+    )
 
 
-def placed(series: Series) -> Occurrence:
+def build_first_occurrence(series: Series) -> Occurrence:
     """The first shift as its wall times say, also where a gap would swallow it."""
-    return _placed(series.start, series.start, series.end, series.zone)
+    return _build_occurrence(series.start, series.start, series.end, series.zone)
 
 
-def _placed(
-    id: datetime,
+def _build_occurrence(
+    recurrence_id: datetime,
     start: datetime,
     end: datetime,
     zone: str,
@@ -261,65 +293,85 @@ def _placed(
     is_changed: bool = False,
 ) -> Occurrence:
     """A shift at its moments. One that the clock jumps over whole keeps its length."""
-    begins, ends = instant(start, zone), instant(end, zone)
-    if ends <= begins:
-        ends = begins + (end - start)
-    adjusted = not (exists(start, zone) and exists(end, zone))
-    return Occurrence(id, begins, ends, staff_id, adjusted, is_changed)
+    start_instant, end_instant = to_instant(start, zone), to_instant(end, zone)
+    if end_instant <= start_instant:
+        end_instant = start_instant + (end - start)
+    is_adjusted = not (is_valid_wall_time(start, zone) and is_valid_wall_time(end, zone))
+    return Occurrence(recurrence_id, start_instant, end_instant, staff_id, is_adjusted, is_changed)
 
 
-def own(series: Series) -> Series:
+def exclude_covers(series: Series) -> Series:
     """What is left of a series to whose it is: without the shifts that others have."""
-    kept = {id: Change() if c.staff_id else c for id, c in series.changes.items()}
-    return replace(series, changes=kept)
+    exceptions = {
+        recurrence_id: RecurrenceException() if exception.staff_id else exception
+        for recurrence_id, exception in series.exceptions.items()
+    }
+    return replace(series, exceptions=exceptions)
 
 
-def single(series: Series, id: datetime, change: Change) -> Series:
+def to_single_shift(
+    series: Series, recurrence_id: datetime, exception: RecurrenceException
+) -> Series:
     """One shift of a series that was put elsewhere, by itself."""
-    start = change.start or id
-    return Series(start, change.end or start + (series.end - series.start), series.zone)
+    start = exception.start or recurrence_id
+    return Series(start, exception.end or start + (series.end - series.start), series.zone)
 
 
-def shares(series: Series, staff_id: str) -> dict[str, list[Series]]:
+def split_by_staff(series: Series, staff_id: str) -> dict[str, list[Series]]:
     """Whose the shifts of somebody's series are: their own, and single ones of others."""
-    found: dict[str, list[Series]] = {staff_id: [own(series)]}
-    for id, change in sorted(series.changes.items()):
-        if change.staff_id and change.start:
-            found.setdefault(change.staff_id, []).append(single(series, id, change))
-    return found
+    series_by_staff: dict[str, list[Series]] = {staff_id: [exclude_covers(series)]}
+    for recurrence_id, exception in sorted(series.exceptions.items()):
+        if exception.staff_id and exception.start:
+            series_by_staff.setdefault(exception.staff_id, []).append(
+                to_single_shift(series, recurrence_id, exception)
+            )
+    return series_by_staff
 
 
-def begins(series: Series) -> datetime:
+def get_earliest_start(series: Series) -> datetime:
     """A moment before which no shift of a series starts."""
-    moved = [change.start for change in series.changes.values() if change.start]
-    return instant(min([series.start, *moved]), series.zone)
+    exception_starts = [
+        exception.start for exception in series.exceptions.values() if exception.start
+    ]
+    return to_instant(min([series.start, *exception_starts]), series.zone)
 
 
-def uncounted(series: Series) -> Series:
+def replace_count_with_until(series: Series) -> Series:
     """The same shifts by a rule that says until when, not how many."""
     if series.rule is None or not series.rule.count:
         return series
-    last = max(_counted(series.rule, series.start), default=series.start)
-    return replace(series, rule=replace(series.rule, count=None, until=last))
+    last_start = max(_list_counted_starts(series.rule, series.start), default=series.start)
+    return replace(series, rule=replace(series.rule, count=None, until=last_start))
 
 
-def ends(series: Series) -> datetime:
+def get_latest_end(series: Series) -> datetime:
     """A moment by which every occurrence has ended, changed ones included; some hours to spare."""
-    last = _last_start(series)
-    if last is None:
-        return FOREVER
-    moved = [one.end for id, c in series.changes.items() if (one := changed(series, id, c))]
+    last_start = _get_last_regular_start(series)
+    if last_start is None:
+        return END_OF_TIME
+    exception_ends = [
+        occurrence.end
+        for recurrence_id, exception in series.exceptions.items()
+        if (occurrence := build_exception_occurrence(series, recurrence_id, exception))
+    ]
     if series.rule is None:
-        return max([_placed(last, last, series.end, series.zone).end, *moved])
-    planned = _placed(last, last, last + (series.end - series.start), series.zone).end
-    return max([planned + GAP, *moved])
+        return max(
+            [
+                _build_occurrence(last_start, last_start, series.end, series.zone).end,
+                *exception_ends,
+            ]
+        )
+    last_regular_end = _build_occurrence(
+        last_start, last_start, last_start + (series.end - series.start), series.zone
+    ).end
+    return max([last_regular_end + MAX_CLOCK_JUMP, *exception_ends])
 
 
-def _last_start(series: Series) -> datetime | None:
+def _get_last_regular_start(series: Series) -> datetime | None:
     """No regular occurrence starts later, in wall time; None: they never end."""
     rule = series.rule
     if rule is None:
         return series.start
     if rule.count:
-        return max(_counted(rule, series.start), default=series.start)
+        return max(_list_counted_starts(rule, series.start), default=series.start)
     return rule.until

@@ -5,60 +5,64 @@ from datetime import UTC, datetime
 from config import errors
 from staffing.recurrence import expand, rrule
 
-Walls = tuple[datetime, datetime, str]
+WallTimes = tuple[datetime, datetime, str]
 """Start and end as wall times, and their zone."""
 
 
-def walls(
-    start: datetime, end: datetime, *, read_in: str, zone: str, may_move: bool = False
-) -> Walls:
+def resolve_wall_times(
+    start: datetime, end: datetime, *, input_zone: str, zone: str, allow_utc: bool = False
+) -> WallTimes:
     """The wall times of a shift in ``zone``; those given without offset are ``read_in`` another.
 
     Of an hour that comes twice, wall times mean the first; what lies in the second is put in UTC
     where the zone ``may_move``, else refused. Raises `errors.Invalid`.
     """
-    given = {"/startTime": start, "/endTime": end}
-    found = {pointer: _wall(at, read_in, zone) for pointer, at in given.items()}
-    for pointer, at in given.items():
-        if at.tzinfo and expand.instant(found[pointer], zone) != at:
-            if not may_move:
-                raise errors.Invalid(
+    inputs = {"/startTime": start, "/endTime": end}
+    wall_times = {pointer: _to_wall_time(at, input_zone, zone) for pointer, at in inputs.items()}
+    for pointer, at in inputs.items():
+        if at.tzinfo and expand.to_instant(wall_times[pointer], zone) != at:
+            if not allow_utc:
+                raise errors.InvalidRequest(
                     "The clock shows this time twice; name another.", pointer=pointer
                 )
-            begins, ends = (_moment(one, read_in).replace(tzinfo=None) for one in (start, end))
-            return _checked(begins, ends, "UTC")
-    return _checked(found["/startTime"], found["/endTime"], zone)
+            start_utc, end_utc = (
+                _to_instant(value, input_zone).replace(tzinfo=None) for value in (start, end)
+            )
+            return _check_wall_times(start_utc, end_utc, "UTC")
+    return _check_wall_times(wall_times["/startTime"], wall_times["/endTime"], zone)
 
 
-def wall(at: datetime, *, read_in: str, zone: str, pointer: str) -> datetime:
+def resolve_wall_time(at: datetime, *, input_zone: str, zone: str, pointer: str) -> datetime:
     """One wall time. Raises `errors.Invalid`."""
-    found = _wall(at, read_in, zone)
-    if at.tzinfo and expand.instant(found, zone) != at:
-        raise errors.Invalid("The clock shows this time twice; name another.", pointer=pointer)
-    return found
+    wall_time = _to_wall_time(at, input_zone, zone)
+    if at.tzinfo and expand.to_instant(wall_time, zone) != at:
+        raise errors.InvalidRequest(
+            "The clock shows this time twice; name another.", pointer=pointer
+        )
+    return wall_time
 
 
-def check(start: datetime, end: datetime) -> None:
+def check_times(start: datetime, end: datetime) -> None:
     """A shift lasts some time, but not for ever. Raises `errors.Invalid`."""
     if end <= start:
-        raise errors.Invalid("It must be after startTime.", pointer="/endTime")
-    if end - start > expand.LONGEST:
-        raise errors.Invalid("A shift lasts 48 hours at most.", pointer="/endTime")
-    if not rrule.EARLIEST <= start < expand.LAST:
-        span = f"from {rrule.EARLIEST.year} to {expand.LAST.year - 1}"
-        raise errors.Invalid(f"It must be {span}.", pointer="/startTime")
+        raise errors.InvalidRequest("It must be after startTime.", pointer="/endTime")
+    if end - start > expand.MAX_SHIFT_DURATION:
+        raise errors.InvalidRequest("A shift lasts 48 hours at most.", pointer="/endTime")
+    if not rrule.EARLIEST_START <= start < expand.LATEST_START:
+        span = f"from {rrule.EARLIEST_START.year} to {expand.LATEST_START.year - 1}"
+        raise errors.InvalidRequest(f"It must be {span}.", pointer="/startTime")
 
 
-def _checked(start: datetime, end: datetime, zone: str) -> Walls:
-    check(start, end)
+def _check_wall_times(start: datetime, end: datetime, zone: str) -> WallTimes:
+    check_times(start, end)
     return start, end, zone
 
 
-def _wall(at: datetime, read_in: str, zone: str) -> datetime:
-    if at.tzinfo is None and read_in == zone:
+def _to_wall_time(at: datetime, input_zone: str, zone: str) -> datetime:
+    if at.tzinfo is None and input_zone == zone:
         return at
-    return expand.wall(_moment(at, read_in), zone)
+    return expand.to_wall_time(_to_instant(at, input_zone), zone)
 
 
-def _moment(at: datetime, read_in: str) -> datetime:
-    return at.astimezone(UTC) if at.tzinfo else expand.instant(at, read_in)
+def _to_instant(at: datetime, input_zone: str) -> datetime:
+    return at.astimezone(UTC) if at.tzinfo else expand.to_instant(at, input_zone)

@@ -12,186 +12,198 @@ from typing import Any
 
 from config import errors
 from staffing.recurrence import dst, expand
-from staffing.recurrence.expand import DAYS, Day, Rule
+from staffing.recurrence.expand import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 
-MOST_COUNT = 1000
-MOST_DAYS, MOST_POSITIONS = 35, 12
+MAX_COUNT = 1000
+MAX_BY_DAY, MAX_POSITIONS = 35, 12
 """Parts of a rule that multiply what a month costs to expand."""
-EARLIEST = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time
+EARLIEST_START = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time
 FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
-MEMBERS = {
+PATTERN_FIELDS = {
     *("frequency", "interval", "byDay", "byMonthDay", "byMonth", "bySetPosition"),
     *("firstDayOfWeek", "skip", "count", "until", "timeZone", "gap", "exceptions", "rrule"),
 }
-_OF_RULE = MEMBERS - {"timeZone", "gap", "exceptions", "rrule", "skip"}
-_PLACE = "/recurrencePattern"
-_NUMBER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
-_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
+_RULE_FIELDS = PATTERN_FIELDS - {"timeZone", "gap", "exceptions", "rrule", "skip"}
+_POINTER = "/recurrencePattern"
+_INTEGER_PATTERN = re.compile(r"[+-]?\d{1,4}", re.ASCII)
+_LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
-class Unsupported(errors.Invalid):
+class RecurrenceUnsupported(errors.InvalidRequest):
     """A member, or a use of one, that our profile leaves out."""
 
     code = "recurrence_unsupported"
 
 
-def wrong(member: str, detail: str) -> errors.Invalid:
+def invalid_field(field: str, detail: str) -> errors.InvalidRequest:
     """What is refused of a pattern, by the name of its member."""
-    return errors.Invalid(detail, pointer=f"{_PLACE}/{member}")
+    return errors.InvalidRequest(detail, pointer=f"{_POINTER}/{field}")
 
 
-def _unsupported(member: str, detail: str) -> Unsupported:
-    return Unsupported(detail, pointer=f"{_PLACE}/{member}")
+def _unsupported_field(field: str, detail: str) -> RecurrenceUnsupported:
+    return RecurrenceUnsupported(detail, pointer=f"{_POINTER}/{field}")
 
 
-def known_zone(name: Any) -> str:
+def parse_zone(name: Any) -> str:
     """The name of a time zone that there is. Raises `errors.Invalid`."""
-    if not isinstance(name, str) or name not in dst.names():
-        raise wrong("timeZone", "It must be an IANA time zone, such as Europe/Berlin.")
+    if not isinstance(name, str) or name not in dst.list_zone_names():
+        raise invalid_field("timeZone", "It must be an IANA time zone, such as Europe/Berlin.")
     return name
 
 
-def local(value: Any, name: str) -> datetime:
+def parse_local_time(value: Any, field: str) -> datetime:
     """A local time to the second, without an offset."""
     detail = "It must be a local time without an offset: 2027-01-01T09:00:00."
-    if not isinstance(value, str) or not _LOCAL.fullmatch(value):
-        raise wrong(name, detail)
+    if not isinstance(value, str) or not _LOCAL_TIME_PATTERN.fullmatch(value):
+        raise invalid_field(field, detail)
     try:
-        found = datetime.fromisoformat(value)
+        wall_time = datetime.fromisoformat(value)
     except ValueError as error:
-        raise wrong(name, detail) from error
-    if not EARLIEST <= found < expand.LAST:
-        raise wrong(name, f"It must be from {EARLIEST.year} to {expand.LAST.year - 1}.")
-    return found
+        raise invalid_field(field, detail) from error
+    if not EARLIEST_START <= wall_time < expand.LATEST_START:
+        raise invalid_field(
+            field, f"It must be from {EARLIEST_START.year} to {expand.LATEST_START.year - 1}."
+        )
+    return wall_time
 
 
-def parse(given: Mapping[str, Any], *, zone: str) -> Rule:
+def parse_rule(pattern: Mapping[str, Any], *, zone: str) -> RecurrenceRule:
     """The rule that the members of a pattern say, or its ``rrule``.
 
     Raises `errors.Invalid` or `Unsupported`, naming the member.
     """
-    for name in given:
-        if name not in MEMBERS:
-            raise _unsupported(name, "No such member here.")
-    if given.get("skip", "omit") != "omit":
-        raise _unsupported("skip", "Only omit is possible: what does not exist is left out.")
-    told = {name: given[name] for name in given if name in _OF_RULE}
-    text = given.get("rrule")
+    for name in pattern:
+        if name not in PATTERN_FIELDS:
+            raise _unsupported_field(name, "No such member here.")
+    if pattern.get("skip", "omit") != "omit":
+        raise _unsupported_field("skip", "Only omit is possible: what does not exist is left out.")
+    rule_fields = {name: pattern[name] for name in pattern if name in _RULE_FIELDS}
+    text = pattern.get("rrule")
     if text is None:
-        return _settled(_checked(of_members(told)), zone)
-    rule = _settled(_checked(of_rrule(text, zone=zone)), zone)
-    if told and _settled(_checked(of_members(told)), zone) != rule:
-        raise wrong("rrule", "It says another rule than the other members.")
+        return _normalize_until(_check_supported(parse_fields(rule_fields)), zone)
+    rule = _normalize_until(_check_supported(parse_rrule(text, zone=zone)), zone)
+    if rule_fields and _normalize_until(_check_supported(parse_fields(rule_fields)), zone) != rule:
+        raise invalid_field("rrule", "It says another rule than the other members.")
     return rule
 
 
-def _settled(rule: Rule, zone: str) -> Rule:
+def _normalize_until(rule: RecurrenceRule, zone: str) -> RecurrenceRule:
     """With an end that the clock of the zone shows, as RRULE tells it in UTC."""
     if rule.until is None:
         return rule
-    return replace(rule, until=expand.wall(expand.instant(rule.until, zone), zone))
+    return replace(rule, until=expand.to_wall_time(expand.to_instant(rule.until, zone), zone))
 
 
-def of_members(told: Mapping[str, Any]) -> Rule:
+def parse_fields(fields: Mapping[str, Any]) -> RecurrenceRule:
     """The rule of its members, each within its own limits. Raises `errors.Invalid`."""
-    frequency = told.get("frequency")
+    frequency = fields.get("frequency")
     if frequency not in FREQUENCIES:
-        raise wrong("frequency", f"It must be one of {', '.join(FREQUENCIES)}.")
-    return Rule(
+        raise invalid_field("frequency", f"It must be one of {', '.join(FREQUENCIES)}.")
+    return RecurrenceRule(
         frequency=frequency,
-        interval=_number(told, "interval", 1, 366) or 1,
-        by_day=_days(told.get("byDay", ())),
-        by_month_day=_numbers(told, "byMonthDay", -31, 31),
-        by_month=_months(told.get("byMonth", ())),
-        by_set_position=_positions(told),
-        first_day_of_week=_day(told.get("firstDayOfWeek", "mo"), "firstDayOfWeek"),
-        count=_number(told, "count", 1, MOST_COUNT),
-        until=_until(told["until"]) if "until" in told else None,
+        interval=_parse_integer(fields, "interval", 1, 366) or 1,
+        by_day=_parse_weekdays(fields.get("byDay", ())),
+        by_month_day=_parse_integers(fields, "byMonthDay", -31, 31),
+        by_month=_parse_months(fields.get("byMonth", ())),
+        by_set_position=_parse_positions(fields),
+        first_day_of_week=_parse_weekday(fields.get("firstDayOfWeek", "mo"), "firstDayOfWeek"),
+        count=_parse_integer(fields, "count", 1, MAX_COUNT),
+        until=_parse_until(fields["until"]) if "until" in fields else None,
     )
 
 
-def _number(told: Mapping[str, Any], name: str, least: int, most: int) -> int | None:
-    if name not in told:
+def _parse_integer(fields: Mapping[str, Any], name: str, minimum: int, maximum: int) -> int | None:
+    if name not in fields:
         return None
-    value = told[name]
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise wrong(name, f"It must be a whole number from {least} to {most}.")
+    value = fields[name]
+    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
+        raise invalid_field(name, f"It must be a whole number from {minimum} to {maximum}.")
     return value
 
 
-def _numbers(told: Mapping[str, Any], name: str, least: int, most: int) -> tuple[int, ...]:
-    values = told.get(name, ())
-    detail = f"It must be a list of whole numbers from {least} to {most}, without 0."
+def _parse_integers(
+    fields: Mapping[str, Any], name: str, minimum: int, maximum: int
+) -> tuple[int, ...]:
+    values = fields.get(name, ())
+    detail = f"It must be a list of whole numbers from {minimum} to {maximum}, without 0."
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > 62:
-        raise wrong(name, detail)
+        raise invalid_field(name, detail)
     for value in values:
-        good = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-        if not good or value == 0:
-            raise wrong(name, detail)
+        is_valid = (
+            isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
+        )
+        if not is_valid or value == 0:
+            raise invalid_field(name, detail)
     return tuple(sorted(set(values)))
 
 
-def _positions(told: Mapping[str, Any]) -> tuple[int, ...]:
-    found = _numbers(told, "bySetPosition", -31, 31)
-    if len(found) > MOST_POSITIONS:
-        raise wrong("bySetPosition", f"{MOST_POSITIONS} positions at most.")
-    return found
+def _parse_positions(fields: Mapping[str, Any]) -> tuple[int, ...]:
+    positions = _parse_integers(fields, "bySetPosition", -31, 31)
+    if len(positions) > MAX_POSITIONS:
+        raise invalid_field("bySetPosition", f"{MAX_POSITIONS} positions at most.")
+    return positions
 
 
-def _months(values: Any) -> tuple[int, ...]:
+def _parse_months(values: Any) -> tuple[int, ...]:
     detail = 'It must be a list of months, "1" to "12".'
     if not isinstance(values, Sequence) or isinstance(values, str):
-        raise wrong("byMonth", detail)
-    found = set()
+        raise invalid_field("byMonth", detail)
+    months = set()
     for value in values:
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or text not in {str(n) for n in range(1, 13)}:
-            raise wrong("byMonth", detail)
-        found.add(int(text))
-    return tuple(sorted(found))
+        if not isinstance(text, str) or text not in {str(number) for number in range(1, 13)}:
+            raise invalid_field("byMonth", detail)
+        months.add(int(text))
+    return tuple(sorted(months))
 
 
-def _day(value: Any, name: str) -> str:
-    if value not in DAYS:
-        raise wrong(name, f"It must be one of {', '.join(DAYS)}.")
+def _parse_weekday(value: Any, name: str) -> str:
+    if value not in WEEKDAY_CODES:
+        raise invalid_field(name, f"It must be one of {', '.join(WEEKDAY_CODES)}.")
     return str(value)
 
 
-def _days(values: Any) -> tuple[Day, ...]:
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > MOST_DAYS:
-        raise wrong("byDay", "It must be a list of days.")
-    found = set()
-    for number, value in enumerate(values):
-        name = f"byDay/{number}"
+def _parse_weekdays(values: Any) -> tuple[NthWeekday, ...]:
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > MAX_BY_DAY:
+        raise invalid_field("byDay", "It must be a list of days.")
+    weekdays = set()
+    for index, value in enumerate(values):
+        name = f"byDay/{index}"
         if not isinstance(value, Mapping) or not {"day"} <= set(value) <= {"day", "nthOfPeriod"}:
-            raise wrong(name, 'It must be like {"day": "mo"} or {"day": "fr", "nthOfPeriod": -1}.')
-        nth = _number(value, "nthOfPeriod", -5, 5) if "nthOfPeriod" in value else None
+            raise invalid_field(
+                name, 'It must be like {"day": "mo"} or {"day": "fr", "nthOfPeriod": -1}.'
+            )
+        nth = _parse_integer(value, "nthOfPeriod", -5, 5) if "nthOfPeriod" in value else None
         if nth == 0:
-            raise wrong(f"{name}/nthOfPeriod", "It must be from -5 to 5, without 0.")
-        found.add(Day(_day(value["day"], f"{name}/day"), nth))
-    return tuple(sorted(found, key=_order))
+            raise invalid_field(f"{name}/nthOfPeriod", "It must be from -5 to 5, without 0.")
+        weekdays.add(NthWeekday(_parse_weekday(value["day"], f"{name}/day"), nth))
+    return tuple(sorted(weekdays, key=_get_weekday_sort_key))
 
 
-def _order(day: Day) -> tuple[int, int]:
-    return DAYS.index(day.day), day.nth or 0
+def _get_weekday_sort_key(day: NthWeekday) -> tuple[int, int]:
+    return WEEKDAY_CODES.index(day.day), day.nth or 0
 
 
-def _until(value: Any) -> datetime:
+def _parse_until(value: Any) -> datetime:
     """A local time, or a date: then its last second."""
     if isinstance(value, str) and len(value) == 10:
         value = f"{value}T23:59:59"
-    return local(value, "until")
+    return parse_local_time(value, "until")
 
 
-def _checked(rule: Rule) -> Rule:
+def _check_supported(rule: RecurrenceRule) -> RecurrenceRule:
     """Refuse what our profile leaves out."""
-    nth = any(day.nth for day in rule.by_day)
-    month = rule.frequency in ("monthly", "yearly")
-    for refused, member, detail in (
+    has_nth = any(day.nth for day in rule.by_day)
+    is_monthly_or_yearly = rule.frequency in ("monthly", "yearly")
+    for is_refused, field, detail in (
         (rule.count and rule.until, "count", "Only one of count and until is possible."),
-        (nth and not month, "byDay", "nthOfPeriod is possible monthly or yearly only."),
         (
-            rule.by_month_day and not month,
+            has_nth and not is_monthly_or_yearly,
+            "byDay",
+            "nthOfPeriod is possible monthly or yearly only.",
+        ),
+        (
+            rule.by_month_day and not is_monthly_or_yearly,
             "byMonthDay",
             "Days of the month are possible monthly or yearly only.",
         ),
@@ -206,17 +218,17 @@ def _checked(rule: Rule) -> Rule:
             "It is possible monthly only, with byDay.",
         ),
     ):
-        if refused:
-            raise _unsupported(member, detail)
+        if is_refused:
+            raise _unsupported_field(field, detail)
     return rule
 
 
-def to_members(rule: Rule) -> dict[str, Any]:
+def to_fields(rule: RecurrenceRule) -> dict[str, Any]:
     """The rule as members of a pattern, in canonical form; without what is the default."""
     days = [
         {"day": day.day, **({"nthOfPeriod": day.nth} if day.nth else {})} for day in rule.by_day
     ]
-    told = {
+    fields = {
         "frequency": rule.frequency,
         "interval": rule.interval if rule.interval > 1 else None,
         "byDay": days,
@@ -227,73 +239,75 @@ def to_members(rule: Rule) -> dict[str, Any]:
         "count": rule.count,
         "until": rule.until.isoformat() if rule.until else None,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in fields.items() if value}
 
 
 # --- RRULE ----------------------------------------------------------------------------------------
-def to_rrule(rule: Rule, *, zone: str) -> str:
+def to_rrule(rule: RecurrenceRule, *, zone: str) -> str:
     """The rule as RFC 5545 writes it, without its name; UNTIL in UTC."""
     parts = {
         "FREQ": rule.frequency.upper(),
         "INTERVAL": str(rule.interval) if rule.interval > 1 else "",
-        "BYMONTH": _joined(rule.by_month),
-        "BYMONTHDAY": _joined(rule.by_month_day),
-        "BYDAY": _joined(f"{day.nth or ''}{day.day.upper()}" for day in rule.by_day),
-        "BYSETPOS": _joined(rule.by_set_position),
+        "BYMONTH": _join(rule.by_month),
+        "BYMONTHDAY": _join(rule.by_month_day),
+        "BYDAY": _join(f"{day.nth or ''}{day.day.upper()}" for day in rule.by_day),
+        "BYSETPOS": _join(rule.by_set_position),
         "WKST": rule.first_day_of_week.upper() if rule.first_day_of_week != "mo" else "",
         "COUNT": str(rule.count or ""),
-        "UNTIL": f"{expand.instant(rule.until, zone):%Y%m%dT%H%M%SZ}" if rule.until else "",
+        "UNTIL": f"{expand.to_instant(rule.until, zone):%Y%m%dT%H%M%SZ}" if rule.until else "",
     }
     return ";".join(f"{name}={value}" for name, value in parts.items() if value)
 
 
-def _joined(values: Any) -> str:
+def _join(values: Any) -> str:
     return ",".join(str(value) for value in values)
 
 
-def of_rrule(text: Any, *, zone: str) -> Rule:
+def parse_rrule(text: Any, *, zone: str) -> RecurrenceRule:
     """The rule of an RRULE. Raises `errors.Invalid` or `Unsupported`."""
     if not isinstance(text, str) or not text.isascii() or len(text) > 500:
-        raise wrong("rrule", "It must be a rule such as FREQ=WEEKLY;BYDAY=MO,FR.")
+        raise invalid_field("rrule", "It must be a rule such as FREQ=WEEKLY;BYDAY=MO,FR.")
     parts: dict[str, str] = {}
     for part in text.upper().removeprefix("RRULE:").split(";"):
         name, _, value = part.partition("=")
-        if name not in _PARTS:
-            raise _unsupported("rrule", f"{name[:20] or 'An empty part'} is not supported.")
+        if name not in _RRULE_PARTS:
+            raise _unsupported_field("rrule", f"{name[:20] or 'An empty part'} is not supported.")
         if name in parts or not value:
-            raise wrong("rrule", f"{name} is given twice or without a value.")
+            raise invalid_field("rrule", f"{name} is given twice or without a value.")
         parts[name] = value
     try:
-        told = {_PARTS[name][0]: _PARTS[name][1](value) for name, value in parts.items()}
-        if isinstance(told.get("until"), datetime):
-            told["until"] = _local_until(told["until"], zone)
-        return of_members(told)
-    except (ValueError, KeyError, OverflowError, errors.Invalid) as error:
-        detail = error.detail if isinstance(error, errors.Invalid) else "It cannot be read."
-        raise wrong("rrule", detail) from error
+        fields = {
+            _RRULE_PARTS[name][0]: _RRULE_PARTS[name][1](value) for name, value in parts.items()
+        }
+        if isinstance(fields.get("until"), datetime):
+            fields["until"] = _to_local_until(fields["until"], zone)
+        return parse_fields(fields)
+    except (ValueError, KeyError, OverflowError, errors.InvalidRequest) as error:
+        detail = error.detail if isinstance(error, errors.InvalidRequest) else "It cannot be read."
+        raise invalid_field("rrule", detail) from error
 
 
-def _local_until(until: datetime, zone: str) -> str:
-    local = until if until.tzinfo is None else expand.wall(until, zone)
-    return local.isoformat()
+def _to_local_until(until: datetime, zone: str) -> str:
+    wall_time = until if until.tzinfo is None else expand.to_wall_time(until, zone)
+    return wall_time.isoformat()
 
 
-def _list(read: Callable[[str], Any]) -> Callable[[str], list[Any]]:
-    return lambda text: [read(part) for part in text.split(",")]
+def _build_list_parser(parse_part: Callable[[str], Any]) -> Callable[[str], list[Any]]:
+    return lambda text: [parse_part(part) for part in text.split(",")]
 
 
-def _whole(text: str) -> int:
-    if not _NUMBER.fullmatch(text):
+def _parse_rrule_integer(text: str) -> int:
+    if not _INTEGER_PATTERN.fullmatch(text):
         raise ValueError("no whole number")
     return int(text)
 
 
-def _read_day(text: str) -> dict[str, Any]:
+def _parse_rrule_weekday(text: str) -> dict[str, Any]:
     day, nth = text[-2:].lower(), text[:-2]
-    return {"day": day, **({"nthOfPeriod": _whole(nth)} if nth else {})}
+    return {"day": day, **({"nthOfPeriod": _parse_rrule_integer(nth)} if nth else {})}
 
 
-def _read_until(text: str) -> datetime:
+def _parse_rrule_until(text: str) -> datetime:
     if len(text) == 8:
         day = datetime.strptime(text, "%Y%m%d")  # noqa: DTZ007 - a local date
         return day + timedelta(hours=23, minutes=59, seconds=59)
@@ -302,14 +316,14 @@ def _read_until(text: str) -> datetime:
     return datetime.strptime(text, "%Y%m%dT%H%M%S")  # noqa: DTZ007 - a local time
 
 
-_PARTS: dict[str, tuple[str, Callable[[str], Any]]] = {
+_RRULE_PARTS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "FREQ": ("frequency", str.lower),
-    "INTERVAL": ("interval", _whole),
-    "BYDAY": ("byDay", _list(_read_day)),
-    "BYMONTHDAY": ("byMonthDay", _list(_whole)),
-    "BYMONTH": ("byMonth", _list(_whole)),
-    "BYSETPOS": ("bySetPosition", _list(_whole)),
+    "INTERVAL": ("interval", _parse_rrule_integer),
+    "BYDAY": ("byDay", _build_list_parser(_parse_rrule_weekday)),
+    "BYMONTHDAY": ("byMonthDay", _build_list_parser(_parse_rrule_integer)),
+    "BYMONTH": ("byMonth", _build_list_parser(_parse_rrule_integer)),
+    "BYSETPOS": ("bySetPosition", _build_list_parser(_parse_rrule_integer)),
     "WKST": ("firstDayOfWeek", str.lower),
-    "COUNT": ("count", _whole),
-    "UNTIL": ("until", _read_until),
+    "COUNT": ("count", _parse_rrule_integer),
+    "UNTIL": ("until", _parse_rrule_until),
 }

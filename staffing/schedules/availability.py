@@ -12,39 +12,45 @@ from datetime import datetime
 from config import dynamodb, errors
 from config.dynamodb import optimistic
 from config.journal import write_set
-from staffing.models import HEAD, Busy, Schedule, stamp, told
+from staffing.models import (
+    VERSION_RECORD_KEY,
+    Schedule,
+    StaffAvailability,
+    format_instant,
+    to_attributes,
+)
 from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import Series
-from staffing.recurrence.overlap import Clash
+from staffing.recurrence.overlap import ConflictingShifts
 
-MOST_SERIES = 100
+MAX_SERIES_PER_PERSON = 100
 """Series that one person may be on at a time: each new one is held against all of them."""
-MOST_OTHERS = 12
+MAX_COVERING_STAFF = 12
 """People beside its own who may have shifts of one series."""
 
 
-class Overlap(errors.Conflict):
+class ScheduleConflict(errors.Conflict):
     """The person is on duty elsewhere at that time."""
 
     code = "schedule_clash"
     title = "This person is on duty then already"
 
-    def __init__(self, staff_id: str, schedule_id: str, clash: Clash) -> None:
-        at = stamp(clash.at)
+    def __init__(self, staff_id: str, schedule_id: str, conflict: ConflictingShifts) -> None:
+        at = format_instant(conflict.at)
         detail = f"It overlaps schedule {schedule_id} from {at} on."
         super().__init__(detail)
-        more = {"scheduleId": schedule_id, "staffId": staff_id, "at": at}
-        self.faults.append(errors.Fault("/startTime", self.code, detail, more))
+        extra = {"scheduleId": schedule_id, "staffId": staff_id, "at": at}
+        self.field_errors.append(errors.FieldError("/startTime", self.code, detail, extra))
 
 
-class TooMuch(errors.Conflict):
+class AssignmentLimitExceeded(errors.Conflict):
     """More than is decided at once."""
 
     code = "too_many"
 
 
 @dataclass(frozen=True)
-class Part:
+class ShiftAssignment:
     """Shifts of one schedule that one person gets."""
 
     staff_id: str
@@ -52,140 +58,186 @@ class Part:
     series: Series
 
 
-def key(staff_id: str) -> dynamodb.Key:
+def version_record_key(staff_id: str) -> dynamodb.RecordKey:
     """The key of a person's head, to be read before their rows."""
-    return dynamodb.Key(Busy, staff_id, HEAD)
+    return dynamodb.RecordKey(StaffAvailability, staff_id, VERSION_RECORD_KEY)
 
 
 # --- deciding -------------------------------------------------------------------------------------
-def check_free(
-    wanted: Collection[Part],
-    found: dynamodb.Found,
+def check_available(
+    assignments: Collection[ShiftAssignment],
+    records: dynamodb.BatchResult,
     *,
-    beside: Collection[Part],
-    apart_from: str | None,
+    existing: Collection[ShiftAssignment],
+    excluded_schedule_id: str | None,
 ) -> None:
     """Refuse shifts that overlap what their people have already, each other, or those ``beside``.
 
     ``found`` holds the heads, read before; rows of the schedule ``apart_from`` do not count. Raises
     `Overlap`, naming the first moment, or `decisions.Changed` where a change is half visible.
     """
-    for staff_id in dict.fromkeys(part.staff_id for part in wanted):
-        own = [part for part in wanted if part.staff_id == staff_id]
-        since = min(expand.begins(part.series) for part in own)
-        rows = rows_from(staff_id, since, found)
-        others = [row for row in rows if row.schedule_id != apart_from]
-        if sum(_is_series(row) for row in others) >= MOST_SERIES:
-            raise TooMuch(f"A person can be on {MOST_SERIES} series at a time.")
-        theirs = [(str(row.schedule_id), series) for row in others for series in row.series()]
-        theirs += [(one.schedule_id, one.series) for one in beside if one.staff_id == staff_id]
-        met = conflicts.first_among([(one.schedule_id, one.series) for one in own], theirs)
-        if met:
-            schedule_id, clash = met
-            raise Overlap(staff_id, schedule_id, clash)
+    for staff_id in dict.fromkeys(assignment.staff_id for assignment in assignments):
+        own_assignments = [
+            assignment for assignment in assignments if assignment.staff_id == staff_id
+        ]
+        since = min(expand.get_earliest_start(assignment.series) for assignment in own_assignments)
+        rows = fetch_rows(staff_id, since, records)
+        other_rows = [row for row in rows if row.schedule_id != excluded_schedule_id]
+        if sum(_is_recurring(row) for row in other_rows) >= MAX_SERIES_PER_PERSON:
+            raise AssignmentLimitExceeded(
+                f"A person can be on {MAX_SERIES_PER_PERSON} series at a time."
+            )
+        existing_series = [
+            (str(row.schedule_id), series) for row in other_rows for series in row.series()
+        ]
+        existing_series += [
+            (entry.schedule_id, entry.series) for entry in existing if entry.staff_id == staff_id
+        ]
+        first_conflict = conflicts.find_first_conflict(
+            [(entry.schedule_id, entry.series) for entry in own_assignments], existing_series
+        )
+        if first_conflict:
+            schedule_id, conflict = first_conflict
+            raise ScheduleConflict(staff_id, schedule_id, conflict)
 
 
-def _is_series(row: Busy) -> bool:
+def _is_recurring(row: StaffAvailability) -> bool:
     return any(pattern for *_, pattern in row.shifts or ())
 
 
-def rows_from(
-    staff_id: str, since: datetime | None, found: dynamodb.Found | None, *, consistent: bool = True
-) -> list[Busy]:
+def fetch_rows(
+    staff_id: str,
+    since: datetime | None,
+    records: dynamodb.BatchResult | None,
+    *,
+    consistent: bool = True,
+) -> list[StaffAvailability]:
     """The rows of what ends after a moment.
 
     Raises `decisions.Changed` where the head in ``found`` knows of what they do not show.
     """
-    low = stamp(since) if since else "0"
-    values = {":staff": {"S": staff_id}, ":low": {"S": low}}
-    arguments = dynamodb.key_range(Busy, "#staff_id = :staff AND #end > :low", values)
-    pages = dynamodb.pages("Query", **arguments, ConsistentRead=consistent)
-    rows = [Busy.read(item) for items in pages for item in items]
-    head = found.get(Busy, staff_id, HEAD) if found else None
-    seen = {row.end: int(row.version) for row in rows}
-    for end, version in (head.wrote if head else {}).items():
-        if end > low and not (seen.get(end, 0) >= version if version else end not in seen):
-            raise optimistic.changed()
+    lower_bound = format_instant(since) if since else "0"
+    values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
+    arguments = dynamodb.query_arguments(
+        StaffAvailability, "#staff_id = :staff AND #end > :low", values
+    )
+    pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=consistent)
+    rows = [StaffAvailability.from_item(item) for items in pages for item in items]
+    version_record = (
+        records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY) if records else None
+    )
+    seen_versions = {row.end: int(row.version) for row in rows}
+    for end, version in (version_record.wrote if version_record else {}).items():
+        if end > lower_bound and not (
+            seen_versions.get(end, 0) >= version if version else end not in seen_versions
+        ):
+            raise optimistic.stale_record_error()
     return rows
 
 
 # --- writing --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Rows:
+class RowChanges:
     """What becomes of one person's rows."""
 
-    gone: list[Busy]
-    made: list[Busy]
+    removed: list[StaffAvailability]
+    written: list[StaffAvailability]
 
 
-def touched(before: Iterable[Schedule], after: Iterable[Schedule]) -> dict[str, Rows]:
+def plan_row_changes(
+    before: Iterable[Schedule], after: Iterable[Schedule]
+) -> dict[str, RowChanges]:
     """Whose rows a change of schedules changes, and how. Raises `TooMuch`."""
-    was, is_now = _rows(before), _rows(after)
-    found = {}
-    for staff_id in sorted({*was, *is_now}):
-        old, new = was.get(staff_id, {}), is_now.get(staff_id, {})
-        gone = [old[end] for end in old if end not in new]
-        made = [new[end] for end in new if end not in old or _differs(old[end], new[end])]
-        if gone or made:
-            found[staff_id] = Rows(gone, made)
-    if len(found) > MOST_OTHERS + 1:
-        raise TooMuch(f"One change can concern {MOST_OTHERS + 1} people; make several.")
-    return found
+    rows_before, rows_after = _build_rows(before), _build_rows(after)
+    changes_by_staff = {}
+    for staff_id in sorted({*rows_before, *rows_after}):
+        old_rows, new_rows = rows_before.get(staff_id, {}), rows_after.get(staff_id, {})
+        removed = [old_rows[end] for end in old_rows if end not in new_rows]
+        written = [
+            new_rows[end]
+            for end in new_rows
+            if end not in old_rows or _is_different(old_rows[end], new_rows[end])
+        ]
+        if removed or written:
+            changes_by_staff[staff_id] = RowChanges(removed, written)
+    if len(changes_by_staff) > MAX_COVERING_STAFF + 1:
+        raise AssignmentLimitExceeded(
+            f"One change can concern {MAX_COVERING_STAFF + 1} people; make several."
+        )
+    return changes_by_staff
 
 
-def settle(write: write_set.Write, changed: Mapping[str, Rows], found: dynamodb.Found) -> None:
+def write_row_changes(
+    write: write_set.Write,
+    changes_by_staff: Mapping[str, RowChanges],
+    records: dynamodb.BatchResult,
+) -> None:
     """Write these rows, each person's under the version of their head as it was read."""
-    for staff_id, rows in changed.items():
-        _put_head(write, staff_id, rows.gone, rows.made, found)
-        for row in rows.gone:
+    for staff_id, row_changes in changes_by_staff.items():
+        _put_version_record(write, staff_id, row_changes.removed, row_changes.written, records)
+        for row in row_changes.removed:
             write.remove(row)
-        for row in rows.made:
+        for row in row_changes.written:
             write.put(row)
 
 
-def _put_head(
+def _put_version_record(
     write: write_set.Write,
     staff_id: str,
-    gone: Iterable[Busy],
-    made: Iterable[Busy],
-    found: dynamodb.Found,
+    removed: Iterable[StaffAvailability],
+    written: Iterable[StaffAvailability],
+    records: dynamodb.BatchResult,
 ) -> None:
-    head = found.get(Busy, staff_id, HEAD)
-    as_read = Busy.version == head.version if head else Busy.end.does_not_exist()
-    wrote = {**{row.end: 0 for row in gone}, **{row.end: int(row.version) for row in made}}
-    version = int(head.version) + 1 if head else 1
-    after = Busy(staff_id=staff_id, end=HEAD, version=version, wrote=wrote)
-    write.put(after, only_if=as_read, refusal=optimistic.changed())
+    version_record = records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY)
+    condition = (
+        StaffAvailability.version == version_record.version
+        if version_record
+        else StaffAvailability.end.does_not_exist()
+    )
+    written_versions = {
+        **{row.end: 0 for row in removed},
+        **{row.end: int(row.version) for row in written},
+    }
+    version = int(version_record.version) + 1 if version_record else 1
+    next_record = StaffAvailability(
+        staff_id=staff_id, end=VERSION_RECORD_KEY, version=version, wrote=written_versions
+    )
+    write.put(next_record, only_if=condition, error=optimistic.stale_record_error())
 
 
-def _rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, Busy]]:
-    rows: dict[str, dict[str, Busy]] = {}
+def _build_rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, StaffAvailability]]:
+    rows: dict[str, dict[str, StaffAvailability]] = {}
     for schedule in schedules:
-        shares = expand.shares(schedule.series(), schedule.staff_id)
-        if len(shares) > MOST_OTHERS + 1:
-            raise TooMuch(f"Shifts of one series can be given to {MOST_OTHERS} other people.")
-        for staff_id, shifts in shares.items():
-            row = _row(schedule, staff_id, shifts)
+        series_by_staff = expand.split_by_staff(schedule.series(), schedule.staff_id)
+        if len(series_by_staff) > MAX_COVERING_STAFF + 1:
+            raise AssignmentLimitExceeded(
+                f"Shifts of one series can be given to {MAX_COVERING_STAFF} other people."
+            )
+        for staff_id, shifts in series_by_staff.items():
+            row = _build_row(schedule, staff_id, shifts)
             rows.setdefault(staff_id, {})[row.end] = row
     return rows
 
 
-def _row(schedule: Schedule, staff_id: str, shifts: list[Series]) -> Busy:
-    ends = max(expand.ends(series) for series in shifts)
-    kept = [told(series) for series in shifts]
-    return Busy(
+def _build_row(schedule: Schedule, staff_id: str, shifts: list[Series]) -> StaffAvailability:
+    latest_end = max(expand.get_latest_end(series) for series in shifts)
+    shift_values = [to_attributes(series) for series in shifts]
+    return StaffAvailability(
         staff_id=staff_id,
-        end=f"{stamp(ends)}#{schedule.id}",
+        end=f"{format_instant(latest_end)}#{schedule.id}",
         version=schedule.version,
         schedule_id=schedule.id,
-        shifts=[[one["start"], one["end"], one["zone"], one["pattern"]] for one in kept],
+        shifts=[
+            [values["start"], values["end"], values["zone"], values["pattern"]]
+            for values in shift_values
+        ],
     )
 
 
-def _differs(one: Busy, other: Busy) -> bool:
-    return bool(one.shifts != other.shifts)
+def _is_different(row: StaffAvailability, other_row: StaffAvailability) -> bool:
+    return bool(row.shifts != other_row.shifts)
 
 
-def heads_of(people: Iterable[str]) -> list[dynamodb.Key]:
+def version_record_keys(staff_ids: Iterable[str]) -> list[dynamodb.RecordKey]:
     """What to read before anything of these people's schedules is changed."""
-    return [key(staff_id) for staff_id in people]
+    return [version_record_key(staff_id) for staff_id in staff_ids]

@@ -11,149 +11,181 @@ from typing import TYPE_CHECKING
 
 from config import audit, dynamodb, journal
 from config.dynamodb import ids, optimistic
-from staffing.models import Schedule, told
+from staffing.models import Schedule, to_attributes
 from staffing.recurrence import expand
-from staffing.recurrence.edit import Edited
-from staffing.recurrence.expand import Change, Series
+from staffing.recurrence.edit import EditResult
+from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.schedules import availability, save
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-STEP = 8
+SHIFTS_PER_TRANSACTION = 8
 """Shifts that become schedules of their own in one transaction."""
 
 
-def clear(schedule_id: str, *, actor: audit.Author, at: datetime) -> None:
+def end_schedule(schedule_id: str, *, actor: audit.Author, at: datetime) -> None:
     """End a schedule now."""
-    _redone(schedule_id, lambda one: _ended(one.series(), at), actor, at)
+    _rewrite_series(schedule_id, lambda schedule: _end_series(schedule.series(), at), actor, at)
 
 
-def leave(user: "User", *, actor: audit.Author, at: datetime) -> None:
+def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) -> None:
     """End what somebody who leaves has of schedules; may be repeated.
 
     Their own end now; shifts of theirs that others stand in for become those others' own, and
     shifts of others that they were to stand in for are left out.
     """
-    for row in availability.rows_from(user.id, at, None):
-        while _parted(str(row.schedule_id), user.id, actor, at):
+    for row in availability.fetch_rows(user.id, at, None):
+        while _detach_covered_shifts(str(row.schedule_id), user.id, actor, at):
             pass
 
-        def without(one: Schedule) -> Series | None:
-            if one.staff_id == user.id:
-                return _ended(one.series(), at)
-            return _without(one.series(), user.id, at)
+        def end_share(schedule: Schedule) -> Series | None:
+            if schedule.staff_id == user.id:
+                return _end_series(schedule.series(), at)
+            return _remove_covers(schedule.series(), user.id, at)
 
-        _redone(str(row.schedule_id), without, actor, at)
+        _rewrite_series(str(row.schedule_id), end_share, actor, at)
 
 
-def _parted(schedule_id: str, owner_id: str, actor: audit.Author, at: datetime) -> bool:
+def _detach_covered_shifts(
+    schedule_id: str, owner_id: str, actor: audit.Author, at: datetime
+) -> bool:
     """Make some shifts that others stand in for schedules of their own; whether there were any."""
 
     def decide() -> bool:
-        before = dynamodb.get(Schedule, schedule_id)
+        before = dynamodb.get_record(Schedule, schedule_id)
         if before is None or before.staff_id != owner_id:
             return False
         series = before.series()
-        some = [
-            (id, change)
-            for id, change in sorted(series.changes.items())
-            if change.staff_id and not _is_past(series, id, change, at)
-        ][:STEP]
-        if not some:
+        covers = [
+            (recurrence_id, exception)
+            for recurrence_id, exception in sorted(series.exceptions.items())
+            if exception.staff_id and not _is_past(series, recurrence_id, exception, at)
+        ][:SHIFTS_PER_TRANSACTION]
+        if not covers:
             return False
-        left_out = {**series.changes, **{id: Change() for id, _ in some}}
-        kept = before.changed(**told(replace(series, changes=left_out)), updated_at=at)
-        singles = [_single(before, series, id, change, at) for id, change in some]
-        found = _read(save.members(before), actor)
-        touched = availability.touched([before], [kept, *singles])
+        exceptions = {
+            **series.exceptions,
+            **{recurrence_id: RecurrenceException() for recurrence_id, _ in covers},
+        }
+        remaining = before.with_changes(
+            **to_attributes(replace(series, exceptions=exceptions)), updated_at=at
+        )
+        singles = [
+            _build_single_schedule(before, series, recurrence_id, exception, at)
+            for recurrence_id, exception in covers
+        ]
+        records = _fetch_records(save.list_assigned_staff(before), actor)
+        row_changes = availability.plan_row_changes([before], [remaining, *singles])
         with journal.write(
             actor=actor,
             action="schedule.parted",
             subject=before.party,
             at=at,
             customer_id=before.customer_id,
-            changes=[audit.Change("splitOff", None, [one.id for one in singles])],
-            concerns=touched,
-            found=found,
+            changes=[audit.FieldChange("splitOff", None, [schedule.id for schedule in singles])],
+            related_streams=row_changes,
+            prefetched=records,
         ) as write:
-            save.put(write, before, [kept, *singles])
-            availability.settle(write, touched, found)
+            save.put_schedules(write, before, [remaining, *singles])
+            availability.write_row_changes(write, row_changes, records)
         return True
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def _single(
-    before: Schedule, series: Series, id: datetime, change: Change, at: datetime
+def _build_single_schedule(
+    before: Schedule,
+    series: Series,
+    recurrence_id: datetime,
+    exception: RecurrenceException,
+    at: datetime,
 ) -> Schedule:
     return Schedule(
-        id=ids.new("sch", at),
+        id=ids.new_id("sch", at),
         customer_id=before.customer_id,
         location_id=before.location_id,
-        staff_id=change.staff_id,
+        staff_id=exception.staff_id,
         split_from=before.id,
         created_at=at,
         updated_at=at,
         version=1,
-        **told(expand.single(series, id, change)),
+        **to_attributes(expand.to_single_shift(series, recurrence_id, exception)),
     )
 
 
-def _read(people: set[str], actor: audit.Author) -> dynamodb.Found:
-    return dynamodb.fetch([*availability.heads_of(people), *journal.keys([actor.stream, *people])])
+def _fetch_records(staff_ids: set[str], actor: audit.Author) -> dynamodb.BatchResult:
+    return dynamodb.batch_get(
+        [
+            *availability.version_record_keys(staff_ids),
+            *journal.stream_keys([actor.stream, *staff_ids]),
+        ]
+    )
 
 
-def _redone(
+def _rewrite_series(
     schedule_id: str,
-    make: Callable[[Schedule], Series | None],
+    transform: Callable[[Schedule], Series | None],
     actor: audit.Author,
     at: datetime,
 ) -> None:
     def decide() -> None:
-        before = dynamodb.get(Schedule, schedule_id)
+        before = dynamodb.get_record(Schedule, schedule_id)
         if before is None:
             return
-        series = make(before)
+        series = transform(before)
         if series == before.series():
             return
-        found = _read(save.members(before), actor)
-        after = [before.changed(**told(series), updated_at=at)] if series else []
-        edited = Edited(series, staff_id=before.staff_id)
-        save.keep(before, after, edited, actor=actor, at=at, found=found)
+        records = _fetch_records(save.list_assigned_staff(before), actor)
+        after = [before.with_changes(**to_attributes(series), updated_at=at)] if series else []
+        edit_result = EditResult(series, staff_id=before.staff_id)
+        save.save_schedules(before, after, edit_result, actor=actor, at=at, records=records)
 
-    optimistic.repeated(decide)
+    optimistic.retry_on_conflict(decide)
 
 
-def _ended(series: Series, at: datetime) -> Series | None:
+def _end_series(series: Series, at: datetime) -> Series | None:
     """A series without what starts from now on; None: nothing is left."""
-    now = expand.wall(at, series.zone)
+    now = expand.to_wall_time(at, series.zone)
     if series.rule is None:
         return series if series.start < now else None
-    kept = {id: change for id, change in series.changes.items() if _is_past(series, id, change, at)}
-    lost = {id: Change() for id in series.changes if id < now and id not in kept}
-    last = expand.start_before(series.rule, series.start, now)
-    if last is None and not kept:
-        return None
-    until = last or series.start
-    if last is None:
-        lost = {series.start: Change(), **lost}  # only what was put before its first day is left
-    if series.rule.until and series.rule.until <= until:
-        return replace(series, changes={**lost, **kept})
-    rule = replace(series.rule, count=None, until=until)
-    return replace(series, rule=rule, changes={**lost, **kept})
-
-
-def _is_past(series: Series, id: datetime, change: Change, at: datetime) -> bool:
-    """Whether a shift began; of one that is left out, whether it would have."""
-    return expand.instant(change.start or id, series.zone) < at
-
-
-def _without(series: Series, user_id: str, at: datetime) -> Series:
-    changed = {
-        id: Change()
-        if change.staff_id == user_id and not _is_past(series, id, change, at)
-        else change
-        for id, change in series.changes.items()
+    past_exceptions = {
+        recurrence_id: exception
+        for recurrence_id, exception in series.exceptions.items()
+        if _is_past(series, recurrence_id, exception, at)
     }
-    return replace(series, changes=changed)
+    excluded = {
+        recurrence_id: RecurrenceException()
+        for recurrence_id in series.exceptions
+        if recurrence_id < now and recurrence_id not in past_exceptions
+    }
+    last_start = expand.find_last_start_before(series.rule, series.start, now)
+    if last_start is None and not past_exceptions:
+        return None
+    until = last_start or series.start
+    if last_start is None:
+        excluded = {
+            series.start: RecurrenceException(),
+            **excluded,
+        }  # only what was put before its first day is left
+    if series.rule.until and series.rule.until <= until:
+        return replace(series, exceptions={**excluded, **past_exceptions})
+    rule = replace(series.rule, count=None, until=until)
+    return replace(series, rule=rule, exceptions={**excluded, **past_exceptions})
+
+
+def _is_past(
+    series: Series, recurrence_id: datetime, exception: RecurrenceException, at: datetime
+) -> bool:
+    """Whether a shift began; of one that is left out, whether it would have."""
+    return expand.to_instant(exception.start or recurrence_id, series.zone) < at
+
+
+def _remove_covers(series: Series, user_id: str, at: datetime) -> Series:
+    exceptions = {
+        recurrence_id: RecurrenceException()
+        if exception.staff_id == user_id and not _is_past(series, recurrence_id, exception, at)
+        else exception
+        for recurrence_id, exception in series.exceptions.items()
+    }
+    return replace(series, exceptions=exceptions)

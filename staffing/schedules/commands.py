@@ -1,8 +1,8 @@
 """Schedules: planning people's shifts and series, changing and removing them.
 
-Every decision rests on the heads of the people whose shifts it touches
-(`staffing.schedules.availability`), so that two managers at once never put one person in two places. What a series loses, gains and hands over
-is one transaction and one audit entry.
+Every decision rests on the version records of the people whose shifts it touches
+(`staffing.schedules.availability`), so that two managers at once never put one person in two
+places. What a series loses, gains and gives away is one transaction and one audit entry.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -15,15 +15,15 @@ from accounts.permissions import Actor
 from config import dynamodb, errors, journal
 from config.dynamodb import idempotency, ids, optimistic
 from staffing import shift_templates
-from staffing.models import Schedule, Template, told
+from staffing.models import Schedule, Template, to_attributes
 from staffing.recurrence import edit, local_time, pattern, rrule
-from staffing.recurrence.edit import Asked, Edited, Scope
+from staffing.recurrence.edit import EditResult, EditScope, SeriesUpdate
 from staffing.recurrence.expand import Series
 from staffing.schedules import availability, save
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ScheduleDraft:
     """A schedule to be made; times without offset are the location's."""
 
     customer_id: str
@@ -37,14 +37,18 @@ class Wanted:
     allow_overlap: bool = False
 
 
-class Foreign(errors.Forbidden):
+class ForeignSchedule(errors.Forbidden):
     """The schedule is another customer's; the contract wants that to be said."""
 
     code = "foreign_customer"
 
 
-def create(
-    wanted: Wanted, *, actor: Actor, at: datetime, once: idempotency.Once | None = None
+def create_schedule(
+    draft: ScheduleDraft,
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> Schedule:
     """Plan a shift or a series of a person at a location.
 
@@ -52,150 +56,179 @@ def create(
     `errors.Invalid` for a pattern that cannot be.
     """
     actor.require("schedules:write")
-    with denied_attempts.noted(actor, at, asked={"customerId": wanted.customer_id}):
-        permissions.check_customer(actor, wanted.customer_id)
+    with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": draft.customer_id}):
+        permissions.check_customer(actor, draft.customer_id)
 
     def decide() -> Schedule:
-        found = _read(
-            [wanted.staff_id, *_named_in(wanted.pattern)],
+        records = _fetch_records(
+            [draft.staff_id, *_list_staff_in_pattern(draft.pattern)],
             actor,
-            locations.key(wanted.location_id),
-            *([shift_templates.key(wanted.template_id)] if wanted.template_id else []),
-            *([dynamodb.Key(idempotency.Request, once.key)] if once else []),
+            locations.location_key(draft.location_id),
+            *([shift_templates.template_key(draft.template_id)] if draft.template_id else []),
+            *(
+                [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
+                if idempotency_key
+                else []
+            ),
         )
-        idempotency.check_unseen(once, found, at)
-        made = _made(wanted, found, actor, at)
-        edited = edit.new(made.series(), made.staff_id)
-        save.keep(
+        idempotency.ensure_key_unused(idempotency_key, records, at)
+        schedule = _build_schedule(draft, records, actor, at)
+        edit_result = edit.add_series(schedule.series(), schedule.staff_id)
+        save.save_schedules(
             None,
-            [made],
-            edited,
+            [schedule],
+            edit_result,
             actor=actor,
             at=at,
-            found=found,
-            allow_overlap=wanted.allow_overlap,
-            once=once,
+            records=records,
+            allow_overlap=draft.allow_overlap,
+            idempotency_key=idempotency_key,
         )
-        return made
+        return schedule
 
     try:
-        return optimistic.repeated(decide)
-    except idempotency.Seen as seen:
-        return _as_made(seen)
+        return optimistic.retry_on_conflict(decide)
+    except idempotency.DuplicateRequest as seen:
+        return _get_created(seen)
 
 
-def _as_made(seen: idempotency.Seen) -> Schedule:
-    made = dynamodb.get(Schedule, seen.resource_id)
-    if made is None:
+def _get_created(seen: idempotency.DuplicateRequest) -> Schedule:
+    schedule = dynamodb.get_record(Schedule, seen.resource_id)
+    if schedule is None:
         raise errors.NotFound("The schedule that this request created is gone.") from seen
-    return made
+    return schedule
 
 
-def _read(people: Iterable[str], actor: Actor, *more: dynamodb.Key) -> dynamodb.Found:
+def _fetch_records(
+    user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey
+) -> dynamodb.BatchResult:
     """The people, their heads and logs, and ``more``: one round trip, before their rows."""
-    ids_ = [id for id in dict.fromkeys(people) if ids.is_id("usr", id)]
-    heads = availability.heads_of(ids_)
-    streams = journal.keys(dict.fromkeys([actor.stream, *ids_]))
-    return dynamodb.fetch([*more, *(users.key(id) for id in ids_), *heads, *streams])
-
-
-def _named_in(recurrence_pattern: Mapping[str, Any] | None) -> list[str]:
-    """The people to whom a pattern gives single shifts; it was not checked yet."""
-    exceptions = (recurrence_pattern or {}).get("exceptions")
-    values = exceptions.values() if isinstance(exceptions, Mapping) else ()
-    named = (value.get("staffId") for value in values if isinstance(value, Mapping))
-    found = list(dict.fromkeys(id for id in named if isinstance(id, str)))
-    if len(found) > availability.MOST_OTHERS:
-        raise availability.TooMuch(
-            f"Shifts of one series can be given to {availability.MOST_OTHERS} other people."
-        )
-    return found
-
-
-def _made(wanted: Wanted, found: dynamodb.Found, actor: Actor, at: datetime) -> Schedule:
-    place = locations.among(found, wanted.location_id, actor, pointer="/locationId")
-    locations.check_reach(actor, place.id)
-    _check_people([wanted.staff_id], found, actor, "/staffId")
-    template = (
-        shift_templates.among(found, wanted.template_id, actor) if wanted.template_id else None
+    valid_ids = [user_id for user_id in dict.fromkeys(user_ids) if ids.is_id("usr", user_id)]
+    version_record_keys = availability.version_record_keys(valid_ids)
+    streams = journal.stream_keys(dict.fromkeys([actor.stream, *valid_ids]))
+    return dynamodb.batch_get(
+        [
+            *extra_keys,
+            *(users.user_key(user_id) for user_id in valid_ids),
+            *version_record_keys,
+            *streams,
+        ]
     )
-    if template and template.location_id not in (None, place.id):
-        raise errors.Invalid("This template is another location's.", pointer="/templateId")
-    series = _series(wanted, place.time_zone, template)
+
+
+def _list_staff_in_pattern(pattern_fields: Mapping[str, Any] | None) -> list[str]:
+    """The people to whom a pattern gives single shifts; it was not checked yet."""
+    exceptions = (pattern_fields or {}).get("exceptions")
+    values = exceptions.values() if isinstance(exceptions, Mapping) else ()
+    candidates = (value.get("staffId") for value in values if isinstance(value, Mapping))
+    staff_ids = list(
+        dict.fromkeys(staff_id for staff_id in candidates if isinstance(staff_id, str))
+    )
+    if len(staff_ids) > availability.MAX_COVERING_STAFF:
+        raise availability.AssignmentLimitExceeded(
+            f"Shifts of one series can be given to {availability.MAX_COVERING_STAFF} other people."
+        )
+    return staff_ids
+
+
+def _build_schedule(
+    draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime
+) -> Schedule:
+    location = locations.get_location_from(records, draft.location_id, actor, pointer="/locationId")
+    locations.check_access(actor, location.id)
+    _check_staff([draft.staff_id], records, actor, "/staffId")
+    template = (
+        shift_templates.get_template_from(records, draft.template_id, actor)
+        if draft.template_id
+        else None
+    )
+    if template and template.location_id not in (None, location.id):
+        raise errors.InvalidRequest("This template is another location's.", pointer="/templateId")
+    series = _build_series(draft, location.time_zone, template)
     return Schedule(
-        id=ids.new("sch", at),
+        id=ids.new_id("sch", at),
         customer_id=actor.customer_id,
-        location_id=place.id,
-        staff_id=wanted.staff_id,
-        template_id=wanted.template_id,
+        location_id=location.id,
+        staff_id=draft.staff_id,
+        template_id=draft.template_id,
         created_at=at,
         updated_at=at,
         version=1,
-        **told(edit.named(series, wanted.staff_id)),
+        **to_attributes(edit.assign_series(series, draft.staff_id)),
     )
 
 
-def _series(wanted: Wanted, local: str, template: Template | None) -> Series:
-    recurrence_pattern, recurring = wanted.pattern, wanted.recurring
-    if recurrence_pattern is None and recurring is not False and template:
-        recurrence_pattern = template.pattern
-    if recurrence_pattern is None:
+def _build_series(draft: ScheduleDraft, local_zone: str, template: Template | None) -> Series:
+    pattern_fields, recurring = draft.pattern, draft.recurring
+    if pattern_fields is None and recurring is not False and template:
+        pattern_fields = template.pattern
+    if pattern_fields is None:
         if recurring:
-            raise errors.Invalid("What recurs needs a pattern.", pointer="/recurrencePattern")
-        read = local_time.walls(wanted.start, wanted.end, read_in=local, zone=local, may_move=True)
-        return Series(*read)
+            raise errors.InvalidRequest(
+                "What recurs needs a pattern.", pointer="/recurrencePattern"
+            )
+        wall_times = local_time.resolve_wall_times(
+            draft.start, draft.end, input_zone=local_zone, zone=local_zone, allow_utc=True
+        )
+        return Series(*wall_times)
     if recurring is False:
-        raise errors.Invalid("What does not recur has no pattern.", pointer="/recurrencePattern")
-    zone = rrule.known_zone(recurrence_pattern.get("timeZone", local))
-    start, end, _ = local_time.walls(wanted.start, wanted.end, read_in=local, zone=zone)
-    return pattern.series(recurrence_pattern, start=start, end=end, zone=zone)
+        raise errors.InvalidRequest(
+            "What does not recur has no pattern.", pointer="/recurrencePattern"
+        )
+    zone = rrule.parse_zone(pattern_fields.get("timeZone", local_zone))
+    start, end, _ = local_time.resolve_wall_times(
+        draft.start, draft.end, input_zone=local_zone, zone=zone
+    )
+    return pattern.parse_series(pattern_fields, start=start, end=end, zone=zone)
 
 
-def _check_people(people: Iterable[str], found: dynamodb.Found, actor: Actor, pointer: str) -> None:
-    for id in dict.fromkeys(people):
-        user = users.among(found, id, actor.customer_id, pointer=pointer)
-        users.check_working(user, pointer=pointer)
+def _check_staff(
+    user_ids: Iterable[str], records: dynamodb.BatchResult, actor: Actor, pointer: str
+) -> None:
+    for user_id in dict.fromkeys(user_ids):
+        user = users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
+        users.check_schedulable(user, pointer=pointer)
 
 
 # --- reading one ----------------------------------------------------------------------------------
-def get(schedule_id: str, *, actor: Actor) -> Schedule:
+def get_schedule(schedule_id: str, *, actor: Actor) -> Schedule:
     """A schedule that the actor may see: of their locations, or of their own shifts.
 
     Raises `errors.NotFound`, alike for nobody's and another customer's, and `errors.Forbidden`.
     """
     actor.require("schedules:read")
-    schedule = _target(schedule_id, actor)
-    if not sees(actor, schedule):
+    schedule = _get_target(schedule_id, actor)
+    if not can_see_schedule(actor, schedule):
         raise errors.Forbidden("This location is not among yours.")
     return schedule
 
 
-def sees(actor: Actor, schedule: Schedule) -> bool:
+def can_see_schedule(actor: Actor, schedule: Schedule) -> bool:
     """Whether a schedule of one's customer is one's own, or of a location within one's reach.
 
     Who only stands in for shifts of it sees those, by `rosters.shifts`, not the whole.
     """
-    return actor.reaches([schedule.location_id]) or actor.id == schedule.staff_id
+    return actor.can_access_locations([schedule.location_id]) or actor.id == schedule.staff_id
 
 
-def _target(schedule_id: str, actor: Actor, *, tells: bool = False) -> Schedule:
-    schedule = dynamodb.get(Schedule, schedule_id) if ids.is_id("sch", schedule_id) else None
+def _get_target(schedule_id: str, actor: Actor, *, reveals_foreign: bool = False) -> Schedule:
+    schedule = dynamodb.get_record(Schedule, schedule_id) if ids.is_id("sch", schedule_id) else None
     if schedule is None:
         raise errors.NotFound("There is no such schedule.")
     if schedule.customer_id != actor.customer_id:
-        if tells:
-            raise Foreign("This schedule is another customer's.")
+        if reveals_foreign:
+            raise ForeignSchedule("This schedule is another customer's.")
         raise errors.NotFound("There is no such schedule.")
     return schedule
 
 
 # --- changing -------------------------------------------------------------------------------------
-def change(
+def update_schedule(
     schedule_id: str,
-    asked: Asked,
+    update: SeriesUpdate,
     *,
     location_id: str | None = None,
-    scope: Scope = "all",
+    scope: EditScope = "all",
     recurrence_id: datetime | None = None,
     allow_overlap: bool = False,
     actor: Actor,
@@ -210,74 +243,91 @@ def change(
     actor.require("schedules:write")
 
     def decide() -> Schedule:
-        before = _target(schedule_id, actor)
-        locations.check_reach(actor, before.location_id)
+        before = _get_target(schedule_id, actor)
+        locations.check_access(actor, before.location_id)
         optimistic.check_version(before, versions)
-        moves = location_id if location_id and location_id != before.location_id else None
-        if moves and scope == "occurrence":
+        new_location_id = location_id if location_id and location_id != before.location_id else None
+        if new_location_id and scope == "occurrence":
             detail = "One shift of a series cannot be at another location; make it a schedule."
-            raise errors.Invalid(detail, pointer="/locationId")
-        named = _named_in(asked.pattern)
-        people = [asked.staff_id] if asked.staff_id else []
-        place_key = locations.key(moves or before.location_id)
-        found = _read([*save.members(before), *people, *named], actor, place_key)
-        place = locations.among(found, moves or before.location_id, actor, pointer="/locationId")
-        locations.check_reach(actor, place.id)
-        _check_people(people, found, actor, "/staffId")
-        edited = edit.changed(
+            raise errors.InvalidRequest(detail, pointer="/locationId")
+        exception_staff = _list_staff_in_pattern(update.pattern)
+        new_staff = [update.staff_id] if update.staff_id else []
+        location_key = locations.location_key(new_location_id or before.location_id)
+        records = _fetch_records(
+            [*save.list_assigned_staff(before), *new_staff, *exception_staff], actor, location_key
+        )
+        location = locations.get_location_from(
+            records, new_location_id or before.location_id, actor, pointer="/locationId"
+        )
+        locations.check_access(actor, location.id)
+        _check_staff(new_staff, records, actor, "/staffId")
+        edit_result = edit.update_series(
             before.series(),
-            asked,
+            update,
             staff_id=before.staff_id,
             scope=scope,
-            id=recurrence_id,
-            local=place.time_zone,
+            recurrence_id=recurrence_id,
+            local_zone=location.time_zone,
         )
-        after = _after(before, edited, location_id=moves, at=at)
-        if _same(before, after):
+        after = _build_records(before, edit_result, location_id=new_location_id, at=at)
+        if _is_unchanged(before, after):
             return before
-        save.keep(
-            before, after, edited, actor=actor, at=at, found=found, allow_overlap=allow_overlap
+        save.save_schedules(
+            before,
+            after,
+            edit_result,
+            actor=actor,
+            at=at,
+            records=records,
+            allow_overlap=allow_overlap,
         )
         return after[-1]
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def _after(
-    before: Schedule, edited: Edited, *, location_id: str | None, at: datetime
+def _build_records(
+    before: Schedule, edit_result: EditResult, *, location_id: str | None, at: datetime
 ) -> list[Schedule]:
     """The records that an edit leaves; the last is the one that was meant."""
-    if edited.kept is None:
+    if edit_result.remaining is None:
         return []
-    where = {"location_id": location_id} if location_id else {}
-    if edited.rest is None:
-        values = {**told(edited.kept), **where, "staff_id": edited.staff_id, "updated_at": at}
-        return [before.changed(**values)]
-    kept = before.changed(**told(edited.kept), updated_at=at)
-    rest = Schedule(
-        id=ids.new("sch", at),
+    location_values = {"location_id": location_id} if location_id else {}
+    if edit_result.split_off is None:
+        values = {
+            **to_attributes(edit_result.remaining),
+            **location_values,
+            "staff_id": edit_result.staff_id,
+            "updated_at": at,
+        }
+        return [before.with_changes(**values)]
+    remaining = before.with_changes(**to_attributes(edit_result.remaining), updated_at=at)
+    split_off = Schedule(
+        id=ids.new_id("sch", at),
         customer_id=before.customer_id,
         location_id=location_id or before.location_id,
-        staff_id=edited.staff_id,
+        staff_id=edit_result.staff_id,
         template_id=before.template_id,
         split_from=before.id,
         created_at=at,
         updated_at=at,
         version=1,
-        **told(edited.rest),
+        **to_attributes(edit_result.split_off),
     )
-    return [kept, rest]
+    return [remaining, split_off]
 
 
-def _same(before: Schedule, after: list[Schedule]) -> bool:
+def _is_unchanged(before: Schedule, after: list[Schedule]) -> bool:
     names = ("staff_id", "location_id", "start", "end", "zone", "pattern")
-    return len(after) == 1 and all(getattr(before, n) == getattr(after[0], n) for n in names)
+    return len(after) == 1 and all(
+        getattr(before, name) == getattr(after[0], name) for name in names
+    )
 
 
-def remove(
+def delete_schedule(
     schedule_id: str,
     *,
-    scope: Scope = "all",
+    scope: EditScope = "all",
     recurrence_id: datetime | None = None,
     actor: Actor,
     at: datetime,
@@ -290,15 +340,15 @@ def remove(
     actor.require("schedules:write")
 
     def decide() -> Schedule:
-        before = _target(schedule_id, actor, tells=True)
-        locations.check_reach(actor, before.location_id)
+        before = _get_target(schedule_id, actor, reveals_foreign=True)
+        locations.check_access(actor, before.location_id)
         optimistic.check_version(before, versions)
-        edited = edit.removed(
-            before.series(), staff_id=before.staff_id, scope=scope, id=recurrence_id
+        edit_result = edit.remove_from_series(
+            before.series(), staff_id=before.staff_id, scope=scope, recurrence_id=recurrence_id
         )
-        found = _read(save.members(before), actor)
-        after = _after(before, edited, location_id=None, at=at)
-        save.keep(before, after, edited, actor=actor, at=at, found=found)
+        records = _fetch_records(save.list_assigned_staff(before), actor)
+        after = _build_records(before, edit_result, location_id=None, at=at)
+        save.save_schedules(before, after, edit_result, actor=actor, at=at, records=records)
         return before
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)

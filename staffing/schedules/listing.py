@@ -17,175 +17,260 @@ from staffing.models import Schedule
 from staffing.recurrence import expand
 from staffing.recurrence.expand import Occurrence
 from staffing.schedules import availability, commands, queries
-from staffing.schedules.queries import EVER, SLICE, Shift, TooWide, Wish
+from staffing.schedules.queries import (
+    EXPANSION_STEP,
+    LATEST_INSTANT,
+    QueryTooWide,
+    ScheduleFilter,
+    Shift,
+)
 
-WIDEST = timedelta(days=400)
+MAX_WINDOW = timedelta(days=400)
 """Of a window in which single shifts are listed."""
-CHUNK = 250
+ROWS_PER_READ = 250
 """Schedules of a person that are read at once."""
 
 
-def page(
-    wish: Wish, *, actor: Actor, at: datetime, limit: int, start: pagination.Place | None
-) -> pagination.Page[Schedule]:
+def list_schedules(
+    schedule_filter: ScheduleFilter,
+    *,
+    actor: Actor,
+    at: datetime,
+    limit: int,
+    cursor: pagination.Cursor | None,
+) -> pagination.CursorPage[Schedule]:
     """Schedules with a shift in the window: single ones by start, then series by their end.
 
     A page may hold fewer than ``limit`` before the list ends. Raises `errors.NotFound` and
     `errors.Forbidden` for a location that is not there or not within reach.
     """
-    check = _admitted(wish, actor, at)
-    if wish.staff_id is not None:
-        return _of_person(wish, actor, check, limit=limit, start=start)
-    if start:
-        check()
-        read = queries.read(wish, limit=limit, start=start)
+    check_access = _build_access_check(schedule_filter, actor, at)
+    if schedule_filter.staff_id is not None:
+        return _list_staff_schedules(
+            schedule_filter, actor, check_access, limit=limit, cursor=cursor
+        )
+    if cursor:
+        check_access()
+        result_page = queries.query_schedules(schedule_filter, limit=limit, cursor=cursor)
     else:
-        _, read = dynamodb.together(check, lambda: queries.read(wish, limit=limit, start=None))
-    shown = [one for one in read.records if _is_shown(one, wish, actor)]
-    return pagination.Page(shown, read.next)
+        _, result_page = dynamodb.gather(
+            check_access, lambda: queries.query_schedules(schedule_filter, limit=limit, cursor=None)
+        )
+    visible = [
+        schedule
+        for schedule in result_page.records
+        if _is_visible(schedule, schedule_filter, actor)
+    ]
+    return pagination.CursorPage(visible, result_page.next_cursor)
 
 
-def _admitted(wish: Wish, actor: Actor, at: datetime) -> Any:
+def _build_access_check(schedule_filter: ScheduleFilter, actor: Actor, at: datetime) -> Any:
     """Check what can be checked at once; answers what is left to ask."""
     actor.require("schedules:read")
-    if wish.location_id is None and wish.customer_id is None:
+    if schedule_filter.location_id is None and schedule_filter.customer_id is None:
         detail = "Name a locationId or a customerId."
-        faults = [errors.Fault(f"?{name}", "required", detail) for name in _EITHER]
-        raise errors.Invalid(detail, faults=faults)
-    if wish.customer_id is not None:
-        with denied_attempts.noted(actor, at, asked={"customerId": wish.customer_id}):
-            permissions.check_customer(actor, wish.customer_id, pointer="?customerId")
+        faults = [errors.FieldError(f"?{name}", "required", detail) for name in _REQUIRED_FILTERS]
+        raise errors.InvalidRequest(detail, field_errors=faults)
+    if schedule_filter.customer_id is not None:
+        with denied_attempts.audit_denied_attempts(
+            actor, at, values={"customerId": schedule_filter.customer_id}
+        ):
+            permissions.check_customer(actor, schedule_filter.customer_id, pointer="?customerId")
 
-    def check() -> None:
-        named = [locations.key(wish.location_id)] if wish.location_id is not None else []
-        named += [users.key(wish.staff_id)] if wish.staff_id is not None else []
-        found = dynamodb.fetch(named) if named else None
-        if found and wish.location_id is not None:
-            locations.among(found, wish.location_id, actor, pointer="?locationId")
-            if wish.staff_id != actor.id:
-                locations.check_reach(actor, wish.location_id)
-        if found and wish.staff_id is not None:
-            users.among(found, wish.staff_id, actor.customer_id, pointer="?staffId")
+    def check_access() -> None:
+        keys = (
+            [locations.location_key(schedule_filter.location_id)]
+            if schedule_filter.location_id is not None
+            else []
+        )
+        keys += (
+            [users.user_key(schedule_filter.staff_id)]
+            if schedule_filter.staff_id is not None
+            else []
+        )
+        records = dynamodb.batch_get(keys) if keys else None
+        if records and schedule_filter.location_id is not None:
+            locations.get_location_from(
+                records, schedule_filter.location_id, actor, pointer="?locationId"
+            )
+            if schedule_filter.staff_id != actor.id:
+                locations.check_access(actor, schedule_filter.location_id)
+        if records and schedule_filter.staff_id is not None:
+            users.get_user_from(
+                records, schedule_filter.staff_id, actor.customer_id, pointer="?staffId"
+            )
 
-    return check
+    return check_access
 
 
-_EITHER = ("locationId", "customerId")
+_REQUIRED_FILTERS = ("locationId", "customerId")
 
 
-def _is_shown(schedule: Schedule, wish: Wish, actor: Actor) -> bool:
-    return commands.sees(actor, schedule) and _has_shift(schedule, wish)
+def _is_visible(schedule: Schedule, schedule_filter: ScheduleFilter, actor: Actor) -> bool:
+    return commands.can_see_schedule(actor, schedule) and _has_shift(schedule, schedule_filter)
 
 
-def _has_shift(schedule: Schedule, wish: Wish) -> bool:
+def _has_shift(schedule: Schedule, schedule_filter: ScheduleFilter) -> bool:
     """Whether it has a shift in the window, of the person where one is named."""
-    if wish.since is None and wish.until is None:
+    if schedule_filter.since is None and schedule_filter.until is None:
         return True
     series = schedule.series()
-    since = max(wish.since or expand.begins(series), expand.begins(series))
-    until = min(wish.until or EVER, expand.ends(series))
-    every = _occurrences(schedule, wish, since, until)
-    return next(every, None) is not None
+    since = max(
+        schedule_filter.since or expand.get_earliest_start(series),
+        expand.get_earliest_start(series),
+    )
+    until = min(schedule_filter.until or LATEST_INSTANT, expand.get_latest_end(series))
+    occurrences = _iter_occurrences(schedule, schedule_filter, since, until)
+    return next(occurrences, None) is not None
 
 
-def _occurrences(
-    schedule: Schedule, wish: Wish, since: datetime, until: datetime
+def _iter_occurrences(
+    schedule: Schedule, schedule_filter: ScheduleFilter, since: datetime, until: datetime
 ) -> Iterator[Occurrence]:
     """The shifts in a window by their start, of the person where one is named; slice by slice."""
     series = schedule.series()
-    if wish.staff_id not in (None, schedule.staff_id):
-        theirs = {id: c for id, c in series.changes.items() if c.staff_id == wish.staff_id}
-        moved = (expand.changed(series, id, change) for id, change in theirs.items())
-        yield from (one for one in moved if one and one.start < until and one.end > since)
+    if schedule_filter.staff_id not in (None, schedule.staff_id):
+        covers = {
+            recurrence_id: exception
+            for recurrence_id, exception in series.exceptions.items()
+            if exception.staff_id == schedule_filter.staff_id
+        }
+        candidates = (
+            expand.build_exception_occurrence(series, recurrence_id, cover)
+            for recurrence_id, cover in covers.items()
+        )
+        yield from (
+            occurrence
+            for occurrence in candidates
+            if occurrence and occurrence.start < until and occurrence.end > since
+        )
         return
-    low, step = since, SLICE
-    while low < until:
-        high = min(low + step, until)
-        for one in expand.occurrences(series, low, high):
-            whose = one.staff_id or schedule.staff_id
-            is_new = low == since or one.start >= low
-            if is_new and wish.staff_id in (None, whose):
-                yield one
-        low, step = high, step * 2
+    step_start, step = since, EXPANSION_STEP
+    while step_start < until:
+        step_end = min(step_start + step, until)
+        for occurrence in expand.iter_occurrences(series, step_start, step_end):
+            assignee_id = occurrence.staff_id or schedule.staff_id
+            is_new = step_start == since or occurrence.start >= step_start
+            if is_new and schedule_filter.staff_id in (None, assignee_id):
+                yield occurrence
+        step_start, step = step_end, step * 2
 
 
-def _of_person(
-    wish: Wish, actor: Actor, check: Any, *, limit: int, start: pagination.Place | None
-) -> pagination.Page[Schedule]:
+def _list_staff_schedules(
+    schedule_filter: ScheduleFilter,
+    actor: Actor,
+    check_access: Any,
+    *,
+    limit: int,
+    cursor: pagination.Cursor | None,
+) -> pagination.CursorPage[Schedule]:
     """Schedules of which somebody has shifts, by their end."""
-    staff_id = wish.staff_id or ""
-    _, rows = dynamodb.together(check, lambda: availability.rows_from(staff_id, wish.since, None))
-    after = start["end"]["S"] if start else ""
-    rest = [row for row in rows if row.end > after]
-    shown: list[Schedule] = []
-    last = ""
-    for number in range(0, len(rest), CHUNK):
-        some = rest[number : number + CHUNK]
-        for row, schedule in queries.with_schedules(some):
-            if _is_theirs(schedule, wish, actor):
-                if len(shown) == limit:
-                    return pagination.Page(shown, {"end": {"S": last}})
-                shown.append(schedule)
-                last = str(row.end)
-    return pagination.Page(shown, None)
+    staff_id = schedule_filter.staff_id or ""
+    _, rows = dynamodb.gather(
+        check_access, lambda: availability.fetch_rows(staff_id, schedule_filter.since, None)
+    )
+    cursor_end = cursor["end"]["S"] if cursor else ""
+    remaining_rows = [row for row in rows if row.end > cursor_end]
+    visible: list[Schedule] = []
+    last_end = ""
+    for offset in range(0, len(remaining_rows), ROWS_PER_READ):
+        batch = remaining_rows[offset : offset + ROWS_PER_READ]
+        for row, schedule in queries.join_schedules(batch):
+            if _is_matching(schedule, schedule_filter, actor):
+                if len(visible) == limit:
+                    return pagination.CursorPage(visible, {"end": {"S": last_end}})
+                visible.append(schedule)
+                last_end = str(row.end)
+    return pagination.CursorPage(visible, None)
 
 
-def _is_theirs(schedule: Schedule, wish: Wish, actor: Actor) -> bool:
-    if wish.location_id not in (None, schedule.location_id):
+def _is_matching(schedule: Schedule, schedule_filter: ScheduleFilter, actor: Actor) -> bool:
+    if schedule_filter.location_id not in (None, schedule.location_id):
         return False
     if schedule.customer_id != actor.customer_id:
         return False
-    return _is_shown(schedule, wish, actor)
+    return _is_visible(schedule, schedule_filter, actor)
 
 
-def shifts(
-    wish: Wish, *, actor: Actor, at: datetime, limit: int, start: pagination.Place | None
-) -> pagination.Page[Shift]:
+def list_shifts(
+    schedule_filter: ScheduleFilter,
+    *,
+    actor: Actor,
+    at: datetime,
+    limit: int,
+    cursor: pagination.Cursor | None,
+) -> pagination.CursorPage[Shift]:
     """The single shifts in a window, by start; series are expanded.
 
     Raises as `page` does, and `TooWide`.
     """
-    check = _admitted(wish, actor, at)
-    if wish.since is None or wish.until is None:
-        raise errors.Invalid("Single shifts need a window: from and to.", pointer="?from")
-    if wish.until - wish.since > WIDEST:
-        raise TooWide(f"A window is {WIDEST.days} days at most.", pointer="?to")
-    after = (start["start"]["S"], start["id"]["S"], start["recurrence_id"]["S"]) if start else None
-    since = max(wish.since, _moment(after[0])) if after else wish.since
-    every = _of_schedules(wish, since, check, limit)
-    shown = (
-        shift for shift in every if (after is None or shift.key > after) and _may_see(actor, shift)
+    check_access = _build_access_check(schedule_filter, actor, at)
+    if schedule_filter.since is None or schedule_filter.until is None:
+        raise errors.InvalidRequest("Single shifts need a window: from and to.", pointer="?from")
+    if schedule_filter.until - schedule_filter.since > MAX_WINDOW:
+        raise QueryTooWide(f"A window is {MAX_WINDOW.days} days at most.", pointer="?to")
+    last_key = (
+        (cursor["start"]["S"], cursor["id"]["S"], cursor["recurrence_id"]["S"]) if cursor else None
     )
-    found = list(islice(shown, limit + 1))
-    if len(found) <= limit:
-        return pagination.Page(found, None)
+    since = (
+        max(schedule_filter.since, _parse_instant(last_key[0]))
+        if last_key
+        else schedule_filter.since
+    )
+    candidates = _iter_shifts(schedule_filter, since, check_access, limit)
+    visible = (
+        shift
+        for shift in candidates
+        if (last_key is None or shift.sort_key > last_key) and _can_see_shift(actor, shift)
+    )
+    results = list(islice(visible, limit + 1))
+    if len(results) <= limit:
+        return pagination.CursorPage(results, None)
     names = ("start", "id", "recurrence_id")
-    place = {name: {"S": part} for name, part in zip(names, found[limit - 1].key, strict=True)}
-    return pagination.Page(found[:limit], place)
+    next_cursor = {
+        name: {"S": value} for name, value in zip(names, results[limit - 1].sort_key, strict=True)
+    }
+    return pagination.CursorPage(results[:limit], next_cursor)
 
 
-def _may_see(actor: Actor, shift: Shift) -> bool:
-    return shift.staff_id == actor.id or commands.sees(actor, shift.schedule)
+def _can_see_shift(actor: Actor, shift: Shift) -> bool:
+    return shift.staff_id == actor.id or commands.can_see_schedule(actor, shift.schedule)
 
 
-def _moment(stamped: str) -> datetime:
-    return datetime.fromisoformat(stamped)
+def _parse_instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
-def _of_schedules(wish: Wish, since: datetime, check: Any, limit: int) -> Iterator[Shift]:
-    window = Wish(wish.location_id, wish.customer_id, wish.staff_id, since, wish.until)
-    if wish.staff_id is not None:
-        staff_id = wish.staff_id
-        _, rows = dynamodb.together(check, lambda: availability.rows_from(staff_id, since, None))
-        theirs = [schedule for _, schedule in queries.with_schedules(rows)]
-        kept = [one for one in theirs if wish.location_id in (None, one.location_id)]
-        return queries.expanded(kept, window)
-    many = min(limit + 1, 500)
-    _, first, series = dynamodb.together(
-        check, lambda: queries.some_singles(window, many, None), lambda: queries.alive(window)
+def _iter_shifts(
+    schedule_filter: ScheduleFilter, since: datetime, check_access: Any, limit: int
+) -> Iterator[Shift]:
+    remaining_filter = ScheduleFilter(
+        schedule_filter.location_id,
+        schedule_filter.customer_id,
+        schedule_filter.staff_id,
+        since,
+        schedule_filter.until,
+    )
+    if schedule_filter.staff_id is not None:
+        staff_id = schedule_filter.staff_id
+        _, rows = dynamodb.gather(
+            check_access, lambda: availability.fetch_rows(staff_id, since, None)
+        )
+        staff_schedules = [schedule for _, schedule in queries.join_schedules(rows)]
+        matching = [
+            candidate
+            for candidate in staff_schedules
+            if schedule_filter.location_id in (None, candidate.location_id)
+        ]
+        return queries.iter_series_shifts(matching, remaining_filter)
+    read_limit = min(limit + 1, 500)
+    _, first_page, series_schedules = dynamodb.gather(
+        check_access,
+        lambda: queries.query_single_schedules(remaining_filter, read_limit, None),
+        lambda: queries.query_series(remaining_filter),
     )
     return heapq.merge(
-        queries.singles(window, first, many),
-        queries.expanded(series, window),
-        key=lambda shift: shift.key,
+        queries.iter_single_shifts(remaining_filter, first_page, read_limit),
+        queries.iter_series_shifts(series_schedules, remaining_filter),
+        key=lambda shift: shift.sort_key,
     )

@@ -13,7 +13,7 @@ from staffing.schedules.queries import Shift
 if TYPE_CHECKING:
     from accounts.models import User
 
-WORKING = ("active", "invited")
+WORKING_STATUSES = ("active", "invited")
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class OnDuty:
         return "moved" if self.shift.occurrence.is_changed else "scheduled"
 
 
-def on_duty(
+def list_on_duty(
     location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)
 ) -> list[OnDuty]:
     """Who is on duty at a customer's location, who came first first; nobody blocked or gone.
@@ -46,22 +46,24 @@ def on_duty(
     After them, who left last first, those whose shift ended less than ``grace`` ago. Two round
     trips, whatever the table holds.
     """
-    shifts = queries.running(location_id, at, grace=grace)
-    people = users.named(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
-    there = [one for one in shifts if one.staff_id in people]
-    found = [
-        OnDuty(people[one.staff_id], one, is_over=one.occurrence.end <= at)
-        for one in there
-        if people[one.staff_id].status in WORKING
+    shifts = queries.list_current_shifts(location_id, at, grace=grace)
+    staff = users.load_users(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
+    known_shifts = [entry for entry in shifts if entry.staff_id in staff]
+    entries = [
+        OnDuty(staff[entry.staff_id], entry, is_over=entry.occurrence.end <= at)
+        for entry in known_shifts
+        if staff[entry.staff_id].status in WORKING_STATUSES
     ]
-    gone = sorted((one for one in found if one.is_over), key=lambda one: one.until, reverse=True)
-    return [*(one for one in found if not one.is_over), *gone]
+    just_ended = sorted(
+        (entry for entry in entries if entry.is_over), key=lambda entry: entry.until, reverse=True
+    )
+    return [*(entry for entry in entries if not entry.is_over), *just_ended]
 
 
-def asked(location_id: str, at: datetime, *, actor: Actor) -> list[OnDuty]:
+def list_on_duty_for_actor(location_id: str, at: datetime, *, actor: Actor) -> list[OnDuty]:
     """The same for somebody who asks. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("schedules:read")
-    found = dynamodb.fetch([locations.key(location_id)])
-    locations.among(found, location_id, actor)
-    locations.check_reach(actor, location_id)
-    return on_duty(location_id, at, customer_id=actor.customer_id)
+    records = dynamodb.batch_get([locations.location_key(location_id)])
+    locations.get_location_from(records, location_id, actor)
+    locations.check_access(actor, location_id)
+    return list_on_duty(location_id, at, customer_id=actor.customer_id)

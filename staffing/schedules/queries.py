@@ -12,26 +12,32 @@ from itertools import groupby
 
 from config import dynamodb, errors
 from config.dynamodb import pagination
-from staffing.models import ONCE, SERIES, Busy, Schedule, stamp
+from staffing.models import (
+    SERIES_PREFIX,
+    SINGLE_PREFIX,
+    Schedule,
+    StaffAvailability,
+    format_instant,
+)
 from staffing.recurrence import expand
-from staffing.recurrence.expand import LONGEST, Occurrence
+from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 
-MOST_SERIES = 5_000
+MAX_SERIES = 5_000
 """Series that are expanded for one list."""
-SPARE = LONGEST + timedelta(hours=3)
+SINGLE_SHIFT_LOOKBACK = MAX_SHIFT_DURATION + timedelta(hours=3)
 """A single shift that is still on may have started so long ago."""
-SLICE = timedelta(days=7)
-EVER = datetime(2200, 1, 1, tzinfo=UTC)
+EXPANSION_STEP = timedelta(days=7)
+LATEST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-class TooWide(errors.Invalid):
+class QueryTooWide(errors.InvalidRequest):
     """More would have to be read than is done at once."""
 
     code = "too_wide"
 
 
 @dataclass(frozen=True)
-class Wish:
+class ScheduleFilter:
     """Which schedules: of a location or customer, perhaps of one person, within a window."""
 
     location_id: str | None = None
@@ -41,17 +47,23 @@ class Wish:
     until: datetime | None = None
 
     @property
-    def index(self) -> tuple[str, str, str]:
+    def partition(self) -> tuple[str, str, str]:
         """The index that has them, its hash key, and of whom."""
         if self.location_id is not None:
             return "byLocation", "location_id", self.location_id
         return "byCustomer", "customer_id", self.customer_id or ""
 
-    def ranges(self) -> list[tuple[str, str]]:
+    def key_ranges(self) -> list[tuple[str, str]]:
         """The ranges of windows to read: single shifts, then series."""
-        low = self.since - SPARE if self.since else None
-        singles = (ONCE + (stamp(low) if low else ""), ONCE + (stamp(self.until or EVER)))
-        series = (SERIES + (stamp(self.since) if self.since else ""), SERIES + "~")
+        earliest_start = self.since - SINGLE_SHIFT_LOOKBACK if self.since else None
+        singles = (
+            SINGLE_PREFIX + (format_instant(earliest_start) if earliest_start else ""),
+            SINGLE_PREFIX + (format_instant(self.until or LATEST_INSTANT)),
+        )
+        series = (
+            SERIES_PREFIX + (format_instant(self.since) if self.since else ""),
+            SERIES_PREFIX + "~",
+        )
         return [singles, series]
 
 
@@ -68,130 +80,166 @@ class Shift:
         return self.occurrence.staff_id or str(self.schedule.staff_id)
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def sort_key(self) -> tuple[str, str, str]:
         """What shifts are sorted by, and a list goes on after."""
-        one = self.occurrence
-        return stamp(one.start), str(self.schedule.id), one.recurrence_id.isoformat()
+        occurrence = self.occurrence
+        return (
+            format_instant(occurrence.start),
+            str(self.schedule.id),
+            occurrence.recurrence_id.isoformat(),
+        )
 
 
-def _of_range(
-    wish: Wish, span: tuple[str, str], many: int, start: pagination.Place | None
-) -> pagination.Page[Schedule]:
-    index, name, of = wish.index
-    values = {":of": {"S": of}, ":low": {"S": span[0]}, ":high": {"S": span[1]}}
-    condition = f"#{name} = :of AND #window BETWEEN :low AND :high"
-    return pagination.page(Schedule, index, condition, values, limit=many, start=start)
+def _query_range(
+    schedule_filter: ScheduleFilter,
+    key_range: tuple[str, str],
+    limit: int,
+    cursor: pagination.Cursor | None,
+) -> pagination.CursorPage[Schedule]:
+    index, key_name, key_value = schedule_filter.partition
+    values = {":of": {"S": key_value}, ":low": {"S": key_range[0]}, ":high": {"S": key_range[1]}}
+    condition = f"#{key_name} = :of AND #window BETWEEN :low AND :high"
+    return pagination.query_page(Schedule, index, condition, values, limit=limit, cursor=cursor)
 
 
-def read(wish: Wish, *, limit: int, start: pagination.Place | None) -> pagination.Page[Schedule]:
+def query_schedules(
+    schedule_filter: ScheduleFilter, *, limit: int, cursor: pagination.Cursor | None
+) -> pagination.CursorPage[Schedule]:
     """Up to ``limit`` schedules of both ranges."""
-    index = wish.index[0]
-    found: list[Schedule] = []
-    for span in wish.ranges():
-        if start and start["window"]["S"] > span[1]:
+    index = schedule_filter.partition[0]
+    schedules: list[Schedule] = []
+    for key_range in schedule_filter.key_ranges():
+        if cursor and cursor["window"]["S"] > key_range[1]:
             continue
-        some = _of_range(wish, span, limit - len(found), start)
-        found += some.records
-        start = None
-        if some.next or len(found) == limit:
-            return pagination.Page(found, some.next or pagination.place_of(found[-1], index))
-    return pagination.Page(found, None)
+        page = _query_range(schedule_filter, key_range, limit - len(schedules), cursor)
+        schedules += page.records
+        cursor = None
+        if page.next_cursor or len(schedules) == limit:
+            return pagination.CursorPage(
+                schedules, page.next_cursor or pagination.cursor_after(schedules[-1], index)
+            )
+    return pagination.CursorPage(schedules, None)
 
 
-def some_singles(
-    wish: Wish, many: int, start: pagination.Place | None
-) -> pagination.Page[Schedule]:
-    return _of_range(wish, wish.ranges()[0], many, start)
+def query_single_schedules(
+    schedule_filter: ScheduleFilter, limit: int, cursor: pagination.Cursor | None
+) -> pagination.CursorPage[Schedule]:
+    return _query_range(schedule_filter, schedule_filter.key_ranges()[0], limit, cursor)
 
 
-def alive(wish: Wish) -> list[Schedule]:
+def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
     """The series alive in the window. Raises `TooWide`."""
-    found: list[Schedule] = []
-    place: pagination.Place | None = None
+    schedules: list[Schedule] = []
+    cursor: pagination.Cursor | None = None
     while True:
-        some = _of_range(wish, wish.ranges()[1], 1000, place)
-        found += some.records
-        if len(found) > MOST_SERIES:
-            raise TooWide("These are too many series at once: name a location.")
-        if some.next is None:
-            return found
-        place = some.next
+        page = _query_range(schedule_filter, schedule_filter.key_ranges()[1], 1000, cursor)
+        schedules += page.records
+        if len(schedules) > MAX_SERIES:
+            raise QueryTooWide("These are too many series at once: name a location.")
+        if page.next_cursor is None:
+            return schedules
+        cursor = page.next_cursor
 
 
-def singles(wish: Wish, first: pagination.Page[Schedule], many: int) -> Iterator[Shift]:
+def iter_single_shifts(
+    schedule_filter: ScheduleFilter, first_page: pagination.CursorPage[Schedule], limit: int
+) -> Iterator[Shift]:
     """Single shifts by start and id, read as they are taken."""
-    for _, together in groupby(_all_singles(wish, first, many), key=lambda one: one.window):
-        for schedule in sorted(together, key=lambda one: str(one.id)):
-            yield from _in_window(schedule, wish)
+    for _, group in groupby(
+        _iter_single_schedules(schedule_filter, first_page, limit), key=lambda item: item.window
+    ):
+        for schedule in sorted(group, key=lambda item: str(item.id)):
+            yield from _iter_shifts_in_window(schedule, schedule_filter)
 
 
-def _all_singles(wish: Wish, some: pagination.Page[Schedule], many: int) -> Iterator[Schedule]:
-    yield from some.records
-    while some.next is not None:
-        some = some_singles(wish, many, some.next)
-        yield from some.records
+def _iter_single_schedules(
+    schedule_filter: ScheduleFilter, page: pagination.CursorPage[Schedule], limit: int
+) -> Iterator[Schedule]:
+    yield from page.records
+    while page.next_cursor is not None:
+        page = query_single_schedules(schedule_filter, limit, page.next_cursor)
+        yield from page.records
 
 
-def _in_window(schedule: Schedule, wish: Wish) -> Iterator[Shift]:
-    if wish.since and wish.until:
-        for one in expand.occurrences(schedule.series(), wish.since, wish.until):
-            yield Shift(schedule, one)
+def _iter_shifts_in_window(schedule: Schedule, schedule_filter: ScheduleFilter) -> Iterator[Shift]:
+    if schedule_filter.since and schedule_filter.until:
+        for occurrence in expand.iter_occurrences(
+            schedule.series(), schedule_filter.since, schedule_filter.until
+        ):
+            yield Shift(schedule, occurrence)
 
 
-def expanded(found: Iterable[Schedule], wish: Wish) -> Iterator[Shift]:
+def iter_series_shifts(
+    schedules: Iterable[Schedule], schedule_filter: ScheduleFilter
+) -> Iterator[Shift]:
     """The shifts of schedules by start, expanded slice by slice: what is not taken costs little."""
-    every = [(schedule, schedule.series()) for schedule in found]
-    since, until = wish.since or EVER, wish.until or EVER
-    low, step = since, SLICE
-    while low < until:
-        high = min(low + step, until)
-        some = [
-            Shift(schedule, one)
-            for schedule, series in every
-            for one in expand.occurrences(series, low, high)
-            if low == since or one.start >= low
+    schedule_series = [(schedule, schedule.series()) for schedule in schedules]
+    since, until = schedule_filter.since or LATEST_INSTANT, schedule_filter.until or LATEST_INSTANT
+    step_start, step = since, EXPANSION_STEP
+    while step_start < until:
+        step_end = min(step_start + step, until)
+        shifts = [
+            Shift(schedule, occurrence)
+            for schedule, series in schedule_series
+            for occurrence in expand.iter_occurrences(series, step_start, step_end)
+            if step_start == since or occurrence.start >= step_start
         ]
-        wanted = (shift for shift in some if wish.staff_id in (None, shift.staff_id))
-        yield from sorted(wanted, key=lambda shift: shift.key)
-        low, step = high, step * 2
+        matching_shifts = (
+            shift for shift in shifts if schedule_filter.staff_id in (None, shift.staff_id)
+        )
+        yield from sorted(matching_shifts, key=lambda shift: shift.sort_key)
+        step_start, step = step_end, step * 2
 
 
-def running(location_id: str, at: datetime, *, grace: timedelta = timedelta(0)) -> list[Shift]:
+def list_current_shifts(
+    location_id: str, at: datetime, *, grace: timedelta = timedelta(0)
+) -> list[Shift]:
     """The shifts at a location that are on at a moment, whoever asks; by start.
 
     Those too that ended less than ``grace`` ago.
     """
-    wish = Wish(location_id=location_id, since=at - grace, until=at + timedelta(microseconds=1))
-    first, series = dynamodb.together(lambda: some_singles(wish, 1000, None), lambda: alive(wish))
-    every = heapq.merge(
-        singles(wish, first, 1000), expanded(series, wish), key=lambda shift: shift.key
+    schedule_filter = ScheduleFilter(
+        location_id=location_id, since=at - grace, until=at + timedelta(microseconds=1)
     )
-    return list(every)
+    first_page, series_schedules = dynamodb.gather(
+        lambda: query_single_schedules(schedule_filter, 1000, None),
+        lambda: query_series(schedule_filter),
+    )
+    shifts = heapq.merge(
+        iter_single_shifts(schedule_filter, first_page, 1000),
+        iter_series_shifts(series_schedules, schedule_filter),
+        key=lambda shift: shift.sort_key,
+    )
+    return list(shifts)
 
 
-def future(location_id: str, at: datetime) -> list[Schedule]:
+def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:
     """The schedules of a location that have shifts to come or on, whoever asks."""
-    wish = Wish(location_id=location_id, since=at)
-    found: list[Schedule] = []
-    place: pagination.Place | None = None
+    schedule_filter = ScheduleFilter(location_id=location_id, since=at)
+    schedules: list[Schedule] = []
+    cursor: pagination.Cursor | None = None
     while True:
-        some = read(wish, limit=250, start=place)
-        found += [one for one in some.records if expand.ends(one.series()) > at]
-        if some.next is None:
-            return found
-        place = some.next
+        page = query_schedules(schedule_filter, limit=250, cursor=cursor)
+        schedules += [
+            schedule for schedule in page.records if expand.get_latest_end(schedule.series()) > at
+        ]
+        if page.next_cursor is None:
+            return schedules
+        cursor = page.next_cursor
 
 
-def has_future(location_id: str, at: datetime) -> bool:
+def has_future_schedules(location_id: str, at: datetime) -> bool:
     """Whether any schedule of a location has shifts to come or on."""
-    return bool(future(location_id, at))
+    return bool(list_future_schedules(location_id, at))
 
 
-def with_schedules(rows: Iterable[Busy]) -> Iterator[tuple[Busy, Schedule]]:
+def join_schedules(
+    rows: Iterable[StaffAvailability],
+) -> Iterator[tuple[StaffAvailability, Schedule]]:
     """Rows of somebody with their schedules."""
     rows = list(rows)
-    found = dynamodb.fetch(dynamodb.Key(Schedule, str(row.schedule_id)) for row in rows)
+    records = dynamodb.batch_get(dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows)
     for row in rows:
-        schedule = found.get(Schedule, str(row.schedule_id))
+        schedule = records.get(Schedule, str(row.schedule_id))
         if schedule:
             yield row, schedule

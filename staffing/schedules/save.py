@@ -7,98 +7,117 @@ from config import audit, dynamodb, journal
 from config.dynamodb import idempotency, optimistic
 from config.journal import write_set
 from staffing.models import Schedule
-from staffing.recurrence.edit import Edited
+from staffing.recurrence.edit import EditResult
 from staffing.schedules import availability, diff, side_effects
-from staffing.schedules.availability import Part
+from staffing.schedules.availability import ShiftAssignment
 
 
-def members(schedule: Schedule) -> set[str]:
+def list_assigned_staff(schedule: Schedule) -> set[str]:
     """Who has shifts of it."""
-    changes = (schedule.pattern or {}).get("exceptions", {}).values()
-    return {schedule.staff_id, *(one["staffId"] for one in changes if "staffId" in one)}
+    exceptions = (schedule.pattern or {}).get("exceptions", {}).values()
+    return {
+        schedule.staff_id,
+        *(exception["staffId"] for exception in exceptions if "staffId" in exception),
+    }
 
 
-def keep(
+def save_schedules(
     before: Schedule | None,
     after: list[Schedule],
-    edited: Edited,
+    edit_result: EditResult,
     *,
     actor: audit.Author,
     at: datetime,
-    found: dynamodb.Found,
+    records: dynamodb.BatchResult,
     allow_overlap: bool = False,
-    once: idempotency.Once | None = None,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> None:
     """One transaction: the schedules, their rows and heads, the audit, what must follow."""
-    meant = after[-1] if after else None
-    newcomers = _newcomers(before, after, edited, found, actor)
-    if edited.fresh and meant and not allow_overlap:
-        parts = [Part(staff_id, meant.id, series) for staff_id, series in edited.fresh]
-        beside = [Part(staff_id, after[0].id, series) for staff_id, series in edited.beside]
-        availability.check_free(
-            parts, found, beside=beside, apart_from=before.id if before else None
+    target = after[-1] if after else None
+    new_staff = _check_new_staff(before, after, edit_result, records, actor)
+    if edit_result.added and target and not allow_overlap:
+        assignments = [
+            ShiftAssignment(staff_id, target.id, series) for staff_id, series in edit_result.added
+        ]
+        existing = [
+            ShiftAssignment(staff_id, after[0].id, series)
+            for staff_id, series in edit_result.existing
+        ]
+        availability.check_available(
+            assignments,
+            records,
+            existing=existing,
+            excluded_schedule_id=before.id if before else None,
         )
     subject = before or after[0]
-    touched = availability.touched([before] if before else [], after)
-    owners = {one.staff_id for one in [before, *after] if one}
-    concerned = sorted({*touched, *_elsewhere(before, after)})
+    row_changes = availability.plan_row_changes([before] if before else [], after)
+    owners = {schedule.staff_id for schedule in [before, *after] if schedule}
+    affected_staff = sorted({*row_changes, *_list_relocated_staff(before, after)})
     with journal.write(
         actor=actor,
-        action=_action(before, after),
+        action=_get_audit_action(before, after),
         subject=subject.party,
         at=at,
         customer_id=subject.customer_id,
-        changes=diff.between(before, after, allow_overlap=allow_overlap),
-        concerns=sorted({*concerned, *owners}),
-        found=found,
+        changes=diff.diff_schedules(before, after, allow_overlap=allow_overlap),
+        related_streams=sorted({*affected_staff, *owners}),
+        prefetched=records,
     ) as write:
-        put(write, before, after)
-        availability.settle(write, touched, found)
-        for id in newcomers:
-            users.require_working(write, id)
-        for id in concerned:
-            side_effects.add(write, id)
-        if once and meant:
-            write.answer(once, meant.id, status=201)
+        put_schedules(write, before, after)
+        availability.write_row_changes(write, row_changes, records)
+        for user_id in new_staff:
+            users.require_schedulable(write, user_id)
+        for user_id in affected_staff:
+            side_effects.enqueue_rota_messages(write, user_id)
+        if idempotency_key and target:
+            write.record_response(idempotency_key, target.id, status=201)
 
 
-def _elsewhere(before: Schedule | None, after: list[Schedule]) -> set[str]:
+def _list_relocated_staff(before: Schedule | None, after: list[Schedule]) -> set[str]:
     """Whose shifts are at another location than they were; no row of theirs tells that."""
     if before is None:
         return set()
-    moved = [one for one in after if one.location_id != before.location_id]
-    return {id for one in moved for id in members(one)}
+    moved_schedules = [schedule for schedule in after if schedule.location_id != before.location_id]
+    return {staff_id for schedule in moved_schedules for staff_id in list_assigned_staff(schedule)}
 
 
-def _newcomers(
+def _check_new_staff(
     before: Schedule | None,
     after: list[Schedule],
-    edited: Edited,
-    found: dynamodb.Found,
+    edit_result: EditResult,
+    records: dynamodb.BatchResult,
     actor: audit.Author,
 ) -> list[str]:
     """Who gets shifts and had none of it, or all of it anew: they must be there at the end too."""
-    had = members(before) if before else set()
-    anew = {id for id, _ in edited.fresh if id == edited.staff_id}
-    new = sorted(({id for one in after for id in members(one)} - had) | anew)
-    for id in new:
-        user = users.among(found, id, actor.customer_id, pointer="/staffId")
-        users.check_working(user, pointer="/staffId")
-    return new
+    previous_staff = list_assigned_staff(before) if before else set()
+    reassigned_staff = {
+        staff_id for staff_id, _ in edit_result.added if staff_id == edit_result.staff_id
+    }
+    new_staff = sorted(
+        (
+            {staff_id for schedule in after for staff_id in list_assigned_staff(schedule)}
+            - previous_staff
+        )
+        | reassigned_staff
+    )
+    for staff_id in new_staff:
+        user = users.get_user_from(records, staff_id, actor.customer_id, pointer="/staffId")
+        users.check_schedulable(user, pointer="/staffId")
+    return new_staff
 
 
-def put(write: write_set.Write, before: Schedule | None, after: list[Schedule]) -> None:
+def put_schedules(write: write_set.Write, before: Schedule | None, after: list[Schedule]) -> None:
     """The records as they are after; what is not among them any more goes."""
-    as_read = Schedule.version == before.version if before else None
-    if before and before.id not in {one.id for one in after}:
-        write.remove(before, only_if=as_read, refusal=optimistic.changed())
-    for one in after:
-        is_new = before is None or one.id != before.id
-        condition = Schedule.id.does_not_exist() if is_new else as_read
-        write.put(one, only_if=condition, refusal=optimistic.changed())
+    version_condition = Schedule.version == before.version if before else None
+    if before and before.id not in {schedule.id for schedule in after}:
+        write.remove(before, only_if=version_condition, error=optimistic.stale_record_error())
+    for schedule in after:
+        is_new = before is None or schedule.id != before.id
+        condition = Schedule.id.does_not_exist() if is_new else version_condition
+        write.put(schedule, only_if=condition, error=optimistic.stale_record_error())
 
 
-def _action(before: Schedule | None, after: list[Schedule]) -> str:
+def _get_audit_action(before: Schedule | None, after: list[Schedule]) -> str:
     if before is None:
         return "schedule.created"
     if not after:

@@ -12,7 +12,7 @@ class FeedView(serializers.Serializer[Any]):
     createdAt = serializers.DateTimeField(source="created_at")
 
 
-class FeedGone(serializers.Serializer[Any]):
+class DeletedFeed(serializers.Serializer[Any]):
     """There is no feed any more."""
 
     status = serializers.ChoiceField(choices=["removed"])

@@ -6,17 +6,17 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _MONTHS = [str(number) for number in range(1, 13)]
-_DAYS = ["mo", "tu", "we", "th", "fr", "sa", "su"]
+_WEEKDAYS = ["mo", "tu", "we", "th", "fr", "sa", "su"]
 
 
-class DayView(serializers.Serializer[Any]):
+class WeekdayView(serializers.Serializer[Any]):
     """A weekday; of a month, perhaps the nth."""
 
-    day = serializers.ChoiceField(choices=_DAYS)
+    day = serializers.ChoiceField(choices=_WEEKDAYS)
     nthOfPeriod = serializers.IntegerField(required=False, min_value=-5, max_value=5)
 
 
-class ExceptionView(serializers.Serializer[Any]):
+class RecurrenceExceptionView(serializers.Serializer[Any]):
     """What became of one shift: left out, or put elsewhere, in local time."""
 
     excluded = serializers.BooleanField(required=False)
@@ -25,7 +25,7 @@ class ExceptionView(serializers.Serializer[Any]):
     staffId = serializers.CharField(required=False)
 
 
-class PatternView(serializers.Serializer[Any]):
+class RecurrencePatternView(serializers.Serializer[Any]):
     """How a series recurs, in the words of JSCalendar (RFC 8984)."""
 
     frequency = serializers.ChoiceField(
@@ -34,11 +34,11 @@ class PatternView(serializers.Serializer[Any]):
         help_text="Needed, unless rrule says it.",
     )
     interval = serializers.IntegerField(required=False, min_value=1, max_value=366)
-    byDay = DayView(many=True, required=False)
+    byDay = WeekdayView(many=True, required=False)
     byMonthDay = serializers.ListField(child=serializers.IntegerField(), required=False)
     byMonth = serializers.ListField(child=serializers.ChoiceField(choices=_MONTHS), required=False)
     bySetPosition = serializers.ListField(child=serializers.IntegerField(), required=False)
-    firstDayOfWeek = serializers.ChoiceField(choices=_DAYS, required=False)
+    firstDayOfWeek = serializers.ChoiceField(choices=_WEEKDAYS, required=False)
     count = serializers.IntegerField(required=False, min_value=1, max_value=1000)
     until = serializers.CharField(
         required=False, help_text="Local; the last time at which a shift may start."
@@ -50,7 +50,9 @@ class PatternView(serializers.Serializer[Any]):
         help_text="Where the clock jumps over a start: later by the jump, or not at all.",
     )
     exceptions = serializers.DictField(
-        child=ExceptionView(), required=False, help_text="By the shift's original local start."
+        child=RecurrenceExceptionView(),
+        required=False,
+        help_text="By the shift's original local start.",
     )
     rrule = serializers.CharField(required=False, help_text="The same rule as RFC 5545 has it.")
 
@@ -59,8 +61,8 @@ class PatternView(serializers.Serializer[Any]):
         return dict(instance)
 
 
-@extend_schema_field(PatternView)
-class Pattern(serializers.DictField):
+@extend_schema_field(RecurrencePatternView)
+class RecurrencePatternField(serializers.DictField):
     """How a series recurs: an object that `staffing.recurrence.pattern` checks by name."""
 
     def to_internal_value(self, data: Any) -> Any:

@@ -7,48 +7,59 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import Body, Choice, Flag, Moment, PageQuery, Text
+from config.api.fields import (
+    PageQuery,
+    StrictBooleanField,
+    StrictChoiceField,
+    StrictDateTimeField,
+    StrictSerializer,
+    TextField,
+)
 from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
 from staffing.schedules.queries import Shift
-from staffing.serializers.patterns import Pattern, PatternView
+from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import (
-    EXAMPLES,
-    LocalTime,
-    ShiftTime,
-    Window,
+    TIME_EXAMPLES,
+    LocalTimeField,
+    ShiftTimeField,
+    TimeRangeQuery,
     check_year,
-    offset_time,
+    format_with_offset,
 )
 
 SCOPES = ("occurrence", "following", "all")
-_OVERLAP = "true: also where the person is on duty then already."
+_ALLOW_OVERLAP_HELP = "true: also where the person is on duty then already."
 
 
-class NewSchedule(Body):
+class NewSchedule(StrictSerializer):
     """A shift or a series to be planned."""
 
-    customerId = Text(max_length=100, source="customer_id")
-    locationId = Text(max_length=100, source="location_id")
-    staffId = Text(max_length=100, source="staff_id", help_text="A user's id.")
-    startTime = ShiftTime(source="start", help_text=f"Of the first shift, {EXAMPLES}.")
-    endTime = ShiftTime(source="end", help_text="After startTime, by 48 hours at most.")
-    recurring = Flag(required=False)
-    recurrencePattern = Pattern(required=False, allow_null=True, source="pattern")
-    templateId = Text(max_length=100, required=False, allow_null=True, source="template_id")
-    allowOverlap = Flag(required=False, source="allow_overlap", help_text=_OVERLAP)
+    customerId = TextField(max_length=100, source="customer_id")
+    locationId = TextField(max_length=100, source="location_id")
+    staffId = TextField(max_length=100, source="staff_id", help_text="A user's id.")
+    startTime = ShiftTimeField(source="start", help_text=f"Of the first shift, {TIME_EXAMPLES}.")
+    endTime = ShiftTimeField(source="end", help_text="After startTime, by 48 hours at most.")
+    recurring = StrictBooleanField(required=False)
+    recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
+    templateId = TextField(max_length=100, required=False, allow_null=True, source="template_id")
+    allowOverlap = StrictBooleanField(
+        required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP
+    )
 
 
-class ScheduleChange(Body):
+class ScheduleChange(StrictSerializer):
     """What is to be changed; what is not named stays."""
 
-    startTime = ShiftTime(required=False, source="start")
-    endTime = ShiftTime(required=False, source="end")
-    recurring = Flag(required=False)
-    recurrencePattern = Pattern(required=False, source="pattern")
-    staffId = Text(max_length=100, required=False, source="staff_id")
-    locationId = Text(max_length=100, required=False, source="location_id")
-    allowOverlap = Flag(required=False, source="allow_overlap", help_text=_OVERLAP)
+    startTime = ShiftTimeField(required=False, source="start")
+    endTime = ShiftTimeField(required=False, source="end")
+    recurring = StrictBooleanField(required=False)
+    recurrencePattern = RecurrencePatternField(required=False, source="pattern")
+    staffId = TextField(max_length=100, required=False, source="staff_id")
+    locationId = TextField(max_length=100, required=False, source="location_id")
+    allowOverlap = StrictBooleanField(
+        required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Something must be said."""
@@ -57,11 +68,11 @@ class ScheduleChange(Body):
         return attrs
 
 
-class ScopeQuery(Body):
+class ScopeQuery(StrictSerializer):
     """Which shifts of a series are meant."""
 
-    scope = Choice(choices=SCOPES, required=False, help_text="all is the default.")
-    recurrenceId = LocalTime(
+    scope = StrictChoiceField(choices=SCOPES, required=False, help_text="all is the default.")
+    recurrenceId = LocalTimeField(
         required=False,
         source="recurrence_id",
         help_text="The shift's original local start: 2027-01-04T09:00:00.",
@@ -76,13 +87,13 @@ class ScopeQuery(Body):
         return attrs
 
 
-class ScheduleQuery(PageQuery, Window):
+class ScheduleQuery(PageQuery, TimeRangeQuery):
     """Which schedules; a locationId or a customerId is needed."""
 
-    locationId = Text(max_length=100, required=False, source="location_id")
-    customerId = Text(max_length=100, required=False, source="customer_id")
-    staffId = Text(max_length=100, required=False, source="staff_id", help_text="Narrows.")
-    expand = Choice(
+    locationId = TextField(max_length=100, required=False, source="location_id")
+    customerId = TextField(max_length=100, required=False, source="customer_id")
+    staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Narrows.")
+    expand = StrictChoiceField(
         choices=("occurrences",), required=False, help_text="Single shifts, of a window."
     )
 
@@ -98,7 +109,7 @@ class ScheduleView(serializers.Serializer[Schedule]):
     endTime = serializers.DateTimeField()
     timeZone = serializers.CharField(source="zone", help_text="IANA.")
     recurring = serializers.BooleanField(source="is_series")
-    recurrencePattern = PatternView(allow_null=True)
+    recurrencePattern = RecurrencePatternView(allow_null=True)
     templateId = serializers.CharField(source="template_id", allow_null=True)
     splitFrom = serializers.CharField(
         source="split_from", allow_null=True, help_text="The series of which it was the rest."
@@ -110,14 +121,14 @@ class ScheduleView(serializers.Serializer[Schedule]):
     def to_representation(self, instance: Schedule) -> dict[str, Any]:
         """The first shift at its moments, by the schedule's own clock."""
         series = instance.series()
-        first = expand.placed(series)
+        first_occurrence = expand.build_first_occurrence(series)
         return {
             "id": instance.id,
             "customerId": instance.customer_id,
             "locationId": instance.location_id,
             "staffId": instance.staff_id,
-            "startTime": offset_time(first.start, series.zone),
-            "endTime": offset_time(first.end, series.zone),
+            "startTime": format_with_offset(first_occurrence.start, series.zone),
+            "endTime": format_with_offset(first_occurrence.end, series.zone),
             "timeZone": series.zone,
             "recurring": instance.is_series,
             "recurrencePattern": pattern.to_pattern(series) if series.rule else None,
@@ -147,22 +158,22 @@ class ShiftView(serializers.Serializer[Shift]):
 
     def to_representation(self, instance: Shift) -> dict[str, Any]:
         """By the schedule's own clock."""
-        schedule, one = instance.schedule, instance.occurrence
+        schedule, occurrence = instance.schedule, instance.occurrence
         return {
             "scheduleId": schedule.id,
-            "recurrenceId": one.recurrence_id.isoformat() if schedule.is_series else None,
+            "recurrenceId": occurrence.recurrence_id.isoformat() if schedule.is_series else None,
             "customerId": schedule.customer_id,
             "locationId": schedule.location_id,
             "staffId": instance.staff_id,
-            "startTime": offset_time(one.start, schedule.zone),
-            "endTime": offset_time(one.end, schedule.zone),
+            "startTime": format_with_offset(occurrence.start, schedule.zone),
+            "endTime": format_with_offset(occurrence.end, schedule.zone),
             "timeZone": schedule.zone,
-            "changed": one.is_changed,
-            "adjusted": one.is_adjusted,
+            "changed": occurrence.is_changed,
+            "adjusted": occurrence.is_adjusted,
         }
 
 
-class RosterPage(serializers.Serializer[Any]):
+class SchedulePage(serializers.Serializer[Any]):
     """Schedules, or with expand=occurrences single shifts by start."""
 
     items = serializers.SerializerMethodField()
@@ -181,12 +192,12 @@ class RosterPage(serializers.Serializer[Any]):
     def get_items(self, page: dict[str, Any]) -> list[dict[str, Any]]:
         """Each in its own shape."""
         return [
-            dict((ShiftView if isinstance(one, Shift) else ScheduleView)(one).data)
-            for one in page["items"]
+            dict((ShiftView if isinstance(item, Shift) else ScheduleView)(item).data)
+            for item in page["items"]
         ]
 
 
-class ScheduleGone(serializers.Serializer[Any]):
+class DeletedSchedule(serializers.Serializer[Any]):
     """What was removed."""
 
     id = serializers.CharField()
@@ -194,10 +205,10 @@ class ScheduleGone(serializers.Serializer[Any]):
     scope = serializers.ChoiceField(choices=SCOPES)
 
 
-class DutyQuery(Body):
+class OnDutyQuery(StrictSerializer):
     """When."""
 
-    at = Moment(required=False, help_text="A moment; now, if left out.")
+    at = StrictDateTimeField(required=False, help_text="A moment; now, if left out.")
 
     def validate_at(self, value: datetime) -> datetime:
         """Beyond, there is nothing to find."""
@@ -220,10 +231,10 @@ class OnDutyView(serializers.Serializer[Any]):
     @extend_schema_field(OpenApiTypes.DATETIME)
     def get_until(self, instance: Any) -> str:
         """By the schedule's own clock."""
-        return offset_time(instance.until, instance.shift.schedule.zone)
+        return format_with_offset(instance.until, instance.shift.schedule.zone)
 
 
-class DutyView(serializers.Serializer[Any]):
+class LocationOnDutyView(serializers.Serializer[Any]):
     """Who is on duty at a location, who came first first."""
 
     locationId = serializers.CharField(source="location_id")

@@ -4,51 +4,59 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import Body, PageQuery, Text
+from config.api.fields import PageQuery, StrictSerializer, TextField
 from staffing.models import Template
-from staffing.serializers.patterns import Pattern, PatternView
-from staffing.serializers.times import Clock
+from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
+from staffing.serializers.times import TimeOfDayField
 
-_WHERE = "The location it is for; null: any."
-_END = "A time of day; not after startTime: of the next day."
+_LOCATION_HELP = "The location it is for; null: any."
+_END_TIME_HELP = "A time of day; not after startTime: of the next day."
 
 
-class NewTemplate(Body):
+class NewTemplate(StrictSerializer):
     """A new template."""
 
-    customerId = Text(max_length=100, required=False, source="customer_id")
-    name = Text(max_length=200)
-    locationId = Text(
-        max_length=100, required=False, allow_null=True, source="location_id", help_text=_WHERE
+    customerId = TextField(max_length=100, required=False, source="customer_id")
+    name = TextField(max_length=200)
+    locationId = TextField(
+        max_length=100,
+        required=False,
+        allow_null=True,
+        source="location_id",
+        help_text=_LOCATION_HELP,
     )
-    startTime = Clock(source="start", help_text="A time of day: 09:00.")
-    endTime = Clock(source="end", help_text=_END)
-    recurrencePattern = Pattern(required=False, allow_null=True, source="pattern")
+    startTime = TimeOfDayField(source="start", help_text="A time of day: 09:00.")
+    endTime = TimeOfDayField(source="end", help_text=_END_TIME_HELP)
+    recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
 
 
-class TemplateChange(Body):
+class TemplateChange(StrictSerializer):
     """What is to be changed; what is not named stays."""
 
-    id = Text(max_length=100)
-    name = Text(max_length=200, required=False)
-    locationId = Text(
-        max_length=100, required=False, allow_null=True, source="location_id", help_text=_WHERE
+    id = TextField(max_length=100)
+    name = TextField(max_length=200, required=False)
+    locationId = TextField(
+        max_length=100,
+        required=False,
+        allow_null=True,
+        source="location_id",
+        help_text=_LOCATION_HELP,
     )
-    startTime = Clock(required=False, source="start")
-    endTime = Clock(required=False, source="end", help_text=_END)
-    recurrencePattern = Pattern(required=False, allow_null=True, source="pattern")
+    startTime = TimeOfDayField(required=False, source="start")
+    endTime = TimeOfDayField(required=False, source="end", help_text=_END_TIME_HELP)
+    recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
 
 
-class WhichTemplate(Body):
+class TemplateReference(StrictSerializer):
     """A template."""
 
-    id = Text(max_length=100)
+    id = TextField(max_length=100)
 
 
 class TemplateQuery(PageQuery):
     """Which templates."""
 
-    locationId = Text(max_length=100, required=False, source="location_id")
+    locationId = TextField(max_length=100, required=False, source="location_id")
 
 
 class TemplateView(serializers.Serializer[Template]):
@@ -60,7 +68,7 @@ class TemplateView(serializers.Serializer[Template]):
     locationId = serializers.CharField(source="location_id", allow_null=True)
     startTime = serializers.CharField(source="start")
     endTime = serializers.CharField(source="end")
-    recurrencePattern = PatternView(source="pattern", allow_null=True)
+    recurrencePattern = RecurrencePatternView(source="pattern", allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at")
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
@@ -75,7 +83,7 @@ class TemplatePage(serializers.Serializer[Any]):
     )
 
 
-class TemplateGone(serializers.Serializer[Any]):
+class DeletedTemplate(serializers.Serializer[Any]):
     """What was removed."""
 
     id = serializers.CharField()

@@ -11,71 +11,73 @@ from rest_framework.response import Response
 
 from config import errors
 from config.api import problem_details, throttling
-from config.api.fields import Nothing
-from config.api.operations import Operations, now, once, operation
+from config.api.fields import EmptyBody
+from config.api.operations import OperationViewSet, operation, read_idempotency_key, utc_now
 from staffing.calendar import feed
-from staffing.serializers.feeds import FeedGone, FeedView
+from staffing.serializers.feeds import DeletedFeed, FeedView
 from staffing.views import examples
 from staffing.views.schedules import actor_of
 
 TAG = "Calendar Feed"
 
 
-class Feeds(Operations):
+class CalendarFeeds(OperationViewSet):
     """``/user/calendar-feed``."""
 
     @operation(
         "schedules:read",
-        name="openCalendarFeed",
+        operation_id="openCalendarFeed",
         tag=TAG,
         summary="A calendar feed of one's own shifts",
         description=(
             "Answers an address for a calendar program (iCalendar). Only a digest of its secret is "
             "kept: it is told once. Asking again closes the one before."
         ),
-        body=Nothing,
-        answers={201: FeedView},
+        body=EmptyBody,
+        responses={201: FeedView},
         example=examples.FEED,
-        refuses=(404,),
-        cost="write",
+        error_statuses=(404,),
+        rate_limit="write",
     )
     def open(self, request: Request) -> Response:
-        Nothing.of(request.data)
+        EmptyBody.parse(request.data)
         actor = actor_of(request)
-        opened = feed.open_new(actor=actor, at=now(), once=once(request, actor))
-        return Response(FeedView(opened).data, status=201)
+        opened_feed = feed.open_feed(
+            actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
+        )
+        return Response(FeedView(opened_feed).data, status=201)
 
     @operation(
         "schedules:read",
-        name="closeCalendarFeed",
+        operation_id="closeCalendarFeed",
         tag=TAG,
         summary="Close the calendar feed",
         description="Its address opens nothing from now on. Without one, nothing is to do.",
-        answers={200: FeedGone},
+        responses={200: DeletedFeed},
         example={"status": "removed"},
-        cost="write",
+        rate_limit="write",
     )
     def close(self, request: Request) -> Response:
-        feed.close(actor=actor_of(request), at=now())
-        return Response(FeedGone({"status": "removed"}).data)
+        feed.close_feed(actor=actor_of(request), at=utc_now())
+        return Response(DeletedFeed({"status": "removed"}).data)
 
 
 @require_safe
-def calendar(request: HttpRequest, user_id: str, secret: str) -> HttpResponse:
+def serve_calendar_feed(request: HttpRequest, user_id: str, secret: str) -> HttpResponse:
     """The feed of whoever knows its secret; 304 where the program has it already."""
     try:
-        throttling.limiter().spend("stranger", request.META["REMOTE_ADDR"])
-        text = feed.text(user_id, secret, at=datetime.now(UTC))
-        if text is None:
+        throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+        content = feed.render_feed(user_id, secret, at=datetime.now(UTC))
+        if content is None:
             raise errors.NotFound("There is no such calendar, or it was closed.")
-    except errors.Refusal as refusal:
-        return problem_details.respond(request, refusal)
-    tag = f'"{hashlib.sha256(text).hexdigest()[:32]}"'
-    if tag in parse_etags(request.headers.get("If-None-Match", "")):
-        answer = HttpResponse(status=304)
+    except errors.DomainError as refusal:
+        return problem_details.problem_response(request, refusal)
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        response = HttpResponse(status=304)
     else:
-        answer = HttpResponse(text, content_type="text/calendar; charset=utf-8")
-        answer["Content-Disposition"] = 'inline; filename="dutyline.ics"'
-    answer["ETag"] = tag
-    answer["Cache-Control"] = "private, no-cache"
-    return answer
+        response = HttpResponse(content, content_type="text/calendar; charset=utf-8")
+        response["Content-Disposition"] = 'inline; filename="dutyline.ics"'
+    response["ETag"] = etag
+    response["Cache-Control"] = "private, no-cache"
+    return response

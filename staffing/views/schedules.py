@@ -7,17 +7,24 @@ from rest_framework.response import Response
 
 from accounts.permissions import Actor
 from config.api import pagination
-from config.api.operations import Operations, now, once, one, operation, versions
-from staffing.recurrence.edit import Asked
+from config.api.operations import (
+    OperationViewSet,
+    operation,
+    read_idempotency_key,
+    read_if_match_versions,
+    utc_now,
+    versioned_response,
+)
+from staffing.recurrence.edit import SeriesUpdate
 from staffing.schedules import commands, listing, on_duty
-from staffing.schedules.queries import Wish
+from staffing.schedules.queries import ScheduleFilter
 from staffing.serializers.schedules import (
-    DutyQuery,
-    DutyView,
+    DeletedSchedule,
+    LocationOnDutyView,
     NewSchedule,
-    RosterPage,
+    OnDutyQuery,
     ScheduleChange,
-    ScheduleGone,
+    SchedulePage,
     ScheduleQuery,
     ScheduleView,
     ScopeQuery,
@@ -25,7 +32,7 @@ from staffing.serializers.schedules import (
 from staffing.views import examples
 
 TAG = "Staff Schedule"
-_CLASH = (
+_CONFLICT_RULE = (
     "Any overlap with another schedule of the person is 409, naming it and the first moment, "
     "however far away; `allowOverlap` overrides that, and is audited."
 )
@@ -36,12 +43,12 @@ def actor_of(request: Request) -> Actor:
     return cast(Actor, request.user)
 
 
-class Schedules(Operations):
+class Schedules(OperationViewSet):
     """``/staffSchedule``."""
 
     @operation(
         "schedules:read",
-        name="listSchedules",
+        operation_id="listSchedules",
         tag=TAG,
         summary="Get staff schedules",
         description=(
@@ -50,66 +57,74 @@ class Schedules(Operations):
             "window of at most 400 days. A page may hold fewer than `limit` before the list ends."
         ),
         query=ScheduleQuery,
-        answers={200: RosterPage},
+        responses={200: SchedulePage},
         example={"items": [examples.SCHEDULE], "nextCursor": None},
-        refuses=(400, 404),
+        error_statuses=(400, 404),
     )
-    def page(self, request: Request) -> Response:
+    def list_page(self, request: Request) -> Response:
         actor = actor_of(request)
-        query = ScheduleQuery.of_query(request)
+        query = ScheduleQuery.parse_query(request)
         limit, cursor = query.pop("limit", 1000), query.pop("cursor", None)
-        expands = query.pop("expand", None) is not None
-        wish = Wish(**query)
-        scope = f"roster for {actor.id} {'shifts' if expands else 'schedules'} {wish}"
-        place = pagination.start_of(scope, cursor)
-        read = listing.shifts if expands else listing.page
-        page = read(wish, actor=actor, at=now(), limit=limit, start=place)
-        return pagination.answer(scope, page, RosterPage)
+        is_expanded = query.pop("expand", None) is not None
+        schedule_filter = ScheduleFilter(**query)
+        scope = (
+            f"roster for {actor.id} {'shifts' if is_expanded else 'schedules'} {schedule_filter}"
+        )
+        start_cursor = pagination.decode_cursor(scope, cursor)
+        list_items = listing.list_shifts if is_expanded else listing.list_schedules
+        page = list_items(
+            schedule_filter, actor=actor, at=utc_now(), limit=limit, cursor=start_cursor
+        )
+        return pagination.page_response(scope, page, SchedulePage)
 
     @operation(
         "schedules:write",
-        name="createSchedule",
+        operation_id="createSchedule",
         tag=TAG,
         summary="Create a new staff schedule",
         description=(
             "Plans a shift, or with `recurrencePattern` a series. Times without offset are by the "
-            f"location's clock; a series keeps to it through every change. {_CLASH}"
+            f"location's clock; a series keeps to it through every change. {_CONFLICT_RULE}"
         ),
         body=NewSchedule,
-        body_example=examples.NEW,
-        answers={201: ScheduleView},
+        body_example=examples.NEW_SCHEDULE,
+        responses={201: ScheduleView},
         example=examples.SCHEDULE,
-        refuses=(404, 409, 422),
-        cost="write",
+        error_statuses=(404, 409, 422),
+        rate_limit="write",
         etag=True,
     )
     def create(self, request: Request) -> Response:
         actor = actor_of(request)
-        wanted = commands.Wanted(**NewSchedule.of(request.data))
-        made = commands.create(wanted, actor=actor, at=now(), once=once(request, actor))
-        return one(request, ScheduleView(made), int(made.version), status=201)
+        draft = commands.ScheduleDraft(**NewSchedule.parse(request.data))
+        schedule = commands.create_schedule(
+            draft, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
+        )
+        return versioned_response(
+            request, ScheduleView(schedule), int(schedule.version), status=201
+        )
 
 
-class OneSchedule(Operations):
+class ScheduleDetail(OperationViewSet):
     """``/staffSchedule/{id}``."""
 
     @operation(
         "schedules:read",
-        name="getSchedule",
+        operation_id="getSchedule",
         tag=TAG,
         summary="One staff schedule",
-        answers={200: ScheduleView},
+        responses={200: ScheduleView},
         example=examples.SCHEDULE,
-        refuses=(404,),
+        error_statuses=(404,),
         etag=True,
     )
     def retrieve(self, request: Request, id: str) -> Response:
-        schedule = commands.get(id, actor=actor_of(request))
-        return one(request, ScheduleView(schedule), int(schedule.version))
+        schedule = commands.get_schedule(id, actor=actor_of(request))
+        return versioned_response(request, ScheduleView(schedule), int(schedule.version))
 
     @operation(
         "schedules:write",
-        name="updateSchedule",
+        operation_id="updateSchedule",
         tag=TAG,
         summary="Update a staff schedule",
         description=(
@@ -118,34 +133,34 @@ class OneSchedule(Operations):
             "answered. `staffId` and `locationId` hand it over. What is not named stays; a new "
             "`recurrencePattern` without `exceptions` keeps those that still fit. With "
             "`recurrenceId`, times are those of that shift, and others move along. "
-            f"{_CLASH}"
+            f"{_CONFLICT_RULE}"
         ),
         body=ScheduleChange,
         query=ScopeQuery,
         body_example={"endTime": "2027-01-04T18:00:00"},
-        answers={200: ScheduleView},
+        responses={200: ScheduleView},
         example=examples.SCHEDULE,
-        refuses=(404, 409),
-        cost="write",
+        error_statuses=(404, 409),
+        rate_limit="write",
         etag=True,
     )
-    def change(self, request: Request, id: str) -> Response:
-        values = ScheduleChange.of(request.data)
-        schedule = commands.change(
+    def update(self, request: Request, id: str) -> Response:
+        values = ScheduleChange.parse(request.data)
+        schedule = commands.update_schedule(
             id,
-            Asked(**{name: values[name] for name in _EDITED if name in values}),
+            SeriesUpdate(**{name: values[name] for name in _UPDATE_FIELDS if name in values}),
             location_id=values.get("location_id"),
             allow_overlap=values.get("allow_overlap", False),
-            **ScopeQuery.of_query(request),
+            **ScopeQuery.parse_query(request),
             actor=actor_of(request),
-            at=now(),
-            versions=versions(request),
+            at=utc_now(),
+            versions=read_if_match_versions(request),
         )
-        return one(request, ScheduleView(schedule), int(schedule.version))
+        return versioned_response(request, ScheduleView(schedule), int(schedule.version))
 
     @operation(
         "schedules:write",
-        name="deleteSchedule",
+        operation_id="deleteSchedule",
         tag=TAG,
         summary="Delete a staff schedule",
         description=(
@@ -153,39 +168,45 @@ class OneSchedule(Operations):
             "all that follow. Only the owner (matching customerId) can delete: 403 for others."
         ),
         query=ScopeQuery,
-        answers={200: ScheduleGone},
+        responses={200: DeletedSchedule},
         example={"id": examples.SCHEDULE["id"], "status": "removed", "scope": "all"},
-        refuses=(400, 404),
-        cost="write",
+        error_statuses=(400, 404),
+        rate_limit="write",
     )
-    def remove(self, request: Request, id: str) -> Response:
-        query = ScopeQuery.of_query(request)
-        commands.remove(id, **query, actor=actor_of(request), at=now(), versions=versions(request))
-        gone = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
-        return Response(ScheduleGone(gone).data)
+    def delete(self, request: Request, id: str) -> Response:
+        query = ScopeQuery.parse_query(request)
+        commands.delete_schedule(
+            id,
+            **query,
+            actor=actor_of(request),
+            at=utc_now(),
+            versions=read_if_match_versions(request),
+        )
+        deleted = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
+        return Response(DeletedSchedule(deleted).data)
 
 
-_EDITED = ("start", "end", "recurring", "pattern", "staff_id")
+_UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id")
 
 
-class Duty(Operations):
+class LocationOnDuty(OperationViewSet):
     """``/location/{id}/on-duty``."""
 
     @operation(
         "schedules:read",
-        name="getOnDuty",
+        operation_id="getOnDuty",
         tag=TAG,
         summary="Who is on duty at a location",
         description=(
             "Who is on duty now, or at another moment, until when and why; who came first first. "
             "It is what a call to the location is answered by."
         ),
-        query=DutyQuery,
-        answers={200: DutyView},
-        example=examples.DUTY,
-        refuses=(400, 404),
+        query=OnDutyQuery,
+        responses={200: LocationOnDutyView},
+        example=examples.ON_DUTY,
+        error_statuses=(400, 404),
     )
-    def now(self, request: Request, id: str) -> Response:
-        at = DutyQuery.of_query(request).get("at") or now()
-        there = on_duty.asked(id, at, actor=actor_of(request))
-        return Response(DutyView({"location_id": id, "at": at, "items": there}).data)
+    def retrieve(self, request: Request, id: str) -> Response:
+        at = OnDutyQuery.parse_query(request).get("at") or utc_now()
+        entries = on_duty.list_on_duty_for_actor(id, at, actor=actor_of(request))
+        return Response(LocationOnDutyView({"location_id": id, "at": at, "items": entries}).data)

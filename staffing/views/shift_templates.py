@@ -5,16 +5,23 @@ from rest_framework.response import Response
 
 from accounts import denied_attempts, permissions
 from config.api import pagination
-from config.api.operations import Operations, now, once, one, operation, versions
+from config.api.operations import (
+    OperationViewSet,
+    operation,
+    read_idempotency_key,
+    read_if_match_versions,
+    utc_now,
+    versioned_response,
+)
 from staffing import shift_templates
 from staffing.serializers.shift_templates import (
+    DeletedTemplate,
     NewTemplate,
     TemplateChange,
-    TemplateGone,
     TemplatePage,
     TemplateQuery,
+    TemplateReference,
     TemplateView,
-    WhichTemplate,
 )
 from staffing.views import examples
 from staffing.views.schedules import actor_of
@@ -22,12 +29,12 @@ from staffing.views.schedules import actor_of
 TAG = "Schedule Templates"
 
 
-class Templates(Operations):
+class Templates(OperationViewSet):
     """``/scheduleTemplate``."""
 
     @operation(
         "schedules:read",
-        name="listTemplates",
+        operation_id="listTemplates",
         tag=TAG,
         summary="Templates",
         description=(
@@ -35,81 +42,91 @@ class Templates(Operations):
             "own. A page may hold fewer than `limit` before the list ends."
         ),
         query=TemplateQuery,
-        answers={200: TemplatePage},
+        responses={200: TemplatePage},
         example={"items": [examples.TEMPLATE], "nextCursor": None},
-        refuses=(400, 404),
+        error_statuses=(400, 404),
     )
-    def page(self, request: Request) -> Response:
+    def list_page(self, request: Request) -> Response:
         actor = actor_of(request)
-        query = TemplateQuery.of_query(request)
+        query = TemplateQuery.parse_query(request)
         location_id = query.get("location_id")
         scope = f"templates for {actor.id} {location_id}"
-        page = shift_templates.within_reach(
+        page = shift_templates.list_templates(
             actor,
             location_id=location_id,
             limit=query.get("limit", 1000),
-            start=pagination.start_of(scope, query.get("cursor")),
+            cursor=pagination.decode_cursor(scope, query.get("cursor")),
         )
-        return pagination.answer(scope, page, TemplatePage)
+        return pagination.page_response(scope, page, TemplatePage)
 
     @operation(
         "schedules:write",
-        name="createTemplate",
+        operation_id="createTemplate",
         tag=TAG,
         summary="Create a template",
         description="Who works in some locations only makes templates for those.",
         body=NewTemplate,
         body_example=examples.NEW_TEMPLATE,
-        answers={201: TemplateView},
+        responses={201: TemplateView},
         example=examples.TEMPLATE,
-        refuses=(404, 422),
-        cost="write",
+        error_statuses=(404, 422),
+        rate_limit="write",
         etag=True,
     )
     def create(self, request: Request) -> Response:
-        actor, at = actor_of(request), now()
-        values = NewTemplate.of(request.data)
+        actor, at = actor_of(request), utc_now()
+        values = NewTemplate.parse(request.data)
         customer_id = values.pop("customer_id", actor.customer_id)
-        with denied_attempts.noted(actor, at, asked={"customerId": customer_id}):
+        with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id)
-        made = shift_templates.create(values, actor=actor, at=at, once=once(request, actor))
-        return one(request, TemplateView(made), int(made.version), status=201)
+        template = shift_templates.create_template(
+            values, actor=actor, at=at, idempotency_key=read_idempotency_key(request, actor)
+        )
+        return versioned_response(
+            request, TemplateView(template), int(template.version), status=201
+        )
 
     @operation(
         "schedules:write",
-        name="updateTemplate",
+        operation_id="updateTemplate",
         tag=TAG,
         summary="Change a template",
         description="Schedules that were made of it stay as they are.",
         body=TemplateChange,
         body_example={"id": examples.TEMPLATE["id"], "endTime": "15:00"},
-        answers={200: TemplateView},
+        responses={200: TemplateView},
         example=examples.TEMPLATE,
-        refuses=(404,),
-        cost="write",
+        error_statuses=(404,),
+        rate_limit="write",
         etag=True,
     )
-    def change(self, request: Request) -> Response:
-        asked = TemplateChange.of(request.data)
-        template = shift_templates.change(
-            asked.pop("id"), asked, actor=actor_of(request), at=now(), versions=versions(request)
+    def update(self, request: Request) -> Response:
+        updates = TemplateChange.parse(request.data)
+        template = shift_templates.update_template(
+            updates.pop("id"),
+            updates,
+            actor=actor_of(request),
+            at=utc_now(),
+            versions=read_if_match_versions(request),
         )
-        return one(request, TemplateView(template), int(template.version))
+        return versioned_response(request, TemplateView(template), int(template.version))
 
     @operation(
         "schedules:write",
-        name="deleteTemplate",
+        operation_id="deleteTemplate",
         tag=TAG,
         summary="Remove a template",
         description="Schedules that were made of it stay as they are.",
-        body=WhichTemplate,
+        body=TemplateReference,
         body_example={"id": examples.TEMPLATE["id"]},
-        answers={200: TemplateGone},
+        responses={200: DeletedTemplate},
         example={"id": examples.TEMPLATE["id"], "status": "removed"},
-        refuses=(404,),
-        cost="write",
+        error_statuses=(404,),
+        rate_limit="write",
     )
-    def remove(self, request: Request) -> Response:
-        id = WhichTemplate.of(request.data)["id"]
-        gone = shift_templates.remove(id, actor=actor_of(request), at=now())
-        return Response(TemplateGone({"id": gone.id, "status": "removed"}).data)
+    def delete(self, request: Request) -> Response:
+        template_id = TemplateReference.parse(request.data)["id"]
+        template = shift_templates.delete_template(
+            template_id, actor=actor_of(request), at=utc_now()
+        )
+        return Response(DeletedTemplate({"id": template.id, "status": "removed"}).data)

@@ -4,51 +4,77 @@ from typing import Any
 
 from django.urls import reverse
 
-from config.backoffice import operator_actor
-from config.backoffice.attention import Item, Panel
-from config.backoffice.record_admin import list_of, page_of
+from config.backoffice import audit_context
+from config.backoffice.attention import Panel, PanelItem
+from config.backoffice.record_admin import admin_change_url, admin_list_url
 from staffing.schedules import queries
 from telephony.admin.projected import PhoneNumber
 from telephony.numbers import reconcile
-from telephony.numbers.purchase import CERTAIN
+from telephony.numbers.purchase import TWILIO_LIST_LAG
 
-MOST, FEW = 50, 10
+MAX_NUMBERS, PANEL_SIZE = 50, 10
 
 
-def panels(customer_id: str | None) -> list[Panel]:
+def telephony_panels(customer_id: str | None) -> list[Panel]:
     """Of a customer: numbers that nobody will ever answer; else what Twilio has too much."""
     if customer_id is None:
         items = [
-            Item(one.number, page_of("telephony", "orphan", one.number), one.tag)
-            for one in reconcile.every()
+            PanelItem(
+                phone_number.number,
+                admin_change_url("telephony", "orphan", phone_number.number),
+                phone_number.tag,
+            )
+            for phone_number in reconcile.list_orphans()
         ]
-        url, fine = list_of("telephony", "orphan"), "Every number at Twilio is explained."
-        return [Panel("Unexplained numbers", items, fine, url, of_customer=False)]
-    now = operator_actor.now()
-    found: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MOST).records
-    bare = [
-        Item(one.number, reverse("admin:rota", args=(one.location_id,)), "no shifts to come")
-        for one in found
-        if one.status == "active" and not queries.has_future(one.location_id, now)
+        url, empty_text = (
+            admin_list_url("telephony", "orphan"),
+            "Every number at Twilio is explained.",
+        )
+        return [Panel("Unexplained numbers", items, empty_text, url, on_customer_page=False)]
+    now = audit_context.current_time()
+    phone_numbers: list[Any] = (
+        PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records
+    )
+    without_shifts = [
+        PanelItem(
+            phone_number.number,
+            reverse("admin:rota", args=(phone_number.location_id,)),
+            "no shifts to come",
+        )
+        for phone_number in phone_numbers
+        if phone_number.status == "active"
+        and not queries.has_future_schedules(phone_number.location_id, now)
     ]
-    stuck = [
-        Item(one.number, page_of("telephony", "phonenumber", one.number), "still being bought")
-        for one in found
-        if one.status == "buying" and now - one.created_at > CERTAIN
+    stuck_purchases = [
+        PanelItem(
+            phone_number.number,
+            admin_change_url("telephony", "phonenumber", phone_number.number),
+            "still being bought",
+        )
+        for phone_number in phone_numbers
+        if phone_number.status == "buying" and now - phone_number.created_at > TWILIO_LIST_LAG
     ]
     return [
-        Panel("Numbers without rota", bare, "Every number has a rota to ring."),
-        Panel("Purchases under way", stuck, "No purchase hangs."),
+        Panel("Numbers without rota", without_shifts, "Every number has a rota to ring."),
+        Panel("Purchases under way", stuck_purchases, "No purchase hangs."),
     ]
 
 
-def numbers(customer_id: str) -> list[Panel]:
+def number_panels(customer_id: str) -> list[Panel]:
     """The numbers of a customer."""
-    found: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MOST).records
+    phone_numbers: list[Any] = (
+        PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records
+    )
     items = [
-        Item(one.number, page_of("telephony", "phonenumber", one.number), one.status)
-        for one in found[:FEW]
+        PanelItem(
+            phone_number.number,
+            admin_change_url("telephony", "phonenumber", phone_number.number),
+            phone_number.status,
+        )
+        for phone_number in phone_numbers[:PANEL_SIZE]
     ]
-    url = list_of("telephony", "phonenumber", customer_id__exact=customer_id)
-    more = len(found) > FEW
-    return [Panel("Numbers", items, "It has no numbers.", url, more=more, is_news=True)]
+    url = admin_list_url("telephony", "phonenumber", customer_id__exact=customer_id)
+    has_more = len(phone_numbers) > PANEL_SIZE
+    return [
+        Panel("Numbers", items, "It has no numbers.", url, has_more=has_more, is_informational=True)
+    ]

@@ -12,14 +12,19 @@ from unfold.decorators import display
 
 from accounts import locations
 from accounts.admin import operator_actor
-from config.backoffice import operator_actor as at_the_door
-from config.backoffice.badges import STATUS
-from config.backoffice.columns import linked
-from config.backoffice.record_admin import CUSTOMER, RecordAdmin, list_of, page_of
+from config.backoffice import audit_context
+from config.backoffice.badges import STATUS_COLORS
+from config.backoffice.columns import link_to
+from config.backoffice.record_admin import (
+    SESSION_CUSTOMER,
+    RecordAdmin,
+    admin_change_url,
+    admin_list_url,
+)
 from telephony.admin.projected import Call
 from telephony.calls import access_log, call_record, recordings
 
-MOST_PLACES = 200
+MAX_LOCATIONS = 200
 
 
 @admin.register(Call)
@@ -27,105 +32,125 @@ class CallAdmin(RecordAdmin):
     """Calls to a location, newest first."""
 
     section, icon = "Telephony", "phone_callback"
-    of_customer = None
-    whose = "Calls are listed by location; choose a customer to see its locations here."
+    customer_field = None
+    choose_customer_hint = (
+        "Calls are listed by location; choose a customer to see its locations here."
+    )
     ordering = ("-started_at",)
-    list_display = ("started_at", "caller", "state", "seconds", "recorded")
+    list_display = ("started_at", "caller", "state", "seconds", "recording_kinds")
     list_filter = ("outcome",)
     fields = (
-        *("started_at", "ended_at", "seconds", "caller", "number", "state", "taken_by"),
-        *("people", "happened", "recordings_"),
+        *("started_at", "ended_at", "seconds", "caller", "number", "state", "answered_by_link"),
+        *("candidates", "event_log", "recording_players"),
     )
-    readonly_fields = ("state", "taken_by", "people", "happened", "recordings_")
+    readonly_fields = ("state", "answered_by_link", "candidates", "event_log", "recording_players")
 
-    @display(description="Outcome", label=STATUS)
+    @display(description="Outcome", label=STATUS_COLORS)
     def state(self, obj: Any) -> str:
-        return str(obj.kept.outcome)
+        return str(obj.record.outcome)
 
     @display(description="Recorded")
-    def recorded(self, obj: Any) -> str:
-        return ", ".join(one.kind for one in call_record.recordings(obj.kept)) or "—"
+    def recording_kinds(self, obj: Any) -> str:
+        return (
+            ", ".join(recording.kind for recording in call_record.list_recordings(obj.record))
+            or "—"
+        )
 
     @display(description="Taken by")
-    def taken_by(self, obj: Any) -> str:
-        who = obj.kept.answered_by
-        return linked("accounts", "user", who) if who and who.startswith("usr_") else who or "—"
+    def answered_by_link(self, obj: Any) -> str:
+        answerer = obj.record.answered_by
+        return (
+            link_to("accounts", "user", answerer)
+            if answerer and answerer.startswith("usr_")
+            else answerer or "—"
+        )
 
     @display(description="Considered")
-    def people(self, obj: Any) -> str:
+    def candidates(self, obj: Any) -> str:
         rows = [
-            (one.name or one.id, one.why, one.why_not or "rung")
-            for one in call_record.people_of(obj.kept)
+            (candidate.name or candidate.id, candidate.why, candidate.why_not or "rung")
+            for candidate in call_record.list_candidates(obj.record)
         ]
         return format_html_join("", "<div>{}: {}, {}</div>", rows) or "nobody"
 
     @display(description="What happened")
-    def happened(self, obj: Any) -> str:
+    def event_log(self, obj: Any) -> str:
         rows = []
-        for event in call_record.events(obj.kept):
-            more = ", ".join(f"{n}: {v}" for n, v in event.items() if n not in ("at", "kind") and v)
-            rows.append((str(event.get("at", ""))[11:19], event.get("kind", ""), more))
+        for event in call_record.decode_events(obj.record):
+            details = ", ".join(
+                f"{name}: {value}"
+                for name, value in event.items()
+                if name not in ("at", "kind") and value
+            )
+            rows.append((str(event.get("at", ""))[11:19], event.get("kind", ""), details))
         return format_html_join("", "<div>{} <b>{}</b> {}</div>", rows)
 
     @display(description="Recordings")
-    def recordings_(self, obj: Any) -> str:
+    def recording_players(self, obj: Any) -> str:
         rows = []
-        for one in call_record.recordings(obj.kept):
-            if not one.file:
-                rows.append(format_html("<div>{}: still being fetched</div>", one.kind))
+        for recording in call_record.list_recordings(obj.record):
+            if not recording.file:
+                rows.append(format_html("<div>{}: still being fetched</div>", recording.kind))
                 continue
-            url = reverse("admin:call_sound", args=(obj.pk, one.kind))
-            player = '<audio controls preload="none" src="{}" aria-label="{}"></audio>'
-            sound = format_html(player, url, one.kind)
-            rows.append(format_html("<div>{}, {} s {}</div>", one.kind, one.seconds, sound))
+            url = reverse("admin:call_sound", args=(obj.pk, recording.kind))
+            player_html = '<audio controls preload="none" src="{}" aria-label="{}"></audio>'
+            audio = format_html(player_html, url, recording.kind)
+            rows.append(
+                format_html("<div>{}, {} s {}</div>", recording.kind, recording.seconds, audio)
+            )
         return format_html_join("", "{}", ((row,) for row in rows)) or "none"
 
-    def ways(self, request: HttpRequest) -> list[tuple[str, str]]:
-        customer = request.session.get(CUSTOMER)
+    def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
+        customer = request.session.get(SESSION_CUSTOMER)
         if not customer:
             return []
         actor = operator_actor.actor(request, customer["id"])
-        found = locations.within_reach(actor, limit=MOST_PLACES, start=None).records
+        reachable = locations.list_accessible_locations(
+            actor, limit=MAX_LOCATIONS, cursor=None
+        ).records
         return [
-            (place.name, list_of("telephony", "call", location_id__exact=str(place.id)))
-            for place in found
+            (
+                location.name,
+                admin_list_url("telephony", "call", location_id__exact=str(location.id)),
+            )
+            for location in reachable
         ]
 
-    def find(self, term: str) -> str | None:
-        return term if call_record.is_id(term) and self.model.get(term) else None
+    def find_pk(self, term: str) -> str | None:
+        return term if call_record.is_call_sid(term) and self.model.get(term) else None
 
-    def looked(self, request: HttpRequest, obj: Any) -> None:
+    def after_view(self, request: HttpRequest, obj: Any) -> None:
         """It shows who called, so the audit says who looked."""
-        actor = operator_actor.actor(request, str(obj.kept.customer_id))
-        access_log.looked_at(obj.kept, actor=actor, at=at_the_door.now())
+        actor = operator_actor.actor(request, str(obj.record.customer_id))
+        access_log.log_call_viewed(obj.record, actor=actor, at=audit_context.current_time())
 
-    def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        kept = obj.kept
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        call = obj.record
         return {
             "links": [
-                ("Customer", page_of("accounts", "customer", kept.customer_id)),
-                ("Location", page_of("accounts", "location", kept.location_id)),
-                ("Number", page_of("telephony", "phonenumber", kept.number)),
-                ("Calls", list_of("telephony", "call", location_id__exact=kept.location_id)),
-                ("Audit", list_of("config", "auditentry", stream__exact=kept.customer_id)),
+                ("Customer", admin_change_url("accounts", "customer", call.customer_id)),
+                ("Location", admin_change_url("accounts", "location", call.location_id)),
+                ("Number", admin_change_url("telephony", "phonenumber", call.number)),
+                ("Calls", admin_list_url("telephony", "call", location_id__exact=call.location_id)),
+                ("Audit", admin_list_url("config", "auditentry", stream__exact=call.customer_id)),
             ]
         }
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(require_safe(self.sound))
+        view = self.admin_site.admin_view(require_safe(self.recording_view))
         return [
             path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"),
             *super().get_urls(),
         ]
 
-    def sound(self, request: HttpRequest, call_id: str, kind: str) -> HttpResponse:
+    def recording_view(self, request: HttpRequest, call_id: str, kind: str) -> HttpResponse:
         """What was recorded, as WAV; listening is noted."""
         call = self.model.get(call_id)
-        customer_id = str(call.kept.customer_id) if call else ""
+        customer_id = str(call.record.customer_id) if call else ""
         actor = operator_actor.actor(request, customer_id)
-        now = at_the_door.now()
-        found = recordings.sound(call_id, kind=kind, actor=actor, at=now)
-        access_log.listened(call.kept, kind, actor=actor, at=now)
-        answer = HttpResponse(found, content_type="audio/wav")
-        answer["Content-Disposition"] = "inline"
-        return answer
+        now = audit_context.current_time()
+        wav = recordings.read_recording(call_id, kind=kind, actor=actor, at=now)
+        access_log.log_recording_played(call.record, kind, actor=actor, at=now)
+        response = HttpResponse(wav, content_type="audio/wav")
+        response["Content-Disposition"] = "inline"
+        return response

@@ -17,70 +17,79 @@ from unfold.decorators import display
 from accounts import locations
 from accounts.admin import operator_actor
 from config import errors, strict_json
-from config.backoffice import operator_actor as at_the_door
-from config.backoffice import operator_permissions
+from config.backoffice import audit_context, operator_permissions
 from config.backoffice.forms import form_fields, record_form
 from config.backoffice.forms.actions import Button
-from config.backoffice.record_admin import RecordAdmin, list_of, page_of
+from config.backoffice.record_admin import RecordAdmin, admin_change_url, admin_list_url
 from telephony import lines
 from telephony.admin.projected import Line
 from telephony.calls import preview
-from telephony.models import Line as Record
+from telephony.models import Line as LineRecord
 from telephony.serializers.numbers import LineView
 
 
-class ConfigurationForm(record_form.RecordForm):
+class IvrConfigurationForm(record_form.RecordForm):
     """How a location answers, as the JSON that the API takes."""
 
-    view = LineView
-    configuration = form_fields.area(
+    view_serializer = LineView
+    configuration = form_fields.textarea_field(
         "Configuration", rows=28, help_text="JSON, as /schemas/ivr-1.json describes it."
     )
 
-    def initial_more(self) -> record_form.Asked:
-        kept = self.instance.kept.configuration
-        return {"configuration": json.dumps(kept, indent=2, ensure_ascii=False) if kept else ""}
+    def extra_initial(self) -> record_form.FieldValues:
+        configuration = self.instance.record.configuration
+        return {
+            "configuration": json.dumps(configuration, indent=2, ensure_ascii=False)
+            if configuration
+            else ""
+        }
 
     def clean(self) -> dict[str, Any]:
         values = dict(self.cleaned_data)
-        self.asked = {}
+        self.body = {}
         if "configuration" in self.changed_data:
             try:
-                self.asked = {"configuration": strict_json.loads(values["configuration"].encode())}
-            except strict_json.Malformed as error:
+                self.body = {"configuration": strict_json.loads(values["configuration"].encode())}
+            except strict_json.MalformedJSON as error:
                 self.add_error("configuration", ValidationError(str(error)))
         return values
 
-    def _tell(self, refusal: errors.Refusal) -> None:
+    def _add_refusal_errors(self, refusal: errors.DomainError) -> None:
         """Each fault with the place that it is at, as all of them are of one field."""
-        if isinstance(refusal, errors.PreconditionFailed) or not refusal.faults:
-            super()._tell(refusal)
+        if isinstance(refusal, errors.PreconditionFailed) or not refusal.field_errors:
+            super()._add_refusal_errors(refusal)
             return
-        for fault in refusal.faults:
-            place = fault.pointer.removeprefix("/configuration") or "/"
-            self.add_error("configuration", ValidationError(f"{place}: {fault.detail}"))
+        for fault in refusal.field_errors:
+            path = fault.pointer.removeprefix("/configuration") or "/"
+            self.add_error("configuration", ValidationError(f"{path}: {fault.detail}"))
 
 
-class When(django_forms.Form):
+class CallTimeForm(django_forms.Form):
     """When somebody would call."""
 
-    at = form_fields.WallTime("When", required=False, help_text="In UTC; now, if left out.")
+    at = form_fields.LocalDateTimeField(
+        "When", required=False, help_text="In UTC; now, if left out."
+    )
 
 
-def _preview(request: HttpRequest, obj: Any, given: Mapping[str, Any]) -> HttpResponse:
-    actor = operator_actor.actor(request, str(obj.kept.customer_id))
-    at = datetime.fromisoformat(given["at"]) if given.get("at") else at_the_door.now()
-    found = preview.preview(obj.pk, actor=actor, at=at.replace(tzinfo=at.tzinfo or UTC))
-    record, place = lines.get(obj.pk, actor=actor)
+def _preview(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> HttpResponse:
+    actor = operator_actor.actor(request, str(obj.record.customer_id))
+    at = (
+        datetime.fromisoformat(form_data["at"])
+        if form_data.get("at")
+        else audit_context.current_time()
+    )
+    call_preview = preview.preview_call(obj.pk, actor=actor, at=at.replace(tzinfo=at.tzinfo or UTC))
+    line, location = lines.get_line(obj.pk, actor=actor)
     context = {
         **admin.site.each_context(request),
         "title": "What a caller would meet",
-        "subtitle": f"{place.name}, {record.number}",
-        "preview": found,
-        "local": found.at.astimezone(ZoneInfo(str(place.time_zone))),
-        "zone": place.time_zone,
+        "subtitle": f"{location.name}, {line.number}",
+        "preview": call_preview,
+        "local": call_preview.at.astimezone(ZoneInfo(str(location.time_zone))),
+        "zone": location.time_zone,
         "links": [
-            ("IVR configuration", page_of("telephony", "line", obj.pk)),
+            ("IVR configuration", admin_change_url("telephony", "line", obj.pk)),
             ("Rota", reverse("admin:rota", args=(obj.pk,))),
         ],
     }
@@ -92,9 +101,9 @@ class LineAdmin(RecordAdmin):
     """Lines of a customer."""
 
     section, icon = "Telephony", "dialpad"
-    form = ConfigurationForm
+    form = IvrConfigurationForm
     ordering = ("location_id",)
-    list_display = ("place", "number", "updated_at")
+    list_display = ("location_label", "number", "updated_at")
     fieldsets = ((None, {"fields": ("configuration", "version")}),)
     buttons = (
         Button(
@@ -102,40 +111,44 @@ class LineAdmin(RecordAdmin):
             "Preview a call",
             "Who would be rung and what would be heard, without a call.",
             _preview,
-            right=operator_permissions.READ,
-            when=lambda obj: bool(obj.kept.configuration),
-            form=When,
+            required_right=operator_permissions.READ,
+            is_available=lambda obj: bool(obj.record.configuration),
+            form=CallTimeForm,
         ),
     )
 
     @display(description="Location")
-    def place(self, obj: Any) -> str:
-        return str(getattr(obj, "at", None) or obj.kept.location_id)
+    def location_label(self, obj: Any) -> str:
+        return str(getattr(obj, "location_name", None) or obj.record.location_id)
 
-    def prepare(self, objects: Any) -> None:
-        for customer_id in {str(obj.kept.customer_id) for obj in objects}:
-            of = [obj for obj in objects if obj.kept.customer_id == customer_id]
-            found = locations.named({str(obj.pk) for obj in of}, customer_id)
-            for obj in of:
-                known = found.get(str(obj.pk))
-                obj.at = known.name if known else None
+    def load_related(self, objects: Any) -> None:
+        for customer_id in {str(obj.record.customer_id) for obj in objects}:
+            customer_lines = [obj for obj in objects if obj.record.customer_id == customer_id]
+            locations_by_id = locations.load_locations(
+                {str(obj.pk) for obj in customer_lines}, customer_id
+            )
+            for obj in customer_lines:
+                location = locations_by_id.get(str(obj.pk))
+                obj.location_name = location.name if location else None
 
-    def about(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        kept = obj.kept
+    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+        record = obj.record
         links = [
-            ("Customer", page_of("accounts", "customer", kept.customer_id)),
-            ("Location", page_of("accounts", "location", kept.location_id)),
-            ("Calls", list_of("telephony", "call", location_id__exact=kept.location_id)),
-            ("Audit", list_of("config", "auditentry", stream__exact=kept.customer_id)),
+            ("Customer", admin_change_url("accounts", "customer", record.customer_id)),
+            ("Location", admin_change_url("accounts", "location", record.location_id)),
+            ("Calls", admin_list_url("telephony", "call", location_id__exact=record.location_id)),
+            ("Audit", admin_list_url("config", "auditentry", stream__exact=record.customer_id)),
         ]
-        if kept.number:
-            links.append(("Number", page_of("telephony", "phonenumber", kept.number)))
+        if record.number:
+            links.append(("Number", admin_change_url("telephony", "phonenumber", record.number)))
         return {"links": links}
 
-    def keep(self, request: HttpRequest, before: Any, form: Any) -> Record:
-        if "configuration" not in form.asked:
-            return before.kept
-        actor = operator_actor.actor(request, str(before.kept.customer_id))
-        now = at_the_door.now()
-        configuration = form.asked["configuration"]
-        return lines.change(before.pk, configuration, actor=actor, at=now, versions=form.versions)
+    def save_record(self, request: HttpRequest, obj: Any, form: Any) -> LineRecord:
+        if "configuration" not in form.body:
+            return obj.record
+        actor = operator_actor.actor(request, str(obj.record.customer_id))
+        now = audit_context.current_time()
+        configuration = form.body["configuration"]
+        return lines.update_configuration(
+            obj.pk, configuration, actor=actor, at=now, versions=form.versions
+        )

@@ -6,20 +6,20 @@ from config.backoffice.records.models import Projection
 from telephony import models as records
 
 
-def _options(*values: str) -> list[tuple[str, str]]:
+def _to_choices(*values: str) -> list[tuple[str, str]]:
     return [(value, value.capitalize()) for value in values]
 
 
 class PhoneNumber(Projection, record=records.PhoneNumber):
     """A number of a location."""
 
-    status = models.CharField(max_length=20, choices=_options("active", "buying", "releasing"))
+    status = models.CharField(max_length=20, choices=_to_choices("active", "buying", "releasing"))
 
     class Meta:
         verbose_name = "phone number"
 
     def __str__(self) -> str:
-        return str(self.kept.number)
+        return str(self.record.number)
 
 
 class Line(Projection, record=records.Line):
@@ -29,21 +29,21 @@ class Line(Projection, record=records.Line):
         verbose_name = "IVR configuration"
 
     def __str__(self) -> str:
-        return str(self.kept.number or self.kept.location_id)
+        return str(self.record.number or self.record.location_id)
 
 
 class Call(Projection, record=records.Call):
     """A call to a location."""
 
     outcome = models.CharField(
-        max_length=20, choices=_options("answered", "voicemail", "missed", "closed", "ringing")
+        max_length=20, choices=_to_choices("answered", "voicemail", "missed", "closed", "ringing")
     )
 
     class Meta:
         verbose_name = "call"
 
     def __str__(self) -> str:
-        return f"call at {self.kept.started_at:%Y-%m-%d %H:%M} UTC"
+        return f"call at {self.record.started_at:%Y-%m-%d %H:%M} UTC"
 
 
 class Orphan(Projection, record=records.Orphan):
@@ -55,4 +55,4 @@ class Orphan(Projection, record=records.Orphan):
         verbose_name = "unexplained number"
 
     def __str__(self) -> str:
-        return str(self.kept.number)
+        return str(self.record.number)

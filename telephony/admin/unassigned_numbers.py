@@ -9,8 +9,7 @@ from django.http import HttpRequest
 
 from accounts.admin import operator_actor, projected
 from config import errors
-from config.backoffice import operator_actor as at_the_door
-from config.backoffice import operator_permissions
+from config.backoffice import audit_context, operator_permissions
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.record_admin import RecordAdmin
@@ -19,25 +18,25 @@ from telephony.admin.projected import Orphan
 from telephony.numbers import reconcile
 
 
-class Where(django_forms.Form):
+class AdoptOrphanForm(django_forms.Form):
     """The location that gets it."""
 
-    location = form_fields.text("Location id", required=True, max_length=64)
+    location = form_fields.text_field("Location id", required=True, max_length=64)
 
 
-def _adopt(request: HttpRequest, obj: Any, given: Mapping[str, Any]) -> str:
-    id = str(given["location"])
-    place = projected.Location.get(id) if ids.is_id("loc", id) else None
-    if place is None:
+def _adopt(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
+    location_id = str(form_data["location"])
+    location = projected.Location.get(location_id) if ids.is_id("loc", location_id) else None
+    if location is None:
         raise errors.NotFound("There is no such location.")
-    actor = operator_actor.actor(request, str(place.kept.customer_id))
-    reconcile.adopt(obj.pk, id, actor=actor, at=at_the_door.now())
-    return f"{obj} is the number of {place}."
+    actor = operator_actor.actor(request, str(location.record.customer_id))
+    reconcile.adopt_orphan(obj.pk, location_id, actor=actor, at=audit_context.current_time())
+    return f"{obj} is the number of {location}."
 
 
 def _release(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    author = at_the_door.author(request, reconcile.HOUSE)
-    reconcile.release(obj.pk, actor=author, at=at_the_door.now())
+    author = audit_context.operator_author(request, reconcile.PLATFORM_STREAM)
+    reconcile.release_orphan(obj.pk, actor=author, at=audit_context.current_time())
     return f"{obj} is given back to Twilio."
 
 
@@ -45,7 +44,7 @@ def _release(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
 class OrphanAdmin(RecordAdmin):
     """What the last comparison with Twilio found."""
 
-    section, icon, of_customer = "House", "help", None
+    section, icon, customer_field = "House", "help", None
     list_display = ("number", "sid", "tag", "found_at")
     fields = ("number", "sid", "tag", "found_at")
     buttons = (
@@ -54,15 +53,15 @@ class OrphanAdmin(RecordAdmin):
             "Adopt",
             "It becomes the number of a location, and answers.",
             _adopt,
-            right=operator_permissions.LEAD,
-            form=Where,
+            required_right=operator_permissions.LEAD,
+            form=AdoptOrphanForm,
         ),
         Button(
             "release",
             "Give back",
             "It goes back to Twilio for good; nobody here can get it again.",
             _release,
-            right=operator_permissions.LEAD,
-            name_of=lambda obj: str(obj.kept.number),
+            required_right=operator_permissions.LEAD,
+            confirmation_name=lambda obj: str(obj.record.number),
         ),
     )

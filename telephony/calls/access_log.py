@@ -7,19 +7,21 @@ from config import audit, journal
 from telephony.models import Call
 
 
-def looked_at(call: Call, *, actor: Actor, at: datetime) -> None:
+def log_call_viewed(call: Call, *, actor: Actor, at: datetime) -> None:
     """Note that an operator looked at a call: it shows who called."""
-    _note(call, "call.viewed", [], actor, at)
+    _log_access(call, "call.viewed", [], actor, at)
 
 
-def listened(call: Call, kind: str, *, actor: Actor, at: datetime) -> None:
+def log_recording_played(call: Call, kind: str, *, actor: Actor, at: datetime) -> None:
     """Note that an operator listened to what was recorded of a call."""
-    _note(call, "call.listened", [audit.Change("recording", None, kind)], actor, at)
+    _log_access(call, "call.listened", [audit.FieldChange("recording", None, kind)], actor, at)
 
 
-def _note(call: Call, action: str, changes: list[audit.Change], actor: Actor, at: datetime) -> None:
+def _log_access(
+    call: Call, action: str, changes: list[audit.FieldChange], actor: Actor, at: datetime
+) -> None:
     actor.require("calls:read")
-    journal.note(
+    journal.write_audit_event(
         actor=actor,
         action=action,
         subject=call.party,

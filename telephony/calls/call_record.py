@@ -18,25 +18,27 @@ from accounts import locations
 from accounts.permissions import Actor
 from config import dynamodb, errors
 from config.dynamodb import encryption, ids, pagination, unaudited
-from telephony.calls.routing import Candidate
-from telephony.lines import Answering
+from telephony.calls.routing import RingCandidate
+from telephony.lines import ResolvedLine
 from telephony.models import Call
 
-KEY = "calls"
-Happening = Mapping[str, Any]
+ENCRYPTION_KEY_NAME = "calls"
+CallEvent = Mapping[str, Any]
 
 
-def get(call_id: str) -> Call | None:
+def get_call(call_id: str) -> Call | None:
     """A call that has not expired."""
-    return dynamodb.get(Call, call_id)
+    return dynamodb.get_record(Call, call_id)
 
 
-def begin(call_id: str, line: Answering, *, caller: str, entrance: str, at: datetime) -> Call:
+def create_call_record(
+    call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime
+) -> Call:
     """Keep a call; of two that begin the same one, the first. ``entrance`` is where it enters."""
     pinned = {
         "configuration": line.configuration,
-        "location": line.location,
-        "zone": line.zone,
+        "location": line.location_name,
+        "zone": line.time_zone,
         "entrance": entrance,
     }
     item = unaudited.update(
@@ -50,19 +52,21 @@ def begin(call_id: str, line: Answering, *, caller: str, entrance: str, at: date
             Call.outcome.set("ringing"),
             Call.pinned.set(pinned),
             Call.plans.set([]),
-            Call.events.set([told("entered", at, where=entrance)]),
+            Call.events.set([encode_event("entered", at, where=entrance)]),
             Call.recordings.set([]),
-            Call.expires_at.set(_row_expiry(at)),
+            Call.expires_at.set(_ttl_timestamp(at)),
         ],
         Call.id.does_not_exist(),
     )
-    call = Call.read(item) if item else get(call_id)
+    call = Call.from_item(item) if item else get_call(call_id)
     if call is None:
         raise errors.NotFound("There is no such call.")
     return call
 
 
-def unkept(call_id: str, line: Answering, *, caller: str, entrance: str, at: datetime) -> Call:
+def build_unsaved_call(
+    call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime
+) -> Call:
     """A call that could not be kept: it goes on all the same."""
     return Call(
         id=call_id,
@@ -73,148 +77,157 @@ def unkept(call_id: str, line: Answering, *, caller: str, entrance: str, at: dat
         started_at=at,
         pinned={
             "configuration": line.configuration,
-            "location": line.location,
-            "zone": line.zone,
+            "location": line.location_name,
+            "zone": line.time_zone,
             "entrance": entrance,
         },
-        expires_at=_row_expiry(at),
+        expires_at=_ttl_timestamp(at),
     )
 
 
-def _row_expiry(started_at: datetime) -> int:
+def _ttl_timestamp(started_at: datetime) -> int:
     """After the errand that forgets the recordings: it needs nothing of the row, but is first."""
-    return int((expiry(started_at) + timedelta(days=7)).timestamp())
+    return int((expiry_time(started_at) + timedelta(days=7)).timestamp())
 
 
-def expiry(started_at: datetime) -> datetime:
+def expiry_time(started_at: datetime) -> datetime:
     """When a call, and what was recorded of it, is forgotten."""
     return started_at + timedelta(days=settings.TELEPHONY["kept_days"])
 
 
-def line_of(call: Call) -> Answering:
+def pinned_line(call: Call) -> ResolvedLine:
     """What a call rests on, as it was when the call began."""
     pinned: dict[str, Any] = call.pinned or {}
-    return Answering(
+    return ResolvedLine(
         number=call.number,
         customer_id=call.customer_id,
         location_id=call.location_id,
-        location=pinned["location"],
-        zone=pinned["zone"],
+        location_name=pinned["location"],
+        time_zone=pinned["zone"],
         configuration=pinned["configuration"],
         is_suspended=False,
     )
 
 
-def entrance(call: Call) -> str:
+def pinned_entrance(call: Call) -> str:
     """Where the call entered: open, closed, holiday."""
     return str((call.pinned or {}).get("entrance", "open"))
 
 
 # --- what happened --------------------------------------------------------------------------------
-def told(kind: str, at: datetime, **about: Any) -> str:
+def encode_event(kind: str, at: datetime, **details: Any) -> str:
     """Something that happened, as it is kept: no name, no phone of ours."""
-    return orjson.dumps({"kind": kind, "at": at.isoformat(), **about}).decode()
+    return orjson.dumps({"kind": kind, "at": at.isoformat(), **details}).decode()
 
 
-def events(call: Call) -> list[dict[str, Any]]:
+def decode_events(call: Call) -> list[dict[str, Any]]:
     """What happened, in order."""
-    return [json.loads(one) for one in call.events or ()]
+    return [json.loads(text) for text in call.events or ()]
 
 
-def is_done(call: Call, step: str) -> bool:
+def is_step_done(call: Call, step: str) -> bool:
     """Whether a step was done."""
     return step in (call.steps or ())
 
 
-def was_taken(call: Call) -> bool:
+def was_answered(call: Call) -> bool:
     """Whether somebody pressed 1."""
     return any(step.startswith("accept ") for step in call.steps or ())
 
 
-def once(
+def record_step(
     call_id: str,
     step: str,
-    *happened: str,
-    also: Sequence[Action] = (),
-    plan: str = "",
-    unless: str = "",
+    *encoded_events: str,
+    extra_updates: Sequence[Action] = (),
+    encoded_plan: str = "",
+    unless_step: str = "",
 ) -> Call | None:
     """Do a step of a call: note what happened.
 
     The call as it then is; None: it was done before, or the step ``unless`` was.
     """
-    changes: list[Action] = [Call.steps.add({step}), *also]
-    if happened:
-        changes.append(Call.events.set(Call.events.append(list(happened))))
-    if plan:
-        changes.append(Call.plans.set(Call.plans.append([plan])))
-    is_new = Call.id.exists() & ~Call.steps.contains(step)
-    if unless:
-        is_new = is_new & ~Call.steps.contains(unless)
-    item = unaudited.update(Call(call_id), changes, is_new)
-    return Call.read(item) if item else None
+    updates: list[Action] = [Call.steps.add({step}), *extra_updates]
+    if encoded_events:
+        updates.append(Call.events.set(Call.events.append(list(encoded_events))))
+    if encoded_plan:
+        updates.append(Call.plans.set(Call.plans.append([encoded_plan])))
+    condition = Call.id.exists() & ~Call.steps.contains(step)
+    if unless_step:
+        condition = condition & ~Call.steps.contains(unless_step)
+    item = unaudited.update(Call(call_id), updates, condition)
+    return Call.from_item(item) if item else None
 
 
-def conclude(call: Call) -> None:
+def set_unanswered_outcome(call: Call) -> None:
     """Say what came of a call that ended and that nobody took, nor left a message."""
-    outcome = "missed" if entrance(call) == "open" else "closed"
+    outcome = "missed" if pinned_entrance(call) == "open" else "closed"
     unaudited.update(call, [Call.outcome.set(outcome)], Call.outcome == "ringing")
 
 
 # --- whom it rings --------------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Plan:
+class RingPlan:
     """Whom a ring action rings; ``is_lost``: nobody could tell in time."""
 
-    people: Sequence[Candidate] = ()
-    is_lost: bool = False
+    candidates: Sequence[RingCandidate] = ()
+    lookup_failed: bool = False
 
     @property
-    def rung(self) -> list[Candidate]:
+    def ringable(self) -> list[RingCandidate]:
         """Those with a phone to ring, in order."""
-        return [one for one in self.people if one.phone]
+        return [candidate for candidate in self.candidates if candidate.phone]
 
 
-def plan_of(call: Call, path: str) -> Plan | None:
+def find_plan(call: Call, path: str) -> RingPlan | None:
     """What was planned for an action; None: nothing yet."""
-    for text in call.plans or ():
-        kept = json.loads(text)
-        if kept["path"] == path:
-            return _restored(kept, call.id)
+    for encoded_plan in call.plans or ():
+        body = json.loads(encoded_plan)
+        if body["path"] == path:
+            return _decode_plan(body, call.id)
     return None
 
 
-def planned(plan: Plan, path: str, call_id: str) -> str:
+def encode_plan(plan: RingPlan, path: str, call_id: str) -> str:
     """A plan as it is kept: phones are sealed."""
-    phones = {one.id: one.phone for one in plan.people if one.phone}
-    sealed = encryption.seal(encryption.house_key(KEY), phones, f"{call_id} {path}")
-    people = [[one.id, one.why, one.why_not] for one in plan.people]
-    kept = {"path": path, "people": people, "lost": plan.is_lost, "sealed": sealed.hex()}
-    return orjson.dumps(kept).decode()
+    phones = {candidate.id: candidate.phone for candidate in plan.candidates if candidate.phone}
+    encrypted_phones = encryption.encrypt_json(
+        encryption.application_key(ENCRYPTION_KEY_NAME), phones, f"{call_id} {path}"
+    )
+    candidates = [[candidate.id, candidate.why, candidate.why_not] for candidate in plan.candidates]
+    body = {
+        "path": path,
+        "people": candidates,
+        "lost": plan.lookup_failed,
+        "sealed": encrypted_phones.hex(),
+    }
+    return orjson.dumps(body).decode()
 
 
-def _restored(kept: Mapping[str, Any], call_id: str) -> Plan:
-    context = f"{call_id} {kept['path']}"
-    phones = encryption.unseal(encryption.house_key(KEY), bytes.fromhex(kept["sealed"]), context)
-    people = [
-        Candidate(id, "", why, phone=phones.get(id, ""), why_not=why_not)
-        for id, why, why_not in kept["people"]
+def _decode_plan(body: Mapping[str, Any], call_id: str) -> RingPlan:
+    context = f"{call_id} {body['path']}"
+    phones = encryption.decrypt_json(
+        encryption.application_key(ENCRYPTION_KEY_NAME), bytes.fromhex(body["sealed"]), context
+    )
+    candidates = [
+        RingCandidate(id, "", why, phone=phones.get(id, ""), why_not=why_not)
+        for id, why, why_not in body["people"]
     ]
-    return Plan(people, is_lost=kept["lost"])
+    return RingPlan(candidates, lookup_failed=body["lost"])
 
 
-def people_of(call: Call) -> list[Candidate]:
+def list_candidates(call: Call) -> list[RingCandidate]:
     """Everybody that was considered for a call, without phones."""
-    found: dict[str, Candidate] = {}
-    for text in call.plans or ():
-        for id, why, why_not in json.loads(text)["people"]:
-            found.setdefault(id, Candidate(id, "", why, why_not=why_not))
-    return list(found.values())
+    candidates_by_id: dict[str, RingCandidate] = {}
+    for encoded_plan in call.plans or ():
+        for id, why, why_not in json.loads(encoded_plan)["people"]:
+            candidates_by_id.setdefault(id, RingCandidate(id, "", why, why_not=why_not))
+    return list(candidates_by_id.values())
 
 
 # --- what was recorded ----------------------------------------------------------------------------
 @dataclass(frozen=True)
-class Recording:
+class CallRecording:
     """Something that was recorded."""
 
     sid: str
@@ -228,26 +241,26 @@ class Recording:
     """Where it is kept; empty while Twilio still has it."""
 
 
-def recordings(call: Call) -> list[Recording]:
+def list_recordings(call: Call) -> list[CallRecording]:
     """What was recorded of a call."""
-    found: dict[str, dict[str, Any]] = {}
-    for text in call.recordings or ():
-        one = json.loads(text)
-        found[one["sid"]] = {**found.get(one["sid"], {}), **one}
+    fields_by_sid: dict[str, dict[str, Any]] = {}
+    for encoded_recording in call.recordings or ():
+        fields = json.loads(encoded_recording)
+        fields_by_sid[fields["sid"]] = {**fields_by_sid.get(fields["sid"], {}), **fields}
     return [
-        Recording(**{**one, "at": datetime.fromisoformat(one["at"])})
-        for one in found.values()
-        if "at" in one
+        CallRecording(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+        for fields in fields_by_sid.values()
+        if "at" in fields
     ]
 
 
-def recorded(**about: Any) -> str:
+def encode_recording(**fields: Any) -> str:
     """Something to add to what was recorded, as it is kept."""
-    return orjson.dumps(about).decode()
+    return orjson.dumps(fields).decode()
 
 
 # --- looking at calls -----------------------------------------------------------------------------
-def of_location(
+def list_calls(
     location_id: str,
     *,
     actor: Actor,
@@ -255,75 +268,84 @@ def of_location(
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int,
-    start: pagination.Place | None,
-) -> pagination.Page[Call]:
+    start: pagination.Cursor | None,
+) -> pagination.CursorPage[Call]:
     """The calls to a location, newest first. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
     if not ids.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.", pointer="?locationId")
-    found = dynamodb.fetch([locations.key(location_id)])
-    locations.among(found, location_id, actor, pointer="?locationId")
-    locations.check_reach(actor, location_id)
-    low = max(since or _EARLIEST, at - timedelta(days=settings.TELEPHONY["kept_days"]))
-    high = (until or at + timedelta(days=1)) - timedelta(microseconds=1)
-    if low > high:
-        return pagination.Page([], None)
-    return _between(location_id, low, high, limit=limit, start=start)
+    records = dynamodb.batch_get([locations.location_key(location_id)])
+    locations.get_location_from(records, location_id, actor, pointer="?locationId")
+    locations.check_access(actor, location_id)
+    earliest = max(since or _EARLIEST, at - timedelta(days=settings.TELEPHONY["kept_days"]))
+    latest = (until or at + timedelta(days=1)) - timedelta(microseconds=1)
+    if earliest > latest:
+        return pagination.CursorPage([], None)
+    return _query_between(location_id, earliest, latest, limit=limit, start=start)
 
 
-def _between(
+def _query_between(
     location_id: str,
-    low: datetime,
-    high: datetime,
+    earliest: datetime,
+    latest: datetime,
     *,
     limit: int,
-    start: pagination.Place | None,
-) -> pagination.Page[Call]:
-    wire = dynamodb.UTCTime().serialize
+    start: pagination.Cursor | None,
+) -> pagination.CursorPage[Call]:
+    serialize = dynamodb.UTCTimestampAttribute().serialize
     values = {
         ":of": {"S": location_id},
-        ":low": {"S": wire(low)},
-        ":high": {"S": wire(high)},
+        ":low": {"S": serialize(earliest)},
+        ":high": {"S": serialize(latest)},
     }
     condition = "#location_id = :of AND #started_at BETWEEN :low AND :high"
-    return pagination.page(
-        Call, "byLocation", condition, values, limit=limit, start=start, newest_first=True
+    return pagination.query_page(
+        Call, "byLocation", condition, values, limit=limit, cursor=start, newest_first=True
     )
 
 
 _EARLIEST = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
 
 
-def seen_by(call_id: str, actor: Actor, at: datetime) -> Call:
+def get_visible_call(call_id: str, actor: Actor, at: datetime) -> Call:
     """A call that somebody asks about. Raises `errors.NotFound`."""
     actor.require("calls:read")
-    call = get(call_id) if is_id(call_id) else None
-    if call is None or call.customer_id != actor.customer_id or expiry(call.started_at) < at:
+    call = get_call(call_id) if is_call_sid(call_id) else None
+    if call is None or call.customer_id != actor.customer_id or expiry_time(call.started_at) < at:
         raise errors.NotFound("There is no such call.")
-    locations.check_reach(actor, call.location_id)
+    locations.check_access(actor, call.location_id)
     return call
 
 
-def is_id(text: str) -> bool:
+def is_call_sid(call_sid: str) -> bool:
     """Whether this is what Twilio calls a call sid."""
-    return len(text) == 34 and text.startswith("CA") and text[2:].isalnum() and text.isascii()
+    return (
+        len(call_sid) == 34
+        and call_sid.startswith("CA")
+        and call_sid[2:].isalnum()
+        and call_sid.isascii()
+    )
 
 
-def of_person(location_ids: Sequence[str], user_id: str, at: datetime) -> list[Call]:
+def list_calls_of_user(location_ids: Sequence[str], user_id: str, at: datetime) -> list[Call]:
     """The calls to these locations for which somebody was considered."""
-    low = at - timedelta(days=settings.TELEPHONY["kept_days"])
-    found = []
+    earliest = at - timedelta(days=settings.TELEPHONY["kept_days"])
+    calls = []
     for location_id in location_ids:
-        start: pagination.Place | None = None
+        start: pagination.Cursor | None = None
         while True:
-            page = _between(location_id, low, at, limit=500, start=start)
-            found += [c for c in page.records if user_id in {p.id for p in people_of(c)}]
-            start = page.next
+            page = _query_between(location_id, earliest, at, limit=500, start=start)
+            calls += [
+                call
+                for call in page.records
+                if user_id in {candidate.id for candidate in list_candidates(call)}
+            ]
+            start = page.next_cursor
             if start is None:
                 break
-    return found
+    return calls
 
 
-def forget(call: Call) -> None:
+def delete_call(call: Call) -> None:
     """Forget a call."""
     unaudited.remove(call, Call.id.exists())

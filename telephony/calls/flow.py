@@ -16,18 +16,20 @@ from django.conf import settings
 from config import bulkhead, dynamodb, errors
 from telephony import ivr, lines, usage
 from telephony.calls import call_record, ring_all, routing
-from telephony.calls.call_record import Plan, told
-from telephony.ivr.phrases import said
-from telephony.lines import Answering
+from telephony.calls.call_record import RingPlan, encode_event
+from telephony.ivr.phrases import get_phrase
+from telephony.lines import ResolvedLine
 from telephony.models import Call
 
-log = logging.getLogger("dutyline.calls")
+logger = logging.getLogger("dutyline.calls")
 T = TypeVar("T")
-_soon = bulkhead.Gate("The rota", at_once=16, budget=routing.BUDGET)
+_lookup_gate = bulkhead.Bulkhead(
+    "The rota", max_concurrent=16, budget_seconds=routing.LOOKUP_BUDGET
+)
 
 
 @dataclass(frozen=True)
-class Spoken:
+class VoiceReply:
     """What a webhook is answered: instructions, and in what language and voice they are said."""
 
     instructions: Sequence[ivr.Instruction]
@@ -35,252 +37,311 @@ class Spoken:
     voice: str | None = None
 
 
-def soon(task: Callable[[], T]) -> T | None:
+def try_within_budget(task: Callable[[], T]) -> T | None:
     """What a task answers; None where it fails or takes too long: a caller is waiting."""
     try:
-        return _soon.call(task)
+        return _lookup_gate.call(task)
     except errors.Unavailable as error:
-        log.warning("a call goes on without what it asked for", extra={"why": error.detail})
+        logger.warning("a call goes on without what it asked for", extra={"why": error.detail})
     except Exception:  # whatever is wrong with us, the caller must hear something
-        log.exception("a call goes on after a failure")
+        logger.exception("a call goes on after a failure")
     return None
 
 
-def incoming(call_id: str, *, caller: str, number: str, at: datetime) -> Spoken:
+def handle_incoming(call_id: str, *, caller: str, number: str, at: datetime) -> VoiceReply:
     """Somebody calls a number."""
-    found = soon(lambda: (lines.answering(number, caller), call_record.get(call_id)))
-    if found is None:
-        return Spoken(ivr.last_resort(None, "open"))
-    line, call = found
+    line_and_call = try_within_budget(
+        lambda: (lines.resolve_line(number, caller), call_record.get_call(call_id))
+    )
+    if line_and_call is None:
+        return VoiceReply(ivr.fallback_instructions(None, "open"))
+    line, call = line_and_call
     if call is not None:
-        return _enter(call, call_record.line_of(call), at)
+        return _begin_flow(call, call_record.pinned_line(call), at)
     if line is None:
-        return Spoken([ivr.Prompt(said("not_in_service", "en")), ivr.Hangup()])
-    if line.is_suspended or line.is_called_by_us:
+        return VoiceReply([ivr.Prompt(get_phrase("not_in_service", "en")), ivr.Hangup()])
+    if line.is_suspended or line.is_called_by_own_number:
         language = str(line.configuration["language"])
-        return Spoken([ivr.Prompt(said("closed", language)), ivr.Hangup()], language)
-    about: dict[str, Any] = {"caller": caller, "entrance": _entrance(line, at), "at": at}
-    kept = soon(lambda: call_record.begin(call_id, line, **about))
-    return _enter(kept or call_record.unkept(call_id, line, **about), line, at)
+        return VoiceReply([ivr.Prompt(get_phrase("closed", language)), ivr.Hangup()], language)
+    call_fields: dict[str, Any] = {
+        "caller": caller,
+        "entrance": _select_entrance(line, at),
+        "at": at,
+    }
+    saved_call = try_within_budget(
+        lambda: call_record.create_call_record(call_id, line, **call_fields)
+    )
+    return _begin_flow(
+        saved_call or call_record.build_unsaved_call(call_id, line, **call_fields), line, at
+    )
 
 
-def _entrance(line: Answering, at: datetime) -> str:
+def _select_entrance(line: ResolvedLine, at: datetime) -> str:
     """Where a call enters. Without knowing the rota, as if the line were open."""
-    somebody: bool | None = True
+    is_staffed: bool | None = True
     if ivr.follows_rota(line.configuration):
-        grace = ivr.grace(line.configuration)
-        somebody = soon(lambda: bool(routing.staff_on_duty(line, at, grace)))
-    if somebody is None:
+        grace_period = ivr.grace_period(line.configuration)
+        is_staffed = try_within_budget(lambda: bool(routing.staff_on_duty(line, at, grace_period)))
+    if is_staffed is None:
         return "open"
-    return ivr.entrance(line.configuration, at, zone=line.zone, somebody_is_there=somebody)
+    return ivr.select_entrance(
+        line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed
+    )
 
 
-def _enter(call: Call, line: Answering, at: datetime) -> Spoken:
-    greeting = ivr.greeting(line.configuration)
-    return _spoken(line, [*greeting, *_follow(call, line, call_record.entrance(call), at)])
+def _begin_flow(call: Call, line: ResolvedLine, at: datetime) -> VoiceReply:
+    greeting_instructions = ivr.greeting_instructions(line.configuration)
+    return _to_reply(
+        line,
+        [
+            *greeting_instructions,
+            *_follow_actions(call, line, call_record.pinned_entrance(call), at),
+        ],
+    )
 
 
-def _spoken(line: Answering, instructions: Sequence[ivr.Instruction]) -> Spoken:
-    configuration = line.configuration
-    return Spoken(instructions, str(configuration["language"]), configuration.get("voice"))
+def _to_reply(line: ResolvedLine, instructions: Sequence[ivr.Instruction]) -> VoiceReply:
+    ivr_configuration = line.configuration
+    return VoiceReply(
+        instructions, str(ivr_configuration["language"]), ivr_configuration.get("voice")
+    )
 
 
 # --- following the configuration ------------------------------------------------------------------
-def _follow(call: Call, line: Answering, path: str, at: datetime) -> list[ivr.Instruction]:
+def _follow_actions(
+    call: Call, line: ResolvedLine, path: str, at: datetime
+) -> list[ivr.Instruction]:
     """From an action on, until something has to be waited for."""
-    spoken: list[ivr.Instruction] = []
+    instructions: list[ivr.Instruction] = []
     while action := ivr.action_at(line.configuration, path):
         if action["type"] == "say":
-            spoken.append(ivr.prompt(action["prompt"]))
+            instructions.append(ivr.to_prompt(action["prompt"]))
             if "then" not in action:
-                return [*spoken, ivr.Hangup()]
+                return [*instructions, ivr.Hangup()]
             path = f"{path}/then"
         elif action["type"] == "ring":
-            step = _ring(call, line, path, action, at)
-            if step:
-                return [*spoken, *step]
+            ring_instructions = _ring_target(call, line, path, action, at)
+            if ring_instructions:
+                return [*instructions, *ring_instructions]
             path = f"{path}/otherwise"
         elif action["type"] == "menu":
-            return [*spoken, *ivr.menu(action, path, 0)]
+            return [*instructions, *ivr.menu_instructions(action, path, 0)]
         elif action["type"] == "voicemail":
-            return [*spoken, *ivr.voicemail(action, path, str(line.configuration["language"]))]
+            return [
+                *instructions,
+                *ivr.voicemail_instructions(action, path, str(line.configuration["language"])),
+            ]
         else:
-            return [*spoken, ivr.Hangup()]
-    return [*spoken, *ivr.last_resort(line.configuration, path)]
+            return [*instructions, ivr.Hangup()]
+    return [*instructions, *ivr.fallback_instructions(line.configuration, path)]
 
 
-def _ring(
-    call: Call, line: Answering, path: str, action: ivr.Action, at: datetime
+def _ring_target(
+    call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, at: datetime
 ) -> list[ivr.Instruction]:
     """Ring whom the action says; nothing where nobody can be rung."""
-    plan = _plan(call, line, path, action, at)
-    if plan.is_lost:
-        return ivr.last_resort(line.configuration, path)
-    if not plan.rung:
+    plan = _get_or_create_plan(call, line, path, action, at)
+    if plan.lookup_failed:
+        return ivr.fallback_instructions(line.configuration, path)
+    if not plan.ringable:
         return []
     if action.get("strategy", "sequence") == "all":
-        soon(lambda: ring_all.place(call, line, path, action, plan, at))
-        return ring_all.waiting(path, 0)
-    return [_dial(call, line, path, action, plan, 0)]
+        try_within_budget(lambda: ring_all.call_all_phones(call, line, path, action, plan, at))
+        return ring_all.waiting_instructions(path, 0)
+    return [_dial_instruction(call, line, path, action, plan, 0)]
 
 
-def _plan(call: Call, line: Answering, path: str, action: ivr.Action, at: datetime) -> Plan:
+def _get_or_create_plan(
+    call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, at: datetime
+) -> RingPlan:
     """Whom an action rings: found out once per call."""
-    kept = call_record.plan_of(call, path)
-    if kept is not None:
-        return kept
-    plan = soon(lambda: _found(line, action, at)) or Plan(is_lost=True)
-    happened = [_noted(plan, at)]
-    if plan.rung and action.get("strategy", "sequence") == "sequence":
-        happened.append(told("rung", at, who=plan.rung[0].id, why=plan.rung[0].why))
-    text = call_record.planned(plan, path, call.id)
-    if soon(lambda: (call_record.once(call.id, f"plan {path}", *happened, plan=text),)) == (None,):
-        again = soon(lambda: call_record.get(call.id))  # the same webhook was quicker
-        return (call_record.plan_of(again, path) if again else None) or plan
+    existing_plan = call_record.find_plan(call, path)
+    if existing_plan is not None:
+        return existing_plan
+    plan = try_within_budget(lambda: _build_plan(line, action, at)) or RingPlan(lookup_failed=True)
+    new_events = [_plan_event(plan, at)]
+    if plan.ringable and action.get("strategy", "sequence") == "sequence":
+        new_events.append(
+            encode_event("rung", at, who=plan.ringable[0].id, why=plan.ringable[0].why)
+        )
+    encoded_plan = call_record.encode_plan(plan, path, call.id)
+    if try_within_budget(
+        lambda: (
+            call_record.record_step(
+                call.id, f"plan {path}", *new_events, encoded_plan=encoded_plan
+            ),
+        )
+    ) == (None,):
+        latest_call = try_within_budget(
+            lambda: call_record.get_call(call.id)
+        )  # the same webhook was quicker
+        return (call_record.find_plan(latest_call, path) if latest_call else None) or plan
     return plan
 
 
-def _found(line: Answering, action: ivr.Action, at: datetime) -> Plan:
-    people, used = dynamodb.together(
-        lambda: routing.candidates(line, action["target"], at),
+def _build_plan(line: ResolvedLine, action: ivr.IvrAction, at: datetime) -> RingPlan:
+    candidates, minutes_used = dynamodb.gather(
+        lambda: routing.list_candidates(line, action["target"], at),
         lambda: usage.minutes_used(line.customer_id, at),
     )
-    if used >= settings.TELEPHONY["daily_minutes"]:
-        people = [routing.Candidate(p.id, p.name, p.why, why_not="minutes_used_up") for p in people]
-    return Plan(people)
+    if minutes_used >= settings.TELEPHONY["daily_minutes"]:
+        candidates = [
+            routing.RingCandidate(
+                candidate.id, candidate.name, candidate.why, why_not="minutes_used_up"
+            )
+            for candidate in candidates
+        ]
+    return RingPlan(candidates)
 
 
-def _noted(plan: Plan, at: datetime) -> str:
-    if plan.is_lost:
-        return told("lookup_failed", at)
-    return told("planned" if plan.rung else "nobody_to_ring", at)
+def _plan_event(plan: RingPlan, at: datetime) -> str:
+    if plan.lookup_failed:
+        return encode_event("lookup_failed", at)
+    return encode_event("planned" if plan.ringable else "nobody_to_ring", at)
 
 
-def _dial(
-    call: Call, line: Answering, path: str, action: ivr.Action, plan: Plan, number: int
+def _dial_instruction(
+    call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, plan: RingPlan, leg_index: int
 ) -> ivr.Instruction:
-    where: dict[str, Any] = {"c": call.id, "p": path, "n": number}
-    return ivr.Ring(
-        number=plan.rung[number].phone,
+    query: dict[str, Any] = {"c": call.id, "p": path, "n": leg_index}
+    return ivr.DialNumber(
+        number=plan.ringable[leg_index].phone,
         caller_id=line.number,
         seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
-        screen=ivr.step("screen", **where),
-        then=ivr.step("dialled", p=path, n=number),
-        most_seconds=settings.TELEPHONY["call_minutes"] * 60,
-        record=ivr.step("recorded") if ivr.records_calls(line.configuration) else "",
+        screen_path=ivr.webhook_path("screen", **query),
+        next_path=ivr.webhook_path("dialled", p=path, n=leg_index),
+        max_seconds=settings.TELEPHONY["call_minutes"] * 60,
+        recording_path=ivr.webhook_path("recorded")
+        if ivr.is_recording_enabled(line.configuration)
+        else "",
     )
 
 
 # --- the steps after the first --------------------------------------------------------------------
-def key(call_id: str, path: str, attempt: int, pressed: str, *, at: datetime) -> Spoken:
+def handle_key(call_id: str, path: str, attempt: int, digit: str, *, at: datetime) -> VoiceReply:
     """A key was pressed in a menu, or none in time."""
-    call = soon(lambda: call_record.get(call_id))
+    call = try_within_budget(lambda: call_record.get_call(call_id))
     if call is None:
-        return Spoken(ivr.last_resort(None, path))
-    line = call_record.line_of(call)
+        return VoiceReply(ivr.fallback_instructions(None, path))
+    line = call_record.pinned_line(call)
     action = ivr.action_at(line.configuration, path)
     if action is None or action["type"] != "menu":
-        return _spoken(line, ivr.last_resort(line.configuration, path))
-    leads_to = ivr.after_key(action, path, pressed, attempt)
-    happened = told("key", at, key=pressed or None)
-    soon(lambda: call_record.once(call_id, f"key {path} {attempt}", happened))
-    if isinstance(leads_to, int):
-        return _spoken(line, ivr.menu(action, path, leads_to))
-    return _spoken(line, _follow(call, line, leads_to, at))
+        return _to_reply(line, ivr.fallback_instructions(line.configuration, path))
+    next_target = ivr.resolve_key(action, path, digit, attempt)
+    event = encode_event("key", at, key=digit or None)
+    try_within_budget(lambda: call_record.record_step(call_id, f"key {path} {attempt}", event))
+    if isinstance(next_target, int):
+        return _to_reply(line, ivr.menu_instructions(action, path, next_target))
+    return _to_reply(line, _follow_actions(call, line, next_target, at))
 
 
-def screen(call_id: str, path: str, number: int) -> Spoken:
+def handle_pick_up(call_id: str, path: str, leg_index: int) -> VoiceReply:
     """Somebody, or their mailbox, picked up: only who presses 1 is put through."""
-    call = soon(lambda: call_record.get(call_id))
-    then = ivr.step("screened", c=call_id, p=path, n=number)
+    call = try_within_budget(lambda: call_record.get_call(call_id))
+    next_path = ivr.webhook_path("screened", c=call_id, p=path, n=leg_index)
     if call is None:
-        return Spoken(ivr.screening("Dutyline", language="en", then=then, is_recorded=False))
-    line = call_record.line_of(call)
-    asked = ivr.screening(
-        line.location,
+        return VoiceReply(
+            ivr.screening_instructions(
+                "Dutyline", language="en", next_path=next_path, is_recorded=False
+            )
+        )
+    line = call_record.pinned_line(call)
+    instructions = ivr.screening_instructions(
+        line.location_name,
         language=str(line.configuration["language"]),
-        then=then,
-        is_recorded=ivr.records_calls(line.configuration),
+        next_path=next_path,
+        is_recorded=ivr.is_recording_enabled(line.configuration),
     )
-    return _spoken(line, asked)
+    return _to_reply(line, instructions)
 
 
-def screened(call_id: str, path: str, number: int, pressed: str, *, at: datetime) -> Spoken:
+def handle_screening_key(
+    call_id: str, path: str, leg_index: int, digit: str, *, at: datetime
+) -> VoiceReply:
     """What who picked up has pressed."""
-    if pressed != "1":
-        return Spoken([ivr.Hangup()])
+    if digit != "1":
+        return VoiceReply([ivr.Hangup()])
 
-    def note() -> None:
-        call = call_record.get(call_id)
-        plan = call_record.plan_of(call, path) if call else None
-        if plan and number < len(plan.rung):
-            who = plan.rung[number].id
-            call_record.once(
+    def record_acceptance() -> None:
+        call = call_record.get_call(call_id)
+        plan = call_record.find_plan(call, path) if call else None
+        if plan and leg_index < len(plan.ringable):
+            candidate_id = plan.ringable[leg_index].id
+            call_record.record_step(
                 call_id,
-                f"accept {path} {number}",
-                told("accepted", at, who=who),
-                also=[Call.outcome.set("answered"), Call.answered_by.set(who)],
+                f"accept {path} {leg_index}",
+                encode_event("accepted", at, who=candidate_id),
+                extra_updates=[Call.outcome.set("answered"), Call.answered_by.set(candidate_id)],
             )
 
-    soon(note)
-    return Spoken([ivr.Connect()])
+    try_within_budget(record_acceptance)
+    return VoiceReply([ivr.ConnectCall()])
 
 
-def dialled(
-    call_id: str, path: str, number: int, *, status: str, is_bridged: bool, at: datetime
-) -> Spoken:
+def handle_dial_ended(
+    call_id: str, path: str, leg_index: int, *, status: str, is_bridged: bool, at: datetime
+) -> VoiceReply:
     """Ringing somebody is over: they talked, or it is the next one's turn."""
-    call = soon(lambda: call_record.get(call_id))
-    if is_bridged or (call and call_record.is_done(call, f"accept {path} {number}")):
-        return Spoken([ivr.Hangup()])
+    call = try_within_budget(lambda: call_record.get_call(call_id))
+    if is_bridged or (call and call_record.is_step_done(call, f"accept {path} {leg_index}")):
+        return VoiceReply([ivr.Hangup()])
     if call is None:
-        return Spoken(ivr.last_resort(None, path))
-    line = call_record.line_of(call)
+        return VoiceReply(ivr.fallback_instructions(None, path))
+    line = call_record.pinned_line(call)
     action = ivr.action_at(line.configuration, path)
-    plan = call_record.plan_of(call, path)
-    if action is None or plan is None or number >= len(plan.rung):
-        return _spoken(line, ivr.last_resort(line.configuration, path))
-    happened = [told("not_taken", at, who=plan.rung[number].id, how=_how(status))]
-    following = plan.rung[number + 1 : number + 2]
-    happened += [told("rung", at, who=one.id, why=one.why) for one in following]
-    soon(lambda: call_record.once(call_id, f"dialled {path} {number}", *happened))
-    if following:
-        return _spoken(line, [_dial(call, line, path, action, plan, number + 1)])
-    return _spoken(line, _follow(call, line, f"{path}/otherwise", at))
+    plan = call_record.find_plan(call, path)
+    if action is None or plan is None or leg_index >= len(plan.ringable):
+        return _to_reply(line, ivr.fallback_instructions(line.configuration, path))
+    new_events = [
+        encode_event("not_taken", at, who=plan.ringable[leg_index].id, how=_leg_end_reason(status))
+    ]
+    next_candidates = plan.ringable[leg_index + 1 : leg_index + 2]
+    new_events += [
+        encode_event("rung", at, who=candidate.id, why=candidate.why)
+        for candidate in next_candidates
+    ]
+    try_within_budget(
+        lambda: call_record.record_step(call_id, f"dialled {path} {leg_index}", *new_events)
+    )
+    if next_candidates:
+        return _to_reply(line, [_dial_instruction(call, line, path, action, plan, leg_index + 1)])
+    return _to_reply(line, _follow_actions(call, line, f"{path}/otherwise", at))
 
 
-def _how(status: str) -> str:
+def _leg_end_reason(status: str) -> str:
     """Twilio's word for how a leg ended, in ours."""
-    known = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
-    return known.get(status, "failed")
+    reasons = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
+    return reasons.get(status, "failed")
 
 
-def wait(call_id: str, path: str, round: int, *, at: datetime) -> Spoken:
+def handle_wait(call_id: str, path: str, poll_count: int, *, at: datetime) -> VoiceReply:
     """The caller waits while everybody is rung at once."""
-    call = soon(lambda: call_record.get(call_id))
+    call = try_within_budget(lambda: call_record.get_call(call_id))
     if call is None:
-        return Spoken(ivr.last_resort(None, path))
-    line = call_record.line_of(call)
+        return VoiceReply(ivr.fallback_instructions(None, path))
+    line = call_record.pinned_line(call)
     action = ivr.action_at(line.configuration, path)
     if action is None:
-        return _spoken(line, ivr.last_resort(line.configuration, path))
-    if ring_all.is_over(call, path, action, round):
-        call = soon(lambda: ring_all.close(call_id, path)) or call
-    if ring_all.is_taken(call, path):
-        return _spoken(line, [ring_all.room(call, line)])
-    if ring_all.is_closed(call, path):
-        return _spoken(line, _follow(call, line, f"{path}/otherwise", at))
-    return _spoken(line, ring_all.waiting(path, round + 1))
+        return _to_reply(line, ivr.fallback_instructions(line.configuration, path))
+    if ring_all.is_ringing_over(call, path, action, poll_count):
+        call = try_within_budget(lambda: ring_all.close_ringing(call_id, path)) or call
+    if ring_all.is_answered(call, path):
+        return _to_reply(line, [ring_all.conference_instruction(call, line)])
+    if ring_all.is_ringing_closed(call, path):
+        return _to_reply(line, _follow_actions(call, line, f"{path}/otherwise", at))
+    return _to_reply(line, ring_all.waiting_instructions(path, poll_count + 1))
 
 
-def ended(call_id: str, *, seconds: int, at: datetime, due: datetime) -> None:
+def handle_call_ended(call_id: str, *, seconds: int, at: datetime, due: datetime) -> None:
     """The caller's call is over; legs that nobody needs any more are ended at ``due``."""
-    call = call_record.get(call_id)
+    call = call_record.get_call(call_id)
     if call is None:
         return
-    times = [Call.ended_at.set(at), Call.seconds.set(seconds)]
-    is_new = call_record.once(call_id, "ended", told("ended", at), also=times)
-    if is_new:
-        call_record.conclude(is_new)
+    updates = [Call.ended_at.set(at), Call.seconds.set(seconds)]
+    ended_call = call_record.record_step(
+        call_id, "ended", encode_event("ended", at), extra_updates=updates
+    )
+    if ended_call:
+        call_record.set_unanswered_outcome(ended_call)
         usage.add_minutes(call.customer_id, -(-seconds // 60), at)
-        ring_all.end_legs(is_new, due)
+        ring_all.enqueue_leg_hangup(ended_call, due)

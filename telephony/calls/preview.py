@@ -7,11 +7,11 @@ from typing import Any
 from accounts.permissions import Actor
 from telephony import ivr, lines
 from telephony.calls import routing
-from telephony.calls.routing import Candidate
+from telephony.calls.routing import RingCandidate
 
 
 @dataclass(frozen=True)
-class Step:
+class PreviewStep:
     """One thing that a caller meets; ``people`` in order, with those who would not ring."""
 
     path: str
@@ -19,52 +19,58 @@ class Step:
     text: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
     """Of a menu: where each key leads."""
-    people: list[Candidate] = field(default_factory=list)
+    people: list[RingCandidate] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Preview:
+class CallPreview:
     """What would happen."""
 
     location_id: str
     number: str | None
     at: datetime
     entrance: str
-    steps: list[Step]
+    steps: list[PreviewStep]
 
 
-def preview(location_id: str, *, actor: Actor, at: datetime) -> Preview:
+def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview:
     """What a call would meet at ``at``. Raises `errors.NotFound` and `errors.Forbidden`."""
-    record, place = lines.get(location_id, actor=actor)
-    line = lines.answered_by(record, place)
-    configuration = line.configuration
-    somebody = True
-    if ivr.follows_rota(configuration):
-        somebody = bool(routing.staff_on_duty(line, at, ivr.grace(configuration)))
-    entrance = ivr.entrance(configuration, at, zone=line.zone, somebody_is_there=somebody)
-    steps = [Step("greeting", "say", _text(configuration["greeting"]))]
-    if ivr.records_calls(configuration):
-        steps.append(Step("recording", "say", _text(configuration["recording"]["consentPrompt"])))
-    steps += _steps(line, entrance, at)
-    return Preview(location_id, record.number, at, entrance, steps)
+    line_record, location = lines.get_line(location_id, actor=actor)
+    line = lines.to_resolved_line(line_record, location)
+    ivr_configuration = line.configuration
+    is_staffed = True
+    if ivr.follows_rota(ivr_configuration):
+        is_staffed = bool(routing.staff_on_duty(line, at, ivr.grace_period(ivr_configuration)))
+    entrance = ivr.select_entrance(
+        ivr_configuration, at, time_zone=line.time_zone, is_staffed=is_staffed
+    )
+    steps = [PreviewStep("greeting", "say", _prompt_text(ivr_configuration["greeting"]))]
+    if ivr.is_recording_enabled(ivr_configuration):
+        steps.append(
+            PreviewStep(
+                "recording", "say", _prompt_text(ivr_configuration["recording"]["consentPrompt"])
+            )
+        )
+    steps += _build_steps(line, entrance, at)
+    return CallPreview(location_id, line_record.number, at, entrance, steps)
 
 
-def _steps(line: lines.Answering, path: str, at: datetime) -> list[Step]:
+def _build_steps(line: lines.ResolvedLine, path: str, at: datetime) -> list[PreviewStep]:
     """From an action on, taking the way of who presses no key and whom nobody answers."""
     steps = []
     while action := ivr.action_at(line.configuration, path):
         kind = str(action["type"])
-        text = _text(action["prompt"]) if "prompt" in action else None
-        people = routing.candidates(line, action["target"], at) if kind == "ring" else []
+        text = _prompt_text(action["prompt"]) if "prompt" in action else None
+        candidates = routing.list_candidates(line, action["target"], at) if kind == "ring" else []
         keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
-        steps.append(Step(path, kind, text, keys, people))
+        steps.append(PreviewStep(path, kind, text, keys, candidates))
         if kind in ("voicemail", "hangup"):
             return steps
         path = f"{path}/then" if kind == "say" else f"{path}/otherwise"
     if steps and steps[-1].kind in ("ring", "menu"):
-        steps.append(Step(path, "voicemail"))
+        steps.append(PreviewStep(path, "voicemail"))
     return steps
 
 
-def _text(prompt: dict[str, Any]) -> str:
-    return str(prompt.get("say") or prompt.get("play"))
+def _prompt_text(prompt_json: dict[str, Any]) -> str:
+    return str(prompt_json.get("say") or prompt_json.get("play"))

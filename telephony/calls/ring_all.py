@@ -14,183 +14,192 @@ from accounts import permissions
 from config import errors, journal
 from telephony import ivr
 from telephony.calls import call_record
-from telephony.calls.call_record import Plan, told
-from telephony.ivr.phrases import said
-from telephony.lines import Answering
+from telephony.calls.call_record import RingPlan, encode_event
+from telephony.ivr.phrases import get_phrase
+from telephony.lines import ResolvedLine
 from telephony.models import Call
 from telephony.twilio import client
 
-TONE = "/static/telephony/ringing.wav"
+RINGBACK_TONE_PATH = "/static/telephony/ringing.wav"
 """As long as `ivr.WAIT_SECONDS`."""
-SPARE_SECONDS = 18
+EXTRA_WAIT_SECONDS = 18
 """Beyond the ringing: Twilio adds some, and who has just picked up hears what it is about."""
 
 
-def place(
-    call: Call, line: Answering, path: str, action: ivr.Action, plan: Plan, at: datetime
+def call_all_phones(
+    call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, plan: RingPlan, at: datetime
 ) -> None:
     """Call every phone of a plan; once, however often it is asked for."""
-    rung = [told("rung", at, who=one.id, why=one.why) for one in plan.rung]
-    if call_record.once(call.id, f"place {path}", *rung) is None:
+    ringing_events = [
+        encode_event("rung", at, who=candidate.id, why=candidate.why) for candidate in plan.ringable
+    ]
+    if call_record.record_step(call.id, f"place {path}", *ringing_events) is None:
         return
-    seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
-    base = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
+    ring_seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
+    base_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
 
-    def leg(number: int) -> None:
-        where = {"c": call.id, "p": path, "n": number}
+    def call_phone(leg_index: int) -> None:
+        query = {"c": call.id, "p": path, "n": leg_index}
         try:
-            sid = client.ring(
-                plan.rung[number].phone,
+            leg_sid = client.create_call(
+                plan.ringable[leg_index].phone,
                 caller_id=line.number,
-                url=base + ivr.step("leg", **where),
-                seconds=seconds,
-                ended=base + ivr.step("left", **where),
-                most=settings.TELEPHONY["call_minutes"] * 60,
+                url=base_url + ivr.webhook_path("leg", **query),
+                ring_seconds=ring_seconds,
+                status_callback_url=base_url + ivr.webhook_path("left", **query),
+                max_seconds=settings.TELEPHONY["call_minutes"] * 60,
             )
-        except (client.Refused, errors.Unavailable):
-            left(call.id, path, number, status="failed", at=at)
+        except (client.TwilioRejected, errors.Unavailable):
+            handle_leg_ended(call.id, path, leg_index, status="failed", at=at)
         else:
-            call_record.once(call.id, f"leg {path} {number} {sid}")
+            call_record.record_step(call.id, f"leg {path} {leg_index} {leg_sid}")
 
-    with ThreadPoolExecutor(len(plan.rung)) as pool:
-        list(pool.map(leg, range(len(plan.rung))))
+    with ThreadPoolExecutor(len(plan.ringable)) as executor:
+        list(executor.map(call_phone, range(len(plan.ringable))))
 
 
-def waiting(path: str, round: int) -> list[ivr.Instruction]:
+def waiting_instructions(path: str, poll_count: int) -> list[ivr.Instruction]:
     """A ringing tone, then ask again."""
-    tone = ivr.Prompt(play=settings.PUBLIC_BASE_URL + TONE)
-    return [tone, ivr.GoOn(ivr.step("wait", p=path, k=round))]
+    ringback = ivr.Prompt(play=settings.PUBLIC_BASE_URL + RINGBACK_TONE_PATH)
+    return [ringback, ivr.Redirect(ivr.webhook_path("wait", p=path, k=poll_count))]
 
 
-def room(call: Call, line: Answering) -> ivr.Join:
+def conference_instruction(call: Call, line: ResolvedLine) -> ivr.JoinConference:
     """Where the caller and who took the call meet."""
-    is_recorded = ivr.records_calls(line.configuration)
-    return ivr.Join(
+    is_recorded = ivr.is_recording_enabled(line.configuration)
+    return ivr.JoinConference(
         call.id,
-        then="bye",
-        most_seconds=settings.TELEPHONY["call_minutes"] * 60,
-        record=ivr.step("recorded", c=call.id) if is_recorded else "",
+        next_path="bye",
+        max_seconds=settings.TELEPHONY["call_minutes"] * 60,
+        recording_path=ivr.webhook_path("recorded", c=call.id) if is_recorded else "",
     )
 
 
-def is_over(call: Call, path: str, action: ivr.Action, round: int) -> bool:
+def is_ringing_over(call: Call, path: str, action: ivr.IvrAction, poll_count: int) -> bool:
     """Whether nobody will take the call any more."""
-    if is_taken(call, path):
+    if is_answered(call, path):
         return False
-    seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
-    if round * ivr.WAIT_SECONDS >= seconds + SPARE_SECONDS:
+    ring_seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
+    if poll_count * ivr.WAIT_SECONDS >= ring_seconds + EXTRA_WAIT_SECONDS:
         return True
-    plan = call_record.plan_of(call, path)
-    many = len(plan.rung) if plan else 0
-    return all(call_record.is_done(call, f"left {path} {number}") for number in range(many))
-
-
-def close(call_id: str, path: str) -> Call | None:
-    """Let nobody take the call by this action any more, unless somebody just did."""
-    closed = call_record.once(call_id, f"closed {path}", unless=f"accept {path}")
-    return closed or call_record.get(call_id)
-
-
-def is_closed(call: Call, path: str) -> bool:
-    """Whether the caller has gone on; also from who pressed 1 and hung up before they met."""
-    return call_record.is_done(call, f"closed {path}") or _winner_left(call, path)
-
-
-def is_taken(call: Call, path: str) -> bool:
-    """Whether somebody pressed 1 and is there."""
-    return call_record.is_done(call, f"accept {path}") and not _winner_left(call, path)
-
-
-def _winner_left(call: Call, path: str) -> bool:
-    return any(
-        call_record.is_done(call, f"left {path} {number}") for number in _winners(call, path)
+    plan = call_record.find_plan(call, path)
+    leg_count = len(plan.ringable) if plan else 0
+    return all(
+        call_record.is_step_done(call, f"left {path} {leg_index}") for leg_index in range(leg_count)
     )
 
 
-def _winners(call: Call, path: str) -> list[int]:
+def close_ringing(call_id: str, path: str) -> Call | None:
+    """Let nobody take the call by this action any more, unless somebody just did."""
+    closed_call = call_record.record_step(call_id, f"closed {path}", unless_step=f"accept {path}")
+    return closed_call or call_record.get_call(call_id)
+
+
+def is_ringing_closed(call: Call, path: str) -> bool:
+    """Whether the caller has gone on; also from who pressed 1 and hung up before they met."""
+    return call_record.is_step_done(call, f"closed {path}") or _has_answering_leg_left(call, path)
+
+
+def is_answered(call: Call, path: str) -> bool:
+    """Whether somebody pressed 1 and is there."""
+    return call_record.is_step_done(call, f"accept {path}") and not _has_answering_leg_left(
+        call, path
+    )
+
+
+def _has_answering_leg_left(call: Call, path: str) -> bool:
+    return any(
+        call_record.is_step_done(call, f"left {path} {leg_index}")
+        for leg_index in _answering_legs(call, path)
+    )
+
+
+def _answering_legs(call: Call, path: str) -> list[int]:
     return [
         event["leg"]
-        for event in call_record.events(call)
+        for event in call_record.decode_events(call)
         if event["kind"] == "accepted" and event.get("path") == path
     ]
 
 
-def leg(call: Call, path: str, number: int) -> list[ivr.Instruction]:
+def screen_leg(call: Call, path: str, leg_index: int) -> list[ivr.Instruction]:
     """Somebody, or their mailbox, picked up."""
-    line = call_record.line_of(call)
-    return ivr.screening(
-        line.location,
+    line = call_record.pinned_line(call)
+    return ivr.screening_instructions(
+        line.location_name,
         language=str(line.configuration["language"]),
-        then=ivr.step("joined", c=call.id, p=path, n=number),
-        is_recorded=ivr.records_calls(line.configuration),
+        next_path=ivr.webhook_path("joined", c=call.id, p=path, n=leg_index),
+        is_recorded=ivr.is_recording_enabled(line.configuration),
     )
 
 
-def joined(
-    call_id: str, path: str, number: int, pressed: str, *, at: datetime, due: datetime
+def handle_join(
+    call_id: str, path: str, leg_index: int, digit: str, *, at: datetime, due: datetime
 ) -> list[ivr.Instruction]:
     """What who picked up has pressed: the first to press 1 joins the caller.
 
     The other legs are ended at ``due``.
     """
-    call = call_record.get(call_id)
-    plan = call_record.plan_of(call, path) if call else None
-    if call is None or plan is None or pressed != "1" or number >= len(plan.rung):
+    call = call_record.get_call(call_id)
+    plan = call_record.find_plan(call, path) if call else None
+    if call is None or plan is None or digit != "1" or leg_index >= len(plan.ringable):
         return [ivr.Hangup()]
-    line = call_record.line_of(call)
+    line = call_record.pinned_line(call)
     language = str(line.configuration["language"])
     if call.ended_at:
-        return [ivr.Prompt(said("gone", language)), ivr.Hangup()]
-    who = plan.rung[number].id
-    taken = call_record.once(
+        return [ivr.Prompt(get_phrase("gone", language)), ivr.Hangup()]
+    candidate_id = plan.ringable[leg_index].id
+    accepted_call = call_record.record_step(
         call_id,
         f"accept {path}",
-        told("accepted", at, who=who, path=path, leg=number),
-        also=[Call.outcome.set("answered"), Call.answered_by.set(who)],
-        unless=f"closed {path}",
+        encode_event("accepted", at, who=candidate_id, path=path, leg=leg_index),
+        extra_updates=[Call.outcome.set("answered"), Call.answered_by.set(candidate_id)],
+        unless_step=f"closed {path}",
     )
-    after = taken or call_record.get(call_id) or call
-    if number not in _winners(after, path):
-        return [ivr.Prompt(said("taken", language)), ivr.Hangup()]
-    if taken:
+    current_call = accepted_call or call_record.get_call(call_id) or call
+    if leg_index not in _answering_legs(current_call, path):
+        return [ivr.Prompt(get_phrase("taken", language)), ivr.Hangup()]
+    if accepted_call:
         with suppress(errors.Unavailable):  # they end by themselves, only later
-            end_legs(after, due)
-    return [room(call, line)]
+            enqueue_leg_hangup(current_call, due)
+    return [conference_instruction(call, line)]
 
 
-def left(call_id: str, path: str, number: int, *, status: str, at: datetime) -> None:
+def handle_leg_ended(call_id: str, path: str, leg_index: int, *, status: str, at: datetime) -> None:
     """A leg is over."""
-    call = call_record.get(call_id)
-    plan = call_record.plan_of(call, path) if call else None
-    if call is None or plan is None or number >= len(plan.rung):
+    call = call_record.get_call(call_id)
+    plan = call_record.find_plan(call, path) if call else None
+    if call is None or plan is None or leg_index >= len(plan.ringable):
         return
-    who = plan.rung[number].id
-    how = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
-    happened = (
+    candidate_id = plan.ringable[leg_index].id
+    end_reasons = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
+    new_events = (
         []
-        if call.answered_by == who
-        else [told("not_taken", at, who=who, how=how.get(status, "failed"))]
+        if call.answered_by == candidate_id
+        else [
+            encode_event("not_taken", at, who=candidate_id, how=end_reasons.get(status, "failed"))
+        ]
     )
-    call_record.once(call_id, f"left {path} {number}", *happened)
+    call_record.record_step(call_id, f"left {path} {leg_index}", *new_events)
 
 
-def end_legs(call: Call, at: datetime) -> None:
+def enqueue_leg_hangup(call: Call, at: datetime) -> None:
     """Have the legs of a call ended that nobody needs any more."""
     if any(step.startswith("leg ") for step in call.steps or ()):
-        with journal.intend(actor=permissions.system(call.customer_id), at=at) as write:
-            write.later("telephony.hang_up", call_id=call.id)
+        with journal.write_intent(actor=permissions.system_actor(call.customer_id), at=at) as write:
+            write.enqueue("telephony.hang_up", call_id=call.id)
 
 
-def hang_up(call_id: str) -> None:
+def hang_up_legs(call_id: str) -> None:
     """End every leg but the one that was taken. Raises `errors.Unavailable`."""
-    call = call_record.get(call_id)
+    call = call_record.get_call(call_id)
     if call is None:
         return
     for step in sorted(call.steps or ()):
         if not step.startswith("leg "):
             continue
-        _, path, number, sid = step.split(" ")
-        is_there = int(number) in _winners(call, path) and call.ended_at is None
-        if not is_there and not call_record.is_done(call, f"left {path} {number}"):
-            with suppress(client.Refused):
-                client.hang_up(sid)
+        _, path, leg_index, leg_sid = step.split(" ")
+        is_connected = int(leg_index) in _answering_legs(call, path) and call.ended_at is None
+        if not is_connected and not call_record.is_step_done(call, f"left {path} {leg_index}"):
+            with suppress(client.TwilioRejected):
+                client.hang_up(leg_sid)

@@ -9,20 +9,20 @@ from accounts import preferences, users
 from config import dynamodb
 from staffing.schedules import on_duty
 from telephony import dialing_rules, ivr
-from telephony.lines import Answering
-from telephony.models import Proof
+from telephony.lines import ResolvedLine
+from telephony.models import PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
 
-MOST = 10
+MAX_RINGING = 10
 """People that one ring action rings."""
-BUDGET = 2.0
+LOOKUP_BUDGET = 2.0
 """Seconds for finding out; a caller is not kept waiting longer."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RingCandidate:
     """Somebody who could be rung. ``phone`` is empty where they are not, ``why_not`` says why."""
 
     id: str
@@ -35,85 +35,107 @@ class Candidate:
     until: datetime | None = None
 
 
-def staff_on_duty(line: Answering, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
+def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
     """Who is on duty there, then who has just left."""
-    return on_duty.on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
+    return on_duty.list_on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
 
 
-def candidates(line: Answering, target: Mapping[str, Any], at: datetime) -> list[Candidate]:
+def list_candidates(
+    line: ResolvedLine, target: Mapping[str, Any], at: datetime
+) -> list[RingCandidate]:
     """Everybody a ring action may ring, in order, with those it does not. Three round trips.
 
     Rung are those with a verified phone, in the location's country, who switched ringing on.
     """
     if "numbers" in target:
-        return [_of_number(number, line.country) for number in target["numbers"]]
+        return [_number_candidate(number, line.country) for number in target["numbers"]]
     if "users" in target:
-        wanted = _named(line, target["users"])
+        matches = _match_named_users(line, target["users"])
     else:
-        wanted = _there(line, target["onDuty"], at)
-    proofs = dynamodb.fetch(dynamodb.Key(Proof, one[0].id) for one in wanted)
-    found = [
-        _judged(user, why, until, why_not, proofs.get(Proof, user.id), line.country)
-        for user, why, until, why_not in wanted
+        matches = _match_on_duty(line, target["onDuty"], at)
+    verifications = dynamodb.batch_get(
+        dynamodb.RecordKey(PhoneVerification, candidate[0].id) for candidate in matches
+    )
+    all_candidates = [
+        _to_candidate(
+            user,
+            why,
+            until,
+            filter_reason,
+            verifications.get(PhoneVerification, user.id),
+            line.country,
+        )
+        for user, why, until, filter_reason in matches
     ]
-    rung = [one.id for one in found if one.phone][:MOST]
-    return [_unless_too_many(one, rung) for one in found]
+    ringing_ids = [candidate.id for candidate in all_candidates if candidate.phone][:MAX_RINGING]
+    return [_skip_if_too_many(candidate, ringing_ids) for candidate in all_candidates]
 
 
-def _unless_too_many(one: Candidate, rung: list[str]) -> Candidate:
-    if one.phone and one.id not in rung:
-        return Candidate(one.id, one.name, one.why, why_not="too_many", until=one.until)
-    return one
+def _skip_if_too_many(candidate: RingCandidate, ringing_ids: list[str]) -> RingCandidate:
+    if candidate.phone and candidate.id not in ringing_ids:
+        return RingCandidate(
+            candidate.id, candidate.name, candidate.why, why_not="too_many", until=candidate.until
+        )
+    return candidate
 
 
-def _named(line: Answering, ids: list[str]) -> "list[tuple[User, str, datetime | None, str]]":
-    people = users.named(ids, line.customer_id)
-    return [(people[id], "named", None, "") for id in ids if id in people]
-
-
-def _there(
-    line: Answering, asked: Mapping[str, Any], at: datetime
+def _match_named_users(
+    line: ResolvedLine, user_ids: list[str]
 ) -> "list[tuple[User, str, datetime | None, str]]":
-    wanted: dict[str, tuple[User, str, datetime | None, str]] = {}
-    for one in staff_on_duty(line, at, ivr.grace_of(asked)):
-        why = "handing_over" if one.is_over else one.reason
-        wanted.setdefault(one.user.id, (one.user, why, one.until, _filtered(one.user, asked)))
-    return list(wanted.values())
+    users_by_id = users.load_users(user_ids, line.customer_id)
+    return [
+        (users_by_id[user_id], "named", None, "") for user_id in user_ids if user_id in users_by_id
+    ]
 
 
-def _filtered(user: "User", asked: Mapping[str, Any]) -> str:
-    if "roles" in asked and user.role not in asked["roles"]:
+def _match_on_duty(
+    line: ResolvedLine, duty_target: Mapping[str, Any], at: datetime
+) -> "list[tuple[User, str, datetime | None, str]]":
+    matches: dict[str, tuple[User, str, datetime | None, str]] = {}
+    for duty_entry in staff_on_duty(line, at, ivr.duty_grace_period(duty_target)):
+        why = "handing_over" if duty_entry.is_over else duty_entry.reason
+        matches.setdefault(
+            duty_entry.user.id,
+            (duty_entry.user, why, duty_entry.until, _filter_reason(duty_entry.user, duty_target)),
+        )
+    return list(matches.values())
+
+
+def _filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:
+    if "roles" in duty_target and user.role not in duty_target["roles"]:
         return "other_role"
-    if "skills" in asked and not set(asked["skills"]) & set(user.skills):
+    if "skills" in duty_target and not set(duty_target["skills"]) & set(user.skills):
         return "other_skill"
     return ""
 
 
-def _judged(
+def _to_candidate(
     user: "User",
     why: str,
     until: datetime | None,
-    why_not: str,
-    proof: Proof | None,
+    filter_reason: str,
+    verification: PhoneVerification | None,
     country: str | None,
-) -> Candidate:
+) -> RingCandidate:
     phone = user.phone or ""
-    reason = why_not or _why_not(user, phone, proof, country)
-    return Candidate(user.id, user.name, why, "" if reason else phone, reason, until)
+    skip_reason = filter_reason or _skip_reason(user, phone, verification, country)
+    return RingCandidate(user.id, user.name, why, "" if skip_reason else phone, skip_reason, until)
 
 
-def _why_not(user: "User", phone: str, proof: Proof | None, country: str | None) -> str:
-    if user.status not in on_duty.WORKING:
+def _skip_reason(
+    user: "User", phone: str, verification: PhoneVerification | None, country: str | None
+) -> str:
+    if user.status not in on_duty.WORKING_STATUSES:
         return "blocked"
     if not phone:
         return "no_phone"
-    if not preferences.wants_ringing(user.settings):
+    if not preferences.is_ringing_enabled(user.settings):
         return "ringing_off"
-    if proof is None or proof.phone != phone:
+    if verification is None or verification.phone != phone:
         return "phone_not_verified"
-    return dialing_rules.why_not(phone, country)
+    return dialing_rules.rejection_reason(phone, country)
 
 
-def _of_number(number: str, country: str | None) -> Candidate:
-    why_not = dialing_rules.why_not(number, country)
-    return Candidate(number, number, "named", "" if why_not else number, why_not)
+def _number_candidate(number: str, country: str | None) -> RingCandidate:
+    skip_reason = dialing_rules.rejection_reason(number, country)
+    return RingCandidate(number, number, "named", "" if skip_reason else number, skip_reason)

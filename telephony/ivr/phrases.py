@@ -49,9 +49,9 @@ PHRASES = {
 }
 
 
-SPOKEN = {"en": "en-US", "de": "de-DE", "es": "es-ES"}
+LOCALES = {"en": "en-US", "de": "de-DE", "es": "es-ES"}
 """How a language is named to whoever speaks it."""
-OF_COUNTRY = {
+LOCALE_BY_COUNTRY = {
     "DE": "de-DE",
     "AT": "de-AT",
     "CH": "de-DE",
@@ -64,6 +64,6 @@ OF_COUNTRY = {
 """What is spoken to callers at first, by country; elsewhere English."""
 
 
-def said(phrase: str, language: str) -> str:
+def get_phrase(phrase: str, language: str) -> str:
     """A phrase in a language such as ``de-AT``; in English where we do not speak it."""
     return PHRASES.get(language[:2], PHRASES["en"])[phrase]

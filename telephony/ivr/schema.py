@@ -2,28 +2,28 @@
 
 from typing import Any
 
-MOST_DEPTH = 6
+MAX_DEPTH = 6
 """How deep actions may be nested: as long as a caller may be led on."""
-MOST_ACTIONS = 60
-LARGEST = 16_384
+MAX_ACTIONS = 60
+MAX_BYTES = 16_384
 """Bytes of a whole configuration, as JSON."""
-DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
+WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 
 _ACTION = {"$ref": "#/$defs/action"}
 _PROMPT = {"$ref": "#/$defs/prompt"}
 _TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$"
 
 
-def _action(kind: str, required: tuple[str, ...] = (), **members: Any) -> dict[str, Any]:
+def _action(kind: str, required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "additionalProperties": False,
         "required": ["type", *required],
-        "properties": {"type": {"const": kind}, **members},
+        "properties": {"type": {"const": kind}, **properties},
     }
 
 
-def _by_type(kinds: list[dict[str, Any]]) -> dict[str, Any]:
+def _union_by_type(kinds: list[dict[str, Any]]) -> dict[str, Any]:
     """One of several kinds of object, told apart by ``type``: each is looked at once."""
     names = [kind["properties"]["type"]["const"] for kind in kinds]
     return {
@@ -40,17 +40,17 @@ def _by_type(kinds: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _one_of(name: str, value: dict[str, Any], about: str) -> dict[str, Any]:
+def _single_property(name: str, value: dict[str, Any], description: str) -> dict[str, Any]:
     return {
         "type": "object",
-        "description": about,
+        "description": description,
         "additionalProperties": False,
         "required": [name],
         "properties": {name: value},
     }
 
 
-_DAY = {
+_OPENING_SPANS = {
     "type": "array",
     "maxItems": 6,
     "items": {
@@ -87,8 +87,8 @@ _ON_DUTY = {
 }
 _TARGET = {
     "oneOf": [
-        _one_of("onDuty", _ON_DUTY, "Whoever the rota has on duty there at that moment."),
-        _one_of(
+        _single_property("onDuty", _ON_DUTY, "Whoever the rota has on duty there at that moment."),
+        _single_property(
             "users",
             {
                 "type": "array",
@@ -99,7 +99,7 @@ _TARGET = {
             },
             "These people, in this order.",
         ),
-        _one_of(
+        _single_property(
             "numbers",
             {
                 "type": "array",
@@ -160,7 +160,7 @@ SCHEMA: dict[str, Any] = {
                 "weekly": {
                     "type": "object",
                     "additionalProperties": False,
-                    "properties": dict.fromkeys(DAYS, _DAY),
+                    "properties": dict.fromkeys(WEEKDAYS, _OPENING_SPANS),
                 },
                 "holidays": _HOLIDAYS,
             },
@@ -188,17 +188,17 @@ SCHEMA: dict[str, Any] = {
     "$defs": {
         "prompt": {
             "oneOf": [
-                _one_of(
+                _single_property(
                     "say", {"type": "string", "minLength": 1, "maxLength": 1000}, "A text to say."
                 ),
-                _one_of(
+                _single_property(
                     "play",
                     {"type": "string", "maxLength": 500, "pattern": r"^https://[^\s<>\"]+$"},
                     "A sound to play.",
                 ),
             ]
         },
-        "action": _by_type(
+        "action": _union_by_type(
             [
                 _action(
                     "menu",

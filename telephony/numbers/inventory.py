@@ -12,99 +12,120 @@ from telephony.models import Line, PhoneNumber
 from telephony.numbers import reservation
 from telephony.twilio import client
 
-GRACE = timedelta(days=7)
+RELEASE_GRACE_PERIOD = timedelta(days=7)
 """For which a number that was given up can be restored."""
-LAST_MOMENT = timedelta(minutes=1)
+RESTORE_CUTOFF = timedelta(minutes=1)
 """Before its release a number is not restored any more."""
-MOST_SHOWN = 30
+MAX_SEARCH_RESULTS = 30
 
 
-def search(country: str, area_code: str, *, actor: Actor) -> list[client.Available]:
+def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client.AvailableNumber]:
     """Numbers that can be bought: of a country (ISO 3166) with an area code.
 
     Raises `errors.Invalid` for what is no country or area code, and `errors.Unavailable`.
     """
     actor.require("phone:search")
-    code = dialing_rules.calling_code(country)
-    if code is None:
-        raise errors.Invalid("There is no such country.", pointer="/country")
-    is_american = country in dialing_rules.NORTH_AMERICA
-    if not area_code.isascii() or not area_code.isdigit() or not _fits(area_code, is_american):
-        raise _senseless()
+    calling_code = dialing_rules.calling_code(country)
+    if calling_code is None:
+        raise errors.InvalidRequest("There is no such country.", pointer="/country")
+    is_north_american = country in dialing_rules.NORTH_AMERICA
+    if (
+        not area_code.isascii()
+        or not area_code.isdigit()
+        or not _is_valid_area_code(area_code, is_north_american)
+    ):
+        raise _area_code_error()
     try:
-        found = client.search(
+        available_numbers = client.search_numbers(
             country,
-            area_code=int(area_code) if is_american else None,
-            prefix=None if is_american else f"+{code}{area_code.lstrip('0')}",
+            area_code=int(area_code) if is_north_american else None,
+            prefix=None if is_north_american else f"+{calling_code}{area_code.lstrip('0')}",
         )
-    except client.Refused as refusal:
+    except client.TwilioRejected as refusal:
         if refusal.status == 404:
-            told = "The telephone service has no numbers of this country."
-            raise errors.Invalid(told, pointer="/country") from refusal
-        raise _senseless() from refusal
-    return [one for one in found if one.capabilities.get("voice")][:MOST_SHOWN]
+            detail = "The telephone service has no numbers of this country."
+            raise errors.InvalidRequest(detail, pointer="/country") from refusal
+        raise _area_code_error() from refusal
+    return [
+        available_number
+        for available_number in available_numbers
+        if available_number.capabilities.get("voice")
+    ][:MAX_SEARCH_RESULTS]
 
 
-def _fits(area_code: str, is_american: bool) -> bool:  # noqa: FBT001 - private
-    if is_american:
+def _is_valid_area_code(area_code: str, is_north_american: bool) -> bool:  # noqa: FBT001 - private
+    if is_north_american:
         return len(area_code) == 3 and area_code[0] in "23456789"
     return 1 <= len(area_code) <= 6 and bool(area_code.strip("0"))
 
 
-def _senseless() -> errors.Invalid:
-    return errors.Invalid("This is no area code of the country.", pointer="/areaCode")
+def _area_code_error() -> errors.InvalidRequest:
+    return errors.InvalidRequest("This is no area code of the country.", pointer="/areaCode")
 
 
-def of_customer(
-    actor: Actor, *, limit: int, start: pagination.Place | None
-) -> pagination.Page[PhoneNumber]:
+def list_numbers(
+    actor: Actor, *, limit: int, start: pagination.Cursor | None
+) -> pagination.CursorPage[PhoneNumber]:
     """The customer's numbers; who is confined sees those of their locations.
 
     A page may hold fewer than ``limit`` before the list ends.
     """
     actor.require("phone:search")
-    of = {":of": {"S": actor.customer_id}}
+    values = {":of": {"S": actor.customer_id}}
     condition = "#customer_id = :of"
-    page = pagination.page(PhoneNumber, "byCustomer", condition, of, limit=limit, start=start)
-    return pagination.Page([n for n in page.records if actor.reaches([n.location_id])], page.next)
+    page = pagination.query_page(
+        PhoneNumber, "byCustomer", condition, values, limit=limit, cursor=start
+    )
+    return pagination.CursorPage(
+        [
+            phone_number
+            for phone_number in page.records
+            if actor.can_access_locations([phone_number.location_id])
+        ],
+        page.next_cursor,
+    )
 
 
-def give_up(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
+def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
     """Stop answering a number; it is released after `GRACE`, and can be restored until then."""
     actor.require("phone:release")
 
     def decide() -> PhoneNumber:
-        before, found = _target(number, actor)
+        before, records = _load_number(number, actor)
         if before.status == "releasing":
             return before
         if before.status == "buying":
-            raise reservation.Taken("This number is still being bought; ask again in a moment.")
-        after = before.changed(status="releasing", release_at=at + GRACE, updated_at=at)
+            raise reservation.NumberUnavailable(
+                "This number is still being bought; ask again in a moment."
+            )
+        after = before.with_changes(
+            status="releasing", release_at=at + RELEASE_GRACE_PERIOD, updated_at=at
+        )
         with journal.write(
             actor=actor,
             action="number.given_up",
             subject=before.party,
             at=at,
             customer_id=before.customer_id,
-            changes=[audit.Change("location", before.location_id, None)],
-            found=found,
+            changes=[audit.FieldChange("location", before.location_id, None)],
+            prefetched=records,
         ) as write:
-            as_read = PhoneNumber.version == before.version
-            write.put(after, only_if=as_read, refusal=optimistic.changed())
-            reservation.free_line(write, before)
-            write.later(
+            is_unchanged = PhoneNumber.version == before.version
+            write.put(after, only_if=is_unchanged, error=optimistic.stale_record_error())
+            reservation.unassign_from_line(write, before)
+            write.enqueue(
                 "telephony.release_number",
-                id=_releaser(before),
+                id=_release_message_id(before),
                 due=after.release_at,
                 number=before.number,
                 purchase_id=before.purchase_id,
             )
         return after
 
-    return optimistic.repeated(decide)
+    return optimistic.retry_on_conflict(decide)
 
 
-def restore(number: str, *, actor: Actor, at: datetime) -> reservation.Held:
+def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
     """Answer a number again that was given up.
 
     Raises `claims.Releasing`, `claims.HasNumber` or `errors.NotFound`.
@@ -112,80 +133,92 @@ def restore(number: str, *, actor: Actor, at: datetime) -> reservation.Held:
     actor.require("phone:release")
 
     def decide() -> PhoneNumber:
-        before, found = _target(number, actor)
+        before, records = _load_number(number, actor)
         if before.status != "releasing":
             return before
-        if before.release_at and before.release_at <= at + LAST_MOMENT:
-            raise reservation.Releasing(
+        if before.release_at and before.release_at <= at + RESTORE_CUTOFF:
+            raise reservation.NumberReleasing(
                 "This number is being released; it cannot be restored any more."
             )
-        after = before.changed(status="active", release_at=None, updated_at=at)
+        after = before.with_changes(status="active", release_at=None, updated_at=at)
         with journal.write(
             actor=actor,
             action="number.restored",
             subject=before.party,
             at=at,
             customer_id=before.customer_id,
-            changes=[audit.Change("location", None, before.location_id)],
-            found=found,
+            changes=[audit.FieldChange("location", None, before.location_id)],
+            prefetched=records,
         ) as write:
-            as_read = PhoneNumber.version == before.version
-            write.put(after, only_if=as_read, refusal=optimistic.changed())
-            reservation.take_line(write, after)
-            locations.require_there(write, before.location_id, pointer="")
-            write.settle(_releaser(before))
+            is_unchanged = PhoneNumber.version == before.version
+            write.put(after, only_if=is_unchanged, error=optimistic.stale_record_error())
+            reservation.assign_to_line(write, after)
+            locations.require_exists(write, before.location_id, pointer="")
+            write.complete(_release_message_id(before))
         return after
 
-    kept = optimistic.repeated(decide)
-    return reservation.Held(kept, dynamodb.get(Line, kept.location_id))
+    phone_number = optimistic.retry_on_conflict(decide)
+    return reservation.NumberWithLine(
+        phone_number, dynamodb.get_record(Line, phone_number.location_id)
+    )
 
 
-def release(number: str, purchase_id: str, *, actor: audit.Author, at: datetime) -> None:
+def release_number(number: str, purchase_id: str, *, actor: audit.Author, at: datetime) -> None:
     """Give a number back for good whose time has come."""
-    found = dynamodb.get(PhoneNumber, number)
-    if found is None or found.purchase_id != purchase_id or found.status != "releasing":
+    phone_number = dynamodb.get_record(PhoneNumber, number)
+    if (
+        phone_number is None
+        or phone_number.purchase_id != purchase_id
+        or phone_number.status != "releasing"
+    ):
         return
-    if found.release_at is None or found.release_at > at:
+    if phone_number.release_at is None or phone_number.release_at > at:
         return
-    client.release(str(found.sid))
+    client.release_number(str(phone_number.sid))
     with journal.write(
         actor=actor,
         action="number.released",
-        subject=found.party,
+        subject=phone_number.party,
         at=at,
-        customer_id=found.customer_id,
-        changes=[audit.Change("number", number, None)],
+        customer_id=phone_number.customer_id,
+        changes=[audit.FieldChange("number", number, None)],
     ) as write:
-        write.remove(found, only_if=PhoneNumber.version == found.version)
-        reservation.give_room(write, found)
+        write.remove(phone_number, only_if=PhoneNumber.version == phone_number.version)
+        reservation.decrement_held_count(write, phone_number)
 
 
-def _releaser(number: PhoneNumber) -> str:
-    return f"release-{number.purchase_id}"
+def _release_message_id(phone_number: PhoneNumber) -> str:
+    return f"release-{phone_number.purchase_id}"
 
 
-def _target(number: str, actor: Actor) -> tuple[PhoneNumber, dynamodb.Found]:
-    streams = journal.keys([actor.stream, actor.customer_id])
-    found = dynamodb.fetch([dynamodb.Key(PhoneNumber, number[:32]), *streams])
-    target = found.get(PhoneNumber, number)
-    if target is None or target.customer_id != actor.customer_id:
+def _load_number(number: str, actor: Actor) -> tuple[PhoneNumber, dynamodb.BatchResult]:
+    stream_keys = journal.stream_keys([actor.stream, actor.customer_id])
+    records = dynamodb.batch_get([dynamodb.RecordKey(PhoneNumber, number[:32]), *stream_keys])
+    phone_number = records.get(PhoneNumber, number)
+    if phone_number is None or phone_number.customer_id != actor.customer_id:
         raise errors.NotFound("There is no such number.")
-    locations.check_reach(actor, target.location_id)
-    return target, found
+    locations.check_access(actor, phone_number.location_id)
+    return phone_number, records
 
 
-def at_location(location_id: str) -> str | None:
+def get_location_number(location_id: str) -> str | None:
     """The number that a location answers, or that is being bought for it."""
-    line = dynamodb.get(Line, location_id)
+    line = dynamodb.get_record(Line, location_id)
     return line.number if line else None
 
 
-def unexplained(owned: Sequence[client.Owned]) -> list[client.Owned]:
+def filter_unexplained(owned_numbers: Sequence[client.OwnedNumber]) -> list[client.OwnedNumber]:
     """Those of our numbers at Twilio that no record explains."""
-    found = dynamodb.fetch(dynamodb.Key(PhoneNumber, one.number) for one in owned)
-    explained = {
-        (one.number, client.TAG + str(record.purchase_id))
-        for one in owned
-        if (record := found.get(PhoneNumber, one.number))
+    records = dynamodb.batch_get(
+        dynamodb.RecordKey(PhoneNumber, owned_number.number) for owned_number in owned_numbers
+    )
+    explained_keys = {
+        (owned_number.number, client.NUMBER_TAG_PREFIX + str(record.purchase_id))
+        for owned_number in owned_numbers
+        if (record := records.get(PhoneNumber, owned_number.number))
     }
-    return [one for one in owned if (one.number, one.tag) not in explained]
+    return [
+        owned_number
+        for owned_number in owned_numbers
+        if (owned_number.number, owned_number.tag) not in explained_keys
+    ]

@@ -19,7 +19,7 @@ from config.dynamodb import idempotency, ids
 from config.journal.write_set import Write
 from config.outbox import worker
 from telephony import dialing_rules, ivr
-from telephony.ivr.phrases import OF_COUNTRY
+from telephony.ivr.phrases import LOCALE_BY_COUNTRY
 from telephony.models import Line, PhoneNumber, Quota
 from telephony.numbers import reservation
 from telephony.twilio import client
@@ -27,184 +27,229 @@ from telephony.twilio import client
 if TYPE_CHECKING:
     from accounts.models import Location
 
-CERTAIN = timedelta(minutes=15)
+TWILIO_LIST_LAG = timedelta(minutes=15)
 """After which Twilio's list is believed when it does not show a purchase."""
 
 
 @dataclass(frozen=True)
-class Begun:
+class PurchaseContext:
     """What was read to begin a purchase: the place, its line, and heads of the audit."""
 
-    place: "Location | None"
-    found: dynamodb.Found
-    heads: dynamodb.Found | None = None
+    location: "Location | None"
+    records: dynamodb.BatchResult
+    stream_records: dynamodb.BatchResult | None = None
     """What `journal.keys` asks for, where it was read."""
 
 
-def purchase(
+def purchase_number(
     number: str,
     location_id: str,
     *,
     actor: Actor,
     at: datetime,
-    once: idempotency.Once | None = None,
-) -> reservation.Held:
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+) -> reservation.NumberWithLine:
     """Buy a number for a location. Repeating it for the same two is the same purchase.
 
     Raises the refusals of `telephony.numbers.reservation`, `errors.NotFound` (the
     location), or `errors.Unavailable`, after which the outbox finishes what was begun.
     """
     actor.require("phone:purchase")
-    if dialing_rules.why_not(number, dialing_rules.country_of_number(number)):
-        told = "Only ordinary local and mobile numbers can be bought."
-        raise reservation.NotBuyable(told, pointer="/phoneNumber")
+    if dialing_rules.rejection_reason(number, dialing_rules.country_of_number(number)):
+        detail = "Only ordinary local and mobile numbers can be bought."
+        raise reservation.NumberNotPurchasable(detail, pointer="/phoneNumber")
     if not ids.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.", pointer="/locationId")
-    seen_before = [dynamodb.Key(idempotency.Request, once.key)] if once else []
-    found = dynamodb.fetch(
+    request_keys = (
+        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
+        if idempotency_key
+        else []
+    )
+    records = dynamodb.batch_get(
         [
-            dynamodb.Key(PhoneNumber, number),
-            dynamodb.Key(Line, location_id),
-            dynamodb.Key(Quota, actor.customer_id),
-            locations.key(location_id),
-            *journal.keys([actor.stream, actor.customer_id]),
-            *seen_before,
+            dynamodb.RecordKey(PhoneNumber, number),
+            dynamodb.RecordKey(Line, location_id),
+            dynamodb.RecordKey(Quota, actor.customer_id),
+            locations.location_key(location_id),
+            *journal.stream_keys([actor.stream, actor.customer_id]),
+            *request_keys,
         ]
     )
     try:
-        idempotency.check_unseen(once, found, at)
-        place = locations.among(found, location_id, actor, pointer="/locationId")
-        locations.check_reach(actor, location_id)
-        before = found.get(PhoneNumber, number)
-        if before is not None:
-            held = _finished(_same_purchase(before, location_id, actor), actor=actor, at=at)
-            idempotency.remember(once, number, at, status=200)
-            return held
-        _check_room(found, location_id, actor)
-        claim = _claim(number, location_id, actor.customer_id, at)
-        with journal.intend(actor=actor, at=at, found=found) as write:
-            write.begin(once, number)
-            _begin(write, claim, found.get(Quota, actor.customer_id), once)
-    except idempotency.Seen as seen:
-        return _again(seen, number, actor=actor, at=at, once=once)
+        idempotency.ensure_key_unused(idempotency_key, records, at)
+        location = locations.get_location_from(records, location_id, actor, pointer="/locationId")
+        locations.check_access(actor, location_id)
+        existing_number = records.get(PhoneNumber, number)
+        if existing_number is not None:
+            result = _finish_if_pending(
+                _require_same_purchase(existing_number, location_id, actor), actor=actor, at=at
+            )
+            idempotency.save_completed(idempotency_key, number, at, status=200)
+            return result
+        _check_line_and_quota(records, location_id, actor)
+        pending_number = _build_pending_number(number, location_id, actor.customer_id, at)
+        with journal.write_intent(actor=actor, at=at, prefetched=records) as write:
+            write.begin_request(idempotency_key, number)
+            _reserve_number(
+                write, pending_number, records.get(Quota, actor.customer_id), idempotency_key
+            )
+    except idempotency.DuplicateRequest as earlier_request:
+        return _replay_purchase(
+            earlier_request, number, actor=actor, at=at, idempotency_key=idempotency_key
+        )
     try:
-        return finish(claim, actor=actor, at=at, once=once, begun=Begun(place, found, found))
+        return finish_purchase(
+            pending_number,
+            actor=actor,
+            at=at,
+            idempotency_key=idempotency_key,
+            context=PurchaseContext(location, records, records),
+        )
     except errors.Unavailable:
-        _let_go(once)
+        _release_idempotency_key(idempotency_key)
         raise
 
 
-def _let_go(once: idempotency.Once | None) -> None:
-    if once:
+def _release_idempotency_key(idempotency_key: idempotency.IdempotencyKey | None) -> None:
+    if idempotency_key:
         with suppress(errors.Unavailable):
-            idempotency.release(once)
+            idempotency.release_request(idempotency_key)
 
 
-def _same_purchase(before: PhoneNumber, location_id: str, actor: Actor) -> PhoneNumber:
-    if before.customer_id != actor.customer_id:
-        raise reservation.taken()
-    if before.status == "releasing":
-        raise reservation.Releasing("This number was given up; restore it.", pointer="/phoneNumber")
-    if before.location_id != location_id:
-        raise reservation.taken()
-    return before
+def _require_same_purchase(
+    existing_number: PhoneNumber, location_id: str, actor: Actor
+) -> PhoneNumber:
+    if existing_number.customer_id != actor.customer_id:
+        raise reservation.number_unavailable_error()
+    if existing_number.status == "releasing":
+        raise reservation.NumberReleasing(
+            "This number was given up; restore it.", pointer="/phoneNumber"
+        )
+    if existing_number.location_id != location_id:
+        raise reservation.number_unavailable_error()
+    return existing_number
 
 
-def _finished(number: PhoneNumber, *, actor: Actor, at: datetime) -> reservation.Held:
-    if number.status == "buying":
-        return finish(number, actor=actor, at=at)
-    return reservation.Held(number, dynamodb.get(Line, number.location_id))
+def _finish_if_pending(
+    phone_number: PhoneNumber, *, actor: Actor, at: datetime
+) -> reservation.NumberWithLine:
+    if phone_number.status == "buying":
+        return finish_purchase(phone_number, actor=actor, at=at)
+    return reservation.NumberWithLine(
+        phone_number, dynamodb.get_record(Line, phone_number.location_id)
+    )
 
 
-def _check_room(found: dynamodb.Found, location_id: str, actor: Actor) -> None:
+def _check_line_and_quota(records: dynamodb.BatchResult, location_id: str, actor: Actor) -> None:
     """What the transaction holds as well; here it saves the attempt."""
-    line, quota = found.get(Line, location_id), found.get(Quota, actor.customer_id)
+    line, quota = records.get(Line, location_id), records.get(Quota, actor.customer_id)
     if line and line.number:
-        raise reservation.has_number()
-    if int(quota.held if quota else 0) >= reservation.most(quota):
-        raise reservation.full(quota)
+        raise reservation.location_has_number_error()
+    if int(quota.held if quota else 0) >= reservation.number_limit(quota):
+        raise reservation.quota_reached_error(quota)
 
 
-def _claim(number: str, location_id: str, customer_id: str, at: datetime) -> PhoneNumber:
+def _build_pending_number(
+    number: str, location_id: str, customer_id: str, at: datetime
+) -> PhoneNumber:
     return PhoneNumber(
         number=number,
         customer_id=customer_id,
         location_id=location_id,
         status="buying",
-        purchase_id=ids.new("pur", at),
+        purchase_id=ids.new_id("pur", at),
         created_at=at,
         updated_at=at,
     )
 
 
-def _begin(
-    write: Write, claim: PhoneNumber, quota: Quota | None, once: idempotency.Once | None
+def _reserve_number(
+    write: Write,
+    pending_number: PhoneNumber,
+    quota: Quota | None,
+    idempotency_key: idempotency.IdempotencyKey | None,
 ) -> None:
-    write.put(claim, only_if=PhoneNumber.number.does_not_exist(), refusal=reservation.taken())
-    reservation.take_line(write, claim)
+    write.put(
+        pending_number,
+        only_if=PhoneNumber.number.does_not_exist(),
+        error=reservation.number_unavailable_error(),
+    )
+    reservation.assign_to_line(write, pending_number)
     write.update(
-        Quota(claim.customer_id),
+        Quota(pending_number.customer_id),
         [Quota.held.add(1)],
-        only_if=Quota.held.does_not_exist() | (Quota.held < reservation.most(quota)),
-        refusal=reservation.full(quota),
+        only_if=Quota.held.does_not_exist() | (Quota.held < reservation.number_limit(quota)),
+        error=reservation.quota_reached_error(quota),
     )
-    locations.require_there(write, claim.location_id, pointer="/locationId")
-    write.later(
+    locations.require_exists(write, pending_number.location_id, pointer="/locationId")
+    write.enqueue(
         "telephony.finish_purchase",
-        id=_finisher(claim),
+        id=_finish_message_id(pending_number),
         due=write.at + journal.FINISHER_DELAY,
-        number=claim.number,
-        purchase_id=claim.purchase_id,
-        once=asdict(once) if once else None,
+        number=pending_number.number,
+        purchase_id=pending_number.purchase_id,
+        once=asdict(idempotency_key) if idempotency_key else None,
     )
 
 
-def resume(
+def resume_purchase(
     number: str,
     purchase_id: str,
     *,
     actor: audit.Author,
     at: datetime,
-    once: idempotency.Once | None = None,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> None:
     """Finish a purchase that was left behind."""
-    found = dynamodb.get(PhoneNumber, number)
-    if found is None or found.status != "buying" or found.purchase_id != purchase_id:
+    phone_number = dynamodb.get_record(PhoneNumber, number)
+    if (
+        phone_number is None
+        or phone_number.status != "buying"
+        or phone_number.purchase_id != purchase_id
+    ):
         return
-    with suppress(reservation.Taken, reservation.NotBuyable):  # it is settled and audited then
-        finish(found, actor=actor, at=at, once=once)
+    with suppress(
+        reservation.NumberUnavailable, reservation.NumberNotPurchasable
+    ):  # it is settled and audited then
+        finish_purchase(phone_number, actor=actor, at=at, idempotency_key=idempotency_key)
 
 
-def finish(
-    claim: PhoneNumber,
+def finish_purchase(
+    pending_number: PhoneNumber,
     *,
     actor: audit.Author,
     at: datetime,
-    once: idempotency.Once | None = None,
-    begun: Begun | None = None,
-) -> reservation.Held:
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+    context: PurchaseContext | None = None,
+) -> reservation.NumberWithLine:
     """The second half of a purchase: ask Twilio, then keep the number or give the claim back.
 
     ``begun``: this process has just begun it, and Twilio was not asked yet. Otherwise a number that
     "is not available" may be our own, bought by an attempt whose answer was lost: only after
     `CERTAIN` it is a verdict.
     """
-    once = once if at - claim.created_at < idempotency.KEPT else None  # the key may be another's
+    idempotency_key = (
+        idempotency_key if at - pending_number.created_at < idempotency.RETENTION else None
+    )  # the key may be another's
     try:
-        owned = _bought(claim, at, is_first=begun is not None)
-    except (reservation.Taken, reservation.NotBuyable) as refusal:
-        if _withdraw(claim, refusal, actor=actor, at=at, once=once):
+        owned_number = _find_or_buy(pending_number, at, is_first=context is not None)
+    except (reservation.NumberUnavailable, reservation.NumberNotPurchasable) as refusal:
+        if _withdraw_purchase(
+            pending_number, refusal, actor=actor, at=at, idempotency_key=idempotency_key
+        ):
             raise
-        return _as_another_hand_left_it(claim, refusal)
-    begun = begun or _begun(claim)
-    line, place = begun.found.get(Line, claim.location_id), begun.place
-    answers = (line.configuration if line else None) or _default(place)
-    active = claim.changed(status="active", sid=owned.sid, updated_at=at)
-    kept = Line(
-        location_id=claim.location_id,
-        customer_id=claim.customer_id,
-        number=claim.number,
-        configuration=answers,
+        return _load_concurrent_result(pending_number, refusal)
+    context = context or _load_context(pending_number)
+    line, location = context.records.get(Line, pending_number.location_id), context.location
+    ivr_configuration = (line.configuration if line else None) or _default_configuration(location)
+    active_number = pending_number.with_changes(
+        status="active", sid=owned_number.sid, updated_at=at
+    )
+    answering_line = Line(
+        location_id=pending_number.location_id,
+        customer_id=pending_number.customer_id,
+        number=pending_number.number,
+        configuration=ivr_configuration,
         updated_at=at,
         version=int(line.version) if line else 1,
     )
@@ -212,165 +257,197 @@ def finish(
         with journal.write(
             actor=actor,
             action="number.purchased",
-            subject=claim.party,
+            subject=pending_number.party,
             at=at,
-            customer_id=claim.customer_id,
-            changes=[audit.Change("location", None, claim.location_id)],
-            found=begun.heads,
+            customer_id=pending_number.customer_id,
+            changes=[audit.FieldChange("location", None, pending_number.location_id)],
+            prefetched=context.stream_records,
         ) as write:
-            write.put(active, only_if=_is_still(claim))
+            write.put(active_number, only_if=_pending_condition(pending_number))
             write.update(
-                kept,
+                answering_line,
                 [
-                    Line.configuration.set(Line.configuration | answers),  # it may have one
+                    Line.configuration.set(
+                        Line.configuration | ivr_configuration
+                    ),  # it may have one
                     Line.updated_at.set(at),
                 ],
-                only_if=Line.number == claim.number,
+                only_if=Line.number == pending_number.number,
             )
-            write.settle(_finisher(claim))
-            write.conclude(once, claim.number, status=200)
+            write.complete(_finish_message_id(pending_number))
+            write.complete_request(idempotency_key, pending_number.number, status=200)
     except errors.Conflict as conflict:
-        return _as_another_hand_left_it(claim, conflict)
-    return reservation.Held(active, kept)
+        return _load_concurrent_result(pending_number, conflict)
+    return reservation.NumberWithLine(active_number, answering_line)
 
 
-def _default(place: "Location | None") -> dict[str, Any]:
+def _default_configuration(location: "Location | None") -> dict[str, Any]:
     """How a place answers at first, in what is spoken in its country."""
-    if place is None:
-        return ivr.default("us")
-    country = dialing_rules.country(place.time_zone) or ""
-    return ivr.default(place.name, language=OF_COUNTRY.get(country, "en-US"))
-
-
-def _begun(claim: PhoneNumber) -> Begun:
-    found = dynamodb.fetch(
-        [dynamodb.Key(Line, claim.location_id), locations.key(claim.location_id)]
+    if location is None:
+        return ivr.default_configuration("us")
+    country = dialing_rules.country_of_location(location.time_zone) or ""
+    return ivr.default_configuration(
+        location.name, language=LOCALE_BY_COUNTRY.get(country, "en-US")
     )
-    return Begun(locations.in_found(found, claim.location_id, claim.customer_id), found)
 
 
-def _bought(claim: PhoneNumber, at: datetime, *, is_first: bool) -> client.Owned:
+def _load_context(pending_number: PhoneNumber) -> PurchaseContext:
+    records = dynamodb.batch_get(
+        [
+            dynamodb.RecordKey(Line, pending_number.location_id),
+            locations.location_key(pending_number.location_id),
+        ]
+    )
+    return PurchaseContext(
+        locations.find_location_in(records, pending_number.location_id, pending_number.customer_id),
+        records,
+    )
+
+
+def _find_or_buy(
+    pending_number: PhoneNumber, at: datetime, *, is_first: bool
+) -> client.OwnedNumber:
     """The number at Twilio, bought now or before. Raises `claims.Taken` or `claims.NotBuyable`."""
-    tag = client.TAG + str(claim.purchase_id)
-    there = client.find(claim.number)
-    for one in there:
-        if one.tag == tag:
-            return one
-    if there:
-        raise reservation.taken()  # ours, but not for this: buying it again would take it over
+    tag = client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id)
+    owned_numbers = client.find_owned_numbers(pending_number.number)
+    for owned_number in owned_numbers:
+        if owned_number.tag == tag:
+            return owned_number
+    if owned_numbers:
+        raise reservation.number_unavailable_error()
     try:
-        return client.buy(claim.number, tag=tag)
-    except client.Refused as refusal:
-        if refusal.code in client.NEVER:
-            raise reservation.NotBuyable(
+        return client.buy_number(pending_number.number, tag=tag)
+    except client.TwilioRejected as refusal:
+        if refusal.code in client.UNBUYABLE_CODES:
+            raise reservation.NumberNotPurchasable(
                 "This number cannot be bought.", pointer="/phoneNumber"
             ) from refusal
-        if refusal.code != client.NOT_AVAILABLE:
+        if refusal.code != client.NOT_AVAILABLE_CODE:
             raise errors.Unavailable("The telephone service refuses the purchase.") from refusal
-        if is_first or at - claim.created_at > CERTAIN:
-            raise reservation.taken() from refusal
+        if is_first or at - pending_number.created_at > TWILIO_LIST_LAG:
+            raise reservation.number_unavailable_error() from refusal
         raise errors.Unavailable(
             "Whether the number was bought is not known yet.", retry_after=30
         ) from refusal
 
 
-def _as_another_hand_left_it(claim: PhoneNumber, cause: errors.Refusal) -> reservation.Held:
-    left = dynamodb.get(PhoneNumber, claim.number)
-    if left is None or left.purchase_id != claim.purchase_id or left.status != "active":
-        raise reservation.taken() from cause
-    return reservation.Held(left, dynamodb.get(Line, left.location_id))
+def _load_concurrent_result(
+    pending_number: PhoneNumber, cause: errors.DomainError
+) -> reservation.NumberWithLine:
+    current_number = dynamodb.get_record(PhoneNumber, pending_number.number)
+    if (
+        current_number is None
+        or current_number.purchase_id != pending_number.purchase_id
+        or current_number.status != "active"
+    ):
+        raise reservation.number_unavailable_error() from cause
+    return reservation.NumberWithLine(
+        current_number, dynamodb.get_record(Line, current_number.location_id)
+    )
 
 
-def _withdraw(
-    claim: PhoneNumber,
-    refusal: errors.Refusal,
+def _withdraw_purchase(
+    pending_number: PhoneNumber,
+    refusal: errors.DomainError,
     *,
     actor: audit.Author,
     at: datetime,
-    once: idempotency.Once | None,
+    idempotency_key: idempotency.IdempotencyKey | None,
 ) -> bool:
     """It will never be ours: take back what the intent stored. False: another hand was quicker."""
     try:
         with journal.write(
             actor=actor,
             action="number.refused",
-            subject=claim.party,
+            subject=pending_number.party,
             at=at,
-            customer_id=claim.customer_id,
-            changes=[audit.Change("reason", None, refusal.code)],
+            customer_id=pending_number.customer_id,
+            changes=[audit.FieldChange("reason", None, refusal.code)],
         ) as write:
-            write.remove(claim, only_if=_is_still(claim))
-            reservation.free_line(write, claim)
-            reservation.give_room(write, claim)
-            write.settle(_finisher(claim))
-            write.conclude(once, claim.number, status=refusal.status, code=refusal.code)
+            write.remove(pending_number, only_if=_pending_condition(pending_number))
+            reservation.unassign_from_line(write, pending_number)
+            reservation.decrement_held_count(write, pending_number)
+            write.complete(_finish_message_id(pending_number))
+            write.complete_request(
+                idempotency_key, pending_number.number, status=refusal.status, code=refusal.code
+            )
     except errors.Conflict:
         return False
     return True
 
 
-def _is_still(claim: PhoneNumber) -> Condition:
-    same: Condition = PhoneNumber.purchase_id == claim.purchase_id
-    still: Condition = same & (PhoneNumber.status == "buying")
-    return still
+def _pending_condition(pending_number: PhoneNumber) -> Condition:
+    is_same_purchase: Condition = PhoneNumber.purchase_id == pending_number.purchase_id
+    is_pending: Condition = is_same_purchase & (PhoneNumber.status == "buying")
+    return is_pending
 
 
-def _again(
-    seen: idempotency.Seen,
+def _replay_purchase(
+    earlier_request: idempotency.DuplicateRequest,
     number: str,
     *,
     actor: Actor,
     at: datetime,
-    once: idempotency.Once | None,
-) -> reservation.Held:
+    idempotency_key: idempotency.IdempotencyKey | None,
+) -> reservation.NumberWithLine:
     """What a repeated purchase is told: the same number, or the same refusal."""
-    if seen.status == 400:
-        raise reservation.NotBuyable("This number cannot be bought.", pointer="/phoneNumber")
-    found = dynamodb.get(PhoneNumber, seen.resource_id)
-    if seen.status == 409 or found is None or found.customer_id != actor.customer_id:
-        raise reservation.taken()
-    if found.status != "buying":
-        return reservation.Held(found, dynamodb.get(Line, found.location_id))
-    if once:
-        idempotency.take_over(once, seen, at)
+    if earlier_request.status == 400:
+        raise reservation.NumberNotPurchasable(
+            "This number cannot be bought.", pointer="/phoneNumber"
+        )
+    phone_number = dynamodb.get_record(PhoneNumber, earlier_request.resource_id)
+    if (
+        earlier_request.status == 409
+        or phone_number is None
+        or phone_number.customer_id != actor.customer_id
+    ):
+        raise reservation.number_unavailable_error()
+    if phone_number.status != "buying":
+        return reservation.NumberWithLine(
+            phone_number, dynamodb.get_record(Line, phone_number.location_id)
+        )
+    if idempotency_key:
+        idempotency.resume_request(idempotency_key, earlier_request, at)
     try:
-        return finish(found, actor=actor, at=at, once=once)
+        return finish_purchase(phone_number, actor=actor, at=at, idempotency_key=idempotency_key)
     except errors.Unavailable:
-        _let_go(once)
+        _release_idempotency_key(idempotency_key)
         raise
 
 
-def _finisher(claim: PhoneNumber) -> str:
-    return f"purchase-{claim.purchase_id}"
+def _finish_message_id(pending_number: PhoneNumber) -> str:
+    return f"purchase-{pending_number.purchase_id}"
 
 
-def retry(number: str, *, actor: Actor, at: datetime) -> None:
+def retry_purchase(number: str, *, actor: Actor, at: datetime) -> None:
     """Have a purchase of the customer's finished or withdrawn now, because somebody asks.
 
     Raises `errors.NotFound`, or `errors.Unavailable` where it cannot be yet.
     """
     actor.require("phone:purchase")
-    found = dynamodb.get(PhoneNumber, number)
-    if found is None or found.customer_id != actor.customer_id:
+    phone_number = dynamodb.get_record(PhoneNumber, number)
+    if phone_number is None or phone_number.customer_id != actor.customer_id:
         raise errors.NotFound("There is no such number.")
-    journal.note(
+    journal.write_audit_event(
         actor=actor,
         action="number.purchase_retried",
-        subject=found.party,
+        subject=phone_number.party,
         at=at,
-        customer_id=found.customer_id,
+        customer_id=phone_number.customer_id,
     )
-    settle(number, at=at)
+    complete_purchase(number, at=at)
 
 
-def settle(number: str, *, at: datetime) -> None:
+def complete_purchase(number: str, *, at: datetime) -> None:
     """Have a purchase that was begun finished now. Raises `errors.Unavailable`."""
-    found = dynamodb.get(PhoneNumber, number)
-    if found and found.status == "buying":
-        worker.run_now(_finisher(found), clock=lambda: at)
+    phone_number = dynamodb.get_record(PhoneNumber, number)
+    if phone_number and phone_number.status == "buying":
+        worker.run_message_now(_finish_message_id(phone_number), clock=lambda: at)
 
 
-def adopt(owned: client.Owned, location_id: str, *, actor: Actor, at: datetime) -> reservation.Held:
+def adopt_number(
+    owned_number: client.OwnedNumber, location_id: str, *, actor: Actor, at: datetime
+) -> reservation.NumberWithLine:
     """Make a number of ours that no record explains a location's.
 
     Raises what `purchase` raises. If we die in the middle, the claim is withdrawn by itself and
@@ -378,10 +455,14 @@ def adopt(owned: client.Owned, location_id: str, *, actor: Actor, at: datetime) 
     """
     actor.require("numbers:adopt")
     customer_id = actor.customer_id
-    claim = _claim(owned.number, location_id, customer_id, at)
-    found = dynamodb.fetch([dynamodb.Key(Quota, customer_id), locations.key(location_id)])
-    locations.among(found, location_id, actor)
-    with journal.intend(actor=actor, at=at) as write:
-        _begin(write, claim, found.get(Quota, customer_id), None)
-    client.retag(owned.sid, tag=client.TAG + str(claim.purchase_id))
-    return finish(claim, actor=actor, at=at)
+    pending_number = _build_pending_number(owned_number.number, location_id, customer_id, at)
+    records = dynamodb.batch_get(
+        [dynamodb.RecordKey(Quota, customer_id), locations.location_key(location_id)]
+    )
+    locations.get_location_from(records, location_id, actor)
+    with journal.write_intent(actor=actor, at=at) as write:
+        _reserve_number(write, pending_number, records.get(Quota, customer_id), None)
+    client.retag_number(
+        owned_number.sid, tag=client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id)
+    )
+    return finish_purchase(pending_number, actor=actor, at=at)

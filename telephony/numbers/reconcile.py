@@ -10,61 +10,69 @@ from telephony.models import Orphan
 from telephony.numbers import inventory, purchase, reservation
 from telephony.twilio import client
 
-log = logging.getLogger("dutyline.orphans")
+logger = logging.getLogger("dutyline.orphans")
 
-HOUSE = "house"
+PLATFORM_STREAM = "house"
 """The log of what concerns no customer."""
 
 
-def report(at: datetime) -> list[Orphan]:
+def reconcile_numbers(at: datetime) -> list[Orphan]:
     """Compare what Twilio has with what we know; nothing is changed at Twilio.
 
     Raises `errors.Unavailable`.
     """
-    there = inventory.unexplained(client.tagged())
-    for one in there:
+    unexplained = inventory.filter_unexplained(client.list_tagged_numbers())
+    for owned_number in unexplained:
         unaudited.update(
-            Orphan(one.number),
-            [Orphan.sid.set(one.sid), Orphan.tag.set(one.tag), Orphan.found_at.set(at)],
-            Orphan.number.does_not_exist() | (Orphan.sid != one.sid) | (Orphan.tag != one.tag),
+            Orphan(owned_number.number),
+            [
+                Orphan.sid.set(owned_number.sid),
+                Orphan.tag.set(owned_number.tag),
+                Orphan.found_at.set(at),
+            ],
+            Orphan.number.does_not_exist()
+            | (Orphan.sid != owned_number.sid)
+            | (Orphan.tag != owned_number.tag),
         )
-    known = {one.number for one in there}
-    for orphan in every():
-        if orphan.number not in known:
+    unexplained_numbers = {owned_number.number for owned_number in unexplained}
+    for orphan in list_orphans():
+        if orphan.number not in unexplained_numbers:
             unaudited.remove(orphan, Orphan.sid == orphan.sid)
-    if there:
-        log.error("numbers at Twilio that no record explains", extra={"many": len(there)})
-    return every()
+    if unexplained:
+        logger.error("numbers at Twilio that no record explains", extra={"many": len(unexplained)})
+    return list_orphans()
 
 
-def every() -> list[Orphan]:
+def list_orphans() -> list[Orphan]:
     """What was found by the last comparison; a Scan: of few, and for operators only."""
     table = Orphan.table_name()
-    pages = dynamodb.pages("Scan", TableName=table, ConsistentRead=True)
-    found = [Orphan.read(item) for items in pages for item in items]
-    return sorted(found, key=lambda one: str(one.number))
+    pages = dynamodb.iter_pages("Scan", TableName=table, ConsistentRead=True)
+    unexplained = [Orphan.from_item(item) for items in pages for item in items]
+    return sorted(unexplained, key=lambda orphan: str(orphan.number))
 
 
-def adopt(number: str, location_id: str, *, actor: Actor, at: datetime) -> reservation.Held:
+def adopt_orphan(
+    number: str, location_id: str, *, actor: Actor, at: datetime
+) -> reservation.NumberWithLine:
     """Make it the number of a location of the customer that one acts for.
 
     Raises `errors.NotFound`, or what a purchase raises.
     """
-    orphan = _get(number)
-    owned = client.Owned(orphan.number, orphan.sid, orphan.tag)
-    held = purchase.adopt(owned, location_id, actor=actor, at=at)
+    orphan = _load_orphan(number)
+    owned_number = client.OwnedNumber(orphan.number, orphan.sid, orphan.tag)
+    result = purchase.adopt_number(owned_number, location_id, actor=actor, at=at)
     unaudited.remove(orphan, Orphan.sid == orphan.sid)
-    return held
+    return result
 
 
-def release(number: str, *, actor: audit.Author, at: datetime) -> None:
+def release_orphan(number: str, *, actor: audit.Author, at: datetime) -> None:
     """Give it back to Twilio. Raises `errors.NotFound` or `errors.Unavailable`."""
-    orphan = _get(number)
-    owned = client.Owned(orphan.number, orphan.sid, orphan.tag)
-    if not inventory.unexplained([owned]):
+    orphan = _load_orphan(number)
+    owned_number = client.OwnedNumber(orphan.number, orphan.sid, orphan.tag)
+    if not inventory.filter_unexplained([owned_number]):
         raise errors.Conflict("A record explains this number by now.")
-    client.release(orphan.sid)
-    journal.note(
+    client.release_number(orphan.sid)
+    journal.write_audit_event(
         actor=actor,
         action="number.orphan_released",
         subject=audit.Party("phone number", number, number, actor.stream),
@@ -74,8 +82,8 @@ def release(number: str, *, actor: audit.Author, at: datetime) -> None:
     unaudited.remove(orphan, Orphan.sid == orphan.sid)
 
 
-def _get(number: str) -> Orphan:
-    orphan = dynamodb.get(Orphan, number)
+def _load_orphan(number: str) -> Orphan:
+    orphan = dynamodb.get_record(Orphan, number)
     if orphan is None:
         raise errors.NotFound("There is no such number in the report.")
     return orphan

@@ -14,105 +14,107 @@ from config.journal.write_set import Write
 from telephony.models import Line, PhoneNumber, Quota
 
 
-class Taken(errors.Conflict):
+class NumberUnavailable(errors.Conflict):
     """Somebody has the number, or it cannot be bought any more."""
 
     code = "number_taken"
 
 
-class HasNumber(errors.Conflict):
+class LocationHasNumber(errors.Conflict):
     """The location has a number already."""
 
     code = "location_has_number"
 
 
-class QuotaReached(errors.Conflict):
+class NumberQuotaReached(errors.Conflict):
     """The customer holds as many numbers as it may."""
 
     code = "number_quota_reached"
 
 
-class Releasing(errors.Conflict):
+class NumberReleasing(errors.Conflict):
     """The number was given up; it can be restored until it is released."""
 
     code = "number_releasing"
 
 
-class NotBuyable(errors.Invalid):
+class NumberNotPurchasable(errors.InvalidRequest):
     """Numbers of this kind cannot be bought here."""
 
     code = "number_not_available"
 
 
 @dataclass(frozen=True)
-class Held:
+class NumberWithLine:
     """A number, and how its location answers."""
 
     number: PhoneNumber
     line: Line | None
 
 
-def most(quota: Quota | None) -> int:
+def number_limit(quota: Quota | None) -> int:
     """How many numbers a customer may hold."""
-    allowed = quota.most if quota else None
-    return int(settings.TELEPHONY["numbers"] if allowed is None else allowed)
+    custom_limit = quota.most if quota else None
+    return int(settings.TELEPHONY["numbers"] if custom_limit is None else custom_limit)
 
 
-def take_line(write: Write, number: PhoneNumber) -> None:
+def assign_to_line(write: Write, phone_number: PhoneNumber) -> None:
     """Let the location answer this number, if it answers none. Raises `HasNumber` at the commit."""
     write.update(
-        Line(number.location_id),
+        Line(phone_number.location_id),
         [
-            Line.customer_id.set(number.customer_id),
-            Line.number.set(number.number),
+            Line.customer_id.set(phone_number.customer_id),
+            Line.number.set(phone_number.number),
             Line.version.set(Line.version | 1),
             Line.updated_at.set(write.at),
         ],
         only_if=Line.number.does_not_exist(),
-        refusal=has_number(),
+        error=location_has_number_error(),
     )
 
 
-def free_line(write: Write, number: PhoneNumber) -> None:
+def unassign_from_line(write: Write, phone_number: PhoneNumber) -> None:
     """Let the location answer this number no more."""
     write.update(
-        Line(number.location_id),
+        Line(phone_number.location_id),
         [Line.number.remove(), Line.updated_at.set(write.at)],
-        only_if=Line.number == number.number,
+        only_if=Line.number == phone_number.number,
     )
 
 
-def give_room(write: Write, number: PhoneNumber) -> None:
+def decrement_held_count(write: Write, phone_number: PhoneNumber) -> None:
     """Count one number less."""
-    write.update(Quota(number.customer_id), [Quota.held.add(-1)], only_if=Quota.held > 0)
+    write.update(Quota(phone_number.customer_id), [Quota.held.add(-1)], only_if=Quota.held > 0)
 
 
-def taken() -> Taken:
+def number_unavailable_error() -> NumberUnavailable:
     """The refusal of a number that somebody has."""
-    return Taken("This number is not available any more.", pointer="/phoneNumber")
+    return NumberUnavailable("This number is not available any more.", pointer="/phoneNumber")
 
 
-def has_number() -> HasNumber:
+def location_has_number_error() -> LocationHasNumber:
     """The refusal of a second number."""
-    return HasNumber("This location has a number already.", pointer="/locationId")
+    return LocationHasNumber("This location has a number already.", pointer="/locationId")
 
 
-def full(quota: Quota | None) -> QuotaReached:
+def quota_reached_error(quota: Quota | None) -> NumberQuotaReached:
     """The refusal of one number more."""
-    return QuotaReached(f"You may hold {most(quota)} numbers; support can raise that.")
+    return NumberQuotaReached(
+        f"You may hold {number_limit(quota)} numbers; support can raise that."
+    )
 
 
-def allow(many: int, *, actor: permissions.Actor, at: datetime) -> None:
+def set_number_limit(limit: int, *, actor: permissions.Actor, at: datetime) -> None:
     """Let the customer that one acts for hold so many numbers."""
     actor.require("numbers:adopt")
     customer_id = actor.customer_id
-    before = dynamodb.get(Quota, customer_id)
+    quota = dynamodb.get_record(Quota, customer_id)
     with journal.write(
         actor=actor,
         action="quota.changed",
         subject=audit.Party("customer", customer_id, "", customer_id),
         at=at,
         customer_id=customer_id,
-        changes=[audit.Change("numbers", most(before), many)],
+        changes=[audit.FieldChange("numbers", number_limit(quota), limit)],
     ) as write:
-        write.update(Quota(customer_id), [Quota.most.set(many)])
+        write.update(Quota(customer_id), [Quota.most.set(limit)])

@@ -5,26 +5,34 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import Body, Choice, PageQuery, Span, Text
+from config.api.fields import (
+    DateTimeRangeQuery,
+    PageQuery,
+    StrictChoiceField,
+    StrictSerializer,
+    TextField,
+)
 from telephony.calls import call_record, recordings
 from telephony.models import Call
 
 
-class CallQuery(PageQuery, Span):
+class CallQuery(PageQuery, DateTimeRangeQuery):
     """Which calls."""
 
-    locationId = Text(max_length=100, source="location_id")
+    locationId = TextField(max_length=100, source="location_id")
 
 
-class RecordingQuery(Body):
+class RecordingQuery(StrictSerializer):
     """Which recording."""
 
-    kind = Choice(
-        choices=recordings.KINDS, required=False, help_text="The voicemail where there is one."
+    kind = StrictChoiceField(
+        choices=recordings.RECORDING_KINDS,
+        required=False,
+        help_text="The voicemail where there is one.",
     )
 
 
-class PersonView(serializers.Serializer[Any]):
+class CallCandidateView(serializers.Serializer[Any]):
     """Somebody who was considered for a call."""
 
     staffId = serializers.SerializerMethodField()
@@ -33,31 +41,31 @@ class PersonView(serializers.Serializer[Any]):
     whyNot = serializers.SerializerMethodField()
 
     @extend_schema_field({"type": ["string", "null"]})
-    def get_staffId(self, one: Any) -> str | None:  # noqa: N802 - the wire's name
+    def get_staffId(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
         """None for a number of the configuration."""
-        return None if one.id.startswith("+") else one.id
+        return None if candidate.id.startswith("+") else candidate.id
 
     @extend_schema_field({"type": ["string", "null"]})
-    def get_phoneNumber(self, one: Any) -> str | None:  # noqa: N802 - the wire's name
+    def get_phoneNumber(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
         """Of the configuration; people's own are not told."""
-        return one.id if one.id.startswith("+") else None
+        return candidate.id if candidate.id.startswith("+") else None
 
     @extend_schema_field({"type": ["string", "null"]})
-    def get_whyNot(self, one: Any) -> str | None:  # noqa: N802 - the wire's name
+    def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
         """Why they were not rung; None: they were, or it did not come to it."""
-        return one.why_not or None
+        return candidate.why_not or None
 
 
 class RecordingView(serializers.Serializer[Any]):
     """What was recorded."""
 
-    kind = serializers.ChoiceField(choices=recordings.KINDS)
+    kind = serializers.ChoiceField(choices=recordings.RECORDING_KINDS)
     seconds = serializers.IntegerField()
     ready = serializers.SerializerMethodField()
 
-    def get_ready(self, one: Any) -> bool:
+    def get_ready(self, recording: Any) -> bool:
         """Whether it can be listened to already."""
-        return bool(one.file)
+        return bool(recording.file)
 
 
 class CallView(serializers.Serializer[Call]):
@@ -81,20 +89,20 @@ class CallView(serializers.Serializer[Call]):
     recordings = serializers.SerializerMethodField()
     events = serializers.SerializerMethodField()
 
-    @extend_schema_field(PersonView(many=True))
+    @extend_schema_field(CallCandidateView(many=True))
     def get_people(self, call: Call) -> Any:
         """Who was on duty or named, and why they were not rung."""
-        return PersonView(call_record.people_of(call), many=True).data
+        return CallCandidateView(call_record.list_candidates(call), many=True).data
 
     @extend_schema_field(RecordingView(many=True))
     def get_recordings(self, call: Call) -> Any:
         """What there is to listen to."""
-        return RecordingView(call_record.recordings(call), many=True).data
+        return RecordingView(call_record.list_recordings(call), many=True).data
 
     @extend_schema_field({"type": "array", "items": {"type": "object"}})
     def get_events(self, call: Call) -> Any:
         """What happened, in order: kind, at, and who or what."""
-        return call_record.events(call)
+        return call_record.decode_events(call)
 
 
 class CallPage(serializers.Serializer[Any]):
@@ -106,10 +114,10 @@ class CallPage(serializers.Serializer[Any]):
     )
 
 
-class Code(Body):
+class PhoneVerificationCode(StrictSerializer):
     """The code that one's phone was told."""
 
-    code = Text(max_length=12)
+    code = TextField(max_length=12)
 
 
 class PhoneView(serializers.Serializer[Any]):

@@ -6,14 +6,14 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import Body, Moment, PageQuery, Text
+from config.api.fields import PageQuery, StrictDateTimeField, StrictSerializer, TextField
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 
-_SCHEMA = {"$ref": "#/components/schemas/IvrConfiguration"}
+_CONFIGURATION_SCHEMA_REF = {"$ref": "#/components/schemas/IvrConfiguration"}
 
 
-class Country(Text):
+class CountryField(TextField):
     """A country by its two letters (ISO 3166)."""
 
     def to_internal_value(self, data: Any) -> str:
@@ -23,14 +23,14 @@ class Country(Text):
         return text
 
 
-class Number(Text):
+class PhoneNumberField(TextField):
     """A phone number with its country code, as E.164."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(max_length=32, **more)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=32, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
-        number = dialing_rules.normal(super().to_internal_value(data))
+        number = dialing_rules.normalize_number(super().to_internal_value(data))
         if number is None:
             raise serializers.ValidationError(
                 "It must be a phone number with its country code, such as +14155550123.",
@@ -39,23 +39,23 @@ class Number(Text):
         return number
 
 
-@extend_schema_field(_SCHEMA)
-class Configuration(serializers.JSONField):
+@extend_schema_field(_CONFIGURATION_SCHEMA_REF)
+class IvrConfigurationField(serializers.JSONField):
     """An IVR configuration; `telephony.ivr.configuration` checks it."""
 
 
-class Wanted(Body):
+class PhoneNumberSearch(StrictSerializer):
     """What numbers are looked for."""
 
-    country = Country(max_length=2, help_text="Two letters (ISO 3166): US.")
-    areaCode = Text(
+    country = CountryField(max_length=2, help_text="Two letters (ISO 3166): US.")
+    areaCode = TextField(
         max_length=10,
         source="area_code",
         help_text="Three digits in the US and Canada; elsewhere how numbers there begin: 020.",
     )
 
 
-class Capabilities(serializers.Serializer[Any]):
+class NumberCapabilities(serializers.Serializer[Any]):
     """What a number can do."""
 
     voice = serializers.BooleanField()
@@ -63,7 +63,7 @@ class Capabilities(serializers.Serializer[Any]):
     mms = serializers.BooleanField()
 
 
-class AvailableView(serializers.Serializer[Any]):
+class AvailableNumberView(serializers.Serializer[Any]):
     """A number that can be bought."""
 
     phoneNumber = serializers.CharField(source="number")
@@ -71,23 +71,23 @@ class AvailableView(serializers.Serializer[Any]):
     locality = serializers.CharField(allow_null=True)
     region = serializers.CharField(allow_null=True)
     country = serializers.CharField()
-    capabilities = Capabilities()
+    capabilities = NumberCapabilities()
 
 
 class AvailableNumbers(serializers.Serializer[Any]):
     """Numbers that can be bought; none is no failure."""
 
-    items = AvailableView(many=True)
+    items = AvailableNumberView(many=True)
 
 
-class Purchase(Body):
+class NumberPurchase(StrictSerializer):
     """Which number for which location."""
 
-    phoneNumber = Number(source="number")
-    locationId = Text(max_length=100, source="location_id")
+    phoneNumber = PhoneNumberField(source="number")
+    locationId = TextField(max_length=100, source="location_id")
 
 
-class HeldView(serializers.Serializer[Any]):
+class NumberWithConfigurationView(serializers.Serializer[Any]):
     """A number, and how its location answers."""
 
     phoneNumber = serializers.CharField(source="number.number")
@@ -97,13 +97,13 @@ class HeldView(serializers.Serializer[Any]):
     )
     ivrConfiguration = serializers.SerializerMethodField()
 
-    @extend_schema_field({"oneOf": [_SCHEMA, {"type": "null"}]})
-    def get_ivrConfiguration(self, held: Any) -> Any:  # noqa: N802 - the wire's name
+    @extend_schema_field({"oneOf": [_CONFIGURATION_SCHEMA_REF, {"type": "null"}]})
+    def get_ivrConfiguration(self, number_with_line: Any) -> Any:  # noqa: N802 - the wire's name
         """None where the location has none any more."""
-        return held.line.configuration if held.line else None
+        return number_with_line.line.configuration if number_with_line.line else None
 
 
-class NumberView(serializers.Serializer[PhoneNumber]):
+class PhoneNumberView(serializers.Serializer[PhoneNumber]):
     """A number of the customer."""
 
     phoneNumber = serializers.CharField(source="number")
@@ -116,23 +116,23 @@ class NumberView(serializers.Serializer[PhoneNumber]):
     createdAt = serializers.DateTimeField(source="created_at")
 
 
-class NumberPage(serializers.Serializer[Any]):
+class PhoneNumberPage(serializers.Serializer[Any]):
     """Numbers in order."""
 
-    items = NumberView(many=True)
+    items = PhoneNumberView(many=True)
     nextCursor = serializers.CharField(
         allow_null=True, help_text="Send it as `cursor` for the next page; null at the end."
     )
 
 
-class NumberQuery(PageQuery):
+class PhoneNumberQuery(PageQuery):
     """Which numbers."""
 
 
-class ConfigurationChange(Body):
+class IvrConfigurationChange(StrictSerializer):
     """How the location is to answer from the next call on."""
 
-    configuration = Configuration()
+    configuration = IvrConfigurationField()
 
 
 class LineView(serializers.Serializer[Line]):
@@ -142,15 +142,15 @@ class LineView(serializers.Serializer[Line]):
     phoneNumber = serializers.CharField(
         source="number", allow_null=True, help_text="null: it has none just now."
     )
-    configuration = Configuration()
+    configuration = IvrConfigurationField()
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
 
 
-class PreviewQuery(Body):
+class CallPreviewQuery(StrictSerializer):
     """When."""
 
-    at = Moment(required=False, help_text="The moment; now where it is not given.")
+    at = StrictDateTimeField(required=False, help_text="The moment; now where it is not given.")
 
     def validate_at(self, at: datetime) -> datetime:
         """Rotas do not reach further."""
@@ -159,7 +159,7 @@ class PreviewQuery(Body):
         return at
 
 
-class CandidateView(serializers.Serializer[Any]):
+class PreviewCandidateView(serializers.Serializer[Any]):
     """Somebody who would ring, or why not."""
 
     staffId = serializers.SerializerMethodField()
@@ -172,13 +172,13 @@ class CandidateView(serializers.Serializer[Any]):
     whyNot = serializers.SerializerMethodField()
 
     @extend_schema_field({"type": ["string", "null"]})
-    def get_staffId(self, one: Any) -> str | None:  # noqa: N802 - the wire's name
+    def get_staffId(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
         """None for a number of the configuration."""
-        return None if one.id.startswith("+") else one.id
+        return None if candidate.id.startswith("+") else candidate.id
 
-    def get_rings(self, one: Any) -> bool:
+    def get_rings(self, candidate: Any) -> bool:
         """Whether there is a phone to ring."""
-        return bool(one.phone)
+        return bool(candidate.phone)
 
     @extend_schema_field(
         {
@@ -190,12 +190,12 @@ class CandidateView(serializers.Serializer[Any]):
             ],
         }
     )
-    def get_whyNot(self, one: Any) -> str | None:  # noqa: N802 - the wire's name
+    def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
         """Why there is none."""
-        return one.why_not or None
+        return candidate.why_not or None
 
 
-class StepView(serializers.Serializer[Any]):
+class PreviewStepView(serializers.Serializer[Any]):
     """One thing that a caller meets."""
 
     path = serializers.CharField(help_text="Where it stands in the configuration.")
@@ -204,14 +204,14 @@ class StepView(serializers.Serializer[Any]):
     )
     text = serializers.CharField(allow_null=True, help_text="What is said, or played.")
     keys = serializers.DictField(child=serializers.CharField(), help_text="Where keys lead.")
-    people = CandidateView(many=True)
+    people = PreviewCandidateView(many=True)
 
 
-class PreviewView(serializers.Serializer[Any]):
+class CallPreviewView(serializers.Serializer[Any]):
     """What a caller would meet, pressing no key and answered by nobody."""
 
     locationId = serializers.CharField(source="location_id")
     phoneNumber = serializers.CharField(source="number", allow_null=True)
     at = serializers.DateTimeField()
     entrance = serializers.ChoiceField(choices=["open", "closed", "holiday"])
-    steps = StepView(many=True)
+    steps = PreviewStepView(many=True)

@@ -10,98 +10,105 @@ from telephony import ivr
 if TYPE_CHECKING:
     from twilio.twiml.voice_response import VoiceResponse
 
-TYPE = "text/xml; charset=utf-8"
+CONTENT_TYPE = "text/xml; charset=utf-8"
 
 
-def written(
+def to_twiml(
     instructions: Iterable[ivr.Instruction], *, language: str = "en-US", voice: str | None = None
 ) -> bytes:
     """The document that Twilio follows; ``language`` and ``voice`` are of what is said."""
     from twilio.twiml.voice_response import VoiceResponse
 
     response = VoiceResponse()
-    manner = {"language": language, **({"voice": voice} if voice else {})}
-    for one in instructions:
-        _write(response, one, manner)
+    voice_options = {"language": language, **({"voice": voice} if voice else {})}
+    for instruction in instructions:
+        _append_instruction(response, instruction, voice_options)
     return str(response).encode()
 
 
-def _write(response: "VoiceResponse", one: ivr.Instruction, manner: Mapping[str, str]) -> None:
-    if isinstance(one, ivr.Prompt):
-        _say(response, one, manner)
-    elif isinstance(one, ivr.Ask):
+def _append_instruction(
+    response: "VoiceResponse", instruction: ivr.Instruction, voice_options: Mapping[str, str]
+) -> None:
+    if isinstance(instruction, ivr.Prompt):
+        _append_prompt(response, instruction, voice_options)
+    elif isinstance(instruction, ivr.GatherKey):
         gather = response.gather(
             input="dtmf",
             num_digits=1,
-            timeout=one.seconds,
-            action=_url(one.then),
+            timeout=instruction.seconds,
+            action=_absolute_url(instruction.next_path),
             method="POST",
             action_on_empty_result=True,
         )
-        for prompt in one.prompts:
-            _say(gather, prompt, manner)
-    elif isinstance(one, ivr.GoOn):
-        response.redirect(_url(one.then), method="POST")
-    elif isinstance(one, ivr.Hangup):
+        for prompt in instruction.prompts:
+            _append_prompt(gather, prompt, voice_options)
+    elif isinstance(instruction, ivr.Redirect):
+        response.redirect(_absolute_url(instruction.next_path), method="POST")
+    elif isinstance(instruction, ivr.Hangup):
         response.hangup()
     else:
-        _connect(response, one)
+        _append_dial_or_record(response, instruction)
 
 
-def _connect(response: "VoiceResponse", one: ivr.Instruction) -> None:
-    if isinstance(one, ivr.Ring):
+def _append_dial_or_record(response: "VoiceResponse", instruction: ivr.Instruction) -> None:
+    if isinstance(instruction, ivr.DialNumber):
         dial = response.dial(
-            action=_url(one.then),
+            action=_absolute_url(instruction.next_path),
             method="POST",
-            caller_id=one.caller_id,
-            timeout=one.seconds,
-            time_limit=one.most_seconds,
+            caller_id=instruction.caller_id,
+            timeout=instruction.seconds,
+            time_limit=instruction.max_seconds,
             answer_on_bridge=True,
-            **_recorded(one.record),
+            **_recording_options(instruction.recording_path),
         )
-        dial.number(one.number, url=_url(one.screen), method="POST")
-    elif isinstance(one, ivr.Join):
+        dial.number(instruction.number, url=_absolute_url(instruction.screen_path), method="POST")
+    elif isinstance(instruction, ivr.JoinConference):
         dial = response.dial(
-            action=_url(one.then), method="POST", time_limit=one.most_seconds, **_recorded("")
+            action=_absolute_url(instruction.next_path),
+            method="POST",
+            time_limit=instruction.max_seconds,
+            **_recording_options(""),
         )
         dial.conference(
-            one.room,
+            instruction.conference,
             beep="false",
             start_conference_on_enter=True,
             end_conference_on_exit=True,
             max_participants=2,
-            **_recorded(one.record, kind="record-from-start"),
+            **_recording_options(instruction.recording_path, record_mode="record-from-start"),
         )
-    elif isinstance(one, ivr.Record):
+    elif isinstance(instruction, ivr.RecordVoicemail):
         response.record(
-            max_length=one.seconds,
+            max_length=instruction.seconds,
             play_beep=True,
             finish_on_key="#",
-            action=_url(one.then),
+            action=_absolute_url(instruction.next_path),
             method="POST",
-            recording_status_callback=_url(one.kept),
+            recording_status_callback=_absolute_url(instruction.recording_path),
             recording_status_callback_event="completed",
             recording_status_callback_method="POST",
         )
 
 
-def _recorded(where: str, *, kind: str = "record-from-answer-dual") -> dict[str, Any]:
-    if not where:
+def _recording_options(
+    callback_path: str, *, record_mode: str = "record-from-answer-dual"
+) -> dict[str, Any]:
+    if not callback_path:
         return {}
     return {
-        "record": kind,
-        "recording_status_callback": _url(where),
+        "record": record_mode,
+        "recording_status_callback": _absolute_url(callback_path),
         "recording_status_callback_event": "completed",
         "recording_status_callback_method": "POST",
     }
 
 
-def _say(where: Any, one: ivr.Prompt, manner: Mapping[str, str]) -> None:
-    if one.play:
-        where.play(one.play)
+def _append_prompt(parent: Any, prompt: ivr.Prompt, voice_options: Mapping[str, str]) -> None:
+    if prompt.play:
+        parent.play(prompt.play)
     else:
-        where.say(one.say, **manner)
+        parent.say(prompt.say, **voice_options)
 
 
-def _url(path: str) -> str:
+def _absolute_url(path: str) -> str:
     return f"{settings.PUBLIC_BASE_URL}/telephony/voice/{path}"

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from twilio.request_validator import RequestValidator
 
 
-def is_genuine(path: str, form: Any, signature: str | None) -> bool:
+def is_signed_by_twilio(path: str, form: Any, signature: str | None) -> bool:
     """Whether Twilio signed this: with the token, or the old one while it is being replaced.
 
     ``path`` is with its query; ``form`` a QueryDict.
     """
     if not signature or not signature.isascii():
         return False
-    address = settings.PUBLIC_BASE_URL + path
-    return any(one.validate(address, form, signature) for one in _validators())
+    url = settings.PUBLIC_BASE_URL + path
+    return any(validator.validate(url, form, signature) for validator in _validators())
 
 
 @cache

@@ -4,136 +4,147 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.views.caller import actor_of, signed_in
+from accounts.views.caller import actor_of, authenticated_user
 from config.api import pagination
-from config.api.fields import Nothing
-from config.api.operations import Operations, now, once, operation
+from config.api.fields import EmptyBody
+from config.api.operations import OperationViewSet, operation, read_idempotency_key, utc_now
 from telephony import phone_verification
 from telephony.calls import call_record, recordings
-from telephony.serializers.calls import CallPage, CallQuery, Code, PhoneView, RecordingQuery
+from telephony.serializers.calls import (
+    CallPage,
+    CallQuery,
+    PhoneVerificationCode,
+    PhoneView,
+    RecordingQuery,
+)
 from telephony.views import examples
 
 TAG = "Calls"
-PHONE = "Users"
+USERS_TAG = "Users"
 
 
-class Calls(Operations):
+class Calls(OperationViewSet):
     """``/call``."""
 
     @operation(
         "calls:read",
-        name="listCalls",
+        operation_id="listCalls",
         tag=TAG,
         summary="Calls to a location",
         description="Newest first: who was rung, why, and what came of it.",
         query=CallQuery,
-        answers={200: CallPage},
+        responses={200: CallPage},
         example={"items": [examples.CALL], "nextCursor": None},
-        refuses=(400, 404),
+        error_statuses=(400, 404),
     )
-    def page(self, request: Request) -> Response:
+    def list_page(self, request: Request) -> Response:
         actor = actor_of(request)
-        query = CallQuery.of_query(request)
+        query = CallQuery.parse_query(request)
         scope = (
             f"calls for {actor.id} {query['location_id']} {query.get('since')} {query.get('until')}"
         )
-        page = call_record.of_location(
+        page = call_record.list_calls(
             query["location_id"],
             actor=actor,
-            at=now(),
+            at=utc_now(),
             since=query.get("since"),
             until=query.get("until"),
             limit=query.get("limit", 1000),
-            start=pagination.start_of(scope, query.get("cursor")),
+            start=pagination.decode_cursor(scope, query.get("cursor")),
         )
-        return pagination.answer(scope, page, CallPage)
+        return pagination.page_response(scope, page, CallPage)
 
 
-class Recordings(Operations):
+class CallRecordings(OperationViewSet):
     """``/call/{id}/recording``."""
 
     @operation(
         "calls:read",
-        name="getCallRecording",
+        operation_id="getCallRecording",
         tag=TAG,
         summary="Listen to a call's recording",
         description="The voicemail, else the conversation, as WAV.",
         query=RecordingQuery,
-        answers={200: None},
-        file="audio/wav",
+        responses={200: None},
+        file_media_type="audio/wav",
         example={},
-        refuses=(400, 404),
+        error_statuses=(400, 404),
     )
-    def listen(self, request: Request, id: str) -> HttpResponse:
-        kind = RecordingQuery.of_query(request).get("kind")
-        sound = recordings.sound(id, kind=kind, actor=actor_of(request), at=now())
+    def download(self, request: Request, id: str) -> HttpResponse:
+        kind = RecordingQuery.parse_query(request).get("kind")
+        audio = recordings.read_recording(id, kind=kind, actor=actor_of(request), at=utc_now())
         disposition = f'inline; filename="{id}.wav"'
-        return HttpResponse(sound, "audio/wav", headers={"Content-Disposition": disposition})
+        return HttpResponse(audio, "audio/wav", headers={"Content-Disposition": disposition})
 
 
-class OwnPhone(Operations):
+class OwnPhone(OperationViewSet):
     """``/user/phone``."""
 
     @operation(
         "self:read",
-        name="getPhone",
-        tag=PHONE,
+        operation_id="getPhone",
+        tag=USERS_TAG,
         summary="One's own phone",
         description="Whether it is verified, and rung while one is on duty.",
-        answers={200: PhoneView},
+        responses={200: PhoneView},
         example=examples.PHONE,
     )
     def retrieve(self, request: Request) -> Response:
-        return Response(PhoneView(phone_verification.state(signed_in(request).user)).data)
+        return Response(
+            PhoneView(phone_verification.get_state(authenticated_user(request).user)).data
+        )
 
 
-class PhoneChecks(Operations):
+class PhoneVerifications(OperationViewSet):
     """``/user/phone/verify``."""
 
     @operation(
         "self:update",
-        name="verifyPhone",
-        tag=PHONE,
+        operation_id="verifyPhone",
+        tag=USERS_TAG,
         summary="Verify one's phone",
         description=(
             "Calls the phone of one's profile and tells a code, which POST /user/phone/confirm "
             "takes within ten minutes. Limited per person and customer and day."
         ),
-        body=Nothing,
-        answers={202: PhoneView},
+        body=EmptyBody,
+        responses={202: PhoneView},
         example=examples.PHONE,
-        refuses=(409,),
-        cost="costly",
+        error_statuses=(409,),
+        rate_limit="costly",
     )
-    def ask(self, request: Request) -> Response:
-        Nothing.of(request.data)
+    def verify(self, request: Request) -> Response:
+        EmptyBody.parse(request.data)
         actor = actor_of(request)
-        state = phone_verification.ask(
-            signed_in(request).user, actor=actor, at=now(), once=once(request, actor)
+        state = phone_verification.start_verification(
+            authenticated_user(request).user,
+            actor=actor,
+            at=utc_now(),
+            idempotency_key=read_idempotency_key(request, actor),
         )
         return Response(PhoneView(state).data, status=202)
 
 
-class PhoneConfirmations(Operations):
+class PhoneConfirmations(OperationViewSet):
     """``/user/phone/confirm``."""
 
     @operation(
         "self:update",
-        name="confirmPhone",
-        tag=PHONE,
+        operation_id="confirmPhone",
+        tag=USERS_TAG,
         summary="Confirm one's phone",
         description="Takes the code that the phone was told; five tries per code.",
-        body=Code,
+        body=PhoneVerificationCode,
         body_example={"code": "123456"},
-        answers={200: PhoneView},
+        responses={200: PhoneView},
         example={**examples.PHONE, "verified": True, "verifiedAt": "2026-11-23T09:00:00Z"},
-        cost="costly",
+        rate_limit="costly",
     )
     def confirm(self, request: Request) -> Response:
-        code = Code.of(request.data)["code"]
-        user = signed_in(request).user
+        code = PhoneVerificationCode.parse(request.data)["code"]
+        user = authenticated_user(request).user
         return Response(
             PhoneView(
-                phone_verification.confirm(user, code, actor=actor_of(request), at=now())
+                phone_verification.confirm_code(user, code, actor=actor_of(request), at=utc_now())
             ).data
         )

@@ -6,88 +6,99 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.views.caller import actor_of
-from config.api.operations import Operations, now, one, operation, versions
+from config.api.operations import (
+    OperationViewSet,
+    operation,
+    read_if_match_versions,
+    utc_now,
+    versioned_response,
+)
 from telephony import lines
 from telephony.calls import preview
 from telephony.ivr.schema import SCHEMA
-from telephony.serializers.numbers import ConfigurationChange, LineView, PreviewQuery, PreviewView
+from telephony.serializers.numbers import (
+    CallPreviewQuery,
+    CallPreviewView,
+    IvrConfigurationChange,
+    LineView,
+)
 from telephony.views import examples
 
 TAG = "IVR"
 
 
-class Configurations(Operations):
+class IvrConfigurations(OperationViewSet):
     """``/ivrConfiguration/{locationId}``."""
 
     @operation(
         "calls:read",
-        name="getIvrConfiguration",
+        operation_id="getIvrConfiguration",
         tag=TAG,
         summary="How a location answers its number",
         description="The JSON Schema of configurations is at `/schemas/ivr-1.json`.",
-        answers={200: LineView},
+        responses={200: LineView},
         example=examples.LINE,
-        refuses=(404,),
+        error_statuses=(404,),
         etag=True,
     )
     def retrieve(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
-        line, _ = lines.get(locationId, actor=actor_of(request))
-        return one(request, LineView(line), int(line.version))
+        line, _ = lines.get_line(locationId, actor=actor_of(request))
+        return versioned_response(request, LineView(line), int(line.version))
 
     @operation(
         "ivr:update",
-        name="updateIvrConfiguration",
+        operation_id="updateIvrConfiguration",
         tag=TAG,
         summary="Let a location answer otherwise",
         description=(
             "It holds for the next call; calls that are on go on as they began. Users that are "
             "named must be the customer's, numbers of the location's country."
         ),
-        body=ConfigurationChange,
+        body=IvrConfigurationChange,
         body_example={"configuration": examples.CONFIGURATION},
-        answers={200: LineView},
+        responses={200: LineView},
         example=examples.LINE,
-        refuses=(404,),
-        cost="write",
+        error_statuses=(404,),
+        rate_limit="write",
         etag=True,
     )
-    def change(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
-        line = lines.change(
+    def update(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
+        line = lines.update_configuration(
             locationId,
-            ConfigurationChange.of(request.data)["configuration"],
+            IvrConfigurationChange.parse(request.data)["configuration"],
             actor=actor_of(request),
-            at=now(),
-            versions=versions(request),
+            at=utc_now(),
+            versions=read_if_match_versions(request),
         )
-        return one(request, LineView(line), int(line.version))
+        return versioned_response(request, LineView(line), int(line.version))
 
 
-class Previews(Operations):
+class CallPreviews(OperationViewSet):
     """``/ivrConfiguration/{locationId}/preview``."""
 
     @operation(
         "calls:read",
-        name="previewCall",
+        operation_id="previewCall",
         tag=TAG,
         summary="What a caller would meet",
         description=(
             "What a call would meet at a moment, pressing no key and answered by nobody: who would "
             "ring, in order, and why somebody on duty would not."
         ),
-        query=PreviewQuery,
-        answers={200: PreviewView},
+        query=CallPreviewQuery,
+        responses={200: CallPreviewView},
         example=examples.PREVIEW,
-        refuses=(400, 404),
+        error_statuses=(400, 404),
     )
     def preview(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
-        at = PreviewQuery.of_query(request).get("at", now())
-        found = preview.preview(locationId, actor=actor_of(request), at=at)
-        return Response(PreviewView(found).data)
+        at = CallPreviewQuery.parse_query(request).get("at", utc_now())
+        call_preview = preview.preview_call(locationId, actor=actor_of(request), at=at)
+        return Response(CallPreviewView(call_preview).data)
 
 
 @require_safe
-def schema(request: HttpRequest) -> HttpResponse:
+def ivr_schema(request: HttpRequest) -> HttpResponse:
     """The JSON Schema of configurations."""
-    answer = JsonResponse(SCHEMA)
-    answer["Content-Type"] = "application/schema+json"
-    return answer
+    response = JsonResponse(SCHEMA)
+    response["Content-Type"] = "application/schema+json"
+    return response

@@ -12,222 +12,228 @@ from config import errors
 from config.api import problem_details, throttling
 from telephony import dialing_rules, ivr, phone_verification
 from telephony.calls import call_record, flow, recordings, ring_all
-from telephony.calls.flow import Spoken
+from telephony.calls.flow import VoiceReply
 from telephony.twilio import twiml, webhook_signature
 
-Door = Callable[[HttpRequest], HttpResponse]
+WebhookView = Callable[[HttpRequest], HttpResponse]
 
 
-class Unsigned(errors.Forbidden):
+class InvalidSignature(errors.Forbidden):
     """Not from Twilio."""
 
     code = "bad_signature"
 
 
-def signed(door: Callable[[HttpRequest, datetime], Spoken | None]) -> Door:
+def require_signature(view: Callable[[HttpRequest, datetime], VoiceReply | None]) -> WebhookView:
     """Let only Twilio in; answers as TwiML, nothing where there is nothing to say."""
 
     @csrf_exempt
-    @wraps(door)
-    def guarded(request: HttpRequest) -> HttpResponse:
+    @wraps(view)
+    def wrapper(request: HttpRequest) -> HttpResponse:
         try:
-            _check(request)
-            spoken = door(request, _now(request))
-        except errors.Refusal as refusal:
-            return problem_details.respond(request, refusal)
-        if spoken is None:
+            _check_signature(request)
+            reply = view(request, _now(request))
+        except errors.DomainError as refusal:
+            return problem_details.problem_response(request, refusal)
+        if reply is None:
             return HttpResponse(status=204)
-        text = twiml.written(spoken.instructions, language=spoken.language, voice=spoken.voice)
-        return HttpResponse(text, content_type=twiml.TYPE)
+        document = twiml.to_twiml(reply.instructions, language=reply.language, voice=reply.voice)
+        return HttpResponse(document, content_type=twiml.CONTENT_TYPE)
 
-    return guarded
+    return wrapper
 
 
-def _check(request: HttpRequest) -> None:
+def _check_signature(request: HttpRequest) -> None:
     if request.method != "POST":
         raise problem_details.MethodNotAllowed("Webhooks are POSTs.")
     signature = request.headers.get("X-Twilio-Signature")
-    genuine = webhook_signature.is_genuine(request.get_full_path(), request.POST, signature)
-    if not genuine or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:
-        throttling.limiter().spend("stranger", request.META["REMOTE_ADDR"])
-        raise Unsigned("This request does not carry Twilio's signature.")
+    is_genuine = webhook_signature.is_signed_by_twilio(
+        request.get_full_path(), request.POST, signature
+    )
+    if not is_genuine or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:
+        throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+        raise InvalidSignature("This request does not carry Twilio's signature.")
 
 
 def _now(request: HttpRequest) -> datetime:
     """The clock of this door; the local call simulator may name another time."""
-    given = request.POST.get("LocalTime", "")
-    if not settings.LOCAL or not given:
+    local_time = request.POST.get("LocalTime", "")
+    if not settings.LOCAL or not local_time:
         return datetime.now(UTC)
     try:
-        return datetime.fromisoformat(given).astimezone(UTC)
+        return datetime.fromisoformat(local_time).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise errors.Invalid("LocalTime is no moment.") from error
+        raise errors.InvalidRequest("LocalTime is no moment.") from error
 
 
-def _call_id(request: HttpRequest, given: str | None = None) -> str:
-    id = given if given is not None else request.POST.get("CallSid", "")
-    if not call_record.is_id(id):
-        raise errors.Invalid("CallSid names no call.")
+def _call_id(request: HttpRequest, value: str | None = None) -> str:
+    id = value if value is not None else request.POST.get("CallSid", "")
+    if not call_record.is_call_sid(id):
+        raise errors.InvalidRequest("CallSid names no call.")
     return id
 
 
-def _whole(request: HttpRequest, name: str) -> int:
+def _query_int(request: HttpRequest, name: str) -> int:
     text = request.GET.get(name, "0")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
 
 
-def _seconds(request: HttpRequest, name: str) -> int:
+def _form_seconds(request: HttpRequest, name: str) -> int:
     text = request.POST.get(name, "0")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
 
 
-def _caller(request: HttpRequest) -> str:
+def _caller_number(request: HttpRequest) -> str:
     """Who calls; empty where they withhold it."""
-    return dialing_rules.normal(request.POST.get("From", "")) or ""
+    return dialing_rules.normalize_number(request.POST.get("From", "")) or ""
 
 
-@signed
-def incoming(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def incoming(request: HttpRequest, at: datetime) -> VoiceReply:
     """Somebody calls."""
-    return flow.incoming(
+    return flow.handle_incoming(
         _call_id(request),
-        caller=_caller(request),
+        caller=_caller_number(request),
         number=request.POST.get("To", ""),
         at=at,
     )
 
 
-@signed
-def fallback(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def fallback(request: HttpRequest, at: datetime) -> VoiceReply:
     """Another webhook of a call failed: take a message at least."""
-    return Spoken(ivr.last_resort(None, "open"))
+    return VoiceReply(ivr.fallback_instructions(None, "open"))
 
 
-@signed
-def key(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def key(request: HttpRequest, at: datetime) -> VoiceReply:
     """A key of a menu."""
-    path, attempt = request.GET.get("p", ""), _whole(request, "a")
-    return flow.key(_call_id(request), path, attempt, request.POST.get("Digits", ""), at=at)
+    path, attempt = request.GET.get("p", ""), _query_int(request, "a")
+    return flow.handle_key(_call_id(request), path, attempt, request.POST.get("Digits", ""), at=at)
 
 
-@signed
-def screen(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def screen(request: HttpRequest, at: datetime) -> VoiceReply:
     """Somebody who was rung picked up."""
     call_id = _call_id(request, request.GET.get("c", ""))
-    return flow.screen(call_id, request.GET.get("p", ""), _whole(request, "n"))
+    return flow.handle_pick_up(call_id, request.GET.get("p", ""), _query_int(request, "n"))
 
 
-@signed
-def screened(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def screened(request: HttpRequest, at: datetime) -> VoiceReply:
     """What they pressed."""
     call_id = _call_id(request, request.GET.get("c", ""))
-    where = (call_id, request.GET.get("p", ""), _whole(request, "n"))
-    return flow.screened(*where, request.POST.get("Digits", ""), at=at)
+    leg_reference = (call_id, request.GET.get("p", ""), _query_int(request, "n"))
+    return flow.handle_screening_key(*leg_reference, request.POST.get("Digits", ""), at=at)
 
 
-@signed
-def dialled(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def dialled(request: HttpRequest, at: datetime) -> VoiceReply:
     """Ringing somebody is over."""
-    return flow.dialled(
+    return flow.handle_dial_ended(
         _call_id(request),
         request.GET.get("p", ""),
-        _whole(request, "n"),
+        _query_int(request, "n"),
         status=request.POST.get("DialCallStatus", ""),
         is_bridged=request.POST.get("DialBridged") == "true",
         at=at,
     )
 
 
-@signed
-def wait(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def wait(request: HttpRequest, at: datetime) -> VoiceReply:
     """The caller waits for the first to press 1."""
     path = request.GET.get("p", "")
-    return flow.wait(_call_id(request), path, _whole(request, "k"), at=at)
+    return flow.handle_wait(_call_id(request), path, _query_int(request, "k"), at=at)
 
 
-@signed
-def leg(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def leg(request: HttpRequest, at: datetime) -> VoiceReply:
     """One of those who were rung at once picked up."""
     call_id = _call_id(request, request.GET.get("c", ""))
-    call = flow.soon(lambda: call_record.get(call_id))
+    call = flow.try_within_budget(lambda: call_record.get_call(call_id))
     if call is None:
-        return Spoken([ivr.Hangup()])
-    language = str(call_record.line_of(call).configuration["language"])
-    where = (request.GET.get("p", ""), _whole(request, "n"))
-    return Spoken(ring_all.leg(call, *where), language)
+        return VoiceReply([ivr.Hangup()])
+    language = str(call_record.pinned_line(call).configuration["language"])
+    leg_reference = (request.GET.get("p", ""), _query_int(request, "n"))
+    return VoiceReply(ring_all.screen_leg(call, *leg_reference), language)
 
 
-@signed
-def joined(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def joined(request: HttpRequest, at: datetime) -> VoiceReply:
     """What they pressed."""
     call_id = _call_id(request, request.GET.get("c", ""))
-    where = (call_id, request.GET.get("p", ""), _whole(request, "n"))
-    pressed = request.POST.get("Digits", "")
-    return Spoken(ring_all.joined(*where, pressed, at=at, due=datetime.now(UTC)))
+    leg_reference = (call_id, request.GET.get("p", ""), _query_int(request, "n"))
+    digit = request.POST.get("Digits", "")
+    return VoiceReply(ring_all.handle_join(*leg_reference, digit, at=at, due=datetime.now(UTC)))
 
 
-@signed
+@require_signature
 def left(request: HttpRequest, at: datetime) -> None:
     """One of those who were rung at once is not rung any more."""
     call_id = _call_id(request, request.GET.get("c", ""))
-    where = (call_id, request.GET.get("p", ""), _whole(request, "n"))
-    ring_all.left(*where, status=request.POST.get("CallStatus", ""), at=at)
+    leg_reference = (call_id, request.GET.get("p", ""), _query_int(request, "n"))
+    ring_all.handle_leg_ended(*leg_reference, status=request.POST.get("CallStatus", ""), at=at)
 
 
-@signed
-def bye(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def bye(request: HttpRequest, at: datetime) -> VoiceReply:
     """There is nothing more to say; of a message that was just recorded we hear here too."""
     if request.GET.get("p") and request.POST.get("RecordingSid"):
-        flow.soon(lambda: _take(request, "voicemail"))
-    return Spoken([ivr.Hangup()])
+        flow.try_within_budget(lambda: _receive_recording(request, "voicemail"))
+    return VoiceReply([ivr.Hangup()])
 
 
-@signed
+@require_signature
 def message(request: HttpRequest, at: datetime) -> None:
     """A message was recorded."""
-    _take(request, "voicemail")
+    _receive_recording(request, "voicemail")
 
 
-@signed
+@require_signature
 def recorded(request: HttpRequest, at: datetime) -> None:
     """A conversation was recorded."""
-    _take(request, "conversation")
+    _receive_recording(request, "conversation")
 
 
-def _take(request: HttpRequest, kind: str) -> None:
+def _receive_recording(request: HttpRequest, kind: str) -> None:
     """By the real clock: what follows is work for now, whenever the call pretends to be."""
-    sid = request.POST.get("RecordingSid", "")
-    if len(sid) != 34 or not sid.startswith("RE") or not sid.isalnum():
-        raise errors.Invalid("RecordingSid names no recording.")
-    recordings.take(
+    recording_sid = request.POST.get("RecordingSid", "")
+    if (
+        len(recording_sid) != 34
+        or not recording_sid.startswith("RE")
+        or not recording_sid.isalnum()
+    ):
+        raise errors.InvalidRequest("RecordingSid names no recording.")
+    recordings.receive_recording(
         _call_id(request, request.GET.get("c")),
-        sid,
+        recording_sid,
         kind=kind,
         path=request.GET.get("p", ""),
         number=request.POST.get("To", ""),
-        caller=_caller(request),
-        seconds=_seconds(request, "RecordingDuration"),
+        caller=_caller_number(request),
+        seconds=_form_seconds(request, "RecordingDuration"),
         at=datetime.now(UTC),
     )
 
 
-@signed
+@require_signature
 def ended(request: HttpRequest, at: datetime) -> None:
     """A call is over."""
-    seconds = _seconds(request, "CallDuration")
-    flow.ended(_call_id(request), seconds=seconds, at=at, due=datetime.now(UTC))
+    seconds = _form_seconds(request, "CallDuration")
+    flow.handle_call_ended(_call_id(request), seconds=seconds, at=at, due=datetime.now(UTC))
 
 
-@signed
-def code(request: HttpRequest, at: datetime) -> Spoken:
+@require_signature
+def code(request: HttpRequest, at: datetime) -> VoiceReply:
     """A phone that is to be proven picked up."""
-    told = phone_verification.told(
+    announcement = phone_verification.build_code_announcement(
         request.GET.get("u", ""),
         request.GET.get("v", ""),
         request.POST.get("To", ""),
         at=at,
     )
-    if told is None:
-        return Spoken([ivr.Hangup()])
-    text, language = told
-    return Spoken([*[ivr.Prompt(say=text)] * 3, ivr.Hangup()], language)
+    if announcement is None:
+        return VoiceReply([ivr.Hangup()])
+    text, language = announcement
+    return VoiceReply([*[ivr.Prompt(say=text)] * 3, ivr.Hangup()], language)

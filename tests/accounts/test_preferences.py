@@ -6,10 +6,17 @@ import pytest
 
 from accounts import preferences
 from accounts.models import User
-from tests.conftest import Cast, Person, come, mails_to, problem, sweep
-from tests.support.environment import World
+from tests.conftest import (
+    SignedInUser,
+    UserFixtures,
+    accept_invitation,
+    emails_to,
+    parse_problem,
+    process_outbox,
+)
+from tests.support.environment import Environment
 
-MERGES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+MERGE_CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({}, {"language": "de"}, {"language": "de"}),
     ({"language": "de"}, {"language": None}, {}),
     ({"language": "de"}, {"time_zone": "UTC"}, {"language": "de", "time_zone": "UTC"}),
@@ -31,58 +38,67 @@ MERGES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("before", "change", "after"), MERGES)
-def test_a_change_leaves_alone_what_it_does_not_name(
+@pytest.mark.parametrize(("before", "change", "after"), MERGE_CASES)
+def test_merge_changes_only_named_settings(
     before: dict[str, Any], change: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    assert preferences.merged(before, change) == after
+    assert preferences.merge_settings(before, change) == after
 
 
-def test_everything_is_wanted_until_somebody_says_no_but_for_what_is_by_choice() -> None:
-    shown = preferences.complete({})["notifications"]
-    assert set(shown) == set(preferences.CHANNELS)
-    unwanted = {(c, e) for c, events in shown.items() for e, wanted in events.items() if not wanted}
-    assert unwanted == preferences.BY_CHOICE
+def test_notifications_are_on_by_default_except_opt_in() -> None:
+    defaults = preferences.with_defaults({})["notifications"]
+    assert set(defaults) == set(preferences.CHANNELS)
+    disabled = {
+        (channel, event)
+        for channel, events in defaults.items()
+        for event, is_enabled in events.items()
+        if not is_enabled
+    }
+    assert disabled == preferences.OPT_IN
 
 
-def newcomer(cast: Cast, world: World) -> Person:
-    person = come(world, cast.ann.web, cast.fresh())
-    sweep()
+def create_signed_in_user(test_users: UserFixtures, env: Environment) -> SignedInUser:
+    person = accept_invitation(env, test_users.ann.web, test_users.create_user())
+    process_outbox()
     return person
 
 
-def mails(world: World, user: User) -> list[dict[str, Any]]:
-    sweep()
-    return mails_to(world, user.email)
+def deliver_and_list_emails(env: Environment, user: User) -> list[dict[str, Any]]:
+    process_outbox()
+    return emails_to(env, user.email)
 
 
-def test_changed_rights_are_told_unless_unwanted(cast: Cast, world: World) -> None:
-    person = newcomer(cast, world)
+def test_changed_rights_are_emailed_unless_disabled(
+    test_users: UserFixtures, env: Environment
+) -> None:
+    person = create_signed_in_user(test_users, env)
 
-    cast.ann.patch("/userManagement", {"id": person.id, "userRole": "manager"})
-    told = mails(world, person.user)
-    off = {"settings": {"notifications": {"email": {"rightsChanged": False}}}}
-    assert person.patch("/user", off).status_code == 200
-    cast.ann.patch("/userManagement", {"id": person.id, "userRole": "staff"})
+    test_users.ann.patch("/userManagement", {"id": person.id, "userRole": "manager"})
+    messages = deliver_and_list_emails(env, person.user)
+    settings_change = {"settings": {"notifications": {"email": {"rightsChanged": False}}}}
+    assert person.patch("/user", settings_change).status_code == 200
+    test_users.ann.patch("/userManagement", {"id": person.id, "userRole": "staff"})
 
-    assert "rights at Harbour Dental have changed" in told[0]["subject"]
-    assert cast.ann.user.name in told[0]["text"]
-    assert len(mails(world, person.user)) == len(told)
+    assert "rights at Harbour Dental have changed" in messages[0]["subject"]
+    assert test_users.ann.user.name in messages[0]["text"]
+    assert len(deliver_and_list_emails(env, person.user)) == len(messages)
 
 
-def test_an_assigned_location_is_told_unless_unwanted(cast: Cast, world: World) -> None:
-    person = newcomer(cast, world)
-    both = [cast.boston.id, cast.denver.id]
+def test_assigned_location_is_emailed_unless_disabled(
+    test_users: UserFixtures, env: Environment
+) -> None:
+    person = create_signed_in_user(test_users, env)
+    both_locations = [test_users.boston.id, test_users.denver.id]
 
-    cast.ann.patch("/userManagement", {"id": person.id, "locations": both})
-    told = mails(world, person.user)
-    off = {"settings": {"notifications": {"email": {"locationAssigned": False}}}}
-    shown = person.patch("/user", off).json()["settings"]
-    cast.ann.patch("/userManagement", {"id": person.id, "locations": [cast.boston.id]})
-    cast.ann.patch("/userManagement", {"id": person.id, "locations": both})
+    test_users.ann.patch("/userManagement", {"id": person.id, "locations": both_locations})
+    messages = deliver_and_list_emails(env, person.user)
+    settings_change = {"settings": {"notifications": {"email": {"locationAssigned": False}}}}
+    settings = person.patch("/user", settings_change).json()["settings"]
+    test_users.ann.patch("/userManagement", {"id": person.id, "locations": [test_users.boston.id]})
+    test_users.ann.patch("/userManagement", {"id": person.id, "locations": both_locations})
 
-    assert told[0]["subject"] == "You now work at Denver"
-    assert shown["notifications"]["email"] == {
+    assert messages[0]["subject"] == "You now work at Denver"
+    assert settings["notifications"]["email"] == {
         "rightsChanged": True,
         "locationAssigned": False,
         "termsRenewed": True,
@@ -90,48 +106,51 @@ def test_an_assigned_location_is_told_unless_unwanted(cast: Cast, world: World) 
         "shiftReminder": False,
         "voicemailLeft": False,
     }
-    assert len(mails(world, person.user)) == len(told)
+    assert len(deliver_and_list_emails(env, person.user)) == len(messages)
 
 
-def test_one_is_not_told_of_what_one_did(cast: Cast, world: World) -> None:
-    person = newcomer(cast, world)
-    before = len(mails(world, person.user))
+def test_own_changes_are_not_emailed(test_users: UserFixtures, env: Environment) -> None:
+    person = create_signed_in_user(test_users, env)
+    count_before = len(deliver_and_list_emails(env, person.user))
 
     assert person.patch("/user", {"userPermissions": ["self:read"]}).status_code == 200
 
-    assert len(mails(world, person.user)) == before
+    assert len(deliver_and_list_emails(env, person.user)) == count_before
 
 
 @pytest.mark.parametrize(
     ("language", "subject"),
     [("de", "lädt Sie zu Dutyline ein"), ("es", "le invita a Dutyline"), ("en", "invites you")],
 )
-def test_mail_speaks_the_readers_language_and_time(
-    cast: Cast, world: World, language: str, subject: str
+def test_email_uses_language_and_time_zone_of_the_recipient(
+    test_users: UserFixtures, env: Environment, language: str, subject: str
 ) -> None:
-    user = cast.fresh()
-    zone = "Pacific/Auckland"
-    chosen = {"language": language, "timeZone": zone}
-    changed = cast.ann.patch("/userManagement", {"id": user.id, "settings": chosen})
-    assert changed.json()["settings"]["language"] == language
+    user = test_users.create_user()
+    time_zone = "Pacific/Auckland"
+    settings = {"language": language, "timeZone": time_zone}
+    response = test_users.ann.patch("/userManagement", {"id": user.id, "settings": settings})
+    assert response.json()["settings"]["language"] == language
 
-    (mail,) = mails(world, user)
+    (message,) = deliver_and_list_emails(env, user)
 
-    assert subject in mail["subject"]
-    assert f"({zone})" in mail["text"]
+    assert subject in message["subject"]
+    assert f"({time_zone})" in message["text"]
 
 
-def test_a_customer_decides_for_who_chose_nothing(cast: Cast, world: World) -> None:
-    place = {"settings": {"language": "de", "timeZone": "Europe/Berlin"}}
-    assert cast.cleo.patch("/customer", place).json()["settings"] == place["settings"]
-    body = cast.new_user(customerId=cast.elsewhere.id)
-    assert cast.cleo.post("/user", body).status_code == 201
-    sweep()
+def test_customer_settings_are_the_default(test_users: UserFixtures, env: Environment) -> None:
+    customer_change = {"settings": {"language": "de", "timeZone": "Europe/Berlin"}}
+    assert (
+        test_users.cleo.patch("/customer", customer_change).json()["settings"]
+        == customer_change["settings"]
+    )
+    body = test_users.user_body(customerId=test_users.other_customer.id)
+    assert test_users.cleo.post("/user", body).status_code == 201
+    process_outbox()
 
-    (mail,) = mails_to(world, body["email"])
+    (message,) = emails_to(env, body["email"])
 
-    assert "lädt Sie zu Dutyline ein" in mail["subject"]
-    assert "(Europe/Berlin)" in mail["text"]
+    assert "lädt Sie zu Dutyline ein" in message["subject"]
+    assert "(Europe/Berlin)" in message["text"]
 
 
 @pytest.mark.parametrize(
@@ -150,21 +169,23 @@ def test_a_customer_decides_for_who_chose_nothing(cast: Cast, world: World) -> N
         ([], "/settings"),
     ],
 )
-def test_odd_settings_are_refused_by_name(cast: Cast, settings: Any, pointer: str) -> None:
-    answer = cast.sam.patch("/user", {"settings": settings})
+def test_invalid_settings_are_rejected_with_pointer(
+    test_users: UserFixtures, settings: Any, pointer: str
+) -> None:
+    response = test_users.sam.patch("/user", {"settings": settings})
 
-    assert answer.status_code == 400
-    assert [fault["pointer"] for fault in problem(answer)["errors"]] == [pointer]
+    assert response.status_code == 400
+    assert [error["pointer"] for error in parse_problem(response)["errors"]] == [pointer]
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [("+49 30 1234567", "+49301234567"), ("+1 617-555-0123", "+16175550123")]
+    ("phone", "stored"), [("+49 30 1234567", "+49301234567"), ("+1 617-555-0123", "+16175550123")]
 )
-def test_a_phone_number_is_kept_as_e164(cast: Cast, given: str, kept: str) -> None:
-    assert cast.sam.patch("/user", {"phone": given}).json()["phone"] == kept
-    assert cast.sam.patch("/user", {"phone": None}).json()["phone"] is None
+def test_phone_number_is_stored_as_e164(test_users: UserFixtures, phone: str, stored: str) -> None:
+    assert test_users.sam.patch("/user", {"phone": phone}).json()["phone"] == stored
+    assert test_users.sam.patch("/user", {"phone": None}).json()["phone"] is None
 
 
-@pytest.mark.parametrize("given", ["12", "030 1234567", "+49", "call me", "", 49, "+" + "1" * 40])
-def test_what_is_no_phone_number_is_refused(cast: Cast, given: Any) -> None:
-    assert cast.sam.patch("/user", {"phone": given}).status_code == 400
+@pytest.mark.parametrize("phone", ["12", "030 1234567", "+49", "call me", "", 49, "+" + "1" * 40])
+def test_invalid_phone_number_is_rejected(test_users: UserFixtures, phone: Any) -> None:
+    assert test_users.sam.patch("/user", {"phone": phone}).status_code == 400

@@ -5,26 +5,29 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.environment import World
-from tests.support.operators import Operator, at_desk
+from tests.support.environment import Environment
+from tests.support.operators import OperatorSession, open_operator_session
 
 
 @pytest.fixture(scope="session")
-def office(world: World, web: str) -> str:
+def backoffice_url(env: Environment, web: str) -> str:
     """The address of a web process whose operators can sign in."""
-    done = world.manage("migrate", "--verbosity", "0")
-    assert done.returncode == 0, done.stderr
+    completed = env.run_management_command("migrate", "--verbosity", "0")
+    assert completed.returncode == 0, completed.stderr
     return web
 
 
 @pytest.fixture(scope="session")
-def desks(office: str) -> Iterator[dict[str, Operator]]:
+def operator_sessions(backoffice_url: str) -> Iterator[dict[str, OperatorSession]]:
     """Somebody of each group, signed in."""
-    people = {"lead": "olive", "support": "oscar", "read-only": "rita"}
+    names_by_group = {"lead": "olive", "support": "oscar", "read-only": "rita"}
     with ExitStack() as stack:
-        found = {group: stack.enter_context(at_desk(office)) for group in people}
-        for group, name in people.items():
-            answer = found[group].sign_in(f"{name}@dutyline.example")
-            assert answer.status_code == 200, answer.text
-            assert f", {group}</p>" in answer.text
-        yield found
+        sessions = {
+            group: stack.enter_context(open_operator_session(backoffice_url))
+            for group in names_by_group
+        }
+        for group, name in names_by_group.items():
+            response = sessions[group].sign_in(f"{name}@dutyline.example")
+            assert response.status_code == 200, response.text
+            assert f", {group}</p>" in response.text
+        yield sessions

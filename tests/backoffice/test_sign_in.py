@@ -8,212 +8,244 @@ import httpx
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
-from tests.conftest import Cast
-from tests.support.environment import World, free_port
-from tests.support.operators import Operator, at_desk, employ, give_roles
+from tests.conftest import UserFixtures
+from tests.support.environment import Environment, free_port
+from tests.support.operators import (
+    OperatorSession,
+    create_operator,
+    open_operator_session,
+    set_operator_roles,
+)
 
 
-def rows(world: World, query: str, *values: object) -> list[tuple[object, ...]]:
+def query_operators_database(
+    env: Environment, query: str, *values: object
+) -> list[tuple[object, ...]]:
     """What the operators' database says."""
-    with closing(sqlite3.connect(world.folder / "operators.sqlite3")) as base:
-        return base.execute(query, values).fetchall()
+    with closing(sqlite3.connect(env.folder / "operators.sqlite3")) as connection:
+        return connection.execute(query, values).fetchall()
 
 
-def age_sessions(world: World, seconds: float) -> None:
+def age_sessions(env: Environment, seconds: float) -> None:
     """Let every session of Auth0's people be as old as if so long had passed."""
     store = SessionStore()
-    with closing(sqlite3.connect(world.folder / "operators.sqlite3")) as base, base:
+    with closing(sqlite3.connect(env.folder / "operators.sqlite3")) as connection, connection:
         query = "select session_key, session_data from django_session"
-        for key, data in base.execute(query).fetchall():
-            held = store.decode(data)
-            if "renewed_at" in held:
-                held["renewed_at"] = time.time() - seconds
-                new = store.encode(held)
-                base.execute(
-                    "update django_session set session_data = ? where session_key = ?", (new, key)
+        for key, data in connection.execute(query).fetchall():
+            session = store.decode(data)
+            if "renewed_at" in session:
+                session["renewed_at"] = time.time() - seconds
+                encoded = store.encode(session)
+                connection.execute(
+                    "update django_session set session_data = ? where session_key = ?",
+                    (encoded, key),
                 )
 
 
-def test_a_role_at_auth0_opens_the_back_office(world: World, office: str) -> None:
-    email = employ(world, "vera", ["support"])
-    with at_desk(office) as vera:
-        page = vera.sign_in(email)
+def test_auth0_role_grants_backoffice_access(env: Environment, backoffice_url: str) -> None:
+    email = create_operator(env, "vera", ["support"])
+    with open_operator_session(backoffice_url) as operator:
+        page = operator.sign_in(email)
 
         assert page.status_code == 200
-        assert str(page.url) == f"{office}/admin/"
+        assert str(page.url) == f"{backoffice_url}/admin/"
         assert "Vera, support</p>" in page.text
-    found = rows(
-        world, "select is_staff, is_superuser, password from auth_user where email = ?", email
+    user_rows = query_operators_database(
+        env, "select is_staff, is_superuser, password from auth_user where email = ?", email
     )
-    assert [(staff, boss) for staff, boss, _ in found] == [(1, 0)]
-    assert str(found[0][2]).startswith("!"), "no password opens it"
-    assert rows(world, "select extra_data from social_auth_usersocialauth") == [("{}",)] * len(
-        rows(world, "select 1 from social_auth_usersocialauth")
-    ), "no token is kept"
+    assert [(is_staff, is_superuser) for is_staff, is_superuser, _ in user_rows] == [(1, 0)]
+    assert str(user_rows[0][2]).startswith("!"), "no password opens it"
+    assert query_operators_database(env, "select extra_data from social_auth_usersocialauth") == [
+        ("{}",)
+    ] * len(query_operators_database(env, "select 1 from social_auth_usersocialauth")), (
+        "no token is kept"
+    )
 
 
-def test_who_has_no_role_leaves_no_row(world: World, office: str) -> None:
-    before = rows(world, "select count(*) from auth_user")
-    with at_desk(office) as nora:
-        page = nora.sign_in("nora@dutyline.example")
+def test_user_without_a_role_is_not_stored(env: Environment, backoffice_url: str) -> None:
+    count_before = query_operators_database(env, "select count(*) from auth_user")
+    with open_operator_session(backoffice_url) as operator:
+        page = operator.sign_in("nora@dutyline.example")
 
         assert page.status_code == 403
         assert "no role in this back office" in page.text
-        assert str(nora.get("/admin/").url).startswith(f"{office}/admin/login/")
-    assert rows(world, "select count(*) from auth_user") == before
+        assert str(operator.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
+    assert query_operators_database(env, "select count(*) from auth_user") == count_before
 
 
 @pytest.mark.parametrize("roles", ["support", {"support": True}, [["lead"]], ["LEAD"], None])
-def test_a_claim_of_another_shape_opens_nothing(world: World, office: str, roles: object) -> None:
-    email = employ(world, "odd", [])
-    user = world.tenant().user_by_email(email)
+def test_malformed_roles_claim_grants_no_access(
+    env: Environment, backoffice_url: str, roles: object
+) -> None:
+    email = create_operator(env, "odd", [])
+    user = env.tenant().get_user_by_email(email)
     assert user
     user["app_metadata"] = {"roles": roles}
-    world.tenant().keep_user(user)
-    with at_desk(office) as odd:
-        assert odd.sign_in(email).status_code == 403
+    env.tenant().save_user(user)
+    with open_operator_session(backoffice_url) as operator:
+        assert operator.sign_in(email).status_code == 403
 
 
-def test_nobody_is_known_by_their_address(world: World, office: str) -> None:
-    email = employ(world, "lena", ["lead"])
-    with at_desk(office) as lena:
-        assert lena.sign_in(email).status_code == 200
-    world.tenant().remove_user(world.tenant().user_by_email(email)["user_id"])  # type: ignore[index]
-    again = employ(world, "lena", ["read-only"])
-    user = world.tenant().user_by_email(again)
+def test_operators_are_not_identified_by_email(env: Environment, backoffice_url: str) -> None:
+    email = create_operator(env, "lena", ["lead"])
+    with open_operator_session(backoffice_url) as operator:
+        assert operator.sign_in(email).status_code == 200
+    env.tenant().delete_user(env.tenant().get_user_by_email(email)["user_id"])  # type: ignore[index]
+    second_email = create_operator(env, "lena", ["read-only"])
+    user = env.tenant().get_user_by_email(second_email)
     assert user
-    world.tenant().keep_user({**user, "email": email}, formerly=again)
-    with at_desk(office) as other:
-        assert "Lena, read-only</p>" in other.sign_in(email).text
-    assert len(rows(world, "select 1 from auth_user where email = ?", email)) == 2
+    env.tenant().save_user({**user, "email": email}, previous_email=second_email)
+    with open_operator_session(backoffice_url) as second_operator:
+        assert "Lena, read-only</p>" in second_operator.sign_in(email).text
+    assert len(query_operators_database(env, "select 1 from auth_user where email = ?", email)) == 2
 
 
-def test_a_role_that_changed_holds_after_minutes(world: World, office: str) -> None:
-    email = employ(world, "cora", ["lead"])
-    with at_desk(office) as cora:
-        assert "Cora, lead</p>" in cora.sign_in(email).text
-        give_roles(world, email, ["read-only"])
-        assert "Cora, lead</p>" in cora.get("/admin/").text, "not asked again yet"
+def test_changed_role_applies_after_session_renewal(env: Environment, backoffice_url: str) -> None:
+    email = create_operator(env, "cora", ["lead"])
+    with open_operator_session(backoffice_url) as operator:
+        assert "Cora, lead</p>" in operator.sign_in(email).text
+        set_operator_roles(env, email, ["read-only"])
+        assert "Cora, lead</p>" in operator.get("/admin/").text, "not asked again yet"
 
-        age_sessions(world, 700)
+        age_sessions(env, 700)
 
-        page = cora.get("/admin/accounts/customer/")
+        page = operator.get("/admin/accounts/customer/")
         assert "Cora, read-only</p>" in page.text, "asked again without a word typed"
-        assert str(page.url) == f"{office}/admin/accounts/customer/", "back where one was"
+        assert str(page.url) == f"{backoffice_url}/admin/accounts/customer/", "back where one was"
 
 
-def test_a_role_taken_away_ends_every_session(world: World, office: str) -> None:
-    email = employ(world, "gone", ["support"])
-    with at_desk(office) as here, at_desk(office) as there:
-        here.sign_in(email)
-        there.sign_in(email)
-        give_roles(world, email, [])
-        age_sessions(world, 700)
+def test_revoked_role_ends_all_sessions(env: Environment, backoffice_url: str) -> None:
+    email = create_operator(env, "gone", ["support"])
+    with (
+        open_operator_session(backoffice_url) as first_session,
+        open_operator_session(backoffice_url) as second_session,
+    ):
+        first_session.sign_in(email)
+        second_session.sign_in(email)
+        set_operator_roles(env, email, [])
+        age_sessions(env, 700)
 
-        page = here.get("/admin/")
+        page = first_session.get("/admin/")
         assert page.status_code == 403, (page.url, page.history, page.text)
-        assert str(there.get("/admin/").url).startswith(f"{office}/admin/login/")
-        assert str(here.get("/admin/").url).startswith(f"{office}/admin/login/")
+        assert str(second_session.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
+        assert str(first_session.get("/admin/").url).startswith(f"{backoffice_url}/admin/login/")
     query = "select is_active, is_staff from auth_user where email = ?"
-    assert rows(world, query, email) == [(0, 0)]
-    give_roles(world, email, ["support"])
-    with at_desk(office) as back:
-        assert "Gone, support</p>" in back.sign_in(email).text
+    assert query_operators_database(env, query, email) == [(0, 0)]
+    set_operator_roles(env, email, ["support"])
+    with open_operator_session(backoffice_url) as restored_session:
+        assert "Gone, support</p>" in restored_session.sign_in(email).text
 
 
-def test_what_is_posted_is_believed_for_an_hour_only(world: World, office: str) -> None:
-    email = employ(world, "ida", ["support"])
-    with at_desk(office) as ida:
-        ida.sign_in(email)
-        age_sessions(world, 700)
-        posted = ida.client.post(
-            f"{office}/admin/customer/",
-            data={"csrfmiddlewaretoken": ida.client.cookies.get("dutyline-form", path="/admin/")},
+def test_post_requires_a_session_renewed_within_an_hour(
+    env: Environment, backoffice_url: str
+) -> None:
+    email = create_operator(env, "ida", ["support"])
+    with open_operator_session(backoffice_url) as operator:
+        operator.sign_in(email)
+        age_sessions(env, 700)
+        response = operator.client.post(
+            f"{backoffice_url}/admin/customer/",
+            data={
+                "csrfmiddlewaretoken": operator.client.cookies.get("dutyline-form", path="/admin/")
+            },
             follow_redirects=False,
         )
-        assert posted.headers["location"] == "/admin/", "what was typed is not lost to a renewal"
-        age_sessions(world, 4_000)
-        posted = ida.post("/admin/customer/")
-        assert str(posted.url).startswith(f"{office}/admin/login/")
+        assert response.headers["location"] == "/admin/", "what was typed is not lost to a renewal"
+        age_sessions(env, 4_000)
+        response = operator.post("/admin/customer/")
+        assert str(response.url).startswith(f"{backoffice_url}/admin/login/")
 
 
-def test_leaving_leaves_auth0_too(world: World, office: str) -> None:
-    email = employ(world, "lisa", ["lead"])
-    with at_desk(office) as lisa:
-        lisa.sign_in(email)
-        assert lisa.get("/admin/logout/").status_code == 405, "a link may not sign anybody out"
-        gone = lisa.post("/admin/logout/")
-        assert str(gone.url) == f"{office}/admin/login/"
-        asked = lisa.post("/admin/sign-in/begin/", next="/admin/")
-        assert "/authorize" in str(asked.url), "Auth0 wants the password again"
+def test_sign_out_also_signs_out_of_auth0(env: Environment, backoffice_url: str) -> None:
+    email = create_operator(env, "lisa", ["lead"])
+    with open_operator_session(backoffice_url) as operator:
+        operator.sign_in(email)
+        assert operator.get("/admin/logout/").status_code == 405, "a link may not sign anybody out"
+        sign_out_response = operator.post("/admin/logout/")
+        assert str(sign_out_response.url) == f"{backoffice_url}/admin/login/"
+        sign_in_response = operator.post("/admin/sign-in/begin/", next="/admin/")
+        assert "/authorize" in str(sign_in_response.url), "Auth0 wants the password again"
 
 
-def test_signing_in_is_begun_here_and_by_a_form(world: World, office: str) -> None:
-    with at_desk(office) as anyone:
-        assert anyone.get("/admin/sign-in/begin/").status_code == 405
-        assert anyone.client.post(f"{office}/admin/sign-in/begin/").status_code == 403, "no token"
-        forged = anyone.get("/admin/sign-in/complete/auth0_openidconnect/?code=x&state=y")
+def test_sign_in_must_start_from_our_form(env: Environment, backoffice_url: str) -> None:
+    with open_operator_session(backoffice_url) as anonymous:
+        assert anonymous.get("/admin/sign-in/begin/").status_code == 405
+        assert anonymous.client.post(f"{backoffice_url}/admin/sign-in/begin/").status_code == 403, (
+            "no token"
+        )
+        forged = anonymous.get("/admin/sign-in/complete/auth0_openidconnect/?code=x&state=y")
         assert forged.status_code == 403
-        assert anyone.get("/admin/sign-in/complete/other/?code=x").status_code == 404
-        begun = anyone.client
-        begun.get(f"{office}/admin/login/")
-        token = begun.cookies.get("dutyline-form", path="/admin/")
-        gone = begun.post(
-            f"{office}/admin/sign-in/begin/",
+        assert anonymous.get("/admin/sign-in/complete/other/?code=x").status_code == 404
+        http_client = anonymous.client
+        http_client.get(f"{backoffice_url}/admin/login/")
+        token = http_client.cookies.get("dutyline-form", path="/admin/")
+        response = http_client.post(
+            f"{backoffice_url}/admin/sign-in/begin/",
             data={"csrfmiddlewaretoken": token, "next": "https://evil.example/"},
             follow_redirects=False,
         )
-        assert "code_challenge_method=S256" in gone.headers["location"]
-        assert "nonce=" in gone.headers["location"]
+        assert "code_challenge_method=S256" in response.headers["location"]
+        assert "nonce=" in response.headers["location"]
 
 
-def test_guessing_is_slowed_down_by_address(office: str) -> None:
-    with at_desk(office) as guesser, at_desk(office) as other:
+def test_password_guessing_is_rate_limited_by_address(backoffice_url: str) -> None:
+    with (
+        open_operator_session(backoffice_url) as guesser,
+        open_operator_session(backoffice_url) as other_session,
+    ):
         guesser.get("/admin/login/")
         for _ in range(40):
-            answer = guesser.post("/admin/login/", username="olive", password="guess")
-            if answer.status_code == 429:
+            response = guesser.post("/admin/login/", username="olive", password="guess")
+            if response.status_code == 429:
                 break
         else:
             raise AssertionError("one may guess on and on")
-        assert int(answer.headers["retry-after"]) <= 60
-        other.get("/admin/login/")
-        assert other.post("/admin/login/", username="olive", password="x").status_code == 200
+        assert int(response.headers["retry-after"]) <= 60
+        other_session.get("/admin/login/")
+        assert (
+            other_session.post("/admin/login/", username="olive", password="x").status_code == 200
+        )
 
 
-def test_a_password_opens_it_on_ones_own_machine_only(world: World, office: str) -> None:
-    made = world.manage("operator", "pat", "--group", "support", "--password", "a-long-password")
-    assert made.returncode == 0, made.stderr
-    with at_desk(office) as pat:
-        pat.get("/admin/login/")
-        page = pat.post(
+def test_password_sign_in_works_locally(env: Environment, backoffice_url: str) -> None:
+    completed = env.run_management_command(
+        "operator", "pat", "--group", "support", "--password", "a-long-password"
+    )
+    assert completed.returncode == 0, completed.stderr
+    with open_operator_session(backoffice_url) as operator:
+        operator.get("/admin/login/")
+        page = operator.post(
             "/admin/login/?next=/admin/", username="pat", password="a-long-password", next="/admin/"
         )
         assert "pat, support</p>" in page.text
-        wrong = pat.post("/admin/login/", username="pat", password="another")
-        assert "not a name and password" in wrong.text
+        failed_response = operator.post("/admin/login/", username="pat", password="another")
+        assert "not a name and password" in failed_response.text
 
 
-def test_without_the_operators_database_the_api_goes_on(cast: Cast, world: World) -> None:
-    nowhere = f"postgres://nobody@127.0.0.1:{free_port()}/nothing"
-    web = world.start_web("without", free_port(), DATABASE_URL=nowhere)
-    with at_desk(web) as anyone:
-        assert anyone.get("/admin/login/").status_code == 200
-        answer = anyone.post("/admin/sign-in/begin/", next="/admin/")
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"]
-        assert "Operators cannot be looked up just now." in answer.text
-    asked = httpx.get(f"{web}/user", headers={"Authorization": f"Bearer {cast.ann.token}"})
-    assert asked.status_code == 200
-    world.stop("without")
-
-
-def test_an_api_token_opens_nothing_and_a_session_no_api(
-    cast: Cast, office: str, desks: dict[str, Operator]
+def test_api_works_without_the_operators_database(
+    test_users: UserFixtures, env: Environment
 ) -> None:
-    asked = httpx.get(f"{office}/admin/", headers={"Authorization": f"Bearer {cast.ann.token}"})
-    assert asked.status_code == 302
-    assert asked.headers["location"].startswith("/admin/login/")
-    olive = desks["lead"]
-    kept = {cookie.name: cookie.value or "" for cookie in olive.client.cookies.jar}
-    assert httpx.get(f"{office}/user", cookies=kept).status_code == 401
+    unreachable_url = f"postgres://nobody@127.0.0.1:{free_port()}/nothing"
+    web = env.start_web("without", free_port(), DATABASE_URL=unreachable_url)
+    with open_operator_session(web) as anonymous:
+        assert anonymous.get("/admin/login/").status_code == 200
+        sign_in_response = anonymous.post("/admin/sign-in/begin/", next="/admin/")
+        assert sign_in_response.status_code == 503
+        assert sign_in_response.headers["retry-after"]
+        assert "Operators cannot be looked up just now." in sign_in_response.text
+    response = httpx.get(f"{web}/user", headers={"Authorization": f"Bearer {test_users.ann.token}"})
+    assert response.status_code == 200
+    env.stop("without")
+
+
+def test_api_tokens_and_operator_sessions_are_not_interchangeable(
+    test_users: UserFixtures, backoffice_url: str, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    response = httpx.get(
+        f"{backoffice_url}/admin/", headers={"Authorization": f"Bearer {test_users.ann.token}"}
+    )
+    assert response.status_code == 302
+    assert response.headers["location"].startswith("/admin/login/")
+    operator = operator_sessions["lead"]
+    cookies = {cookie.name: cookie.value or "" for cookie in operator.client.cookies.jar}
+    assert httpx.get(f"{backoffice_url}/user", cookies=cookies).status_code == 401

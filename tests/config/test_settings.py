@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from config.dev.check import PRODUCTION
+from config.dev.check import PRODUCTION_ENVIRONMENT
 from tests.support.environment import ROOT
 
-WRONG = {
+INVALID_SETTINGS = {
     "SECRET_KEY": ("", "short"),
     "DATA_KEY": ("", "x", "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="),
     "PUBLIC_BASE_URL": ("", "http://api.dutyline.example", "https://127.0.0.1"),
@@ -42,9 +42,9 @@ WRONG = {
 }
 
 
-def start(**settings: str) -> subprocess.CompletedProcess[str]:
+def load_settings(**settings: str) -> subprocess.CompletedProcess[str]:
     """Start the product just far enough to read its settings."""
-    environment = {"PATH": os.environ["PATH"], **PRODUCTION, **settings}
+    environment = {"PATH": os.environ["PATH"], **PRODUCTION_ENVIRONMENT, **settings}
     return subprocess.run(
         [sys.executable, "-c", "import config.settings"],
         cwd=ROOT,
@@ -56,31 +56,31 @@ def start(**settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_production_refuses_what_makes_no_sense(name: str) -> None:
-    for value in WRONG[name]:
-        done = start(**{name: value})
-        assert done.returncode == 1, f"{name}={value}"
-        lines = done.stderr.strip().splitlines()
-        assert len(lines) == 1, done.stderr
+@pytest.mark.parametrize("name", INVALID_SETTINGS)
+def test_invalid_settings_stop_the_start(name: str) -> None:
+    for value in INVALID_SETTINGS[name]:
+        completed = load_settings(**{name: value})
+        assert completed.returncode == 1, f"{name}={value}"
+        lines = completed.stderr.strip().splitlines()
+        assert len(lines) == 1, completed.stderr
         assert name.removesuffix("_FILE") in lines[0]
 
 
-def test_production_starts_with_sense_and_reads_files(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(PRODUCTION["SECRET_KEY"] + "\n")
+def test_valid_settings_are_accepted_and_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(PRODUCTION_ENVIRONMENT["SECRET_KEY"] + "\n")
 
-    done = start(SECRET_KEY="", SECRET_KEY_FILE=str(tmp_path / "key"))
+    completed = load_settings(SECRET_KEY="", SECRET_KEY_FILE=str(tmp_path / "key"))
 
-    assert done.returncode == 0, done.stderr
+    assert completed.returncode == 0, completed.stderr
 
 
-def test_every_setting_is_documented() -> None:
-    code = (ROOT / "config/settings.py").read_text()
-    names = {part.split('"')[1] for call in ("text(", "choice(", "words(", "key(", "networks(")
-             for part in code.split(f"env.{call}")[1:]}  # fmt: skip
-    names |= {part.strip().split('"')[1] for part in code.split("env.url(")[1:]}
-    operations = (ROOT / "docs/operations.md").read_text()
-    example = (ROOT / ".env.example").read_text()
+def test_all_settings_are_documented() -> None:
+    settings_code = (ROOT / "config/settings.py").read_text()
+    names = {fragment.split('"')[1] for call in ("text(", "choice(", "text_list(", "base64_key(", "networks(")
+             for fragment in settings_code.split(f"env.{call}")[1:]}  # fmt: skip
+    names |= {fragment.strip().split('"')[1] for fragment in settings_code.split("env.url(")[1:]}
+    operations_doc = (ROOT / "docs/operations.md").read_text()
+    env_example = (ROOT / ".env.example").read_text()
     for name in sorted(names):
-        assert f"`{name}`" in operations, f"docs/operations.md does not tell of {name}"
-        assert f"{name}=" in example, f".env.example lacks {name}"
+        assert f"`{name}`" in operations_doc, f"docs/operations.md does not tell of {name}"
+        assert f"{name}=" in env_example, f".env.example lacks {name}"

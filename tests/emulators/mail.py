@@ -21,90 +21,99 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.emulators.server import Answer, Request, StandIn, as_json, as_page, server
+from tests.emulators.server import (
+    Emulator,
+    EmulatorRequest,
+    EmulatorResponse,
+    create_server,
+    html_response,
+    json_response,
+)
 
-_NAME = re.compile(r"[0-9]{1,20}")
+_MESSAGE_NAME = re.compile(r"[0-9]{1,20}")
 
 
-class Folder:
+class MailFolder:
     """The messages, one file each."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._read: dict[str, tuple[str, EmailMessage]] = {}
+        self._cache: dict[str, tuple[str, EmailMessage]] = {}
         """By name: to whom (reading a header parses it anew each time), and the message."""
         path.mkdir(parents=True, exist_ok=True)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep a message; aiosmtpd calls this."""
         content = envelope.original_content or b""
-        await asyncio.to_thread(self._keep, content)
+        await asyncio.to_thread(self._save, content)
         return "250 Message accepted for delivery"
 
-    def _keep(self, content: bytes) -> None:
-        name = self._path / f"{time.time_ns()}.eml"
-        draft = name.with_suffix(".part")
+    def _save(self, content: bytes) -> None:
+        path = self._path / f"{time.time_ns()}.eml"
+        draft = path.with_suffix(".part")
         draft.write_bytes(content)
-        draft.rename(name)
+        draft.rename(path)
 
-    def messages(self, to: str | None = None) -> Iterator[tuple[str, EmailMessage]]:
+    def iter_messages(self, to: str | None = None) -> Iterator[tuple[str, EmailMessage]]:
         """Name and message, newest first; perhaps only those to one address."""
         for path in sorted(self._path.glob("*.eml"), reverse=True):
-            if path.stem not in self._read:
-                message = _read(path)
-                self._read[path.stem] = (str(message["To"]), message)
-            reader, message = self._read[path.stem]
-            if to in (None, reader):
+            if path.stem not in self._cache:
+                message = _parse_message(path)
+                self._cache[path.stem] = (str(message["To"]), message)
+            recipient, message = self._cache[path.stem]
+            if to in (None, recipient):
                 yield path.stem, message
 
-    def message(self, name: str) -> EmailMessage | None:
+    def get_message(self, name: str) -> EmailMessage | None:
         """One message by its name."""
         path = self._path / f"{name}.eml"
-        return _read(path) if _NAME.fullmatch(name) and path.exists() else None
+        return _parse_message(path) if _MESSAGE_NAME.fullmatch(name) and path.exists() else None
 
 
-def _read(path: Path) -> EmailMessage:
+def _parse_message(path: Path) -> EmailMessage:
     return email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
 
 
-def pages(folder: Folder) -> StandIn:
+def create_emulator(folder: MailFolder) -> Emulator:
     """The pages over a folder."""
 
-    def as_list(request: Request) -> Answer:
-        found = folder.messages(request.query.get("to"))
-        return as_json([_summary(name, message) for name, message in found])
+    def list_messages(request: EmulatorRequest) -> EmulatorResponse:
+        messages = folder.iter_messages(request.query.get("to"))
+        return json_response([_summary(name, message) for name, message in messages])
 
-    def index(request: Request) -> Answer:
-        rows = "".join(_row(_summary(*pair)) for pair in folder.messages())
+    def index(request: EmulatorRequest) -> EmulatorResponse:
+        rows = "".join(_html_row(_summary(*pair)) for pair in folder.iter_messages())
         table = f"<table><tr><th>When<th>To<th>Subject</tr>{rows}</table>"
-        empty = '<p class="hint">Nothing was sent yet.</p>'
-        return as_page("Mail", f'<main class="wide"><h1>Mail</h1>{table if rows else empty}</main>')
+        empty_hint = '<p class="hint">Nothing was sent yet.</p>'
+        return html_response(
+            "Mail", f'<main class="wide"><h1>Mail</h1>{table if rows else empty_hint}</main>'
+        )
 
-    def show(request: Request, name: str) -> Answer:
-        message = folder.message(name)
+    def show_message(request: EmulatorRequest, name: str) -> EmulatorResponse:
+        message = folder.get_message(name)
         if message is None:
-            return as_page("Mail", "<main><h1>No such message</h1></main>", 404)
-        return as_page("Mail", _opened(name, message))
+            return html_response("Mail", "<main><h1>No such message</h1></main>", 404)
+        return html_response("Mail", _message_html(name, message))
 
-    def html(request: Request, name: str) -> Answer:
-        message = folder.message(name)
-        text = _part(message, "html") if message else ""
+    def show_html_body(request: EmulatorRequest, name: str) -> EmulatorResponse:
+        message = folder.get_message(name)
+        content = _body_text(message, "html") if message else ""
         policy = (
             "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups"
         )
         headers = {"Content-Security-Policy": policy}
-        return Answer(200, text.encode(), "text/html; charset=utf-8", headers)
+        return EmulatorResponse(200, content.encode(), "text/html; charset=utf-8", headers)
 
-    standin = StandIn(malformed=lambda text: as_json({"error": text}, 400))
-    standin.add("GET", "/", index)
-    standin.add("GET", "/messages", as_list)
-    standin.add("GET", "/messages/{name}", show)
-    standin.add("GET", "/messages/{name}/html", html)
-    return standin
+    emulator = Emulator(malformed_response=lambda text: json_response({"error": text}, 400))
+    emulator.add_route("GET", "/", index)
+    emulator.add_route("GET", "/messages", list_messages)
+    emulator.add_route("GET", "/messages/{name}", show_message)
+    emulator.add_route("GET", "/messages/{name}/html", show_html_body)
+    return emulator
 
 
 def _summary(name: str, message: EmailMessage) -> dict[str, Any]:
-    text = _part(message, "plain")
+    text = _body_text(message, "plain")
     return {
         "name": name,
         "at": datetime.fromtimestamp(int(name) / 1e9, UTC).isoformat(" ", timespec="seconds"),
@@ -116,26 +125,26 @@ def _summary(name: str, message: EmailMessage) -> dict[str, Any]:
     }
 
 
-def _row(summary: dict[str, Any]) -> str:
+def _html_row(summary: dict[str, Any]) -> str:
     link = f'<a href="/messages/{summary["name"]}">{escape(summary["subject"])}</a>'
     return f"<tr><td>{summary['at']}<td>{escape(summary['to'])}<td>{link}</tr>"
 
 
-def _opened(name: str, message: EmailMessage) -> str:
+def _message_html(name: str, message: EmailMessage) -> str:
     subject = escape(str(message["Subject"]))
-    link = re.sub(
+    text_with_links = re.sub(
         r"(https?://[^\s&]+)",
         r'<a href="\1">\1</a>',
-        escape(_part(message, "plain")),
+        escape(_body_text(message, "plain")),
     )
     return f"""<main class="wide"><p><a href="/">All mail</a></p><h1>{subject}</h1>
 <p class="hint">To {escape(str(message["To"]))}</p>
 <iframe title="The message" src="/messages/{name}/html"></iframe>
-<h2>As text</h2><pre>{link}</pre></main>"""
+<h2>As text</h2><pre>{text_with_links}</pre></main>"""
 
 
-def _part(message: EmailMessage, kind: str) -> str:
-    body = message.get_body((kind,))
+def _body_text(message: EmailMessage, subtype: str) -> str:
+    body = message.get_body((subtype,))
     return str(body.get_content()) if body else ""
 
 
@@ -145,11 +154,11 @@ def main() -> None:
     parser.add_argument("--smtp", type=int, required=True)
     parser.add_argument("--page", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
-    given = parser.parse_args()
-    folder = Folder(given.folder)
-    page = server(pages(folder), given.page)
-    Controller(folder, hostname="127.0.0.1", port=given.smtp).start()
-    page.serve_forever()
+    arguments = parser.parse_args()
+    folder = MailFolder(arguments.folder)
+    http_server = create_server(create_emulator(folder), arguments.page)
+    Controller(folder, hostname="127.0.0.1", port=arguments.smtp).start()
+    http_server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 FAULTS = ("409", "429", "500", "503", "503_after", "slow", "drop", "drop_after")
 """Answer so, before or after doing what was asked; answer late; cut the connection, likewise."""
 
-LARGEST = 1_000_000
+MAX_BODY_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Request:
+class EmulatorRequest:
     """One request, read whole."""
 
     method: str
@@ -50,7 +50,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class EmulatorResponse:
     """One answer."""
 
     status: int = 200
@@ -59,110 +59,116 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def as_json(value: Any, status: int = 200, **headers: str) -> Answer:
+def json_response(value: Any, status: int = 200, **headers: str) -> EmulatorResponse:
     """A JSON answer."""
-    named = {name.replace("_", "-"): text for name, text in headers.items()}
-    return Answer(status, json.dumps(value).encode(), headers=named)
+    response_headers = {name.replace("_", "-"): text for name, text in headers.items()}
+    return EmulatorResponse(status, json.dumps(value).encode(), headers=response_headers)
 
 
-def as_page(title: str, body: str, status: int = 200) -> Answer:
+def html_response(title: str, body: str, status: int = 200) -> EmulatorResponse:
     """An HTML page; ``body`` is trusted markup."""
-    text = _PAGE.format(title=escape(title), body=body)
+    html = _PAGE_TEMPLATE.format(title=escape(title), body=body)
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'"
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
-    return Answer(status, text.encode(), "text/html; charset=utf-8", headers)
+    return EmulatorResponse(status, html.encode(), "text/html; charset=utf-8", headers)
 
 
-def redirect(address: str) -> Answer:
+def redirect(location: str) -> EmulatorResponse:
     """Go there instead."""
-    return Answer(302, headers={"Location": address})
+    return EmulatorResponse(302, headers={"Location": location})
 
 
-Handler = Callable[..., Answer]
+Handler = Callable[..., EmulatorResponse]
 
 
-class StandIn:
+class Emulator:
     """Routes, faults and the server around them. Handlers take the request and path groups."""
 
     def __init__(
         self,
-        malformed: Callable[[str], Answer],
-        failure: "Callable[[int], Answer] | None" = None,
+        malformed_response: Callable[[str], EmulatorResponse],
+        fault_response: "Callable[[int], EmulatorResponse] | None" = None,
     ) -> None:
-        self.failure = failure or _failure
+        self.fault_response = fault_response or _default_fault_response
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
         self._faults: list[dict[str, Any]] = []
-        self._malformed = malformed
+        self._malformed_response = malformed_response
         self._lock = threading.Lock()
-        self.add("POST", "/_local/faults", self._plan)
-        self.add("DELETE", "/_local/faults", self._behave)
+        self.add_route("POST", "/_local/faults", self._add_fault)
+        self.add_route("DELETE", "/_local/faults", self._clear_faults)
 
-    def add(self, method: str, path: str, handler: Handler) -> None:
+    def add_route(self, method: str, path: str, handler: Handler) -> None:
         """Answer ``method`` at ``path``; ``{name}`` in it matches one part."""
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
         self._routes.append((method, re.compile(pattern), handler))
 
-    def answer(self, request: Request) -> Answer:
+    def dispatch(self, request: EmulatorRequest) -> EmulatorResponse:
         """What to say to a request, faults aside."""
-        methods = []
+        allowed_methods = []
         for method, pattern, handler in self._routes:
             match = pattern.fullmatch(request.path)
             if match and method == request.method:
-                parts = {name: unquote(text) for name, text in match.groupdict().items()}
+                path_parameters = {name: unquote(text) for name, text in match.groupdict().items()}
                 try:
-                    return handler(request, **parts)
+                    return handler(request, **path_parameters)
                 except ValueError:
-                    return self._malformed("The request could not be read.")
+                    return self._malformed_response("The request could not be read.")
             if match:
-                methods.append(method)
-        if methods:
-            return as_json({"error": "method not allowed"}, 405, Allow=", ".join(methods))
-        return as_json({"error": "not found"}, 404)
+                allowed_methods.append(method)
+        if allowed_methods:
+            return json_response(
+                {"error": "method not allowed"}, 405, Allow=", ".join(allowed_methods)
+            )
+        return json_response({"error": "not found"}, 404)
 
-    def fault(self, request: Request) -> tuple[str, float]:
+    def take_fault(self, request: EmulatorRequest) -> tuple[str, float]:
         """The planned fault for this request, used up once; ('', 0) mostly."""
         with self._lock:
-            for plan in self._faults:
-                same = plan["method"] in ("*", request.method)
-                if same and re.fullmatch(plan["path"], request.path) and plan["times"] > 0:
-                    plan["times"] -= 1
-                    return plan["fault"], plan["seconds"]
+            for planned_fault in self._faults:
+                is_same_method = planned_fault["method"] in ("*", request.method)
+                if (
+                    is_same_method
+                    and re.fullmatch(planned_fault["path"], request.path)
+                    and planned_fault["times"] > 0
+                ):
+                    planned_fault["times"] -= 1
+                    return planned_fault["fault"], planned_fault["seconds"]
         return "", 0.0
 
-    def _plan(self, request: Request) -> Answer:
-        given = request.json()
-        if given.get("fault") not in FAULTS:
+    def _add_fault(self, request: EmulatorRequest) -> EmulatorResponse:
+        body = request.json()
+        if body.get("fault") not in FAULTS:
             raise ValueError("no such fault")
-        plan = {
-            "method": str(given.get("method", "*")),
-            "path": str(given.get("path", ".*")),
-            "fault": str(given["fault"]),
-            "times": int(given.get("times", 1)),
-            "seconds": float(given.get("seconds", 6)),
+        planned_fault = {
+            "method": str(body.get("method", "*")),
+            "path": str(body.get("path", ".*")),
+            "fault": str(body["fault"]),
+            "times": int(body.get("times", 1)),
+            "seconds": float(body.get("seconds", 6)),
         }
-        re.compile(str(plan["path"]))
+        re.compile(str(planned_fault["path"]))
         with self._lock:
-            self._faults.append(plan)
-        return as_json(plan, 201)
+            self._faults.append(planned_fault)
+        return json_response(planned_fault, 201)
 
-    def _behave(self, request: Request) -> Answer:
+    def _clear_faults(self, request: EmulatorRequest) -> EmulatorResponse:
         with self._lock:
             self._faults.clear()
-        return Answer(204)
+        return EmulatorResponse(204)
 
 
-def server(standin: StandIn, port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+def create_server(service: Emulator, port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer:
     """A server for a stand-in, bound but not yet serving; port 0 takes a free one."""
     refuse_production()
     if host not in ("127.0.0.1", "localhost", "::1"):
         sys.exit("A stand-in listens on loopback only.")
 
-    class Conversation(_Conversation):
-        house = standin
+    class BoundHandler(_RequestHandler):
+        emulator = service
 
     ThreadingHTTPServer.daemon_threads = True
     ThreadingHTTPServer.request_queue_size = 128
-    return ThreadingHTTPServer((host, port), Conversation)
+    return ThreadingHTTPServer((host, port), BoundHandler)
 
 
 def refuse_production() -> None:
@@ -171,47 +177,47 @@ def refuse_production() -> None:
         sys.exit("Stand-ins run only with ENVIRONMENT=local.")
 
 
-class _Conversation(BaseHTTPRequestHandler):
-    house: StandIn
+class _RequestHandler(BaseHTTPRequestHandler):
+    emulator: Emulator
     protocol_version = "HTTP/1.1"
     timeout = 60
     wbufsize = 65_536  # an answer in one packet: in two it would wait 40 ms for an acknowledgement
     disable_nagle_algorithm = True
 
-    def _any(self) -> None:
-        request = self._read()
+    def _handle(self) -> None:
+        request = self._read_request()
         if request is None:
             return
         fault, seconds = ("", 0.0)
         if not request.path.startswith("/_local/"):
-            fault, seconds = self.house.fault(request)
+            fault, seconds = self.emulator.take_fault(request)
         if fault == "drop":
-            self._cut()
+            self._drop_connection()
             return
         if fault == "slow":
             time.sleep(seconds)
         if fault.isdigit():
-            self._send(self.house.failure(int(fault)))
+            self._send_response(self.emulator.fault_response(int(fault)))
             return
-        answer = self.house.answer(request)
+        response = self.emulator.dispatch(request)
         if fault == "503_after":
-            answer = self.house.failure(503)
+            response = self.emulator.fault_response(503)
         if fault == "drop_after":
-            self._cut()
+            self._drop_connection()
             return
-        self._send(answer)
+        self._send_response(response)
 
-    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _any  # noqa: N815 - the library's names
-    do_HEAD = do_OPTIONS = do_TRACE = _any  # noqa: N815
+    do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _handle  # noqa: N815 - the library's names
+    do_HEAD = do_OPTIONS = do_TRACE = _handle  # noqa: N815
 
-    def _read(self) -> Request | None:
+    def _read_request(self) -> EmulatorRequest | None:
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > LARGEST:
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
-            self._send(as_json({"error": "too large"}, 413))
+            self._send_response(json_response({"error": "too large"}, 413))
             return None
         parts = urlsplit(self.path)
-        return Request(
+        return EmulatorRequest(
             method=self.command,
             path=parts.path,
             query=dict(parse_qsl(parts.query, keep_blank_values=True)),
@@ -219,18 +225,18 @@ class _Conversation(BaseHTTPRequestHandler):
             body=self.rfile.read(int(length)),
         )
 
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        if answer.status != 204:
-            self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers.items():
+    def _send_response(self, response: EmulatorResponse) -> None:
+        self.send_response(response.status)
+        if response.status != 204:
+            self.send_header("Content-Type", response.content_type)
+        self.send_header("Content-Length", str(len(response.body)))
+        for name, value in response.headers.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            self.wfile.write(response.body)
 
-    def _cut(self) -> None:
+    def _drop_connection(self) -> None:
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 
@@ -238,19 +244,23 @@ class _Conversation(BaseHTTPRequestHandler):
         """Quiet: paths hold tickets and codes."""
 
 
-def _failure(status: int) -> Answer:
-    moment = str(int(time.time()) + 1)
-    headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": moment}
+def _default_fault_response(status: int) -> EmulatorResponse:
+    reset_at = str(int(time.time()) + 1)
+    headers = {
+        "X-RateLimit-Limit": "10",
+        "X-RateLimit-Remaining": "0",
+        "X-RateLimit-Reset": reset_at,
+    }
     names = {409: "Conflict", 429: "Too Many Requests", 500: "Internal Server Error"}
     name = names.get(status, "Service Unavailable")
     body = {"statusCode": status, "error": name, "message": "As planned."}
     if status == 429:
         body["errorCode"] = "too_many_requests"
-    text = json.dumps(body).encode()
-    return Answer(status, text, headers=headers if status == 429 else {})
+    content = json.dumps(body).encode()
+    return EmulatorResponse(status, content, headers=headers if status == 429 else {})
 
 
-_PAGE = """<!doctype html>
+_PAGE_TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>

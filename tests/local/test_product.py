@@ -39,7 +39,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def start(clone: Path, port: int) -> subprocess.Popen[str]:
+def start_product(clone: Path, port: int) -> subprocess.Popen[str]:
     """``manage.py run`` on a block of ports."""
     return subprocess.Popen(
         [sys.executable, "manage.py", "run"],
@@ -52,11 +52,11 @@ def start(clone: Path, port: int) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def running(clone: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def running_product(clone: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The product, up; stopped afterwards."""
-    port = free_block()
-    process = start(clone, port)
-    await_run_json(clone, process)
+    port = free_port_block()
+    process = start_product(clone, port)
+    wait_for_run_json(clone, process)
     yield process, port
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
@@ -65,32 +65,32 @@ def running(clone: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     process.stdout.close()
 
 
-def free_block() -> int:
+def free_port_block() -> int:
     while True:
-        base = free_port()
-        if not any(listens(base + offset) for offset in range(8)):
-            return base
+        base_port = free_port()
+        if not any(is_listening(base_port + offset) for offset in range(8)):
+            return base_port
 
 
-def listens(port: int) -> bool:
+def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def await_run_json(clone: Path, process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 90
+def wait_for_run_json(clone: Path, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 90
     while not (clone / ".local/run.json").exists():
         assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < end
+        assert time.monotonic() < deadline
         time.sleep(0.1)
 
 
-def test_the_tour_of_the_readme_works_as_pasted(
-    clone: Path, running: tuple[subprocess.Popen[str], int]
+def test_readme_tour_works_as_pasted(
+    clone: Path, running_product: tuple[subprocess.Popen[str], int]
 ) -> None:
     (tour,) = re.findall(r"```bash\n(.*?)```", (clone / "README.md").read_text(), re.S)
 
-    done = subprocess.run(
+    completed = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", tour],  # noqa: S607
         cwd=clone,
         env={"PATH": os.environ["PATH"], "HOME": str(clone)},
@@ -100,120 +100,124 @@ def test_the_tour_of_the_readme_works_as_pasted(
         check=False,
     )
 
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert '"email": "ann@harbour.example"' in done.stdout
-    assert "Thank you for calling Denver." in done.stdout
-    assert re.search(r"caller +talks with (abe|ann) \(\+", done.stdout), done.stdout
-    assert "speaks for 7 seconds" in done.stdout
-    assert re.search(r"voicemail: 200 audio/wav \d{5,} bytes", done.stdout), done.stdout
-    assert "password set: 200" in done.stdout
-    assert '"status": "active"' in done.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert '"email": "ann@harbour.example"' in completed.stdout
+    assert "Thank you for calling Denver." in completed.stdout
+    assert re.search(r"caller +talks with (abe|ann) \(\+", completed.stdout), completed.stdout
+    assert "speaks for 7 seconds" in completed.stdout
+    assert re.search(r"voicemail: 200 audio/wav \d{5,} bytes", completed.stdout), completed.stdout
+    assert "password set: 200" in completed.stdout
+    assert '"status": "active"' in completed.stdout
     for action in ("user.invited", "user.invitation_sent", "user.accepted"):
-        assert f'"action": "{action}"' in done.stdout
+        assert f'"action": "{action}"' in completed.stdout
 
 
-def test_run_json_names_everything(clone: Path, running: tuple[subprocess.Popen[str], int]) -> None:
-    about = json.loads((clone / ".local/run.json").read_text())
+def test_run_json_describes_the_running_product(
+    clone: Path, running_product: tuple[subprocess.Popen[str], int]
+) -> None:
+    run_info = json.loads((clone / ".local/run.json").read_text())
 
-    assert about["api"] == f"http://127.0.0.1:{running[1]}"
-    assert httpx.get(f"{about['api']}/readyz").json()["status"] == "ok"
-    assert httpx.get(about["docs"]).status_code == 200
-    assert [account["role"] for account in about["accounts"]] == [
+    assert run_info["api"] == f"http://127.0.0.1:{running_product[1]}"
+    assert httpx.get(f"{run_info['api']}/readyz").json()["status"] == "ok"
+    assert httpx.get(run_info["docs"]).status_code == 200
+    assert [account["role"] for account in run_info["accounts"]] == [
         *("owner", "admin", "manager", "staff", "staff", "owner", "staff")
     ]
-    for account in about["accounts"]:
+    for account in run_info["accounts"]:
         form = {
             "grant_type": "password",
             "username": account["email"],
             "password": account["password"],
-            **{name: value for name, value in about["identity"].items() if name != "issuer"},
+            **{name: value for name, value in run_info["identity"].items() if name != "issuer"},
         }
-        token = httpx.post(f"{about['identity']['issuer']}oauth/token", data=form).json()
+        token = httpx.post(f"{run_info['identity']['issuer']}oauth/token", data=form).json()
         headers = {"Authorization": f"Bearer {token['access_token']}"}
-        me = httpx.get(f"{about['api']}/user", headers=headers).json()
-        assert me["id"] == account["userId"]
-        assert (me["status"], me["locations"]) == ("active", account["locations"])
+        user = httpx.get(f"{run_info['api']}/user", headers=headers).json()
+        assert user["id"] == account["userId"]
+        assert (user["status"], user["locations"]) == ("active", account["locations"])
     with httpx.Client(follow_redirects=True) as browser:
-        login = browser.get(about["admin"])
+        login_page = browser.get(run_info["admin"])
         token = browser.cookies.get("dutyline-form", path="/admin/")
-        given = {**about["operator"], "csrfmiddlewaretoken": token, "next": "/admin/"}
-        assert "olive, lead" in browser.post(str(login.url), data=given).text
+        form_data = {**run_info["operator"], "csrfmiddlewaretoken": token, "next": "/admin/"}
+        assert "olive, lead" in browser.post(str(login_page.url), data=form_data).text
 
 
-def test_a_second_start_is_refused_in_one_sentence(
-    clone: Path, running: tuple[subprocess.Popen[str], int]
+def test_a_second_start_is_refused(
+    clone: Path, running_product: tuple[subprocess.Popen[str], int]
 ) -> None:
-    second = start(clone, free_block())
-    told, _ = second.communicate(timeout=30)
-    assert second.returncode == 1
-    assert re.fullmatch(r"Dutyline runs here already \(process \d+\); stop it first\.\n", told)
-
-
-def test_a_taken_port_is_named(
-    clone: Path, running: tuple[subprocess.Popen[str], int], tmp_path: Path
-) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(clone, other, symlinks=True, ignore=shutil.ignore_patterns(".local"))
-    process = start(other, running[1])
-    told, _ = process.communicate(timeout=30)
+    process = start_product(clone, free_port_block())
+    output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert told == (
-        f"Port {running[1]} (for web) is taken; "
-        f"choose another block of ports: PORT={running[1] + 1000} make run\n"
+    assert re.fullmatch(r"Dutyline runs here already \(process \d+\); stop it first\.\n", output)
+
+
+def test_a_port_in_use_is_reported(
+    clone: Path, running_product: tuple[subprocess.Popen[str], int], tmp_path: Path
+) -> None:
+    other_clone = tmp_path / "other"
+    shutil.copytree(clone, other_clone, symlinks=True, ignore=shutil.ignore_patterns(".local"))
+    process = start_product(other_clone, running_product[1])
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert output == (
+        f"Port {running_product[1]} (for web) is taken; "
+        f"choose another block of ports: PORT={running_product[1] + 1000} make run\n"
     )
 
 
-def test_ctrl_c_stops_everything_and_the_state_survives(
-    clone: Path, running: tuple[subprocess.Popen[str], int]
+def test_ctrl_c_stops_all_processes_and_keeps_the_state(
+    clone: Path, running_product: tuple[subprocess.Popen[str], int]
 ) -> None:
-    process, port = running
-    made = manage(
+    process, port = running_product
+    creation = run_management_command(
         clone, "create_customer", "Pier", "--owner-name", "P", "--owner-email", "p@pier.example"
     )
-    assert re.fullmatch(r"customer cus_\w+, owner usr_\w+ \(invited\)\n", made.stdout), made.stderr
+    assert re.fullmatch(r"customer cus_\w+, owner usr_\w+ \(invited\)\n", creation.stdout), (
+        creation.stderr
+    )
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(children) == 9
-    assert len(members(children)) > 7
+    assert len(processes_in_groups(children)) > 7
 
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
 
-    assert not members(children), "every part is gone, with all that it started"
-    assert not any(listens(port + offset) for offset in range(8))
+    assert not processes_in_groups(children), "every part is gone, with all that it started"
+    assert not any(is_listening(port + offset) for offset in range(8))
     assert not (clone / ".local/run.json").exists()
-    away = manage(clone, "audit", "verify")
-    assert away.stderr == "Dutyline does not run here; start it with: make run\n"
+    refused_command = run_management_command(clone, "audit", "verify")
+    assert refused_command.stderr == "Dutyline does not run here; start it with: make run\n"
 
-    began = time.monotonic()
-    again = start(clone, port)
+    started_at = time.monotonic()
+    restarted = start_product(clone, port)
     try:
-        await_run_json(clone, again)
-        seconds = time.monotonic() - began
-        once_more = manage(
+        wait_for_run_json(clone, restarted)
+        seconds = time.monotonic() - started_at
+        duplicate = run_management_command(
             clone, "create_customer", "Pier", "--owner-name", "P", "--owner-email", "p@pier.example"
         )
-        verified = manage(clone, "audit", "verify")
+        verification = run_management_command(clone, "audit", "verify")
     finally:
-        again.send_signal(signal.SIGTERM)
-        told, _ = again.communicate(timeout=30)
-    assert again.returncode == 0
-    assert told.rstrip().endswith("Stopped.")
+        restarted.send_signal(signal.SIGTERM)
+        output, _ = restarted.communicate(timeout=30)
+    assert restarted.returncode == 0
+    assert output.rstrip().endswith("Stopped.")
     assert seconds < 20
-    assert "A user with this e-mail address exists already." in once_more.stderr
-    assert "are intact" in verified.stdout, verified.stderr
+    assert "A user with this e-mail address exists already." in duplicate.stderr
+    assert "are intact" in verification.stdout, verification.stderr
 
 
-def members(groups: list[str]) -> list[str]:
+def processes_in_groups(groups: list[str]) -> list[str]:
     """Processes of these process groups."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    process_ids = []
+    for stat_file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it ended while we looked
-            if stat.read_text().rpartition(")")[2].split()[2] in groups:
-                found.append(stat.parent.name)
-    return found
+            if stat_file.read_text().rpartition(")")[2].split()[2] in groups:
+                process_ids.append(stat_file.parent.name)
+    return process_ids
 
 
-def manage(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
+def run_management_command(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """``make manage`` in the clone."""
     return subprocess.run(
         [sys.executable, "-m", "config.dev.manage", *command],

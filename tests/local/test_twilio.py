@@ -9,68 +9,70 @@ import httpx
 import pytest
 
 from telephony.twilio import client
-from tests.conftest import Cast, free_number, ring
-from tests.support.environment import World
+from tests.conftest import UserFixtures, free_number, simulate_call
+from tests.support.environment import Environment
 from tests.support.proxy import Exchange
-from tests.support.twilio_specification import SPECIFICATION, Judge
+from tests.support.twilio_specification import SPECIFICATION, SpecificationValidator
 
-SID, TOKEN = "AC" + "10ca1" * 6 + "00", "local-twilio-token"
+ACCOUNT_SID, AUTH_TOKEN = "AC" + "10ca1" * 6 + "00", "local-twilio-token"
 
 
-def ask(world: World, method: str, path: str, **given: Any) -> httpx.Response:
+def request_api(env: Environment, method: str, path: str, **options: Any) -> httpx.Response:
     """A request as the account."""
-    address = f"{world.twilio}/2010-04-01/Accounts/{SID}/{path}"
-    return httpx.request(method, address, auth=(SID, TOKEN), **given)
+    url = f"{env.twilio}/2010-04-01/Accounts/{ACCOUNT_SID}/{path}"
+    return httpx.request(method, url, auth=(ACCOUNT_SID, AUTH_TOKEN), **options)
 
 
-def code(answer: httpx.Response) -> tuple[int, int]:
-    told = answer.json()
-    assert set(told) == {"code", "message", "more_info", "status"}
-    assert told["status"] == answer.status_code
-    return answer.status_code, told["code"]
+def error_status_and_code(response: httpx.Response) -> tuple[int, int]:
+    error = response.json()
+    assert set(error) == {"code", "message", "more_info", "status"}
+    assert error["status"] == response.status_code
+    return response.status_code, error["code"]
 
 
-def test_everything_we_ask_and_it_answers_follows_the_specification(
-    world: World, say: Callable[[str], None]
+def test_requests_and_responses_match_the_specification(
+    env: Environment, record_figure: Callable[[str], None]
 ) -> None:
     """Search, buy, list, update, release, and every refusal, through our own client."""
-    first = len(world.exchanges("twilio"))
-    number = client.search("US", area_code=415, prefix=None)[0].number
-    client.search("GB", area_code=None, prefix="+4420")
-    owned = client.buy(number, tag="dl:pur_specified")
-    assert client.find(number) == [owned]
-    assert owned in client.tagged()
-    client.retag(owned.sid, tag="dl:pur_again")
-    for refused in ("+15005550000", "+15005550001"):
-        with pytest.raises(client.Refused):
-            client.buy(refused, tag="dl:x")
-    with pytest.raises(client.Refused):
-        client.search("ZZ", area_code=None, prefix="+1")
-    client.release(owned.sid)
-    client.release(owned.sid)
+    start = len(env.exchanges("twilio"))
+    number = client.search_numbers("US", area_code=415, prefix=None)[0].number
+    client.search_numbers("GB", area_code=None, prefix="+4420")
+    owned = client.buy_number(number, tag="dl:pur_specified")
+    assert client.find_owned_numbers(number) == [owned]
+    assert owned in client.list_tagged_numbers()
+    client.retag_number(owned.sid, tag="dl:pur_again")
+    for unavailable_number in ("+15005550000", "+15005550001"):
+        with pytest.raises(client.TwilioRejected):
+            client.buy_number(unavailable_number, tag="dl:x")
+    with pytest.raises(client.TwilioRejected):
+        client.search_numbers("ZZ", area_code=None, prefix="+1")
+    client.release_number(owned.sid)
+    client.release_number(owned.sid)
 
-    made = world.exchanges("twilio")[first:]
-    assert len(made) == 11
+    exchanges = env.exchanges("twilio")[start:]
+    assert len(exchanges) == 11
     if not SPECIFICATION.exists():
-        say("Twilio's specification is not at hand: calls were made unchecked")
+        record_figure("Twilio's specification is not at hand: calls were made unchecked")
         return
-    judge = Judge()
-    assert [fault for one in made for fault in judge.faults(one)] == []
-    assert all(judge.operation(one) for one in made)
-    say(f"Twilio's specification: {len(made)} exchanges of one test, no violation")
+    validator = SpecificationValidator()
+    assert [
+        violation for exchange in exchanges for violation in validator.violations(exchange)
+    ] == []
+    assert all(validator.find_operation(exchange) for exchange in exchanges)
+    record_figure(f"Twilio's specification: {len(exchanges)} exchanges of one test, no violation")
 
 
-def changed(exchange: Exchange, path: list[str], value: Any) -> Exchange:
+def with_response_value(exchange: Exchange, path: list[str], value: Any) -> Exchange:
     """The exchange with another value somewhere in its answer; None removes it."""
-    answer = json.loads(exchange.answer)
-    at = answer
+    document = json.loads(exchange.response_body)
+    node = document
     for step in path[:-1]:
-        at = at[int(step) if isinstance(at, list) else step]
+        node = node[int(step) if isinstance(node, list) else step]
     if value is None:
-        del at[path[-1]]
+        del node[path[-1]]
     else:
-        at[path[-1]] = value
-    return replace(exchange, answer=json.dumps(answer))
+        node[path[-1]] = value
+    return replace(exchange, response_body=json.dumps(document))
 
 
 @pytest.mark.parametrize(
@@ -86,89 +88,110 @@ def changed(exchange: Exchange, path: list[str], value: Any) -> Exchange:
         ("a wrong method", ["voice_method"], "SHOUT"),
     ],
 )
-def test_planted_wrongs_are_caught(
-    world: World, what: str, path: list[str], value: Any, say: Callable[[str], None]
+def test_planted_violations_are_detected(
+    env: Environment, what: str, path: list[str], value: Any, record_figure: Callable[[str], None]
 ) -> None:
-    owned = client.buy(free_number(), tag="dl:pur_planted")
+    owned = client.buy_number(free_number(), tag="dl:pur_planted")
     assert owned.tag == "dl:pur_planted"
     if not SPECIFICATION.exists():
-        say("Twilio's specification is not at hand: planted wrongs were not tried")
+        record_figure("Twilio's specification is not at hand: planted wrongs were not tried")
         return
-    bought = next(e for e in reversed(world.exchanges("twilio")) if e.method == "POST")
-    judge = Judge()
-    assert judge.faults(bought) == []
-    assert judge.faults(changed(bought, path, value)), what
-    assert judge.faults(replace(bought, body=bought.body + "&Colour=blue"))
-    assert judge.faults(replace(bought, status=202))
-    refused = replace(bought, status=400, answer='{"error": "no"}')
-    assert judge.faults(refused)
-    client.release(owned.sid)
+    purchase_exchange = next(e for e in reversed(env.exchanges("twilio")) if e.method == "POST")
+    validator = SpecificationValidator()
+    assert validator.violations(purchase_exchange) == []
+    assert validator.violations(with_response_value(purchase_exchange, path, value)), what
+    assert validator.violations(
+        replace(purchase_exchange, request_body=purchase_exchange.request_body + "&Colour=blue")
+    )
+    assert validator.violations(replace(purchase_exchange, status=202))
+    rejected = replace(purchase_exchange, status=400, response_body='{"error": "no"}')
+    assert validator.violations(rejected)
+    client.release_number(owned.sid)
 
 
-def test_documented_errors(world: World) -> None:
-    bad = httpx.get(f"{world.twilio}/2010-04-01/Accounts/{SID}/IncomingPhoneNumbers.json")
-    assert code(bad) == (401, 20003)
-    other = f"{world.twilio}/2010-04-01/Accounts/AC{'0' * 32}/IncomingPhoneNumbers.json"
-    assert code(httpx.get(other, auth=(SID, TOKEN))) == (404, 20404)
+def test_documented_errors_are_returned(env: Environment) -> None:
+    unauthenticated = httpx.get(
+        f"{env.twilio}/2010-04-01/Accounts/{ACCOUNT_SID}/IncomingPhoneNumbers.json"
+    )
+    assert error_status_and_code(unauthenticated) == (401, 20003)
+    other_account_url = f"{env.twilio}/2010-04-01/Accounts/AC{'0' * 32}/IncomingPhoneNumbers.json"
+    assert error_status_and_code(httpx.get(other_account_url, auth=(ACCOUNT_SID, AUTH_TOKEN))) == (
+        404,
+        20404,
+    )
     numbers = "IncomingPhoneNumbers.json"
-    assert code(ask(world, "POST", numbers, data={"PhoneNumber": "415"})) == (400, 21421)
-    assert code(ask(world, "POST", numbers, data={"AreaCode": "533"})) == (400, 21452)
-    assert code(ask(world, "GET", f"IncomingPhoneNumbers/PN{'0' * 32}.json")) == (404, 20404)
+    assert error_status_and_code(
+        request_api(env, "POST", numbers, data={"PhoneNumber": "415"})
+    ) == (400, 21421)
+    assert error_status_and_code(request_api(env, "POST", numbers, data={"AreaCode": "533"})) == (
+        400,
+        21452,
+    )
+    assert error_status_and_code(
+        request_api(env, "GET", f"IncomingPhoneNumbers/PN{'0' * 32}.json")
+    ) == (404, 20404)
     local = "AvailablePhoneNumbers/US/Local.json"
-    assert code(ask(world, "GET", local, params={"AreaCode": "41"})) == (400, 21451)
+    assert error_status_and_code(request_api(env, "GET", local, params={"AreaCode": "41"})) == (
+        400,
+        21451,
+    )
     calls = "Calls.json"
     url = {"Url": "http://127.0.0.1:1/"}
-    assert code(ask(world, "POST", calls, data={"To": "x", "From": "+1", **url})) == (400, 21211)
-    foreign = {"To": "+16175550100", "From": "+16175550101", **url}
-    assert code(ask(world, "POST", calls, data=foreign)) == (400, 21210)
+    assert error_status_and_code(
+        request_api(env, "POST", calls, data={"To": "x", "From": "+1", **url})
+    ) == (400, 21211)
+    foreign_call = {"To": "+16175550100", "From": "+16175550101", **url}
+    assert error_status_and_code(request_api(env, "POST", calls, data=foreign_call)) == (400, 21210)
 
 
-def test_a_number_cools_down_after_it_was_released(world: World) -> None:
+def test_a_released_number_cannot_be_purchased_again(env: Environment) -> None:
     number = free_number()
-    owned = client.buy(number, tag="dl:pur_cool")
-    assert client.buy(number, tag="dl:pur_other").sid == owned.sid, "buying again updates"
-    client.release(owned.sid)
-    with pytest.raises(client.Refused) as refusal:
-        client.buy(number, tag="dl:pur_cool")
-    assert refusal.value.code == client.NOT_AVAILABLE
+    owned = client.buy_number(number, tag="dl:pur_cool")
+    assert client.buy_number(number, tag="dl:pur_other").sid == owned.sid, "buying again updates"
+    client.release_number(owned.sid)
+    with pytest.raises(client.TwilioRejected) as refusal:
+        client.buy_number(number, tag="dl:pur_cool")
+    assert refusal.value.code == client.NOT_AVAILABLE_CODE
 
 
-def test_of_phones_in_one_dial_the_first_to_pick_up_wins_even_a_mailbox(world: World) -> None:
+def test_first_phone_to_answer_a_dial_wins_even_a_mailbox(env: Environment) -> None:
     """What our own ringing must not rely on."""
     number = free_number()
-    owned = client.buy(number, tag="dl:pur_dial")
-    rung = "<Number>+16175550110</Number><Number>+16175550111</Number>"
-    twiml = f"<Response><Dial>{rung}</Dial></Response>"
-    address = f"{world.twilio}/_local/twiml"
-    httpx.post(address, json={"twiml": twiml}).raise_for_status()
-    ask(
-        world,
+    owned = client.buy_number(number, tag="dl:pur_dial")
+    number_nouns = "<Number>+16175550110</Number><Number>+16175550111</Number>"
+    twiml = f"<Response><Dial>{number_nouns}</Dial></Response>"
+    url = f"{env.twilio}/_local/twiml"
+    httpx.post(url, json={"twiml": twiml}).raise_for_status()
+    request_api(
+        env,
         "POST",
         f"IncomingPhoneNumbers/{owned.sid}.json",
-        data={"VoiceUrl": address, "StatusCallback": ""},
+        data={"VoiceUrl": url, "StatusCallback": ""},
     ).raise_for_status()
 
-    heard = "\n".join(
-        ring(number, phones={"+16175550110": "mailbox", "+16175550111": "nothing"})["lines"]
+    transcript = "\n".join(
+        simulate_call(number, phones={"+16175550110": "mailbox", "+16175550111": "nothing"})[
+            "lines"
+        ]
     )
 
-    assert "+16175550110   picks up (mailbox)" in heard
-    assert "hangs up +16175550111" in heard
-    assert "talks with +16175550110" in heard
-    client.release(owned.sid)
+    assert "+16175550110   picks up (mailbox)" in transcript
+    assert "hangs up +16175550111" in transcript
+    assert "talks with +16175550110" in transcript
+    client.release_number(owned.sid)
 
 
-def test_a_failing_webhook_leads_to_the_fallback(world: World, cast: Cast) -> None:
-    held = cast.bought()
-    ask(
-        world,
+def test_a_failing_webhook_uses_the_fallback(env: Environment, test_users: UserFixtures) -> None:
+    purchased = test_users.purchase_number()
+    request_api(
+        env,
         "POST",
-        f"IncomingPhoneNumbers/{held.number.sid}.json",
-        data={"VoiceUrl": f"{world.web}/nowhere"},
+        f"IncomingPhoneNumbers/{purchased.number.sid}.json",
+        data={"VoiceUrl": f"{env.web}/nowhere"},
     ).raise_for_status()
 
-    heard = "\n".join(ring(held.number.number)["lines"])
+    transcript = "\n".join(simulate_call(purchased.number.number)["lines"])
 
-    assert "asks the fallback" in heard
-    assert "We cannot put you through just now." in heard
-    assert "speaks for" in heard
+    assert "asks the fallback" in transcript
+    assert "We cannot put you through just now." in transcript
+    assert "speaks for" in transcript

@@ -10,118 +10,133 @@ import httpx
 from accounts import locations
 from accounts.models import Location, User
 from telephony.numbers import purchase
-from tests.conftest import Cast, can_be_rung, free_number, made_shift, now, ring
+from tests.conftest import (
+    UserFixtures,
+    create_shift,
+    enable_ringing,
+    free_number,
+    now,
+    simulate_call,
+)
 
-NOON = datetime.fromisoformat("2027-06-02T12:00:00-04:00")
+WEDNESDAY_NOON = datetime.fromisoformat("2027-06-02T12:00:00-04:00")
 """A Wednesday noon in Boston."""
 
 
 @dataclass
-class Line:
+class LineFixture:
     """A location with a number."""
 
-    cast: Cast
-    place: Location
+    test_users: UserFixtures
+    location: Location
     number: str
 
-    def on_duty(
+    def put_on_duty(
         self,
         start: str,
         end: str,
         *,
         user: User | None = None,
-        rings: bool = True,
+        has_ringing_phone: bool = True,
         name: str = "Dora Quick",
     ) -> tuple[User, str]:
         """Somebody who works here between these wall times; with the phone that is rung."""
-        who = user or self.cast.fresh(locations=[self.place.id], name=name)
-        phone = can_be_rung(who) if rings else ""
-        made_shift(
-            self.cast.ann.actor,
-            self.place,
-            who.id,
+        employee = user or self.test_users.create_user(locations=[self.location.id], name=name)
+        phone = enable_ringing(employee) if has_ringing_phone else ""
+        create_shift(
+            self.test_users.ann.actor,
+            self.location,
+            employee.id,
             start=datetime.fromisoformat(start),
             end=datetime.fromisoformat(end),
         )
-        return who, phone
+        return employee, phone
 
-    def configure(self, **members: Any) -> dict[str, Any]:
+    def update_configuration(self, **changes: Any) -> dict[str, Any]:
         """Change members of the configuration; the answer."""
-        path = f"/ivrConfiguration/{self.place.id}"
-        configuration = {**self.cast.ann.get(path).json()["configuration"], **members}
-        answer = self.cast.ann.call("PUT", path, json={"configuration": configuration})
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json()["configuration"])
+        path = f"/ivrConfiguration/{self.location.id}"
+        configuration = {**self.test_users.ann.get(path).json()["configuration"], **changes}
+        response = self.test_users.ann.request("PUT", path, json={"configuration": configuration})
+        assert response.status_code == 200, response.text
+        return dict(response.json()["configuration"])
 
-    def call(self, at: datetime | str = NOON, **asked: Any) -> "Heard":
+    def call(self, at: datetime | str = WEDNESDAY_NOON, **parameters: Any) -> "PlayedCall":
         """Somebody calls."""
-        moment = datetime.fromisoformat(at) if isinstance(at, str) else at
-        return Heard(ring(self.number, at=moment.isoformat(), **asked), self)
+        called_at = datetime.fromisoformat(at) if isinstance(at, str) else at
+        return PlayedCall(simulate_call(self.number, at=called_at.isoformat(), **parameters), self)
 
-    def record(self, call_id: str) -> dict[str, Any]:
+    def get_call(self, call_id: str) -> dict[str, Any]:
         """The call as the API shows it."""
-        found = self.cast.ann.get(
-            f"/call?locationId={self.place.id}&from=2025-01-01T00:00:00Z&to=2035-01-01T00:00:00Z"
+        response = self.test_users.ann.get(
+            f"/call?locationId={self.location.id}&from=2025-01-01T00:00:00Z&to=2035-01-01T00:00:00Z"
         )
-        return next(one for one in found.json()["items"] if one["id"] == call_id)
+        return next(call for call in response.json()["items"] if call["id"] == call_id)
 
 
 @dataclass
-class Heard:
+class PlayedCall:
     """A call that was made."""
 
-    answer: dict[str, Any]
-    line: Line
+    result: dict[str, Any]
+    line: LineFixture
 
     @property
     def id(self) -> str:
-        return str(self.answer["sid"])
+        return str(self.result["sid"])
 
     @property
-    def lines(self) -> list[str]:
-        return list(self.answer["lines"])
+    def transcript(self) -> list[str]:
+        return list(self.result["lines"])
 
     @property
     def text(self) -> str:
-        return "\n".join(self.lines)
+        return "\n".join(self.transcript)
 
     @property
-    def posted(self) -> list[dict[str, Any]]:
-        return list(self.answer["posted"])
+    def webhooks(self) -> list[dict[str, Any]]:
+        return list(self.result["posted"])
 
     @property
-    def record(self) -> dict[str, Any]:
-        return self.line.record(self.id)
+    def api_record(self) -> dict[str, Any]:
+        return self.line.get_call(self.id)
 
-    def happened(self, *parts: str) -> None:
+    def assert_sequence(self, *parts: str) -> None:
         """These lines came, in this order."""
-        rest = iter(self.lines)
+        remaining_lines = iter(self.transcript)
         for part in parts:
-            assert any(part in line for line in rest), f"{part!r} is missing in\n{self.text}"
+            assert any(part in line for line in remaining_lines), (
+                f"{part!r} is missing in\n{self.text}"
+            )
 
-    def never(self, part: str) -> None:
+    def assert_absent(self, part: str) -> None:
         """This did not happen."""
         assert part not in self.text, f"{part!r} is in\n{self.text}"
 
 
-def opened(cast: Cast, *, zone: str = "America/New_York", name: str = "Harbour Street") -> Line:
+def create_line(
+    test_users: UserFixtures, *, zone: str = "America/New_York", name: str = "Harbour Street"
+) -> LineFixture:
     """A new location with a number of its own."""
-    place = locations.create(actor=cast.ann.actor, name=name, time_zone=zone, at=now())
+    location = locations.create_location(
+        actor=test_users.ann.actor, name=name, time_zone=zone, at=now()
+    )
     number = free_number()
-    purchase.purchase(number, place.id, actor=cast.ann.actor, at=now())
-    return Line(cast, place, number)
+    purchase.purchase_number(number, location.id, actor=test_users.ann.actor, at=now())
+    return LineFixture(test_users, location, number)
 
 
-def local(moment: datetime, zone: str = "America/New_York") -> str:
+def to_local_time(instant: datetime, zone: str = "America/New_York") -> str:
     """A moment as wall time."""
-    return moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat()
+    return instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat()
 
 
-def around(moment: datetime, hours: float = 4) -> tuple[str, str]:
+def local_times_around(instant: datetime, hours: float = 4) -> tuple[str, str]:
     """Wall times in Boston around a moment."""
-    return local(moment - timedelta(hours=hours)), local(moment + timedelta(hours=hours))
+    return to_local_time(instant - timedelta(hours=hours)), to_local_time(
+        instant + timedelta(hours=hours)
+    )
 
 
-def post(url: str, form: dict[str, str], **headers: str) -> httpx.Response:
+def post_webhook(url: str, form: dict[str, str], **headers: str) -> httpx.Response:
     """A webhook, with these headers."""
     return httpx.post(url, data=form, headers=headers, timeout=30)

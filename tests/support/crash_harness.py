@@ -6,36 +6,36 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.environment import ROOT, SCALE, World
-from tests.support.proxy import Call, Plan
+from tests.support.environment import IS_SCALE_RUN, ROOT, Environment
+from tests.support.proxy import FaultPlan, ProxiedCall
 
-_READS = ("GetItem", "BatchGetItem", "Query", "GET")
+_READ_OPERATIONS = ("GetItem", "BatchGetItem", "Query", "GET")
 
 
-def worth_trying(call: Call) -> bool:
+def is_worth_trying(call: ProxiedCall) -> bool:
     """Whether a call going wrong in this way leaves a state that no other case leaves.
 
     A read changes nothing: to die before or after it is to die before the next write, or after the
     last. Redis holds nothing that must last: there one call in five stands for all. ``make scale``
     tries every one in every mode.
     """
-    if SCALE:
+    if IS_SCALE_RUN:
         return True
     if call.service == "redis":
         return call.nth % 5 == 1
-    return call.what.split(" ")[0] not in _READS
+    return call.operation.split(" ")[0] not in _READ_OPERATIONS
 
 
 @dataclass
-class Harness:
+class CrashHarness:
     """Runs requests and sweeps in forked children, behind the proxies."""
 
-    world: World
+    env: Environment
     process: subprocess.Popen[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        environment = self.world.environment(proxied=True)
-        with (self.world.folder / "zygote.log").open("ab") as log:
+        environment = self.env.process_environment(proxied=True)
+        with (self.env.folder / "fork_server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.fork_server"],
                 cwd=ROOT,
@@ -47,40 +47,50 @@ class Harness:
             )
 
     def request(
-        self, token: str, method: str, path: str, body: Any, *, plan: Plan, key: str = ""
+        self, token: str, method: str, path: str, body: Any, *, plan: FaultPlan, key: str = ""
     ) -> dict[str, Any] | None:
         """Status and body, or None if the process was killed."""
         headers = {"Authorization": f"Bearer {token}"}
         if key:
             headers["Idempotency-Key"] = key
-        order = {"do": "request", "method": method, "path": path, "body": body, "headers": headers}
-        answer: dict[str, Any] | None = self._do(order, plan)
-        return answer
+        command = {
+            "do": "request",
+            "method": method,
+            "path": path,
+            "body": body,
+            "headers": headers,
+        }
+        result: dict[str, Any] | None = self._execute(command, plan)
+        return result
 
-    def sweep(self, *, later: float, plan: Plan, rounds: int = 1) -> bool | None:
+    def process_outbox(
+        self, *, seconds_ahead: float, plan: FaultPlan, rounds: int = 1
+    ) -> bool | None:
         """Sweep ``later`` seconds from now; whether nothing is due, None if it was killed."""
-        order = {"do": "sweep", "later": later, "rounds": rounds}
-        done: bool | None = self._do(order, plan)
-        return done
+        command = {"do": "sweep", "later": seconds_ahead, "rounds": rounds}
+        is_idle: bool | None = self._execute(command, plan)
+        return is_idle
 
-    def sweep_until_idle(self, start: float = 600) -> None:
+    def process_outbox_until_idle(self, start: float = 600) -> None:
         """Sweep at later and later times until nothing is due."""
-        idle = self.sweep(later=start, plan=Plan(), rounds=8)
-        assert idle, f"the outbox does not become idle\n{self.world.log('zygote')[-2000:]}"
+        is_idle = self.process_outbox(seconds_ahead=start, plan=FaultPlan(), rounds=8)
+        assert is_idle, (
+            f"the outbox does not become idle\n{self.env.read_log('fork_server')[-2000:]}"
+        )
 
-    def _do(self, order: dict[str, Any], plan: Plan) -> Any:
+    def _execute(self, command: dict[str, Any], plan: FaultPlan) -> Any:
         assert self.process.stdin
         assert self.process.stdout
-        self._tell(json.dumps(order))
+        self._send_line(json.dumps(command))
         pid = int(self.process.stdout.readline())
-        plan.victim = lambda: pid
-        with self.world.plan(plan):
-            self._tell("go")
+        plan.victim_pid = lambda: pid
+        with self.env.apply_plan(plan):
+            self._send_line("go")
             line = self.process.stdout.readline()
-        assert line, (self.world.folder / "zygote.log").read_text()[-3000:]
+        assert line, (self.env.folder / "fork_server.log").read_text()[-3000:]
         return json.loads(line)
 
-    def _tell(self, line: str) -> None:
+    def _send_line(self, line: str) -> None:
         assert self.process.stdin
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()

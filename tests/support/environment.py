@@ -19,17 +19,17 @@ import httpx
 import pytest
 
 from config.dev import engines, services
-from config.dev.supervisor import end_group
-from tests.emulators.auth0.tenant import Tenant
+from config.dev.supervisor import wait_or_kill_group
+from tests.emulators.auth0.tenant import Auth0Tenant
 from tests.support import twilio_specification
-from tests.support.proxy import Exchange, Plan, Proxy
+from tests.support.proxy import Exchange, FaultPlan, Proxy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SCALE = os.environ.get("SCALE") == "1"
+IS_SCALE_RUN = os.environ.get("SCALE") == "1"
 """Whether this is ``make scale``: full sizes and all fault modes."""
 
 
-_given: set[int] = set()
+_used_ports: set[int] = set()
 
 
 def free_port() -> int:
@@ -37,11 +37,11 @@ def free_port() -> int:
 
     Test processes that run beside each other take theirs from ranges of their own.
     """
-    beside = int(os.environ.get("PYTEST_XDIST_WORKER", "gw3").removeprefix("gw")) % 4
-    low = 20_000 + 3_000 * beside
+    worker_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw3").removeprefix("gw")) % 4
+    first_port = 20_000 + 3_000 * worker_number
     while True:
-        port = random.randrange(low, low + 3_000)
-        if port in _given:
+        port = random.randrange(first_port, first_port + 3_000)
+        if port in _used_ports:
             continue
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -50,23 +50,23 @@ def free_port() -> int:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            _given.add(port)
+            _used_ports.add(port)
             return port
 
 
-class World:
+class Environment:
     """Ports, processes and proxies."""
 
     def __init__(self) -> None:
         names = ("dynamodb", "redis", "identity", "smtp", "expo", "twilio", "mail_page", "web")
         self.ports = {name: free_port() for name in names}
-        self.doors = {name: free_port() for name in names[:6]}
+        self.proxy_ports = {name: free_port() for name in names[:6]}
         """Ports of the proxies."""
         self.folder = Path(tempfile.mkdtemp(prefix="dutyline-"))
         self.proxies: list[Proxy] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._tenant: Tenant | None = None
-        self.issuer = f"http://127.0.0.1:{self.doors['identity']}/"
+        self._tenant: Auth0Tenant | None = None
+        self.issuer = f"http://127.0.0.1:{self.proxy_ports['identity']}/"
 
     @property
     def web(self) -> str:
@@ -86,7 +86,7 @@ class World:
 
     def settings(self, *, proxied: bool) -> dict[str, str]:
         """The environment of a product process, straight or through the proxies."""
-        ports = self.doors if proxied else self.ports
+        ports = self.proxy_ports if proxied else self.ports
         return {
             "ENVIRONMENT": "local",
             "PYTHONUNBUFFERED": "1",
@@ -98,7 +98,7 @@ class World:
             "AUTH0_ISSUER": self.issuer,
             "AUTH0_MANAGEMENT_URL": f"{self.issuer}api/v2/",
             "EXPO_BASE_URL": f"http://127.0.0.1:{ports['expo']}",
-            "TWILIO_BASE_URL": f"http://127.0.0.1:{self.doors['twilio']}",
+            "TWILIO_BASE_URL": f"http://127.0.0.1:{self.proxy_ports['twilio']}",
             "EMAIL_URL": f"smtp://127.0.0.1:{ports['smtp']}",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -111,42 +111,44 @@ class World:
             "CORS_ORIGINS": "https://app.dutyline.example",
         }
 
-    def environment(self, *, proxied: bool) -> dict[str, str]:
+    def process_environment(self, *, proxied: bool) -> dict[str, str]:
         """The same over this process's own environment."""
         return {**os.environ, **self.settings(proxied=proxied)}
 
     def start(self) -> None:
         """Start the engines, the stand-ins and the proxies."""
         ports = self.ports
-        self.spawn("dynamodb", engines.dynamodb(ports["dynamodb"]))
-        self.spawn("redis", engines.redis(ports["redis"]))
-        self.spawn("identity", services.identity(ports["identity"], self.folder / "identity"))
-        self.spawn("expo", services.expo(ports["expo"]))
-        self.spawn("twilio", services.twilio(ports["twilio"]))
-        self.spawn("mail", services.mail(ports["smtp"], ports["mail_page"], self.folder / "mail"))
+        self.spawn("dynamodb", engines.dynamodb_command(ports["dynamodb"]))
+        self.spawn("redis", engines.redis_command(ports["redis"]))
+        self.spawn("identity", services.auth0_command(ports["identity"], self.folder / "identity"))
+        self.spawn("expo", services.expo_command(ports["expo"]))
+        self.spawn("twilio", services.twilio_command(ports["twilio"]))
+        self.spawn(
+            "mail", services.mail_command(ports["smtp"], ports["mail_page"], self.folder / "mail")
+        )
         for name in ("dynamodb", "redis", "identity", "expo", "twilio", "smtp", "mail_page"):
-            wait_for(ports[name])
-        for name, door in self.doors.items():
-            http = name in ("dynamodb", "identity", "expo", "twilio")
-            self.proxies.append(Proxy(name, door, ports[name], http=http))
+            wait_for_port(ports[name])
+        for name, proxy_port in self.proxy_ports.items():
+            is_http = name in ("dynamodb", "identity", "expo", "twilio")
+            self.proxies.append(Proxy(name, proxy_port, ports[name], http=is_http))
 
     def start_web(
         self, name: str = "web", port: int = 0, *, workers: int = 1, **settings: str
     ) -> str:
         """Start a web process and wait until it is ready; its address."""
         port = port or self.ports["web"]
-        environment = {**self.environment(proxied=True), **settings}
-        self.spawn(name, services.web(port, workers=workers), environment)
-        wait_for(port)
-        address = f"http://127.0.0.1:{port}"
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
+        environment = {**self.process_environment(proxied=True), **settings}
+        self.spawn(name, services.web_command(port, workers=workers), environment)
+        wait_for_port(port)
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
             try:
-                if httpx.get(f"{address}/healthz", timeout=5).status_code == 200:
-                    return address
+                if httpx.get(f"{url}/healthz", timeout=5).status_code == 200:
+                    return url
             except httpx.HTTPError:
                 time.sleep(0.05)
-        raise TimeoutError(f"{name}: {self.log(name)[-2000:]}")
+        raise TimeoutError(f"{name}: {self.read_log(name)[-2000:]}")
 
     def spawn(
         self, name: str, command: list[str], environment: dict[str, str] | None = None
@@ -156,7 +158,7 @@ class World:
             self.processes[name] = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=environment or self.environment(proxied=False),
+                env=environment or self.process_environment(proxied=False),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -168,20 +170,25 @@ class World:
         """End a process and all that it started."""
         process = self.processes.pop(name)
         process.terminate()
-        end_group(process, 10)
+        wait_or_kill_group(process, 10)
 
-    def tenant(self) -> Tenant:
+    def tenant(self) -> Auth0Tenant:
         """The Auth0 stand-in's own memory, to sign tokens with its keys."""
         path = str(self.folder / "identity")
         if self._tenant is None:
-            self._tenant = Tenant(path, issuer=self.issuer, audience="", clients=[])
+            self._tenant = Auth0Tenant(path, issuer=self.issuer, audience="", clients=[])
         return self._tenant
 
     def exchanges(self, service: str) -> list[Exchange]:
         """Every request that reached a service through its proxy, and its answer."""
-        return [one for proxy in self.proxies if proxy.service == service for one in proxy.passed]
+        return [
+            exchange
+            for proxy in self.proxies
+            if proxy.service == service
+            for exchange in proxy.exchanges
+        ]
 
-    def log(self, name: str) -> str:
+    def read_log(self, name: str) -> str:
         """What a process printed so far."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
@@ -193,23 +200,25 @@ class World:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
-    def plan(self, plan: Plan | None = None) -> Iterator[Plan]:
+    def apply_plan(self, plan: FaultPlan | None = None) -> Iterator[FaultPlan]:
         """Count calls from 1 and let the planned ones go wrong, until the block ends."""
-        plan = plan or Plan()
+        plan = plan or FaultPlan()
         for proxy in self.proxies:
             proxy.plan = plan
         try:
             yield plan
         finally:
             for proxy in self.proxies:
-                proxy.plan = Plan()
+                proxy.plan = FaultPlan()
 
-    def manage(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    def run_management_command(
+        self, *command: str, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run a management command, straight at the engines."""
         return subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
-            env={**self.environment(proxied=False), **settings},
+            env={**self.process_environment(proxied=False), **settings},
             capture_output=True,
             text=True,
             timeout=120,
@@ -217,10 +226,10 @@ class World:
         )
 
 
-def wait_for(port: int, seconds: float = 20) -> None:
+def wait_for_port(port: int, seconds: float = 20) -> None:
     """Wait until somebody listens at a port."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
@@ -228,33 +237,41 @@ def wait_for(port: int, seconds: float = 20) -> None:
     raise TimeoutError(f"nobody listens at {port}")
 
 
-WORLD = World()
-os.environ.update(WORLD.settings(proxied=False))
-os.environ["AUTH0_ISSUER"] = WORLD.issuer
+ENVIRONMENT = Environment()
+os.environ.update(ENVIRONMENT.settings(proxied=False))
+os.environ["AUTH0_ISSUER"] = ENVIRONMENT.issuer
 
 
 @pytest.fixture(scope="session")
-def world() -> Iterator[World]:
+def env() -> Iterator[Environment]:
     """Everything outside the product, running."""
-    WORLD.start()
-    made = WORLD.manage("tables")
-    assert made.returncode == 0, made.stderr
-    yield WORLD
-    WORLD.close()
-    faults = sorted({fault for one in judged(WORLD) for fault in one})
-    assert not faults, f"the stand-in for Twilio, or what we ask it, is not as specified: {faults}"
+    ENVIRONMENT.start()
+    completed = ENVIRONMENT.run_management_command("tables")
+    assert completed.returncode == 0, completed.stderr
+    yield ENVIRONMENT
+    ENVIRONMENT.close()
+    violations = sorted(
+        {
+            violation
+            for exchange_violations in specification_violations(ENVIRONMENT)
+            for violation in exchange_violations
+        }
+    )
+    assert not violations, (
+        f"the stand-in for Twilio, or what we ask it, is not as specified: {violations}"
+    )
 
 
-def judged(world: World) -> Iterator[list[str]]:
+def specification_violations(env: Environment) -> Iterator[list[str]]:
     """What Twilio's specification says to every call that was made, where it is at hand."""
     if not twilio_specification.SPECIFICATION.exists():
         return
-    judge = twilio_specification.Judge()
-    for one in world.exchanges("twilio"):
-        yield judge.faults(one)
+    validator = twilio_specification.SpecificationValidator()
+    for exchange in env.exchanges("twilio"):
+        yield validator.violations(exchange)
 
 
 @pytest.fixture(scope="session")
-def web(world: World) -> str:
+def web(env: Environment) -> str:
     """The address of a running web process."""
-    return world.start_web()
+    return env.start_web()

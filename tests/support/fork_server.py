@@ -19,25 +19,25 @@ def main() -> None:
     django.setup()
     _load_late_imports()
     for line in sys.stdin:
-        order = json.loads(line)
-        gate, opened = os.pipe()
-        result, told = os.pipe()
+        command = json.loads(line)
+        start_reader, start_writer = os.pipe()
+        result_reader, result_writer = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.close(opened)
-            os.read(gate, 1)
-            os.write(told, json.dumps(_do(order)).encode())
+            os.close(start_writer)
+            os.read(start_reader, 1)
+            os.write(result_writer, json.dumps(_execute(command)).encode())
             os._exit(0)
-        os.close(told)
-        os.close(gate)
-        _say(pid)
+        os.close(result_writer)
+        os.close(start_reader)
+        _write_line(pid)
         sys.stdin.readline()
-        os.write(opened, b"x")
-        os.close(opened)
-        with os.fdopen(result, "rb") as reader:
-            answer = reader.read()
+        os.write(start_writer, b"x")
+        os.close(start_writer)
+        with os.fdopen(result_reader, "rb") as result_file:
+            result_bytes = result_file.read()
         os.waitpid(pid, 0)
-        _say(json.loads(answer) if answer else None)
+        _write_line(json.loads(result_bytes) if result_bytes else None)
 
 
 def _load_late_imports() -> None:
@@ -54,61 +54,61 @@ def _load_late_imports() -> None:
     from config.outbox import worker
     from telephony.twilio import client
 
-    assert dynamodb.connection().client
+    assert dynamodb.get_connection().client
     assert auth0_http._client().users
     assert auth0_http._client().tickets
     assert config.urls.urlpatterns
-    assert worker.tasks()
-    assert tokens.http()
+    assert worker.load_tasks()
+    assert tokens.http_client()
     assert [get_template(f"email/{name}") for name in ("letter.html", "invitation.en.txt")]
-    assert throttling.limiter()
+    assert throttling.get_limiter()
     assert client._client().incoming_phone_numbers
     celery.app.finalize()
 
 
-def _say(value: Any) -> None:
+def _write_line(value: Any) -> None:
     print(json.dumps(value), flush=True)
 
 
-def _do(order: dict[str, Any]) -> Any:
-    return _sweep(order) if order["do"] == "sweep" else _request(order)
+def _execute(command: dict[str, Any]) -> Any:
+    return _process_outbox(command) if command["do"] == "sweep" else _handle_request(command)
 
 
-def _request(order: dict[str, Any]) -> dict[str, Any]:
+def _handle_request(command: dict[str, Any]) -> dict[str, Any]:
     from django.test import Client
 
-    from config.celery import _bell
+    from config.celery import _notifier
 
-    answer = Client(raise_request_exception=False, SERVER_NAME="127.0.0.1").generic(
-        order["method"],
-        order["path"],
-        json.dumps(order.get("body", {})),
+    response = Client(raise_request_exception=False, SERVER_NAME="127.0.0.1").generic(
+        command["method"],
+        command["path"],
+        json.dumps(command.get("body", {})),
         content_type="application/json",
-        headers=order["headers"],
+        headers=command["headers"],
     )
-    _bell.flush()
-    return {"status": answer.status_code, "body": json.loads(answer.content or b"null")}
+    _notifier.flush()
+    return {"status": response.status_code, "body": json.loads(response.content or b"null")}
 
 
-def _sweep(order: dict[str, Any]) -> bool:
+def _process_outbox(command: dict[str, Any]) -> bool:
     """Sweep at later and later times; whether nothing was due at the end."""
     from config import outbox
     from config.outbox import worker
 
-    for round in range(order["rounds"]):
-        shift = timedelta(seconds=order["later"] + 1200 * round)
-        report = worker.Report()
+    for attempt in range(command["rounds"]):
+        clock_offset = timedelta(seconds=command["later"] + 1200 * attempt)
+        report = worker.PassReport()
         for shard in outbox.SHARDS:
-            _drain(shard, shift, report)
+            _process_shard(shard, clock_offset, report)
         if not report.counts:
             return True
     return False
 
 
-def _drain(shard: str, shift: timedelta, report: Any) -> None:
+def _process_shard(shard: str, clock_offset: timedelta, report: Any) -> None:
     from config.outbox import worker
 
-    worker.drain(shard, clock=lambda: datetime.now(UTC) + shift, report=report)
+    worker.process_shard(shard, clock=lambda: datetime.now(UTC) + clock_offset, report=report)
 
 
 if __name__ == "__main__":

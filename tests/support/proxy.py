@@ -18,58 +18,61 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
-KEPT = ("twilio",)
+RECORDED_SERVICES = ("twilio",)
 """Services of which every exchange is kept, to be judged."""
-HANG = 6.0
+HANG_SECONDS = 6.0
 """Seconds without an answer, longer than anybody waits."""
 RAW_MODES = ("kill_before", "kill_after", "lost", "refuse", "503", "429")
-Signature = tuple[str, str, int]
-KIND = "com.amazonaws.dynamodb.v20120810#"
+CallSignature = tuple[str, str, int]
+DYNAMODB_ERROR_PREFIX = "com.amazonaws.dynamodb.v20120810#"
 
 
 @dataclass
-class Call:
+class ProxiedCall:
     """One call that came by."""
 
     service: str
-    what: str
+    operation: str
     nth: int
     """The how manieth call of this kind it was."""
     capacity: float = 0.0
 
     @property
-    def signature(self) -> Signature:
+    def signature(self) -> CallSignature:
         """What names the same call in another run, whatever comes between."""
-        return self.service, self.what, self.nth
+        return self.service, self.operation, self.nth
 
 
 @dataclass
-class Plan:
+class FaultPlan:
     """What to do at which call."""
 
-    faults: dict[Signature, str] = field(default_factory=dict)
+    faults: dict[CallSignature, str] = field(default_factory=dict)
     always: dict[str, str] = field(default_factory=dict)
     """Service, or "service kind" -> mode, at every call."""
-    victim: Callable[[], int] = lambda: 0
-    calls: list[Call] = field(default_factory=list)
-    fired: list[str] = field(default_factory=list)
+    victim_pid: Callable[[], int] = lambda: 0
+    calls: list[ProxiedCall] = field(default_factory=list)
+    fired_faults: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def next(self, service: str, what: str) -> tuple[Call, str]:
+    def register_call(self, service: str, operation: str) -> tuple[ProxiedCall, str]:
         with self.lock:
-            nth = sum((call.service, call.what) == (service, what) for call in self.calls) + 1
-            call = Call(service, what, nth)
+            nth = (
+                sum((call.service, call.operation) == (service, operation) for call in self.calls)
+                + 1
+            )
+            call = ProxiedCall(service, operation, nth)
             self.calls.append(call)
-            kinds = (f"{service} {what}", service)
-            every = next((self.always[kind] for kind in kinds if kind in self.always), "")
-            return call, self.faults.get(call.signature, every)
+            keys = (f"{service} {operation}", service)
+            default_mode = next((self.always[key] for key in keys if key in self.always), "")
+            return call, self.faults.get(call.signature, default_mode)
 
-    def note(self, call: Call, mode: str) -> None:
+    def record_fault(self, call: ProxiedCall, mode: str) -> None:
         """The planned thing has gone wrong."""
-        self.fired.append(f"{mode} at {call.service} {call.what} {call.nth}")
+        self.fired_faults.append(f"{mode} at {call.service} {call.operation} {call.nth}")
 
-    def kill(self) -> None:
-        pid = self.victim()
+    def kill_victim(self) -> None:
+        pid = self.victim_pid()
         if pid:
             os.kill(pid, signal.SIGKILL)
 
@@ -81,18 +84,18 @@ class Exchange:
     method: str
     target: str
     """The path and query."""
-    body: str
+    request_body: str
     status: int
-    answer: str
+    response_body: str
 
     @property
     def path(self) -> str:
         return urlsplit(self.target).path
 
     @property
-    def given(self) -> set[str]:
+    def parameter_names(self) -> set[str]:
         """The names of what was sent."""
-        text = urlsplit(self.target).query if self.method == "GET" else self.body
+        text = urlsplit(self.target).query if self.method == "GET" else self.request_body
         return {name for name, _ in parse_qsl(text, keep_blank_values=True)}
 
 
@@ -103,8 +106,8 @@ class Proxy:
         self.service = service
         self.port = port
         self.upstream = upstream
-        self.plan = Plan()
-        self.passed: list[Exchange] = []
+        self.plan = FaultPlan()
+        self.exchanges: list[Exchange] = []
         """What came by, of services whose name is in `KEPT`."""
         self._http = http
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
@@ -114,9 +117,9 @@ class Proxy:
         while True:
             client, _ = self._listener.accept()
             serve = self._serve_http if self._http else self._serve_raw
-            threading.Thread(target=self._guarded, args=(serve, client), daemon=True).start()
+            threading.Thread(target=self._serve_safely, args=(serve, client), daemon=True).start()
 
-    def _guarded(self, serve: Callable[[socket.socket], None], client: socket.socket) -> None:
+    def _serve_safely(self, serve: Callable[[socket.socket], None], client: socket.socket) -> None:
         try:
             serve(client)
         except (OSError, EOFError):
@@ -126,60 +129,66 @@ class Proxy:
 
     # --- HTTP -------------------------------------------------------------------------------------
     def _serve_http(self, client: socket.socket) -> None:
-        with client.makefile("rb") as reader, ExitStack() as opened:
-            self._converse(client, reader, opened)
+        with client.makefile("rb") as reader, ExitStack() as stack:
+            self._forward_http(client, reader, stack)
 
-    def _converse(self, client: socket.socket, reader: Any, opened: ExitStack) -> None:
+    def _forward_http(self, client: socket.socket, reader: Any, stack: ExitStack) -> None:
         server: socket.socket | None = None
         while True:
-            head, body = _message(reader)
-            call, mode = self.plan.next(self.service, _what(head))
+            request_head, request_body = _read_message(reader)
+            call, mode = self.plan.register_call(self.service, _operation_name(request_head))
             if mode == "kill_before":
-                self.plan.note(call, mode)
-                self.plan.kill()
+                self.plan.record_fault(call, mode)
+                self.plan.kill_victim()
                 return
             if mode == "refuse":
-                self.plan.note(call, mode)
+                self.plan.record_fault(call, mode)
                 return
             if mode == "hang":
-                self.plan.note(call, mode)
-                time.sleep(HANG)
+                self.plan.record_fault(call, mode)
+                time.sleep(HANG_SECONDS)
                 return
-            made = _made_up(mode, head, body)
-            if made:
-                self.plan.note(call, mode)
-                client.sendall(made)
+            fault_bytes = _fault_response(mode, request_head, request_body)
+            if fault_bytes:
+                self.plan.record_fault(call, mode)
+                client.sendall(fault_bytes)
                 continue
-            if server is None or _has_hung_up(server):
+            if server is None or _is_closed(server):
                 connection = socket.create_connection(("127.0.0.1", self.upstream))
-                server = opened.enter_context(connection)
-                upstream = opened.enter_context(server.makefile("rb"))
-            server.sendall(_metered(head, body))
-            answer_head, answer_body = _message(upstream)
-            call.capacity = _capacity(answer_body)
-            if self.service in KEPT:
-                self.passed.append(_exchange(head, body, answer_head, answer_body))
+                server = stack.enter_context(connection)
+                upstream = stack.enter_context(server.makefile("rb"))
+            server.sendall(_with_consumed_capacity(request_head, request_body))
+            response_head, response_body = _read_message(upstream)
+            call.capacity = _consumed_capacity(response_body)
+            if self.service in RECORDED_SERVICES:
+                self.exchanges.append(
+                    _parse_exchange(request_head, request_body, response_head, response_body)
+                )
             if mode in ("kill_after", "lost"):
-                self.plan.note(call, mode)
+                self.plan.record_fault(call, mode)
             if mode == "kill_after":
-                self.plan.kill()
+                self.plan.kill_victim()
             if mode in ("kill_after", "lost"):
                 return
-            client.sendall(answer_head + answer_body)
+            client.sendall(response_head + response_body)
 
     # --- Redis and SMTP ---------------------------------------------------------------------------
     def _serve_raw(self, client: socket.socket) -> None:
         server = socket.create_connection(("127.0.0.1", self.upstream))
         pending: list[str] = []
-        threading.Thread(target=self._answers, args=(server, client, pending), daemon=True).start()
+        threading.Thread(
+            target=self._forward_responses, args=(server, client, pending), daemon=True
+        ).start()
         try:
             while data := client.recv(65536):
-                word = data[:64].split(b" ")[0].strip().decode("latin-1")
-                call, mode = self.plan.next(self.service, word if self.service == "smtp" else "")
+                command = data[:64].split(b" ")[0].strip().decode("latin-1")
+                call, mode = self.plan.register_call(
+                    self.service, command if self.service == "smtp" else ""
+                )
                 if mode in RAW_MODES:
-                    self.plan.note(call, mode)
+                    self.plan.record_fault(call, mode)
                 if mode == "kill_before":
-                    self.plan.kill()
+                    self.plan.kill_victim()
                 if mode in ("kill_before", "refuse", "503", "429"):
                     return
                 if mode in ("kill_after", "lost"):
@@ -188,12 +197,14 @@ class Proxy:
         finally:
             server.close()
 
-    def _answers(self, server: socket.socket, client: socket.socket, pending: list[str]) -> None:
+    def _forward_responses(
+        self, server: socket.socket, client: socket.socket, pending: list[str]
+    ) -> None:
         try:
             while data := server.recv(65536):
                 if pending:
                     if pending[0] == "kill_after":
-                        self.plan.kill()
+                        self.plan.kill_victim()
                     client.shutdown(socket.SHUT_RDWR)
                     return
                 client.sendall(data)
@@ -201,21 +212,23 @@ class Proxy:
             pass  # the other direction ended the conversation
 
 
-def _has_hung_up(server: socket.socket) -> bool:
+def _is_closed(server: socket.socket) -> bool:
     """Whether a peer closed a connection that nobody used for a while."""
     readable, _, _ = select.select([server], [], [], 0)
     return bool(readable)
 
 
-def _exchange(head: bytes, body: bytes, answer: bytes, content: bytes) -> Exchange:
+def _parse_exchange(
+    head: bytes, body: bytes, response_head: bytes, response_content: bytes
+) -> Exchange:
     method, target, _ = head.decode("latin-1").split(" ", 2)
-    status = int(answer.split(b" ", 2)[1])
+    status = int(response_head.split(b" ", 2)[1])
     return Exchange(
-        method, target, body.decode(), status, content.decode("utf-8", errors="replace")
+        method, target, body.decode(), status, response_content.decode("utf-8", errors="replace")
     )
 
 
-def _message(reader: Any) -> tuple[bytes, bytes]:
+def _read_message(reader: Any) -> tuple[bytes, bytes]:
     """One HTTP message, read whole. Raises EOFError at the end of the conversation."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -223,9 +236,9 @@ def _message(reader: Any) -> tuple[bytes, bytes]:
         if not line:
             raise EOFError
         head += line
-    headers = _headers(head)
+    headers = _parse_headers(head)
     if "chunked" in headers.get("transfer-encoding", ""):
-        return head, _chunks(reader)
+        return head, _read_chunks(reader)
     length = int(headers.get("content-length", 0))
     body = bytes(reader.read(length))
     if len(body) < length:
@@ -233,43 +246,43 @@ def _message(reader: Any) -> tuple[bytes, bytes]:
     return head, body
 
 
-def _chunks(reader: Any) -> bytes:
-    whole = b""
+def _read_chunks(reader: Any) -> bytes:
+    content = b""
     while True:
         line = bytes(reader.readline())
         if not line:
             raise EOFError
         size = int(line, 16)
         data = bytes(reader.read(size + 2))
-        whole += line + data
+        content += line + data
         if size == 0:
-            return whole
+            return content
 
 
-def _headers(head: bytes) -> Mapping[str, str]:
+def _parse_headers(head: bytes) -> Mapping[str, str]:
     lines = head.decode("latin-1").split("\r\n")[1:]
     pairs = (line.split(":", 1) for line in lines if ":" in line)
     return {name.lower(): value.strip() for name, value in pairs}
 
 
-def _what(head: bytes) -> str:
-    target = _headers(head).get("x-amz-target", "").partition(".")[2]
+def _operation_name(head: bytes) -> str:
+    target = _parse_headers(head).get("x-amz-target", "").partition(".")[2]
     return target or " ".join(head.split(b" ", 2)[n].decode("latin-1") for n in (0, 1))
 
 
-def _metered(head: bytes, body: bytes) -> bytes:
+def _with_consumed_capacity(head: bytes, body: bytes) -> bytes:
     """Ask DynamoDB what each call cost; the engine does not check signatures."""
-    if _what(head) not in COSTING:
+    if _operation_name(head) not in METERED_OPERATIONS:
         return head + body
-    asked = json.loads(body)
-    asked["ReturnConsumedCapacity"] = "TOTAL"
-    body = json.dumps(asked).encode()
+    request = json.loads(body)
+    request["ReturnConsumedCapacity"] = "TOTAL"
+    body = json.dumps(request).encode()
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length")]
     lines[1:1] = [b"Content-Length: %d" % len(body)]
     return b"\r\n".join(lines) + body
 
 
-COSTING = {
+METERED_OPERATIONS = {
     "GetItem",
     "BatchGetItem",
     "Query",
@@ -280,46 +293,55 @@ COSTING = {
 }
 
 
-def _capacity(body: bytes) -> float:
+def _consumed_capacity(body: bytes) -> float:
     if b"ConsumedCapacity" not in body:
         return 0.0
     try:
-        found = json.loads(body).get("ConsumedCapacity") or []
+        consumed = json.loads(body).get("ConsumedCapacity") or []
     except ValueError:
         return 0.0
-    parts = found if isinstance(found, list) else [found]
-    return float(sum(part.get("CapacityUnits", 0) for part in parts))
+    entries = consumed if isinstance(consumed, list) else [consumed]
+    return float(sum(entry.get("CapacityUnits", 0) for entry in entries))
 
 
-def _made_up(mode: str, head: bytes, body: bytes) -> bytes:
-    dynamodb = b"x-amz-target" in head.lower()
+def _fault_response(mode: str, head: bytes, body: bytes) -> bytes:
+    is_dynamodb = b"x-amz-target" in head.lower()
     if mode == "nonsense":
-        return _answer("200 OK", b"<html>what?")
-    if mode == "throttle" and dynamodb:
-        return _amazon("ProvisionedThroughputExceededException")
-    if mode == "conflict" and dynamodb and _what(head) == "TransactWriteItems":
+        return _http_response("200 OK", b"<html>what?")
+    if mode == "throttle" and is_dynamodb:
+        return _aws_error("ProvisionedThroughputExceededException")
+    if mode == "conflict" and is_dynamodb and _operation_name(head) == "TransactWriteItems":
         count = len(json.loads(body)["TransactItems"])
         reason = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
-        return _amazon("TransactionCanceledException", CancellationReasons=[reason] * count)
-    if mode == "conflict" and dynamodb and _what(head) in ("UpdateItem", "DeleteItem", "PutItem"):
-        return _amazon("TransactionConflictException")
-    if mode == "unprocessed" and _what(head) == "BatchGetItem":
-        asked = json.loads(body)["RequestItems"]
-        answer = {"Responses": {}, "UnprocessedKeys": asked}
-        return _answer("200 OK", json.dumps(answer).encode())
+        return _aws_error("TransactionCanceledException", CancellationReasons=[reason] * count)
+    if (
+        mode == "conflict"
+        and is_dynamodb
+        and _operation_name(head) in ("UpdateItem", "DeleteItem", "PutItem")
+    ):
+        return _aws_error("TransactionConflictException")
+    if mode == "unprocessed" and _operation_name(head) == "BatchGetItem":
+        keys = json.loads(body)["RequestItems"]
+        unprocessed = {"Responses": {}, "UnprocessedKeys": keys}
+        return _http_response("200 OK", json.dumps(unprocessed).encode())
     if mode == "503":
-        return _answer("503 Service Unavailable", b'{"message": "planned"}')
+        return _http_response("503 Service Unavailable", b'{"message": "planned"}')
     if mode == "429":
-        slow = _answer("429 Too Many Requests", b"{}", "Retry-After: 1\r\n")
-        return _amazon("ThrottlingException") if dynamodb else slow
+        rate_limited = _http_response("429 Too Many Requests", b"{}", "Retry-After: 1\r\n")
+        return _aws_error("ThrottlingException") if is_dynamodb else rate_limited
     return b""
 
 
-def _amazon(code: str, **more: Any) -> bytes:
-    body = {"__type": KIND + code, "message": "planned", "Message": "planned", **more}
-    return _answer("400 Bad Request", json.dumps(body).encode())
+def _aws_error(code: str, **fields: Any) -> bytes:
+    body = {
+        "__type": DYNAMODB_ERROR_PREFIX + code,
+        "message": "planned",
+        "Message": "planned",
+        **fields,
+    }
+    return _http_response("400 Bad Request", json.dumps(body).encode())
 
 
-def _answer(status: str, body: bytes, more: str = "") -> bytes:
+def _http_response(status: str, body: bytes, extra_headers: str = "") -> bytes:
     lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join(lines).encode() + b"\r\n" + more.encode() + b"\r\n" + body
+    return "\r\n".join(lines).encode() + b"\r\n" + extra_headers.encode() + b"\r\n" + body

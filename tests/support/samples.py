@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from telephony import ivr
-from tests.conftest import Cast, free_number
+from tests.conftest import UserFixtures, free_number
 
-_numbers = itertools.count(1)
-UNKNOWN = {
+_sequence = itertools.count(1)
+UNKNOWN_IDS = {
     "usr": "usr_01J00000000000000000000000",
     "cus": "cus_01J00000000000000000000000",
     "loc": "loc_01J00000000000000000000000",
@@ -24,202 +24,249 @@ UNKNOWN = {
 
 
 @dataclass
-class Sample:
+class RequestSample:
     """Values for the path, the query and the body."""
 
     path: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] | None = None
-    wrong: dict[str, Any] = field(default_factory=dict)
+    invalid_values: dict[str, Any] = field(default_factory=dict)
     """What to change in body or query to get 400."""
-    about: str = "usr"
+    id_kind: str = "usr"
     """What an ``id`` names."""
 
 
-_acceptances = itertools.cycle([{"locale": "en"}, {"locale": "de"}, {"locale": "es"}])
+_acceptance_bodies = itertools.cycle([{"locale": "en"}, {"locale": "de"}, {"locale": "es"}])
 
 
-def token() -> str:
+def push_token() -> str:
     """A push token that nobody registered."""
-    return f"ExponentPushToken[sample-{next(_numbers)}]"
+    return f"ExponentPushToken[sample-{next(_sequence)}]"
 
 
-SAMPLES: dict[str, Callable[[Cast], Sample]] = {
-    "getCurrentUser": lambda cast: Sample(),
-    "createUser": lambda cast: Sample(
-        body=cast.new_user(locations=[cast.boston.id]), wrong={"email": 7}
+SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
+    "getCurrentUser": lambda test_users: RequestSample(),
+    "createUser": lambda test_users: RequestSample(
+        body=test_users.user_body(locations=[test_users.boston.id]), invalid_values={"email": 7}
     ),
-    "getUserAuditLogs": lambda cast: Sample(
-        path={"userId": cast.sam.id}, query={"limit": "10", "offset": "0"}, wrong={"limit": "x"}
+    "getUserAuditLogs": lambda test_users: RequestSample(
+        path={"userId": test_users.sam.id},
+        query={"limit": "10", "offset": "0"},
+        invalid_values={"limit": "x"},
     ),
-    "updateCurrentUser": lambda cast: Sample(
-        body={"profileName": f"Name {next(_numbers)}"}, wrong={"phone": "12"}
+    "updateCurrentUser": lambda test_users: RequestSample(
+        body={"profileName": f"Name {next(_sequence)}"}, invalid_values={"phone": "12"}
     ),
-    "getTermsStatus": lambda cast: Sample(),
-    "acceptTerms": lambda cast: Sample(body=next(_acceptances), wrong={"version": "1999-01-01"}),
-    "registerPushToken": lambda cast: Sample(body={"token": token()}, wrong={"token": "x"}),
-    "removePushToken": lambda cast: Sample(body={"token": token()}, wrong={"token": 7}),
-    "exportMyData": lambda cast: Sample(query={"format": "json"}, wrong={"format": "doc"}),
-    "deleteUser": lambda cast: Sample(body={"id": cast.fresh().id}, wrong={"id": None}),
-    "listUsers": lambda cast: Sample(
-        query={"customerId": cast.customer.id, "limit": "50"}, wrong={"limit": "1001"}
+    "getTermsStatus": lambda test_users: RequestSample(),
+    "acceptTerms": lambda test_users: RequestSample(
+        body=next(_acceptance_bodies), invalid_values={"version": "1999-01-01"}
     ),
-    "createManagedUser": lambda cast: Sample(
-        body=cast.new_user(locations=[cast.boston.id], isSetup=True), wrong={"userRole": "king"}
+    "registerPushToken": lambda test_users: RequestSample(
+        body={"token": push_token()}, invalid_values={"token": "x"}
     ),
-    "updateManagedUser": lambda cast: Sample(
-        body={"id": cast.fresh().id, "locations": [cast.boston.id], "name": "Another Name"},
-        wrong={"settings": {"timeZone": "Mars/Olympus"}},
+    "removePushToken": lambda test_users: RequestSample(
+        body={"token": push_token()}, invalid_values={"token": 7}
     ),
-    "deleteManagedUser": lambda cast: Sample(body={"id": cast.fresh().id}, wrong={"x": 1}),
-    "resendInvitation": lambda cast: Sample(path={"id": cast.fresh().id}, body={}, wrong={"x": 1}),
-    "getCustomer": lambda cast: Sample(),
-    "updateCustomer": lambda cast: Sample(
-        body={"name": f"Harbour Dental {next(_numbers)}"}, wrong={"name": ""}
+    "exportMyData": lambda test_users: RequestSample(
+        query={"format": "json"}, invalid_values={"format": "doc"}
     ),
-    "listLocations": lambda cast: Sample(query={"limit": "50"}, wrong={"limit": "0"}),
-    "createLocation": lambda cast: Sample(
-        body={"name": f"Place {next(_numbers)}", "timeZone": "America/Denver"},
-        wrong={"timeZone": "MST7MDTX"},
+    "deleteUser": lambda test_users: RequestSample(
+        body={"id": test_users.create_user().id}, invalid_values={"id": None}
     ),
-    "updateLocation": lambda cast: Sample(
-        path={"id": cast.boston.id},
-        body={"address": f"{next(_numbers)} Long Wharf"},
-        wrong={"name": 7},
-        about="loc",
+    "listUsers": lambda test_users: RequestSample(
+        query={"customerId": test_users.customer.id, "limit": "50"},
+        invalid_values={"limit": "1001"},
     ),
-    "deleteLocation": lambda cast: Sample(path={"id": cast.place().id}, about="loc"),
-    "listSchedules": lambda cast: Sample(
+    "createManagedUser": lambda test_users: RequestSample(
+        body=test_users.user_body(locations=[test_users.boston.id], isSetup=True),
+        invalid_values={"userRole": "king"},
+    ),
+    "updateManagedUser": lambda test_users: RequestSample(
+        body={
+            "id": test_users.create_user().id,
+            "locations": [test_users.boston.id],
+            "name": "Another Name",
+        },
+        invalid_values={"settings": {"timeZone": "Mars/Olympus"}},
+    ),
+    "deleteManagedUser": lambda test_users: RequestSample(
+        body={"id": test_users.create_user().id}, invalid_values={"x": 1}
+    ),
+    "resendInvitation": lambda test_users: RequestSample(
+        path={"id": test_users.create_user().id}, body={}, invalid_values={"x": 1}
+    ),
+    "getCustomer": lambda test_users: RequestSample(),
+    "updateCustomer": lambda test_users: RequestSample(
+        body={"name": f"Harbour Dental {next(_sequence)}"}, invalid_values={"name": ""}
+    ),
+    "listLocations": lambda test_users: RequestSample(
+        query={"limit": "50"}, invalid_values={"limit": "0"}
+    ),
+    "createLocation": lambda test_users: RequestSample(
+        body={"name": f"Place {next(_sequence)}", "timeZone": "America/Denver"},
+        invalid_values={"timeZone": "MST7MDTX"},
+    ),
+    "updateLocation": lambda test_users: RequestSample(
+        path={"id": test_users.boston.id},
+        body={"address": f"{next(_sequence)} Long Wharf"},
+        invalid_values={"name": 7},
+        id_kind="loc",
+    ),
+    "deleteLocation": lambda test_users: RequestSample(
+        path={"id": test_users.create_location().id}, id_kind="loc"
+    ),
+    "listSchedules": lambda test_users: RequestSample(
         query={
-            "locationId": cast.boston.id,
-            "customerId": cast.customer.id,
-            "staffId": cast.sam.id,
+            "locationId": test_users.boston.id,
+            "customerId": test_users.customer.id,
+            "staffId": test_users.sam.id,
             "limit": "50",
         },
-        wrong={"limit": "0"},
+        invalid_values={"limit": "0"},
     ),
-    "createSchedule": lambda cast: Sample(
-        body=cast.new_shift(templateId=cast.template().id), wrong={"endTime": "tomorrow"}
+    "createSchedule": lambda test_users: RequestSample(
+        body=test_users.shift_body(templateId=test_users.create_template().id),
+        invalid_values={"endTime": "tomorrow"},
     ),
-    "getSchedule": lambda cast: Sample(path={"id": cast.shift().id}, about="sch"),
-    "updateSchedule": lambda cast: Sample(
-        path={"id": cast.shift().id},
+    "getSchedule": lambda test_users: RequestSample(
+        path={"id": test_users.create_shift().id}, id_kind="sch"
+    ),
+    "updateSchedule": lambda test_users: RequestSample(
+        path={"id": test_users.create_shift().id},
         query={"scope": "all"},
         body={
             "endTime": "2031-01-01T12:00:00Z",
             "startTime": "2031-01-01T09:00:00Z",
-            "staffId": cast.sam.id,
-            "locationId": cast.boston.id,
+            "staffId": test_users.sam.id,
+            "locationId": test_users.boston.id,
             "allowOverlap": True,
         },
-        wrong={"startTime": 7},
-        about="sch",
+        invalid_values={"startTime": 7},
+        id_kind="sch",
     ),
-    "deleteSchedule": lambda cast: Sample(
-        path={"id": cast.shift().id}, query={"scope": "all"}, wrong={"scope": "some"}, about="sch"
+    "deleteSchedule": lambda test_users: RequestSample(
+        path={"id": test_users.create_shift().id},
+        query={"scope": "all"},
+        invalid_values={"scope": "some"},
+        id_kind="sch",
     ),
-    "getOnDuty": lambda cast: Sample(
-        path={"id": cast.boston.id},
+    "getOnDuty": lambda test_users: RequestSample(
+        path={"id": test_users.boston.id},
         query={"at": "2031-01-01T10:00:00Z"},
-        wrong={"at": "noon"},
-        about="loc",
+        invalid_values={"at": "noon"},
+        id_kind="loc",
     ),
-    "listTemplates": lambda cast: Sample(
-        query={"locationId": cast.boston.id, "limit": "50"}, wrong={"limit": "0"}
+    "listTemplates": lambda test_users: RequestSample(
+        query={"locationId": test_users.boston.id, "limit": "50"}, invalid_values={"limit": "0"}
     ),
-    "createTemplate": lambda cast: Sample(
+    "createTemplate": lambda test_users: RequestSample(
         body={
-            "customerId": cast.customer.id,
-            "name": f"Early {next(_numbers)}",
-            "locationId": cast.boston.id,
+            "customerId": test_users.customer.id,
+            "name": f"Early {next(_sequence)}",
+            "locationId": test_users.boston.id,
             "startTime": "06:00",
             "endTime": "14:00",
             "recurrencePattern": {"frequency": "weekly", "byDay": [{"day": "mo"}]},
         },
-        wrong={"startTime": "25:00"},
+        invalid_values={"startTime": "25:00"},
     ),
-    "updateTemplate": lambda cast: Sample(
-        body={"id": cast.template().id, "locationId": cast.boston.id, "endTime": "15:00"},
-        wrong={"endTime": "3 pm"},
-        about="tpl",
+    "updateTemplate": lambda test_users: RequestSample(
+        body={
+            "id": test_users.create_template().id,
+            "locationId": test_users.boston.id,
+            "endTime": "15:00",
+        },
+        invalid_values={"endTime": "3 pm"},
+        id_kind="tpl",
     ),
-    "deleteTemplate": lambda cast: Sample(
-        body={"id": cast.template().id}, wrong={"x": 1}, about="tpl"
+    "deleteTemplate": lambda test_users: RequestSample(
+        body={"id": test_users.create_template().id}, invalid_values={"x": 1}, id_kind="tpl"
     ),
-    "openCalendarFeed": lambda cast: Sample(body={}, wrong={"x": 1}),
-    "closeCalendarFeed": lambda cast: Sample(),
-    "findPhoneNumbers": lambda cast: Sample(
-        body={"country": "US", "areaCode": "415"}, wrong={"areaCode": "1"}
+    "openCalendarFeed": lambda test_users: RequestSample(body={}, invalid_values={"x": 1}),
+    "closeCalendarFeed": lambda test_users: RequestSample(),
+    "findPhoneNumbers": lambda test_users: RequestSample(
+        body={"country": "US", "areaCode": "415"}, invalid_values={"areaCode": "1"}
     ),
-    "purchasePhoneNumber": lambda cast: Sample(
-        body={"phoneNumber": free_number(), "locationId": cast.place().id},
-        wrong={"phoneNumber": "415"},
+    "purchasePhoneNumber": lambda test_users: RequestSample(
+        body={"phoneNumber": free_number(), "locationId": test_users.create_location().id},
+        invalid_values={"phoneNumber": "415"},
     ),
-    "listPhoneNumbers": lambda cast: Sample(query={"limit": "50"}, wrong={"limit": "0"}),
-    "releasePhoneNumber": lambda cast: Sample(path={"number": cast.bought().number.number}),
-    "restorePhoneNumber": lambda cast: Sample(
-        path={"number": cast.bought().number.number}, body={}, wrong={"x": 1}
+    "listPhoneNumbers": lambda test_users: RequestSample(
+        query={"limit": "50"}, invalid_values={"limit": "0"}
     ),
-    "getIvrConfiguration": lambda cast: Sample(path={"locationId": cast.held.number.location_id}),
-    "updateIvrConfiguration": lambda cast: Sample(
-        path={"locationId": cast.held.number.location_id},
-        body={"configuration": ivr.default(f"Boston {next(_numbers)}")},
-        wrong={"configuration": {"version": 2}},
+    "releasePhoneNumber": lambda test_users: RequestSample(
+        path={"number": test_users.purchase_number().number.number}
     ),
-    "previewCall": lambda cast: Sample(
-        path={"locationId": cast.held.number.location_id},
+    "restorePhoneNumber": lambda test_users: RequestSample(
+        path={"number": test_users.purchase_number().number.number},
+        body={},
+        invalid_values={"x": 1},
+    ),
+    "getIvrConfiguration": lambda test_users: RequestSample(
+        path={"locationId": test_users.boston_number.number.location_id}
+    ),
+    "updateIvrConfiguration": lambda test_users: RequestSample(
+        path={"locationId": test_users.boston_number.number.location_id},
+        body={"configuration": ivr.default_configuration(f"Boston {next(_sequence)}")},
+        invalid_values={"configuration": {"version": 2}},
+    ),
+    "previewCall": lambda test_users: RequestSample(
+        path={"locationId": test_users.boston_number.number.location_id},
         query={"at": "2031-01-01T10:00:00Z"},
-        wrong={"at": "noon"},
+        invalid_values={"at": "noon"},
     ),
-    "listCalls": lambda cast: Sample(
-        query={"locationId": cast.held.number.location_id, "limit": "50"}, wrong={"limit": "0"}
+    "listCalls": lambda test_users: RequestSample(
+        query={"locationId": test_users.boston_number.number.location_id, "limit": "50"},
+        invalid_values={"limit": "0"},
     ),
-    "getCallRecording": lambda cast: Sample(
-        path={"id": cast.recorded},
+    "getCallRecording": lambda test_users: RequestSample(
+        path={"id": test_users.recorded_call_id},
         query={"kind": "voicemail"},
-        wrong={"kind": "song"},
-        about="cal",
+        invalid_values={"kind": "song"},
+        id_kind="cal",
     ),
-    "getPhone": lambda cast: Sample(),
-    "verifyPhone": lambda cast: Sample(body={}, wrong={"x": not cast.proven}),
-    "confirmPhone": lambda cast: Sample(
-        body={"code": "123456"}, wrong={"code": 7 if cast.proven else 0}
+    "getPhone": lambda test_users: RequestSample(),
+    "verifyPhone": lambda test_users: RequestSample(
+        body={}, invalid_values={"x": not test_users.phones_verified}
+    ),
+    "confirmPhone": lambda test_users: RequestSample(
+        body={"code": "123456"}, invalid_values={"code": 7 if test_users.phones_verified else 0}
     ),
 }
 
 
-def places(sample: Sample) -> list[tuple[str, str]]:
+def id_fields(sample: RequestSample) -> list[tuple[str, str]]:
     """Where a sample names somebody's things: (path, query or body; name)."""
-    found = [("path", name) for name in sample.path]
-    found += [("query", name) for name in sample.query if name.endswith("Id")]
+    fields = [("path", name) for name in sample.path]
+    fields += [("query", name) for name in sample.query if name.endswith("Id")]
     for name in sample.body or {}:
         if name.endswith("Id") or name in ("id", "locations"):
-            found.append(("body", name))
-    return found
+            fields.append(("body", name))
+    return fields
 
 
-def foreign(cast: Cast, name: str, about: str) -> Any:
+def foreign_value(test_users: UserFixtures, name: str, id_kind: str) -> Any:
     """The outsider's thing for a place of this name."""
-    kind = KINDS.get(name, about)
-    theirs = {
-        "usr": lambda: cast.cleo.id,
-        "cus": lambda: cast.elsewhere.id,
-        "loc": lambda: cast.hilltop.id,
-        "sch": lambda: cast.foreign_shift.id,
-        "tpl": lambda: cast.foreign_template.id,
-        "num": lambda: cast.foreign_held.number.number,
-        "cal": lambda: cast.foreign_recorded,
+    kind = ID_KINDS.get(name, id_kind)
+    foreign_id = {
+        "usr": lambda: test_users.cleo.id,
+        "cus": lambda: test_users.other_customer.id,
+        "loc": lambda: test_users.hilltop.id,
+        "sch": lambda: test_users.foreign_shift.id,
+        "tpl": lambda: test_users.foreign_template.id,
+        "num": lambda: test_users.foreign_number.number.number,
+        "cal": lambda: test_users.foreign_recorded_call_id,
     }[kind]()
-    return [theirs] if name == "locations" else theirs
+    return [foreign_id] if name == "locations" else foreign_id
 
 
-def unknown(name: str, about: str) -> Any:
+def unknown_value(name: str, id_kind: str) -> Any:
     """Nobody's thing for a place of this name."""
-    nobodys = UNKNOWN[KINDS.get(name, about)]
-    return [nobodys] if name == "locations" else nobodys
+    unknown_id = UNKNOWN_IDS[ID_KINDS.get(name, id_kind)]
+    return [unknown_id] if name == "locations" else unknown_id
 
 
-KINDS = {
+ID_KINDS = {
     "locations": "loc",
     "locationId": "loc",
     "customerId": "cus",
@@ -237,11 +284,11 @@ class Operation:
 
     id: str
     method: str
-    template: str
-    document: dict[str, Any]
+    path_template: str
+    definition: dict[str, Any]
 
-    def path(self, sample: Sample) -> str:
-        path = self.template
+    def path(self, sample: RequestSample) -> str:
+        path = self.path_template
         for name, value in sample.path.items():
             path = path.replace("{" + name + "}", value)
         return path
@@ -250,7 +297,7 @@ class Operation:
 def operations(openapi: dict[str, Any]) -> list[Operation]:
     """Every operation that is documented."""
     return [
-        Operation(document["operationId"], method.upper(), template, document)
-        for template, methods in openapi["paths"].items()
-        for method, document in methods.items()
+        Operation(definition["operationId"], method.upper(), path_template, definition)
+        for path_template, methods in openapi["paths"].items()
+        for method, definition in methods.items()
     ]

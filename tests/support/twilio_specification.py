@@ -16,26 +16,31 @@ from jsonschema import Draft202012Validator
 from tests.support.proxy import Exchange
 
 SPECIFICATION = Path(__file__).resolve().parents[3] / "shared/specs/twilio-2010-subset.json"
-FORM = "application/x-www-form-urlencoded"
-ERROR = {"code", "message", "more_info", "status"}
+FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
+ERROR_FIELDS = {"code", "message", "more_info", "status"}
 
 
-class Judge:
+class SpecificationValidator:
     """Finds what an exchange violates."""
 
     def __init__(self) -> None:
-        self.document: dict[str, Any] = _with_null(json.loads(SPECIFICATION.read_text()))
+        self.document: dict[str, Any] = _expand_nullable(json.loads(SPECIFICATION.read_text()))
 
-    def faults(self, exchange: Exchange) -> list[str]:
+    def violations(self, exchange: Exchange) -> list[str]:
         """Everything wrong with an exchange; nothing for what the specification leaves out."""
-        operation = self.operation(exchange)
+        operation = self.find_operation(exchange)
         if operation is None:
             return []
-        where = f"{exchange.method} {exchange.path} {exchange.status}"
-        found = [f"{where}: {name} is no parameter" for name in exchange.given - _names(operation)]
-        return found + [f"{where}: {fault}" for fault in self._of_answer(exchange, operation)]
+        prefix = f"{exchange.method} {exchange.path} {exchange.status}"
+        violations = [
+            f"{prefix}: {name} is no parameter"
+            for name in exchange.parameter_names - _parameter_names(operation)
+        ]
+        return violations + [
+            f"{prefix}: {violation}" for violation in self._response_violations(exchange, operation)
+        ]
 
-    def operation(self, exchange: Exchange) -> Any:
+    def find_operation(self, exchange: Exchange) -> Any:
         """What the specification has for a request; None: nothing."""
         for pattern, methods in self._paths:
             if pattern.fullmatch(exchange.path):
@@ -49,57 +54,64 @@ class Judge:
             for path, methods in self.document["paths"].items()
         ]
 
-    def _of_answer(self, exchange: Exchange, operation: dict[str, Any]) -> Iterator[str]:
+    def _response_violations(self, exchange: Exchange, operation: dict[str, Any]) -> Iterator[str]:
         if exchange.status >= 400:
-            yield from _of_error(exchange)
+            yield from _error_violations(exchange)
             return
-        documented = operation["responses"].get(str(exchange.status))
-        if documented is None:
+        response = operation["responses"].get(str(exchange.status))
+        if response is None:
             yield "this status is not documented"
-        elif "content" in documented:
-            schema = documented["content"]["application/json"]["schema"]
-            whole = {**schema, "components": self.document["components"]}
-            answer = json.loads(exchange.answer)
-            for fault in Draft202012Validator(whole).iter_errors(answer):
-                yield f"{'/'.join(map(str, fault.absolute_path))}: {fault.message[:120]}"
-            yield from self._of_members(answer, schema)
+        elif "content" in response:
+            schema = response["content"]["application/json"]["schema"]
+            full_schema = {**schema, "components": self.document["components"]}
+            content = json.loads(exchange.response_body)
+            for violation in Draft202012Validator(full_schema).iter_errors(content):
+                yield f"{'/'.join(map(str, violation.absolute_path))}: {violation.message[:120]}"
+            yield from self._field_violations(content, schema)
 
-    def _of_members(self, answer: Any, schema: dict[str, Any]) -> Iterator[str]:
+    def _field_violations(self, content: Any, schema: dict[str, Any]) -> Iterator[str]:
         """No member more, none less, than the resource has."""
         reference = schema.get("$ref")
         if reference is None:
-            for name, part in schema.get("properties", {}).items():
-                for one in answer.get(name, ()) if part.get("type") == "array" else ():
-                    yield from self._of_members(one, part["items"])
+            for name, property_schema in schema.get("properties", {}).items():
+                for item in content.get(name, ()) if property_schema.get("type") == "array" else ():
+                    yield from self._field_violations(item, property_schema["items"])
             return
-        wanted = set(self.document["components"]["schemas"][reference.split("/")[-1]]["properties"])
-        for name in sorted(set(answer) ^ wanted):
-            yield f"{name} is missing" if name in wanted else f"{name} is no member"
+        expected = set(
+            self.document["components"]["schemas"][reference.split("/")[-1]]["properties"]
+        )
+        for name in sorted(set(content) ^ expected):
+            yield f"{name} is missing" if name in expected else f"{name} is no member"
 
 
-def _names(operation: dict[str, Any]) -> set[str]:
-    body = operation.get("requestBody", {}).get("content", {}).get(FORM, {}).get("schema", {})
-    return {one["name"] for one in operation.get("parameters", ())} | set(
+def _parameter_names(operation: dict[str, Any]) -> set[str]:
+    body = (
+        operation.get("requestBody", {})
+        .get("content", {})
+        .get(FORM_MEDIA_TYPE, {})
+        .get("schema", {})
+    )
+    return {parameter["name"] for parameter in operation.get("parameters", ())} | set(
         body.get("properties", {})
     )
 
 
-def _of_error(exchange: Exchange) -> Iterator[str]:
-    told = json.loads(exchange.answer)
-    if set(told) != ERROR or told["status"] != exchange.status:
-        yield f"an error must be {sorted(ERROR)}"
+def _error_violations(exchange: Exchange) -> Iterator[str]:
+    error = json.loads(exchange.response_body)
+    if set(error) != ERROR_FIELDS or error["status"] != exchange.status:
+        yield f"an error must be {sorted(ERROR_FIELDS)}"
 
 
-def _with_null(schema: Any) -> Any:
+def _expand_nullable(schema: Any) -> Any:
     """``nullable`` as JSON Schema has it."""
     if isinstance(schema, list):
-        return [_with_null(one) for one in schema]
+        return [_expand_nullable(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    changed = {name: _with_null(value) for name, value in schema.items()}
-    if changed.get("nullable") is True:
-        if isinstance(changed.get("type"), str):
-            changed["type"] = [changed["type"], "null"]
-        if "enum" in changed:
-            changed["enum"] = [*changed["enum"], None]
-    return changed
+    expanded = {name: _expand_nullable(value) for name, value in schema.items()}
+    if expanded.get("nullable") is True:
+        if isinstance(expanded.get("type"), str):
+            expanded["type"] = [expanded["type"], "null"]
+        if "enum" in expanded:
+            expanded["enum"] = [*expanded["enum"], None]
+    return expanded

@@ -30,6 +30,6 @@ class Command(BaseCommand):
             )
         except errors.Unavailable as error:
             raise CommandError(f"{error} What was begun is finished by the worker.") from error
-        except errors.Refusal as error:
+        except errors.DomainError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"customer {customer.id}, owner {owner.id} ({owner.status})")

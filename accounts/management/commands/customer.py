@@ -20,13 +20,13 @@ class Command(BaseCommand):
         parser.add_argument("customer")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        turn = customers.suspend if options["what"] == "suspend" else customers.resume
+        set_status = customers.suspend if options["what"] == "suspend" else customers.resume
         try:
-            customer = turn(
+            customer = set_status(
                 options["customer"],
-                actor=permissions.system(options["customer"]),
+                actor=permissions.system_actor(options["customer"]),
                 at=datetime.now(UTC),
             )
-        except errors.Refusal as error:
+        except errors.DomainError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{customer.id} ({customer.name}) is {customer.status}")

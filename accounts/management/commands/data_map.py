@@ -14,4 +14,4 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(data_map.page(), ending="")
+        self.stdout.write(data_map.render_markdown(), ending="")

@@ -27,44 +27,44 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            customer = customers.get(options["customer"])
-            rows = _rows(options["file"], customer.id)
-            problems = list(csv_import.check(rows, customer.id))
-            self._tell(problems)
+            customer = customers.get_customer(options["customer"])
+            rows = _read_file(options["file"], customer.id)
+            problems = list(csv_import.check_rows(rows, customer.id))
+            self._print_problems(problems)
             if problems:
                 raise CommandError(f"{len(problems)} problem(s); nobody was created.")
             if options["dry_run"]:
                 self.stdout.write(f"{len(rows)} people, no problem; nobody was created.")
                 return
-            self._bring(rows, customer.id)
+            self._import_rows(rows, customer.id)
         except errors.Unavailable as error:
             raise CommandError(f"{error} Run it again: it goes on where it stopped.") from error
-        except errors.Refusal as error:
+        except errors.DomainError as error:
             raise CommandError(str(error)) from error
 
-    def _bring(self, rows: list[csv_import.Row], customer_id: str) -> None:
-        patience = 0.5 if sys.stderr.isatty() else 10
-        with tqdm(total=len(rows), unit="people", mininterval=patience) as bar:
+    def _import_rows(self, rows: list[csv_import.ImportRow], customer_id: str) -> None:
+        min_interval = 0.5 if sys.stderr.isatty() else 10
+        with tqdm(total=len(rows), unit="people", mininterval=min_interval) as bar:
 
-            def step() -> None:
+            def advance() -> None:
                 bar.update()
 
-            outcome = csv_import.run(rows, customer_id, step=step)
-        self._tell(outcome.problems)
+            result = csv_import.import_rows(rows, customer_id, on_progress=advance)
+        self._print_problems(result.problems)
         self.stdout.write(
-            f"{outcome.created} created and invited, {outcome.here_already} were here already"
+            f"{result.created} created and invited, {result.already_exists} were here already"
         )
-        if outcome.problems:
-            raise CommandError(f"{len(outcome.problems)} could not be created.")
+        if result.problems:
+            raise CommandError(f"{len(result.problems)} could not be created.")
 
-    def _tell(self, problems: list[tuple[int, str]]) -> None:
+    def _print_problems(self, problems: list[tuple[int, str]]) -> None:
         for line, problem in problems:
             self.stdout.write(f"line {line}: {problem}")
 
 
-def _rows(path: Path, customer_id: str) -> list[csv_import.Row]:
+def _read_file(path: Path, customer_id: str) -> list[csv_import.ImportRow]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return csv_import.read(file, customer_id)
+            return csv_import.read_rows(file, customer_id)
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}") from error

@@ -18,13 +18,15 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        does = parser.add_subparsers(dest="what", required=True)
-        publish = does.add_parser("publish", help="take in new texts; published ones never change")
+        subcommands = parser.add_subparsers(dest="what", required=True)
+        publish = subcommands.add_parser(
+            "publish", help="take in new texts; published ones never change"
+        )
         publish.add_argument("--check", action="store_true", help="fail if there is a new text")
-        does.add_parser("announce", help="have people told of the newest version; once only")
-        proofs = does.add_parser("proofs", help="what a person accepted, also after deletion")
-        proofs.add_argument("user")
-        does.add_parser("verify", help="is every proof as the audit attests it?")
+        subcommands.add_parser("announce", help="have people told of the newest version; once only")
+        show = subcommands.add_parser("proofs", help="what a person accepted, also after deletion")
+        show.add_argument("user")
+        subcommands.add_parser("verify", help="is every proof as the audit attests it?")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "publish":
@@ -32,42 +34,47 @@ class Command(BaseCommand):
         elif options["what"] == "announce":
             self._announce()
         elif options["what"] == "proofs":
-            self._proofs(options["user"])
+            self._print_acceptances(options["user"])
         else:
             self._verify()
 
     def _publish(self, *, check: bool) -> None:
         try:
-            new = documents.unpublished() if check else documents.publish()
-        except (documents.Changed, ValueError) as error:
+            new_texts = documents.find_unpublished_texts() if check else documents.publish_texts()
+        except (documents.PublishedTextChanged, ValueError) as error:
             raise CommandError(str(error)) from error
-        for place in new:
-            self.stdout.write(f"{'new' if check else 'published'}: {place}")
-        if new and check:
+        for key in new_texts:
+            self.stdout.write(f"{'new' if check else 'published'}: {key}")
+        if new_texts and check:
             raise CommandError("There are texts that were not published: manage.py terms publish")
-        self.stdout.write(f"{len(documents.published())} texts are as they were published")
+        self.stdout.write(
+            f"{len(documents.read_published_hashes())} texts are as they were published"
+        )
 
     def _announce(self) -> None:
-        at, told = datetime.now(UTC), 0
+        at, announced = datetime.now(UTC), 0
         try:
-            documents.in_force(at)
-        except documents.Changed as error:
+            documents.current_edition(at)
+        except documents.PublishedTextChanged as error:
             raise CommandError(str(error)) from error
-        version = documents.versions()[-1]
-        for items in dynamodb.pages("Scan", TableName=Customer.table_name()):
-            told += sum(
-                announcements.announce(Customer.read(item), version, at=at) for item in items
+        version = documents.list_versions()[-1]
+        for items in dynamodb.iter_pages("Scan", TableName=Customer.table_name()):
+            announced += sum(
+                announcements.announce_version(Customer.from_item(item), version, at=at)
+                for item in items
             )
-        self.stdout.write(f"version {version}: announced to {told} customers")
+        self.stdout.write(f"version {version}: announced to {announced} customers")
 
-    def _proofs(self, user: str) -> None:
-        for proof in acceptance.proofs(user):
-            self.stdout.write(json.dumps(acceptance.opened(proof), indent=2, default=str))
+    def _print_acceptances(self, user_id: str) -> None:
+        for record in acceptance.list_acceptances(user_id):
+            self.stdout.write(
+                json.dumps(acceptance.decrypt_acceptance(record), indent=2, default=str)
+            )
 
     def _verify(self) -> None:
-        wrong = list(acceptance.verify())
-        for finding in wrong:
-            self.stdout.write(finding)
-        if wrong:
-            raise CommandError(f"The proofs are not intact: {len(wrong)} finding(s).")
+        problems = list(acceptance.verify_acceptances())
+        for problem in problems:
+            self.stdout.write(problem)
+        if problems:
+            raise CommandError(f"The proofs are not intact: {len(problems)} finding(s).")
         self.stdout.write("every proof is as the audit attests it")

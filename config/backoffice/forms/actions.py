@@ -15,7 +15,7 @@ from unfold.admin import ModelAdmin
 
 from config import errors
 from config.backoffice import operator_permissions
-from config.backoffice.forms.record_form import TypedName
+from config.backoffice.forms.record_form import ConfirmNameForm
 
 
 @dataclass(frozen=True)
@@ -24,90 +24,98 @@ class Button:
 
     name: str
     label: str
-    about: str
+    description: str
     """What it will do, for who is about to do it."""
-    do: Callable[[HttpRequest, Any, Mapping[str, Any]], str | HttpResponse]
+    run: Callable[[HttpRequest, Any, Mapping[str, Any]], str | HttpResponse]
     """Does it; the sentence to show then, or an answer of its own."""
-    right: str = operator_permissions.WRITE
-    when: Callable[[Any], bool] = lambda _: True
+    required_right: str = operator_permissions.WRITE
+    is_available: Callable[[Any], bool] = lambda _: True
     """Whether it makes sense for a thing as it is."""
     form: type[forms.Form] | None = None
-    name_of: Callable[[Any], str] | None = None
+    confirmation_name: Callable[[Any], str] | None = None
     """The name that must be typed, where it cannot be undone."""
-    is_grave: bool = False
+    is_destructive: bool = False
 
 
-class Buttons(ModelAdmin):
+class ButtonAdmin(ModelAdmin):
     """Adds the buttons of a thing, and the pages that they lead to."""
 
     buttons: ClassVar[Sequence[Button]] = ()
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.do_view)
-        name = f"{self.opts.app_label}_{self.opts.model_name}_do"
-        return [path("<path:object_id>/do/<slug:button>/", view, name=name), *super().get_urls()]
-
-    def _offered(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_do"
+        view = self.admin_site.admin_view(self.button_view)
+        url_name = f"{self.opts.app_label}_{self.opts.model_name}_do"
         return [
-            {
-                "label": one.label,
-                "is_grave": one.is_grave or one.name_of is not None,
-                "url": reverse(name, args=(quote(obj.pk), one.name)),
-            }
-            for one in self.buttons
-            if operator_permissions.may(request, one.right) and one.when(obj)
+            path("<path:object_id>/do/<slug:button>/", view, name=url_name),
+            *super().get_urls(),
         ]
 
-    def do_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponse:
+    def _available_buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
+        url_name = f"admin:{self.opts.app_label}_{self.opts.model_name}_do"
+        return [
+            {
+                "label": button.label,
+                "is_destructive": button.is_destructive or button.confirmation_name is not None,
+                "url": reverse(url_name, args=(quote(obj.pk), button.name)),
+            }
+            for button in self.buttons
+            if operator_permissions.has_right(request, button.required_right)
+            and button.is_available(obj)
+        ]
+
+    def button_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponse:
         """Ask, and do what was asked for once it is posted."""
-        one = next((b for b in self.buttons if b.name == button), None)
-        if one is None:
+        selected = next((candidate for candidate in self.buttons if candidate.name == button), None)
+        if selected is None:
             raise Http404
-        if not operator_permissions.may(request, one.right):
+        if not operator_permissions.has_right(request, selected.required_right):
             raise PermissionDenied
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
-        if not one.when(obj):
-            messages.error(request, f"“{one.label}” makes no sense any more: it changed meanwhile.")
+        if not selected.is_available(obj):
+            messages.error(
+                request, f"“{selected.label}” makes no sense any more: it changed meanwhile."
+            )
             return HttpResponseRedirect(self.page_of(obj))
-        form = self._asked(one, obj, request)
+        form = self._confirmation_form(selected, obj, request)
         if request.method == "POST" and (form is None or form.is_valid()):
-            done = self._done(one, obj, request, form.cleaned_data if form else {})
-            if done is not None:
-                return done
+            response = self._run_button(selected, obj, request, form.cleaned_data if form else {})
+            if response is not None:
+                return response
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": one.label,
+            "title": selected.label,
             "subtitle": str(obj),
-            "button": one,
-            "is_grave": one.is_grave or one.name_of is not None,
-            "asked": form,
-            "back": self.page_of(obj),
+            "button": selected,
+            "is_destructive": selected.is_destructive or selected.confirmation_name is not None,
+            "form": form,
+            "back_url": self.page_of(obj),
         }
         return TemplateResponse(request, "backoffice/ask.html", context)
 
-    def _done(
-        self, one: Button, obj: Any, request: HttpRequest, given: Mapping[str, Any]
+    def _run_button(
+        self, button: Button, obj: Any, request: HttpRequest, form_data: Mapping[str, Any]
     ) -> HttpResponse | None:
         """Where it led; None where it was refused, which the page then says."""
         try:
-            done = one.do(request, obj, given)
-        except errors.Refusal as refusal:
+            result = button.run(request, obj, form_data)
+        except errors.DomainError as refusal:
             if refusal.status >= 500:
                 raise
             messages.error(request, refusal.detail)
             return None
-        if isinstance(done, HttpResponse):
-            return done
-        messages.success(request, done)
-        is_there = self.model.get(str(obj.pk)) is not None
-        return HttpResponseRedirect(self.page_of(obj) if is_there else self.list_url)
+        if isinstance(result, HttpResponse):
+            return result
+        messages.success(request, result)
+        still_exists = self.model.get(str(obj.pk)) is not None
+        return HttpResponseRedirect(self.page_of(obj) if still_exists else self.list_url)
 
-    def _asked(self, one: Button, obj: Any, request: HttpRequest) -> forms.Form | None:
+    def _confirmation_form(
+        self, button: Button, obj: Any, request: HttpRequest
+    ) -> forms.Form | None:
         data = request.POST if request.method == "POST" else None
-        if one.name_of is not None:
-            return TypedName(data, name=one.name_of(obj))
-        return one.form(data) if one.form else None
+        if button.confirmation_name is not None:
+            return ConfirmNameForm(data, name=button.confirmation_name(obj))
+        return button.form(data) if button.form else None

@@ -9,73 +9,82 @@ from django.utils.http import urlencode
 from unfold import widgets
 
 
-def text(label: str, *, required: bool = False, empty: str | None = None, **more: Any) -> Any:
+def text_field(
+    label: str, *, required: bool = False, empty_value: str | None = None, **options: Any
+) -> Any:
     """One line."""
     widget = widgets.UnfoldAdminTextInputWidget
-    return forms.CharField(label=label, required=required, empty_value=empty, widget=widget, **more)
-
-
-def area(label: str, *, rows: int = 6, **more: Any) -> Any:
-    """Several lines."""
-    widget = widgets.UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"})
-    return forms.CharField(label=label, required=False, widget=widget, **more)
-
-
-def choice(label: str, choices: Any, *, required: bool = False, **more: Any) -> Any:
-    """One of some values; none is null."""
-    given = list(choices) if required else [("", "—"), *choices]
-    widget = widgets.UnfoldAdminSelectWidget
-    return forms.TypedChoiceField(
-        label=label, choices=given, required=required, empty_value=None, widget=widget, **more
+    return forms.CharField(
+        label=label, required=required, empty_value=empty_value, widget=widget, **options
     )
 
 
-def several(label: str, choices: Any = (), **more: Any) -> Any:
+def textarea_field(label: str, *, rows: int = 6, **options: Any) -> Any:
+    """Several lines."""
+    widget = widgets.UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"})
+    return forms.CharField(label=label, required=False, widget=widget, **options)
+
+
+def choice_field(label: str, choices: Any, *, required: bool = False, **options: Any) -> Any:
+    """One of some values; none is null."""
+    all_choices = list(choices) if required else [("", "—"), *choices]
+    widget = widgets.UnfoldAdminSelectWidget
+    return forms.TypedChoiceField(
+        label=label,
+        choices=all_choices,
+        required=required,
+        empty_value=None,
+        widget=widget,
+        **options,
+    )
+
+
+def multiple_choice_field(label: str, choices: Any = (), **options: Any) -> Any:
     """Some of some values."""
     widget = widgets.UnfoldAdminCheckboxSelectMultipleWidget
     return forms.MultipleChoiceField(
-        label=label, choices=choices, required=False, widget=widget, **more
+        label=label, choices=choices, required=False, widget=widget, **options
     )
 
 
-def switch(label: str, **more: Any) -> Any:
+def switch_field(label: str, **options: Any) -> Any:
     """On or off."""
     widget = widgets.UnfoldBooleanSwitchWidget
-    return forms.BooleanField(label=label, required=False, widget=widget, **more)
+    return forms.BooleanField(label=label, required=False, widget=widget, **options)
 
 
-def number(label: str, **more: Any) -> Any:
+def number_field(label: str, **options: Any) -> Any:
     """A whole number."""
     widget = widgets.UnfoldAdminIntegerFieldWidget
-    return forms.IntegerField(label=label, required=False, widget=widget, **more)
+    return forms.IntegerField(label=label, required=False, widget=widget, **options)
 
 
-class WallTime(forms.CharField):
+class LocalDateTimeField(forms.CharField):
     """A date and time by a local clock: 2027-01-04T09:00:00."""
 
-    def __init__(self, label: str, **more: Any) -> None:
+    def __init__(self, label: str, **options: Any) -> None:
         widget = widgets.UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"})
-        super().__init__(label=label, empty_value=None, max_length=30, widget=widget, **more)
+        super().__init__(label=label, empty_value=None, max_length=30, widget=widget, **options)
         self.widget.input_type = "datetime-local"
 
     def prepare_value(self, value: Any) -> Any:
         return str(value)[:16] if value else value
 
     def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        return f"{text}:00" if text and len(text) == 16 else text
+        local_time = super().to_python(value)
+        return f"{local_time}:00" if local_time and len(local_time) == 16 else local_time
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return (str(initial)[:16] if initial else "") != (str(data)[:16] if data else "")
 
 
-class Words(forms.CharField):
+class CommaSeparatedField(forms.CharField):
     """Words with commas between them."""
 
-    def __init__(self, label: str, **more: Any) -> None:
-        more.setdefault("help_text", "With commas between them.")
+    def __init__(self, label: str, **options: Any) -> None:
+        options.setdefault("help_text", "With commas between them.")
         super().__init__(
-            label=label, required=False, widget=widgets.UnfoldAdminTextInputWidget, **more
+            label=label, required=False, widget=widgets.UnfoldAdminTextInputWidget, **options
         )
 
     def prepare_value(self, value: Any) -> Any:
@@ -88,7 +97,7 @@ class Words(forms.CharField):
         return list(initial or []) != self.to_python(data)
 
 
-class Completing(AutocompleteSelect):
+class CustomerAutocompleteSelect(AutocompleteSelect):
     """A box that completes names; of one customer only."""
 
     customer_id = "-"
@@ -97,15 +106,18 @@ class Completing(AutocompleteSelect):
         return f"{super().get_url()}?{urlencode({'customer': self.customer_id})}"
 
 
-def one_of(label: str, field: Any, **more: Any) -> Any:
+def related_record_field(label: str, field: Any, **options: Any) -> Any:
     """Another record, found by typing its name; ``field`` is the foreign key that it is for."""
-    related = field.remote_field.model
+    related_model = field.remote_field.model
     return forms.ModelChoiceField(
-        related.objects.all(), label=label, widget=Completing(field, admin.site), **more
+        related_model.objects.all(),
+        label=label,
+        widget=CustomerAutocompleteSelect(field, admin.site),
+        **options,
     )
 
 
-def confine(field: Any, customer_id: str) -> None:
+def limit_to_customer(field: Any, customer_id: str) -> None:
     """Let a field of `one_of` take records of one customer only."""
     field.queryset = field.queryset.filter(customer_id=customer_id)
     field.widget.customer_id = customer_id

@@ -12,13 +12,13 @@ from config import errors
 from config.api import pagination
 from config.backoffice.records import query_plan, range_reader
 from config.backoffice.records.queryset import RecordQuerySet
-from config.backoffice.records.range_reader import Place
+from config.backoffice.records.range_reader import RangeCursor
 
-PAGE = "p"
-SHOWN_BY_NAME = 20
+CURSOR_PARAM = "p"
+AUTOCOMPLETE_SIZE = 20
 
 
-class CursorList(ChangeList):
+class CursorChangeList(ChangeList):
     """``?p=`` holds a sealed cursor instead of a number."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
@@ -31,16 +31,18 @@ class CursorList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         self.needs_key = False
         try:
-            page = self.queryset.page(self.list_per_page, self._place(request))
-        except query_plan.NeedsKey:
-            self.needs_key, page = True, range_reader.Page([])
-        self.result_list = self.queryset.projected(page.records)
-        self.model_admin.prepare(self.result_list)
-        self.read = page.read
+            page = self.queryset.page(self.list_per_page, self._start_cursor(request))
+        except query_plan.KeyRequired:
+            self.needs_key, page = True, range_reader.RecordPage([])
+        self.result_list = self.queryset.with_records(page.records)
+        self.model_admin.load_related(self.result_list)
+        self.scanned_count = page.scanned_count
         self.plan = "nothing chosen" if self.needs_key else str(self.queryset.plan())
-        self.next_url = self._link(page.next)
-        self.previous_url = self._link(page.previous)
-        self.first_url = self.get_query_string(remove=[PAGE]) if PAGE in request.GET else None
+        self.next_url = self._cursor_url(page.next)
+        self.previous_url = self._cursor_url(page.previous)
+        self.first_url = (
+            self.get_query_string(remove=[CURSOR_PARAM]) if CURSOR_PARAM in request.GET else None
+        )
         self.multi_page = bool(page.next or page.previous)
         # More than is shown here makes the action bar offer to take all that match.
         self.result_count = len(page.records) + (1 if self.multi_page else 0)
@@ -51,40 +53,44 @@ class CursorList(ChangeList):
         self.paginator = Paginator(page.records, self.list_per_page)
         self.sortable_by = ()
 
-    def _place(self, request: HttpRequest) -> Place | None:
-        given = pagination.start_of(self._scope, request.GET.get(PAGE))
-        return Place(**given) if given else None
+    def _start_cursor(self, request: HttpRequest) -> RangeCursor | None:
+        fields = pagination.decode_cursor(self._cursor_scope, request.GET.get(CURSOR_PARAM))
+        return RangeCursor(**fields) if fields else None
 
-    def _link(self, place: Place | None) -> str | None:
-        if place is None:
+    def _cursor_url(self, page_cursor: RangeCursor | None) -> str | None:
+        if page_cursor is None:
             return None
-        return str(self.get_query_string({PAGE: pagination.cursor(self._scope, place.told())}))
+        return str(
+            self.get_query_string(
+                {CURSOR_PARAM: pagination.encode_cursor(self._cursor_scope, page_cursor.to_dict())}
+            )
+        )
 
     @property
-    def _scope(self) -> str:
+    def _cursor_scope(self) -> str:
         filters = sorted((name, *values) for name, values in self.filter_params.items())
         return f"back office {self.model._meta.label} {filters}"
 
 
-class NamesPaginator(Paginator):
+class AutocompletePaginator(Paginator):
     """For a field that completes names: reads one more than it shows, and counts nothing."""
 
-    count = SHOWN_BY_NAME
+    count = AUTOCOMPLETE_SIZE
 
     def page(self, number: Any) -> DjangoPage:
         queryset = self.object_list
         if not isinstance(queryset, RecordQuerySet):
             return super().page(number)
         try:
-            found = queryset.page(SHOWN_BY_NAME).records
-        except query_plan.NeedsKey:
-            found = []
-        return DjangoPage(list(queryset.projected(found)), 1, self)
+            records = queryset.page(AUTOCOMPLETE_SIZE).records
+        except query_plan.KeyRequired:
+            records = []
+        return DjangoPage(list(queryset.with_records(records)), 1, self)
 
     def get_page(self, number: Any) -> DjangoPage:
         return self.page(1)
 
 
-def refuse_unknown(error: query_plan.Unanswerable) -> errors.Invalid:
+def unsupported_filter_error(error: query_plan.UnsupportedQuery) -> errors.InvalidRequest:
     """What a list says to a filter that only reading everything would answer."""
-    return errors.Invalid(f"This list cannot be asked that: {error}")
+    return errors.InvalidRequest(f"This list cannot be asked that: {error}")

@@ -8,7 +8,7 @@ from pynamodb import attributes
 
 from config import dynamodb
 
-LONGEST_KEY = 256
+MAX_KEY_LENGTH = 256
 
 
 class CompositeKey(models.CharField):
@@ -28,18 +28,18 @@ def field_for(attribute: attributes.Attribute[Any]) -> models.Field | None:
     options: dict[str, Any] = {"null": attribute.null, "blank": True}
     if isinstance(attribute, attributes.BinaryAttribute):
         return None
-    if isinstance(attribute, dynamodb.UTCTime):
+    if isinstance(attribute, dynamodb.UTCTimestampAttribute):
         return models.DateTimeField(**options)
     if isinstance(attribute, attributes.BooleanAttribute):
         return models.BooleanField(**options)
     if isinstance(attribute, attributes.NumberAttribute):
         return models.BigIntegerField(**options)
     if isinstance(attribute, attributes.UnicodeAttribute):
-        return models.CharField(max_length=LONGEST_KEY, **options)
+        return models.CharField(max_length=MAX_KEY_LENGTH, **options)
     return models.JSONField(**options)
 
 
-def shown(value: Any) -> Any:
+def to_field_value(value: Any) -> Any:
     """A record's value as a field holds it."""
     if isinstance(value, set | frozenset):
         return sorted(value)

@@ -10,7 +10,7 @@ from django.db import NotSupportedError, models
 from django.db.models.base import ModelBase
 
 from config import dynamodb
-from config.backoffice.records.fields import LONGEST_KEY, CompositeKey, field_for, shown
+from config.backoffice.records.fields import MAX_KEY_LENGTH, CompositeKey, field_for, to_field_value
 from config.backoffice.records.queryset import RecordQuerySet
 
 
@@ -20,9 +20,9 @@ class ProjectionBase(ModelBase):
     def __new__(
         mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
     ) -> Any:
-        record: type[dynamodb.Record] | None = kwargs.pop("record", None)
-        if record is not None:
-            namespace = {**namespace, **_declared(record, namespace)}
+        record_class: type[dynamodb.Record] | None = kwargs.pop("record", None)
+        if record_class is not None:
+            namespace = {**namespace, **_projection_members(record_class, namespace)}
         return super().__new__(mcs, name, bases, namespace, **kwargs)
 
     def __init__(
@@ -32,29 +32,35 @@ class ProjectionBase(ModelBase):
         super().__init__(name, bases, namespace, **kwargs)
 
 
-def _declared(record: type[dynamodb.Record], namespace: dict[str, Any]) -> dict[str, Any]:
+def _projection_members(
+    record_class: type[dynamodb.Record], namespace: dict[str, Any]
+) -> dict[str, Any]:
     """The members of a projection: its fields, and what it stands for."""
-    keys = record.key_attributes()
+    keys = record_class.key_attributes()
     is_composite = len(keys) > 1
     meta: Any = namespace.get("Meta") or type("Meta", (), {})
     meta.managed = False
     meta.default_permissions = ()
-    meta.db_table = record.table_name()
+    meta.db_table = record_class.table_name()
     meta.base_manager_name = "objects"
-    fields: dict[str, Any] = {"Meta": meta, "record": record, "is_composite": is_composite}
+    fields: dict[str, Any] = {
+        "Meta": meta,
+        "record_class": record_class,
+        "is_composite": is_composite,
+    }
     if is_composite:
-        fields["key"] = CompositeKey(primary_key=True, editable=False, max_length=LONGEST_KEY)
-    given = {
+        fields["key"] = CompositeKey(primary_key=True, editable=False, max_length=MAX_KEY_LENGTH)
+    declared_names = {
         f"{name}_id" if isinstance(value, models.ForeignKey) else name
         for name, value in namespace.items()
         if isinstance(value, models.Field)
     }
-    for name, attribute in record.get_attributes().items():
+    for name, attribute in record_class.get_attributes().items():
         field = field_for(attribute)
-        if name in given or field is None:
+        if name in declared_names or field is None:
             continue
         if attribute.is_hash_key and not is_composite:
-            field = models.CharField(primary_key=True, editable=False, max_length=LONGEST_KEY)
+            field = models.CharField(primary_key=True, editable=False, max_length=MAX_KEY_LENGTH)
         fields[name] = field
     return fields
 
@@ -62,13 +68,13 @@ def _declared(record: type[dynamodb.Record], namespace: dict[str, Any]) -> dict[
 class Projection(models.Model, metaclass=ProjectionBase):
     """A record, as Django sees it."""
 
-    record: ClassVar[type[dynamodb.Record]]
+    record_class: ClassVar[type[dynamodb.Record]]
     is_composite: ClassVar[bool]
     may_scan: ClassVar[bool] = False
     """Whether the table is small enough to be read from its beginning."""
-    widest: ClassVar[str] = ""
+    least_selective_key: ClassVar[str] = ""
     """The attribute whose values have most things: read by it where nothing else narrows."""
-    kept: Any
+    record: Any
     """The record."""
 
     objects = RecordQuerySet.as_manager()
@@ -77,41 +83,48 @@ class Projection(models.Model, metaclass=ProjectionBase):
         abstract = True
 
     @classmethod
-    def of(cls, record: dynamodb.Record) -> Self:
+    def from_record(cls, record: dynamodb.Record) -> Self:
         """The projection of a record."""
         names = [field.attname for field in cls._meta.concrete_fields]
-        own = {"key": cls.name_of(record)} if cls.is_composite else {}
-        values = [own[name] if name in own else shown(getattr(record, name)) for name in names]
-        made = cls.from_db("default", names, values)
-        made.kept = record
-        return made
+        key_values = {"key": cls.pk_of(record)} if cls.is_composite else {}
+        values = [
+            key_values[name] if name in key_values else to_field_value(getattr(record, name))
+            for name in names
+        ]
+        projection = cls.from_db("default", names, values)
+        projection.record = record
+        return projection
 
     @classmethod
-    def name_of(cls, record: dynamodb.Record) -> str:
+    def pk_of(cls, record: dynamodb.Record) -> str:
         """The primary key of a record, as Django has it."""
-        parts = [getattr(record, a.attr_name) for a in record.key_attributes()]
+        parts = [getattr(record, attribute.attr_name) for attribute in record.key_attributes()]
         return CompositeKey.join(*parts) if cls.is_composite else str(parts[0])
 
     @classmethod
-    def key_of(cls, pk: str) -> dynamodb.Key:
+    def dynamo_key(cls, pk: str) -> dynamodb.RecordKey:
         """Where the record of a primary key is."""
         parts = CompositeKey.split(pk) if cls.is_composite else [str(pk)]
-        attributes = cls.record.key_attributes()
+        attributes = cls.record_class.key_attributes()
         if len(parts) != len(attributes):
             parts = ["-"] * len(attributes)
         values: list[Any] = []
         for attribute, part in zip(attributes, parts, strict=True):
             is_number = attribute.attr_type == "N"
-            fits = part.isascii() and part.isdigit() and len(part) < 20
-            values.append((int(part) if fits else -1) if is_number else part[:LONGEST_KEY] or "-")
-        return dynamodb.Key(cls.record, *values)
+            is_valid_number = part.isascii() and part.isdigit() and len(part) < 20
+            values.append(
+                (int(part) if is_valid_number else -1)
+                if is_number
+                else part[:MAX_KEY_LENGTH] or "-"
+            )
+        return dynamodb.RecordKey(cls.record_class, *values)
 
     @classmethod
     def get(cls, pk: str) -> Self | None:
         """One projection, read strongly consistent."""
-        key = cls.key_of(pk)
-        found = dynamodb.get(key.record, key.hash, key.range)
-        return cls.of(found) if found else None
+        key = cls.dynamo_key(pk)
+        record = dynamodb.get_record(key.record_class, key.hash, key.range)
+        return cls.from_record(record) if record else None
 
     def save_base(self, *_: Any, **__: Any) -> NoReturn:
         raise NotSupportedError("Records are written by the functions of their module.")

@@ -18,16 +18,16 @@ from pynamodb.expressions.condition import Condition
 from config import dynamodb
 
 
-class Unanswerable(NotSupportedError):
+class UnsupportedQuery(NotSupportedError):
     """Only reading everything would answer this."""
 
 
-class NeedsKey(Unanswerable):
+class KeyRequired(UnsupportedQuery):
     """The list needs to know whose it is."""
 
 
-Test = Callable[[Any, Any], bool]
-LOOKUPS: Mapping[str, tuple[Callable[[Any, Any], Condition], Test]] = {
+ValueTest = Callable[[Any, Any], bool]
+LOOKUPS: Mapping[str, tuple[Callable[[Any, Any], Condition], ValueTest]] = {
     "exact": (lambda a, v: a == v, lambda x, v: bool(x == v)),
     "gt": (lambda a, v: a > v, lambda x, v: x is not None and bool(x > v)),
     "gte": (lambda a, v: a >= v, lambda x, v: x is not None and bool(x >= v)),
@@ -43,13 +43,13 @@ LOOKUPS: Mapping[str, tuple[Callable[[Any, Any], Condition], Test]] = {
     ),
 }
 """Of each lookup: DynamoDB's condition, and the same test of a plain value."""
-MOST_RANGES = 10
+MAX_RANGES = 10
 """Hash keys of one query: each is a range of its own."""
-OF_KEYS = frozenset({"exact", "gt", "gte", "lt", "lte", "range", "startswith"})
+KEY_LOOKUPS = frozenset({"exact", "gt", "gte", "lt", "lte", "range", "startswith"})
 
 
 @dataclass(frozen=True)
-class Leaf:
+class Comparison:
     """One comparison."""
 
     name: str
@@ -58,7 +58,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Plan:
+class QueryPlan:
     """How a query is answered."""
 
     kind: str
@@ -68,20 +68,23 @@ class Plan:
     index: str | None = None
     """Of ``range``: an index's name; None: the table."""
     hash_name: str = ""
-    hashes: tuple[Any, ...] = ()
+    hash_values: tuple[Any, ...] = ()
     """Read one after another."""
     range_name: str | None = None
     range_condition: Condition | None = None
-    rest: tuple[Any, ...] = field(default=(), compare=False)
+    filter_nodes: tuple[Any, ...] = field(default=(), compare=False)
     """What the keys do not decide: parts of the tree."""
 
     def __str__(self) -> str:
-        how = {"keys": f"{len(self.keys)} by key", "range": f"a range of {self.index or 'keys'}"}
-        return how.get(self.kind, self.kind)
+        descriptions = {
+            "keys": f"{len(self.keys)} by key",
+            "range": f"a range of {self.index or 'keys'}",
+        }
+        return descriptions.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True)
-class Source:
+class KeySource:
     """A table or an index, with the names of its keys."""
 
     index: str | None
@@ -89,140 +92,179 @@ class Source:
     range_name: str | None
 
 
-def sources(record: type[dynamodb.Record]) -> list[Source]:
+def key_sources(record_class: type[dynamodb.Record]) -> list[KeySource]:
     """Where items of a record can be read by key."""
-    keys = {bool(a.is_hash_key): a.attr_name for a in record.key_attributes()}
-    found = [Source(None, keys[True], keys.get(False))]
-    for index in record._indexes.values():
-        names = {part["KeyType"]: part["AttributeName"] for part in _schema(index)}
-        found.append(Source(index.Meta.index_name, names["HASH"], names.get("RANGE")))
-    return found
+    keys = {
+        bool(attribute.is_hash_key): attribute.attr_name
+        for attribute in record_class.key_attributes()
+    }
+    available = [KeySource(None, keys[True], keys.get(False))]
+    for index in record_class._indexes.values():
+        key_names = {part["KeyType"]: part["AttributeName"] for part in _key_schema(index)}
+        available.append(
+            KeySource(index.Meta.index_name, key_names["HASH"], key_names.get("RANGE"))
+        )
+    return available
 
 
-def holds_all(record: type[dynamodb.Record], index: str) -> bool:
+def projects_all_attributes(record_class: type[dynamodb.Record], index: str) -> bool:
     """Whether an index has whole items."""
-    projection = record._indexes[index].Meta.projection
+    projection = record_class._indexes[index].Meta.projection
     return bool(projection.projection_type == "ALL")
 
 
-def _schema(index: Any) -> list[dict[str, str]]:
+def _key_schema(index: Any) -> list[dict[str, str]]:
     return list(index._get_schema()["key_schema"])
 
 
-def leaf(lookup: Any) -> Leaf:
+def to_comparison(lookup: Any) -> Comparison:
     """One comparison of the tree. Raises `Unanswerable`."""
     if isinstance(lookup.lhs, ColPairs) and len(lookup.lhs.targets) == 1:  # prefetch asks so
-        return Leaf(lookup.lhs.targets[0].attname, "in", [value for (value,) in lookup.rhs])
+        return Comparison(lookup.lhs.targets[0].attname, "in", [value for (value,) in lookup.rhs])
     target = getattr(lookup.lhs, "target", None)
     if target is None or lookup.lookup_name not in LOOKUPS:
-        raise Unanswerable(f"DynamoDB does not know {lookup.lookup_name} of this.")
+        raise UnsupportedQuery(f"DynamoDB does not know {lookup.lookup_name} of this.")
     value = lookup.rhs
     if lookup.lookup_name == "in":
-        value = [getattr(one, "pk", one) for one in value]
-    return Leaf(target.attname, lookup.lookup_name, value)
+        value = [getattr(item, "pk", item) for item in value]
+    return Comparison(target.attname, lookup.lookup_name, value)
 
 
-def conjunction(node: Any) -> Iterator[Any]:
+def split_conjunction(node: Any) -> Iterator[Any]:
     """The parts of a tree that must all hold."""
     is_and = isinstance(node, WhereNode) and not node.negated
     if is_and and (node.connector != OR or len(node.children) == 1):
         for child in node.children:
-            yield from conjunction(child)
+            yield from split_conjunction(child)
     else:
         yield node
 
 
-def condition(node: Any, record: type[dynamodb.Record], pk: str) -> Condition | None:
+def to_condition(node: Any, record_class: type[dynamodb.Record], pk: str) -> Condition | None:
     """A part of the tree as DynamoDB's condition; None where it says nothing."""
     if isinstance(node, WhereNode):
-        made = [condition(child, record, pk) for child in node.children]
-        parts = [one for one in made if one is not None]
-        if not parts:
+        child_conditions = [to_condition(child, record_class, pk) for child in node.children]
+        conditions = [comparison for comparison in child_conditions if comparison is not None]
+        if not conditions:
             return None
-        joined = reduce(or_ if node.connector == OR else and_, parts)
+        joined = reduce(or_ if node.connector == OR else and_, conditions)
         return ~joined if node.negated else joined
-    one = leaf(node)
-    attributes = record.get_attributes()
-    if one.name not in attributes:
-        raise Unanswerable(f"{pk} can only be asked for exactly.")
-    if one.lookup == "exact" and one.value is None:
-        return attributes[one.name].does_not_exist()
-    return LOOKUPS[one.lookup][0](attributes[one.name], one.value)
+    comparison = to_comparison(node)
+    attributes = record_class.get_attributes()
+    if comparison.name not in attributes:
+        raise UnsupportedQuery(f"{pk} can only be asked for exactly.")
+    if comparison.lookup == "exact" and comparison.value is None:
+        return attributes[comparison.name].does_not_exist()
+    return LOOKUPS[comparison.lookup][0](attributes[comparison.name], comparison.value)
 
 
-def holds(node: Any, value_of: Callable[[str], Any]) -> bool:
+def is_match(node: Any, value_of: Callable[[str], Any]) -> bool:
     """Whether a part of the tree holds of an item."""
     if isinstance(node, NothingNode):
         return False
     if isinstance(node, WhereNode):
-        test = any if node.connector == OR else all
-        met = not node.children or test(holds(child, value_of) for child in node.children)
-        return bool(met != node.negated)
-    one = leaf(node)
-    return LOOKUPS[one.lookup][1](value_of(one.name), one.value)
+        combine = any if node.connector == OR else all
+        is_satisfied = not node.children or combine(
+            is_match(child, value_of) for child in node.children
+        )
+        return bool(is_satisfied != node.negated)
+    comparison = to_comparison(node)
+    return LOOKUPS[comparison.lookup][1](value_of(comparison.name), comparison.value)
 
 
-def plan(
+def plan_query(
     where: Any,
-    record: type[dynamodb.Record],
+    record_class: type[dynamodb.Record],
     *,
     pk: str,
     order: Sequence[str] = (),
     may_scan: bool = False,
-    widest: str = "",
-) -> Plan:
+    least_selective_key: str = "",
+) -> QueryPlan:
     """How to answer a tree. Raises `NeedsKey` where no key is given, and `Unanswerable`."""
-    terms = list(conjunction(where))
+    terms = list(split_conjunction(where))
     if any(isinstance(term, NothingNode) for term in terms):
-        return Plan("nothing")
-    leaves = {id(term): leaf(term) for term in terms if not isinstance(term, WhereNode)}
-    for number, one in leaves.items():
-        if one.name == pk and one.lookup in ("exact", "in"):
-            keys = [one.value] if one.lookup == "exact" else one.value
-            rest = tuple(term for term in terms if id(term) != number)
-            wanted = tuple(dict.fromkeys(str(key) for key in keys))
-            return Plan("keys", keys=wanted, rest=rest) if wanted else Plan("nothing")
-    found = [made for source in sources(record) if (made := _ranged(source, terms, leaves, record))]
-    if found:
-        wanted_order = order[0].lstrip("-") if order else ""
-        narrower = [one for one in found if one.hash_name != widest] or found
-        return max(narrower, key=lambda one: _worth(one, wanted_order))
+        return QueryPlan("nothing")
+    comparisons = {
+        id(term): to_comparison(term) for term in terms if not isinstance(term, WhereNode)
+    }
+    for term_id, candidate in comparisons.items():
+        if candidate.name == pk and candidate.lookup in ("exact", "in"):
+            keys = [candidate.value] if candidate.lookup == "exact" else candidate.value
+            filter_nodes = tuple(term for term in terms if id(term) != term_id)
+            pks = tuple(dict.fromkeys(str(key) for key in keys))
+            return (
+                QueryPlan("keys", keys=pks, filter_nodes=filter_nodes)
+                if pks
+                else QueryPlan("nothing")
+            )
+    range_plans = [
+        range_plan
+        for source in key_sources(record_class)
+        if (range_plan := _plan_range(source, terms, comparisons, record_class))
+    ]
+    if range_plans:
+        order_name = order[0].lstrip("-") if order else ""
+        selective_plans = [
+            candidate for candidate in range_plans if candidate.hash_name != least_selective_key
+        ] or range_plans
+        return max(selective_plans, key=lambda candidate: _score(candidate, order_name))
     if may_scan:
-        return Plan("scan", rest=tuple(terms))
-    raise NeedsKey("Say whose.")
+        return QueryPlan("scan", filter_nodes=tuple(terms))
+    raise KeyRequired("Say whose.")
 
 
-def _worth(one: Plan, order: str) -> int:
-    ranged = 4 if one.range_condition is not None else 0
-    return ranged + (2 if order and one.range_name == order else 0) + (one.index is None)
-
-
-def _ranged(
-    source: Source, terms: Sequence[Any], leaves: Mapping[int, Leaf], record: type[dynamodb.Record]
-) -> Plan | None:
-    by_hash = _first(leaves, source.hash_name, frozenset({"exact", "in"}))
-    if by_hash is None or leaves[by_hash].value is None:
-        return None
-    hashed = leaves[by_hash]
-    by_range = _first(leaves, source.range_name, OF_KEYS) if source.range_name else None
-    limits = None
-    if by_range is not None:
-        ranged = leaves[by_range]
-        attribute = record.get_attributes()[ranged.name]
-        limits = LOOKUPS[ranged.lookup][0](attribute, ranged.value)
-    hashes = [hashed.value] if hashed.lookup == "exact" else hashed.value
-    if len(hashes) > MOST_RANGES:
-        raise Unanswerable(f"At most {MOST_RANGES} at once.")
-    return Plan(
-        "range",
-        index=source.index,
-        hash_name=source.hash_name,
-        hashes=tuple(hashes),
-        range_name=source.range_name,
-        range_condition=limits,
-        rest=tuple(term for term in terms if id(term) not in (by_hash, by_range)),
+def _score(range_plan: QueryPlan, order: str) -> int:
+    range_score = 4 if range_plan.range_condition is not None else 0
+    return (
+        range_score
+        + (2 if order and range_plan.range_name == order else 0)
+        + (range_plan.index is None)
     )
 
 
-def _first(leaves: Mapping[int, Leaf], name: str | None, lookups: frozenset[str]) -> int | None:
-    return next((n for n, o in leaves.items() if o.name == name and o.lookup in lookups), None)
+def _plan_range(
+    source: KeySource,
+    terms: Sequence[Any],
+    comparisons: Mapping[int, Comparison],
+    record_class: type[dynamodb.Record],
+) -> QueryPlan | None:
+    hash_term = _find_comparison(comparisons, source.hash_name, frozenset({"exact", "in"}))
+    if hash_term is None or comparisons[hash_term].value is None:
+        return None
+    hash_comparison = comparisons[hash_term]
+    range_term = (
+        _find_comparison(comparisons, source.range_name, KEY_LOOKUPS) if source.range_name else None
+    )
+    range_condition = None
+    if range_term is not None:
+        range_comparison = comparisons[range_term]
+        attribute = record_class.get_attributes()[range_comparison.name]
+        range_condition = LOOKUPS[range_comparison.lookup][0](attribute, range_comparison.value)
+    hash_values = (
+        [hash_comparison.value] if hash_comparison.lookup == "exact" else hash_comparison.value
+    )
+    if len(hash_values) > MAX_RANGES:
+        raise UnsupportedQuery(f"At most {MAX_RANGES} at once.")
+    return QueryPlan(
+        "range",
+        index=source.index,
+        hash_name=source.hash_name,
+        hash_values=tuple(hash_values),
+        range_name=source.range_name,
+        range_condition=range_condition,
+        filter_nodes=tuple(term for term in terms if id(term) not in (hash_term, range_term)),
+    )
+
+
+def _find_comparison(
+    comparisons: Mapping[int, Comparison], name: str | None, lookups: frozenset[str]
+) -> int | None:
+    return next(
+        (
+            term_id
+            for term_id, comparison in comparisons.items()
+            if comparison.name == name and comparison.lookup in lookups
+        ),
+        None,
+    )

@@ -8,9 +8,9 @@ from django.db import NotSupportedError, models
 
 from config import dynamodb
 from config.backoffice.records import query_plan
-from config.backoffice.records.range_reader import Page, Place, Reader
+from config.backoffice.records.range_reader import PlanReader, RangeCursor, RecordPage
 
-MOST = 2_000
+MAX_RECORDS = 2_000
 """Records that are held at once; whoever wants more goes through them one by one."""
 
 
@@ -24,34 +24,34 @@ class RecordQuerySet(models.QuerySet):
         _prefetch_done: Any
         _prefetch_related_objects: Any
 
-    def plan(self) -> query_plan.Plan:
+    def plan(self) -> query_plan.QueryPlan:
         """How this is answered. Raises `plans.Unanswerable`."""
         meta = self.model._meta
-        return query_plan.plan(
+        return query_plan.plan_query(
             self.query.where,
-            self.model.record,
+            self.model.record_class,
             pk=meta.pk.attname,
-            order=self._order,
+            order=self._order_names,
             may_scan=self.model.may_scan,
-            widest=self.model.widest,
+            least_selective_key=self.model.least_selective_key,
         )
 
-    def page(self, size: int, place: Place | None = None) -> Page:
+    def page(self, size: int, start: RangeCursor | None = None) -> RecordPage:
         """One page of records."""
-        return self._reader().page(size, place)
+        return self._reader().page(size, start)
 
-    def projected(self, records: list[dynamodb.Record]) -> Self:
+    def with_records(self, records: list[dynamodb.Record]) -> Self:
         """The same query, already answered with these records."""
         clone = self._chain()
-        clone._result_cache = [self.model.of(record) for record in records]
+        clone._result_cache = [self.model.from_record(record) for record in records]
         return clone
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[Any]:
         """Every object, page after page."""
         if self.query.is_empty():
             return iter(())
-        every = map(self.model.of, self._reader().every())
-        return itertools.islice(every, self.query.low_mark, self.query.high_mark)
+        objects = map(self.model.from_record, self._reader().iter_records())
+        return itertools.islice(objects, self.query.low_mark, self.query.high_mark)
 
     def count(self) -> int:
         """How many there are; reads them."""
@@ -64,35 +64,39 @@ class RecordQuerySet(models.QuerySet):
 
     def _fetch_all(self) -> None:
         if self._result_cache is None:
-            found = list(itertools.islice(self.iterator(), MOST + 1))
-            if len(found) > MOST:
-                raise query_plan.Unanswerable(f"There are more than {MOST:,}; name fewer.")
-            self._result_cache = found
+            objects = list(itertools.islice(self.iterator(), MAX_RECORDS + 1))
+            if len(objects) > MAX_RECORDS:
+                raise query_plan.UnsupportedQuery(
+                    f"There are more than {MAX_RECORDS:,}; name fewer."
+                )
+            self._result_cache = objects
         if self._prefetch_related_lookups and not self._prefetch_done:
             self._prefetch_related_objects()
 
     @property
-    def _order(self) -> tuple[str, ...]:
+    def _order_names(self) -> tuple[str, ...]:
         return tuple(name for name in self.query.order_by if isinstance(name, str))
 
-    def _reader(self) -> Reader:
+    def _reader(self) -> PlanReader:
         plan = self.plan()
-        order = self._order
+        order = self._order_names
         is_by_range = bool(order) and order[0].lstrip("-") == plan.range_name
-        return Reader(
+        return PlanReader(
             plan,
-            self.model.record,
+            self.model.record_class,
             pk=self.model._meta.pk.attname,
-            key_of=self.model.key_of,
+            dynamo_key=self.model.dynamo_key,
             newest_first=is_by_range and order[0].startswith("-"),
         )
 
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+    def _raise_unsupported(self, *_: Any, **__: Any) -> NoReturn:
         raise NotSupportedError("DynamoDB has no joins, no aggregates and no SQL.")
 
-    def _read_only(self, *_: Any, **__: Any) -> NoReturn:
+    def _raise_read_only(self, *_: Any, **__: Any) -> NoReturn:
         raise NotSupportedError("Records are written by the functions of their module.")
 
-    aggregate = annotate = raw = extra = union = dates = datetimes = select_for_update = _refuse
-    values = values_list = _refuse
-    update = delete = create = bulk_create = bulk_update = get_or_create = _read_only
+    aggregate = annotate = raw = extra = union = dates = datetimes = select_for_update = (
+        _raise_unsupported
+    )
+    values = values_list = _raise_unsupported
+    update = delete = create = bulk_create = bulk_update = get_or_create = _raise_read_only

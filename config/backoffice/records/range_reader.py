@@ -11,193 +11,223 @@ from pynamodb.expressions.condition import Condition
 
 from config import dynamodb
 from config.backoffice.records import query_plan
-from config.backoffice.records.query_plan import Plan
+from config.backoffice.records.query_plan import QueryPlan
 from config.dynamodb import pagination
 
-BUDGET = 2_000
+READ_BUDGET = 2_000
 """Items that one page may make DynamoDB look at."""
-MOST_BY_KEY = 1_000
-CHUNK = 250
+MAX_KEYS = 1_000
+CHUNK_SIZE = 250
 """Items looked at by one call where a filter leaves some of them out."""
 
 
 @dataclass(frozen=True)
-class Place:
+class RangeCursor:
     """Where a page begins: right after an item, or right before it."""
 
-    key: pagination.Place
-    number: int
+    key: pagination.Cursor
+    range_index: int
     """Which of the plan's hash keys."""
-    back: bool = False
+    backward: bool = False
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As a cursor holds it."""
-        return {"key": self.key, "number": self.number, "back": self.back}
+        return {"key": self.key, "number": self.range_index, "back": self.backward}
 
 
 @dataclass(frozen=True)
-class Page:
+class RecordPage:
     """Some records in order, the places before and after them, and how many were looked at."""
 
     records: list[Any]
-    previous: Place | None = None
-    next: Place | None = None
-    read: int = 0
+    previous: RangeCursor | None = None
+    next: RangeCursor | None = None
+    scanned_count: int = 0
 
 
 @dataclass(frozen=True)
-class Reader:
+class PlanReader:
     """Reads what a plan says."""
 
-    plan: Plan
-    record: type[dynamodb.Record]
+    plan: QueryPlan
+    record_class: type[dynamodb.Record]
     pk: str
-    key_of: Callable[[str], dynamodb.Key]
+    dynamo_key: Callable[[str], dynamodb.RecordKey]
     """The item that a primary key, as Django has it, names."""
     newest_first: bool = False
 
-    def page(self, size: int, place: Place | None = None, *, budget: int = BUDGET) -> Page:
+    def page(
+        self, size: int, start: RangeCursor | None = None, *, budget: int = READ_BUDGET
+    ) -> RecordPage:
         """One page: at most ``size`` records, having looked at ``budget`` at most."""
         if self.plan.kind == "nothing":
-            return Page([])
+            return RecordPage([])
         if self.plan.kind == "keys":
-            found = self._by_key()
-            return Page(found, read=len(self.plan.keys))
-        return self._range(size, place, budget)
+            records = self._read_by_key()
+            return RecordPage(records, scanned_count=len(self.plan.keys))
+        return self._read_range(size, start, budget)
 
-    def every(self) -> Iterator[dynamodb.Record]:
+    def iter_records(self) -> Iterator[dynamodb.Record]:
         """All records, page after page."""
-        place: Place | None = None
+        position: RangeCursor | None = None
         while True:
-            page = self.page(CHUNK, place)
+            page = self.page(CHUNK_SIZE, position)
             yield from page.records
-            place = page.next
-            if place is None:
+            position = page.next
+            if position is None:
                 return
 
-    def _by_key(self) -> list[dynamodb.Record]:
-        if len(self.plan.keys) > MOST_BY_KEY:
-            raise query_plan.Unanswerable(f"At most {MOST_BY_KEY:,} at once.")
-        keys = [self.key_of(key) for key in self.plan.keys]
-        found = dynamodb.fetch(keys)
-        records = [found.get(key.record, key.hash, key.range) for key in keys]
-        return [one for one in records if one is not None and self._fits(one)]
+    def _read_by_key(self) -> list[dynamodb.Record]:
+        if len(self.plan.keys) > MAX_KEYS:
+            raise query_plan.UnsupportedQuery(f"At most {MAX_KEYS:,} at once.")
+        keys = [self.dynamo_key(key) for key in self.plan.keys]
+        batch = dynamodb.batch_get(keys)
+        records = [batch.get(key.record_class, key.hash, key.range) for key in keys]
+        return [record for record in records if record is not None and self._is_match(record)]
 
-    def _fits(self, one: dynamodb.Record) -> bool:
+    def _is_match(self, record: dynamodb.Record) -> bool:
         return all(
-            query_plan.holds(term, lambda name: getattr(one, name)) for term in self.plan.rest
+            query_plan.is_match(term, lambda name: getattr(record, name))
+            for term in self.plan.filter_nodes
         )
 
     # --- ranges -----------------------------------------------------------------------------------
-    def _range(self, size: int, place: Place | None, budget: int) -> Page:
-        back = bool(place and place.back)
-        found: list[tuple[int, dict[str, Any]]] = []
-        read, start, stopped = 0, place, None
+    def _read_range(self, size: int, origin: RangeCursor | None, budget: int) -> RecordPage:
+        backward = bool(origin and origin.backward)
+        rows: list[tuple[int, dict[str, Any]]] = []
+        scanned_count, start, next_start = 0, origin, None
         while True:
-            limit = size + 1 - len(found)
-            if self._filters is not None:
-                limit = min(CHUNK, budget - read)
-            number = start.number if start else (len(self._hashes) - 1 if back else 0)
-            answer = self._ask(number, start.key if start else None, limit, back=back)
-            read += int(answer["ScannedCount"])
-            found += [(number, item) for item in answer["Items"]]
-            stopped = self._after(answer, number, back=back)
-            if stopped is None or len(found) > size or read >= budget:
+            limit = size + 1 - len(rows)
+            if self._filter_condition is not None:
+                limit = min(CHUNK_SIZE, budget - scanned_count)
+            range_index = (
+                start.range_index if start else (len(self._hash_values) - 1 if backward else 0)
+            )
+            response = self._read_chunk(
+                range_index, start.key if start else None, limit, backward=backward
+            )
+            scanned_count += int(response["ScannedCount"])
+            rows += [(range_index, item) for item in response["Items"]]
+            next_start = self._next_cursor(response, range_index, backward=backward)
+            if next_start is None or len(rows) > size or scanned_count >= budget:
                 break
-            start = stopped
-        return self._cut(found, size, place, stopped, read, back=back)
+            start = next_start
+        return self._build_page(rows, size, origin, next_start, scanned_count, backward=backward)
 
-    def _after(self, answer: dict[str, Any], number: int, *, back: bool) -> Place | None:
+    def _next_cursor(
+        self, response: dict[str, Any], range_index: int, *, backward: bool
+    ) -> RangeCursor | None:
         """Where reading goes on: in the same range, or at the start of the next one."""
-        if answer.get("LastEvaluatedKey"):
-            return Place(answer["LastEvaluatedKey"], number, back)
-        beyond = number - 1 if back else number + 1
-        return Place({}, beyond, back) if 0 <= beyond < len(self._hashes) else None
+        if response.get("LastEvaluatedKey"):
+            return RangeCursor(response["LastEvaluatedKey"], range_index, backward)
+        next_index = range_index - 1 if backward else range_index + 1
+        return (
+            RangeCursor({}, next_index, backward)
+            if 0 <= next_index < len(self._hash_values)
+            else None
+        )
 
-    def _cut(
+    def _build_page(
         self,
-        found: list[tuple[int, dict[str, Any]]],
+        rows: list[tuple[int, dict[str, Any]]],
         size: int,
-        place: Place | None,
-        stopped: Place | None,
-        read: int,
+        origin: RangeCursor | None,
+        next_start: RangeCursor | None,
+        scanned_count: int,
         *,
-        back: bool,
-    ) -> Page:
+        backward: bool,
+    ) -> RecordPage:
         """The page in the order of the list, with the places around it."""
-        more = len(found) > size
-        shown = found[:size]
-        onward = self._place(*shown[-1], back=back) if more else stopped
-        behind = None
-        if place is not None:  # we came from the other side
-            behind = self._place(*shown[0], back=not back) if shown else _turned(place)
-        if back:
-            shown = shown[::-1]
-        records = self._whole([item for _, item in shown])
-        before, after = (onward, behind) if back else (behind, onward)
+        has_more = len(rows) > size
+        page_rows = rows[:size]
+        cursor_ahead = (
+            self._cursor_at(*page_rows[-1], backward=backward) if has_more else next_start
+        )
+        cursor_behind = None
+        if origin is not None:  # we came from the other side
+            cursor_behind = (
+                self._cursor_at(*page_rows[0], backward=not backward)
+                if page_rows
+                else _reverse_cursor(origin)
+            )
+        if backward:
+            page_rows = page_rows[::-1]
+        records = self._load_records([item for _, item in page_rows])
+        previous_cursor, next_cursor = (
+            (cursor_ahead, cursor_behind) if backward else (cursor_behind, cursor_ahead)
+        )
         if self.plan.kind == "scan":  # a table has no way back
-            before = None
-        return Page(records, before, after, read)
+            previous_cursor = None
+        return RecordPage(records, previous_cursor, next_cursor, scanned_count)
 
-    def _place(self, number: int, item: dict[str, Any], *, back: bool) -> Place:
-        names = {attribute.attr_name for attribute in self.record.key_attributes()}
+    def _cursor_at(self, range_index: int, item: dict[str, Any], *, backward: bool) -> RangeCursor:
+        names = {attribute.attr_name for attribute in self.record_class.key_attributes()}
         names |= {name for name in (self.plan.hash_name, self.plan.range_name) if name}
-        return Place({name: item[name] for name in sorted(names)}, number, back)
+        return RangeCursor({name: item[name] for name in sorted(names)}, range_index, backward)
 
-    def _whole(self, items: list[dict[str, Any]]) -> list[dynamodb.Record]:
+    def _load_records(self, items: list[dict[str, Any]]) -> list[dynamodb.Record]:
         """The records; those of an index that has only keys are read again, strongly consistent."""
-        if self.plan.index is None or query_plan.holds_all(self.record, self.plan.index):
-            return [self.record.read(item) for item in items]
-        keys = [self._key(item) for item in items]
-        found = dynamodb.fetch(keys)
-        records = [found.get(key.record, key.hash, key.range) for key in keys]
-        return [one for one in records if one is not None and self._fits(one)]
+        if self.plan.index is None or query_plan.projects_all_attributes(
+            self.record_class, self.plan.index
+        ):
+            return [self.record_class.from_item(item) for item in items]
+        keys = [self._record_key(item) for item in items]
+        batch = dynamodb.batch_get(keys)
+        records = [batch.get(key.record_class, key.hash, key.range) for key in keys]
+        return [record for record in records if record is not None and self._is_match(record)]
 
-    def _key(self, item: dict[str, Any]) -> dynamodb.Key:
-        one = self.record.read(item)
-        values = [getattr(one, a.attr_name) for a in self.record.key_attributes()]
-        return dynamodb.Key(self.record, *values)
+    def _record_key(self, item: dict[str, Any]) -> dynamodb.RecordKey:
+        record = self.record_class.from_item(item)
+        values = [
+            getattr(record, attribute.attr_name) for attribute in self.record_class.key_attributes()
+        ]
+        return dynamodb.RecordKey(self.record_class, *values)
 
     @property
-    def _hashes(self) -> Sequence[Any]:
-        return self.plan.hashes or (None,)
+    def _hash_values(self) -> Sequence[Any]:
+        return self.plan.hash_values or (None,)
 
     @property
-    def _filters(self) -> Condition | None:
+    def _filter_condition(self) -> Condition | None:
         """What DynamoDB leaves out of what it looks at."""
-        if self.plan.index and not query_plan.holds_all(self.record, self.plan.index):
+        if self.plan.index and not query_plan.projects_all_attributes(
+            self.record_class, self.plan.index
+        ):
             return None
-        made = [query_plan.condition(term, self.record, self.pk) for term in self.plan.rest]
-        kept = [one for one in made if one is not None]
-        return reduce(and_, kept) if kept else None
+        node_conditions = [
+            query_plan.to_condition(term, self.record_class, self.pk)
+            for term in self.plan.filter_nodes
+        ]
+        conditions = [condition for condition in node_conditions if condition is not None]
+        return reduce(and_, conditions) if conditions else None
 
-    def _ask(
-        self, number: int, start: pagination.Place | None, limit: int, *, back: bool
+    def _read_chunk(
+        self, range_index: int, start: pagination.Cursor | None, limit: int, *, backward: bool
     ) -> dict[str, Any]:
-        arguments = self._arguments(number, back=back)
+        arguments = self._request_arguments(range_index, backward=backward)
         if start:
             arguments["ExclusiveStartKey"] = start
-        how = "Scan" if self.plan.kind == "scan" else "Query"
+        operation = "Scan" if self.plan.kind == "scan" else "Query"
         try:
-            return dynamodb.call(how, Limit=limit, **arguments)
+            return dynamodb.call(operation, Limit=limit, **arguments)
         except VerboseClientError as error:
             if error.response["Error"]["Code"] != "ValidationException":
                 raise
-            raise query_plan.Unanswerable("DynamoDB cannot compare with that.") from error
+            raise query_plan.UnsupportedQuery("DynamoDB cannot compare with that.") from error
 
-    def _arguments(self, number: int, *, back: bool) -> dict[str, Any]:
+    def _request_arguments(self, range_index: int, *, backward: bool) -> dict[str, Any]:
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
-        arguments: dict[str, Any] = {"TableName": self.record.table_name()}
-        if self._filters is not None:
-            arguments["FilterExpression"] = self._filters.serialize(names, values)
+        arguments: dict[str, Any] = {"TableName": self.record_class.table_name()}
+        if self._filter_condition is not None:
+            arguments["FilterExpression"] = self._filter_condition.serialize(names, values)
         if self.plan.kind == "range":
-            attribute = self.record.get_attributes()[self.plan.hash_name]
-            keys = attribute == self._hashes[number]
+            attribute = self.record_class.get_attributes()[self.plan.hash_name]
+            key_condition = attribute == self._hash_values[range_index]
             if self.plan.range_condition is not None:
-                keys &= self.plan.range_condition
-            arguments["KeyConditionExpression"] = keys.serialize(names, values)
-            arguments["ScanIndexForward"] = self.newest_first == back
+                key_condition &= self.plan.range_condition
+            arguments["KeyConditionExpression"] = key_condition.serialize(names, values)
+            arguments["ScanIndexForward"] = self.newest_first == backward
             if self.plan.index:
                 arguments["IndexName"] = self.plan.index
         if names:
@@ -207,5 +237,9 @@ class Reader:
         return arguments
 
 
-def _turned(place: Place) -> Place | None:
-    return Place(place.key, place.number, not place.back) if place.key else None
+def _reverse_cursor(range_cursor: RangeCursor) -> RangeCursor | None:
+    return (
+        RangeCursor(range_cursor.key, range_cursor.range_index, not range_cursor.backward)
+        if range_cursor.key
+        else None
+    )

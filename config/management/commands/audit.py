@@ -20,33 +20,41 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        does = parser.add_subparsers(dest="what", required=True)
-        verify = does.add_parser("verify", help="is every entry where and as it was written?")
-        verify.add_argument("file", nargs="?", type=Path, help="an exported file; no database")
-        verify.add_argument("--key", help="the public key of who made the file; default: ours")
-        export_parser = does.add_parser(
+        subparsers = parser.add_subparsers(dest="what", required=True)
+        verify_parser = subparsers.add_parser(
+            "verify", help="is every entry where and as it was written?"
+        )
+        verify_parser.add_argument(
+            "file", nargs="?", type=Path, help="an exported file; no database"
+        )
+        verify_parser.add_argument(
+            "--key", help="the public key of who made the file; default: ours"
+        )
+        export_parser = subparsers.add_parser(
             "export", help="write the audit as NDJSON, to standard output"
         )
-        part = export_parser.add_mutually_exclusive_group()
-        part.add_argument("--customer", help="only the streams of this customer")
-        part.add_argument("--stream", help="only this stream, such as usr_…")
-        target = export_parser.add_mutually_exclusive_group()
-        target.add_argument("--out", type=Path, help="write to this file")
-        target.add_argument("--to-storage", action="store_true", help="keep it where files are")
-        does.add_parser("key", help="the public key that checks our exported files")
+        scope_group = export_parser.add_mutually_exclusive_group()
+        scope_group.add_argument("--customer", help="only the streams of this customer")
+        scope_group.add_argument("--stream", help="only this stream, such as usr_…")
+        target_group = export_parser.add_mutually_exclusive_group()
+        target_group.add_argument("--out", type=Path, help="write to this file")
+        target_group.add_argument(
+            "--to-storage", action="store_true", help="keep it where files are"
+        )
+        subparsers.add_parser("key", help="the public key that checks our exported files")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "key":
-            self.stdout.write(export.key())
+            self.stdout.write(export.export_public_key())
         elif options["what"] == "export":
             self._export(**options)
         elif options["file"]:
-            self._verify_file(options["file"], options["key"] or export.key())
+            self._verify_file(options["file"], options["key"] or export.export_public_key())
         else:
             self._verify()
 
     def _verify(self) -> None:
-        result = verification.verify()
+        result = verification.verify_audit()
         for finding in result.findings:
             self.stdout.write(str(finding))
         if result.findings:
@@ -56,13 +64,15 @@ class Command(BaseCommand):
     def _verify_file(self, path: Path, key: str) -> None:
         try:
             with path.open("rb") as file:
-                count = export.verify(file, public_key=key)
+                summary = export.verify_export(file, public_key=key)
         except OSError as error:
             raise CommandError(f"{path} cannot be read.") from error
-        except export.Broken as broken:
-            raise CommandError(f"{path}, {broken}") from broken
-        told = f"{count.of}, made at {count.made_at}:"
-        self.stdout.write(f"{told} {count.entries} entries in {count.streams} streams are intact")
+        except export.InvalidExportFile as invalid_file:
+            raise CommandError(f"{path}, {invalid_file}") from invalid_file
+        description = f"{summary.scope}, made at {summary.created_at}:"
+        self.stdout.write(
+            f"{description} {summary.entries} entries in {summary.streams} streams are intact"
+        )
 
     def _export(
         self,
@@ -74,34 +84,40 @@ class Command(BaseCommand):
         **_: Any,
     ) -> None:
         at = datetime.now(UTC)
-        of = stream or customer or "everything"
-        lines = export.lines(_streams(customer, stream), of=of, at=at)
+        scope = stream or customer or "everything"
+        lines = export.export_lines(_select_streams(customer, stream), scope=scope, at=at)
         try:
             if to_storage:
-                self.stdout.write(_store(lines, f"audit/{at:%Y-%m-%dT%H%M%SZ}.{of}.ndjson"))
+                self.stdout.write(_store_file(lines, f"audit/{at:%Y-%m-%dT%H%M%SZ}.{scope}.ndjson"))
             elif out:
-                _write(lines, out)
+                _write_file(lines, out)
                 self.stdout.write(str(out))
             else:
                 sys.stdout.buffer.writelines(lines)
-        except errors.Refusal as error:
+        except errors.DomainError as error:
             raise CommandError(error.detail) from error
 
 
-def _streams(customer: str | None, stream: str | None) -> list[str]:
+def _select_streams(customer: str | None, stream: str | None) -> list[str]:
     if stream:
-        wanted = {stream}
+        selected = {stream}
     elif customer:
-        heads = (dynamodb.get(audit.AuditEntry, name, 0) for name in reader.streams())
-        wanted = {head.stream for head in heads if head and head.customer_id == customer}
+        stream_heads = (
+            dynamodb.get_record(audit.AuditEntry, name, 0) for name in reader.list_streams()
+        )
+        selected = {
+            stream_head.stream
+            for stream_head in stream_heads
+            if stream_head and stream_head.customer_id == customer
+        }
     else:
-        wanted = reader.streams()
-    if not wanted:
+        selected = reader.list_streams()
+    if not selected:
         raise CommandError("There is no such stream.")
-    return sorted(wanted)
+    return sorted(selected)
 
 
-def _write(lines: Iterable[bytes], out: Path) -> None:
+def _write_file(lines: Iterable[bytes], out: Path) -> None:
     """The file appears when it is whole, and never in the place of another."""
     if out.exists():
         raise CommandError(f"{out} is there already.")
@@ -116,9 +132,9 @@ def _write(lines: Iterable[bytes], out: Path) -> None:
         raise CommandError(f"{out} cannot be written.") from error
 
 
-def _store(lines: Iterable[bytes], name: str) -> str:
+def _store_file(lines: Iterable[bytes], name: str) -> str:
     """Write first, then store: a file that ends early is never kept."""
     with tempfile.TemporaryFile() as draft:
         draft.writelines(lines)
         draft.seek(0)
-        return storage.keep(name, draft)
+        return storage.save_file(name, draft)

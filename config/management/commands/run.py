@@ -17,4 +17,4 @@ class Command(BaseCommand):
         parser.add_argument("--fresh", action="store_true", help="forget all state first")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        services.run(base=services.base_port(), fresh=options["fresh"])
+        services.run_product(base=services.read_base_port(), fresh=options["fresh"])

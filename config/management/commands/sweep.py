@@ -20,25 +20,25 @@ class Command(BaseCommand):
         parser.add_argument("--at", help="pretend it is this moment (RFC 3339); local only")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        clock = _clock(options["at"])
-        report = worker.Report()
+        clock = _build_clock(options["at"])
+        report = worker.PassReport()
         for shard in outbox.SHARDS:
-            worker.drain(shard, clock=clock, report=report)
+            worker.process_shard(shard, clock=clock, report=report)
         for line in report.lines():
             self.stdout.write(line)
         self.stdout.write("nothing is due" if not report.counts else "swept")
 
 
-def _clock(at: str | None) -> outbox.Clock:
+def _build_clock(at: str | None) -> outbox.Clock:
     if at is None:
-        return outbox.now
+        return outbox.utc_now
     if not settings.LOCAL:
         raise CommandError("--at works with ENVIRONMENT=local only.")
     try:
-        moment = datetime.fromisoformat(at)
+        pretended = datetime.fromisoformat(at)
     except ValueError as error:
         raise CommandError("--at takes a moment such as 2026-11-23T09:00:00Z.") from error
-    if moment.tzinfo is None:
+    if pretended.tzinfo is None:
         raise CommandError("--at needs an offset, or Z.")
-    shift = moment.astimezone(UTC) - outbox.now()
-    return lambda: outbox.now() + shift
+    offset = pretended.astimezone(UTC) - outbox.utc_now()
+    return lambda: outbox.utc_now() + offset

@@ -10,7 +10,7 @@ from pynamodb.exceptions import VerboseClientError
 import config.journal.commit  # noqa: F401 - defines the records of config
 from config import dynamodb
 
-KEEP_POINTS = {"PointInTimeRecoveryEnabled": True}
+POINT_IN_TIME_RECOVERY = {"PointInTimeRecoveryEnabled": True}
 
 
 class Command(BaseCommand):
@@ -20,86 +20,88 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:
-        there = set(dynamodb.connection().list_tables(limit=100)["TableNames"])
-        for record in dynamodb.records():
-            if record.table_name() in there:
-                _verify(record)
+        existing_tables = set(dynamodb.get_connection().list_tables(limit=100)["TableNames"])
+        for record in dynamodb.record_classes():
+            if record.table_name() in existing_tables:
+                _verify_table(record)
             else:
-                _create(record)
+                _create_table(record)
                 self.stdout.write(f"created {record.table_name()}")
-            _expire(record)
-        self.stdout.write(f"{len(dynamodb.records())} tables are as they should be")
+            _enable_ttl(record)
+        self.stdout.write(f"{len(dynamodb.record_classes())} tables are as they should be")
 
 
-def _create(record: type[dynamodb.Record]) -> None:
+def _create_table(record: type[dynamodb.Record]) -> None:
     schema = record._get_schema()  # noqa: SLF001 - what create_table() would send
     dynamodb.call(
         "CreateTable",
         TableName=record.table_name(),
         BillingMode="PAY_PER_REQUEST",
         DeletionProtectionEnabled=not settings.LOCAL,
-        **_wire(schema),
+        **_table_definition(schema),
     )
-    end = time.monotonic() + 120
-    while _described(record)["TableStatus"] != "ACTIVE":
-        if time.monotonic() > end:
+    deadline = time.monotonic() + 120
+    while _describe_table(record)["TableStatus"] != "ACTIVE":
+        if time.monotonic() > deadline:
             raise CommandError(f"{record.table_name()} does not become active.")
         time.sleep(0.2 if settings.LOCAL else 2)
     if not settings.LOCAL:
         dynamodb.call(
             "UpdateContinuousBackups",
             TableName=record.table_name(),
-            PointInTimeRecoverySpecification=KEEP_POINTS,
+            PointInTimeRecoverySpecification=POINT_IN_TIME_RECOVERY,
         )
 
 
-def _wire(schema: Any) -> dict[str, Any]:
-    wire = {
+def _table_definition(schema: Any) -> dict[str, Any]:
+    definition = {
         "AttributeDefinitions": schema["attribute_definitions"],
-        "KeySchema": _hash_first(schema["key_schema"]),
+        "KeySchema": _sort_hash_first(schema["key_schema"]),
     }
     indexes = [
         {
             "IndexName": index["index_name"],
-            "KeySchema": _hash_first(index["key_schema"]),
+            "KeySchema": _sort_hash_first(index["key_schema"]),
             "Projection": index["projection"],
         }
         for index in schema["global_secondary_indexes"]
     ]
-    return {**wire, "GlobalSecondaryIndexes": indexes} if indexes else wire
+    return {**definition, "GlobalSecondaryIndexes": indexes} if indexes else definition
 
 
-def _hash_first(schema: list[dict[str, str]]) -> list[dict[str, str]]:
+def _sort_hash_first(schema: list[dict[str, str]]) -> list[dict[str, str]]:
     return sorted(schema, key=lambda part: part["KeyType"])  # HASH, then RANGE
 
 
-def _verify(record: type[dynamodb.Record]) -> None:
-    wanted = _wire(record._get_schema())  # noqa: SLF001
-    found = _described(record)
-    if _keys(wanted["KeySchema"]) != _keys(found["KeySchema"]):
+def _verify_table(record: type[dynamodb.Record]) -> None:
+    expected = _table_definition(record._get_schema())  # noqa: SLF001
+    actual = _describe_table(record)
+    if _key_attributes(expected["KeySchema"]) != _key_attributes(actual["KeySchema"]):
         raise CommandError(f"{record.table_name()} has another key than the record.")
-    indexes = {i["IndexName"]: i for i in found.get("GlobalSecondaryIndexes", [])}
-    for index in wanted.get("GlobalSecondaryIndexes", []):
-        there = indexes.get(index["IndexName"])
-        if there is None or _keys(there["KeySchema"]) != _keys(index["KeySchema"]):
+    indexes = {i["IndexName"]: i for i in actual.get("GlobalSecondaryIndexes", [])}
+    for index in expected.get("GlobalSecondaryIndexes", []):
+        actual_index = indexes.get(index["IndexName"])
+        if actual_index is None or _key_attributes(actual_index["KeySchema"]) != _key_attributes(
+            index["KeySchema"]
+        ):
             raise CommandError(f"{record.table_name()} lacks the index {index['IndexName']}.")
 
 
-def _keys(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
+def _key_attributes(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
     return sorted((part["KeyType"], part["AttributeName"]) for part in schema)
 
 
-def _described(record: type[dynamodb.Record]) -> dict[str, Any]:
+def _describe_table(record: type[dynamodb.Record]) -> dict[str, Any]:
     return dict(dynamodb.call("DescribeTable", TableName=record.table_name())["Table"])
 
 
-def _expire(record: type[dynamodb.Record]) -> None:
+def _enable_ttl(record: type[dynamodb.Record]) -> None:
     attribute = getattr(record.Meta, "ttl", None)
     if attribute is None:
         return
     name = record.table_name()
-    state = dynamodb.call("DescribeTimeToLive", TableName=name)["TimeToLiveDescription"]
-    if state.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
+    ttl_state = dynamodb.call("DescribeTimeToLive", TableName=name)["TimeToLiveDescription"]
+    if ttl_state.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
         return
     specification = {"Enabled": True, "AttributeName": attribute}
     try:

@@ -11,7 +11,7 @@ from accounts import demo, permissions, users
 from config import dynamodb, outbox
 from telephony.models import PhoneNumber
 
-WAYS = {
+PHONE_BEHAVIORS = {
     "answer": ("answers", "picks up and presses 1"),
     "mailbox": ("mailbox", "has a mailbox that picks up"),
     "silent": ("silent", "picks up and presses nothing"),
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("number", help="the number to call, in E.164")
         parser.add_argument("--from", dest="caller", default="+16175550199", help="who calls")
         parser.add_argument("--press", nargs="*", default=[], help="keys for menus; - is none")
-        for name, (_, about) in WAYS.items():
+        for name, (_, about) in PHONE_BEHAVIORS.items():
             parser.add_argument(
                 f"--{name}", nargs="+", default=[], metavar="NAME", help=f"who {about}"
             )
@@ -39,11 +39,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.LOCAL:
             raise CommandError("Calls are simulated with ENVIRONMENT=local only.")
-        known = _phones(options["number"])
+        phones_by_name = _load_phones(options["number"])
         phones = {
-            _phone(name, known): does for way, (does, _) in WAYS.items() for name in options[way]
+            _resolve_phone(name, phones_by_name): behavior
+            for option, (behavior, _) in PHONE_BEHAVIORS.items()
+            for name in options[option]
         }
-        asked = {
+        simulation = {
             "to": options["number"],
             "from": options["caller"],
             "press": [key for word in options["press"] for key in word],
@@ -51,34 +53,40 @@ class Command(BaseCommand):
             "at": options["at"],
             "hangUpAfter": options["hang_up"],
         }
-        names = {phone: name for name, phone in known.items()}
-        for line in _played(asked):
+        names = {phone: name for name, phone in phones_by_name.items()}
+        for line in _simulate_call(simulation):
             for phone, name in names.items():
                 line = line.replace(phone, f"{name} ({phone})")
             self.stdout.write(line)
 
 
-def _phones(number: str) -> dict[str, str]:
+def _load_phones(number: str) -> dict[str, str]:
     """The phones of a customer's people, by first name."""
-    held = dynamodb.get(PhoneNumber, number)
-    if held is None:
+    phone_number = dynamodb.get_record(PhoneNumber, number)
+    if phone_number is None:
         return {}
-    house = permissions.system(held.customer_id)
-    page = users.of_customer(house, outbox.now(), customer_id=None, limit=1000, start=None)
-    return {demo.first_name(one.name): str(one.phone) for one in page.records if one.phone}
+    system_actor = permissions.system_actor(phone_number.customer_id)
+    page = users.list_users(
+        system_actor, outbox.utc_now(), customer_id=None, limit=1000, cursor=None
+    )
+    return {demo.first_name(user.name): str(user.phone) for user in page.records if user.phone}
 
 
-def _phone(name: str, known: dict[str, str]) -> str:
-    phone = name if name.startswith("+") else known.get(name.lower())
+def _resolve_phone(name: str, phones_by_name: dict[str, str]) -> str:
+    phone = name if name.startswith("+") else phones_by_name.get(name.lower())
     if phone is None:
-        raise CommandError(f"Nobody called {name} has a phone; there are {', '.join(known)}.")
+        raise CommandError(
+            f"Nobody called {name} has a phone; there are {', '.join(phones_by_name)}."
+        )
     return phone
 
 
-def _played(asked: dict[str, Any]) -> list[str]:
+def _simulate_call(simulation: dict[str, Any]) -> list[str]:
     try:
-        answer = httpx.post(f"{settings.TWILIO['base_url']}/_local/calls", json=asked, timeout=120)
-        answer.raise_for_status()
+        response = httpx.post(
+            f"{settings.TWILIO['base_url']}/_local/calls", json=simulation, timeout=120
+        )
+        response.raise_for_status()
     except httpx.HTTPError as error:
         raise CommandError("The stand-in for Twilio does not answer: is make run on?") from error
-    return list(json.loads(answer.content)["lines"])
+    return list(json.loads(response.content)["lines"])

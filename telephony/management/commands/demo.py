@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import demo
-from staffing.demo import rota
-from telephony.demo import phones
+from staffing.demo import create_rota
+from telephony.demo import create_demo_phones
 
 
 class Command(BaseCommand):
@@ -25,20 +25,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.LOCAL:
             raise CommandError("Demo data is for ENVIRONMENT=local only.")
-        harbour, hilltop = demo.harbour(), demo.hilltop()
-        rota(
+        harbour, hilltop = demo.create_harbour_dental(), demo.create_hilltop_vets()
+        create_rota(
             harbour.owner,
-            people={demo.first_name(one.name): str(one.id) for one in harbour.people},
-            places={one.name: (str(one.id), str(one.time_zone)) for one in harbour.places},
+            user_ids={demo.first_name(item.name): str(item.id) for item in harbour.people},
+            locations_by_name={
+                item.name: (str(item.id), str(item.time_zone)) for item in harbour.locations
+            },
             at=datetime.now(UTC),
         )
-        phones(
+        create_demo_phones(
             harbour.owner,
             people=harbour.people,
-            places={str(one.name): str(one.id) for one in harbour.places},
+            location_ids={str(item.name): str(item.id) for item in harbour.locations},
             at=datetime.now(UTC),
         )
-        accounts = [demo.account(one) for one in (*harbour.people, *hilltop.people)]
-        draft = options["out"].with_suffix(".part")
-        draft.write_text(json.dumps({"accounts": accounts}, indent=2))
-        draft.rename(options["out"])
+        accounts = [demo.sign_in_details(item) for item in (*harbour.people, *hilltop.people)]
+        temporary_file = options["out"].with_suffix(".part")
+        temporary_file.write_text(json.dumps({"accounts": accounts}, indent=2))
+        temporary_file.rename(options["out"])

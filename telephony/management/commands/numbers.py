@@ -17,15 +17,17 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parts = parser.add_subparsers(dest="what", required=True)
-        parts.add_parser("unexplained", help="compare with Twilio and list what no record explains")
-        adopt = parts.add_parser("adopt", help="make one of them the number of a location")
+        subcommands = parser.add_subparsers(dest="what", required=True)
+        subcommands.add_parser(
+            "unexplained", help="compare with Twilio and list what no record explains"
+        )
+        adopt = subcommands.add_parser("adopt", help="make one of them the number of a location")
         adopt.add_argument("number")
         adopt.add_argument("location")
         adopt.add_argument("customer")
-        release = parts.add_parser("release", help="give one of them back to Twilio")
+        release = subcommands.add_parser("release", help="give one of them back to Twilio")
         release.add_argument("number")
-        quota = parts.add_parser("quota", help="let a customer hold so many numbers")
+        quota = subcommands.add_parser("quota", help="let a customer hold so many numbers")
         quota.add_argument("customer")
         quota.add_argument("most", type=int)
 
@@ -33,26 +35,30 @@ class Command(BaseCommand):
         at = datetime.now(UTC)
         try:
             if options["what"] == "unexplained":
-                self._list(at)
+                self._list_orphans(at)
             elif options["what"] == "adopt":
-                house = permissions.system(options["customer"])
-                held = reconcile.adopt(options["number"], options["location"], actor=house, at=at)
-                self.stdout.write(f"{held.number.number} is {held.number.status}")
+                system_actor = permissions.system_actor(options["customer"])
+                result = reconcile.adopt_orphan(
+                    options["number"], options["location"], actor=system_actor, at=at
+                )
+                self.stdout.write(f"{result.number.number} is {result.number.status}")
             elif options["what"] == "release":
-                reconcile.release(
-                    options["number"], actor=permissions.system(reconcile.HOUSE), at=at
+                reconcile.release_orphan(
+                    options["number"],
+                    actor=permissions.system_actor(reconcile.PLATFORM_STREAM),
+                    at=at,
                 )
                 self.stdout.write(f"{options['number']} is released")
             else:
-                reservation.allow(
-                    options["most"], actor=permissions.system(options["customer"]), at=at
+                reservation.set_number_limit(
+                    options["most"], actor=permissions.system_actor(options["customer"]), at=at
                 )
                 self.stdout.write(f"{options['customer']} may hold {options['most']} numbers")
-        except errors.Refusal as refusal:
+        except errors.DomainError as refusal:
             raise CommandError(refusal.detail) from refusal
 
-    def _list(self, at: datetime) -> None:
-        found = reconcile.report(at)
-        for one in found:
-            self.stdout.write(f"{one.number} {one.sid} {one.tag}")
-        self.stdout.write(f"{len(found)} numbers at Twilio that no record explains")
+    def _list_orphans(self, at: datetime) -> None:
+        unexplained = reconcile.reconcile_numbers(at)
+        for orphan in unexplained:
+            self.stdout.write(f"{orphan.number} {orphan.sid} {orphan.tag}")
+        self.stdout.write(f"{len(unexplained)} numbers at Twilio that no record explains")

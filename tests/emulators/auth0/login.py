@@ -15,43 +15,50 @@ from urllib.parse import unquote, urlencode
 import jwt
 
 from tests.emulators.auth0.tenant import (
-    CODE_LIFE,
+    CODE_TTL_SECONDS,
     ROLES_CLAIM,
-    Client,
-    Tenant,
-    User,
-    hashed,
-    is_password,
+    Auth0Tenant,
+    Auth0User,
+    ClientApplication,
+    hash_password,
+    verify_password,
 )
-from tests.emulators.server import Answer, Request, StandIn, as_json, as_page, redirect
+from tests.emulators.server import (
+    Emulator,
+    EmulatorRequest,
+    EmulatorResponse,
+    html_response,
+    json_response,
+    redirect,
+)
 
-DAY = 86_400
-SESSION = "auth0-stand-in"
+DAY_SECONDS = 86_400
+SESSION_COOKIE = "auth0-stand-in"
 """The cookie by which a browser is known again."""
-SHORTEST_PASSWORD = 8
+MIN_PASSWORD_LENGTH = 8
 
 
-class Login:
+class AuthenticationApi:
     """Adds the routes of the Authentication API and its pages to a stand-in."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: Auth0Tenant) -> None:
         self._tenant = tenant
 
-    def add_to(self, standin: StandIn) -> None:
-        standin.add("GET", "/.well-known/openid-configuration", self.discovery)
-        standin.add("GET", "/.well-known/jwks.json", self.jwks)
-        standin.add("GET", "/authorize", self.authorize)
-        standin.add("POST", "/authorize", self.authorize)
-        standin.add("POST", "/oauth/token", self.token)
-        standin.add("GET", "/userinfo", self.userinfo)
-        standin.add("GET", "/v2/logout", self.logout)
-        standin.add("GET", "/u/reset-verify", self.password_page)
-        standin.add("POST", "/u/reset-verify", self.set_password)
-        standin.add("POST", "/_local/rotate", self.rotate)
+    def register_routes(self, emulator: Emulator) -> None:
+        emulator.add_route("GET", "/.well-known/openid-configuration", self.discovery)
+        emulator.add_route("GET", "/.well-known/jwks.json", self.jwks)
+        emulator.add_route("GET", "/authorize", self.authorize)
+        emulator.add_route("POST", "/authorize", self.authorize)
+        emulator.add_route("POST", "/oauth/token", self.issue_token)
+        emulator.add_route("GET", "/userinfo", self.userinfo)
+        emulator.add_route("GET", "/v2/logout", self.logout)
+        emulator.add_route("GET", "/u/reset-verify", self.show_password_page)
+        emulator.add_route("POST", "/u/reset-verify", self.set_password)
+        emulator.add_route("POST", "/_local/rotate", self.rotate_keys)
 
-    def discovery(self, request: Request) -> Answer:
+    def discovery(self, request: EmulatorRequest) -> EmulatorResponse:
         issuer = self._tenant.issuer
-        return as_json(
+        return json_response(
             {
                 "issuer": issuer,
                 "authorization_endpoint": f"{issuer}authorize",
@@ -71,242 +78,283 @@ class Login:
             }
         )
 
-    def jwks(self, request: Request) -> Answer:
-        return as_json(self._tenant.jwks())
+    def jwks(self, request: EmulatorRequest) -> EmulatorResponse:
+        return json_response(self._tenant.jwks())
 
-    def rotate(self, request: Request) -> Answer:
-        self._tenant.rotate()
-        return as_json(self._tenant.jwks())
+    def rotate_keys(self, request: EmulatorRequest) -> EmulatorResponse:
+        self._tenant.rotate_keys()
+        return json_response(self._tenant.jwks())
 
     # --- pages ----------------------------------------------------------------------------------
-    def authorize(self, request: Request) -> Answer:
+    def authorize(self, request: EmulatorRequest) -> EmulatorResponse:
         query = request.query
         client = self._tenant.clients.get(query.get("client_id", ""))
-        target = query.get("redirect_uri", "")
-        if client is None or not any(target.startswith(start) for start in client.callbacks):
-            return as_page("Callback URL mismatch", _notice("Callback URL mismatch."), 400)
+        redirect_uri = query.get("redirect_uri", "")
+        if client is None or not any(
+            redirect_uri.startswith(prefix) for prefix in client.callback_prefixes
+        ):
+            return html_response(
+                "Callback URL mismatch", _message_html("Callback URL mismatch."), 400
+            )
         if query.get("response_type") != "code":
-            return _back(query, error="unsupported_response_type")
+            return _redirect_back(query, error="unsupported_response_type")
         if query.get("code_challenge_method", "S256") != "S256":
-            return _back(query, error="invalid_request")
+            return _redirect_back(query, error="invalid_request")
         if request.method == "GET":
-            return self._without_password(request)
+            return self._authorize_with_session(request)
         form = request.form()
         email = form.get("username", "")
-        user = self._signed_in(email, form.get("password", ""))
+        user = self._authenticate_user(email, form.get("password", ""))
         if user is None or user["blocked"]:
-            text = _login_form(email, "Wrong email or password.")
-            return as_page("Log in", text, 400)
-        secret = self._tenant.issue("session", {"user_id": user["user_id"]}, DAY)
-        cookie = f"{SESSION}={secret}; Path=/; HttpOnly; SameSite=Lax"
-        answer = self._with_code(query, user)
-        return replace(answer, headers={**answer.headers, "Set-Cookie": cookie})
+            html = _login_form_html(email, "Wrong email or password.")
+            return html_response("Log in", html, 400)
+        session_id = self._tenant.issue_secret("session", {"user_id": user["user_id"]}, DAY_SECONDS)
+        cookie = f"{SESSION_COOKIE}={session_id}; Path=/; HttpOnly; SameSite=Lax"
+        response = self._redirect_with_code(query, user)
+        return replace(response, headers={**response.headers, "Set-Cookie": cookie})
 
-    def _without_password(self, request: Request) -> Answer:
+    def _authorize_with_session(self, request: EmulatorRequest) -> EmulatorResponse:
         """Who signed in with this browser is not asked again, unless the application wants it."""
         query = request.query
-        session = self._tenant.peek("session", _cookies(request).get(SESSION, ""))
-        user = self._tenant.user(session["user_id"]) if session else None
+        session = self._tenant.read_secret(
+            "session", _parse_cookies(request).get(SESSION_COOKIE, "")
+        )
+        user = self._tenant.get_user(session["user_id"]) if session else None
         if user and not user["blocked"] and query.get("prompt") != "login":
-            return self._with_code(query, user)
+            return self._redirect_with_code(query, user)
         if query.get("prompt") == "none":
-            return _back(query, error="login_required", error_description="Login required")
-        return as_page("Log in", _login_form(query.get("login_hint", ""), ""))
+            return _redirect_back(query, error="login_required", error_description="Login required")
+        return html_response("Log in", _login_form_html(query.get("login_hint", ""), ""))
 
-    def _with_code(self, query: Mapping[str, str], user: User) -> Answer:
-        value = {"query": dict(query), "user_id": user["user_id"]}
-        return _back(query, code=self._tenant.issue("code", value, CODE_LIFE))
+    def _redirect_with_code(self, query: Mapping[str, str], user: Auth0User) -> EmulatorResponse:
+        authorization = {"query": dict(query), "user_id": user["user_id"]}
+        return _redirect_back(
+            query, code=self._tenant.issue_secret("code", authorization, CODE_TTL_SECONDS)
+        )
 
-    def logout(self, request: Request) -> Answer:
+    def logout(self, request: EmulatorRequest) -> EmulatorResponse:
         """End the session of this browser and go back to the application."""
         query = request.query
         client = self._tenant.clients.get(query.get("client_id", ""))
-        target = query.get("returnTo", "")
-        if client is None or not any(target.startswith(start) for start in client.callbacks):
-            return as_page("Oops", _notice("The returnTo address is not allowed."), 400)
-        self._tenant.redeem("session", _cookies(request).get(SESSION, ""))
-        return redirect(target)
+        return_url = query.get("returnTo", "")
+        if client is None or not any(
+            return_url.startswith(prefix) for prefix in client.callback_prefixes
+        ):
+            return html_response("Oops", _message_html("The returnTo address is not allowed."), 400)
+        self._tenant.redeem_secret("session", _parse_cookies(request).get(SESSION_COOKIE, ""))
+        return redirect(return_url)
 
-    def password_page(self, request: Request) -> Answer:
-        ticket = self._tenant.peek("ticket", request.query.get("ticket", ""))
-        user = self._tenant.user(ticket["user_id"]) if ticket else None
+    def show_password_page(self, request: EmulatorRequest) -> EmulatorResponse:
+        ticket = self._tenant.read_secret("ticket", request.query.get("ticket", ""))
+        user = self._tenant.get_user(ticket["user_id"]) if ticket else None
         if user is None:
-            return as_page("Link expired", _notice("This link was used or has expired."), 410)
-        return as_page("Set your password", _password_form(user["email"], ""))
+            return html_response(
+                "Link expired", _message_html("This link was used or has expired."), 410
+            )
+        return html_response("Set your password", _password_form_html(user["email"], ""))
 
-    def set_password(self, request: Request) -> Answer:
-        secret = request.query.get("ticket", "")
-        ticket = self._tenant.peek("ticket", secret)
-        user = self._tenant.user(ticket["user_id"]) if ticket else None
+    def set_password(self, request: EmulatorRequest) -> EmulatorResponse:
+        ticket_id = request.query.get("ticket", "")
+        ticket = self._tenant.read_secret("ticket", ticket_id)
+        user = self._tenant.get_user(ticket["user_id"]) if ticket else None
         if ticket is None or user is None:
-            return as_page("Link expired", _notice("This link was used or has expired."), 410)
+            return html_response(
+                "Link expired", _message_html("This link was used or has expired."), 410
+            )
         password = request.form().get("password", "")
-        if len(password) < SHORTEST_PASSWORD:
-            text = f"Use at least {SHORTEST_PASSWORD} characters."
-            return as_page("Set your password", _password_form(user["email"], text), 400)
-        self._tenant.redeem("ticket", secret)
-        user["_password"] = hashed(password)
+        if len(password) < MIN_PASSWORD_LENGTH:
+            message = f"Use at least {MIN_PASSWORD_LENGTH} characters."
+            return html_response(
+                "Set your password", _password_form_html(user["email"], message), 400
+            )
+        self._tenant.redeem_secret("ticket", ticket_id)
+        user["_password"] = hash_password(password)
         user["email_verified"] = user["email_verified"] or ticket["verifies"]
-        self._tenant.keep_user(user)
-        return as_page("Password set", _notice("Your password is set. You can sign in now."))
+        self._tenant.save_user(user)
+        return html_response(
+            "Password set", _message_html("Your password is set. You can sign in now.")
+        )
 
     # --- tokens ---------------------------------------------------------------------------------
-    def token(self, request: Request) -> Answer:
+    def issue_token(self, request: EmulatorRequest) -> EmulatorResponse:
         form = request.form()
-        client = self._client(request, form)
+        client = self._authenticate_client(request, form)
         if client is None:
-            return _refused(401, "access_denied", "Unauthorized")
+            return _oauth_error(401, "access_denied", "Unauthorized")
         grant = form.get("grant_type", "")
         if grant == "client_credentials":
-            return self._for_machine(client, form)
+            return self._client_credentials_grant(client, form)
         if grant == "authorization_code":
-            return self._for_code(client, form)
+            return self._authorization_code_grant(client, form)
         if grant in ("password", "http://auth0.com/oauth/grant-type/password-realm"):
-            return self._for_password(client, form)
-        return _refused(403, "unsupported_grant_type", f"Unsupported grant type: {grant}")
+            return self._password_grant(client, form)
+        return _oauth_error(403, "unsupported_grant_type", f"Unsupported grant type: {grant}")
 
-    def _client(self, request: Request, form: dict[str, str]) -> Client | None:
-        id, secret = form.get("client_id", ""), form.get("client_secret", "")
+    def _authenticate_client(
+        self, request: EmulatorRequest, form: dict[str, str]
+    ) -> ClientApplication | None:
+        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
         header = request.headers.get("authorization", "")
         if header.startswith("Basic "):
             try:
-                pair = base64.b64decode(header[6:], validate=True).decode()
+                credentials = base64.b64decode(header[6:], validate=True).decode()
             except (binascii.Error, UnicodeDecodeError):
                 return None
-            id, secret = (unquote(part) for part in (pair + ":").split(":")[:2])
-        client = self._tenant.clients.get(id)
-        good = client and hmac.compare_digest(secret.encode(), client.secret.encode())
-        return client if good else None
+            client_id, secret = (unquote(part) for part in (credentials + ":").split(":")[:2])
+        client = self._tenant.clients.get(client_id)
+        is_authenticated = client and hmac.compare_digest(secret.encode(), client.secret.encode())
+        return client if is_authenticated else None
 
-    def _for_machine(self, client: Client, form: dict[str, str]) -> Answer:
+    def _client_credentials_grant(
+        self, client: ClientApplication, form: dict[str, str]
+    ) -> EmulatorResponse:
         audience = form.get("audience", "")
         if audience not in (f"{self._tenant.issuer}api/v2/", self._tenant.audience):
-            return _refused(403, "access_denied", f"Service not enabled within domain: {audience}")
+            return _oauth_error(
+                403, "access_denied", f"Service not enabled within domain: {audience}"
+            )
         if not client.scopes:
-            return _refused(403, "unauthorized_client", "Grant type not allowed for the client.")
+            return _oauth_error(
+                403, "unauthorized_client", "Grant type not allowed for the client."
+            )
         claims = {"sub": f"{client.id}@clients", "aud": audience, "scope": client.scopes}
-        token = self._signed({**claims, "azp": client.id, "gty": "client-credentials"}, DAY)
-        return as_json(
+        token = self._sign({**claims, "azp": client.id, "gty": "client-credentials"}, DAY_SECONDS)
+        return json_response(
             {
                 "access_token": token,
                 "scope": client.scopes,
-                "expires_in": DAY,
+                "expires_in": DAY_SECONDS,
                 "token_type": "Bearer",
             }
         )
 
-    def _for_code(self, client: Client, form: dict[str, str]) -> Answer:
-        kept = self._tenant.redeem("code", form.get("code", ""))
-        query = kept["query"] if kept else {}
-        user = self._tenant.user(kept["user_id"]) if kept else None
-        same = (query.get("client_id"), query.get("redirect_uri")) == (
+    def _authorization_code_grant(
+        self, client: ClientApplication, form: dict[str, str]
+    ) -> EmulatorResponse:
+        authorization = self._tenant.redeem_secret("code", form.get("code", ""))
+        query = authorization["query"] if authorization else {}
+        user = self._tenant.get_user(authorization["user_id"]) if authorization else None
+        is_same_client = (query.get("client_id"), query.get("redirect_uri")) == (
             client.id,
             form.get("redirect_uri"),
         )
-        if user is None or not same:
-            return _refused(403, "invalid_grant", "Invalid authorization code")
+        if user is None or not is_same_client:
+            return _oauth_error(403, "invalid_grant", "Invalid authorization code")
         challenge = query.get("code_challenge")
-        if challenge and _challenge(form.get("code_verifier", "")) != challenge:
-            return _refused(403, "invalid_grant", "Failed to verify code verifier")
-        return self._for_user(user, client, query)
+        if challenge and _pkce_challenge(form.get("code_verifier", "")) != challenge:
+            return _oauth_error(403, "invalid_grant", "Failed to verify code verifier")
+        return self._token_response(user, client, query)
 
-    def _for_password(self, client: Client, form: dict[str, str]) -> Answer:
-        user = self._signed_in(form.get("username", ""), form.get("password", ""))
+    def _password_grant(self, client: ClientApplication, form: dict[str, str]) -> EmulatorResponse:
+        user = self._authenticate_user(form.get("username", ""), form.get("password", ""))
         if user is None:
-            return _refused(403, "invalid_grant", "Wrong email or password.")
+            return _oauth_error(403, "invalid_grant", "Wrong email or password.")
         if user["blocked"]:
-            return _refused(403, "unauthorized", "user is blocked")
-        return self._for_user(user, client, {"scope": "openid profile email", **form})
+            return _oauth_error(403, "unauthorized", "user is blocked")
+        return self._token_response(user, client, {"scope": "openid profile email", **form})
 
-    def _for_user(self, user: User, client: Client, query: dict[str, str]) -> Answer:
+    def _token_response(
+        self, user: Auth0User, client: ClientApplication, query: dict[str, str]
+    ) -> EmulatorResponse:
         scope, audience = query.get("scope", "openid"), query.get("audience", "")
         userinfo = f"{self._tenant.issuer}userinfo"
         roles = {ROLES_CLAIM: user["app_metadata"].get("roles", [])}
-        both = {"sub": user["user_id"], "azp": client.id, **roles}
-        access = self._signed(
-            {**both, "aud": [audience, userinfo] if audience else userinfo, "scope": scope}, DAY
-        )
-        names = ("name", "nickname", "picture", "email", "email_verified", "updated_at")
-        identity = {**both, "aud": client.id, **{name: user[name] for name in names}}
-        if nonce := query.get("nonce"):
-            identity["nonce"] = nonce
-        return as_json(
+        shared_claims = {"sub": user["user_id"], "azp": client.id, **roles}
+        access_token = self._sign(
             {
-                "access_token": access,
-                "id_token": self._signed(identity, DAY // 2),
+                **shared_claims,
+                "aud": [audience, userinfo] if audience else userinfo,
                 "scope": scope,
-                "expires_in": DAY,
+            },
+            DAY_SECONDS,
+        )
+        profile_claims = ("name", "nickname", "picture", "email", "email_verified", "updated_at")
+        id_claims = {
+            **shared_claims,
+            "aud": client.id,
+            **{name: user[name] for name in profile_claims},
+        }
+        if nonce := query.get("nonce"):
+            id_claims["nonce"] = nonce
+        return json_response(
+            {
+                "access_token": access_token,
+                "id_token": self._sign(id_claims, DAY_SECONDS // 2),
+                "scope": scope,
+                "expires_in": DAY_SECONDS,
                 "token_type": "Bearer",
             }
         )
 
-    def userinfo(self, request: Request) -> Answer:
+    def userinfo(self, request: EmulatorRequest) -> EmulatorResponse:
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         try:
             claims = self._tenant.read_token(token, f"{self._tenant.issuer}userinfo")
         except jwt.PyJWTError:
-            return Answer(401, b"Unauthorized", "text/plain")
-        user = self._tenant.user(claims["sub"])
+            return EmulatorResponse(401, b"Unauthorized", "text/plain")
+        user = self._tenant.get_user(claims["sub"])
         if user is None:
-            return Answer(401, b"Unauthorized", "text/plain")
-        names = ("name", "nickname", "picture", "email", "email_verified", "updated_at")
+            return EmulatorResponse(401, b"Unauthorized", "text/plain")
+        profile_claims = ("name", "nickname", "picture", "email", "email_verified", "updated_at")
         roles = {ROLES_CLAIM: user["app_metadata"].get("roles", [])}
-        return as_json({"sub": user["user_id"], **roles, **{name: user[name] for name in names}})
+        return json_response(
+            {"sub": user["user_id"], **roles, **{name: user[name] for name in profile_claims}}
+        )
 
-    def _signed(self, claims: dict[str, Any], seconds: int) -> str:
+    def _sign(self, claims: dict[str, Any], seconds: int) -> str:
         now = int(time.time())
         return self._tenant.sign(
             {"iss": self._tenant.issuer, "iat": now, "exp": now + seconds, **claims}
         )
 
-    def _signed_in(self, email: str, password: str) -> User | None:
-        user = self._tenant.user_by_email(email.strip())
-        return user if user and is_password(password, user["_password"]) else None
+    def _authenticate_user(self, email: str, password: str) -> Auth0User | None:
+        user = self._tenant.get_user_by_email(email.strip())
+        return user if user and verify_password(password, user["_password"]) else None
 
 
-def _cookies(request: Request) -> dict[str, str]:
-    found = SimpleCookie(request.headers.get("cookie", ""))
-    return {name: morsel.value for name, morsel in found.items()}
+def _parse_cookies(request: EmulatorRequest) -> dict[str, str]:
+    cookies = SimpleCookie(request.headers.get("cookie", ""))
+    return {name: morsel.value for name, morsel in cookies.items()}
 
 
-def _challenge(verifier: str) -> str:
+def _pkce_challenge(verifier: str) -> str:
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _back(query: Any, **values: str) -> Answer:
+def _redirect_back(query: Any, **parameters: str) -> EmulatorResponse:
     if query.get("state"):
-        values["state"] = query["state"]
-    joint = "&" if "?" in query["redirect_uri"] else "?"
-    return redirect(query["redirect_uri"] + joint + urlencode(values))
+        parameters["state"] = query["state"]
+    separator = "&" if "?" in query["redirect_uri"] else "?"
+    return redirect(query["redirect_uri"] + separator + urlencode(parameters))
 
 
-def _refused(status: int, error: str, description: str) -> Answer:
-    return as_json({"error": error, "error_description": description}, status)
+def _oauth_error(status: int, error: str, description: str) -> EmulatorResponse:
+    return json_response({"error": error, "error_description": description}, status)
 
 
-def _notice(text: str) -> str:
+def _message_html(text: str) -> str:
     return (
         f"<main><h1>{escape(text)}</h1><p class=hint>Sign-in stand-in of this machine.</p></main>"
     )
 
 
-def _login_form(email: str, error: str) -> str:
-    return f"""<main><h1>Log in</h1>{_error(error)}<form method="post">
+def _login_form_html(email: str, error: str) -> str:
+    return f"""<main><h1>Log in</h1>{_error_html(error)}<form method="post">
 <label for="username">Email</label><input id="username" name="username" type="email"
  autocomplete="username" value="{escape(email)}" required>
 <label for="password">Password</label><input id="password" name="password" type="password"
  autocomplete="current-password" required><button>Continue</button></form></main>"""
 
 
-def _password_form(email: str, error: str) -> str:
+def _password_form_html(email: str, error: str) -> str:
     return f"""<main><h1>Set your password</h1>
-<p class="hint">for {escape(email)}</p>{_error(error)}
+<p class="hint">for {escape(email)}</p>{_error_html(error)}
 <form method="post"><label for="password">New password</label>
 <input id="password" name="password" type="password" autocomplete="new-password" required
- minlength="{SHORTEST_PASSWORD}"><p class="hint">At least {SHORTEST_PASSWORD} characters.</p>
+ minlength="{MIN_PASSWORD_LENGTH}"><p class="hint">At least {MIN_PASSWORD_LENGTH} characters.</p>
 <button>Set password</button></form></main>"""
 
 
-def _error(text: str) -> str:
+def _error_html(text: str) -> str:
     return f'<p class="error" role="alert">{escape(text)}</p>' if text else ""

@@ -7,10 +7,17 @@ from typing import Any
 
 import jwt
 
-from tests.emulators.auth0.tenant import CONNECTION, Taken, Tenant, User, hashed, moment
-from tests.emulators.server import Answer, Request, StandIn, as_json
+from tests.emulators.auth0.tenant import (
+    CONNECTION,
+    Auth0Tenant,
+    Auth0User,
+    DuplicateUser,
+    format_now,
+    hash_password,
+)
+from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, json_response
 
-CREATABLE = {
+CREATE_FIELDS = {
     "email",
     "email_verified",
     "verify_email",
@@ -29,194 +36,210 @@ CREATABLE = {
     "user_metadata",
     "app_metadata",
 }
-CHANGEABLE = CREATABLE - {"user_id"} | {"client_id", "verify_phone_number", "verify_password"}
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-TICKET_LIFE = 432_000
+UPDATE_FIELDS = CREATE_FIELDS - {"user_id"} | {
+    "client_id",
+    "verify_phone_number",
+    "verify_password",
+}
+_EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+TICKET_TTL_SECONDS = 432_000
 
 
-class Management:
+class ManagementApi:
     """Adds the routes of ``/api/v2`` to a stand-in."""
 
-    def __init__(self, tenant: Tenant) -> None:
+    def __init__(self, tenant: Auth0Tenant) -> None:
         self._tenant = tenant
         self.audience = f"{tenant.issuer}api/v2/"
 
-    def add_to(self, standin: StandIn) -> None:
-        def add(method: str, path: str, scope: str, handler: Callable[..., Answer]) -> None:
-            standin.add(method, f"/api/v2/{path}", self._guarded(scope, handler))
+    def register_routes(self, emulator: Emulator) -> None:
+        def add(
+            method: str, path: str, scope: str, handler: Callable[..., EmulatorResponse]
+        ) -> None:
+            emulator.add_route(method, f"/api/v2/{path}", self._require_scope(scope, handler))
 
-        add("GET", "users", "read:users", self.list)
-        add("POST", "users", "create:users", self.create)
-        add("GET", "users/{user_id}", "read:users", self.read)
-        add("PATCH", "users/{user_id}", "update:users", self.change)
-        add("DELETE", "users/{user_id}", "delete:users", self.remove)
-        add("GET", "users-by-email", "read:users", self.by_email)
-        add("POST", "users/{user_id}/revoke-access", "delete:sessions", self.revoke)
-        add("POST", "tickets/password-change", "create:user_tickets", self.ticket)
+        add("GET", "users", "read:users", self.list_users)
+        add("POST", "users", "create:users", self.create_user)
+        add("GET", "users/{user_id}", "read:users", self.get_user)
+        add("PATCH", "users/{user_id}", "update:users", self.update_user)
+        add("DELETE", "users/{user_id}", "delete:users", self.delete_user)
+        add("GET", "users-by-email", "read:users", self.list_users_by_email)
+        add("POST", "users/{user_id}/revoke-access", "delete:sessions", self.revoke_access)
+        add("POST", "tickets/password-change", "create:user_tickets", self.create_password_ticket)
 
-    def _guarded(self, scope: str, handler: Callable[..., Answer]) -> Callable[..., Answer]:
-        def guarded(request: Request, **parts: str) -> Answer:
+    def _require_scope(
+        self, scope: str, handler: Callable[..., EmulatorResponse]
+    ) -> Callable[..., EmulatorResponse]:
+        def authorized(request: EmulatorRequest, **parts: str) -> EmulatorResponse:
             token = request.headers.get("authorization", "").removeprefix("Bearer ")
             if not token:
-                return error(401, "Unauthorized", "Missing authentication")
+                return error_response(401, "Unauthorized", "Missing authentication")
             try:
                 claims = self._tenant.read_token(token, self.audience)
             except jwt.PyJWTError:
-                return error(401, "Unauthorized", "Invalid token")
+                return error_response(401, "Unauthorized", "Invalid token")
             if scope not in str(claims.get("scope", "")).split():
-                text = f"Insufficient scope, expected any of: {scope}"
-                return error(403, "Forbidden", text, "insufficient_scope")
+                message = f"Insufficient scope, expected any of: {scope}"
+                return error_response(403, "Forbidden", message, "insufficient_scope")
             return handler(request, **parts)
 
-        return guarded
+        return authorized
 
-    def list(self, request: Request) -> Answer:
-        page, count = int(request.query.get("page", 0)), int(request.query.get("per_page", 50))
-        if page < 0 or not 1 <= count <= 100:
-            return error(400, "Bad Request", "Query validation error", "invalid_query_string")
-        users = [shown(user) for user in self._tenant.users(page * count, count)]
+    def list_users(self, request: EmulatorRequest) -> EmulatorResponse:
+        page, per_page = int(request.query.get("page", 0)), int(request.query.get("per_page", 50))
+        if page < 0 or not 1 <= per_page <= 100:
+            return error_response(
+                400, "Bad Request", "Query validation error", "invalid_query_string"
+            )
+        users = [to_json(user) for user in self._tenant.list_users(page * per_page, per_page)]
         if request.query.get("include_totals") != "true":
-            return as_json(users)
-        totals = {"start": page * count, "limit": count, "length": len(users)}
-        return as_json({**totals, "users": users, "total": self._tenant.count()})
+            return json_response(users)
+        totals = {"start": page * per_page, "limit": per_page, "length": len(users)}
+        return json_response({**totals, "users": users, "total": self._tenant.count_users()})
 
-    def create(self, request: Request) -> Answer:
-        given = request.json()
-        if problem := _wrong(given, CREATABLE) or _incomplete(given):
+    def create_user(self, request: EmulatorRequest) -> EmulatorResponse:
+        body = request.json()
+        if problem := _invalid_field_error(body, CREATE_FIELDS) or _missing_field_error(body):
             return problem
-        user = made(given)
+        user = build_user(body)
         try:
             self._tenant.add_user(user)
-        except Taken:
-            return error(409, "Conflict", "The user already exists.", "auth0_idp_error")
-        return as_json(shown(user), 201)
+        except DuplicateUser:
+            return error_response(409, "Conflict", "The user already exists.", "auth0_idp_error")
+        return json_response(to_json(user), 201)
 
-    def read(self, request: Request, user_id: str) -> Answer:
-        user = self._tenant.user(user_id)
-        return as_json(shown(user)) if user else _missing()
+    def get_user(self, request: EmulatorRequest, user_id: str) -> EmulatorResponse:
+        user = self._tenant.get_user(user_id)
+        return json_response(to_json(user)) if user else _unknown_user_error()
 
-    def change(self, request: Request, user_id: str) -> Answer:
-        given = request.json()
-        if problem := _wrong(given, CHANGEABLE):
+    def update_user(self, request: EmulatorRequest, user_id: str) -> EmulatorResponse:
+        body = request.json()
+        if problem := _invalid_field_error(body, UPDATE_FIELDS):
             return problem
-        user = self._tenant.user(user_id)
+        user = self._tenant.get_user(user_id)
         if user is None:
-            return _missing()
-        before = user["email"]
+            return _unknown_user_error()
+        old_email = user["email"]
         for name in ("app_metadata", "user_metadata"):
-            merged = {**user[name], **given.pop(name, {})}
+            merged = {**user[name], **body.pop(name, {})}
             user[name] = {key: value for key, value in merged.items() if value is not None}
-        if "password" in given:
-            user["_password"] = hashed(given.pop("password"))
-        if "email" in given:
-            given["email"] = given["email"].lower()
-            user["email_verified"] = bool(given.get("email_verified", False))
+        if "password" in body:
+            user["_password"] = hash_password(body.pop("password"))
+        if "email" in body:
+            body["email"] = body["email"].lower()
+            user["email_verified"] = bool(body.get("email_verified", False))
         known = {"email", "name", "nickname", "picture", "blocked", "email_verified"}
-        user.update({name: value for name, value in given.items() if name in known})
-        user["updated_at"] = moment()
+        user.update({name: value for name, value in body.items() if name in known})
+        user["updated_at"] = format_now()
         try:
-            formerly = before if before != user["email"] else ""
-            self._tenant.keep_user(user, formerly=formerly)
-        except Taken:
-            text = "The specified new email already exists"
-            return error(400, "Bad Request", text, "auth0_idp_error")
-        return as_json(shown(user))
+            previous_email = old_email if old_email != user["email"] else ""
+            self._tenant.save_user(user, previous_email=previous_email)
+        except DuplicateUser:
+            message = "The specified new email already exists"
+            return error_response(400, "Bad Request", message, "auth0_idp_error")
+        return json_response(to_json(user))
 
-    def remove(self, request: Request, user_id: str) -> Answer:
-        self._tenant.remove_user(user_id)
-        return Answer(204)
+    def delete_user(self, request: EmulatorRequest, user_id: str) -> EmulatorResponse:
+        self._tenant.delete_user(user_id)
+        return EmulatorResponse(204)
 
-    def revoke(self, request: Request, user_id: str) -> Answer:
+    def revoke_access(self, request: EmulatorRequest, user_id: str) -> EmulatorResponse:
         """The stand-in keeps no sessions and gives no refresh tokens: only codes can be ended."""
-        given = request.json() if request.body else {}
-        unknown = sorted(set(given) - {"session_id", "preserve_refresh_tokens"})
+        body = request.json() if request.body else {}
+        unknown = sorted(set(body) - {"session_id", "preserve_refresh_tokens"})
         if unknown:
-            text = f"Payload validation error: 'Additional properties not allowed: {unknown[0]}'."
-            return error(400, "Bad Request", text, "invalid_body")
-        self._tenant.forget_codes(user_id)
-        return Answer(202)
+            message = (
+                f"Payload validation error: 'Additional properties not allowed: {unknown[0]}'."
+            )
+            return error_response(400, "Bad Request", message, "invalid_body")
+        self._tenant.revoke_codes(user_id)
+        return EmulatorResponse(202)
 
-    def by_email(self, request: Request) -> Answer:
+    def list_users_by_email(self, request: EmulatorRequest) -> EmulatorResponse:
         email = request.query.get("email", "")
         if not email:
-            return error(
+            return error_response(
                 400, "Bad Request", "Missing query parameter email", "invalid_query_string"
             )
-        user = self._tenant.user_by_email(email)
-        return as_json([shown(user)] if user else [])
+        user = self._tenant.get_user_by_email(email)
+        return json_response([to_json(user)] if user else [])
 
-    def ticket(self, request: Request) -> Answer:
-        given = request.json()
-        user = self._tenant.user(str(given.get("user_id")))
+    def create_password_ticket(self, request: EmulatorRequest) -> EmulatorResponse:
+        body = request.json()
+        user = self._tenant.get_user(str(body.get("user_id")))
         if user is None:
-            return _missing()
-        life = given.get("ttl_sec", TICKET_LIFE) or TICKET_LIFE
-        verifies = bool(given.get("mark_email_as_verified"))
-        value = {"user_id": user["user_id"], "verifies": verifies}
-        secret = self._tenant.issue("ticket", value, float(life))
-        return as_json({"ticket": f"{self._tenant.issuer}u/reset-verify?ticket={secret}"}, 201)
+            return _unknown_user_error()
+        ttl_seconds = body.get("ttl_sec", TICKET_TTL_SECONDS) or TICKET_TTL_SECONDS
+        verifies_email = bool(body.get("mark_email_as_verified"))
+        ticket = {"user_id": user["user_id"], "verifies": verifies_email}
+        ticket_id = self._tenant.issue_secret("ticket", ticket, float(ttl_seconds))
+        return json_response(
+            {"ticket": f"{self._tenant.issuer}u/reset-verify?ticket={ticket_id}"}, 201
+        )
 
 
-def error(status: int, name: str, message: str, code: str = "") -> Answer:
+def error_response(status: int, name: str, message: str, code: str = "") -> EmulatorResponse:
     """Auth0's error body."""
     body: dict[str, Any] = {"statusCode": status, "error": name, "message": message}
     if code:
         body["errorCode"] = code
-    return as_json(body, status)
+    return json_response(body, status)
 
 
-def shown(user: User) -> User:
+def to_json(user: Auth0User) -> Auth0User:
     """A user without what stays inside."""
     return {name: value for name, value in user.items() if not name.startswith("_")}
 
 
-def _missing() -> Answer:
-    return error(404, "Not Found", "The user does not exist.", "inexistent_user")
+def _unknown_user_error() -> EmulatorResponse:
+    return error_response(404, "Not Found", "The user does not exist.", "inexistent_user")
 
 
-def _wrong(given: dict[str, Any], known: set[str]) -> Answer | None:
-    unknown = sorted(set(given) - known)
-    text = ""
+def _invalid_field_error(fields: dict[str, Any], known: set[str]) -> EmulatorResponse | None:
+    unknown = sorted(set(fields) - known)
+    message = ""
     if unknown:
-        text = f"Payload validation error: 'Additional properties not allowed: {unknown[0]}'."
-    email = given.get("email", "a@b.example")
-    if not isinstance(email, str) or not _EMAIL.fullmatch(email):
-        text = "Payload validation error: 'Object didn't pass validation for format email'."
-    if not isinstance(given.get("name", "x"), str) or not 1 <= len(given.get("name", "x")) <= 300:
-        text = "Payload validation error: 'String is too long' on property name."
-    return error(400, "Bad Request", text, "invalid_body") if text else None
+        message = f"Payload validation error: 'Additional properties not allowed: {unknown[0]}'."
+    email = fields.get("email", "a@b.example")
+    if not isinstance(email, str) or not _EMAIL_PATTERN.fullmatch(email):
+        message = "Payload validation error: 'Object didn't pass validation for format email'."
+    if not isinstance(fields.get("name", "x"), str) or not 1 <= len(fields.get("name", "x")) <= 300:
+        message = "Payload validation error: 'String is too long' on property name."
+    return error_response(400, "Bad Request", message, "invalid_body") if message else None
 
 
-def _incomplete(given: dict[str, Any]) -> Answer | None:
-    if "connection" not in given:
-        text = "Payload validation error: 'Missing required property: connection'."
-        return error(400, "Bad Request", text, "invalid_body")
-    if given["connection"] != CONNECTION:
-        return error(400, "Bad Request", "The connection does not exist.", "inexistent_connection")
-    if "email" not in given or "password" not in given:
-        return error(400, "Bad Request", "Missing email or password.", "invalid_body")
-    if len(str(given["password"])) < 8:
-        return error(400, "Bad Request", "PasswordStrengthError: Password is too weak")
+def _missing_field_error(fields: dict[str, Any]) -> EmulatorResponse | None:
+    if "connection" not in fields:
+        message = "Payload validation error: 'Missing required property: connection'."
+        return error_response(400, "Bad Request", message, "invalid_body")
+    if fields["connection"] != CONNECTION:
+        return error_response(
+            400, "Bad Request", "The connection does not exist.", "inexistent_connection"
+        )
+    if "email" not in fields or "password" not in fields:
+        return error_response(400, "Bad Request", "Missing email or password.", "invalid_body")
+    if len(str(fields["password"])) < 8:
+        return error_response(400, "Bad Request", "PasswordStrengthError: Password is too weak")
     return None
 
 
-def made(given: dict[str, Any]) -> User:
+def build_user(fields: dict[str, Any]) -> Auth0User:
     """A new user as Auth0 makes it."""
-    id = str(given.get("user_id") or secrets.token_hex(12))
-    email, at = given["email"].lower(), moment()
+    id = str(fields.get("user_id") or secrets.token_hex(12))
+    email, at = fields["email"].lower(), format_now()
     identity = {"connection": CONNECTION, "user_id": id, "provider": "auth0", "isSocial": False}
     return {
         "user_id": f"auth0|{id}",
         "email": email,
-        "email_verified": bool(given.get("email_verified", False)),
-        "name": given.get("name") or email,
-        "nickname": given.get("nickname") or email.partition("@")[0],
+        "email_verified": bool(fields.get("email_verified", False)),
+        "name": fields.get("name") or email,
+        "nickname": fields.get("nickname") or email.partition("@")[0],
         "picture": "https://s.gravatar.com/avatar/0",
         "created_at": at,
         "updated_at": at,
-        "app_metadata": given.get("app_metadata") or {},
-        "user_metadata": given.get("user_metadata") or {},
+        "app_metadata": fields.get("app_metadata") or {},
+        "user_metadata": fields.get("user_metadata") or {},
         "identities": [identity],
-        "blocked": bool(given.get("blocked", False)),
-        "_password": hashed(given["password"]),
+        "blocked": bool(fields.get("blocked", False)),
+        "_password": hash_password(fields["password"]),
     }

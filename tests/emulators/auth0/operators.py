@@ -1,7 +1,7 @@
 """The support people of this machine: one of each role, so that the back office can be entered."""
 
 PASSWORD = "local-operator"
-EVERY = {
+OPERATORS = {
     "olive@dutyline.example": ("Olive Lead", ["lead"]),
     "oscar@dutyline.example": ("Oscar Support", ["support"]),
     "rita@dutyline.example": ("Rita Reader", ["read-only"]),

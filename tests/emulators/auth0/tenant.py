@@ -17,178 +17,184 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 CONNECTION = "Username-Password-Authentication"
-CODE_LIFE = 600
+CODE_TTL_SECONDS = 600
 ROLES_CLAIM = "https://dutyline.example/roles"
 
-User = dict[str, Any]
+Auth0User = dict[str, Any]
 
 
-class Taken(Exception):
+class DuplicateUser(Exception):
     """There is a user with this id or e-mail address."""
 
 
 @dataclass(frozen=True)
-class Client:
+class ClientApplication:
     """An application registered at the tenant."""
 
     id: str
     secret: str
     scopes: str = ""
-    callbacks: tuple[str, ...] = ()
+    callback_prefixes: tuple[str, ...] = ()
     """Prefixes of allowed redirect addresses."""
 
 
-class Tenant:
+class Auth0Tenant:
     """All state. Every method is safe to call from several threads."""
 
-    def __init__(self, path: str, *, issuer: str, audience: str, clients: list[Client]) -> None:
+    def __init__(
+        self, path: str, *, issuer: str, audience: str, clients: list[ClientApplication]
+    ) -> None:
         self.issuer = issuer
         self.audience = audience
         self.clients = {client.id: client for client in clients}
         self._lock = threading.RLock()
-        self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._base.execute("pragma journal_mode=wal")
-        self._base.execute("pragma secure_delete=on")  # who is deleted leaves nothing in the file
-        self._base.execute("create table if not exists things (kind, id, value, unique(kind, id))")
-        self._base.execute("create table if not exists emails (email unique, id)")
-        if not self.keys():
-            self.rotate()
+        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database.execute("pragma journal_mode=wal")
+        self._database.execute(
+            "pragma secure_delete=on"
+        )  # who is deleted leaves nothing in the file
+        self._database.execute(
+            "create table if not exists things (kind, id, value, unique(kind, id))"
+        )
+        self._database.execute("create table if not exists emails (email unique, id)")
+        if not self.signing_keys():
+            self.rotate_keys()
 
     def close(self) -> None:
         """Let go of the file."""
-        self._base.close()
+        self._database.close()
 
     # --- users ----------------------------------------------------------------------------------
-    def add_user(self, user: User) -> None:
+    def add_user(self, user: Auth0User) -> None:
         """Keep a new user. Raises `Taken`."""
         with self._lock:
-            if self.user(user["user_id"]) or self.user_by_email(user["email"]):
-                raise Taken
-            self.keep_user(user)
+            if self.get_user(user["user_id"]) or self.get_user_by_email(user["email"]):
+                raise DuplicateUser
+            self.save_user(user)
 
-    def keep_user(self, user: User, *, formerly: str = "") -> None:
+    def save_user(self, user: Auth0User, *, previous_email: str = "") -> None:
         """Keep a user; ``formerly`` is an e-mail address that was given up. Raises `Taken`."""
         with self._lock:
-            holder = self.user_by_email(user["email"])
-            if holder and holder["user_id"] != user["user_id"]:
-                raise Taken
-            if formerly:
-                self._base.execute("delete from emails where email = ?", (formerly,))
-            self._base.execute(
+            existing_user = self.get_user_by_email(user["email"])
+            if existing_user and existing_user["user_id"] != user["user_id"]:
+                raise DuplicateUser
+            if previous_email:
+                self._database.execute("delete from emails where email = ?", (previous_email,))
+            self._database.execute(
                 "insert or replace into emails values (?, ?)", (user["email"], user["user_id"])
             )
             self._put("user", user["user_id"], user)
 
-    def user(self, user_id: str) -> User | None:
+    def get_user(self, user_id: str) -> Auth0User | None:
         return self._get("user", user_id)
 
-    def user_by_email(self, email: str) -> User | None:
+    def get_user_by_email(self, email: str) -> Auth0User | None:
         with self._lock:
             query = "select id from emails where email = ?"
-            row = self._base.execute(query, (email.lower(),)).fetchone()
-            return self.user(row[0]) if row else None
+            row = self._database.execute(query, (email.lower(),)).fetchone()
+            return self.get_user(row[0]) if row else None
 
-    def users(self, start: int = 0, count: int = 50) -> list[User]:
+    def list_users(self, offset: int = 0, limit: int = 50) -> list[Auth0User]:
         with self._lock:
             query = "select value from things where kind = 'user' order by id limit ? offset ?"
-            rows = self._base.execute(query, (count, start)).fetchall()
+            rows = self._database.execute(query, (limit, offset)).fetchall()
             return [json.loads(row[0]) for row in rows]
 
-    def count(self) -> int:
+    def count_users(self) -> int:
         with self._lock:
             query = "select count(*) from things where kind = 'user'"
-            return int(self._base.execute(query).fetchone()[0])
+            return int(self._database.execute(query).fetchone()[0])
 
-    def remove_user(self, user_id: str) -> None:
+    def delete_user(self, user_id: str) -> None:
         with self._lock:
-            self._base.execute("delete from emails where id = ?", (user_id,))
-            self._base.execute("delete from things where kind = 'user' and id = ?", (user_id,))
-            self._base.execute("pragma wal_checkpoint(truncate)")
+            self._database.execute("delete from emails where id = ?", (user_id,))
+            self._database.execute("delete from things where kind = 'user' and id = ?", (user_id,))
+            self._database.execute("pragma wal_checkpoint(truncate)")
 
-    def forget_codes(self, user_id: str) -> None:
+    def revoke_codes(self, user_id: str) -> None:
         """End the sign-ins of a user that are half way."""
         with self._lock:
             query = (
                 "delete from things where kind = 'code' and json_extract(value, '$.user_id') = ?"
             )
-            self._base.execute(query, (user_id,))
+            self._database.execute(query, (user_id,))
 
     # --- what works once ------------------------------------------------------------------------
-    def issue(self, kind: str, value: dict[str, Any], seconds: float) -> str:
+    def issue_secret(self, kind: str, value: dict[str, Any], seconds: float) -> str:
         """A secret that stands for ``value`` for a while."""
         secret = secrets.token_urlsafe(24)
         self._put(kind, secret, {**value, "until": time.time() + seconds})
         return secret
 
-    def peek(self, kind: str, secret: str) -> dict[str, Any] | None:
+    def read_secret(self, kind: str, secret: str) -> dict[str, Any] | None:
         """The value, while it works."""
         value = self._get(kind, secret)
         return value if value and value["until"] > time.time() else None
 
-    def redeem(self, kind: str, secret: str) -> dict[str, Any] | None:
+    def redeem_secret(self, kind: str, secret: str) -> dict[str, Any] | None:
         """The value, the last time."""
         with self._lock:
-            value = self.peek(kind, secret)
+            value = self.read_secret(kind, secret)
             query = "delete from things where kind = ? and id = ?"
-            self._base.execute(query, (kind, secret))
+            self._database.execute(query, (kind, secret))
             return value
 
     def expire_tickets(self, user_id: str) -> None:
         """Let the links of a user run out now."""
         with self._lock:
-            self._base.execute(
+            self._database.execute(
                 "update things set value = json_set(value, '$.until', 0) "
                 "where kind = 'ticket' and json_extract(value, '$.user_id') = ?",
                 (user_id,),
             )
 
     # --- keys -----------------------------------------------------------------------------------
-    def keys(self) -> list[dict[str, Any]]:
+    def signing_keys(self) -> list[dict[str, Any]]:
         """Signing keys ``{"kid", "pem"}``: perhaps the one before, the current one, the next."""
-        found = self._get("keys", "all")
-        return list(found["keys"]) if found else []
+        stored = self._get("keys", "all")
+        return list(stored["keys"]) if stored else []
 
-    def rotate(self) -> None:
+    def rotate_keys(self) -> None:
         """Sign with the next key from now on, which was published already, as Auth0 does it."""
-        kept = self.keys()[-2:] or [_new_key()]
-        self._put("keys", "all", {"keys": [*kept, _new_key()]})
+        current_keys = self.signing_keys()[-2:] or [_generate_key()]
+        self._put("keys", "all", {"keys": [*current_keys, _generate_key()]})
 
     def jwks(self) -> dict[str, Any]:
         """The public halves."""
-        return {"keys": [_public(key) for key in self.keys()]}
+        return {"keys": [_to_jwk(key) for key in self.signing_keys()]}
 
-    def sign(self, claims: dict[str, Any], kind: str = "JWT") -> str:
+    def sign(self, claims: dict[str, Any], type_header: str = "JWT") -> str:
         """A token under the current key."""
-        key = self.keys()[-2]
-        headers = {"kid": key["kid"], "typ": kind}
-        return jwt.encode(claims, _private(key["pem"]), algorithm="RS256", headers=headers)
+        key = self.signing_keys()[-2]
+        headers = {"kid": key["kid"], "typ": type_header}
+        return jwt.encode(claims, _load_private_key(key["pem"]), algorithm="RS256", headers=headers)
 
     def read_token(self, token: str, audience: str) -> dict[str, Any]:
         """The claims of one of our own tokens. Raises `jwt.PyJWTError`."""
         kid = jwt.get_unverified_header(token).get("kid")
-        key = next((key for key in self.keys() if key["kid"] == kid), None)
+        key = next((key for key in self.signing_keys() if key["kid"] == kid), None)
         if key is None:
             raise jwt.InvalidKeyError("no such key")
-        public = jwt.PyJWK.from_dict(_public(key), "RS256")
+        public_key = jwt.PyJWK.from_dict(_to_jwk(key), "RS256")
         claims: dict[str, Any] = jwt.decode(
-            token, public, algorithms=["RS256"], audience=audience, issuer=self.issuer
+            token, public_key, algorithms=["RS256"], audience=audience, issuer=self.issuer
         )
         return claims
 
     def _put(self, kind: str, id: str, value: dict[str, Any]) -> None:
         with self._lock:
-            self._base.execute(
+            self._database.execute(
                 "insert or replace into things values (?, ?, ?)", (kind, id, json.dumps(value))
             )
 
     def _get(self, kind: str, id: str) -> dict[str, Any] | None:
         with self._lock:
             query = "select value from things where kind = ? and id = ?"
-            row = self._base.execute(query, (kind, id)).fetchone()
+            row = self._database.execute(query, (kind, id)).fetchone()
             return dict(json.loads(row[0])) if row else None
 
 
-def _new_key() -> dict[str, Any]:
+def _generate_key() -> dict[str, Any]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -199,41 +205,43 @@ def _new_key() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=16)
-def _private(pem: str) -> rsa.RSAPrivateKey:
-    private = serialization.load_pem_private_key(pem.encode(), password=None)
-    if not isinstance(private, rsa.RSAPrivateKey):
+def _load_private_key(pem: str) -> rsa.RSAPrivateKey:
+    private_key = serialization.load_pem_private_key(pem.encode(), password=None)
+    if not isinstance(private_key, rsa.RSAPrivateKey):
         raise TypeError("signing keys are RSA")
-    return private
+    return private_key
 
 
-def _public(key: dict[str, Any]) -> dict[str, Any]:
-    public = jwt.algorithms.RSAAlgorithm.to_jwk(_private(key["pem"]).public_key(), as_dict=True)
+def _to_jwk(key: dict[str, Any]) -> dict[str, Any]:
+    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(
+        _load_private_key(key["pem"]).public_key(), as_dict=True
+    )
     return {
         "kty": "RSA",
         "use": "sig",
         "alg": "RS256",
         "kid": key["kid"],
-        "n": public["n"],
-        "e": public["e"],
+        "n": jwk["n"],
+        "e": jwk["e"],
     }
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """A salted hash of a password."""
     salt = secrets.token_bytes(16)
-    return salt.hex() + "$" + _scrypt(password, salt).hex()
+    return salt.hex() + "$" + _derive_key(password, salt).hex()
 
 
-def is_password(password: str, kept: str) -> bool:
+def verify_password(password: str, password_hash: str) -> bool:
     """Whether it is the one."""
-    salt, _, digest = kept.partition("$")
-    return hmac.compare_digest(_scrypt(password, bytes.fromhex(salt)).hex(), digest)
+    salt, _, digest = password_hash.partition("$")
+    return hmac.compare_digest(_derive_key(password, bytes.fromhex(salt)).hex(), digest)
 
 
-def _scrypt(password: str, salt: bytes) -> bytes:
+def _derive_key(password: str, salt: bytes) -> bytes:
     return hashlib.scrypt(password.encode(), salt=salt, n=2**12, r=8, p=1)
 
 
-def moment() -> str:
+def format_now() -> str:
     """Now, as Auth0 writes it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -17,252 +17,280 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from tests.emulators.server import Answer, Handler, Request, StandIn, as_json, as_page, server
-from tests.emulators.twilio.account import Account, Refusal, not_found
-from tests.emulators.twilio.phones import DOES, Conversation
+from tests.emulators.server import (
+    Emulator,
+    EmulatorRequest,
+    EmulatorResponse,
+    Handler,
+    create_server,
+    html_response,
+    json_response,
+)
+from tests.emulators.twilio.account import TwilioAccount, TwilioError, missing_resource_error
+from tests.emulators.twilio.phones import PHONE_BEHAVIORS, SimulatedCall
 
-ROOT = "/2010-04-01/Accounts/{account}"
+ACCOUNT_PATH = "/2010-04-01/Accounts/{account}"
 
 
-class Twilio:
+class TwilioEmulator:
     """The REST API of one account."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: TwilioAccount) -> None:
         self.account = account
-        self._conversations: deque[Conversation] = deque(maxlen=200)
+        self._calls: deque[SimulatedCall] = deque(maxlen=200)
         self._phones: dict[str, str] = {}
         self._twiml = "<Response/>"
 
-    def add_to(self, standin: StandIn) -> None:
-        numbers, calls = f"{ROOT}/IncomingPhoneNumbers", f"{ROOT}/Calls"
+    def register_routes(self, emulator: Emulator) -> None:
+        numbers, calls = f"{ACCOUNT_PATH}/IncomingPhoneNumbers", f"{ACCOUNT_PATH}/Calls"
         for method, path, handler in (
-            ("GET", ROOT + "/AvailablePhoneNumbers/{country}/Local.json", self.search),
-            ("POST", f"{numbers}.json", self.buy),
-            ("GET", f"{numbers}.json", self.numbers),
-            ("GET", numbers + "/{sid}.json", self.number),
-            ("POST", numbers + "/{sid}.json", self.update),
-            ("DELETE", numbers + "/{sid}.json", self.release),
-            ("POST", f"{calls}.json", self.place),
-            ("POST", calls + "/{sid}.json", self.change_call),
-            ("GET", ROOT + "/Recordings/{sid}.wav", self.recording),
-            ("DELETE", ROOT + "/Recordings/{sid}.json", self.forget_recording),
+            (
+                "GET",
+                ACCOUNT_PATH + "/AvailablePhoneNumbers/{country}/Local.json",
+                self.search_numbers,
+            ),
+            ("POST", f"{numbers}.json", self.buy_number),
+            ("GET", f"{numbers}.json", self.list_numbers),
+            ("GET", numbers + "/{sid}.json", self.get_number),
+            ("POST", numbers + "/{sid}.json", self.update_number),
+            ("DELETE", numbers + "/{sid}.json", self.release_number),
+            ("POST", f"{calls}.json", self.create_call),
+            ("POST", calls + "/{sid}.json", self.update_call),
+            ("GET", ACCOUNT_PATH + "/Recordings/{sid}.wav", self.get_recording),
+            ("DELETE", ACCOUNT_PATH + "/Recordings/{sid}.json", self.delete_recording),
         ):
-            standin.add(method, path, self._guarded(handler))
-        standin.add("POST", "/_local/calls", self.play)
-        standin.add("GET", "/_local/calls", self.played)
-        standin.add("POST", "/_local/phones", self.set_phone)
-        standin.add("POST", "/_local/switches", self.switch)
-        standin.add("POST", "/_local/others", self.give_away)
-        standin.add("GET", "/_local/account", self.state)
-        standin.add("POST", "/_local/twiml", self.twiml)
-        standin.add("GET", "/", self.page)
+            emulator.add_route(method, path, self._require_account(handler))
+        emulator.add_route("POST", "/_local/calls", self.simulate_call)
+        emulator.add_route("GET", "/_local/calls", self.list_simulated_calls)
+        emulator.add_route("POST", "/_local/phones", self.set_phone_behavior)
+        emulator.add_route("POST", "/_local/switches", self.set_switches)
+        emulator.add_route("POST", "/_local/others", self.assign_to_other_account)
+        emulator.add_route("GET", "/_local/account", self.account_state)
+        emulator.add_route("POST", "/_local/twiml", self.serve_twiml)
+        emulator.add_route("GET", "/", self.index)
 
-    def _guarded(self, handler: Handler) -> Handler:
+    def _require_account(self, handler: Handler) -> Handler:
         """Let only the account in; refusals have Twilio's shape."""
 
-        def guarded(request: Request, account: str, **parts: str) -> Answer:
-            own = self.account
-            word = base64.b64encode(f"{own.sid}:{own.token}".encode()).decode()
-            if request.headers.get("authorization") != f"Basic {word}":
-                return refused(Refusal(401, 20003, "Authenticate"))
-            if account != own.sid:
-                return refused(not_found(f"Accounts/{account}"))
+        def authenticated(request: EmulatorRequest, account: str, **parts: str) -> EmulatorResponse:
+            own_account = self.account
+            credentials = base64.b64encode(
+                f"{own_account.sid}:{own_account.token}".encode()
+            ).decode()
+            if request.headers.get("authorization") != f"Basic {credentials}":
+                return error_response(TwilioError(401, 20003, "Authenticate"))
+            if account != own_account.sid:
+                return error_response(missing_resource_error(f"Accounts/{account}"))
             try:
-                with own.lock:
+                with own_account.lock:
                     return handler(request, **parts)
-            except Refusal as refusal:
-                return refused(refusal)
+            except TwilioError as error:
+                return error_response(error)
 
-        return guarded
+        return authenticated
 
     # --- numbers ----------------------------------------------------------------------------------
-    def search(self, request: Request, country: str) -> Answer:
-        given = request.query
-        found = self.account.available(
-            country, given.get("AreaCode", ""), given.get("Contains", "")
+    def search_numbers(self, request: EmulatorRequest, country: str) -> EmulatorResponse:
+        query = request.query
+        numbers = self.account.available_numbers(
+            country, query.get("AreaCode", ""), query.get("Contains", "")
         )
-        many = int(given.get("PageSize", 30))
-        where = (
-            f"/2010-04-01/Accounts/{self.account.sid}/AvailablePhoneNumbers/{country}/Local.json"
+        page_size = int(query.get("PageSize", 30))
+        uri = f"/2010-04-01/Accounts/{self.account.sid}/AvailablePhoneNumbers/{country}/Local.json"
+        return json_response({"available_phone_numbers": numbers[:page_size], "uri": uri})
+
+    def buy_number(self, request: EmulatorRequest) -> EmulatorResponse:
+        return json_response(resource_to_json(self.account.buy_number(request.form())), 201)
+
+    def list_numbers(self, request: EmulatorRequest) -> EmulatorResponse:
+        page_size, page_number = (
+            int(request.query.get("PageSize", 50)),
+            int(request.query.get("Page", 0)),
         )
-        return as_json({"available_phone_numbers": found[:many], "uri": where})
-
-    def buy(self, request: Request) -> Answer:
-        return as_json(shown(self.account.buy(request.form())), 201)
-
-    def numbers(self, request: Request) -> Answer:
-        size, page = int(request.query.get("PageSize", 50)), int(request.query.get("Page", 0))
-        found = self.account.listed(dict(request.query))
-        some = found[page * size : (page + 1) * size]
-        base = f"/2010-04-01/Accounts/{self.account.sid}/IncomingPhoneNumbers.json?PageSize={size}"
-        more = (page + 1) * size < len(found)
-        return as_json(
+        numbers = self.account.list_numbers(dict(request.query))
+        page_numbers = numbers[page_number * page_size : (page_number + 1) * page_size]
+        path = f"/2010-04-01/Accounts/{self.account.sid}/IncomingPhoneNumbers.json"
+        base_uri = f"{path}?PageSize={page_size}"
+        has_more = (page_number + 1) * page_size < len(numbers)
+        return json_response(
             {
-                "incoming_phone_numbers": [shown(one) for one in some],
-                "page": page,
-                "page_size": size,
-                "start": page * size,
-                "end": max(0, page * size + len(some) - 1),
-                "uri": f"{base}&Page={page}",
-                "first_page_uri": f"{base}&Page=0",
-                "previous_page_uri": f"{base}&Page={page - 1}" if page else None,
-                "next_page_uri": f"{base}&Page={page + 1}" if more else None,
+                "incoming_phone_numbers": [resource_to_json(number) for number in page_numbers],
+                "page": page_number,
+                "page_size": page_size,
+                "start": page_number * page_size,
+                "end": max(0, page_number * page_size + len(page_numbers) - 1),
+                "uri": f"{base_uri}&Page={page_number}",
+                "first_page_uri": f"{base_uri}&Page=0",
+                "previous_page_uri": f"{base_uri}&Page={page_number - 1}" if page_number else None,
+                "next_page_uri": f"{base_uri}&Page={page_number + 1}" if has_more else None,
             }
         )
 
-    def number(self, request: Request, sid: str) -> Answer:
-        return as_json(shown(self.account.get(sid)))
+    def get_number(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        return json_response(resource_to_json(self.account.get_number(sid)))
 
-    def update(self, request: Request, sid: str) -> Answer:
-        return as_json(shown(self.account.update(sid, request.form())))
+    def update_number(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        return json_response(resource_to_json(self.account.update_number(sid, request.form())))
 
-    def release(self, request: Request, sid: str) -> Answer:
-        self.account.release(sid)
-        return Answer(204)
+    def release_number(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        self.account.release_number(sid)
+        return EmulatorResponse(204)
 
     # --- calls ------------------------------------------------------------------------------------
-    def place(self, request: Request) -> Answer:
-        call = self.account.place(request.form())
-        going_on = next(
-            (one for one in self._conversations if one.number == call["from"] and self._is_on(one)),
+    def create_call(self, request: EmulatorRequest) -> EmulatorResponse:
+        call = self.account.create_outbound_call(request.form())
+        active_call = next(
+            (
+                simulated_call
+                for simulated_call in self._calls
+                if simulated_call.number == call["from"] and self._is_in_progress(simulated_call)
+            ),
             None,
         )
-        if going_on:
-            going_on.join(call)
+        if active_call:
+            active_call.add_leg(call)
         else:
-            alone = Conversation(self.account, call["from"], "", phones=dict(self._phones))
-            self._conversations.appendleft(alone)
-            threading.Thread(target=alone.answer_out, args=[call], daemon=True).start()
-        return as_json(shown(call), 201)
+            outbound_call = SimulatedCall(self.account, call["from"], "", phones=dict(self._phones))
+            self._calls.appendleft(outbound_call)
+            threading.Thread(target=outbound_call.run_outbound, args=[call], daemon=True).start()
+        return json_response(resource_to_json(call), 201)
 
-    def _is_on(self, one: Conversation) -> bool:
-        call = self.account.calls.get(one.sid)
+    def _is_in_progress(self, simulated_call: SimulatedCall) -> bool:
+        call = self.account.calls.get(simulated_call.sid)
         return bool(call and call["direction"] == "inbound" and call["status"] == "in-progress")
 
-    def change_call(self, request: Request, sid: str) -> Answer:
-        return as_json(shown(self.account.change_call(sid, request.form())))
+    def update_call(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        return json_response(resource_to_json(self.account.update_call(sid, request.form())))
 
-    def recording(self, request: Request, sid: str) -> Answer:
+    def get_recording(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
         if sid not in self.account.recordings:
-            raise not_found(f"Recordings/{sid}")
-        return Answer(200, self.account.recordings[sid], "audio/x-wav")
+            raise missing_resource_error(f"Recordings/{sid}")
+        return EmulatorResponse(200, self.account.recordings[sid], "audio/x-wav")
 
-    def forget_recording(self, request: Request, sid: str) -> Answer:
+    def delete_recording(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
         if self.account.recordings.pop(sid, None) is None:
-            raise not_found(f"Recordings/{sid}")
-        return Answer(204)
+            raise missing_resource_error(f"Recordings/{sid}")
+        return EmulatorResponse(204)
 
     # --- what tests and newcomers do --------------------------------------------------------------
-    def play(self, request: Request) -> Answer:
-        given = request.json()
-        phones = given.get("phones", {})
-        if not isinstance(phones, dict) or set(phones.values()) - set(DOES):
-            return as_json({"error": f"phones do one of {', '.join(DOES)}"}, 400)
-        at = given.get("at")
-        one = Conversation(
+    def simulate_call(self, request: EmulatorRequest) -> EmulatorResponse:
+        body = request.json()
+        phones = body.get("phones", {})
+        if not isinstance(phones, dict) or set(phones.values()) - set(PHONE_BEHAVIORS):
+            return json_response({"error": f"phones do one of {', '.join(PHONE_BEHAVIORS)}"}, 400)
+        at = body.get("at")
+        simulated_call = SimulatedCall(
             self.account,
-            str(given["to"]),
-            str(given.get("from", "+16175550199")),
-            keys=list(given.get("press", "")),
+            str(body["to"]),
+            str(body.get("from", "+16175550199")),
+            keys=list(body.get("press", "")),
             phones=phones,
-            at=datetime.fromisoformat(at) if at else None,
-            hangs_up_after=given.get("hangUpAfter"),
-            leaves_message=bool(given.get("leavesMessage", True)),
+            started_at=datetime.fromisoformat(at) if at else None,
+            hangs_up_after=body.get("hangUpAfter"),
+            leaves_message=bool(body.get("leavesMessage", True)),
         )
-        self._conversations.appendleft(one)
-        one.run()
-        return as_json({"sid": one.sid, "lines": one.lines, "posted": one.posted})
+        self._calls.appendleft(simulated_call)
+        simulated_call.run_inbound()
+        return json_response(
+            {
+                "sid": simulated_call.sid,
+                "lines": simulated_call.transcript,
+                "posted": simulated_call.webhooks,
+            }
+        )
 
-    def played(self, request: Request) -> Answer:
-        return as_json([told(one) for one in list(self._conversations)])
+    def list_simulated_calls(self, request: EmulatorRequest) -> EmulatorResponse:
+        return json_response([call_to_json(simulated_call) for simulated_call in list(self._calls)])
 
-    def set_phone(self, request: Request) -> Answer:
-        given = request.json()
-        if given.get("does") not in DOES:
-            return as_json({"error": f"a phone does one of {', '.join(DOES)}"}, 400)
-        self._phones[str(given["number"])] = given["does"]
-        return Answer(204)
+    def set_phone_behavior(self, request: EmulatorRequest) -> EmulatorResponse:
+        body = request.json()
+        if body.get("does") not in PHONE_BEHAVIORS:
+            return json_response(
+                {"error": f"a phone does one of {', '.join(PHONE_BEHAVIORS)}"}, 400
+            )
+        self._phones[str(body["number"])] = body["does"]
+        return EmulatorResponse(204)
 
-    def switch(self, request: Request) -> Answer:
+    def set_switches(self, request: EmulatorRequest) -> EmulatorResponse:
         for name, value in request.json().items():
             if name == "list_lag":
-                self.account.lag(int(value))
+                self.account.set_list_lag(int(value))
             elif name in ("rebuy", "unbridged"):
                 setattr(self.account.switches, name, str(value))
             else:
-                return as_json({"error": f"there is no switch {name}"}, 400)
-        return Answer(204)
+                return json_response({"error": f"there is no switch {name}"}, 400)
+        return EmulatorResponse(204)
 
-    def give_away(self, request: Request) -> Answer:
-        self.account.others.add(str(request.json()["number"]))
-        return Answer(204)
+    def assign_to_other_account(self, request: EmulatorRequest) -> EmulatorResponse:
+        self.account.other_accounts_numbers.add(str(request.json()["number"]))
+        return EmulatorResponse(204)
 
-    def twiml(self, request: Request) -> Answer:
+    def serve_twiml(self, request: EmulatorRequest) -> EmulatorResponse:
         """A document to follow: asked for as JSON it is kept, asked for as a webhook answered."""
         if "json" in request.headers.get("content-type", ""):
             self._twiml = str(request.json()["twiml"])
-            return Answer(204)
-        return Answer(200, self._twiml.encode(), "text/xml")
+            return EmulatorResponse(204)
+        return EmulatorResponse(200, self._twiml.encode(), "text/xml")
 
-    def state(self, request: Request) -> Answer:
+    def account_state(self, request: EmulatorRequest) -> EmulatorResponse:
         """What the account has, and every purchase that was paid."""
         with self.account.lock:
-            numbers = [shown(one) for one in self.account.numbers.values()]
-            return as_json({"numbers": numbers, "bought": self.account.bought})
+            numbers = [resource_to_json(number) for number in self.account.numbers.values()]
+            return json_response({"numbers": numbers, "bought": self.account.purchased_numbers})
 
-    def page(self, request: Request) -> Answer:
+    def index(self, request: EmulatorRequest) -> EmulatorResponse:
         rows = "".join(
-            f"<tr><td>{escape(one['phone_number'])}<td>{escape(one['friendly_name'])}</tr>"
-            for one in self.account.numbers.values()
+            f"<tr><td>{escape(number['phone_number'])}<td>{escape(number['friendly_name'])}</tr>"
+            for number in self.account.numbers.values()
         )
-        talks = "".join(map(_transcript, list(self._conversations)[:20]))
-        empty = '<p class="hint">Nobody has called yet.</p>'
+        transcripts = "".join(map(_transcript_html, list(self._calls)[:20]))
+        empty_hint = '<p class="hint">Nobody has called yet.</p>'
         body = (
             f'<main class="wide"><h1>Numbers</h1><table>{rows}</table>'
-            f"<h1>Calls</h1>{talks or empty}</main>"
+            f"<h1>Calls</h1>{transcripts or empty_hint}</main>"
         )
-        return as_page("Twilio", body)
+        return html_response("Twilio", body)
 
 
-def _transcript(one: Conversation) -> str:
-    lines = escape("\n".join(one.lines))
-    return f"<h2>{escape(one.caller or 'Dutyline')}</h2><pre>{lines}</pre>"
+def _transcript_html(simulated_call: SimulatedCall) -> str:
+    lines = escape("\n".join(simulated_call.transcript))
+    return f"<h2>{escape(simulated_call.caller or 'Dutyline')}</h2><pre>{lines}</pre>"
 
 
-def told(one: Conversation) -> dict[str, Any]:
+def call_to_json(simulated_call: SimulatedCall) -> dict[str, Any]:
     """A conversation, for who looks."""
     return {
-        "sid": one.sid,
-        "number": one.number,
-        "caller": one.caller,
-        "lines": one.lines,
-        "posted": one.posted,
+        "sid": simulated_call.sid,
+        "number": simulated_call.number,
+        "caller": simulated_call.caller,
+        "lines": simulated_call.transcript,
+        "posted": simulated_call.webhooks,
     }
 
 
-def shown(resource: dict[str, Any]) -> dict[str, Any]:
+def resource_to_json(resource: dict[str, Any]) -> dict[str, Any]:
     """A resource without what is ours."""
     return {name: value for name, value in resource.items() if not name.startswith("_")}
 
 
-def refused(refusal: Refusal) -> Answer:
+def error_response(error: TwilioError) -> EmulatorResponse:
     """An error as Twilio writes it."""
-    return as_json(
+    return json_response(
         {
-            "code": refusal.code,
-            "message": refusal.message,
-            "more_info": f"https://www.twilio.com/docs/errors/{refusal.code}",
-            "status": refusal.status,
+            "code": error.code,
+            "message": error.message,
+            "more_info": f"https://www.twilio.com/docs/errors/{error.code}",
+            "status": error.status,
         },
-        refusal.status,
+        error.status,
     )
 
 
-def failure(status: int) -> Answer:
+def fault_response(status: int) -> EmulatorResponse:
     """What a planned fault answers."""
     codes = {429: (20429, "Too Many Requests"), 409: (20409, "Conflict")}
     code, message = codes.get(status, (20500, "An internal server error has occurred"))
-    return refused(Refusal(status, code, message))
+    return error_response(TwilioError(status, code, message))
 
 
 def main() -> None:
@@ -270,15 +298,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.emulators.twilio", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path)
-    given = parser.parse_args()
-    account = Account(
+    arguments = parser.parse_args()
+    account = TwilioAccount(
         os.environ.get("TWILIO_ACCOUNT_SID") or "AC" + "10ca1" * 6 + "00",
         os.environ.get("TWILIO_AUTH_TOKEN") or "local-twilio-token",
-        given.state,
+        arguments.state,
     )
-    standin = StandIn(malformed=lambda text: refused(Refusal(400, 20001, text)), failure=failure)
-    Twilio(account).add_to(standin)
-    server(standin, given.port).serve_forever()
+    emulator = Emulator(
+        malformed_response=lambda text: error_response(TwilioError(400, 20001, text)),
+        fault_response=fault_response,
+    )
+    TwilioEmulator(account).register_routes(emulator)
+    create_server(emulator, arguments.port).serve_forever()
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ import phonenumbers
 from phonenumbers import geocoder
 
 COUNTRIES = ("US", "CA", "GB", "DE", "ES", "FR", "NL", "AT", "CH", "IE")
-EMPTY_AREAS = ("533",)
+EMPTY_AREA_CODES = ("533",)
 """Twilio's own magic area code without numbers."""
 
 
-class Refusal(Exception):
+class TwilioError(Exception):
     """Twilio's way to say no."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -35,7 +35,7 @@ class Refusal(Exception):
 
 
 @dataclass
-class Switches:
+class BehaviorSwitches:
     """How it behaves where Twilio may behave either way."""
 
     rebuy: str = "update"
@@ -47,140 +47,150 @@ class Switches:
 
 
 @dataclass
-class Account:
+class TwilioAccount:
     """The account and everything in it."""
 
     sid: str
     token: str
-    file: Path | None = None
-    switches: Switches = field(default_factory=Switches)
+    state_file: Path | None = None
+    switches: BehaviorSwitches = field(default_factory=BehaviorSwitches)
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     recordings: dict[str, bytes] = field(default_factory=dict)
-    others: set[str] = field(default_factory=set)
+    other_accounts_numbers: set[str] = field(default_factory=set)
     """Numbers that other accounts have."""
-    released: set[str] = field(default_factory=set)
+    released_numbers: set[str] = field(default_factory=set)
     """They cool down: nobody can buy them for now."""
-    bought: list[str] = field(default_factory=list)
+    purchased_numbers: list[str] = field(default_factory=list)
     """Every purchase that was paid, in order."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     _hidden_since: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.file and self.file.exists():
-            kept = json.loads(self.file.read_text())
-            self.numbers, self.bought = kept["numbers"], kept["bought"]
-            self.released = set(kept["released"])
+        if self.state_file and self.state_file.exists():
+            state = json.loads(self.state_file.read_text())
+            self.numbers, self.purchased_numbers = state["numbers"], state["bought"]
+            self.released_numbers = set(state["released"])
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write down what must survive a restart."""
-        if self.file:
-            kept = {
+        if self.state_file:
+            state = {
                 "numbers": self.numbers,
-                "bought": self.bought,
-                "released": sorted(self.released),
+                "bought": self.purchased_numbers,
+                "released": sorted(self.released_numbers),
             }
-            draft = self.file.with_suffix(".part")
-            draft.write_text(json.dumps(kept))
-            draft.rename(self.file)
+            partial_file = self.state_file.with_suffix(".part")
+            partial_file.write_text(json.dumps(state))
+            partial_file.rename(self.state_file)
 
     # --- numbers ----------------------------------------------------------------------------------
-    def available(self, country: str, area_code: str, contains: str) -> list[dict[str, Any]]:
+    def available_numbers(
+        self, country: str, area_code: str, contains: str
+    ) -> list[dict[str, Any]]:
         """Numbers that can be bought; the same ones until they are."""
         if country not in COUNTRIES:
-            raise not_found(f"AvailablePhoneNumbers/{country}/Local")
+            raise missing_resource_error(f"AvailablePhoneNumbers/{country}/Local")
         if area_code and (not area_code.isdigit() or len(area_code) != 3):
-            raise Refusal(400, 21451, f"Invalid area code: {area_code}")
-        if area_code in EMPTY_AREAS:
+            raise TwilioError(400, 21451, f"Invalid area code: {area_code}")
+        if area_code in EMPTY_AREA_CODES:
             return []
         code = phonenumbers.country_code_for_region(country)
         prefix = f"+{code}{area_code}" if area_code else contains.replace("*", "") or f"+{code}"
         if not prefix.startswith(f"+{code}"):
             return []
         owned = {number["phone_number"] for number in self.numbers.values()}
-        gone = owned | self.others | self.released
-        return [_offer(number, country) for number in _valid(prefix, country) if number not in gone]
+        unavailable = owned | self.other_accounts_numbers | self.released_numbers
+        return [
+            _available_number(number, country)
+            for number in _generate_valid_numbers(prefix, country)
+            if number not in unavailable
+        ]
 
-    def buy(self, given: dict[str, str]) -> dict[str, Any]:
+    def buy_number(self, form: dict[str, str]) -> dict[str, Any]:
         """Buy exactly this number, or one with this area code."""
-        number = given.get("PhoneNumber", "")
-        if not number and given.get("AreaCode"):
-            offers = self.available("US", given["AreaCode"], "")
+        number = form.get("PhoneNumber", "")
+        if not number and form.get("AreaCode"):
+            offers = self.available_numbers("US", form["AreaCode"], "")
             if not offers:
-                raise Refusal(400, 21452, f"No numbers in area code {given['AreaCode']}.")
+                raise TwilioError(400, 21452, f"No numbers in area code {form['AreaCode']}.")
             number = offers[0]["phone_number"]
-        parsed = _parsed(number)
+        parsed = _parse_number(number)
         if parsed is None or number == "+15005550001":
-            raise Refusal(400, 21421, f"PhoneNumber is invalid: {number}")
-        own = self.owner_of(number)
-        if own and self.switches.rebuy == "update":
-            return self.update(own["sid"], given)
-        if own or number in self.others | self.released or number == "+15005550000":
-            raise Refusal(400, 21422, f"PhoneNumber {number} is not available.")
-        made = _owned(self.sid, number, parsed)
-        self.numbers[made["sid"]] = made
-        self.bought.append(number)
-        return self.update(made["sid"], given)
+            raise TwilioError(400, 21421, f"PhoneNumber is invalid: {number}")
+        owned = self.get_owned_number(number)
+        if owned and self.switches.rebuy == "update":
+            return self.update_number(owned["sid"], form)
+        if (
+            owned
+            or number in self.other_accounts_numbers | self.released_numbers
+            or number == "+15005550000"
+        ):
+            raise TwilioError(400, 21422, f"PhoneNumber {number} is not available.")
+        purchased = _owned_number(self.sid, number, parsed)
+        self.numbers[purchased["sid"]] = purchased
+        self.purchased_numbers.append(number)
+        return self.update_number(purchased["sid"], form)
 
-    def owner_of(self, number: str) -> dict[str, Any] | None:
+    def get_owned_number(self, number: str) -> dict[str, Any] | None:
         """The number, if the account has it."""
         return next((n for n in self.numbers.values() if n["phone_number"] == number), None)
 
-    def listed(self, given: dict[str, str]) -> list[dict[str, Any]]:
+    def list_numbers(self, query: dict[str, str]) -> list[dict[str, Any]]:
         """The account's numbers as a list shows them; it may lag behind."""
-        wanted, name = given.get("PhoneNumber", "").strip("+ "), given.get("FriendlyName")
-        shown = list(self.numbers.values())
+        digits, name = query.get("PhoneNumber", "").strip("+ "), query.get("FriendlyName")
+        visible = list(self.numbers.values())
         if self.switches.list_lag > 0:
             self.switches.list_lag -= 1
-            shown = [one for one in shown if one["_made"] < self._hidden_since]
+            visible = [number for number in visible if number["_made"] < self._hidden_since]
         return [
-            one
-            for one in shown
-            if wanted in one["phone_number"] and name in (None, one["friendly_name"])
+            number
+            for number in visible
+            if digits in number["phone_number"] and name in (None, number["friendly_name"])
         ]
 
-    def lag(self, lists: int) -> None:
+    def set_list_lag(self, lists: int) -> None:
         """Let so many lists miss what is bought from now on."""
         self.switches.list_lag, self._hidden_since = lists, time.time()
 
-    def get(self, sid: str) -> dict[str, Any]:
+    def get_number(self, sid: str) -> dict[str, Any]:
         """One number."""
         if sid not in self.numbers:
-            raise not_found(f"IncomingPhoneNumbers/{sid}")
+            raise missing_resource_error(f"IncomingPhoneNumbers/{sid}")
         return self.numbers[sid]
 
-    def update(self, sid: str, given: dict[str, str]) -> dict[str, Any]:
+    def update_number(self, sid: str, form: dict[str, str]) -> dict[str, Any]:
         """Change what a number does."""
-        number = self.get(sid)
-        if len(given.get("FriendlyName", "")) > 64:
-            raise Refusal(400, 21475, "FriendlyName is too long.")
-        for name in _CHANGEABLE:
-            if name in given:
-                number[_snake(name)] = given[name]
-        number["date_updated"] = now()
-        self.keep()
+        number = self.get_number(sid)
+        if len(form.get("FriendlyName", "")) > 64:
+            raise TwilioError(400, 21475, "FriendlyName is too long.")
+        for name in _UPDATE_FIELDS:
+            if name in form:
+                number[_to_snake_case(name)] = form[name]
+        number["date_updated"] = format_now()
+        self.save()
         return number
 
-    def release(self, sid: str) -> None:
+    def release_number(self, sid: str) -> None:
         """Give a number back."""
-        self.released.add(self.get(sid)["phone_number"])
+        self.released_numbers.add(self.get_number(sid)["phone_number"])
         del self.numbers[sid]
-        self.keep()
+        self.save()
 
     # --- calls ------------------------------------------------------------------------------------
-    def place(self, given: dict[str, str]) -> dict[str, Any]:
+    def create_outbound_call(self, form: dict[str, str]) -> dict[str, Any]:
         """A call from one of the account's numbers."""
-        to, caller = given.get("To", ""), given.get("From", "")
-        if _parsed(to) is None:
-            raise Refusal(400, 21211, f"The 'To' number {to} is not a valid phone number.")
-        if self.owner_of(caller) is None and not caller.startswith("+1500555"):
-            raise Refusal(400, 21210, f"The 'From' number {caller} is not yours.")
-        if not given.get("Url", "").startswith(("http://", "https://")):
-            raise Refusal(400, 21205, "Url is not a valid URL.")
-        return self.new_call(to=to, caller=caller, direction="outbound-api", given=given)
+        to, caller = form.get("To", ""), form.get("From", "")
+        if _parse_number(to) is None:
+            raise TwilioError(400, 21211, f"The 'To' number {to} is not a valid phone number.")
+        if self.get_owned_number(caller) is None and not caller.startswith("+1500555"):
+            raise TwilioError(400, 21210, f"The 'From' number {caller} is not yours.")
+        if not form.get("Url", "").startswith(("http://", "https://")):
+            raise TwilioError(400, 21205, "Url is not a valid URL.")
+        return self.create_call(to=to, caller=caller, direction="outbound-api", form=form)
 
-    def new_call(
-        self, *, to: str, caller: str, direction: str, given: dict[str, str] | None = None
+    def create_call(
+        self, *, to: str, caller: str, direction: str, form: dict[str, str] | None = None
     ) -> dict[str, Any]:
         """A call, in or out."""
         call = {
@@ -190,8 +200,8 @@ class Account:
             "from": caller,
             "status": "queued",
             "direction": direction,
-            "date_created": now(),
-            "date_updated": now(),
+            "date_created": format_now(),
+            "date_updated": format_now(),
             "start_time": None,
             "end_time": None,
             "duration": None,
@@ -200,26 +210,26 @@ class Account:
             "parent_call_sid": None,
             "answered_by": None,
             "caller_name": None,
-            "_given": dict(given or {}),
+            "_given": dict(form or {}),
         }
         self.calls[str(call["sid"])] = call
         return call
 
-    def change_call(self, sid: str, given: dict[str, str]) -> dict[str, Any]:
+    def update_call(self, sid: str, form: dict[str, str]) -> dict[str, Any]:
         """End a call."""
         if sid not in self.calls:
-            raise not_found(f"Calls/{sid}")
+            raise missing_resource_error(f"Calls/{sid}")
         call = self.calls[sid]
         if call["status"] in ("completed", "no-answer", "busy", "failed", "canceled"):
-            raise Refusal(400, 21220, "Call is not in-progress. Cannot redirect.")
-        if given.get("Status") == "completed":
+            raise TwilioError(400, 21220, "Call is not in-progress. Cannot redirect.")
+        if form.get("Status") == "completed":
             call["status"] = "completed" if call["status"] == "in-progress" else "canceled"
         return call
 
 
-def not_found(what: str) -> Refusal:
+def missing_resource_error(resource: str) -> TwilioError:
     """Twilio's 404."""
-    return Refusal(404, 20404, f"The requested resource /2010-04-01/{what} was not found")
+    return TwilioError(404, 20404, f"The requested resource /2010-04-01/{resource} was not found")
 
 
 def new_sid(kind: str) -> str:
@@ -227,22 +237,22 @@ def new_sid(kind: str) -> str:
     return kind + secrets.token_hex(16)
 
 
-def now() -> str:
+def format_now() -> str:
     """A moment as Twilio writes it."""
     return format_datetime(datetime.now(UTC))
 
 
-_CHANGEABLE = (
+_UPDATE_FIELDS = (
     *("FriendlyName", "VoiceUrl", "VoiceMethod", "VoiceFallbackUrl", "VoiceFallbackMethod"),
     *("StatusCallback", "StatusCallbackMethod", "SmsUrl", "SmsMethod"),
 )
 
 
-def _snake(name: str) -> str:
+def _to_snake_case(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
-def _parsed(number: str) -> Any:
+def _parse_number(number: str) -> Any:
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
@@ -250,55 +260,60 @@ def _parsed(number: str) -> Any:
     return parsed if phonenumbers.is_possible_number(parsed) else None
 
 
-def _valid(prefix: str, country: str, many: int = 30) -> Iterator[str]:
+def _generate_valid_numbers(prefix: str, country: str, count: int = 30) -> Iterator[str]:
     """Some valid local numbers that begin so: always the same."""
-    chance = random.Random(prefix + country)
+    generator = random.Random(prefix + country)
     example = phonenumbers.example_number(country) or phonenumbers.PhoneNumber()
     code = phonenumbers.country_code_for_region(country)
     length = 1 + len(str(code)) + len(str(example.national_number))
     seen: set[str] = set()
-    for _ in range(many * 20):
+    for _ in range(count * 20):
         missing = max(0, length - len(prefix))
-        number = prefix + "".join(chance.choice("0123456789") for _ in range(missing))
-        parsed = _parsed(number)
+        number = prefix + "".join(generator.choice("0123456789") for _ in range(missing))
+        parsed = _parse_number(number)
         if number in seen or parsed is None or not phonenumbers.is_valid_number(parsed):
             continue
         if phonenumbers.region_code_for_number(parsed) == country:
             seen.add(number)
             yield number
-        if len(seen) == many:
+        if len(seen) == count:
             return
 
 
-def _place(number: str, country: str) -> tuple[str, str | None]:
-    described = geocoder.description_for_number(phonenumbers.parse(number), "en")
-    locality, _, region = described.partition(", ")
+def _locality(number: str, country: str) -> tuple[str, str | None]:
+    description = geocoder.description_for_number(phonenumbers.parse(number), "en")
+    locality, _, region = description.partition(", ")
     return locality or country, region or None
 
 
-def _offer(number: str, country: str) -> dict[str, Any]:
+def _available_number(number: str, country: str) -> dict[str, Any]:
     parsed = phonenumbers.parse(number)
-    locality, region = _place(number, country)
-    american = country in ("US", "CA")
+    locality, region = _locality(number, country)
+    is_north_american = country in ("US", "CA")
     national = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
     return {
         "friendly_name": national,
         "phone_number": number,
-        "lata": "722" if american else None,
+        "lata": "722" if is_north_american else None,
         "locality": locality,
-        "rate_center": locality[:10].upper() if american else None,
-        "latitude": 37.7775 if american else None,
-        "longitude": -122.4115 if american else None,
+        "rate_center": locality[:10].upper() if is_north_american else None,
+        "latitude": 37.7775 if is_north_american else None,
+        "longitude": -122.4115 if is_north_american else None,
         "region": region,
         "postal_code": None,
         "iso_country": country,
         "address_requirements": "none",
         "beta": False,
-        "capabilities": {"voice": True, "sms": american, "mms": american, "fax": False},
+        "capabilities": {
+            "voice": True,
+            "sms": is_north_american,
+            "mms": is_north_american,
+            "fax": False,
+        },
     }
 
 
-def _owned(account: str, number: str, parsed: Any) -> dict[str, Any]:
+def _owned_number(account: str, number: str, parsed: Any) -> dict[str, Any]:
     sid = new_sid("PN")
     return {
         "_made": time.time(),
@@ -308,8 +323,8 @@ def _owned(account: str, number: str, parsed: Any) -> dict[str, Any]:
         "api_version": "2010-04-01",
         "beta": False,
         "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
-        "date_created": now(),
-        "date_updated": now(),
+        "date_created": format_now(),
+        "date_updated": format_now(),
         "friendly_name": phonenumbers.format_number(
             parsed, phonenumbers.PhoneNumberFormat.NATIONAL
         ),

@@ -1,0 +1,202 @@
+"""Deleting somebody: every value of theirs is gone, but for what the data map keeps as evidence."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from cryptography.exceptions import InvalidTag
+
+from accounts.models import Location, User
+from config import dynamodb
+from config.audit import reader, verification
+from config.dynamodb import encryption
+from config.privacy import data_map
+from config.privacy.data_map import Erasure
+from tests.conftest import UserFixtures, accept_invitation, process_outbox
+from tests.support.environment import ROOT, Environment
+
+CANARY = {
+    "email": "zyxwcanary@cast.example",
+    "name": "Zyxwcanary Quandle",
+    "profileName": "Zyxwcanary-Nick",
+    "phone": "+493012345678",
+    "userSkills": ["zyxwcanary-juggling"],
+    "settings": {"timeZone": "Pacific/Chatham"},
+}
+TRACES = ("zyxwcanary", "quandle", "+493012345678", "zyxwagent", "pacific/chatham")
+
+
+def iter_attributes() -> Iterator[tuple[type[dynamodb.Record], str]]:
+    for record in dynamodb.record_classes():
+        for attribute in record.get_attributes().values():
+            yield record, attribute.attr_name
+
+
+def test_all_stored_attributes_are_in_the_data_map() -> None:
+    mapped = [
+        (holding.record_class, attribute.name)
+        for holding in data_map.iter_table_maps()
+        for attribute in holding.attributes
+    ]
+
+    assert sorted(map(str, mapped)) == sorted(map(str, iter_attributes())), "each once, none else"
+
+
+def test_data_map_describes_all_attributes() -> None:
+    for holding in data_map.iter_table_maps():
+        for attribute in holding.attributes:
+            label = f"{holding.record_class.__name__}.{attribute.name}"
+            assert attribute.category, label
+            assert attribute.purpose, label
+            assert attribute.retention, label
+            is_erased = attribute.erasure in (Erasure.REMOVED, Erasure.FUTURE_REMOVED)
+            assert is_erased == bool(holding.records_to_erase or holding.erase_in_batches), (
+                f"{label}: erased by nobody"
+            )
+
+
+def test_data_map_document_is_current() -> None:
+    assert (ROOT / "docs/personal-data.md").read_text() == data_map.render_markdown()
+
+
+def iter_items() -> Iterator[tuple[str, dict[str, Any]]]:
+    for record in dynamodb.record_classes():
+        for items in dynamodb.iter_pages(
+            "Scan", TableName=record.table_name(), ConsistentRead=True
+        ):
+            yield from ((record.table_name(), item) for item in items)
+
+
+def list_table_traces() -> list[str]:
+    lowercase_items = (
+        (table, json.dumps(item, ensure_ascii=False, default=str).lower())
+        for table, item in iter_items()
+    )
+    return [
+        f"{table}: {row}" for table, row in lowercase_items if any(trace in row for trace in TRACES)
+    ]
+
+
+def list_redis_traces(env: Environment) -> list[str]:
+    with redis.Redis.from_url(f"redis://127.0.0.1:{env.ports['redis']}/0") as store:
+        entries = [str((key, store.dump(key))).lower() for key in store.scan_iter()]
+    return [entry for entry in entries if any(trace in entry for trace in TRACES)]
+
+
+def list_file_traces(env: Environment) -> list[str]:
+    """Every file of every process, but for the mailbox of the person, which is theirs."""
+    files = [path for path in env.folder.rglob("*") if path.is_file()]
+    server_files = [path for path in files if "mail" not in path.relative_to(env.folder).parts]
+    assert any(path.name == "web.log" for path in server_files)
+    contents = ((str(path), path.read_bytes().lower()) for path in server_files)
+    return [
+        name for name, content in contents if any(trace.encode() in content for trace in TRACES)
+    ]
+
+
+def test_deletion_leaves_no_trace(
+    test_users: UserFixtures, env: Environment, record_figure: Callable[[str], None]
+) -> None:
+    creation = test_users.ann.post(
+        "/userManagement",
+        {
+            "email": CANARY["email"],
+            "name": CANARY["name"],
+            "customerId": test_users.customer.id,
+            "userSkills": CANARY["userSkills"],
+            "locations": [test_users.boston.id],
+        },
+        headers={"Idempotency-Key": "zyxwcanary"},
+    )
+    assert creation.status_code == 201, creation.text
+    process_outbox()
+    person = accept_invitation(
+        env, test_users.ann.web, User.from_item(get_user_item(creation.json()["id"]))
+    )
+    headers = {"User-Agent": "zyxwagent"}
+    own_changes = {name: CANARY[name] for name in ("profileName", "phone", "settings")}
+    assert person.patch("/user", own_changes, headers=headers).status_code == 200
+    assert person.post("/user/accept-terms", {}, headers=headers).is_success
+    push_token_body = {"token": "ExponentPushToken[zyxwcanary]"}
+    assert person.post("/user/push-token", push_token_body, headers=headers).is_success
+    assert person.get("/user/export/my-data", headers=headers).is_success
+    denied_response = person.patch("/user", {"locations": ["*"]}, headers=headers)
+    assert denied_response.status_code == 403
+    email_change = {"id": person.id, "email": f"other.{CANARY['email']}", "userRole": "manager"}
+    assert test_users.ann.patch("/userManagement", email_change).status_code == 200
+    assert test_users.abe.patch(
+        "/userManagement", {"id": person.id, "status": "blocked"}
+    ).is_success
+    assert test_users.abe.patch("/userManagement", {"id": person.id, "status": "active"}).is_success
+    assert person.post(
+        "/user", test_users.user_body(locations=[test_users.boston.id]), headers=headers
+    ).is_success
+    process_outbox()
+    assert list_table_traces(), "the canary must be there to be missed"
+    assert list_file_traces(env), "at the Auth0 stand-in"
+    report = verification.verify_audit()
+    assert report.findings == []
+    entries_before = reader.read_page(person.id, last=99, offset=0, limit=99)
+    person_key = dynamodb.get_record(encryption.PersonKey, person.id)
+    assert person_key is not None
+
+    deletion = test_users.abe.delete("/user", {"id": person.id})
+
+    assert deletion.status_code == 200, deletion.text
+    process_outbox(seconds_ahead=60)
+    assert list_table_traces() == []
+    assert list_redis_traces(env) == []
+    assert list_file_traces(env) == []
+    assert verification.verify_audit().findings == []
+    entries_after = reader.read_page(person.id, last=99, offset=0, limit=99)
+    assert [entry.hash for entry in entries_after][-len(entries_before) :] == [
+        entry.hash for entry in entries_before
+    ]
+    assert dynamodb.get_record(encryption.PersonKey, person.id) is None
+    assert (
+        dynamodb.get_record(Location, test_users.boston.id) or test_users.boston
+    ).people == count_boston_users(test_users)
+    audit_log = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=100").json()
+    assert audit_log["total"] == len(entries_before) + 3
+    assert not any(trace in json.dumps(audit_log).lower() for trace in TRACES)
+    listed_users = test_users.ann.get("/userManagement").json()["items"]
+    assert person.id not in [user["id"] for user in listed_users]
+    record_figure(
+        f"erasure: {audit_log['total']} audit entries unreadable; no trace in tables, Redis, files"
+    )
+
+
+def get_user_item(user_id: str) -> dict[str, Any]:
+    key = {"id": {"S": user_id}}
+    return dict(dynamodb.call("GetItem", TableName=User.table_name(), Key=key)["Item"])
+
+
+def count_boston_users(test_users: UserFixtures) -> int:
+    return sum(
+        test_users.boston.id in user["locations"]
+        for user in test_users.ann.get("/userManagement").json()["items"]
+    )
+
+
+def test_encrypted_value_requires_its_own_key(test_users: UserFixtures) -> None:
+    key = dynamodb.get_record(encryption.PersonKey, test_users.sam.id)
+    assert key is not None
+    encrypted = encryption.encrypt_json(key.unwrap(), "x", "context")
+    other_key = dynamodb.get_record(encryption.PersonKey, test_users.mia.id)
+    assert other_key is not None
+    with pytest.raises(InvalidTag):
+        encryption.decrypt_json(other_key.unwrap(), encrypted, "context")
+
+
+def test_email_of_a_deleted_user_can_be_reused(test_users: UserFixtures, env: Environment) -> None:
+    user = test_users.create_user()
+    assert test_users.ann.delete("/user", {"id": user.id}).status_code == 200
+
+    response = test_users.ann.post("/user", test_users.user_body(email=user.email))
+
+    assert response.status_code == 201
+    assert response.json()["id"] != user.id
+    assert httpx.get(f"{env.web}/healthz").status_code == 200

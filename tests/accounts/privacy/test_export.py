@@ -1,0 +1,542 @@
+"""The personal data export: all of it, for people and machines, and nothing of anybody else."""
+
+import json
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from accounts import locations, permissions, users
+from accounts.privacy import document, export, pdf_process
+from config import dynamodb, errors
+from config.dynamodb import encryption
+from config.privacy import data_map
+from staffing.schedules import availability
+from telephony import ivr, lines
+from telephony.numbers import inventory, purchase
+from tests.config.journal.test_journal import temporary_audit_entries
+from tests.conftest import (
+    SignedInUser,
+    UserFixtures,
+    accept_invitation,
+    create_shift,
+    enable_ringing,
+    free_number,
+    now,
+    parse_problem,
+    simulate_call,
+)
+from tests.support.environment import IS_SCALE_RUN, Environment
+from tests.support.proxy import FaultPlan
+from tests.support.samples import SAMPLES, Operation, operations
+from tests.test_contract import _exhaust_rate_limits
+
+EXPORT_PATH = "/user/export/my-data"
+ENTRY_COUNT = 20_000 if IS_SCALE_RUN else 4_000
+HOSTILE_VALUES = [
+    "<script>alert(1)</script>",
+    '<img src="file:///etc/passwd"> <img src="http://127.0.0.1:{port}/x.png">',
+    '<link rel=attachment href="file:///etc/passwd">',
+    '</td></table><iframe src="http://127.0.0.1:{port}/f"></iframe>',
+    '<style>@import "http://127.0.0.1:{port}/c.css"; body {{ display: none }}</style>',
+    "{{% include '/etc/passwd' %}} {{{{ user.email }}}}",
+    '<a rel="attachment" href="http://127.0.0.1:{port}/a">x</a> &lt;b&gt; &amp; ]]>',
+    "url(file:///etc/hostname) javascript:alert(1) \\66 \\0000",
+]
+SCRIPT_SAMPLES = {
+    "Arabic": "مرحبا بالعالم",
+    "Hebrew": "שלום עולם",
+    "Chinese": "你好世界",
+    "Japanese": "こんにちは世界",
+    "Korean": "안녕하세요",
+    "Greek": "Γειά σου Κόσμε",
+    "Cyrillic": "Привет мир",
+    "emoji": "👩‍⚕️ 🦷 😀 🇩🇪",
+    "accents": "Ångström Šárka Nguyễn Þór",
+}
+
+
+@pytest.fixture
+def signed_in_user(test_users: UserFixtures, env: Environment) -> SignedInUser:
+    return accept_invitation(env, test_users.ann.web, test_users.create_user())
+
+
+def fetch_json(person: SignedInUser) -> dict[str, Any]:
+    response = person.get(EXPORT_PATH, params={"format": "json"})
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    return dict(response.json())
+
+
+def fetch_pdf(person: SignedInUser, folder: Path) -> Path:
+    response = person.get(EXPORT_PATH)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/pdf"
+    assert response.headers["content-disposition"] == 'attachment; filename="my-data.pdf"'
+    pdf_path = folder / f"{person.id}.pdf"
+    pdf_path.write_bytes(response.content)
+    return pdf_path
+
+
+def run_tool(*command: str) -> str:
+    completed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return completed.stdout
+
+
+def read_pdf_text(pdf_path: Path) -> str:
+    """What the PDF says, in the order it is read, in one line."""
+    return " ".join(run_tool("pdftotext", "-raw", str(pdf_path), "-").split())
+
+
+def read_embedded_json(pdf_path: Path) -> dict[str, Any]:
+    json_path = pdf_path.with_suffix(".json")
+    run_tool("pdfdetach", "-save", "1", "-o", str(json_path), str(pdf_path))
+    return dict(json.loads(json_path.read_bytes()))
+
+
+def create_data_for_all_chapters(person: SignedInUser) -> None:
+    """Something in every chapter."""
+    assert person.post("/user/accept-terms", {}).is_success
+    push_token_body = {"token": f"ExponentPushToken[export-{person.id}]"}
+    assert person.post("/user/push-token", push_token_body).is_success
+    assert person.post("/user/calendar-feed", {}).is_success
+    if not availability.fetch_rows(person.id, None, None):
+        location = locations.load_locations(person.user.locations, person.user.customer_id)[
+            person.user.locations[0]
+        ]
+        system_actor = permissions.system_actor(person.user.customer_id)
+        create_shift(system_actor, location, person.id, pattern={"frequency": "weekly"})
+        phone_number = inventory.get_location_number(location.id) or free_number()
+        purchase.purchase_number(phone_number, location.id, actor=system_actor, at=now())
+        ring_action = {"type": "ring", "target": {"users": [person.id]}}
+        ivr_document = {
+            **ivr.default_configuration("Here"),
+            "hours": {"mode": "always"},
+            "open": ring_action,
+        }
+        lines.update_configuration(location.id, ivr_document, actor=system_actor, at=now())
+        simulate_call(phone_number, phones={enable_ringing(person.user): "answers"})
+
+
+# --- what is in it --------------------------------------------------------------------------------
+def test_embedded_file_equals_the_json(signed_in_user: SignedInUser, tmp_path: Path) -> None:
+    create_data_for_all_chapters(signed_in_user)
+
+    pdf_path = fetch_pdf(signed_in_user, tmp_path)
+    exported = fetch_json(signed_in_user)
+
+    assert read_embedded_json(pdf_path) == exported
+    assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
+    assert set(exported["data"]) == {
+        *("profile", "rights", "locations", "terms", "devices", "history"),
+        *("shifts", "calendarFeed", "phone", "calls"),
+    }
+    assert all(exported["data"].values()), "nothing is empty"
+
+
+def test_export_contains_all_mapped_values(signed_in_user: SignedInUser) -> None:
+    create_data_for_all_chapters(signed_in_user)
+    exported = fetch_json(signed_in_user)["data"]
+
+    for part in data_map.load_data_maps():
+        for chapter in part.chapters:
+            field_names = {field_name for row in exported[chapter.name] for field_name in row}
+            for holding in data_map.iter_table_maps():
+                chapter_attributes = [
+                    a for a in holding.attributes if a.category in chapter.categories
+                ]
+                for attribute in chapter_attributes:
+                    if not attribute.withheld and attribute.name not in ("body", "sealed"):
+                        assert data_map.to_camel_case(attribute.name) in field_names, attribute.name
+    categories = {
+        a.category for h in data_map.iter_table_maps() for a in h.attributes if not a.withheld
+    }
+    chapters = {
+        c for part in data_map.load_data_maps() for ch in part.chapters for c in ch.categories
+    }
+    assert categories == chapters, "no category without a chapter"
+
+
+def test_exported_values_are_correct(
+    test_users: UserFixtures, signed_in_user: SignedInUser
+) -> None:
+    create_data_for_all_chapters(signed_in_user)
+    exported = fetch_json(signed_in_user)
+    profile = signed_in_user.get("/user").json()
+    data = exported["data"]
+
+    assert exported["person"] == {
+        "id": profile["id"],
+        "name": profile["name"],
+        "email": profile["email"],
+    }
+    assert exported["customer"] == {"id": test_users.customer.id, "name": test_users.customer.name}
+    assert data["profile"][0]["acceptedAt"] == profile["acceptedAt"]
+    assert data["rights"][0]["permissions"] == profile["permissions"]
+    assert [location["name"] for location in data["locations"]] == ["Boston"]
+    assert data["terms"][0]["email"] == profile["email"]
+    assert data["devices"][0]["token"] == f"ExponentPushToken[export-{profile['id']}]"
+    latest_entry = next(item for item in data["history"] if item["action"] == "device.registered")
+    assert (latest_entry["action"], latest_entry["by"], latest_entry["about"]) == (
+        "device.registered",
+        "you",
+        "you",
+    )
+    assert {item["name"] for item in exported["recipients"]} == {
+        *("Auth0", "Expo", "Twilio", "the mail service"),
+    }
+    assert exported["retention"]
+    assert exported["rights"]
+
+
+def test_export_contains_no_data_of_others(
+    test_users: UserFixtures, env: Environment, signed_in_user: SignedInUser, tmp_path: Path
+) -> None:
+    """By them: Ann invited and changed them, from an address and a browser. About others: Sam."""
+    headers = {"User-Agent": "Anns-Browser/7"}
+    user_change = {"id": signed_in_user.id, "userRole": "admin", "locations": ["*"]}
+    assert test_users.ann.patch("/userManagement", user_change, headers=headers).is_success
+    other_user = test_users.create_user()
+    assert signed_in_user.patch(
+        "/userManagement", {"id": other_user.id, "name": "Zora Other"}
+    ).is_success
+    denied_response = signed_in_user.patch(
+        "/userManagement", {"id": test_users.ann.id, "name": "Zora Other"}
+    )
+    assert denied_response.status_code == 403
+    assert signed_in_user.patch(
+        "/location/" + test_users.denver.id, {"address": "1 Own Street"}
+    ).is_success
+
+    pdf_path = fetch_pdf(signed_in_user, tmp_path)
+    exported = fetch_json(signed_in_user)
+
+    colleagues = [test_users.ann, test_users.abe, test_users.mia, test_users.sam]
+    traces = ["Anns-Browser", "Zora Other", other_user.id, other_user.name, other_user.email]
+    traces += [
+        value for person in colleagues for value in (person.user.name, person.user.email, person.id)
+    ]
+    for format_name, text in (("json", json.dumps(exported)), ("pdf", read_pdf_text(pdf_path))):
+        assert not [trace for trace in traces if trace in text], format_name
+    history_keys = {(row["action"], row["by"], row["about"]) for row in exported["data"]["history"]}
+    assert {
+        ("user.changed", "another person", "you"),
+        ("user.changed", "you", "another person"),
+        ("attempt.refused", "you", "another person"),
+        ("location.changed", "you", "Denver"),
+    } <= history_keys
+    assert "1 Own Street" in json.dumps(exported), "what they did to no person is theirs to see"
+
+
+# --- how it looks ---------------------------------------------------------------------------------
+def test_pdf_has_page_numbers_contents_and_metadata(
+    test_users: UserFixtures, signed_in_user: SignedInUser, tmp_path: Path
+) -> None:
+    create_data_for_all_chapters(signed_in_user)
+    pdf_path = fetch_pdf(signed_in_user, tmp_path)
+
+    text = read_pdf_text(pdf_path)
+    pdf_info = run_tool("pdfinfo", str(pdf_path))
+    page_count = int(pdf_info.partition("Pages:")[2].split()[0])
+
+    assert f"Page {page_count} of {page_count}" in text
+    assert f"Title: Personal data of {signed_in_user.user.name}" in " ".join(pdf_info.split())
+    assert "Tagged: yes" in " ".join(pdf_info.split())
+    assert test_users.customer.name in text
+    for part in data_map.load_data_maps():
+        for chapter in part.chapters:
+            assert text.count(chapter.title) >= 2, "in the contents and as a heading"
+    for title in ("Who receives your data", "How long it is kept", "Your rights"):
+        assert text.count(title) >= 2
+
+
+def test_fonts_cover_all_scripts(signed_in_user: SignedInUser, tmp_path: Path) -> None:
+    """A letter that no font has is drawn as a box, and the press says so."""
+    paragraphs = "".join(f"<p>{text}</p>" for text in SCRIPT_SAMPLES.values())
+    html = f"<meta charset=utf-8><style>{_font_css()}</style>{paragraphs}"
+    worker_input = len(html.encode()).to_bytes(8) + html.encode() + b"{}"
+    limits = [str(pdf_process.MEMORY_LIMIT), "60"]
+
+    completed = subprocess.run(
+        [sys.executable, "-I", str(pdf_process._WORKER_SCRIPT), *limits],
+        input=worker_input,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert b"notdef" not in completed.stderr, completed.stderr.decode()
+    assert completed.stdout.startswith(b"%PDF-")
+
+
+def _font_css() -> str:
+    template_text = (Path(__file__).parents[3] / "templates/export/my-data.html").read_text()
+    (css_line,) = [
+        css_line for css_line in template_text.splitlines() if css_line.startswith("html {")
+    ]
+    return css_line
+
+
+def test_long_and_non_latin_values_are_printed(
+    test_users: UserFixtures, env: Environment, tmp_path: Path
+) -> None:
+    body = test_users.user_body(
+        name="Wolfeschlegelsteinhausenbergerdorff" * 5,
+        userSkills=[*SCRIPT_SAMPLES.values(), "x" * 90],
+        locations=[test_users.boston.id],
+    )
+    created_user = test_users.ann.post("/user", body).json()
+    person = accept_invitation(env, test_users.ann.web, users.get_user(created_user["id"]))
+
+    pdf_path = fetch_pdf(person, tmp_path)
+
+    text = read_pdf_text(pdf_path).replace(" ", "")
+    assert body["name"] in text
+    for script in ("Chinese", "Japanese", "Korean", "Greek", "Cyrillic", "accents"):
+        assert SCRIPT_SAMPLES[script].replace(" ", "") in text, script
+    assert read_embedded_json(pdf_path)["data"]["rights"][0]["skills"] == body["userSkills"]
+
+
+# --- hostile values -------------------------------------------------------------------------------
+def test_hostile_values_are_printed_as_text(
+    test_users: UserFixtures, env: Environment, tmp_path: Path, record_figure: Callable[[str], None]
+) -> None:
+    """Nothing in a value is fetched, embedded, run or breaks the page."""
+    requests: list[bytes] = []
+    port = start_recording_server(requests)
+    values = [template.format(port=port) for template in HOSTILE_VALUES]
+    body = test_users.user_body(name=values[1], userSkills=values, locations=[test_users.boston.id])
+    creation = test_users.ann.post("/user", body)
+    assert creation.status_code == 201, creation.text
+    person = accept_invitation(env, test_users.ann.web, users.get_user(creation.json()["id"]))
+    headers = {"User-Agent": values[4]}
+    assert person.patch("/user", {"profileName": values[3]}, headers=headers).is_success
+
+    pdf_path = fetch_pdf(person, tmp_path)
+
+    assert requests == [], "somebody was called"
+    assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
+    pdf_bytes = pdf_path.read_bytes()
+    assert b"/JavaScript" not in pdf_bytes
+    assert b"/Launch" not in pdf_bytes
+    assert b"/URI" not in pdf_bytes
+    text = read_pdf_text(pdf_path).replace(" ", "")
+    for value in values:
+        assert value.replace(" ", "") in text
+    assert "root:x:0:0" not in text
+    assert read_embedded_json(pdf_path) == fetch_json(person)
+    record_figure(f"export: {len(values)} hostile values stayed text, no request, nothing embedded")
+
+
+def start_recording_server(requests: list[bytes]) -> int:
+    """A server that notes who calls."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            connection, _ = listener.accept()
+            requests.append(connection.recv(200))
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return int(listener.getsockname()[1])
+
+
+# --- bounds ---------------------------------------------------------------------------------------
+def test_long_audit_log_is_exported_within_limits(
+    test_users: UserFixtures,
+    env: Environment,
+    signed_in_user: SignedInUser,
+    tmp_path: Path,
+    record_figure: Callable[[str], None],
+) -> None:
+    finished = threading.Event()
+    durations: list[float] = []
+
+    def request_repeatedly() -> None:
+        with httpx.Client(
+            headers={"Authorization": f"Bearer {test_users.sam.token}"}
+        ) as http_client:
+            while not finished.is_set():
+                request_started = time.monotonic()
+                assert http_client.get(f"{test_users.sam.web}/user", timeout=30).status_code == 200
+                durations.append(time.monotonic() - request_started)
+                time.sleep(0.02)
+
+    with temporary_audit_entries(test_users, signed_in_user.id, ENTRY_COUNT):
+        requester = threading.Thread(target=request_repeatedly)
+        requester.start()
+        started = time.monotonic()
+        pdf_path = fetch_pdf(signed_in_user, tmp_path)
+        elapsed = time.monotonic() - started
+        finished.set()
+        requester.join()
+
+    history = read_embedded_json(pdf_path)["data"]["history"]
+    text = read_pdf_text(pdf_path)
+    assert len(history) == ENTRY_COUNT
+    assert re.search(rf"The first \d{{3}} of {ENTRY_COUNT} are printed", text)
+    assert elapsed < pdf_process.TIME_LIMIT
+    assert max(durations) < 1.0, sorted(durations)[-5:]
+    size_kib = pdf_path.stat().st_size // 1024
+    record_figure(
+        f"export of {ENTRY_COUNT} entries: {elapsed:.1f} s, {size_kib} KiB; "
+        f"meanwhile {len(durations)} requests, "
+        f"median {statistics.median(durations) * 1000:.0f} ms, "
+        f"slowest {max(durations) * 1000:.0f} ms"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds", "memory"),
+    [("memory", 60.0, 300 * 1024 * 1024), ("time", 3.0, pdf_process.MEMORY_LIMIT)],
+)
+def test_oversized_document_is_aborted(
+    limit: str,
+    seconds: float,
+    memory: int,
+    caplog: pytest.LogCaptureFixture,
+    record_figure: Callable[[str], None],
+) -> None:
+    """The press dies, not the product."""
+    started = time.monotonic()
+
+    with pytest.raises(errors.Unavailable, match="could not be printed"):
+        pdf_process.render_pdf(
+            "<p>x</p>" * 60_000, b"{}", deadline=started + seconds, memory=memory
+        )
+
+    elapsed = time.monotonic() - started
+    (record,) = [r for r in caplog.records if r.name == "dutyline.printing"]
+    assert (record.__dict__["why"] == "time") == (limit == "time")
+    assert elapsed < seconds + 1
+    record_figure(f"a document beyond its bound of {limit} was given up after {elapsed:.1f} s")
+
+
+def test_pdf_worker_fetches_nothing(tmp_path: Path) -> None:
+    """Values never become HTML; if they did, nothing would be read or asked for."""
+    requests: list[bytes] = []
+    server_url = f"http://127.0.0.1:{start_recording_server(requests)}"
+    secret_file = tmp_path / "secret.txt"
+    secret_file.write_text("the secret itself")
+    html = f"""<link rel=attachment href="file://{secret_file}">
+    <link rel=stylesheet href="{server_url}/a.css">
+    <style>@import "{server_url}/b.css";
+    @font-face {{ font-family: x; src: url({server_url}/f.woff) }}
+    body {{ background: url({server_url}/bg.png); font-family: x }}</style>
+    <base href="{server_url}/"><img src="file://{secret_file}">
+    <img src="{server_url}/i.png"><img src="i.png">
+    <img src="data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>">
+    <object data="file://{secret_file}"></object>
+    <embed src="{server_url}/e"><iframe src="{server_url}/fr"></iframe>
+    <svg><image href="{server_url}/s.png"/></svg><a rel=attachment href="file://{secret_file}">x</a>"""
+
+    pdf_path = tmp_path / "hostile.pdf"
+    pdf_path.write_bytes(pdf_process.render_pdf(html, b"{}", deadline=time.monotonic() + 30))
+
+    assert requests == []
+    assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
+    assert "the secret itself" not in read_pdf_text(pdf_path)
+
+
+def test_concurrent_exports_are_limited(
+    test_users: UserFixtures, signed_in_user: SignedInUser
+) -> None:
+    """Whoever finds all places taken is told so at once, and nobody else waits for them."""
+    for _ in range(pdf_process.MAX_CONCURRENT + pdf_process.MAX_WAITING):
+        assert pdf_process._queue_slots.acquire(blocking=False)
+    try:
+        with pytest.raises(errors.Unavailable, match="ask again"):
+            export.export_json(signed_in_user.user, test_users.customer, actor=signed_in_user.actor)
+    finally:
+        for _ in range(pdf_process.MAX_CONCURRENT + pdf_process.MAX_WAITING):
+            pdf_process._queue_slots.release()
+
+
+def test_printed_text_is_limited() -> None:
+    """The worst that the API lets in: long values, many of them, in every row."""
+    chapter = next(
+        c for part in data_map.load_data_maps() for c in part.chapters if c.name == "history"
+    )
+    skills = [f"skill {n} " + "x" * 90 for n in range(50)]
+    changes = [{"field": "skills", "before": skills, "after": skills[::-1]}] * 8
+    row = {"at": now(), "action": "user.changed", "by": "you", "about": "you", "changes": changes}
+    row |= {"ip": "::1", "userAgent": "y" * 8_000}
+
+    section = document.PrintedChapter(chapter, [row] * export.MAX_PRINTED_ROWS, 20_000).to_context(
+        "UTC"
+    )
+
+    printed_texts = [line.text for cells in section["table"] for cell in cells for line in cell]
+    assert sum(map(len, printed_texts)) <= document.MAX_CHAPTER_LENGTH
+    assert 0 < section["printed"] == len(section["table"]) < export.MAX_PRINTED_ROWS
+    assert "→ skill 49" in printed_texts[4], "what came after is told, however long what was before"
+    assert all(len(text) <= document.MAX_VALUE_LENGTH for text in printed_texts)
+    assert any(text.endswith("…") for text in printed_texts), "what is cut, shows it"
+
+
+def test_bidi_override_is_removed_from_the_pdf(
+    test_users: UserFixtures, env: Environment, signed_in_user: SignedInUser, tmp_path: Path
+) -> None:
+    bidi_text = "\u202eeman"
+    assert signed_in_user.patch("/user", {"profileName": bidi_text}).is_success
+
+    pdf_path = fetch_pdf(signed_in_user, tmp_path)
+
+    assert "eman" in read_pdf_text(pdf_path)
+    assert "\u202e" not in read_pdf_text(pdf_path)
+    assert read_embedded_json(pdf_path)["data"]["profile"][0]["profileName"] == bidi_text
+
+
+def test_undecryptable_person_key_hides_changes(signed_in_user: SignedInUser) -> None:
+    table, key = (
+        encryption.PersonKey.table_name(),
+        encryption.PersonKey.to_dynamodb_key(signed_in_user.id),
+    )
+    stored_key = dynamodb.call("GetItem", TableName=table, Key=key)["Item"]
+    try:
+        dynamodb.call("PutItem", TableName=table, Item={**stored_key, "sealed": {"B": b"x" * 60}})
+        exported = fetch_json(signed_in_user)
+    finally:
+        dynamodb.call("PutItem", TableName=table, Item=stored_key)
+
+    assert exported["data"]["history"]
+    assert all(row["changes"] == [] for row in exported["data"]["history"])
+
+
+def test_exports_are_rate_limited_per_user(
+    test_users: UserFixtures, signed_in_user: SignedInUser, openapi: dict[str, Any]
+) -> None:
+    (operation,) = [
+        candidate for candidate in operations(openapi) if candidate.id == "exportMyData"
+    ]
+    responses = [signed_in_user.get(EXPORT_PATH, params={"format": "json"}) for _ in range(11)]
+
+    assert [response.status_code for response in responses] == [200] * 10 + [429]
+    assert parse_problem(responses[-1])["code"] == "rate_limited"
+    assert responses[0].headers["RateLimit-Policy"] == '"export";q=10;w=60'
+    assert test_users.mia.get(EXPORT_PATH, params={"format": "json"}).status_code == 200
+    assert isinstance(operation, Operation)
+    assert (
+        _exhaust_rate_limits(
+            test_users.mia, operation, SAMPLES[operation.id](test_users)
+        ).status_code
+        == 429
+    )
+
+
+def test_unavailable_database_returns_503(env: Environment, signed_in_user: SignedInUser) -> None:
+    with env.apply_plan(FaultPlan(always={"dynamodb Query": "503"})):
+        response = signed_in_user.get(EXPORT_PATH)
+
+    assert response.status_code == 503
+    assert parse_problem(response)["code"] == "unavailable"

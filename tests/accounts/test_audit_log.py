@@ -1,0 +1,139 @@
+"""Audit logs by action and time: exactly what was asked for, at the cost of the time asked for."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from config.audit import reader
+from tests.config.journal.test_journal import temporary_audit_entries
+from tests.conftest import UserFixtures, parse_problem
+from tests.support.environment import Environment
+
+ENTRY_COUNT = 3000
+
+
+@pytest.fixture(scope="module")
+def log_path(test_users: UserFixtures) -> Iterator[str]:
+    """The log of somebody to whom much happened, a minute apart."""
+    user = test_users.ann.post(
+        "/user", test_users.user_body(name="Long", locations=[test_users.boston.id])
+    ).json()
+    for name in ("One", "Two"):
+        response = test_users.ann.patch("/userManagement", {"id": user["id"], "name": name})
+        assert response.status_code == 200
+    with temporary_audit_entries(test_users, user["id"], ENTRY_COUNT):
+        yield f"/user/{user['id']}/audit-logs"
+
+
+def fetch_page(test_users: UserFixtures, log_path: str, **query: Any) -> dict[str, Any]:
+    response = test_users.ann.get(log_path, params=query)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def entry_time(entry: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(entry["at"])
+
+
+def test_filter_by_action(test_users: UserFixtures, log_path: str) -> None:
+    changed_page = fetch_page(test_users, log_path, action="user.changed")
+    invited_page = fetch_page(test_users, log_path, action="user.invited", limit=1)
+    second_page = fetch_page(test_users, log_path, action="test.happened", limit=3, offset=3)
+    empty_page = fetch_page(test_users, log_path, action="user.deleted")
+
+    assert [entry["changes"][0]["after"] for entry in changed_page["items"]] == ["Two", "One"]
+    assert changed_page["total"] == 2
+    assert [entry["seq"] for entry in invited_page["items"]] == [1]
+    assert [entry["seq"] for entry in second_page["items"]] == [
+        ENTRY_COUNT - 3,
+        ENTRY_COUNT - 4,
+        ENTRY_COUNT - 5,
+    ]
+    assert second_page["total"] == ENTRY_COUNT - 3
+    assert (empty_page["items"], empty_page["total"]) == ([], 0)
+
+
+@pytest.mark.parametrize("start_offset", [5, 1500, 2900])
+def test_time_filter_includes_from_and_excludes_to(
+    test_users: UserFixtures, log_path: str, start_offset: int
+) -> None:
+    """``from`` is the first moment in it, ``to`` the first after it."""
+    entries = fetch_page(test_users, log_path, limit=20, offset=start_offset)["items"]
+    newest, oldest = entries[3], entries[15]
+
+    filtered = fetch_page(
+        test_users, log_path, **{"from": oldest["at"], "to": newest["at"]}, limit=100
+    )
+    local_from = (entry_time(oldest) - timedelta(0)).astimezone().isoformat()
+    filtered_by_local_time = fetch_page(
+        test_users, log_path, **{"from": local_from, "to": newest["at"], "limit": 100}
+    )
+
+    assert [entry["seq"] for entry in filtered["items"]] == [
+        entry["seq"] for entry in entries[4:16]
+    ]
+    assert filtered["total"] == 12
+    assert filtered_by_local_time["items"] == filtered["items"]
+
+
+def test_time_filter_reads_little_of_a_long_log(
+    test_users: UserFixtures, log_path: str, env: Environment, record_figure: Callable[[str], None]
+) -> None:
+    entries = fetch_page(test_users, log_path, limit=30, offset=1500)["items"]
+    costs = {}
+    for name, query in {
+        "time": {"from": entries[-1]["at"], "to": entries[0]["at"]},
+        "action": {"action": "user.changed"},
+    }.items():
+        with env.apply_plan() as fault_plan:
+            fetch_page(test_users, log_path, **query)
+        database_calls = [call for call in fault_plan.calls if call.service == "dynamodb"]
+        costs[name] = (len(database_calls), sum(call.capacity for call in database_calls))
+
+    record_figure(
+        f"audit of {ENTRY_COUNT} (trips, RCU): half an hour "
+        f"{costs['time']}, action {costs['action']}"
+    )
+    assert costs["time"][0] <= 5
+    assert costs["time"][1] < costs["action"][1] / 4
+
+
+def test_time_filter_accepts_extreme_dates(test_users: UserFixtures, log_path: str) -> None:
+    time_range = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31t23:59:59z"}
+
+    assert fetch_page(test_users, log_path, **time_range)["total"] == ENTRY_COUNT
+    assert fetch_page(test_users, log_path, to=time_range["from"])["total"] == 0
+    assert fetch_page(test_users, log_path, **{"from": time_range["to"]})["total"] == 0
+
+
+def test_filtering_a_too_long_log_is_rejected(test_users: UserFixtures) -> None:
+    audit_filter = reader.EntryFilter(action="user.changed")
+
+    with pytest.raises(reader.FilterTooBroad, match="shorter time"):
+        reader.find_matching_seqs(test_users.sam.id, reader.MAX_FILTERED_ENTRIES + 1, audit_filter)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "yesterday"},
+        {"from": "2026-11-23"},
+        {"from": "2026-11-23T09:00:00"},
+        {"to": "2026-13-23T09:00:00Z"},
+        {"to": "0001-01-01T00:00:00+23:59"},
+        {"from": "2026-11-23T09:00:00Z", "to": "2026-11-23T09:00:00Z"},
+        {"from": "2026-11-23T09:00:00Z", "to": "2026-11-23T08:00:00Z"},
+        {"since": "2026-11-23T09:00:00Z"},
+        {"action": "x" * 101},
+        {"action": ""},
+    ],
+)
+def test_invalid_filters_are_rejected(
+    test_users: UserFixtures, log_path: str, query: dict[str, str]
+) -> None:
+    response = test_users.ann.get(log_path, params=query)
+
+    assert response.status_code == 400, response.text
+    assert parse_problem(response)["errors"][0]["pointer"] == f"?{list(query)[-1]}"

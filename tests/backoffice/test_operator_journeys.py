@@ -1,0 +1,493 @@
+"""What support people do all day, in a browser, against the running product."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from accounts import users
+from config import dynamodb, outbox
+from config.audit import verification
+from config.audit.log import AuditEntry
+from config.outbox.models import OutboxMessage
+from telephony.models import PhoneNumber
+from tests.backoffice.test_permissions import create_dead_letter
+from tests.backoffice.test_sign_in import age_sessions
+from tests.conftest import UserFixtures, emails_to, process_outbox
+from tests.emulators.auth0 import operators
+from tests.support.environment import Environment
+from tests.support.operators import create_many_users, create_operator, set_operator_roles
+from tests.test_journeys import ALLOWED_URL, launch_browser
+
+WIDE_VIEWPORT, NARROW_VIEWPORT = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = launch_browser(playwright)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def browser_context_for(browser: Browser, backoffice_url: str) -> Callable[[str], BrowserContext]:
+    """A browser in which somebody of this name is signed in; the same each time."""
+    contexts: dict[str, BrowserContext] = {}
+
+    def open_context(email: str) -> BrowserContext:
+        if email not in contexts:
+            contexts[email] = browser.new_context(viewport=WIDE_VIEWPORT)  # type: ignore[arg-type]
+            page = contexts[email].new_page()
+            sign_in_with_auth0(page, backoffice_url, email)
+            page.close()
+        return contexts[email]
+
+    return open_context
+
+
+def sign_in_with_auth0(page: Page, backoffice_url: str, email: str) -> None:
+    """Sign in as a person does it."""
+    page.goto(f"{backoffice_url}/admin/")
+    page.get_by_role("button", name="Sign in with Auth0").click()
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(operators.PASSWORD)
+    page.get_by_role("button", name="Continue").click()
+
+
+@pytest.fixture
+def open_tab(
+    browser_context_for: Callable[[str], BrowserContext],
+) -> Iterator[Callable[[str], Page]]:
+    """A page of a lead (olive) or support (oscar); it may stumble over nothing."""
+    pages: list[Page] = []
+    page_errors: list[str] = []
+
+    def open_page(name: str = "olive") -> Page:
+        page = browser_context_for(f"{name}@dutyline.example").new_page()
+        page.set_default_timeout(10_000)
+        page.on("pageerror", lambda error: page_errors.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                page_errors.append(message.text) if "Content Security" in message.text else None
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                page_errors.append(request.url) if not ALLOWED_URL.match(request.url) else None
+            ),
+        )
+        pages.append(page)
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert page_errors == []
+
+
+def list_entries(stream: str, action: str) -> list[AuditEntry]:
+    """The entries of an action in somebody's log, newest first."""
+    records = dynamodb.query_records(
+        AuditEntry,
+        "#stream = :stream",
+        {":stream": {"S": stream}},
+        ScanIndexForward=False,
+        ConsistentRead=True,
+    )
+    return [entry for entry in records if entry.seq and entry.action == action]
+
+
+def latest_operator_entry(stream: str, action: str) -> AuditEntry:
+    """The newest entry of an action, which an operator did."""
+    entry = list_entries(stream, action)[0]
+    assert entry.body["actor"]["type"] == "operator"
+    assert entry.body["actor"]["id"].startswith("opr_")
+    return entry
+
+
+def test_operators_need_a_role_to_sign_in(
+    browser: Browser, backoffice_url: str, env: Environment
+) -> None:
+    email = create_operator(env, "rolf", ["support"])
+    with browser.new_context(viewport=WIDE_VIEWPORT) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        sign_in_with_auth0(page, backoffice_url, email)
+        page.get_by_role("heading", name="Attention").wait_for()
+        set_operator_roles(env, email, [])
+        age_sessions(env, 700)
+        page.locator("#nav-sidebar a", has_text="Customers").click()
+        page.get_by_role("heading", name="Not an operator").wait_for()
+        page.goto(f"{backoffice_url}/admin/accounts/customer/")
+        page.get_by_role("button", name="Sign in with Auth0").wait_for()
+    with browser.new_context() as context:
+        page = context.new_page()
+        sign_in_with_auth0(page, backoffice_url, "nora@dutyline.example")
+        page.get_by_role("heading", name="Not an operator").wait_for()
+
+
+def test_user_is_searched_by_email_and_changed(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    user = test_users.create_user(name="Paula Found")
+    page = open_tab("oscar")
+    page.goto(f"{backoffice_url}/admin/")
+    page.locator("#bo-find").fill(user.email.upper())
+    page.get_by_role("button", name="Go").click()
+    page.wait_for_url("**/accounts/user/**/change/")
+    assert latest_operator_entry(user.id, "user.viewed")
+    page.locator("#id_userRole").select_option("manager")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_text("was changed successfully").wait_for()
+    assert users.get_user(user.id).role == "manager"
+    assert latest_operator_entry(user.id, "user.changed")
+
+    page.locator("#id_userRole").select_option("owner")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_text("Only an owner makes owners.").wait_for()
+    assert page.locator("#id_userRole").input_value() == "owner", "what was chosen is still there"
+    assert users.get_user(user.id).role == "manager"
+    assert latest_operator_entry(user.id, "grant.refused")
+
+    page.goto(f"{backoffice_url}/admin/find/?q={test_users.ann.user.email}")
+    page.locator("#id_name").fill("Ann Renamed")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("not of lower rank").wait_for()
+
+
+def test_invitation_is_resent(
+    test_users: UserFixtures, backoffice_url: str, env: Environment, open_tab: Callable[..., Page]
+) -> None:
+    user = test_users.create_user(name="Ivy Invited")
+    process_outbox()
+    count_before = len(emails_to(env, user.email))
+    page = open_tab("oscar")
+    page.goto(f"{backoffice_url}/admin/find/?q={user.id}")
+    page.get_by_role("link", name="Resend invitation").click()
+    page.get_by_role("button", name="Resend invitation").click()
+    page.get_by_text("is on its way").wait_for()
+    process_outbox()
+
+    assert len(emails_to(env, user.email)) == count_before + 1
+    assert latest_operator_entry(user.id, "user.invitation_resent")
+    page.get_by_role("link", name="Resend invitation").click()
+    page.get_by_role("button", name="Resend invitation").click()
+    page.get_by_text("At most one invitation a minute").wait_for()
+
+
+def test_conflicting_edit_in_a_second_tab_loses_nothing(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    location = test_users.create_location()
+    first_tab, second_tab = open_tab(), open_tab()
+    for page in (first_tab, second_tab):
+        page.goto(f"{backoffice_url}/admin/find/?q={location.id}")
+    first_tab.locator("#id_name").fill("Harbour West")
+    first_tab.get_by_role("button", name="Save and continue editing").click()
+    first_tab.get_by_text("was changed successfully").wait_for()
+
+    second_tab.locator("#id_name").fill("Harbour East")
+    second_tab.locator("#id_address").fill("1 Pier Road")
+    second_tab.get_by_role("button", name="Save and continue editing").click()
+    second_tab.get_by_text("Nothing was saved and nothing you typed is lost").wait_for()
+    second_tab.get_by_text("Stored now: Harbour West.").wait_for()
+    assert second_tab.locator("#id_name").input_value() == "Harbour East"
+    assert second_tab.locator("#id_address").input_value() == "1 Pier Road"
+    second_tab.get_by_role("button", name="Save and continue editing").click()
+    second_tab.get_by_text("was changed successfully").wait_for()
+    changed_fields = [
+        entry.body["fields"]
+        for entry in list_entries(test_users.customer.id, "location.changed")[:2]
+    ]
+    assert changed_fields == [["name", "address"], ["name"]]
+
+
+def test_series_is_created_and_shown_in_rota_and_api(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    page = open_tab("oscar")
+    page.goto(f"{backoffice_url}/admin/find/?q={test_users.customer.id}")
+    follow_related_link(page, "Schedules")
+    page.get_by_role("link", name="Add schedule").click()
+    select_record(page, "Location", "Denver")
+    select_record(page, "Person", "Mia")
+    page.locator("#id_startTime").fill("2033-01-03T09:00")
+    page.locator("#id_endTime").fill("2033-01-03T17:00")
+    page.locator("#id_frequency").select_option("weekly")
+    for day in ("Mo", "We"):
+        page.get_by_label(day, exact=True).check()
+    page.locator("#id_count").fill("4")
+    page.get_by_role("button", name="Save and continue editing").click()
+    page.get_by_text("was added successfully").wait_for()
+    url_match = re.search(r"sch_5F(\w{26})", page.url)
+    assert url_match
+    schedule = test_users.ann.get(f"/staffSchedule/sch_{url_match[1]}").json()
+    assert schedule["recurrencePattern"]["count"] == 4
+    assert [weekday["day"] for weekday in schedule["recurrencePattern"]["byDay"]] == ["mo", "we"]
+    assert latest_operator_entry(test_users.mia.id, "schedule.created")
+
+    follow_related_link(page, "Rota")
+    page.goto(page.url.partition("?")[0] + "?show=week&day=2033-01-03")
+    assert page.get_by_text("09:00–17:00").count() == 2
+    page.get_by_role("link", name="Month", exact=True).click()
+    assert page.get_by_text("09:00–17:00").count() == 4
+    conflicting_fields = {
+        "customer_id": test_users.customer.id,
+        "locationId": test_users.boston.id,
+        "staffId": test_users.mia.id,
+    }
+    query = "&".join(f"{name}={value}" for name, value in conflicting_fields.items())
+    page.goto(f"{backoffice_url}/admin/staffing/schedule/add/?{query}")
+    page.locator("#id_startTime").fill("2033-01-05T16:00")
+    page.locator("#id_endTime").fill("2033-01-05T20:00")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("It overlaps schedule").wait_for()
+    page.get_by_label("Even if they are on duty elsewhere then").check(force=True)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("was added successfully").wait_for()
+    page.goto(
+        f"{backoffice_url}/admin/staffing/schedule/rota/{test_users.denver.id}/?show=week&day=2033-01-03"
+    )
+    page.get_by_text("overlaps").first.wait_for()
+
+
+def follow_related_link(page: Page, name: str) -> None:
+    """Follow a link from one thing to another."""
+    page.get_by_role("navigation", name="Related").get_by_role("link", name=name).click()
+
+
+def select_record(page: Page, label: str, name: str) -> None:
+    """Find another record by typing its name."""
+    box = page.locator(f"label:has-text('{label}')").first
+    target = box.get_attribute("for")
+    page.locator(f"#select2-{target}-container").click()
+    page.locator(".select2-search__field").fill(name)
+    page.locator(".select2-results__option", has_text=name).first.click()
+
+
+def test_number_is_purchased_previewed_and_its_voicemail_played(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    location = test_users.create_location()
+    page = open_tab("oscar")
+    page.goto(f"{backoffice_url}/admin/telephony/phonenumber/buy/{location.id}/")
+    page.get_by_label("Country").fill("US")
+    page.get_by_label("Area code").fill("617")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("button", name=re.compile("^Buy ")).first.click()
+    page.get_by_text("is bought and answers").wait_for()
+    number = page.get_by_role("heading", level=1).inner_text().split()[-1]
+    phone_number = dynamodb.get_record(PhoneNumber, number)
+    assert phone_number is not None
+    assert phone_number.location_id == location.id
+    assert latest_operator_entry(test_users.customer.id, "number.purchased")
+
+    follow_related_link(page, "IVR configuration")
+    page.get_by_role("link", name="Preview a call").click()
+    page.get_by_role("button", name="Preview a call").click()
+    page.get_by_role("heading", name="What a caller would meet").wait_for()
+    page.get_by_text("voicemail").first.wait_for()
+
+    call_id = test_users.recorded_call_id
+    page.goto(f"{backoffice_url}/admin/find/?q={call_id}")
+    audio_url = page.locator("audio").get_attribute("src")
+    audio_response = page.request.get(backoffice_url + str(audio_url))
+    assert audio_response.headers["content-type"] == "audio/wav"
+    assert audio_response.body()[:4] == b"RIFF"
+    assert latest_operator_entry(test_users.customer.id, "call.listened")
+    assert latest_operator_entry(test_users.customer.id, "call.viewed")
+
+
+def test_bulk_block_over_several_pages(
+    test_users: UserFixtures,
+    backoffice_url: str,
+    open_tab: Callable[..., Page],
+    record_figure: Callable[[str], None],
+) -> None:
+    created_users = create_many_users(test_users.customer.id, 120, name_prefix="Aaron")
+    page = open_tab()
+    page.goto(f"{backoffice_url}/admin/find/?q={test_users.customer.id}")
+    follow_related_link(page, "People")
+    page.locator("#searchbar").fill("aaron")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=aaron**")
+    assert page.locator("#result_list tbody tr").count() == 50
+    page.get_by_role("link", name="Next →").click()
+    page.locator("#action-toggle").check()
+    page.get_by_text("Select all that match").click()
+    page.locator("select[name=action]").select_option("block")
+    started = datetime.now(UTC)
+    page.get_by_role("button", name="Run").click()
+    page.get_by_text("120 people blocked.").wait_for(timeout=60_000)
+    elapsed = (datetime.now(UTC) - started).total_seconds()
+    assert {users.get_user(user.id).status for user in created_users} == {"blocked"}
+    for user in (created_users[0], created_users[-1]):
+        assert latest_operator_entry(user.id, "user.blocked")
+    record_figure(f"120 people blocked over three pages in {elapsed:.1f} s")
+
+
+def test_suspending_a_customer_requires_typing_its_name(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    page = open_tab()
+    page.goto(f"{backoffice_url}/admin/find/?q={test_users.other_customer.id}")
+    page.get_by_role("link", name="Suspend").click()
+    page.get_by_label(re.compile("^Type")).fill("Another")
+    page.get_by_role("button", name="Suspend").click()
+    page.get_by_text("That is another name.").wait_for()
+    assert test_users.cleo.get("/user").status_code == 200
+    page.get_by_label(re.compile("^Type")).fill(test_users.other_customer.name)
+    page.get_by_role("button", name="Suspend").click()
+    page.get_by_text("is suspended").wait_for()
+    assert test_users.cleo.get("/user").status_code == 401
+    assert latest_operator_entry(test_users.other_customer.id, "customer.suspended")
+    page.get_by_role("link", name="Resume").click()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text("works again").wait_for()
+    assert test_users.cleo.get("/user").status_code == 200
+
+
+def test_dead_letter_is_retried(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    user = test_users.create_user(name="Dora Dead")
+    message_id = create_dead_letter(test_users.customer.id)
+    dynamodb.call(
+        "UpdateItem",
+        TableName=OutboxMessage.table_name(),
+        Key=OutboxMessage.to_dynamodb_key(message_id),
+        UpdateExpression="SET arguments = :a",
+        ExpressionAttributeValues={":a": {"S": f'{{"user_id":"{user.id}"}}'}},
+    )
+    page = open_tab("oscar")
+    page.goto(f"{backoffice_url}/admin/")
+    page.get_by_role("link", name="Failed work").click()
+    page.goto(f"{backoffice_url}/admin/config/outboxentry/{message_id.replace('_', '_5F')}/change/")
+    page.get_by_role("link", name="Revive").click()
+    page.get_by_role("button", name="Revive").click()
+    page.get_by_text("is tried again").wait_for()
+    message = dynamodb.get_record(OutboxMessage, message_id)
+    assert message is not None
+    assert message.shard in outbox.SHARDS
+    process_outbox()
+    assert dynamodb.get_record(OutboxMessage, message_id) is None
+    assert users.get_user(user.id).invitation_sent_at is not None
+    assert latest_operator_entry(test_users.customer.id, "errand.revived")
+
+
+ADMIN_PAGES = {
+    "attention": "/admin/",
+    "customers": "/admin/accounts/customer/",
+    "customer": "/admin/find/?q={customer}",
+    "people": "/admin/accounts/user/",
+    "person": "/admin/find/?q={sam}",
+    "new person": "/admin/accounts/user/add/?customer_id={customer}",
+    "block": "/admin/accounts/user/{sam}/do/block/",
+    "delete": "/admin/accounts/user/{sam}/do/delete/",
+    "locations": "/admin/accounts/location/",
+    "location": "/admin/find/?q={boston}",
+    "schedules": "/admin/staffing/schedule/",
+    "schedule": "/admin/find/?q={shift}",
+    "week": "/admin/staffing/schedule/rota/{boston}/?day={day}",
+    "month": "/admin/staffing/schedule/rota/{boston}/?show=month&day={day}",
+    "rota of a person": "/admin/staffing/schedule/rota-of/{sam}/?day={day}",
+    "templates": "/admin/staffing/template/",
+    "template": "/admin/find/?q={template}",
+    "numbers": "/admin/telephony/phonenumber/",
+    "number": "/admin/find/?q={number}",
+    "buy": "/admin/telephony/phonenumber/buy/{boston}/?country=US&areaCode=617",
+    "lines": "/admin/telephony/line/",
+    "line": "/admin/telephony/line/{boston}/change/",
+    "calls": "/admin/telephony/call/?location_id__exact={boston}",
+    "call": "/admin/find/?q={call}",
+    "unexplained numbers": "/admin/telephony/orphan/",
+    "terms accepted": "/admin/accounts/termsacceptance/",
+    "audit": "/admin/config/auditentry/",
+    "audit entry": "/admin/config/auditentry/{ann}~1/change/",
+    "outbox": "/admin/config/outboxentry/",
+    "nothing here": "/admin/nothing/here/",
+}
+
+
+def test_all_pages_are_accessible(
+    test_users: UserFixtures,
+    backoffice_url: str,
+    open_tab: Callable[..., Page],
+    record_figure: Callable[[str], None],
+) -> None:
+    """With SCREENSHOTS=folder, each page is kept as a picture there, to be looked at."""
+    shift = test_users.create_shift()
+    path_values: dict[str, Any] = {
+        "customer": test_users.customer.id,
+        "sam": test_users.sam.id,
+        "ann": test_users.ann.id,
+        "boston": test_users.boston.id,
+        "shift": shift.id,
+        "day": shift.start[:10],
+        "template": test_users.create_template().id,
+        "number": test_users.boston_number.number.number.replace("+", "%2B"),
+        "call": test_users.recorded_call_id,
+    }
+    screenshot_folder = os.environ.get("SCREENSHOTS")
+    page, axe = open_tab(), Axe()
+    problems: list[str] = []
+    for width, size in (("wide", WIDE_VIEWPORT), ("narrow", NARROW_VIEWPORT)):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        for name, path in ADMIN_PAGES.items():
+            page.goto(backoffice_url + path.format(**path_values))
+            if screenshot_folder:
+                page.screenshot(
+                    path=Path(screenshot_folder) / f"{name} {width}.png", full_page=True
+                )
+            overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            if overflow > 1:
+                problems.append(f"{name} {width}: {overflow} px too wide")
+            if width == "wide" or name in ("attention", "person", "week"):
+                for violation in axe.run(page).response["violations"]:
+                    if violation["impact"] in ("serious", "critical"):
+                        nodes = [node["html"][:120] for node in violation["nodes"][:3]]
+                        problems.append(f"{name} {width}: {violation['id']}: {nodes}")
+    assert not problems, "\n".join(problems)
+    record_figure(f"back office: {len(ADMIN_PAGES)} pages at two widths; axe found nothing serious")
+
+
+def test_skip_link_works_with_the_keyboard(
+    backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    page = open_tab()
+    page.goto(f"{backoffice_url}/admin/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "bo-skip"
+    page.keyboard.press("Enter")
+    assert page.url.endswith("#content")
+
+
+def test_operator_changes_are_audited_and_all_logs_verify(
+    test_users: UserFixtures, backoffice_url: str
+) -> None:
+    """After all the journeys above: what operators did stands in logs that are sound."""
+    actions = {
+        "user.viewed",
+        "user.changed",
+        "user.blocked",
+        "schedule.created",
+        "location.changed",
+    }
+    operator_streams = {
+        entry.body["actor"]["id"]
+        for stream in (test_users.customer.id, test_users.sam.id, test_users.mia.id)
+        for action in actions
+        for entry in list_entries(stream, action)
+        if entry.body["actor"]["type"] == "operator"
+    }
+    assert operator_streams, "operators were at work"
+    for stream in [*operator_streams, test_users.customer.id, test_users.sam.id, test_users.mia.id]:
+        assert isinstance(verification.verify_stream(stream), verification.IntactStream), stream

@@ -1,0 +1,292 @@
+"""Work that must still happen: leases, back-off, dead letters, and real workers that are killed."""
+
+import itertools
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from accounts import users
+from config import errors, journal, outbox
+from config.dev import engines, services
+from config.outbox import worker
+from tests.conftest import UserFixtures, emails_to, now, process_outbox
+from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
+
+COMPLETED: list[str] = []
+
+
+@worker.task("test.works")
+def succeeding_task(*, job: worker.TaskContext, mark: str, **_: Any) -> None:
+    """Notes that it ran, and in whose name."""
+    COMPLETED.append(f"{mark} for {job.author.name} at {job.author.ip}")
+
+
+@worker.task("test.breaks")
+def failing_task(*, job: worker.TaskContext, **_: Any) -> None:
+    """A defect."""
+    raise ZeroDivisionError("canary of a person")
+
+
+@worker.task("test.waits")
+def unavailable_task(*, job: worker.TaskContext, **_: Any) -> None:
+    """A vendor that is away."""
+    raise errors.Unavailable("away", retry_after=1)
+
+
+def enqueue_message(test_users: UserFixtures, task: str, **arguments: Any) -> str:
+    """Put an entry, as a write does; its id."""
+    message_id = f"{task}-{time.time_ns()}"
+    with journal.write(
+        actor=test_users.ann.actor,
+        action="test.happened",
+        subject=test_users.sam.user.party,
+        at=now(),
+        customer_id=test_users.customer.id,
+    ) as write:
+        write.enqueue(task, id=message_id, **arguments)
+    return message_id
+
+
+def get_message(message_id: str) -> outbox.OutboxMessage | None:
+    from config import dynamodb
+
+    return dynamodb.get_record(outbox.OutboxMessage, message_id)
+
+
+def test_all_enqueued_tasks_exist() -> None:
+    enqueued_names = set()
+    for path in (services.ROOT / "accounts").glob("**/*.py"):
+        enqueued_names |= set(re.findall(r'write\.enqueue\(\s*"([\w.]+)"', path.read_text()))
+
+    assert enqueued_names == {name for name in worker.load_tasks() if name.startswith("accounts.")}
+    assert enqueued_names <= set(worker.load_tasks())
+
+
+def test_message_is_processed_once_on_behalf_of_its_author(test_users: UserFixtures) -> None:
+    message_id = enqueue_message(test_users, "test.works", mark="one")
+
+    process_outbox()
+    process_outbox()
+
+    assert [mark for mark in COMPLETED if mark.startswith("one")] == [
+        f"one for {test_users.ann.user.name} at "
+    ]
+    assert get_message(message_id) is None
+
+
+def test_message_waits_until_due(test_users: UserFixtures) -> None:
+    with journal.write(
+        actor=test_users.ann.actor,
+        action="test.happened",
+        subject=test_users.sam.user.party,
+        at=now(),
+        customer_id=test_users.customer.id,
+    ) as write:
+        write.enqueue("test.works", due=now() + timedelta(hours=1), mark="reminder")
+
+    process_outbox()
+    assert not [mark for mark in COMPLETED if mark.startswith("reminder")]
+    process_outbox(seconds_ahead=3601)
+    assert [mark for mark in COMPLETED if mark.startswith("reminder")]
+
+
+def test_failing_message_becomes_a_dead_letter_after_five_attempts(
+    test_users: UserFixtures,
+) -> None:
+    message_id = enqueue_message(test_users, "test.breaks")
+    outcomes = []
+    for hour in range(1, 8):
+        report = process_outbox(seconds_ahead=3600 * hour)
+        outcomes += [
+            outcome for (name, outcome), _ in report.counts.items() if name == "test.breaks"
+        ]
+
+    assert outcomes == ["failed"] * 4 + ["dead"]
+    message = get_message(message_id)
+    assert message
+    assert (message.shard, message.error) == ("dead", "ZeroDivisionError")
+    assert outbox.read_outbox_status(now()).dead >= 1
+
+
+def test_unavailable_vendor_counts_no_attempts_for_three_days(test_users: UserFixtures) -> None:
+    message_id = enqueue_message(test_users, "test.waits")
+    delays = []
+    for hour in range(1, 12):
+        process_outbox(seconds_ahead=3600 * hour)
+        message = get_message(message_id)
+        assert message
+        assert message.attempts == 0
+        delays.append((message.due_at - now()).total_seconds() - 3600 * hour)
+    assert 25 < delays[0] < 31
+    assert all(next_delay > delay - 1 for delay, next_delay in itertools.pairwise(delays))
+    assert 890 < delays[-1] < 901
+
+    process_outbox(seconds_ahead=73 * 3600)
+
+    message = get_message(message_id)
+    assert message
+    assert message.shard == "dead"
+
+
+def test_retry_period_begins_when_the_message_is_due(test_users: UserFixtures) -> None:
+    with journal.write(
+        actor=test_users.ann.actor,
+        action="test.happened",
+        subject=test_users.sam.user.party,
+        at=now(),
+        customer_id=test_users.customer.id,
+    ) as write:
+        write.enqueue("test.waits", id="far away", due=now() + timedelta(hours=80))
+
+    report = process_outbox(seconds_ahead=81 * 3600)
+
+    assert report.counts["test.waits", "deferred"] >= 1
+    message = get_message("far away")
+    assert message
+    assert message.shard != "dead"
+
+
+def test_lost_claim_becomes_due_again(test_users: UserFixtures) -> None:
+    message_id = enqueue_message(test_users, "test.works", mark="leased")
+    (due_message,) = [candidate for candidate in list_due_messages() if candidate.id == message_id]
+    assert worker._claim(due_message, now())
+    assert worker._claim(due_message, now()) is None, "claimed once only"
+
+    process_outbox()
+    assert not [mark for mark in COMPLETED if mark.startswith("leased")]
+    process_outbox(seconds_ahead=worker.LEASE.total_seconds() + 1)
+    assert [mark for mark in COMPLETED if mark.startswith("leased")]
+
+
+def test_message_that_always_crashes_becomes_a_dead_letter(test_users: UserFixtures) -> None:
+    message_id = enqueue_message(test_users, "test.works", mark="poison")
+    for attempt in range(worker.MAX_ATTEMPTS):
+        claimed_at = now() + timedelta(minutes=5 * attempt)
+        (due_message,) = [
+            candidate for candidate in list_due_messages(claimed_at) if candidate.id == message_id
+        ]
+        assert worker._claim(due_message, claimed_at)
+
+    report = process_outbox(seconds_ahead=3600)
+
+    assert report.counts["test.works", "dead"] == 1
+    assert not [mark for mark in COMPLETED if mark.startswith("poison")]
+
+
+def list_due_messages(due_at: datetime | None = None) -> list[outbox.OutboxMessage]:
+    return [
+        message
+        for shard in outbox.SHARDS
+        for message in outbox.fetch_due_messages(shard, due_at or now(), limit=500)
+    ]
+
+
+# --- real workers ---------------------------------------------------------------------------------
+@pytest.fixture
+def start_worker(env: Environment) -> Iterator[Callable[[str], int]]:
+    """Starts workers and schedules by name; they are stopped afterwards."""
+    started = []
+
+    def start_process(name: str) -> int:
+        command = (
+            services.beat_command(env.folder)
+            if name.startswith("beat")
+            else services.worker_command()
+        )
+        if name == "beat2":
+            command = services.beat_command(env.folder / "second")
+            (env.folder / "second").mkdir(exist_ok=True)
+        started.append(name)
+        return env.spawn(name, command).pid
+
+    yield start_process
+    for name in started:
+        if name in env.processes:
+            env.stop(name)
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 40) -> None:
+    """Wait for something to become true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.1)
+
+
+def test_invitation_is_sent_once_after_redis_recovers(
+    test_users: UserFixtures, env: Environment, start_worker: Callable[[str], int]
+) -> None:
+    start_worker("worker")
+    start_worker("beat")
+    env.stop("redis")
+    body = test_users.user_body()
+
+    created = test_users.ann.post("/user", body)
+
+    assert created.status_code == 201
+    assert test_users.ann.get("/user").status_code == 200
+    env.spawn("redis", engines.redis_command(env.ports["redis"]))
+    wait_for_port(env.ports["redis"])
+    wait_until(lambda: emails_to(env, body["email"]), seconds=60)
+    time.sleep(1)
+    assert len(emails_to(env, body["email"])) == 1
+
+
+def test_killed_worker_loses_no_message(
+    test_users: UserFixtures, env: Environment, start_worker: Callable[[str], int]
+) -> None:
+    fault_rule = {"path": "/api/v2/tickets/.*", "fault": "slow", "seconds": 30, "times": 1}
+    httpx.post(f"{env.issuer}_local/faults", json=fault_rule).raise_for_status()
+    pid = start_worker("worker")
+    body = test_users.user_body()
+    user = test_users.ann.post("/user", body).json()
+    wait_until(lambda: any(message.claim for message in _list_messages_of(user["id"])))
+
+    os.killpg(pid, signal.SIGKILL)
+    env.processes.pop("worker").wait()
+    httpx.delete(f"{env.issuer}_local/faults")
+
+    assert not emails_to(env, body["email"])
+    if IS_SCALE_RUN:
+        start_worker("worker")
+        start_worker("beat")
+        wait_until(lambda: emails_to(env, body["email"]), seconds=120)
+    else:
+        process_outbox(seconds_ahead=worker.LEASE.total_seconds() + 5)
+    assert len(emails_to(env, body["email"])) == 1
+    assert users.get_user(user["id"]).status == "invited"
+
+
+def _list_messages_of(user_id: str) -> list[outbox.OutboxMessage]:
+    from config import dynamodb
+
+    rows = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
+    messages = [outbox.OutboxMessage.from_item(row) for row in rows]
+    return [message for message in messages if message.arguments.get("user_id") == user_id]
+
+
+def test_two_beats_and_two_workers_send_no_duplicates(
+    test_users: UserFixtures,
+    env: Environment,
+    start_worker: Callable[[str], int],
+    record_figure: Callable[[str], None],
+) -> None:
+    for name in ("worker", "worker2", "beat", "beat2"):
+        start_worker(name)
+    bodies = [test_users.user_body() for _ in range(12)]
+
+    for body in bodies:
+        assert test_users.ann.post("/user", body).status_code == 201
+
+    wait_until(lambda: all(emails_to(env, body["email"]) for body in bodies), seconds=60)
+    time.sleep(6)
+    counts = [len(emails_to(env, body["email"])) for body in bodies]
+    assert counts == [1] * len(bodies)
+    record_figure(f"two workers, two schedules: {sum(counts)} invitations for {len(bodies)} people")

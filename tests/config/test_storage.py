@@ -1,0 +1,135 @@
+"""Files are kept in a folder or in a bucket; whoever keeps them does not notice which."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from config.audit import export
+from tests.conftest import UserFixtures
+from tests.support.environment import ROOT, Environment, free_port, wait_for_port
+
+BUCKET = "dutyline-files"
+STORE_AND_READ_SCRIPT = """
+import io, json, sys
+import django
+django.setup()
+from config import errors, storage
+name = storage.save_file("calls/v.wav", io.BytesIO(b"RIFF"))
+again = storage.save_file("calls/v.wav", io.BytesIO(b"other"))
+read = [storage.read_file(name).decode(), storage.read_file(again).decode()]
+result = {"name": name, "again": again, "read": read}
+try:
+    storage.read_file("calls/none.wav")
+except errors.NotFound as error:
+    result["missing"] = error.code
+print(json.dumps(result))
+"""
+UNAVAILABLE_SCRIPT = """
+import io
+import django
+django.setup()
+from config import errors, storage
+for act in (lambda: storage.save_file("x", io.BytesIO(b"x")), lambda: storage.read_file("x")):
+    try:
+        act()
+    except errors.Unavailable as error:
+        print(error.detail)
+"""
+
+
+@pytest.fixture(scope="module")
+def bucket(env: Environment) -> Iterator[dict[str, str]]:
+    """An S3 server with a bucket; the settings that name it."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}"
+    environment = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"}
+    env.spawn("s3", [sys.executable, "-m", "ministack"], environment)
+    wait_for_port(port)
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="eu-central-1")
+    client.create_bucket(
+        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    yield {"STORAGE_BUCKET": BUCKET, "STORAGE_ENDPOINT_URL": endpoint}
+    client.close()
+    env.stop("s3")
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def storage_settings(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """The settings of each kind of storage."""
+    if request.param == "folder":
+        return {"STORAGE_FOLDER": str(tmp_path)}
+    bucket_settings: dict[str, str] = request.getfixturevalue("bucket")
+    return bucket_settings
+
+
+def run_script(env: Environment, script: str, settings: dict[str, str]) -> str:
+    completed = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={
+            **env.process_environment(proxied=False),
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            **settings,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert completed.returncode == 0, completed.stderr
+    return completed.stdout
+
+
+def test_files_are_stored_and_never_overwritten(
+    env: Environment, storage_settings: dict[str, str]
+) -> None:
+    result = json.loads(run_script(env, STORE_AND_READ_SCRIPT, storage_settings))
+
+    assert result["name"] == "calls/v.wav"
+    assert result["again"] != result["name"]
+    assert result["read"] == ["RIFF", "other"]
+    assert result["missing"] == "not_found"
+
+
+def test_audit_export_is_written_to_storage(
+    test_users: UserFixtures, env: Environment, storage_settings: dict[str, str], tmp_path: Path
+) -> None:
+    completed = env.run_management_command(
+        "audit", "export", "--stream", test_users.ann.id, "--to-storage", **storage_settings
+    )
+    assert completed.returncode == 0, completed.stderr
+    name = completed.stdout.strip()
+    read_script = f"""
+import django
+django.setup()
+from config import files
+print(storage.read_file({name!r}).decode(), end="")
+"""
+
+    content = run_script(env, read_script, storage_settings).encode()
+
+    count = export.verify_export(
+        content.splitlines(keepends=True), public_key=export.export_public_key()
+    )
+    assert (count.streams, count.entries > 0) == (1, True)
+
+
+def test_unavailable_storage_is_reported(env: Environment, tmp_path: Path) -> None:
+    not_a_folder = tmp_path / "file"
+    not_a_folder.write_text("no folder")
+    unreachable = {
+        "STORAGE_BUCKET": BUCKET,
+        "STORAGE_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}",
+    }
+    for settings in (unreachable, {"STORAGE_FOLDER": str(not_a_folder)}):
+        assert run_script(env, UNAVAILABLE_SCRIPT, settings).splitlines() == [
+            "The file storage does not take files just now.",
+            "The file storage does not answer just now.",
+        ]
