@@ -40,6 +40,7 @@ CHECKS: dict[str, list[str]] = {
     "format": [str(VENV_BIN / "ruff"), "format", "--check", "--quiet", "."],
     "style": [str(VENV_BIN / "ruff"), "check", "--quiet", "."],
     "directions": [str(VENV_BIN / "lint-imports"), "--no-logo"],
+    "names": [PYTHON, "config/dev/vocabulary.py"],
     "deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "legal": [PYTHON, "manage.py", "terms", "publish", "--check"],
     "openapi": [PYTHON, "config/dev/openapi.py", "--check"],
