@@ -1,4 +1,4 @@
-"""The records of people and of the businesses they work for. Written through `config.journal.commit`."""
+"""The records of people and of the businesses they work for. Written through `config.journal`."""
 
 from typing import Any
 

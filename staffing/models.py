@@ -1,4 +1,4 @@
-"""The records of when people work. Written through `config.journal.commit`."""
+"""The records of when people work. Written through `config.journal`."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The records of numbers, how they answer, and calls. Written through `config.journal.commit`; how a call
+"""The records of numbers, how they answer, and calls. Written through `config.journal`; how a call
 goes is bookkeeping and has the other door, `config.dynamodb.unaudited`."""
 
 from typing import Any

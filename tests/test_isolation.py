@@ -14,10 +14,10 @@ import pytest
 
 from accounts import permissions
 from config import dynamodb
-from config.audit.log import AuditEntry
+from config.audit import AuditEntry
 from config.dynamodb.encryption import PersonKey
 from config.dynamodb.idempotency import IdempotencyRecord
-from config.outbox.models import OutboxMessage
+from config.outbox import OutboxMessage
 from tests.conftest import SignedInUser, UserFixtures, parse_problem
 from tests.support.samples import (
     SAMPLES,

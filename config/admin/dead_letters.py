@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from config import audit, dynamodb, errors, journal, outbox
-from config.outbox.models import DEAD_LETTER_SHARD, OutboxMessage
+from config.outbox import DEAD_LETTER_SHARD, OutboxMessage
 
 
 class NotDeadLetter(errors.Conflict):

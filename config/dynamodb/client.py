@@ -1,6 +1,6 @@
 """How this house talks to DynamoDB: records, reads, and how failures are read.
 
-Records are PynamoDB models; they are only written through `config.journal.commit`. Every call goes
+Records are PynamoDB models; they are only written through `config.journal`. Every call goes
 through `call`, which repeats what is safe to repeat within a budget and then refuses.
 """
 
@@ -98,7 +98,7 @@ class RecordKey(NamedTuple):
 
 
 class Record(Model):
-    """A thing we keep. Written only through `config.journal.commit`, which also keeps the audit."""
+    """A thing we keep. Written only through `config.journal`, which also keeps the audit."""
 
     if TYPE_CHECKING:
         version: Any  # of those that have versions

@@ -1,0 +1,27 @@
+from config.outbox.models import (
+    DEAD_LETTER_SHARD,
+    SHARDS,
+    Clock,
+    LeaseLost,
+    OutboxMessage,
+    build_message,
+    fetch_due_messages,
+    notify_worker,
+    read_outbox_status,
+    shard_for,
+    utc_now,
+)
+
+__all__ = [
+    "DEAD_LETTER_SHARD",
+    "SHARDS",
+    "Clock",
+    "LeaseLost",
+    "OutboxMessage",
+    "build_message",
+    "fetch_due_messages",
+    "notify_worker",
+    "read_outbox_status",
+    "shard_for",
+    "utc_now",
+]

@@ -11,8 +11,7 @@ from typing import Any
 from accounts import preferences
 from accounts.notifications import dispatch, push, recipients
 from config import dynamodb, journal
-from config.audit import reader
-from config.audit.log import AuditEntry
+from config.audit import AuditEntry, reader
 from config.dynamodb import encryption
 from config.outbox import worker
 from staffing.models import Schedule

@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from accounts import users
 from config import dynamodb, outbox
-from config.audit import verification
-from config.audit.log import AuditEntry
-from config.outbox.models import OutboxMessage
+from config.audit import AuditEntry, verification
+from config.outbox import OutboxMessage
 from telephony.models import PhoneNumber
 from tests.backoffice.test_permissions import create_dead_letter
 from tests.backoffice.test_sign_in import age_sessions

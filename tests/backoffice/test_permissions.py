@@ -23,7 +23,7 @@ from config.audit import reader
 from config.backoffice import operator_permissions
 from config.backoffice.records import range_reader
 from config.dynamodb import ids, unaudited
-from config.outbox.models import OutboxMessage
+from config.outbox import OutboxMessage
 from staffing.calendar import feed
 from telephony.models import Orphan, Quota
 from tests.conftest import UserFixtures, free_number, now
