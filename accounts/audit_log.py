@@ -30,9 +30,7 @@ def get_user_audit_log(
     actor.require("audit:read")
     if not ids.is_id("usr", user_id):
         raise _user_not_found()
-    records = dynamodb.batch_get(
-        [dynamodb.RecordKey(User, user_id), *journal.stream_keys([user_id, actor.stream])]
-    )
+    records = dynamodb.batch_get([dynamodb.RecordKey(User, user_id), *journal.stream_keys([user_id, actor.stream])])
     stream_head = records.get(audit.AuditEntry, user_id, 0)
     if stream_head is None or stream_head.customer_id != actor.customer_id:
         raise _user_not_found()

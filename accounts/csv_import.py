@@ -77,11 +77,7 @@ def check_rows(rows: Sequence[ImportRow], customer_id: str) -> Iterator[tuple[in
     existing_users = _load_existing_users(rows)
     for row in rows:
         yield from ((row.line, problem) for problem in row.problems)
-        existing_user = (
-            existing_users.get(email_address.email_key(row.new_user.email))
-            if row.new_user
-            else None
-        )
+        existing_user = existing_users.get(email_address.email_key(row.new_user.email)) if row.new_user else None
         if existing_user and existing_user.customer_id != customer_id:
             yield row.line, "email: somebody else has this address"
 
@@ -126,9 +122,7 @@ def _import_row(
             if time.monotonic() > deadline:
                 raise
             wait(unavailable.retry_after)
-            existing_user = users.find_users_by_email([new_user.email]).get(
-                email_address.email_key(new_user.email)
-            )
+            existing_user = users.find_users_by_email([new_user.email]).get(email_address.email_key(new_user.email))
         except errors.DomainError as refusal:
             result.problems.append((line, str(refusal)))
             return
@@ -136,9 +130,7 @@ def _import_row(
             return
 
 
-def _create_or_resume(
-    new_user: create.NewUserData, existing_user: User | None, actor: Actor
-) -> bool:
+def _create_or_resume(new_user: create.NewUserData, existing_user: User | None, actor: Actor) -> bool:
     """Create one person, or finish what was begun; False where they are here already."""
     at = datetime.now(UTC)
     if existing_user and existing_user.customer_id == new_user.customer_id:
@@ -154,10 +146,7 @@ def _read_lines(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         header = file.readline()
         reader = csv.reader(file, delimiter=_detect_delimiter(header), strict=True)
-        columns = [
-            name.strip()
-            for name in next(csv.reader([header], delimiter=_detect_delimiter(header)), [])
-        ]
+        columns = [name.strip() for name in next(csv.reader([header], delimiter=_detect_delimiter(header)), [])]
         _check_columns(columns)
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -179,9 +168,7 @@ def _check_columns(columns: Sequence[str]) -> None:
     unknown = sorted(set(columns) - set(COLUMNS))
     missing = sorted(set(REQUIRED_COLUMNS) - set(columns))
     if unknown:
-        raise InvalidImportFile(
-            f"There is no column {unknown[0]!r}; possible are {', '.join(COLUMNS)}."
-        )
+        raise InvalidImportFile(f"There is no column {unknown[0]!r}; possible are {', '.join(COLUMNS)}.")
     if missing:
         raise InvalidImportFile(f"The column {missing[0]} is missing.")
     if len(set(columns)) < len(columns):
@@ -189,10 +176,7 @@ def _check_columns(columns: Sequence[str]) -> None:
 
 
 def _parse_row(
-    line: int,
-    values: Mapping[str, str],
-    customer_id: str,
-    location_ids_by_name: Mapping[str, list[str]],
+    line: int, values: Mapping[str, str], customer_id: str, location_ids_by_name: Mapping[str, list[str]]
 ) -> ImportRow:
     if "" in values:
         return ImportRow(line, problems=[values[""]])
@@ -201,11 +185,7 @@ def _parse_row(
     for name, text in values.items():
         if name in LIST_COLUMNS:
             parts = [part.strip() for part in text.split(";") if part.strip()]
-            items = (
-                _resolve_locations(parts, location_ids_by_name, problems)
-                if name == "locations"
-                else parts
-            )
+            items = _resolve_locations(parts, location_ids_by_name, problems) if name == "locations" else parts
             body |= {name: items} if parts else {}
         elif text.strip() or name in REQUIRED_COLUMNS:
             body[name] = text

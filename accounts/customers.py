@@ -14,18 +14,14 @@ from config.dynamodb import ids, optimistic
 AUDITED_FIELDS = ("name", "settings")
 
 
-def create_customer(
-    *, name: str, owner_name: str, owner_email: str, at: datetime
-) -> tuple[Customer, User]:
+def create_customer(*, name: str, owner_name: str, owner_email: str, at: datetime) -> tuple[Customer, User]:
     """A new customer with its first owner, who is invited.
 
     Raises what `provisioning.create` raises.
     """
     id = ids.new_id("cus", at)
     customer = Customer(id=id, name=name, name_key=make_name_key(name, id), created_at=at)
-    owner = create.NewUserData(
-        customer_id=customer.id, email=owner_email, name=owner_name, role="owner"
-    )
+    owner = create.NewUserData(customer_id=customer.id, email=owner_email, name=owner_name, role="owner")
     return customer, create.create_customer_with_owner(customer, owner, at=at)
 
 
@@ -55,12 +51,7 @@ def is_active(customer_id: str) -> bool:
 
 
 def update_customer(
-    customer: Customer,
-    patch: Mapping[str, Any],
-    *,
-    actor: Actor,
-    at: datetime,
-    versions: Collection[int] | None = None,
+    customer: Customer, patch: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> Customer:
     """Change the name or settings of one's own customer, whose record was just read.
 
@@ -79,9 +70,7 @@ def update_customer(
     return optimistic.retry_on_conflict(decide)
 
 
-def _save_changes(
-    before: Customer, patch: Mapping[str, Any], *, actor: Actor, at: datetime
-) -> Customer:
+def _save_changes(before: Customer, patch: Mapping[str, Any], *, actor: Actor, at: datetime) -> Customer:
     values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
     if "settings" in values:
         values["settings"] = preferences.merge_settings(before.settings, values["settings"])

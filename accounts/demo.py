@@ -31,10 +31,7 @@ def create_harbour_dental() -> DemoCustomer:
     """Harbour Dental: an owner, an admin, a manager of Boston, two staff."""
     at = datetime.now(UTC)
     _, ann = customers.create_customer(
-        name="Harbour Dental",
-        owner_name="Ann Archer",
-        owner_email="ann@harbour.example",
-        at=at,
+        name="Harbour Dental", owner_name="Ann Archer", owner_email="ann@harbour.example", at=at
     )
     ann = _accept_invitation(ann)
     owner = permissions.user_actor(ann)
@@ -61,9 +58,7 @@ def create_hilltop_vets() -> DemoCustomer:
     )
     cleo = _accept_invitation(cleo)
     owner = permissions.user_actor(cleo)
-    location = locations.create_location(
-        actor=owner, name="Hilltop", time_zone="Europe/Berlin", at=at
-    )
+    location = locations.create_location(actor=owner, name="Hilltop", time_zone="Europe/Berlin", at=at)
     carl = _create_active_user(owner, "hilltop", "Carl Quist", "staff", [location.id])
     return DemoCustomer([cleo, carl], [location])
 

@@ -67,9 +67,7 @@ def create_location(
             subject=location.party,
             at=at,
             customer_id=actor.customer_id,
-            changes=[
-                audit.FieldChange(field, None, value) for field, value in values.items() if value
-            ],
+            changes=[audit.FieldChange(field, None, value) for field, value in values.items() if value],
         ) as write:
             write.put(location, only_if=Location.id.does_not_exist())
             write.record_response(idempotency_key, location.id, status=201)
@@ -87,19 +85,14 @@ def list_accessible_locations(
     """The customer's locations by name; who is confined to some sees those."""
     if not actor.is_location_restricted:
         condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
-        return pagination.query_page(
-            Location, "byCustomer", condition, values, limit=limit, cursor=cursor
-        )
+        return pagination.query_page(Location, "byCustomer", condition, values, limit=limit, cursor=cursor)
     records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in actor.locations)
     accessible = [location for id in actor.locations if (location := records.get(Location, id))]
     after_key = cursor["name_key"]["S"] if cursor else ""
-    remaining = sorted(
-        (location for location in accessible if location.name_key > after_key), key=_name_key_of
-    )
+    remaining = sorted((location for location in accessible if location.name_key > after_key), key=_name_key_of)
     has_more = len(remaining) > limit
     return pagination.CursorPage(
-        remaining[:limit],
-        pagination.cursor_after(remaining[limit - 1], "byCustomer") if has_more else None,
+        remaining[:limit], pagination.cursor_after(remaining[limit - 1], "byCustomer") if has_more else None
     )
 
 
@@ -108,12 +101,7 @@ def _name_key_of(location: Location) -> str:
 
 
 def update_location(
-    location_id: str,
-    patch: Mapping[str, Any],
-    *,
-    actor: Actor,
-    at: datetime,
-    versions: Collection[int] | None = None,
+    location_id: str, patch: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> Location:
     """Change the name, address or time zone of a place. Raises `errors.PreconditionFailed`."""
 
@@ -126,12 +114,7 @@ def update_location(
 
 
 def _save_changes(
-    location: Location,
-    patch: Mapping[str, Any],
-    *,
-    actor: Actor,
-    at: datetime,
-    records: dynamodb.BatchResult,
+    location: Location, patch: Mapping[str, Any], *, actor: Actor, at: datetime, records: dynamodb.BatchResult
 ) -> Location:
     values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
     audit_changes = [
@@ -198,9 +181,7 @@ def location_key(location_id: str) -> dynamodb.RecordKey:
     return dynamodb.RecordKey(Location, location_id)
 
 
-def get_location_from(
-    records: dynamodb.BatchResult, location_id: str, actor: Actor, *, pointer: str = ""
-) -> Location:
+def get_location_from(records: dynamodb.BatchResult, location_id: str, actor: Actor, *, pointer: str = "") -> Location:
     """A place of the actor's customer, of what was read.
 
     Raises `errors.NotFound`, alike for nobody's and another customer's.
@@ -211,9 +192,7 @@ def get_location_from(
     return location
 
 
-def find_location_in(
-    records: dynamodb.BatchResult, location_id: str, customer_id: str
-) -> Location | None:
+def find_location_in(records: dynamodb.BatchResult, location_id: str, customer_id: str) -> Location | None:
     """A place of this customer, of what was read."""
     location = records.get(Location, location_id)
     return location if location and location.customer_id == customer_id else None
@@ -235,11 +214,7 @@ def load_locations(location_ids: Iterable[str], customer_id: str) -> dict[str, L
     """These places of a customer, as far as they are there."""
     records = dynamodb.batch_get(location_key(id) for id in location_ids)
     locations = (records.get(Location, id) for id in location_ids)
-    return {
-        location.id: location
-        for location in locations
-        if location and location.customer_id == customer_id
-    }
+    return {location.id: location for location in locations if location and location.customer_id == customer_id}
 
 
 def _load_target(location_id: str, actor: Actor) -> tuple[Location, dynamodb.BatchResult]:

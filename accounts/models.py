@@ -2,13 +2,7 @@
 
 from typing import Any
 
-from pynamodb.attributes import (
-    BinaryAttribute,
-    BooleanAttribute,
-    ListAttribute,
-    NumberAttribute,
-    UnicodeAttribute,
-)
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from config import audit, dynamodb

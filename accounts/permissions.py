@@ -49,9 +49,7 @@ VENDOR_PERMISSIONS = frozenset({"customers:suspend", "numbers:adopt"})
 """What only the vendor's people may do, beyond any customer's."""
 
 OPERATOR_PERMISSIONS = {
-    "console:read": frozenset(
-        {"users:read", "schedules:read", "calls:read", "phone:search", "audit:read"}
-    ),
+    "console:read": frozenset({"users:read", "schedules:read", "calls:read", "phone:search", "audit:read"}),
     "console:write": ROLES["admin"],
     "console:lead": ROLES["owner"] | VENDOR_PERMISSIONS,
 }
@@ -120,9 +118,7 @@ class Actor(audit.Author):
 
         Who is confined to some locations reaches people who have at least one, all of them theirs.
         """
-        return not self.is_location_restricted or (
-            bool(locations) and self.can_access_locations(locations)
-        )
+        return not self.is_location_restricted or (bool(locations) and self.can_access_locations(locations))
 
 
 @dataclass(frozen=True)
@@ -149,9 +145,7 @@ def access_rights_of(user: User) -> AccessRights:
     return AccessRights(user.role, tuple(user.extra), tuple(user.denied), tuple(user.locations))
 
 
-def effective_permissions(
-    role: str, extra: Collection[str], denied: Collection[str]
-) -> frozenset[str]:
+def effective_permissions(role: str, extra: Collection[str], denied: Collection[str]) -> frozenset[str]:
     """The permissions that a person has."""
     return (ROLES[role] | set(extra)) - set(denied)
 
@@ -239,11 +233,7 @@ def check_grant(actor: Actor, after: AccessRights, before: AccessRights | None =
     if _has_permission_changes(after, before) and not actor.has_permission("permissions:grant"):
         raise GrantRefused("Permissions are not yours to give.", pointer="/permissions")
     previous_locations = before.locations if before else ()
-    added_locations = (
-        set()
-        if ALL_LOCATIONS in previous_locations
-        else set(after.locations) - set(previous_locations)
-    )
+    added_locations = set() if ALL_LOCATIONS in previous_locations else set(after.locations) - set(previous_locations)
     existing_permissions = before.permissions if before and not added_locations else frozenset()
     if missing_permissions := after.permissions - existing_permissions - actor.permissions:
         names = ", ".join(sorted(missing_permissions))

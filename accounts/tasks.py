@@ -12,15 +12,11 @@ from config.outbox import worker
 
 
 @worker.task("accounts.finish_creation")
-def finish_creation(
-    *, job: worker.TaskContext, user_id: str, once: dict[str, Any] | None = None, **_: Any
-) -> None:
+def finish_creation(*, job: worker.TaskContext, user_id: str, once: dict[str, Any] | None = None, **_: Any) -> None:
     """Finish the creation of a person that a request left behind."""
     idempotency_key = idempotency.IdempotencyKey(**once) if once else None
     try:
-        create.resume_creation(
-            user_id, actor=job.author, at=job.at, idempotency_key=idempotency_key
-        )
+        create.resume_creation(user_id, actor=job.author, at=job.at, idempotency_key=idempotency_key)
     except (errors.Conflict, errors.InvalidRequest):
         return  # withdrawn, audited, and the request's answer is stored
 
@@ -60,12 +56,7 @@ def send_invitation(*, job: worker.TaskContext, user_id: str, **_: Any) -> None:
 
 @worker.task("accounts.send_notice")
 def send_notification_email(
-    *,
-    job: worker.TaskContext,
-    user_id: str,
-    event: str,
-    locations: list[str] | None = None,
-    **_: Any,
+    *, job: worker.TaskContext, user_id: str, event: str, locations: list[str] | None = None, **_: Any
 ) -> None:
     """Tell a person what was changed about them."""
     dispatch.send_notification_email(user_id, event, job=job, locations=locations or ())
@@ -73,13 +64,7 @@ def send_notification_email(
 
 @worker.task("accounts.send_push")
 def send_push(
-    *,
-    job: worker.TaskContext,
-    user_id: str,
-    event: str,
-    only: list[str] | None = None,
-    round: int = 0,
-    **_: Any,
+    *, job: worker.TaskContext, user_id: str, event: str, only: list[str] | None = None, round: int = 0, **_: Any
 ) -> None:
     """Notify a person's devices of an event."""
     push.send_push(user_id, event, job=job, device_keys=only, round=round)
@@ -87,14 +72,7 @@ def send_push(
 
 @worker.task("accounts.collect_receipts")
 def collect_receipts(
-    *,
-    job: worker.TaskContext,
-    user_id: str,
-    event: str,
-    round: int,
-    tickets: list[list[str]],
-    sent_at: str,
-    **_: Any,
+    *, job: worker.TaskContext, user_id: str, event: str, round: int, tickets: list[list[str]], sent_at: str, **_: Any
 ) -> None:
     """Hear what became of a chunk of notifications."""
     retry = push.PushRetry(user_id, event, round)
@@ -103,20 +81,13 @@ def collect_receipts(
 
 @worker.task("accounts.tell_of_terms")
 def notify_of_terms(
-    *,
-    job: worker.TaskContext,
-    customer_id: str,
-    version: str,
-    start: str | None = None,
-    **_: Any,
+    *, job: worker.TaskContext, customer_id: str, version: str, start: str | None = None, **_: Any
 ) -> None:
     """Tell some of a customer's people that terms were renewed."""
     announcements.notify_customer_users(customer_id, version, job=job, encrypted_cursor=start)
 
 
 @worker.task("accounts.warn_former_address")
-def send_email_changed_warning(
-    *, job: worker.TaskContext, user_id: str, sealed: str, **_: Any
-) -> None:
+def send_email_changed_warning(*, job: worker.TaskContext, user_id: str, sealed: str, **_: Any) -> None:
     """Tell the address that a person had that it was changed."""
     dispatch.send_email_changed_warning(user_id, sealed, job=job)

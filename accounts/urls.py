@@ -12,12 +12,7 @@ from accounts.views.terms import Terms
 from accounts.views.user_management import Invitations, UserManagement
 
 urlpatterns = [
-    path(
-        "user",
-        CurrentUser.as_view(
-            {"get": "retrieve", "post": "create", "patch": "update", "delete": "delete"}
-        ),
-    ),
+    path("user", CurrentUser.as_view({"get": "retrieve", "post": "create", "patch": "update", "delete": "delete"})),
     path("user/accept-terms", Terms.as_view({"post": "accept"})),
     path("user/terms-status", Terms.as_view({"get": "status"})),
     path("user/push-token", PushTokens.as_view({"post": "register", "delete": "delete"})),
@@ -25,9 +20,7 @@ urlpatterns = [
     path("user/<str:userId>/audit-logs", AuditLogs.as_view({"get": "list_page"})),
     path(
         "userManagement",
-        UserManagement.as_view(
-            {"get": "list_page", "post": "create", "patch": "update", "delete": "delete"}
-        ),
+        UserManagement.as_view({"get": "list_page", "post": "create", "patch": "update", "delete": "delete"}),
     ),
     path("userManagement/<str:id>/resend-invitation", Invitations.as_view({"post": "resend"})),
     path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "update"})),

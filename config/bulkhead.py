@@ -36,9 +36,7 @@ class Bulkhead:
     def call(self, task: Callable[[], T]) -> T:
         """What the task answers. Raises what it raises, or `errors.Unavailable`."""
         deadline = time.monotonic() + self._budget_seconds
-        if not self._slots.acquire(
-            timeout=WAIT_FAILING_SECONDS if self._is_failing else WAIT_HEALTHY_SECONDS
-        ):
+        if not self._slots.acquire(timeout=WAIT_FAILING_SECONDS if self._is_failing else WAIT_HEALTHY_SECONDS):
             raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
         future = self._thread_pool.submit(self._run, task)
         try:

@@ -71,9 +71,7 @@ def database(name: str, default: str | None = None) -> dict[str, Any]:
     is_file = value.startswith("sqlite:///") and parsed.get("NAME") not in ("", ":memory:")
     is_server = value.startswith(("postgres://", "postgresql://")) and parsed.get("HOST")
     if not parsed or not (is_file or is_server):
-        raise Misconfigured(
-            f"{name} must be like postgres://user:word@host/name or sqlite:///path."
-        )
+        raise Misconfigured(f"{name} must be like postgres://user:word@host/name or sqlite:///path.")
     return parsed
 
 
@@ -84,9 +82,7 @@ def base64_key(name: str, default: str | None = None) -> bytes:
     except binascii.Error:
         value = b""
     if len(value) != 32:
-        raise Misconfigured(
-            f"{name} must be 32 random bytes in base64: openssl rand -base64 32 makes one."
-        )
+        raise Misconfigured(f"{name} must be 32 random bytes in base64: openssl rand -base64 32 makes one.")
     return value
 
 

@@ -26,13 +26,7 @@ class DomainError(Exception):
     code = "invalid_request"
     title = "The request cannot be used"
 
-    def __init__(
-        self,
-        detail: str,
-        *,
-        pointer: str | None = None,
-        field_errors: Sequence[FieldError] = (),
-    ) -> None:
+    def __init__(self, detail: str, *, pointer: str | None = None, field_errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field_errors = list(field_errors)

@@ -30,10 +30,7 @@ def readiness(request: HttpRequest) -> JsonResponse:
 @cache
 def _redis_client() -> Redis:
     return Redis.from_url(
-        settings.REDIS_URL,
-        socket_connect_timeout=0.5,
-        socket_timeout=0.5,
-        retry=Retry(NoBackoff(), 0),
+        settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=0.5, retry=Retry(NoBackoff(), 0)
     )
 
 
@@ -54,10 +51,7 @@ def _check_dependencies() -> dict[str, Any]:
         outbox_status = outbox.read_outbox_status(outbox.utc_now())
         outbox_report: dict[str, Any] = {
             "store": "ok",
-            "outbox": {
-                "oldestDueSeconds": outbox_status.oldest_due_seconds,
-                "dead": outbox_status.dead,
-            },
+            "outbox": {"oldestDueSeconds": outbox_status.oldest_due_seconds, "dead": outbox_status.dead},
         }
     except errors.Unavailable:
         outbox_report = {"store": "unavailable", "outbox": None}

@@ -13,9 +13,7 @@ class JSONLogFormatter(JsonFormatter):
 
     def __init__(self, *_: Any, **__: Any) -> None:
         super().__init__(
-            "%(levelname)s %(name)s %(message)s",
-            rename_fields={"levelname": "level", "name": "logger"},
-            timestamp="at",
+            "%(levelname)s %(name)s %(message)s", rename_fields={"levelname": "level", "name": "logger"}, timestamp="at"
         )
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
@@ -23,10 +21,7 @@ class JSONLogFormatter(JsonFormatter):
         _, error, _ = ei
         parts: list[str] = []
         while isinstance(error, BaseException):
-            parts += [
-                *_format_frames(error.__traceback__),
-                f"{type(error).__module__}.{type(error).__name__}",
-            ]
+            parts += [*_format_frames(error.__traceback__), f"{type(error).__module__}.{type(error).__name__}"]
             error = error.__cause__
         return "\n".join(parts)
 

@@ -33,24 +33,18 @@ def _local_default(value: str) -> str | None:
 # --- Who may call, and from where -----------------------------------------------------------------
 SECRET_KEY = env.text("SECRET_KEY", _local_default(_LOCAL_SECRET))
 DATA_KEY = env.base64_key("DATA_KEY", _local_default(_LOCAL_DATA_KEY))
-PUBLIC_BASE_URL = env.url(
-    "PUBLIC_BASE_URL", _local_default("http://127.0.0.1:8000"), schemes=("https", "http")
-).rstrip("/")
+PUBLIC_BASE_URL = env.url("PUBLIC_BASE_URL", _local_default("http://127.0.0.1:8000"), schemes=("https", "http")).rstrip(
+    "/"
+)
 ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", "127.0.0.1,localhost" if LOCAL else "")
 CORS_ALLOWED_ORIGINS = env.text_list("CORS_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 
 # --- Engines --------------------------------------------------------------------------------------
-REDIS_URL = env.url(
-    "REDIS_URL", _local_default("redis://127.0.0.1:8005/0"), schemes=("redis", "rediss", "unix")
-)
+REDIS_URL = env.url("REDIS_URL", _local_default("redis://127.0.0.1:8005/0"), schemes=("redis", "rediss", "unix"))
 DYNAMODB = {
     "region": env.text("AWS_REGION", _local_default("eu-central-1")),
-    "endpoint": env.url(
-        "DYNAMODB_ENDPOINT_URL",
-        "http://127.0.0.1:8004" if LOCAL else "",
-        schemes=("https", "http"),
-    ),
+    "endpoint": env.url("DYNAMODB_ENDPOINT_URL", "http://127.0.0.1:8004" if LOCAL else "", schemes=("https", "http")),
     "prefix": env.text("DYNAMODB_TABLE_PREFIX", _local_default("dutyline-local")),
 }
 
@@ -97,11 +91,7 @@ _S3_STORAGE = {
 }
 _FILE_STORAGE = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
-    "OPTIONS": {
-        "location": STORAGE_FOLDER,
-        "file_permissions_mode": 0o600,
-        "directory_permissions_mode": 0o700,
-    },
+    "OPTIONS": {"location": STORAGE_FOLDER, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
 }
 STORAGES = {
     "default": _S3_STORAGE if STORAGE_BUCKET else _FILE_STORAGE,
@@ -109,15 +99,11 @@ STORAGES = {
 }
 
 # --- Vendors --------------------------------------------------------------------------------------
-_ISSUER = env.url(
-    "AUTH0_ISSUER", _local_default("http://127.0.0.1:8001/"), schemes=("https", "http")
-)
+_ISSUER = env.url("AUTH0_ISSUER", _local_default("http://127.0.0.1:8001/"), schemes=("https", "http"))
 AUTH0 = {
     "issuer": _ISSUER,
     "audience": env.text("AUTH0_AUDIENCE", _local_default("https://api.dutyline.example/")),
-    "management_url": env.url(
-        "AUTH0_MANAGEMENT_URL", f"{_ISSUER}api/v2/", schemes=("https", "http")
-    ),
+    "management_url": env.url("AUTH0_MANAGEMENT_URL", f"{_ISSUER}api/v2/", schemes=("https", "http")),
     "client_id": env.text("AUTH0_CLIENT_ID", _local_default("dutyline-machine")),
     "client_secret": env.text("AUTH0_CLIENT_SECRET", _local_default("local-machine-secret")),
     "connection": env.text("AUTH0_CONNECTION", "Username-Password-Authentication"),
@@ -127,17 +113,13 @@ AUTH0 = {
 }
 EXPO = {
     "base_url": env.url(
-        "EXPO_BASE_URL",
-        "http://127.0.0.1:8003" if LOCAL else "https://exp.host",
-        schemes=("https", "http"),
+        "EXPO_BASE_URL", "http://127.0.0.1:8003" if LOCAL else "https://exp.host", schemes=("https", "http")
     ).rstrip("/"),
     "access_token": env.text("EXPO_ACCESS_TOKEN", ""),
 }
 TWILIO = {
     "base_url": env.url(
-        "TWILIO_BASE_URL",
-        "http://127.0.0.1:8002" if LOCAL else "https://api.twilio.com",
-        schemes=("https", "http"),
+        "TWILIO_BASE_URL", "http://127.0.0.1:8002" if LOCAL else "https://api.twilio.com", schemes=("https", "http")
     ).rstrip("/"),
     "account_sid": env.text("TWILIO_ACCOUNT_SID", _local_default("AC" + "10ca1" * 6 + "00")),
     "auth_token": env.text("TWILIO_AUTH_TOKEN", _local_default("local-twilio-token")),
@@ -157,9 +139,7 @@ EMAIL_USE_TLS = _EMAIL["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _EMAIL["EMAIL_USE_SSL"]
 EMAIL_FILE_PATH = _EMAIL["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 5  # a whole conversation must fit into an outbox lease
-DEFAULT_FROM_EMAIL = env.text(
-    "DEFAULT_FROM_EMAIL", _local_default("Dutyline <hello@dutyline.example>")
-)
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", _local_default("Dutyline <hello@dutyline.example>"))
 
 # --- Django ---------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -235,10 +215,7 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 CORS_ALLOW_CREDENTIALS = False
-CORS_EXPOSE_HEADERS = [
-    *("ETag", "Location", "Content-Disposition"),
-    *("X-Request-Id", "Retry-After", "RateLimit"),
-]
+CORS_EXPOSE_HEADERS = [*("ETag", "Location", "Content-Disposition"), *("X-Request-Id", "Retry-After", "RateLimit")]
 CORS_ALLOW_HEADERS = [
     "accept",
     "authorization",
@@ -279,10 +256,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
     "PREPROCESSING_HOOKS": ["config.api.schema.exclude_documentation_paths"],
-    "POSTPROCESSING_HOOKS": [
-        "config.api.schema.add_common_headers",
-        "telephony.views.published.publish",
-    ],
+    "POSTPROCESSING_HOOKS": ["config.api.schema.add_common_headers", "telephony.views.published.publish"],
     "COMPONENT_SPLIT_REQUEST": False,
 }
 RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is not signed in
@@ -362,12 +336,7 @@ UNFOLD = {
 }
 
 BACK_OFFICE_MODULES = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
-APP_DISPLAY_NAMES = {
-    "accounts": "Customers",
-    "staffing": "Rota",
-    "telephony": "Telephony",
-    "config": "House",
-}
+APP_DISPLAY_NAMES = {"accounts": "Customers", "staffing": "Rota", "telephony": "Telephony", "config": "House"}
 CUSTOMER_PAGE_PANELS = [
     "accounts.admin.attention.owner_panels",
     "staffing.admin.attention.on_duty_panels",
@@ -406,10 +375,7 @@ DATA_MAPS = [
 ]
 
 # --- What keeps a location from being removed -----------------------------------------------------
-LOCATION_GUARDS = [
-    "staffing.location_guard.LOCATION_GUARD",
-    "telephony.location_guard.LOCATION_GUARD",
-]
+LOCATION_GUARDS = ["staffing.location_guard.LOCATION_GUARD", "telephony.location_guard.LOCATION_GUARD"]
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {
@@ -419,9 +385,7 @@ LOGGING = {
     "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stdout"], "level": "WARNING"},
     "loggers": {
-        "dutyline": {
-            "level": env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
-        },
+        "dutyline": {"level": env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")},
         # What these report is in our own request line, or names values we never log.
         "django.request": {"level": "CRITICAL"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},

@@ -4,14 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from config.privacy.data_map import (
-    AppDataMap,
-    DataMapAttribute,
-    Erasure,
-    ExportChapter,
-    ExportRow,
-    TableDataMap,
-)
+from config.privacy.data_map import AppDataMap, DataMapAttribute, Erasure, ExportChapter, ExportRow, TableDataMap
 from staffing.calendar import feed
 from staffing.models import Feed, Schedule, StaffAvailability, Template
 from staffing.recurrence import expand, rrule
@@ -28,9 +21,7 @@ _shift_attribute = partial(
     retention=_CUSTOMER_LIFETIME,
     erasure=Erasure.FUTURE_REMOVED,
 )
-_metadata_attribute = partial(
-    _shift_attribute, category="technical", withheld="counts and sorts, tells nothing more"
-)
+_metadata_attribute = partial(_shift_attribute, category="technical", withheld="counts and sorts, tells nothing more")
 _availability_attribute = partial(
     _shift_attribute,
     category="technical",
@@ -74,20 +65,11 @@ _HOLDINGS = [
     TableDataMap(
         Schedule,
         (
-            *(
-                _shift_attribute(name)
-                for name in ("location_id", "start", "end", "zone", "pattern")
-            ),
-            *(
-                _shift_attribute(name, withheld="stands in the profile")
-                for name in ("customer_id", "staff_id")
-            ),
+            *(_shift_attribute(name) for name in ("location_id", "start", "end", "zone", "pattern")),
+            *(_shift_attribute(name, withheld="stands in the profile") for name in ("customer_id", "staff_id")),
             *(
                 _metadata_attribute(name)
-                for name in (
-                    *("id", "window", "template_id", "split_from"),
-                    *("created_at", "updated_at", "version"),
-                )
+                for name in (*("id", "window", "template_id", "split_from"), *("created_at", "updated_at", "version"))
             ),
         ),
         erase_in_batches=cleanup.end_schedules_of_user,
@@ -96,8 +78,7 @@ _HOLDINGS = [
     TableDataMap(
         StaffAvailability,
         tuple(
-            _availability_attribute(name)
-            for name in ("staff_id", "end", "version", "schedule_id", "shifts", "wrote")
+            _availability_attribute(name) for name in ("staff_id", "end", "version", "schedule_id", "shifts", "wrote")
         ),
         erase_in_batches=cleanup.end_schedules_of_user,
     ),
@@ -143,10 +124,7 @@ MAP = AppDataMap(
             },
         ),
         ExportChapter(
-            "calendarFeed",
-            "Your calendar feed",
-            "Whether your shifts can be read at an address of yours.",
-            ("feed",),
+            "calendarFeed", "Your calendar feed", "Whether your shifts can be read at an address of yours.", ("feed",)
         ),
     ],
 )

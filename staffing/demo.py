@@ -20,18 +20,12 @@ _ROTA = (
 
 
 def create_rota(
-    owner: Actor,
-    *,
-    user_ids: Mapping[str, str],
-    locations_by_name: Mapping[str, tuple[str, str]],
-    at: datetime,
+    owner: Actor, *, user_ids: Mapping[str, str], locations_by_name: Mapping[str, tuple[str, str]], at: datetime
 ) -> None:
     """Plan it from two weeks ago on: ids of people by name, ids and zones of places by name."""
     for user_name, location_name, days, hour, hours in _ROTA:
         location_id, zone = locations_by_name[location_name]
-        first_start = _get_first_start(
-            days[0], hour, expand.to_wall_time(at, zone) - timedelta(days=14)
-        )
+        first_start = _get_first_start(days[0], hour, expand.to_wall_time(at, zone) - timedelta(days=14))
         pattern = {"frequency": "weekly", "byDay": [{"day": day} for day in days]}
         draft = commands.ScheduleDraft(
             customer_id=owner.customer_id,

@@ -22,6 +22,4 @@ def end_location_schedules(location_id: str, *, job: worker.TaskContext) -> None
         cleanup.end_schedule(schedule.id, actor=system_actor, at=job.at)
 
 
-LOCATION_GUARD = locations.LocationGuard(
-    find_blocker=_find_blocker, cleanup_task="staffing.clear_location"
-)
+LOCATION_GUARD = locations.LocationGuard(find_blocker=_find_blocker, cleanup_task="staffing.clear_location")

@@ -44,9 +44,7 @@ def list_templates(
         records = dynamodb.batch_get([locations.location_key(location_id)])
         locations.get_location_from(records, location_id, actor, pointer="?locationId")
     key_values = {":of": {"S": actor.customer_id}}
-    page = pagination.query_page(
-        Template, "byCustomer", "#customer_id = :of", key_values, limit=limit, cursor=cursor
-    )
+    page = pagination.query_page(Template, "byCustomer", "#customer_id = :of", key_values, limit=limit, cursor=cursor)
     visible = [template for template in page.records if _is_visible(template, actor, location_id)]
     return pagination.CursorPage(visible, page.next_cursor)
 
@@ -54,17 +52,12 @@ def list_templates(
 def _is_visible(template: Template, actor: Actor, location_id: str | None) -> bool:
     template_location_id = template.location_id
     return template_location_id is None or (
-        actor.can_access_locations([template_location_id])
-        and location_id in (None, template_location_id)
+        actor.can_access_locations([template_location_id]) and location_id in (None, template_location_id)
     )
 
 
 def create_template(
-    values: Mapping[str, Any],
-    *,
-    actor: Actor,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None = None,
+    values: Mapping[str, Any], *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> Template:
     """A new template; ``values`` are attributes of the record, of `NAMES`.
 
@@ -73,9 +66,7 @@ def create_template(
     actor.require("schedules:write")
     location_id = values.get("location_id")
     location_keys = [locations.location_key(location_id)] if location_id else []
-    records = dynamodb.batch_get(
-        [*location_keys, *journal.stream_keys([actor.stream, actor.customer_id])]
-    )
+    records = dynamodb.batch_get([*location_keys, *journal.stream_keys([actor.stream, actor.customer_id])])
     _check_location(location_id, records, actor)
     template_id = ids.new_id("tpl", at)
     template = Template(
@@ -95,11 +86,7 @@ def create_template(
             subject=template.party,
             at=at,
             customer_id=actor.customer_id,
-            changes=[
-                audit.FieldChange(name, None, value)
-                for name, value in field_values.items()
-                if value
-            ],
+            changes=[audit.FieldChange(name, None, value) for name, value in field_values.items() if value],
             prefetched=records,
         ) as write:
             write.put(template, only_if=Template.id.does_not_exist())
@@ -137,20 +124,12 @@ def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
     if gap not in ("shift", "skip"):
         raise rrule.invalid_field("gap", "It must be shift or skip.")
     rule_fields = rrule.to_fields(rule)
-    extra_fields = {
-        **({"timeZone": zone} if zone else {}),
-        **({"gap": gap} if gap != "shift" else {}),
-    }
+    extra_fields = {**({"timeZone": zone} if zone else {}), **({"gap": gap} if gap != "shift" else {})}
     return {**values, "pattern": {**rule_fields, **extra_fields}}
 
 
 def update_template(
-    template_id: str,
-    updates: Mapping[str, Any],
-    *,
-    actor: Actor,
-    at: datetime,
-    versions: Collection[int] | None = None,
+    template_id: str, updates: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> Template:
     """Change a template; schedules made of it stay. Raises `errors.PreconditionFailed`."""
 

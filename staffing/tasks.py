@@ -15,9 +15,7 @@ def enqueue_rota_messages(*, job: worker.TaskContext, user_id: str, since: str, 
 
 
 @worker.task("staffing.tell_changes")
-def send_rota_message(
-    *, job: worker.TaskContext, user_id: str, since: str, channel: str, **_: Any
-) -> None:
+def send_rota_message(*, job: worker.TaskContext, user_id: str, since: str, channel: str, **_: Any) -> None:
     """Tell a person on one channel what was changed."""
     rota_changes.send_message(user_id, datetime.fromisoformat(since), channel, job=job)
 
@@ -35,9 +33,7 @@ def enqueue_reminders(*, job: worker.TaskContext, user_id: str, start: str, **_:
 
 
 @worker.task("staffing.tell_reminder")
-def send_reminder(
-    *, job: worker.TaskContext, user_id: str, start: str, channel: str, **_: Any
-) -> None:
+def send_reminder(*, job: worker.TaskContext, user_id: str, start: str, channel: str, **_: Any) -> None:
     """Send one reminder."""
     reminders.send_reminder(user_id, datetime.fromisoformat(start), channel, job=job)
 

@@ -8,15 +8,10 @@ from staffing.views.shift_templates import Templates
 
 urlpatterns = [
     path("staffSchedule", Schedules.as_view({"get": "list_page", "post": "create"})),
-    path(
-        "staffSchedule/<str:id>",
-        ScheduleDetail.as_view({"get": "retrieve", "put": "update", "delete": "delete"}),
-    ),
+    path("staffSchedule/<str:id>", ScheduleDetail.as_view({"get": "retrieve", "put": "update", "delete": "delete"})),
     path(
         "scheduleTemplate",
-        Templates.as_view(
-            {"get": "list_page", "post": "create", "patch": "update", "delete": "delete"}
-        ),
+        Templates.as_view({"get": "list_page", "post": "create", "patch": "update", "delete": "delete"}),
     ),
     path("location/<str:id>/on-duty", LocationOnDuty.as_view({"get": "retrieve"})),
     path("user/calendar-feed", feeds.CalendarFeeds.as_view({"post": "open", "delete": "close"})),

@@ -6,14 +6,7 @@ from typing import TYPE_CHECKING
 
 from accounts import locations, permissions
 from config import outbox
-from config.privacy.data_map import (
-    AppDataMap,
-    DataMapAttribute,
-    Erasure,
-    ExportChapter,
-    ExportRow,
-    TableDataMap,
-)
+from config.privacy.data_map import AppDataMap, DataMapAttribute, Erasure, ExportChapter, ExportRow, TableDataMap
 from telephony import phone_verification
 from telephony.calls import call_record
 from telephony.models import Call, Line, Orphan, PhoneNumber, PhoneVerification, Quota, Usage
@@ -40,9 +33,7 @@ _call_attribute = partial(
 _caller_attribute = partial(
     _call_attribute, recipients=_TWILIO, withheld="tells of callers, who are others than the person"
 )
-_technical_attribute = partial(
-    _call_attribute, category="technical", withheld="how the call went on, told by the rest"
-)
+_technical_attribute = partial(_call_attribute, category="technical", withheld="how the call went on, told by the rest")
 _business_attribute = partial(
     DataMapAttribute,
     category="business",
@@ -57,22 +48,14 @@ def _export_calls(user: "User") -> Iterator[ExportRow]:
     """The calls for which somebody was rung, or would have been; not who called."""
     at = outbox.utc_now()
     system_actor = permissions.system_actor(user.customer_id)
-    customer_locations = locations.list_accessible_locations(
-        system_actor, limit=1000, cursor=None
-    ).records
-    for call in call_record.list_calls_of_user(
-        [location.id for location in customer_locations], user.id, at
-    ):
-        candidate = next(
-            candidate for candidate in call_record.list_candidates(call) if candidate.id == user.id
-        )
+    customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
+    for call in call_record.list_calls_of_user([location.id for location in customer_locations], user.id, at):
+        candidate = next(candidate for candidate in call_record.list_candidates(call) if candidate.id == user.id)
         yield {
             "id": call.id,
             "startedAt": call.started_at,
             "locationId": call.location_id,
-            "plans": f"{candidate.why}, not rung: {candidate.why_not}"
-            if candidate.why_not
-            else candidate.why,
+            "plans": f"{candidate.why}, not rung: {candidate.why_not}" if candidate.why_not else candidate.why,
             "answeredBy": user.id if call.answered_by == user.id else None,
         }
 
@@ -90,9 +73,7 @@ _HOLDINGS = [
                 for name in ("user_id", "customer_id")
             ),
             *(
-                _verification_attribute(
-                    name, recipients=(), withheld="proves that the code is yours"
-                )
+                _verification_attribute(name, recipients=(), withheld="proves that the code is yours")
                 for name in ("nonce", "tries")
             ),
         ),
@@ -129,18 +110,11 @@ _HOLDINGS = [
         Line,
         tuple(
             _business_attribute(name)
-            for name in (
-                *("location_id", "customer_id", "number", "configuration"),
-                *("updated_at", "version"),
-            )
+            for name in (*("location_id", "customer_id", "number", "configuration"), *("updated_at", "version"))
         ),
     ),
-    TableDataMap(
-        Quota, tuple(_business_attribute(name) for name in ("customer_id", "held", "most"))
-    ),
-    TableDataMap(
-        Orphan, tuple(_business_attribute(name) for name in ("number", "sid", "tag", "found_at"))
-    ),
+    TableDataMap(Quota, tuple(_business_attribute(name) for name in ("customer_id", "held", "most"))),
+    TableDataMap(Orphan, tuple(_business_attribute(name) for name in ("number", "sid", "tag", "found_at"))),
     TableDataMap(
         Usage,
         tuple(
@@ -160,10 +134,7 @@ MAP = AppDataMap(
     table_maps=_HOLDINGS,
     chapters=[
         ExportChapter(
-            "phone",
-            "Your phone",
-            "Which number was proven to be answered by you; only that one is rung.",
-            ("proof",),
+            "phone", "Your phone", "Which number was proven to be answered by you; only that one is rung.", ("proof",)
         ),
         ExportChapter(
             "calls",

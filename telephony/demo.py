@@ -23,21 +23,14 @@ PHONES = {
 AREA_CODE = "617"
 
 
-def create_demo_phones(
-    owner: Actor, *, people: "list[User]", location_ids: Mapping[str, str], at: datetime
-) -> str:
+def create_demo_phones(owner: Actor, *, people: "list[User]", location_ids: Mapping[str, str], at: datetime) -> str:
     """Give everybody a proven phone, and Boston Harbour a number; ids of places by name."""
     for user in people:
         phone = PHONES[demo.first_name(user.name)]
         updated_user = update.update_own_profile(
-            user,
-            {"phone": phone, "settings": {"ringing": True}},
-            actor=permissions.user_actor(user),
-            at=at,
+            user, {"phone": phone, "settings": {"ringing": True}}, actor=permissions.user_actor(user), at=at
         )
         phone_verification.mark_verified(updated_user, at=at)
     available_number = inventory.search_numbers("US", AREA_CODE, actor=owner)[0]
-    result = purchase.purchase_number(
-        available_number.number, location_ids["Boston Harbour"], actor=owner, at=at
-    )
+    result = purchase.purchase_number(available_number.number, location_ids["Boston Harbour"], actor=owner, at=at)
     return str(result.number.number)

@@ -47,9 +47,7 @@ def rejection_reason(number: str, country: str | None) -> str:
         return "no_number"
     if country is None or phonenumbers.region_code_for_number(parsed_number) != country:
         return "other_country"
-    return (
-        "" if phonenumbers.number_type(parsed_number) in ALLOWED_NUMBER_TYPES else "kind_of_number"
-    )
+    return "" if phonenumbers.number_type(parsed_number) in ALLOWED_NUMBER_TYPES else "kind_of_number"
 
 
 def normalize_number(number: str) -> str | None:

@@ -48,9 +48,7 @@ def allowed_country(country: str | None) -> str | None:
 def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
     """What answers a number; None where nothing does. Two round trips."""
     lookup_numbers = [candidate for candidate in (number, caller) if 0 < len(candidate) < 32]
-    own_numbers = dynamodb.batch_get(
-        dynamodb.RecordKey(PhoneNumber, candidate) for candidate in lookup_numbers
-    )
+    own_numbers = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, candidate) for candidate in lookup_numbers)
     phone_number = own_numbers.get(PhoneNumber, number)
     if phone_number is None or phone_number.status != "active":
         return None
@@ -64,9 +62,7 @@ def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
     line = records.get(Line, phone_number.location_id)
     if line is None or line.number != number or not line.configuration:
         return None
-    location = locations.find_location_in(
-        records, phone_number.location_id, phone_number.customer_id
-    )
+    location = locations.find_location_in(records, phone_number.location_id, phone_number.customer_id)
     return replace(
         to_resolved_line(line, location),
         is_suspended=not customers.is_active_in(records, line.customer_id),
@@ -92,9 +88,7 @@ def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     actor.require("calls:read")
     if not ids.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.")
-    records = dynamodb.batch_get(
-        [locations.location_key(location_id), dynamodb.RecordKey(Line, location_id)]
-    )
+    records = dynamodb.batch_get([locations.location_key(location_id), dynamodb.RecordKey(Line, location_id)])
     location = locations.get_location_from(records, location_id, actor)
     locations.check_access(actor, location_id)
     return _require_configured_line(records, location_id), location
@@ -108,12 +102,7 @@ def _require_configured_line(records: dynamodb.BatchResult, location_id: str) ->
 
 
 def update_configuration(
-    location_id: str,
-    ivr_configuration: Any,
-    *,
-    actor: Actor,
-    at: datetime,
-    versions: Collection[int] | None = None,
+    location_id: str, ivr_configuration: Any, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> Line:
     """Let a location answer otherwise; it holds for the next call.
 
@@ -142,15 +131,9 @@ def update_configuration(
         before = _require_configured_line(records, location_id)
         optimistic.check_version(before, versions)
         for pointer, user_id in user_references:
-            users.get_user_from(
-                records, user_id, actor.customer_id, pointer=f"/configuration{pointer}"
-            )
-        country = allowed_country(
-            dialing_rules.country_of_location(location.time_zone, before.number)
-        )
-        own_numbers = {
-            number for _, number in number_references if records.get(PhoneNumber, number)
-        }
+            users.get_user_from(records, user_id, actor.customer_id, pointer=f"/configuration{pointer}")
+        country = allowed_country(dialing_rules.country_of_location(location.time_zone, before.number))
+        own_numbers = {number for _, number in number_references if records.get(PhoneNumber, number)}
         _with_body_pointers(lambda: _check_numbers(number_references, country, own_numbers))
         if before.configuration == validated:
             return before
@@ -170,9 +153,7 @@ def _save_configuration(
 ) -> Line:
     previous = before.configuration or {}
     changed_names = [
-        name
-        for name in {**previous, **ivr_configuration}
-        if previous.get(name) != ivr_configuration.get(name)
+        name for name in {**previous, **ivr_configuration} if previous.get(name) != ivr_configuration.get(name)
     ]
     with journal.write(
         actor=actor,
@@ -180,19 +161,12 @@ def _save_configuration(
         subject=location.party,
         at=at,
         customer_id=before.customer_id,
-        changes=[
-            audit.FieldChange(name, previous.get(name), ivr_configuration.get(name))
-            for name in changed_names
-        ],
+        changes=[audit.FieldChange(name, previous.get(name), ivr_configuration.get(name)) for name in changed_names],
         prefetched=records,
     ) as write:
         write.update(
             before,
-            [
-                Line.configuration.set(ivr_configuration),
-                Line.updated_at.set(at),
-                Line.version.add(1),
-            ],
+            [Line.configuration.set(ivr_configuration), Line.updated_at.set(at), Line.version.add(1)],
             only_if=Line.version == before.version,
             error=optimistic.stale_record_error(),
         )
@@ -204,10 +178,7 @@ def _with_body_pointers(check: Callable[[], T]) -> T:
     try:
         return check()
     except ivr.InvalidConfiguration as refusal:
-        faults = [
-            replace(fault, pointer=f"/configuration{fault.pointer}")
-            for fault in refusal.field_errors
-        ]
+        faults = [replace(fault, pointer=f"/configuration{fault.pointer}") for fault in refusal.field_errors]
         raise ivr.InvalidConfiguration(refusal.detail, field_errors=faults) from refusal
 
 
@@ -225,11 +196,7 @@ def _check_numbers(
     faults = [
         errors.FieldError(pointer, reason, REJECTION_DETAILS[reason])
         for pointer, number in number_references
-        if (
-            reason := "own_number"
-            if number in own_numbers
-            else dialing_rules.rejection_reason(number, country)
-        )
+        if (reason := "own_number" if number in own_numbers else dialing_rules.rejection_reason(number, country))
     ]
     if faults:
         raise ivr.InvalidConfiguration("Some numbers may not be called.", field_errors=faults)

@@ -22,6 +22,4 @@ def release_location_number(location_id: str, *, job: worker.TaskContext) -> Non
         inventory.schedule_release(number, actor=permissions.system_actor(customer_id), at=job.at)
 
 
-LOCATION_GUARD = locations.LocationGuard(
-    find_blocker=_removal_block_reason, cleanup_task="telephony.clear_location"
-)
+LOCATION_GUARD = locations.LocationGuard(find_blocker=_removal_block_reason, cleanup_task="telephony.clear_location")

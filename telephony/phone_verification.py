@@ -73,19 +73,12 @@ def _to_state(user: "User", verification: PhoneVerification | None) -> PhoneVeri
     is_verified = bool(verification and user.phone and verification.phone == user.phone)
     rings = is_verified and preferences.is_ringing_enabled(user.settings)
     return PhoneVerificationState(
-        user.phone,
-        is_verified,
-        verification.verified_at if verification and is_verified else None,
-        rings,
+        user.phone, is_verified, verification.verified_at if verification and is_verified else None, rings
     )
 
 
 def start_verification(
-    user: "User",
-    *,
-    actor: Actor,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None = None,
+    user: "User", *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> PhoneVerificationState:
     """Call one's own phone and tell a code; proven already is fine.
 
@@ -130,9 +123,7 @@ def start_verification(
 
 def _is_repeated_request(idempotency_key: idempotency.IdempotencyKey | None, at: datetime) -> bool:
     request_record = (
-        dynamodb.get_record(idempotency.IdempotencyRecord, idempotency_key.key)
-        if idempotency_key
-        else None
+        dynamodb.get_record(idempotency.IdempotencyRecord, idempotency_key.key) if idempotency_key else None
     )
     if idempotency_key and request_record and request_record.expires_at >= at.timestamp():
         idempotency.resolve_duplicate(idempotency_key, request_record, at)
@@ -143,16 +134,11 @@ def _is_repeated_request(idempotency_key: idempotency.IdempotencyKey | None, at:
 def _check_country(user: "User") -> None:
     """A phone is of a country where its person's business has a location."""
     system_actor = permissions.system_actor(user.customer_id)
-    customer_locations = locations.list_accessible_locations(
-        system_actor, limit=1000, cursor=None
-    ).records
+    customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
     countries = {
-        lines.allowed_country(dialing_rules.country_of_location(location.time_zone))
-        for location in customer_locations
+        lines.allowed_country(dialing_rules.country_of_location(location.time_zone)) for location in customer_locations
     }
-    reasons = {
-        dialing_rules.rejection_reason(str(user.phone), country) for country in countries if country
-    }
+    reasons = {dialing_rules.rejection_reason(str(user.phone), country) for country in countries if country}
     if "" not in reasons:
         fallback_reason = "kind_of_number" if "kind_of_number" in reasons else "other_country"
         reason = "no_number" if "no_number" in reasons else fallback_reason
@@ -161,29 +147,21 @@ def _check_country(user: "User") -> None:
 
 def _check_limits(user: "User", at: datetime) -> None:
     daily_limits = settings.TELEPHONY
-    is_allowed = usage.consume(
-        "proofs", user.id, at, limit=daily_limits["proofs"]
-    ) and usage.consume("proofs", user.customer_id, at, limit=daily_limits["customer_proofs"])
+    is_allowed = usage.consume("proofs", user.id, at, limit=daily_limits["proofs"]) and usage.consume(
+        "proofs", user.customer_id, at, limit=daily_limits["customer_proofs"]
+    )
     if not is_allowed:
         tomorrow = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0)
         raise errors.TooManyRequests(
-            "Your phone was called often enough today.",
-            retry_after=int((tomorrow - at).total_seconds()) + 1,
+            "Your phone was called often enough today.", retry_after=int((tomorrow - at).total_seconds()) + 1
         )
 
 
-def build_code_announcement(
-    user_id: str, nonce: str, phone: str, *, at: datetime
-) -> tuple[str, str] | None:
+def build_code_announcement(user_id: str, nonce: str, phone: str, *, at: datetime) -> tuple[str, str] | None:
     """What is said to a phone that was called, and in what language; None: it was not."""
     verification = dynamodb.get_record(PhoneVerification, user_id)
     recipient = recipients.get_recipient(user_id)
-    if (
-        verification is None
-        or recipient is None
-        or verification.nonce != nonce
-        or verification.asked_phone != phone
-    ):
+    if verification is None or recipient is None or verification.nonce != nonce or verification.asked_phone != phone:
         return None
     if verification.asked_at is None or at - verification.asked_at > CODE_LIFETIME:
         return None
@@ -214,11 +192,7 @@ def confirm_code(user: "User", code: str, *, actor: Actor, at: datetime) -> Phon
     )
     is_expired = verification.asked_at is None or at - verification.asked_at > CODE_LIFETIME
     expected_code = _compute_code(user.id, verification.nonce, str(user.phone))
-    if (
-        counted_attempt is None
-        or is_expired
-        or not hmac.compare_digest(expected_code.encode(), code.encode())
-    ):
+    if counted_attempt is None or is_expired or not hmac.compare_digest(expected_code.encode(), code.encode()):
         raise _wrong_code_error()
     new_verification = PhoneVerification(
         user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at, tries=0
@@ -231,11 +205,7 @@ def confirm_code(user: "User", code: str, *, actor: Actor, at: datetime) -> Phon
         customer_id=user.customer_id,
         changes=[audit.FieldChange("phone", None, user.phone)],
     ) as write:
-        write.put(
-            new_verification,
-            only_if=PhoneVerification.nonce == verification.nonce,
-            error=_wrong_code_error(),
-        )
+        write.put(new_verification, only_if=PhoneVerification.nonce == verification.nonce, error=_wrong_code_error())
     return _to_state(user, new_verification)
 
 
@@ -245,9 +215,7 @@ def _wrong_code_error() -> WrongCode:
 
 def mark_verified(user: "User", *, at: datetime) -> None:
     """Take a phone as proven without calling it: for the demo's people."""
-    verification = PhoneVerification(
-        user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at
-    )
+    verification = PhoneVerification(user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at)
     with journal.write(
         actor=permissions.system_actor(user.customer_id),
         action="phone.verified",

@@ -12,18 +12,11 @@ from telephony.twilio import client
 
 @worker.task("telephony.finish_purchase")
 def finish_purchase(
-    *,
-    job: worker.TaskContext,
-    number: str,
-    purchase_id: str,
-    once: dict[str, str] | None = None,
-    **_: Any,
+    *, job: worker.TaskContext, number: str, purchase_id: str, once: dict[str, str] | None = None, **_: Any
 ) -> None:
     """Finish a purchase that a request left behind."""
     idempotency_key = idempotency.IdempotencyKey(**once) if once else None
-    purchase.resume_purchase(
-        number, purchase_id, actor=job.author, at=job.at, idempotency_key=idempotency_key
-    )
+    purchase.resume_purchase(number, purchase_id, actor=job.author, at=job.at, idempotency_key=idempotency_key)
 
 
 @worker.task("telephony.release_number")

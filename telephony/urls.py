@@ -3,13 +3,7 @@
 from django.urls import path
 
 from telephony.views import lines, webhooks
-from telephony.views.calls import (
-    CallRecordings,
-    Calls,
-    OwnPhone,
-    PhoneConfirmations,
-    PhoneVerifications,
-)
+from telephony.views.calls import CallRecordings, Calls, OwnPhone, PhoneConfirmations, PhoneVerifications
 from telephony.views.numbers import (
     PhoneNumberDetail,
     PhoneNumberPurchases,
@@ -20,20 +14,12 @@ from telephony.views.numbers import (
 
 urlpatterns = [
     path("userManagement/find-phone-numbers", PhoneNumberSearches.as_view({"post": "search"})),
-    path(
-        "userManagement/purchase-phone-number", PhoneNumberPurchases.as_view({"post": "purchase"})
-    ),
+    path("userManagement/purchase-phone-number", PhoneNumberPurchases.as_view({"post": "purchase"})),
     path("phoneNumber", PhoneNumbers.as_view({"get": "list_page"})),
     path("phoneNumber/<str:number>", PhoneNumberDetail.as_view({"delete": "release"})),
     path("phoneNumber/<str:number>/restore", PhoneNumberRestorations.as_view({"post": "restore"})),
-    path(
-        "ivrConfiguration/<str:locationId>",
-        lines.IvrConfigurations.as_view({"get": "retrieve", "put": "update"}),
-    ),
-    path(
-        "ivrConfiguration/<str:locationId>/preview",
-        lines.CallPreviews.as_view({"get": "preview"}),
-    ),
+    path("ivrConfiguration/<str:locationId>", lines.IvrConfigurations.as_view({"get": "retrieve", "put": "update"})),
+    path("ivrConfiguration/<str:locationId>/preview", lines.CallPreviews.as_view({"get": "preview"})),
     path("schemas/ivr-1.json", lines.ivr_schema),
     path("call", Calls.as_view({"get": "list_page"})),
     path("call/<str:id>/recording", CallRecordings.as_view({"get": "download"})),

@@ -27,7 +27,4 @@ def consume(resource: str, owner_id: str, at: datetime, *, amount: int = 1, limi
     is_within_limit = Usage.used.does_not_exist() | (Usage.used <= limit - amount)
     expires_at = int((at + timedelta(days=2)).timestamp())
     changes = [Usage.used.add(amount), Usage.expires_at.set(expires_at)]
-    return (
-        unaudited.update(Usage(_usage_key(resource, owner_id, at)), changes, is_within_limit)
-        is not None
-    )
+    return unaudited.update(Usage(_usage_key(resource, owner_id, at)), changes, is_within_limit) is not None

@@ -61,9 +61,7 @@ class SignedInUser:
         return self.request("PATCH", path, json=body, **options)
 
     def delete(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
-        return self.request(
-            "DELETE", path, **({"json": body} if body is not None else {}), **options
-        )
+        return self.request("DELETE", path, **({"json": body} if body is not None else {}), **options)
 
     def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
         return self.request("POST", path, json=body, **options)
@@ -93,18 +91,14 @@ class UserFixtures:
         body = self.user_body()
         new_user_fields = {"locations": [self.boston.id], "name": body["name"], **fields}
         return create.create_user(
-            create.NewUserData(
-                customer_id=self.customer.id, email=body["email"], **new_user_fields
-            ),
+            create.NewUserData(customer_id=self.customer.id, email=body["email"], **new_user_fields),
             actor=self.ann.actor,
             at=now(),
         )
 
     def create_location(self) -> Location:
         """A new location without people."""
-        return locations.create_location(
-            actor=self.ann.actor, name="New", time_zone="UTC", at=now()
-        )
+        return locations.create_location(actor=self.ann.actor, name="New", time_zone="UTC", at=now())
 
     def create_shift(self, **fields: Any) -> Schedule:
         """A shift of Sam's in Boston, on a day of its own."""
@@ -139,9 +133,7 @@ class UserFixtures:
     def purchase_number(self, location: Location | None = None) -> NumberWithLine:
         """A new number, of a new location unless told otherwise."""
         number_location = location or self.create_location()
-        return purchase.purchase_number(
-            free_number(), number_location.id, actor=self.ann.actor, at=now()
-        )
+        return purchase.purchase_number(free_number(), number_location.id, actor=self.ann.actor, at=now())
 
     @cached_property
     def boston_number(self) -> NumberWithLine:
@@ -151,9 +143,7 @@ class UserFixtures:
     @cached_property
     def foreign_number(self) -> NumberWithLine:
         """The outsider's number."""
-        return purchase.purchase_number(
-            free_number(), self.hilltop.id, actor=self.cleo.actor, at=now()
-        )
+        return purchase.purchase_number(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
 
     @cached_property
     def recorded_call_id(self) -> str:
@@ -180,15 +170,11 @@ class UserFixtures:
 _free_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.count())  # noqa: DTZ001
 
 
-def create_shift(
-    actor: permissions.Actor, location: Location, staff_id: str, **fields: Any
-) -> Schedule:
+def create_shift(actor: permissions.Actor, location: Location, staff_id: str, **fields: Any) -> Schedule:
     """A shift on a day of its own, unless told otherwise."""
     start = fields.pop("start", None) or next(_free_days)
     end = fields.pop("end", start + timedelta(hours=8))
-    new_schedule = commands.ScheduleDraft(
-        actor.customer_id, location.id, staff_id, start, end, **fields
-    )
+    new_schedule = commands.ScheduleDraft(actor.customer_id, location.id, staff_id, start, end, **fields)
     return commands.create_schedule(new_schedule, actor=actor, at=now())
 
 
@@ -214,19 +200,14 @@ def enable_ringing(user: User, phone: str = "") -> str:
     changes = {"phone": number, "settings": {"ringing": True}}
     current = users.get_user(user.id)
     phone_verification.mark_verified(
-        update.update_own_profile(
-            current, changes, actor=permissions.user_actor(current), at=now()
-        ),
-        at=now(),
+        update.update_own_profile(current, changes, actor=permissions.user_actor(current), at=now()), at=now()
     )
     return number
 
 
 def simulate_call(to: str, **parameters: Any) -> dict[str, Any]:
     """Call a number; the transcript, the webhooks, and the call's id."""
-    response = httpx.post(
-        f"{ENVIRONMENT.twilio}/_local/calls", json={"to": to, **parameters}, timeout=60
-    )
+    response = httpx.post(f"{ENVIRONMENT.twilio}/_local/calls", json={"to": to, **parameters}, timeout=60)
     return dict(response.raise_for_status().json())
 
 
@@ -400,9 +381,7 @@ def process_outbox(seconds_ahead: float = 0) -> worker.PassReport:
     """Do what is due, in this process, as it would be ``later`` seconds from now."""
     report = worker.PassReport()
     for shard in outbox.SHARDS:
-        worker.process_shard(
-            shard, clock=lambda: now() + timedelta(seconds=seconds_ahead), report=report
-        )
+        worker.process_shard(shard, clock=lambda: now() + timedelta(seconds=seconds_ahead), report=report)
     return report
 
 

@@ -65,9 +65,7 @@ def unprivileged_user(test_users: UserFixtures, env: Environment, web: str) -> S
         name="Nil",
         permissions=[],
     )
-    return accept_invitation(
-        env, web, create.create_user(new_user, actor=test_users.ann.actor, at=now())
-    )
+    return accept_invitation(env, web, create.create_user(new_user, actor=test_users.ann.actor, at=now()))
 
 
 def send_request(
@@ -81,9 +79,7 @@ def send_request(
     if sample.body is not None and "content" not in options:
         options["json"] = sample.body
     url = web + operation.path(sample)
-    return httpx.request(
-        operation.method, url, params=sample.query, headers=headers, timeout=30, **options
-    )
+    return httpx.request(operation.method, url, params=sample.query, headers=headers, timeout=30, **options)
 
 
 def success_status(operation: Operation) -> int:
@@ -91,28 +87,20 @@ def success_status(operation: Operation) -> int:
 
 
 # --- how each status comes about, for any operation ----------------------------------------------
-def _invalid_request(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _invalid_request(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     query = {**sample.query, **(sample.invalid_values if sample.body is None else {})}
     body = {**sample.body, **sample.invalid_values} if sample.body is not None else None
     return send_request(test_users.ann, operation, replace(sample, query=query, body=body))
 
 
-def _reused_key(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _reused_key(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     headers = {"Idempotency-Key": f"reused by {operation.id}"}
-    assert send_request(
-        test_users.ann, operation, sample, headers=headers
-    ).status_code == success_status(operation)
+    assert send_request(test_users.ann, operation, sample, headers=headers).status_code == success_status(operation)
     other_sample = SAMPLES[operation.id](test_users)
     return send_request(test_users.ann, operation, other_sample, headers=headers)
 
 
-def _not_modified(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _not_modified(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     etag = send_request(test_users.ann, operation, sample).headers["ETag"]
     return send_request(test_users.ann, operation, sample, headers={"If-None-Match": etag})
 
@@ -124,36 +112,26 @@ def _with_unknown_id(sample: RequestSample) -> RequestSample:
     return replace(sample, body={**(sample.body or {}), **unknown_id})
 
 
-def _unknown_location(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _unknown_location(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     body = {**(sample.body or {}), "locations": [UNKNOWN_IDS["loc"]]}
     return send_request(test_users.ann, operation, replace(sample, body=body))
 
 
-def _duplicate_email(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _duplicate_email(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     body = {**(sample.body or {}), "email": test_users.sam.user.email}
     return send_request(test_users.ann, operation, replace(sample, body=body))
 
 
-def _delete_last_owner(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _delete_last_owner(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     return send_request(test_users.ann, operation, replace(sample, body={"id": test_users.ann.id}))
 
 
-def _token_of_unknown_user(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _token_of_unknown_user(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     unknown_user = replace(test_users.ann, token=token_for(f"auth0|{UNKNOWN_IDS['usr']}"))
     return send_request(unknown_user, operation, sample)
 
 
-def _replay_after_delete(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _replay_after_delete(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     headers = {"Idempotency-Key": "created and gone"}
     created = send_request(test_users.ann, operation, sample, headers=headers)
     assert test_users.ann.delete(f"/location/{created.json()['id']}").status_code == 200
@@ -163,41 +141,29 @@ def _replay_after_delete(
 def _with_body_fields(
     test_users: UserFixtures, operation: Operation, sample: RequestSample, **fields: Any
 ) -> httpx.Response:
-    return send_request(
-        test_users.ann, operation, replace(sample, body={**(sample.body or {}), **fields})
-    )
+    return send_request(test_users.ann, operation, replace(sample, body={**(sample.body or {}), **fields}))
 
 
-def _send_twice(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _send_twice(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     assert send_request(test_users.ann, operation, sample).status_code == 201
     return send_request(test_users.ann, operation, sample)
 
 
-def _overlap_another_shift(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _overlap_another_shift(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     other_shift = test_users.create_shift()
     times = {"startTime": f"{other_shift.start}", "endTime": f"{other_shift.end}"}
     return send_request(test_users.ann, operation, replace(sample, body=times))
 
 
-def _replay_closed_feed(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _replay_closed_feed(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     headers = {"Idempotency-Key": "opened and closed"}
     assert send_request(test_users.ann, operation, sample, headers=headers).status_code == 201
     assert test_users.ann.delete("/user/calendar-feed").status_code == 200
     return send_request(test_users.ann, operation, sample, headers=headers)
 
 
-def _unknown_ivr_location(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
-    return send_request(
-        test_users.ann, operation, replace(sample, path={"locationId": UNKNOWN_IDS["loc"]})
-    )
+def _unknown_ivr_location(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
+    return send_request(test_users.ann, operation, replace(sample, path={"locationId": UNKNOWN_IDS["loc"]}))
 
 
 def _release_pending_purchase(test_users: UserFixtures, operation: Operation) -> httpx.Response:
@@ -205,14 +171,10 @@ def _release_pending_purchase(test_users: UserFixtures, operation: Operation) ->
     with ENVIRONMENT.apply_plan(FaultPlan(always={"twilio": "503"})):
         purchase_response = test_users.ann.post("/userManagement/purchase-phone-number", body)
     assert purchase_response.status_code == 503, purchase_response.text
-    return send_request(
-        test_users.ann, operation, RequestSample(path={"number": body["phoneNumber"]})
-    )
+    return send_request(test_users.ann, operation, RequestSample(path={"number": body["phoneNumber"]}))
 
 
-def _restore_when_replaced(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _restore_when_replaced(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     number = dynamodb.get_record(PhoneNumber, sample.path["number"])
     assert number
     assert test_users.ann.delete(f"/phoneNumber/{number.number}").status_code == 200
@@ -222,9 +184,7 @@ def _restore_when_replaced(
     return send_request(test_users.ann, operation, sample)
 
 
-def _verify_foreign_phone(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _verify_foreign_phone(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     for phone in ("+442071838750", phone_number_of(test_users.ann.user)):
         assert test_users.ann.patch("/user", {"phone": phone}).status_code == 200
         if phone.startswith("+44"):
@@ -236,32 +196,20 @@ def token_for(subject: str) -> str:
     """A good token, whoever it is for."""
     issued_at = int(now().timestamp())
     audience = "https://api.dutyline.example/"
-    claims = {
-        "iss": ENVIRONMENT.issuer,
-        "aud": audience,
-        "sub": subject,
-        "iat": issued_at,
-        "exp": issued_at + 600,
-    }
+    claims = {"iss": ENVIRONMENT.issuer, "aud": audience, "sub": subject, "iat": issued_at, "exp": issued_at + 600}
     return ENVIRONMENT.tenant().sign(claims)
 
 
 REQUEST_BY_STATUS: dict[int, Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
     304: _not_modified,
     400: _invalid_request,
-    401: lambda test_users, operation, sample: send_request(
-        None, operation, sample, web=test_users.ann.web
-    ),
-    404: lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, _with_unknown_id(sample)
-    ),
+    401: lambda test_users, operation, sample: send_request(None, operation, sample, web=test_users.ann.web),
+    404: lambda test_users, operation, sample: send_request(test_users.ann, operation, _with_unknown_id(sample)),
     412: lambda test_users, operation, sample: send_request(
         test_users.ann, operation, sample, headers={"If-Match": '"999"'}
     ),
     413: lambda test_users, operation, sample: send_request(
-        test_users.ann,
-        operation,
-        replace(sample, body={**(sample.body or {}), "name": "x" * 300_000}),
+        test_users.ann, operation, replace(sample, body={**(sample.body or {}), "name": "x" * 300_000})
     ),
     415: lambda test_users, operation, sample: send_request(
         test_users.ann, operation, sample, content=b"a=1", headers={"Content-Type": "text/plain"}
@@ -270,9 +218,7 @@ REQUEST_BY_STATUS: dict[int, Callable[[UserFixtures, Operation, RequestSample], 
 }
 
 # --- and for single ones --------------------------------------------------------------------------
-REQUEST_BY_OPERATION: dict[
-    tuple[str, int], Callable[[UserFixtures, Operation, RequestSample], httpx.Response]
-] = {
+REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
     ("createUser", 404): _unknown_location,
     ("createUser", 409): _duplicate_email,
     ("createManagedUser", 404): _unknown_location,
@@ -298,9 +244,7 @@ REQUEST_BY_OPERATION: dict[
     ("createSchedule", 404): lambda test_users, operation, sample: _with_body_fields(
         test_users, operation, sample, staffId=UNKNOWN_IDS["usr"]
     ),
-    ("createSchedule", 409): lambda test_users, operation, sample: _send_twice(
-        test_users, operation, sample
-    ),
+    ("createSchedule", 409): lambda test_users, operation, sample: _send_twice(test_users, operation, sample),
     ("updateSchedule", 409): lambda test_users, operation, sample: _overlap_another_shift(
         test_users, operation, sample
     ),
@@ -313,9 +257,7 @@ REQUEST_BY_OPERATION: dict[
     ("createTemplate", 404): lambda test_users, operation, sample: _with_body_fields(
         test_users, operation, sample, locationId=UNKNOWN_IDS["loc"]
     ),
-    ("openCalendarFeed", 404): lambda test_users, operation, sample: _replay_closed_feed(
-        test_users, operation, sample
-    ),
+    ("openCalendarFeed", 404): lambda test_users, operation, sample: _replay_closed_feed(test_users, operation, sample),
     ("purchasePhoneNumber", 404): lambda test_users, operation, sample: _with_body_fields(
         test_users, operation, sample, locationId=UNKNOWN_IDS["loc"]
     ),
@@ -325,9 +267,7 @@ REQUEST_BY_OPERATION: dict[
     ("releasePhoneNumber", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"number": UNKNOWN_IDS["num"]})
     ),
-    ("releasePhoneNumber", 409): lambda test_users, operation, sample: _release_pending_purchase(
-        test_users, operation
-    ),
+    ("releasePhoneNumber", 409): lambda test_users, operation, sample: _release_pending_purchase(test_users, operation),
     ("restorePhoneNumber", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"number": UNKNOWN_IDS["num"]}, body={})
     ),
@@ -340,15 +280,11 @@ REQUEST_BY_OPERATION: dict[
     ("updateIvrConfiguration", 404): lambda test_users, operation, sample: _unknown_ivr_location(
         test_users, operation, sample
     ),
-    ("previewCall", 404): lambda test_users, operation, sample: _unknown_ivr_location(
-        test_users, operation, sample
-    ),
+    ("previewCall", 404): lambda test_users, operation, sample: _unknown_ivr_location(test_users, operation, sample),
     ("listCalls", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),
-    ("verifyPhone", 409): lambda test_users, operation, sample: _verify_foreign_phone(
-        test_users, operation, sample
-    ),
+    ("verifyPhone", 409): lambda test_users, operation, sample: _verify_foreign_phone(test_users, operation, sample),
     ("getUserAuditLogs", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"userId": UNKNOWN_IDS["usr"]})
     ),
@@ -367,17 +303,13 @@ def test_all_documented_statuses_are_returned(
 ) -> None:
     count = 0
     for operation in operations(openapi):
-        for status in sorted(
-            {int(s) for s in operation.definition["responses"]} - set(STORE_FAULTS)
-        ):
+        for status in sorted({int(s) for s in operation.definition["responses"]} - set(STORE_FAULTS)):
             sample = SAMPLES[operation.id](test_users)
             response = _provoke_status(test_users, unprivileged_user, operation, sample, status)
             assert response.status_code == status, f"{operation.id} {status}: {response.text}"
             assert_conforms(openapi, operation, response)
             count += 1
-    record_figure(
-        f"contract: {count} documented statuses of {len(operations(openapi))} operations shown"
-    )
+    record_figure(f"contract: {count} documented statuses of {len(operations(openapi))} operations shown")
 
 
 @pytest.mark.parametrize("status", STORE_FAULTS)
@@ -386,13 +318,9 @@ def test_all_operations_report_an_unavailable_store(
 ) -> None:
     documented_operations = operations(openapi)
     samples = [SAMPLES[operation.id](test_users) for operation in documented_operations]
-    with (
-        env.apply_plan(FaultPlan(always={"dynamodb": STORE_FAULTS[status]})),
-        ThreadPoolExecutor(16) as pool,
-    ):
+    with env.apply_plan(FaultPlan(always={"dynamodb": STORE_FAULTS[status]})), ThreadPoolExecutor(16) as pool:
         responses = pool.map(
-            lambda pair: send_request(test_users.ann, *pair),
-            zip(documented_operations, samples, strict=True),
+            lambda pair: send_request(test_users.ann, *pair), zip(documented_operations, samples, strict=True)
         )
         for operation, response in zip(documented_operations, responses, strict=True):
             assert response.status_code == status, f"{operation.id} {status}: {response.text}"
@@ -400,11 +328,7 @@ def test_all_operations_report_an_unavailable_store(
 
 
 def _provoke_status(
-    test_users: UserFixtures,
-    unprivileged_user: SignedInUser,
-    operation: Operation,
-    sample: RequestSample,
-    status: int,
+    test_users: UserFixtures, unprivileged_user: SignedInUser, operation: Operation, sample: RequestSample, status: int
 ) -> httpx.Response:
     request_function = REQUEST_BY_OPERATION.get((operation.id, status))
     if request_function:
@@ -418,14 +342,11 @@ def _provoke_status(
     return send_request(test_users.ann, operation, sample)
 
 
-def _exhaust_rate_limits(
-    user: SignedInUser, operation: Operation, sample: RequestSample
-) -> httpx.Response:
+def _exhaust_rate_limits(user: SignedInUser, operation: Operation, sample: RequestSample) -> httpx.Response:
     """The answer to somebody who has used up all limits."""
     limiter = throttling.get_limiter()
     exhausted_limits = [
-        RateLimitItemPerMinute(quota, namespace=f"dutyline-{name}")
-        for name, quota in settings.RATE_LIMITS.items()
+        RateLimitItemPerMinute(quota, namespace=f"dutyline-{name}") for name, quota in settings.RATE_LIMITS.items()
     ]
     for item in exhausted_limits:
         limiter._shared.hit(item, user.id, cost=item.amount)
@@ -436,9 +357,7 @@ def _exhaust_rate_limits(
             limiter._shared.clear(item, user.id)
 
 
-def assert_conforms(
-    openapi: dict[str, Any], operation: Operation, response: httpx.Response
-) -> None:
+def assert_conforms(openapi: dict[str, Any], operation: Operation, response: httpx.Response) -> None:
     """Check headers and body against the document."""
     definition = operation.definition["responses"][str(response.status_code)]
     for name in definition.get("headers", {}):
@@ -454,9 +373,7 @@ def assert_conforms(
         assert response.content
         return
     schema = {**definition["content"][media]["schema"], "components": openapi["components"]}
-    violations = [
-        error.message for error in Draft202012Validator(schema).iter_errors(response.json())
-    ]
+    violations = [error.message for error in Draft202012Validator(schema).iter_errors(response.json())]
     assert not violations, f"{operation.id} {response.status_code}: {violations}"
 
 
@@ -490,7 +407,5 @@ def _iter_examples(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any
 def test_examples_match_their_schemas(openapi: dict[str, Any]) -> None:
     for label, schema, value in _iter_examples(openapi):
         full_schema = {**schema, "components": openapi["components"]}
-        violations = [
-            error.message for error in Draft202012Validator(full_schema).iter_errors(value)
-        ]
+        violations = [error.message for error in Draft202012Validator(full_schema).iter_errors(value)]
         assert not violations, f"{label}: {violations}"

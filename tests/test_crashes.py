@@ -66,18 +66,12 @@ def test_create_user_survives_crashes(
     cases = len(attempts)
     assert cases
     assert verification.verify_audit().findings == []
-    record_figure(
-        f"create, {mode}, {'retried' if comes_back else 'abandoned'}: {cases} of {cases} survived"
-    )
+    record_figure(f"create, {mode}, {'retried' if comes_back else 'abandoned'}: {cases} of {cases} survived")
 
 
 @pytest.mark.parametrize("mode", CRASH_MODES)
 def test_outbox_processing_survives_crashes(
-    harness: CrashHarness,
-    test_users: UserFixtures,
-    env: Environment,
-    mode: str,
-    record_figure: Callable[[str], None],
+    harness: CrashHarness, test_users: UserFixtures, env: Environment, mode: str, record_figure: Callable[[str], None]
 ) -> None:
     baseline = FaultPlan()
     harness.process_outbox_until_idle()
@@ -102,10 +96,7 @@ def test_outbox_processing_survives_crashes(
 
 
 def test_a_second_crash_during_recovery_is_recovered(
-    harness: CrashHarness,
-    test_users: UserFixtures,
-    env: Environment,
-    record_figure: Callable[[str], None],
+    harness: CrashHarness, test_users: UserFixtures, env: Environment, record_figure: Callable[[str], None]
 ) -> None:
     first_fault = {("identity", "POST /api/v2/users", 1): "kill_after"}
     harness.process_outbox_until_idle()
@@ -149,12 +140,7 @@ def test_an_email_is_sent_once_when_recording_it_fails(
 
 
 def check_invariants(
-    env: Environment,
-    email: str,
-    results: list[dict[str, Any] | None],
-    plan: FaultPlan,
-    *,
-    comes_back: bool,
+    env: Environment, email: str, results: list[dict[str, Any] | None], plan: FaultPlan, *, comes_back: bool
 ) -> None:
     """The invariants of flows.md for one person."""
     failure_message = f"{plan.fired_faults} {results}"
@@ -162,9 +148,7 @@ def check_invariants(
     assert all(status in (201, 409, 503) for status in statuses), failure_message
     uniqueness_record = dynamodb.get_record(EmailOwner, email)
     user = dynamodb.get_record(User, uniqueness_record.user_id) if uniqueness_record else None
-    assert (uniqueness_record is None) == (user is None), (
-        f"a guard without its user: {failure_message}"
-    )
+    assert (uniqueness_record is None) == (user is None), f"a guard without its user: {failure_message}"
     emails = emails_to(env, email)
     if user is None:
         assert not comes_back, f"a client that repeats gets its person: {failure_message}"
@@ -184,9 +168,7 @@ def check_invariants(
     actions = sorted(entry.body["action"] for entry in entries)
     assert actions == ["user.invitation_sent", "user.invited"], f"{actions} {failure_message}"
     remaining_messages = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
-    assert user.id not in str(remaining_messages), (
-        f"work is left, dead or waiting: {failure_message}"
-    )
+    assert user.id not in str(remaining_messages), f"work is left, dead or waiting: {failure_message}"
 
 
 def auth0_user_ids(env: Environment, email: str) -> list[str]:
@@ -201,8 +183,6 @@ def auth0_user_ids(env: Environment, email: str) -> list[str]:
         },
     ).json()["access_token"]
     response = httpx.get(
-        f"{env.issuer}api/v2/users-by-email",
-        params={"email": email},
-        headers={"Authorization": f"Bearer {token}"},
+        f"{env.issuer}api/v2/users-by-email", params={"email": email}, headers={"Authorization": f"Bearer {token}"}
     )
     return [user["user_id"] for user in response.raise_for_status().json()]

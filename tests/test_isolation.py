@@ -19,15 +19,7 @@ from config.dynamodb.encryption import PersonKey
 from config.dynamodb.idempotency import IdempotencyRecord
 from config.outbox import OutboxMessage
 from tests.conftest import SignedInUser, UserFixtures, parse_problem
-from tests.support.samples import (
-    SAMPLES,
-    Operation,
-    RequestSample,
-    foreign_value,
-    id_fields,
-    operations,
-    unknown_value,
-)
+from tests.support.samples import SAMPLES, Operation, RequestSample, foreign_value, id_fields, operations, unknown_value
 from tests.test_contract import send_request, success_status
 
 CANARY = "Canary-Hil"
@@ -55,35 +47,26 @@ def test_customers_are_isolated(
     test_users: UserFixtures, openapi: dict[str, Any], record_figure: Callable[[str], None]
 ) -> None:
     checked = 0
-    assert (
-        test_users.foreign_shift.customer_id == test_users.foreign_template.customer_id
-    )  # made beforehand
+    assert test_users.foreign_shift.customer_id == test_users.foreign_template.customer_id  # made beforehand
     assert test_users.foreign_recorded_call_id != test_users.recorded_call_id
     foreign_rows = rows_of_customer(test_users.other_customer.id, [test_users.cleo])
     for operation in operations(openapi):
         for role, user in test_users.users_by_role.items():
-            permission = operation.definition.get(
-                "x-permission-for-others", operation.definition["x-permission"]
-            )
+            permission = operation.definition.get("x-permission-for-others", operation.definition["x-permission"])
             is_allowed = permission in permissions.ROLES[role]
             own_response = send_request(user, operation, SAMPLES[operation.id](test_users))
             expected = {success_status(operation)} if is_allowed else {403}
-            assert own_response.status_code in expected, (
-                f"{operation.id} as {role}: {own_response.text}"
-            )
+            assert own_response.status_code in expected, f"{operation.id} as {role}: {own_response.text}"
             checked += 1
             for id_field in id_fields(SAMPLES[operation.id](test_users)):
-                checked += check_foreign_id(
-                    test_users, operation, role, id_field, is_allowed=is_allowed
-                )
+                checked += check_foreign_id(test_users, operation, role, id_field, is_allowed=is_allowed)
         first, second = (SAMPLES[operation.id](test_users) for _ in range(2))
         own_rows = rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values()))
         checked += check_unauthenticated(test_users, operation, first)
         checked += check_other_customer(test_users, operation, second)
-        assert (
-            rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values()))
-            == own_rows
-        ), f"{operation.id} let a stranger or an outsider change a row"
+        assert rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values())) == own_rows, (
+            f"{operation.id} let a stranger or an outsider change a row"
+        )
         assert rows_of_customer(test_users.other_customer.id, [test_users.cleo]) == foreign_rows, (
             f"{operation.id} changed a foreign row"
         )
@@ -91,22 +74,14 @@ def test_customers_are_isolated(
 
 
 def check_foreign_id(
-    test_users: UserFixtures,
-    operation: Operation,
-    role: str,
-    id_field: tuple[str, str],
-    *,
-    is_allowed: bool,
+    test_users: UserFixtures, operation: Operation, role: str, id_field: tuple[str, str], *, is_allowed: bool
 ) -> int:
     """A foreign id is answered exactly as one that does not exist, and shows nothing."""
     user, name = test_users.users_by_role[role], id_field[1]
     sample = SAMPLES[operation.id](test_users)
     responses = [
         send_request(user, operation, with_value(sample, id_field, value))
-        for value in (
-            foreign_value(test_users, name, sample.id_kind),
-            unknown_value(name, sample.id_kind),
-        )
+        for value in (foreign_value(test_users, name, sample.id_kind), unknown_value(name, sample.id_kind))
     ]
     for response in responses:
         expected = {403} if name == "customerId" or not is_allowed else {403, 404}
@@ -127,17 +102,9 @@ def problem_without_request_id(response: httpx.Response) -> dict[str, Any]:
     return {**parse_problem(response), "requestId": ""}
 
 
-def check_unauthenticated(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> int:
+def check_unauthenticated(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> int:
     """Without a good token nothing is done."""
-    tokens = [
-        "",
-        "Bearer",
-        "Bearer x",
-        f"Basic {test_users.ann.token}",
-        f"Bearer {test_users.ann.token}x",
-    ]
+    tokens = ["", "Bearer", "Bearer x", f"Basic {test_users.ann.token}", f"Bearer {test_users.ann.token}x"]
     for token in tokens:
         headers = {"Authorization": token} if token else {}
         response = send_request(None, operation, sample, web=test_users.ann.web, headers=headers)
@@ -146,9 +113,7 @@ def check_unauthenticated(
     return len(tokens)
 
 
-def check_other_customer(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample
-) -> int:
+def check_other_customer(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> int:
     """The owner of another customer, at each place of our own things."""
     if not id_fields(sample):
         return 0

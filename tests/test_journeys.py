@@ -30,9 +30,7 @@ def launch_browser(playwright: Playwright) -> Browser:
     for attempt in range(3):
         try:
             return playwright.chromium.launch(
-                executable_path=CHROMIUM_PATH,
-                headless=True,
-                args=["--disable-gpu", "--disable-dev-shm-usage"],
+                executable_path=CHROMIUM_PATH, headless=True, args=["--disable-gpu", "--disable-dev-shm-usage"]
             )
         except Error:
             if attempt == 2:

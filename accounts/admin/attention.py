@@ -19,29 +19,15 @@ def account_panels(customer_id: str | None) -> list[Panel]:
             for record in _page_records(page)
         ]
         empty_text = "No customer is suspended."
-        return [
-            Panel(
-                "Suspended",
-                items,
-                empty_text,
-                on_customer_page=False,
-                has_more=page.next is not None,
-            )
-        ]
+        return [Panel("Suspended", items, empty_text, on_customer_page=False, has_more=page.next is not None)]
     page = User.objects.filter(customer_id=customer_id, status="invited").page(PANEL_SIZE)
     items = [
-        PanelItem(
-            record.name, admin_change_url("accounts", "user", record.id), _invitation_note(record)
-        )
+        PanelItem(record.name, admin_change_url("accounts", "user", record.id), _invitation_note(record))
         for record in _page_records(page)
     ]
-    url = admin_list_url(
-        "accounts", "user", customer_id__exact=customer_id, status__exact="invited"
-    )
+    url = admin_list_url("accounts", "user", customer_id__exact=customer_id, status__exact="invited")
     empty_text = "Everybody who was invited has come."
-    return [
-        Panel("Invitations not accepted", items, empty_text, url, has_more=page.next is not None)
-    ]
+    return [Panel("Invitations not accepted", items, empty_text, url, has_more=page.next is not None)]
 
 
 def _page_records(page: RecordPage) -> Any:

@@ -29,12 +29,8 @@ class CustomerForm(record_form.RecordForm):
 
     view_serializer, change_body = CustomerView, CustomerChange
     name = form_fields.text_field("Name", required=True)
-    settings__language = form_fields.choice_field(
-        "Language of mails", [(x, x) for x in preferences.LANGUAGES]
-    )
-    settings__timeZone = form_fields.text_field(
-        "Time zone of mails", help_text="Such as Europe/Berlin."
-    )
+    settings__language = form_fields.choice_field("Language of mails", [(x, x) for x in preferences.LANGUAGES])
+    settings__timeZone = form_fields.text_field("Time zone of mails", help_text="Such as Europe/Berlin.")
 
 
 def _suspend(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
@@ -115,14 +111,9 @@ class CustomerAdmin(RecordAdmin):
         paths = (*settings.CUSTOMER_PAGE_PANELS, *settings.ATTENTION_PANELS)
         panel_lists: Sequence[Any] = [import_string(path)(obj.pk) for path in paths]
         return {
-            "panels": [
-                panel for panels in panel_lists for panel in panels if panel.on_customer_page
-            ],
+            "panels": [panel for panels in panel_lists for panel in panels if panel.on_customer_page],
             "links": [
-                *(
-                    (name, admin_list_url(app, model, customer_id__exact=obj.pk))
-                    for name, app, model in _LINKED_MODELS
-                ),
+                *((name, admin_list_url(app, model, customer_id__exact=obj.pk)) for name, app, model in _LINKED_MODELS),
                 ("Numbers it may hold", reverse("admin:numbers_most", args=(obj.pk,))),
             ],
             "audit_url": admin_list_url("config", "auditentry", listed_for__exact=obj.pk),
@@ -131,9 +122,7 @@ class CustomerAdmin(RecordAdmin):
     def save_record(self, request: HttpRequest, obj: Any, form: Any) -> CustomerRecord:
         actor = operator_actor.actor(request, obj.pk)
         now = audit_context.current_time()
-        return customers.update_customer(
-            obj.record, form.body, actor=actor, at=now, versions=form.versions
-        )
+        return customers.update_customer(obj.record, form.body, actor=actor, at=now, versions=form.versions)
 
 
 _LINKED_MODELS = (

@@ -24,9 +24,7 @@ class LocationForm(record_form.RecordForm):
 
     view_serializer, create_body, change_body = LocationView, NewLocation, LocationChange
     name = form_fields.text_field("Name", required=True)
-    timeZone = form_fields.text_field(
-        "Time zone", required=True, help_text="Such as America/Denver."
-    )
+    timeZone = form_fields.text_field("Time zone", required=True, help_text="Such as America/Denver.")
     address = form_fields.text_field("Address", empty_value="")
 
 
@@ -50,8 +48,7 @@ class LocationAdmin(RecordAdmin):
         Button(
             "remove",
             "Remove",
-            "The location is removed for good. Nobody may be confined to it, and no schedule or "
-            "number may need it.",
+            "The location is removed for good. Nobody may be confined to it, and no schedule or number may need it.",
             _remove,
             confirmation_name=lambda obj: str(obj.record.name),
         ),
@@ -83,6 +80,4 @@ class LocationAdmin(RecordAdmin):
             actor = operator_actor.actor_for_chosen_customer(request)
             return locations.create_location(actor=actor, at=now, **form.body)
         actor = operator_actor.actor(request, obj.record.customer_id)
-        return locations.update_location(
-            obj.pk, form.body, actor=actor, at=now, versions=form.versions
-        )
+        return locations.update_location(obj.pk, form.body, actor=actor, at=now, versions=form.versions)

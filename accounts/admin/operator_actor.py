@@ -10,8 +10,7 @@ from config.backoffice import audit_context, operator_permissions
 def actor(request: HttpRequest, customer_id: str) -> Actor:
     """The operator of a request, acting for a customer with the rights of their group."""
     return permissions.operator_actor(
-        audit_context.operator_author(request, customer_id),
-        operator_permissions.operator_rights(request.user),
+        audit_context.operator_author(request, customer_id), operator_permissions.operator_rights(request.user)
     )
 
 

@@ -37,9 +37,7 @@ class User(Projection, record=records.User):
     """A person of a business."""
 
     role = models.CharField(max_length=20, choices=_to_choices(*reversed(permissions.ROLES)))
-    status = models.CharField(
-        max_length=20, choices=_to_choices("active", "invited", "blocked", "pending", "deleting")
-    )
+    status = models.CharField(max_length=20, choices=_to_choices("active", "invited", "blocked", "pending", "deleting"))
 
     class Meta:
         verbose_name = "person"

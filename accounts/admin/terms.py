@@ -41,9 +41,7 @@ class TermsAdmin(RecordAdmin):
         decrypted = acceptance.decrypt_acceptance(obj.record)
         shown_elsewhere = ("documents", "acceptedAt", "entryId", "version")
         return ", ".join(
-            f"{name}: {value}"
-            for name, value in decrypted.items()
-            if value and name not in shown_elsewhere
+            f"{name}: {value}" for name, value in decrypted.items() if value and name not in shown_elsewhere
         )
 
     def attested_by(self, obj: Any) -> str:

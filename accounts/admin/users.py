@@ -41,11 +41,7 @@ _NOTIFICATION_CHOICES = tuple(
 MAX_LOCATIONS = 200
 _COMMON_FIELDS = ("email", "name", "userRole", "locations", "permissions", "userSkills", "isSetup")
 _CHANGE_ONLY_FIELDS = ("profileName", "phone", "settings__language", "settings__timeZone")
-_PREFERENCE_FIELDS = (
-    "settings__reminderMinutes",
-    "settings__ringing",
-    *(name for name, _ in _NOTIFICATION_CHOICES),
-)
+_PREFERENCE_FIELDS = ("settings__reminderMinutes", "settings__ringing", *(name for name, _ in _NOTIFICATION_CHOICES))
 
 
 class PersonForm(record_form.RecordForm):
@@ -68,9 +64,7 @@ class PersonForm(record_form.RecordForm):
     )
     userSkills = form_fields.CommaSeparatedField("Skills")
     isSetup = form_fields.switch_field("Set up")
-    settings__language = form_fields.choice_field(
-        "Language", [(x, x) for x in preferences.LANGUAGES]
-    )
+    settings__language = form_fields.choice_field("Language", [(x, x) for x in preferences.LANGUAGES])
     settings__timeZone = form_fields.text_field("Time zone")
     settings__reminderMinutes = form_fields.number_field("Minutes from reminder to shift")
     settings__ringing = form_fields.switch_field("Calls may ring their phone")
@@ -88,31 +82,20 @@ class PersonForm(record_form.RecordForm):
                 del self.fields[name]
             self.fields["userRole"].initial = "staff"
         actor = operator_actor.actor(self.request, customer_id)
-        reachable = location_queries.list_accessible_locations(
-            actor, limit=MAX_LOCATIONS, cursor=None
-        ).records
+        reachable = location_queries.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None).records
         names_by_id = {
             ALL_LOCATIONS: "All locations",
             **{str(location.id): str(location.name) for location in reachable},
         }
         assigned_ids = self.instance.record.locations if self.is_change else ()
-        names_by_id |= {
-            location_id: location_id
-            for location_id in assigned_ids
-            if location_id not in names_by_id
-        }
+        names_by_id |= {location_id: location_id for location_id in assigned_ids if location_id not in names_by_id}
         self.fields["locations"].choices = list(names_by_id.items())  # type: ignore[attr-defined]
 
     def to_body(self, field_values: record_form.FieldValues) -> record_form.FieldValues:
         if self.is_change:
             return {"id": self.instance.pk, **super().to_body(field_values)}
-        field_values = {
-            name: value for name, value in field_values.items() if value not in (None, [], "")
-        }
-        return {
-            "customerId": self.request.GET.get("customer_id", ""),
-            **super().to_body(field_values),
-        }
+        field_values = {name: value for name, value in field_values.items() if value not in (None, [], "")}
+        return {"customerId": self.request.GET.get("customer_id", ""), **super().to_body(field_values)}
 
 
 def _operator_for(request: HttpRequest, obj: Any) -> permissions.Actor:
@@ -120,29 +103,21 @@ def _operator_for(request: HttpRequest, obj: Any) -> permissions.Actor:
 
 
 def _resend(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    invitations.resend_invitation(
-        obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time()
-    )
+    invitations.resend_invitation(obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time())
     return f"An invitation to {obj.record.email} is on its way."
 
 
-def _status_action(
-    status: str, message: str
-) -> Callable[[HttpRequest, Any, Mapping[str, Any]], str]:
+def _status_action(status: str, message: str) -> Callable[[HttpRequest, Any, Mapping[str, Any]], str]:
     def set_status(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
         changes = {"status": status}
-        update.update_user(
-            obj.pk, changes, actor=_operator_for(request, obj), at=audit_context.current_time()
-        )
+        update.update_user(obj.pk, changes, actor=_operator_for(request, obj), at=audit_context.current_time())
         return f"{obj.record.name} {message}."
 
     return set_status
 
 
 def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
-    pdf = export.export_for_operator(
-        obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time()
-    )
+    pdf = export.export_for_operator(obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time())
     response = HttpResponse(pdf, content_type="application/pdf")
     response["Content-Disposition"] = f'attachment; filename="{obj.pk}.pdf"'
     return response
@@ -196,8 +171,7 @@ class PersonAdmin(RecordAdmin):
         Button(
             "export",
             "Export data",
-            "Everything that is kept of them, as a PDF with the same as JSON inside. The audit "
-            "notes that you took it.",
+            "Everything that is kept of them, as a PDF with the same as JSON inside. The audit notes that you took it.",
             _export,
         ),
         Button(
@@ -222,19 +196,14 @@ class PersonAdmin(RecordAdmin):
     def block(self, request: HttpRequest, queryset: Any) -> None:
         """Cut the chosen people off."""
         set_status = _status_action("blocked", "")
-        self.apply_to_selected(
-            request, queryset, lambda obj: _discard_message(set_status(request, obj, {})), "blocked"
-        )
+        self.apply_to_selected(request, queryset, lambda obj: _discard_message(set_status(request, obj, {})), "blocked")
 
     @admin.action(description="Unblock", permissions=["change"])
     def unblock(self, request: HttpRequest, queryset: Any) -> None:
         """Let the chosen people in again."""
         set_status = _status_action("active", "")
         self.apply_to_selected(
-            request,
-            queryset,
-            lambda obj: _discard_message(set_status(request, obj, {})),
-            "unblocked",
+            request, queryset, lambda obj: _discard_message(set_status(request, obj, {})), "unblocked"
         )
 
     def search(self, queryset: Any, term: str) -> Any:
@@ -253,9 +222,7 @@ class PersonAdmin(RecordAdmin):
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         if obj.record.status != "pending":
-            users.audit_user_view(
-                obj.record, actor=_operator_for(request, obj), at=audit_context.current_time()
-            )
+            users.audit_user_view(obj.record, actor=_operator_for(request, obj), at=audit_context.current_time())
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         record = obj.record
@@ -270,16 +237,8 @@ class PersonAdmin(RecordAdmin):
                     if location_id != ALL_LOCATIONS
                 ),
                 ("Rota", reverse("admin:rota_of", args=(obj.pk,))),
-                (
-                    "Schedules",
-                    admin_list_url(
-                        "staffing", "schedule", **customer_filter, staff_id__exact=obj.pk
-                    ),
-                ),
-                (
-                    "Terms accepted",
-                    admin_list_url("accounts", "termsacceptance", user_id__exact=obj.pk),
-                ),
+                ("Schedules", admin_list_url("staffing", "schedule", **customer_filter, staff_id__exact=obj.pk)),
+                ("Terms accepted", admin_list_url("accounts", "termsacceptance", user_id__exact=obj.pk)),
                 ("Audit", admin_list_url("config", "auditentry", stream__exact=obj.pk)),
             ],
         }
@@ -288,9 +247,7 @@ class PersonAdmin(RecordAdmin):
         now = audit_context.current_time()
         if obj is None:
             new_user = create.NewUserData(**form.body)
-            return create.create_user(
-                new_user, actor=operator_actor.actor_for_chosen_customer(request), at=now
-            )
+            return create.create_user(new_user, actor=operator_actor.actor_for_chosen_customer(request), at=now)
         changes = {name: value for name, value in form.body.items() if name != "id"}
         actor = _operator_for(request, obj)
         return update.update_user(obj.pk, changes, actor=actor, at=now, versions=form.versions)

@@ -16,9 +16,7 @@ from config import errors
 class BearerToken(BaseAuthentication):
     """An access token of Auth0 says who; our own record says what they may do, on every request."""
 
-    def authenticate(
-        self, request: Request
-    ) -> tuple[permissions.Actor, identity.AuthenticatedUser]:
+    def authenticate(self, request: Request) -> tuple[permissions.Actor, identity.AuthenticatedUser]:
         """The actor, and their records as `request.auth`. Raises `errors.Unauthenticated`."""
         token = _extract_bearer_token(request.headers.get("Authorization", ""))
         subject = tokens.get_verifier().get_subject(token)

@@ -29,9 +29,7 @@ class AuthenticatedUser:
     customer: Customer
 
 
-def authenticate_user(
-    user_id: str | None, *, origin: permissions.Origin, at: datetime
-) -> AuthenticatedUser:
+def authenticate_user(user_id: str | None, *, origin: permissions.Origin, at: datetime) -> AuthenticatedUser:
     """The person whose token was verified; the first one makes them active.
 
     One round trip where this process has met the person before. Raises `errors.NoAccount` for
@@ -61,9 +59,7 @@ def _load_user_and_customer(user_id: str) -> tuple[User | None, Customer | None]
             _customer_ids.clear()
         _customer_ids[user_id] = user.customer_id
         return user, dynamodb.get_record(Customer, user.customer_id)
-    records = dynamodb.batch_get(
-        [dynamodb.RecordKey(User, user_id), dynamodb.RecordKey(Customer, customer_id)]
-    )
+    records = dynamodb.batch_get([dynamodb.RecordKey(User, user_id), dynamodb.RecordKey(Customer, customer_id)])
     return records.get(User, user_id), records.get(Customer, customer_id)
 
 

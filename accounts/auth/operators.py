@@ -34,11 +34,7 @@ def require_operator_role(backend: Auth0, uid: str, **_: Any) -> dict[str, Any]:
     """Let in who has a role. Raises `NoOperator`."""
     roles_claim = (backend.id_token or {}).get(settings.AUTH0["roles_claim"])
     claimed_roles = roles_claim if isinstance(roles_claim, list) else []
-    roles = {
-        role
-        for role in claimed_roles
-        if isinstance(role, str) and role in operator_permissions.GROUPS
-    }
+    roles = {role for role in claimed_roles if isinstance(role, str) and role in operator_permissions.GROUPS}
     if not roles:
         association = UserSocialAuth.objects.filter(provider=backend.name, uid=uid).first()
         if association:

@@ -137,11 +137,7 @@ def parse_signing_keys(document: Any) -> dict[str, jwt.PyJWK]:
     for key in jwk_list if isinstance(jwk_list, list) else []:
         if not isinstance(key, dict) or not isinstance(key.get("kid"), str):
             continue
-        if (key.get("kty"), key.get("use", "sig"), key.get("alg", "RS256")) != (
-            "RSA",
-            "sig",
-            "RS256",
-        ):
+        if (key.get("kty"), key.get("use", "sig"), key.get("alg", "RS256")) != ("RSA", "sig", "RS256"):
             continue
         try:
             keys[key["kid"]] = jwt.PyJWK.from_dict(key, "RS256")
@@ -174,9 +170,7 @@ def _decode_header_and_claims(token: str) -> tuple[dict[str, Any], dict[str, Any
     if len(token) > MAX_TOKEN_LENGTH or not token.isascii() or token.count(".") != 2:
         raise InvalidToken
     try:
-        header, claims = (
-            strict_json.loads(_decode_base64url(part)) for part in token.split(".")[:2]
-        )
+        header, claims = (strict_json.loads(_decode_base64url(part)) for part in token.split(".")[:2])
     except (binascii.Error, ValueError, errors.InvalidRequest) as error:
         raise InvalidToken from error
     if not isinstance(header, dict) or not isinstance(claims, dict):
@@ -230,9 +224,7 @@ class TokenVerifier:
         if cached and cached[0] > self._clock():
             return cached[1]
         claims = verify_token(token, self._keys)
-        self._cache_subject(
-            digest, min(self._clock() + TOKEN_CACHE_TTL, claims["exp"]), claims["sub"]
-        )
+        self._cache_subject(digest, min(self._clock() + TOKEN_CACHE_TTL, claims["exp"]), claims["sub"])
         return str(claims["sub"])
 
     def _cache_subject(self, digest: bytes, expires_at: float, subject: str) -> None:

@@ -107,9 +107,7 @@ def update_user(*, user_id: str, name: str, blocked: bool) -> None:
 
     def update(client: "Auth0") -> None:
         try:
-            client.users.update(
-                subject_of_user(user_id), name=name, blocked=blocked, request_options=NO_RETRIES
-            )
+            client.users.update(subject_of_user(user_id), name=name, blocked=blocked, request_options=NO_RETRIES)
         except error_class("NotFoundError") as error:
             raise _no_auth0_account() from error
         if blocked:

@@ -31,9 +31,7 @@ MAX_RETRY_AFTER = 30
 logger = logging.getLogger("dutyline.auth0")
 T = TypeVar("T")
 
-_bulkhead = bulkhead.Bulkhead(
-    "Sign-in management", max_concurrent=MAX_CONCURRENT_CALLS, budget_seconds=TIME_BUDGET
-)
+_bulkhead = bulkhead.Bulkhead("Sign-in management", max_concurrent=MAX_CONCURRENT_CALLS, budget_seconds=TIME_BUDGET)
 
 
 def call_auth0(task: "Callable[[Auth0], T]") -> T:
@@ -48,9 +46,7 @@ def _run_and_translate_errors(task: "Callable[[Auth0], T]") -> T:
     try:
         return task(_client())
     except error_class("TooManyRequestsError") as error:
-        raise errors.Unavailable(
-            "Sign-in management asks us to slow down.", retry_after=_retry_after(error)
-        ) from error
+        raise errors.Unavailable("Sign-in management asks us to slow down.", retry_after=_retry_after(error)) from error
     except error_class("UnauthorizedError") as error:
         _token.invalidate()
         raise errors.Unavailable("Sign-in management refuses us just now.") from error

@@ -99,18 +99,12 @@ def _parse_result(data: Any) -> PushResult:
 
 
 def _request(method: str, body: Any) -> dict[str, Any]:
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Encoding": "gzip",
-        "Accept": "application/json",
-    }
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip", "Accept": "application/json"}
     if settings.EXPO["access_token"]:
         headers["Authorization"] = f"Bearer {settings.EXPO['access_token']}"
     url = f"{settings.EXPO['base_url']}/--/api/v2/push/{method}"
     try:
-        status, retry_after, raw = _call_with_deadline(
-            url, gzip.compress(orjson.dumps(body)), headers
-        )
+        status, retry_after, raw = _call_with_deadline(url, gzip.compress(orjson.dumps(body)), headers)
     except (httpx.HTTPError, RuntimeError, FutureTimeout) as error:
         logger.warning("push service failed", extra={"why": type(error).__name__})
         raise errors.Unavailable("The push service does not answer.", retry_after=30) from error
@@ -176,11 +170,7 @@ def _parse_object(raw: bytes) -> dict[str, Any] | None:
 
 def _to_error(status: int, retry_after: str, raw: bytes) -> Exception:
     error_list = (_parse_object(raw) or {}).get("errors")
-    first = (
-        error_list[0]
-        if isinstance(error_list, list) and error_list and isinstance(error_list[0], dict)
-        else {}
-    )
+    first = error_list[0] if isinstance(error_list, list) and error_list and isinstance(error_list[0], dict) else {}
     code = str(first.get("code", ""))
     if code == "PUSH_TOO_MANY_EXPERIENCE_IDS" and isinstance(first.get("details"), dict):
         return MixedProjects([list(map(str, group)) for group in first["details"].values()])
@@ -188,9 +178,7 @@ def _to_error(status: int, retry_after: str, raw: bytes) -> Exception:
         return PushRejected(code or str(status))
     logger.warning("push service refused", extra={"status": status, "why": code})
     delay = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 30
-    return errors.Unavailable(
-        "The push service refuses us just now.", retry_after=max(1, min(delay, MAX_RETRY_AFTER))
-    )
+    return errors.Unavailable("The push service refuses us just now.", retry_after=max(1, min(delay, MAX_RETRY_AFTER)))
 
 
 def _invalid_response() -> errors.Unavailable:

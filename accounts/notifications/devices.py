@@ -27,11 +27,7 @@ class InvalidPushToken(errors.InvalidRequest):
 
 
 def register_device(
-    token: str,
-    *,
-    actor: Actor,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None = None,
+    token: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> PushToken:
     """Notify this device of what concerns the actor, and nobody else who had it before.
 
@@ -41,11 +37,7 @@ def register_device(
     if not expo.is_push_token(token):
         raise InvalidPushToken("It must be like ExponentPushToken[…].", pointer="/token")
     key = _token_hash(token)
-    request_keys = (
-        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
-        if idempotency_key
-        else []
-    )
+    request_keys = [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
 
     def decide() -> PushToken:
         records = dynamodb.batch_get(
@@ -85,9 +77,7 @@ def _save_device(
 ) -> None:
     existing_devices = list_devices(actor.id)
     oldest = (
-        min(existing_devices, key=lambda device: device.registered_at)
-        if len(existing_devices) >= MAX_DEVICES
-        else None
+        min(existing_devices, key=lambda device: device.registered_at) if len(existing_devices) >= MAX_DEVICES else None
     )
     audit_changes = [audit.FieldChange("device", None, _short_key(new_device.key))]
     audit_changes += [audit.FieldChange("device", _short_key(oldest.key), None)] if oldest else []
@@ -102,11 +92,7 @@ def _save_device(
     ) as write:
         users.require_account_open(write, actor.id)
         owner = PushTokenOwner(key=new_device.key, user_id=actor.id, customer_id=actor.customer_id)
-        write.put(
-            owner,
-            only_if=_owner_is_unchanged(previous_owner, actor),
-            error=optimistic.stale_record_error(),
-        )
+        write.put(owner, only_if=_owner_is_unchanged(previous_owner, actor), error=optimistic.stale_record_error())
         write.put(new_device)
         if previous_owner:
             write.remove(PushToken(previous_owner.user_id, new_device.key))
@@ -149,14 +135,7 @@ def unregister_device(token: str, *, actor: Actor, at: datetime) -> None:
         records = dynamodb.batch_get([*_record_keys(actor.id, key), *streams])
         own_device = records.get(PushToken, actor.id, key)
         if own_device:
-            _delete_devices(
-                [own_device],
-                "device.removed",
-                _user_party(actor.id, actor.name),
-                actor,
-                at,
-                records,
-            )
+            _delete_devices([own_device], "device.removed", _user_party(actor.id, actor.name), actor, at, records)
 
     optimistic.retry_on_conflict(decide)
 
@@ -167,14 +146,10 @@ def delete_stale_devices(user: User, stale_devices: Sequence[PushToken], *, at: 
         batch = stale_devices[start : start + BATCH_SIZE]
 
         def decide(batch: Sequence[PushToken] = batch) -> None:
-            records = dynamodb.batch_get(
-                dynamodb.RecordKey(PushToken, user.id, device.key) for device in batch
-            )
+            records = dynamodb.batch_get(dynamodb.RecordKey(PushToken, user.id, device.key) for device in batch)
             pairs = [(device, records.get(PushToken, user.id, device.key)) for device in batch]
             unchanged = [
-                current
-                for before, current in pairs
-                if current and current.registered_at == before.registered_at
+                current for before, current in pairs if current and current.registered_at == before.registered_at
             ]
             if unchanged:
                 system_actor = permissions.system_actor(user.customer_id)
@@ -218,9 +193,7 @@ def _delete_device(write: write_set.Write, device: PushToken) -> None:
     is_unchanged = PushToken.registered_at == device.registered_at
     write.remove(device, only_if=is_unchanged, error=optimistic.stale_record_error())
     is_owner = PushTokenOwner.user_id == device.user_id
-    write.remove(
-        PushTokenOwner(device.key), only_if=is_owner, error=optimistic.stale_record_error()
-    )
+    write.remove(PushTokenOwner(device.key), only_if=is_owner, error=optimistic.stale_record_error())
 
 
 def list_devices(user_id: str) -> list[PushToken]:

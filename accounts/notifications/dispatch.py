@@ -41,9 +41,7 @@ def send_notification_email(
     job.save_progress(SENT)
 
 
-def send_email_changed_warning(
-    user_id: str, encrypted_email: str, *, job: worker.TaskContext
-) -> None:
+def send_email_changed_warning(user_id: str, encrypted_email: str, *, job: worker.TaskContext) -> None:
     """Tell whoever reads the address that a person had that it was changed.
 
     Not a matter of choice: it is how a theft is noticed. ``sealed`` is the address under the
@@ -54,15 +52,11 @@ def send_email_changed_warning(
     if user is None or customer is None or person_key is None:
         return
     try:
-        former_email = str(
-            encryption.decrypt_json(person_key.unwrap(), bytes.fromhex(encrypted_email), user_id)
-        )
+        former_email = str(encryption.decrypt_json(person_key.unwrap(), bytes.fromhex(encrypted_email), user_id))
     except InvalidTag:
         return  # it was sealed for somebody who is gone
     values = {"by": job.author.name}
-    mailer.send_email(
-        "address_changed", user, customer, message_id=job.id, values=values, to=former_email
-    )
+    mailer.send_email("address_changed", user, customer, message_id=job.id, values=values, to=former_email)
     job.save_progress(SENT)
 
 

@@ -24,22 +24,14 @@ class NotInvited(errors.Conflict):
 
 
 def resend_invitation(
-    user_id: str,
-    *,
-    actor: Actor,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None = None,
+    user_id: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> User:
     """Have an invitation sent again, with a new link; at most one a minute to a person.
 
     Raises `errors.NotFound`, `actors.BeyondReach`, `NotInvited` or `errors.TooMany`.
     """
     actor.require("invitations:send")
-    request_keys = (
-        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
-        if idempotency_key
-        else []
-    )
+    request_keys = [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
 
     def decide() -> User:
         user, records = users.load_target(user_id, actor, *request_keys)
@@ -47,9 +39,7 @@ def resend_invitation(
             idempotency.ensure_key_unused(idempotency_key, records, at)
             with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values={}):
                 permissions.check_target_user(actor, user)
-            return _enqueue_invitation(
-                user, actor=actor, at=at, idempotency_key=idempotency_key, records=records
-            )
+            return _enqueue_invitation(user, actor=actor, at=at, idempotency_key=idempotency_key, records=records)
         except idempotency.DuplicateRequest:
             return user
 
@@ -69,9 +59,7 @@ def _enqueue_invitation(
     wait = user.resent_at + RESEND_INTERVAL - at if user.resent_at else timedelta()
     if wait > timedelta():
         seconds = int(wait.total_seconds()) + 1
-        raise errors.TooManyRequests(
-            "At most one invitation a minute to a person.", retry_after=seconds
-        )
+        raise errors.TooManyRequests("At most one invitation a minute to a person.", retry_after=seconds)
     after = user.with_changes(resent_at=at, updated_at=at)
     with journal.write(
         actor=actor,
@@ -81,9 +69,7 @@ def _enqueue_invitation(
         customer_id=user.customer_id,
         prefetched=records,
     ) as write:
-        write.put(
-            after, only_if=User.version == user.version, error=optimistic.stale_record_error()
-        )
+        write.put(after, only_if=User.version == user.version, error=optimistic.stale_record_error())
         write.enqueue("accounts.send_invitation", user_id=user.id)
         write.record_response(idempotency_key, user.id, status=200)
     return after
@@ -118,11 +104,7 @@ def _send_invitation_email(user: User, job: worker.TaskContext) -> None:
 
 def _record_sending(user: User, job: worker.TaskContext) -> None:
     with journal.write(
-        actor=job.author,
-        action="user.invitation_sent",
-        subject=user.party,
-        at=job.at,
-        customer_id=user.customer_id,
+        actor=job.author, action="user.invitation_sent", subject=user.party, at=job.at, customer_id=user.customer_id
     ) as write:
         write.update(
             user,

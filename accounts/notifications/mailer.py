@@ -73,9 +73,7 @@ def _is_button(paragraph: str) -> bool:
 
 def _render_html(subject: str, paragraphs: list[str], language: str, link: str) -> str:
     parts = [
-        {"text": paragraph.strip("[]"), "is_button": True}
-        if _is_button(paragraph)
-        else {"text": paragraph}
+        {"text": paragraph.strip("[]"), "is_button": True} if _is_button(paragraph) else {"text": paragraph}
         for paragraph in paragraphs
     ]
     context = {"subject": subject, "parts": parts, "language": language, "link": link}

@@ -50,9 +50,7 @@ def send_push(
         return
     if not preferences.is_notification_enabled(user.settings, "push", event):
         return
-    target_devices = [
-        d for d in devices.list_devices(user_id) if device_keys is None or d.key in device_keys
-    ]
+    target_devices = [d for d in devices.list_devices(user_id) if device_keys is None or d.key in device_keys]
     remaining_devices = [device for device in target_devices if device.key > (job.progress or "")]
     customer = dynamodb.get_record(Customer, user.customer_id) if remaining_devices else None
     if customer is None:
@@ -92,16 +90,12 @@ class PushRetry:
             round=self.round + 1,
         )
 
-    def enqueue_with_backoff(
-        self, write: write_set.Write, keys: Sequence[str], at: datetime, id: str
-    ) -> None:
+    def enqueue_with_backoff(self, write: write_set.Write, keys: Sequence[str], at: datetime, id: str) -> None:
         """Try devices again that were sent too much, later and later."""
         self.enqueue(write, keys, at + timedelta(seconds=60 * 2**self.round), id)
 
 
-def _build_message(
-    event: str, user: User, customer: Customer, values: Mapping[str, Any]
-) -> dict[str, Any]:
+def _build_message(event: str, user: User, customer: Customer, values: Mapping[str, Any]) -> dict[str, Any]:
     language = preferences.language_of(user.settings, customer.settings)
     text = render_to_string(f"push/{event}.{language}.txt", {"customer": customer.name, **values})
     title, _, body = text.strip().partition("\n")
@@ -119,21 +113,13 @@ def _truncate(text: str) -> str:
 
 
 def _send_per_project(
-    chunk: Sequence[PushToken],
-    mixed_projects: expo.MixedProjects,
-    retry: PushRetry,
-    *,
-    job: worker.TaskContext,
+    chunk: Sequence[PushToken], mixed_projects: expo.MixedProjects, retry: PushRetry, *, job: worker.TaskContext
 ) -> None:
     """Leave the devices of each project to an errand of their own: none holds another up."""
     keys = {device.token: device.key for device in chunk}
-    known_groups = (
-        [keys[token] for token in group if token in keys] for group in mixed_projects.groups
-    )
+    known_groups = ([keys[token] for token in group if token in keys] for group in mixed_projects.groups)
     groups = [group for group in known_groups if group]
-    if retry.round >= MAX_ROUNDS or {key for group in groups for key in group} != set(
-        keys.values()
-    ):
+    if retry.round >= MAX_ROUNDS or {key for group in groups for key in group} != set(keys.values()):
         raise errors.Unavailable("The push service answers nonsense.", retry_after=60)
     with journal.write_intent(actor=job.author, at=job.at) as write:
         for group in groups:
@@ -148,26 +134,16 @@ def _process_results(
     job: worker.TaskContext,
 ) -> None:
     """Keep the tickets, try again what went too fast, forget what is gone."""
-    tickets = [
-        [o.ticket, d.key, d.registered_at.isoformat()] for d, o in device_results if o.ticket
-    ]
-    rate_limited = [
-        device.key for device, outcome in device_results if outcome.error == expo.RATE_EXCEEDED
-    ]
-    unregistered = [
-        device for device, outcome in device_results if outcome.error == expo.DEVICE_NOT_REGISTERED
-    ]
+    tickets = [[o.ticket, d.key, d.registered_at.isoformat()] for d, o in device_results if o.ticket]
+    rate_limited = [device.key for device, outcome in device_results if outcome.error == expo.RATE_EXCEEDED]
+    unregistered = [device for device, outcome in device_results if outcome.error == expo.DEVICE_NOT_REGISTERED]
     id_suffix = device_results[-1][0].key[:12]
     if tickets or (rate_limited and retry.round < MAX_ROUNDS):
         with journal.write_intent(actor=job.author, at=job.at) as write:
             if tickets:
-                _enqueue_receipt_check(
-                    write, tickets, retry, job.at, job, f"{job.id}-receipts-{id_suffix}"
-                )
+                _enqueue_receipt_check(write, tickets, retry, job.at, job, f"{job.id}-receipts-{id_suffix}")
             if rate_limited and retry.round < MAX_ROUNDS:
-                retry.enqueue_with_backoff(
-                    write, rate_limited, job.at, f"{job.id}-again-{id_suffix}"
-                )
+                retry.enqueue_with_backoff(write, rate_limited, job.at, f"{job.id}-again-{id_suffix}")
     devices.delete_stale_devices(user, unregistered, at=job.at)
     _log_other_errors(outcome for _, outcome in device_results)
 
@@ -193,11 +169,7 @@ def _enqueue_receipt_check(
 
 
 def collect_receipts(
-    tickets: Sequence[Sequence[str]],
-    sent_at: datetime,
-    retry: PushRetry,
-    *,
-    job: worker.TaskContext,
+    tickets: Sequence[Sequence[str]], sent_at: datetime, retry: PushRetry, *, job: worker.TaskContext
 ) -> None:
     """Ask what became of messages. Each ticket comes with the device's key and when it registered.
 
@@ -213,9 +185,7 @@ def collect_receipts(
         return
     ticket_errors = [(entry, results[entry[0]].error) for entry in tickets if entry[0] in results]
     unregistered = [
-        PushToken(
-            user_id=retry.user_id, key=key, registered_at=datetime.fromisoformat(registered_at)
-        )
+        PushToken(user_id=retry.user_id, key=key, registered_at=datetime.fromisoformat(registered_at))
         for (_, key, registered_at), error in ticket_errors
         if error == expo.DEVICE_NOT_REGISTERED
     ]
@@ -238,8 +208,5 @@ def collect_receipts(
 
 def _log_other_errors(outcomes: Iterable[expo.PushResult]) -> None:
     """What neither a retry nor forgetting mends is for whoever runs this to read."""
-    for error in sorted(
-        {outcome.error for outcome in outcomes}
-        - {"", expo.DEVICE_NOT_REGISTERED, expo.RATE_EXCEEDED}
-    ):
+    for error in sorted({outcome.error for outcome in outcomes} - {"", expo.DEVICE_NOT_REGISTERED, expo.RATE_EXCEEDED}):
         logger.error("a push was refused", extra={"why": error})

@@ -18,32 +18,15 @@ from accounts.notifications import devices
 from accounts.terms import acceptance
 from accounts.users import email_address
 from config import dynamodb
-from config.privacy.data_map import (
-    AppDataMap,
-    DataMapAttribute,
-    Erasure,
-    ExportChapter,
-    ExportRow,
-    TableDataMap,
-)
+from config.privacy.data_map import AppDataMap, DataMapAttribute, Erasure, ExportChapter, ExportRow, TableDataMap
 
 _UNTIL_DELETION = "until the account is deleted"
 _user_attribute = partial(DataMapAttribute, retention=_UNTIL_DELETION, erasure=Erasure.REMOVED)
-_identity_attribute = partial(
-    _user_attribute, category="identity", purpose="to know and address the person"
-)
-_contact_attribute = partial(
-    _user_attribute, category="contact", purpose="to sign in, to write to and to call"
-)
-_rights_attribute = partial(
-    _user_attribute, category="work", purpose="to decide what the person may do, and where"
-)
-_lifecycle_attribute = partial(
-    _user_attribute, category="account", purpose="to follow the life of the account"
-)
-_derived_attribute = partial(
-    _user_attribute, category="technical", withheld="made from a value that is shown already"
-)
+_identity_attribute = partial(_user_attribute, category="identity", purpose="to know and address the person")
+_contact_attribute = partial(_user_attribute, category="contact", purpose="to sign in, to write to and to call")
+_rights_attribute = partial(_user_attribute, category="work", purpose="to decide what the person may do, and where")
+_lifecycle_attribute = partial(_user_attribute, category="account", purpose="to follow the life of the account")
+_derived_attribute = partial(_user_attribute, category="technical", withheld="made from a value that is shown already")
 _business_attribute = partial(
     DataMapAttribute,
     category="business",
@@ -53,9 +36,7 @@ _business_attribute = partial(
     withheld="says nothing about a person",
 )
 _device_attribute = partial(
-    _user_attribute,
-    category="devices",
-    purpose="to notify the person where they want to be notified",
+    _user_attribute, category="devices", purpose="to notify the person where they want to be notified"
 )
 _terms_attribute = partial(
     DataMapAttribute,
@@ -115,9 +96,7 @@ _HOLDINGS = [
                 purpose="to write in the right language and only what is wanted",
                 label="Settings that you chose",
             ),
-            _contact_attribute(
-                "awaited", recipients=_EMAIL_RECIPIENTS, label="Change of address that is under way"
-            ),
+            _contact_attribute("awaited", recipients=_EMAIL_RECIPIENTS, label="Change of address that is under way"),
             _lifecycle_attribute("status"),
             _lifecycle_attribute("is_setup", label="Set up"),
             _lifecycle_attribute("invited_at"),
@@ -152,10 +131,7 @@ _HOLDINGS = [
         (
             _device_attribute("token", recipients=("Expo",)),
             _device_attribute("registered_at"),
-            *(
-                _derived_attribute(name, purpose="to find a person's devices")
-                for name in ("user_id", "key")
-            ),
+            *(_derived_attribute(name, purpose="to find a person's devices") for name in ("user_id", "key")),
         ),
         erase_in_batches=devices.delete_all_devices,
         records_to_export=lambda user: devices.list_devices(user.id),
@@ -173,15 +149,9 @@ _HOLDINGS = [
         (
             *(
                 _terms_attribute(name)
-                for name in (
-                    *("version", "accepted_at", "documents", "locale"),
-                    *("request_id", "entry_id", "sealed"),
-                )
+                for name in (*("version", "accepted_at", "documents", "locale"), *("request_id", "entry_id", "sealed"))
             ),
-            *(
-                _terms_attribute(name, withheld="stands in the profile")
-                for name in ("user_id", "customer_id")
-            ),
+            *(_terms_attribute(name, withheld="stands in the profile") for name in ("user_id", "customer_id")),
         ),
         records_to_export=_terms_acceptances_of,
     ),
@@ -205,10 +175,7 @@ _HOLDINGS = [
             ),
             *(
                 _business_attribute(name)
-                for name in (
-                    *("customer_id", "name_key", "people"),
-                    *("created_at", "updated_at", "version"),
-                )
+                for name in (*("customer_id", "name_key", "people"), *("created_at", "updated_at", "version"))
             ),
         ),
         records_to_export=_locations_of,
@@ -221,8 +188,7 @@ MAP = AppDataMap(
         ExportChapter(
             "profile",
             "Your profile",
-            "Who you are to Dutyline, how you are reached, what you chose, and the course of your "
-            "account.",
+            "Who you are to Dutyline, how you are reached, what you chose, and the course of your account.",
             ("identity", "contact", "preferences", "account"),
         ),
         ExportChapter(
@@ -242,8 +208,7 @@ MAP = AppDataMap(
         ExportChapter(
             "terms",
             "Terms that you accepted",
-            "The proof of each acceptance: which texts, when, and from where. A text's SHA-256 is "
-            "its fingerprint.",
+            "The proof of each acceptance: which texts, when, and from where. A text's SHA-256 is its fingerprint.",
             ("terms",),
         ),
         ExportChapter(

@@ -65,11 +65,7 @@ class PrintedChapter:
             "printed": printed_count,
         }
         if self.chapter.columns:
-            return {
-                **context,
-                "headings": list(self.chapter.columns),
-                "table": cell_rows[:printed_count],
-            }
+            return {**context, "headings": list(self.chapter.columns), "table": cell_rows[:printed_count]}
         facts = [list(self._facts(row, zone)) for row in self.rows[:printed_count]]
         return {**context, "facts": facts}
 
@@ -81,10 +77,7 @@ class PrintedChapter:
 
     def _facts(self, row: data_map.ExportRow, zone: str) -> Iterator[tuple[str, list[PrintedLine]]]:
         for member, value in row.items():
-            yield (
-                data_map.export_label(self.chapter, member),
-                to_lines(value, zone) or [PrintedLine("–")],
-            )
+            yield (data_map.export_label(self.chapter, member), to_lines(value, zone) or [PrintedLine("–")])
 
 
 def _count_printable_rows(rows: Sequence[Cells]) -> int:
@@ -100,9 +93,7 @@ def _count_printable_rows(rows: Sequence[Cells]) -> int:
 def to_lines(value: Any, zone: str) -> list[PrintedLine]:
     """A value as lines of text; nothing where there is none."""
     all_lines = [
-        PrintedLine(truncate(strip_bidi_marks(text), MAX_VALUE_LENGTH))
-        for text in _to_texts(value, zone)
-        if text
+        PrintedLine(truncate(strip_bidi_marks(text), MAX_VALUE_LENGTH)) for text in _to_texts(value, zone) if text
     ]
     if len(all_lines) <= MAX_LINES:
         return all_lines

@@ -25,8 +25,7 @@ MAX_PRINTED_ROWS = 500
 """Rows of a chapter that are printed; the JSON holds all."""
 RIGHTS = (
     "You may see your data, and get this copy of it, as often as you like.",
-    "You may have what is wrong corrected: most of it by yourself in the app, the rest by the "
-    "owners of your business.",
+    "You may have what is wrong corrected: most of it by yourself in the app, the rest by the owners of your business.",
     "You may have your account deleted; what is kept afterwards stands in the table above.",
     "You may take your data elsewhere: the file embedded in this document is made for that.",
     "You may object to the use of your data, or ask for it to be restricted.",
@@ -84,12 +83,7 @@ def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
     if customer is None:
         raise errors.NotFound("There is no such customer.")
     with journal.write(
-        actor=actor,
-        action="user.exported",
-        subject=user.party,
-        at=at,
-        customer_id=user.customer_id,
-        prefetched=records,
+        actor=actor, action="user.exported", subject=user.party, at=at, customer_id=user.customer_id, prefetched=records
     ):
         pass
     return export_pdf(user, customer, actor=actor, at=at)
@@ -114,11 +108,7 @@ def _collect(user: User, customer: Customer, deadline: float) -> PersonalDataExp
         "person": {"id": user.id, "name": user.name, "email": user.email},
         "customer": {"id": customer.id, "name": customer.name},
     }
-    footer = {
-        "recipients": list_recipients(),
-        "retention": list_retention_rules(),
-        "rights": RIGHTS,
-    }
+    footer = {"recipients": list_recipients(), "retention": list_retention_rules(), "rights": RIGHTS}
     json_parts = [orjson.dumps(header)[:-1], b',"data":{', b",".join(json_chapters), b"},"]
     return PersonalDataExport(b"".join([*json_parts, orjson.dumps(footer)[1:]]), tuple(chapters))
 
@@ -135,11 +125,7 @@ def list_recipients() -> list[dict[str, Any]]:
         for name in attribute.recipients:
             what = attribute.label or attribute.name.replace("_", " ")
             labels_by_recipient.setdefault(name, []).append(what.lower())
-    purposes = {
-        name: purpose
-        for part in data_map.load_data_maps()
-        for name, purpose in part.recipients.items()
-    }
+    purposes = {name: purpose for part in data_map.load_data_maps() for name, purpose in part.recipients.items()}
     return [
         {"name": name, "about": purposes[name], "receives": sorted(set(what))}
         for name, what in sorted(labels_by_recipient.items())
@@ -163,6 +149,4 @@ def list_retention_rules() -> list[dict[str, str]]:
 def _exported_attributes() -> Iterator[tuple[data_map.TableDataMap, data_map.DataMapAttribute]]:
     for holding in data_map.iter_table_maps():
         if holding.records_to_export:
-            yield from (
-                (holding, attribute) for attribute in holding.attributes if not attribute.withheld
-            )
+            yield from ((holding, attribute) for attribute in holding.attributes if not attribute.withheld)

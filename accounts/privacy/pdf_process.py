@@ -57,9 +57,7 @@ def render_pdf(html: str, embedded: bytes, *, deadline: float, memory: int = MEM
 
 def _run_worker(html: bytes, embedded: bytes, seconds: float, memory: int) -> bytes:
     """The press gets what it prints and where its caches are, and nothing of our settings."""
-    environment = {
-        name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ
-    }
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     try:
         process = subprocess.run(  # noqa: S603 - our own script
             [sys.executable, "-I", str(_WORKER_SCRIPT), str(memory), str(int(seconds) + 1)],
@@ -72,17 +70,13 @@ def _run_worker(html: bytes, embedded: bytes, seconds: float, memory: int) -> by
     except subprocess.TimeoutExpired as error:
         raise _rendering_failed("time") from error
     if process.returncode != 0 or not process.stdout.startswith(b"%PDF-"):
-        raise _rendering_failed(
-            process.stderr.decode(errors="replace").strip().rpartition("\n")[2][:60]
-        )
+        raise _rendering_failed(process.stderr.decode(errors="replace").strip().rpartition("\n")[2][:60])
     return process.stdout
 
 
 def _rendering_failed(reason: str) -> errors.Unavailable:
     logger.error("a document could not be printed", extra={"why": reason.partition(":")[0]})
-    return errors.Unavailable(
-        "The document could not be printed; ?format=json gives the same data.", retry_after=60
-    )
+    return errors.Unavailable("The document could not be printed; ?format=json gives the same data.", retry_after=60)
 
 
 def _no_free_slot() -> errors.Unavailable:

@@ -10,16 +10,10 @@ from config.api.fields import DateTimeRangeQuery, QueryIntegerField, TextField
 class AuditQuery(DateTimeRangeQuery):
     """Which entries."""
 
-    action = TextField(
-        required=False, max_length=100, help_text="Only entries of this action: user.blocked."
-    )
+    action = TextField(required=False, max_length=100, help_text="Only entries of this action: user.blocked.")
 
-    limit = QueryIntegerField(
-        required=False, min_value=1, max_value=100, help_text="1 to 100, default 50."
-    )
-    offset = QueryIntegerField(
-        required=False, min_value=0, help_text="How many newer ones to skip."
-    )
+    limit = QueryIntegerField(required=False, min_value=1, max_value=100, help_text="1 to 100, default 50.")
+    offset = QueryIntegerField(required=False, min_value=0, help_text="How many newer ones to skip.")
 
 
 class AuditParty(serializers.Serializer[Any]):

@@ -31,9 +31,7 @@ class NewLocation(StrictSerializer):
     """A new place."""
 
     name = TextField(max_length=200)
-    timeZone = TimeZoneField(
-        source="time_zone", help_text="Its IANA time zone, such as America/Denver."
-    )
+    timeZone = TimeZoneField(source="time_zone", help_text="Its IANA time zone, such as America/Denver.")
     address = TextField(max_length=500, required=False, allow_blank=True)
 
 

@@ -10,9 +10,7 @@ from config.api.fields import StrictChoiceField, StrictSerializer
 class ExportQuery(StrictSerializer):
     """Which form."""
 
-    format = StrictChoiceField(
-        choices=("pdf", "json"), required=False, help_text="pdf, the default, or json."
-    )
+    format = StrictChoiceField(choices=("pdf", "json"), required=False, help_text="pdf, the default, or json.")
 
 
 class ExportSubject(serializers.Serializer[Any]):

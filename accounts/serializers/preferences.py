@@ -6,13 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts import preferences
-from config.api.fields import (
-    StrictBooleanField,
-    StrictChoiceField,
-    StrictIntegerField,
-    StrictSerializer,
-    TimeZoneField,
-)
+from config.api.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictSerializer, TimeZoneField
 
 _LANGUAGE = "The language of mails; null: the customer's."
 _ZONE = "The IANA time zone of times in mails; null: the customer's."
@@ -41,9 +35,7 @@ class NotificationsChange(StrictSerializer):
 class SettingsChange(StrictSerializer):
     """What a person chooses; what is not named stays, null forgets a choice."""
 
-    language = StrictChoiceField(
-        choices=preferences.LANGUAGES, required=False, allow_null=True, help_text=_LANGUAGE
-    )
+    language = StrictChoiceField(choices=preferences.LANGUAGES, required=False, allow_null=True, help_text=_LANGUAGE)
     timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone", help_text=_ZONE)
     reminderMinutes = StrictIntegerField(
         required=False,
@@ -78,9 +70,7 @@ class NotificationsView(serializers.Serializer[Any]):
 class SettingsView(serializers.Serializer[Any]):
     """What a person chose, every notification spelled out."""
 
-    language = serializers.ChoiceField(
-        choices=preferences.LANGUAGES, allow_null=True, help_text=_LANGUAGE
-    )
+    language = serializers.ChoiceField(choices=preferences.LANGUAGES, allow_null=True, help_text=_LANGUAGE)
     timeZone = serializers.CharField(source="time_zone", allow_null=True, help_text=_ZONE)
     reminderMinutes = serializers.IntegerField(source="reminder_minutes", help_text=_REMINDER)
     ringing = serializers.BooleanField(help_text=_RINGING)

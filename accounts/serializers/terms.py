@@ -14,14 +14,10 @@ class TermsAcceptanceBody(StrictSerializer):
     """What was shown; both members may be left out."""
 
     version = TextField(
-        required=False,
-        max_length=20,
-        help_text="`currentVersion` as it was shown; 409 if another is in force by now.",
+        required=False, max_length=20, help_text="`currentVersion` as it was shown; 409 if another is in force by now."
     )
     locale = StrictChoiceField(
-        choices=preferences.LANGUAGES,
-        required=False,
-        help_text="The language it was shown in; default: the person's.",
+        choices=preferences.LANGUAGES, required=False, help_text="The language it was shown in; default: the person's."
     )
 
 

@@ -53,8 +53,7 @@ class PhoneField(TextField):
             number = None
         if number is None or not phonenumbers.is_possible_number(number):
             raise serializers.ValidationError(
-                "It must be a phone number with its country code, such as +49 30 1234567.",
-                code="invalid_phone",
+                "It must be a phone number with its country code, such as +49 30 1234567.", code="invalid_phone"
             )
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -83,9 +82,7 @@ class PermissionsField(TextListField):
         names = super().to_internal_value(data)
         unknown = sorted(set(names) - permissions.PERMISSIONS)
         if unknown:
-            raise serializers.ValidationError(
-                f"There is no permission {unknown[0]}.", code="unknown_permission"
-            )
+            raise serializers.ValidationError(f"There is no permission {unknown[0]}.", code="unknown_permission")
         return names
 
 
@@ -93,12 +90,9 @@ class _NewUserBase(StrictSerializer):
     email = UserEmailField(max_length=254)
     customerId = TextField(max_length=64, source="customer_id")
     name = TextField(max_length=200)
-    permissions = PermissionsField(
-        required=False, help_text="The effective list wanted; default: the role's."
-    )
+    permissions = PermissionsField(required=False, help_text="The effective list wanted; default: the role's.")
     locations = LocationIdsField(
-        required=False,
-        help_text='Location ids, or ["*"] for all; default: none (owner, admin: all).',
+        required=False, help_text='Location ids, or ["*"] for all; default: none (owner, admin: all).'
     )
     userSkills = SkillsField(required=False)
 
@@ -123,9 +117,7 @@ class CurrentUserChange(StrictSerializer):
     phone = PhoneField(required=False, allow_null=True)
     locations = LocationIdsField(required=False, help_text="Some of one's own.")
     userPermissions = PermissionsField(
-        required=False,
-        source="permissions",
-        help_text="The effective list wanted, of today's.",
+        required=False, source="permissions", help_text="The effective list wanted, of today's."
     )
     userSkills = SkillsField(required=False)
     settings = SettingsChange(required=False)
@@ -139,11 +131,7 @@ class UserChange(StrictSerializer):
     profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
     phone = PhoneField(required=False, allow_null=True)
     email = UserEmailField(max_length=254, required=False)
-    userRole = RoleField(
-        required=False,
-        source="role",
-        help_text="Brings its own permissions, unless some are sent.",
-    )
+    userRole = RoleField(required=False, source="role", help_text="Brings its own permissions, unless some are sent.")
     permissions = PermissionsField(required=False, help_text="The effective list wanted.")
     locations = LocationIdsField(required=False, help_text='Location ids, or ["*"] for all.')
     userSkills = SkillsField(required=False)
@@ -185,9 +173,7 @@ class UserView(serializers.Serializer[User]):
     locations = serializers.ListField(child=serializers.CharField())
     userSkills = serializers.ListField(child=serializers.CharField(), source="skills")
     isSetup = serializers.BooleanField(source="is_setup")
-    status = serializers.ChoiceField(
-        choices=["pending", "invited", "active", "blocked", "deleting"]
-    )
+    status = serializers.ChoiceField(choices=["pending", "invited", "active", "blocked", "deleting"])
     invitedAt = serializers.DateTimeField(source="invited_at", allow_null=True)
     invitationExpiresAt = serializers.DateTimeField(source="invitation_expires_at", allow_null=True)
     acceptedAt = serializers.DateTimeField(source="accepted_at", allow_null=True)

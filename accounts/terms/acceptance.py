@@ -44,9 +44,7 @@ def get_status(user: User, customer: Customer, *, actor: Actor, at: datetime) ->
 
 
 def _load_status(user: User, customer: Customer, at: datetime) -> TermsStatus:
-    edition = documents.current_edition(
-        at, preferences.language_of(user.settings, customer.settings)
-    )
+    edition = documents.current_edition(at, preferences.language_of(user.settings, customer.settings))
     latest = dynamodb.query_records(
         TermsAcceptance,
         "#user_id = :user",
@@ -88,11 +86,7 @@ def accept_terms(
     edition = documents.current_edition(at, language)
     record_key = (user.id, edition.version)
     keys = [dynamodb.RecordKey(TermsAcceptance, *record_key), *journal.stream_keys([actor.stream])]
-    keys += (
-        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
-        if idempotency_key
-        else []
-    )
+    keys += [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
 
     def decide() -> TermsStatus:
         records = dynamodb.batch_get(keys)
@@ -103,13 +97,7 @@ def accept_terms(
             idempotency.save_completed(idempotency_key, user.id, at, status=200)
         else:
             acceptance = _write_acceptance(
-                user,
-                edition,
-                language,
-                actor=actor,
-                at=at,
-                idempotency_key=idempotency_key,
-                records=records,
+                user, edition, language, actor=actor, at=at, idempotency_key=idempotency_key, records=records
             )
         return _build_status(edition, acceptance)
 
@@ -137,19 +125,9 @@ def _write_acceptance(
     idempotency_key: idempotency.IdempotencyKey | None,
     records: dynamodb.BatchResult,
 ) -> TermsAcceptance:
-    identity = {
-        "name": user.name,
-        "email": user.email,
-        "ip": actor.ip,
-        "userAgent": actor.user_agent,
-    }
+    identity = {"name": user.name, "email": user.email, "ip": actor.ip, "userAgent": actor.user_agent}
     document_versions = [
-        {
-            "document": text.document,
-            "version": text.version,
-            "locale": text.locale,
-            "sha256": text.sha256,
-        }
+        {"document": text.document, "version": text.version, "locale": text.locale, "sha256": text.sha256}
         for text in edition.texts
     ]
     with journal.write(
@@ -158,10 +136,7 @@ def _write_acceptance(
         subject=user.party,
         at=at,
         customer_id=user.customer_id,
-        changes=[
-            audit.FieldChange(document["document"], None, document["version"])
-            for document in document_versions
-        ],
+        changes=[audit.FieldChange(document["document"], None, document["version"]) for document in document_versions],
         prefetched=records,
     ) as write:
         acceptance = TermsAcceptance(
@@ -217,9 +192,7 @@ def decrypt_acceptance(acceptance: TermsAcceptance) -> dict[str, Any]:
         "acceptedAt": acceptance.accepted_at,
         "documents": acceptance.documents,
         "locale": acceptance.locale,
-        **encryption.decrypt_json(
-            encryption.application_key(_PURPOSE), bytes(acceptance.sealed), context
-        ),
+        **encryption.decrypt_json(encryption.application_key(_PURPOSE), bytes(acceptance.sealed), context),
         "requestId": acceptance.request_id,
         "entryId": acceptance.entry_id,
     }
@@ -244,9 +217,7 @@ def verify_acceptances() -> Iterator[str]:
     People may accept meanwhile: what looks wrong is read again before it is told.
     """
     user_ids = dynamodb.scan_values(TermsAcceptance, "user_id")
-    for user_id in sorted(
-        user_ids | {stream for stream in reader.list_streams() if stream.startswith("usr_")}
-    ):
+    for user_id in sorted(user_ids | {stream for stream in reader.list_streams() if stream.startswith("usr_")}):
         if _check_user(user_id):
             time.sleep(0.5)
             yield from _check_user(user_id)
@@ -269,13 +240,9 @@ def _find_problems(user_id: str) -> list[str]:
     problems = []
     for acceptance in acceptances:
         if attested.pop(acceptance.entry_id, "") != _digest(acceptance):
-            problems.append(
-                f"{user_id} {acceptance.version}: the proof is not as the audit attests it"
-            )
+            problems.append(f"{user_id} {acceptance.version}: the proof is not as the audit attests it")
         elif not all(_is_published(document) for document in acceptance.documents):
-            problems.append(
-                f"{user_id} {acceptance.version}: it names a text that was never published"
-            )
+            problems.append(f"{user_id} {acceptance.version}: it names a text that was never published")
     missing = [f"{user_id}: the proof that {entry_id} attests is gone" for entry_id in attested]
     return problems + missing
 

@@ -50,15 +50,9 @@ def notify_customer_users(
     twice. ``start`` is where the list goes on, sealed, as places in it are named by people.
     """
     key = encryption.application_key(_PURPOSE)
-    cursor = (
-        encryption.decrypt_json(key, bytes.fromhex(encrypted_cursor), customer_id)
-        if encrypted_cursor
-        else None
-    )
+    cursor = encryption.decrypt_json(key, bytes.fromhex(encrypted_cursor), customer_id) if encrypted_cursor else None
     values = {":of": {"S": customer_id}}
-    page = pagination.query_page(
-        User, "byCustomer", "#customer_id = :of", values, limit=BATCH_SIZE, cursor=cursor
-    )
+    page = pagination.query_page(User, "byCustomer", "#customer_id = :of", values, limit=BATCH_SIZE, cursor=cursor)
     active_users = [user for user in page.records if user.status == "active"]
     users_to_notify = _users_with_older_acceptance(active_users, version)
     if not users_to_notify and page.next_cursor is None:
@@ -68,19 +62,12 @@ def notify_customer_users(
             side_effects.enqueue_notification(write, user.id, "terms_renewed")
         if page.next_cursor:
             next_cursor = encryption.encrypt_json(key, page.next_cursor, customer_id).hex()
-            write.enqueue(
-                "accounts.tell_of_terms",
-                customer_id=customer_id,
-                version=version,
-                start=next_cursor,
-            )
+            write.enqueue("accounts.tell_of_terms", customer_id=customer_id, version=version, start=next_cursor)
         write.replace(job.id, job.claim)
 
 
 def _users_with_older_acceptance(users: Sequence[User], version: str) -> list[User]:
-    earlier_versions = [
-        other_version for other_version in documents.list_versions() if other_version < version
-    ]
+    earlier_versions = [other_version for other_version in documents.list_versions() if other_version < version]
     keys = [
         dynamodb.RecordKey(TermsAcceptance, user.id, earlier_version)
         for user in users
@@ -90,9 +77,6 @@ def _users_with_older_acceptance(users: Sequence[User], version: str) -> list[Us
     return [
         user
         for user in users
-        if any(
-            records.get(TermsAcceptance, user.id, earlier_version)
-            for earlier_version in earlier_versions
-        )
+        if any(records.get(TermsAcceptance, user.id, earlier_version) for earlier_version in earlier_versions)
         and not records.get(TermsAcceptance, user.id, version)
     ]

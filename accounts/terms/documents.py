@@ -74,24 +74,18 @@ def effective_instant(version: str) -> datetime:
 def current_edition(at: datetime, language: str = BINDING_LANGUAGE) -> Edition:
     """The documents in force at a moment, in this language where they exist in it."""
     day = at.astimezone(UTC).date().isoformat()
-    newest_versions = {
-        key.document: key.version for key in sorted(_published_hashes()) if key[1] <= day
-    }
+    newest_versions = {key.document: key.version for key in sorted(_published_hashes()) if key[1] <= day}
     if not newest_versions:
         raise PublishedTextChanged(f"No terms were in force on {day}.")
     available = [document for document in DOCUMENTS if document in newest_versions]
-    texts = tuple(
-        _localized_text(document, newest_versions[document], language) for document in available
-    )
+    texts = tuple(_localized_text(document, newest_versions[document], language) for document in available)
     return Edition(max(newest_versions.values()), texts)
 
 
 def list_versions(until: datetime | None = None) -> list[str]:
     """Every version that some document has, oldest first; perhaps only those in force by then."""
     all_versions = sorted({key.version for key in _published_hashes()})
-    return [
-        version for version in all_versions if until is None or effective_instant(version) <= until
-    ]
+    return [version for version in all_versions if until is None or effective_instant(version) <= until]
 
 
 def get_text(document: str, version: str, language: str = BINDING_LANGUAGE) -> LegalText | None:
@@ -102,9 +96,7 @@ def get_text(document: str, version: str, language: str = BINDING_LANGUAGE) -> L
 
 def _localized_text(document: str, version: str, language: str) -> LegalText:
     key = LegalTextKey(document, version, language)
-    return _published_texts()[
-        key if key in _published_hashes() else LegalTextKey(document, version, BINDING_LANGUAGE)
-    ]
+    return _published_texts()[key if key in _published_hashes() else LegalTextKey(document, version, BINDING_LANGUAGE)]
 
 
 @cache
@@ -135,9 +127,7 @@ def read_texts(folder: Path = FOLDER) -> dict[LegalTextKey, LegalText]:
     for path in sorted(folder.glob("*/*.md")):
         version, _, language = path.stem.partition(".")
         if path.parent.name not in DOCUMENTS or not language:
-            raise ValueError(
-                f"{path.name} must be named <day>.<language>.md in a document's folder"
-            )
+            raise ValueError(f"{path.name} must be named <day>.<language>.md in a document's folder")
         date.fromisoformat(version)
         key = LegalTextKey(path.parent.name, version, language)
         texts[key] = LegalText(*key, path.read_bytes().decode())
@@ -151,9 +141,7 @@ def find_unpublished_texts(folder: Path = FOLDER) -> list[LegalTextKey]:
         if key not in texts:
             raise PublishedTextChanged(f"{key} was published and is gone.")
         if texts[key].sha256 != sha256:
-            raise PublishedTextChanged(
-                f"{key} was changed after it was published; make it a new version."
-            )
+            raise PublishedTextChanged(f"{key} was changed after it was published; make it a new version.")
     for key in texts:
         if LegalTextKey(key.document, key.version, BINDING_LANGUAGE) not in texts:
             raise PublishedTextChanged(f"{key} has no binding text in {BINDING_LANGUAGE!r}.")
@@ -162,9 +150,7 @@ def find_unpublished_texts(folder: Path = FOLDER) -> list[LegalTextKey]:
     for key in new_keys:
         is_translation = LegalTextKey(key.document, key.version, BINDING_LANGUAGE) in hashes
         if key.version <= newest_version and not is_translation:
-            raise PublishedTextChanged(
-                f"{key} must be later than {newest_version}, which was published already."
-            )
+            raise PublishedTextChanged(f"{key} must be later than {newest_version}, which was published already.")
     return new_keys
 
 

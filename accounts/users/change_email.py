@@ -48,17 +48,10 @@ def begin_email_change(
         subject=user.party,
         at=at,
         customer_id=user.customer_id,
-        changes=[
-            *diff.diff_users(user, pending_user),
-            audit.FieldChange("awaited", user.email, after.email),
-        ],
+        changes=[*diff.diff_users(user, pending_user), audit.FieldChange("awaited", user.email, after.email)],
         prefetched=records,
     ) as write:
-        write.put(
-            pending_user,
-            only_if=User.version == user.version,
-            error=optimistic.stale_record_error(),
-        )
+        write.put(pending_user, only_if=User.version == user.version, error=optimistic.stale_record_error())
         if after.email_key != user.email_key:
             write.put(
                 EmailOwner(key=after.email_key, user_id=user.id),
@@ -68,10 +61,7 @@ def begin_email_change(
         counters.update_counters(write, user, pending_user)
         side_effects.enqueue_side_effects(write, user, pending_user)
         write.enqueue(
-            "accounts.finish_address",
-            id=finish_message_id(user.id),
-            due=at + journal.FINISHER_DELAY,
-            user_id=user.id,
+            "accounts.finish_address", id=finish_message_id(user.id), due=at + journal.FINISHER_DELAY, user_id=user.id
         )
     return finish_email_change(pending_user, actor=actor, at=at, records=write.prefetched)
 
@@ -105,16 +95,11 @@ def _check_requester(user: User, author: audit.Author, at: datetime) -> None:
     requester = dynamodb.get_record(User, author.id)
     if requester is None or requester.status != "active":
         raise errors.Forbidden("Who asked for it is not here any more.")
-    actor, after = (
-        permissions.user_actor(requester),
-        diff.apply_patch(user, user.awaited["asked"], at),
-    )
+    actor, after = (permissions.user_actor(requester), diff.apply_patch(user, user.awaited["asked"], at))
     actor.require("users:update")
     permissions.check_target_user(actor, user)
     permissions.check_email_change(actor, user)
-    permissions.check_grant(
-        actor, permissions.access_rights_of(after), permissions.access_rights_of(user)
-    )
+    permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
 
 
 def finish_email_change(
@@ -126,12 +111,7 @@ def finish_email_change(
         if diff.rebase_patch(user, pending_change["asked"], pending_change["seen"]) is None:
             raise _stale_change()
         auth0.change_email(user_id=user.id, email=pending_change["asked"]["email"])
-    except (
-        auth0.EmailInUse,
-        auth0.EmailRefused,
-        auth0.NoAuth0Account,
-        StaleEmailChange,
-    ) as refusal:
+    except (auth0.EmailInUse, auth0.EmailRefused, auth0.NoAuth0Account, StaleEmailChange) as refusal:
         _cancel_email_change(user, refusal, actor=actor, at=at)
         raise create.to_client_error(refusal) from refusal
 
@@ -187,12 +167,7 @@ def _stale_change() -> StaleEmailChange:
 
 
 def _apply_email_change(
-    before: User,
-    patch: diff.UserPatch,
-    *,
-    actor: audit.Author,
-    at: datetime,
-    records: dynamodb.BatchResult | None,
+    before: User, patch: diff.UserPatch, *, actor: audit.Author, at: datetime, records: dynamodb.BatchResult | None
 ) -> User:
     after = diff.apply_patch(before, patch, at)
     after.awaited = None
@@ -206,9 +181,7 @@ def _apply_email_change(
         changes=diff.diff_users(before, after),
         prefetched=records,
     ) as write:
-        write.put(
-            after, only_if=User.version == before.version, error=optimistic.stale_record_error()
-        )
+        write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
         if after.email_key != before.email_key:
             write.remove(EmailOwner(before.email_key), only_if=EmailOwner.user_id == before.id)
         counters.update_counters(write, before, after)
@@ -232,15 +205,11 @@ def _enqueue_notification(
     person_key = records.get(encryption.PersonKey, before.id) if records else None
     person_key = person_key or dynamodb.get_record(encryption.PersonKey, before.id)
     if person_key is not None:
-        encrypted_email = encryption.encrypt_json(
-            person_key.unwrap(), before.email, before.id
-        ).hex()
+        encrypted_email = encryption.encrypt_json(person_key.unwrap(), before.email, before.id).hex()
         write.enqueue("accounts.warn_former_address", user_id=after.id, sealed=encrypted_email)
 
 
-def _cancel_email_change(
-    user: User, refusal: errors.DomainError, *, actor: audit.Author, at: datetime
-) -> None:
+def _cancel_email_change(user: User, refusal: errors.DomainError, *, actor: audit.Author, at: datetime) -> None:
     """Auth0 will never take this address, or nobody may ask for it: forget that it was wanted."""
     pending_change = user.awaited
 
@@ -264,12 +233,8 @@ def _cancel_email_change(
             )
             if email_key != before.email_key:
                 write.remove(EmailOwner(email_key), only_if=EmailOwner.user_id == before.id)
-            if isinstance(
-                refusal, StaleEmailChange
-            ):  # Auth0 may have heard of it in an earlier try
-                write.enqueue(
-                    "accounts.carry_address", id=_sync_message_id(before.id), user_id=before.id
-                )
+            if isinstance(refusal, StaleEmailChange):  # Auth0 may have heard of it in an earlier try
+                write.enqueue("accounts.carry_address", id=_sync_message_id(before.id), user_id=before.id)
             if before.status == "invited" and not before.invitation_sent_at:
                 write.enqueue("accounts.send_invitation", user_id=before.id)
             write.complete(finish_message_id(before.id))

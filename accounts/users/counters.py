@@ -27,8 +27,7 @@ def is_full_owner(user: User | None) -> bool:
         and user.role == "owner"
         and user.status == "active"
         and ALL_LOCATIONS in user.locations
-        and permissions.effective_permissions(user.role, user.extra, user.denied)
-        >= permissions.PERMISSIONS
+        and permissions.effective_permissions(user.role, user.extra, user.denied) >= permissions.PERMISSIONS
     )
 
 
@@ -36,8 +35,7 @@ def check_location_changes(before: User | None, after: User) -> None:
     """Refuse a change of more locations than one transaction takes."""
     if len(_location_ids(before) ^ _location_ids(after)) > MAX_LOCATIONS:
         raise errors.InvalidRequest(
-            f"At most {MAX_LOCATIONS} locations can be added and removed at once.",
-            pointer="/locations",
+            f"At most {MAX_LOCATIONS} locations can be added and removed at once.", pointer="/locations"
         )
 
 
@@ -47,10 +45,7 @@ def update_counters(write: write_set.Write, before: User | None, after: User | N
     if user is None:
         return
     _update_owner_count(
-        write,
-        user.customer_id,
-        was_full_owner=is_full_owner(before),
-        is_full_owner_now=is_full_owner(after),
+        write, user.customer_id, was_full_owner=is_full_owner(before), is_full_owner_now=is_full_owner(after)
     )
     previous_ids = _location_ids(before)
     current_ids = _location_ids(after)
@@ -76,9 +71,7 @@ def _update_owner_count(
             error=LastOwner("The last active owner stays as they are; name another one first."),
         )
     if is_full_owner_now and not was_full_owner:
-        write.update(
-            Customer(customer_id), [Customer.owner_count.add(1)], only_if=Customer.id.exists()
-        )
+        write.update(Customer(customer_id), [Customer.owner_count.add(1)], only_if=Customer.id.exists())
 
 
 def _location_ids(user: User | None) -> set[str]:

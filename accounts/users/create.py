@@ -57,20 +57,12 @@ def create_user(
     or `errors.Unavailable`, after which the outbox finishes what was begun.
     """
     actor.require("users:create")
-    with denied_attempts.audit_denied_attempts(
-        actor, at, values={"customerId": new_user.customer_id}
-    ):
+    with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": new_user.customer_id}):
         permissions.check_customer(actor, new_user.customer_id)
     user = _build_pending_user(new_user, at)
-    request_keys = (
-        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
-        if idempotency_key
-        else []
-    )
+    request_keys = [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
     location_keys = users.location_keys(new_user.locations or ())
-    records = dynamodb.batch_get(
-        [*journal.stream_keys([actor.stream, user.id]), *location_keys, *request_keys]
-    )
+    records = dynamodb.batch_get([*journal.stream_keys([actor.stream, user.id]), *location_keys, *request_keys])
     try:
         idempotency.ensure_key_unused(idempotency_key, records, at)
         users.check_locations(new_user.locations or (), records, actor.customer_id)
@@ -80,9 +72,7 @@ def create_user(
             _write_intent(write, user, idempotency_key)
     except idempotency.DuplicateRequest as seen:
         return _replay_request(seen, actor=actor, at=at, idempotency_key=idempotency_key)
-    return _finish_or_release_key(
-        user, actor=actor, at=at, idempotency_key=idempotency_key, records=records
-    )
+    return _finish_or_release_key(user, actor=actor, at=at, idempotency_key=idempotency_key, records=records)
 
 
 def create_customer_with_owner(customer: Customer, owner: NewUserData, *, at: datetime) -> User:
@@ -103,11 +93,7 @@ def create_customer_with_owner(customer: Customer, owner: NewUserData, *, at: da
 
 
 def resume_creation(
-    user_id: str,
-    *,
-    actor: audit.Author,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None = None,
+    user_id: str, *, actor: audit.Author, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> User | None:
     """Finish a creation that was left behind; None where it was withdrawn."""
     user = dynamodb.get_record(User, user_id)
@@ -141,9 +127,7 @@ def finish_creation(
         idempotency_key if at - user.created_at < idempotency.RETENTION else None
     )  # the key may be another's
     try:
-        auth0.create_user(
-            user_id=user.id, email=user.email, name=user.name, customer_id=user.customer_id
-        )
+        auth0.create_user(user_id=user.id, email=user.email, name=user.name, customer_id=user.customer_id)
     except (auth0.EmailInUse, auth0.EmailRefused) as refusal:
         if _cancel_creation(user, refusal, actor=actor, at=at, idempotency_key=idempotency_key):
             raise to_client_error(refusal) from refusal
@@ -188,9 +172,7 @@ def _build_pending_user(new_user: NewUserData, at: datetime) -> User:
     email = email_address.normalize_email(new_user.email)
     id = ids.new_id("usr", at)
     role = new_user.role
-    requested_permissions = (
-        permissions.ROLES[role] if new_user.permissions is None else new_user.permissions
-    )
+    requested_permissions = permissions.ROLES[role] if new_user.permissions is None else new_user.permissions
     extra, denied = permissions.split_permissions(role, requested_permissions)
     default_locations = [ALL_LOCATIONS] if role in ("owner", "admin") else []
     requested_locations = diff.normalize_locations(new_user.locations or ())
@@ -214,13 +196,9 @@ def _build_pending_user(new_user: NewUserData, at: datetime) -> User:
     )
 
 
-def _write_intent(
-    write: write_set.Write, user: User, idempotency_key: idempotency.IdempotencyKey | None
-) -> None:
+def _write_intent(write: write_set.Write, user: User, idempotency_key: idempotency.IdempotencyKey | None) -> None:
     write.put(
-        EmailOwner(key=user.email_key, user_id=user.id),
-        only_if=EmailOwner.key.does_not_exist(),
-        error=user_exists(),
+        EmailOwner(key=user.email_key, user_id=user.id), only_if=EmailOwner.key.does_not_exist(), error=user_exists()
     )
     write.put(user, only_if=User.id.does_not_exist())
     counters.update_counters(write, None, user)
@@ -243,9 +221,7 @@ def _finish_or_release_key(
 ) -> User:
     """Finish; where that is not possible now, let the next request with the key try again."""
     try:
-        return finish_creation(
-            user, actor=actor, at=at, idempotency_key=idempotency_key, records=records
-        )
+        return finish_creation(user, actor=actor, at=at, idempotency_key=idempotency_key, records=records)
     except errors.Unavailable:
         if idempotency_key:
             with suppress(errors.Unavailable):
@@ -301,9 +277,7 @@ def _cancel_creation(
             write.remove(encryption.PersonKey(user.id))
             counters.update_counters(write, user, None)
             write.complete(_finish_message_id(user.id))
-            write.complete_request(
-                idempotency_key, user.id, status=refusal.status, code=refusal.code
-            )
+            write.complete_request(idempotency_key, user.id, status=refusal.status, code=refusal.code)
     except errors.Conflict:
         return False
     return True

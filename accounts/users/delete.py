@@ -41,24 +41,18 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
         except users.UserNotReady as not_ready:
             create.complete_pending_creation(user_id, at=at)
             raise optimistic.StaleRecord("Its creation is settled now.") from not_ready
-        with denied_attempts.audit_denied_attempts(
-            actor, at, subject=user.party, values={"status": "deleted"}
-        ):
+        with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values={"status": "deleted"}):
             if user.id != actor.id:
                 permissions.check_target_user(actor, user)
             if user.status == "deleting":
                 return user
-            deleting_user, records_after = _begin_deletion(
-                user, actor=actor, at=at, records=records
-            )
+            deleting_user, records_after = _begin_deletion(user, actor=actor, at=at, records=records)
         written_records.append(records_after)
         return deleting_user
 
     written_records: list[dynamodb.BatchResult | None] = []
     deleting_user = optimistic.retry_on_conflict(decide)
-    return finish_deletion(
-        deleting_user, actor=actor, at=at, records=written_records[-1] if written_records else None
-    )
+    return finish_deletion(deleting_user, actor=actor, at=at, records=written_records[-1] if written_records else None)
 
 
 def _begin_deletion(
@@ -74,17 +68,10 @@ def _begin_deletion(
         changes=[audit.FieldChange("status", user.status, "deleting")],
         prefetched=records,
     ) as write:
-        write.put(
-            deleting_user,
-            only_if=User.version == user.version,
-            error=optimistic.stale_record_error(),
-        )
+        write.put(deleting_user, only_if=User.version == user.version, error=optimistic.stale_record_error())
         counters.update_counters(write, user, deleting_user)
         write.enqueue(
-            "accounts.finish_deletion",
-            id=_finish_message_id(user.id),
-            due=at + journal.FINISHER_DELAY,
-            user_id=user.id,
+            "accounts.finish_deletion", id=_finish_message_id(user.id), due=at + journal.FINISHER_DELAY, user_id=user.id
         )
     return deleting_user, write.prefetched
 
@@ -115,9 +102,7 @@ def finish_deletion(
             changes=[audit.FieldChange("status", "deleting", "deleted")],
             prefetched=records,
         ) as write:
-            write.remove(
-                user, only_if=User.version == user.version, error=optimistic.stale_record_error()
-            )
+            write.remove(user, only_if=User.version == user.version, error=optimistic.stale_record_error())
             for record in data_map.records_to_erase(user):
                 if not isinstance(record, User):
                     write.remove(record)

@@ -47,9 +47,7 @@ def _patched_rights(user: User, patch: UserPatch) -> dict[str, Any]:
     role = patch.get("role", user.role)
     if role == user.role and "permissions" not in patch:
         return {}
-    extra, denied = permissions.split_permissions(
-        role, patch.get("permissions", permissions.ROLES[role])
-    )
+    extra, denied = permissions.split_permissions(role, patch.get("permissions", permissions.ROLES[role]))
     return {"role": role, "extra": extra, "denied": denied}
 
 
@@ -70,9 +68,7 @@ def audit_action(before: User, after: User) -> str:
 def diff_users(before: User | None, after: User) -> list[audit.FieldChange]:
     """Field by field, what the audit shows; of somebody new only what is not empty."""
     if before is None:
-        return [
-            audit.FieldChange(name, None, value) for name, value in snapshot(after).items() if value
-        ]
+        return [audit.FieldChange(name, None, value) for name, value in snapshot(after).items() if value]
     previous = snapshot(before)
     return [
         audit.FieldChange(name, previous[name], value)
@@ -84,10 +80,7 @@ def diff_users(before: User | None, after: User) -> list[audit.FieldChange]:
 def snapshot(user: User) -> dict[str, Any]:
     """The values that the audit shows and that a change is decided on, as JSON."""
     values = {name: getattr(user, name) for name in AUDITED_FIELDS}
-    return {
-        name: list(value) if isinstance(value, list | tuple) else value
-        for name, value in values.items()
-    }
+    return {name: list(value) if isinstance(value, list | tuple) else value for name, value in values.items()}
 
 
 def rebase_patch(user: User, patch: UserPatch, original: UserPatch) -> dict[str, Any] | None:
@@ -102,8 +95,4 @@ def rebase_patch(user: User, patch: UserPatch, original: UserPatch) -> dict[str,
         return None
     if "status" in changed_fields:
         changed_fields |= set(RIGHTS_FIELDS)
-    return {
-        name: value
-        for name, value in patch.items()
-        if name not in changed_fields or name == "email"
-    }
+    return {name: value for name, value in patch.items() if name not in changed_fields or name == "email"}

@@ -19,10 +19,7 @@ def normalize_email(address: str) -> str:
     """The address as it is written to. Raises `BadEmail`."""
     try:
         validated = validate_email(
-            unicodedata.normalize("NFKC", address),
-            check_deliverability=False,
-            strict=True,
-            test_environment=True,
+            unicodedata.normalize("NFKC", address), check_deliverability=False, strict=True, test_environment=True
         )
     except EmailNotValidError as error:
         raise InvalidEmail("This is not an e-mail address.", pointer="/email") from error

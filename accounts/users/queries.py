@@ -49,12 +49,7 @@ def find_users_by_email(addresses: Iterable[str]) -> dict[str, User]:
 
 
 def list_users(
-    actor: permissions.Actor,
-    at: datetime,
-    *,
-    customer_id: str | None,
-    limit: int,
-    cursor: pagination.Cursor | None,
+    actor: permissions.Actor, at: datetime, *, customer_id: str | None, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[User]:
     """The people of one's own customer by name; who is confined sees who works where they do.
 
@@ -69,9 +64,7 @@ def list_users(
     users: list[User] = []
     for _ in range(1 if not actor.is_location_restricted else MAX_CHUNKS):
         page_size = limit if not actor.is_location_restricted else CHUNK_SIZE
-        page = pagination.query_page(
-            User, "byCustomer", condition, values, limit=page_size, cursor=cursor
-        )
+        page = pagination.query_page(User, "byCustomer", condition, values, limit=page_size, cursor=cursor)
         users += [user for user in page.records if _is_visible_to(user, actor)]
         cursor = page.next_cursor
         if len(users) > limit:
@@ -121,9 +114,7 @@ def user_key(user_id: str) -> dynamodb.RecordKey:
     return dynamodb.RecordKey(User, user_id)
 
 
-def get_user_from(
-    records: dynamodb.BatchResult, user_id: str, customer_id: str, *, pointer: str
-) -> User:
+def get_user_from(records: dynamodb.BatchResult, user_id: str, customer_id: str, *, pointer: str) -> User:
     """Somebody of this customer, of what was read.
 
     Raises `errors.NotFound`, alike for nobody's, who is going, and another customer's.
@@ -164,18 +155,12 @@ def find_location_managers(location_id: str, customer_id: str) -> list[User]:
     cursor: pagination.Cursor | None = None
     while True:
         values = {":of": {"S": customer_id}}
-        page = pagination.query_page(
-            User, "byCustomer", "#customer_id = :of", values, limit=1000, cursor=cursor
-        )
+        page = pagination.query_page(User, "byCustomer", "#customer_id = :of", values, limit=1000, cursor=cursor)
         active_users += [user for user in page.records if user.status == "active"]
         cursor = page.next_cursor
         if cursor is None:
             break
-    managers = [
-        user
-        for user in active_users
-        if user.role == "manager" and _is_assigned_to(user, location_id)
-    ]
+    managers = [user for user in active_users if user.role == "manager" and _is_assigned_to(user, location_id)]
     return managers or [user for user in active_users if user.role in ("admin", "owner")]
 
 
@@ -187,11 +172,7 @@ def audit_user_view(user: User, *, actor: permissions.Actor, at: datetime) -> No
     """Note that an operator looked at what is kept of somebody."""
     actor.require("users:read")
     journal.write_audit_event(
-        actor=actor,
-        action="user.viewed",
-        subject=user.party,
-        at=at,
-        customer_id=user.customer_id,
+        actor=actor, action="user.viewed", subject=user.party, at=at, customer_id=user.customer_id
     )
 
 
@@ -201,11 +182,7 @@ def location_keys(locations: Iterable[str]) -> list[dynamodb.RecordKey]:
 
 
 def check_locations(
-    locations: Iterable[str],
-    records: dynamodb.BatchResult,
-    customer_id: str,
-    *,
-    existing: Collection[str] = (),
+    locations: Iterable[str], records: dynamodb.BatchResult, customer_id: str, *, existing: Collection[str] = ()
 ) -> None:
     """Raise `errors.NotFound` for the first that is nobody's or another customer's, both alike.
 

@@ -17,24 +17,14 @@ def enqueue_side_effects(write: write_set.Write, before: User, after: User) -> N
         write.enqueue("accounts.send_invitation", user_id=after.id)  # what was due was not sent
     if after.status != "active" or write.author.id == after.id:
         return
-    rights_before, rights_after = (
-        permissions.access_rights_of(before),
-        permissions.access_rights_of(after),
-    )
-    if (rights_before.role, rights_before.permissions) != (
-        rights_after.role,
-        rights_after.permissions,
-    ):
+    rights_before, rights_after = (permissions.access_rights_of(before), permissions.access_rights_of(after))
+    if (rights_before.role, rights_before.permissions) != (rights_after.role, rights_after.permissions):
         enqueue_notification(write, after.id, "rights_changed")
-    if added_locations := sorted(
-        set(rights_after.locations) - set(rights_before.locations) - {ALL_LOCATIONS}
-    ):
+    if added_locations := sorted(set(rights_after.locations) - set(rights_before.locations) - {ALL_LOCATIONS}):
         enqueue_notification(write, after.id, "location_assigned", locations=added_locations)
 
 
-def enqueue_notification(
-    write: write_set.Write, user_id: str, event: str, **arguments: Any
-) -> None:
+def enqueue_notification(write: write_set.Write, user_id: str, event: str, **arguments: Any) -> None:
     """Let a person hear of an event of `preferences.EVENTS`, on each channel they want it on."""
     write.enqueue("accounts.send_notice", user_id=user_id, event=event, **arguments)
     write.enqueue("accounts.send_push", user_id=user_id, event=event)

@@ -14,12 +14,7 @@ from config.dynamodb import optimistic
 
 
 def update_user(
-    user_id: str,
-    patch: diff.UserPatch,
-    *,
-    actor: Actor,
-    at: datetime,
-    versions: Collection[int] | None = None,
+    user_id: str, patch: diff.UserPatch, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> User:
     """Change somebody of one's own customer. Answers the person as they then are.
 
@@ -34,9 +29,7 @@ def update_user(
         user, records = users.load_target(user_id, actor, *location_keys)
         if user.status == "deleting":
             raise users.user_not_found()
-        with denied_attempts.audit_denied_attempts(
-            actor, at, subject=user.party, values=_audited_values(patch)
-        ):
+        with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values=_audited_values(patch)):
             permissions.check_target_user(actor, user)
             optimistic.check_version(user, versions)
             if "email" in patch and user.awaited:
@@ -46,28 +39,19 @@ def update_user(
             location_ids = patch.get("locations", ())
             users.check_locations(location_ids, records, actor.customer_id, existing=user.locations)
             counters.check_location_changes(user, after)
-            permissions.check_grant(
-                actor, permissions.access_rights_of(after), permissions.access_rights_of(user)
-            )
+            permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
             if after.status != user.status:
                 actor.require("users:deactivate")
             if after.email != user.email:
                 permissions.check_email_change(actor, user)
-                return change_email.begin_email_change(
-                    user, patch, actor=actor, at=at, records=records
-                )
+                return change_email.begin_email_change(user, patch, actor=actor, at=at, records=records)
             return _save_user(user, after, actor=actor, at=at, records=records)
 
     return optimistic.retry_on_conflict(decide)
 
 
 def update_own_profile(
-    user: User,
-    patch: diff.UserPatch,
-    *,
-    actor: Actor,
-    at: datetime,
-    versions: Collection[int] | None = None,
+    user: User, patch: diff.UserPatch, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> User:
     """Change one's own profile; rights can only shrink. ``user`` is one's record as just read.
 
@@ -82,14 +66,10 @@ def update_own_profile(
         optimistic.check_version(before, versions)
         location_keys = users.location_keys(patch.get("locations", ()))
         records = dynamodb.batch_get([*journal.stream_keys([actor.stream]), *location_keys])
-        with denied_attempts.audit_denied_attempts(
-            actor, at, subject=before.party, values=_audited_values(patch)
-        ):
+        with denied_attempts.audit_denied_attempts(actor, at, subject=before.party, values=_audited_values(patch)):
             after = diff.apply_patch(before, patch, at)
             location_ids = patch.get("locations", ())
-            users.check_locations(
-                location_ids, records, actor.customer_id, existing=before.locations
-            )
+            users.check_locations(location_ids, records, actor.customer_id, existing=before.locations)
             counters.check_location_changes(before, after)
             permissions.check_no_self_escalation(
                 permissions.access_rights_of(before), permissions.access_rights_of(after)
@@ -99,9 +79,7 @@ def update_own_profile(
     return optimistic.retry_on_conflict(decide)
 
 
-def _save_user(
-    before: User, after: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult
-) -> User:
+def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult) -> User:
     audit_changes = diff.diff_users(before, after)
     if not audit_changes:
         return before
@@ -114,9 +92,7 @@ def _save_user(
         changes=audit_changes,
         prefetched=records,
     ) as write:
-        write.put(
-            after, only_if=User.version == before.version, error=optimistic.stale_record_error()
-        )
+        write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
         counters.update_counters(write, before, after)
         side_effects.enqueue_side_effects(write, before, after)
     return after

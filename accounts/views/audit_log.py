@@ -37,8 +37,6 @@ class AuditLogs(OperationViewSet):
             actor=cast(Actor, request.user),
             limit=query.get("limit", 50),
             offset=query.get("offset", 0),
-            criteria=reader.EntryFilter(
-                query.get("action"), query.get("since"), query.get("until")
-            ),
+            criteria=reader.EntryFilter(query.get("action"), query.get("since"), query.get("until")),
         )
         return Response(AuditPage(log_page).data)

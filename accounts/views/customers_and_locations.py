@@ -87,9 +87,7 @@ class Locations(OperationViewSet):
         query = LocationQuery.parse_query(request)
         scope = f"locations for {actor.id}"
         page = locations.list_accessible_locations(
-            actor,
-            limit=query.get("limit", 1000),
-            cursor=pagination.decode_cursor(scope, query.get("cursor")),
+            actor, limit=query.get("limit", 1000), cursor=pagination.decode_cursor(scope, query.get("cursor"))
         )
         return pagination.page_response(scope, page, LocationPage)
 
@@ -114,9 +112,7 @@ class Locations(OperationViewSet):
             at=utc_now(),
             idempotency_key=read_idempotency_key(request, actor),
         )
-        return versioned_response(
-            request, LocationView(location), int(location.version), status=201
-        )
+        return versioned_response(request, LocationView(location), int(location.version), status=201)
 
 
 class LocationDetail(OperationViewSet):

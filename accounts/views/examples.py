@@ -27,18 +27,8 @@ USER: dict[str, Any] = {
         "reminderMinutes": 60,
         "ringing": False,
         "notifications": {
-            "email": {
-                **_DEFAULT_EVENTS,
-                "rotaChanged": False,
-                "shiftReminder": False,
-                "voicemailLeft": False,
-            },
-            "push": {
-                **_DEFAULT_EVENTS,
-                "rotaChanged": True,
-                "shiftReminder": True,
-                "voicemailLeft": True,
-            },
+            "email": {**_DEFAULT_EVENTS, "rotaChanged": False, "shiftReminder": False, "voicemailLeft": False},
+            "push": {**_DEFAULT_EVENTS, "rotaChanged": True, "shiftReminder": True, "voicemailLeft": True},
         },
     },
     "createdAt": "2026-11-23T09:00:00Z",
@@ -113,15 +103,8 @@ TERMS: dict[str, Any] = {
         for document, title in _DOCUMENTS.items()
     ],
 }
-ACCEPTED: dict[str, Any] = {
-    "accepted": True,
-    "acceptedVersion": "2026-11-01",
-    "acceptedAt": "2026-11-23T09:00:00Z",
-}
-DEVICE: dict[str, Any] = {
-    "token": "ExponentPushToken[a1b2c3d4e5f6g7h8i9j0kl]",
-    "status": "registered",
-}
+ACCEPTED: dict[str, Any] = {"accepted": True, "acceptedVersion": "2026-11-01", "acceptedAt": "2026-11-23T09:00:00Z"}
+DEVICE: dict[str, Any] = {"token": "ExponentPushToken[a1b2c3d4e5f6g7h8i9j0kl]", "status": "registered"}
 EXPORT: dict[str, Any] = {
     "format": "dutyline-personal-data/1",
     "person": {"id": USER["id"], "name": "Sam Reed", "email": "sam@harbour.example"},
@@ -131,9 +114,7 @@ EXPORT: dict[str, Any] = {
         "rights": [{"role": "staff"}, {"permissions": USER["permissions"]}],
         "devices": [{"token": DEVICE["token"], "registeredAt": "2026-11-23T09:00:00Z"}],
     },
-    "recipients": [
-        {"name": "the mail service", "about": "delivers letters to you", "receives": ["email"]}
-    ],
+    "recipients": [{"name": "the mail service", "about": "delivers letters to you", "receives": ["email"]}],
     "retention": [
         {
             "what": "devices",

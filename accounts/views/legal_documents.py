@@ -11,9 +11,7 @@ from markdown_it import MarkdownIt
 
 from accounts.terms import documents
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
+CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 
 @require_safe
@@ -45,9 +43,7 @@ def document_version(request: HttpRequest, document: str, version: str) -> HttpR
 def _render_text(request: HttpRequest, text: documents.LegalText) -> HttpResponse:
     if request.GET.get("format") == "text":
         return HttpResponse(text.text, content_type="text/markdown; charset=utf-8")
-    return _render_page(
-        request, "legal/document.html", {"text": text, "html": _markdown_to_html(text)}
-    )
+    return _render_page(request, "legal/document.html", {"text": text, "html": _markdown_to_html(text)})
 
 
 @cache

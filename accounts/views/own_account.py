@@ -5,13 +5,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.serializers.users import (
-    CurrentUserChange,
-    DeletedUser,
-    NewUser,
-    UserReference,
-    UserView,
-)
+from accounts.serializers.users import CurrentUserChange, DeletedUser, NewUser, UserReference, UserView
 from accounts.users import create, delete, update
 from accounts.views import examples
 from accounts.views.caller import actor_of, authenticated_user
@@ -85,10 +79,7 @@ class CurrentUser(OperationViewSet):
         actor = actor_of(request)
         new_user = create.NewUserData(**NewUser.parse(request.data))
         user = create.create_user(
-            new_user,
-            actor=actor,
-            at=utc_now(),
-            idempotency_key=read_idempotency_key(request, actor),
+            new_user, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
         )
         return versioned_response(request, UserView(user), int(user.version), status=201)
 
@@ -120,14 +111,8 @@ class CurrentUser(OperationViewSet):
         return versioned_response(request, UserView(user), int(user.version))
 
     @operation(
-        "self:update",
-        permission_for_others="users:delete",
-        operation_id="deleteUser",
-        tag="Users",
-        **DELETE_OPERATION,
+        "self:update", permission_for_others="users:delete", operation_id="deleteUser", tag="Users", **DELETE_OPERATION
     )
     def delete(self, request: Request) -> Response:
         id = UserReference.parse(request.data)["id"]
-        return Response(
-            DeletedUser(delete.delete_user(id, actor=actor_of(request), at=utc_now())).data
-        )
+        return Response(DeletedUser(delete.delete_user(id, actor=actor_of(request), at=utc_now())).data)

@@ -24,9 +24,7 @@ class Terms(OperationViewSet):
     )
     def status(self, request: Request) -> Response:
         caller = authenticated_user(request)
-        terms_status = acceptance.get_status(
-            caller.user, caller.customer, actor=actor_of(request), at=utc_now()
-        )
+        terms_status = acceptance.get_status(caller.user, caller.customer, actor=actor_of(request), at=utc_now())
         return Response(TermsView(terms_status).data)
 
     @operation(

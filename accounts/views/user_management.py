@@ -75,10 +75,7 @@ class UserManagement(OperationViewSet):
         actor = actor_of(request)
         new_user = create.NewUserData(**NewManagedUser.parse(request.data))
         user = create.create_user(
-            new_user,
-            actor=actor,
-            at=utc_now(),
-            idempotency_key=read_idempotency_key(request, actor),
+            new_user, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
         )
         return versioned_response(request, UserView(user), int(user.version), status=201)
 
@@ -104,25 +101,14 @@ class UserManagement(OperationViewSet):
     def update(self, request: Request) -> Response:
         patch = UserChange.parse(request.data)
         user = update.update_user(
-            patch.pop("id"),
-            patch,
-            actor=actor_of(request),
-            at=utc_now(),
-            versions=read_if_match_versions(request),
+            patch.pop("id"), patch, actor=actor_of(request), at=utc_now(), versions=read_if_match_versions(request)
         )
         return versioned_response(request, UserView(user), int(user.version))
 
-    @operation(
-        "users:delete",
-        operation_id="deleteManagedUser",
-        tag=TAG,
-        **DELETE_OPERATION,
-    )
+    @operation("users:delete", operation_id="deleteManagedUser", tag=TAG, **DELETE_OPERATION)
     def delete(self, request: Request) -> Response:
         id = UserReference.parse(request.data)["id"]
-        return Response(
-            DeletedUser(delete.delete_user(id, actor=actor_of(request), at=utc_now())).data
-        )
+        return Response(DeletedUser(delete.delete_user(id, actor=actor_of(request), at=utc_now())).data)
 
 
 class Invitations(OperationViewSet):

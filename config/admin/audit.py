@@ -48,12 +48,8 @@ def decrypt_entries(objects: Any) -> None:
     """Let entries say what may be read of them; one read for all their keys."""
     entries = [obj.record for obj in objects if obj.record.body]
     person_ids = {person_id for entry in entries for person_id in entry.people}
-    key_records = dynamodb.batch_get(
-        dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids
-    )
-    decrypted_entries = reader.decrypt_entries(
-        entries, encryption.unwrap_keys(key_records, person_ids)
-    )
+    key_records = dynamodb.batch_get(dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids)
+    decrypted_entries = reader.decrypt_entries(entries, encryption.unwrap_keys(key_records, person_ids))
     decrypted_by_position = {
         (entry.stream, entry.seq): decrypted_entry
         for entry, decrypted_entry in zip(entries, decrypted_entries, strict=True)
@@ -66,9 +62,7 @@ def _verify(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
     stream = str(obj.record.stream)
     stream_head = dynamodb.get_record(audit.AuditEntry, stream, 0)
     if stream_head is not None and stream_head.last > MAX_VERIFIED_ENTRIES:
-        raise AuditNotVerified(
-            "This log is too long to be verified here: `manage.py audit verify` does it."
-        )
+        raise AuditNotVerified("This log is too long to be verified here: `manage.py audit verify` does it.")
     verification_result = verification.verify_stream(stream)
     if isinstance(verification_result, verification.AuditFinding):
         raise AuditNotVerified(f"The log is not as it was written: {verification_result}.")
@@ -91,8 +85,7 @@ class AuditAdmin(RecordAdmin):
         Button(
             "verify",
             "Verify this log",
-            "Every entry of the log is held against its hash, the one before it, and our "
-            "signature of the end.",
+            "Every entry of the log is held against its hash, the one before it, and our signature of the end.",
             _verify,
             required_right=operator_permissions.READ,
         ),
@@ -110,9 +103,7 @@ class AuditAdmin(RecordAdmin):
     def load_related(self, objects: Any) -> None:
         decrypt_entries(objects)
 
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Any:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = super().get_object(request, object_id, from_field)
         if obj is None or not obj.record.body:
             return None
@@ -138,8 +129,7 @@ class AuditAdmin(RecordAdmin):
     @display(description="Before and after")
     def changes(self, obj: Any) -> str:
         rows = [
-            (change["field"], to_json(change["before"]), to_json(change["after"]))
-            for change in obj.decrypted.changes
+            (change["field"], to_json(change["before"]), to_json(change["after"])) for change in obj.decrypted.changes
         ]
         return format_html_join("", "<div><b>{}</b>: {} → {}</div>", rows)
 
@@ -147,9 +137,7 @@ class AuditAdmin(RecordAdmin):
     def origin(self, obj: Any) -> str:
         decrypted_entry = obj.decrypted
         return ", ".join(
-            part
-            for part in (decrypted_entry.ip, decrypted_entry.user_agent, decrypted_entry.request_id)
-            if part
+            part for part in (decrypted_entry.ip, decrypted_entry.user_agent, decrypted_entry.request_id) if part
         )
 
     @display(description="Place in its log")
@@ -163,12 +151,7 @@ class AuditAdmin(RecordAdmin):
         ]
         subject = obj.decrypted.subject
         if subject["type"] in _SUBJECT_MODELS:
-            links.append(
-                (
-                    "What it is about",
-                    admin_change_url(*_SUBJECT_MODELS[subject["type"]], subject["id"]),
-                )
-            )
+            links.append(("What it is about", admin_change_url(*_SUBJECT_MODELS[subject["type"]], subject["id"])))
         return {"links": links}
 
 

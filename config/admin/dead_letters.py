@@ -52,11 +52,7 @@ def discard_dead_letter(message_id: str, *, author: audit.Author, at: datetime) 
         customer_id=message.author["customer"],
         changes=[audit.FieldChange("error", message.error, None)],
     ) as write:
-        write.remove(
-            message,
-            only_if=OutboxMessage.shard == DEAD_LETTER_SHARD,
-            error=_not_dead_letter_error(),
-        )
+        write.remove(message, only_if=OutboxMessage.shard == DEAD_LETTER_SHARD, error=_not_dead_letter_error())
     return message
 
 

@@ -81,8 +81,7 @@ class OutboxAdmin(RecordAdmin):
         Button(
             "revive",
             "Revive",
-            "It is tried again at once, from its beginning; what it did already it does no "
-            "second time.",
+            "It is tried again at once, from its beginning; what it did already it does no second time.",
             _revive,
             is_available=lambda obj: obj.record.shard == outbox.DEAD_LETTER_SHARD,
         ),
@@ -144,14 +143,10 @@ def outbox_panels(_: str | None) -> list[Panel]:
         dynamodb.RecordKey(outbox.OutboxMessage, entry.id) for entry in index_entries[:PANEL_SIZE]
     )
     dead_entries = [
-        dead_entry
-        for entry in index_entries[:PANEL_SIZE]
-        if (dead_entry := batch.get(outbox.OutboxMessage, entry.id))
+        dead_entry for entry in index_entries[:PANEL_SIZE] if (dead_entry := batch.get(outbox.OutboxMessage, entry.id))
     ]
     items = [
-        PanelItem(
-            entry.task, admin_change_url("config", "outboxentry", entry.id), entry.error or ""
-        )
+        PanelItem(entry.task, admin_change_url("config", "outboxentry", entry.id), entry.error or "")
         for entry in dead_entries
     ]
     outbox_url = admin_list_url("config", "outboxentry")

@@ -12,9 +12,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
-_DATE_TIME_PATTERN = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
+_DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class InvalidQuery(serializers.ValidationError):
@@ -46,9 +44,7 @@ class StrictSerializer(serializers.Serializer[Any]):
         """Report everything that is wrong at once, unknown members included."""
         names = data if isinstance(data, Mapping) else ()
         field_errors: dict[str, Any] = {
-            name: [ErrorDetail("No such member here.", code="unknown")]
-            for name in names
-            if name not in self.fields
+            name: [ErrorDetail("No such member here.", code="unknown")] for name in names if name not in self.fields
         }
         try:
             values = super().to_internal_value(data)
@@ -83,9 +79,7 @@ class TextListField(serializers.ListField):
     """A list of strings, each at most ``longest`` characters; repeats are dropped."""
 
     def __init__(self, *, max_item_length: int, max_items: int, **options: Any) -> None:
-        super().__init__(
-            child=TextField(max_length=max_item_length), max_length=max_items, **options
-        )
+        super().__init__(child=TextField(max_length=max_item_length), max_length=max_items, **options)
 
     def to_internal_value(self, data: Any) -> list[str]:
         if not isinstance(data, list):
@@ -172,12 +166,8 @@ class DateTimeRangeQuery(StrictSerializer):
 
     def get_fields(self) -> dict[str, Any]:
         """``from`` cannot be the name of a class attribute."""
-        since = StrictDateTimeField(
-            required=False, source="since", help_text="The first moment that counts."
-        )
-        until = StrictDateTimeField(
-            required=False, source="until", help_text="The first that does not."
-        )
+        since = StrictDateTimeField(required=False, source="since", help_text="The first moment that counts.")
+        until = StrictDateTimeField(required=False, source="until", help_text="The first that does not.")
         return {**super().get_fields(), "from": since, "to": until}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -190,12 +180,8 @@ class DateTimeRangeQuery(StrictSerializer):
 class PageQuery(StrictSerializer):
     """The query of a list that goes on by cursor."""
 
-    limit = QueryIntegerField(
-        required=False, min_value=1, max_value=1000, help_text="1 to 1,000, the default."
-    )
-    cursor = TextField(
-        required=False, max_length=2000, help_text="`nextCursor` of the page before."
-    )
+    limit = QueryIntegerField(required=False, min_value=1, max_value=1000, help_text="1 to 1,000, the default.")
+    cursor = TextField(required=False, max_length=2000, help_text="`nextCursor` of the page before.")
 
 
 class EmptyBody(StrictSerializer):

@@ -70,17 +70,13 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         client_request_id = request.headers.get("X-Request-Id", "")
-        request_id = (
-            client_request_id if _REQUEST_ID_PATTERN.fullmatch(client_request_id) else str(ULID())
-        )
+        request_id = client_request_id if _REQUEST_ID_PATTERN.fullmatch(client_request_id) else str(ULID())
         request.META["dutyline.request_id"] = request_id
         started_at = time.perf_counter()
         response = self._get_response(request)
         response["X-Request-Id"] = request_id
         _set_default_headers(response)
-        logger.info(
-            "request", extra=_log_fields(request, response, time.perf_counter() - started_at)
-        )
+        logger.info("request", extra=_log_fields(request, response, time.perf_counter() - started_at))
         return response
 
 
@@ -98,9 +94,7 @@ def _log_fields(request: HttpRequest, response: HttpResponse, seconds: float) ->
 
 def _set_default_headers(response: HttpResponse) -> None:
     response.setdefault("Cache-Control", "private, no-cache" if "ETag" in response else "no-store")
-    response.setdefault(
-        "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'"
-    )
+    response.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
     response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     if "ETag" in response:
         patch_vary_headers(response, ["Authorization"])
@@ -115,14 +109,10 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not (length.isascii() and length.isdigit()):
-            return problem_details.problem_response(
-                request, errors.InvalidRequest("Content-Length must be a number.")
-            )
+            return problem_details.problem_response(request, errors.InvalidRequest("Content-Length must be a number."))
         if int(length) > settings.BODY_LIMIT:
             max_size = f"{settings.BODY_LIMIT // 1024} KiB"
-            return problem_details.problem_response(
-                request, errors.PayloadTooLarge(f"Send at most {max_size}.")
-            )
+            return problem_details.problem_response(request, errors.PayloadTooLarge(f"Send at most {max_size}."))
         if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
             return problem_details.problem_response(
                 request, errors.InvalidRequest("Send the body with Content-Length.")
@@ -130,7 +120,5 @@ class BodyLimitMiddleware:
         try:
             _ = request.body  # an answer before the body was read may reset the connection
         except UnreadablePostError:
-            return problem_details.problem_response(
-                request, errors.InvalidRequest("The body did not arrive whole.")
-            )
+            return problem_details.problem_response(request, errors.InvalidRequest("The body did not arrive whole."))
         return self._get_response(request)

@@ -122,9 +122,7 @@ def operation(
     if file_media_type:
         json_response = documented_responses.pop(200)
         documented_responses |= {(200, "application/json"): json_response} if responses[200] else {}
-        documented_responses[200, file_media_type] = OpenApiResponse(
-            OpenApiTypes.BINARY, description="A file"
-        )
+        documented_responses[200, file_media_type] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
     documented_responses |= {
         (status, problem_details.CONTENT_TYPE): OpenApiResponse(
             response=Problem,
@@ -140,13 +138,8 @@ def operation(
         tags=[tag],
         request=body,
         responses=documented_responses,
-        parameters=[
-            *([query] if query else []),
-            *_header_parameters(statuses, responses, etag=etag),
-        ],
-        examples=[OpenApiExample("request", value=body_example, request_only=True)]
-        if body_example
-        else [],
+        parameters=[*([query] if query else []), *_header_parameters(statuses, responses, etag=etag)],
+        examples=[OpenApiExample("request", value=body_example, request_only=True)] if body_example else [],
         extensions={
             "x-permission": permission,
             **({"x-permission-for-others": permission_for_others} if permission_for_others else {}),
@@ -174,22 +167,16 @@ def _problem_example(status: int) -> dict[str, Any]:
     }
 
 
-def _header_parameters(
-    statuses: set[int], success_statuses: Iterable[int], *, etag: bool
-) -> list[OpenApiParameter]:
+def _header_parameters(statuses: set[int], success_statuses: Iterable[int], *, etag: bool) -> list[OpenApiParameter]:
     parameters = []
     if etag:
         description = "The version of the resource."
         parameters.append(
-            OpenApiParameter(
-                "ETag", str, "header", description=description, response=list(success_statuses)
-            )
+            OpenApiParameter("ETag", str, "header", description=description, response=list(success_statuses))
         )
     if 422 in statuses:
         description = "Makes repeating safe for 24 hours: same key and body, same outcome."
-        parameters.append(
-            OpenApiParameter("Idempotency-Key", str, "header", description=description)
-        )
+        parameters.append(OpenApiParameter("Idempotency-Key", str, "header", description=description))
     elif 412 in statuses:
         description = "The ETag of the version to change; 412 if it is another by now."
         parameters.append(OpenApiParameter("If-Match", str, "header", description=description))
@@ -226,14 +213,10 @@ class OperationViewSet(ViewSet):
         caller.require(rules.permission)
         super().initial(request, *args, **kwargs)
 
-    def finalize_response(
-        self, request: Request, response: Any, *args: Any, **kwargs: Any
-    ) -> Response:
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """Add what is left of the caller's limit."""
         final_response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in (
-            self.rate_limit_status.headers() if self.rate_limit_status else {}
-        ).items():
+        for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():
             final_response[name] = value
         return final_response
 
@@ -253,9 +236,7 @@ def read_idempotency_key(request: Request, caller: Caller) -> idempotency.Idempo
     parts = [caller.id, str(request.method), request.path, header]
     return idempotency.IdempotencyKey(
         key=hashlib.sha256(orjson.dumps(parts)).hexdigest(),
-        request_hash=hashlib.sha256(
-            orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)
-        ).hexdigest(),
+        request_hash=hashlib.sha256(orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)).hexdigest(),
     )
 
 
@@ -276,9 +257,7 @@ def read_if_match_versions(request: Request) -> frozenset[int] | None:
     if header is None or "*" in (parts := {part.strip() for part in header.split(",")}):
         return None
     etags = {part.removeprefix("W/").strip('"') for part in parts}
-    return frozenset(
-        int(etag) for etag in etags if etag.isascii() and etag.isdigit() and len(etag) < 10
-    )
+    return frozenset(int(etag) for etag in etags if etag.isascii() and etag.isdigit() and len(etag) < 10)
 
 
 def _etag_matches(header: str, etag: str) -> bool:

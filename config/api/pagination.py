@@ -39,15 +39,11 @@ def decode_cursor(scope: str, encoded: str | None) -> pagination.Cursor | None:
         ciphertext = base64.b64decode(encoded, altchars=b"-_", validate=True)
         return dict(encryption.decrypt_json(_cursor_key(), ciphertext, scope))
     except (InvalidTag, binascii.Error, ValueError) as error:
-        raise InvalidCursor(
-            "This cursor does not belong to this list.", pointer="?cursor"
-        ) from error
+        raise InvalidCursor("This cursor does not belong to this list.", pointer="?cursor") from error
 
 
 def page_response(
-    scope: str,
-    page: pagination.CursorPage[Any],
-    serializer_class: type[serializers.Serializer[Any]],
+    scope: str, page: pagination.CursorPage[Any], serializer_class: type[serializers.Serializer[Any]]
 ) -> Response:
     """The answer that shows a page: ``{"items": […], "nextCursor": … or null}``."""
     data = {"items": page.records, "nextCursor": encode_cursor(scope, page.next_cursor)}

@@ -52,9 +52,7 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
     """The answer to a refused request."""
     request_id = request.META.get("dutyline.request_id", "")
     response = HttpResponse(
-        orjson.dumps(to_problem_document(error, request_id)),
-        content_type=CONTENT_TYPE,
-        status=error.status,
+        orjson.dumps(to_problem_document(error, request_id)), content_type=CONTENT_TYPE, status=error.status
     )
     if isinstance(error, errors.Unauthenticated):
         response["WWW-Authenticate"] = f'Bearer realm="dutyline", error="{_bearer_error(request)}"'
@@ -92,12 +90,8 @@ def _to_domain_error(error: Exception, request: HttpRequest) -> errors.DomainErr
     if isinstance(error, errors.DomainError):
         return error
     if isinstance(error, exceptions.ValidationError):
-        field_errors = list(
-            to_field_errors(error.detail, "?" if isinstance(error, InvalidQuery) else "")
-        )
-        return errors.InvalidRequest(
-            "Some members are missing or wrong; see errors.", field_errors=field_errors
-        )
+        field_errors = list(to_field_errors(error.detail, "?" if isinstance(error, InvalidQuery) else ""))
+        return errors.InvalidRequest("Some members are missing or wrong; see errors.", field_errors=field_errors)
     if isinstance(error, Http404 | exceptions.NotFound):
         return errors.NotFound("There is nothing here.")
     if isinstance(error, exceptions.MethodNotAllowed):
@@ -111,10 +105,7 @@ def _to_domain_error(error: Exception, request: HttpRequest) -> errors.DomainErr
 
 
 def _log_fields(request: HttpRequest) -> dict[str, str]:
-    return {
-        "request_id": request.META.get("dutyline.request_id", ""),
-        "method": str(request.method),
-    }
+    return {"request_id": request.META.get("dutyline.request_id", ""), "method": str(request.method)}
 
 
 def to_field_errors(detail: Any, pointer: str) -> Iterator[errors.FieldError]:
@@ -122,9 +113,7 @@ def to_field_errors(detail: Any, pointer: str) -> Iterator[errors.FieldError]:
     if isinstance(detail, Mapping):
         for name, part in detail.items():
             is_object_level = name == "non_field_errors"
-            child_pointer = (
-                pointer.rstrip("?") if is_object_level else _extend_pointer(pointer, str(name))
-            )
+            child_pointer = pointer.rstrip("?") if is_object_level else _extend_pointer(pointer, str(name))
             yield from to_field_errors(part, child_pointer)
         return
     for index, part in enumerate(detail):
@@ -154,8 +143,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler for what nobody caught."""
     if isinstance(sys.exception(), OperationalError):
         logger.error("the database of operators does not answer", extra=_log_fields(request))
-        return problem_response(
-            request, errors.Unavailable("Operators cannot be looked up just now.")
-        )
+        return problem_response(request, errors.Unavailable("Operators cannot be looked up just now."))
     logger.error("unexpected failure", exc_info=sys.exception(), extra=_log_fields(request))
     return problem_response(request, InternalError("It was recorded; the request id finds it."))

@@ -19,9 +19,7 @@ HEADERS_BY_STATUS = {
 class OperationSchema(AutoSchema):
     """Keeps the bodies of DELETE operations, which the library drops."""
 
-    def get_operation(
-        self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
-    ) -> Any:
+    def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Any:
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation and method == "DELETE" and "requestBody" not in operation:
             self.method = "POST"
@@ -51,7 +49,4 @@ def add_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 def _response_headers(status: str) -> dict[str, Any]:
     descriptions = {**COMMON_HEADERS, **HEADERS_BY_STATUS.get(status, {})}
-    return {
-        name: {"description": text, "schema": {"type": "string"}}
-        for name, text in descriptions.items()
-    }
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in descriptions.items()}

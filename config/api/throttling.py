@@ -68,26 +68,16 @@ class RateLimiter:
                 return self._count_with(self._shared, item, name, caller_key)
             except RedisError:
                 self._pause_redis()
-        return (
-            self._count_with(self._local, item, name, caller_key)
-            if name in ENFORCED_WITHOUT_REDIS
-            else None
-        )
+        return self._count_with(self._local, item, name, caller_key) if name in ENFORCED_WITHOUT_REDIS else None
 
     def _count_with(
-        self,
-        limiter: FixedWindowRateLimiter,
-        item: RateLimitItemPerMinute,
-        name: str,
-        caller_key: str,
+        self, limiter: FixedWindowRateLimiter, item: RateLimitItemPerMinute, name: str, caller_key: str
     ) -> RateLimitStatus:
         is_allowed = limiter.hit(item, caller_key)
         window = limiter.get_window_stats(item, caller_key)
         reset = max(1, int(window.reset_time - time.time() + 0.999))
         if not is_allowed:
-            raise errors.TooManyRequests(
-                f"At most {item.amount} requests a minute of this kind.", retry_after=reset
-            )
+            raise errors.TooManyRequests(f"At most {item.amount} requests a minute of this kind.", retry_after=reset)
         return RateLimitStatus(name, item.amount, max(0, window.remaining), reset)
 
     def _pause_redis(self) -> None:

@@ -25,17 +25,7 @@ _SIGNED_LINE_FIELDS = {
     "stream": {"kind", "number", "stream", "customerId", "last", "hash", "after", "signature"},
     "end": {"kind", "streams", "entries", "after", "signature"},
 }
-_ENTRY_FIELDS = {
-    "kind",
-    "stream",
-    "seq",
-    "customerId",
-    "listedFor",
-    "at",
-    "body",
-    "prevHash",
-    "hash",
-}
+_ENTRY_FIELDS = {"kind", "stream", "seq", "customerId", "listedFor", "at", "body", "prevHash", "hash"}
 
 
 @dataclass
@@ -74,9 +64,7 @@ def export_lines(streams: Iterable[str], *, scope: str, at: datetime) -> Iterato
     """
     signer = _LineSigner()
     created_at = at.isoformat(timespec="seconds")
-    yield signer.sign_line(
-        kind="header", format=FORMAT, of=scope, madeAt=created_at, publicKey=export_public_key()
-    )
+    yield signer.sign_line(kind="header", format=FORMAT, of=scope, madeAt=created_at, publicKey=export_public_key())
     summary = ExportSummary()
     for stream in sorted(streams):
         result = verification.verify_stream(stream)
@@ -171,9 +159,7 @@ class _ExportVerifier:
         if line["after"] != self._last_signature:
             return "it does not follow the signed line before it"
         self._last_signature = line["signature"]
-        return {"header": self._check_header, "stream": self._start_stream, "end": self._check_end}[
-            kind
-        ](line)
+        return {"header": self._check_header, "stream": self._start_stream, "end": self._check_end}[kind](line)
 
     def _check_header(self, line: dict[str, Any]) -> str:
         self.summary.scope, self.summary.created_at = line["of"], line["madeAt"]

@@ -213,20 +213,14 @@ def build_entry_body(event: AuditEvent, keys: Mapping[str, bytes]) -> dict[str, 
     }
 
 
-def _encrypt_part(
-    key_owner: str, value: Any, context: str, keys: Mapping[str, bytes]
-) -> dict[str, str | None]:
+def _encrypt_part(key_owner: str, value: Any, context: str, keys: Mapping[str, bytes]) -> dict[str, str | None]:
     key = keys.get(key_owner)
-    ciphertext = (
-        base64.b64encode(encryption.encrypt_json(key, value, context)).decode() if key else None
-    )
+    ciphertext = base64.b64encode(encryption.encrypt_json(key, value, context)).decode() if key else None
     return {"key": key_owner, "blob": ciphertext}
 
 
 def build_entries(
-    events: Sequence[AuditEvent],
-    positions: Mapping[str, StreamPosition],
-    keys: Mapping[str, bytes],
+    events: Sequence[AuditEvent], positions: Mapping[str, StreamPosition], keys: Mapping[str, bytes]
 ) -> tuple[list[AuditEntry], dict[str, StreamPosition]]:
     """All copies of the entries in their places, and where each stream then stands."""
     end_positions = dict(positions)

@@ -84,8 +84,7 @@ def find_matching_seqs(stream: str, last: int, entry_filter: EntryFilter) -> lis
     low, high = _seq_range(stream, last, entry_filter)
     if high - low >= MAX_FILTERED_ENTRIES:
         raise FilterTooBroad(
-            f"This would read over {MAX_FILTERED_ENTRIES:,} entries; name a shorter time.",
-            pointer="?from",
+            f"This would read over {MAX_FILTERED_ENTRIES:,} entries; name a shorter time.", pointer="?from"
         )
     values = {":stream": {"S": stream}, ":low": {"N": str(low)}, ":high": {"N": str(high)}}
     values |= {
@@ -121,21 +120,12 @@ def _seq_range(stream: str, last: int, entry_filter: EntryFilter) -> tuple[int, 
     return low, high
 
 
-def _narrow_by_probing(
-    stream: str, first: int, last: int, entry_filter: EntryFilter
-) -> tuple[int, int]:
-    probe_seqs = sorted(
-        {first + (last - first) * index // PROBE_COUNT for index in range(PROBE_COUNT + 1)}
-    )
-    probes = [
-        (int(entry.seq), datetime.fromisoformat(entry.at))
-        for entry in read_entries(stream, probe_seqs)
-    ]
+def _narrow_by_probing(stream: str, first: int, last: int, entry_filter: EntryFilter) -> tuple[int, int]:
+    probe_seqs = sorted({first + (last - first) * index // PROBE_COUNT for index in range(PROBE_COUNT + 1)})
+    probes = [(int(entry.seq), datetime.fromisoformat(entry.at)) for entry in read_entries(stream, probe_seqs)]
     since, until = entry_filter.since, entry_filter.until
     entries_before = takewhile(lambda probe: since and since - probe[1] > MAX_CLOCK_SKEW, probes)
-    entries_after = takewhile(
-        lambda probe: until and probe[1] - until >= MAX_CLOCK_SKEW, reversed(probes)
-    )
+    entries_after = takewhile(lambda probe: until and probe[1] - until >= MAX_CLOCK_SKEW, reversed(probes))
     low = max((seq for seq, _ in entries_before), default=first)
     high = min((seq for seq, _ in entries_after), default=last)
     return low, high
@@ -149,9 +139,7 @@ def read_entries(stream: str, seqs: Sequence[int]) -> list[AuditEntry]:
 
 def iter_stream(stream: str, *, newest_first: bool = False) -> Iterator[AuditEntry]:
     """Every entry of a stream and its head, which comes first, or last."""
-    arguments = dynamodb.query_arguments(
-        AuditEntry, "#stream = :stream", {":stream": {"S": stream}}
-    )
+    arguments = dynamodb.query_arguments(AuditEntry, "#stream = :stream", {":stream": {"S": stream}})
     arguments |= {"ScanIndexForward": not newest_first, "ConsistentRead": True}
     for items in dynamodb.iter_pages("Query", **arguments):
         yield from (AuditEntry.from_item(item) for item in items)
@@ -162,9 +150,7 @@ def list_streams() -> set[str]:
     return dynamodb.scan_values(AuditEntry, "stream")
 
 
-def decrypt_entries(
-    entries: Iterable[AuditEntry], keys: Mapping[str, bytes]
-) -> list[DecryptedEntry]:
+def decrypt_entries(entries: Iterable[AuditEntry], keys: Mapping[str, bytes]) -> list[DecryptedEntry]:
     """The entries with their sealed values opened, where the keys are still there."""
     return [_decrypt_entry(entry, keys) for entry in entries]
 

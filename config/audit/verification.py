@@ -45,9 +45,7 @@ def verify_audit() -> VerificationResult:
     what looks wrong is read again before it is told.
     """
     result = VerificationResult()
-    key_owners = dynamodb.scan_values(
-        encryption.PersonKey, "person"
-    )  # before the streams: each key has its stream
+    key_owners = dynamodb.scan_values(encryption.PersonKey, "person")  # before the streams: each key has its stream
     streams = reader.list_streams()
     for stream in sorted(streams):
         result.streams += 1
@@ -111,9 +109,7 @@ def _verify_once(stream: str) -> IntactStream | AuditFinding:
     return finding or IntactStream(head, entries)
 
 
-def _find_entry_error(
-    entry: audit.AuditEntry, position: audit.StreamPosition
-) -> tuple[int, str] | None:
+def _find_entry_error(entry: audit.AuditEntry, position: audit.StreamPosition) -> tuple[int, str] | None:
     if entry.seq != position.last + 1:
         return position.last + 1, "the entry is missing"
     if entry.prev_hash != position.hash:
@@ -123,9 +119,7 @@ def _find_entry_error(
     return None
 
 
-def _check_head(
-    stream: str, head: audit.AuditEntry, position: audit.StreamPosition
-) -> AuditFinding | None:
+def _check_head(stream: str, head: audit.AuditEntry, position: audit.StreamPosition) -> AuditFinding | None:
     last = int(head.last)
     if last > position.last:
         return AuditFinding(stream, position.last + 1, f"the end is cut off (the head says {last})")
@@ -151,16 +145,12 @@ def _track_copies(stream: str, entry: audit.AuditEntry, result: VerificationResu
     for other_stream in entry.body["streams"]:
         if other_stream != stream and (other_stream, event_id) not in result.seen_copies:
             description = f"its copy in {other_stream} is missing"
-            result.missing_copies[other_stream, event_id] = AuditFinding(
-                stream, int(entry.seq), description
-            )
+            result.missing_copies[other_stream, event_id] = AuditFinding(stream, int(entry.seq), description)
 
 
 def _has_entry(stream: str, event_id: str) -> bool:
     """Whether a stream that was read earlier holds the entry by now."""
     try:
-        return any(
-            entry.seq > 0 and entry.body["id"] == event_id for entry in reader.iter_stream(stream)
-        )
+        return any(entry.seq > 0 and entry.body["id"] == event_id for entry in reader.iter_stream(stream))
     except _MALFORMED_ROW_ERRORS:
         return False

@@ -50,13 +50,8 @@ class BackOfficeMiddleware:
             return self._get_response(request)
         response = self._rate_limit_response(request) or self._get_response(request)
         if response.headers.get("Content-Type", "").startswith("application/problem+json"):
-            problem, retry_after = (
-                orjson.loads(response.content),
-                response.headers.get("Retry-After"),
-            )
-            response = notice_page(
-                request, problem["title"], problem["detail"], status=problem["status"]
-            )
+            problem, retry_after = (orjson.loads(response.content), response.headers.get("Retry-After"))
+            response = notice_page(request, problem["title"], problem["detail"], status=problem["status"])
             if retry_after:
                 response["Retry-After"] = retry_after
         response["Content-Security-Policy"] = self._policy

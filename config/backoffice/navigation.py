@@ -20,9 +20,7 @@ def menu_sections(request: HttpRequest) -> list[dict[str, Any]]:
         item = {
             "title": capfirst(str(model_admin.opts.verbose_name_plural)),
             "icon": model_admin.icon,
-            "link": reverse(
-                f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_changelist"
-            ),
+            "link": reverse(f"admin:{model_admin.opts.app_label}_{model_admin.opts.model_name}_changelist"),
         }
         items_by_section.setdefault(model_admin.section, []).append(item)
     home = {"title": "Attention", "icon": "notifications", "link": reverse("admin:index")}

@@ -22,11 +22,7 @@ from config.backoffice import operator_permissions
 from config.backoffice.forms.actions import ButtonAdmin
 from config.backoffice.forms.record_form import RecordForm, view_values
 from config.backoffice.records import query_plan
-from config.backoffice.records.changelist import (
-    AutocompletePaginator,
-    CursorChangeList,
-    unsupported_filter_error,
-)
+from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList, unsupported_filter_error
 
 SESSION_CUSTOMER = "back_office_customer"
 """In the session: whose things the lists show."""
@@ -41,9 +37,7 @@ class RecordAdmin(ButtonAdmin):
     section: ClassVar[str] = "More"
     customer_field: ClassVar[str | None] = "customer_id"
     """The attribute that says whose it is."""
-    choose_customer_hint: ClassVar[str] = (
-        "Choose a customer first: search for one above, or open its page."
-    )
+    choose_customer_hint: ClassVar[str] = "Choose a customer first: search for one above, or open its page."
     is_addable: ClassVar[bool] = False
     search_hint: ClassVar[str] = ""
     """What the search box takes; empty: there is none."""
@@ -68,14 +62,10 @@ class RecordAdmin(ButtonAdmin):
         return operator_permissions.has_right(request, operator_permissions.READ)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.is_addable and operator_permissions.has_right(
-            request, operator_permissions.WRITE
-        )
+        return self.is_addable and operator_permissions.has_right(request, operator_permissions.WRITE)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return issubclass(self.form, RecordForm) and operator_permissions.has_right(
-            request, operator_permissions.WRITE
-        )
+        return issubclass(self.form, RecordForm) and operator_permissions.has_right(request, operator_permissions.WRITE)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Removing is a button that asks for the name."""
@@ -129,9 +119,7 @@ class RecordAdmin(ButtonAdmin):
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
         return ("pk",) if self.search_hint else ()
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()[:200]
         if "autocomplete" in request.path and self.customer_field:
             customer_id = request.GET.get("customer", "-")
@@ -141,16 +129,12 @@ class RecordAdmin(ButtonAdmin):
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Fields of the record itself, with the comparisons that DynamoDB knows."""
         name, _, comparison = lookup.partition("__")
-        if lookup in {
-            getattr(list_filter, "parameter_name", "") for list_filter in self.list_filter
-        }:
+        if lookup in {getattr(list_filter, "parameter_name", "") for list_filter in self.list_filter}:
             return True
         fields = {field.attname for field in self.model._meta.concrete_fields}
         return name in fields and (comparison or "exact") in query_plan.LOOKUPS
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         customer_param = f"{self.customer_field}__exact"
         customer = request.session.get(SESSION_CUSTOMER)
         if self._needs_customer_filter(request) and customer and request.method == "GET":
@@ -208,9 +192,7 @@ class RecordAdmin(ButtonAdmin):
             messages.error(request, f"{count} not {outcome}: {detail}")
 
     # --- one thing --------------------------------------------------------------------------------
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Any:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = self.model.get(object_id)
         if obj is not None and issubclass(self.form, RecordForm):
             for name, value in view_values(self.form.view_serializer, obj.record).items():
@@ -247,10 +229,7 @@ class RecordAdmin(ButtonAdmin):
         if obj is None:
             raise Http404
         self.before_view(request, obj)
-        context |= {
-            "buttons": self._available_buttons(request, obj),
-            **self.page_context(request, obj),
-        }
+        context |= {"buttons": self._available_buttons(request, obj), **self.page_context(request, obj)}
         response = self._render_form(request, object_id, form_url, context)
         if response.status_code == 200:  # also a form that was refused shows the thing
             self.after_view(request, obj)

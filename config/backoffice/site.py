@@ -5,12 +5,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth import logout
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.module_loading import import_string
@@ -37,14 +32,10 @@ class BackOfficeSite(UnfoldAdminSite):
         removed_names = {"view_on_site"}
         if not settings.LOCAL:
             removed_names |= {"password_change", "password_change_done"}
-        urls = [
-            url for url in super().get_urls() if getattr(url, "name", None) not in removed_names
-        ]
+        urls = [url for url in super().get_urls() if getattr(url, "name", None) not in removed_names]
         return [
             path("find/", self.admin_view(self.find_view), name="find"),
-            path(
-                "customer/", self.admin_view(require_POST(self.leave_customer_view)), name="switch"
-            ),
+            path("customer/", self.admin_view(require_POST(self.leave_customer_view)), name="switch"),
             *urls,
         ]
 
@@ -53,11 +44,7 @@ class BackOfficeSite(UnfoldAdminSite):
         if not context["has_permission"]:
             return context
         granted = operator_permissions.operator_rights(request.user)
-        group_names = [
-            name
-            for name, group_rights in operator_permissions.GROUPS.items()
-            if group_rights == granted
-        ]
+        group_names = [name for name, group_rights in operator_permissions.GROUPS.items() if group_rights == granted]
         return {
             **context,
             "customer": request.session.get(SESSION_CUSTOMER),
@@ -66,9 +53,7 @@ class BackOfficeSite(UnfoldAdminSite):
             "may_write": operator_permissions.WRITE in granted,
         }
 
-    def index(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> TemplateResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """What needs attention."""
         customer = request.session.get(SESSION_CUSTOMER)
         panel_functions = [import_string(dotted_path) for dotted_path in settings.ATTENTION_PANELS]
@@ -95,9 +80,7 @@ class BackOfficeSite(UnfoldAdminSite):
         request.session.pop(SESSION_CUSTOMER, None)
         return HttpResponseRedirect(reverse("admin:index"))
 
-    def login(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The page from which one goes to Auth0; on one's own machine, also with a password."""
         next_url = request.GET.get("next", "") or reverse("admin:index")
         context = {"takes_password": settings.LOCAL, "next": next_url, "title": "Sign in"}
@@ -105,9 +88,7 @@ class BackOfficeSite(UnfoldAdminSite):
             return HttpResponseRedirect(reverse("admin:login"))
         return super().login(request, {**context, **(extra_context or {})})
 
-    def logout(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Leave here, and at Auth0 too."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])

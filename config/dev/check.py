@@ -64,9 +64,7 @@ def main() -> None:
 def _run_check(name: str) -> tuple[int, float, str]:
     started_at = time.monotonic()
     environment = {**os.environ, **(PRODUCTION_ENVIRONMENT if name == "deploy" else {})}
-    completed = subprocess.run(
-        CHECKS[name], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
+    completed = subprocess.run(CHECKS[name], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     return completed.returncode, time.monotonic() - started_at, completed.stdout + completed.stderr
 
 

@@ -12,12 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPILE_COMMAND = [
     *(str(ROOT / ".venv/bin/uv"), "pip", "compile", "--quiet", "--generate-hashes"),
-    *(
-        "--python-version",
-        "3.11",
-        "--no-config",
-        "--no-header",
-    ),  # addresses are left out by default
+    *("--python-version", "3.11", "--no-config", "--no-header"),  # addresses are left out by default
     "--system-certs",
 ]
 LOCK_SOURCES = {
@@ -32,9 +27,7 @@ def main() -> None:
     upgrade = ["--upgrade"] if "--upgrade" in sys.argv else []
     for lock_file, sources in LOCK_SOURCES.items():
         if not check_only:
-            subprocess.run(
-                [*COMPILE_COMMAND, *upgrade, *sources, "-o", lock_file], cwd=ROOT, check=True
-            )
+            subprocess.run([*COMPILE_COMMAND, *upgrade, *sources, "-o", lock_file], cwd=ROOT, check=True)
         elif diff := _diff(lock_file, sources):
             sys.exit(f"{lock_file} is not current; run make lock\n{diff}")
 
@@ -45,9 +38,7 @@ def _diff(lock_file: str, sources: list[str]) -> str:
         compiled_file = Path(folder) / lock_file
         compiled_file.write_text(current)
         subprocess.run([*COMPILE_COMMAND, *sources, "-o", str(compiled_file)], cwd=ROOT, check=True)
-        lines = difflib.unified_diff(
-            current.splitlines(), compiled_file.read_text().splitlines(), lineterm=""
-        )
+        lines = difflib.unified_diff(current.splitlines(), compiled_file.read_text().splitlines(), lineterm="")
         return "\n".join(line for line in lines if "--hash" not in line)
 
 

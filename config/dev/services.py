@@ -60,10 +60,7 @@ class PortBlock:
         return self.base + 7
 
     def by_name(self) -> dict[str, int]:
-        names = (
-            *("web", "identity", "twilio", "expo"),
-            *("dynamodb", "redis", "mail_page", "smtp"),
-        )
+        names = (*("web", "identity", "twilio", "expo"), *("dynamodb", "redis", "mail_page", "smtp"))
         return {name: getattr(self, name) for name in names}
 
 
@@ -182,9 +179,7 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> 
     started_at = time.monotonic()
     data_folder = folder / "data"
     data_folder.mkdir(exist_ok=True)
-    supervisor.start(
-        "dynamodb", engines.dynamodb_command(ports.dynamodb, data_folder / "dynamodb.sqlite3")
-    )
+    supervisor.start("dynamodb", engines.dynamodb_command(ports.dynamodb, data_folder / "dynamodb.sqlite3"))
     supervisor.start("redis", engines.redis_command(ports.redis, data_folder))
     supervisor.start("identity", auth0_command(ports.identity, data_folder / "identity.sqlite3"))
     supervisor.start("twilio", twilio_command(ports.twilio, data_folder / "twilio.json"))
@@ -200,9 +195,7 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> 
     if not demo_file.exists():
         print("· demo data …", flush=True)
         options = ["--group", "lead", "--password", OPERATOR_CREDENTIALS["password"]]
-        supervisor.run(
-            "operator", [*manage, "operator", OPERATOR_CREDENTIALS["username"], *options]
-        )
+        supervisor.run("operator", [*manage, "operator", OPERATOR_CREDENTIALS["username"], *options])
         supervisor.run("demo", [*manage, "demo", "--out", str(demo_file)])
     supervisor.start("web", web_command(ports.web))
     supervisor.start("worker", worker_command())
@@ -218,11 +211,7 @@ def _announce_running(ports: PortBlock, folder: Path) -> None:
         "api": base_url(ports.web),
         "admin": f"{base_url(ports.web)}/admin/",
         "docs": f"{base_url(ports.web)}/docs/",
-        "identity": {
-            "issuer": f"{base_url(ports.identity)}/",
-            "audience": AUDIENCE,
-            **APP_CREDENTIALS,
-        },
+        "identity": {"issuer": f"{base_url(ports.identity)}/", "audience": AUDIENCE, **APP_CREDENTIALS},
         "twilio": base_url(ports.twilio),
         "expo": base_url(ports.expo),
         "mail": str(folder / "mail"),
@@ -276,8 +265,7 @@ def ensure_ports_free(ports: PortBlock) -> None:
     for name, port in ports.by_name().items():
         if not is_port_free(port):
             sys.exit(
-                f"Port {port} (for {name}) is taken; "
-                f"choose another block of ports: PORT={ports.base + 1000} make run"
+                f"Port {port} (for {name}) is taken; choose another block of ports: PORT={ports.base + 1000} make run"
             )
 
 

@@ -115,9 +115,7 @@ class Supervisor:
     def stop(self, first: Sequence[str] = (), grace_seconds: float = 8) -> None:
         """Stop ``first`` together, then the rest in reverse order."""
         self._stop_processes([name for name in first if name in self.processes], grace_seconds)
-        self._stop_processes(
-            [name for name in reversed(self.processes) if name not in first], grace_seconds
-        )
+        self._stop_processes([name for name in reversed(self.processes) if name not in first], grace_seconds)
 
     def _stop_processes(self, names: Sequence[str], grace_seconds: float) -> None:
         for name in names:

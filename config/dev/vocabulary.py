@@ -13,9 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("config", "accounts", "staffing", "telephony", "tests")
-BANNED_LOCALS = frozenset(
-    {"found", "one", "told", "kept", "made", "place", "every", "given", "wanted", "asked"}
-)
+BANNED_LOCALS = frozenset({"found", "one", "told", "kept", "made", "place", "every", "given", "wanted", "asked"})
 BANNED_WORDS = frozenset(
     {"found", "told", "kept", "made", "given", "wanted", "asked", "every"}
     | {"errand", "errands", "plumbing", "bell", "house", "stranger", "strangers", "zygote"}

@@ -127,11 +127,7 @@ class Record(Model):
         """The hash key's attribute and, where there is one, the range key's."""
         attributes = cls.get_attributes().values()
         return sorted(
-            (
-                attribute
-                for attribute in attributes
-                if attribute.is_hash_key or attribute.is_range_key
-            ),
+            (attribute for attribute in attributes if attribute.is_hash_key or attribute.is_range_key),
             key=_hash_key_first,
         )
 
@@ -226,9 +222,7 @@ def _is_retryable(error: ClientError) -> bool:
     return code in _RETRYABLE_CODES or (code.isdigit() and int(code) >= 500)
 
 
-def get_record(
-    record_class: type[R], hash_key: str, range_key: int | str | None = None
-) -> R | None:
+def get_record(record_class: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
     """One record, strongly consistent; None where there is none."""
     response = call(
         "GetItem",
@@ -245,9 +239,7 @@ class BatchResult:
     def __init__(self, items: dict[RecordKey, Record]) -> None:
         self._items = items
 
-    def get(
-        self, record_class: type[R], hash_key: str, range_key: int | str | None = None
-    ) -> R | None:
+    def get(self, record_class: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
         item = self._items.get(RecordKey(record_class, hash_key, range_key))
         return item if isinstance(item, record_class) else None
 
@@ -262,16 +254,11 @@ def batch_get(keys: Iterable[RecordKey]) -> BatchResult:
 
 
 def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
-    keys_by_identity = {
-        _key_identity(k.record_class, k.record_class.to_dynamodb_key(k.hash, k.range)): k
-        for k in keys
-    }
+    keys_by_identity = {_key_identity(k.record_class, k.record_class.to_dynamodb_key(k.hash, k.range)): k for k in keys}
     record_classes_by_table = {key.record_class.table_name(): key.record_class for key in keys}
     pending: dict[str, Any] = {}
     for key in keys:
-        table_request = pending.setdefault(
-            key.record_class.table_name(), {"Keys": [], "ConsistentRead": True}
-        )
+        table_request = pending.setdefault(key.record_class.table_name(), {"Keys": [], "ConsistentRead": True})
         table_request["Keys"].append(key.record_class.to_dynamodb_key(key.hash, key.range))
     items: dict[RecordKey, Record] = {}
     deadline = time.monotonic() + BUDGET_SECONDS
@@ -298,9 +285,7 @@ def _key_identity(record_class: type[Record], wire_key: Mapping[str, Any]) -> tu
     return record_class, *sorted((name, *value.items()) for name, value in wire_key.items())
 
 
-def query_records(
-    record_class: type[R], condition: str, values: Mapping[str, Any], **options: Any
-) -> list[R]:
+def query_records(record_class: type[R], condition: str, values: Mapping[str, Any], **options: Any) -> list[R]:
     """One page of a query, as records.
 
     ``condition`` writes attributes as ``#name`` (many names are reserved); ``values`` are in
@@ -338,9 +323,7 @@ def expression_names(expression: str) -> dict[str, str]:
     return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
 
 
-def query_arguments(
-    record_class: type[Record], condition: str, values: Mapping[str, Any]
-) -> dict[str, Any]:
+def query_arguments(record_class: type[Record], condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a Query for ``condition``."""
     return {
         "TableName": record_class.table_name(),

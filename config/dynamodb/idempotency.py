@@ -57,31 +57,20 @@ class DuplicateRequest(Exception):
         self.code = record.code
 
 
-def build_running_record(
-    idempotency_key: IdempotencyKey, resource_id: str, at: datetime
-) -> IdempotencyRecord:
+def build_running_record(idempotency_key: IdempotencyKey, resource_id: str, at: datetime) -> IdempotencyRecord:
     """The record of a request that has begun."""
     running_until = int((at + LEASE).timestamp())
-    return _build_record(
-        idempotency_key, resource_id, at, state="running", running_until=running_until
-    )
+    return _build_record(idempotency_key, resource_id, at, state="running", running_until=running_until)
 
 
 def build_completed_record(
-    idempotency_key: IdempotencyKey,
-    resource_id: str,
-    at: datetime,
-    *,
-    status: int,
-    code: str | None = None,
+    idempotency_key: IdempotencyKey, resource_id: str, at: datetime, *, status: int, code: str | None = None
 ) -> IdempotencyRecord:
     """The record of a request that has its answer."""
     return _build_record(idempotency_key, resource_id, at, state="done", status=status, code=code)
 
 
-def _build_record(
-    idempotency_key: IdempotencyKey, resource_id: str, at: datetime, **values: Any
-) -> IdempotencyRecord:
+def _build_record(idempotency_key: IdempotencyKey, resource_id: str, at: datetime, **values: Any) -> IdempotencyRecord:
     return IdempotencyRecord(
         key=idempotency_key.key,
         request_hash=idempotency_key.request_hash,
@@ -98,33 +87,23 @@ def unused_key_condition(at: datetime) -> Condition:
     return unused
 
 
-def resolve_duplicate(
-    idempotency_key: IdempotencyKey, record: IdempotencyRecord, at: datetime
-) -> DuplicateRequest:
+def resolve_duplicate(idempotency_key: IdempotencyKey, record: IdempotencyRecord, at: datetime) -> DuplicateRequest:
     """What a second request with the key is told; raises unless it is resumed or shown."""
     if record.request_hash != idempotency_key.request_hash:
-        raise errors.IdempotencyKeyReused(
-            "This Idempotency-Key was used for a request with another body."
-        )
+        raise errors.IdempotencyKeyReused("This Idempotency-Key was used for a request with another body.")
     if record.state == "running" and record.running_until > at.timestamp():
-        raise errors.Conflict(
-            "The first request with this Idempotency-Key is still being worked on."
-        )
+        raise errors.Conflict("The first request with this Idempotency-Key is still being worked on.")
     return DuplicateRequest(record)
 
 
-def ensure_key_unused(
-    idempotency_key: IdempotencyKey | None, batch: dynamodb.BatchResult, at: datetime
-) -> None:
+def ensure_key_unused(idempotency_key: IdempotencyKey | None, batch: dynamodb.BatchResult, at: datetime) -> None:
     """Raise `Seen` or a refusal where the key was used already; saves the rest of the work."""
     record = batch.get(IdempotencyRecord, idempotency_key.key) if idempotency_key else None
     if idempotency_key and record and record.expires_at >= at.timestamp():
         raise resolve_duplicate(idempotency_key, record, at)
 
 
-def save_completed(
-    idempotency_key: IdempotencyKey | None, resource_id: str, at: datetime, *, status: int
-) -> None:
+def save_completed(idempotency_key: IdempotencyKey | None, resource_id: str, at: datetime, *, status: int) -> None:
     """Note a request that had nothing to change. Raises `Seen` or a refusal if it was known."""
     if idempotency_key is None:
         return
@@ -137,24 +116,18 @@ def save_completed(
         IdempotencyRecord.running_until.set(0),
         IdempotencyRecord.expires_at.set(completed.expires_at),
     ]
-    if (
-        unaudited.update(IdempotencyRecord(idempotency_key.key), values, unused_key_condition(at))
-        is None
-    ):
+    if unaudited.update(IdempotencyRecord(idempotency_key.key), values, unused_key_condition(at)) is None:
         record = dynamodb.get_record(IdempotencyRecord, idempotency_key.key)
         if record:
             raise resolve_duplicate(idempotency_key, record, at)
 
 
-def resume_request(
-    idempotency_key: IdempotencyKey, duplicate: DuplicateRequest, at: datetime
-) -> None:
+def resume_request(idempotency_key: IdempotencyKey, duplicate: DuplicateRequest, at: datetime) -> None:
     """Go on with a request that was left unfinished; only one hand at a time may."""
     updated = unaudited.update(
         IdempotencyRecord(idempotency_key.key),
         [IdempotencyRecord.running_until.set(int((at + LEASE).timestamp()))],
-        (IdempotencyRecord.state == "running")
-        & (IdempotencyRecord.running_until == duplicate.running_until),
+        (IdempotencyRecord.state == "running") & (IdempotencyRecord.running_until == duplicate.running_until),
     )
     if updated is None:
         raise _in_progress_error()
@@ -169,6 +142,5 @@ def release_request(idempotency_key: IdempotencyKey) -> None:
     unaudited.update(
         IdempotencyRecord(idempotency_key.key),
         [IdempotencyRecord.running_until.set(0)],
-        (IdempotencyRecord.state == "running")
-        & (IdempotencyRecord.request_hash == idempotency_key.request_hash),
+        (IdempotencyRecord.state == "running") & (IdempotencyRecord.request_hash == idempotency_key.request_hash),
     )

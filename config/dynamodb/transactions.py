@@ -33,9 +33,7 @@ class Transaction:
         """Write a record whole; answers the action's position."""
         return self._add("Put", record.get_save_kwargs_from_instance(condition=only_if), only_if)
 
-    def update(
-        self, record: dynamodb.Record, changes: Sequence[Action], only_if: Condition | None = None
-    ) -> int:
+    def update(self, record: dynamodb.Record, changes: Sequence[Action], only_if: Condition | None = None) -> int:
         """Change single attributes."""
         arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
         return self._add("Update", arguments, only_if)
@@ -59,9 +57,7 @@ class Transaction:
     def commit(self, token: str) -> None:
         """Send it; the same token makes repeating harmless. Raises `Cancelled`."""
         try:
-            dynamodb.call(
-                "TransactWriteItems", TransactItems=self.actions, ClientRequestToken=token
-            )
+            dynamodb.call("TransactWriteItems", TransactItems=self.actions, ClientRequestToken=token)
         except VerboseClientError as error:
             if not error.cancellation_reasons:
                 raise

@@ -13,14 +13,10 @@ from pynamodb.expressions.update import Action
 
 from config import dynamodb
 
-UNAUDITED_TABLES = frozenset(
-    {"outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans"}
-)
+UNAUDITED_TABLES = frozenset({"outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans"})
 
 
-def update(
-    record: dynamodb.Record, changes: Sequence[Action], only_if: Condition
-) -> dict[str, Any] | None:
+def update(record: dynamodb.Record, changes: Sequence[Action], only_if: Condition) -> dict[str, Any] | None:
     """Change attributes under a condition; the item as it then is, or None if it did not hold."""
     _require_unaudited_table(record)
     arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)

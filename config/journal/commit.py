@@ -31,10 +31,7 @@ def stream_keys(streams: Iterable[str]) -> list[dynamodb.RecordKey]:
     """What a write that touches these streams reads; a rule may fetch it with its own reads."""
     record_keys: list[dynamodb.RecordKey] = []
     for stream in streams:
-        record_keys += [
-            audit.stream_head_key(stream),
-            dynamodb.RecordKey(encryption.PersonKey, stream),
-        ]
+        record_keys += [audit.stream_head_key(stream), dynamodb.RecordKey(encryption.PersonKey, stream)]
     return record_keys
 
 
@@ -85,14 +82,7 @@ def write_audit_event(
     changes: Iterable[audit.FieldChange] = (),
 ) -> None:
     """Audit what changed no record: a refusal, or that somebody looked."""
-    with write(
-        actor=actor,
-        action=action,
-        subject=subject,
-        at=at,
-        customer_id=customer_id,
-        changes=changes,
-    ):
+    with write(actor=actor, action=action, subject=subject, at=at, customer_id=customer_id, changes=changes):
         pass
 
 
@@ -138,9 +128,7 @@ def _build_transaction(
 ) -> tuple[transactions.Transaction, dynamodb.BatchResult]:
     """The whole transaction, and what `keys` would find after it."""
     transaction = transactions.Transaction(list(pending_write.transaction.actions))
-    start_positions = {
-        stream: audit.stream_position(batch, stream) for stream in pending_write.streams
-    }
+    start_positions = {stream: audit.stream_position(batch, stream) for stream in pending_write.streams}
     data_keys: dict[str, bytes] = {}
     next_records: dict[dynamodb.RecordKey, dynamodb.Record] = {}
     for stream in pending_write.streams:
@@ -195,16 +183,12 @@ def _put_stream_heads(
         transaction.put(audit.build_stream_head(stream, position), head_unchanged)
 
 
-def _raise_condition_error(
-    pending_write: Write, reasons: Sequence[CancellationReason | None]
-) -> None:
+def _raise_condition_error(pending_write: Write, reasons: Sequence[CancellationReason | None]) -> None:
     """Raise what the caller must hear; return where only the place in a stream was taken.
 
     A repeated request comes first: its own first run made its conditions fail.
     """
-    failed = {
-        index: r for index, r in enumerate(reasons) if r and r.code == "ConditionalCheckFailed"
-    }
+    failed = {index: r for index, r in enumerate(reasons) if r and r.code == "ConditionalCheckFailed"}
     if pending_write.idempotency_action and pending_write.idempotency_action[0] in failed:
         action_index, idempotency_key = pending_write.idempotency_action
         record = idempotency.IdempotencyRecord.from_item(failed[action_index].raw_item or {})

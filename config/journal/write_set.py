@@ -27,11 +27,7 @@ class Write:
     """Once it is written: what a next write to the same streams would have to read."""
 
     def put(
-        self,
-        record: dynamodb.Record,
-        *,
-        only_if: Condition | None = None,
-        error: errors.DomainError | None = None,
+        self, record: dynamodb.Record, *, only_if: Condition | None = None, error: errors.DomainError | None = None
     ) -> None:
         """Write a record whole."""
         self._set_condition_error(self.transaction.put(record, only_if), error)
@@ -48,18 +44,12 @@ class Write:
         self._set_condition_error(self.transaction.update(record, changes, only_if), error)
 
     def remove(
-        self,
-        record: dynamodb.Record,
-        *,
-        only_if: Condition | None = None,
-        error: errors.DomainError | None = None,
+        self, record: dynamodb.Record, *, only_if: Condition | None = None, error: errors.DomainError | None = None
     ) -> None:
         """Remove a record."""
         self._set_condition_error(self.transaction.remove(record, only_if), error)
 
-    def enqueue(
-        self, task: str, *, id: str | None = None, due: datetime | None = None, **arguments: Any
-    ) -> None:
+    def enqueue(self, task: str, *, id: str | None = None, due: datetime | None = None, **arguments: Any) -> None:
         """Run a task after this write, at least once; ``arguments`` hold no personal data."""
         self.messages.append((task, arguments, id, due or self.at))
 
@@ -73,13 +63,11 @@ class Write:
         Raises `outbox.Lost` at the commit if the entry is not ours any more.
         """
         is_still_claimed = outbox.OutboxMessage.claim == claim
-        self.condition_errors[
-            self.transaction.remove(outbox.OutboxMessage(message_id), is_still_claimed)
-        ] = outbox.LeaseLost()
+        self.condition_errors[self.transaction.remove(outbox.OutboxMessage(message_id), is_still_claimed)] = (
+            outbox.LeaseLost()
+        )
 
-    def begin_request(
-        self, idempotency_key: idempotency.IdempotencyKey | None, resource_id: str
-    ) -> None:
+    def begin_request(self, idempotency_key: idempotency.IdempotencyKey | None, resource_id: str) -> None:
         """Note that the request is being worked on. Raises `idempotency.Seen` at the commit."""
         if idempotency_key:
             record = idempotency.build_running_record(idempotency_key, resource_id, self.at)
@@ -94,9 +82,7 @@ class Write:
         Raises `idempotency.Seen` at the commit.
         """
         if idempotency_key:
-            record = idempotency.build_completed_record(
-                idempotency_key, resource_id, self.at, status=status
-            )
+            record = idempotency.build_completed_record(idempotency_key, resource_id, self.at, status=status)
             self.idempotency_action = (
                 self.transaction.put(record, idempotency.unused_key_condition(self.at)),
                 idempotency_key,
@@ -112,9 +98,7 @@ class Write:
     ) -> None:
         """Note the answer of a request that `begin` noted."""
         if idempotency_key:
-            record = idempotency.build_completed_record(
-                idempotency_key, resource_id, self.at, status=status, code=code
-            )
+            record = idempotency.build_completed_record(idempotency_key, resource_id, self.at, status=status, code=code)
             self.transaction.put(record)
 
     def add_audit_event(
@@ -145,13 +129,7 @@ class Write:
         """The first entry of this write vouches for a record of this digest."""
         self.events[0] = replace(self.events[0], attests=digest)
 
-    def require(
-        self,
-        record: dynamodb.Record,
-        only_if: Condition,
-        *,
-        error: errors.DomainError | None = None,
-    ) -> None:
+    def require(self, record: dynamodb.Record, only_if: Condition, *, error: errors.DomainError | None = None) -> None:
         """Write only if this holds of a record that is not written."""
         self._set_condition_error(self.transaction.check_condition(record, only_if), error)
 

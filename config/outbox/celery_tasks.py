@@ -23,9 +23,7 @@ def process_shard(*, shard: str, **_: Any) -> None:
 def notify_due_shards(**_: Any) -> None:
     """Ring the shards that have due entries; running twice only rings twice."""
     outbox.notify_worker(
-        shard
-        for shard in outbox.SHARDS
-        if outbox.fetch_due_messages(shard, outbox.utc_now(), limit=1)
+        shard for shard in outbox.SHARDS if outbox.fetch_due_messages(shard, outbox.utc_now(), limit=1)
     )
 
 
@@ -36,15 +34,11 @@ def run_daily_tasks(**_: Any) -> None:
         try:
             import_string(path)(outbox.utc_now())
         except errors.Unavailable as error:
-            logger.warning(
-                "a daily pass waits for tomorrow", extra={"what": path, "why": error.code}
-            )
+            logger.warning("a daily pass waits for tomorrow", extra={"what": path, "why": error.code})
 
 
 @shared_task(name="outbox.report")
 def log_outbox_status(**_: Any) -> None:
     """One log line about the outbox."""
     status = outbox.read_outbox_status(outbox.utc_now())
-    logger.info(
-        "outbox", extra={"oldest_due_seconds": status.oldest_due_seconds, "dead": status.dead}
-    )
+    logger.info("outbox", extra={"oldest_due_seconds": status.oldest_due_seconds, "dead": status.dead})

@@ -119,15 +119,11 @@ class OutboxStatus:
 def read_outbox_status(at: datetime) -> OutboxStatus:
     """Age of the oldest entry that is due, and how many are dead (counted up to one page)."""
     oldest_due = [
-        due_messages[0].due_at
-        for shard in SHARDS
-        if (due_messages := fetch_due_messages(shard, at, limit=1))
+        due_messages[0].due_at for shard in SHARDS if (due_messages := fetch_due_messages(shard, at, limit=1))
     ]
     response = dynamodb.call(
         "Query",
-        **dynamodb.query_arguments(
-            OutboxMessage, "#shard = :dead", {":dead": {"S": DEAD_LETTER_SHARD}}
-        ),
+        **dynamodb.query_arguments(OutboxMessage, "#shard = :dead", {":dead": {"S": DEAD_LETTER_SHARD}}),
         IndexName="byDue",
         Select="COUNT",
     )

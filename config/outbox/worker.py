@@ -19,13 +19,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from config import audit, dynamodb, errors
 from config.dynamodb import encryption, unaudited
-from config.outbox.models import (
-    DEAD_LETTER_SHARD,
-    Clock,
-    LeaseLost,
-    OutboxMessage,
-    fetch_due_messages,
-)
+from config.outbox.models import DEAD_LETTER_SHARD, Clock, LeaseLost, OutboxMessage, fetch_due_messages
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
@@ -90,11 +84,7 @@ def process_shard(shard: str, *, clock: Clock, report: PassReport | None = None)
     report = PassReport() if report is None else report
     deadline = time.monotonic() + MAX_PASS_SECONDS
     while time.monotonic() < deadline and (batch := fetch_due_messages(shard, clock())):
-        results = [
-            _process_message(due_message, clock, report)
-            for due_message in batch
-            if time.monotonic() < deadline
-        ]
+        results = [_process_message(due_message, clock, report) for due_message in batch if time.monotonic() < deadline]
         if not any(results):
             break  # all of it is in other hands, or the index lags: the next pass sees
     return report
@@ -191,17 +181,9 @@ def _decrypt_author(message: OutboxMessage) -> audit.Author:
     author_data = message.author
     name = ip = user_agent = ""
     redacted_author = audit.Author(
-        author_data["type"],
-        author_data["id"],
-        "",
-        author_data["customer"],
-        request_id=author_data["request"],
+        author_data["type"], author_data["id"], "", author_data["customer"], request_id=author_data["request"]
     )
-    key = (
-        dynamodb.get_record(encryption.PersonKey, redacted_author.stream)
-        if author_data.get("sealed")
-        else None
-    )
+    key = dynamodb.get_record(encryption.PersonKey, redacted_author.stream) if author_data.get("sealed") else None
     if key:
         try:
             name, ip, user_agent = encryption.decrypt_json(
@@ -210,13 +192,7 @@ def _decrypt_author(message: OutboxMessage) -> audit.Author:
         except InvalidTag:
             logger.warning("author of an outbox entry is unreadable", extra={"entry": message.id})
     return audit.Author(
-        author_data["type"],
-        author_data["id"],
-        name,
-        author_data["customer"],
-        ip,
-        user_agent,
-        author_data["request"],
+        author_data["type"], author_data["id"], name, author_data["customer"], ip, user_agent, author_data["request"]
     )
 
 
@@ -224,15 +200,8 @@ def _defer(message: OutboxMessage, at: datetime, error: errors.Unavailable) -> s
     if at - message.first_due_at > MAX_DEFERRAL_TIME:
         return _move_to_dead_letters(message, at, f"{error.code} for {MAX_DEFERRAL_TIME}")
     seconds = max(min(30 * 2**message.deferrals, 900), error.retry_after)
-    _reschedule(
-        message,
-        at + timedelta(seconds=seconds),
-        attempts=int(message.attempts) - 1,
-        error=error.code,
-    )
-    logger.info(
-        "task deferred", extra={"entry": message.id, "task": message.task, "seconds": seconds}
-    )
+    _reschedule(message, at + timedelta(seconds=seconds), attempts=int(message.attempts) - 1, error=error.code)
+    logger.info("task deferred", extra={"entry": message.id, "task": message.task, "seconds": seconds})
     return "deferred"
 
 
@@ -240,9 +209,7 @@ def _fail(message: OutboxMessage, at: datetime, reason: str) -> str:
     if message.attempts >= MAX_ATTEMPTS:
         return _move_to_dead_letters(message, at, reason)
     seconds = min(30 * 2 ** (message.attempts - 1), 900)
-    _reschedule(
-        message, at + timedelta(seconds=seconds), attempts=int(message.attempts), error=reason
-    )
+    _reschedule(message, at + timedelta(seconds=seconds), attempts=int(message.attempts), error=reason)
     return "failed"
 
 
@@ -263,14 +230,8 @@ def _reschedule(message: OutboxMessage, due_at: datetime, *, attempts: int, erro
 def _move_to_dead_letters(message: OutboxMessage, at: datetime, reason: str) -> str:
     unaudited.update(
         message,
-        [
-            OutboxMessage.shard.set(DEAD_LETTER_SHARD),
-            OutboxMessage.due_at.set(at),
-            OutboxMessage.error.set(reason),
-        ],
+        [OutboxMessage.shard.set(DEAD_LETTER_SHARD), OutboxMessage.due_at.set(at), OutboxMessage.error.set(reason)],
         OutboxMessage.claim == message.claim,
     )
-    logger.error(
-        "task is dead", extra={"entry": message.id, "task": message.task, "reason": reason}
-    )
+    logger.error("task is dead", extra={"entry": message.id, "task": message.task, "reason": reason})
     return "dead"

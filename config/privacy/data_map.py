@@ -107,9 +107,7 @@ def export_chapters(person: Any) -> Iterator[tuple[ExportChapter, Iterator[Expor
             yield chapter, _export_rows(chapter, table_maps, person)
 
 
-def _export_rows(
-    chapter: ExportChapter, table_maps: Iterable[TableDataMap], person: Any
-) -> Iterator[ExportRow]:
+def _export_rows(chapter: ExportChapter, table_maps: Iterable[TableDataMap], person: Any) -> Iterator[ExportRow]:
     derived = chapter.derive(person) if chapter.derive else {}
     for table_map in table_maps:
         attributes = [
@@ -119,17 +117,13 @@ def _export_rows(
         ]
         if table_map.records_to_export and attributes:
             for item in table_map.records_to_export(person):
-                row = (
-                    _to_export_row(item, attributes) if isinstance(item, dynamodb.Record) else item
-                )
+                row = _to_export_row(item, attributes) if isinstance(item, dynamodb.Record) else item
                 yield {**row, **derived}
                 derived = {}  # it is told once
 
 
 def _to_export_row(record: dynamodb.Record, attributes: Iterable[DataMapAttribute]) -> ExportRow:
-    return {
-        to_camel_case(attribute.name): getattr(record, attribute.name) for attribute in attributes
-    }
+    return {to_camel_case(attribute.name): getattr(record, attribute.name) for attribute in attributes}
 
 
 def to_camel_case(name: str) -> str:
@@ -142,11 +136,7 @@ def export_label(chapter: ExportChapter, member: str) -> str:
     """What an export calls a member of a chapter."""
     for table_map in iter_table_maps():
         for attribute in table_map.attributes:
-            if (
-                attribute.category in chapter.categories
-                and attribute.label
-                and to_camel_case(attribute.name) == member
-            ):
+            if attribute.category in chapter.categories and attribute.label and to_camel_case(attribute.name) == member:
                 return attribute.label
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", member).lower()
     return words[:1].upper() + words[1:]
@@ -177,9 +167,7 @@ Printed from the data map by `manage.py data_map`; a test holds it to the code.
 
 def render_markdown() -> str:
     """The whole map as Markdown."""
-    return "\n".join(
-        [_MARKDOWN_HEADER, *(_render_table_section(table_map) for table_map in iter_table_maps())]
-    )
+    return "\n".join([_MARKDOWN_HEADER, *(_render_table_section(table_map) for table_map in iter_table_maps())])
 
 
 def _render_table_section(table_map: TableDataMap) -> str:

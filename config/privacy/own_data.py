@@ -7,14 +7,7 @@ from typing import Any
 from config import audit, dynamodb, outbox
 from config.audit import reader
 from config.dynamodb import encryption, idempotency, ids
-from config.privacy.data_map import (
-    AppDataMap,
-    DataMapAttribute,
-    Erasure,
-    ExportChapter,
-    ExportRow,
-    TableDataMap,
-)
+from config.privacy.data_map import AppDataMap, DataMapAttribute, Erasure, ExportChapter, ExportRow, TableDataMap
 
 _CUSTOMER_LIFETIME = "for as long as the customer exists"
 _audit_attribute = partial(
@@ -49,9 +42,7 @@ def export_history(person: Any) -> Iterator[ExportRow]:
     Only their own key and their customer's are used: what is sealed for others stays closed.
     """
     key_owners = (person.id, person.customer_id)
-    batch = dynamodb.batch_get(
-        dynamodb.RecordKey(encryption.PersonKey, key_owner) for key_owner in key_owners
-    )
+    batch = dynamodb.batch_get(dynamodb.RecordKey(encryption.PersonKey, key_owner) for key_owner in key_owners)
     keys = encryption.unwrap_keys(batch, key_owners)
     for entry in reader.iter_stream(person.id, newest_first=True):
         if entry.seq:
@@ -70,10 +61,7 @@ def _to_export_row(entry: reader.DecryptedEntry, person_id: str) -> ExportRow:
         "changes": [
             {
                 "field": change["field"],
-                **{
-                    name: _redact_other_people(change[name], person_id)
-                    for name in ("before", "after")
-                },
+                **{name: _redact_other_people(change[name], person_id) for name in ("before", "after")},
             }
             for change in entry.changes
             if entry.subject["name"] is not None
@@ -113,10 +101,7 @@ _TABLE_MAPS = [
             _audit_attribute("action", erasure=Erasure.EVIDENCE),
             *(
                 _position_attribute(name)
-                for name in (
-                    *("stream", "seq", "customer_id", "hash", "prev_hash"),
-                    *("listed_for", "last", "seal"),
-                )
+                for name in (*("stream", "seq", "customer_id", "hash", "prev_hash"), *("listed_for", "last", "seal"))
             ),
         ),
         records_to_export=export_history,

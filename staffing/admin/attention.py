@@ -24,27 +24,19 @@ def rota_panels(customer_id: str | None) -> list[Panel]:
     if customer_id is None:
         return []
     actor, now = permissions.system_actor(customer_id), audit_context.current_time()
-    customer_locations = locations.list_accessible_locations(
-        actor, limit=MAX_LOCATIONS, cursor=None
-    ).records
+    customer_locations = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None).records
     days = {str(location.id): _today_bounds(location, now) for location in customer_locations}
     title, url = "Nobody on duty today", ""
     if not customer_locations:
         return [Panel(title, [], "There are no locations.")]
     shift_query = ScheduleFilter(
-        customer_id=customer_id,
-        since=min(day[0] for day in days.values()),
-        until=max(day[1] for day in days.values()),
+        customer_id=customer_id, since=min(day[0] for day in days.values()), until=max(day[1] for day in days.values())
     )
     try:
-        shift_page = listing.list_shifts(
-            shift_query, actor=actor, at=now, limit=MAX_SHIFTS, cursor=None
-        )
+        shift_page = listing.list_shifts(shift_query, actor=actor, at=now, limit=MAX_SHIFTS, cursor=None)
     except queries.QueryTooWide:
         return [Panel(title, [PanelItem("There are too many series to say.")], "")]
-    staffed_ids = {
-        str(shift.schedule.location_id) for shift in shift_page.records if _is_on_day(shift, days)
-    }
+    staffed_ids = {str(shift.schedule.location_id) for shift in shift_page.records if _is_on_day(shift, days)}
     items = [
         PanelItem(location.name, reverse("admin:rota", args=(location.id,)), location.time_zone)
         for location in customer_locations
@@ -68,19 +60,11 @@ def _is_on_day(shift: Shift, days: dict[str, tuple[datetime, datetime]]) -> bool
 def on_duty_panels(customer_id: str) -> list[Panel]:
     """Who is on duty now, at a customer's first locations."""
     actor, now = permissions.system_actor(customer_id), audit_context.current_time()
-    location_page = locations.list_accessible_locations(
-        actor, limit=MAX_ON_DUTY_LOCATIONS, cursor=None
-    )
+    location_page = locations.list_accessible_locations(actor, limit=MAX_ON_DUTY_LOCATIONS, cursor=None)
     items = []
     for location in location_page.records:
         people_on_duty = on_duty.list_on_duty(str(location.id), now, customer_id=customer_id)
         names = ", ".join(str(person.user.name) for person in people_on_duty) or "nobody"
-        items.append(
-            PanelItem(str(location.name), reverse("admin:rota", args=(location.id,)), names)
-        )
+        items.append(PanelItem(str(location.name), reverse("admin:rota", args=(location.id,)), names))
     has_more = location_page.next_cursor is not None
-    return [
-        Panel(
-            "On duty now", items, "It has no locations.", has_more=has_more, is_informational=True
-        )
-    ]
+    return [Panel("On duty now", items, "It has no locations.", has_more=has_more, is_informational=True)]

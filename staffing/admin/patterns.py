@@ -14,20 +14,14 @@ class PatternForm(record_form.RecordForm):
     """The fields of a ``recurrencePattern``."""
 
     frequency = form_fields.choice_field(
-        "Recurs",
-        [(name, name.capitalize()) for name in FREQUENCIES],
-        help_text="— is: it does not.",
+        "Recurs", [(name, name.capitalize()) for name in FREQUENCIES], help_text="— is: it does not."
     )
     interval = form_fields.number_field("Every", help_text="Every 2 weeks: 2.", min_value=1)
     byDay = form_fields.multiple_choice_field("On", list(DAY_NAMES.items()))
 
     def extra_initial(self) -> record_form.FieldValues:
         pattern = self.view_serializer(self.instance.record).data.get("recurrencePattern") or {}
-        return {
-            name: _to_field_value(name, pattern.get(name))
-            for name in PATTERN_FIELDS
-            if name in pattern
-        }
+        return {name: _to_field_value(name, pattern.get(name)) for name in PATTERN_FIELDS if name in pattern}
 
     def with_pattern(self, field_values: record_form.FieldValues) -> record_form.FieldValues:
         """The body with its pattern; of a change only where a field of it changed."""
@@ -50,9 +44,7 @@ class PatternForm(record_form.RecordForm):
     def _base_pattern(self) -> Mapping[str, Any]:
         if not self.is_change:
             return {}
-        pattern = dict(
-            self.view_serializer(self.instance.record).data.get("recurrencePattern") or {}
-        )
+        pattern = dict(self.view_serializer(self.instance.record).data.get("recurrencePattern") or {})
         days = pattern.get("byDay", [])
         if any("nthOfPeriod" in day for day in days) and "byDay" not in self.changed_data:
             return pattern
@@ -74,9 +66,7 @@ def describe_pattern(pattern: Mapping[str, Any] | None) -> str:
     if uncommon_members or any("nthOfPeriod" in day for day in days):
         return str(pattern["rrule"])
     interval = pattern.get("interval", 1)
-    description = (
-        pattern["frequency"] if interval == 1 else f"{pattern['frequency']}, each {interval}."
-    )
+    description = pattern["frequency"] if interval == 1 else f"{pattern['frequency']}, each {interval}."
     if days:
         description += " on " + ", ".join(DAY_NAMES[day["day"]] for day in days)
     if "count" in pattern:

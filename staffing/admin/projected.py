@@ -12,9 +12,7 @@ class Schedule(Projection, record=records.Schedule):
 
     least_selective_key = "customer_id"
 
-    staff = models.ForeignKey(
-        User, models.DO_NOTHING, db_column="staff_id", db_constraint=False, related_name="+"
-    )
+    staff = models.ForeignKey(User, models.DO_NOTHING, db_column="staff_id", db_constraint=False, related_name="+")
     location = models.ForeignKey(
         Location, models.DO_NOTHING, db_column="location_id", db_constraint=False, related_name="+"
     )

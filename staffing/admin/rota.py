@@ -99,9 +99,7 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
         ],
         "add": {"customer_id": record.customer_id, "locationId": record.id},
     }
-    return _render_rota(
-        request, str(record.customer_id), str(record.time_zone), context, location_id=record.id
-    )
+    return _render_rota(request, str(record.customer_id), str(record.time_zone), context, location_id=record.id)
 
 
 def person_rota(request: HttpRequest, user_id: str) -> HttpResponse:
@@ -159,9 +157,7 @@ def _load_entries(
 ) -> list[RotaEntry]:
     """The shifts of a page by start. Clashes are looked for in all locations of the customer."""
     since = datetime.combine(period.first_day, time(), tz).astimezone(UTC)
-    until = datetime.combine(
-        period.first_day + timedelta(days=period.day_count), time(), tz
-    ).astimezone(UTC)
+    until = datetime.combine(period.first_day + timedelta(days=period.day_count), time(), tz).astimezone(UTC)
     actor = operator_actor.actor(request, customer_id)
 
     def read_shifts(**filters: str | None) -> list[Shift]:
@@ -175,17 +171,13 @@ def _load_entries(
     except queries.QueryTooWide:
         shifts = read_shifts(location_id=location_id)
     users_by_id = users.load_users({item.staff_id for item in shifts}, customer_id)
-    locations_by_id = locations.load_locations(
-        {str(item.schedule.location_id) for item in shifts}, customer_id
-    )
+    locations_by_id = locations.load_locations({str(item.schedule.location_id) for item in shifts}, customer_id)
     entries = [_to_entry(item, users_by_id, locations_by_id, tz) for item in shifts]
     _mark_overlaps(entries)
     return [item for item in entries if location_id in (None, item.shift.schedule.location_id)]
 
 
-def _to_entry(
-    shift: Shift, users_by_id: "dict[str, User]", locations_by_id: dict[str, Any], tz: ZoneInfo
-) -> RotaEntry:
+def _to_entry(shift: Shift, users_by_id: "dict[str, User]", locations_by_id: dict[str, Any], tz: ZoneInfo) -> RotaEntry:
     user = users_by_id.get(shift.staff_id)
     location = locations_by_id.get(str(shift.schedule.location_id))
     occurrence = shift.occurrence
@@ -208,9 +200,7 @@ def _mark_overlaps(entries: Iterable[RotaEntry]) -> None:
         entries_by_person[entry.shift.staff_id].append(entry)
 
 
-def _group_by_week(
-    period: RotaPeriod, entries: Sequence[RotaEntry], today: date
-) -> list[list[RotaDay]]:
+def _group_by_week(period: RotaPeriod, entries: Sequence[RotaEntry], today: date) -> list[list[RotaDay]]:
     entries_by_day: dict[date, list[RotaEntry]] = {}
     for entry in entries:
         entries_by_day.setdefault(max(entry.start.date(), period.first_day), []).append(entry)

@@ -41,9 +41,7 @@ class ScheduleForm(PatternForm):
     staffId = form_fields.related_record_field("Person", Schedule._meta.get_field("staff"))
     startTime = form_fields.LocalDateTimeField("Start", help_text="By the location's clock.")
     endTime = form_fields.LocalDateTimeField("End")
-    until = form_fields.LocalDateTimeField(
-        "Until", required=False, help_text="The last time a shift may start."
-    )
+    until = form_fields.LocalDateTimeField("Until", required=False, help_text="The last time a shift may start.")
     count = form_fields.number_field("Number of shifts", min_value=1)
     allowOverlap = form_fields.switch_field("Even if they are on duty elsewhere then")
     scope = form_fields.choice_field("Changes", _SCOPE_CHOICES, required=True)
@@ -67,23 +65,13 @@ class ScheduleForm(PatternForm):
     def to_body(self, field_values: record_form.FieldValues) -> record_form.FieldValues:
         self.scope_params = {}
         if not self.is_change:
-            present_values = {
-                name: value
-                for name, value in field_values.items()
-                if value not in (None, [], "", False)
-            }
+            present_values = {name: value for name, value in field_values.items() if value not in (None, [], "", False)}
             customer_id = self.request.GET.get("customer_id", "")
             return {"customerId": customer_id, **self.with_pattern(present_values)}
         body = self.with_pattern(field_values)
         scope_values = {name: self.cleaned_data[name] for name in ("scope", "recurrenceId")}
-        self.scope_params = ScopeQuery.parse(
-            {name: value for name, value in scope_values.items() if value}
-        )
-        return {
-            member: value
-            for member, value in body.items()
-            if member not in scope_values and value is not None
-        }
+        self.scope_params = ScopeQuery.parse({name: value for name, value in scope_values.items() if value})
+        return {member: value for member, value in body.items() if member not in scope_values and value is not None}
 
 
 class ShiftScopeForm(django_forms.Form):
@@ -125,10 +113,7 @@ class ScheduleAdmin(RecordAdmin):
         ("Recurs", {"fields": ("frequency", "interval", "byDay", "until", "count")}),
         ("This change", {"fields": ("scope", "recurrenceId", "allowOverlap")}),
     )
-    add_fieldsets = (
-        *fieldsets[:2],
-        (None, {"fields": ("allowOverlap",)}),
-    )
+    add_fieldsets = (*fieldsets[:2], (None, {"fields": ("allowOverlap",)}))
     buttons = (
         Button(
             "remove",
@@ -147,15 +132,10 @@ class ScheduleAdmin(RecordAdmin):
             records_by_customer.setdefault(str(obj.record.customer_id), []).append(obj.record)
         for customer_id, records in records_by_customer.items():
             users_by_id = users.load_users({schedule.staff_id for schedule in records}, customer_id)
-            locations_by_id = locations.load_locations(
-                {schedule.location_id for schedule in records}, customer_id
-            )
+            locations_by_id = locations.load_locations({schedule.location_id for schedule in records}, customer_id)
             for obj in objects:
                 if obj.record.customer_id == customer_id:
-                    obj.related = (
-                        users_by_id.get(obj.record.staff_id),
-                        locations_by_id.get(obj.record.location_id),
-                    )
+                    obj.related = (users_by_id.get(obj.record.staff_id), locations_by_id.get(obj.record.location_id))
 
     @display(description="When")
     def time_range(self, obj: Any) -> str:

@@ -28,9 +28,7 @@ class TemplateForm(PatternForm):
         "Location", Template._meta.get_field("location"), required=False, help_text="None: any."
     )
     startTime = form_fields.text_field("Start", required=True, help_text="A time of day: 09:00.")
-    endTime = form_fields.text_field(
-        "End", required=True, help_text="Not after the start: of the next day."
-    )
+    endTime = form_fields.text_field("End", required=True, help_text="Not after the start: of the next day.")
 
     def prepare_fields(self) -> None:
         if self.is_change:
@@ -42,9 +40,7 @@ class TemplateForm(PatternForm):
     def to_body(self, field_values: record_form.FieldValues) -> record_form.FieldValues:
         if self.is_change:
             return {"id": self.instance.pk, **self.with_pattern(field_values)}
-        present_values = {
-            name: value for name, value in field_values.items() if value not in (None, [], "")
-        }
+        present_values = {name: value for name, value in field_values.items() if value not in (None, [], "")}
         customer_id = self.request.GET.get("customer_id", "")
         return {"customerId": customer_id, **self.with_pattern(present_values)}
 
@@ -91,21 +87,15 @@ class TemplateAdmin(RecordAdmin):
         links = [("Customer", admin_change_url("accounts", "customer", record.customer_id))]
         if record.location_id:
             links.append(("Location", admin_change_url("accounts", "location", record.location_id)))
-        links.append(
-            ("Audit", admin_list_url("config", "auditentry", stream__exact=record.customer_id))
-        )
+        links.append(("Audit", admin_list_url("config", "auditentry", stream__exact=record.customer_id)))
         return {"links": links}
 
     def save_record(self, request: HttpRequest, obj: Any, form: Any) -> TemplateRecord:
         now = audit_context.current_time()
-        changes = {
-            name: value for name, value in form.body.items() if name not in ("id", "customer_id")
-        }
+        changes = {name: value for name, value in form.body.items() if name not in ("id", "customer_id")}
         if obj is None:
             return shift_templates.create_template(
                 changes, actor=operator_actor.actor_for_chosen_customer(request), at=now
             )
         actor = operator_actor.actor(request, str(obj.record.customer_id))
-        return shift_templates.update_template(
-            obj.pk, changes, actor=actor, at=now, versions=form.versions
-        )
+        return shift_templates.update_template(obj.pk, changes, actor=actor, at=now, versions=form.versions)

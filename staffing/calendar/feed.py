@@ -36,17 +36,13 @@ class OpenedFeed:
     created_at: datetime
 
 
-def open_feed(
-    *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
-) -> OpenedFeed:
+def open_feed(*, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None) -> OpenedFeed:
     """A new address for one's own feed; the one before is closed.
 
     With an Idempotency-Key the secret follows from it: the address is the same when it is repeated.
     """
     secret = _create_secret(actor.id, idempotency_key)
-    feed = Feed(
-        user_id=actor.id, customer_id=actor.customer_id, secret=_hash_secret(secret), created_at=at
-    )
+    feed = Feed(user_id=actor.id, customer_id=actor.customer_id, secret=_hash_secret(secret), created_at=at)
 
     def decide() -> Feed:
         records = dynamodb.batch_get([_feed_key(actor.id), *journal.stream_keys([actor.stream])])
@@ -73,9 +69,7 @@ def open_feed(
         if existing_feed is None or existing_feed.secret != _hash_secret(secret):
             raise errors.NotFound("The feed that this request opened is closed.") from None
         stored_feed = existing_feed
-    return OpenedFeed(
-        f"{settings.PUBLIC_BASE_URL}/calendar/{actor.id}/{secret}.ics", stored_feed.created_at
-    )
+    return OpenedFeed(f"{settings.PUBLIC_BASE_URL}/calendar/{actor.id}/{secret}.ics", stored_feed.created_at)
 
 
 def _create_secret(user_id: str, idempotency_key: idempotency.IdempotencyKey | None) -> str:
@@ -141,12 +135,6 @@ def render_feed(user_id: str, secret: str, *, at: datetime) -> bytes | None:
         return None
     rows = availability.fetch_rows(user_id, at - HISTORY_PERIOD, None, consistent=False)
     records = dynamodb.batch_get(dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows)
-    schedules = [
-        schedule
-        for row in rows
-        if (schedule := records.get(Schedule, str(row.schedule_id))) is not None
-    ]
-    locations_by_id = locations.load_locations(
-        dict.fromkeys(item.location_id for item in schedules), feed.customer_id
-    )
+    schedules = [schedule for row in rows if (schedule := records.get(Schedule, str(row.schedule_id))) is not None]
+    locations_by_id = locations.load_locations(dict.fromkeys(item.location_id for item in schedules), feed.customer_id)
     return ical.render_calendar(schedules, user_id, locations_by_id=locations_by_id, at=at)

@@ -10,14 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from icalendar import (
-    Calendar,
-    Event,
-    Timezone,
-    TimezoneDaylight,
-    TimezoneStandard,
-    vRecur,
-)
+from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vRecur
 
 from staffing.models import Schedule
 from staffing.recurrence import dst, expand, rrule
@@ -31,11 +24,7 @@ PAST_PERIOD, FUTURE_PERIOD = timedelta(days=60), timedelta(days=400)
 
 
 def render_calendar(
-    schedules: Iterable[Schedule],
-    user_id: str,
-    *,
-    locations_by_id: Mapping[str, "Location"],
-    at: datetime,
+    schedules: Iterable[Schedule], user_id: str, *, locations_by_id: Mapping[str, "Location"], at: datetime
 ) -> bytes:
     """What of these schedules is a person's, as a calendar."""
     calendar = Calendar()
@@ -60,9 +49,7 @@ def render_calendar(
     return bytes(calendar.to_ical())
 
 
-def _add_metadata(
-    event: Event, schedule: Schedule, locations_by_id: Mapping[str, "Location"]
-) -> Event:
+def _add_metadata(event: Event, schedule: Schedule, locations_by_id: Mapping[str, "Location"]) -> Event:
     location = locations_by_id.get(schedule.location_id)
     event.add("summary", location.name if location else "On duty")
     if location and location.address:
@@ -88,29 +75,21 @@ def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterat
     if series.rule is None:
         yield _build_event(schedule.id, series)
         return
-    excluded = [
-        recurrence_id
-        for recurrence_id, exception in series.exceptions.items()
-        if exception.start is None
-    ]
+    excluded = [recurrence_id for recurrence_id, exception in series.exceptions.items() if exception.start is None]
     overrides = {
         recurrence_id: _resolve_times(expand.to_single_shift(series, recurrence_id, exception))
         for recurrence_id, exception in series.exceptions.items()
         if exception.start
     }
     for occurrence in _iter_dst_affected(series, at):
-        if series.gap == "skip" and not expand.is_valid_wall_time(
-            occurrence.recurrence_id, series.zone
-        ):
+        if series.gap == "skip" and not expand.is_valid_wall_time(occurrence.recurrence_id, series.zone):
             excluded.append(occurrence.recurrence_id)
         else:
             overrides[occurrence.recurrence_id] = (occurrence.start, occurrence.end)
     event = _build_event(schedule.id, series)
     event.add("rrule", vRecur.from_ical(rrule.to_rrule(series.rule, zone=series.zone)))
     if excluded:
-        event.add(
-            "exdate", [_to_zone(recurrence_id, series.zone) for recurrence_id in sorted(excluded)]
-        )
+        event.add("exdate", [_to_zone(recurrence_id, series.zone) for recurrence_id in sorted(excluded)])
     yield event
     for recurrence_id, (start, end) in sorted(overrides.items()):
         yield _build_exception_event(schedule.id, recurrence_id, start, end, series.zone)
@@ -118,15 +97,11 @@ def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterat
 
 def _iter_dst_affected(series: Series, at: datetime) -> Iterator[Occurrence]:
     """Regular shifts around now whose start or end no clock shows, skipped ones too."""
-    series_without_gap = Series(
-        series.start, series.end, series.zone, series.rule, series.exceptions
-    )
+    series_without_gap = Series(series.start, series.end, series.zone, series.rule, series.exceptions)
     for transition in dst.list_transitions(series.zone, at.year):
         if at - PAST_PERIOD <= transition <= at + FUTURE_PERIOD:
             day = timedelta(days=1)
-            for occurrence in expand.iter_occurrences(
-                series_without_gap, transition - day, transition + day
-            ):
+            for occurrence in expand.iter_occurrences(series_without_gap, transition - day, transition + day):
                 if occurrence.is_adjusted and not occurrence.is_changed:
                     yield occurrence
 
@@ -140,9 +115,7 @@ def _build_event(uid: str, series: Series) -> Event:
     return event
 
 
-def _build_exception_event(
-    uid: str, recurrence_id: datetime, start: datetime, end: datetime, zone: str
-) -> Event:
+def _build_exception_event(uid: str, recurrence_id: datetime, start: datetime, end: datetime, zone: str) -> Event:
     event = Event()
     event.add("uid", f"{uid}@dutyline")
     event.add("recurrence-id", _to_zone(recurrence_id, zone))
@@ -173,10 +146,7 @@ def build_timezone(zone: str, first_start: datetime, at: datetime) -> Timezone:
     timezone.add("tzid", zone)
     zone_info = ZoneInfo(zone)
     since = first_start.replace(tzinfo=UTC) - timedelta(days=2)
-    all_transitions = {
-        *dst.list_transitions(zone, first_start.year),
-        *dst.list_transitions(zone, at.year),
-    }
+    all_transitions = {*dst.list_transitions(zone, first_start.year), *dst.list_transitions(zone, at.year)}
     transitions = [transition for transition in sorted(all_transitions) if transition >= since]
     initial_time = since.astimezone(zone_info)
     timezone.add_component(_build_observance(initial_time, initial_time, [since]))
@@ -191,9 +161,7 @@ def build_timezone(zone: str, first_start: datetime, at: datetime) -> Timezone:
 
 
 def _local_times_around(transition: datetime, zone_info: ZoneInfo) -> tuple[datetime, datetime]:
-    return (transition - timedelta(seconds=1)).astimezone(zone_info), transition.astimezone(
-        zone_info
-    )
+    return (transition - timedelta(seconds=1)).astimezone(zone_info), transition.astimezone(zone_info)
 
 
 def _build_observance(
@@ -202,9 +170,7 @@ def _build_observance(
     """From when on a zone has which offset; times by the clock before it."""
     observance = TimezoneDaylight() if time_after.dst() else TimezoneStandard()
     offset = time_before.utcoffset() or timedelta()
-    first_onset, *later_onsets = [
-        (transition + offset).replace(tzinfo=None) for transition in transitions
-    ]
+    first_onset, *later_onsets = [(transition + offset).replace(tzinfo=None) for transition in transitions]
     observance.add("dtstart", first_onset)
     if later_onsets:
         observance.add("rdate", later_onsets)

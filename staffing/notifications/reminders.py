@@ -30,9 +30,7 @@ def plan_reminder(user_id: str, *, job: worker.TaskContext) -> None:
     recipient = recipients.get_recipient(user_id)
     upcoming = _find_upcoming(user_id, job.at) if recipient else None
     if recipient and upcoming:
-        with journal.write_intent(
-            actor=permissions.system_actor(recipient.customer.id), at=job.at
-        ) as write:
+        with journal.write_intent(actor=permissions.system_actor(recipient.customer.id), at=job.at) as write:
             _enqueue_upcoming(write, user_id, upcoming, _get_lead_time(recipient))
             write.replace(job.id, job.claim)
 
@@ -41,16 +39,12 @@ def _get_lead_time(recipient: recipients.Recipient) -> timedelta:
     return timedelta(minutes=preferences.reminder_minutes_of(recipient.user.settings))
 
 
-def _enqueue_upcoming(
-    write: write_set.Write, user_id: str, upcoming: "UpcomingShift", lead_time: timedelta
-) -> None:
+def _enqueue_upcoming(write: write_set.Write, user_id: str, upcoming: "UpcomingShift", lead_time: timedelta) -> None:
     start, is_shift = upcoming
     if is_shift:
         due = max(write.at, start - lead_time)
         message_id = f"remind-{user_id}-{format_instant(start)}"
-        write.enqueue(
-            "staffing.remind", id=message_id, due=due, user_id=user_id, start=start.isoformat()
-        )
+        write.enqueue("staffing.remind", id=message_id, due=due, user_id=user_id, start=start.isoformat())
     else:
         message_id = f"look-{user_id}-{start:%Y%m%d}"
         write.enqueue("staffing.plan_reminder", id=message_id, due=start, user_id=user_id)
@@ -69,9 +63,7 @@ def _find_upcoming(user_id: str, after: datetime) -> UpcomingShift | None:
     return (after + LOOKAHEAD - timedelta(days=3), False) if rows else None
 
 
-def _iter_starts(
-    rows: list[StaffAvailability], after: datetime, until: datetime
-) -> Iterator[datetime]:
+def _iter_starts(rows: list[StaffAvailability], after: datetime, until: datetime) -> Iterator[datetime]:
     for row in rows:
         for series in row.series():
             occurrences = expand.iter_occurrences(series, after, until)
@@ -88,13 +80,9 @@ def enqueue_reminders(user_id: str, start: datetime, *, job: worker.TaskContext)
         return
     settings = recipient.user.settings
     channels = [
-        channel
-        for channel in preferences.CHANNELS
-        if preferences.is_notification_enabled(settings, channel, EVENT)
+        channel for channel in preferences.CHANNELS if preferences.is_notification_enabled(settings, channel, EVENT)
     ]
-    is_due = (
-        recipient.is_notifiable and job.at < start and _find_shift_at(user_id, start) is not None
-    )
+    is_due = recipient.is_notifiable and job.at < start and _find_shift_at(user_id, start) is not None
     try:
         _enqueue_and_plan_next(recipient, start, channels if is_due else [], job=job)
     except idempotency.DuplicateRequest:
@@ -102,20 +90,14 @@ def enqueue_reminders(user_id: str, start: datetime, *, job: worker.TaskContext)
 
 
 def _enqueue_and_plan_next(
-    recipient: recipients.Recipient,
-    start: datetime,
-    channels: Sequence[str],
-    *,
-    job: worker.TaskContext,
+    recipient: recipients.Recipient, start: datetime, channels: Sequence[str], *, job: worker.TaskContext
 ) -> None:
     """Have it told on these channels, and plan what comes next. Raises `idempotency.Seen`."""
     user_id = str(recipient.user.id)
     upcoming = _find_upcoming(user_id, max(start, job.at))
     if not channels and upcoming is None:
         return
-    with journal.write_intent(
-        actor=permissions.system_actor(recipient.customer.id), at=job.at
-    ) as write:
+    with journal.write_intent(actor=permissions.system_actor(recipient.customer.id), at=job.at) as write:
         for channel in channels:
             write.enqueue(
                 "staffing.tell_reminder",

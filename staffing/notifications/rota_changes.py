@@ -34,11 +34,7 @@ def enqueue_messages(user_id: str, since: datetime, *, job: worker.TaskContext) 
             for channel in preferences.CHANNELS:
                 message_id = f"{job.id}-{channel}"
                 write.enqueue(
-                    "staffing.tell_changes",
-                    id=message_id,
-                    user_id=user_id,
-                    since=since.isoformat(),
-                    channel=channel,
+                    "staffing.tell_changes", id=message_id, user_id=user_id, since=since.isoformat(), channel=channel
                 )
         write.enqueue("staffing.plan_reminder", id=f"{job.id}-plan", user_id=user_id)
         write.replace(job.id, job.claim)
@@ -75,9 +71,7 @@ def _iter_rota_changes(user_id: str, author_id: str, since: datetime) -> Iterato
         if entry.action.startswith("schedule.") and entry.body["actor"]["id"] == author_id
     ]
     person_ids = {person_id for entry in entries for person_id in entry.key_owners}
-    records = dynamodb.batch_get(
-        dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids
-    )
+    records = dynamodb.batch_get(dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids)
     for audit_line in reader.decrypt_entries(entries, encryption.unwrap_keys(records, person_ids)):
         yield from to_rota_changes(audit_line, user_id)
 
@@ -117,9 +111,7 @@ def _build_rota_change(kind: ChangeKind, values: dict[str, Any]) -> RotaChange:
 
 def _iter_shift_changes(old_shift: Any, new_shift: Any, user_id: str) -> Iterator[RotaChange]:
     """One shift; ``staffId`` says who has it."""
-    kind = _get_change_kind(
-        (old_shift or {}).get("staffId"), (new_shift or {}).get("staffId"), user_id
-    )
+    kind = _get_change_kind((old_shift or {}).get("staffId"), (new_shift or {}).get("staffId"), user_id)
     if kind:
         yield _build_rota_change(kind, old_shift if kind == "gone" else new_shift)
 
@@ -134,9 +126,7 @@ def _iter_series_changes(
     if schedule is None:
         return  # it was removed since, which is told
     owner_id = schedule.staff_id
-    kind = _get_change_kind(
-        before.get("staffId", owner_id), after.get("staffId", owner_id), user_id
-    )
+    kind = _get_change_kind(before.get("staffId", owner_id), after.get("staffId", owner_id), user_id)
     if kind:
         yield RotaChange(kind, schedule.start, schedule.end, schedule.zone, schedule.is_series)
     elif "locationId" in after:

@@ -31,27 +31,19 @@ def format_rota_change(change: RotaChange, recipient: recipients.Recipient) -> s
     """One change in a line."""
     language = preferences.language_of(recipient.user.settings, recipient.customer.settings)
     start, end = (
-        expand.to_instant(datetime.fromisoformat(wall_time), change.zone)
-        for wall_time in (change.start, change.end)
+        expand.to_instant(datetime.fromisoformat(wall_time), change.zone) for wall_time in (change.start, change.end)
     )
     time_text = format_time_range(start, end, change.zone, recipient)
     values = {"kind": change.kind, "recurs": change.is_recurring, "when": time_text}
     return render_to_string(f"news/shift.{language}.txt", values).strip()
 
 
-def format_time_range(
-    start: datetime, end: datetime, zone: str, recipient: recipients.Recipient
-) -> str:
+def format_time_range(start: datetime, end: datetime, zone: str, recipient: recipients.Recipient) -> str:
     """From when until when; ``zone`` is the shift's own."""
     settings_by_priority = (recipient.user.settings, recipient.customer.settings)
-    zone = next(
-        (settings["time_zone"] for settings in settings_by_priority if settings.get("time_zone")),
-        zone,
-    )
+    zone = next((settings["time_zone"] for settings in settings_by_priority if settings.get("time_zone")), zone)
     local_start, local_end = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
     with translation.override(preferences.language_of(*settings_by_priority)):
         day_text = f"{date_format(local_start, 'D')} {date_format(local_start, 'DATE_FORMAT')}"
-        hours_text = (
-            f"{date_format(local_start, 'TIME_FORMAT')} – {date_format(local_end, 'TIME_FORMAT')}"
-        )
+        hours_text = f"{date_format(local_start, 'TIME_FORMAT')} – {date_format(local_end, 'TIME_FORMAT')}"
         return f"{day_text}, {hours_text} ({zone})"

@@ -49,16 +49,12 @@ def find_first_conflict(
     Single shifts are sorted once and held against their neighbours, however many there are.
     """
     conflicts = [
-        (schedule_id, conflict)
-        for schedule_id, series in own_schedules
-        if (conflict := find_self_conflict(series))
+        (schedule_id, conflict) for schedule_id, series in own_schedules if (conflict := find_self_conflict(series))
     ]
     singles, recurring = _partition_by_recurrence(own_schedules)
     other_singles, other_recurring = _partition_by_recurrence(other_schedules)
     conflicts += _find_single_conflicts(singles, other_singles)
-    pairs = chain(
-        combinations(recurring, 2), product(recurring, [*other_recurring, *singles, *other_singles])
-    )
+    pairs = chain(combinations(recurring, 2), product(recurring, [*other_recurring, *singles, *other_singles]))
     pairs = chain(pairs, product(singles, other_recurring))
     for (_, candidate), (schedule_id, other_series) in pairs:
         conflict = find_conflict(candidate, other_series)
@@ -87,25 +83,16 @@ def _find_single_conflicts(
     own_schedules: Sequence[IdentifiedSeries], other_schedules: Sequence[IdentifiedSeries]
 ) -> list[tuple[str, ConflictingShifts]]:
     """The first overlap of single shifts, one at least one's own."""
-    occurrences = [
-        (expand.build_first_occurrence(shift), schedule_id, True)
-        for schedule_id, shift in own_schedules
-    ]
+    occurrences = [(expand.build_first_occurrence(shift), schedule_id, True) for schedule_id, shift in own_schedules]
     occurrences += [
-        (expand.build_first_occurrence(shift), schedule_id, False)
-        for schedule_id, shift in other_schedules
+        (expand.build_first_occurrence(shift), schedule_id, False) for schedule_id, shift in other_schedules
     ]
     latest: dict[bool, tuple[Occurrence, str]] = {}
     for shift, schedule_id, is_own in sorted(occurrences, key=lambda item: item[0].start):
         for compares_own in (True, False) if is_own else (True,):
             if compares_own in latest and latest[compares_own][0].end > shift.start:
                 earlier_shift, earlier_id = latest[compares_own]
-                return [
-                    (
-                        earlier_id if is_own else schedule_id,
-                        ConflictingShifts(shift.start, earlier_shift, shift),
-                    )
-                ]
+                return [(earlier_id if is_own else schedule_id, ConflictingShifts(shift.start, earlier_shift, shift))]
         if is_own not in latest or shift.end > latest[is_own][0].end:
             latest[is_own] = (shift, schedule_id)
     return []
@@ -124,20 +111,14 @@ def find_self_conflict(series: Series) -> ConflictingShifts | None:
     ]
     if series.rule and series.end - series.start > timedelta(days=1) - expand.MAX_CLOCK_JUMP:
         first_instant = expand.to_instant(series.start, series.zone)
-        occurrences = expand.iter_occurrences(
-            series, first_instant, first_instant + SELF_CONFLICT_HORIZON
-        )
+        occurrences = expand.iter_occurrences(series, first_instant, first_instant + SELF_CONFLICT_HORIZON)
         adjacent_conflicts = (
             ConflictingShifts(b.start, a, b)
             for a, b in pairwise(islice(occurrences, MAX_SELF_CONFLICT_SHIFTS))
             if b.start < a.end
         )
         conflicts.append(next(adjacent_conflicts, None))
-    return min(
-        (candidate for candidate in conflicts if candidate),
-        key=lambda conflict: conflict.at,
-        default=None,
-    )
+    return min((candidate for candidate in conflicts if candidate), key=lambda conflict: conflict.at, default=None)
 
 
 def _exclude_occurrence(series: Series, recurrence_id: datetime) -> Series:
@@ -179,9 +160,7 @@ def _find_by_expansion(short: Series, other_series: Series) -> ConflictingShifts
     since = expand.get_earliest_start(short) - MAX_SHIFT_DURATION
     occurrences = list(expand.iter_occurrences(short, since, until + timedelta(seconds=1)))
     return min(
-        overlap.iter_conflicts_with_series(occurrences, other_series),
-        key=lambda conflict: conflict.at,
-        default=None,
+        overlap.iter_conflicts_with_series(occurrences, other_series), key=lambda conflict: conflict.at, default=None
     )
 
 
@@ -192,11 +171,7 @@ def _find_exception_conflict(a: Series, b: Series) -> ConflictingShifts | None:
         for recurrence_id, exception in a.exceptions.items()
     )
     occurrences = [occurrence for occurrence in candidates if occurrence]
-    return min(
-        overlap.iter_conflicts_with_series(occurrences, b),
-        key=lambda conflict: conflict.at,
-        default=None,
-    )
+    return min(overlap.iter_conflicts_with_series(occurrences, b), key=lambda conflict: conflict.at, default=None)
 
 
 def _find_regular_conflict(a: Series, b: Series) -> ConflictingShifts | None:
@@ -205,17 +180,11 @@ def _find_regular_conflict(a: Series, b: Series) -> ConflictingShifts | None:
     if days_a and days_b:
         conflicts += [
             _find_periodic_conflict(a, days_a, b, days_b, offset_minutes)
-            for offset_minutes in dst.list_offset_differences(
-                a.zone, b.zone, _get_later_start(a, b).year
-            )
+            for offset_minutes in dst.list_offset_differences(a.zone, b.zone, _get_later_start(a, b).year)
         ]
     else:
         conflicts.append(_find_by_bitmap(a, b))
-    return min(
-        (candidate for candidate in conflicts if candidate),
-        key=lambda conflict: conflict.at,
-        default=None,
-    )
+    return min((candidate for candidate in conflicts if candidate), key=lambda conflict: conflict.at, default=None)
 
 
 def _find_periodic_conflict(
@@ -226,13 +195,10 @@ def _find_periodic_conflict(
     for day_offset in _iter_day_offsets(a, b, offset_minutes):
         for residue_a in days_a.residues:
             for residue_b in days_b.residues:
-                solution = day_bitmap.solve_congruences(
-                    residue_a, days_a.period, residue_b - day_offset, days_b.period
-                )
+                solution = day_bitmap.solve_congruences(residue_a, days_a.period, residue_b - day_offset, days_b.period)
                 if solution:
                     earliest = overlap.get_earlier_conflict(
-                        earliest,
-                        _find_first_actual_conflict(a, b, *solution, day_offset=day_offset),
+                        earliest, _find_first_actual_conflict(a, b, *solution, day_offset=day_offset)
                     )
     return earliest
 
@@ -288,15 +254,11 @@ def _find_by_bitmap(a: Series, b: Series) -> ConflictingShifts | None:
     base_day = date(later_start.year - 1, 12, 1).toordinal()
     first_bit = later_start.date().toordinal() - 6 - base_day
     bits_a, bits_b = (
-        day_bitmap.build_bitmap(candidate.rule, candidate.start, base_day)
-        for candidate in (a, b)
-        if candidate.rule
+        day_bitmap.build_bitmap(candidate.rule, candidate.start, base_day) for candidate in (a, b) if candidate.rule
     )
     earliest: ConflictingShifts | None = None
     offsets = dst.list_offset_differences(a.zone, b.zone, later_start.year)
-    for day_offset in sorted(
-        {day_offset for minutes in offsets for day_offset in _iter_day_offsets(a, b, minutes)}
-    ):
+    for day_offset in sorted({day_offset for minutes in offsets for day_offset in _iter_day_offsets(a, b, minutes)}):
         common_bits = bits_a & (bits_b >> day_offset if day_offset >= 0 else bits_b << -day_offset)
         for day in day_bitmap.iter_set_bits(common_bits >> first_bit):
             candidate = overlap.find_conflict_on_days(
@@ -311,32 +273,19 @@ def _find_by_bitmap(a: Series, b: Series) -> ConflictingShifts | None:
 def _find_near_transitions(a: Series, b: Series) -> ConflictingShifts | None:
     """The first meeting around a change of either clock, where wall times mislead."""
     later_start = _get_later_start(a, b)
-    if a.zone == b.zone and not any(
-        _is_near_dst_gap(candidate, later_start.year) for candidate in (a, b)
-    ):
+    if a.zone == b.zone and not any(_is_near_dst_gap(candidate, later_start.year) for candidate in (a, b)):
         return None
     until = min(later_start + dst.HORIZON, expand.get_latest_end(a), expand.get_latest_end(b))
     transitions = sorted(
-        {
-            *dst.list_transitions(a.zone, later_start.year),
-            *dst.list_transitions(b.zone, later_start.year),
-        }
+        {*dst.list_transitions(a.zone, later_start.year), *dst.list_transitions(b.zone, later_start.year)}
     )
     nearby_transitions = [
-        transition
-        for transition in transitions
-        if later_start - MAX_SHIFT_DURATION <= transition <= until
+        transition for transition in transitions if later_start - MAX_SHIFT_DURATION <= transition <= until
     ]
     occurrences = [
-        candidate
-        for transition in nearby_transitions
-        for candidate in _iter_occurrences_near(a, transition)
+        candidate for transition in nearby_transitions for candidate in _iter_occurrences_near(a, transition)
     ]
-    return min(
-        overlap.iter_conflicts_with_series(occurrences, b),
-        key=lambda conflict: conflict.at,
-        default=None,
-    )
+    return min(overlap.iter_conflicts_with_series(occurrences, b), key=lambda conflict: conflict.at, default=None)
 
 
 def _iter_occurrences_near(series: Series, transition: datetime) -> Iterator[Occurrence]:
@@ -344,9 +293,7 @@ def _iter_occurrences_near(series: Series, transition: datetime) -> Iterator[Occ
     day = timedelta(days=1)
     span = Occurrence(series.start, transition - day, transition + day)
     return (
-        occurrence
-        for occurrence in overlap.iter_regular_near(series, span)
-        if overlap.is_overlapping(occurrence, span)
+        occurrence for occurrence in overlap.iter_regular_near(series, span) if overlap.is_overlapping(occurrence, span)
     )
 
 
@@ -356,9 +303,7 @@ def _get_later_start(a: Series, b: Series) -> datetime:
 
 def _is_near_dst_gap(series: Series, year: int) -> bool:
     """Whether a start or end may fall where the clock jumps: gaps stand in the small hours."""
-    instants_before = [
-        transition - timedelta(minutes=1) for transition in dst.list_transitions(series.zone, year)
-    ]
+    instants_before = [transition - timedelta(minutes=1) for transition in dst.list_transitions(series.zone, year)]
     gaps = {expand.to_wall_time(at, series.zone).time() for at in instants_before}
     return any(
         _minutes_between(gap.hour * 60 + gap.minute, _to_minutes_of_day(at)) <= 180

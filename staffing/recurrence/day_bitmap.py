@@ -33,14 +33,10 @@ def _compute_periodic_days(rule: RecurrenceRule, first_day: int) -> PeriodicDays
         days = [first_day + step for step in range(0, period, rule.interval)]
         matching_days = [day for day in days if not weekdays or _get_weekday(day) in weekdays]
         return PeriodicDays(period, tuple(day % period for day in matching_days))
-    week_start = (
-        first_day - (_get_weekday(first_day) - WEEKDAY_CODES.index(rule.first_day_of_week)) % 7
-    )
+    week_start = first_day - (_get_weekday(first_day) - WEEKDAY_CODES.index(rule.first_day_of_week)) % 7
     weekdays = weekdays or {_get_weekday(first_day)}
     period = 7 * rule.interval
-    matching_days = [
-        day for day in range(week_start, week_start + 7) if _get_weekday(day) in weekdays
-    ]
+    matching_days = [day for day in range(week_start, week_start + 7) if _get_weekday(day) in weekdays]
     return PeriodicDays(period, tuple(day % period for day in matching_days))
 
 
@@ -48,22 +44,16 @@ def _get_weekday(ordinal: int) -> int:
     return (ordinal - 1) % 7  # 1 January of the year 1 was a Monday
 
 
-def solve_congruences(
-    residue_a: int, modulus_a: int, residue_b: int, modulus_b: int
-) -> tuple[int, int] | None:
+def solve_congruences(residue_a: int, modulus_a: int, residue_b: int, modulus_b: int) -> tuple[int, int] | None:
     """A day that is ``left`` modulo ``by`` and ``right`` modulo ``and_by``, and their period."""
     common_divisor = gcd(modulus_a, modulus_b)
     if (residue_b - residue_a) % common_divisor:
         return None
     combined_modulus = modulus_a // common_divisor * modulus_b
     steps = (
-        (residue_b - residue_a)
-        // common_divisor
-        * pow(modulus_a // common_divisor, -1, modulus_b // common_divisor)
+        (residue_b - residue_a) // common_divisor * pow(modulus_a // common_divisor, -1, modulus_b // common_divisor)
     )
-    return (
-        residue_a + modulus_a * (steps % (modulus_b // common_divisor))
-    ) % combined_modulus, combined_modulus
+    return (residue_a + modulus_a * (steps % (modulus_b // common_divisor))) % combined_modulus, combined_modulus
 
 
 @lru_cache(maxsize=512)
@@ -79,13 +69,8 @@ def build_bitmap(rule: RecurrenceRule, first_start: datetime, base_day: int) -> 
             for day in range(low_day + (residue - low_day) % days.period, end, days.period)
         )
     else:
-        span = (
-            datetime.combine(date.fromordinal(day), first_start.time()) for day in (base_day, end)
-        )
-        matching_days = (
-            wall_time.date().toordinal()
-            for wall_time in expand.iter_starts(rule, first_start, *span)
-        )
+        span = (datetime.combine(date.fromordinal(day), first_start.time()) for day in (base_day, end))
+        matching_days = (wall_time.date().toordinal() for wall_time in expand.iter_starts(rule, first_start, *span))
     digits = bytearray(b"0") * (end - base_day)
     for day in matching_days:
         if not rule.by_month or date.fromordinal(day).month in rule.by_month:

@@ -52,8 +52,5 @@ def list_offset_differences(zone_a: str, zone_b: str, year: int) -> tuple[int, .
     moments = sorted({datetime(year - 1, 1, 1, tzinfo=UTC), *transitions})
     zone_info_a, zone_info_b = ZoneInfo(zone_a), ZoneInfo(zone_b)
     local_times = ((at.astimezone(zone_info_a), at.astimezone(zone_info_b)) for at in moments)
-    differences = {
-        local_b.replace(tzinfo=None) - local_a.replace(tzinfo=None)
-        for local_a, local_b in local_times
-    }
+    differences = {local_b.replace(tzinfo=None) - local_a.replace(tzinfo=None) for local_a, local_b in local_times}
     return tuple(sorted(int(difference / timedelta(minutes=1)) for difference in differences))

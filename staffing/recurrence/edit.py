@@ -86,9 +86,7 @@ def update_series(
         if recurrence_id is not None:
             _check_recurrence_id(series, recurrence_id)
         updated = _update_whole_series(series, update, recurrence_id or series.start, local_zone)
-        return _build_result(
-            series, updated, update.staff_id or staff_id, previous_staff_id=staff_id
-        )
+        return _build_result(series, updated, update.staff_id or staff_id, previous_staff_id=staff_id)
     if recurrence_id is None:
         raise errors.InvalidRequest("Name the shift.", pointer="?recurrenceId")
     _check_recurrence_id(series, recurrence_id)
@@ -97,17 +95,10 @@ def update_series(
     remaining, following = split_series(series, recurrence_id)
     if remaining is None:
         return update_series(
-            series,
-            update,
-            staff_id=staff_id,
-            scope="all",
-            recurrence_id=recurrence_id,
-            local_zone=local_zone,
+            series, update, staff_id=staff_id, scope="all", recurrence_id=recurrence_id, local_zone=local_zone
         )
     updated_following = _update_whole_series(following, update, following.start, local_zone)
-    result = _build_result(
-        following, updated_following, update.staff_id or staff_id, previous_staff_id=staff_id
-    )
+    result = _build_result(following, updated_following, update.staff_id or staff_id, previous_staff_id=staff_id)
     return EditResult(
         assign_series(remaining, staff_id),
         result.remaining,
@@ -137,16 +128,12 @@ def remove_from_series(
         return EditResult(split_series(series, recurrence_id)[0], staff_id=staff_id)
     if recurrence_id in series.exceptions and series.exceptions[recurrence_id].start is None:
         raise OccurrenceNotFound("This shift was left out already.", pointer="?recurrenceId")
-    return EditResult(
-        _set_exception(series, recurrence_id, RecurrenceException()), staff_id=staff_id
-    )
+    return EditResult(_set_exception(series, recurrence_id, RecurrenceException()), staff_id=staff_id)
 
 
 def _check_update(series: Series, update: SeriesUpdate) -> None:
     if update.recurring is False and update.pattern is not None:
-        raise errors.InvalidRequest(
-            "What does not recur has no pattern.", pointer="/recurrencePattern"
-        )
+        raise errors.InvalidRequest("What does not recur has no pattern.", pointer="/recurrencePattern")
     if update.recurring and update.pattern is None and series.rule is None:
         raise errors.InvalidRequest("What recurs needs a pattern.", pointer="/recurrencePattern")
 
@@ -159,9 +146,7 @@ def _check_recurrence_id(series: Series, recurrence_id: datetime) -> None:
 def split_series(series: Series, recurrence_id: datetime) -> tuple[Series | None, Series]:
     """A series before one of its shifts, if there is any, and from it on."""
     rule = series.rule
-    previous_start = (
-        expand.find_last_start_before(rule, series.start, recurrence_id) if rule else None
-    )
+    previous_start = expand.find_last_start_before(rule, series.start, recurrence_id) if rule else None
     if rule is None or previous_start is None:
         return None, series
     rule_before, rule_from = _split_rule(rule, series.start, recurrence_id, previous_start)
@@ -194,9 +179,7 @@ def _split_rule(
     rule: RecurrenceRule, first_start: datetime, recurrence_id: datetime, previous_start: datetime
 ) -> tuple[RecurrenceRule, RecurrenceRule]:
     if rule.count:
-        count_before = sum(
-            1 for _ in expand.iter_starts(rule, first_start, first_start, recurrence_id)
-        )
+        count_before = sum(1 for _ in expand.iter_starts(rule, first_start, first_start, recurrence_id))
         return replace(rule, count=count_before), replace(rule, count=rule.count - count_before)
     return replace(rule, until=previous_start), rule
 
@@ -210,37 +193,25 @@ def _update_occurrence(
     if update.pattern is not None:
         raise errors.InvalidRequest(_WHOLE_SERIES_ONLY, pointer="/recurrencePattern")
     current = series.exceptions.get(recurrence_id, RecurrenceException(recurrence_id))
-    start, end = _resolve_times(
-        series, update, current.start or recurrence_id, current.end, local_zone
-    )
+    start, end = _resolve_times(series, update, current.start or recurrence_id, current.end, local_zone)
     if abs(start - recurrence_id) > pattern.MAX_MOVE_DISTANCE:
         detail = f"It must be within {pattern.MAX_MOVE_DISTANCE.days} days of where it was."
         raise errors.InvalidRequest(detail, pointer="/startTime")
     assignee_id = update.staff_id or current.staff_id or staff_id
     cover_id = assignee_id if assignee_id != staff_id else None
-    is_regular = (
-        start == recurrence_id and end - start == series.end - series.start and cover_id is None
-    )
+    is_regular = start == recurrence_id and end - start == series.end - series.start and cover_id is None
     exception = None if is_regular else RecurrenceException(start, end, cover_id)
     updated = _set_exception(series, recurrence_id, exception)
     shift = Series(start, end, series.zone)
-    has_same_times = (
-        current.start == start and (current.end or start + (series.end - series.start)) == end
-    )
-    is_unchanged = (
-        recurrence_id in series.exceptions and has_same_times and current.staff_id == cover_id
-    )
+    has_same_times = current.start == start and (current.end or start + (series.end - series.start)) == end
+    is_unchanged = recurrence_id in series.exceptions and has_same_times and current.staff_id == cover_id
     if is_unchanged:
         return EditResult(updated, staff_id=staff_id)
-    existing = _list_assignments(
-        _set_exception(series, recurrence_id, RecurrenceException()), staff_id
-    )
+    existing = _list_assignments(_set_exception(series, recurrence_id, RecurrenceException()), staff_id)
     return EditResult(updated, staff_id=staff_id, added=((assignee_id, shift),), existing=existing)
 
 
-def _set_exception(
-    series: Series, recurrence_id: datetime, exception: RecurrenceException | None
-) -> Series:
+def _set_exception(series: Series, recurrence_id: datetime, exception: RecurrenceException | None) -> Series:
     other_exceptions = {
         other_id: other_exception
         for other_id, other_exception in series.exceptions.items()
@@ -248,9 +219,7 @@ def _set_exception(
     }
     exceptions = {**other_exceptions, **({recurrence_id: exception} if exception else {})}
     if len(exceptions) > pattern.MAX_EXCEPTIONS:
-        raise errors.InvalidRequest(
-            f"A series takes {pattern.MAX_EXCEPTIONS} changes at most; split it."
-        )
+        raise errors.InvalidRequest(f"A series takes {pattern.MAX_EXCEPTIONS} changes at most; split it.")
     return replace(series, exceptions=exceptions)
 
 
@@ -265,17 +234,11 @@ def _resolve_times(
 
 
 def _to_wall_time(at: datetime | None, zone: str, local_zone: str, pointer: str) -> datetime | None:
-    return (
-        local_time.resolve_wall_time(at, input_zone=local_zone, zone=zone, pointer=pointer)
-        if at
-        else None
-    )
+    return local_time.resolve_wall_time(at, input_zone=local_zone, zone=zone, pointer=pointer) if at else None
 
 
 # --- all of a series ------------------------------------------------------------------------------
-def _update_whole_series(
-    series: Series, update: SeriesUpdate, recurrence_id: datetime, local_zone: str
-) -> Series:
+def _update_whole_series(series: Series, update: SeriesUpdate, recurrence_id: datetime, local_zone: str) -> Series:
     """A series whose shift ``id`` is to have these times, and others accordingly."""
     if series.rule is None and update.pattern is None:
         return _update_single_shift(series, update, local_zone)
@@ -292,20 +255,14 @@ def _update_whole_series(
     local_time.check_times(first_start, first_start + (end - start))
     if update.pattern is None and series.rule is not None:
         rule = _move_rule_end(series.rule, series.start, offset)
-        updated = replace(
-            series, start=first_start, end=first_start + (end - start), rule=rule, exceptions={}
-        )
+        updated = replace(series, start=first_start, end=first_start + (end - start), rule=rule, exceptions={})
         pattern.check_series(updated, is_new=False)
         exceptions = _carry_exceptions(series, updated, offset)
         if len(exceptions) < len(series.exceptions):
-            raise ExceptionsLost(
-                "Changes of single shifts would be lost; give a recurrencePattern."
-            )
+            raise ExceptionsLost("Changes of single shifts would be lost; give a recurrencePattern.")
         return replace(updated, exceptions=exceptions)
     pattern_fields.setdefault("timeZone", zone)
-    updated = pattern.parse_series(
-        pattern_fields, start=first_start, end=first_start + (end - start), zone=zone
-    )
+    updated = pattern.parse_series(pattern_fields, start=first_start, end=first_start + (end - start), zone=zone)
     if "exceptions" in pattern_fields or series.rule is None:
         return updated
     return replace(updated, exceptions=_carry_exceptions(series, updated, offset))
@@ -317,20 +274,14 @@ def _update_single_shift(series: Series, update: SeriesUpdate, local_zone: str) 
     start = update.start or series.start.replace(tzinfo=None)
     end = update.end or series.end
     if update.start and not update.end:
-        new_start = local_time.resolve_wall_time(
-            update.start, input_zone=local_zone, zone=zone, pointer="/startTime"
-        )
+        new_start = local_time.resolve_wall_time(update.start, input_zone=local_zone, zone=zone, pointer="/startTime")
         return _build_single_shift(new_start, new_start + (series.end - series.start), zone)
     if update.end and not update.start:
-        new_end = local_time.resolve_wall_time(
-            update.end, input_zone=local_zone, zone=zone, pointer="/endTime"
-        )
+        new_end = local_time.resolve_wall_time(update.end, input_zone=local_zone, zone=zone, pointer="/endTime")
         return _build_single_shift(start, new_end, zone)
     if not update.has_times:
         return series
-    return Series(
-        *local_time.resolve_wall_times(start, end, input_zone=local_zone, zone=zone, allow_utc=True)
-    )
+    return Series(*local_time.resolve_wall_times(start, end, input_zone=local_zone, zone=zone, allow_utc=True))
 
 
 def _build_single_shift(start: datetime, end: datetime, zone: str) -> Series:
@@ -338,22 +289,15 @@ def _build_single_shift(start: datetime, end: datetime, zone: str) -> Series:
     return Series(start, end, zone)
 
 
-def _move_rule_end(
-    rule: RecurrenceRule, first_start: datetime, offset: timedelta
-) -> RecurrenceRule:
+def _move_rule_end(rule: RecurrenceRule, first_start: datetime, offset: timedelta) -> RecurrenceRule:
     """A rule with an end that takes in as many shifts once they are moved."""
     if rule.until is None or not offset:
         return rule
-    last_start = (
-        expand.find_last_start_before(rule, first_start, rule.until + timedelta(seconds=1))
-        or first_start
-    )
+    last_start = expand.find_last_start_before(rule, first_start, rule.until + timedelta(seconds=1)) or first_start
     return replace(rule, until=last_start + offset)
 
 
-def _carry_exceptions(
-    before: Series, after: Series, offset: timedelta
-) -> dict[datetime, RecurrenceException]:
+def _carry_exceptions(before: Series, after: Series, offset: timedelta) -> dict[datetime, RecurrenceException]:
     """The changes of single shifts that the new rule still starts, moved along."""
     exceptions = {}
     for recurrence_id, exception in before.exceptions.items():
@@ -362,21 +306,13 @@ def _carry_exceptions(
     return exceptions
 
 
-def _move_exception(
-    exception: RecurrenceException, recurrence_id: datetime, offset: timedelta
-) -> RecurrenceException:
+def _move_exception(exception: RecurrenceException, recurrence_id: datetime, offset: timedelta) -> RecurrenceException:
     if exception.start != recurrence_id:
         return exception
-    return replace(
-        exception,
-        start=recurrence_id + offset,
-        end=exception.end + offset if exception.end else None,
-    )
+    return replace(exception, start=recurrence_id + offset, end=exception.end + offset if exception.end else None)
 
 
-def _build_result(
-    before: Series, after: Series, staff_id: str, *, previous_staff_id: str
-) -> EditResult:
+def _build_result(before: Series, after: Series, staff_id: str, *, previous_staff_id: str) -> EditResult:
     """Who gets what by a change of a whole series."""
     after = assign_series(after, staff_id)
     if after == before and staff_id == previous_staff_id:
@@ -386,17 +322,13 @@ def _build_result(
 
 def _list_assignments(series: Series, staff_id: str) -> tuple[tuple[str, Series], ...]:
     series_by_staff = expand.split_by_staff(series, staff_id)
-    return tuple(
-        (assignee_id, part) for assignee_id, parts in series_by_staff.items() for part in parts
-    )
+    return tuple((assignee_id, part) for assignee_id, parts in series_by_staff.items() for part in parts)
 
 
 def assign_series(series: Series, staff_id: str) -> Series:
     """A series of somebody: shifts that were given to them are simply theirs."""
     exceptions = {
-        recurrence_id: replace(exception, staff_id=None)
-        if exception.staff_id == staff_id
-        else exception
+        recurrence_id: replace(exception, staff_id=None) if exception.staff_id == staff_id else exception
         for recurrence_id, exception in series.exceptions.items()
     }
     return replace(series, exceptions=exceptions)

@@ -117,14 +117,10 @@ def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
     return to_wall_time(to_instant(wall_time, zone), zone) == wall_time
 
 
-def iter_starts(
-    rule: RecurrenceRule, first_start: datetime, since: datetime, until: datetime
-) -> Iterator[datetime]:
+def iter_starts(rule: RecurrenceRule, first_start: datetime, since: datetime, until: datetime) -> Iterator[datetime]:
     """The wall times at which a rule starts occurrences, from ``since`` until before ``until``."""
     candidates = (
-        _list_counted_starts(rule, first_start)
-        if rule.count
-        else _build_rrule(rule, first_start, since, until)
+        _list_counted_starts(rule, first_start) if rule.count else _build_rrule(rule, first_start, since, until)
     )
     for start in candidates:
         if start >= until:
@@ -133,9 +129,7 @@ def iter_starts(
             yield start
 
 
-def find_last_start_before(
-    rule: RecurrenceRule, first_start: datetime, at: datetime
-) -> datetime | None:
+def find_last_start_before(rule: RecurrenceRule, first_start: datetime, at: datetime) -> datetime | None:
     """The last wall time before ``at`` at which a rule starts an occurrence."""
     for days in (40, 400, 4000, 80_000):
         since = max(first_start, at - timedelta(days=days)) if days < 80_000 else first_start
@@ -161,9 +155,7 @@ def is_count_reached(rule: RecurrenceRule, first_start: datetime) -> bool:
     return rule.count is None or len(_list_counted_starts(rule, first_start)) == rule.count
 
 
-def _build_rrule(
-    rule: RecurrenceRule, first_start: datetime, since: datetime, until: datetime
-) -> rrule.rrule:
+def _build_rrule(rule: RecurrenceRule, first_start: datetime, since: datetime, until: datetime) -> rrule.rrule:
     """The rule as dateutil has it, from shortly before ``since`` on.
 
     What a rule leaves out it takes from the first occurrence, so that must be said before the
@@ -211,9 +203,7 @@ def _fast_forward(rule: RecurrenceRule, first_start: datetime, since: datetime) 
         periods = (since - week_start).days // (7 * rule.interval) - 1
         return week_start + timedelta(weeks=periods * rule.interval) if periods > 0 else first_start
     months = rule.interval * (12 if rule.frequency == "yearly" else 1)
-    period_start = first_start.replace(
-        day=1, month=1 if rule.frequency == "yearly" else first_start.month
-    )
+    period_start = first_start.replace(day=1, month=1 if rule.frequency == "yearly" else first_start.month)
     months_apart = (since.year - period_start.year) * 12 + since.month - period_start.month
     periods = months_apart // months - 1
     if periods <= 0:
@@ -233,17 +223,11 @@ def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterat
         for recurrence_id, exception in series.exceptions.items()
         if exception.start and low <= exception.start < high
     ]
-    candidates += [
-        build_regular_occurrence(series, start) for start in _iter_regular_starts(series, low, high)
-    ]
+    candidates += [build_regular_occurrence(series, start) for start in _iter_regular_starts(series, low, high)]
     overlapping = [
-        occurrence
-        for occurrence in candidates
-        if occurrence and occurrence.start < until and occurrence.end > since
+        occurrence for occurrence in candidates if occurrence and occurrence.start < until and occurrence.end > since
     ]
-    yield from sorted(
-        overlapping, key=lambda occurrence: (occurrence.start, occurrence.recurrence_id)
-    )
+    yield from sorted(overlapping, key=lambda occurrence: (occurrence.start, occurrence.recurrence_id))
 
 
 def _iter_regular_starts(series: Series, low: datetime, high: datetime) -> Iterator[datetime]:
@@ -269,12 +253,7 @@ def build_exception_occurrence(
         return None
     end = exception.end or exception.start + (series.end - series.start)
     return _build_occurrence(
-        recurrence_id,
-        exception.start,
-        end,
-        series.zone,
-        staff_id=exception.staff_id,
-        is_changed=True,
+        recurrence_id, exception.start, end, series.zone, staff_id=exception.staff_id, is_changed=True
     )
 
 
@@ -309,9 +288,7 @@ def exclude_covers(series: Series) -> Series:
     return replace(series, exceptions=exceptions)
 
 
-def to_single_shift(
-    series: Series, recurrence_id: datetime, exception: RecurrenceException
-) -> Series:
+def to_single_shift(series: Series, recurrence_id: datetime, exception: RecurrenceException) -> Series:
     """One shift of a series that was put elsewhere, by itself."""
     start = exception.start or recurrence_id
     return Series(start, exception.end or start + (series.end - series.start), series.zone)
@@ -322,17 +299,13 @@ def split_by_staff(series: Series, staff_id: str) -> dict[str, list[Series]]:
     series_by_staff: dict[str, list[Series]] = {staff_id: [exclude_covers(series)]}
     for recurrence_id, exception in sorted(series.exceptions.items()):
         if exception.staff_id and exception.start:
-            series_by_staff.setdefault(exception.staff_id, []).append(
-                to_single_shift(series, recurrence_id, exception)
-            )
+            series_by_staff.setdefault(exception.staff_id, []).append(to_single_shift(series, recurrence_id, exception))
     return series_by_staff
 
 
 def get_earliest_start(series: Series) -> datetime:
     """A moment before which no shift of a series starts."""
-    exception_starts = [
-        exception.start for exception in series.exceptions.values() if exception.start
-    ]
+    exception_starts = [exception.start for exception in series.exceptions.values() if exception.start]
     return to_instant(min([series.start, *exception_starts]), series.zone)
 
 
@@ -355,12 +328,7 @@ def get_latest_end(series: Series) -> datetime:
         if (occurrence := build_exception_occurrence(series, recurrence_id, exception))
     ]
     if series.rule is None:
-        return max(
-            [
-                _build_occurrence(last_start, last_start, series.end, series.zone).end,
-                *exception_ends,
-            ]
-        )
+        return max([_build_occurrence(last_start, last_start, series.end, series.zone).end, *exception_ends])
     last_regular_end = _build_occurrence(
         last_start, last_start, last_start + (series.end - series.start), series.zone
     ).end

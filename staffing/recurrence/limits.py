@@ -34,9 +34,7 @@ def _list_matching_days(rule: RecurrenceRule, start: datetime) -> list[int]:
     for day in range(1, day_count + 1):
         weekday = WEEKDAY_CODES[(first_weekday + day - 1) % 7]
         nths = {None, (day - 1) // 7 + 1, -((day_count - day) // 7 + 1)}
-        in_week = not rule.by_day or any(
-            by_day.day == weekday and by_day.nth in nths for by_day in rule.by_day
-        )
+        in_week = not rule.by_day or any(by_day.day == weekday and by_day.nth in nths for by_day in rule.by_day)
         in_month = not rule.by_month_day or {day, day - day_count - 1} & set(rule.by_month_day)
         if in_week and in_month:
             matching_days.append(day)
@@ -49,9 +47,7 @@ def is_rare(rule: RecurrenceRule, first_start: datetime) -> bool:
     if periods is None or rule.count == 1:
         return False
     endless_rule = replace(rule, count=None, until=None)
-    next_start = next(
-        iter_starts(endless_rule, first_start, first_start + timedelta(days=1), LATEST_START), None
-    )
+    next_start = next(iter_starts(endless_rule, first_start, first_start + timedelta(days=1), LATEST_START), None)
     if next_start is None:
         return rule.until is None or rule.count is not None
     months_apart = (next_start.year - first_start.year) * 12 + next_start.month - first_start.month

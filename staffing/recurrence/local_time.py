@@ -22,12 +22,8 @@ def resolve_wall_times(
     for pointer, at in inputs.items():
         if at.tzinfo and expand.to_instant(wall_times[pointer], zone) != at:
             if not allow_utc:
-                raise errors.InvalidRequest(
-                    "The clock shows this time twice; name another.", pointer=pointer
-                )
-            start_utc, end_utc = (
-                _to_instant(value, input_zone).replace(tzinfo=None) for value in (start, end)
-            )
+                raise errors.InvalidRequest("The clock shows this time twice; name another.", pointer=pointer)
+            start_utc, end_utc = (_to_instant(value, input_zone).replace(tzinfo=None) for value in (start, end))
             return _check_wall_times(start_utc, end_utc, "UTC")
     return _check_wall_times(wall_times["/startTime"], wall_times["/endTime"], zone)
 
@@ -36,9 +32,7 @@ def resolve_wall_time(at: datetime, *, input_zone: str, zone: str, pointer: str)
     """One wall time. Raises `errors.Invalid`."""
     wall_time = _to_wall_time(at, input_zone, zone)
     if at.tzinfo and expand.to_instant(wall_time, zone) != at:
-        raise errors.InvalidRequest(
-            "The clock shows this time twice; name another.", pointer=pointer
-        )
+        raise errors.InvalidRequest("The clock shows this time twice; name another.", pointer=pointer)
     return wall_time
 
 

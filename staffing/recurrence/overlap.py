@@ -28,21 +28,13 @@ class ConflictingShifts(NamedTuple):
 def find_conflict_with_series(shift: Occurrence, series: Series) -> ConflictingShifts | None:
     """The first overlap of one shift with a series."""
     occurrence = next(expand.iter_occurrences(series, shift.start, shift.end), None)
-    return (
-        ConflictingShifts(max(shift.start, occurrence.start), shift, occurrence)
-        if occurrence
-        else None
-    )
+    return ConflictingShifts(max(shift.start, occurrence.start), shift, occurrence) if occurrence else None
 
 
-def iter_conflicts_with_series(
-    shifts: Sequence[Occurrence], series: Series
-) -> Iterator[ConflictingShifts]:
+def iter_conflicts_with_series(shifts: Sequence[Occurrence], series: Series) -> Iterator[ConflictingShifts]:
     """The overlaps of shifts with a series, each shift's first."""
     if len(shifts) <= MAX_EXPANDED_SHIFTS or series.rule is None:
-        yield from (
-            conflict for shift in shifts if (conflict := find_conflict_with_series(shift, series))
-        )
+        yield from (conflict for shift in shifts if (conflict := find_conflict_with_series(shift, series)))
         return
     exception_occurrences = [
         candidate
@@ -52,9 +44,7 @@ def iter_conflicts_with_series(
     exception_occurrences.sort(key=lambda shift: shift.start)
     exception_starts = [shift.start for shift in exception_occurrences]
     for shift in shifts:
-        low_index = bisect_left(
-            exception_starts, shift.start - MAX_SHIFT_DURATION - expand.MAX_CLOCK_JUMP
-        )
+        low_index = bisect_left(exception_starts, shift.start - MAX_SHIFT_DURATION - expand.MAX_CLOCK_JUMP)
         nearby = exception_occurrences[low_index : bisect_left(exception_starts, shift.end)]
         overlapping = [
             occurrence
@@ -88,12 +78,7 @@ def iter_regular_near(series: Series, occurrence: Occurrence) -> Iterator[Occurr
 def find_conflict_on_days(a: Series, day_a: int, b: Series, day_b: int) -> ConflictingShifts | None:
     """Whether the shifts that start on these days meet."""
     shift_a, shift_b = _get_shift_on_day(a, day_a), _get_shift_on_day(b, day_b)
-    if (
-        shift_a is None
-        or shift_b is None
-        or shift_a.start >= shift_b.end
-        or shift_b.start >= shift_a.end
-    ):
+    if shift_a is None or shift_b is None or shift_a.start >= shift_b.end or shift_b.start >= shift_a.end:
         return None
     return ConflictingShifts(max(shift_a.start, shift_b.start), shift_a, shift_b)
 

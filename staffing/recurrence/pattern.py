@@ -26,9 +26,7 @@ class RecurrenceTooRare(errors.InvalidRequest):
     code = "recurrence_too_rare"
 
 
-def parse_series(
-    pattern: Mapping[str, Any], *, start: datetime, end: datetime, zone: str
-) -> Series:
+def parse_series(pattern: Mapping[str, Any], *, start: datetime, end: datetime, zone: str) -> Series:
     """The series that a pattern makes of a first shift, whose wall times these are.
 
     ``zone`` holds where the pattern names none. Raises `errors.Invalid`, `Unsupported` or
@@ -50,13 +48,8 @@ def check_series(series: Series, *, is_new: bool = True) -> None:
     """The first shift must be one of the rule's. Raises `Mismatch`, `Rare` or `errors.Invalid`."""
     if series.rule is None:
         return
-    if not (
-        limits.can_start_on(series.rule, series.start)
-        and _has_first_start(series.rule, series.start)
-    ):
-        raise RecurrenceStartMismatch(
-            "The first shift does not fit the rule.", pointer="/startTime"
-        )
+    if not (limits.can_start_on(series.rule, series.start) and _has_first_start(series.rule, series.start)):
+        raise RecurrenceStartMismatch("The first shift does not fit the rule.", pointer="/startTime")
     if not expand.is_count_reached(series.rule, series.start):
         raise rrule.invalid_field("count", f"It would go on beyond {expand.LATEST_START.year}.")
     if series.rule.until and series.rule.until >= expand.LATEST_START:
@@ -118,25 +111,13 @@ def _parse_exception(value: Any, start: datetime, name: str) -> RecurrenceExcept
         return RecurrenceException()
     known_fields = {"startTime", "endTime", "staffId"}
     if not isinstance(value, Mapping) or not value or set(value) - known_fields:
-        raise rrule.invalid_field(
-            name, "It must be excluded: true, or any of startTime, endTime, staffId."
-        )
-    new_start = (
-        rrule.parse_local_time(value["startTime"], f"{name}/startTime")
-        if "startTime" in value
-        else start
-    )
+        raise rrule.invalid_field(name, "It must be excluded: true, or any of startTime, endTime, staffId.")
+    new_start = rrule.parse_local_time(value["startTime"], f"{name}/startTime") if "startTime" in value else start
     if abs(new_start - start) > MAX_MOVE_DISTANCE:
-        raise rrule.invalid_field(
-            f"{name}/startTime", f"It must be within {MAX_MOVE_DISTANCE.days} days."
-        )
-    new_end = (
-        rrule.parse_local_time(value["endTime"], f"{name}/endTime") if "endTime" in value else None
-    )
+        raise rrule.invalid_field(f"{name}/startTime", f"It must be within {MAX_MOVE_DISTANCE.days} days.")
+    new_end = rrule.parse_local_time(value["endTime"], f"{name}/endTime") if "endTime" in value else None
     if new_end and not timedelta() < new_end - new_start <= expand.MAX_SHIFT_DURATION:
-        raise rrule.invalid_field(
-            f"{name}/endTime", "It must be after the start, by 48 hours at most."
-        )
+        raise rrule.invalid_field(f"{name}/endTime", "It must be after the start, by 48 hours at most.")
     staff_id = value.get("staffId")
     if staff_id is not None and not isinstance(staff_id, str):
         raise rrule.invalid_field(f"{name}/staffId", "It must be a string.")
@@ -158,9 +139,7 @@ def to_stored_pattern(series: Series) -> dict[str, Any] | None:
     }
 
 
-def from_stored_pattern(
-    start: str, end: str, zone: str, pattern: Mapping[str, Any] | None
-) -> Series:
+def from_stored_pattern(start: str, end: str, zone: str, pattern: Mapping[str, Any] | None) -> Series:
     """The series of what was kept: it was checked when it came."""
     first_start, first_end = datetime.fromisoformat(start), datetime.fromisoformat(end)
     if pattern is None:
@@ -169,14 +148,7 @@ def from_stored_pattern(
         datetime.fromisoformat(recurrence_id): _exception_from_json(fields)
         for recurrence_id, fields in pattern.get("exceptions", {}).items()
     }
-    return Series(
-        first_start,
-        first_end,
-        zone,
-        rrule.parse_fields(pattern),
-        exceptions,
-        pattern.get("gap", "shift"),
-    )
+    return Series(first_start, first_end, zone, rrule.parse_fields(pattern), exceptions, pattern.get("gap", "shift"))
 
 
 def _exception_from_json(fields: Mapping[str, Any]) -> RecurrenceException:
@@ -184,7 +156,5 @@ def _exception_from_json(fields: Mapping[str, Any]) -> RecurrenceException:
         return RecurrenceException()
     end = fields.get("endTime")
     return RecurrenceException(
-        datetime.fromisoformat(fields["startTime"]),
-        datetime.fromisoformat(end) if end else None,
-        fields.get("staffId"),
+        datetime.fromisoformat(fields["startTime"]), datetime.fromisoformat(end) if end else None, fields.get("staffId")
     )

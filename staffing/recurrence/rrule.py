@@ -61,9 +61,7 @@ def parse_local_time(value: Any, field: str) -> datetime:
     except ValueError as error:
         raise invalid_field(field, detail) from error
     if not EARLIEST_START <= wall_time < expand.LATEST_START:
-        raise invalid_field(
-            field, f"It must be from {EARLIEST_START.year} to {expand.LATEST_START.year - 1}."
-        )
+        raise invalid_field(field, f"It must be from {EARLIEST_START.year} to {expand.LATEST_START.year - 1}.")
     return wall_time
 
 
@@ -121,17 +119,13 @@ def _parse_integer(fields: Mapping[str, Any], name: str, minimum: int, maximum: 
     return value
 
 
-def _parse_integers(
-    fields: Mapping[str, Any], name: str, minimum: int, maximum: int
-) -> tuple[int, ...]:
+def _parse_integers(fields: Mapping[str, Any], name: str, minimum: int, maximum: int) -> tuple[int, ...]:
     values = fields.get(name, ())
     detail = f"It must be a list of whole numbers from {minimum} to {maximum}, without 0."
     if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > 62:
         raise invalid_field(name, detail)
     for value in values:
-        is_valid = (
-            isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
-        )
+        is_valid = isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
         if not is_valid or value == 0:
             raise invalid_field(name, detail)
     return tuple(sorted(set(values)))
@@ -170,9 +164,7 @@ def _parse_weekdays(values: Any) -> tuple[NthWeekday, ...]:
     for index, value in enumerate(values):
         name = f"byDay/{index}"
         if not isinstance(value, Mapping) or not {"day"} <= set(value) <= {"day", "nthOfPeriod"}:
-            raise invalid_field(
-                name, 'It must be like {"day": "mo"} or {"day": "fr", "nthOfPeriod": -1}.'
-            )
+            raise invalid_field(name, 'It must be like {"day": "mo"} or {"day": "fr", "nthOfPeriod": -1}.')
         nth = _parse_integer(value, "nthOfPeriod", -5, 5) if "nthOfPeriod" in value else None
         if nth == 0:
             raise invalid_field(f"{name}/nthOfPeriod", "It must be from -5 to 5, without 0.")
@@ -197,11 +189,7 @@ def _check_supported(rule: RecurrenceRule) -> RecurrenceRule:
     is_monthly_or_yearly = rule.frequency in ("monthly", "yearly")
     for is_refused, field, detail in (
         (rule.count and rule.until, "count", "Only one of count and until is possible."),
-        (
-            has_nth and not is_monthly_or_yearly,
-            "byDay",
-            "nthOfPeriod is possible monthly or yearly only.",
-        ),
+        (has_nth and not is_monthly_or_yearly, "byDay", "nthOfPeriod is possible monthly or yearly only."),
         (
             rule.by_month_day and not is_monthly_or_yearly,
             "byMonthDay",
@@ -225,9 +213,7 @@ def _check_supported(rule: RecurrenceRule) -> RecurrenceRule:
 
 def to_fields(rule: RecurrenceRule) -> dict[str, Any]:
     """The rule as members of a pattern, in canonical form; without what is the default."""
-    days = [
-        {"day": day.day, **({"nthOfPeriod": day.nth} if day.nth else {})} for day in rule.by_day
-    ]
+    days = [{"day": day.day, **({"nthOfPeriod": day.nth} if day.nth else {})} for day in rule.by_day]
     fields = {
         "frequency": rule.frequency,
         "interval": rule.interval if rule.interval > 1 else None,
@@ -276,9 +262,7 @@ def parse_rrule(text: Any, *, zone: str) -> RecurrenceRule:
             raise invalid_field("rrule", f"{name} is given twice or without a value.")
         parts[name] = value
     try:
-        fields = {
-            _RRULE_PARTS[name][0]: _RRULE_PARTS[name][1](value) for name, value in parts.items()
-        }
+        fields = {_RRULE_PARTS[name][0]: _RRULE_PARTS[name][1](value) for name, value in parts.items()}
         if isinstance(fields.get("until"), datetime):
             fields["until"] = _to_local_until(fields["until"], zone)
         return parse_fields(fields)

@@ -12,13 +12,7 @@ from datetime import datetime
 from config import dynamodb, errors
 from config.dynamodb import optimistic
 from config.journal import write_set
-from staffing.models import (
-    VERSION_RECORD_KEY,
-    Schedule,
-    StaffAvailability,
-    format_instant,
-    to_attributes,
-)
+from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant, to_attributes
 from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import Series
 from staffing.recurrence.overlap import ConflictingShifts
@@ -77,22 +71,14 @@ def check_available(
     `Overlap`, naming the first moment, or `decisions.Changed` where a change is half visible.
     """
     for staff_id in dict.fromkeys(assignment.staff_id for assignment in assignments):
-        own_assignments = [
-            assignment for assignment in assignments if assignment.staff_id == staff_id
-        ]
+        own_assignments = [assignment for assignment in assignments if assignment.staff_id == staff_id]
         since = min(expand.get_earliest_start(assignment.series) for assignment in own_assignments)
         rows = fetch_rows(staff_id, since, records)
         other_rows = [row for row in rows if row.schedule_id != excluded_schedule_id]
         if sum(_is_recurring(row) for row in other_rows) >= MAX_SERIES_PER_PERSON:
-            raise AssignmentLimitExceeded(
-                f"A person can be on {MAX_SERIES_PER_PERSON} series at a time."
-            )
-        existing_series = [
-            (str(row.schedule_id), series) for row in other_rows for series in row.series()
-        ]
-        existing_series += [
-            (entry.schedule_id, entry.series) for entry in existing if entry.staff_id == staff_id
-        ]
+            raise AssignmentLimitExceeded(f"A person can be on {MAX_SERIES_PER_PERSON} series at a time.")
+        existing_series = [(str(row.schedule_id), series) for row in other_rows for series in row.series()]
+        existing_series += [(entry.schedule_id, entry.series) for entry in existing if entry.staff_id == staff_id]
         first_conflict = conflicts.find_first_conflict(
             [(entry.schedule_id, entry.series) for entry in own_assignments], existing_series
         )
@@ -106,11 +92,7 @@ def _is_recurring(row: StaffAvailability) -> bool:
 
 
 def fetch_rows(
-    staff_id: str,
-    since: datetime | None,
-    records: dynamodb.BatchResult | None,
-    *,
-    consistent: bool = True,
+    staff_id: str, since: datetime | None, records: dynamodb.BatchResult | None, *, consistent: bool = True
 ) -> list[StaffAvailability]:
     """The rows of what ends after a moment.
 
@@ -118,19 +100,13 @@ def fetch_rows(
     """
     lower_bound = format_instant(since) if since else "0"
     values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
-    arguments = dynamodb.query_arguments(
-        StaffAvailability, "#staff_id = :staff AND #end > :low", values
-    )
+    arguments = dynamodb.query_arguments(StaffAvailability, "#staff_id = :staff AND #end > :low", values)
     pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=consistent)
     rows = [StaffAvailability.from_item(item) for items in pages for item in items]
-    version_record = (
-        records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY) if records else None
-    )
+    version_record = records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY) if records else None
     seen_versions = {row.end: int(row.version) for row in rows}
     for end, version in (version_record.wrote if version_record else {}).items():
-        if end > lower_bound and not (
-            seen_versions.get(end, 0) >= version if version else end not in seen_versions
-        ):
+        if end > lower_bound and not (seen_versions.get(end, 0) >= version if version else end not in seen_versions):
             raise optimistic.stale_record_error()
     return rows
 
@@ -144,9 +120,7 @@ class RowChanges:
     written: list[StaffAvailability]
 
 
-def plan_row_changes(
-    before: Iterable[Schedule], after: Iterable[Schedule]
-) -> dict[str, RowChanges]:
+def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> dict[str, RowChanges]:
     """Whose rows a change of schedules changes, and how. Raises `TooMuch`."""
     rows_before, rows_after = _build_rows(before), _build_rows(after)
     changes_by_staff = {}
@@ -154,23 +128,17 @@ def plan_row_changes(
         old_rows, new_rows = rows_before.get(staff_id, {}), rows_after.get(staff_id, {})
         removed = [old_rows[end] for end in old_rows if end not in new_rows]
         written = [
-            new_rows[end]
-            for end in new_rows
-            if end not in old_rows or _is_different(old_rows[end], new_rows[end])
+            new_rows[end] for end in new_rows if end not in old_rows or _is_different(old_rows[end], new_rows[end])
         ]
         if removed or written:
             changes_by_staff[staff_id] = RowChanges(removed, written)
     if len(changes_by_staff) > MAX_COVERING_STAFF + 1:
-        raise AssignmentLimitExceeded(
-            f"One change can concern {MAX_COVERING_STAFF + 1} people; make several."
-        )
+        raise AssignmentLimitExceeded(f"One change can concern {MAX_COVERING_STAFF + 1} people; make several.")
     return changes_by_staff
 
 
 def write_row_changes(
-    write: write_set.Write,
-    changes_by_staff: Mapping[str, RowChanges],
-    records: dynamodb.BatchResult,
+    write: write_set.Write, changes_by_staff: Mapping[str, RowChanges], records: dynamodb.BatchResult
 ) -> None:
     """Write these rows, each person's under the version of their head as it was read."""
     for staff_id, row_changes in changes_by_staff.items():
@@ -194,14 +162,9 @@ def _put_version_record(
         if version_record
         else StaffAvailability.end.does_not_exist()
     )
-    written_versions = {
-        **{row.end: 0 for row in removed},
-        **{row.end: int(row.version) for row in written},
-    }
+    written_versions = {**{row.end: 0 for row in removed}, **{row.end: int(row.version) for row in written}}
     version = int(version_record.version) + 1 if version_record else 1
-    next_record = StaffAvailability(
-        staff_id=staff_id, end=VERSION_RECORD_KEY, version=version, wrote=written_versions
-    )
+    next_record = StaffAvailability(staff_id=staff_id, end=VERSION_RECORD_KEY, version=version, wrote=written_versions)
     write.put(next_record, only_if=condition, error=optimistic.stale_record_error())
 
 
@@ -210,9 +173,7 @@ def _build_rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, StaffAvail
     for schedule in schedules:
         series_by_staff = expand.split_by_staff(schedule.series(), schedule.staff_id)
         if len(series_by_staff) > MAX_COVERING_STAFF + 1:
-            raise AssignmentLimitExceeded(
-                f"Shifts of one series can be given to {MAX_COVERING_STAFF} other people."
-            )
+            raise AssignmentLimitExceeded(f"Shifts of one series can be given to {MAX_COVERING_STAFF} other people.")
         for staff_id, shifts in series_by_staff.items():
             row = _build_row(schedule, staff_id, shifts)
             rows.setdefault(staff_id, {})[row.end] = row
@@ -227,10 +188,7 @@ def _build_row(schedule: Schedule, staff_id: str, shifts: list[Series]) -> Staff
         end=f"{format_instant(latest_end)}#{schedule.id}",
         version=schedule.version,
         schedule_id=schedule.id,
-        shifts=[
-            [values["start"], values["end"], values["zone"], values["pattern"]]
-            for values in shift_values
-        ],
+        shifts=[[values["start"], values["end"], values["zone"], values["pattern"]] for values in shift_values],
     )
 
 

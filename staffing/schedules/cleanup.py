@@ -47,9 +47,7 @@ def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) ->
         _rewrite_series(str(row.schedule_id), end_share, actor, at)
 
 
-def _detach_covered_shifts(
-    schedule_id: str, owner_id: str, actor: audit.Author, at: datetime
-) -> bool:
+def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author, at: datetime) -> bool:
     """Make some shifts that others stand in for schedules of their own; whether there were any."""
 
     def decide() -> bool:
@@ -64,16 +62,10 @@ def _detach_covered_shifts(
         ][:SHIFTS_PER_TRANSACTION]
         if not covers:
             return False
-        exceptions = {
-            **series.exceptions,
-            **{recurrence_id: RecurrenceException() for recurrence_id, _ in covers},
-        }
-        remaining = before.with_changes(
-            **to_attributes(replace(series, exceptions=exceptions)), updated_at=at
-        )
+        exceptions = {**series.exceptions, **{recurrence_id: RecurrenceException() for recurrence_id, _ in covers}}
+        remaining = before.with_changes(**to_attributes(replace(series, exceptions=exceptions)), updated_at=at)
         singles = [
-            _build_single_schedule(before, series, recurrence_id, exception, at)
-            for recurrence_id, exception in covers
+            _build_single_schedule(before, series, recurrence_id, exception, at) for recurrence_id, exception in covers
         ]
         records = _fetch_records(save.list_assigned_staff(before), actor)
         row_changes = availability.plan_row_changes([before], [remaining, *singles])
@@ -95,11 +87,7 @@ def _detach_covered_shifts(
 
 
 def _build_single_schedule(
-    before: Schedule,
-    series: Series,
-    recurrence_id: datetime,
-    exception: RecurrenceException,
-    at: datetime,
+    before: Schedule, series: Series, recurrence_id: datetime, exception: RecurrenceException, at: datetime
 ) -> Schedule:
     return Schedule(
         id=ids.new_id("sch", at),
@@ -116,18 +104,12 @@ def _build_single_schedule(
 
 def _fetch_records(staff_ids: set[str], actor: audit.Author) -> dynamodb.BatchResult:
     return dynamodb.batch_get(
-        [
-            *availability.version_record_keys(staff_ids),
-            *journal.stream_keys([actor.stream, *staff_ids]),
-        ]
+        [*availability.version_record_keys(staff_ids), *journal.stream_keys([actor.stream, *staff_ids])]
     )
 
 
 def _rewrite_series(
-    schedule_id: str,
-    transform: Callable[[Schedule], Series | None],
-    actor: audit.Author,
-    at: datetime,
+    schedule_id: str, transform: Callable[[Schedule], Series | None], actor: audit.Author, at: datetime
 ) -> None:
     def decide() -> None:
         before = dynamodb.get_record(Schedule, schedule_id)
@@ -164,19 +146,14 @@ def _end_series(series: Series, at: datetime) -> Series | None:
         return None
     until = last_start or series.start
     if last_start is None:
-        excluded = {
-            series.start: RecurrenceException(),
-            **excluded,
-        }  # only what was put before its first day is left
+        excluded = {series.start: RecurrenceException(), **excluded}  # only what was put before its first day is left
     if series.rule.until and series.rule.until <= until:
         return replace(series, exceptions={**excluded, **past_exceptions})
     rule = replace(series.rule, count=None, until=until)
     return replace(series, rule=rule, exceptions={**excluded, **past_exceptions})
 
 
-def _is_past(
-    series: Series, recurrence_id: datetime, exception: RecurrenceException, at: datetime
-) -> bool:
+def _is_past(series: Series, recurrence_id: datetime, exception: RecurrenceException, at: datetime) -> bool:
     """Whether a shift began; of one that is left out, whether it would have."""
     return expand.to_instant(exception.start or recurrence_id, series.zone) < at
 

@@ -44,11 +44,7 @@ class ForeignSchedule(errors.Forbidden):
 
 
 def create_schedule(
-    draft: ScheduleDraft,
-    *,
-    actor: Actor,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None = None,
+    draft: ScheduleDraft, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> Schedule:
     """Plan a shift or a series of a person at a location.
 
@@ -65,11 +61,7 @@ def create_schedule(
             actor,
             locations.location_key(draft.location_id),
             *([shift_templates.template_key(draft.template_id)] if draft.template_id else []),
-            *(
-                [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
-                if idempotency_key
-                else []
-            ),
+            *([dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []),
         )
         idempotency.ensure_key_unused(idempotency_key, records, at)
         schedule = _build_schedule(draft, records, actor, at)
@@ -99,20 +91,13 @@ def _get_created(seen: idempotency.DuplicateRequest) -> Schedule:
     return schedule
 
 
-def _fetch_records(
-    user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey
-) -> dynamodb.BatchResult:
+def _fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey) -> dynamodb.BatchResult:
     """The people, their heads and logs, and ``more``: one round trip, before their rows."""
     valid_ids = [user_id for user_id in dict.fromkeys(user_ids) if ids.is_id("usr", user_id)]
     version_record_keys = availability.version_record_keys(valid_ids)
     streams = journal.stream_keys(dict.fromkeys([actor.stream, *valid_ids]))
     return dynamodb.batch_get(
-        [
-            *extra_keys,
-            *(users.user_key(user_id) for user_id in valid_ids),
-            *version_record_keys,
-            *streams,
-        ]
+        [*extra_keys, *(users.user_key(user_id) for user_id in valid_ids), *version_record_keys, *streams]
     )
 
 
@@ -121,9 +106,7 @@ def _list_staff_in_pattern(pattern_fields: Mapping[str, Any] | None) -> list[str
     exceptions = (pattern_fields or {}).get("exceptions")
     values = exceptions.values() if isinstance(exceptions, Mapping) else ()
     candidates = (value.get("staffId") for value in values if isinstance(value, Mapping))
-    staff_ids = list(
-        dict.fromkeys(staff_id for staff_id in candidates if isinstance(staff_id, str))
-    )
+    staff_ids = list(dict.fromkeys(staff_id for staff_id in candidates if isinstance(staff_id, str)))
     if len(staff_ids) > availability.MAX_COVERING_STAFF:
         raise availability.AssignmentLimitExceeded(
             f"Shifts of one series can be given to {availability.MAX_COVERING_STAFF} other people."
@@ -131,17 +114,11 @@ def _list_staff_in_pattern(pattern_fields: Mapping[str, Any] | None) -> list[str
     return staff_ids
 
 
-def _build_schedule(
-    draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime
-) -> Schedule:
+def _build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime) -> Schedule:
     location = locations.get_location_from(records, draft.location_id, actor, pointer="/locationId")
     locations.check_access(actor, location.id)
     _check_staff([draft.staff_id], records, actor, "/staffId")
-    template = (
-        shift_templates.get_template_from(records, draft.template_id, actor)
-        if draft.template_id
-        else None
-    )
+    template = shift_templates.get_template_from(records, draft.template_id, actor) if draft.template_id else None
     if template and template.location_id not in (None, location.id):
         raise errors.InvalidRequest("This template is another location's.", pointer="/templateId")
     series = _build_series(draft, location.time_zone, template)
@@ -164,27 +141,19 @@ def _build_series(draft: ScheduleDraft, local_zone: str, template: Template | No
         pattern_fields = template.pattern
     if pattern_fields is None:
         if recurring:
-            raise errors.InvalidRequest(
-                "What recurs needs a pattern.", pointer="/recurrencePattern"
-            )
+            raise errors.InvalidRequest("What recurs needs a pattern.", pointer="/recurrencePattern")
         wall_times = local_time.resolve_wall_times(
             draft.start, draft.end, input_zone=local_zone, zone=local_zone, allow_utc=True
         )
         return Series(*wall_times)
     if recurring is False:
-        raise errors.InvalidRequest(
-            "What does not recur has no pattern.", pointer="/recurrencePattern"
-        )
+        raise errors.InvalidRequest("What does not recur has no pattern.", pointer="/recurrencePattern")
     zone = rrule.parse_zone(pattern_fields.get("timeZone", local_zone))
-    start, end, _ = local_time.resolve_wall_times(
-        draft.start, draft.end, input_zone=local_zone, zone=zone
-    )
+    start, end, _ = local_time.resolve_wall_times(draft.start, draft.end, input_zone=local_zone, zone=zone)
     return pattern.parse_series(pattern_fields, start=start, end=end, zone=zone)
 
 
-def _check_staff(
-    user_ids: Iterable[str], records: dynamodb.BatchResult, actor: Actor, pointer: str
-) -> None:
+def _check_staff(user_ids: Iterable[str], records: dynamodb.BatchResult, actor: Actor, pointer: str) -> None:
     for user_id in dict.fromkeys(user_ids):
         user = users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
         users.check_schedulable(user, pointer=pointer)
@@ -253,9 +222,7 @@ def update_schedule(
         exception_staff = _list_staff_in_pattern(update.pattern)
         new_staff = [update.staff_id] if update.staff_id else []
         location_key = locations.location_key(new_location_id or before.location_id)
-        records = _fetch_records(
-            [*save.list_assigned_staff(before), *new_staff, *exception_staff], actor, location_key
-        )
+        records = _fetch_records([*save.list_assigned_staff(before), *new_staff, *exception_staff], actor, location_key)
         location = locations.get_location_from(
             records, new_location_id or before.location_id, actor, pointer="/locationId"
         )
@@ -273,13 +240,7 @@ def update_schedule(
         if _is_unchanged(before, after):
             return before
         save.save_schedules(
-            before,
-            after,
-            edit_result,
-            actor=actor,
-            at=at,
-            records=records,
-            allow_overlap=allow_overlap,
+            before, after, edit_result, actor=actor, at=at, records=records, allow_overlap=allow_overlap
         )
         return after[-1]
 
@@ -319,9 +280,7 @@ def _build_records(
 
 def _is_unchanged(before: Schedule, after: list[Schedule]) -> bool:
     names = ("staff_id", "location_id", "start", "end", "zone", "pattern")
-    return len(after) == 1 and all(
-        getattr(before, name) == getattr(after[0], name) for name in names
-    )
+    return len(after) == 1 and all(getattr(before, name) == getattr(after[0], name) for name in names)
 
 
 def delete_schedule(

@@ -33,9 +33,7 @@ def diff_schedules(
         changes.append(audit.FieldChange("splitOff", None, split_off.id))
         for name, value in _to_values(split_off).items():
             old_value = old_values[name] if name == "staffId" else None
-            changes += (
-                [audit.FieldChange(f"rest/{name}", old_value, value)] if value is not None else []
-            )
+            changes += [audit.FieldChange(f"rest/{name}", old_value, value)] if value is not None else []
     shifts = _diff_series(before, remaining) if before and remaining and len(after) == 1 else None
     if shifts is None:
         shifts = _diff_covers([before] if before else [], after)
@@ -55,9 +53,7 @@ def _limit_shifts(shifts: list[audit.FieldChange]) -> list[audit.FieldChange]:
         for shift in (change.before, change.after):
             if shift:
                 first_by_staff.setdefault(shift["staffId"], index)
-    listed_indexes = list(dict.fromkeys([*first_by_staff.values(), *range(len(shifts))]))[
-        :MAX_LISTED_SHIFTS
-    ]
+    listed_indexes = list(dict.fromkeys([*first_by_staff.values(), *range(len(shifts))]))[:MAX_LISTED_SHIFTS]
     return [shifts[index] for index in sorted(listed_indexes)]
 
 
@@ -66,14 +62,7 @@ def _to_values(schedule: Schedule | None) -> dict[str, Any]:
         return dict.fromkeys(_FIELDS)
     series = schedule.series()
     rrule_text = rrule.to_rrule(series.rule, zone=series.zone) if series.rule else None
-    values = (
-        schedule.staff_id,
-        schedule.location_id,
-        schedule.start,
-        schedule.end,
-        schedule.zone,
-        rrule_text,
-    )
+    values = (schedule.staff_id, schedule.location_id, schedule.start, schedule.end, schedule.zone, rrule_text)
     return dict(zip(_FIELDS, values, strict=True))
 
 
@@ -89,15 +78,10 @@ def _diff_series(before: Schedule, after: Schedule) -> list[audit.FieldChange] |
             _to_shift_values(after, new_series, recurrence_id),
         )
         is_cut_off = (
-            not _is_regular_start(new_series, recurrence_id)
-            and (old_shift or {}).get("staffId") == after.staff_id
+            not _is_regular_start(new_series, recurrence_id) and (old_shift or {}).get("staffId") == after.staff_id
         )
-        if (
-            old_shift != new_shift and not is_cut_off
-        ):  # what the end cut off of one's own, the end tells
-            changes.append(
-                audit.FieldChange(f"shift/{recurrence_id.isoformat()}", old_shift, new_shift)
-            )
+        if old_shift != new_shift and not is_cut_off:  # what the end cut off of one's own, the end tells
+            changes.append(audit.FieldChange(f"shift/{recurrence_id.isoformat()}", old_shift, new_shift))
     return changes
 
 
@@ -105,9 +89,7 @@ def _is_regular_start(series: Series, recurrence_id: datetime) -> bool:
     return series.rule is not None and expand.has_start(series.rule, series.start, recurrence_id)
 
 
-def _to_shift_values(
-    schedule: Schedule, series: Series, recurrence_id: datetime
-) -> ShiftValues | None:
+def _to_shift_values(schedule: Schedule, series: Series, recurrence_id: datetime) -> ShiftValues | None:
     """One shift as it is; None where there is none."""
     if recurrence_id not in series.exceptions and not _is_regular_start(series, recurrence_id):
         return None
@@ -125,13 +107,9 @@ def _to_shift_values(
 
 def _diff_covers(before: list[Schedule], after: list[Schedule]) -> list[audit.FieldChange]:
     """Shifts that others than whose series it is had and have not, or have and had not."""
-    old_covers, new_covers = (
-        [*chain.from_iterable(map(_list_covers, schedules))] for schedules in (before, after)
-    )
+    old_covers, new_covers = ([*chain.from_iterable(map(_list_covers, schedules))] for schedules in (before, after))
     owners = {schedule.staff_id for schedule in after}
-    removed = [
-        shift for shift in old_covers if shift not in new_covers and shift["staffId"] not in owners
-    ]
+    removed = [shift for shift in old_covers if shift not in new_covers and shift["staffId"] not in owners]
     added = [shift for shift in new_covers if shift not in old_covers]
     return [
         *(audit.FieldChange(f"shift/{shift['startTime']}", shift, None) for shift in removed),
@@ -142,12 +120,6 @@ def _diff_covers(before: list[Schedule], after: list[Schedule]) -> list[audit.Fi
 def _list_covers(schedule: Schedule) -> list[ShiftValues]:
     series = schedule.series()
     recurrence_ids = (
-        recurrence_id
-        for recurrence_id, exception in sorted(series.exceptions.items())
-        if exception.staff_id
+        recurrence_id for recurrence_id, exception in sorted(series.exceptions.items()) if exception.staff_id
     )
-    return [
-        shift
-        for recurrence_id in recurrence_ids
-        if (shift := _to_shift_values(schedule, series, recurrence_id))
-    ]
+    return [shift for recurrence_id in recurrence_ids if (shift := _to_shift_values(schedule, series, recurrence_id))]

@@ -17,13 +17,7 @@ from staffing.models import Schedule
 from staffing.recurrence import expand
 from staffing.recurrence.expand import Occurrence
 from staffing.schedules import availability, commands, queries
-from staffing.schedules.queries import (
-    EXPANSION_STEP,
-    LATEST_INSTANT,
-    QueryTooWide,
-    ScheduleFilter,
-    Shift,
-)
+from staffing.schedules.queries import EXPANSION_STEP, LATEST_INSTANT, QueryTooWide, ScheduleFilter, Shift
 
 MAX_WINDOW = timedelta(days=400)
 """Of a window in which single shifts are listed."""
@@ -32,12 +26,7 @@ ROWS_PER_READ = 250
 
 
 def list_schedules(
-    schedule_filter: ScheduleFilter,
-    *,
-    actor: Actor,
-    at: datetime,
-    limit: int,
-    cursor: pagination.Cursor | None,
+    schedule_filter: ScheduleFilter, *, actor: Actor, at: datetime, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Schedule]:
     """Schedules with a shift in the window: single ones by start, then series by their end.
 
@@ -46,9 +35,7 @@ def list_schedules(
     """
     check_access = _build_access_check(schedule_filter, actor, at)
     if schedule_filter.staff_id is not None:
-        return _list_staff_schedules(
-            schedule_filter, actor, check_access, limit=limit, cursor=cursor
-        )
+        return _list_staff_schedules(schedule_filter, actor, check_access, limit=limit, cursor=cursor)
     if cursor:
         check_access()
         result_page = queries.query_schedules(schedule_filter, limit=limit, cursor=cursor)
@@ -56,11 +43,7 @@ def list_schedules(
         _, result_page = dynamodb.gather(
             check_access, lambda: queries.query_schedules(schedule_filter, limit=limit, cursor=None)
         )
-    visible = [
-        schedule
-        for schedule in result_page.records
-        if _is_visible(schedule, schedule_filter, actor)
-    ]
+    visible = [schedule for schedule in result_page.records if _is_visible(schedule, schedule_filter, actor)]
     return pagination.CursorPage(visible, result_page.next_cursor)
 
 
@@ -72,33 +55,19 @@ def _build_access_check(schedule_filter: ScheduleFilter, actor: Actor, at: datet
         faults = [errors.FieldError(f"?{name}", "required", detail) for name in _REQUIRED_FILTERS]
         raise errors.InvalidRequest(detail, field_errors=faults)
     if schedule_filter.customer_id is not None:
-        with denied_attempts.audit_denied_attempts(
-            actor, at, values={"customerId": schedule_filter.customer_id}
-        ):
+        with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": schedule_filter.customer_id}):
             permissions.check_customer(actor, schedule_filter.customer_id, pointer="?customerId")
 
     def check_access() -> None:
-        keys = (
-            [locations.location_key(schedule_filter.location_id)]
-            if schedule_filter.location_id is not None
-            else []
-        )
-        keys += (
-            [users.user_key(schedule_filter.staff_id)]
-            if schedule_filter.staff_id is not None
-            else []
-        )
+        keys = [locations.location_key(schedule_filter.location_id)] if schedule_filter.location_id is not None else []
+        keys += [users.user_key(schedule_filter.staff_id)] if schedule_filter.staff_id is not None else []
         records = dynamodb.batch_get(keys) if keys else None
         if records and schedule_filter.location_id is not None:
-            locations.get_location_from(
-                records, schedule_filter.location_id, actor, pointer="?locationId"
-            )
+            locations.get_location_from(records, schedule_filter.location_id, actor, pointer="?locationId")
             if schedule_filter.staff_id != actor.id:
                 locations.check_access(actor, schedule_filter.location_id)
         if records and schedule_filter.staff_id is not None:
-            users.get_user_from(
-                records, schedule_filter.staff_id, actor.customer_id, pointer="?staffId"
-            )
+            users.get_user_from(records, schedule_filter.staff_id, actor.customer_id, pointer="?staffId")
 
     return check_access
 
@@ -115,10 +84,7 @@ def _has_shift(schedule: Schedule, schedule_filter: ScheduleFilter) -> bool:
     if schedule_filter.since is None and schedule_filter.until is None:
         return True
     series = schedule.series()
-    since = max(
-        schedule_filter.since or expand.get_earliest_start(series),
-        expand.get_earliest_start(series),
-    )
+    since = max(schedule_filter.since or expand.get_earliest_start(series), expand.get_earliest_start(series))
     until = min(schedule_filter.until or LATEST_INSTANT, expand.get_latest_end(series))
     occurrences = _iter_occurrences(schedule, schedule_filter, since, until)
     return next(occurrences, None) is not None
@@ -136,8 +102,7 @@ def _iter_occurrences(
             if exception.staff_id == schedule_filter.staff_id
         }
         candidates = (
-            expand.build_exception_occurrence(series, recurrence_id, cover)
-            for recurrence_id, cover in covers.items()
+            expand.build_exception_occurrence(series, recurrence_id, cover) for recurrence_id, cover in covers.items()
         )
         yield from (
             occurrence
@@ -157,18 +122,11 @@ def _iter_occurrences(
 
 
 def _list_staff_schedules(
-    schedule_filter: ScheduleFilter,
-    actor: Actor,
-    check_access: Any,
-    *,
-    limit: int,
-    cursor: pagination.Cursor | None,
+    schedule_filter: ScheduleFilter, actor: Actor, check_access: Any, *, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Schedule]:
     """Schedules of which somebody has shifts, by their end."""
     staff_id = schedule_filter.staff_id or ""
-    _, rows = dynamodb.gather(
-        check_access, lambda: availability.fetch_rows(staff_id, schedule_filter.since, None)
-    )
+    _, rows = dynamodb.gather(check_access, lambda: availability.fetch_rows(staff_id, schedule_filter.since, None))
     cursor_end = cursor["end"]["S"] if cursor else ""
     remaining_rows = [row for row in rows if row.end > cursor_end]
     visible: list[Schedule] = []
@@ -193,12 +151,7 @@ def _is_matching(schedule: Schedule, schedule_filter: ScheduleFilter, actor: Act
 
 
 def list_shifts(
-    schedule_filter: ScheduleFilter,
-    *,
-    actor: Actor,
-    at: datetime,
-    limit: int,
-    cursor: pagination.Cursor | None,
+    schedule_filter: ScheduleFilter, *, actor: Actor, at: datetime, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Shift]:
     """The single shifts in a window, by start; series are expanded.
 
@@ -209,14 +162,8 @@ def list_shifts(
         raise errors.InvalidRequest("Single shifts need a window: from and to.", pointer="?from")
     if schedule_filter.until - schedule_filter.since > MAX_WINDOW:
         raise QueryTooWide(f"A window is {MAX_WINDOW.days} days at most.", pointer="?to")
-    last_key = (
-        (cursor["start"]["S"], cursor["id"]["S"], cursor["recurrence_id"]["S"]) if cursor else None
-    )
-    since = (
-        max(schedule_filter.since, _parse_instant(last_key[0]))
-        if last_key
-        else schedule_filter.since
-    )
+    last_key = (cursor["start"]["S"], cursor["id"]["S"], cursor["recurrence_id"]["S"]) if cursor else None
+    since = max(schedule_filter.since, _parse_instant(last_key[0])) if last_key else schedule_filter.since
     candidates = _iter_shifts(schedule_filter, since, check_access, limit)
     visible = (
         shift
@@ -227,9 +174,7 @@ def list_shifts(
     if len(results) <= limit:
         return pagination.CursorPage(results, None)
     names = ("start", "id", "recurrence_id")
-    next_cursor = {
-        name: {"S": value} for name, value in zip(names, results[limit - 1].sort_key, strict=True)
-    }
+    next_cursor = {name: {"S": value} for name, value in zip(names, results[limit - 1].sort_key, strict=True)}
     return pagination.CursorPage(results[:limit], next_cursor)
 
 
@@ -241,26 +186,16 @@ def _parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _iter_shifts(
-    schedule_filter: ScheduleFilter, since: datetime, check_access: Any, limit: int
-) -> Iterator[Shift]:
+def _iter_shifts(schedule_filter: ScheduleFilter, since: datetime, check_access: Any, limit: int) -> Iterator[Shift]:
     remaining_filter = ScheduleFilter(
-        schedule_filter.location_id,
-        schedule_filter.customer_id,
-        schedule_filter.staff_id,
-        since,
-        schedule_filter.until,
+        schedule_filter.location_id, schedule_filter.customer_id, schedule_filter.staff_id, since, schedule_filter.until
     )
     if schedule_filter.staff_id is not None:
         staff_id = schedule_filter.staff_id
-        _, rows = dynamodb.gather(
-            check_access, lambda: availability.fetch_rows(staff_id, since, None)
-        )
+        _, rows = dynamodb.gather(check_access, lambda: availability.fetch_rows(staff_id, since, None))
         staff_schedules = [schedule for _, schedule in queries.join_schedules(rows)]
         matching = [
-            candidate
-            for candidate in staff_schedules
-            if schedule_filter.location_id in (None, candidate.location_id)
+            candidate for candidate in staff_schedules if schedule_filter.location_id in (None, candidate.location_id)
         ]
         return queries.iter_series_shifts(matching, remaining_filter)
     read_limit = min(limit + 1, 500)

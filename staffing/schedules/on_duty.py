@@ -38,9 +38,7 @@ class OnDuty:
         return "moved" if self.shift.occurrence.is_changed else "scheduled"
 
 
-def list_on_duty(
-    location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)
-) -> list[OnDuty]:
+def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)) -> list[OnDuty]:
     """Who is on duty at a customer's location, who came first first; nobody blocked or gone.
 
     After them, who left last first, those whose shift ended less than ``grace`` ago. Two round
@@ -54,9 +52,7 @@ def list_on_duty(
         for entry in known_shifts
         if staff[entry.staff_id].status in WORKING_STATUSES
     ]
-    just_ended = sorted(
-        (entry for entry in entries if entry.is_over), key=lambda entry: entry.until, reverse=True
-    )
+    just_ended = sorted((entry for entry in entries if entry.is_over), key=lambda entry: entry.until, reverse=True)
     return [*(entry for entry in entries if not entry.is_over), *just_ended]
 
 

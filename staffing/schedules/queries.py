@@ -12,13 +12,7 @@ from itertools import groupby
 
 from config import dynamodb, errors
 from config.dynamodb import pagination
-from staffing.models import (
-    SERIES_PREFIX,
-    SINGLE_PREFIX,
-    Schedule,
-    StaffAvailability,
-    format_instant,
-)
+from staffing.models import SERIES_PREFIX, SINGLE_PREFIX, Schedule, StaffAvailability, format_instant
 from staffing.recurrence import expand
 from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 
@@ -60,10 +54,7 @@ class ScheduleFilter:
             SINGLE_PREFIX + (format_instant(earliest_start) if earliest_start else ""),
             SINGLE_PREFIX + (format_instant(self.until or LATEST_INSTANT)),
         )
-        series = (
-            SERIES_PREFIX + (format_instant(self.since) if self.since else ""),
-            SERIES_PREFIX + "~",
-        )
+        series = (SERIES_PREFIX + (format_instant(self.since) if self.since else ""), SERIES_PREFIX + "~")
         return [singles, series]
 
 
@@ -83,18 +74,11 @@ class Shift:
     def sort_key(self) -> tuple[str, str, str]:
         """What shifts are sorted by, and a list goes on after."""
         occurrence = self.occurrence
-        return (
-            format_instant(occurrence.start),
-            str(self.schedule.id),
-            occurrence.recurrence_id.isoformat(),
-        )
+        return (format_instant(occurrence.start), str(self.schedule.id), occurrence.recurrence_id.isoformat())
 
 
 def _query_range(
-    schedule_filter: ScheduleFilter,
-    key_range: tuple[str, str],
-    limit: int,
-    cursor: pagination.Cursor | None,
+    schedule_filter: ScheduleFilter, key_range: tuple[str, str], limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Schedule]:
     index, key_name, key_value = schedule_filter.partition
     values = {":of": {"S": key_value}, ":low": {"S": key_range[0]}, ":high": {"S": key_range[1]}}
@@ -115,9 +99,7 @@ def query_schedules(
         schedules += page.records
         cursor = None
         if page.next_cursor or len(schedules) == limit:
-            return pagination.CursorPage(
-                schedules, page.next_cursor or pagination.cursor_after(schedules[-1], index)
-            )
+            return pagination.CursorPage(schedules, page.next_cursor or pagination.cursor_after(schedules[-1], index))
     return pagination.CursorPage(schedules, None)
 
 
@@ -145,9 +127,7 @@ def iter_single_shifts(
     schedule_filter: ScheduleFilter, first_page: pagination.CursorPage[Schedule], limit: int
 ) -> Iterator[Shift]:
     """Single shifts by start and id, read as they are taken."""
-    for _, group in groupby(
-        _iter_single_schedules(schedule_filter, first_page, limit), key=lambda item: item.window
-    ):
+    for _, group in groupby(_iter_single_schedules(schedule_filter, first_page, limit), key=lambda item: item.window):
         for schedule in sorted(group, key=lambda item: str(item.id)):
             yield from _iter_shifts_in_window(schedule, schedule_filter)
 
@@ -163,15 +143,11 @@ def _iter_single_schedules(
 
 def _iter_shifts_in_window(schedule: Schedule, schedule_filter: ScheduleFilter) -> Iterator[Shift]:
     if schedule_filter.since and schedule_filter.until:
-        for occurrence in expand.iter_occurrences(
-            schedule.series(), schedule_filter.since, schedule_filter.until
-        ):
+        for occurrence in expand.iter_occurrences(schedule.series(), schedule_filter.since, schedule_filter.until):
             yield Shift(schedule, occurrence)
 
 
-def iter_series_shifts(
-    schedules: Iterable[Schedule], schedule_filter: ScheduleFilter
-) -> Iterator[Shift]:
+def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
     """The shifts of schedules by start, expanded slice by slice: what is not taken costs little."""
     schedule_series = [(schedule, schedule.series()) for schedule in schedules]
     since, until = schedule_filter.since or LATEST_INSTANT, schedule_filter.until or LATEST_INSTANT
@@ -184,26 +160,19 @@ def iter_series_shifts(
             for occurrence in expand.iter_occurrences(series, step_start, step_end)
             if step_start == since or occurrence.start >= step_start
         ]
-        matching_shifts = (
-            shift for shift in shifts if schedule_filter.staff_id in (None, shift.staff_id)
-        )
+        matching_shifts = (shift for shift in shifts if schedule_filter.staff_id in (None, shift.staff_id))
         yield from sorted(matching_shifts, key=lambda shift: shift.sort_key)
         step_start, step = step_end, step * 2
 
 
-def list_current_shifts(
-    location_id: str, at: datetime, *, grace: timedelta = timedelta(0)
-) -> list[Shift]:
+def list_current_shifts(location_id: str, at: datetime, *, grace: timedelta = timedelta(0)) -> list[Shift]:
     """The shifts at a location that are on at a moment, whoever asks; by start.
 
     Those too that ended less than ``grace`` ago.
     """
-    schedule_filter = ScheduleFilter(
-        location_id=location_id, since=at - grace, until=at + timedelta(microseconds=1)
-    )
+    schedule_filter = ScheduleFilter(location_id=location_id, since=at - grace, until=at + timedelta(microseconds=1))
     first_page, series_schedules = dynamodb.gather(
-        lambda: query_single_schedules(schedule_filter, 1000, None),
-        lambda: query_series(schedule_filter),
+        lambda: query_single_schedules(schedule_filter, 1000, None), lambda: query_series(schedule_filter)
     )
     shifts = heapq.merge(
         iter_single_shifts(schedule_filter, first_page, 1000),
@@ -220,9 +189,7 @@ def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:
     cursor: pagination.Cursor | None = None
     while True:
         page = query_schedules(schedule_filter, limit=250, cursor=cursor)
-        schedules += [
-            schedule for schedule in page.records if expand.get_latest_end(schedule.series()) > at
-        ]
+        schedules += [schedule for schedule in page.records if expand.get_latest_end(schedule.series()) > at]
         if page.next_cursor is None:
             return schedules
         cursor = page.next_cursor
@@ -233,9 +200,7 @@ def has_future_schedules(location_id: str, at: datetime) -> bool:
     return bool(list_future_schedules(location_id, at))
 
 
-def join_schedules(
-    rows: Iterable[StaffAvailability],
-) -> Iterator[tuple[StaffAvailability, Schedule]]:
+def join_schedules(rows: Iterable[StaffAvailability]) -> Iterator[tuple[StaffAvailability, Schedule]]:
     """Rows of somebody with their schedules."""
     rows = list(rows)
     records = dynamodb.batch_get(dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows)

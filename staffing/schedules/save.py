@@ -15,10 +15,7 @@ from staffing.schedules.availability import ShiftAssignment
 def list_assigned_staff(schedule: Schedule) -> set[str]:
     """Who has shifts of it."""
     exceptions = (schedule.pattern or {}).get("exceptions", {}).values()
-    return {
-        schedule.staff_id,
-        *(exception["staffId"] for exception in exceptions if "staffId" in exception),
-    }
+    return {schedule.staff_id, *(exception["staffId"] for exception in exceptions if "staffId" in exception)}
 
 
 def save_schedules(
@@ -36,18 +33,10 @@ def save_schedules(
     target = after[-1] if after else None
     new_staff = _check_new_staff(before, after, edit_result, records, actor)
     if edit_result.added and target and not allow_overlap:
-        assignments = [
-            ShiftAssignment(staff_id, target.id, series) for staff_id, series in edit_result.added
-        ]
-        existing = [
-            ShiftAssignment(staff_id, after[0].id, series)
-            for staff_id, series in edit_result.existing
-        ]
+        assignments = [ShiftAssignment(staff_id, target.id, series) for staff_id, series in edit_result.added]
+        existing = [ShiftAssignment(staff_id, after[0].id, series) for staff_id, series in edit_result.existing]
         availability.check_available(
-            assignments,
-            records,
-            existing=existing,
-            excluded_schedule_id=before.id if before else None,
+            assignments, records, existing=existing, excluded_schedule_id=before.id if before else None
         )
     subject = before or after[0]
     row_changes = availability.plan_row_changes([before] if before else [], after)
@@ -90,14 +79,9 @@ def _check_new_staff(
 ) -> list[str]:
     """Who gets shifts and had none of it, or all of it anew: they must be there at the end too."""
     previous_staff = list_assigned_staff(before) if before else set()
-    reassigned_staff = {
-        staff_id for staff_id, _ in edit_result.added if staff_id == edit_result.staff_id
-    }
+    reassigned_staff = {staff_id for staff_id, _ in edit_result.added if staff_id == edit_result.staff_id}
     new_staff = sorted(
-        (
-            {staff_id for schedule in after for staff_id in list_assigned_staff(schedule)}
-            - previous_staff
-        )
+        ({staff_id for schedule in after for staff_id in list_assigned_staff(schedule)} - previous_staff)
         | reassigned_staff
     )
     for staff_id in new_staff:

@@ -29,9 +29,7 @@ class RecurrencePatternView(serializers.Serializer[Any]):
     """How a series recurs, in the words of JSCalendar (RFC 8984)."""
 
     frequency = serializers.ChoiceField(
-        choices=["daily", "weekly", "monthly", "yearly"],
-        required=False,
-        help_text="Needed, unless rrule says it.",
+        choices=["daily", "weekly", "monthly", "yearly"], required=False, help_text="Needed, unless rrule says it."
     )
     interval = serializers.IntegerField(required=False, min_value=1, max_value=366)
     byDay = WeekdayView(many=True, required=False)
@@ -40,9 +38,7 @@ class RecurrencePatternView(serializers.Serializer[Any]):
     bySetPosition = serializers.ListField(child=serializers.IntegerField(), required=False)
     firstDayOfWeek = serializers.ChoiceField(choices=_WEEKDAYS, required=False)
     count = serializers.IntegerField(required=False, min_value=1, max_value=1000)
-    until = serializers.CharField(
-        required=False, help_text="Local; the last time at which a shift may start."
-    )
+    until = serializers.CharField(required=False, help_text="Local; the last time at which a shift may start.")
     timeZone = serializers.CharField(required=False, help_text="IANA.")
     gap = serializers.ChoiceField(
         choices=["shift", "skip"],
@@ -50,9 +46,7 @@ class RecurrencePatternView(serializers.Serializer[Any]):
         help_text="Where the clock jumps over a start: later by the jump, or not at all.",
     )
     exceptions = serializers.DictField(
-        child=RecurrenceExceptionView(),
-        required=False,
-        help_text="By the shift's original local start.",
+        child=RecurrenceExceptionView(), required=False, help_text="By the shift's original local start."
     )
     rrule = serializers.CharField(required=False, help_text="The same rule as RFC 5545 has it.")
 

@@ -43,9 +43,7 @@ class NewSchedule(StrictSerializer):
     recurring = StrictBooleanField(required=False)
     recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
     templateId = TextField(max_length=100, required=False, allow_null=True, source="template_id")
-    allowOverlap = StrictBooleanField(
-        required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP
-    )
+    allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
 
 class ScheduleChange(StrictSerializer):
@@ -57,9 +55,7 @@ class ScheduleChange(StrictSerializer):
     recurrencePattern = RecurrencePatternField(required=False, source="pattern")
     staffId = TextField(max_length=100, required=False, source="staff_id")
     locationId = TextField(max_length=100, required=False, source="location_id")
-    allowOverlap = StrictBooleanField(
-        required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP
-    )
+    allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Something must be said."""
@@ -73,9 +69,7 @@ class ScopeQuery(StrictSerializer):
 
     scope = StrictChoiceField(choices=SCOPES, required=False, help_text="all is the default.")
     recurrenceId = LocalTimeField(
-        required=False,
-        source="recurrence_id",
-        help_text="The shift's original local start: 2027-01-04T09:00:00.",
+        required=False, source="recurrence_id", help_text="The shift's original local start: 2027-01-04T09:00:00."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -93,9 +87,7 @@ class ScheduleQuery(PageQuery, TimeRangeQuery):
     locationId = TextField(max_length=100, required=False, source="location_id")
     customerId = TextField(max_length=100, required=False, source="customer_id")
     staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Narrows.")
-    expand = StrictChoiceField(
-        choices=("occurrences",), required=False, help_text="Single shifts, of a window."
-    )
+    expand = StrictChoiceField(choices=("occurrences",), required=False, help_text="Single shifts, of a window.")
 
 
 class ScheduleView(serializers.Serializer[Schedule]):
@@ -183,18 +175,12 @@ class SchedulePage(serializers.Serializer[Any]):
 
     @extend_schema_field(
         PolymorphicProxySerializer(
-            component_name="RosterItem",
-            serializers=[ScheduleView, ShiftView],
-            resource_type_field_name=None,
-            many=True,
+            component_name="RosterItem", serializers=[ScheduleView, ShiftView], resource_type_field_name=None, many=True
         )
     )
     def get_items(self, page: dict[str, Any]) -> list[dict[str, Any]]:
         """Each in its own shape."""
-        return [
-            dict((ShiftView if isinstance(item, Shift) else ScheduleView)(item).data)
-            for item in page["items"]
-        ]
+        return [dict((ShiftView if isinstance(item, Shift) else ScheduleView)(item).data) for item in page["items"]]
 
 
 class DeletedSchedule(serializers.Serializer[Any]):

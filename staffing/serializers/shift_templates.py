@@ -19,11 +19,7 @@ class NewTemplate(StrictSerializer):
     customerId = TextField(max_length=100, required=False, source="customer_id")
     name = TextField(max_length=200)
     locationId = TextField(
-        max_length=100,
-        required=False,
-        allow_null=True,
-        source="location_id",
-        help_text=_LOCATION_HELP,
+        max_length=100, required=False, allow_null=True, source="location_id", help_text=_LOCATION_HELP
     )
     startTime = TimeOfDayField(source="start", help_text="A time of day: 09:00.")
     endTime = TimeOfDayField(source="end", help_text=_END_TIME_HELP)
@@ -36,11 +32,7 @@ class TemplateChange(StrictSerializer):
     id = TextField(max_length=100)
     name = TextField(max_length=200, required=False)
     locationId = TextField(
-        max_length=100,
-        required=False,
-        allow_null=True,
-        source="location_id",
-        help_text=_LOCATION_HELP,
+        max_length=100, required=False, allow_null=True, source="location_id", help_text=_LOCATION_HELP
     )
     startTime = TimeOfDayField(required=False, source="start")
     endTime = TimeOfDayField(required=False, source="end", help_text=_END_TIME_HELP)

@@ -11,9 +11,7 @@ from config.api.fields import DateTimeRangeQuery, TextField
 from staffing.recurrence import rrule
 from staffing.recurrence.expand import LATEST_START
 
-_DATE_TIME_PATTERN = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.0{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
-)
+_DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.0{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 _TIME_OF_DAY_PATTERN = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 TIME_EXAMPLES = "such as 2027-01-04T09:00:00-05:00, or 2027-01-04T09:00:00 by the location's clock"
@@ -77,9 +75,7 @@ def check_year(at: datetime, wire_name: str = "") -> None:
     """Refuse what is beyond the years in which anybody may be on duty."""
     if not rrule.EARLIEST_START.year < at.year < LATEST_START.year:
         span = f"It must be from {rrule.EARLIEST_START.year + 1} to {LATEST_START.year - 1}."
-        raise serializers.ValidationError(
-            {wire_name: [span]} if wire_name else span, code="invalid"
-        )
+        raise serializers.ValidationError({wire_name: [span]} if wire_name else span, code="invalid")
 
 
 def format_with_offset(at: datetime, zone: str) -> str:

@@ -70,10 +70,7 @@ NEW_TEMPLATE: dict[str, Any] = {
     "locationId": LOCATION_ID,
     "startTime": "06:00",
     "endTime": "14:00",
-    "recurrencePattern": {
-        "frequency": "weekly",
-        "byDay": [{"day": day} for day in ("mo", "tu", "we", "th", "fr")],
-    },
+    "recurrencePattern": {"frequency": "weekly", "byDay": [{"day": day} for day in ("mo", "tu", "we", "th", "fr")]},
 }
 TEMPLATE: dict[str, Any] = {
     "id": "tpl_01JDCXS8T0V2W4X6Y8Z0A2B4CD",

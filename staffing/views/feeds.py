@@ -42,9 +42,7 @@ class CalendarFeeds(OperationViewSet):
     def open(self, request: Request) -> Response:
         EmptyBody.parse(request.data)
         actor = actor_of(request)
-        opened_feed = feed.open_feed(
-            actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
-        )
+        opened_feed = feed.open_feed(actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor))
         return Response(FeedView(opened_feed).data, status=201)
 
     @operation(

@@ -67,14 +67,10 @@ class Schedules(OperationViewSet):
         limit, cursor = query.pop("limit", 1000), query.pop("cursor", None)
         is_expanded = query.pop("expand", None) is not None
         schedule_filter = ScheduleFilter(**query)
-        scope = (
-            f"roster for {actor.id} {'shifts' if is_expanded else 'schedules'} {schedule_filter}"
-        )
+        scope = f"roster for {actor.id} {'shifts' if is_expanded else 'schedules'} {schedule_filter}"
         start_cursor = pagination.decode_cursor(scope, cursor)
         list_items = listing.list_shifts if is_expanded else listing.list_schedules
-        page = list_items(
-            schedule_filter, actor=actor, at=utc_now(), limit=limit, cursor=start_cursor
-        )
+        page = list_items(schedule_filter, actor=actor, at=utc_now(), limit=limit, cursor=start_cursor)
         return pagination.page_response(scope, page, SchedulePage)
 
     @operation(
@@ -100,9 +96,7 @@ class Schedules(OperationViewSet):
         schedule = commands.create_schedule(
             draft, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
         )
-        return versioned_response(
-            request, ScheduleView(schedule), int(schedule.version), status=201
-        )
+        return versioned_response(request, ScheduleView(schedule), int(schedule.version), status=201)
 
 
 class ScheduleDetail(OperationViewSet):
@@ -176,11 +170,7 @@ class ScheduleDetail(OperationViewSet):
     def delete(self, request: Request, id: str) -> Response:
         query = ScopeQuery.parse_query(request)
         commands.delete_schedule(
-            id,
-            **query,
-            actor=actor_of(request),
-            at=utc_now(),
-            versions=read_if_match_versions(request),
+            id, **query, actor=actor_of(request), at=utc_now(), versions=read_if_match_versions(request)
         )
         deleted = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
         return Response(DeletedSchedule(deleted).data)

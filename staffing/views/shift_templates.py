@@ -82,9 +82,7 @@ class Templates(OperationViewSet):
         template = shift_templates.create_template(
             values, actor=actor, at=at, idempotency_key=read_idempotency_key(request, actor)
         )
-        return versioned_response(
-            request, TemplateView(template), int(template.version), status=201
-        )
+        return versioned_response(request, TemplateView(template), int(template.version), status=201)
 
     @operation(
         "schedules:write",
@@ -103,11 +101,7 @@ class Templates(OperationViewSet):
     def update(self, request: Request) -> Response:
         updates = TemplateChange.parse(request.data)
         template = shift_templates.update_template(
-            updates.pop("id"),
-            updates,
-            actor=actor_of(request),
-            at=utc_now(),
-            versions=read_if_match_versions(request),
+            updates.pop("id"), updates, actor=actor_of(request), at=utc_now(), versions=read_if_match_versions(request)
         )
         return versioned_response(request, TemplateView(template), int(template.version))
 
@@ -126,7 +120,5 @@ class Templates(OperationViewSet):
     )
     def delete(self, request: Request) -> Response:
         template_id = TemplateReference.parse(request.data)["id"]
-        template = shift_templates.delete_template(
-            template_id, actor=actor_of(request), at=utc_now()
-        )
+        template = shift_templates.delete_template(template_id, actor=actor_of(request), at=utc_now())
         return Response(DeletedTemplate({"id": template.id, "status": "removed"}).data)

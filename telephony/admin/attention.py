@@ -20,36 +20,22 @@ def telephony_panels(customer_id: str | None) -> list[Panel]:
     if customer_id is None:
         items = [
             PanelItem(
-                phone_number.number,
-                admin_change_url("telephony", "orphan", phone_number.number),
-                phone_number.tag,
+                phone_number.number, admin_change_url("telephony", "orphan", phone_number.number), phone_number.tag
             )
             for phone_number in reconcile.list_orphans()
         ]
-        url, empty_text = (
-            admin_list_url("telephony", "orphan"),
-            "Every number at Twilio is explained.",
-        )
+        url, empty_text = (admin_list_url("telephony", "orphan"), "Every number at Twilio is explained.")
         return [Panel("Unexplained numbers", items, empty_text, url, on_customer_page=False)]
     now = audit_context.current_time()
-    phone_numbers: list[Any] = (
-        PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records
-    )
+    phone_numbers: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records
     without_shifts = [
-        PanelItem(
-            phone_number.number,
-            reverse("admin:rota", args=(phone_number.location_id,)),
-            "no shifts to come",
-        )
+        PanelItem(phone_number.number, reverse("admin:rota", args=(phone_number.location_id,)), "no shifts to come")
         for phone_number in phone_numbers
-        if phone_number.status == "active"
-        and not queries.has_future_schedules(phone_number.location_id, now)
+        if phone_number.status == "active" and not queries.has_future_schedules(phone_number.location_id, now)
     ]
     stuck_purchases = [
         PanelItem(
-            phone_number.number,
-            admin_change_url("telephony", "phonenumber", phone_number.number),
-            "still being bought",
+            phone_number.number, admin_change_url("telephony", "phonenumber", phone_number.number), "still being bought"
         )
         for phone_number in phone_numbers
         if phone_number.status == "buying" and now - phone_number.created_at > TWILIO_LIST_LAG
@@ -62,19 +48,13 @@ def telephony_panels(customer_id: str | None) -> list[Panel]:
 
 def number_panels(customer_id: str) -> list[Panel]:
     """The numbers of a customer."""
-    phone_numbers: list[Any] = (
-        PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records
-    )
+    phone_numbers: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records
     items = [
         PanelItem(
-            phone_number.number,
-            admin_change_url("telephony", "phonenumber", phone_number.number),
-            phone_number.status,
+            phone_number.number, admin_change_url("telephony", "phonenumber", phone_number.number), phone_number.status
         )
         for phone_number in phone_numbers[:PANEL_SIZE]
     ]
     url = admin_list_url("telephony", "phonenumber", customer_id__exact=customer_id)
     has_more = len(phone_numbers) > PANEL_SIZE
-    return [
-        Panel("Numbers", items, "It has no numbers.", url, has_more=has_more, is_informational=True)
-    ]
+    return [Panel("Numbers", items, "It has no numbers.", url, has_more=has_more, is_informational=True)]

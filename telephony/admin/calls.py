@@ -15,12 +15,7 @@ from accounts.admin import operator_actor
 from config.backoffice import audit_context
 from config.backoffice.badges import STATUS_COLORS
 from config.backoffice.columns import link_to
-from config.backoffice.record_admin import (
-    SESSION_CUSTOMER,
-    RecordAdmin,
-    admin_change_url,
-    admin_list_url,
-)
+from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin, admin_change_url, admin_list_url
 from telephony.admin.projected import Call
 from telephony.calls import access_log, call_record, recordings
 
@@ -33,9 +28,7 @@ class CallAdmin(RecordAdmin):
 
     section, icon = "Telephony", "phone_callback"
     customer_field = None
-    choose_customer_hint = (
-        "Calls are listed by location; choose a customer to see its locations here."
-    )
+    choose_customer_hint = "Calls are listed by location; choose a customer to see its locations here."
     ordering = ("-started_at",)
     list_display = ("started_at", "caller", "state", "seconds", "recording_kinds")
     list_filter = ("outcome",)
@@ -51,19 +44,12 @@ class CallAdmin(RecordAdmin):
 
     @display(description="Recorded")
     def recording_kinds(self, obj: Any) -> str:
-        return (
-            ", ".join(recording.kind for recording in call_record.list_recordings(obj.record))
-            or "—"
-        )
+        return ", ".join(recording.kind for recording in call_record.list_recordings(obj.record)) or "—"
 
     @display(description="Taken by")
     def answered_by_link(self, obj: Any) -> str:
         answerer = obj.record.answered_by
-        return (
-            link_to("accounts", "user", answerer)
-            if answerer and answerer.startswith("usr_")
-            else answerer or "—"
-        )
+        return link_to("accounts", "user", answerer) if answerer and answerer.startswith("usr_") else answerer or "—"
 
     @display(description="Considered")
     def candidates(self, obj: Any) -> str:
@@ -78,9 +64,7 @@ class CallAdmin(RecordAdmin):
         rows = []
         for event in call_record.decode_events(obj.record):
             details = ", ".join(
-                f"{name}: {value}"
-                for name, value in event.items()
-                if name not in ("at", "kind") and value
+                f"{name}: {value}" for name, value in event.items() if name not in ("at", "kind") and value
             )
             rows.append((str(event.get("at", ""))[11:19], event.get("kind", ""), details))
         return format_html_join("", "<div>{} <b>{}</b> {}</div>", rows)
@@ -95,9 +79,7 @@ class CallAdmin(RecordAdmin):
             url = reverse("admin:call_sound", args=(obj.pk, recording.kind))
             player_html = '<audio controls preload="none" src="{}" aria-label="{}"></audio>'
             audio = format_html(player_html, url, recording.kind)
-            rows.append(
-                format_html("<div>{}, {} s {}</div>", recording.kind, recording.seconds, audio)
-            )
+            rows.append(format_html("<div>{}, {} s {}</div>", recording.kind, recording.seconds, audio))
         return format_html_join("", "{}", ((row,) for row in rows)) or "none"
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
@@ -105,14 +87,9 @@ class CallAdmin(RecordAdmin):
         if not customer:
             return []
         actor = operator_actor.actor(request, customer["id"])
-        reachable = locations.list_accessible_locations(
-            actor, limit=MAX_LOCATIONS, cursor=None
-        ).records
+        reachable = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None).records
         return [
-            (
-                location.name,
-                admin_list_url("telephony", "call", location_id__exact=str(location.id)),
-            )
+            (location.name, admin_list_url("telephony", "call", location_id__exact=str(location.id)))
             for location in reachable
         ]
 
@@ -138,10 +115,7 @@ class CallAdmin(RecordAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_safe(self.recording_view))
-        return [
-            path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"),
-            *super().get_urls(),
-        ]
+        return [path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"), *super().get_urls()]
 
     def recording_view(self, request: HttpRequest, call_id: str, kind: str) -> HttpResponse:
         """What was recorded, as WAV; listening is noted."""

@@ -38,11 +38,7 @@ class IvrConfigurationForm(record_form.RecordForm):
 
     def extra_initial(self) -> record_form.FieldValues:
         configuration = self.instance.record.configuration
-        return {
-            "configuration": json.dumps(configuration, indent=2, ensure_ascii=False)
-            if configuration
-            else ""
-        }
+        return {"configuration": json.dumps(configuration, indent=2, ensure_ascii=False) if configuration else ""}
 
     def clean(self) -> dict[str, Any]:
         values = dict(self.cleaned_data)
@@ -67,18 +63,12 @@ class IvrConfigurationForm(record_form.RecordForm):
 class CallTimeForm(django_forms.Form):
     """When somebody would call."""
 
-    at = form_fields.LocalDateTimeField(
-        "When", required=False, help_text="In UTC; now, if left out."
-    )
+    at = form_fields.LocalDateTimeField("When", required=False, help_text="In UTC; now, if left out.")
 
 
 def _preview(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> HttpResponse:
     actor = operator_actor.actor(request, str(obj.record.customer_id))
-    at = (
-        datetime.fromisoformat(form_data["at"])
-        if form_data.get("at")
-        else audit_context.current_time()
-    )
+    at = datetime.fromisoformat(form_data["at"]) if form_data.get("at") else audit_context.current_time()
     call_preview = preview.preview_call(obj.pk, actor=actor, at=at.replace(tzinfo=at.tzinfo or UTC))
     line, location = lines.get_line(obj.pk, actor=actor)
     context = {
@@ -124,9 +114,7 @@ class LineAdmin(RecordAdmin):
     def load_related(self, objects: Any) -> None:
         for customer_id in {str(obj.record.customer_id) for obj in objects}:
             customer_lines = [obj for obj in objects if obj.record.customer_id == customer_id]
-            locations_by_id = locations.load_locations(
-                {str(obj.pk) for obj in customer_lines}, customer_id
-            )
+            locations_by_id = locations.load_locations({str(obj.pk) for obj in customer_lines}, customer_id)
             for obj in customer_lines:
                 location = locations_by_id.get(str(obj.pk))
                 obj.location_name = location.name if location else None
@@ -149,6 +137,4 @@ class LineAdmin(RecordAdmin):
         actor = operator_actor.actor(request, str(obj.record.customer_id))
         now = audit_context.current_time()
         configuration = form.body["configuration"]
-        return lines.update_configuration(
-            obj.pk, configuration, actor=actor, at=now, versions=form.versions
-        )
+        return lines.update_configuration(obj.pk, configuration, actor=actor, at=now, versions=form.versions)

@@ -34,35 +34,24 @@ def _operator_for(request: HttpRequest, obj: Any) -> permissions.Actor:
 
 
 def _give_up(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    inventory.schedule_release(
-        obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time()
-    )
-    return (
-        f"{obj} does not answer any more; "
-        f"it is released in {inventory.RELEASE_GRACE_PERIOD.days} days."
-    )
+    inventory.schedule_release(obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time())
+    return f"{obj} does not answer any more; it is released in {inventory.RELEASE_GRACE_PERIOD.days} days."
 
 
 def _restore(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    inventory.restore_number(
-        obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time()
-    )
+    inventory.restore_number(obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time())
     return f"{obj} answers again."
 
 
 def _retry(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    purchase.retry_purchase(
-        obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time()
-    )
+    purchase.retry_purchase(obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time())
     return f"The purchase of {obj} is settled."
 
 
 class NumberSearchForm(django_forms.Form):
     """What numbers are looked for."""
 
-    country = form_fields.text_field(
-        "Country", required=True, help_text="Two letters: US.", max_length=2
-    )
+    country = form_fields.text_field("Country", required=True, help_text="Two letters: US.", max_length=2)
     areaCode = form_fields.text_field("Area code", required=True, max_length=10)
 
 
@@ -87,8 +76,7 @@ class NumberAdmin(RecordAdmin):
         Button(
             "give-up",
             "Give up",
-            "It stops answering at once. For seven days it can be restored; then it goes back to "
-            "Twilio for good.",
+            "It stops answering at once. For seven days it can be restored; then it goes back to Twilio for good.",
             _give_up,
             is_available=lambda obj: obj.record.status == "active",
             confirmation_name=lambda obj: str(obj.record.number),
@@ -115,9 +103,7 @@ class NumberAdmin(RecordAdmin):
 
     @display(description="Location")
     def location_link(self, obj: Any) -> str:
-        return link_to(
-            "accounts", "location", obj.record.location_id, getattr(obj, "location_name", None)
-        )
+        return link_to("accounts", "location", obj.record.location_id, getattr(obj, "location_name", None))
 
     def load_related(self, objects: Any) -> None:
         for customer_id in {str(obj.record.customer_id) for obj in objects}:
@@ -144,10 +130,7 @@ class NumberAdmin(RecordAdmin):
                 ("Customer", admin_change_url("accounts", "customer", record.customer_id)),
                 ("Location", admin_change_url("accounts", "location", record.location_id)),
                 ("IVR configuration", admin_change_url("telephony", "line", record.location_id)),
-                (
-                    "Calls",
-                    admin_list_url("telephony", "call", location_id__exact=record.location_id),
-                ),
+                ("Calls", admin_list_url("telephony", "call", location_id__exact=record.location_id)),
                 ("Audit", admin_list_url("config", "auditentry", stream__exact=record.customer_id)),
             ]
         }
@@ -173,9 +156,7 @@ class NumberAdmin(RecordAdmin):
         if request.method == "POST" and (response := self._buy_number(request, location_id, actor)):
             return response
         form = NumberSearchForm(request.GET if "country" in request.GET else None)
-        available_numbers = (
-            self._search_numbers(form, actor) if form.is_bound and form.is_valid() else None
-        )
+        available_numbers = self._search_numbers(form, actor) if form.is_bound and form.is_valid() else None
         quota = dynamodb.get_record(Quota, actor.customer_id)
         context = {
             **self.admin_site.each_context(request),
@@ -192,27 +173,19 @@ class NumberAdmin(RecordAdmin):
     def _search_numbers(self, form: NumberSearchForm, actor: permissions.Actor) -> list[Any] | None:
         try:
             search_params = PhoneNumberSearch.parse(form.cleaned_data)
-            return list(
-                inventory.search_numbers(
-                    search_params["country"], search_params["area_code"], actor=actor
-                )
-            )
+            return list(inventory.search_numbers(search_params["country"], search_params["area_code"], actor=actor))
         except ValidationError:
             form.add_error(None, "A country is two letters, an area code some digits.")
         except errors.DomainError as refusal:
             form.add_error(None, refusal.detail)
         return None
 
-    def _buy_number(
-        self, request: HttpRequest, location_id: str, actor: permissions.Actor
-    ) -> HttpResponse | None:
+    def _buy_number(self, request: HttpRequest, location_id: str, actor: permissions.Actor) -> HttpResponse | None:
         number = dialing_rules.normalize_number(request.POST.get("number", "")[:32])
         if number is None:
             raise errors.InvalidRequest("This is no phone number.")
         try:
-            purchase.purchase_number(
-                number, location_id, actor=actor, at=audit_context.current_time()
-            )
+            purchase.purchase_number(number, location_id, actor=actor, at=audit_context.current_time())
         except errors.DomainError as refusal:
             messages.error(request, refusal.detail)
             return None
@@ -230,9 +203,7 @@ class NumberAdmin(RecordAdmin):
         form = NumberLimitForm(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
             actor = operator_actor.actor(request, customer_id)
-            reservation.set_number_limit(
-                form.cleaned_data["most"], actor=actor, at=audit_context.current_time()
-            )
+            reservation.set_number_limit(form.cleaned_data["most"], actor=actor, at=audit_context.current_time())
             messages.success(request, f"{customer} may hold {form.cleaned_data['most']} numbers.")
             return HttpResponseRedirect(back_url)
         description = f"It holds {self._describe_quota(customer_id)}."

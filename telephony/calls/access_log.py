@@ -17,15 +17,8 @@ def log_recording_played(call: Call, kind: str, *, actor: Actor, at: datetime) -
     _log_access(call, "call.listened", [audit.FieldChange("recording", None, kind)], actor, at)
 
 
-def _log_access(
-    call: Call, action: str, changes: list[audit.FieldChange], actor: Actor, at: datetime
-) -> None:
+def _log_access(call: Call, action: str, changes: list[audit.FieldChange], actor: Actor, at: datetime) -> None:
     actor.require("calls:read")
     journal.write_audit_event(
-        actor=actor,
-        action=action,
-        subject=call.party,
-        at=at,
-        customer_id=call.customer_id,
-        changes=changes,
+        actor=actor, action=action, subject=call.party, at=at, customer_id=call.customer_id, changes=changes
     )

@@ -31,9 +31,7 @@ def get_call(call_id: str) -> Call | None:
     return dynamodb.get_record(Call, call_id)
 
 
-def create_call_record(
-    call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime
-) -> Call:
+def create_call_record(call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime) -> Call:
     """Keep a call; of two that begin the same one, the first. ``entrance`` is where it enters."""
     pinned = {
         "configuration": line.configuration,
@@ -64,9 +62,7 @@ def create_call_record(
     return call
 
 
-def build_unsaved_call(
-    call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime
-) -> Call:
+def build_unsaved_call(call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime) -> Call:
     """A call that could not be kept: it goes on all the same."""
     return Call(
         id=call_id,
@@ -195,12 +191,7 @@ def encode_plan(plan: RingPlan, path: str, call_id: str) -> str:
         encryption.application_key(ENCRYPTION_KEY_NAME), phones, f"{call_id} {path}"
     )
     candidates = [[candidate.id, candidate.why, candidate.why_not] for candidate in plan.candidates]
-    body = {
-        "path": path,
-        "people": candidates,
-        "lost": plan.lookup_failed,
-        "sealed": encrypted_phones.hex(),
-    }
+    body = {"path": path, "people": candidates, "lost": plan.lookup_failed, "sealed": encrypted_phones.hex()}
     return orjson.dumps(body).decode()
 
 
@@ -210,8 +201,7 @@ def _decode_plan(body: Mapping[str, Any], call_id: str) -> RingPlan:
         encryption.application_key(ENCRYPTION_KEY_NAME), bytes.fromhex(body["sealed"]), context
     )
     candidates = [
-        RingCandidate(id, "", why, phone=phones.get(id, ""), why_not=why_not)
-        for id, why, why_not in body["people"]
+        RingCandidate(id, "", why, phone=phones.get(id, ""), why_not=why_not) for id, why, why_not in body["people"]
     ]
     return RingPlan(candidates, lookup_failed=body["lost"])
 
@@ -285,23 +275,12 @@ def list_calls(
 
 
 def _query_between(
-    location_id: str,
-    earliest: datetime,
-    latest: datetime,
-    *,
-    limit: int,
-    start: pagination.Cursor | None,
+    location_id: str, earliest: datetime, latest: datetime, *, limit: int, start: pagination.Cursor | None
 ) -> pagination.CursorPage[Call]:
     serialize = dynamodb.UTCTimestampAttribute().serialize
-    values = {
-        ":of": {"S": location_id},
-        ":low": {"S": serialize(earliest)},
-        ":high": {"S": serialize(latest)},
-    }
+    values = {":of": {"S": location_id}, ":low": {"S": serialize(earliest)}, ":high": {"S": serialize(latest)}}
     condition = "#location_id = :of AND #started_at BETWEEN :low AND :high"
-    return pagination.query_page(
-        Call, "byLocation", condition, values, limit=limit, cursor=start, newest_first=True
-    )
+    return pagination.query_page(Call, "byLocation", condition, values, limit=limit, cursor=start, newest_first=True)
 
 
 _EARLIEST = datetime.fromisoformat("2020-01-01T00:00:00+00:00")
@@ -319,12 +298,7 @@ def get_visible_call(call_id: str, actor: Actor, at: datetime) -> Call:
 
 def is_call_sid(call_sid: str) -> bool:
     """Whether this is what Twilio calls a call sid."""
-    return (
-        len(call_sid) == 34
-        and call_sid.startswith("CA")
-        and call_sid[2:].isalnum()
-        and call_sid.isascii()
-    )
+    return len(call_sid) == 34 and call_sid.startswith("CA") and call_sid[2:].isalnum() and call_sid.isascii()
 
 
 def list_calls_of_user(location_ids: Sequence[str], user_id: str, at: datetime) -> list[Call]:
@@ -335,11 +309,7 @@ def list_calls_of_user(location_ids: Sequence[str], user_id: str, at: datetime) 
         start: pagination.Cursor | None = None
         while True:
             page = _query_between(location_id, earliest, at, limit=500, start=start)
-            calls += [
-                call
-                for call in page.records
-                if user_id in {candidate.id for candidate in list_candidates(call)}
-            ]
+            calls += [call for call in page.records if user_id in {candidate.id for candidate in list_candidates(call)}]
             start = page.next_cursor
             if start is None:
                 break

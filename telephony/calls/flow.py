@@ -23,9 +23,7 @@ from telephony.models import Call
 
 logger = logging.getLogger("dutyline.calls")
 T = TypeVar("T")
-_lookup_gate = bulkhead.Bulkhead(
-    "The rota", max_concurrent=16, budget_seconds=routing.LOOKUP_BUDGET
-)
+_lookup_gate = bulkhead.Bulkhead("The rota", max_concurrent=16, budget_seconds=routing.LOOKUP_BUDGET)
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,7 @@ def try_within_budget(task: Callable[[], T]) -> T | None:
 
 def handle_incoming(call_id: str, *, caller: str, number: str, at: datetime) -> VoiceReply:
     """Somebody calls a number."""
-    line_and_call = try_within_budget(
-        lambda: (lines.resolve_line(number, caller), call_record.get_call(call_id))
-    )
+    line_and_call = try_within_budget(lambda: (lines.resolve_line(number, caller), call_record.get_call(call_id)))
     if line_and_call is None:
         return VoiceReply(ivr.fallback_instructions(None, "open"))
     line, call = line_and_call
@@ -63,17 +59,9 @@ def handle_incoming(call_id: str, *, caller: str, number: str, at: datetime) -> 
     if line.is_suspended or line.is_called_by_own_number:
         language = str(line.configuration["language"])
         return VoiceReply([ivr.Prompt(get_phrase("closed", language)), ivr.Hangup()], language)
-    call_fields: dict[str, Any] = {
-        "caller": caller,
-        "entrance": _select_entrance(line, at),
-        "at": at,
-    }
-    saved_call = try_within_budget(
-        lambda: call_record.create_call_record(call_id, line, **call_fields)
-    )
-    return _begin_flow(
-        saved_call or call_record.build_unsaved_call(call_id, line, **call_fields), line, at
-    )
+    call_fields: dict[str, Any] = {"caller": caller, "entrance": _select_entrance(line, at), "at": at}
+    saved_call = try_within_budget(lambda: call_record.create_call_record(call_id, line, **call_fields))
+    return _begin_flow(saved_call or call_record.build_unsaved_call(call_id, line, **call_fields), line, at)
 
 
 def _select_entrance(line: ResolvedLine, at: datetime) -> str:
@@ -84,33 +72,23 @@ def _select_entrance(line: ResolvedLine, at: datetime) -> str:
         is_staffed = try_within_budget(lambda: bool(routing.staff_on_duty(line, at, grace_period)))
     if is_staffed is None:
         return "open"
-    return ivr.select_entrance(
-        line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed
-    )
+    return ivr.select_entrance(line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed)
 
 
 def _begin_flow(call: Call, line: ResolvedLine, at: datetime) -> VoiceReply:
     greeting_instructions = ivr.greeting_instructions(line.configuration)
     return _to_reply(
-        line,
-        [
-            *greeting_instructions,
-            *_follow_actions(call, line, call_record.pinned_entrance(call), at),
-        ],
+        line, [*greeting_instructions, *_follow_actions(call, line, call_record.pinned_entrance(call), at)]
     )
 
 
 def _to_reply(line: ResolvedLine, instructions: Sequence[ivr.Instruction]) -> VoiceReply:
     ivr_configuration = line.configuration
-    return VoiceReply(
-        instructions, str(ivr_configuration["language"]), ivr_configuration.get("voice")
-    )
+    return VoiceReply(instructions, str(ivr_configuration["language"]), ivr_configuration.get("voice"))
 
 
 # --- following the configuration ------------------------------------------------------------------
-def _follow_actions(
-    call: Call, line: ResolvedLine, path: str, at: datetime
-) -> list[ivr.Instruction]:
+def _follow_actions(call: Call, line: ResolvedLine, path: str, at: datetime) -> list[ivr.Instruction]:
     """From an action on, until something has to be waited for."""
     instructions: list[ivr.Instruction] = []
     while action := ivr.action_at(line.configuration, path):
@@ -127,10 +105,7 @@ def _follow_actions(
         elif action["type"] == "menu":
             return [*instructions, *ivr.menu_instructions(action, path, 0)]
         elif action["type"] == "voicemail":
-            return [
-                *instructions,
-                *ivr.voicemail_instructions(action, path, str(line.configuration["language"])),
-            ]
+            return [*instructions, *ivr.voicemail_instructions(action, path, str(line.configuration["language"]))]
         else:
             return [*instructions, ivr.Hangup()]
     return [*instructions, *ivr.fallback_instructions(line.configuration, path)]
@@ -151,9 +126,7 @@ def _ring_target(
     return [_dial_instruction(call, line, path, action, plan, 0)]
 
 
-def _get_or_create_plan(
-    call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, at: datetime
-) -> RingPlan:
+def _get_or_create_plan(call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, at: datetime) -> RingPlan:
     """Whom an action rings: found out once per call."""
     existing_plan = call_record.find_plan(call, path)
     if existing_plan is not None:
@@ -161,34 +134,23 @@ def _get_or_create_plan(
     plan = try_within_budget(lambda: _build_plan(line, action, at)) or RingPlan(lookup_failed=True)
     new_events = [_plan_event(plan, at)]
     if plan.ringable and action.get("strategy", "sequence") == "sequence":
-        new_events.append(
-            encode_event("rung", at, who=plan.ringable[0].id, why=plan.ringable[0].why)
-        )
+        new_events.append(encode_event("rung", at, who=plan.ringable[0].id, why=plan.ringable[0].why))
     encoded_plan = call_record.encode_plan(plan, path, call.id)
     if try_within_budget(
-        lambda: (
-            call_record.record_step(
-                call.id, f"plan {path}", *new_events, encoded_plan=encoded_plan
-            ),
-        )
+        lambda: (call_record.record_step(call.id, f"plan {path}", *new_events, encoded_plan=encoded_plan),)
     ) == (None,):
-        latest_call = try_within_budget(
-            lambda: call_record.get_call(call.id)
-        )  # the same webhook was quicker
+        latest_call = try_within_budget(lambda: call_record.get_call(call.id))  # the same webhook was quicker
         return (call_record.find_plan(latest_call, path) if latest_call else None) or plan
     return plan
 
 
 def _build_plan(line: ResolvedLine, action: ivr.IvrAction, at: datetime) -> RingPlan:
     candidates, minutes_used = dynamodb.gather(
-        lambda: routing.list_candidates(line, action["target"], at),
-        lambda: usage.minutes_used(line.customer_id, at),
+        lambda: routing.list_candidates(line, action["target"], at), lambda: usage.minutes_used(line.customer_id, at)
     )
     if minutes_used >= settings.TELEPHONY["daily_minutes"]:
         candidates = [
-            routing.RingCandidate(
-                candidate.id, candidate.name, candidate.why, why_not="minutes_used_up"
-            )
+            routing.RingCandidate(candidate.id, candidate.name, candidate.why, why_not="minutes_used_up")
             for candidate in candidates
         ]
     return RingPlan(candidates)
@@ -211,9 +173,7 @@ def _dial_instruction(
         screen_path=ivr.webhook_path("screen", **query),
         next_path=ivr.webhook_path("dialled", p=path, n=leg_index),
         max_seconds=settings.TELEPHONY["call_minutes"] * 60,
-        recording_path=ivr.webhook_path("recorded")
-        if ivr.is_recording_enabled(line.configuration)
-        else "",
+        recording_path=ivr.webhook_path("recorded") if ivr.is_recording_enabled(line.configuration) else "",
     )
 
 
@@ -240,11 +200,7 @@ def handle_pick_up(call_id: str, path: str, leg_index: int) -> VoiceReply:
     call = try_within_budget(lambda: call_record.get_call(call_id))
     next_path = ivr.webhook_path("screened", c=call_id, p=path, n=leg_index)
     if call is None:
-        return VoiceReply(
-            ivr.screening_instructions(
-                "Dutyline", language="en", next_path=next_path, is_recorded=False
-            )
-        )
+        return VoiceReply(ivr.screening_instructions("Dutyline", language="en", next_path=next_path, is_recorded=False))
     line = call_record.pinned_line(call)
     instructions = ivr.screening_instructions(
         line.location_name,
@@ -255,9 +211,7 @@ def handle_pick_up(call_id: str, path: str, leg_index: int) -> VoiceReply:
     return _to_reply(line, instructions)
 
 
-def handle_screening_key(
-    call_id: str, path: str, leg_index: int, digit: str, *, at: datetime
-) -> VoiceReply:
+def handle_screening_key(call_id: str, path: str, leg_index: int, digit: str, *, at: datetime) -> VoiceReply:
     """What who picked up has pressed."""
     if digit != "1":
         return VoiceReply([ivr.Hangup()])
@@ -292,17 +246,10 @@ def handle_dial_ended(
     plan = call_record.find_plan(call, path)
     if action is None or plan is None or leg_index >= len(plan.ringable):
         return _to_reply(line, ivr.fallback_instructions(line.configuration, path))
-    new_events = [
-        encode_event("not_taken", at, who=plan.ringable[leg_index].id, how=_leg_end_reason(status))
-    ]
+    new_events = [encode_event("not_taken", at, who=plan.ringable[leg_index].id, how=_leg_end_reason(status))]
     next_candidates = plan.ringable[leg_index + 1 : leg_index + 2]
-    new_events += [
-        encode_event("rung", at, who=candidate.id, why=candidate.why)
-        for candidate in next_candidates
-    ]
-    try_within_budget(
-        lambda: call_record.record_step(call_id, f"dialled {path} {leg_index}", *new_events)
-    )
+    new_events += [encode_event("rung", at, who=candidate.id, why=candidate.why) for candidate in next_candidates]
+    try_within_budget(lambda: call_record.record_step(call_id, f"dialled {path} {leg_index}", *new_events))
     if next_candidates:
         return _to_reply(line, [_dial_instruction(call, line, path, action, plan, leg_index + 1)])
     return _to_reply(line, _follow_actions(call, line, f"{path}/otherwise", at))
@@ -338,9 +285,7 @@ def handle_call_ended(call_id: str, *, seconds: int, at: datetime, due: datetime
     if call is None:
         return
     updates = [Call.ended_at.set(at), Call.seconds.set(seconds)]
-    ended_call = call_record.record_step(
-        call_id, "ended", encode_event("ended", at), extra_updates=updates
-    )
+    ended_call = call_record.record_step(call_id, "ended", encode_event("ended", at), extra_updates=updates)
     if ended_call:
         call_record.set_unanswered_outcome(ended_call)
         usage.add_minutes(call.customer_id, -(-seconds // 60), at)

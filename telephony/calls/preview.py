@@ -41,16 +41,10 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview
     is_staffed = True
     if ivr.follows_rota(ivr_configuration):
         is_staffed = bool(routing.staff_on_duty(line, at, ivr.grace_period(ivr_configuration)))
-    entrance = ivr.select_entrance(
-        ivr_configuration, at, time_zone=line.time_zone, is_staffed=is_staffed
-    )
+    entrance = ivr.select_entrance(ivr_configuration, at, time_zone=line.time_zone, is_staffed=is_staffed)
     steps = [PreviewStep("greeting", "say", _prompt_text(ivr_configuration["greeting"]))]
     if ivr.is_recording_enabled(ivr_configuration):
-        steps.append(
-            PreviewStep(
-                "recording", "say", _prompt_text(ivr_configuration["recording"]["consentPrompt"])
-            )
-        )
+        steps.append(PreviewStep("recording", "say", _prompt_text(ivr_configuration["recording"]["consentPrompt"])))
     steps += _build_steps(line, entrance, at)
     return CallPreview(location_id, line_record.number, at, entrance, steps)
 

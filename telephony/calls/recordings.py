@@ -21,15 +21,7 @@ MAX_RECIPIENTS = 30
 
 
 def receive_recording(
-    call_id: str,
-    recording_sid: str,
-    *,
-    kind: str,
-    path: str = "",
-    number: str,
-    caller: str,
-    seconds: int,
-    at: datetime,
+    call_id: str, recording_sid: str, *, kind: str, path: str = "", number: str, caller: str, seconds: int, at: datetime
 ) -> None:
     """Twilio has recorded something: see to it that it is kept. What comes again changes nothing.
 
@@ -96,10 +88,7 @@ def store_recording(call_id: str, recording_sid: str, *, job: worker.TaskContext
     ) as write:
         write.update(
             call,
-            [
-                Call.steps.add({step}),
-                Call.recordings.set(Call.recordings.append([encoded_recording])),
-            ],
+            [Call.steps.add({step}), Call.recordings.set(Call.recordings.append([encoded_recording]))],
             only_if=~Call.steps.contains(step),
         )
         write.enqueue(
@@ -111,17 +100,13 @@ def store_recording(call_id: str, recording_sid: str, *, job: worker.TaskContext
         )
         write.enqueue("telephony.forget_at_twilio", recording_sid=recording_sid)
         for user_id in _voicemail_recipients(call, recording):
-            side_effects.enqueue_notification(
-                write, user_id, "voicemail_left", locations=[call.location_id]
-            )
+            side_effects.enqueue_notification(write, user_id, "voicemail_left", locations=[call.location_id])
 
 
 def _load_recording(call_id: str, recording_sid: str) -> tuple[Call | None, CallRecording | None]:
     call = call_record.get_call(call_id)
     recordings = call_record.list_recordings(call) if call else []
-    return call, next(
-        (recording for recording in recordings if recording.sid == recording_sid), None
-    )
+    return call, next((recording for recording in recordings if recording.sid == recording_sid), None)
 
 
 def _voicemail_recipients(call: Call, recording: CallRecording) -> list[str]:
@@ -133,14 +118,10 @@ def _voicemail_recipients(call: Call, recording: CallRecording) -> list[str]:
     notify = action.get("notify", {})
     user_ids: list[str] = []
     if notify.get("onDuty", True):
-        duty_entries = on_duty.list_on_duty(
-            call.location_id, call.started_at, customer_id=call.customer_id
-        )
+        duty_entries = on_duty.list_on_duty(call.location_id, call.started_at, customer_id=call.customer_id)
         user_ids += [person.user.id for person in duty_entries if person.user.status == "active"]
     if notify.get("managers", True):
-        user_ids += [
-            person.id for person in users.find_location_managers(call.location_id, call.customer_id)
-        ]
+        user_ids += [person.id for person in users.find_location_managers(call.location_id, call.customer_id)]
     return list(dict.fromkeys(user_ids))[:MAX_RECIPIENTS]
 
 
@@ -150,11 +131,7 @@ def read_recording(call_id: str, *, kind: str | None, actor: Actor, at: datetime
     Raises `errors.NotFound`, also while it is still being fetched.
     """
     call = call_record.get_visible_call(call_id, actor, at)
-    recordings = [
-        recording
-        for recording in call_record.list_recordings(call)
-        if kind in (None, recording.kind)
-    ]
+    recordings = [recording for recording in call_record.list_recordings(call) if kind in (None, recording.kind)]
     recordings.sort(key=lambda recording: RECORDING_KINDS.index(recording.kind))
     if not recordings:
         raise errors.NotFound("Nothing was recorded of this call.")

@@ -30,9 +30,7 @@ def call_all_phones(
     call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, plan: RingPlan, at: datetime
 ) -> None:
     """Call every phone of a plan; once, however often it is asked for."""
-    ringing_events = [
-        encode_event("rung", at, who=candidate.id, why=candidate.why) for candidate in plan.ringable
-    ]
+    ringing_events = [encode_event("rung", at, who=candidate.id, why=candidate.why) for candidate in plan.ringable]
     if call_record.record_step(call.id, f"place {path}", *ringing_events) is None:
         return
     ring_seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
@@ -84,9 +82,7 @@ def is_ringing_over(call: Call, path: str, action: ivr.IvrAction, poll_count: in
         return True
     plan = call_record.find_plan(call, path)
     leg_count = len(plan.ringable) if plan else 0
-    return all(
-        call_record.is_step_done(call, f"left {path} {leg_index}") for leg_index in range(leg_count)
-    )
+    return all(call_record.is_step_done(call, f"left {path} {leg_index}") for leg_index in range(leg_count))
 
 
 def close_ringing(call_id: str, path: str) -> Call | None:
@@ -102,16 +98,11 @@ def is_ringing_closed(call: Call, path: str) -> bool:
 
 def is_answered(call: Call, path: str) -> bool:
     """Whether somebody pressed 1 and is there."""
-    return call_record.is_step_done(call, f"accept {path}") and not _has_answering_leg_left(
-        call, path
-    )
+    return call_record.is_step_done(call, f"accept {path}") and not _has_answering_leg_left(call, path)
 
 
 def _has_answering_leg_left(call: Call, path: str) -> bool:
-    return any(
-        call_record.is_step_done(call, f"left {path} {leg_index}")
-        for leg_index in _answering_legs(call, path)
-    )
+    return any(call_record.is_step_done(call, f"left {path} {leg_index}") for leg_index in _answering_legs(call, path))
 
 
 def _answering_legs(call: Call, path: str) -> list[int]:
@@ -176,9 +167,7 @@ def handle_leg_ended(call_id: str, path: str, leg_index: int, *, status: str, at
     new_events = (
         []
         if call.answered_by == candidate_id
-        else [
-            encode_event("not_taken", at, who=candidate_id, how=end_reasons.get(status, "failed"))
-        ]
+        else [encode_event("not_taken", at, who=candidate_id, how=end_reasons.get(status, "failed"))]
     )
     call_record.record_step(call_id, f"left {path} {leg_index}", *new_events)
 

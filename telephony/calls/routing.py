@@ -40,9 +40,7 @@ def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on
     return on_duty.list_on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
 
 
-def list_candidates(
-    line: ResolvedLine, target: Mapping[str, Any], at: datetime
-) -> list[RingCandidate]:
+def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:
     """Everybody a ring action may ring, in order, with those it does not. Three round trips.
 
     Rung are those with a verified phone, in the location's country, who switched ringing on.
@@ -53,18 +51,9 @@ def list_candidates(
         matches = _match_named_users(line, target["users"])
     else:
         matches = _match_on_duty(line, target["onDuty"], at)
-    verifications = dynamodb.batch_get(
-        dynamodb.RecordKey(PhoneVerification, candidate[0].id) for candidate in matches
-    )
+    verifications = dynamodb.batch_get(dynamodb.RecordKey(PhoneVerification, candidate[0].id) for candidate in matches)
     all_candidates = [
-        _to_candidate(
-            user,
-            why,
-            until,
-            filter_reason,
-            verifications.get(PhoneVerification, user.id),
-            line.country,
-        )
+        _to_candidate(user, why, until, filter_reason, verifications.get(PhoneVerification, user.id), line.country)
         for user, why, until, filter_reason in matches
     ]
     ringing_ids = [candidate.id for candidate in all_candidates if candidate.phone][:MAX_RINGING]
@@ -73,19 +62,13 @@ def list_candidates(
 
 def _skip_if_too_many(candidate: RingCandidate, ringing_ids: list[str]) -> RingCandidate:
     if candidate.phone and candidate.id not in ringing_ids:
-        return RingCandidate(
-            candidate.id, candidate.name, candidate.why, why_not="too_many", until=candidate.until
-        )
+        return RingCandidate(candidate.id, candidate.name, candidate.why, why_not="too_many", until=candidate.until)
     return candidate
 
 
-def _match_named_users(
-    line: ResolvedLine, user_ids: list[str]
-) -> "list[tuple[User, str, datetime | None, str]]":
+def _match_named_users(line: ResolvedLine, user_ids: list[str]) -> "list[tuple[User, str, datetime | None, str]]":
     users_by_id = users.load_users(user_ids, line.customer_id)
-    return [
-        (users_by_id[user_id], "named", None, "") for user_id in user_ids if user_id in users_by_id
-    ]
+    return [(users_by_id[user_id], "named", None, "") for user_id in user_ids if user_id in users_by_id]
 
 
 def _match_on_duty(
@@ -95,8 +78,7 @@ def _match_on_duty(
     for duty_entry in staff_on_duty(line, at, ivr.duty_grace_period(duty_target)):
         why = "handing_over" if duty_entry.is_over else duty_entry.reason
         matches.setdefault(
-            duty_entry.user.id,
-            (duty_entry.user, why, duty_entry.until, _filter_reason(duty_entry.user, duty_target)),
+            duty_entry.user.id, (duty_entry.user, why, duty_entry.until, _filter_reason(duty_entry.user, duty_target))
         )
     return list(matches.values())
 
@@ -122,9 +104,7 @@ def _to_candidate(
     return RingCandidate(user.id, user.name, why, "" if skip_reason else phone, skip_reason, until)
 
 
-def _skip_reason(
-    user: "User", phone: str, verification: PhoneVerification | None, country: str | None
-) -> str:
+def _skip_reason(user: "User", phone: str, verification: PhoneVerification | None, country: str | None) -> str:
     if user.status not in on_duty.WORKING_STATUSES:
         return "blocked"
     if not phone:

@@ -102,16 +102,7 @@ class ConnectCall:
     """Let the one who picked up and the caller talk."""
 
 
-Instruction = (
-    Prompt
-    | GatherKey
-    | DialNumber
-    | JoinConference
-    | RecordVoicemail
-    | Redirect
-    | Hangup
-    | ConnectCall
-)
+Instruction = Prompt | GatherKey | DialNumber | JoinConference | RecordVoicemail | Redirect | Hangup | ConnectCall
 
 
 # --- The configuration ----------------------------------------------------------------------------
@@ -135,11 +126,7 @@ def default_configuration(location_name: str, *, language: str = "en-US") -> dic
             "ringSeconds": RING_SECONDS,
             "otherwise": voicemail,
         },
-        "closed": {
-            "type": "say",
-            "prompt": {"say": get_phrase("nobody_there", language)},
-            "then": voicemail,
-        },
+        "closed": {"type": "say", "prompt": {"say": get_phrase("nobody_there", language)}, "then": voicemail},
         "recording": {"calls": False},
     }
 
@@ -156,14 +143,10 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
     faults = list(_schema_faults(configuration)) or list(_semantic_faults(configuration))
     if faults:
         field_faults = [
-            errors.FieldError(
-                f"/{'/'.join(map(_escape_pointer, path))}" if path else "", "invalid", detail
-            )
+            errors.FieldError(f"/{'/'.join(map(_escape_pointer, path))}" if path else "", "invalid", detail)
             for path, detail in faults[:20]
         ]
-        raise InvalidConfiguration(
-            "The configuration does not follow its schema.", field_errors=field_faults
-        )
+        raise InvalidConfiguration("The configuration does not follow its schema.", field_errors=field_faults)
     return dict(configuration)
 
 
@@ -344,9 +327,7 @@ def duty_grace_period(duty_target: Mapping[str, Any]) -> timedelta:
     return timedelta(minutes=int(duty_target.get("graceMinutes", GRACE_MINUTES)))
 
 
-def select_entrance(
-    configuration: IvrConfiguration, at: datetime, *, time_zone: str, is_staffed: bool
-) -> str:
+def select_entrance(configuration: IvrConfiguration, at: datetime, *, time_zone: str, is_staffed: bool) -> str:
     """Where a call enters: open, closed or holiday. ``zone`` is the location's."""
     hours = configuration["hours"]
     if follows_rota(configuration):
@@ -365,9 +346,7 @@ def _is_holiday(holiday_settings: Mapping[str, Any], day: date) -> bool:
     if day.isoformat() in holiday_settings.get("dates", ()):
         return True
     country = holiday_settings.get("country")
-    return bool(country) and day in _public_holidays(
-        country, holiday_settings.get("subdivision"), day.year
-    )
+    return bool(country) and day in _public_holidays(country, holiday_settings.get("subdivision"), day.year)
 
 
 def to_prompt(prompt_json: Mapping[str, str]) -> Prompt:
@@ -392,11 +371,7 @@ def menu_instructions(action: IvrAction, path: str, attempt: int) -> list[Instru
     """Ask for a key."""
     timeout_seconds = int(action.get("timeoutSeconds", MENU_SECONDS))
     return [
-        GatherKey(
-            (to_prompt(action["prompt"]),),
-            timeout_seconds,
-            next_path=webhook_path("key", p=path, a=attempt),
-        )
+        GatherKey((to_prompt(action["prompt"]),), timeout_seconds, next_path=webhook_path("key", p=path, a=attempt))
     ]
 
 
@@ -416,9 +391,7 @@ def voicemail_instructions(action: IvrAction, path: str, language: str) -> list[
     return [
         to_prompt(prompt_json),
         RecordVoicemail(
-            max_seconds,
-            next_path=webhook_path("bye", p=path),
-            recording_path=webhook_path("message", p=path),
+            max_seconds, next_path=webhook_path("bye", p=path), recording_path=webhook_path("message", p=path)
         ),
         Hangup(),
     ]
@@ -431,9 +404,7 @@ def fallback_instructions(configuration: IvrConfiguration | None, path: str) -> 
     while configuration is not None and (action := action_at(configuration, current_path)):
         if action["type"] == "voicemail":
             return voicemail_instructions(action, current_path, language)
-        current_path = (
-            f"{current_path}/otherwise" if "otherwise" in action else f"{current_path}/then"
-        )
+        current_path = f"{current_path}/otherwise" if "otherwise" in action else f"{current_path}/then"
     return [Prompt(get_phrase("sorry", language)), *voicemail_instructions({}, path, language)]
 
 

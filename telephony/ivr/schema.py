@@ -31,10 +31,7 @@ def _union_by_type(kinds: list[dict[str, Any]]) -> dict[str, Any]:
         "required": ["type"],
         "properties": {"type": {"enum": names}},
         "allOf": [
-            {
-                "if": {"required": ["type"], "properties": {"type": {"const": name}}},
-                "then": kind,
-            }
+            {"if": {"required": ["type"], "properties": {"type": {"const": name}}}, "then": kind}
             for name, kind in zip(names, kinds, strict=True)
         ],
     }
@@ -169,10 +166,7 @@ SCHEMA: dict[str, Any] = {
         },
         "open": _ACTION,
         "closed": _ACTION,
-        "holiday": {
-            **_ACTION,
-            "description": "On holidays, except in mode schedule; without it: closed.",
-        },
+        "holiday": {**_ACTION, "description": "On holidays, except in mode schedule; without it: closed."},
         "recording": {
             "type": "object",
             "additionalProperties": False,
@@ -188,13 +182,9 @@ SCHEMA: dict[str, Any] = {
     "$defs": {
         "prompt": {
             "oneOf": [
+                _single_property("say", {"type": "string", "minLength": 1, "maxLength": 1000}, "A text to say."),
                 _single_property(
-                    "say", {"type": "string", "minLength": 1, "maxLength": 1000}, "A text to say."
-                ),
-                _single_property(
-                    "play",
-                    {"type": "string", "maxLength": 500, "pattern": r"^https://[^\s<>\"]+$"},
-                    "A sound to play.",
+                    "play", {"type": "string", "maxLength": 500, "pattern": r"^https://[^\s<>\"]+$"}, "A sound to play."
                 ),
             ]
         },
@@ -229,10 +219,7 @@ SCHEMA: dict[str, Any] = {
                     notify={
                         "type": "object",
                         "additionalProperties": False,
-                        "properties": {
-                            "onDuty": {"type": "boolean"},
-                            "managers": {"type": "boolean"},
-                        },
+                        "properties": {"onDuty": {"type": "boolean"}, "managers": {"type": "boolean"}},
                     },
                 ),
                 _action("say", ("prompt",), prompt=_PROMPT, then=_ACTION),

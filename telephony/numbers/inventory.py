@@ -29,11 +29,7 @@ def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client
     if calling_code is None:
         raise errors.InvalidRequest("There is no such country.", pointer="/country")
     is_north_american = country in dialing_rules.NORTH_AMERICA
-    if (
-        not area_code.isascii()
-        or not area_code.isdigit()
-        or not _is_valid_area_code(area_code, is_north_american)
-    ):
+    if not area_code.isascii() or not area_code.isdigit() or not _is_valid_area_code(area_code, is_north_american):
         raise _area_code_error()
     try:
         available_numbers = client.search_numbers(
@@ -46,11 +42,9 @@ def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client
             detail = "The telephone service has no numbers of this country."
             raise errors.InvalidRequest(detail, pointer="/country") from refusal
         raise _area_code_error() from refusal
-    return [
-        available_number
-        for available_number in available_numbers
-        if available_number.capabilities.get("voice")
-    ][:MAX_SEARCH_RESULTS]
+    return [available_number for available_number in available_numbers if available_number.capabilities.get("voice")][
+        :MAX_SEARCH_RESULTS
+    ]
 
 
 def _is_valid_area_code(area_code: str, is_north_american: bool) -> bool:  # noqa: FBT001 - private
@@ -63,9 +57,7 @@ def _area_code_error() -> errors.InvalidRequest:
     return errors.InvalidRequest("This is no area code of the country.", pointer="/areaCode")
 
 
-def list_numbers(
-    actor: Actor, *, limit: int, start: pagination.Cursor | None
-) -> pagination.CursorPage[PhoneNumber]:
+def list_numbers(actor: Actor, *, limit: int, start: pagination.Cursor | None) -> pagination.CursorPage[PhoneNumber]:
     """The customer's numbers; who is confined sees those of their locations.
 
     A page may hold fewer than ``limit`` before the list ends.
@@ -73,15 +65,9 @@ def list_numbers(
     actor.require("phone:search")
     values = {":of": {"S": actor.customer_id}}
     condition = "#customer_id = :of"
-    page = pagination.query_page(
-        PhoneNumber, "byCustomer", condition, values, limit=limit, cursor=start
-    )
+    page = pagination.query_page(PhoneNumber, "byCustomer", condition, values, limit=limit, cursor=start)
     return pagination.CursorPage(
-        [
-            phone_number
-            for phone_number in page.records
-            if actor.can_access_locations([phone_number.location_id])
-        ],
+        [phone_number for phone_number in page.records if actor.can_access_locations([phone_number.location_id])],
         page.next_cursor,
     )
 
@@ -95,12 +81,8 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
         if before.status == "releasing":
             return before
         if before.status == "buying":
-            raise reservation.NumberUnavailable(
-                "This number is still being bought; ask again in a moment."
-            )
-        after = before.with_changes(
-            status="releasing", release_at=at + RELEASE_GRACE_PERIOD, updated_at=at
-        )
+            raise reservation.NumberUnavailable("This number is still being bought; ask again in a moment.")
+        after = before.with_changes(status="releasing", release_at=at + RELEASE_GRACE_PERIOD, updated_at=at)
         with journal.write(
             actor=actor,
             action="number.given_up",
@@ -137,9 +119,7 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
         if before.status != "releasing":
             return before
         if before.release_at and before.release_at <= at + RESTORE_CUTOFF:
-            raise reservation.NumberReleasing(
-                "This number is being released; it cannot be restored any more."
-            )
+            raise reservation.NumberReleasing("This number is being released; it cannot be restored any more.")
         after = before.with_changes(status="active", release_at=None, updated_at=at)
         with journal.write(
             actor=actor,
@@ -158,19 +138,13 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
         return after
 
     phone_number = optimistic.retry_on_conflict(decide)
-    return reservation.NumberWithLine(
-        phone_number, dynamodb.get_record(Line, phone_number.location_id)
-    )
+    return reservation.NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
 
 
 def release_number(number: str, purchase_id: str, *, actor: audit.Author, at: datetime) -> None:
     """Give a number back for good whose time has come."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
-    if (
-        phone_number is None
-        or phone_number.purchase_id != purchase_id
-        or phone_number.status != "releasing"
-    ):
+    if phone_number is None or phone_number.purchase_id != purchase_id or phone_number.status != "releasing":
         return
     if phone_number.release_at is None or phone_number.release_at > at:
         return
@@ -209,16 +183,12 @@ def get_location_number(location_id: str) -> str | None:
 
 def filter_unexplained(owned_numbers: Sequence[client.OwnedNumber]) -> list[client.OwnedNumber]:
     """Those of our numbers at Twilio that no record explains."""
-    records = dynamodb.batch_get(
-        dynamodb.RecordKey(PhoneNumber, owned_number.number) for owned_number in owned_numbers
-    )
+    records = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, owned_number.number) for owned_number in owned_numbers)
     explained_keys = {
         (owned_number.number, client.NUMBER_TAG_PREFIX + str(record.purchase_id))
         for owned_number in owned_numbers
         if (record := records.get(PhoneNumber, owned_number.number))
     }
     return [
-        owned_number
-        for owned_number in owned_numbers
-        if (owned_number.number, owned_number.tag) not in explained_keys
+        owned_number for owned_number in owned_numbers if (owned_number.number, owned_number.tag) not in explained_keys
     ]

@@ -60,11 +60,7 @@ def purchase_number(
         raise reservation.NumberNotPurchasable(detail, pointer="/phoneNumber")
     if not ids.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.", pointer="/locationId")
-    request_keys = (
-        [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)]
-        if idempotency_key
-        else []
-    )
+    request_keys = [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
     records = dynamodb.batch_get(
         [
             dynamodb.RecordKey(PhoneNumber, number),
@@ -81,22 +77,16 @@ def purchase_number(
         locations.check_access(actor, location_id)
         existing_number = records.get(PhoneNumber, number)
         if existing_number is not None:
-            result = _finish_if_pending(
-                _require_same_purchase(existing_number, location_id, actor), actor=actor, at=at
-            )
+            result = _finish_if_pending(_require_same_purchase(existing_number, location_id, actor), actor=actor, at=at)
             idempotency.save_completed(idempotency_key, number, at, status=200)
             return result
         _check_line_and_quota(records, location_id, actor)
         pending_number = _build_pending_number(number, location_id, actor.customer_id, at)
         with journal.write_intent(actor=actor, at=at, prefetched=records) as write:
             write.begin_request(idempotency_key, number)
-            _reserve_number(
-                write, pending_number, records.get(Quota, actor.customer_id), idempotency_key
-            )
+            _reserve_number(write, pending_number, records.get(Quota, actor.customer_id), idempotency_key)
     except idempotency.DuplicateRequest as earlier_request:
-        return _replay_purchase(
-            earlier_request, number, actor=actor, at=at, idempotency_key=idempotency_key
-        )
+        return _replay_purchase(earlier_request, number, actor=actor, at=at, idempotency_key=idempotency_key)
     try:
         return finish_purchase(
             pending_number,
@@ -116,28 +106,20 @@ def _release_idempotency_key(idempotency_key: idempotency.IdempotencyKey | None)
             idempotency.release_request(idempotency_key)
 
 
-def _require_same_purchase(
-    existing_number: PhoneNumber, location_id: str, actor: Actor
-) -> PhoneNumber:
+def _require_same_purchase(existing_number: PhoneNumber, location_id: str, actor: Actor) -> PhoneNumber:
     if existing_number.customer_id != actor.customer_id:
         raise reservation.number_unavailable_error()
     if existing_number.status == "releasing":
-        raise reservation.NumberReleasing(
-            "This number was given up; restore it.", pointer="/phoneNumber"
-        )
+        raise reservation.NumberReleasing("This number was given up; restore it.", pointer="/phoneNumber")
     if existing_number.location_id != location_id:
         raise reservation.number_unavailable_error()
     return existing_number
 
 
-def _finish_if_pending(
-    phone_number: PhoneNumber, *, actor: Actor, at: datetime
-) -> reservation.NumberWithLine:
+def _finish_if_pending(phone_number: PhoneNumber, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
     if phone_number.status == "buying":
         return finish_purchase(phone_number, actor=actor, at=at)
-    return reservation.NumberWithLine(
-        phone_number, dynamodb.get_record(Line, phone_number.location_id)
-    )
+    return reservation.NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
 
 
 def _check_line_and_quota(records: dynamodb.BatchResult, location_id: str, actor: Actor) -> None:
@@ -149,9 +131,7 @@ def _check_line_and_quota(records: dynamodb.BatchResult, location_id: str, actor
         raise reservation.quota_reached_error(quota)
 
 
-def _build_pending_number(
-    number: str, location_id: str, customer_id: str, at: datetime
-) -> PhoneNumber:
+def _build_pending_number(number: str, location_id: str, customer_id: str, at: datetime) -> PhoneNumber:
     return PhoneNumber(
         number=number,
         customer_id=customer_id,
@@ -164,16 +144,9 @@ def _build_pending_number(
 
 
 def _reserve_number(
-    write: Write,
-    pending_number: PhoneNumber,
-    quota: Quota | None,
-    idempotency_key: idempotency.IdempotencyKey | None,
+    write: Write, pending_number: PhoneNumber, quota: Quota | None, idempotency_key: idempotency.IdempotencyKey | None
 ) -> None:
-    write.put(
-        pending_number,
-        only_if=PhoneNumber.number.does_not_exist(),
-        error=reservation.number_unavailable_error(),
-    )
+    write.put(pending_number, only_if=PhoneNumber.number.does_not_exist(), error=reservation.number_unavailable_error())
     reservation.assign_to_line(write, pending_number)
     write.update(
         Quota(pending_number.customer_id),
@@ -202,15 +175,9 @@ def resume_purchase(
 ) -> None:
     """Finish a purchase that was left behind."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
-    if (
-        phone_number is None
-        or phone_number.status != "buying"
-        or phone_number.purchase_id != purchase_id
-    ):
+    if phone_number is None or phone_number.status != "buying" or phone_number.purchase_id != purchase_id:
         return
-    with suppress(
-        reservation.NumberUnavailable, reservation.NumberNotPurchasable
-    ):  # it is settled and audited then
+    with suppress(reservation.NumberUnavailable, reservation.NumberNotPurchasable):  # it is settled and audited then
         finish_purchase(phone_number, actor=actor, at=at, idempotency_key=idempotency_key)
 
 
@@ -234,17 +201,13 @@ def finish_purchase(
     try:
         owned_number = _find_or_buy(pending_number, at, is_first=context is not None)
     except (reservation.NumberUnavailable, reservation.NumberNotPurchasable) as refusal:
-        if _withdraw_purchase(
-            pending_number, refusal, actor=actor, at=at, idempotency_key=idempotency_key
-        ):
+        if _withdraw_purchase(pending_number, refusal, actor=actor, at=at, idempotency_key=idempotency_key):
             raise
         return _load_concurrent_result(pending_number, refusal)
     context = context or _load_context(pending_number)
     line, location = context.records.get(Line, pending_number.location_id), context.location
     ivr_configuration = (line.configuration if line else None) or _default_configuration(location)
-    active_number = pending_number.with_changes(
-        status="active", sid=owned_number.sid, updated_at=at
-    )
+    active_number = pending_number.with_changes(status="active", sid=owned_number.sid, updated_at=at)
     answering_line = Line(
         location_id=pending_number.location_id,
         customer_id=pending_number.customer_id,
@@ -267,9 +230,7 @@ def finish_purchase(
             write.update(
                 answering_line,
                 [
-                    Line.configuration.set(
-                        Line.configuration | ivr_configuration
-                    ),  # it may have one
+                    Line.configuration.set(Line.configuration | ivr_configuration),  # it may have one
                     Line.updated_at.set(at),
                 ],
                 only_if=Line.number == pending_number.number,
@@ -286,27 +247,19 @@ def _default_configuration(location: "Location | None") -> dict[str, Any]:
     if location is None:
         return ivr.default_configuration("us")
     country = dialing_rules.country_of_location(location.time_zone) or ""
-    return ivr.default_configuration(
-        location.name, language=LOCALE_BY_COUNTRY.get(country, "en-US")
-    )
+    return ivr.default_configuration(location.name, language=LOCALE_BY_COUNTRY.get(country, "en-US"))
 
 
 def _load_context(pending_number: PhoneNumber) -> PurchaseContext:
     records = dynamodb.batch_get(
-        [
-            dynamodb.RecordKey(Line, pending_number.location_id),
-            locations.location_key(pending_number.location_id),
-        ]
+        [dynamodb.RecordKey(Line, pending_number.location_id), locations.location_key(pending_number.location_id)]
     )
     return PurchaseContext(
-        locations.find_location_in(records, pending_number.location_id, pending_number.customer_id),
-        records,
+        locations.find_location_in(records, pending_number.location_id, pending_number.customer_id), records
     )
 
 
-def _find_or_buy(
-    pending_number: PhoneNumber, at: datetime, *, is_first: bool
-) -> client.OwnedNumber:
+def _find_or_buy(pending_number: PhoneNumber, at: datetime, *, is_first: bool) -> client.OwnedNumber:
     """The number at Twilio, bought now or before. Raises `claims.Taken` or `claims.NotBuyable`."""
     tag = client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id)
     owned_numbers = client.find_owned_numbers(pending_number.number)
@@ -319,21 +272,15 @@ def _find_or_buy(
         return client.buy_number(pending_number.number, tag=tag)
     except client.TwilioRejected as refusal:
         if refusal.code in client.UNBUYABLE_CODES:
-            raise reservation.NumberNotPurchasable(
-                "This number cannot be bought.", pointer="/phoneNumber"
-            ) from refusal
+            raise reservation.NumberNotPurchasable("This number cannot be bought.", pointer="/phoneNumber") from refusal
         if refusal.code != client.NOT_AVAILABLE_CODE:
             raise errors.Unavailable("The telephone service refuses the purchase.") from refusal
         if is_first or at - pending_number.created_at > TWILIO_LIST_LAG:
             raise reservation.number_unavailable_error() from refusal
-        raise errors.Unavailable(
-            "Whether the number was bought is not known yet.", retry_after=30
-        ) from refusal
+        raise errors.Unavailable("Whether the number was bought is not known yet.", retry_after=30) from refusal
 
 
-def _load_concurrent_result(
-    pending_number: PhoneNumber, cause: errors.DomainError
-) -> reservation.NumberWithLine:
+def _load_concurrent_result(pending_number: PhoneNumber, cause: errors.DomainError) -> reservation.NumberWithLine:
     current_number = dynamodb.get_record(PhoneNumber, pending_number.number)
     if (
         current_number is None
@@ -341,9 +288,7 @@ def _load_concurrent_result(
         or current_number.status != "active"
     ):
         raise reservation.number_unavailable_error() from cause
-    return reservation.NumberWithLine(
-        current_number, dynamodb.get_record(Line, current_number.location_id)
-    )
+    return reservation.NumberWithLine(current_number, dynamodb.get_record(Line, current_number.location_id))
 
 
 def _withdraw_purchase(
@@ -368,9 +313,7 @@ def _withdraw_purchase(
             reservation.unassign_from_line(write, pending_number)
             reservation.decrement_held_count(write, pending_number)
             write.complete(_finish_message_id(pending_number))
-            write.complete_request(
-                idempotency_key, pending_number.number, status=refusal.status, code=refusal.code
-            )
+            write.complete_request(idempotency_key, pending_number.number, status=refusal.status, code=refusal.code)
     except errors.Conflict:
         return False
     return True
@@ -392,20 +335,12 @@ def _replay_purchase(
 ) -> reservation.NumberWithLine:
     """What a repeated purchase is told: the same number, or the same refusal."""
     if earlier_request.status == 400:
-        raise reservation.NumberNotPurchasable(
-            "This number cannot be bought.", pointer="/phoneNumber"
-        )
+        raise reservation.NumberNotPurchasable("This number cannot be bought.", pointer="/phoneNumber")
     phone_number = dynamodb.get_record(PhoneNumber, earlier_request.resource_id)
-    if (
-        earlier_request.status == 409
-        or phone_number is None
-        or phone_number.customer_id != actor.customer_id
-    ):
+    if earlier_request.status == 409 or phone_number is None or phone_number.customer_id != actor.customer_id:
         raise reservation.number_unavailable_error()
     if phone_number.status != "buying":
-        return reservation.NumberWithLine(
-            phone_number, dynamodb.get_record(Line, phone_number.location_id)
-        )
+        return reservation.NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
     if idempotency_key:
         idempotency.resume_request(idempotency_key, earlier_request, at)
     try:
@@ -456,13 +391,9 @@ def adopt_number(
     actor.require("numbers:adopt")
     customer_id = actor.customer_id
     pending_number = _build_pending_number(owned_number.number, location_id, customer_id, at)
-    records = dynamodb.batch_get(
-        [dynamodb.RecordKey(Quota, customer_id), locations.location_key(location_id)]
-    )
+    records = dynamodb.batch_get([dynamodb.RecordKey(Quota, customer_id), locations.location_key(location_id)])
     locations.get_location_from(records, location_id, actor)
     with journal.write_intent(actor=actor, at=at) as write:
         _reserve_number(write, pending_number, records.get(Quota, customer_id), None)
-    client.retag_number(
-        owned_number.sid, tag=client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id)
-    )
+    client.retag_number(owned_number.sid, tag=client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id))
     return finish_purchase(pending_number, actor=actor, at=at)

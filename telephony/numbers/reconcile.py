@@ -25,14 +25,8 @@ def reconcile_numbers(at: datetime) -> list[Orphan]:
     for owned_number in unexplained:
         unaudited.update(
             Orphan(owned_number.number),
-            [
-                Orphan.sid.set(owned_number.sid),
-                Orphan.tag.set(owned_number.tag),
-                Orphan.found_at.set(at),
-            ],
-            Orphan.number.does_not_exist()
-            | (Orphan.sid != owned_number.sid)
-            | (Orphan.tag != owned_number.tag),
+            [Orphan.sid.set(owned_number.sid), Orphan.tag.set(owned_number.tag), Orphan.found_at.set(at)],
+            Orphan.number.does_not_exist() | (Orphan.sid != owned_number.sid) | (Orphan.tag != owned_number.tag),
         )
     unexplained_numbers = {owned_number.number for owned_number in unexplained}
     for orphan in list_orphans():
@@ -51,9 +45,7 @@ def list_orphans() -> list[Orphan]:
     return sorted(unexplained, key=lambda orphan: str(orphan.number))
 
 
-def adopt_orphan(
-    number: str, location_id: str, *, actor: Actor, at: datetime
-) -> reservation.NumberWithLine:
+def adopt_orphan(number: str, location_id: str, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
     """Make it the number of a location of the customer that one acts for.
 
     Raises `errors.NotFound`, or what a purchase raises.

@@ -99,9 +99,7 @@ def location_has_number_error() -> LocationHasNumber:
 
 def quota_reached_error(quota: Quota | None) -> NumberQuotaReached:
     """The refusal of one number more."""
-    return NumberQuotaReached(
-        f"You may hold {number_limit(quota)} numbers; support can raise that."
-    )
+    return NumberQuotaReached(f"You may hold {number_limit(quota)} numbers; support can raise that.")
 
 
 def set_number_limit(limit: int, *, actor: permissions.Actor, at: datetime) -> None:

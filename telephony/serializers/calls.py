@@ -5,13 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import (
-    DateTimeRangeQuery,
-    PageQuery,
-    StrictChoiceField,
-    StrictSerializer,
-    TextField,
-)
+from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictSerializer, TextField
 from telephony.calls import call_record, recordings
 from telephony.models import Call
 
@@ -26,9 +20,7 @@ class RecordingQuery(StrictSerializer):
     """Which recording."""
 
     kind = StrictChoiceField(
-        choices=recordings.RECORDING_KINDS,
-        required=False,
-        help_text="The voicemail where there is one.",
+        choices=recordings.RECORDING_KINDS, required=False, help_text="The voicemail where there is one."
     )
 
 
@@ -79,12 +71,8 @@ class CallView(serializers.Serializer[Call]):
     startedAt = serializers.DateTimeField(source="started_at")
     endedAt = serializers.DateTimeField(source="ended_at", allow_null=True)
     seconds = serializers.IntegerField(allow_null=True)
-    outcome = serializers.ChoiceField(
-        choices=["ringing", "answered", "voicemail", "missed", "closed"]
-    )
-    answeredBy = serializers.CharField(
-        source="answered_by", allow_null=True, help_text="A user's id, or a number."
-    )
+    outcome = serializers.ChoiceField(choices=["ringing", "answered", "voicemail", "missed", "closed"])
+    answeredBy = serializers.CharField(source="answered_by", allow_null=True, help_text="A user's id, or a number.")
     people = serializers.SerializerMethodField()
     recordings = serializers.SerializerMethodField()
     events = serializers.SerializerMethodField()

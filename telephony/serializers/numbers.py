@@ -33,8 +33,7 @@ class PhoneNumberField(TextField):
         number = dialing_rules.normalize_number(super().to_internal_value(data))
         if number is None:
             raise serializers.ValidationError(
-                "It must be a phone number with its country code, such as +14155550123.",
-                code="invalid_phone",
+                "It must be a phone number with its country code, such as +14155550123.", code="invalid_phone"
             )
         return number
 
@@ -92,9 +91,7 @@ class NumberWithConfigurationView(serializers.Serializer[Any]):
 
     phoneNumber = serializers.CharField(source="number.number")
     locationId = serializers.CharField(source="number.location_id")
-    status = serializers.ChoiceField(
-        choices=["buying", "active", "releasing"], source="number.status"
-    )
+    status = serializers.ChoiceField(choices=["buying", "active", "releasing"], source="number.status")
     ivrConfiguration = serializers.SerializerMethodField()
 
     @extend_schema_field({"oneOf": [_CONFIGURATION_SCHEMA_REF, {"type": "null"}]})
@@ -139,9 +136,7 @@ class LineView(serializers.Serializer[Line]):
     """How a location answers its number."""
 
     locationId = serializers.CharField(source="location_id")
-    phoneNumber = serializers.CharField(
-        source="number", allow_null=True, help_text="null: it has none just now."
-    )
+    phoneNumber = serializers.CharField(source="number", allow_null=True, help_text="null: it has none just now.")
     configuration = IvrConfigurationField()
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
@@ -164,9 +159,7 @@ class PreviewCandidateView(serializers.Serializer[Any]):
 
     staffId = serializers.SerializerMethodField()
     name = serializers.CharField(help_text="Of the person; or the number that is named.")
-    why = serializers.ChoiceField(
-        choices=["scheduled", "moved", "covering", "handing_over", "named"]
-    )
+    why = serializers.ChoiceField(choices=["scheduled", "moved", "covering", "handing_over", "named"])
     until = serializers.DateTimeField(allow_null=True, help_text="When the shift ends.")
     rings = serializers.SerializerMethodField()
     whyNot = serializers.SerializerMethodField()
@@ -199,9 +192,7 @@ class PreviewStepView(serializers.Serializer[Any]):
     """One thing that a caller meets."""
 
     path = serializers.CharField(help_text="Where it stands in the configuration.")
-    type = serializers.ChoiceField(
-        choices=["say", "menu", "ring", "voicemail", "hangup"], source="kind"
-    )
+    type = serializers.ChoiceField(choices=["say", "menu", "ring", "voicemail", "hangup"], source="kind")
     text = serializers.CharField(allow_null=True, help_text="What is said, or played.")
     keys = serializers.DictField(child=serializers.CharField(), help_text="Where keys lead.")
     people = PreviewCandidateView(many=True)

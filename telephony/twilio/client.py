@@ -70,9 +70,7 @@ class OwnedNumber:
     tag: str
 
 
-def search_numbers(
-    country: str, *, area_code: int | None, prefix: str | None
-) -> list[AvailableNumber]:
+def search_numbers(country: str, *, area_code: int | None, prefix: str | None) -> list[AvailableNumber]:
     """Up to 30 numbers that can be called and need no address. Raises `Refused`.
 
     Area codes are known of the US and Canada only; elsewhere the number's beginning is asked for.
@@ -81,9 +79,7 @@ def search_numbers(
     filters |= {"area_code": area_code} if area_code is not None else {"contains": prefix}
 
     def request_numbers(client: "Client") -> list[Any]:
-        resources = client.available_phone_numbers(country).local.list(
-            limit=30, page_size=30, **filters
-        )
+        resources = client.available_phone_numbers(country).local.list(limit=30, page_size=30, **filters)
         return list(resources)
 
     return [_to_available_number(resource) for resource in _call_twilio(request_numbers)]
@@ -173,38 +169,23 @@ def release_number(sid: str) -> None:
 
 
 def _to_owned_number(resource: Any) -> OwnedNumber:
-    return OwnedNumber(
-        str(resource.phone_number), str(resource.sid), str(resource.friendly_name or "")
-    )
+    return OwnedNumber(str(resource.phone_number), str(resource.sid), str(resource.friendly_name or ""))
 
 
 def create_call(
-    to: str,
-    *,
-    caller_id: str,
-    url: str,
-    ring_seconds: int,
-    status_callback_url: str = "",
-    max_seconds: int = 3600,
+    to: str, *, caller_id: str, url: str, ring_seconds: int, status_callback_url: str = "", max_seconds: int = 3600
 ) -> str:
     """Place a call that follows the markup at ``url`` once it is answered; its sid.
 
     Raises `Refused`.
     """
     callback_options = (
-        {"status_callback": status_callback_url, "status_callback_event": ["completed"]}
-        if status_callback_url
-        else {}
+        {"status_callback": status_callback_url, "status_callback_event": ["completed"]} if status_callback_url else {}
     )
 
     def request_call(client: "Client") -> str:
         call = client.calls.create(
-            to=to,
-            from_=caller_id,
-            url=url,
-            timeout=ring_seconds,
-            time_limit=max_seconds,
-            **callback_options,
+            to=to, from_=caller_id, url=url, timeout=ring_seconds, time_limit=max_seconds, **callback_options
         )
         return str(call.sid)
 
@@ -292,9 +273,7 @@ def _translate_error(error: Any) -> Exception:
         status, headers = int(response.status_code), dict(response.headers or {})
         code = _error_code(response.text)
     if status == 429 or code == 20429:
-        return errors.Unavailable(
-            "The telephone service asks us to slow down.", retry_after=_retry_after(headers)
-        )
+        return errors.Unavailable("The telephone service asks us to slow down.", retry_after=_retry_after(headers))
     if 400 <= status < 500 and status not in (401, 403, 408):
         return TwilioRejected(status, int(code or 0))
     _gate.record_failure()
@@ -333,9 +312,7 @@ def _client() -> "Client":
 
     http_client = BaseUrlHttpClient()
     http_client.timeout = TIMEOUT  # its constructor takes one number only; requests takes both
-    return Client(
-        settings.TWILIO["account_sid"], settings.TWILIO["auth_token"], http_client=http_client
-    )
+    return Client(settings.TWILIO["account_sid"], settings.TWILIO["auth_token"], http_client=http_client)
 
 
 def close_connections() -> None:

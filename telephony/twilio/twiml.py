@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/xml; charset=utf-8"
 
 
-def to_twiml(
-    instructions: Iterable[ivr.Instruction], *, language: str = "en-US", voice: str | None = None
-) -> bytes:
+def to_twiml(instructions: Iterable[ivr.Instruction], *, language: str = "en-US", voice: str | None = None) -> bytes:
     """The document that Twilio follows; ``language`` and ``voice`` are of what is said."""
     from twilio.twiml.voice_response import VoiceResponse
 
@@ -90,9 +88,7 @@ def _append_dial_or_record(response: "VoiceResponse", instruction: ivr.Instructi
         )
 
 
-def _recording_options(
-    callback_path: str, *, record_mode: str = "record-from-answer-dual"
-) -> dict[str, Any]:
+def _recording_options(callback_path: str, *, record_mode: str = "record-from-answer-dual") -> dict[str, Any]:
     if not callback_path:
         return {}
     return {

@@ -10,13 +10,7 @@ from config.api.fields import EmptyBody
 from config.api.operations import OperationViewSet, operation, read_idempotency_key, utc_now
 from telephony import phone_verification
 from telephony.calls import call_record, recordings
-from telephony.serializers.calls import (
-    CallPage,
-    CallQuery,
-    PhoneVerificationCode,
-    PhoneView,
-    RecordingQuery,
-)
+from telephony.serializers.calls import CallPage, CallQuery, PhoneVerificationCode, PhoneView, RecordingQuery
 from telephony.views import examples
 
 TAG = "Calls"
@@ -40,9 +34,7 @@ class Calls(OperationViewSet):
     def list_page(self, request: Request) -> Response:
         actor = actor_of(request)
         query = CallQuery.parse_query(request)
-        scope = (
-            f"calls for {actor.id} {query['location_id']} {query.get('since')} {query.get('until')}"
-        )
+        scope = f"calls for {actor.id} {query['location_id']} {query.get('since')} {query.get('until')}"
         page = call_record.list_calls(
             query["location_id"],
             actor=actor,
@@ -90,9 +82,7 @@ class OwnPhone(OperationViewSet):
         example=examples.PHONE,
     )
     def retrieve(self, request: Request) -> Response:
-        return Response(
-            PhoneView(phone_verification.get_state(authenticated_user(request).user)).data
-        )
+        return Response(PhoneView(phone_verification.get_state(authenticated_user(request).user)).data)
 
 
 class PhoneVerifications(OperationViewSet):
@@ -144,7 +134,5 @@ class PhoneConfirmations(OperationViewSet):
         code = PhoneVerificationCode.parse(request.data)["code"]
         user = authenticated_user(request).user
         return Response(
-            PhoneView(
-                phone_verification.confirm_code(user, code, actor=actor_of(request), at=utc_now())
-            ).data
+            PhoneView(phone_verification.confirm_code(user, code, actor=actor_of(request), at=utc_now())).data
         )

@@ -44,13 +44,7 @@ PREVIEW: dict[str, Any] = {
     "at": "2026-11-23T15:00:00Z",
     "entrance": "open",
     "steps": [
-        {
-            "path": "greeting",
-            "type": "say",
-            "text": "Thank you for calling Boston Harbour.",
-            "keys": {},
-            "people": [],
-        },
+        {"path": "greeting", "type": "say", "text": "Thank you for calling Boston Harbour.", "keys": {}, "people": []},
         {
             "path": "open",
             "type": "ring",
@@ -88,9 +82,4 @@ CALL: dict[str, Any] = {
         {"kind": "accepted", "at": "2026-11-23T15:00:09+00:00", "who": USER},
     ],
 }
-PHONE: dict[str, Any] = {
-    "phone": "+16175550142",
-    "verified": False,
-    "verifiedAt": None,
-    "rings": False,
-}
+PHONE: dict[str, Any] = {"phone": "+16175550142", "verified": False, "verifiedAt": None, "rings": False}

@@ -97,9 +97,7 @@ class PhoneNumbers(OperationViewSet):
         query = PhoneNumberQuery.parse_query(request)
         scope = f"numbers for {actor.id}"
         page = inventory.list_numbers(
-            actor,
-            limit=query.get("limit", 1000),
-            start=pagination.decode_cursor(scope, query.get("cursor")),
+            actor, limit=query.get("limit", 1000), start=pagination.decode_cursor(scope, query.get("cursor"))
         )
         return pagination.page_response(scope, page, PhoneNumberPage)
 
@@ -117,11 +115,7 @@ class PhoneNumberDetail(OperationViewSet):
             "restored. Its location may have another at once."
         ),
         responses={200: PhoneNumberView},
-        example={
-            **examples.PHONE_NUMBER,
-            "status": "releasing",
-            "releaseAt": "2026-11-30T09:00:00Z",
-        },
+        example={**examples.PHONE_NUMBER, "status": "releasing", "releaseAt": "2026-11-30T09:00:00Z"},
         error_statuses=(404, 409),
         rate_limit="write",
     )

@@ -47,9 +47,7 @@ def _check_signature(request: HttpRequest) -> None:
     if request.method != "POST":
         raise problem_details.MethodNotAllowed("Webhooks are POSTs.")
     signature = request.headers.get("X-Twilio-Signature")
-    is_genuine = webhook_signature.is_signed_by_twilio(
-        request.get_full_path(), request.POST, signature
-    )
+    is_genuine = webhook_signature.is_signed_by_twilio(request.get_full_path(), request.POST, signature)
     if not is_genuine or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:
         throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
         raise InvalidSignature("This request does not carry Twilio's signature.")
@@ -92,10 +90,7 @@ def _caller_number(request: HttpRequest) -> str:
 def incoming(request: HttpRequest, at: datetime) -> VoiceReply:
     """Somebody calls."""
     return flow.handle_incoming(
-        _call_id(request),
-        caller=_caller_number(request),
-        number=request.POST.get("To", ""),
-        at=at,
+        _call_id(request), caller=_caller_number(request), number=request.POST.get("To", ""), at=at
     )
 
 
@@ -199,11 +194,7 @@ def recorded(request: HttpRequest, at: datetime) -> None:
 def _receive_recording(request: HttpRequest, kind: str) -> None:
     """By the real clock: what follows is work for now, whenever the call pretends to be."""
     recording_sid = request.POST.get("RecordingSid", "")
-    if (
-        len(recording_sid) != 34
-        or not recording_sid.startswith("RE")
-        or not recording_sid.isalnum()
-    ):
+    if len(recording_sid) != 34 or not recording_sid.startswith("RE") or not recording_sid.isalnum():
         raise errors.InvalidRequest("RecordingSid names no recording.")
     recordings.receive_recording(
         _call_id(request, request.GET.get("c")),
@@ -228,10 +219,7 @@ def ended(request: HttpRequest, at: datetime) -> None:
 def code(request: HttpRequest, at: datetime) -> VoiceReply:
     """A phone that is to be proven picked up."""
     announcement = phone_verification.build_code_announcement(
-        request.GET.get("u", ""),
-        request.GET.get("v", ""),
-        request.POST.get("To", ""),
-        at=at,
+        request.GET.get("u", ""), request.GET.get("v", ""), request.POST.get("To", ""), at=at
     )
     if announcement is None:
         return VoiceReply([ivr.Hangup()])

@@ -17,9 +17,7 @@ ENTRY_COUNT = 3000
 @pytest.fixture(scope="module")
 def log_path(test_users: UserFixtures) -> Iterator[str]:
     """The log of somebody to whom much happened, a minute apart."""
-    user = test_users.ann.post(
-        "/user", test_users.user_body(name="Long", locations=[test_users.boston.id])
-    ).json()
+    user = test_users.ann.post("/user", test_users.user_body(name="Long", locations=[test_users.boston.id])).json()
     for name in ("One", "Two"):
         response = test_users.ann.patch("/userManagement", {"id": user["id"], "name": name})
         assert response.status_code == 200
@@ -46,34 +44,22 @@ def test_filter_by_action(test_users: UserFixtures, log_path: str) -> None:
     assert [entry["changes"][0]["after"] for entry in changed_page["items"]] == ["Two", "One"]
     assert changed_page["total"] == 2
     assert [entry["seq"] for entry in invited_page["items"]] == [1]
-    assert [entry["seq"] for entry in second_page["items"]] == [
-        ENTRY_COUNT - 3,
-        ENTRY_COUNT - 4,
-        ENTRY_COUNT - 5,
-    ]
+    assert [entry["seq"] for entry in second_page["items"]] == [ENTRY_COUNT - 3, ENTRY_COUNT - 4, ENTRY_COUNT - 5]
     assert second_page["total"] == ENTRY_COUNT - 3
     assert (empty_page["items"], empty_page["total"]) == ([], 0)
 
 
 @pytest.mark.parametrize("start_offset", [5, 1500, 2900])
-def test_time_filter_includes_from_and_excludes_to(
-    test_users: UserFixtures, log_path: str, start_offset: int
-) -> None:
+def test_time_filter_includes_from_and_excludes_to(test_users: UserFixtures, log_path: str, start_offset: int) -> None:
     """``from`` is the first moment in it, ``to`` the first after it."""
     entries = fetch_page(test_users, log_path, limit=20, offset=start_offset)["items"]
     newest, oldest = entries[3], entries[15]
 
-    filtered = fetch_page(
-        test_users, log_path, **{"from": oldest["at"], "to": newest["at"]}, limit=100
-    )
+    filtered = fetch_page(test_users, log_path, **{"from": oldest["at"], "to": newest["at"]}, limit=100)
     local_from = (entry_time(oldest) - timedelta(0)).astimezone().isoformat()
-    filtered_by_local_time = fetch_page(
-        test_users, log_path, **{"from": local_from, "to": newest["at"], "limit": 100}
-    )
+    filtered_by_local_time = fetch_page(test_users, log_path, **{"from": local_from, "to": newest["at"], "limit": 100})
 
-    assert [entry["seq"] for entry in filtered["items"]] == [
-        entry["seq"] for entry in entries[4:16]
-    ]
+    assert [entry["seq"] for entry in filtered["items"]] == [entry["seq"] for entry in entries[4:16]]
     assert filtered["total"] == 12
     assert filtered_by_local_time["items"] == filtered["items"]
 
@@ -92,10 +78,7 @@ def test_time_filter_reads_little_of_a_long_log(
         database_calls = [call for call in fault_plan.calls if call.service == "dynamodb"]
         costs[name] = (len(database_calls), sum(call.capacity for call in database_calls))
 
-    record_figure(
-        f"audit of {ENTRY_COUNT} (trips, RCU): half an hour "
-        f"{costs['time']}, action {costs['action']}"
-    )
+    record_figure(f"audit of {ENTRY_COUNT} (trips, RCU): half an hour {costs['time']}, action {costs['action']}")
     assert costs["time"][0] <= 5
     assert costs["time"][1] < costs["action"][1] / 4
 
@@ -130,9 +113,7 @@ def test_filtering_a_too_long_log_is_rejected(test_users: UserFixtures) -> None:
         {"action": ""},
     ],
 )
-def test_invalid_filters_are_rejected(
-    test_users: UserFixtures, log_path: str, query: dict[str, str]
-) -> None:
+def test_invalid_filters_are_rejected(test_users: UserFixtures, log_path: str, query: dict[str, str]) -> None:
     response = test_users.ann.get(log_path, params=query)
 
     assert response.status_code == 400, response.text

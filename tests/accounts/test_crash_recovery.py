@@ -55,9 +55,7 @@ class UserChangeCase:
         return dynamodb.get_record(User, self.user.id)
 
     def list_audit_actions(self) -> list[str]:
-        entries = reader.read_page(
-            self.user.id, last=last_sequence(self.user.id), offset=0, limit=99
-        )
+        entries = reader.read_page(self.user.id, last=last_sequence(self.user.id), offset=0, limit=99)
         return [entry.body["action"] for entry in entries]
 
     def get_auth0_account(self) -> dict[str, Any] | None:
@@ -83,9 +81,7 @@ class UserChangeFlow:
     """Whether the person asks, not Ann."""
     with_device: bool = False
 
-    def send_request(
-        self, harness: CrashHarness, case: UserChangeCase, key: str, fault_plan: FaultPlan
-    ) -> None:
+    def send_request(self, harness: CrashHarness, case: UserChangeCase, key: str, fault_plan: FaultPlan) -> None:
         response = harness.request(
             case.token or case.test_users.ann.token,
             self.method,
@@ -110,9 +106,7 @@ def check_block(case: UserChangeCase) -> None:
     account = case.get_auth0_account()
     assert account is not None, case.summary
     assert account["blocked"] == (user.status == "blocked"), case.summary
-    assert case.list_audit_actions().count("user.blocked") == int(user.status == "blocked"), (
-        case.summary
-    )
+    assert case.list_audit_actions().count("user.blocked") == int(user.status == "blocked"), case.summary
 
 
 def check_email_change(case: UserChangeCase) -> None:
@@ -128,13 +122,11 @@ def check_email_change(case: UserChangeCase) -> None:
     assert account is not None, case.summary
     assert account["email"] == user.email, case.summary
     assert account["name"] == user.name, case.summary
-    uniqueness_records = {
-        email: dynamodb.get_record(EmailOwner, email) for email in (case.user.email, new_email)
-    }
+    uniqueness_records = {email: dynamodb.get_record(EmailOwner, email) for email in (case.user.email, new_email)}
     assert (uniqueness_records[user.email] or EmailOwner()).user_id == case.user.id, case.summary
-    assert [
-        email for email, uniqueness_record in uniqueness_records.items() if uniqueness_record
-    ] == [user.email], case.summary
+    assert [email for email, uniqueness_record in uniqueness_records.items() if uniqueness_record] == [user.email], (
+        case.summary
+    )
     assert case.list_audit_actions().count("user.changed") == int(email_changed), case.summary
     messages = emails_to(case.env, new_email)
     assert int(email_changed) <= len(messages) <= 2 * int(email_changed), case.summary
@@ -147,12 +139,7 @@ def check_deletion(case: UserChangeCase) -> None:
         assert user is None, case.summary
     uniqueness_record = dynamodb.get_record(EmailOwner, case.user.email_key)
     person_key = dynamodb.get_record(encryption.PersonKey, case.user.id)
-    removals = [
-        user is None,
-        uniqueness_record is None,
-        person_key is None,
-        case.get_auth0_account() is None,
-    ]
+    removals = [user is None, uniqueness_record is None, person_key is None, case.get_auth0_account() is None]
     assert all(removals) or not any(removals), f"half gone: {removals} {case.summary}"
     check_device(case)
     if user is None:
@@ -175,9 +162,7 @@ def check_invitation_resend(case: UserChangeCase) -> None:
     messages = emails_to(case.env, user.email)
     assert len({message["messageId"] for message in messages}) == 1 + int(was_resent), case.summary
     assert len(messages) <= 2 + 2 * int(was_resent), case.summary
-    assert case.list_audit_actions().count("user.invitation_resent") == int(was_resent), (
-        case.summary
-    )
+    assert case.list_audit_actions().count("user.invitation_resent") == int(was_resent), case.summary
     sent_count = case.list_audit_actions().count("user.invitation_sent")
     assert sent_count == 1 + int(was_resent), case.summary
 
@@ -194,9 +179,7 @@ def push_token_of(user: User) -> str:
 
 
 def check_device(case: UserChangeCase) -> None:
-    uniqueness_record = dynamodb.get_record(
-        PushTokenOwner, devices._token_hash(push_token_of(case.user))
-    )
+    uniqueness_record = dynamodb.get_record(PushTokenOwner, devices._token_hash(push_token_of(case.user)))
     tokens = [device.token for device in devices.list_devices(case.user.id)]
     assert tokens == ([push_token_of(case.user)] if uniqueness_record else []), case.summary
     if case.token:
@@ -219,11 +202,7 @@ FLOWS = {
         sent_by_user=True,
     ),
     "block": UserChangeFlow(
-        "PATCH",
-        "/userManagement",
-        lambda user: {"id": user.id, "status": "blocked"},
-        check_block,
-        {200, 503},
+        "PATCH", "/userManagement", lambda user: {"id": user.id, "status": "blocked"}, check_block, {200, 503}
     ),
     "change of e-mail": UserChangeFlow(
         "PATCH",
@@ -233,8 +212,7 @@ FLOWS = {
         {200, 503},
     ),
     "delete": UserChangeFlow(
-        *("DELETE", "/user", lambda user: {"id": user.id}, check_deletion, {200, 404, 503}),
-        with_device=True,
+        *("DELETE", "/user", lambda user: {"id": user.id}, check_deletion, {200, 404, 503}), with_device=True
     ),
     "resend": UserChangeFlow(
         "POST",
@@ -258,9 +236,7 @@ def test_user_changes_survive_faults(
     record_figure: Callable[[str], None],
 ) -> None:
     flow = FLOWS[name]
-    baseline = run_case(
-        harness, flow, make_case(flow, test_users, env, FaultPlan(), client_retries=False)
-    )
+    baseline = run_case(harness, flow, make_case(flow, test_users, env, FaultPlan(), client_retries=False))
     harness.process_outbox_until_idle()
     assert baseline.statuses == [200], baseline.summary
     flow.check(baseline)
@@ -269,11 +245,7 @@ def test_user_changes_survive_faults(
     for index, call in enumerate(fault_calls):
         for client_retries in retry_variants(index):
             fault_plan = FaultPlan(faults={call.signature: mode})
-            case = run_case(
-                harness,
-                flow,
-                make_case(flow, test_users, env, fault_plan, client_retries=client_retries),
-            )
+            case = run_case(harness, flow, make_case(flow, test_users, env, fault_plan, client_retries=client_retries))
             if fault_plan.fired_faults:  # else the mode does not apply to this call
                 fault_cases.append(case)
     harness.process_outbox_until_idle()
@@ -299,12 +271,7 @@ def create_invited_user(test_users: UserFixtures) -> User:
 
 
 def make_case(
-    flow: UserChangeFlow,
-    test_users: UserFixtures,
-    env: Environment,
-    fault_plan: FaultPlan,
-    *,
-    client_retries: bool,
+    flow: UserChangeFlow, test_users: UserFixtures, env: Environment, fault_plan: FaultPlan, *, client_retries: bool
 ) -> UserChangeCase:
     user = create_invited_user(test_users)
     if flow.with_device:
@@ -336,14 +303,10 @@ def check_case(flow: UserChangeFlow, case: UserChangeCase) -> None:
 
 def check_counters(test_users: UserFixtures) -> None:
     """The counts are what they count."""
-    all_users = [
-        User.from_item(item) for item in dynamodb.call("Scan", TableName=User.table_name())["Items"]
-    ]
+    all_users = [User.from_item(item) for item in dynamodb.call("Scan", TableName=User.table_name())["Items"]]
     customer_users = [user for user in all_users if user.customer_id == test_users.customer.id]
     owner_count = sum(counters.is_full_owner(user) for user in customer_users)
-    assert (
-        dynamodb.get_record(Customer, test_users.customer.id) or test_users.customer
-    ).owner_count == owner_count
+    assert (dynamodb.get_record(Customer, test_users.customer.id) or test_users.customer).owner_count == owner_count
     for location in (test_users.boston, test_users.denver):
         user_count = sum(location.id in user.locations for user in customer_users)
         assert (dynamodb.get_record(Location, location.id) or location).people == user_count

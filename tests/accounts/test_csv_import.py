@@ -22,19 +22,9 @@ from tests.support.proxy import FaultPlan
 USER_COUNT = 10_000 if IS_SCALE_RUN else 100
 
 
-def start_import(
-    env: Environment, csv_path: Path, customer_id: str, *options: str
-) -> subprocess.Popen[str]:
+def start_import(env: Environment, csv_path: Path, customer_id: str, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [
-            sys.executable,
-            "manage.py",
-            "import_users",
-            str(csv_path),
-            "--customer",
-            customer_id,
-            *options,
-        ],
+        [sys.executable, "manage.py", "import_users", str(csv_path), "--customer", customer_id, *options],
         cwd=ROOT,
         env=env.process_environment(proxied=True),
         stdout=subprocess.PIPE,
@@ -55,9 +45,7 @@ def list_user_items(customer_id: str) -> list[dict[str, Any]]:
     return [item for items in pages for item in items]
 
 
-def test_dry_run_reports_all_problems_by_line(
-    test_users: UserFixtures, env: Environment, tmp_path: Path
-) -> None:
+def test_dry_run_reports_all_problems_by_line(test_users: UserFixtures, env: Environment, tmp_path: Path) -> None:
     csv_path = tmp_path / "people.csv"
     lines = [
         "email,name,role,locations,userSkills",
@@ -73,9 +61,7 @@ def test_dry_run_reports_all_problems_by_line(
     csv_path.write_text("\n".join(lines), encoding="utf-8")
     user_count = len(list_user_items(test_users.customer.id))
 
-    exit_code, stdout, stderr = wait_for_result(
-        start_import(env, csv_path, test_users.customer.id, "--dry-run")
-    )
+    exit_code, stdout, stderr = wait_for_result(start_import(env, csv_path, test_users.customer.id, "--dry-run"))
 
     assert exit_code == 1
     assert "7 problem(s)" in stderr
@@ -102,9 +88,7 @@ def test_dry_run_reports_all_problems_by_line(
         (b"email,name\n\xff\xfe,X\n", "not CSV in UTF-8"),
     ],
 )
-def test_invalid_csv_file_is_rejected(
-    test_users: UserFixtures, tmp_path: Path, content: bytes, message: str
-) -> None:
+def test_invalid_csv_file_is_rejected(test_users: UserFixtures, tmp_path: Path, content: bytes, message: str) -> None:
     csv_path = tmp_path / "x.csv"
     csv_path.write_bytes(content)
     with (
@@ -132,22 +116,14 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
     test_users = create_user_fixtures(env, web)
     ids_before = {item["id"]["S"] for item in list_user_items(test_users.customer.id)}
     csv_path = tmp_path / "many.csv"
-    rows = [
-        f"p{number}.{test_users.customer.id}@cast.example,Person {number},Boston"
-        for number in range(USER_COUNT)
-    ]
+    rows = [f"p{number}.{test_users.customer.id}@cast.example,Person {number},Boston" for number in range(USER_COUNT)]
     csv_path.write_text("\n".join(["email,name,locations", *rows]))
     creation_call = ("identity", "POST /api/v2/users")
-    rate_limit_faults = {
-        (*creation_call, number): "429" for number in range(7, USER_COUNT * 2, USER_COUNT // 8)
-    }
+    rate_limit_faults = {(*creation_call, number): "429" for number in range(7, USER_COUNT * 2, USER_COUNT // 8)}
     started = time.monotonic()
     with env.apply_plan(FaultPlan(faults=rate_limit_faults)) as fault_plan:
         first_run = start_import(env, csv_path, test_users.customer.id)
-        while (
-            sum(call.operation == "POST /api/v2/users" for call in fault_plan.calls)
-            < USER_COUNT // 2
-        ):
+        while sum(call.operation == "POST /api/v2/users" for call in fault_plan.calls) < USER_COUNT // 2:
             assert first_run.poll() is None, first_run.communicate()
             time.sleep(0.02)
         os.kill(first_run.pid, signal.SIGKILL)
@@ -155,9 +131,7 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
         imported_count = len(list_user_items(test_users.customer.id)) - len(ids_before)
         assert 0 < imported_count < USER_COUNT
 
-        exit_code, stdout, stderr = wait_for_result(
-            start_import(env, csv_path, test_users.customer.id)
-        )
+        exit_code, stdout, stderr = wait_for_result(start_import(env, csv_path, test_users.customer.id))
 
         assert exit_code == 0, stderr
         assert len(fault_plan.fired_faults) >= 8, fault_plan.fired_faults
@@ -165,11 +139,7 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
     assert "created and invited" in stdout
     assert f"{USER_COUNT}/{USER_COUNT}" in stderr, "the bar reaches its end"
     process_outbox(seconds_ahead=120)
-    imported_items = [
-        item
-        for item in list_user_items(test_users.customer.id)
-        if item["id"]["S"] not in ids_before
-    ]
+    imported_items = [item for item in list_user_items(test_users.customer.id) if item["id"]["S"] not in ids_before]
     assert len(imported_items) == USER_COUNT
     assert len({item["email"]["S"] for item in imported_items}) == USER_COUNT
     assert {item["status"]["S"] for item in imported_items} == {"invited"}

@@ -16,9 +16,7 @@ from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.samples import UNKNOWN_IDS
 
 
-def latest_entries(
-    test_users: UserFixtures, person: SignedInUser, limit: int = 1
-) -> list[dict[str, Any]]:
+def latest_entries(test_users: UserFixtures, person: SignedInUser, limit: int = 1) -> list[dict[str, Any]]:
     """The latest audit entries of a person."""
     response = test_users.ann.get(f"/user/{person.id}/audit-logs?limit={limit}")
     return list(response.json()["items"])
@@ -74,13 +72,9 @@ def create_admin(test_users: UserFixtures) -> User:
 
 ATTEMPT_CASES = {
     "an admin makes an owner": AttemptCase("abe", create_staff, {"userRole": "owner"}),
-    "an admin grants what no admin holds": AttemptCase(
-        "abe", create_staff, {"permissions": ["owners:manage"]}
-    ),
+    "an admin grants what no admin holds": AttemptCase("abe", create_staff, {"permissions": ["owners:manage"]}),
     "an admin changes an equal": AttemptCase("abe", create_admin, {"name": "X"}, "beyond_reach"),
-    "an admin demotes an equal": AttemptCase(
-        "abe", create_admin, {"userRole": "staff"}, "beyond_reach"
-    ),
+    "an admin demotes an equal": AttemptCase("abe", create_admin, {"userRole": "staff"}, "beyond_reach"),
     "an admin changes themself here": AttemptCase(
         "abe", lambda test_users: test_users.abe.user, {"name": "X"}, "beyond_reach"
     ),
@@ -93,15 +87,9 @@ ATTEMPT_CASES = {
     "an admin deletes an equal": AttemptCase("abe", create_admin, {}, "beyond_reach", "DELETE"),
     "a manager changes an equal": AttemptCase("mia", create_manager, {"name": "X"}, "beyond_reach"),
     "a manager promotes": AttemptCase("mia", create_staff, {"userRole": "manager"}),
-    "a manager grants": AttemptCase(
-        "mia", create_staff, {"permissions": ["self:read", "users:read"]}
-    ),
-    "a manager takes permissions away": AttemptCase(
-        "mia", create_staff, {"permissions": ["self:read"]}
-    ),
-    "a manager gives another location": AttemptCase(
-        "mia", create_staff, {"locations": ["boston", "denver"]}
-    ),
+    "a manager grants": AttemptCase("mia", create_staff, {"permissions": ["self:read", "users:read"]}),
+    "a manager takes permissions away": AttemptCase("mia", create_staff, {"permissions": ["self:read"]}),
+    "a manager gives another location": AttemptCase("mia", create_staff, {"locations": ["boston", "denver"]}),
     "a manager gives every location": AttemptCase("mia", create_staff, {"locations": ["*"]}),
     "a manager moves somebody out of sight": AttemptCase("mia", create_staff, {"locations": []}),
     "a manager changes who works elsewhere too": AttemptCase(
@@ -144,20 +132,14 @@ ATTEMPT_CASES = {
 
 
 @pytest.mark.parametrize("attempt", ATTEMPT_CASES.values(), ids=ATTEMPT_CASES.keys())
-def test_forbidden_change_is_refused_and_audited(
-    test_users: UserFixtures, attempt: AttemptCase
-) -> None:
+def test_forbidden_change_is_refused_and_audited(test_users: UserFixtures, attempt: AttemptCase) -> None:
     user, response = attempt.send(test_users)
     person: SignedInUser = getattr(test_users, attempt.actor_name)
 
     assert response.status_code == (409 if attempt.code == "last_owner" else 403), response.text
     assert parse_problem(response)["code"] == attempt.code
     stored_user = users.get_user(user.id)
-    assert (stored_user.status, stored_user.role, stored_user.name) == (
-        user.status,
-        user.role,
-        user.name,
-    )
+    assert (stored_user.status, stored_user.role, stored_user.name) == (user.status, user.role, user.name)
     assert list(stored_user.locations) == list(user.locations)
     entry = latest_entries(test_users, person)[0]
     expected_action = "grant.refused" if attempt.code == "grant_refused" else "attempt.refused"
@@ -201,15 +183,11 @@ def test_users_cannot_extend_their_own_rights(
 
 def test_other_customer_is_refused_and_audited(test_users: UserFixtures) -> None:
     for other_customer_id in (test_users.other_customer.id, UNKNOWN_IDS["cus"]):
-        list_response = test_users.abe.get(
-            "/userManagement", params={"customerId": other_customer_id}
-        )
+        list_response = test_users.abe.get("/userManagement", params={"customerId": other_customer_id})
         assert parse_problem(list_response)["code"] == "foreign_customer"
         entry = latest_entries(test_users, test_users.abe)[0]
         assert entry["action"] == "attempt.refused"
-        assert {"field": "customerId", "before": None, "after": other_customer_id} in entry[
-            "changes"
-        ]
+        assert {"field": "customerId", "before": None, "after": other_customer_id} in entry["changes"]
         for path in ("/user", "/userManagement"):
             response = test_users.abe.post(path, test_users.user_body(customerId=other_customer_id))
             assert parse_problem(response)["code"] == "foreign_customer"
@@ -217,9 +195,7 @@ def test_other_customer_is_refused_and_audited(test_users: UserFixtures) -> None
         assert [entry["action"] for entry in denied_entries] == ["attempt.refused"] * 3
 
 
-def test_narrowed_rights_apply_from_the_next_request(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_narrowed_rights_apply_from_the_next_request(test_users: UserFixtures, env: Environment) -> None:
     person = accept_invitation(env, test_users.ann.web, test_users.create_user(role="manager"))
     remaining_permissions = sorted(permissions.ROLES["manager"] - {"users:read"})
 
@@ -229,12 +205,7 @@ def test_narrowed_rights_apply_from_the_next_request(
     assert response.json()["permissions"] == remaining_permissions
     assert response.json()["deniedPermissions"] == ["users:read"]
     assert person.get("/userManagement").status_code == 403
-    assert (
-        person.patch(
-            "/user", {"userPermissions": sorted([*remaining_permissions, "users:read"])}
-        ).status_code
-        == 403
-    )
+    assert person.patch("/user", {"userPermissions": sorted([*remaining_permissions, "users:read"])}).status_code == 403
     entry = latest_entries(test_users, person, 2)[1]
     assert {"field": "denied", "before": [], "after": ["users:read"]} in entry["changes"]
 
@@ -245,15 +216,10 @@ def test_new_role_resets_permissions(test_users: UserFixtures) -> None:
     assert customized["extraPermissions"] == ["audit:read"]
 
     promoted = update_user(test_users.ann, user, userRole="manager").json()
-    role_and_permissions = update_user(
-        test_users.ann, user, userRole="staff", permissions=["self:read"]
-    ).json()
+    role_and_permissions = update_user(test_users.ann, user, userRole="staff", permissions=["self:read"]).json()
 
     assert promoted["permissions"] == sorted(permissions.ROLES["manager"])
-    assert (role_and_permissions["role"], role_and_permissions["permissions"]) == (
-        "staff",
-        ["self:read"],
-    )
+    assert (role_and_permissions["role"], role_and_permissions["permissions"]) == ("staff", ["self:read"])
 
 
 def test_owners_manage_owners_and_admins_manage_up_to_admin(test_users: UserFixtures) -> None:
@@ -261,36 +227,23 @@ def test_owners_manage_owners_and_admins_manage_up_to_admin(test_users: UserFixt
 
     assert update_user(test_users.abe, other_owner, name="X").status_code == 403
     assert update_user(test_users.ann, other_owner, userRole="admin").json()["role"] == "admin"
-    assert (
-        update_user(test_users.abe, test_users.create_user(), userRole="admin").json()["role"]
-        == "admin"
-    )
+    assert update_user(test_users.abe, test_users.create_user(), userRole="admin").json()["role"] == "admin"
 
 
-def test_limited_admin_grants_only_own_permissions(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_limited_admin_grants_only_own_permissions(test_users: UserFixtures, env: Environment) -> None:
     limited_permissions = sorted(permissions.ROLES["admin"] - {"audit:read"})
-    admin_user = test_users.create_user(
-        role="admin", locations=["*"], permissions=limited_permissions
-    )
+    admin_user = test_users.create_user(role="admin", locations=["*"], permissions=limited_permissions)
     limited_admin = accept_invitation(env, test_users.ann.web, admin_user)
     holder = test_users.create_user(permissions=["self:read", "audit:read"])
 
     assert update_user(limited_admin, test_users.create_user(), userRole="admin").status_code == 403
     assert (
         update_user(
-            limited_admin,
-            test_users.create_user(),
-            userRole="admin",
-            permissions=limited_permissions,
+            limited_admin, test_users.create_user(), userRole="admin", permissions=limited_permissions
         ).status_code
         == 200
     )
-    assert (
-        update_user(limited_admin, test_users.create_user(), permissions=["audit:read"]).status_code
-        == 403
-    )
+    assert update_user(limited_admin, test_users.create_user(), permissions=["audit:read"]).status_code == 403
     response = update_user(limited_admin, holder, permissions=["audit:read"])
     assert response.json()["permissions"] == ["audit:read"], "what they had already is not given"
 
@@ -309,9 +262,7 @@ def two_owner_customer(test_users: UserFixtures, env: Environment) -> TwoOwnerCu
     from tests.conftest import create_user_fixtures
 
     owner_fixtures = create_user_fixtures(env, test_users.ann.web)
-    second_owner = accept_invitation(
-        env, test_users.ann.web, owner_fixtures.create_user(role="owner", locations=["*"])
-    )
+    second_owner = accept_invitation(env, test_users.ann.web, owner_fixtures.create_user(role="owner", locations=["*"]))
     return TwoOwnerCustomer(owner_fixtures.customer, owner_fixtures.ann, second_owner)
 
 
@@ -340,9 +291,7 @@ def test_concurrent_owner_removals_leave_an_owner(
         if removal == "confined":
             first_pair, second_pair = ((first_owner, first_owner), (second_owner, second_owner))
         with ThreadPoolExecutor(2) as pool:
-            responses = list(
-                pool.map(lambda pair: OWNER_REMOVALS[removal](*pair), [first_pair, second_pair])
-            )
+            responses = list(pool.map(lambda pair: OWNER_REMOVALS[removal](*pair), [first_pair, second_pair]))
         statuses = sorted(response.status_code for response in responses)
         # Who is gone before their own request is judged is refused at the door.
         assert statuses[0] == 200, [response.text for response in responses]

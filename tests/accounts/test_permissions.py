@@ -32,13 +32,7 @@ GRANT_CASES = [
 
 def make_actor(role: str, locations: tuple[str, ...]) -> permissions.Actor:
     return permissions.Actor(
-        "user",
-        "usr_x",
-        "X",
-        "cus_x",
-        role=role,
-        permissions=permissions.ROLES[role],
-        locations=locations,
+        "user", "usr_x", "X", "cus_x", role=role, permissions=permissions.ROLES[role], locations=locations
     )
 
 
@@ -85,41 +79,27 @@ def test_refused_grants_are_audited(test_users: UserFixtures) -> None:
         assert audited_values["role"] == fields.get("role", "staff")
 
 
-def create_signed_in_user(
-    test_users: UserFixtures, env: Environment, **fields: Any
-) -> SignedInUser:
+def create_signed_in_user(test_users: UserFixtures, env: Environment, **fields: Any) -> SignedInUser:
     """Somebody new of Harbour Dental, signed in."""
     response = test_users.ann.post("/user", test_users.user_body(**fields))
     assert response.status_code == 201, response.text
     return accept_invitation(env, test_users.ann.web, users.get_user(response.json()["id"]))
 
 
-def test_role_includes_nothing_the_granter_lacks(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_role_includes_nothing_the_granter_lacks(test_users: UserFixtures, env: Environment) -> None:
     limited_permissions = sorted(permissions.ROLES["admin"] - {"audit:read", "users:delete"})
-    limited_admin = create_signed_in_user(
-        test_users, env, role="admin", permissions=limited_permissions
-    )
+    limited_admin = create_signed_in_user(test_users, env, role="admin", permissions=limited_permissions)
 
     full_response = limited_admin.post("/user", test_users.user_body(role="admin"))
-    limited_response = limited_admin.post(
-        "/user", test_users.user_body(role="admin", permissions=limited_permissions)
-    )
+    limited_response = limited_admin.post("/user", test_users.user_body(role="admin", permissions=limited_permissions))
 
     assert parse_problem(full_response)["code"] == "grant_refused"
     assert limited_response.status_code == 201
 
 
-def test_confined_admin_reads_audit_logs_of_own_locations_only(
-    test_users: UserFixtures, env: Environment
-) -> None:
-    confined_admin = create_signed_in_user(
-        test_users, env, role="admin", locations=[test_users.boston.id]
-    )
-    denver_user = test_users.ann.post(
-        "/user", test_users.user_body(locations=[test_users.denver.id])
-    ).json()
+def test_confined_admin_reads_audit_logs_of_own_locations_only(test_users: UserFixtures, env: Environment) -> None:
+    confined_admin = create_signed_in_user(test_users, env, role="admin", locations=[test_users.boston.id])
+    denver_user = test_users.ann.post("/user", test_users.user_body(locations=[test_users.denver.id])).json()
     both_locations_user = test_users.ann.post(
         "/user", test_users.user_body(locations=[test_users.boston.id, test_users.denver.id])
     ).json()

@@ -6,14 +6,7 @@ import pytest
 
 from accounts import preferences
 from accounts.models import User
-from tests.conftest import (
-    SignedInUser,
-    UserFixtures,
-    accept_invitation,
-    emails_to,
-    parse_problem,
-    process_outbox,
-)
+from tests.conftest import SignedInUser, UserFixtures, accept_invitation, emails_to, parse_problem, process_outbox
 from tests.support.environment import Environment
 
 MERGE_CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
@@ -23,12 +16,7 @@ MERGE_CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     (
         {"notifications": {"email": {"rights_changed": False}}},
         {"notifications": {"push": {"rights_changed": False}}},
-        {
-            "notifications": {
-                "email": {"rights_changed": False},
-                "push": {"rights_changed": False},
-            }
-        },
+        {"notifications": {"email": {"rights_changed": False}, "push": {"rights_changed": False}}},
     ),
     (
         {"notifications": {"email": {"rights_changed": False}}},
@@ -68,9 +56,7 @@ def deliver_and_list_emails(env: Environment, user: User) -> list[dict[str, Any]
     return emails_to(env, user.email)
 
 
-def test_changed_rights_are_emailed_unless_disabled(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_changed_rights_are_emailed_unless_disabled(test_users: UserFixtures, env: Environment) -> None:
     person = create_signed_in_user(test_users, env)
 
     test_users.ann.patch("/userManagement", {"id": person.id, "userRole": "manager"})
@@ -84,9 +70,7 @@ def test_changed_rights_are_emailed_unless_disabled(
     assert len(deliver_and_list_emails(env, person.user)) == len(messages)
 
 
-def test_assigned_location_is_emailed_unless_disabled(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_assigned_location_is_emailed_unless_disabled(test_users: UserFixtures, env: Environment) -> None:
     person = create_signed_in_user(test_users, env)
     both_locations = [test_users.boston.id, test_users.denver.id]
 
@@ -119,8 +103,7 @@ def test_own_changes_are_not_emailed(test_users: UserFixtures, env: Environment)
 
 
 @pytest.mark.parametrize(
-    ("language", "subject"),
-    [("de", "lädt Sie zu Dutyline ein"), ("es", "le invita a Dutyline"), ("en", "invites you")],
+    ("language", "subject"), [("de", "lädt Sie zu Dutyline ein"), ("es", "le invita a Dutyline"), ("en", "invites you")]
 )
 def test_email_uses_language_and_time_zone_of_the_recipient(
     test_users: UserFixtures, env: Environment, language: str, subject: str
@@ -139,10 +122,7 @@ def test_email_uses_language_and_time_zone_of_the_recipient(
 
 def test_customer_settings_are_the_default(test_users: UserFixtures, env: Environment) -> None:
     customer_change = {"settings": {"language": "de", "timeZone": "Europe/Berlin"}}
-    assert (
-        test_users.cleo.patch("/customer", customer_change).json()["settings"]
-        == customer_change["settings"]
-    )
+    assert test_users.cleo.patch("/customer", customer_change).json()["settings"] == customer_change["settings"]
     body = test_users.user_body(customerId=test_users.other_customer.id)
     assert test_users.cleo.post("/user", body).status_code == 201
     process_outbox()
@@ -162,25 +142,18 @@ def test_customer_settings_are_the_default(test_users: UserFixtures, env: Enviro
         ({"timeZone": "Mars/Olympus"}, "/settings/timeZone"),
         ({"colour": "red"}, "/settings/colour"),
         ({"notifications": {"pigeon": {}}}, "/settings/notifications/pigeon"),
-        (
-            {"notifications": {"email": {"rightsChanged": "yes"}}},
-            "/settings/notifications/email/rightsChanged",
-        ),
+        ({"notifications": {"email": {"rightsChanged": "yes"}}}, "/settings/notifications/email/rightsChanged"),
         ([], "/settings"),
     ],
 )
-def test_invalid_settings_are_rejected_with_pointer(
-    test_users: UserFixtures, settings: Any, pointer: str
-) -> None:
+def test_invalid_settings_are_rejected_with_pointer(test_users: UserFixtures, settings: Any, pointer: str) -> None:
     response = test_users.sam.patch("/user", {"settings": settings})
 
     assert response.status_code == 400
     assert [error["pointer"] for error in parse_problem(response)["errors"]] == [pointer]
 
 
-@pytest.mark.parametrize(
-    ("phone", "stored"), [("+49 30 1234567", "+49301234567"), ("+1 617-555-0123", "+16175550123")]
-)
+@pytest.mark.parametrize(("phone", "stored"), [("+49 30 1234567", "+49301234567"), ("+1 617-555-0123", "+16175550123")])
 def test_phone_number_is_stored_as_e164(test_users: UserFixtures, phone: str, stored: str) -> None:
     assert test_users.sam.patch("/user", {"phone": phone}).json()["phone"] == stored
     assert test_users.sam.patch("/user", {"phone": None}).json()["phone"] is None

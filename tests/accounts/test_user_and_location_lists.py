@@ -7,13 +7,7 @@ import pytest
 
 from accounts.models import User
 from config import dynamodb
-from tests.conftest import (
-    SignedInUser,
-    UserFixtures,
-    accept_invitation,
-    create_user_fixtures,
-    parse_problem,
-)
+from tests.conftest import SignedInUser, UserFixtures, accept_invitation, create_user_fixtures, parse_problem
 from tests.support.environment import IS_SCALE_RUN, Environment
 
 
@@ -49,9 +43,7 @@ def fetch_all_pages(person: SignedInUser, path: str, limit: int) -> list[dict[st
 
 
 @pytest.mark.parametrize("limit", [1, 7, 45, 46, 1000])
-def test_pages_of_any_size_list_each_user_once_by_name(
-    large_customer: UserFixtures, limit: int
-) -> None:
+def test_pages_of_any_size_list_each_user_once_by_name(large_customer: UserFixtures, limit: int) -> None:
     users = fetch_all_pages(large_customer.ann, "/userManagement", limit)
 
     names = [user["name"] for user in users]
@@ -62,16 +54,12 @@ def test_pages_of_any_size_list_each_user_once_by_name(
 def test_default_page_lists_all_users(large_customer: UserFixtures) -> None:
     page = large_customer.ann.get("/userManagement").json()
     assert (len(page["items"]), page["nextCursor"]) == (44, None)
-    filtered_page = large_customer.ann.get(
-        "/userManagement", params={"customerId": large_customer.customer.id}
-    ).json()
+    filtered_page = large_customer.ann.get("/userManagement", params={"customerId": large_customer.customer.id}).json()
     assert filtered_page == page
 
 
 @pytest.mark.parametrize("limit", [1, 3, 1000])
-def test_confined_manager_lists_users_of_own_location(
-    large_customer: UserFixtures, limit: int
-) -> None:
+def test_confined_manager_lists_users_of_own_location(large_customer: UserFixtures, limit: int) -> None:
     users = fetch_all_pages(large_customer.mia, "/userManagement", limit)
 
     boston = large_customer.boston.id
@@ -95,30 +83,17 @@ def test_cursor_is_valid_only_for_its_own_list(large_customer: UserFixtures) -> 
         assert parse_problem(response)["errors"][0]["pointer"] == "?cursor"
 
 
-def test_accessible_locations_are_listed_by_name(
-    large_customer: UserFixtures, env: Environment
-) -> None:
+def test_accessible_locations_are_listed_by_name(large_customer: UserFixtures, env: Environment) -> None:
     for limit in (1, 2, 1000):
-        names = [
-            location["name"] for location in fetch_all_pages(large_customer.ann, "/location", limit)
-        ]
+        names = [location["name"] for location in fetch_all_pages(large_customer.ann, "/location", limit)]
         assert names == ["Boston", "Denver"]
-        assert [
-            location["name"] for location in fetch_all_pages(large_customer.mia, "/location", limit)
-        ] == ["Boston"]
+        assert [location["name"] for location in fetch_all_pages(large_customer.mia, "/location", limit)] == ["Boston"]
     both_locations = [large_customer.denver.id, large_customer.boston.id]
     regional_manager = accept_invitation(
-        env,
-        large_customer.ann.web,
-        large_customer.create_user(role="manager", locations=both_locations),
+        env, large_customer.ann.web, large_customer.create_user(role="manager", locations=both_locations)
     )
-    assert [location["name"] for location in fetch_all_pages(regional_manager, "/location", 1)] == [
-        "Boston",
-        "Denver",
-    ]
-    unassigned_user = accept_invitation(
-        env, large_customer.ann.web, large_customer.create_user(locations=[])
-    )
+    assert [location["name"] for location in fetch_all_pages(regional_manager, "/location", 1)] == ["Boston", "Denver"]
+    unassigned_user = accept_invitation(env, large_customer.ann.web, large_customer.create_user(locations=[]))
     assert fetch_all_pages(unassigned_user, "/location", 10) == []
 
 
@@ -131,32 +106,22 @@ def test_location_in_use_cannot_be_removed(test_users: UserFixtures) -> None:
     assert test_users.ann.patch("/userManagement", user_change).status_code == 200
     removal = test_users.ann.delete(f"/location/{location.id}")
 
-    assert (in_use_response.status_code, parse_problem(in_use_response)["code"]) == (
-        409,
-        "location_in_use",
-    )
+    assert (in_use_response.status_code, parse_problem(in_use_response)["code"]) == (409, "location_in_use")
     assert removal.json() == {"id": location.id, "status": "removed"}
     assert test_users.ann.delete(f"/location/{location.id}").status_code == 404
     reassignment = {"id": user.id, "locations": [location.id]}
     assert test_users.ann.patch("/userManagement", reassignment).status_code == 404
 
 
-def test_confined_admin_changes_only_own_locations(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_confined_admin_changes_only_own_locations(test_users: UserFixtures, env: Environment) -> None:
     admin_user = test_users.create_user(role="admin", locations=[test_users.boston.id])
     confined_admin = accept_invitation(env, test_users.ann.web, admin_user)
     location_body = {"name": "Mine", "timeZone": "UTC"}
 
     assert confined_admin.post("/location", location_body).status_code == 403
-    assert (
-        confined_admin.patch(f"/location/{test_users.denver.id}", {"name": "X"}).status_code == 403
-    )
+    assert confined_admin.patch(f"/location/{test_users.denver.id}", {"name": "X"}).status_code == 403
     assert confined_admin.delete(f"/location/{test_users.denver.id}").status_code == 403
-    assert (
-        confined_admin.patch(f"/location/{test_users.boston.id}", {"name": "Boston"}).status_code
-        == 200
-    )
+    assert confined_admin.patch(f"/location/{test_users.boston.id}", {"name": "Boston"}).status_code == 200
 
 
 def test_idempotency_key_creates_a_single_location(test_users: UserFixtures) -> None:
@@ -197,9 +162,7 @@ def write_user_copies(original: User, count: int) -> None:
     for start in range(0, count, 25):
         copies = [
             original.with_changes(
-                id=f"usr_{start + index:026d}{original.id[-6:]}",
-                name_key=f"a{start + index:08d}",
-                version=1,
+                id=f"usr_{start + index:026d}{original.id[-6:]}", name_key=f"a{start + index:08d}", version=1
             )
             for index in range(25)
         ]

@@ -22,10 +22,7 @@ def operator_sessions(backoffice_url: str) -> Iterator[dict[str, OperatorSession
     """Somebody of each group, signed in."""
     names_by_group = {"lead": "olive", "support": "oscar", "read-only": "rita"}
     with ExitStack() as stack:
-        sessions = {
-            group: stack.enter_context(open_operator_session(backoffice_url))
-            for group in names_by_group
-        }
+        sessions = {group: stack.enter_context(open_operator_session(backoffice_url)) for group in names_by_group}
         for group, name in names_by_group.items():
             response = sessions[group].sign_in(f"{name}@dutyline.example")
             assert response.status_code == 200, response.text

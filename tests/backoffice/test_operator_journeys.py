@@ -61,9 +61,7 @@ def sign_in_with_auth0(page: Page, backoffice_url: str, email: str) -> None:
 
 
 @pytest.fixture
-def open_tab(
-    browser_context_for: Callable[[str], BrowserContext],
-) -> Iterator[Callable[[str], Page]]:
+def open_tab(browser_context_for: Callable[[str], BrowserContext]) -> Iterator[Callable[[str], Page]]:
     """A page of a lead (olive) or support (oscar); it may stumble over nothing."""
     pages: list[Page] = []
     page_errors: list[str] = []
@@ -73,16 +71,10 @@ def open_tab(
         page.set_default_timeout(10_000)
         page.on("pageerror", lambda error: page_errors.append(str(error)))
         page.on(
-            "console",
-            lambda message: (
-                page_errors.append(message.text) if "Content Security" in message.text else None
-            ),
+            "console", lambda message: page_errors.append(message.text) if "Content Security" in message.text else None
         )
         page.on(
-            "request",
-            lambda request: (
-                page_errors.append(request.url) if not ALLOWED_URL.match(request.url) else None
-            ),
+            "request", lambda request: page_errors.append(request.url) if not ALLOWED_URL.match(request.url) else None
         )
         pages.append(page)
         return page
@@ -96,11 +88,7 @@ def open_tab(
 def list_entries(stream: str, action: str) -> list[AuditEntry]:
     """The entries of an action in somebody's log, newest first."""
     records = dynamodb.query_records(
-        AuditEntry,
-        "#stream = :stream",
-        {":stream": {"S": stream}},
-        ScanIndexForward=False,
-        ConsistentRead=True,
+        AuditEntry, "#stream = :stream", {":stream": {"S": stream}}, ScanIndexForward=False, ConsistentRead=True
     )
     return [entry for entry in records if entry.seq and entry.action == action]
 
@@ -113,9 +101,7 @@ def latest_operator_entry(stream: str, action: str) -> AuditEntry:
     return entry
 
 
-def test_operators_need_a_role_to_sign_in(
-    browser: Browser, backoffice_url: str, env: Environment
-) -> None:
+def test_operators_need_a_role_to_sign_in(browser: Browser, backoffice_url: str, env: Environment) -> None:
     email = create_operator(env, "rolf", ["support"])
     with browser.new_context(viewport=WIDE_VIEWPORT) as context:  # type: ignore[arg-type]
         page = context.new_page()
@@ -202,10 +188,7 @@ def test_conflicting_edit_in_a_second_tab_loses_nothing(
     assert second_tab.locator("#id_address").input_value() == "1 Pier Road"
     second_tab.get_by_role("button", name="Save and continue editing").click()
     second_tab.get_by_text("was changed successfully").wait_for()
-    changed_fields = [
-        entry.body["fields"]
-        for entry in list_entries(test_users.customer.id, "location.changed")[:2]
-    ]
+    changed_fields = [entry.body["fields"] for entry in list_entries(test_users.customer.id, "location.changed")[:2]]
     assert changed_fields == [["name", "address"], ["name"]]
 
 
@@ -252,9 +235,7 @@ def test_series_is_created_and_shown_in_rota_and_api(
     page.get_by_label("Even if they are on duty elsewhere then").check(force=True)
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("was added successfully").wait_for()
-    page.goto(
-        f"{backoffice_url}/admin/staffing/schedule/rota/{test_users.denver.id}/?show=week&day=2033-01-03"
-    )
+    page.goto(f"{backoffice_url}/admin/staffing/schedule/rota/{test_users.denver.id}/?show=week&day=2033-01-03")
     page.get_by_text("overlaps").first.wait_for()
 
 
@@ -306,10 +287,7 @@ def test_number_is_purchased_previewed_and_its_voicemail_played(
 
 
 def test_bulk_block_over_several_pages(
-    test_users: UserFixtures,
-    backoffice_url: str,
-    open_tab: Callable[..., Page],
-    record_figure: Callable[[str], None],
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page], record_figure: Callable[[str], None]
 ) -> None:
     created_users = create_many_users(test_users.customer.id, 120, name_prefix="Aaron")
     page = open_tab()
@@ -354,9 +332,7 @@ def test_suspending_a_customer_requires_typing_its_name(
     assert test_users.cleo.get("/user").status_code == 200
 
 
-def test_dead_letter_is_retried(
-    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
-) -> None:
+def test_dead_letter_is_retried(test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]) -> None:
     user = test_users.create_user(name="Dora Dead")
     message_id = create_dead_letter(test_users.customer.id)
     dynamodb.call(
@@ -417,10 +393,7 @@ ADMIN_PAGES = {
 
 
 def test_all_pages_are_accessible(
-    test_users: UserFixtures,
-    backoffice_url: str,
-    open_tab: Callable[..., Page],
-    record_figure: Callable[[str], None],
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page], record_figure: Callable[[str], None]
 ) -> None:
     """With SCREENSHOTS=folder, each page is kept as a picture there, to be looked at."""
     shift = test_users.create_shift()
@@ -443,9 +416,7 @@ def test_all_pages_are_accessible(
         for name, path in ADMIN_PAGES.items():
             page.goto(backoffice_url + path.format(**path_values))
             if screenshot_folder:
-                page.screenshot(
-                    path=Path(screenshot_folder) / f"{name} {width}.png", full_page=True
-                )
+                page.screenshot(path=Path(screenshot_folder) / f"{name} {width}.png", full_page=True)
             overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             if overflow > 1:
                 problems.append(f"{name} {width}: {overflow} px too wide")
@@ -458,9 +429,7 @@ def test_all_pages_are_accessible(
     record_figure(f"back office: {len(ADMIN_PAGES)} pages at two widths; axe found nothing serious")
 
 
-def test_skip_link_works_with_the_keyboard(
-    backoffice_url: str, open_tab: Callable[..., Page]
-) -> None:
+def test_skip_link_works_with_the_keyboard(backoffice_url: str, open_tab: Callable[..., Page]) -> None:
     page = open_tab()
     page.goto(f"{backoffice_url}/admin/")
     page.keyboard.press("Tab")
@@ -469,17 +438,9 @@ def test_skip_link_works_with_the_keyboard(
     assert page.url.endswith("#content")
 
 
-def test_operator_changes_are_audited_and_all_logs_verify(
-    test_users: UserFixtures, backoffice_url: str
-) -> None:
+def test_operator_changes_are_audited_and_all_logs_verify(test_users: UserFixtures, backoffice_url: str) -> None:
     """After all the journeys above: what operators did stands in logs that are sound."""
-    actions = {
-        "user.viewed",
-        "user.changed",
-        "user.blocked",
-        "schedule.created",
-        "location.changed",
-    }
+    actions = {"user.viewed", "user.changed", "user.blocked", "schedule.created", "location.changed"}
     operator_streams = {
         entry.body["actor"]["id"]
         for stream in (test_users.customer.id, test_users.sam.id, test_users.mia.id)

@@ -32,15 +32,7 @@ from tests.test_isolation import rows_of_customer
 
 READ_ONLY_PATHS = {"find", "switch", "search", "autocomplete", "jsi18n", "app_list", "index"}
 """Paths that write nothing but what an operator looks at."""
-SIGN_IN_PATHS = {
-    "login",
-    "logout",
-    "begin",
-    "complete",
-    "renew",
-    "password_change",
-    "password_change_done",
-}
+SIGN_IN_PATHS = {"login", "logout", "begin", "complete", "renew", "password_change", "password_change_done"}
 """Paths of coming and going: they have tests of their own."""
 
 
@@ -64,11 +56,7 @@ class AdminSamples:
 @pytest.fixture(scope="module")
 def admin_samples(test_users: UserFixtures) -> AdminSamples:
     """A thing of each kind, with a dead errand and an unexplained number."""
-    shift, template, boston_number = (
-        test_users.create_shift(),
-        test_users.create_template(),
-        test_users.boston_number,
-    )
+    shift, template, boston_number = (test_users.create_shift(), test_users.create_template(), test_users.boston_number)
     push_token = "ExponentPushToken[kept-from-operators]"
     devices.register_device(push_token, actor=test_users.ann.actor, at=now())
     calendar_feed = feed.open_feed(actor=test_users.ann.actor, at=now())
@@ -140,9 +128,7 @@ def _iter_routes(patterns: Any, prefix: str = "") -> Iterator[tuple[str, URLPatt
             yield route, route_entry
 
 
-def _fill_route(
-    route: str, name: str, admin_samples: AdminSamples, test_users: UserFixtures
-) -> Iterator[AdminPath]:
+def _fill_route(route: str, name: str, admin_samples: AdminSamples, test_users: UserFixtures) -> Iterator[AdminPath]:
     if name == "app_list":
         yield from (AdminPath(f"/admin/{app}/", name) for app in ("accounts", "config"))
         return
@@ -172,9 +158,7 @@ def _fill_route(
 
 def snapshot_rows(test_users: UserFixtures) -> list[Any]:
     """What nobody may change by looking."""
-    rows: list[Any] = rows_of_customer(
-        test_users.customer.id, list(test_users.users_by_role.values())
-    )
+    rows: list[Any] = rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values()))
     for record in (OutboxMessage, Orphan, Quota):
         for items in dynamodb.iter_pages("Scan", TableName=record.table_name()):
             rows += [json.dumps(item, sort_keys=True) for item in items]
@@ -203,33 +187,22 @@ def plausible_form(path: AdminPath, admin_samples: AdminSamples) -> dict[str, An
     model = path.url.split("/")[3] if path.url.count("/") > 3 else ""
     if model in admin_samples.ids_by_model:
         actions = {"user": "block", "outboxentry": "revive"}
-        form_data |= {
-            "_selected_action": admin_samples.ids_by_model[model],
-            "action": actions.get(model, ""),
-        }
+        form_data |= {"_selected_action": admin_samples.ids_by_model[model], "action": actions.get(model, "")}
     return form_data
 
 
 def test_all_models_have_a_sample(admin_samples: AdminSamples) -> None:
-    model_names = {
-        str(model_admin.opts.model_name) for model_admin in admin.site._registry.values()
-    }
+    model_names = {str(model_admin.opts.model_name) for model_admin in admin.site._registry.values()}
     assert model_names <= set(admin_samples.ids_by_model), "add a sample of it above"
 
 
 def test_anonymous_requests_are_rejected(
-    test_users: UserFixtures,
-    backoffice_url: str,
-    admin_samples: AdminSamples,
-    record_figure: Callable[[str], None],
+    test_users: UserFixtures, backoffice_url: str, admin_samples: AdminSamples, record_figure: Callable[[str], None]
 ) -> None:
     rows_before = snapshot_rows(test_users)
     request_count = 0
     api_headers = {"Authorization": f"Bearer {test_users.ann.token}"}
-    with (
-        httpx.Client(timeout=30) as http_client,
-        open_operator_session(backoffice_url) as anonymous,
-    ):
+    with httpx.Client(timeout=30) as http_client, open_operator_session(backoffice_url) as anonymous:
         anonymous.get("/admin/login/")
         for path in iter_paths(admin_samples, test_users):
             if path.name in SIGN_IN_PATHS:
@@ -283,12 +256,7 @@ def test_read_only_operator_changes_nothing(
     assert snapshot_rows(test_users) == rows_before
     viewed_actions = {
         entry.action
-        for stream in (
-            test_users.customer.id,
-            test_users.ann.id,
-            test_users.sam.id,
-            admin_samples.ids_by_model["user"],
-        )
+        for stream in (test_users.customer.id, test_users.ann.id, test_users.sam.id, admin_samples.ids_by_model["user"])
         for entry in reader.iter_stream(stream)
         if entry.seq and entry.body["actor"]["type"] == "operator"
     }
@@ -346,15 +314,10 @@ def test_support_sees_all_pages_and_has_no_lead_rights(
             assert operator.post(path.url, **plausible_form(path, admin_samples)).status_code == 403
             refused_count += 1
     assert list_count >= len(admin_samples.ids_by_model), "every list says what it read"
-    record_figure(
-        f"back office: support saw {page_count} pages without a secret; "
-        f"{refused_count} are the lead's"
-    )
+    record_figure(f"back office: support saw {page_count} pages without a secret; {refused_count} are the lead's")
 
 
-def test_pages_cannot_be_framed_or_run_foreign_scripts(
-    operator_sessions: dict[str, OperatorSession],
-) -> None:
+def test_pages_cannot_be_framed_or_run_foreign_scripts(operator_sessions: dict[str, OperatorSession]) -> None:
     response = operator_sessions["lead"].get("/admin/accounts/customer/")
     policy = response.headers["content-security-policy"]
     assert "script-src 'self' 'unsafe-eval'" in policy
@@ -363,14 +326,10 @@ def test_pages_cannot_be_framed_or_run_foreign_scripts(
     assert response.headers["x-frame-options"] == "DENY"
     assert response.headers["referrer-policy"] == "same-origin"
     assert response.headers["cache-control"] != "public"
-    assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", response.text), (
-        "no script within the page"
-    )
+    assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", response.text), "no script within the page"
     assert not re.search(r"\son(click|load|change|submit|error)=", response.text)
     cookies = {
-        cookie.name: cookie
-        for cookie in operator_sessions["lead"].client.cookies.jar
-        if cookie.domain == "127.0.0.1"
+        cookie.name: cookie for cookie in operator_sessions["lead"].client.cookies.jar if cookie.domain == "127.0.0.1"
     }
     for name in ("dutyline-operator", "dutyline-form"):
         assert cookies[name].path == "/admin/"

@@ -10,17 +10,10 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from tests.conftest import UserFixtures
 from tests.support.environment import Environment, free_port
-from tests.support.operators import (
-    OperatorSession,
-    create_operator,
-    open_operator_session,
-    set_operator_roles,
-)
+from tests.support.operators import OperatorSession, create_operator, open_operator_session, set_operator_roles
 
 
-def query_operators_database(
-    env: Environment, query: str, *values: object
-) -> list[tuple[object, ...]]:
+def query_operators_database(env: Environment, query: str, *values: object) -> list[tuple[object, ...]]:
     """What the operators' database says."""
     with closing(sqlite3.connect(env.folder / "operators.sqlite3")) as connection:
         return connection.execute(query, values).fetchall()
@@ -36,10 +29,7 @@ def age_sessions(env: Environment, seconds: float) -> None:
             if "renewed_at" in session:
                 session["renewed_at"] = time.time() - seconds
                 encoded = store.encode(session)
-                connection.execute(
-                    "update django_session set session_data = ? where session_key = ?",
-                    (encoded, key),
-                )
+                connection.execute("update django_session set session_data = ? where session_key = ?", (encoded, key))
 
 
 def test_auth0_role_grants_backoffice_access(env: Environment, backoffice_url: str) -> None:
@@ -55,11 +45,9 @@ def test_auth0_role_grants_backoffice_access(env: Environment, backoffice_url: s
     )
     assert [(is_staff, is_superuser) for is_staff, is_superuser, _ in user_rows] == [(1, 0)]
     assert str(user_rows[0][2]).startswith("!"), "no password opens it"
-    assert query_operators_database(env, "select extra_data from social_auth_usersocialauth") == [
-        ("{}",)
-    ] * len(query_operators_database(env, "select 1 from social_auth_usersocialauth")), (
-        "no token is kept"
-    )
+    assert query_operators_database(env, "select extra_data from social_auth_usersocialauth") == [("{}",)] * len(
+        query_operators_database(env, "select 1 from social_auth_usersocialauth")
+    ), "no token is kept"
 
 
 def test_user_without_a_role_is_not_stored(env: Environment, backoffice_url: str) -> None:
@@ -74,9 +62,7 @@ def test_user_without_a_role_is_not_stored(env: Environment, backoffice_url: str
 
 
 @pytest.mark.parametrize("roles", ["support", {"support": True}, [["lead"]], ["LEAD"], None])
-def test_malformed_roles_claim_grants_no_access(
-    env: Environment, backoffice_url: str, roles: object
-) -> None:
+def test_malformed_roles_claim_grants_no_access(env: Environment, backoffice_url: str, roles: object) -> None:
     email = create_operator(env, "odd", [])
     user = env.tenant().get_user_by_email(email)
     assert user
@@ -136,18 +122,14 @@ def test_revoked_role_ends_all_sessions(env: Environment, backoffice_url: str) -
         assert "Gone, support</p>" in restored_session.sign_in(email).text
 
 
-def test_post_requires_a_session_renewed_within_an_hour(
-    env: Environment, backoffice_url: str
-) -> None:
+def test_post_requires_a_session_renewed_within_an_hour(env: Environment, backoffice_url: str) -> None:
     email = create_operator(env, "ida", ["support"])
     with open_operator_session(backoffice_url) as operator:
         operator.sign_in(email)
         age_sessions(env, 700)
         response = operator.client.post(
             f"{backoffice_url}/admin/customer/",
-            data={
-                "csrfmiddlewaretoken": operator.client.cookies.get("dutyline-form", path="/admin/")
-            },
+            data={"csrfmiddlewaretoken": operator.client.cookies.get("dutyline-form", path="/admin/")},
             follow_redirects=False,
         )
         assert response.headers["location"] == "/admin/", "what was typed is not lost to a renewal"
@@ -170,9 +152,7 @@ def test_sign_out_also_signs_out_of_auth0(env: Environment, backoffice_url: str)
 def test_sign_in_must_start_from_our_form(env: Environment, backoffice_url: str) -> None:
     with open_operator_session(backoffice_url) as anonymous:
         assert anonymous.get("/admin/sign-in/begin/").status_code == 405
-        assert anonymous.client.post(f"{backoffice_url}/admin/sign-in/begin/").status_code == 403, (
-            "no token"
-        )
+        assert anonymous.client.post(f"{backoffice_url}/admin/sign-in/begin/").status_code == 403, "no token"
         forged = anonymous.get("/admin/sign-in/complete/auth0_openidconnect/?code=x&state=y")
         assert forged.status_code == 403
         assert anonymous.get("/admin/sign-in/complete/other/?code=x").status_code == 404
@@ -189,10 +169,7 @@ def test_sign_in_must_start_from_our_form(env: Environment, backoffice_url: str)
 
 
 def test_password_guessing_is_rate_limited_by_address(backoffice_url: str) -> None:
-    with (
-        open_operator_session(backoffice_url) as guesser,
-        open_operator_session(backoffice_url) as other_session,
-    ):
+    with open_operator_session(backoffice_url) as guesser, open_operator_session(backoffice_url) as other_session:
         guesser.get("/admin/login/")
         for _ in range(40):
             response = guesser.post("/admin/login/", username="olive", password="guess")
@@ -202,29 +179,21 @@ def test_password_guessing_is_rate_limited_by_address(backoffice_url: str) -> No
             raise AssertionError("one may guess on and on")
         assert int(response.headers["retry-after"]) <= 60
         other_session.get("/admin/login/")
-        assert (
-            other_session.post("/admin/login/", username="olive", password="x").status_code == 200
-        )
+        assert other_session.post("/admin/login/", username="olive", password="x").status_code == 200
 
 
 def test_password_sign_in_works_locally(env: Environment, backoffice_url: str) -> None:
-    completed = env.run_management_command(
-        "operator", "pat", "--group", "support", "--password", "a-long-password"
-    )
+    completed = env.run_management_command("operator", "pat", "--group", "support", "--password", "a-long-password")
     assert completed.returncode == 0, completed.stderr
     with open_operator_session(backoffice_url) as operator:
         operator.get("/admin/login/")
-        page = operator.post(
-            "/admin/login/?next=/admin/", username="pat", password="a-long-password", next="/admin/"
-        )
+        page = operator.post("/admin/login/?next=/admin/", username="pat", password="a-long-password", next="/admin/")
         assert "pat, support</p>" in page.text
         failed_response = operator.post("/admin/login/", username="pat", password="another")
         assert "not a name and password" in failed_response.text
 
 
-def test_api_works_without_the_operators_database(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_api_works_without_the_operators_database(test_users: UserFixtures, env: Environment) -> None:
     unreachable_url = f"postgres://nobody@127.0.0.1:{free_port()}/nothing"
     web = env.start_web("without", free_port(), DATABASE_URL=unreachable_url)
     with open_operator_session(web) as anonymous:
@@ -241,9 +210,7 @@ def test_api_works_without_the_operators_database(
 def test_api_tokens_and_operator_sessions_are_not_interchangeable(
     test_users: UserFixtures, backoffice_url: str, operator_sessions: dict[str, OperatorSession]
 ) -> None:
-    response = httpx.get(
-        f"{backoffice_url}/admin/", headers={"Authorization": f"Bearer {test_users.ann.token}"}
-    )
+    response = httpx.get(f"{backoffice_url}/admin/", headers={"Authorization": f"Bearer {test_users.ann.token}"})
     assert response.status_code == 302
     assert response.headers["location"].startswith("/admin/login/")
     operator = operator_sessions["lead"]

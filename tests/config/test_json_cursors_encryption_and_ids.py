@@ -19,9 +19,7 @@ json_values = st.recursive(
     | st.integers(-(2**53), 2**53)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4)
-    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
 )
 
@@ -43,9 +41,7 @@ def test_arbitrary_bytes_parse_or_raise_malformed(raw: bytes) -> None:
         return
 
 
-@pytest.mark.parametrize(
-    ("levels", "is_valid"), [(32, True), (33, False), (900, False), (99_999, False)]
-)
+@pytest.mark.parametrize(("levels", "is_valid"), [(32, True), (33, False), (900, False), (99_999, False)])
 def test_depth_is_limited(levels: int, is_valid: bool) -> None:
     raw = b"[" * levels + b"]" * levels
     if is_valid:
@@ -96,12 +92,5 @@ def test_ids_are_prefixed_and_sort_by_time() -> None:
 
     assert ids.is_id("usr", first)
     assert first < second
-    for invalid_id in (
-        "usr_",
-        "loc_" + first[4:],
-        first + "0",
-        first.lower(),
-        first[:-1] + "I",
-        "",
-    ):
+    for invalid_id in ("usr_", "loc_" + first[4:], first + "0", first.lower(), first[:-1] + "I", ""):
         assert not ids.is_id("usr", invalid_id)

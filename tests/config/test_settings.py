@@ -77,11 +77,7 @@ def test_valid_settings_are_accepted_and_files_are_read(tmp_path: Path) -> None:
 def test_all_settings_are_documented() -> None:
     settings_code = (ROOT / "config/settings.py").read_text()
     readers = ("text(", "choice(", "text_list(", "base64_key(", "networks(")
-    names = {
-        fragment.split('"')[1]
-        for reader in readers
-        for fragment in settings_code.split(f"env.{reader}")[1:]
-    }
+    names = {fragment.split('"')[1] for reader in readers for fragment in settings_code.split(f"env.{reader}")[1:]}
     names |= {fragment.strip().split('"')[1] for fragment in settings_code.split("env.url(")[1:]}
     operations_doc = (ROOT / "docs/operations.md").read_text()
     env_example = (ROOT / ".env.example").read_text()

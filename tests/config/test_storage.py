@@ -52,9 +52,7 @@ def bucket(env: Environment) -> Iterator[dict[str, str]]:
     env.spawn("s3", [sys.executable, "-m", "ministack"], environment)
     wait_for_port(port)
     client = boto3.client("s3", endpoint_url=endpoint, region_name="eu-central-1")
-    client.create_bucket(
-        Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
+    client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     yield {"STORAGE_BUCKET": BUCKET, "STORAGE_ENDPOINT_URL": endpoint}
     client.close()
     env.stop("s3")
@@ -73,11 +71,7 @@ def run_script(env: Environment, script: str, settings: dict[str, str]) -> str:
     completed = subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env={
-            **env.process_environment(proxied=False),
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-            **settings,
-        },
+        env={**env.process_environment(proxied=False), "DJANGO_SETTINGS_MODULE": "config.settings", **settings},
         capture_output=True,
         text=True,
         check=False,
@@ -87,9 +81,7 @@ def run_script(env: Environment, script: str, settings: dict[str, str]) -> str:
     return completed.stdout
 
 
-def test_files_are_stored_and_never_overwritten(
-    env: Environment, storage_settings: dict[str, str]
-) -> None:
+def test_files_are_stored_and_never_overwritten(env: Environment, storage_settings: dict[str, str]) -> None:
     result = json.loads(run_script(env, STORE_AND_READ_SCRIPT, storage_settings))
 
     assert result["name"] == "calls/v.wav"
@@ -115,19 +107,14 @@ print(storage.read_file({name!r}).decode(), end="")
 
     content = run_script(env, read_script, storage_settings).encode()
 
-    count = export.verify_export(
-        content.splitlines(keepends=True), public_key=export.export_public_key()
-    )
+    count = export.verify_export(content.splitlines(keepends=True), public_key=export.export_public_key())
     assert (count.streams, count.entries > 0) == (1, True)
 
 
 def test_unavailable_storage_is_reported(env: Environment, tmp_path: Path) -> None:
     not_a_folder = tmp_path / "file"
     not_a_folder.write_text("no folder")
-    unreachable = {
-        "STORAGE_BUCKET": BUCKET,
-        "STORAGE_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}",
-    }
+    unreachable = {"STORAGE_BUCKET": BUCKET, "STORAGE_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
     for settings in (unreachable, {"STORAGE_FOLDER": str(not_a_folder)}):
         assert run_script(env, UNAVAILABLE_SCRIPT, settings).splitlines() == [
             "The file storage does not take files just now.",

@@ -75,13 +75,10 @@ class ExpoEmulator:
         body = _parse_body(request)
         messages = body if isinstance(body, list) else [body]
         if len(messages) > 100:
-            return _error_response(
-                "PUSH_TOO_MANY_NOTIFICATIONS", "At most 100 notifications at once."
-            )
+            return _error_response("PUSH_TOO_MANY_NOTIFICATIONS", "At most 100 notifications at once.")
         if not messages or any(_validation_error(message) for message in messages):
             return _error_response(
-                "VALIDATION_ERROR",
-                str([_validation_error(m) for m in messages if _validation_error(m)][:3]),
+                "VALIDATION_ERROR", str([_validation_error(m) for m in messages if _validation_error(m)][:3])
             )
         projects: dict[str, list[str]] = {}
         for message in messages:
@@ -107,11 +104,7 @@ class ExpoEmulator:
         if ticket_error:
             return _error_result(ticket_error)
         self._receipts[ticket_id] = (
-            None
-            if receipt_error == "none"
-            else _error_result(receipt_error)
-            if receipt_error
-            else {"status": "ok"}
+            None if receipt_error == "none" else _error_result(receipt_error) if receipt_error else {"status": "ok"}
         )
         return {"status": "ok", "id": ticket_id}
 

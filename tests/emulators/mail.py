@@ -85,9 +85,7 @@ def create_emulator(folder: MailFolder) -> Emulator:
         rows = "".join(_html_row(_summary(*pair)) for pair in folder.iter_messages())
         table = f"<table><tr><th>When<th>To<th>Subject</tr>{rows}</table>"
         empty_hint = '<p class="hint">Nothing was sent yet.</p>'
-        return html_response(
-            "Mail", f'<main class="wide"><h1>Mail</h1>{table if rows else empty_hint}</main>'
-        )
+        return html_response("Mail", f'<main class="wide"><h1>Mail</h1>{table if rows else empty_hint}</main>')
 
     def show_message(request: EmulatorRequest, name: str) -> EmulatorResponse:
         message = folder.get_message(name)
@@ -98,9 +96,7 @@ def create_emulator(folder: MailFolder) -> Emulator:
     def show_html_body(request: EmulatorRequest, name: str) -> EmulatorResponse:
         message = folder.get_message(name)
         content = _body_text(message, "html") if message else ""
-        policy = (
-            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups"
-        )
+        policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups"
         headers = {"Content-Security-Policy": policy}
         return EmulatorResponse(200, content.encode(), "text/html; charset=utf-8", headers)
 
@@ -132,11 +128,7 @@ def _html_row(summary: dict[str, Any]) -> str:
 
 def _message_html(name: str, message: EmailMessage) -> str:
     subject = escape(str(message["Subject"]))
-    text_with_links = re.sub(
-        r"(https?://[^\s&]+)",
-        r'<a href="\1">\1</a>',
-        escape(_body_text(message, "plain")),
-    )
+    text_with_links = re.sub(r"(https?://[^\s&]+)", r'<a href="\1">\1</a>', escape(_body_text(message, "plain")))
     return f"""<main class="wide"><p><a href="/">All mail</a></p><h1>{subject}</h1>
 <p class="hint">To {escape(str(message["To"]))}</p>
 <iframe title="The message" src="/messages/{name}/html"></iframe>

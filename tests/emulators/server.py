@@ -116,9 +116,7 @@ class Emulator:
             if match:
                 allowed_methods.append(method)
         if allowed_methods:
-            return json_response(
-                {"error": "method not allowed"}, 405, Allow=", ".join(allowed_methods)
-            )
+            return json_response({"error": "method not allowed"}, 405, Allow=", ".join(allowed_methods))
         return json_response({"error": "not found"}, 404)
 
     def take_fault(self, request: EmulatorRequest) -> tuple[str, float]:
@@ -126,11 +124,7 @@ class Emulator:
         with self._lock:
             for planned_fault in self._faults:
                 is_same_method = planned_fault["method"] in ("*", request.method)
-                if (
-                    is_same_method
-                    and re.fullmatch(planned_fault["path"], request.path)
-                    and planned_fault["times"] > 0
-                ):
+                if is_same_method and re.fullmatch(planned_fault["path"], request.path) and planned_fault["times"] > 0:
                     planned_fault["times"] -= 1
                     return planned_fault["fault"], planned_fault["seconds"]
         return "", 0.0
@@ -246,11 +240,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
 def _default_fault_response(status: int) -> EmulatorResponse:
     reset_at = str(int(time.time()) + 1)
-    headers = {
-        "X-RateLimit-Limit": "10",
-        "X-RateLimit-Remaining": "0",
-        "X-RateLimit-Reset": reset_at,
-    }
+    headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset_at}
     names = {409: "Conflict", 429: "Too Many Requests", 500: "Internal Server Error"}
     name = names.get(status, "Service Unavailable")
     body = {"statusCode": status, "error": name, "message": "As planned."}

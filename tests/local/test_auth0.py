@@ -53,20 +53,12 @@ class CheckedManagementClient:
         self.specification = _load_specification(env)
 
     def request(self, method: str, path: str, body: Any = None, **query: str) -> httpx.Response:
-        response = httpx.request(
-            method,
-            f"{self.base_url}/api/v2{path}",
-            json=body,
-            params=query,
-            headers=self.headers,
-        )
+        response = httpx.request(method, f"{self.base_url}/api/v2{path}", json=body, params=query, headers=self.headers)
         if self.specification:
             self._check(method, path, body, query, response)
         return response
 
-    def _check(
-        self, method: str, path: str, body: Any, query: dict[str, str], received: httpx.Response
-    ) -> None:
+    def _check(self, method: str, path: str, body: Any, query: dict[str, str], received: httpx.Response) -> None:
         assert self.specification
         request = MockRequest(
             self.base_url,
@@ -126,16 +118,8 @@ def test_users_tickets_and_errors_match_the_specification(
     assert "password" not in created.text
     duplicate = client.request("POST", "/users", body)
     assert (duplicate.status_code, duplicate.json()["message"]) == (409, "The user already exists.")
-    for invalid_fields in (
-        {"bogus": 1},
-        {"email": "x"},
-        {"connection": "none"},
-        {"password": "short"},
-    ):
-        assert (
-            client.request("POST", "/users", {**new_user_body(), **invalid_fields}).status_code
-            == 400
-        )
+    for invalid_fields in ({"bogus": 1}, {"email": "x"}, {"connection": "none"}, {"password": "short"}):
+        assert client.request("POST", "/users", {**new_user_body(), **invalid_fields}).status_code == 400
     assert client.request("POST", "/users", {"email": "a@b.example"}).status_code == 400
     assert client.request("GET", f"/users/{id}").json()["email"] == body["email"]
     assert client.request("GET", "/users/auth0|none").status_code == 404
@@ -158,9 +142,7 @@ def test_users_tickets_and_errors_match_the_specification(
     assert client.request("GET", "/users").status_code == 401
     if SPECIFICATION.exists():
         assert client.checked_calls >= 20
-    record_figure(
-        f"Auth0 stand-in: {client.checked_calls} calls checked against the published specification"
-    )
+    record_figure(f"Auth0 stand-in: {client.checked_calls} calls checked against the published specification")
 
 
 def test_a_missing_scope_is_403(env: Environment) -> None:
@@ -174,9 +156,7 @@ def test_a_missing_scope_is_403(env: Environment) -> None:
         }
     )
     response = httpx.post(
-        f"{env.issuer}api/v2/users",
-        json=new_user_body(),
-        headers={"Authorization": f"Bearer {token}"},
+        f"{env.issuer}api/v2/users", json=new_user_body(), headers={"Authorization": f"Bearer {token}"}
     )
     assert (response.status_code, response.json()["errorCode"]) == (403, "insufficient_scope")
 
@@ -210,13 +190,7 @@ def test_auth0_client_works_through_the_official_sdk(env: Environment) -> None:
 
 @pytest.mark.parametrize("fault", ["429", "500", "503", "drop", "drop_after", "slow"])
 def test_a_fault_raises_unavailable_without_retry(env: Environment, fault: str) -> None:
-    fault_request = {
-        "path": "/api/v2/users",
-        "method": "POST",
-        "fault": fault,
-        "times": 9,
-        "seconds": 6,
-    }
+    fault_request = {"path": "/api/v2/users", "method": "POST", "fault": fault, "times": 9, "seconds": 6}
     httpx.post(f"{env.issuer}_local/faults", json=fault_request).raise_for_status()
     id, email = ids.new_id("usr", now()), f"fault{time.time_ns()}@cast.example"
     started_at = time.monotonic()
@@ -260,10 +234,7 @@ def test_the_code_flow_checks_pkce_nonce_and_callback(env: Environment) -> None:
         "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
     }
-    authorize_url, credentials = (
-        f"{env.issuer}authorize",
-        {"username": email, "password": "Pass-word-1"},
-    )
+    authorize_url, credentials = (f"{env.issuer}authorize", {"username": email, "password": "Pass-word-1"})
 
     def request_code() -> str:
         response = httpx.post(authorize_url, params=query, data=credentials)
@@ -275,9 +246,7 @@ def test_the_code_flow_checks_pkce_nonce_and_callback(env: Environment) -> None:
     def redeem_code(code: str, **overrides: str) -> httpx.Response:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
         client_credentials = {"client_id": "dutyline-admin", "client_secret": "local-admin-secret"}
-        return httpx.post(
-            f"{env.issuer}oauth/token", data={**form, **client_credentials, **overrides}
-        )
+        return httpx.post(f"{env.issuer}oauth/token", data={**form, **client_credentials, **overrides})
 
     foreign_redirect = {**query, "redirect_uri": "https://evil.example/"}
     assert httpx.get(authorize_url, params=foreign_redirect).status_code == 400
@@ -290,15 +259,9 @@ def test_the_code_flow_checks_pkce_nonce_and_callback(env: Environment) -> None:
     assert (identity["nonce"], identity["aud"]) == ("n1", "dutyline-admin")
     assert redeem_code(used_code, code_verifier=verifier).status_code == 403, "a code works once"
     assert redeem_code(request_code(), code_verifier="other").status_code == 403
-    assert (
-        redeem_code(
-            request_code(), code_verifier=verifier, redirect_uri=REDIRECT_URI + "x"
-        ).status_code
-        == 403
-    )
+    assert redeem_code(request_code(), code_verifier=verifier, redirect_uri=REDIRECT_URI + "x").status_code == 403
     userinfo = httpx.get(
-        f"{env.issuer}userinfo",
-        headers={"Authorization": f"Bearer {token_response.json()['access_token']}"},
+        f"{env.issuer}userinfo", headers={"Authorization": f"Bearer {token_response.json()['access_token']}"}
     )
     assert userinfo.json()["email"] == email
 
@@ -308,12 +271,7 @@ def test_invalid_grants_are_rejected(env: Environment) -> None:
     assert request_machine_token(env, audience="https://other.example/").status_code == 403
     assert request_machine_token(env, grant_type="implicit").status_code == 403
     assert request_machine_token(env, **APP_CREDENTIALS).status_code == 403
-    form = {
-        "grant_type": "password",
-        "username": "no@cast.example",
-        "password": "x",
-        **APP_CREDENTIALS,
-    }
+    form = {"grant_type": "password", "username": "no@cast.example", "password": "x", **APP_CREDENTIALS}
     assert httpx.post(f"{env.issuer}oauth/token", data=form).status_code == 403
 
 
@@ -329,9 +287,7 @@ def test_invalid_grants_are_rejected(env: Environment) -> None:
         ("GET", "authorize", b""),
     ],
 )
-def test_malformed_requests_are_4xx(
-    env: Environment, method: str, path: str, content: bytes
-) -> None:
+def test_malformed_requests_are_4xx(env: Environment, method: str, path: str, content: bytes) -> None:
     headers = {"Content-Type": "application/json"}
     response = httpx.request(method, env.issuer + path, content=content, headers=headers)
     assert 400 <= response.status_code < 500

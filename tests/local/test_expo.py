@@ -60,16 +60,10 @@ def test_gzip_bodies_are_accepted(env: Environment) -> None:
         (SEND_PATH, [message(priority="urgent")], "VALIDATION_ERROR"),
         (SEND_PATH, [], "VALIDATION_ERROR"),
         (RECEIPTS_PATH, {"ids": "x"}, "VALIDATION_ERROR"),
-        (
-            SEND_PATH,
-            [message(), message(to="ExpoPushToken[@a/b:1]")],
-            "PUSH_TOO_MANY_EXPERIENCE_IDS",
-        ),
+        (SEND_PATH, [message(), message(to="ExpoPushToken[@a/b:1]")], "PUSH_TOO_MANY_EXPERIENCE_IDS"),
     ],
 )
-def test_invalid_requests_are_rejected_like_expo(
-    env: Environment, path: str, body: Any, expected: str
-) -> None:
+def test_invalid_requests_are_rejected_like_expo(env: Environment, path: str, body: Any, expected: str) -> None:
     response = post(env, path, body)
 
     assert (response.status_code, error_code(response)) == (400, expected)
@@ -102,10 +96,7 @@ def test_our_client_works_with_the_emulator(env: Environment) -> None:
 
     assert [outcome.error for outcome in outcomes] == ["", expo.DEVICE_NOT_REGISTERED, ""]
     assert {o.error for o in expo.get_receipts(tickets).values()} == {""}
-    assert sorted(map(sorted, mixed_projects.value.groups)) == [
-        ["ExpoPushToken[@other/app:1]"],
-        [tokens[0]],
-    ]
+    assert sorted(map(sorted, mixed_projects.value.groups)) == [["ExpoPushToken[@other/app:1]"], [tokens[0]]]
 
 
 def test_a_slow_server_is_bounded_and_queued_calls_are_dropped(env: Environment) -> None:

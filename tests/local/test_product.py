@@ -85,9 +85,7 @@ def wait_for_run_json(clone: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.1)
 
 
-def test_readme_tour_works_as_pasted(
-    clone: Path, running_product: tuple[subprocess.Popen[str], int]
-) -> None:
+def test_readme_tour_works_as_pasted(clone: Path, running_product: tuple[subprocess.Popen[str], int]) -> None:
     (tour,) = re.findall(r"```bash\n(.*?)```", (clone / "README.md").read_text(), re.S)
 
     completed = subprocess.run(
@@ -142,9 +140,7 @@ def test_run_json_describes_the_running_product(
         assert "olive, lead" in browser.post(str(login_page.url), data=form_data).text
 
 
-def test_a_second_start_is_refused(
-    clone: Path, running_product: tuple[subprocess.Popen[str], int]
-) -> None:
+def test_a_second_start_is_refused(clone: Path, running_product: tuple[subprocess.Popen[str], int]) -> None:
     process = start_product(clone, free_port_block())
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
@@ -172,9 +168,7 @@ def test_ctrl_c_stops_all_processes_and_keeps_the_state(
     creation = run_management_command(
         clone, "create_customer", "Pier", "--owner-name", "P", "--owner-email", "p@pier.example"
     )
-    assert re.fullmatch(r"customer cus_\w+, owner usr_\w+ \(invited\)\n", creation.stdout), (
-        creation.stderr
-    )
+    assert re.fullmatch(r"customer cus_\w+, owner usr_\w+ \(invited\)\n", creation.stdout), creation.stderr
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(children) == 9
     assert len(processes_in_groups(children)) > 7

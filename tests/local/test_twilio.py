@@ -30,9 +30,7 @@ def error_status_and_code(response: httpx.Response) -> tuple[int, int]:
     return response.status_code, error["code"]
 
 
-def test_requests_and_responses_match_the_specification(
-    env: Environment, record_figure: Callable[[str], None]
-) -> None:
+def test_requests_and_responses_match_the_specification(env: Environment, record_figure: Callable[[str], None]) -> None:
     """Search, buy, list, update, release, and every refusal, through our own client."""
     start = len(env.exchanges("twilio"))
     number = client.search_numbers("US", area_code=415, prefix=None)[0].number
@@ -55,9 +53,7 @@ def test_requests_and_responses_match_the_specification(
         record_figure("Twilio's specification is not at hand: calls were made unchecked")
         return
     validator = SpecificationValidator()
-    assert [
-        violation for exchange in exchanges for violation in validator.violations(exchange)
-    ] == []
+    assert [violation for exchange in exchanges for violation in validator.violations(exchange)] == []
     assert all(validator.find_operation(exchange) for exchange in exchanges)
     record_figure(f"Twilio's specification: {len(exchanges)} exchanges of one test, no violation")
 
@@ -110,36 +106,19 @@ def test_planted_violations_are_detected(
 
 
 def test_documented_errors_are_returned(env: Environment) -> None:
-    unauthenticated = httpx.get(
-        f"{env.twilio}/2010-04-01/Accounts/{ACCOUNT_SID}/IncomingPhoneNumbers.json"
-    )
+    unauthenticated = httpx.get(f"{env.twilio}/2010-04-01/Accounts/{ACCOUNT_SID}/IncomingPhoneNumbers.json")
     assert error_status_and_code(unauthenticated) == (401, 20003)
     other_account_url = f"{env.twilio}/2010-04-01/Accounts/AC{'0' * 32}/IncomingPhoneNumbers.json"
-    assert error_status_and_code(httpx.get(other_account_url, auth=(ACCOUNT_SID, AUTH_TOKEN))) == (
-        404,
-        20404,
-    )
+    assert error_status_and_code(httpx.get(other_account_url, auth=(ACCOUNT_SID, AUTH_TOKEN))) == (404, 20404)
     numbers = "IncomingPhoneNumbers.json"
-    assert error_status_and_code(
-        request_api(env, "POST", numbers, data={"PhoneNumber": "415"})
-    ) == (400, 21421)
-    assert error_status_and_code(request_api(env, "POST", numbers, data={"AreaCode": "533"})) == (
-        400,
-        21452,
-    )
-    assert error_status_and_code(
-        request_api(env, "GET", f"IncomingPhoneNumbers/PN{'0' * 32}.json")
-    ) == (404, 20404)
+    assert error_status_and_code(request_api(env, "POST", numbers, data={"PhoneNumber": "415"})) == (400, 21421)
+    assert error_status_and_code(request_api(env, "POST", numbers, data={"AreaCode": "533"})) == (400, 21452)
+    assert error_status_and_code(request_api(env, "GET", f"IncomingPhoneNumbers/PN{'0' * 32}.json")) == (404, 20404)
     local = "AvailablePhoneNumbers/US/Local.json"
-    assert error_status_and_code(request_api(env, "GET", local, params={"AreaCode": "41"})) == (
-        400,
-        21451,
-    )
+    assert error_status_and_code(request_api(env, "GET", local, params={"AreaCode": "41"})) == (400, 21451)
     calls = "Calls.json"
     url = {"Url": "http://127.0.0.1:1/"}
-    assert error_status_and_code(
-        request_api(env, "POST", calls, data={"To": "x", "From": "+1", **url})
-    ) == (400, 21211)
+    assert error_status_and_code(request_api(env, "POST", calls, data={"To": "x", "From": "+1", **url})) == (400, 21211)
     foreign_call = {"To": "+16175550100", "From": "+16175550101", **url}
     assert error_status_and_code(request_api(env, "POST", calls, data=foreign_call)) == (400, 21210)
 
@@ -163,16 +142,11 @@ def test_first_phone_to_answer_a_dial_wins_even_a_mailbox(env: Environment) -> N
     url = f"{env.twilio}/_local/twiml"
     httpx.post(url, json={"twiml": twiml}).raise_for_status()
     request_api(
-        env,
-        "POST",
-        f"IncomingPhoneNumbers/{owned.sid}.json",
-        data={"VoiceUrl": url, "StatusCallback": ""},
+        env, "POST", f"IncomingPhoneNumbers/{owned.sid}.json", data={"VoiceUrl": url, "StatusCallback": ""}
     ).raise_for_status()
 
     transcript = "\n".join(
-        simulate_call(number, phones={"+16175550110": "mailbox", "+16175550111": "nothing"})[
-            "lines"
-        ]
+        simulate_call(number, phones={"+16175550110": "mailbox", "+16175550111": "nothing"})["lines"]
     )
 
     assert "+16175550110   picks up (mailbox)" in transcript
@@ -184,10 +158,7 @@ def test_first_phone_to_answer_a_dial_wins_even_a_mailbox(env: Environment) -> N
 def test_a_failing_webhook_uses_the_fallback(env: Environment, test_users: UserFixtures) -> None:
     purchased = test_users.purchase_number()
     request_api(
-        env,
-        "POST",
-        f"IncomingPhoneNumbers/{purchased.number.sid}.json",
-        data={"VoiceUrl": f"{env.web}/nowhere"},
+        env, "POST", f"IncomingPhoneNumbers/{purchased.number.sid}.json", data={"VoiceUrl": f"{env.web}/nowhere"}
     ).raise_for_status()
 
     transcript = "\n".join(simulate_call(purchased.number.number)["lines"])

@@ -10,14 +10,7 @@ import httpx
 from accounts import locations
 from accounts.models import Location, User
 from telephony.numbers import purchase
-from tests.conftest import (
-    UserFixtures,
-    create_shift,
-    enable_ringing,
-    free_number,
-    now,
-    simulate_call,
-)
+from tests.conftest import UserFixtures, create_shift, enable_ringing, free_number, now, simulate_call
 
 WEDNESDAY_NOON = datetime.fromisoformat("2027-06-02T12:00:00-04:00")
 """A Wednesday noon in Boston."""
@@ -104,9 +97,7 @@ class PlayedCall:
         """These lines came, in this order."""
         remaining_lines = iter(self.transcript)
         for part in parts:
-            assert any(part in line for line in remaining_lines), (
-                f"{part!r} is missing in\n{self.text}"
-            )
+            assert any(part in line for line in remaining_lines), f"{part!r} is missing in\n{self.text}"
 
     def assert_absent(self, part: str) -> None:
         """This did not happen."""
@@ -117,9 +108,7 @@ def create_line(
     test_users: UserFixtures, *, zone: str = "America/New_York", name: str = "Harbour Street"
 ) -> LineFixture:
     """A new location with a number of its own."""
-    location = locations.create_location(
-        actor=test_users.ann.actor, name=name, time_zone=zone, at=now()
-    )
+    location = locations.create_location(actor=test_users.ann.actor, name=name, time_zone=zone, at=now())
     number = free_number()
     purchase.purchase_number(number, location.id, actor=test_users.ann.actor, at=now())
     return LineFixture(test_users, location, number)
@@ -132,9 +121,7 @@ def to_local_time(instant: datetime, zone: str = "America/New_York") -> str:
 
 def local_times_around(instant: datetime, hours: float = 4) -> tuple[str, str]:
     """Wall times in Boston around a moment."""
-    return to_local_time(instant - timedelta(hours=hours)), to_local_time(
-        instant + timedelta(hours=hours)
-    )
+    return to_local_time(instant - timedelta(hours=hours)), to_local_time(instant + timedelta(hours=hours))
 
 
 def post_webhook(url: str, form: dict[str, str], **headers: str) -> httpx.Response:

@@ -53,19 +53,11 @@ class CrashHarness:
         headers = {"Authorization": f"Bearer {token}"}
         if key:
             headers["Idempotency-Key"] = key
-        command = {
-            "do": "request",
-            "method": method,
-            "path": path,
-            "body": body,
-            "headers": headers,
-        }
+        command = {"do": "request", "method": method, "path": path, "body": body, "headers": headers}
         result: dict[str, Any] | None = self._execute(command, plan)
         return result
 
-    def process_outbox(
-        self, *, seconds_ahead: float, plan: FaultPlan, rounds: int = 1
-    ) -> bool | None:
+    def process_outbox(self, *, seconds_ahead: float, plan: FaultPlan, rounds: int = 1) -> bool | None:
         """Sweep ``later`` seconds from now; whether nothing is due, None if it was killed."""
         command = {"do": "sweep", "later": seconds_ahead, "rounds": rounds}
         is_idle: bool | None = self._execute(command, plan)
@@ -74,9 +66,7 @@ class CrashHarness:
     def process_outbox_until_idle(self, start: float = 600) -> None:
         """Sweep at later and later times until nothing is due."""
         is_idle = self.process_outbox(seconds_ahead=start, plan=FaultPlan(), rounds=8)
-        assert is_idle, (
-            f"the outbox does not become idle\n{self.env.read_log('fork_server')[-2000:]}"
-        )
+        assert is_idle, f"the outbox does not become idle\n{self.env.read_log('fork_server')[-2000:]}"
 
     def _execute(self, command: dict[str, Any], plan: FaultPlan) -> Any:
         assert self.process.stdin

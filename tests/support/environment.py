@@ -123,18 +123,14 @@ class Environment:
         self.spawn("identity", services.auth0_command(ports["identity"], self.folder / "identity"))
         self.spawn("expo", services.expo_command(ports["expo"]))
         self.spawn("twilio", services.twilio_command(ports["twilio"]))
-        self.spawn(
-            "mail", services.mail_command(ports["smtp"], ports["mail_page"], self.folder / "mail")
-        )
+        self.spawn("mail", services.mail_command(ports["smtp"], ports["mail_page"], self.folder / "mail"))
         for name in ("dynamodb", "redis", "identity", "expo", "twilio", "smtp", "mail_page"):
             wait_for_port(ports[name])
         for name, proxy_port in self.proxy_ports.items():
             is_http = name in ("dynamodb", "identity", "expo", "twilio")
             self.proxies.append(Proxy(name, proxy_port, ports[name], http=is_http))
 
-    def start_web(
-        self, name: str = "web", port: int = 0, *, workers: int = 1, **settings: str
-    ) -> str:
+    def start_web(self, name: str = "web", port: int = 0, *, workers: int = 1, **settings: str) -> str:
         """Start a web process and wait until it is ready; its address."""
         port = port or self.ports["web"]
         environment = {**self.process_environment(proxied=True), **settings}
@@ -181,12 +177,7 @@ class Environment:
 
     def exchanges(self, service: str) -> list[Exchange]:
         """Every request that reached a service through its proxy, and its answer."""
-        return [
-            exchange
-            for proxy in self.proxies
-            if proxy.service == service
-            for exchange in proxy.exchanges
-        ]
+        return [exchange for proxy in self.proxies if proxy.service == service for exchange in proxy.exchanges]
 
     def read_log(self, name: str) -> str:
         """What a process printed so far."""
@@ -211,9 +202,7 @@ class Environment:
             for proxy in self.proxies:
                 proxy.plan = FaultPlan()
 
-    def run_management_command(
-        self, *command: str, **settings: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run_management_command(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a management command, straight at the engines."""
         return subprocess.run(
             [sys.executable, "manage.py", *command],
@@ -257,9 +246,7 @@ def env() -> Iterator[Environment]:
             for violation in exchange_violations
         }
     )
-    assert not violations, (
-        f"the stand-in for Twilio, or what we ask it, is not as specified: {violations}"
-    )
+    assert not violations, f"the stand-in for Twilio, or what we ask it, is not as specified: {violations}"
 
 
 def specification_violations(env: Environment) -> Iterator[list[str]]:

@@ -101,8 +101,6 @@ def create_many_users(customer_id: str, count: int, *, name_prefix: str = "Crowd
             )
         )
     for start in range(0, count, 25):
-        puts = [
-            {"PutRequest": {"Item": user.serialize()}} for user in created_users[start : start + 25]
-        ]
+        puts = [{"PutRequest": {"Item": user.serialize()}} for user in created_users[start : start + 25]]
         dynamodb.call("BatchWriteItem", RequestItems={User.table_name(): puts})
     return created_users

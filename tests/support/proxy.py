@@ -57,10 +57,7 @@ class FaultPlan:
 
     def register_call(self, service: str, operation: str) -> tuple[ProxiedCall, str]:
         with self.lock:
-            nth = (
-                sum((call.service, call.operation) == (service, operation) for call in self.calls)
-                + 1
-            )
+            nth = sum((call.service, call.operation) == (service, operation) for call in self.calls) + 1
             call = ProxiedCall(service, operation, nth)
             self.calls.append(call)
             keys = (f"{service} {operation}", service)
@@ -161,9 +158,7 @@ class Proxy:
             response_head, response_body = _read_message(upstream)
             call.capacity = _consumed_capacity(response_body)
             if self.service in RECORDED_SERVICES:
-                self.exchanges.append(
-                    _parse_exchange(request_head, request_body, response_head, response_body)
-                )
+                self.exchanges.append(_parse_exchange(request_head, request_body, response_head, response_body))
             if mode in ("kill_after", "lost"):
                 self.plan.record_fault(call, mode)
             if mode == "kill_after":
@@ -176,15 +171,11 @@ class Proxy:
     def _serve_raw(self, client: socket.socket) -> None:
         server = socket.create_connection(("127.0.0.1", self.upstream))
         pending: list[str] = []
-        threading.Thread(
-            target=self._forward_responses, args=(server, client, pending), daemon=True
-        ).start()
+        threading.Thread(target=self._forward_responses, args=(server, client, pending), daemon=True).start()
         try:
             while data := client.recv(65536):
                 command = data[:64].split(b" ")[0].strip().decode("latin-1")
-                call, mode = self.plan.register_call(
-                    self.service, command if self.service == "smtp" else ""
-                )
+                call, mode = self.plan.register_call(self.service, command if self.service == "smtp" else "")
                 if mode in RAW_MODES:
                     self.plan.record_fault(call, mode)
                 if mode == "kill_before":
@@ -197,9 +188,7 @@ class Proxy:
         finally:
             server.close()
 
-    def _forward_responses(
-        self, server: socket.socket, client: socket.socket, pending: list[str]
-    ) -> None:
+    def _forward_responses(self, server: socket.socket, client: socket.socket, pending: list[str]) -> None:
         try:
             while data := server.recv(65536):
                 if pending:
@@ -218,14 +207,10 @@ def _is_closed(server: socket.socket) -> bool:
     return bool(readable)
 
 
-def _parse_exchange(
-    head: bytes, body: bytes, response_head: bytes, response_content: bytes
-) -> Exchange:
+def _parse_exchange(head: bytes, body: bytes, response_head: bytes, response_content: bytes) -> Exchange:
     method, target, _ = head.decode("latin-1").split(" ", 2)
     status = int(response_head.split(b" ", 2)[1])
-    return Exchange(
-        method, target, body.decode(), status, response_content.decode("utf-8", errors="replace")
-    )
+    return Exchange(method, target, body.decode(), status, response_content.decode("utf-8", errors="replace"))
 
 
 def _read_message(reader: Any) -> tuple[bytes, bytes]:
@@ -282,15 +267,7 @@ def _with_consumed_capacity(head: bytes, body: bytes) -> bytes:
     return b"\r\n".join(lines) + body
 
 
-METERED_OPERATIONS = {
-    "GetItem",
-    "BatchGetItem",
-    "Query",
-    "PutItem",
-    "UpdateItem",
-    "DeleteItem",
-    "TransactWriteItems",
-}
+METERED_OPERATIONS = {"GetItem", "BatchGetItem", "Query", "PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
 
 
 def _consumed_capacity(body: bytes) -> float:
@@ -314,11 +291,7 @@ def _fault_response(mode: str, head: bytes, body: bytes) -> bytes:
         count = len(json.loads(body)["TransactItems"])
         reason = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
         return _aws_error("TransactionCanceledException", CancellationReasons=[reason] * count)
-    if (
-        mode == "conflict"
-        and is_dynamodb
-        and _operation_name(head) in ("UpdateItem", "DeleteItem", "PutItem")
-    ):
+    if mode == "conflict" and is_dynamodb and _operation_name(head) in ("UpdateItem", "DeleteItem", "PutItem"):
         return _aws_error("TransactionConflictException")
     if mode == "unprocessed" and _operation_name(head) == "BatchGetItem":
         keys = json.loads(body)["RequestItems"]
@@ -333,12 +306,7 @@ def _fault_response(mode: str, head: bytes, body: bytes) -> bytes:
 
 
 def _aws_error(code: str, **fields: Any) -> bytes:
-    body = {
-        "__type": DYNAMODB_ERROR_PREFIX + code,
-        "message": "planned",
-        "Message": "planned",
-        **fields,
-    }
+    body = {"__type": DYNAMODB_ERROR_PREFIX + code, "message": "planned", "Message": "planned", **fields}
     return _http_response("400 Bad Request", json.dumps(body).encode())
 
 

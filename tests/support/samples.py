@@ -50,9 +50,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         body=test_users.user_body(locations=[test_users.boston.id]), invalid_values={"email": 7}
     ),
     "getUserAuditLogs": lambda test_users: RequestSample(
-        path={"userId": test_users.sam.id},
-        query={"limit": "10", "offset": "0"},
-        invalid_values={"limit": "x"},
+        path={"userId": test_users.sam.id}, query={"limit": "10", "offset": "0"}, invalid_values={"limit": "x"}
     ),
     "updateCurrentUser": lambda test_users: RequestSample(
         body={"profileName": f"Name {next(_sequence)}"}, invalid_values={"phone": "12"}
@@ -61,32 +59,20 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "acceptTerms": lambda test_users: RequestSample(
         body=next(_acceptance_bodies), invalid_values={"version": "1999-01-01"}
     ),
-    "registerPushToken": lambda test_users: RequestSample(
-        body={"token": push_token()}, invalid_values={"token": "x"}
-    ),
-    "removePushToken": lambda test_users: RequestSample(
-        body={"token": push_token()}, invalid_values={"token": 7}
-    ),
-    "exportMyData": lambda test_users: RequestSample(
-        query={"format": "json"}, invalid_values={"format": "doc"}
-    ),
+    "registerPushToken": lambda test_users: RequestSample(body={"token": push_token()}, invalid_values={"token": "x"}),
+    "removePushToken": lambda test_users: RequestSample(body={"token": push_token()}, invalid_values={"token": 7}),
+    "exportMyData": lambda test_users: RequestSample(query={"format": "json"}, invalid_values={"format": "doc"}),
     "deleteUser": lambda test_users: RequestSample(
         body={"id": test_users.create_user().id}, invalid_values={"id": None}
     ),
     "listUsers": lambda test_users: RequestSample(
-        query={"customerId": test_users.customer.id, "limit": "50"},
-        invalid_values={"limit": "1001"},
+        query={"customerId": test_users.customer.id, "limit": "50"}, invalid_values={"limit": "1001"}
     ),
     "createManagedUser": lambda test_users: RequestSample(
-        body=test_users.user_body(locations=[test_users.boston.id], isSetup=True),
-        invalid_values={"userRole": "king"},
+        body=test_users.user_body(locations=[test_users.boston.id], isSetup=True), invalid_values={"userRole": "king"}
     ),
     "updateManagedUser": lambda test_users: RequestSample(
-        body={
-            "id": test_users.create_user().id,
-            "locations": [test_users.boston.id],
-            "name": "Another Name",
-        },
+        body={"id": test_users.create_user().id, "locations": [test_users.boston.id], "name": "Another Name"},
         invalid_values={"settings": {"timeZone": "Mars/Olympus"}},
     ),
     "deleteManagedUser": lambda test_users: RequestSample(
@@ -99,12 +85,9 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "updateCustomer": lambda test_users: RequestSample(
         body={"name": f"Harbour Dental {next(_sequence)}"}, invalid_values={"name": ""}
     ),
-    "listLocations": lambda test_users: RequestSample(
-        query={"limit": "50"}, invalid_values={"limit": "0"}
-    ),
+    "listLocations": lambda test_users: RequestSample(query={"limit": "50"}, invalid_values={"limit": "0"}),
     "createLocation": lambda test_users: RequestSample(
-        body={"name": f"Place {next(_sequence)}", "timeZone": "America/Denver"},
-        invalid_values={"timeZone": "MST7MDTX"},
+        body={"name": f"Place {next(_sequence)}", "timeZone": "America/Denver"}, invalid_values={"timeZone": "MST7MDTX"}
     ),
     "updateLocation": lambda test_users: RequestSample(
         path={"id": test_users.boston.id},
@@ -112,9 +95,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"name": 7},
         id_kind="loc",
     ),
-    "deleteLocation": lambda test_users: RequestSample(
-        path={"id": test_users.create_location().id}, id_kind="loc"
-    ),
+    "deleteLocation": lambda test_users: RequestSample(path={"id": test_users.create_location().id}, id_kind="loc"),
     "listSchedules": lambda test_users: RequestSample(
         query={
             "locationId": test_users.boston.id,
@@ -125,12 +106,9 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"limit": "0"},
     ),
     "createSchedule": lambda test_users: RequestSample(
-        body=test_users.shift_body(templateId=test_users.create_template().id),
-        invalid_values={"endTime": "tomorrow"},
+        body=test_users.shift_body(templateId=test_users.create_template().id), invalid_values={"endTime": "tomorrow"}
     ),
-    "getSchedule": lambda test_users: RequestSample(
-        path={"id": test_users.create_shift().id}, id_kind="sch"
-    ),
+    "getSchedule": lambda test_users: RequestSample(path={"id": test_users.create_shift().id}, id_kind="sch"),
     "updateSchedule": lambda test_users: RequestSample(
         path={"id": test_users.create_shift().id},
         query={"scope": "all"},
@@ -171,11 +149,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"startTime": "25:00"},
     ),
     "updateTemplate": lambda test_users: RequestSample(
-        body={
-            "id": test_users.create_template().id,
-            "locationId": test_users.boston.id,
-            "endTime": "15:00",
-        },
+        body={"id": test_users.create_template().id, "locationId": test_users.boston.id, "endTime": "15:00"},
         invalid_values={"endTime": "3 pm"},
         id_kind="tpl",
     ),
@@ -191,16 +165,10 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         body={"phoneNumber": free_number(), "locationId": test_users.create_location().id},
         invalid_values={"phoneNumber": "415"},
     ),
-    "listPhoneNumbers": lambda test_users: RequestSample(
-        query={"limit": "50"}, invalid_values={"limit": "0"}
-    ),
-    "releasePhoneNumber": lambda test_users: RequestSample(
-        path={"number": test_users.purchase_number().number.number}
-    ),
+    "listPhoneNumbers": lambda test_users: RequestSample(query={"limit": "50"}, invalid_values={"limit": "0"}),
+    "releasePhoneNumber": lambda test_users: RequestSample(path={"number": test_users.purchase_number().number.number}),
     "restorePhoneNumber": lambda test_users: RequestSample(
-        path={"number": test_users.purchase_number().number.number},
-        body={},
-        invalid_values={"x": 1},
+        path={"number": test_users.purchase_number().number.number}, body={}, invalid_values={"x": 1}
     ),
     "getIvrConfiguration": lambda test_users: RequestSample(
         path={"locationId": test_users.boston_number.number.location_id}
@@ -216,8 +184,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"at": "noon"},
     ),
     "listCalls": lambda test_users: RequestSample(
-        query={"locationId": test_users.boston_number.number.location_id, "limit": "50"},
-        invalid_values={"limit": "0"},
+        query={"locationId": test_users.boston_number.number.location_id, "limit": "50"}, invalid_values={"limit": "0"}
     ),
     "getCallRecording": lambda test_users: RequestSample(
         path={"id": test_users.recorded_call_id},
@@ -226,9 +193,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         id_kind="cal",
     ),
     "getPhone": lambda test_users: RequestSample(),
-    "verifyPhone": lambda test_users: RequestSample(
-        body={}, invalid_values={"x": not test_users.phones_verified}
-    ),
+    "verifyPhone": lambda test_users: RequestSample(body={}, invalid_values={"x": not test_users.phones_verified}),
     "confirmPhone": lambda test_users: RequestSample(
         body={"code": "123456"}, invalid_values={"code": 7 if test_users.phones_verified else 0}
     ),

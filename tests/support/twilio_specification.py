@@ -33,12 +33,9 @@ class SpecificationValidator:
             return []
         prefix = f"{exchange.method} {exchange.path} {exchange.status}"
         violations = [
-            f"{prefix}: {name} is no parameter"
-            for name in exchange.parameter_names - _parameter_names(operation)
+            f"{prefix}: {name} is no parameter" for name in exchange.parameter_names - _parameter_names(operation)
         ]
-        return violations + [
-            f"{prefix}: {violation}" for violation in self._response_violations(exchange, operation)
-        ]
+        return violations + [f"{prefix}: {violation}" for violation in self._response_violations(exchange, operation)]
 
     def find_operation(self, exchange: Exchange) -> Any:
         """What the specification has for a request; None: nothing."""
@@ -77,23 +74,14 @@ class SpecificationValidator:
                 for item in content.get(name, ()) if property_schema.get("type") == "array" else ():
                     yield from self._field_violations(item, property_schema["items"])
             return
-        expected = set(
-            self.document["components"]["schemas"][reference.split("/")[-1]]["properties"]
-        )
+        expected = set(self.document["components"]["schemas"][reference.split("/")[-1]]["properties"])
         for name in sorted(set(content) ^ expected):
             yield f"{name} is missing" if name in expected else f"{name} is no member"
 
 
 def _parameter_names(operation: dict[str, Any]) -> set[str]:
-    body = (
-        operation.get("requestBody", {})
-        .get("content", {})
-        .get(FORM_MEDIA_TYPE, {})
-        .get("schema", {})
-    )
-    return {parameter["name"] for parameter in operation.get("parameters", ())} | set(
-        body.get("properties", {})
-    )
+    body = operation.get("requestBody", {}).get("content", {}).get(FORM_MEDIA_TYPE, {}).get("schema", {})
+    return {parameter["name"] for parameter in operation.get("parameters", ())} | set(body.get("properties", {}))
 
 
 def _error_violations(exchange: Exchange) -> Iterator[str]:

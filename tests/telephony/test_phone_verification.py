@@ -12,14 +12,7 @@ from accounts.models import User
 from config import dynamodb
 from telephony import phone_verification
 from telephony.models import PhoneVerification
-from tests.conftest import (
-    SignedInUser,
-    UserFixtures,
-    accept_invitation,
-    now,
-    parse_problem,
-    process_outbox,
-)
+from tests.conftest import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, create_line, local_times_around, post_webhook
 from tests.support.environment import Environment, free_port
@@ -55,16 +48,9 @@ def read_spoken_code(env: Environment, phone: str) -> str:
     return "".join(digits)
 
 
-def test_phone_is_verified_by_the_spoken_code(
-    person: SignedInUser, env: Environment, test_users: UserFixtures
-) -> None:
+def test_phone_is_verified_by_the_spoken_code(person: SignedInUser, env: Environment, test_users: UserFixtures) -> None:
     phone = person.get(PHONE_PATH).json()["phone"]
-    assert person.get(PHONE_PATH).json() == {
-        "phone": phone,
-        "verified": False,
-        "verifiedAt": None,
-        "rings": False,
-    }
+    assert person.get(PHONE_PATH).json() == {"phone": phone, "verified": False, "verifiedAt": None, "rings": False}
 
     verify_response = person.post(VERIFY_PATH, {})
     assert (verify_response.status_code, verify_response.json()["verified"]) == (202, False)
@@ -121,10 +107,7 @@ def test_code_is_limited_in_time_and_attempts(person: SignedInUser) -> None:
     user, actor = load_user(person), person.actor
     with pytest.raises(phone_verification.WrongCode):
         phone_verification.confirm_code(
-            user,
-            code,
-            actor=actor,
-            at=now() + phone_verification.CODE_LIFETIME + timedelta(seconds=5),
+            user, code, actor=actor, at=now() + phone_verification.CODE_LIFETIME + timedelta(seconds=5)
         )
     code = request_code(person)
     for _ in range(phone_verification.MAX_ATTEMPTS):
@@ -141,9 +124,7 @@ def test_earlier_code_is_invalid(person: SignedInUser) -> None:
 
 
 def test_code_calls_are_limited_per_person(person: SignedInUser, env: Environment) -> None:
-    address = env.start_web(
-        "strict", free_port(), PHONE_CHECKS_PER_DAY="2", PHONE_CHECKS_PER_CUSTOMER="10000"
-    )
+    address = env.start_web("strict", free_port(), PHONE_CHECKS_PER_DAY="2", PHONE_CHECKS_PER_CUSTOMER="10000")
     strict = SignedInUser(person.user, person.token, address)
     responses = [strict.post(VERIFY_PATH, {}) for _ in range(3)]
     env.stop("strict")
@@ -152,9 +133,7 @@ def test_code_calls_are_limited_per_person(person: SignedInUser, env: Environmen
 
 
 def test_code_calls_are_limited_per_customer(person: SignedInUser, env: Environment) -> None:
-    address = env.start_web(
-        "stricter", free_port(), PHONE_CHECKS_PER_DAY="100", PHONE_CHECKS_PER_CUSTOMER="1"
-    )
+    address = env.start_web("stricter", free_port(), PHONE_CHECKS_PER_DAY="100", PHONE_CHECKS_PER_CUSTOMER="1")
     strict = SignedInUser(person.user, person.token, address)
     responses = [strict.post(VERIFY_PATH, {}) for _ in range(2)]
     env.stop("stricter")
@@ -169,18 +148,14 @@ def test_code_calls_are_limited_per_customer(person: SignedInUser, env: Environm
         ("+18765551234", "phone_not_callable"),
     ],
 )
-def test_phones_outside_the_dialing_rules_are_rejected(
-    person: SignedInUser, phone: str, code: str
-) -> None:
+def test_phones_outside_the_dialing_rules_are_rejected(person: SignedInUser, phone: str, code: str) -> None:
     assert person.patch("/user", {"phone": phone}).status_code == 200
     response = person.post(VERIFY_PATH, {})
     assert response.status_code == 409
     assert parse_problem(response)["code"] == code
 
 
-def test_verification_requires_a_phone(
-    test_users: UserFixtures, env: Environment, web: str
-) -> None:
+def test_verification_requires_a_phone(test_users: UserFixtures, env: Environment, web: str) -> None:
     signed_in = accept_invitation(env, web, test_users.create_user())
     assert parse_problem(signed_in.post(VERIFY_PATH, {}))["code"] == "no_phone"
     assert parse_problem(signed_in.post(CONFIRM_PATH, {"code": "123456"}))["code"] == "wrong_code"
@@ -215,9 +190,7 @@ def test_idempotency_key_places_a_single_call(person: SignedInUser, env: Environ
     assert sum(any(phone in line for line in call["lines"]) for call in calls) == 1
 
 
-def test_deleting_user_deletes_the_verification(
-    test_users: UserFixtures, person: SignedInUser
-) -> None:
+def test_deleting_user_deletes_the_verification(test_users: UserFixtures, person: SignedInUser) -> None:
     phone_verification.mark_verified(load_user(person), at=now())
     assert dynamodb.get_record(PhoneVerification, person.id)
     assert test_users.ann.delete("/user", {"id": person.id}).status_code == 200

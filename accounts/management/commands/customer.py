@@ -23,9 +23,7 @@ class Command(BaseCommand):
         set_status = customers.suspend if options["what"] == "suspend" else customers.resume
         try:
             customer = set_status(
-                options["customer"],
-                actor=permissions.system_actor(options["customer"]),
-                at=datetime.now(UTC),
+                options["customer"], actor=permissions.system_actor(options["customer"]), at=datetime.now(UTC)
             )
         except errors.DomainError as error:
             raise CommandError(str(error)) from error

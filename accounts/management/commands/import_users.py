@@ -51,9 +51,7 @@ class Command(BaseCommand):
 
             result = csv_import.import_rows(rows, customer_id, on_progress=advance)
         self._print_problems(result.problems)
-        self.stdout.write(
-            f"{result.created} created and invited, {result.already_exists} were here already"
-        )
+        self.stdout.write(f"{result.created} created and invited, {result.already_exists} were here already")
         if result.problems:
             raise CommandError(f"{len(result.problems)} could not be created.")
 

@@ -19,9 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(dest="what", required=True)
-        publish = subcommands.add_parser(
-            "publish", help="take in new texts; published ones never change"
-        )
+        publish = subcommands.add_parser("publish", help="take in new texts; published ones never change")
         publish.add_argument("--check", action="store_true", help="fail if there is a new text")
         subcommands.add_parser("announce", help="have people told of the newest version; once only")
         show = subcommands.add_parser("proofs", help="what a person accepted, also after deletion")
@@ -47,9 +45,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{'new' if check else 'published'}: {key}")
         if new_texts and check:
             raise CommandError("There are texts that were not published: manage.py terms publish")
-        self.stdout.write(
-            f"{len(documents.read_published_hashes())} texts are as they were published"
-        )
+        self.stdout.write(f"{len(documents.read_published_hashes())} texts are as they were published")
 
     def _announce(self) -> None:
         at, announced = datetime.now(UTC), 0
@@ -59,17 +55,12 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         version = documents.list_versions()[-1]
         for items in dynamodb.iter_pages("Scan", TableName=Customer.table_name()):
-            announced += sum(
-                announcements.announce_version(Customer.from_item(item), version, at=at)
-                for item in items
-            )
+            announced += sum(announcements.announce_version(Customer.from_item(item), version, at=at) for item in items)
         self.stdout.write(f"version {version}: announced to {announced} customers")
 
     def _print_acceptances(self, user_id: str) -> None:
         for record in acceptance.list_acceptances(user_id):
-            self.stdout.write(
-                json.dumps(acceptance.decrypt_acceptance(record), indent=2, default=str)
-            )
+            self.stdout.write(json.dumps(acceptance.decrypt_acceptance(record), indent=2, default=str))
 
     def _verify(self) -> None:
         problems = list(acceptance.verify_acceptances())

@@ -45,10 +45,7 @@ class ButtonAdmin(ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.button_view)
         url_name = f"{self.opts.app_label}_{self.opts.model_name}_do"
-        return [
-            path("<path:object_id>/do/<slug:button>/", view, name=url_name),
-            *super().get_urls(),
-        ]
+        return [path("<path:object_id>/do/<slug:button>/", view, name=url_name), *super().get_urls()]
 
     def _available_buttons(self, request: HttpRequest, obj: Any) -> list[dict[str, Any]]:
         url_name = f"admin:{self.opts.app_label}_{self.opts.model_name}_do"
@@ -59,8 +56,7 @@ class ButtonAdmin(ModelAdmin):
                 "url": reverse(url_name, args=(quote(obj.pk), button.name)),
             }
             for button in self.buttons
-            if operator_permissions.has_right(request, button.required_right)
-            and button.is_available(obj)
+            if operator_permissions.has_right(request, button.required_right) and button.is_available(obj)
         ]
 
     def button_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponse:
@@ -74,9 +70,7 @@ class ButtonAdmin(ModelAdmin):
         if obj is None:
             raise Http404
         if not selected.is_available(obj):
-            messages.error(
-                request, f"“{selected.label}” makes no sense any more: it changed meanwhile."
-            )
+            messages.error(request, f"“{selected.label}” makes no sense any more: it changed meanwhile.")
             return HttpResponseRedirect(self.page_of(obj))
         form = self._confirmation_form(selected, obj, request)
         if request.method == "POST" and (form is None or form.is_valid()):
@@ -112,9 +106,7 @@ class ButtonAdmin(ModelAdmin):
         still_exists = self.model.get(str(obj.pk)) is not None
         return HttpResponseRedirect(self.page_of(obj) if still_exists else self.list_url)
 
-    def _confirmation_form(
-        self, button: Button, obj: Any, request: HttpRequest
-    ) -> forms.Form | None:
+    def _confirmation_form(self, button: Button, obj: Any, request: HttpRequest) -> forms.Form | None:
         data = request.POST if request.method == "POST" else None
         if button.confirmation_name is not None:
             return ConfirmNameForm(data, name=button.confirmation_name(obj))

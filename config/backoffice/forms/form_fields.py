@@ -9,14 +9,10 @@ from django.utils.http import urlencode
 from unfold import widgets
 
 
-def text_field(
-    label: str, *, required: bool = False, empty_value: str | None = None, **options: Any
-) -> Any:
+def text_field(label: str, *, required: bool = False, empty_value: str | None = None, **options: Any) -> Any:
     """One line."""
     widget = widgets.UnfoldAdminTextInputWidget
-    return forms.CharField(
-        label=label, required=required, empty_value=empty_value, widget=widget, **options
-    )
+    return forms.CharField(label=label, required=required, empty_value=empty_value, widget=widget, **options)
 
 
 def textarea_field(label: str, *, rows: int = 6, **options: Any) -> Any:
@@ -30,21 +26,14 @@ def choice_field(label: str, choices: Any, *, required: bool = False, **options:
     all_choices = list(choices) if required else [("", "—"), *choices]
     widget = widgets.UnfoldAdminSelectWidget
     return forms.TypedChoiceField(
-        label=label,
-        choices=all_choices,
-        required=required,
-        empty_value=None,
-        widget=widget,
-        **options,
+        label=label, choices=all_choices, required=required, empty_value=None, widget=widget, **options
     )
 
 
 def multiple_choice_field(label: str, choices: Any = (), **options: Any) -> Any:
     """Some of some values."""
     widget = widgets.UnfoldAdminCheckboxSelectMultipleWidget
-    return forms.MultipleChoiceField(
-        label=label, choices=choices, required=False, widget=widget, **options
-    )
+    return forms.MultipleChoiceField(label=label, choices=choices, required=False, widget=widget, **options)
 
 
 def switch_field(label: str, **options: Any) -> Any:
@@ -83,9 +72,7 @@ class CommaSeparatedField(forms.CharField):
 
     def __init__(self, label: str, **options: Any) -> None:
         options.setdefault("help_text", "With commas between them.")
-        super().__init__(
-            label=label, required=False, widget=widgets.UnfoldAdminTextInputWidget, **options
-        )
+        super().__init__(label=label, required=False, widget=widgets.UnfoldAdminTextInputWidget, **options)
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list | tuple) else value
@@ -110,10 +97,7 @@ def related_record_field(label: str, field: Any, **options: Any) -> Any:
     """Another record, found by typing its name; ``field`` is the foreign key that it is for."""
     related_model = field.remote_field.model
     return forms.ModelChoiceField(
-        related_model.objects.all(),
-        label=label,
-        widget=CustomerAutocompleteSelect(field, admin.site),
-        **options,
+        related_model.objects.all(), label=label, widget=CustomerAutocompleteSelect(field, admin.site), **options
     )
 
 

@@ -41,10 +41,7 @@ class RecordForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.is_change:
-            stored_values = {
-                **view_values(self.view_serializer, self.instance.record),
-                **self.extra_initial(),
-            }
+            stored_values = {**view_values(self.view_serializer, self.instance.record), **self.extra_initial()}
             self.initial = {**self.initial, **stored_values}
             self.initial["version"] = int(self.instance.record.version)
         self.prepare_fields()
@@ -80,9 +77,7 @@ class RecordForm(forms.ModelForm):
             self.body = body_class.parse(self.to_body(field_values))
         except serializers.ValidationError as error:
             for fault in problem_details.to_field_errors(error.detail, ""):
-                self.add_error(
-                    self._field_for_pointer(fault.pointer), ValidationError(fault.detail)
-                )
+                self.add_error(self._field_for_pointer(fault.pointer), ValidationError(fault.detail))
         return values
 
     @property
@@ -101,9 +96,7 @@ class RecordForm(forms.ModelForm):
         is_stale = isinstance(refusal, errors.PreconditionFailed)
         if is_stale:
             self._show_stored_values()
-        messages = [
-            (self._field_for_pointer(fault.pointer), fault.detail) for fault in refusal.field_errors
-        ]
+        messages = [(self._field_for_pointer(fault.pointer), fault.detail) for fault in refusal.field_errors]
         if not messages or is_stale:
             messages.insert(0, (None, STALE_MESSAGE if is_stale else refusal.detail))
         for name, message in messages:
@@ -117,9 +110,7 @@ class RecordForm(forms.ModelForm):
             self.data = data
         for name in changed_names:
             stored_value = self.get_initial_for_field(self.fields[name], name)
-            self.add_error(
-                name, ValidationError(f"Stored now: {to_text(stored_value) or 'nothing'}.")
-            )
+            self.add_error(name, ValidationError(f"Stored now: {to_text(stored_value) or 'nothing'}."))
 
     def _field_for_pointer(self, pointer: str) -> str | None:
         parts = pointer.lstrip("/?").split("/")

@@ -40,9 +40,7 @@ class CursorChangeList(ChangeList):
         self.plan = "nothing chosen" if self.needs_key else str(self.queryset.plan())
         self.next_url = self._cursor_url(page.next)
         self.previous_url = self._cursor_url(page.previous)
-        self.first_url = (
-            self.get_query_string(remove=[CURSOR_PARAM]) if CURSOR_PARAM in request.GET else None
-        )
+        self.first_url = self.get_query_string(remove=[CURSOR_PARAM]) if CURSOR_PARAM in request.GET else None
         self.multi_page = bool(page.next or page.previous)
         # More than is shown here makes the action bar offer to take all that match.
         self.result_count = len(page.records) + (1 if self.multi_page else 0)
@@ -61,9 +59,7 @@ class CursorChangeList(ChangeList):
         if page_cursor is None:
             return None
         return str(
-            self.get_query_string(
-                {CURSOR_PARAM: pagination.encode_cursor(self._cursor_scope, page_cursor.to_dict())}
-            )
+            self.get_query_string({CURSOR_PARAM: pagination.encode_cursor(self._cursor_scope, page_cursor.to_dict())})
         )
 
     @property

@@ -17,24 +17,18 @@ from config.backoffice.records.queryset import RecordQuerySet
 class ProjectionBase(ModelBase):
     """Makes a model's fields from the attributes of its record."""
 
-    def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
-    ) -> Any:
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
         record_class: type[dynamodb.Record] | None = kwargs.pop("record", None)
         if record_class is not None:
             namespace = {**namespace, **_projection_members(record_class, namespace)}
         return super().__new__(mcs, name, bases, namespace, **kwargs)
 
-    def __init__(
-        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any
-    ) -> None:
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> None:
         kwargs.pop("record", None)
         super().__init__(name, bases, namespace, **kwargs)
 
 
-def _projection_members(
-    record_class: type[dynamodb.Record], namespace: dict[str, Any]
-) -> dict[str, Any]:
+def _projection_members(record_class: type[dynamodb.Record], namespace: dict[str, Any]) -> dict[str, Any]:
     """The members of a projection: its fields, and what it stands for."""
     keys = record_class.key_attributes()
     is_composite = len(keys) > 1
@@ -43,11 +37,7 @@ def _projection_members(
     meta.default_permissions = ()
     meta.db_table = record_class.table_name()
     meta.base_manager_name = "objects"
-    fields: dict[str, Any] = {
-        "Meta": meta,
-        "record_class": record_class,
-        "is_composite": is_composite,
-    }
+    fields: dict[str, Any] = {"Meta": meta, "record_class": record_class, "is_composite": is_composite}
     if is_composite:
         fields["key"] = CompositeKey(primary_key=True, editable=False, max_length=MAX_KEY_LENGTH)
     declared_names = {
@@ -87,10 +77,7 @@ class Projection(models.Model, metaclass=ProjectionBase):
         """The projection of a record."""
         names = [field.attname for field in cls._meta.concrete_fields]
         key_values = {"key": cls.pk_of(record)} if cls.is_composite else {}
-        values = [
-            key_values[name] if name in key_values else to_field_value(getattr(record, name))
-            for name in names
-        ]
+        values = [key_values[name] if name in key_values else to_field_value(getattr(record, name)) for name in names]
         projection = cls.from_db("default", names, values)
         projection.record = record
         return projection
@@ -112,11 +99,7 @@ class Projection(models.Model, metaclass=ProjectionBase):
         for attribute, part in zip(attributes, parts, strict=True):
             is_number = attribute.attr_type == "N"
             is_valid_number = part.isascii() and part.isdigit() and len(part) < 20
-            values.append(
-                (int(part) if is_valid_number else -1)
-                if is_number
-                else part[:MAX_KEY_LENGTH] or "-"
-            )
+            values.append((int(part) if is_valid_number else -1) if is_number else part[:MAX_KEY_LENGTH] or "-")
         return dynamodb.RecordKey(cls.record_class, *values)
 
     @classmethod

@@ -37,10 +37,7 @@ LOOKUPS: Mapping[str, tuple[Callable[[Any, Any], Condition], ValueTest]] = {
     "startswith": (lambda a, v: a.startswith(v), lambda x, v: (x or "").startswith(v)),
     "contains": (lambda a, v: a.contains(v), lambda x, v: v in (x or ())),
     "in": (lambda a, v: a.is_in(*v), lambda x, v: x in v),
-    "isnull": (
-        lambda a, v: a.does_not_exist() if v else a.exists(),
-        lambda x, v: (x is None) == v,
-    ),
+    "isnull": (lambda a, v: a.does_not_exist() if v else a.exists(), lambda x, v: (x is None) == v),
 }
 """Of each lookup: DynamoDB's condition, and the same test of a plain value."""
 MAX_RANGES = 10
@@ -76,10 +73,7 @@ class QueryPlan:
     """What the keys do not decide: parts of the tree."""
 
     def __str__(self) -> str:
-        descriptions = {
-            "keys": f"{len(self.keys)} by key",
-            "range": f"a range of {self.index or 'keys'}",
-        }
+        descriptions = {"keys": f"{len(self.keys)} by key", "range": f"a range of {self.index or 'keys'}"}
         return descriptions.get(self.kind, self.kind)
 
 
@@ -94,16 +88,11 @@ class KeySource:
 
 def key_sources(record_class: type[dynamodb.Record]) -> list[KeySource]:
     """Where items of a record can be read by key."""
-    keys = {
-        bool(attribute.is_hash_key): attribute.attr_name
-        for attribute in record_class.key_attributes()
-    }
+    keys = {bool(attribute.is_hash_key): attribute.attr_name for attribute in record_class.key_attributes()}
     available = [KeySource(None, keys[True], keys.get(False))]
     for index in record_class._indexes.values():
         key_names = {part["KeyType"]: part["AttributeName"] for part in _key_schema(index)}
-        available.append(
-            KeySource(index.Meta.index_name, key_names["HASH"], key_names.get("RANGE"))
-        )
+        available.append(KeySource(index.Meta.index_name, key_names["HASH"], key_names.get("RANGE")))
     return available
 
 
@@ -164,9 +153,7 @@ def is_match(node: Any, value_of: Callable[[str], Any]) -> bool:
         return False
     if isinstance(node, WhereNode):
         combine = any if node.connector == OR else all
-        is_satisfied = not node.children or combine(
-            is_match(child, value_of) for child in node.children
-        )
+        is_satisfied = not node.children or combine(is_match(child, value_of) for child in node.children)
         return bool(is_satisfied != node.negated)
     comparison = to_comparison(node)
     return LOOKUPS[comparison.lookup][1](value_of(comparison.name), comparison.value)
@@ -185,19 +172,13 @@ def plan_query(
     terms = list(split_conjunction(where))
     if any(isinstance(term, NothingNode) for term in terms):
         return QueryPlan("nothing")
-    comparisons = {
-        id(term): to_comparison(term) for term in terms if not isinstance(term, WhereNode)
-    }
+    comparisons = {id(term): to_comparison(term) for term in terms if not isinstance(term, WhereNode)}
     for term_id, candidate in comparisons.items():
         if candidate.name == pk and candidate.lookup in ("exact", "in"):
             keys = [candidate.value] if candidate.lookup == "exact" else candidate.value
             filter_nodes = tuple(term for term in terms if id(term) != term_id)
             pks = tuple(dict.fromkeys(str(key) for key in keys))
-            return (
-                QueryPlan("keys", keys=pks, filter_nodes=filter_nodes)
-                if pks
-                else QueryPlan("nothing")
-            )
+            return QueryPlan("keys", keys=pks, filter_nodes=filter_nodes) if pks else QueryPlan("nothing")
     range_plans = [
         range_plan
         for source in key_sources(record_class)
@@ -216,34 +197,23 @@ def plan_query(
 
 def _score(range_plan: QueryPlan, order: str) -> int:
     range_score = 4 if range_plan.range_condition is not None else 0
-    return (
-        range_score
-        + (2 if order and range_plan.range_name == order else 0)
-        + (range_plan.index is None)
-    )
+    return range_score + (2 if order and range_plan.range_name == order else 0) + (range_plan.index is None)
 
 
 def _plan_range(
-    source: KeySource,
-    terms: Sequence[Any],
-    comparisons: Mapping[int, Comparison],
-    record_class: type[dynamodb.Record],
+    source: KeySource, terms: Sequence[Any], comparisons: Mapping[int, Comparison], record_class: type[dynamodb.Record]
 ) -> QueryPlan | None:
     hash_term = _find_comparison(comparisons, source.hash_name, frozenset({"exact", "in"}))
     if hash_term is None or comparisons[hash_term].value is None:
         return None
     hash_comparison = comparisons[hash_term]
-    range_term = (
-        _find_comparison(comparisons, source.range_name, KEY_LOOKUPS) if source.range_name else None
-    )
+    range_term = _find_comparison(comparisons, source.range_name, KEY_LOOKUPS) if source.range_name else None
     range_condition = None
     if range_term is not None:
         range_comparison = comparisons[range_term]
         attribute = record_class.get_attributes()[range_comparison.name]
         range_condition = LOOKUPS[range_comparison.lookup][0](attribute, range_comparison.value)
-    hash_values = (
-        [hash_comparison.value] if hash_comparison.lookup == "exact" else hash_comparison.value
-    )
+    hash_values = [hash_comparison.value] if hash_comparison.lookup == "exact" else hash_comparison.value
     if len(hash_values) > MAX_RANGES:
         raise UnsupportedQuery(f"At most {MAX_RANGES} at once.")
     return QueryPlan(
@@ -257,9 +227,7 @@ def _plan_range(
     )
 
 
-def _find_comparison(
-    comparisons: Mapping[int, Comparison], name: str | None, lookups: frozenset[str]
-) -> int | None:
+def _find_comparison(comparisons: Mapping[int, Comparison], name: str | None, lookups: frozenset[str]) -> int | None:
     return next(
         (
             term_id

@@ -66,9 +66,7 @@ class RecordQuerySet(models.QuerySet):
         if self._result_cache is None:
             objects = list(itertools.islice(self.iterator(), MAX_RECORDS + 1))
             if len(objects) > MAX_RECORDS:
-                raise query_plan.UnsupportedQuery(
-                    f"There are more than {MAX_RECORDS:,}; name fewer."
-                )
+                raise query_plan.UnsupportedQuery(f"There are more than {MAX_RECORDS:,}; name fewer.")
             self._result_cache = objects
         if self._prefetch_related_lookups and not self._prefetch_done:
             self._prefetch_related_objects()
@@ -95,8 +93,6 @@ class RecordQuerySet(models.QuerySet):
     def _raise_read_only(self, *_: Any, **__: Any) -> NoReturn:
         raise NotSupportedError("Records are written by the functions of their module.")
 
-    aggregate = annotate = raw = extra = union = dates = datetimes = select_for_update = (
-        _raise_unsupported
-    )
+    aggregate = annotate = raw = extra = union = dates = datetimes = select_for_update = _raise_unsupported
     values = values_list = _raise_unsupported
     update = delete = create = bulk_create = bulk_update = get_or_create = _raise_read_only

@@ -56,9 +56,7 @@ class PlanReader:
     """The item that a primary key, as Django has it, names."""
     newest_first: bool = False
 
-    def page(
-        self, size: int, start: RangeCursor | None = None, *, budget: int = READ_BUDGET
-    ) -> RecordPage:
+    def page(self, size: int, start: RangeCursor | None = None, *, budget: int = READ_BUDGET) -> RecordPage:
         """One page: at most ``size`` records, having looked at ``budget`` at most."""
         if self.plan.kind == "nothing":
             return RecordPage([])
@@ -86,10 +84,7 @@ class PlanReader:
         return [record for record in records if record is not None and self._is_match(record)]
 
     def _is_match(self, record: dynamodb.Record) -> bool:
-        return all(
-            query_plan.is_match(term, lambda name: getattr(record, name))
-            for term in self.plan.filter_nodes
-        )
+        return all(query_plan.is_match(term, lambda name: getattr(record, name)) for term in self.plan.filter_nodes)
 
     # --- ranges -----------------------------------------------------------------------------------
     def _read_range(self, size: int, origin: RangeCursor | None, budget: int) -> RecordPage:
@@ -100,12 +95,8 @@ class PlanReader:
             limit = size + 1 - len(rows)
             if self._filter_condition is not None:
                 limit = min(CHUNK_SIZE, budget - scanned_count)
-            range_index = (
-                start.range_index if start else (len(self._hash_values) - 1 if backward else 0)
-            )
-            response = self._read_chunk(
-                range_index, start.key if start else None, limit, backward=backward
-            )
+            range_index = start.range_index if start else (len(self._hash_values) - 1 if backward else 0)
+            response = self._read_chunk(range_index, start.key if start else None, limit, backward=backward)
             scanned_count += int(response["ScannedCount"])
             rows += [(range_index, item) for item in response["Items"]]
             next_start = self._next_cursor(response, range_index, backward=backward)
@@ -114,18 +105,12 @@ class PlanReader:
             start = next_start
         return self._build_page(rows, size, origin, next_start, scanned_count, backward=backward)
 
-    def _next_cursor(
-        self, response: dict[str, Any], range_index: int, *, backward: bool
-    ) -> RangeCursor | None:
+    def _next_cursor(self, response: dict[str, Any], range_index: int, *, backward: bool) -> RangeCursor | None:
         """Where reading goes on: in the same range, or at the start of the next one."""
         if response.get("LastEvaluatedKey"):
             return RangeCursor(response["LastEvaluatedKey"], range_index, backward)
         next_index = range_index - 1 if backward else range_index + 1
-        return (
-            RangeCursor({}, next_index, backward)
-            if 0 <= next_index < len(self._hash_values)
-            else None
-        )
+        return RangeCursor({}, next_index, backward) if 0 <= next_index < len(self._hash_values) else None
 
     def _build_page(
         self,
@@ -140,22 +125,16 @@ class PlanReader:
         """The page in the order of the list, with the places around it."""
         has_more = len(rows) > size
         page_rows = rows[:size]
-        cursor_ahead = (
-            self._cursor_at(*page_rows[-1], backward=backward) if has_more else next_start
-        )
+        cursor_ahead = self._cursor_at(*page_rows[-1], backward=backward) if has_more else next_start
         cursor_behind = None
         if origin is not None:  # we came from the other side
             cursor_behind = (
-                self._cursor_at(*page_rows[0], backward=not backward)
-                if page_rows
-                else _reverse_cursor(origin)
+                self._cursor_at(*page_rows[0], backward=not backward) if page_rows else _reverse_cursor(origin)
             )
         if backward:
             page_rows = page_rows[::-1]
         records = self._load_records([item for _, item in page_rows])
-        previous_cursor, next_cursor = (
-            (cursor_ahead, cursor_behind) if backward else (cursor_behind, cursor_ahead)
-        )
+        previous_cursor, next_cursor = (cursor_ahead, cursor_behind) if backward else (cursor_behind, cursor_ahead)
         if self.plan.kind == "scan":  # a table has no way back
             previous_cursor = None
         return RecordPage(records, previous_cursor, next_cursor, scanned_count)
@@ -167,9 +146,7 @@ class PlanReader:
 
     def _load_records(self, items: list[dict[str, Any]]) -> list[dynamodb.Record]:
         """The records; those of an index that has only keys are read again, strongly consistent."""
-        if self.plan.index is None or query_plan.projects_all_attributes(
-            self.record_class, self.plan.index
-        ):
+        if self.plan.index is None or query_plan.projects_all_attributes(self.record_class, self.plan.index):
             return [self.record_class.from_item(item) for item in items]
         keys = [self._record_key(item) for item in items]
         batch = dynamodb.batch_get(keys)
@@ -178,9 +155,7 @@ class PlanReader:
 
     def _record_key(self, item: dict[str, Any]) -> dynamodb.RecordKey:
         record = self.record_class.from_item(item)
-        values = [
-            getattr(record, attribute.attr_name) for attribute in self.record_class.key_attributes()
-        ]
+        values = [getattr(record, attribute.attr_name) for attribute in self.record_class.key_attributes()]
         return dynamodb.RecordKey(self.record_class, *values)
 
     @property
@@ -190,14 +165,9 @@ class PlanReader:
     @property
     def _filter_condition(self) -> Condition | None:
         """What DynamoDB leaves out of what it looks at."""
-        if self.plan.index and not query_plan.projects_all_attributes(
-            self.record_class, self.plan.index
-        ):
+        if self.plan.index and not query_plan.projects_all_attributes(self.record_class, self.plan.index):
             return None
-        node_conditions = [
-            query_plan.to_condition(term, self.record_class, self.pk)
-            for term in self.plan.filter_nodes
-        ]
+        node_conditions = [query_plan.to_condition(term, self.record_class, self.pk) for term in self.plan.filter_nodes]
         conditions = [condition for condition in node_conditions if condition is not None]
         return reduce(and_, conditions) if conditions else None
 
@@ -239,7 +209,5 @@ class PlanReader:
 
 def _reverse_cursor(range_cursor: RangeCursor) -> RangeCursor | None:
     return (
-        RangeCursor(range_cursor.key, range_cursor.range_index, not range_cursor.backward)
-        if range_cursor.key
-        else None
+        RangeCursor(range_cursor.key, range_cursor.range_index, not range_cursor.backward) if range_cursor.key else None
     )

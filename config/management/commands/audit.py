@@ -21,26 +21,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         subparsers = parser.add_subparsers(dest="what", required=True)
-        verify_parser = subparsers.add_parser(
-            "verify", help="is every entry where and as it was written?"
-        )
-        verify_parser.add_argument(
-            "file", nargs="?", type=Path, help="an exported file; no database"
-        )
-        verify_parser.add_argument(
-            "--key", help="the public key of who made the file; default: ours"
-        )
-        export_parser = subparsers.add_parser(
-            "export", help="write the audit as NDJSON, to standard output"
-        )
+        verify_parser = subparsers.add_parser("verify", help="is every entry where and as it was written?")
+        verify_parser.add_argument("file", nargs="?", type=Path, help="an exported file; no database")
+        verify_parser.add_argument("--key", help="the public key of who made the file; default: ours")
+        export_parser = subparsers.add_parser("export", help="write the audit as NDJSON, to standard output")
         scope_group = export_parser.add_mutually_exclusive_group()
         scope_group.add_argument("--customer", help="only the streams of this customer")
         scope_group.add_argument("--stream", help="only this stream, such as usr_…")
         target_group = export_parser.add_mutually_exclusive_group()
         target_group.add_argument("--out", type=Path, help="write to this file")
-        target_group.add_argument(
-            "--to-storage", action="store_true", help="keep it where files are"
-        )
+        target_group.add_argument("--to-storage", action="store_true", help="keep it where files are")
         subparsers.add_parser("key", help="the public key that checks our exported files")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -70,18 +60,10 @@ class Command(BaseCommand):
         except export.InvalidExportFile as invalid_file:
             raise CommandError(f"{path}, {invalid_file}") from invalid_file
         description = f"{summary.scope}, made at {summary.created_at}:"
-        self.stdout.write(
-            f"{description} {summary.entries} entries in {summary.streams} streams are intact"
-        )
+        self.stdout.write(f"{description} {summary.entries} entries in {summary.streams} streams are intact")
 
     def _export(
-        self,
-        *,
-        customer: str | None,
-        stream: str | None,
-        out: Path | None,
-        to_storage: bool,
-        **_: Any,
+        self, *, customer: str | None, stream: str | None, out: Path | None, to_storage: bool, **_: Any
     ) -> None:
         at = datetime.now(UTC)
         scope = stream or customer or "everything"
@@ -102,13 +84,9 @@ def _select_streams(customer: str | None, stream: str | None) -> list[str]:
     if stream:
         selected = {stream}
     elif customer:
-        stream_heads = (
-            dynamodb.get_record(audit.AuditEntry, name, 0) for name in reader.list_streams()
-        )
+        stream_heads = (dynamodb.get_record(audit.AuditEntry, name, 0) for name in reader.list_streams())
         selected = {
-            stream_head.stream
-            for stream_head in stream_heads
-            if stream_head and stream_head.customer_id == customer
+            stream_head.stream for stream_head in stream_heads if stream_head and stream_head.customer_id == customer
         }
     else:
         selected = reader.list_streams()

@@ -81,9 +81,7 @@ def _verify_table(record: type[dynamodb.Record]) -> None:
     indexes = {i["IndexName"]: i for i in actual.get("GlobalSecondaryIndexes", [])}
     for index in expected.get("GlobalSecondaryIndexes", []):
         actual_index = indexes.get(index["IndexName"])
-        if actual_index is None or _key_attributes(actual_index["KeySchema"]) != _key_attributes(
-            index["KeySchema"]
-        ):
+        if actual_index is None or _key_attributes(actual_index["KeySchema"]) != _key_attributes(index["KeySchema"]):
             raise CommandError(f"{record.table_name()} lacks the index {index['IndexName']}.")
 
 

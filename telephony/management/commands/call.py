@@ -30,9 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="caller", default="+16175550199", help="who calls")
         parser.add_argument("--press", nargs="*", default=[], help="keys for menus; - is none")
         for name, (_, about) in PHONE_BEHAVIORS.items():
-            parser.add_argument(
-                f"--{name}", nargs="+", default=[], metavar="NAME", help=f"who {about}"
-            )
+            parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=f"who {about}")
         parser.add_argument("--at", help="as if it were this moment (RFC 3339)")
         parser.add_argument("--hang-up", type=float, help="the caller hangs up after so many s")
 
@@ -66,26 +64,20 @@ def _load_phones(number: str) -> dict[str, str]:
     if phone_number is None:
         return {}
     system_actor = permissions.system_actor(phone_number.customer_id)
-    page = users.list_users(
-        system_actor, outbox.utc_now(), customer_id=None, limit=1000, cursor=None
-    )
+    page = users.list_users(system_actor, outbox.utc_now(), customer_id=None, limit=1000, cursor=None)
     return {demo.first_name(user.name): str(user.phone) for user in page.records if user.phone}
 
 
 def _resolve_phone(name: str, phones_by_name: dict[str, str]) -> str:
     phone = name if name.startswith("+") else phones_by_name.get(name.lower())
     if phone is None:
-        raise CommandError(
-            f"Nobody called {name} has a phone; there are {', '.join(phones_by_name)}."
-        )
+        raise CommandError(f"Nobody called {name} has a phone; there are {', '.join(phones_by_name)}.")
     return phone
 
 
 def _simulate_call(simulation: dict[str, Any]) -> list[str]:
     try:
-        response = httpx.post(
-            f"{settings.TWILIO['base_url']}/_local/calls", json=simulation, timeout=120
-        )
+        response = httpx.post(f"{settings.TWILIO['base_url']}/_local/calls", json=simulation, timeout=120)
         response.raise_for_status()
     except httpx.HTTPError as error:
         raise CommandError("The stand-in for Twilio does not answer: is make run on?") from error

@@ -29,9 +29,7 @@ class Command(BaseCommand):
         create_rota(
             harbour.owner,
             user_ids={demo.first_name(item.name): str(item.id) for item in harbour.people},
-            locations_by_name={
-                item.name: (str(item.id), str(item.time_zone)) for item in harbour.locations
-            },
+            locations_by_name={item.name: (str(item.id), str(item.time_zone)) for item in harbour.locations},
             at=datetime.now(UTC),
         )
         create_demo_phones(

@@ -18,9 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(dest="what", required=True)
-        subcommands.add_parser(
-            "unexplained", help="compare with Twilio and list what no record explains"
-        )
+        subcommands.add_parser("unexplained", help="compare with Twilio and list what no record explains")
         adopt = subcommands.add_parser("adopt", help="make one of them the number of a location")
         adopt.add_argument("number")
         adopt.add_argument("location")
@@ -38,15 +36,11 @@ class Command(BaseCommand):
                 self._list_orphans(at)
             elif options["what"] == "adopt":
                 system_actor = permissions.system_actor(options["customer"])
-                result = reconcile.adopt_orphan(
-                    options["number"], options["location"], actor=system_actor, at=at
-                )
+                result = reconcile.adopt_orphan(options["number"], options["location"], actor=system_actor, at=at)
                 self.stdout.write(f"{result.number.number} is {result.number.status}")
             elif options["what"] == "release":
                 reconcile.release_orphan(
-                    options["number"],
-                    actor=permissions.system_actor(reconcile.PLATFORM_STREAM),
-                    at=at,
+                    options["number"], actor=permissions.system_actor(reconcile.PLATFORM_STREAM), at=at
                 )
                 self.stdout.write(f"{options['number']} is released")
             else:

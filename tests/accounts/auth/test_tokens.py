@@ -37,9 +37,7 @@ def to_json_text(value: Any) -> str:
 
 def build_token(header: Any, claims: Any, sign: Signer) -> str:
     """A token of any parts; strings are taken as they are."""
-    signing_input = (
-        f"{base64url(to_json_text(header).encode())}.{base64url(to_json_text(claims).encode())}"
-    )
+    signing_input = f"{base64url(to_json_text(header).encode())}.{base64url(to_json_text(claims).encode())}"
     return f"{signing_input}.{base64url(sign(signing_input.encode()))}"
 
 
@@ -85,9 +83,7 @@ class TokenFactory:
 
     def sign_token(self, header: Any = None, claims: Any = None) -> str:
         """Signed with the right key, whatever it says."""
-        return build_token(
-            header or self.make_header(), claims or self.make_claims(), rs256(self.private_key)
-        )
+        return build_token(header or self.make_header(), claims or self.make_claims(), rs256(self.private_key))
 
 
 def _omit_ellipsis(values: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +101,7 @@ def hostile_tokens(factory: TokenFactory) -> dict[str, str]:
     foreign_signer = rs256(FOREIGN_KEY)
     public_numbers = FOREIGN_KEY.public_key().public_numbers()
     size = (public_numbers.n.bit_length() + 7) // 8
-    jwk = {
-        "kty": "RSA",
-        "n": base64url(public_numbers.n.to_bytes(size, "big")),
-        "e": "AQAB",
-        "kid": factory.kid,
-    }
+    jwk = {"kty": "RSA", "n": base64url(public_numbers.n.to_bytes(size, "big")), "e": "AQAB", "kid": factory.kid}
     deep_json = "[" * 50_000 + "]" * 50_000
     valid_token = factory.sign_token()
     header_cases = {
@@ -157,9 +148,7 @@ def hostile_tokens(factory: TokenFactory) -> dict[str, str]:
         "sub twice": json.dumps(make_claims())[:-1] + ', "sub": "auth0|usr_x"}',
         "a machine": make_claims(sub="dutyline-machine@clients"),
         "nobody we know": make_claims(sub="auth0|usr_01J00000000000000000000000"),
-        "another connection": make_claims(
-            sub=make_claims()["sub"].replace("auth0|", "google-oauth2|")
-        ),
+        "another connection": make_claims(sub=make_claims()["sub"].replace("auth0|", "google-oauth2|")),
         "claims a list": "[1]",
         "claims a string": '"x"',
         "claims deep": _with_literal(make_claims(), "a", deep_json),
@@ -168,32 +157,22 @@ def hostile_tokens(factory: TokenFactory) -> dict[str, str]:
     return {
         "alg none": build_token(make_header(alg="none"), make_claims(), no_signature),
         "alg NoNe": build_token(make_header(alg="NoNe"), make_claims(), no_signature),
-        "alg none, signed": build_token(
-            make_header(alg="none"), make_claims(), rs256(factory.private_key)
-        ),
+        "alg none, signed": build_token(make_header(alg="none"), make_claims(), rs256(factory.private_key)),
         "HS256 with the public key": build_token(
             make_header(alg="HS256"), make_claims(), hs256(factory.public_key_pem)
         ),
-        "PS256 with the right key": build_token(
-            make_header(alg="PS256"), make_claims(), ps256(factory.private_key)
-        ),
+        "PS256 with the right key": build_token(make_header(alg="PS256"), make_claims(), ps256(factory.private_key)),
         "a stranger's key": build_token(make_header(), make_claims(), foreign_signer),
         "its own key inside": build_token(make_header(jwk=jwk), make_claims(), foreign_signer),
-        "a key address inside": build_token(
-            make_header(jku="http://127.0.0.1:9/k"), make_claims(), foreign_signer
-        ),
+        "a key address inside": build_token(make_header(jku="http://127.0.0.1:9/k"), make_claims(), foreign_signer),
         "a certificate inside": build_token(
             make_header(x5u="http://127.0.0.1:9/", x5c=["A"]), make_claims(), foreign_signer
         ),
         "alg twice": build_token(
-            json.dumps(make_header())[:-1] + ', "alg": "none"}',
-            make_claims(),
-            rs256(factory.private_key),
+            json.dumps(make_header())[:-1] + ', "alg": "none"}', make_claims(), rs256(factory.private_key)
         ),
         "header a list": build_token("[]", make_claims(), rs256(factory.private_key)),
-        "header deep": build_token(
-            f'{{"alg":"RS256","kid":"k","a":{deep_json}}}', make_claims(), no_signature
-        ),
+        "header deep": build_token(f'{{"alg":"RS256","kid":"k","a":{deep_json}}}', make_claims(), no_signature),
         "1 MB": build_token(make_header(pad="A" * 1_000_000), make_claims(), no_signature)[:30_000],
         "five parts": "a.b.c.d.e",
         "two parts": "a.b",
@@ -229,23 +208,17 @@ def test_hostile_tokens_are_401(
     record_figure(f"tokens: {len(hostile_cases)} hostile ones refused")
 
 
-def test_unknown_key_ids_do_not_cause_repeated_fetches(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_unknown_key_ids_do_not_cause_repeated_fetches(test_users: UserFixtures, env: Environment) -> None:
     factory = TokenFactory(env, f"auth0|{test_users.ann.id}")
     with env.apply_plan() as fault_plan:
         for number in range(20):
             bearer_token = factory.sign_token(factory.make_header(kid=f"made-up-{number}"))
-            response = httpx.get(
-                f"{test_users.ann.web}/user", headers={"Authorization": f"Bearer {bearer_token}"}
-            )
+            response = httpx.get(f"{test_users.ann.web}/user", headers={"Authorization": f"Bearer {bearer_token}"})
             assert response.status_code == 401
     assert len([call for call in fault_plan.calls if call.service == "identity"]) <= 1
 
 
-def test_32_threads_with_an_empty_cache_cause_a_single_fetch(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_32_threads_with_an_empty_cache_cause_a_single_fetch(test_users: UserFixtures, env: Environment) -> None:
     keys = tokens.KeyStore(f"{env.issuer}.well-known/jwks.json")
     valid_token = TokenFactory(env, "auth0|usr_x").sign_token()
     barrier = threading.Barrier(32)
@@ -284,9 +257,7 @@ def test_loaded_keys_are_used_while_the_issuer_is_down(env: Environment) -> None
     assert tokens.verify_token(valid_token, keys)
 
 
-def test_old_and_new_tokens_work_after_a_key_rotation(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_old_and_new_tokens_work_after_a_key_rotation(test_users: UserFixtures, env: Environment) -> None:
     old_token = TokenFactory(env, f"auth0|{test_users.ann.id}").sign_token()
     headers = {"Authorization": f"Bearer {old_token}"}
     assert httpx.get(f"{test_users.ann.web}/user", headers=headers).status_code == 200
@@ -323,24 +294,17 @@ def test_unannounced_key_is_fetched_after_the_cooldown() -> None:
 
 
 @pytest.mark.parametrize("fault_kind", ["refuse", "503", "nonsense", "hang"])
-def test_missing_keys_return_503_quickly(
-    test_users: UserFixtures, env: Environment, fault_kind: str
-) -> None:
+def test_missing_keys_return_503_quickly(test_users: UserFixtures, env: Environment, fault_kind: str) -> None:
     web = env.start_web("cold", free_port())
     fault_rule = {"path": "/.well-known/jwks.json", "fault": "slow", "seconds": 8, "times": 3}
-    httpx.post(
-        f"{env.issuer}_local/faults",
-        json=fault_rule if fault_kind == "hang" else fault_rule | {"times": 0},
-    )
+    httpx.post(f"{env.issuer}_local/faults", json=fault_rule if fault_kind == "hang" else fault_rule | {"times": 0})
     faults = {} if fault_kind == "hang" else {"identity": fault_kind}
     try:
         with env.apply_plan(FaultPlan(always=faults)):
             for _ in range(2):
                 started = time.monotonic()
                 response = httpx.get(
-                    f"{web}/user",
-                    headers={"Authorization": f"Bearer {test_users.ann.token}"},
-                    timeout=20,
+                    f"{web}/user", headers={"Authorization": f"Bearer {test_users.ann.token}"}, timeout=20
                 )
                 assert response.status_code == 503, response.text
                 assert int(parse_problem(response)["status"]) == 503
@@ -362,8 +326,6 @@ def test_unusable_jwks_keys_are_ignored(env: Environment) -> None:
         "not a key",
     ]
 
-    assert list(tokens.parse_signing_keys({"keys": [valid_key, *unusable_keys]})) == [
-        valid_key["kid"]
-    ]
+    assert list(tokens.parse_signing_keys({"keys": [valid_key, *unusable_keys]})) == [valid_key["kid"]]
     assert tokens.parse_signing_keys([]) == {}
     assert tokens.parse_signing_keys({"keys": "x"}) == {}

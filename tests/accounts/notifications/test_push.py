@@ -15,14 +15,7 @@ from accounts.notifications import devices
 from accounts.users import side_effects
 from config import dynamodb, journal, outbox
 from config.audit import reader
-from tests.conftest import (
-    SignedInUser,
-    UserFixtures,
-    accept_invitation,
-    now,
-    parse_problem,
-    process_outbox,
-)
+from tests.conftest import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
 from tests.support.crash_harness import CrashHarness
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import FaultPlan
@@ -76,11 +69,7 @@ def write_devices(person: SignedInUser, count: int) -> list[str]:
 def enqueue_notification(person: SignedInUser, event: str = "rights_changed") -> None:
     """Something happens that concerns them."""
     with journal.write(
-        actor=person.actor,
-        action="test.told",
-        subject=person.user.party,
-        at=now(),
-        customer_id=person.user.customer_id,
+        actor=person.actor, action="test.told", subject=person.user.party, at=now(), customer_id=person.user.customer_id
     ) as write:
         side_effects.enqueue_notification(write, person.id, event)
 
@@ -96,9 +85,7 @@ def list_request_sizes(env: Environment) -> list[int]:
 
 
 def set_device_state(env: Environment, token: str, state: str) -> None:
-    httpx.post(
-        f"{env.expo}/_local/devices", json={"token": token, "state": state}
-    ).raise_for_status()
+    httpx.post(f"{env.expo}/_local/devices", json={"token": token, "state": state}).raise_for_status()
 
 
 def inject_fault(env: Environment, kind: str, **options: Any) -> None:
@@ -165,18 +152,14 @@ def test_both_token_formats_are_accepted(signed_in_user: SignedInUser) -> None:
     assert list_tokens(signed_in_user.id) == sorted(tokens)
 
 
-def test_push_token_moves_to_its_latest_registrant(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_push_token_moves_to_its_latest_registrant(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     token = make_token()
     register_tokens(test_users.cleo, token)
     register_tokens(signed_in_user, token)
 
     assert list_tokens(test_users.cleo.id) == []
     assert list_tokens(signed_in_user.id) == [token]
-    audit_log = test_users.cleo.get(
-        f"/user/{test_users.cleo.id}/audit-logs?action=device.moved_away"
-    ).json()
+    audit_log = test_users.cleo.get(f"/user/{test_users.cleo.id}/audit-logs?action=device.moved_away").json()
     assert (audit_log["total"], audit_log["items"][0]["actor"]["id"]) == (1, "system")
     assert signed_in_user.id not in str(audit_log), "whose it is now is another customer's business"
     entry = test_users.ann.get(f"/user/{signed_in_user.id}/audit-logs?limit=1").json()["items"][0]
@@ -184,9 +167,7 @@ def test_push_token_moves_to_its_latest_registrant(
     assert test_users.cleo.id not in str(entry)
 
 
-def test_device_of_another_user_is_not_removed(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_device_of_another_user_is_not_removed(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     token = make_token()
     register_tokens(signed_in_user, token)
 
@@ -213,14 +194,10 @@ def test_concurrent_registrations_leave_a_single_owner(
         assert uniqueness_record
         owners = [person.id for person in people if token in list_tokens(person.id)]
         assert owners == [uniqueness_record.user_id]
-    record_figure(
-        f"push token: {rounds} races of {len(people)} people for one token, one owner each time"
-    )
+    record_figure(f"push token: {rounds} races of {len(people)} people for one token, one owner each time")
 
 
-def test_oldest_device_is_removed_beyond_the_limit(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_oldest_device_is_removed_beyond_the_limit(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     tokens = write_devices(signed_in_user, devices.MAX_DEVICES)
 
     register_tokens(signed_in_user, new_token := make_token())
@@ -228,15 +205,11 @@ def test_oldest_device_is_removed_beyond_the_limit(
     assert len(list_tokens(signed_in_user.id)) == devices.MAX_DEVICES
     assert {new_token} < set(list_tokens(signed_in_user.id))
     assert len(set(tokens) - set(list_tokens(signed_in_user.id))) == 1
-    (latest_entry,) = test_users.ann.get(f"/user/{signed_in_user.id}/audit-logs?limit=1").json()[
-        "items"
-    ]
+    (latest_entry,) = test_users.ann.get(f"/user/{signed_in_user.id}/audit-logs?limit=1").json()["items"]
     assert [bool(change["before"]) for change in latest_entry["changes"]] == [False, True]
 
 
-def test_device_cannot_be_added_during_deletion(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_device_cannot_be_added_during_deletion(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     """A request that was let in before the deletion must not write after it."""
     actor = signed_in_user.actor
     assert test_users.ann.delete("/user", {"id": signed_in_user.id}).is_success
@@ -247,9 +220,7 @@ def test_device_cannot_be_added_during_deletion(
     assert list_tokens(signed_in_user.id) == []
 
 
-def test_deleting_user_removes_all_devices(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_deleting_user_removes_all_devices(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     tokens = write_devices(signed_in_user, 45)
 
     deletion = test_users.ann.delete("/user", {"id": signed_in_user.id})
@@ -257,9 +228,7 @@ def test_deleting_user_removes_all_devices(
     assert deletion.status_code == 200
     assert list_tokens(signed_in_user.id) == []
     assert not [t for t in tokens if dynamodb.get_record(PushTokenOwner, devices._token_hash(t))]
-    assert list_audit_actions(signed_in_user.id).count("device.removed") == 3, (
-        "in steps of at most 20"
-    )
+    assert list_audit_actions(signed_in_user.id).count("device.removed") == 3, "in steps of at most 20"
 
 
 # --- sending --------------------------------------------------------------------------------------
@@ -273,23 +242,18 @@ def test_promoted_and_reassigned_user_is_notified(
     both_locations = [test_users.boston.id, test_users.denver.id]
 
     response = test_users.ann.patch(
-        "/userManagement",
-        {"id": signed_in_user.id, "userRole": "manager", "locations": both_locations},
+        "/userManagement", {"id": signed_in_user.id, "userRole": "manager", "locations": both_locations}
     )
     process_outbox()
 
     assert response.status_code == 200
-    messages_by_event = {
-        message["data"]["event"]: message for message in list_messages_to(env, token)
-    }
+    messages_by_event = {message["data"]["event"]: message for message in list_messages_to(env, token)}
     assert set(messages_by_event) == {"rights_changed", "location_assigned"}
     assert messages_by_event["rights_changed"]["title"] == "Ihre Rechte haben sich geändert"
     assert test_users.ann.user.name not in str(messages_by_event), "a locked screen names nobody"
 
 
-def test_disabled_pushes_are_not_sent(
-    test_users: UserFixtures, env: Environment, signed_in_user: SignedInUser
-) -> None:
+def test_disabled_pushes_are_not_sent(test_users: UserFixtures, env: Environment, signed_in_user: SignedInUser) -> None:
     token = make_token()
     register_tokens(signed_in_user, token)
     settings_change = {"settings": {"notifications": {"push": {"rightsChanged": False}}}}
@@ -302,15 +266,11 @@ def test_disabled_pushes_are_not_sent(
     assert [m["data"]["event"] for m in list_messages_to(env, token)] == ["terms_renewed"]
 
 
-def test_blocked_user_gets_no_push(
-    test_users: UserFixtures, env: Environment, signed_in_user: SignedInUser
-) -> None:
+def test_blocked_user_gets_no_push(test_users: UserFixtures, env: Environment, signed_in_user: SignedInUser) -> None:
     token = make_token()
     register_tokens(signed_in_user, token)
     enqueue_notification(signed_in_user)
-    assert test_users.ann.patch(
-        "/userManagement", {"id": signed_in_user.id, "status": "blocked"}
-    ).is_success
+    assert test_users.ann.patch("/userManagement", {"id": signed_in_user.id, "status": "blocked"}).is_success
 
     process_outbox()
 
@@ -332,9 +292,7 @@ def test_252_devices_are_notified_in_chunks_of_100(
     record_figure(f"push: {len(tokens)} devices notified in chunks of {chunks}")
 
 
-def test_unregistered_device_is_pruned_by_its_ticket(
-    env: Environment, signed_in_user: SignedInUser
-) -> None:
+def test_unregistered_device_is_pruned_by_its_ticket(env: Environment, signed_in_user: SignedInUser) -> None:
     dead_token, live_token = make_token(), make_token()
     register_tokens(signed_in_user, dead_token, live_token)
     set_device_state(env, dead_token, "gone")
@@ -347,9 +305,7 @@ def test_unregistered_device_is_pruned_by_its_ticket(
     assert list_audit_actions(signed_in_user.id)[-1] == "device.pruned"
 
 
-def test_unregistered_device_is_pruned_by_its_receipt(
-    env: Environment, signed_in_user: SignedInUser
-) -> None:
+def test_unregistered_device_is_pruned_by_its_receipt(env: Environment, signed_in_user: SignedInUser) -> None:
     dead_token, live_token = make_token(), make_token()
     register_tokens(signed_in_user, dead_token, live_token)
     set_device_state(env, dead_token, "gone later")
@@ -395,9 +351,7 @@ def test_moved_device_is_not_pruned_from_its_new_owner(
     assert list_tokens(signed_in_user.id) == []
 
 
-def test_late_receipts_are_polled_until_they_expire(
-    env: Environment, signed_in_user: SignedInUser
-) -> None:
+def test_late_receipts_are_polled_until_they_expire(env: Environment, signed_in_user: SignedInUser) -> None:
     token = make_token()
     register_tokens(signed_in_user, token)
     set_device_state(env, token, "silent")
@@ -430,9 +384,7 @@ def test_rate_limited_message_is_sent_again(env: Environment, signed_in_user: Si
     assert [m["error"] for m in list_messages_to(env, limited_token)] == ["", "MessageRateExceeded"]
 
 
-def test_message_rate_limited_by_its_receipt_is_sent_again(
-    env: Environment, signed_in_user: SignedInUser
-) -> None:
+def test_message_rate_limited_by_its_receipt_is_sent_again(env: Environment, signed_in_user: SignedInUser) -> None:
     token = make_token()
     register_tokens(signed_in_user, token)
     set_device_state(env, token, "too fast later")
@@ -452,13 +404,9 @@ def test_rejected_project_does_not_block_others(
     env: Environment, signed_in_user: SignedInUser, rejected_first: bool
 ) -> None:
     """A device of another project, which Expo never takes: the rest is notified, once."""
-    accepted_token, rejected_token = (
-        make_token(),
-        f"ExponentPushToken[@refused/app:{next(_token_numbers)}]",
-    )
+    accepted_token, rejected_token = (make_token(), f"ExponentPushToken[@refused/app:{next(_token_numbers)}]")
     register_tokens(
-        signed_in_user,
-        *((rejected_token, accepted_token) if rejected_first else (accepted_token, rejected_token)),
+        signed_in_user, *((rejected_token, accepted_token) if rejected_first else (accepted_token, rejected_token))
     )
 
     enqueue_notification(signed_in_user)
@@ -468,9 +416,7 @@ def test_rejected_project_does_not_block_others(
     assert len(list_messages_to(env, accepted_token)) == 1
     assert list_messages_to(env, rejected_token) == []
     outbox_items = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
-    assert not [
-        row for row in outbox_items if "send_push" in str(row) and signed_in_user.id in str(row)
-    ]
+    assert not [row for row in outbox_items if "send_push" in str(row) and signed_in_user.id in str(row)]
 
 
 def test_worker_without_its_lease_stops(env: Environment, signed_in_user: SignedInUser) -> None:
@@ -501,9 +447,7 @@ def test_projects_are_notified_separately(env: Environment, signed_in_user: Sign
 
 
 @pytest.mark.parametrize("fault_kind", ["429", "503", "500", "drop", "drop_after", "slow"])
-def test_expo_faults_lose_no_message(
-    env: Environment, signed_in_user: SignedInUser, fault_kind: str
-) -> None:
+def test_expo_faults_lose_no_message(env: Environment, signed_in_user: SignedInUser, fault_kind: str) -> None:
     token = make_token()
     register_tokens(signed_in_user, token)
     inject_fault(env, fault_kind, path="/--/.*", seconds=12)
@@ -518,9 +462,7 @@ def test_expo_faults_lose_no_message(
     assert 1 <= len(messages) <= (2 if fault_kind in ("drop_after", "slow") else 1)
 
 
-def test_429_from_expo_is_retried_without_duplicates(
-    env: Environment, signed_in_user: SignedInUser
-) -> None:
+def test_429_from_expo_is_retried_without_duplicates(env: Environment, signed_in_user: SignedInUser) -> None:
     """429, then 200: nothing is lost, and no chunk that arrived is sent again."""
     tokens = write_devices(signed_in_user, 252)
     count_before = len(list_request_sizes(env))
@@ -550,9 +492,7 @@ def test_killed_worker_repeats_at_most_a_single_chunk(
     enqueue_notification(signed_in_user)
     harness.process_outbox(seconds_ahead=1, plan=baseline)
     harness.process_outbox_until_idle()
-    fault_calls = [
-        c for c in baseline.calls if IS_SCALE_RUN or c.service == "expo" or c.nth % 3 == 1
-    ]
+    fault_calls = [c for c in baseline.calls if IS_SCALE_RUN or c.service == "expo" or c.nth % 3 == 1]
     case_count = 0
     for call in fault_calls:
         if call.service == "redis" or (mode == "kill_before" and not IS_SCALE_RUN and call.nth > 2):
@@ -571,9 +511,7 @@ def test_killed_worker_repeats_at_most_a_single_chunk(
     record_figure(f"push, {mode}: {case_count} of {case_count} survived")
 
 
-def check_deliveries(
-    messages: Sequence[dict[str, Any]], tokens: Sequence[str], fault_plan: FaultPlan
-) -> None:
+def check_deliveries(messages: Sequence[dict[str, Any]], tokens: Sequence[str], fault_plan: FaultPlan) -> None:
     counts = [sum(m["to"] == token for m in messages) for token in tokens]
     assert min(counts) == 1, f"lost: {fault_plan.fired_faults}"
     assert max(counts) <= 2, fault_plan.fired_faults

@@ -53,9 +53,7 @@ def test_data_map_describes_all_attributes() -> None:
             assert attribute.purpose, label
             assert attribute.retention, label
             is_erased = attribute.erasure in (Erasure.REMOVED, Erasure.FUTURE_REMOVED)
-            assert is_erased == bool(holding.records_to_erase or holding.erase_in_batches), (
-                f"{label}: erased by nobody"
-            )
+            assert is_erased == bool(holding.records_to_erase or holding.erase_in_batches), f"{label}: erased by nobody"
 
 
 def test_data_map_document_is_current() -> None:
@@ -64,20 +62,15 @@ def test_data_map_document_is_current() -> None:
 
 def iter_items() -> Iterator[tuple[str, dict[str, Any]]]:
     for record in dynamodb.record_classes():
-        for items in dynamodb.iter_pages(
-            "Scan", TableName=record.table_name(), ConsistentRead=True
-        ):
+        for items in dynamodb.iter_pages("Scan", TableName=record.table_name(), ConsistentRead=True):
             yield from ((record.table_name(), item) for item in items)
 
 
 def list_table_traces() -> list[str]:
     lowercase_items = (
-        (table, json.dumps(item, ensure_ascii=False, default=str).lower())
-        for table, item in iter_items()
+        (table, json.dumps(item, ensure_ascii=False, default=str).lower()) for table, item in iter_items()
     )
-    return [
-        f"{table}: {row}" for table, row in lowercase_items if any(trace in row for trace in TRACES)
-    ]
+    return [f"{table}: {row}" for table, row in lowercase_items if any(trace in row for trace in TRACES)]
 
 
 def list_redis_traces(env: Environment) -> list[str]:
@@ -92,9 +85,7 @@ def list_file_traces(env: Environment) -> list[str]:
     server_files = [path for path in files if "mail" not in path.relative_to(env.folder).parts]
     assert any(path.name == "web.log" for path in server_files)
     contents = ((str(path), path.read_bytes().lower()) for path in server_files)
-    return [
-        name for name, content in contents if any(trace.encode() in content for trace in TRACES)
-    ]
+    return [name for name, content in contents if any(trace.encode() in content for trace in TRACES)]
 
 
 def test_deletion_leaves_no_trace(
@@ -113,9 +104,7 @@ def test_deletion_leaves_no_trace(
     )
     assert creation.status_code == 201, creation.text
     process_outbox()
-    person = accept_invitation(
-        env, test_users.ann.web, User.from_item(get_user_item(creation.json()["id"]))
-    )
+    person = accept_invitation(env, test_users.ann.web, User.from_item(get_user_item(creation.json()["id"])))
     headers = {"User-Agent": "zyxwagent"}
     own_changes = {name: CANARY[name] for name in ("profileName", "phone", "settings")}
     assert person.patch("/user", own_changes, headers=headers).status_code == 200
@@ -127,13 +116,9 @@ def test_deletion_leaves_no_trace(
     assert denied_response.status_code == 403
     email_change = {"id": person.id, "email": f"other.{CANARY['email']}", "userRole": "manager"}
     assert test_users.ann.patch("/userManagement", email_change).status_code == 200
-    assert test_users.abe.patch(
-        "/userManagement", {"id": person.id, "status": "blocked"}
-    ).is_success
+    assert test_users.abe.patch("/userManagement", {"id": person.id, "status": "blocked"}).is_success
     assert test_users.abe.patch("/userManagement", {"id": person.id, "status": "active"}).is_success
-    assert person.post(
-        "/user", test_users.user_body(locations=[test_users.boston.id]), headers=headers
-    ).is_success
+    assert person.post("/user", test_users.user_body(locations=[test_users.boston.id]), headers=headers).is_success
     process_outbox()
     assert list_table_traces(), "the canary must be there to be missed"
     assert list_file_traces(env), "at the Auth0 stand-in"
@@ -152,21 +137,17 @@ def test_deletion_leaves_no_trace(
     assert list_file_traces(env) == []
     assert verification.verify_audit().findings == []
     entries_after = reader.read_page(person.id, last=99, offset=0, limit=99)
-    assert [entry.hash for entry in entries_after][-len(entries_before) :] == [
-        entry.hash for entry in entries_before
-    ]
+    assert [entry.hash for entry in entries_after][-len(entries_before) :] == [entry.hash for entry in entries_before]
     assert dynamodb.get_record(encryption.PersonKey, person.id) is None
-    assert (
-        dynamodb.get_record(Location, test_users.boston.id) or test_users.boston
-    ).people == count_boston_users(test_users)
+    assert (dynamodb.get_record(Location, test_users.boston.id) or test_users.boston).people == count_boston_users(
+        test_users
+    )
     audit_log = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=100").json()
     assert audit_log["total"] == len(entries_before) + 3
     assert not any(trace in json.dumps(audit_log).lower() for trace in TRACES)
     listed_users = test_users.ann.get("/userManagement").json()["items"]
     assert person.id not in [user["id"] for user in listed_users]
-    record_figure(
-        f"erasure: {audit_log['total']} audit entries unreadable; no trace in tables, Redis, files"
-    )
+    record_figure(f"erasure: {audit_log['total']} audit entries unreadable; no trace in tables, Redis, files")
 
 
 def get_user_item(user_id: str) -> dict[str, Any]:
@@ -176,8 +157,7 @@ def get_user_item(user_id: str) -> dict[str, Any]:
 
 def count_boston_users(test_users: UserFixtures) -> int:
     return sum(
-        test_users.boston.id in user["locations"]
-        for user in test_users.ann.get("/userManagement").json()["items"]
+        test_users.boston.id in user["locations"] for user in test_users.ann.get("/userManagement").json()["items"]
     )
 
 

@@ -110,19 +110,13 @@ def create_data_for_all_chapters(person: SignedInUser) -> None:
     assert person.post("/user/push-token", push_token_body).is_success
     assert person.post("/user/calendar-feed", {}).is_success
     if not availability.fetch_rows(person.id, None, None):
-        location = locations.load_locations(person.user.locations, person.user.customer_id)[
-            person.user.locations[0]
-        ]
+        location = locations.load_locations(person.user.locations, person.user.customer_id)[person.user.locations[0]]
         system_actor = permissions.system_actor(person.user.customer_id)
         create_shift(system_actor, location, person.id, pattern={"frequency": "weekly"})
         phone_number = inventory.get_location_number(location.id) or free_number()
         purchase.purchase_number(phone_number, location.id, actor=system_actor, at=now())
         ring_action = {"type": "ring", "target": {"users": [person.id]}}
-        ivr_document = {
-            **ivr.default_configuration("Here"),
-            "hours": {"mode": "always"},
-            "open": ring_action,
-        }
+        ivr_document = {**ivr.default_configuration("Here"), "hours": {"mode": "always"}, "open": ring_action}
         lines.update_configuration(location.id, ivr_document, actor=system_actor, at=now())
         simulate_call(phone_number, phones={enable_ringing(person.user): "answers"})
 
@@ -151,34 +145,22 @@ def test_export_contains_all_mapped_values(signed_in_user: SignedInUser) -> None
         for chapter in part.chapters:
             field_names = {field_name for row in exported[chapter.name] for field_name in row}
             for holding in data_map.iter_table_maps():
-                chapter_attributes = [
-                    a for a in holding.attributes if a.category in chapter.categories
-                ]
+                chapter_attributes = [a for a in holding.attributes if a.category in chapter.categories]
                 for attribute in chapter_attributes:
                     if not attribute.withheld and attribute.name not in ("body", "sealed"):
                         assert data_map.to_camel_case(attribute.name) in field_names, attribute.name
-    categories = {
-        a.category for h in data_map.iter_table_maps() for a in h.attributes if not a.withheld
-    }
-    chapters = {
-        c for part in data_map.load_data_maps() for ch in part.chapters for c in ch.categories
-    }
+    categories = {a.category for h in data_map.iter_table_maps() for a in h.attributes if not a.withheld}
+    chapters = {c for part in data_map.load_data_maps() for ch in part.chapters for c in ch.categories}
     assert categories == chapters, "no category without a chapter"
 
 
-def test_exported_values_are_correct(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_exported_values_are_correct(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     create_data_for_all_chapters(signed_in_user)
     exported = fetch_json(signed_in_user)
     profile = signed_in_user.get("/user").json()
     data = exported["data"]
 
-    assert exported["person"] == {
-        "id": profile["id"],
-        "name": profile["name"],
-        "email": profile["email"],
-    }
+    assert exported["person"] == {"id": profile["id"], "name": profile["name"], "email": profile["email"]}
     assert exported["customer"] == {"id": test_users.customer.id, "name": test_users.customer.name}
     assert data["profile"][0]["acceptedAt"] == profile["acceptedAt"]
     assert data["rights"][0]["permissions"] == profile["permissions"]
@@ -186,14 +168,8 @@ def test_exported_values_are_correct(
     assert data["terms"][0]["email"] == profile["email"]
     assert data["devices"][0]["token"] == f"ExponentPushToken[export-{profile['id']}]"
     latest_entry = next(item for item in data["history"] if item["action"] == "device.registered")
-    assert (latest_entry["action"], latest_entry["by"], latest_entry["about"]) == (
-        "device.registered",
-        "you",
-        "you",
-    )
-    assert {item["name"] for item in exported["recipients"]} == {
-        *("Auth0", "Expo", "Twilio", "the mail service"),
-    }
+    assert (latest_entry["action"], latest_entry["by"], latest_entry["about"]) == ("device.registered", "you", "you")
+    assert {item["name"] for item in exported["recipients"]} == {*("Auth0", "Expo", "Twilio", "the mail service")}
     assert exported["retention"]
     assert exported["rights"]
 
@@ -206,25 +182,17 @@ def test_export_contains_no_data_of_others(
     user_change = {"id": signed_in_user.id, "userRole": "admin", "locations": ["*"]}
     assert test_users.ann.patch("/userManagement", user_change, headers=headers).is_success
     other_user = test_users.create_user()
-    assert signed_in_user.patch(
-        "/userManagement", {"id": other_user.id, "name": "Zora Other"}
-    ).is_success
-    denied_response = signed_in_user.patch(
-        "/userManagement", {"id": test_users.ann.id, "name": "Zora Other"}
-    )
+    assert signed_in_user.patch("/userManagement", {"id": other_user.id, "name": "Zora Other"}).is_success
+    denied_response = signed_in_user.patch("/userManagement", {"id": test_users.ann.id, "name": "Zora Other"})
     assert denied_response.status_code == 403
-    assert signed_in_user.patch(
-        "/location/" + test_users.denver.id, {"address": "1 Own Street"}
-    ).is_success
+    assert signed_in_user.patch("/location/" + test_users.denver.id, {"address": "1 Own Street"}).is_success
 
     pdf_path = fetch_pdf(signed_in_user, tmp_path)
     exported = fetch_json(signed_in_user)
 
     colleagues = [test_users.ann, test_users.abe, test_users.mia, test_users.sam]
     traces = ["Anns-Browser", "Zora Other", other_user.id, other_user.name, other_user.email]
-    traces += [
-        value for person in colleagues for value in (person.user.name, person.user.email, person.id)
-    ]
+    traces += [value for person in colleagues for value in (person.user.name, person.user.email, person.id)]
     for format_name, text in (("json", json.dumps(exported)), ("pdf", read_pdf_text(pdf_path))):
         assert not [trace for trace in traces if trace in text], format_name
     history_keys = {(row["action"], row["by"], row["about"]) for row in exported["data"]["history"]}
@@ -280,15 +248,11 @@ def test_fonts_cover_all_scripts(signed_in_user: SignedInUser, tmp_path: Path) -
 
 def _font_css() -> str:
     template_text = (Path(__file__).parents[3] / "templates/export/my-data.html").read_text()
-    (css_line,) = [
-        css_line for css_line in template_text.splitlines() if css_line.startswith("html {")
-    ]
+    (css_line,) = [css_line for css_line in template_text.splitlines() if css_line.startswith("html {")]
     return css_line
 
 
-def test_long_and_non_latin_values_are_printed(
-    test_users: UserFixtures, env: Environment, tmp_path: Path
-) -> None:
+def test_long_and_non_latin_values_are_printed(test_users: UserFixtures, env: Environment, tmp_path: Path) -> None:
     body = test_users.user_body(
         name="Wolfeschlegelsteinhausenbergerdorff" * 5,
         userSkills=[*SCRIPT_SAMPLES.values(), "x" * 90],
@@ -363,9 +327,7 @@ def test_long_audit_log_is_exported_within_limits(
     durations: list[float] = []
 
     def request_repeatedly() -> None:
-        with httpx.Client(
-            headers={"Authorization": f"Bearer {test_users.sam.token}"}
-        ) as http_client:
+        with httpx.Client(headers={"Authorization": f"Bearer {test_users.sam.token}"}) as http_client:
             while not finished.is_set():
                 request_started = time.monotonic()
                 assert http_client.get(f"{test_users.sam.web}/user", timeout=30).status_code == 200
@@ -397,23 +359,16 @@ def test_long_audit_log_is_exported_within_limits(
 
 
 @pytest.mark.parametrize(
-    ("limit", "seconds", "memory"),
-    [("memory", 60.0, 300 * 1024 * 1024), ("time", 3.0, pdf_process.MEMORY_LIMIT)],
+    ("limit", "seconds", "memory"), [("memory", 60.0, 300 * 1024 * 1024), ("time", 3.0, pdf_process.MEMORY_LIMIT)]
 )
 def test_oversized_document_is_aborted(
-    limit: str,
-    seconds: float,
-    memory: int,
-    caplog: pytest.LogCaptureFixture,
-    record_figure: Callable[[str], None],
+    limit: str, seconds: float, memory: int, caplog: pytest.LogCaptureFixture, record_figure: Callable[[str], None]
 ) -> None:
     """The press dies, not the product."""
     started = time.monotonic()
 
     with pytest.raises(errors.Unavailable, match="could not be printed"):
-        pdf_process.render_pdf(
-            "<p>x</p>" * 60_000, b"{}", deadline=started + seconds, memory=memory
-        )
+        pdf_process.render_pdf("<p>x</p>" * 60_000, b"{}", deadline=started + seconds, memory=memory)
 
     elapsed = time.monotonic() - started
     (record,) = [r for r in caplog.records if r.name == "dutyline.printing"]
@@ -448,9 +403,7 @@ def test_pdf_worker_fetches_nothing(tmp_path: Path) -> None:
     assert "the secret itself" not in read_pdf_text(pdf_path)
 
 
-def test_concurrent_exports_are_limited(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_concurrent_exports_are_limited(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     """Whoever finds all places taken is told so at once, and nobody else waits for them."""
     for _ in range(pdf_process.MAX_CONCURRENT + pdf_process.MAX_WAITING):
         assert pdf_process._queue_slots.acquire(blocking=False)
@@ -464,17 +417,13 @@ def test_concurrent_exports_are_limited(
 
 def test_printed_text_is_limited() -> None:
     """The worst that the API lets in: long values, many of them, in every row."""
-    chapter = next(
-        c for part in data_map.load_data_maps() for c in part.chapters if c.name == "history"
-    )
+    chapter = next(c for part in data_map.load_data_maps() for c in part.chapters if c.name == "history")
     skills = [f"skill {n} " + "x" * 90 for n in range(50)]
     changes = [{"field": "skills", "before": skills, "after": skills[::-1]}] * 8
     row = {"at": now(), "action": "user.changed", "by": "you", "about": "you", "changes": changes}
     row |= {"ip": "::1", "userAgent": "y" * 8_000}
 
-    section = document.PrintedChapter(chapter, [row] * export.MAX_PRINTED_ROWS, 20_000).to_context(
-        "UTC"
-    )
+    section = document.PrintedChapter(chapter, [row] * export.MAX_PRINTED_ROWS, 20_000).to_context("UTC")
 
     printed_texts = [line.text for cells in section["table"] for cell in cells for line in cell]
     assert sum(map(len, printed_texts)) <= document.MAX_CHAPTER_LENGTH
@@ -498,10 +447,7 @@ def test_bidi_override_is_removed_from_the_pdf(
 
 
 def test_undecryptable_person_key_hides_changes(signed_in_user: SignedInUser) -> None:
-    table, key = (
-        encryption.PersonKey.table_name(),
-        encryption.PersonKey.to_dynamodb_key(signed_in_user.id),
-    )
+    table, key = (encryption.PersonKey.table_name(), encryption.PersonKey.to_dynamodb_key(signed_in_user.id))
     stored_key = dynamodb.call("GetItem", TableName=table, Key=key)["Item"]
     try:
         dynamodb.call("PutItem", TableName=table, Item={**stored_key, "sealed": {"B": b"x" * 60}})
@@ -516,9 +462,7 @@ def test_undecryptable_person_key_hides_changes(signed_in_user: SignedInUser) ->
 def test_exports_are_rate_limited_per_user(
     test_users: UserFixtures, signed_in_user: SignedInUser, openapi: dict[str, Any]
 ) -> None:
-    (operation,) = [
-        candidate for candidate in operations(openapi) if candidate.id == "exportMyData"
-    ]
+    (operation,) = [candidate for candidate in operations(openapi) if candidate.id == "exportMyData"]
     responses = [signed_in_user.get(EXPORT_PATH, params={"format": "json"}) for _ in range(11)]
 
     assert [response.status_code for response in responses] == [200] * 10 + [429]
@@ -526,12 +470,7 @@ def test_exports_are_rate_limited_per_user(
     assert responses[0].headers["RateLimit-Policy"] == '"export";q=10;w=60'
     assert test_users.mia.get(EXPORT_PATH, params={"format": "json"}).status_code == 200
     assert isinstance(operation, Operation)
-    assert (
-        _exhaust_rate_limits(
-            test_users.mia, operation, SAMPLES[operation.id](test_users)
-        ).status_code
-        == 429
-    )
+    assert _exhaust_rate_limits(test_users.mia, operation, SAMPLES[operation.id](test_users)).status_code == 429
 
 
 def test_unavailable_database_returns_503(env: Environment, signed_in_user: SignedInUser) -> None:

@@ -17,21 +17,10 @@ from config import audit, dynamodb, errors, outbox
 from config.audit import reader
 from config.dynamodb import idempotency
 from config.outbox import worker
-from tests.conftest import (
-    SignedInUser,
-    UserFixtures,
-    accept_invitation,
-    emails_to,
-    now,
-    parse_problem,
-    process_outbox,
-)
+from tests.conftest import SignedInUser, UserFixtures, accept_invitation, emails_to, now, parse_problem, process_outbox
 from tests.support.environment import Environment
 
-OLD_VERSION, CURRENT_VERSION = (
-    documents.list_versions()[0],
-    documents.current_edition(now()).version,
-)
+OLD_VERSION, CURRENT_VERSION = (documents.list_versions()[0], documents.current_edition(now()).version)
 OLD_ACCEPTANCE_TIME = documents.effective_instant(OLD_VERSION) + timedelta(days=30)
 
 
@@ -43,17 +32,11 @@ def signed_in_user(test_users: UserFixtures, env: Environment) -> SignedInUser:
 
 def accept_old_version(test_users: UserFixtures, person: SignedInUser) -> None:
     """They accepted what was in force in July."""
-    acceptance.accept_terms(
-        person.user, test_users.customer, actor=person.actor, at=OLD_ACCEPTANCE_TIME
-    )
+    acceptance.accept_terms(person.user, test_users.customer, actor=person.actor, at=OLD_ACCEPTANCE_TIME)
 
 
 def list_acceptance_entries(user_id: str) -> list[audit.AuditEntry]:
-    return [
-        entry
-        for entry in reader.iter_stream(user_id)
-        if entry.seq and entry.action == "terms.accepted"
-    ]
+    return [entry for entry in reader.iter_stream(user_id) if entry.seq and entry.action == "terms.accepted"]
 
 
 def test_terms_status_reflects_acceptance(signed_in_user: SignedInUser) -> None:
@@ -103,37 +86,24 @@ def test_repeated_acceptance_keeps_the_first_proof(signed_in_user: SignedInUser)
 
 def test_concurrent_acceptances_create_a_single_proof(signed_in_user: SignedInUser) -> None:
     with ThreadPoolExecutor(8) as pool:
-        responses = list(
-            pool.map(lambda _: signed_in_user.post("/user/accept-terms", {}), range(8))
-        )
+        responses = list(pool.map(lambda _: signed_in_user.post("/user/accept-terms", {}), range(8)))
 
     assert {response.status_code for response in responses} == {200}
     assert len({response.json()["acceptedAt"] for response in responses}) == 1
-    assert (
-        len(list_acceptance_entries(signed_in_user.id))
-        == len(acceptance.list_acceptances(signed_in_user.id))
-        == 1
-    )
+    assert len(list_acceptance_entries(signed_in_user.id)) == len(acceptance.list_acceptances(signed_in_user.id)) == 1
 
 
-def test_outdated_version_cannot_be_accepted(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_outdated_version_cannot_be_accepted(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     outdated_response = signed_in_user.post("/user/accept-terms", {"version": OLD_VERSION})
     unknown_response = signed_in_user.post("/user/accept-terms", {"version": "2026-07-01"})
 
-    assert (outdated_response.status_code, parse_problem(outdated_response)["code"]) == (
-        409,
-        "terms_outdated",
-    )
+    assert (outdated_response.status_code, parse_problem(outdated_response)["code"]) == (409, "terms_outdated")
     assert unknown_response.status_code == 400
     assert parse_problem(unknown_response)["errors"][0]["pointer"] == "/version"
     assert signed_in_user.get("/user/terms-status").json()["accepted"] is False
 
 
-def test_new_version_requires_new_acceptance(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_new_version_requires_new_acceptance(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     accept_old_version(test_users, signed_in_user)
 
     status = signed_in_user.get("/user/terms-status").json()
@@ -141,15 +111,10 @@ def test_new_version_requires_new_acceptance(
 
     assert (status["accepted"], status["acceptedVersion"]) == (False, OLD_VERSION)
     assert renewed.json()["acceptedVersion"] == CURRENT_VERSION
-    assert [proof.version for proof in acceptance.list_acceptances(signed_in_user.id)] == [
-        OLD_VERSION,
-        CURRENT_VERSION,
-    ]
+    assert [proof.version for proof in acceptance.list_acceptances(signed_in_user.id)] == [OLD_VERSION, CURRENT_VERSION]
 
 
-def test_repeated_request_returns_the_accepted_version(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_repeated_request_returns_the_accepted_version(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     """Also when another edition came into force between the two."""
     idempotency_key = idempotency.IdempotencyKey(f"key of {signed_in_user.id}", "body")
     arguments: dict[str, Any] = {
@@ -158,14 +123,9 @@ def test_repeated_request_returns_the_accepted_version(
         "idempotency_key": idempotency_key,
     }
 
-    first = acceptance.accept_terms(
-        signed_in_user.user, test_users.customer, at=OLD_ACCEPTANCE_TIME, **arguments
-    )
+    first = acceptance.accept_terms(signed_in_user.user, test_users.customer, at=OLD_ACCEPTANCE_TIME, **arguments)
     repeated = acceptance.accept_terms(
-        signed_in_user.user,
-        test_users.customer,
-        at=OLD_ACCEPTANCE_TIME + timedelta(hours=1),
-        **arguments,
+        signed_in_user.user, test_users.customer, at=OLD_ACCEPTANCE_TIME + timedelta(hours=1), **arguments
     )
     other_key = idempotency.IdempotencyKey(idempotency_key.key, "another body")
     with pytest.raises(errors.IdempotencyKeyReused):
@@ -180,23 +140,17 @@ def test_repeated_request_returns_the_accepted_version(
     assert (repeated.accepted, repeated.accepted_at) == (True, first.accepted_at)
 
 
-def test_deleted_account_cannot_accept_terms(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_deleted_account_cannot_accept_terms(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     assert test_users.ann.delete("/user", {"id": signed_in_user.id}).is_success
 
     with pytest.raises(errors.Unauthenticated):
-        acceptance.accept_terms(
-            signed_in_user.user, test_users.customer, actor=signed_in_user.actor, at=now()
-        )
+        acceptance.accept_terms(signed_in_user.user, test_users.customer, actor=signed_in_user.actor, at=now())
 
     assert acceptance.list_acceptances(signed_in_user.id) == []
     assert list_acceptance_entries(signed_in_user.id) == []
 
 
-def test_unpublished_text_is_detected(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_unpublished_text_is_detected(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     """A proof is held against the texts, so changing a text and its hash together shows."""
     assert signed_in_user.post("/user/accept-terms", {}).is_success
     (proof,) = acceptance.list_acceptances(signed_in_user.id)
@@ -221,9 +175,7 @@ def test_proof_survives_account_deletion(
 
 
 def list_proof_items(user_id: str) -> list[dict[str, Any]]:
-    arguments = dynamodb.query_arguments(
-        TermsAcceptance, "#user_id = :user", {":user": {"S": user_id}}
-    )
+    arguments = dynamodb.query_arguments(TermsAcceptance, "#user_id = :user", {":user": {"S": user_id}})
     return [item for items in dynamodb.iter_pages("Query", **arguments) for item in items]
 
 
@@ -238,9 +190,7 @@ def test_tampered_proof_is_reported(signed_in_user: SignedInUser, tampering: str
         if tampering == "removed":
             dynamodb.call("DeleteItem", TableName=table, Key=key)
         else:
-            tampered_item = (
-                {**item, "locale": {"S": "fr"}} if tampering == "changed" else forged_item
-            )
+            tampered_item = {**item, "locale": {"S": "fr"}} if tampering == "changed" else forged_item
             dynamodb.call("PutItem", TableName=table, Item=tampered_item)
         findings = list(acceptance.verify_acceptances())
     finally:
@@ -254,9 +204,7 @@ def test_tampered_proof_is_reported(signed_in_user: SignedInUser, tampering: str
 
 
 # --- the texts ------------------------------------------------------------------------------------
-def test_documents_are_served_as_html_and_text(
-    test_users: UserFixtures, signed_in_user: SignedInUser
-) -> None:
+def test_documents_are_served_as_html_and_text(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     for document in signed_in_user.get("/user/terms-status").json()["documents"]:
         html_response = httpx.get(document["url"])
         text_response = httpx.get(document["url"], params={"format": "text"})
@@ -321,9 +269,7 @@ def test_new_text_is_published_as_a_new_version(terms_folder: Path, env: Environ
 
     new_texts = documents.publish_texts(terms_folder)
 
-    assert sorted(map(str, new_texts)) == [
-        f"provider-terms/2027-01-01.{locale}" for locale in ("de", "en")
-    ]
+    assert sorted(map(str, new_texts)) == [f"provider-terms/2027-01-01.{locale}" for locale in ("de", "en")]
     assert published_before.items() < documents.read_published_hashes(terms_folder).items()
     (terms_folder / "provider-terms/2027-01-01.en.md").write_text("# Other\n")
     with pytest.raises(documents.PublishedTextChanged, match="was changed"):
@@ -363,17 +309,9 @@ def test_new_terms_are_announced_once_to_previous_acceptors(
 
     first_result = announcements.announce_version(customer, CURRENT_VERSION, at=now())
     second_result = announcements.announce_version(customer, CURRENT_VERSION, at=now())
-    (first_message,) = [
-        r
-        for r in map(outbox.OutboxMessage.from_item, list_outbox_items())
-        if r.task == ANNOUNCE_TASK
-    ]
+    (first_message,) = [r for r in map(outbox.OutboxMessage.from_item, list_outbox_items()) if r.task == ANNOUNCE_TASK]
     worker._claim_and_run(first_message, now, worker.PassReport())
-    (next_message,) = [
-        r
-        for r in map(outbox.OutboxMessage.from_item, list_outbox_items())
-        if r.task == ANNOUNCE_TASK
-    ]
+    (next_message,) = [r for r in map(outbox.OutboxMessage.from_item, list_outbox_items()) if r.task == ANNOUNCE_TASK]
     process_outbox()
     process_outbox()
 
@@ -382,24 +320,10 @@ def test_new_terms_are_announced_once_to_previous_acceptors(
         return sum(m["subject"].startswith(subject) for m in emails_to(env, person.user.email))
 
     assert (first_result, second_result) == (True, False)
-    assert not [
-        recipient
-        for recipient in people
-        if recipient.user.name.casefold() in str(next_message.arguments)
-    ]
-    assert "start" in next_message.arguments, (
-        "where it goes on is sealed: places are named by people"
-    )
-    assert [count_announcements(person) for person in people] == [
-        0,
-        0,
-        *[1] * (len(people) - 4),
-        0,
-        0,
-    ]
-    record_figure(
-        f"renewed terms: {len(people) - 4} people told once, 4 who need not be told were not"
-    )
+    assert not [recipient for recipient in people if recipient.user.name.casefold() in str(next_message.arguments)]
+    assert "start" in next_message.arguments, "where it goes on is sealed: places are named by people"
+    assert [count_announcements(person) for person in people] == [0, 0, *[1] * (len(people) - 4), 0, 0]
+    record_figure(f"renewed terms: {len(people) - 4} people told once, 4 who need not be told were not")
 
 
 def test_announcement_waits_until_the_terms_begin(test_users: UserFixtures) -> None:

@@ -34,9 +34,7 @@ def web_urls(env: Environment, web: str) -> Iterator[list[str]]:
     env.stop("second")
 
 
-def create_signed_in_user(
-    test_users: UserFixtures, env: Environment, **fields: Any
-) -> SignedInUser:
+def create_signed_in_user(test_users: UserFixtures, env: Environment, **fields: Any) -> SignedInUser:
     return accept_invitation(env, test_users.ann.web, test_users.create_user(**fields))
 
 
@@ -47,11 +45,7 @@ def update_user(person: SignedInUser, user_id: str, **changes: Any) -> httpx.Res
 def statuses_of_all_servers(person: SignedInUser, web_urls: list[str]) -> set[int]:
     """How every web process, asked often enough to meet each worker, answers a live token."""
     headers = {"Authorization": f"Bearer {person.token}"}
-    return {
-        httpx.get(f"{web_url}/user", headers=headers).status_code
-        for web_url in web_urls
-        for _ in range(8)
-    }
+    return {httpx.get(f"{web_url}/user", headers=headers).status_code for web_url in web_urls for _ in range(8)}
 
 
 def get_auth0_user(env: Environment, user_id: str) -> dict[str, Any] | None:
@@ -135,15 +129,10 @@ def test_unblocked_invitee_stays_invited(test_users: UserFixtures, env: Environm
     assert update_user(test_users.ann, user.id, status="active").json()["status"] == "invited"
     process_outbox()
     assert update_user(test_users.ann, user.id, status="active").json()["status"] == "invited"
-    assert (
-        accept_invitation(env, test_users.ann.web, users.get_user(user.id)).get("/user").status_code
-        == 200
-    )
+    assert accept_invitation(env, test_users.ann.web, users.get_user(user.id)).get("/user").status_code == 200
 
 
-def test_corrected_email_of_an_invitee_is_invited_again(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_corrected_email_of_an_invitee_is_invited_again(test_users: UserFixtures, env: Environment) -> None:
     user = test_users.create_user()
     process_outbox()
     corrected_email = f"right.{user.email}"
@@ -162,16 +151,12 @@ def test_corrected_email_of_an_invitee_is_invited_again(
     link = next(link for link in message["links"] if "reset-verify" in link)
     httpx.post(link, data={"password": "right words"}).raise_for_status()
     person = SignedInUser(
-        users.get_user(user.id),
-        fetch_access_token(env, corrected_email, "right words"),
-        test_users.ann.web,
+        users.get_user(user.id), fetch_access_token(env, corrected_email, "right words"), test_users.ann.web
     )
     assert person.get("/user").json()["status"] == "active"
 
 
-def test_previous_address_is_notified_of_an_email_change(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_previous_address_is_notified_of_an_email_change(test_users: UserFixtures, env: Environment) -> None:
     person = create_signed_in_user(test_users, env)
     process_outbox()
     previous_email, new_email = person.user.email, f"moved.{person.user.email}"
@@ -188,62 +173,37 @@ def test_previous_address_is_notified_of_an_email_change(
     assert {"field": "email", "before": previous_email, "after": new_email} in entry["changes"]
 
 
-def test_email_in_use_is_rejected_and_nothing_changes(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_email_in_use_is_rejected_and_nothing_changes(test_users: UserFixtures, env: Environment) -> None:
     user = test_users.create_user()
 
-    in_use_response = update_user(
-        test_users.ann, user.id, email=test_users.cleo.user.email, name="Not Kept"
-    )
+    in_use_response = update_user(test_users.ann, user.id, email=test_users.cleo.user.email, name="Not Kept")
 
-    assert (in_use_response.status_code, parse_problem(in_use_response)["code"]) == (
-        409,
-        "user_exists",
-    )
+    assert (in_use_response.status_code, parse_problem(in_use_response)["code"]) == (409, "user_exists")
     assert users.get_user(user.id).name == user.name
     auth0_only_email = f"only.auth0.{user.email}"
     auth0.create_user(user_id="usr_x" + user.id, email=auth0_only_email, name="X", customer_id="c")
     auth0_response = update_user(test_users.ann, user.id, email=auth0_only_email, name="Not Kept")
-    assert (auth0_response.status_code, parse_problem(auth0_response)["code"]) == (
-        409,
-        "user_exists",
-    )
+    assert (auth0_response.status_code, parse_problem(auth0_response)["code"]) == (409, "user_exists")
     stored_user = users.get_user(user.id)
-    assert (stored_user.email, stored_user.name, stored_user.awaited) == (
-        user.email,
-        user.name,
-        None,
-    )
+    assert (stored_user.email, stored_user.name, stored_user.awaited) == (user.email, user.name, None)
     assert dynamodb.get_record(EmailOwner, auth0_only_email) is None
     entry = test_users.ann.get(f"/user/{user.id}/audit-logs?limit=1").json()["items"][0]
     assert entry["action"] == "user.change_refused"
 
 
-def test_pending_email_change_respects_later_changes(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_pending_email_change_respects_later_changes(test_users: UserFixtures, env: Environment) -> None:
     user = test_users.create_user()
     new_email = f"later.{user.email}"
     with env.apply_plan(FaultPlan(always={"identity": "503"})):
         changes = {"email": new_email, "name": "Wanted Then", "userRole": "manager"}
         assert update_user(test_users.ann, user.id, **changes).status_code == 503
-    assert (
-        update_user(test_users.ann, user.id, name="Decided Later", status="blocked").status_code
-        == 200
-    )
+    assert update_user(test_users.ann, user.id, name="Decided Later", status="blocked").status_code == 200
 
     process_outbox(seconds_ahead=60)
 
     stored_user = users.get_user(user.id)
-    assert (stored_user.email, stored_user.name, stored_user.awaited) == (
-        new_email,
-        "Decided Later",
-        None,
-    )
-    assert (stored_user.role, stored_user.status) == ("staff", "blocked"), (
-        "rights changed since: they stay"
-    )
+    assert (stored_user.email, stored_user.name, stored_user.awaited) == (new_email, "Decided Later", None)
+    assert (stored_user.role, stored_user.status) == ("staff", "blocked"), "rights changed since: they stay"
     response = update_user(test_users.ann, user.id, email=new_email)
     assert response.status_code == 200
 
@@ -252,10 +212,7 @@ def test_case_change_of_an_email_reuses_its_uniqueness_record(test_users: UserFi
     user = test_users.create_user()
     uppercase_email = user.email.replace("new", "NEW")
 
-    assert (
-        update_user(test_users.ann, user.id, email=uppercase_email).json()["email"]
-        == uppercase_email
-    )
+    assert update_user(test_users.ann, user.id, email=uppercase_email).json()["email"] == uppercase_email
     assert (dynamodb.get_record(EmailOwner, user.email_key) or EmailOwner()).user_id == user.id
 
 
@@ -274,15 +231,11 @@ def test_invitation_can_be_resent_once_a_minute(test_users: UserFixtures, env: E
     new_mail, old_mail = emails_to(env, user.email)
     assert new_mail["messageId"] != old_mail["messageId"]
     assert users.get_user(user.id).invitation_expires_at > user.invitation_expires_at
-    accepted_response = test_users.mia.request(
-        "POST", f"/userManagement/{test_users.sam.id}/resend-invitation"
-    )
+    accepted_response = test_users.mia.request("POST", f"/userManagement/{test_users.sam.id}/resend-invitation")
     assert accepted_response.status_code == 409
 
 
-def test_resend_with_an_idempotency_key_sends_once(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_resend_with_an_idempotency_key_sends_once(test_users: UserFixtures, env: Environment) -> None:
     user = test_users.create_user()
     process_outbox()
     path = f"/userManagement/{user.id}/resend-invitation"
@@ -303,10 +256,7 @@ def test_expired_invitation_can_be_resent(test_users: UserFixtures, env: Environ
     link = next(link for link in message["links"] if "reset-verify" in link)
     assert httpx.post(link, data={"password": "too late now"}).status_code == 410
 
-    assert (
-        test_users.mia.request("POST", f"/userManagement/{user.id}/resend-invitation").status_code
-        == 200
-    )
+    assert test_users.mia.request("POST", f"/userManagement/{user.id}/resend-invitation").status_code == 200
     process_outbox()
 
     link = next(link for link in emails_to(env, user.email)[0]["links"] if "reset-verify" in link)
@@ -325,10 +275,7 @@ def test_suspended_customer_is_rejected_until_resumed(
     assert statuses_of_all_servers(test_users.cleo, web_urls) == {401}
     assert parse_problem(test_users.cleo.get("/user"))["code"] == "customer_suspended"
     assert statuses_of_all_servers(people[1], web_urls) == {200}, "others go on"
-    assert (
-        env.run_management_command("customer", "resume", test_users.other_customer.id).returncode
-        == 0
-    )
+    assert env.run_management_command("customer", "resume", test_users.other_customer.id).returncode == 0
     assert statuses_of_all_servers(test_users.cleo, web_urls) == {200}
     assert customers.get_customer(test_users.other_customer.id).status == "active"
 
@@ -341,9 +288,7 @@ def test_stale_if_match_is_rejected(test_users: UserFixtures) -> None:
 
     def change_status(if_match: str) -> int:
         body = {"id": user.id, "name": "Three"}
-        return test_users.ann.patch(
-            "/userManagement", body, headers={"If-Match": if_match}
-        ).status_code
+        return test_users.ann.patch("/userManagement", body, headers={"If-Match": if_match}).status_code
 
     assert change_status(tag) == 412
     assert change_status(f'"{users.get_user(user.id).version}"') == 200

@@ -43,9 +43,7 @@ def start_pending_change(
         assert fault_plan.fired_faults
 
 
-def create_signed_in_user(
-    test_users: UserFixtures, env: Environment, **fields: object
-) -> SignedInUser:
+def create_signed_in_user(test_users: UserFixtures, env: Environment, **fields: object) -> SignedInUser:
     person = accept_invitation(env, test_users.ann.web, test_users.create_user(**fields))
     process_outbox()
     return person
@@ -86,17 +84,13 @@ def test_pending_email_change_ends_when_its_author_is_blocked(
     user = users.get_user(person.id)
     assert (user.email, user.awaited) == (person.user.email, None)
     process_outbox(seconds_ahead=120)
-    assert (env.tenant().get_user(auth0.subject_of_user(person.id)) or {})[
-        "email"
-    ] == person.user.email
+    assert (env.tenant().get_user(auth0.subject_of_user(person.id)) or {})["email"] == person.user.email
     entry = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=1").json()["items"][0]
     assert entry["action"] == "user.change_refused"
     assert {"field": "reason", "before": None, "after": "overtaken"} in entry["changes"]
 
 
-def test_unauthorized_request_does_not_finish_a_pending_change(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_unauthorized_request_does_not_finish_a_pending_change(test_users: UserFixtures, env: Environment) -> None:
     admin = create_signed_in_user(test_users, env, role="admin", locations=["*"])
     new_email = f"new.{admin.user.email}"
     start_pending_change(env, test_users.ann, admin.id, email=new_email)
@@ -110,59 +104,41 @@ def test_unauthorized_request_does_not_finish_a_pending_change(
     (change_entry,) = [entry for entry in entries if entry["action"] == "user.changed"]
     assert change_entry["actor"]["name"] == test_users.ann.user.name
     (denied_entry,) = [entry for entry in entries if entry["action"] == "attempt.refused"]
-    assert {"field": "email", "before": None, "after": "evil@cast.example"} in denied_entry[
-        "changes"
-    ]
+    assert {"field": "email", "before": None, "after": "evil@cast.example"} in denied_entry["changes"]
     process_outbox()
     assert test_users.ann.user.name in emails_to(env, admin.user.email)[0]["text"]
 
 
-def test_second_change_completes_the_first_for_its_author(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_second_change_completes_the_first_for_its_author(test_users: UserFixtures, env: Environment) -> None:
     person = create_signed_in_user(test_users, env)
     first_email, second_email = f"first.{person.user.email}", f"second.{person.user.email}"
     start_pending_change(env, test_users.ann, person.id, email=first_email)
 
-    assert (
-        update_user(test_users.abe, person.id, email=second_email).json()["email"] == second_email
-    )
+    assert update_user(test_users.abe, person.id, email=second_email).json()["email"] == second_email
 
     entries = test_users.ann.get(f"/user/{person.id}/audit-logs").json()["items"]
     change_entries = [entry for entry in entries if entry["action"] == "user.changed"]
-    assert [entry["actor"]["name"] for entry in change_entries] == [
-        test_users.abe.user.name,
-        test_users.ann.user.name,
-    ]
+    assert [entry["actor"]["name"] for entry in change_entries] == [test_users.abe.user.name, test_users.ann.user.name]
     assert dynamodb.get_record(EmailOwner, first_email) is None
 
 
-def test_previous_address_is_warned_despite_a_block(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_previous_address_is_warned_despite_a_block(test_users: UserFixtures, env: Environment) -> None:
     for in_same_request in (True, False):
         person = create_signed_in_user(test_users, env)
         new_email = f"stolen.{person.user.email}"
         if in_same_request:
-            assert update_user(
-                test_users.mia, person.id, status="blocked", email=new_email
-            ).is_success
+            assert update_user(test_users.mia, person.id, status="blocked", email=new_email).is_success
         else:
             assert update_user(test_users.mia, person.id, status="blocked").is_success
             assert update_user(test_users.mia, person.id, email=new_email).is_success
         assert update_user(test_users.mia, person.id, status="active").is_success
         process_outbox()
         assert "no longer sign in" in emails_to(env, person.user.email)[0]["subject"]
-        actions = [
-            entry["action"]
-            for entry in test_users.ann.get(f"/user/{person.id}/audit-logs").json()["items"]
-        ]
+        actions = [entry["action"] for entry in test_users.ann.get(f"/user/{person.id}/audit-logs").json()["items"]]
         assert actions.count("user.blocked") == actions.count("user.unblocked") == 1
 
 
-def test_block_applies_while_the_email_change_is_pending(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_block_applies_while_the_email_change_is_pending(test_users: UserFixtures, env: Environment) -> None:
     person = create_signed_in_user(test_users, env)
     new_email = f"later.{person.user.email}"
 
@@ -198,9 +174,7 @@ def test_stale_auth0_update_is_corrected(test_users: UserFixtures, env: Environm
     first_email, second_email = f"a.{person.user.email}", f"b.{person.user.email}"
     start_pending_change(env, test_users.ann, person.id, email=first_email)
     stale_user = users.get_user(person.id)
-    assert (
-        update_user(test_users.ann, person.id, email=second_email).json()["email"] == second_email
-    )
+    assert update_user(test_users.ann, person.id, email=second_email).json()["email"] == second_email
 
     change_email.finish_email_change(stale_user, actor=test_users.ann.actor, at=now())
 
@@ -209,9 +183,7 @@ def test_stale_auth0_update_is_corrected(test_users: UserFixtures, env: Environm
     assert (env.tenant().get_user(auth0.subject_of_user(person.id)) or {})["email"] == second_email
 
 
-def test_auth0_correction_waits_for_a_pending_change(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_auth0_correction_waits_for_a_pending_change(test_users: UserFixtures, env: Environment) -> None:
     person = create_signed_in_user(test_users, env)
     start_pending_change(env, test_users.ann, person.id, email=f"new.{person.user.email}")
 
@@ -219,16 +191,12 @@ def test_auth0_correction_waits_for_a_pending_change(
         change_email.sync_email_to_auth0(person.id)
 
 
-def test_repeated_requests_do_not_exhaust_the_outbox_message(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_repeated_requests_do_not_exhaust_the_outbox_message(test_users: UserFixtures, env: Environment) -> None:
     person = create_signed_in_user(test_users, env)
     new_email = f"patient.{person.user.email}"
     with env.apply_plan(FaultPlan(always=AUTH0_UNAVAILABLE)), ThreadPoolExecutor(6) as pool:
         for _ in range(3):
-            responses = pool.map(
-                lambda _: update_user(test_users.ann, person.id, email=new_email), range(6)
-            )
+            responses = pool.map(lambda _: update_user(test_users.ann, person.id, email=new_email), range(6))
             assert {response.status_code for response in responses} == {503}
     message = dynamodb.get_record(outbox.OutboxMessage, change_email.finish_message_id(person.id))
     assert message is not None
@@ -239,24 +207,16 @@ def test_repeated_requests_do_not_exhaust_the_outbox_message(
     assert users.get_user(person.id).email == new_email
 
 
-def test_removed_location_cancels_the_pending_role_change(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_removed_location_cancels_the_pending_role_change(test_users: UserFixtures, env: Environment) -> None:
     person = create_signed_in_user(test_users, env)
     location, new_email = test_users.create_location(), f"gone.{person.user.email}"
-    start_pending_change(
-        env, test_users.ann, person.id, email=new_email, userRole="admin", locations=[location.id]
-    )
+    start_pending_change(env, test_users.ann, person.id, email=new_email, userRole="admin", locations=[location.id])
     assert test_users.ann.delete(f"/location/{location.id}").status_code == 200
 
     process_outbox(seconds_ahead=60)
 
     user = users.get_user(person.id)
-    assert (user.email, user.role, list(user.locations)) == (
-        new_email,
-        "staff",
-        [test_users.boston.id],
-    )
+    assert (user.email, user.role, list(user.locations)) == (new_email, "staff", [test_users.boston.id])
 
 
 def test_narrowing_locations_is_not_a_grant(test_users: UserFixtures, env: Environment) -> None:
@@ -271,9 +231,7 @@ def test_narrowing_locations_is_not_a_grant(test_users: UserFixtures, env: Envir
     assert update_user(limited_admin, user.id, locations=["*"]).status_code == 403
 
 
-def test_unblocking_sends_an_invitation_only_if_missing(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_unblocking_sends_an_invitation_only_if_missing(test_users: UserFixtures, env: Environment) -> None:
     invited_user = create_invited_user(test_users)
     for status in ("blocked", "active", "blocked", "active"):
         assert update_user(test_users.ann, invited_user.id, status=status).is_success
@@ -295,9 +253,7 @@ def create_invited_user(test_users: UserFixtures) -> User:
     return users.get_user(user.id)
 
 
-def test_late_creation_does_not_restore_a_deleted_user(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_late_creation_does_not_restore_a_deleted_user(test_users: UserFixtures, env: Environment) -> None:
     user = test_users.create_user()
     stale_user = users.get_user(user.id)
     stale_user.status = "pending"
@@ -343,29 +299,20 @@ def test_pending_user_can_be_deleted(test_users: UserFixtures, env: Environment)
 def test_concurrent_removals_delete_a_location_once(test_users: UserFixtures) -> None:
     location = test_users.create_location()
     with ThreadPoolExecutor(2) as pool:
-        responses = list(
-            pool.map(lambda _: test_users.ann.delete(f"/location/{location.id}"), range(2))
-        )
+        responses = list(pool.map(lambda _: test_users.ann.delete(f"/location/{location.id}"), range(2)))
 
     assert sorted(response.status_code for response in responses) in ([200, 404], [200, 409])
 
 
-def test_new_location_grants_no_more_than_the_granter_holds(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_new_location_grants_no_more_than_the_granter_holds(test_users: UserFixtures, env: Environment) -> None:
     both_locations = [test_users.boston.id, test_users.denver.id]
-    regional_manager = create_signed_in_user(
-        test_users, env, role="manager", locations=both_locations
-    )
+    regional_manager = create_signed_in_user(test_users, env, role="manager", locations=both_locations)
     staff_permissions = sorted(permissions.ROLES["staff"] | {"phone:purchase"})
     user = test_users.create_user(permissions=staff_permissions)
 
     denied_response = update_user(regional_manager, user.id, locations=both_locations)
 
-    assert (denied_response.status_code, parse_problem(denied_response)["code"]) == (
-        403,
-        "grant_refused",
-    )
+    assert (denied_response.status_code, parse_problem(denied_response)["code"]) == (403, "grant_refused")
     assert update_user(test_users.ann, user.id, locations=both_locations).status_code == 200
 
 
@@ -387,12 +334,8 @@ def test_wildcard_absorbs_other_locations(test_users: UserFixtures) -> None:
     assert user_change.json()["locations"] == ["*"]
 
 
-def test_confined_admin_cannot_change_the_customer(
-    test_users: UserFixtures, env: Environment
-) -> None:
-    confined_admin = create_signed_in_user(
-        test_users, env, role="admin", locations=[test_users.boston.id]
-    )
+def test_confined_admin_cannot_change_the_customer(test_users: UserFixtures, env: Environment) -> None:
+    confined_admin = create_signed_in_user(test_users, env, role="admin", locations=[test_users.boston.id])
 
     assert confined_admin.patch("/customer", {"name": "Mine"}).status_code == 403
 
@@ -413,13 +356,9 @@ def test_internationalized_domains_are_accepted(test_users: UserFixtures) -> Non
         creation = test_users.ann.post("/user", test_users.user_body(email=email))
         assert creation.status_code == 201, creation.text
         same_email = email.replace("x", "X", 1)
-        assert (
-            test_users.ann.post("/user", test_users.user_body(email=same_email)).status_code == 409
-        )
+        assert test_users.ann.post("/user", test_users.user_body(email=same_email)).status_code == 409
     different_email = emails[1].replace("\u00df", "ss")
-    assert (
-        test_users.ann.post("/user", test_users.user_body(email=different_email)).status_code == 201
-    )
+    assert test_users.ann.post("/user", test_users.user_body(email=different_email)).status_code == 201
 
 
 def test_get_with_a_body_is_accepted(test_users: UserFixtures) -> None:

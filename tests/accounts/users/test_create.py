@@ -4,13 +4,7 @@ import re
 
 import httpx
 
-from tests.conftest import (
-    UserFixtures,
-    emails_to,
-    fetch_access_token,
-    parse_problem,
-    process_outbox,
-)
+from tests.conftest import UserFixtures, emails_to, fetch_access_token, parse_problem, process_outbox
 from tests.support.environment import Environment
 
 
@@ -31,9 +25,7 @@ def test_user_is_created_invited_and_signs_in(test_users: UserFixtures, env: Env
     assert httpx.post(link, data={"password": "my own words"}).status_code == 200
 
     token = fetch_access_token(env, body["email"], "my own words")
-    profile_response = httpx.get(
-        f"{test_users.ann.web}/user", headers={"Authorization": f"Bearer {token}"}
-    )
+    profile_response = httpx.get(f"{test_users.ann.web}/user", headers={"Authorization": f"Bearer {token}"})
 
     assert profile_response.status_code == 200
     assert profile_response.json()["id"] == user["id"]
@@ -43,9 +35,7 @@ def test_user_is_created_invited_and_signs_in(test_users: UserFixtures, env: Env
     actions = [entry["action"] for entry in audit_log["items"]]
     assert actions == ["user.accepted", "user.invitation_sent", "user.invited"]
     assert audit_log["items"][2]["actor"]["name"] == test_users.ann.user.name
-    assert {"field": "name", "before": None, "after": body["name"]} in audit_log["items"][2][
-        "changes"
-    ]
+    assert {"field": "name", "before": None, "after": body["name"]} in audit_log["items"][2]["changes"]
     assert audit_log["items"][0]["ip"] == "127.0.0.1"
 
 
@@ -66,9 +56,7 @@ def test_email_is_unique_regardless_of_case_and_width(test_users: UserFixtures) 
     assert test_users.ann.post("/user", body).status_code == 201
 
     uppercase_response = test_users.ann.post("/user", {**body, "email": body["email"].upper()})
-    fullwidth_response = test_users.ann.post(
-        "/user", {**body, "email": body["email"].replace("n", "\uff4e", 1)}
-    )
+    fullwidth_response = test_users.ann.post("/user", {**body, "email": body["email"].replace("n", "\uff4e", 1)})
 
     assert parse_problem(uppercase_response)["code"] == "user_exists"
     assert uppercase_response.status_code == fullwidth_response.status_code == 409
@@ -76,18 +64,11 @@ def test_email_is_unique_regardless_of_case_and_width(test_users: UserFixtures) 
 
 def test_email_known_only_to_auth0_is_rejected(test_users: UserFixtures, env: Environment) -> None:
     body = test_users.user_body()
-    assert (
-        test_users.cleo.post(
-            "/user", {**body, "customerId": test_users.other_customer.id}
-        ).status_code
-        == 201
-    )
+    assert test_users.cleo.post("/user", {**body, "customerId": test_users.other_customer.id}).status_code == 201
     from accounts.models import EmailOwner
     from config import dynamodb
 
-    dynamodb.call(
-        "DeleteItem", TableName=EmailOwner.table_name(), Key={"key": {"S": body["email"]}}
-    )
+    dynamodb.call("DeleteItem", TableName=EmailOwner.table_name(), Key={"key": {"S": body["email"]}})
 
     response = test_users.ann.post("/user", body)
 

@@ -50,21 +50,7 @@ HOSTILE_BODIES: dict[str, bytes] = {
 
 def bodies_with_wrong_values(valid_body: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Bodies in which one member is of another type, or too much."""
-    values: list[Any] = [
-        7,
-        1.5,
-        True,
-        None,
-        [],
-        {},
-        "",
-        " ",
-        "x" * 5000,
-        ["x"],
-        [7],
-        [None],
-        {"a": 1},
-    ]
+    values: list[Any] = [7, 1.5, True, None, [], {}, "", " ", "x" * 5000, ["x"], [7], [None], {"a": 1}]
     fields = {**valid_body, "role": "staff", "permissions": [], "locations": [], "userSkills": []}
     bodies = {}
     for field in fields:
@@ -79,9 +65,7 @@ def bodies_with_wrong_values(valid_body: dict[str, Any]) -> dict[str, dict[str, 
 def test_hostile_body_returns_a_problem(test_users: UserFixtures, name: str) -> None:
     headers = {"Content-Type": "application/json"}
 
-    response = test_users.ann.request(
-        "POST", "/user", content=HOSTILE_BODIES[name], headers=headers
-    )
+    response = test_users.ann.request("POST", "/user", content=HOSTILE_BODIES[name], headers=headers)
 
     assert response.status_code in (400, 413), response.text
     parse_problem(response)
@@ -95,18 +79,14 @@ def test_wrong_types_are_reported_with_pointer(test_users: UserFixtures) -> None
             assert re.search(r"(permissions|locations|userSkills|role)", name), name
             valid_body = test_users.user_body()
             continue
-        assert response.status_code in (400, 403, 404), (
-            f"{name}: {response.status_code} {response.text}"
-        )
+        assert response.status_code in (400, 403, 404), f"{name}: {response.status_code} {response.text}"
         pointers = [error["pointer"] for error in parse_problem(response)["errors"]]
         field = name.split(" ")[0]
         assert any(pointer.startswith(f"/{field}") for pointer in pointers), (name, pointers)
 
 
 def test_unknown_and_missing_fields_are_reported(test_users: UserFixtures) -> None:
-    unknown = parse_problem(
-        test_users.ann.post("/user", {**test_users.user_body(), "isOwner": True})
-    )
+    unknown = parse_problem(test_users.ann.post("/user", {**test_users.user_body(), "isOwner": True}))
     assert [error["pointer"] for error in unknown["errors"]] == ["/isOwner"]
 
     missing = parse_problem(test_users.ann.post("/user", {}))
@@ -141,18 +121,11 @@ def test_idempotency_key_returns_the_same_user(test_users: UserFixtures) -> None
 
 
 def test_repeated_request_returns_the_first_response(test_users: UserFixtures) -> None:
-    location = locations.create_location(
-        actor=test_users.ann.actor, name="Closing", time_zone="UTC", at=now()
-    )
-    body, headers = (
-        test_users.user_body(locations=[location.id]),
-        {"Idempotency-Key": "then and now"},
-    )
+    location = locations.create_location(actor=test_users.ann.actor, name="Closing", time_zone="UTC", at=now())
+    body, headers = (test_users.user_body(locations=[location.id]), {"Idempotency-Key": "then and now"})
     first = test_users.ann.post("/user", body, headers=headers)
 
-    dynamodb.call(
-        "DeleteItem", TableName=Location.table_name(), Key=Location.to_dynamodb_key(location.id)
-    )
+    dynamodb.call("DeleteItem", TableName=Location.table_name(), Key=Location.to_dynamodb_key(location.id))
 
     repeated = test_users.ann.post("/user", body, headers=headers)
     assert (repeated.status_code, repeated.json()) == (201, first.json())
@@ -160,10 +133,7 @@ def test_repeated_request_returns_the_first_response(test_users: UserFixtures) -
 
 def test_long_values_never_cause_a_500(test_users: UserFixtures) -> None:
     location_ids = [ids.new_id("loc", now()) for _ in range(80)]
-    assert (
-        test_users.ann.post("/user", test_users.user_body(locations=location_ids)).status_code
-        == 404
-    )
+    assert test_users.ann.post("/user", test_users.user_body(locations=location_ids)).status_code == 404
     assert test_users.ann.get(f"/user/usr_{'x' * 3000}/audit-logs").status_code == 404
     creation = test_users.ann.post("/user", test_users.user_body(name="\u0390" * 200))
     assert creation.status_code == 201
@@ -178,9 +148,7 @@ def test_throttled_batch_returns_503(test_users: UserFixtures, env: Environment)
     assert len(fault_plan.fired_faults) <= 12
 
 
-def test_hanging_auth0_delays_requests_at_most_five_seconds(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_hanging_auth0_delays_requests_at_most_five_seconds(test_users: UserFixtures, env: Environment) -> None:
     web = env.start_web("patient", free_port())
     for path in ("/oauth/token", "/api/v2/users"):
         fault_rule = {"path": path, "fault": "slow", "seconds": 20, "times": 20}
@@ -204,9 +172,7 @@ def test_hanging_auth0_delays_requests_at_most_five_seconds(
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\tinside"])
 def test_invalid_idempotency_key_is_rejected(test_users: UserFixtures, key: str) -> None:
-    response = test_users.ann.post(
-        "/user", test_users.user_body(), headers={"Idempotency-Key": key}
-    )
+    response = test_users.ann.post("/user", test_users.user_body(), headers={"Idempotency-Key": key})
 
     assert response.status_code == 400
 
@@ -227,9 +193,7 @@ def test_matching_etag_returns_304(test_users: UserFixtures) -> None:
     tag = first.headers["ETag"]
 
     assert test_users.sam.get("/user", headers={"If-None-Match": tag}).status_code == 304
-    assert (
-        test_users.sam.get("/user", headers={"If-None-Match": 'W/"9", ' + tag}).status_code == 304
-    )
+    assert test_users.sam.get("/user", headers={"If-None-Match": 'W/"9", ' + tag}).status_code == 304
     assert test_users.sam.get("/user", headers={"If-None-Match": '"0"'}).status_code == 200
 
 
@@ -251,13 +215,8 @@ def test_responses_have_standard_headers(test_users: UserFixtures) -> None:
 
 
 def test_valid_request_id_is_echoed(test_users: UserFixtures) -> None:
-    assert (
-        test_users.ann.get("/user", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"]
-        == "abc-1"
-    )
-    replaced_id = test_users.ann.get("/user", headers={"X-Request-Id": "a b"}).headers[
-        "X-Request-Id"
-    ]
+    assert test_users.ann.get("/user", headers={"X-Request-Id": "abc-1"}).headers["X-Request-Id"] == "abc-1"
+    replaced_id = test_users.ann.get("/user", headers={"X-Request-Id": "a b"}).headers["X-Request-Id"]
     assert replaced_id != "a b"
 
 
@@ -289,9 +248,7 @@ def test_unknown_host_is_rejected(test_users: UserFixtures) -> None:
     parse_problem(response)
 
 
-def test_forwarded_addresses_are_accepted_only_from_trusted_proxies(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_forwarded_addresses_are_accepted_only_from_trusted_proxies(test_users: UserFixtures, env: Environment) -> None:
     trusting_url = env.start_web("trusting", free_port(), TRUSTED_PROXIES="127.0.0.0/8")
     headers = {"X-Forwarded-For": "192.0.2.9, 127.0.0.2", "X-Forwarded-Host": "127.0.0.1"}
     try:
@@ -299,19 +256,14 @@ def test_forwarded_addresses_are_accepted_only_from_trusted_proxies(
             person = SignedInUser(test_users.ann.user, test_users.ann.token, web)
             response = person.post("/user", test_users.user_body(), headers=headers)
             assert response.status_code == 201
-            entry = test_users.ann.get(f"/user/{response.json()['id']}/audit-logs").json()["items"][
-                0
-            ]
+            entry = test_users.ann.get(f"/user/{response.json()['id']}/audit-logs").json()["items"][0]
             assert entry["ip"] == expected
     finally:
         env.stop("trusting")
 
 
 def test_cors_allows_only_configured_origins(test_users: UserFixtures) -> None:
-    preflight_headers = {
-        "Access-Control-Request-Method": "GET",
-        "Access-Control-Request-Headers": "authorization",
-    }
+    preflight_headers = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
     allowed, denied = (
         httpx.options(f"{test_users.ann.web}/user", headers={**preflight_headers, "Origin": origin})
         for origin in ("https://app.dutyline.example", "https://evil.example")
@@ -376,18 +328,13 @@ def test_api_reference_works_offline(web: str) -> None:
         assert httpx.get(web + url).status_code == 200, url
 
 
-def test_logs_and_outbox_contain_no_personal_data(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_logs_and_outbox_contain_no_personal_data(test_users: UserFixtures, env: Environment) -> None:
     body = test_users.user_body(name="Secret Canary", userSkills=["canary skill"])
     headers = {"Idempotency-Key": "canary key", "User-Agent": "canary agent"}
     assert test_users.ann.post("/user", body, headers=headers).status_code == 201
     with env.apply_plan(FaultPlan(always={"identity": "503"})):
         pending_body = test_users.user_body(name="Waiting Canary")
-        assert (
-            test_users.ann.post("/user", pending_body, headers={"User-Agent": "x"}).status_code
-            == 503
-        )
+        assert test_users.ann.post("/user", pending_body, headers={"User-Agent": "x"}).status_code == 503
     with env.apply_plan(FaultPlan(always={"dynamodb": "nonsense"})):
         assert test_users.ann.post("/user", body, headers=headers).status_code == 500
     test_users.ann.get("/user?canary=1", headers={"Authorization": "Bearer canary.token.x"})
@@ -402,14 +349,7 @@ def test_logs_and_outbox_contain_no_personal_data(
 
     assert "accounts.send_invitation" in str(items)
     for secret in (
-        *(
-            "Canary",
-            "canary",
-            body["email"],
-            pending_body["email"],
-            test_users.ann.token,
-            test_users.ann.user.name,
-        ),
+        *("Canary", "canary", body["email"], pending_body["email"], test_users.ann.token, test_users.ann.user.name),
         *(message["links"][0].partition("=")[2], "local-machine-secret"),
     ):
         assert secret not in logged_text, secret

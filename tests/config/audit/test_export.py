@@ -44,9 +44,7 @@ def edit_and_rehash_line(line: bytes, previous_line: bytes | None, **values: Any
     """An entry changed by somebody who can compute hashes."""
     content = {**json.loads(line), **values}
     content |= {"prevHash": json.loads(previous_line)["hash"]} if previous_line else {}
-    hashed_content = {
-        name: value for name, value in content.items() if name not in ("kind", "hash")
-    }
+    hashed_content = {name: value for name, value in content.items() if name not in ("kind", "hash")}
     return rfc8785.dumps({**content, "hash": audit.digest(hashed_content)}) + b"\n"
 
 
@@ -93,10 +91,7 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
         ),
         lambda f: stream_start_numbers(f)[1] - 1,
     ),
-    "a member added to an entry": (
-        lambda f: replace_line(f, 3, edit_line(f[2], note="x")),
-        lambda f: 3,
-    ),
+    "a member added to an entry": (lambda f: replace_line(f, 3, edit_line(f[2], note="x")), lambda f: 3),
     "an entry removed": (lambda f: remove_lines(f, 4), lambda f: 4),
     "two entries swapped": (lambda f: move_line(f, 4, 5), lambda f: 4),
     "an entry doubled": (lambda f: [*f[:4], f[3], *f[4:]], lambda f: 5),
@@ -105,27 +100,17 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
         lambda f: remove_lines(f, stream_start_numbers(f)[1] - 1),
         lambda f: stream_start_numbers(f)[1] - 1,
     ),
-    "a stream removed": (
-        lambda f: [f[0], *f[stream_start_numbers(f)[1] - 1 :]],
-        lambda f: 2,
-    ),
+    "a stream removed": (lambda f: [f[0], *f[stream_start_numbers(f)[1] - 1 :]], lambda f: 2),
     "the last stream removed": (
         lambda f: [*f[: stream_start_numbers(f)[1] - 1], f[-1]],
         lambda f: stream_start_numbers(f)[1],
     ),
     "streams swapped": (
-        lambda f: [
-            f[0],
-            *f[stream_start_numbers(f)[1] - 1 : -1],
-            *f[1 : stream_start_numbers(f)[1] - 1],
-            f[-1],
-        ],
+        lambda f: [f[0], *f[stream_start_numbers(f)[1] - 1 : -1], *f[1 : stream_start_numbers(f)[1] - 1], f[-1]],
         lambda f: 2,
     ),
     "a stream said to be shorter": (
-        lambda f: replace_line(
-            remove_lines(f, 4), 2, edit_line(f[1], last=json.loads(f[1])["last"] - 1)
-        ),
+        lambda f: replace_line(remove_lines(f, 4), 2, edit_line(f[1], last=json.loads(f[1])["last"] - 1)),
         lambda f: 2,
     ),
     "the end cut off": (lambda f: f[:-1], lambda f: len(f)),
@@ -133,14 +118,8 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
     "cut within a line": (lambda f: [*f[:4], f[4][:20]], lambda f: 5),
     "the header removed": (lambda f: f[1:], lambda f: 1),
     "the header edited": (lambda f: replace_line(f, 1, edit_line(f[0], of="less")), lambda f: 1),
-    "another key": (
-        lambda f: replace_line(f, 1, edit_line(f[0], publicKey="00" * 32)),
-        lambda f: 1,
-    ),
-    "the end edited": (
-        lambda f: replace_line(f, len(f), edit_line(f[-1], entries=1)),
-        lambda f: len(f),
-    ),
+    "another key": (lambda f: replace_line(f, 1, edit_line(f[0], publicKey="00" * 32)), lambda f: 1),
+    "the end edited": (lambda f: replace_line(f, len(f), edit_line(f[-1], entries=1)), lambda f: len(f)),
     "something after the end": (lambda f: [*f, f[-2]], lambda f: len(f) + 1),
     "a header of another file": (
         lambda f: replace_line(f, 1, next(iter(export.export_lines([], scope="all", at=now())))),
@@ -150,20 +129,14 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
         lambda f: [*f[:-1], list(export.export_lines([], scope="two", at=now()))[-1]],
         lambda f: len(f),
     ),
-    "the same in other bytes": (
-        lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":1.0')),
-        lambda f: 3,
-    ),
+    "the same in other bytes": (lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":1.0')), lambda f: 3),
     "a space added": (lambda f: replace_line(f, 3, f[2].replace(b",", b", ", 1)), lambda f: 3),
     "a kind that is no word": (lambda f: replace_line(f, 3, b'{"kind":[]}\n'), lambda f: 3),
     "a number beyond JSON": (
         lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":99999999999999999999')),
         lambda f: 3,
     ),
-    "text where a number stands": (
-        lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":"1"')),
-        lambda f: 3,
-    ),
+    "text where a number stands": (lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":"1"')), lambda f: 3),
     "no JSON": (lambda f: replace_line(f, 3, b"{]\n"), lambda f: 3),
     "a bare value": (lambda f: replace_line(f, 3, b"7\n"), lambda f: 3),
     "nothing at all": (lambda f: [], lambda f: 1),
@@ -171,9 +144,7 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
 
 
 @pytest.mark.parametrize("tampering", TAMPERING_CASES)
-def test_first_bad_line_of_a_tampered_file_is_reported(
-    exported_lines: Lines, tampering: str
-) -> None:
+def test_first_bad_line_of_a_tampered_file_is_reported(exported_lines: Lines, tampering: str) -> None:
     tamper, expected_line = TAMPERING_CASES[tampering]
 
     assert find_first_bad_line(tamper(exported_lines)) == expected_line(exported_lines)
@@ -214,9 +185,7 @@ def test_verify_command_works_without_a_database(
     test_users: UserFixtures, env: Environment, tmp_path: Path, record_figure: Callable[[str], None]
 ) -> None:
     file = tmp_path / "audit.ndjson"
-    completed = env.run_management_command(
-        "audit", "export", "--customer", test_users.customer.id, "--out", str(file)
-    )
+    completed = env.run_management_command("audit", "export", "--customer", test_users.customer.id, "--out", str(file))
     assert completed.returncode == 0, completed.stderr
     lines = file.read_bytes().splitlines(keepends=True)
     streams = [json.loads(line).get("stream") for line in lines]
@@ -228,20 +197,14 @@ def test_verify_command_works_without_a_database(
         "DATA_KEY": base64.b64encode(os.urandom(32)).decode(),
     }
     key = env.run_management_command("audit", "key").stdout.strip()
-    repeated_result = env.run_management_command(
-        "audit", "export", "--stream", "usr_none", "--out", str(file)
-    )
+    repeated_result = env.run_management_command("audit", "export", "--stream", "usr_none", "--out", str(file))
     unknown_stream_result = env.run_management_command("audit", "export", "--stream", "usr_none")
     assert repeated_result.returncode == unknown_stream_result.returncode == 1
     assert "is there already" in repeated_result.stderr
     assert "Nothing was exported: usr_none" in unknown_stream_result.stderr
 
-    intact_result = env.run_management_command(
-        "audit", "verify", str(file), "--key", key, **other_environment
-    )
-    unknown_key_result = env.run_management_command(
-        "audit", "verify", str(file), **other_environment
-    )
+    intact_result = env.run_management_command("audit", "verify", str(file), "--key", key, **other_environment)
+    unknown_key_result = env.run_management_command("audit", "verify", str(file), **other_environment)
     file.write_bytes(b"".join([*lines[:6], *lines[7:]]))
     truncated_result = env.run_management_command("audit", "verify", str(file))
 
@@ -252,6 +215,4 @@ def test_verify_command_works_without_a_database(
     assert "line 1: it was signed with another key" in unknown_key_result.stderr
     assert truncated_result.returncode == 1
     assert "line 7:" in truncated_result.stderr
-    record_figure(
-        f"audit file: {len(TAMPERING_CASES)} ways of tampering, the first bad line named each time"
-    )
+    record_figure(f"audit file: {len(TAMPERING_CASES)} ways of tampering, the first bad line named each time")

@@ -53,10 +53,7 @@ def test_parallel_writes_by_the_same_actor_all_succeed(
 
     def make_writer(number: int) -> Callable[[], int]:
         web = second_web if number % 2 else test_users.ann.web
-        person, body = (
-            SignedInUser(test_users.ann.user, test_users.ann.token, web),
-            test_users.user_body(),
-        )
+        person, body = (SignedInUser(test_users.ann.user, test_users.ann.token, web), test_users.user_body())
 
         def send_request() -> int:
             response = person.post("/user", body)
@@ -74,9 +71,7 @@ def test_parallel_writes_by_the_same_actor_all_succeed(
     after = test_users.ann.get(f"/user/{test_users.ann.id}/audit-logs?limit=1").json()["total"]
     assert after == before + writers
     assert list_findings() == []
-    record_figure(
-        f"{writers} parallel creates by one actor: all 201, slowest {max(durations):.1f} s"
-    )
+    record_figure(f"{writers} parallel creates by one actor: all 201, slowest {max(durations):.1f} s")
 
 
 def test_fifty_parallel_creates_of_an_email_create_a_single_user(
@@ -123,8 +118,7 @@ def audit_rows(test_users: UserFixtures) -> list[dict[str, Any]]:
             changes=[audit.FieldChange("number", number, number + 1)],
         )
     query_result = dynamodb.call(
-        "Query",
-        **dynamodb.query_arguments(audit.AuditEntry, "#stream = :s", {":s": {"S": user.id}}),
+        "Query", **dynamodb.query_arguments(audit.AuditEntry, "#stream = :s", {":s": {"S": user.id}})
     )
     return list(query_result["Items"])
 
@@ -153,21 +147,13 @@ def findings_after(rows: list[dict[str, Any]], tamper: Callable[[], None]) -> It
 
 
 @pytest.mark.parametrize("seq", [1, 3, 6])
-@pytest.mark.parametrize(
-    "attribute", ["body", "at", "customer_id", "hash", "prev_hash", "listed_for"]
-)
-def test_changed_entry_is_reported(
-    audit_rows: list[dict[str, Any]], seq: int, attribute: str
-) -> None:
+@pytest.mark.parametrize("attribute", ["body", "at", "customer_id", "hash", "prev_hash", "listed_for"])
+def test_changed_entry_is_reported(audit_rows: list[dict[str, Any]], seq: int, attribute: str) -> None:
     row = audit_rows[seq]
-    changed_value = (
-        row[attribute]["S"].replace("a", "b").replace("0", "1") if attribute in row else "x"
-    )
+    changed_value = row[attribute]["S"].replace("a", "b").replace("0", "1") if attribute in row else "x"
     stream = row["stream"]["S"]
 
-    with findings_after(
-        audit_rows, lambda: put_rows({**row, attribute: {"S": changed_value + " "}})
-    ) as findings:
+    with findings_after(audit_rows, lambda: put_rows({**row, attribute: {"S": changed_value + " "}})) as findings:
         assert any(finding.startswith(f"{stream} #{seq}") for finding in findings), findings
 
 
@@ -185,23 +171,17 @@ def test_swapped_entries_are_reported(audit_rows: list[dict[str, Any]]) -> None:
         assert any("#2: it does not follow" in finding for finding in findings), findings
 
 
-def test_truncated_stream_is_reported_even_with_a_matching_stream_head(
-    audit_rows: list[dict[str, Any]],
-) -> None:
+def test_truncated_stream_is_reported_even_with_a_matching_stream_head(audit_rows: list[dict[str, Any]]) -> None:
     stream, stream_head = audit_rows[0]["stream"]["S"], audit_rows[0]
     with findings_after(audit_rows, lambda: delete_rows(*audit_rows[5:])) as findings:
-        assert any(
-            finding.startswith(f"{stream} #5: the end is cut off") for finding in findings
-        ), findings
+        assert any(finding.startswith(f"{stream} #5: the end is cut off") for finding in findings), findings
 
     def truncate_and_rewrite() -> None:
         delete_rows(*audit_rows[5:])
         put_rows({**stream_head, "last": {"N": "4"}, "hash": audit_rows[4]["hash"]})
 
     with findings_after(audit_rows, truncate_and_rewrite) as findings:
-        assert any(
-            finding.startswith(f"{stream} #0: the head's signature") for finding in findings
-        ), findings
+        assert any(finding.startswith(f"{stream} #0: the head's signature") for finding in findings), findings
 
 
 def test_missing_stream_head_or_stream_is_reported(audit_rows: list[dict[str, Any]]) -> None:
@@ -224,9 +204,7 @@ def test_stream_head_of_another_customer_is_reported(
 ) -> None:
     stream_head = {**audit_rows[0], "customer_id": {"S": test_users.other_customer.id}}
     with findings_after(audit_rows, lambda: put_rows(stream_head)) as findings:
-        assert any("#0: the head's signature is not ours" in finding for finding in findings), (
-            findings
-        )
+        assert any("#0: the head's signature is not ours" in finding for finding in findings), findings
 
 
 def test_verification_during_writes_reports_nothing(test_users: UserFixtures) -> None:
@@ -256,9 +234,7 @@ def test_partial_batch_read_loses_no_values(test_users: UserFixtures) -> None:
         audit.stream_head_key(stream_id): complete.get(audit.AuditEntry, stream_id, 0)
         for stream_id in (test_users.ann.id, user.id)
     }
-    partial = dynamodb.BatchResult(
-        {key: stream_head for key, stream_head in stream_heads.items() if stream_head}
-    )
+    partial = dynamodb.BatchResult({key: stream_head for key, stream_head in stream_heads.items() if stream_head})
 
     with journal.write(
         actor=test_users.ann.actor,
@@ -294,9 +270,7 @@ def test_page_of_large_entries_is_complete(test_users: UserFixtures) -> None:
     assert [entry["seq"] for entry in page["items"]] == list(range(71, 0, -1))
 
 
-def test_verify_command_reports_findings(
-    audit_rows: list[dict[str, Any]], env: Environment
-) -> None:
+def test_verify_command_reports_findings(audit_rows: list[dict[str, Any]], env: Environment) -> None:
     with findings_after(audit_rows, lambda: delete_rows(audit_rows[2])):
         tampered_result = env.run_management_command("audit", "verify")
     intact_result = env.run_management_command("audit", "verify")
@@ -307,9 +281,7 @@ def test_verify_command_reports_findings(
     assert "are intact" in intact_result.stdout
 
 
-def test_deleting_a_person_key_erases_values_and_preserves_the_chain(
-    test_users: UserFixtures,
-) -> None:
+def test_deleting_a_person_key_erases_values_and_preserves_the_chain(test_users: UserFixtures) -> None:
     body = test_users.user_body(name="Erasable Canary")
     user = test_users.ann.post("/user", body).json()
     table = encryption.PersonKey.table_name()
@@ -340,17 +312,13 @@ def test_deep_page_costs_the_same_as_the_first(
             log_path = f"/user/{user['id']}/audit-logs"
             with env.apply_plan() as fault_plan:
                 page = test_users.ann.get(f"{log_path}?limit=50&offset={offset}").json()
-            assert [entry["seq"] for entry in page["items"]] == list(
-                range(5000 - offset, 4950 - offset, -1)
-            )
+            assert [entry["seq"] for entry in page["items"]] == list(range(5000 - offset, 4950 - offset, -1))
             assert page["total"] == 5000
             costs[offset] = sum(call.capacity for call in fault_plan.calls)
         page_beyond_end = test_users.ann.get(f"{log_path}?offset=5000").json()
         assert list_findings() == []
 
-    record_figure(
-        f"audit page at offset 0: {costs[0]} RCU; at offset 4,000 of 5,000: {costs[4000]} RCU"
-    )
+    record_figure(f"audit page at offset 0: {costs[0]} RCU; at offset 4,000 of 5,000: {costs[4000]} RCU")
     assert costs[0] == costs[4000] > 0
     assert (page_beyond_end["items"], page_beyond_end["total"]) == ([], 5000)
     assert list_findings() == []
@@ -391,15 +359,11 @@ def _write_audit_entries(test_users: UserFixtures, user_id: str, count: int) -> 
         )
         for number in range(count - position.last)
     ]
-    new_entries, positions_after = audit.build_entries(
-        events, {user_id: position}, {user_id: key.unwrap()}
-    )
+    new_entries, positions_after = audit.build_entries(events, {user_id: position}, {user_id: key.unwrap()})
     new_entries.append(audit.build_stream_head(user_id, positions_after[user_id]))
     table = audit.AuditEntry.table_name()
     for start in range(0, len(new_entries), 25):
-        requests = [
-            {"PutRequest": {"Item": entry.serialize()}} for entry in new_entries[start : start + 25]
-        ]
+        requests = [{"PutRequest": {"Item": entry.serialize()}} for entry in new_entries[start : start + 25]]
         dynamodb.call("BatchWriteItem", RequestItems={table: requests})
 
 
@@ -429,20 +393,11 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
     "change an address": (
         "PATCH",
         USERS_PATH,
-        lambda test_users: {
-            "id": (user := test_users.create_user()).id,
-            "email": f"x.{user.email}",
-        },
+        lambda test_users: {"id": (user := test_users.create_user()).id, "email": f"x.{user.email}"},
         4,
         60,
     ),
-    "delete a user": (
-        "DELETE",
-        "/user",
-        lambda test_users: {"id": test_users.create_user().id},
-        6,
-        60,
-    ),
+    "delete a user": ("DELETE", "/user", lambda test_users: {"id": test_users.create_user().id}, 6, 60),
     "create a user": (
         "POST",
         "/user",
@@ -495,27 +450,12 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
     "buy a number": (
         "POST",
         "/userManagement/purchase-phone-number",
-        lambda test_users: {
-            "phoneNumber": free_number(),
-            "locationId": test_users.create_location().id,
-        },
+        lambda test_users: {"phoneNumber": free_number(), "locationId": test_users.create_location().id},
         4,
         50,
     ),
-    "how a location answers": (
-        "GET",
-        "/ivrConfiguration/{answering}",
-        lambda test_users: None,
-        2,
-        5,
-    ),
-    "what a caller would meet": (
-        "GET",
-        "/ivrConfiguration/{answering}/preview",
-        lambda test_users: None,
-        8,
-        10,
-    ),
+    "how a location answers": ("GET", "/ivrConfiguration/{answering}", lambda test_users: None, 2, 5),
+    "what a caller would meet": ("GET", "/ivrConfiguration/{answering}/preview", lambda test_users: None, 8, 10),
     "list calls": ("GET", "/call?locationId={answering}&limit=10", lambda test_users: None, 3, 6),
     "list numbers": ("GET", "/phoneNumber?limit=10", lambda test_users: None, 2, 5),
     "who is on duty": ("GET", "/location/{boston}/on-duty", lambda test_users: None, 5, 6),
@@ -531,9 +471,7 @@ def test_round_trips_and_capacity_are_limited(
     body = make_body(test_users)
     shift = test_users.create_shift().id if "{shift}" in path else ""
     line_location_id = test_users.boston_number.number.location_id if "{answering}" in path else ""
-    url = path.format(
-        sam=test_users.sam.id, boston=test_users.boston.id, shift=shift, answering=line_location_id
-    )
+    url = path.format(sam=test_users.sam.id, boston=test_users.boston.id, shift=shift, answering=line_location_id)
     with env.apply_plan() as fault_plan:
         options = {} if body is None else {"json": body}
         response = test_users.ann.request(method, url, **options)
@@ -542,9 +480,7 @@ def test_round_trips_and_capacity_are_limited(
     calls = [call for call in fault_plan.calls if call.service == "dynamodb"]
     capacity = sum(call.capacity for call in calls)
     call_list = ", ".join(f"{call.operation} {call.capacity:g}" for call in calls)
-    record_figure(
-        f"{case_name}: {len(calls)} round trips, {capacity:g} capacity units ({call_list})"
-    )
+    record_figure(f"{case_name}: {len(calls)} round trips, {capacity:g} capacity units ({call_list})")
     assert len(calls) <= max_trips
     assert capacity <= max_capacity
 
@@ -562,10 +498,7 @@ def test_record_cannot_be_written_without_the_journal(test_users: UserFixtures) 
 
 
 def test_intent_without_a_finisher_is_rejected(test_users: UserFixtures) -> None:
-    with (
-        pytest.raises(TypeError, match="finisher"),
-        journal.write_intent(actor=test_users.ann.actor, at=now()),
-    ):
+    with pytest.raises(TypeError, match="finisher"), journal.write_intent(actor=test_users.ann.actor, at=now()):
         pass
 
 
@@ -588,9 +521,7 @@ def test_failed_write_leaves_nothing(test_users: UserFixtures) -> None:
         failing_write()
 
     assert users.get_user(test_users.sam.id).name == user.name
-    assert (
-        test_users.ann.get(f"/user/{test_users.sam.id}/audit-logs").json()["total"] == count_before
-    )
+    assert test_users.ann.get(f"/user/{test_users.sam.id}/audit-logs").json()["total"] == count_before
 
 
 def test_unexpected_database_error_is_raised() -> None:

@@ -75,9 +75,7 @@ def test_message_is_processed_once_on_behalf_of_its_author(test_users: UserFixtu
     process_outbox()
     process_outbox()
 
-    assert [mark for mark in COMPLETED if mark.startswith("one")] == [
-        f"one for {test_users.ann.user.name} at "
-    ]
+    assert [mark for mark in COMPLETED if mark.startswith("one")] == [f"one for {test_users.ann.user.name} at "]
     assert get_message(message_id) is None
 
 
@@ -97,16 +95,12 @@ def test_message_waits_until_due(test_users: UserFixtures) -> None:
     assert [mark for mark in COMPLETED if mark.startswith("reminder")]
 
 
-def test_failing_message_becomes_a_dead_letter_after_five_attempts(
-    test_users: UserFixtures,
-) -> None:
+def test_failing_message_becomes_a_dead_letter_after_five_attempts(test_users: UserFixtures) -> None:
     message_id = enqueue_message(test_users, "test.breaks")
     outcomes = []
     for hour in range(1, 8):
         report = process_outbox(seconds_ahead=3600 * hour)
-        outcomes += [
-            outcome for (name, outcome), _ in report.counts.items() if name == "test.breaks"
-        ]
+        outcomes += [outcome for (name, outcome), _ in report.counts.items() if name == "test.breaks"]
 
     assert outcomes == ["failed"] * 4 + ["dead"]
     message = get_message(message_id)
@@ -169,9 +163,7 @@ def test_message_that_always_crashes_becomes_a_dead_letter(test_users: UserFixtu
     message_id = enqueue_message(test_users, "test.works", mark="poison")
     for attempt in range(worker.MAX_ATTEMPTS):
         claimed_at = now() + timedelta(minutes=5 * attempt)
-        (due_message,) = [
-            candidate for candidate in list_due_messages(claimed_at) if candidate.id == message_id
-        ]
+        (due_message,) = [candidate for candidate in list_due_messages(claimed_at) if candidate.id == message_id]
         assert worker._claim(due_message, claimed_at)
 
     report = process_outbox(seconds_ahead=3600)
@@ -182,9 +174,7 @@ def test_message_that_always_crashes_becomes_a_dead_letter(test_users: UserFixtu
 
 def list_due_messages(due_at: datetime | None = None) -> list[outbox.OutboxMessage]:
     return [
-        message
-        for shard in outbox.SHARDS
-        for message in outbox.fetch_due_messages(shard, due_at or now(), limit=500)
+        message for shard in outbox.SHARDS for message in outbox.fetch_due_messages(shard, due_at or now(), limit=500)
     ]
 
 
@@ -195,11 +185,7 @@ def start_worker(env: Environment) -> Iterator[Callable[[str], int]]:
     started = []
 
     def start_process(name: str) -> int:
-        command = (
-            services.beat_command(env.folder)
-            if name.startswith("beat")
-            else services.worker_command()
-        )
+        command = services.beat_command(env.folder) if name.startswith("beat") else services.worker_command()
         if name == "beat2":
             command = services.beat_command(env.folder / "second")
             (env.folder / "second").mkdir(exist_ok=True)
@@ -273,10 +259,7 @@ def _list_messages_of(user_id: str) -> list[outbox.OutboxMessage]:
 
 
 def test_two_beats_and_two_workers_send_no_duplicates(
-    test_users: UserFixtures,
-    env: Environment,
-    start_worker: Callable[[str], int],
-    record_figure: Callable[[str], None],
+    test_users: UserFixtures, env: Environment, start_worker: Callable[[str], int], record_figure: Callable[[str], None]
 ) -> None:
     for name in ("worker", "worker2", "beat", "beat2"):
         start_worker(name)

@@ -10,8 +10,7 @@ from tests.emulators.auth0.tenant import Auth0Tenant, ClientApplication
 from tests.emulators.server import Emulator, create_server
 
 MANAGEMENT_SCOPES = (
-    "create:users read:users update:users delete:users create:user_tickets "
-    "delete:sessions delete:refresh_tokens"
+    "create:users read:users update:users delete:users create:user_tickets delete:sessions delete:refresh_tokens"
 )
 
 
@@ -28,9 +27,7 @@ def main() -> None:
         audience=os.environ.get("AUTH0_AUDIENCE", "https://api.dutyline.example/"),
         clients=client_applications(),
     )
-    emulator = Emulator(
-        malformed_response=lambda text: error_response(400, "Bad Request", text, "invalid_body")
-    )
+    emulator = Emulator(malformed_response=lambda text: error_response(400, "Bad Request", text, "invalid_body"))
     AuthenticationApi(tenant).register_routes(emulator)
     ManagementApi(tenant).register_routes(emulator)
     _add_operators(tenant)

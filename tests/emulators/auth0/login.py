@@ -23,14 +23,7 @@ from tests.emulators.auth0.tenant import (
     hash_password,
     verify_password,
 )
-from tests.emulators.server import (
-    Emulator,
-    EmulatorRequest,
-    EmulatorResponse,
-    html_response,
-    json_response,
-    redirect,
-)
+from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, html_response, json_response, redirect
 
 DAY_SECONDS = 86_400
 SESSION_COOKIE = "auth0-stand-in"
@@ -70,10 +63,7 @@ class AuthenticationApi:
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["RS256"],
                 "code_challenge_methods_supported": ["S256"],
-                "token_endpoint_auth_methods_supported": [
-                    "client_secret_post",
-                    "client_secret_basic",
-                ],
+                "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
                 "scopes_supported": ["openid", "profile", "email"],
             }
         )
@@ -90,12 +80,8 @@ class AuthenticationApi:
         query = request.query
         client = self._tenant.clients.get(query.get("client_id", ""))
         redirect_uri = query.get("redirect_uri", "")
-        if client is None or not any(
-            redirect_uri.startswith(prefix) for prefix in client.callback_prefixes
-        ):
-            return html_response(
-                "Callback URL mismatch", _message_html("Callback URL mismatch."), 400
-            )
+        if client is None or not any(redirect_uri.startswith(prefix) for prefix in client.callback_prefixes):
+            return html_response("Callback URL mismatch", _message_html("Callback URL mismatch."), 400)
         if query.get("response_type") != "code":
             return _redirect_back(query, error="unsupported_response_type")
         if query.get("code_challenge_method", "S256") != "S256":
@@ -116,9 +102,7 @@ class AuthenticationApi:
     def _authorize_with_session(self, request: EmulatorRequest) -> EmulatorResponse:
         """Who signed in with this browser is not asked again, unless the application wants it."""
         query = request.query
-        session = self._tenant.read_secret(
-            "session", _parse_cookies(request).get(SESSION_COOKIE, "")
-        )
+        session = self._tenant.read_secret("session", _parse_cookies(request).get(SESSION_COOKIE, ""))
         user = self._tenant.get_user(session["user_id"]) if session else None
         if user and not user["blocked"] and query.get("prompt") != "login":
             return self._redirect_with_code(query, user)
@@ -128,18 +112,14 @@ class AuthenticationApi:
 
     def _redirect_with_code(self, query: Mapping[str, str], user: Auth0User) -> EmulatorResponse:
         authorization = {"query": dict(query), "user_id": user["user_id"]}
-        return _redirect_back(
-            query, code=self._tenant.issue_secret("code", authorization, CODE_TTL_SECONDS)
-        )
+        return _redirect_back(query, code=self._tenant.issue_secret("code", authorization, CODE_TTL_SECONDS))
 
     def logout(self, request: EmulatorRequest) -> EmulatorResponse:
         """End the session of this browser and go back to the application."""
         query = request.query
         client = self._tenant.clients.get(query.get("client_id", ""))
         return_url = query.get("returnTo", "")
-        if client is None or not any(
-            return_url.startswith(prefix) for prefix in client.callback_prefixes
-        ):
+        if client is None or not any(return_url.startswith(prefix) for prefix in client.callback_prefixes):
             return html_response("Oops", _message_html("The returnTo address is not allowed."), 400)
         self._tenant.redeem_secret("session", _parse_cookies(request).get(SESSION_COOKIE, ""))
         return redirect(return_url)
@@ -148,9 +128,7 @@ class AuthenticationApi:
         ticket = self._tenant.read_secret("ticket", request.query.get("ticket", ""))
         user = self._tenant.get_user(ticket["user_id"]) if ticket else None
         if user is None:
-            return html_response(
-                "Link expired", _message_html("This link was used or has expired."), 410
-            )
+            return html_response("Link expired", _message_html("This link was used or has expired."), 410)
         return html_response("Set your password", _password_form_html(user["email"], ""))
 
     def set_password(self, request: EmulatorRequest) -> EmulatorResponse:
@@ -158,22 +136,16 @@ class AuthenticationApi:
         ticket = self._tenant.read_secret("ticket", ticket_id)
         user = self._tenant.get_user(ticket["user_id"]) if ticket else None
         if ticket is None or user is None:
-            return html_response(
-                "Link expired", _message_html("This link was used or has expired."), 410
-            )
+            return html_response("Link expired", _message_html("This link was used or has expired."), 410)
         password = request.form().get("password", "")
         if len(password) < MIN_PASSWORD_LENGTH:
             message = f"Use at least {MIN_PASSWORD_LENGTH} characters."
-            return html_response(
-                "Set your password", _password_form_html(user["email"], message), 400
-            )
+            return html_response("Set your password", _password_form_html(user["email"], message), 400)
         self._tenant.redeem_secret("ticket", ticket_id)
         user["_password"] = hash_password(password)
         user["email_verified"] = user["email_verified"] or ticket["verifies"]
         self._tenant.save_user(user)
-        return html_response(
-            "Password set", _message_html("Your password is set. You can sign in now.")
-        )
+        return html_response("Password set", _message_html("Your password is set. You can sign in now."))
 
     # --- tokens ---------------------------------------------------------------------------------
     def issue_token(self, request: EmulatorRequest) -> EmulatorResponse:
@@ -190,9 +162,7 @@ class AuthenticationApi:
             return self._password_grant(client, form)
         return _oauth_error(403, "unsupported_grant_type", f"Unsupported grant type: {grant}")
 
-    def _authenticate_client(
-        self, request: EmulatorRequest, form: dict[str, str]
-    ) -> ClientApplication | None:
+    def _authenticate_client(self, request: EmulatorRequest, form: dict[str, str]) -> ClientApplication | None:
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
         header = request.headers.get("authorization", "")
         if header.startswith("Basic "):
@@ -205,39 +175,23 @@ class AuthenticationApi:
         is_authenticated = client and hmac.compare_digest(secret.encode(), client.secret.encode())
         return client if is_authenticated else None
 
-    def _client_credentials_grant(
-        self, client: ClientApplication, form: dict[str, str]
-    ) -> EmulatorResponse:
+    def _client_credentials_grant(self, client: ClientApplication, form: dict[str, str]) -> EmulatorResponse:
         audience = form.get("audience", "")
         if audience not in (f"{self._tenant.issuer}api/v2/", self._tenant.audience):
-            return _oauth_error(
-                403, "access_denied", f"Service not enabled within domain: {audience}"
-            )
+            return _oauth_error(403, "access_denied", f"Service not enabled within domain: {audience}")
         if not client.scopes:
-            return _oauth_error(
-                403, "unauthorized_client", "Grant type not allowed for the client."
-            )
+            return _oauth_error(403, "unauthorized_client", "Grant type not allowed for the client.")
         claims = {"sub": f"{client.id}@clients", "aud": audience, "scope": client.scopes}
         token = self._sign({**claims, "azp": client.id, "gty": "client-credentials"}, DAY_SECONDS)
         return json_response(
-            {
-                "access_token": token,
-                "scope": client.scopes,
-                "expires_in": DAY_SECONDS,
-                "token_type": "Bearer",
-            }
+            {"access_token": token, "scope": client.scopes, "expires_in": DAY_SECONDS, "token_type": "Bearer"}
         )
 
-    def _authorization_code_grant(
-        self, client: ClientApplication, form: dict[str, str]
-    ) -> EmulatorResponse:
+    def _authorization_code_grant(self, client: ClientApplication, form: dict[str, str]) -> EmulatorResponse:
         authorization = self._tenant.redeem_secret("code", form.get("code", ""))
         query = authorization["query"] if authorization else {}
         user = self._tenant.get_user(authorization["user_id"]) if authorization else None
-        is_same_client = (query.get("client_id"), query.get("redirect_uri")) == (
-            client.id,
-            form.get("redirect_uri"),
-        )
+        is_same_client = (query.get("client_id"), query.get("redirect_uri")) == (client.id, form.get("redirect_uri"))
         if user is None or not is_same_client:
             return _oauth_error(403, "invalid_grant", "Invalid authorization code")
         challenge = query.get("code_challenge")
@@ -253,27 +207,16 @@ class AuthenticationApi:
             return _oauth_error(403, "unauthorized", "user is blocked")
         return self._token_response(user, client, {"scope": "openid profile email", **form})
 
-    def _token_response(
-        self, user: Auth0User, client: ClientApplication, query: dict[str, str]
-    ) -> EmulatorResponse:
+    def _token_response(self, user: Auth0User, client: ClientApplication, query: dict[str, str]) -> EmulatorResponse:
         scope, audience = query.get("scope", "openid"), query.get("audience", "")
         userinfo = f"{self._tenant.issuer}userinfo"
         roles = {ROLES_CLAIM: user["app_metadata"].get("roles", [])}
         shared_claims = {"sub": user["user_id"], "azp": client.id, **roles}
         access_token = self._sign(
-            {
-                **shared_claims,
-                "aud": [audience, userinfo] if audience else userinfo,
-                "scope": scope,
-            },
-            DAY_SECONDS,
+            {**shared_claims, "aud": [audience, userinfo] if audience else userinfo, "scope": scope}, DAY_SECONDS
         )
         profile_claims = ("name", "nickname", "picture", "email", "email_verified", "updated_at")
-        id_claims = {
-            **shared_claims,
-            "aud": client.id,
-            **{name: user[name] for name in profile_claims},
-        }
+        id_claims = {**shared_claims, "aud": client.id, **{name: user[name] for name in profile_claims}}
         if nonce := query.get("nonce"):
             id_claims["nonce"] = nonce
         return json_response(
@@ -297,15 +240,11 @@ class AuthenticationApi:
             return EmulatorResponse(401, b"Unauthorized", "text/plain")
         profile_claims = ("name", "nickname", "picture", "email", "email_verified", "updated_at")
         roles = {ROLES_CLAIM: user["app_metadata"].get("roles", [])}
-        return json_response(
-            {"sub": user["user_id"], **roles, **{name: user[name] for name in profile_claims}}
-        )
+        return json_response({"sub": user["user_id"], **roles, **{name: user[name] for name in profile_claims}})
 
     def _sign(self, claims: dict[str, Any], seconds: int) -> str:
         now = int(time.time())
-        return self._tenant.sign(
-            {"iss": self._tenant.issuer, "iat": now, "exp": now + seconds, **claims}
-        )
+        return self._tenant.sign({"iss": self._tenant.issuer, "iat": now, "exp": now + seconds, **claims})
 
     def _authenticate_user(self, email: str, password: str) -> Auth0User | None:
         user = self._tenant.get_user_by_email(email.strip())
@@ -334,9 +273,7 @@ def _oauth_error(status: int, error: str, description: str) -> EmulatorResponse:
 
 
 def _message_html(text: str) -> str:
-    return (
-        f"<main><h1>{escape(text)}</h1><p class=hint>Sign-in stand-in of this machine.</p></main>"
-    )
+    return f"<main><h1>{escape(text)}</h1><p class=hint>Sign-in stand-in of this machine.</p></main>"
 
 
 def _login_form_html(email: str, error: str) -> str:

@@ -7,14 +7,7 @@ from typing import Any
 
 import jwt
 
-from tests.emulators.auth0.tenant import (
-    CONNECTION,
-    Auth0Tenant,
-    Auth0User,
-    DuplicateUser,
-    format_now,
-    hash_password,
-)
+from tests.emulators.auth0.tenant import CONNECTION, Auth0Tenant, Auth0User, DuplicateUser, format_now, hash_password
 from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, json_response
 
 CREATE_FIELDS = {
@@ -36,11 +29,7 @@ CREATE_FIELDS = {
     "user_metadata",
     "app_metadata",
 }
-UPDATE_FIELDS = CREATE_FIELDS - {"user_id"} | {
-    "client_id",
-    "verify_phone_number",
-    "verify_password",
-}
+UPDATE_FIELDS = CREATE_FIELDS - {"user_id"} | {"client_id", "verify_phone_number", "verify_password"}
 _EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 TICKET_TTL_SECONDS = 432_000
 
@@ -53,9 +42,7 @@ class ManagementApi:
         self.audience = f"{tenant.issuer}api/v2/"
 
     def register_routes(self, emulator: Emulator) -> None:
-        def add(
-            method: str, path: str, scope: str, handler: Callable[..., EmulatorResponse]
-        ) -> None:
+        def add(method: str, path: str, scope: str, handler: Callable[..., EmulatorResponse]) -> None:
             emulator.add_route(method, f"/api/v2/{path}", self._require_scope(scope, handler))
 
         add("GET", "users", "read:users", self.list_users)
@@ -67,9 +54,7 @@ class ManagementApi:
         add("POST", "users/{user_id}/revoke-access", "delete:sessions", self.revoke_access)
         add("POST", "tickets/password-change", "create:user_tickets", self.create_password_ticket)
 
-    def _require_scope(
-        self, scope: str, handler: Callable[..., EmulatorResponse]
-    ) -> Callable[..., EmulatorResponse]:
+    def _require_scope(self, scope: str, handler: Callable[..., EmulatorResponse]) -> Callable[..., EmulatorResponse]:
         def authorized(request: EmulatorRequest, **parts: str) -> EmulatorResponse:
             token = request.headers.get("authorization", "").removeprefix("Bearer ")
             if not token:
@@ -88,9 +73,7 @@ class ManagementApi:
     def list_users(self, request: EmulatorRequest) -> EmulatorResponse:
         page, per_page = int(request.query.get("page", 0)), int(request.query.get("per_page", 50))
         if page < 0 or not 1 <= per_page <= 100:
-            return error_response(
-                400, "Bad Request", "Query validation error", "invalid_query_string"
-            )
+            return error_response(400, "Bad Request", "Query validation error", "invalid_query_string")
         users = [to_json(user) for user in self._tenant.list_users(page * per_page, per_page)]
         if request.query.get("include_totals") != "true":
             return json_response(users)
@@ -148,9 +131,7 @@ class ManagementApi:
         body = request.json() if request.body else {}
         unknown = sorted(set(body) - {"session_id", "preserve_refresh_tokens"})
         if unknown:
-            message = (
-                f"Payload validation error: 'Additional properties not allowed: {unknown[0]}'."
-            )
+            message = f"Payload validation error: 'Additional properties not allowed: {unknown[0]}'."
             return error_response(400, "Bad Request", message, "invalid_body")
         self._tenant.revoke_codes(user_id)
         return EmulatorResponse(202)
@@ -158,9 +139,7 @@ class ManagementApi:
     def list_users_by_email(self, request: EmulatorRequest) -> EmulatorResponse:
         email = request.query.get("email", "")
         if not email:
-            return error_response(
-                400, "Bad Request", "Missing query parameter email", "invalid_query_string"
-            )
+            return error_response(400, "Bad Request", "Missing query parameter email", "invalid_query_string")
         user = self._tenant.get_user_by_email(email)
         return json_response([to_json(user)] if user else [])
 
@@ -173,9 +152,7 @@ class ManagementApi:
         verifies_email = bool(body.get("mark_email_as_verified"))
         ticket = {"user_id": user["user_id"], "verifies": verifies_email}
         ticket_id = self._tenant.issue_secret("ticket", ticket, float(ttl_seconds))
-        return json_response(
-            {"ticket": f"{self._tenant.issuer}u/reset-verify?ticket={ticket_id}"}, 201
-        )
+        return json_response({"ticket": f"{self._tenant.issuer}u/reset-verify?ticket={ticket_id}"}, 201)
 
 
 def error_response(status: int, name: str, message: str, code: str = "") -> EmulatorResponse:
@@ -213,9 +190,7 @@ def _missing_field_error(fields: dict[str, Any]) -> EmulatorResponse | None:
         message = "Payload validation error: 'Missing required property: connection'."
         return error_response(400, "Bad Request", message, "invalid_body")
     if fields["connection"] != CONNECTION:
-        return error_response(
-            400, "Bad Request", "The connection does not exist.", "inexistent_connection"
-        )
+        return error_response(400, "Bad Request", "The connection does not exist.", "inexistent_connection")
     if "email" not in fields or "password" not in fields:
         return error_response(400, "Bad Request", "Missing email or password.", "invalid_body")
     if len(str(fields["password"])) < 8:

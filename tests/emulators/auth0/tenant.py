@@ -41,21 +41,15 @@ class ClientApplication:
 class Auth0Tenant:
     """All state. Every method is safe to call from several threads."""
 
-    def __init__(
-        self, path: str, *, issuer: str, audience: str, clients: list[ClientApplication]
-    ) -> None:
+    def __init__(self, path: str, *, issuer: str, audience: str, clients: list[ClientApplication]) -> None:
         self.issuer = issuer
         self.audience = audience
         self.clients = {client.id: client for client in clients}
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("pragma journal_mode=wal")
-        self._database.execute(
-            "pragma secure_delete=on"
-        )  # who is deleted leaves nothing in the file
-        self._database.execute(
-            "create table if not exists things (kind, id, value, unique(kind, id))"
-        )
+        self._database.execute("pragma secure_delete=on")  # who is deleted leaves nothing in the file
+        self._database.execute("create table if not exists things (kind, id, value, unique(kind, id))")
         self._database.execute("create table if not exists emails (email unique, id)")
         if not self.signing_keys():
             self.rotate_keys()
@@ -80,9 +74,7 @@ class Auth0Tenant:
                 raise DuplicateUser
             if previous_email:
                 self._database.execute("delete from emails where email = ?", (previous_email,))
-            self._database.execute(
-                "insert or replace into emails values (?, ?)", (user["email"], user["user_id"])
-            )
+            self._database.execute("insert or replace into emails values (?, ?)", (user["email"], user["user_id"]))
             self._put("user", user["user_id"], user)
 
     def get_user(self, user_id: str) -> Auth0User | None:
@@ -114,9 +106,7 @@ class Auth0Tenant:
     def revoke_codes(self, user_id: str) -> None:
         """End the sign-ins of a user that are half way."""
         with self._lock:
-            query = (
-                "delete from things where kind = 'code' and json_extract(value, '$.user_id') = ?"
-            )
+            query = "delete from things where kind = 'code' and json_extract(value, '$.user_id') = ?"
             self._database.execute(query, (user_id,))
 
     # --- what works once ------------------------------------------------------------------------
@@ -183,9 +173,7 @@ class Auth0Tenant:
 
     def _put(self, kind: str, id: str, value: dict[str, Any]) -> None:
         with self._lock:
-            self._database.execute(
-                "insert or replace into things values (?, ?, ?)", (kind, id, json.dumps(value))
-            )
+            self._database.execute("insert or replace into things values (?, ?, ?)", (kind, id, json.dumps(value)))
 
     def _get(self, kind: str, id: str) -> dict[str, Any] | None:
         with self._lock:
@@ -196,11 +184,7 @@ class Auth0Tenant:
 
 def _generate_key() -> dict[str, Any]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return {"kid": secrets.token_urlsafe(16), "pem": pem.decode()}
 
 
@@ -213,17 +197,8 @@ def _load_private_key(pem: str) -> rsa.RSAPrivateKey:
 
 
 def _to_jwk(key: dict[str, Any]) -> dict[str, Any]:
-    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(
-        _load_private_key(key["pem"]).public_key(), as_dict=True
-    )
-    return {
-        "kty": "RSA",
-        "use": "sig",
-        "alg": "RS256",
-        "kid": key["kid"],
-        "n": jwk["n"],
-        "e": jwk["e"],
-    }
+    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(_load_private_key(key["pem"]).public_key(), as_dict=True)
+    return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": key["kid"], "n": jwk["n"], "e": jwk["e"]}
 
 
 def hash_password(password: str) -> str:

@@ -44,11 +44,7 @@ class TwilioEmulator:
     def register_routes(self, emulator: Emulator) -> None:
         numbers, calls = f"{ACCOUNT_PATH}/IncomingPhoneNumbers", f"{ACCOUNT_PATH}/Calls"
         for method, path, handler in (
-            (
-                "GET",
-                ACCOUNT_PATH + "/AvailablePhoneNumbers/{country}/Local.json",
-                self.search_numbers,
-            ),
+            ("GET", ACCOUNT_PATH + "/AvailablePhoneNumbers/{country}/Local.json", self.search_numbers),
             ("POST", f"{numbers}.json", self.buy_number),
             ("GET", f"{numbers}.json", self.list_numbers),
             ("GET", numbers + "/{sid}.json", self.get_number),
@@ -74,9 +70,7 @@ class TwilioEmulator:
 
         def authenticated(request: EmulatorRequest, account: str, **parts: str) -> EmulatorResponse:
             own_account = self.account
-            credentials = base64.b64encode(
-                f"{own_account.sid}:{own_account.token}".encode()
-            ).decode()
+            credentials = base64.b64encode(f"{own_account.sid}:{own_account.token}".encode()).decode()
             if request.headers.get("authorization") != f"Basic {credentials}":
                 return error_response(TwilioError(401, 20003, "Authenticate"))
             if account != own_account.sid:
@@ -92,9 +86,7 @@ class TwilioEmulator:
     # --- numbers ----------------------------------------------------------------------------------
     def search_numbers(self, request: EmulatorRequest, country: str) -> EmulatorResponse:
         query = request.query
-        numbers = self.account.available_numbers(
-            country, query.get("AreaCode", ""), query.get("Contains", "")
-        )
+        numbers = self.account.available_numbers(country, query.get("AreaCode", ""), query.get("Contains", ""))
         page_size = int(query.get("PageSize", 30))
         uri = f"/2010-04-01/Accounts/{self.account.sid}/AvailablePhoneNumbers/{country}/Local.json"
         return json_response({"available_phone_numbers": numbers[:page_size], "uri": uri})
@@ -103,10 +95,7 @@ class TwilioEmulator:
         return json_response(resource_to_json(self.account.buy_number(request.form())), 201)
 
     def list_numbers(self, request: EmulatorRequest) -> EmulatorResponse:
-        page_size, page_number = (
-            int(request.query.get("PageSize", 50)),
-            int(request.query.get("Page", 0)),
-        )
+        page_size, page_number = (int(request.query.get("PageSize", 50)), int(request.query.get("Page", 0)))
         numbers = self.account.list_numbers(dict(request.query))
         page_numbers = numbers[page_number * page_size : (page_number + 1) * page_size]
         path = f"/2010-04-01/Accounts/{self.account.sid}/IncomingPhoneNumbers.json"
@@ -192,11 +181,7 @@ class TwilioEmulator:
         self._calls.appendleft(simulated_call)
         simulated_call.run_inbound()
         return json_response(
-            {
-                "sid": simulated_call.sid,
-                "lines": simulated_call.transcript,
-                "posted": simulated_call.webhooks,
-            }
+            {"sid": simulated_call.sid, "lines": simulated_call.transcript, "posted": simulated_call.webhooks}
         )
 
     def list_simulated_calls(self, request: EmulatorRequest) -> EmulatorResponse:
@@ -205,9 +190,7 @@ class TwilioEmulator:
     def set_phone_behavior(self, request: EmulatorRequest) -> EmulatorResponse:
         body = request.json()
         if body.get("does") not in PHONE_BEHAVIORS:
-            return json_response(
-                {"error": f"a phone does one of {', '.join(PHONE_BEHAVIORS)}"}, 400
-            )
+            return json_response({"error": f"a phone does one of {', '.join(PHONE_BEHAVIORS)}"}, 400)
         self._phones[str(body["number"])] = body["does"]
         return EmulatorResponse(204)
 
@@ -246,8 +229,7 @@ class TwilioEmulator:
         transcripts = "".join(map(_transcript_html, list(self._calls)[:20]))
         empty_hint = '<p class="hint">Nobody has called yet.</p>'
         body = (
-            f'<main class="wide"><h1>Numbers</h1><table>{rows}</table>'
-            f"<h1>Calls</h1>{transcripts or empty_hint}</main>"
+            f'<main class="wide"><h1>Numbers</h1><table>{rows}</table><h1>Calls</h1>{transcripts or empty_hint}</main>'
         )
         return html_response("Twilio", body)
 
@@ -305,8 +287,7 @@ def main() -> None:
         arguments.state,
     )
     emulator = Emulator(
-        malformed_response=lambda text: error_response(TwilioError(400, 20001, text)),
-        fault_response=fault_response,
+        malformed_response=lambda text: error_response(TwilioError(400, 20001, text)), fault_response=fault_response
     )
     TwilioEmulator(account).register_routes(emulator)
     create_server(emulator, arguments.port).serve_forever()

@@ -85,9 +85,7 @@ class TwilioAccount:
             partial_file.rename(self.state_file)
 
     # --- numbers ----------------------------------------------------------------------------------
-    def available_numbers(
-        self, country: str, area_code: str, contains: str
-    ) -> list[dict[str, Any]]:
+    def available_numbers(self, country: str, area_code: str, contains: str) -> list[dict[str, Any]]:
         """Numbers that can be bought; the same ones until they are."""
         if country not in COUNTRIES:
             raise missing_resource_error(f"AvailablePhoneNumbers/{country}/Local")
@@ -121,11 +119,7 @@ class TwilioAccount:
         owned = self.get_owned_number(number)
         if owned and self.switches.rebuy == "update":
             return self.update_number(owned["sid"], form)
-        if (
-            owned
-            or number in self.other_accounts_numbers | self.released_numbers
-            or number == "+15005550000"
-        ):
+        if owned or number in self.other_accounts_numbers | self.released_numbers or number == "+15005550000":
             raise TwilioError(400, 21422, f"PhoneNumber {number} is not available.")
         purchased = _owned_number(self.sid, number, parsed)
         self.numbers[purchased["sid"]] = purchased
@@ -144,9 +138,7 @@ class TwilioAccount:
             self.switches.list_lag -= 1
             visible = [number for number in visible if number["_made"] < self._hidden_since]
         return [
-            number
-            for number in visible
-            if digits in number["phone_number"] and name in (None, number["friendly_name"])
+            number for number in visible if digits in number["phone_number"] and name in (None, number["friendly_name"])
         ]
 
     def set_list_lag(self, lists: int) -> None:
@@ -304,12 +296,7 @@ def _available_number(number: str, country: str) -> dict[str, Any]:
         "iso_country": country,
         "address_requirements": "none",
         "beta": False,
-        "capabilities": {
-            "voice": True,
-            "sms": is_north_american,
-            "mms": is_north_american,
-            "fax": False,
-        },
+        "capabilities": {"voice": True, "sms": is_north_american, "mms": is_north_american, "fax": False},
     }
 
 
@@ -325,9 +312,7 @@ def _owned_number(account: str, number: str, parsed: Any) -> dict[str, Any]:
         "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
         "date_created": format_now(),
         "date_updated": format_now(),
-        "friendly_name": phonenumbers.format_number(
-            parsed, phonenumbers.PhoneNumberFormat.NATIONAL
-        ),
+        "friendly_name": phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL),
         "identity_sid": None,
         "phone_number": number,
         "origin": "twilio",

@@ -107,26 +107,16 @@ class SimulatedCall:
         call["status"], self.sid = "in-progress", call["sid"]
         self.add_transcript_line("caller", f"{self.caller or 'withheld'} calls {self.number}")
         if owned is None or not owned["voice_url"]:
-            self.add_transcript_line(
-                "caller", "hears: the number you have dialled is not in service"
-            )
+            self.add_transcript_line("caller", "hears: the number you have dialled is not in service")
             return
         caller_leg = CallLeg(self.sid, self.caller, list(self.keys))
         with suppress(CallEnded):
-            self.follow_twiml(
-                caller_leg, owned["voice_url"], fallback=owned["voice_fallback_url"] or ""
-            )
+            self.follow_twiml(caller_leg, owned["voice_url"], fallback=owned["voice_fallback_url"] or "")
         self.add_transcript_line("caller", "the call is over")
         call["status"] = "completed"
         if owned["status_callback"]:
-            status_parameters = {
-                "CallStatus": "completed",
-                "CallDuration": str(int(self.elapsed_seconds)),
-            }
-            self.post_webhook(
-                owned["status_callback"],
-                {**self.webhook_parameters(caller_leg), **status_parameters},
-            )
+            status_parameters = {"CallStatus": "completed", "CallDuration": str(int(self.elapsed_seconds))}
+            self.post_webhook(owned["status_callback"], {**self.webhook_parameters(caller_leg), **status_parameters})
         self.finish_legs()
 
     def run_outbound(self, call: dict[str, Any]) -> None:
@@ -148,8 +138,7 @@ class SimulatedCall:
         self.add_transcript_line(call["to"], f"the call is over: {call['status']}")
         if form.get("StatusCallback"):
             self.post_webhook(
-                form["StatusCallback"],
-                {**self.webhook_parameters(leg_from_call(call)), **_final_status(call)},
+                form["StatusCallback"], {**self.webhook_parameters(leg_from_call(call)), **_final_status(call)}
             )
 
     # --- what is posted ---------------------------------------------------------------------------
@@ -157,9 +146,7 @@ class SimulatedCall:
         """A webhook, signed; every one is remembered."""
         parameters = {name: value for name, value in form.items() if value is not None}
         if self.started_at is not None:
-            parameters["LocalTime"] = (
-                self.started_at + timedelta(seconds=self.elapsed_seconds)
-            ).isoformat()
+            parameters["LocalTime"] = (self.started_at + timedelta(seconds=self.elapsed_seconds)).isoformat()
         signature = sign_webhook(url, parameters, self.account.token)
         request = urllib.request.Request(
             url,
@@ -197,9 +184,7 @@ class SimulatedCall:
         }
 
     # --- following TwiML --------------------------------------------------------------------------
-    def follow_twiml(
-        self, leg: CallLeg, url: str, *, fallback: str = "", **parameters: str
-    ) -> bool:
+    def follow_twiml(self, leg: CallLeg, url: str, *, fallback: str = "", **parameters: str) -> bool:
         """Follow documents until one ends by itself; raises `OverAndOut` at a hang-up."""
         form = {**self.webhook_parameters(leg), **parameters}
         for _ in range(MAX_DOCUMENTS):
@@ -212,23 +197,17 @@ class SimulatedCall:
         self.add_transcript_line(self.speaker_name(leg), "gives up: the call goes in circles")
         raise CallEnded
 
-    def fetch_twiml(
-        self, leg: CallLeg, url: str, form: dict[str, str], fallback: str
-    ) -> ET.Element:
+    def fetch_twiml(self, leg: CallLeg, url: str, form: dict[str, str], fallback: str) -> ET.Element:
         status, body = self.post_webhook(url, form)
         if status != 200 and fallback:
             self.add_transcript_line("twilio", f"the webhook failed ({status}); asks the fallback")
             status, body = self.post_webhook(fallback, {**form, "ErrorCode": "11200"})
         if status != 200:
-            self.add_transcript_line(
-                self.speaker_name(leg), "hears: an application error has occurred. Goodbye."
-            )
+            self.add_transcript_line(self.speaker_name(leg), "hears: an application error has occurred. Goodbye.")
             raise CallEnded
         return ET.fromstring(body)  # noqa: S314 - of our own product
 
-    def execute_document(
-        self, leg: CallLeg, document: ET.Element, url: str
-    ) -> tuple[str, dict[str, str]] | None:
+    def execute_document(self, leg: CallLeg, document: ET.Element, url: str) -> tuple[str, dict[str, str]] | None:
         """One document; where it leads, None at its end."""
         for verb in document:
             if verb.tag in ("Say", "Play", "Pause"):
@@ -243,9 +222,7 @@ class SimulatedCall:
                 return self.execute_final_verb(leg, verb, url)
         return None
 
-    def execute_final_verb(
-        self, leg: CallLeg, verb: ET.Element, url: str
-    ) -> tuple[str, dict[str, str]]:
+    def execute_final_verb(self, leg: CallLeg, verb: ET.Element, url: str) -> tuple[str, dict[str, str]]:
         """A verb after which the document is left."""
         if verb.tag == "Dial":
             return self.dial(leg, verb, url)
@@ -260,15 +237,11 @@ class SimulatedCall:
         if verb.tag == "Say":
             self.add_transcript_line(self.speaker_name(leg), f"hears: {verb.text}")
         elif verb.tag == "Play":
-            self.add_transcript_line(
-                self.speaker_name(leg), f"hears the sound {(verb.text or '').rpartition('/')[2]}"
-            )
+            self.add_transcript_line(self.speaker_name(leg), f"hears the sound {(verb.text or '').rpartition('/')[2]}")
         length = int(verb.get("length", SAY_SECONDS if verb.tag == "Say" else PLAY_SECONDS))
         self.advance_clock(leg, length)
 
-    def gather_digits(
-        self, leg: CallLeg, verb: ET.Element, url: str
-    ) -> tuple[str, dict[str, str]] | None:
+    def gather_digits(self, leg: CallLeg, verb: ET.Element, url: str) -> tuple[str, dict[str, str]] | None:
         key = ""
         for prompt in verb:
             self.hear_prompt(leg, prompt)
@@ -283,20 +256,14 @@ class SimulatedCall:
             return urljoin(url, verb.get("action", "")), {"Digits": key}
         return None
 
-    def record_message(
-        self, leg: CallLeg, verb: ET.Element, url: str
-    ) -> tuple[str, dict[str, str]]:
-        duration = min(
-            MESSAGE_SECONDS if self.leaves_message else 0, int(verb.get("maxLength", "3600"))
-        )
+    def record_message(self, leg: CallLeg, verb: ET.Element, url: str) -> tuple[str, dict[str, str]]:
+        duration = min(MESSAGE_SECONDS if self.leaves_message else 0, int(verb.get("maxLength", "3600")))
         self.add_transcript_line(self.speaker_name(leg), "hears a tone")
         recording_parameters = {}
         if duration:
             self.add_transcript_line(self.speaker_name(leg), f"speaks for {duration} seconds")
             self.advance_clock(leg, duration)
-            recording_parameters = self.save_recording(
-                leg, duration, verb.get("recordingStatusCallback")
-            )
+            recording_parameters = self.save_recording(leg, duration, verb.get("recordingStatusCallback"))
         return urljoin(url, verb.get("action", "")), recording_parameters
 
     def save_recording(self, leg: CallLeg, duration: int, callback: str | None) -> dict[str, str]:
@@ -309,10 +276,7 @@ class SimulatedCall:
         }
         if callback:
             status_parameters = {"RecordingStatus": "completed", "RecordingChannels": "1"}
-            self.post_webhook(
-                callback,
-                {**self.webhook_parameters(leg), **recording_parameters, **status_parameters},
-            )
+            self.post_webhook(callback, {**self.webhook_parameters(leg), **recording_parameters, **status_parameters})
         return recording_parameters
 
     # --- other phones -----------------------------------------------------------------------------
@@ -328,9 +292,7 @@ class SimulatedCall:
         outcome = {"DialCallStatus": status, "DialBridged": "true" if bridged else "false"}
         return action, outcome
 
-    def ring_phones(
-        self, leg: CallLeg, verb: ET.Element, numbers: list[ET.Element]
-    ) -> tuple[str, bool]:
+    def ring_phones(self, leg: CallLeg, verb: ET.Element, numbers: list[ET.Element]) -> tuple[str, bool]:
         """Ring them all; the first to pick up is the only one, whoever that is."""
         timeout = int(verb.get("timeout", "30"))
         ringing = [(self.get_phone((number.text or "").strip()), number) for number in numbers]
@@ -348,9 +310,7 @@ class SimulatedCall:
         for phone, _ in ringing:
             if phone is not winner:
                 self.add_transcript_line("twilio", f"hangs up {phone.number}")
-        winner_leg = CallLeg(
-            new_sid("CA"), winner.number, list(winner.pressed_keys), parent_sid=leg.sid
-        )
+        winner_leg = CallLeg(new_sid("CA"), winner.number, list(winner.pressed_keys), parent_sid=leg.sid)
         if not self.connect_answered_leg(winner_leg, number):
             return self.account.switches.unbridged, False
         self.add_transcript_line("caller", f"talks with {winner.number}")
@@ -368,9 +328,7 @@ class SimulatedCall:
         except CallEnded:
             return False
 
-    def join_conference(
-        self, leg: CallLeg, conference: ET.Element, action: str
-    ) -> tuple[str, dict[str, str]]:
+    def join_conference(self, leg: CallLeg, conference: ET.Element, action: str) -> tuple[str, dict[str, str]]:
         """Join a room: who comes first waits for the other."""
         name = (conference.text or "").strip()
         participants = self.conferences.setdefault(name, [])
@@ -387,9 +345,7 @@ class SimulatedCall:
             waited_seconds += 1
         other_legs = [other_leg for other_leg in participants if other_leg is not leg]
         if other_legs:
-            self.add_transcript_line(
-                "caller", f"talks with {', '.join(other_leg.number for other_leg in other_legs)}"
-            )
+            self.add_transcript_line("caller", f"talks with {', '.join(other_leg.number for other_leg in other_legs)}")
             if conference.get("record", "do-not-record") != "do-not-record":
                 callback = conference.get("recordingStatusCallback")
                 self.save_recording(leg, TALK_SECONDS, callback)
@@ -402,12 +358,8 @@ class SimulatedCall:
         """A leg that the product placed while this conversation goes on."""
         phone = self.get_phone(call["to"])
         timeout = int(call["_given"].get("Timeout", 60))
-        due_at = self.elapsed_seconds + (
-            phone.answer_delay if phone.behavior != "nothing" else timeout
-        )
-        leg = CallLeg(
-            call["sid"], call["to"], list(phone.pressed_keys), self.sid, call["_given"], phone
-        )
+        due_at = self.elapsed_seconds + (phone.answer_delay if phone.behavior != "nothing" else timeout)
+        leg = CallLeg(call["sid"], call["to"], list(phone.pressed_keys), self.sid, call["_given"], phone)
         leg.due_at = min(due_at, self.elapsed_seconds + timeout)
         if due_at > self.elapsed_seconds + timeout:
             leg.phone = SimulatedPhone(phone.number)
@@ -420,9 +372,7 @@ class SimulatedCall:
             return
         end_seconds = self.elapsed_seconds + duration
         while due_legs := [
-            candidate
-            for candidate in self.legs
-            if candidate.state == "ringing" and self.is_due(candidate, end_seconds)
+            candidate for candidate in self.legs if candidate.state == "ringing" and self.is_due(candidate, end_seconds)
         ]:
             due_leg = min(due_legs, key=lambda candidate: candidate.due_at)
             self.elapsed_seconds = max(self.elapsed_seconds, min(due_leg.due_at, end_seconds))
@@ -513,9 +463,7 @@ def sign_webhook(url: str, form: Mapping[str, str], token: str) -> str:
 def generate_wav(seconds: int) -> bytes:
     """A WAV of so many seconds, as Twilio has them: 8 kHz, 16 bit, one channel."""
     sample_rate = 8000
-    samples = [
-        int(6000 * math.sin(2 * math.pi * 440 * n / sample_rate)) for n in range(sample_rate)
-    ]
+    samples = [int(6000 * math.sin(2 * math.pi * 440 * n / sample_rate)) for n in range(sample_rate)]
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as wav:
         wav.setnchannels(1)

@@ -16,12 +16,7 @@ from staffing.calendar import ical
 from staffing.models import Feed
 from staffing.recurrence import dst
 from tests.conftest import SignedInUser, UserFixtures, accept_invitation, create_user_fixtures, now
-from tests.staffing.schedules.test_commands import (
-    PATH,
-    create_schedule,
-    put_schedule,
-    schedule_body,
-)
+from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
 
 FEED_PATH = "/user/calendar-feed"
@@ -45,20 +40,13 @@ def read_calendar(url: str) -> icalendar.Calendar:
     return icalendar.Calendar.from_ical(response.text)
 
 
-def list_feed_instants(
-    calendar: icalendar.Calendar, since: datetime, until: datetime
-) -> list[list[str]]:
+def list_feed_instants(calendar: icalendar.Calendar, since: datetime, until: datetime) -> list[list[str]]:
     """Start and end of every event of a window, as a calendar program has them, in UTC."""
     events = recurring_ical_events.of(calendar).between(since, until)
-    return sorted(
-        [event[name].dt.astimezone(UTC).isoformat() for name in ("DTSTART", "DTEND")]
-        for event in events
-    )
+    return sorted([event[name].dt.astimezone(UTC).isoformat() for name in ("DTSTART", "DTEND")] for event in events)
 
 
-def list_api_instants(
-    person: SignedInUser, customer_id: str, since: datetime, until: datetime
-) -> list[list[str]]:
+def list_api_instants(person: SignedInUser, customer_id: str, since: datetime, until: datetime) -> list[list[str]]:
     """The same from the API."""
     query = {"customerId": customer_id, "staffId": person.id, "expand": "occurrences"}
     window = {"from": since.isoformat(), "to": until.isoformat()}
@@ -66,10 +54,7 @@ def list_api_instants(
     assert response.status_code == 200, response.text
     assert response.json()["nextCursor"] is None
     return sorted(
-        [
-            datetime.fromisoformat(item[name]).astimezone(UTC).isoformat()
-            for name in ("startTime", "endTime")
-        ]
+        [datetime.fromisoformat(item[name]).astimezone(UTC).isoformat() for name in ("startTime", "endTime")]
         for item in response.json()["items"]
     )
 
@@ -95,22 +80,14 @@ def test_a_feed_shows_the_same_instants_as_the_api(
     other_user = test_users.create_user()
     first = monday_after_weeks(1)
     weekly = shift_body(
-        test_users,
-        sue.id,
-        first + timedelta(hours=22),
-        8,
-        frequency="weekly",
-        byDay=[{"day": "mo"}, {"day": "th"}],
+        test_users, sue.id, first + timedelta(hours=22), 8, frequency="weekly", byDay=[{"day": "mo"}, {"day": "th"}]
     )
     id = create_schedule(test_users.ann, weekly)["id"]
     starts = [(first + timedelta(days=7 * n, hours=22)).isoformat() for n in range(1, 6)]
     for start, change in (
         (starts[0], {"startTime": f"{starts[0][:10]}T20:30:00"}),
         (starts[1], {"staffId": other_user.id}),
-        (
-            starts[2],
-            {"endTime": (datetime.fromisoformat(starts[2]) + timedelta(hours=9)).isoformat()},
-        ),
+        (starts[2], {"endTime": (datetime.fromisoformat(starts[2]) + timedelta(hours=9)).isoformat()}),
     ):
         response = put_schedule(test_users.ann, id, change, scope="occurrence", recurrenceId=start)
         assert response.status_code == 200, response.text
@@ -118,19 +95,10 @@ def test_a_feed_shows_the_same_instants_as_the_api(
     assert test_users.ann.request("DELETE", f"{PATH}/{id}", params=excluded_query).is_success
     cover_series = create_schedule(
         test_users.ann,
-        shift_body(
-            test_users,
-            other_user.id,
-            first + timedelta(days=1, hours=9),
-            4,
-            frequency="daily",
-            interval=5,
-        ),
+        shift_body(test_users, other_user.id, first + timedelta(days=1, hours=9), 4, frequency="daily", interval=5),
     )
     reassigned_query = {"scope": "occurrence", "recurrenceId": cover_series["startTime"][:19]}
-    assert put_schedule(
-        test_users.ann, cover_series["id"], {"staffId": sue.id}, **reassigned_query
-    ).is_success
+    assert put_schedule(test_users.ann, cover_series["id"], {"staffId": sue.id}, **reassigned_query).is_success
     for zone, hour, pattern in (
         ("America/New_York", 2.5, {"frequency": "weekly", "byDay": [{"day": "su"}]}),
         ("Europe/Berlin", 13, {"frequency": "monthly", "byMonthDay": [15, -1]}),
@@ -145,9 +113,7 @@ def test_a_feed_shows_the_same_instants_as_the_api(
         request_body = shift_body(test_users, sue.id, starts_at, 0.5, **pattern, timeZone=zone)
         request_body["allowOverlap"] = True
         request_body["startTime"] = starts_at.replace(tzinfo=ZoneInfo(zone)).isoformat()
-        request_body["endTime"] = (
-            (starts_at + timedelta(minutes=30)).replace(tzinfo=ZoneInfo(zone)).isoformat()
-        )
+        request_body["endTime"] = (starts_at + timedelta(minutes=30)).replace(tzinfo=ZoneInfo(zone)).isoformat()
         create_schedule(test_users.ann, request_body)
     single = shift_body(test_users, sue.id, first + timedelta(days=4, hours=3), 2)
     create_schedule(test_users.ann, {**single, "allowOverlap": True})
@@ -160,12 +126,8 @@ def test_a_feed_shows_the_same_instants_as_the_api(
     assert actual == expected
     assert len(expected) > 250
     zones = {str(part["TZID"]) for part in calendar.walk("VTIMEZONE")}
-    assert zones == {
-        *("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca"),
-    }
-    record_figure(
-        f"a feed of {len(calendar.walk('VEVENT'))} events: {len(expected)} shifts of 390 days, as the API"
-    )
+    assert zones == {*("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca")}
+    record_figure(f"a feed of {len(calendar.walk('VEVENT'))} events: {len(expected)} shifts of 390 days, as the API")
 
 
 def test_a_feed_of_the_demo_shows_the_same_instants_as_the_api(
@@ -193,9 +155,7 @@ def test_a_feed_of_the_demo_shows_the_same_instants_as_the_api(
     since, until = now() - timedelta(days=10), now() + timedelta(days=380)
     for name, person in people.items():
         expected = list_api_instants(person, cast.customer.id, since, until)
-        assert (
-            list_feed_instants(read_calendar(create_feed_url(person)), since, until) == expected
-        ), name
+        assert list_feed_instants(read_calendar(create_feed_url(person)), since, until) == expected, name
         assert len(expected) > 100
     at = now()
     for hours in range(0, 24 * 8, 3):
@@ -203,9 +163,7 @@ def test_a_feed_of_the_demo_shows_the_same_instants_as_the_api(
         for location in (cast.boston, cast.denver):
             response = cast.ann.get(f"/location/{location.id}/on-duty", params={"at": moment})
             assert len(response.json()["items"]) == 1, "one on duty at every moment"
-    record_figure(
-        "feeds of the demo's people are read as the API has them; one is on duty at every moment"
-    )
+    record_figure("feeds of the demo's people are read as the API has them; one is on duty at every moment")
 
 
 def _first_weekday(pattern: Mapping[str, Any]) -> str:
@@ -213,12 +171,9 @@ def _first_weekday(pattern: Mapping[str, Any]) -> str:
     return str(days[0]["day"]) if isinstance(days, list) else ""
 
 
-def test_event_keeps_its_uid_and_increments_its_sequence(
-    test_users: UserFixtures, sue: SignedInUser
-) -> None:
+def test_event_keeps_its_uid_and_increments_its_sequence(test_users: UserFixtures, sue: SignedInUser) -> None:
     schedule = create_schedule(
-        test_users.ann,
-        shift_body(test_users, sue.id, monday_after_weeks(2) + timedelta(hours=9), 8),
+        test_users.ann, shift_body(test_users, sue.id, monday_after_weeks(2) + timedelta(hours=9), 8)
     )
     url = create_feed_url(sue)
     (before,) = read_calendar(url).walk("VEVENT")
@@ -237,17 +192,12 @@ def test_unchanged_feed_returns_304(test_users: UserFixtures, sue: SignedInUser)
     response = httpx.get(url)
     headers = {"If-None-Match": response.headers["ETag"]}
     assert httpx.get(url, headers=headers).status_code == 304
-    create_schedule(
-        test_users.ann,
-        shift_body(test_users, sue.id, monday_after_weeks(3) + timedelta(hours=9), 8),
-    )
+    create_schedule(test_users.ann, shift_body(test_users, sue.id, monday_after_weeks(3) + timedelta(hours=9), 8))
     assert httpx.get(url, headers=headers).status_code == 200
     assert httpx.head(url).status_code == 200
 
 
-def test_user_has_a_single_feed_that_can_be_revoked(
-    test_users: UserFixtures, sue: SignedInUser
-) -> None:
+def test_user_has_a_single_feed_that_can_be_revoked(test_users: UserFixtures, sue: SignedInUser) -> None:
     first = create_feed_url(sue)
     second = create_feed_url(sue)
     assert httpx.get(first).status_code == 404
@@ -255,10 +205,7 @@ def test_user_has_a_single_feed_that_can_be_revoked(
     assert sue.delete(FEED_PATH).json() == {"status": "removed"}
     assert httpx.get(second).status_code == 404
     assert sue.delete(FEED_PATH).status_code == 200
-    actions = [
-        entry["action"]
-        for entry in test_users.ann.get(f"/user/{sue.id}/audit-logs").json()["items"]
-    ]
+    actions = [entry["action"] for entry in test_users.ann.get(f"/user/{sue.id}/audit-logs").json()["items"]]
     assert actions[:3] == ["feed.closed", "feed.opened", "feed.opened"]
 
 
@@ -267,9 +214,7 @@ def test_idempotency_key_returns_the_same_url(sue: SignedInUser) -> None:
     assert create_feed_url(sue, **key) == create_feed_url(sue, **key)
 
 
-def test_feed_secret_is_stored_as_digest_and_required(
-    test_users: UserFixtures, sue: SignedInUser
-) -> None:
+def test_feed_secret_is_stored_as_digest_and_required(test_users: UserFixtures, sue: SignedInUser) -> None:
     url = create_feed_url(sue)
     secret = url.rpartition("/")[2].removesuffix(".ics")
     feed = dynamodb.get_record(Feed, sue.id)
@@ -279,10 +224,7 @@ def test_feed_secret_is_stored_as_digest_and_required(
         response = httpx.get(f"{test_users.ann.web}/calendar/{sue.id}/{wrong_secret}.ics")
         assert response.status_code == 404
         assert response.headers["content-type"] == "application/problem+json"
-    assert (
-        httpx.get(f"{test_users.ann.web}/calendar/{test_users.sam.id}/{secret}.ics").status_code
-        == 404
-    )
+    assert httpx.get(f"{test_users.ann.web}/calendar/{test_users.sam.id}/{secret}.ics").status_code == 404
     assert httpx.post(url).status_code == 405
 
 
@@ -293,14 +235,7 @@ def test_blocked_user_has_no_feed(test_users: UserFixtures, sue: SignedInUser) -
 
 
 @pytest.mark.parametrize(
-    "zone",
-    [
-        "America/New_York",
-        "Europe/Berlin",
-        "Africa/Casablanca",
-        "Asia/Tehran",
-        "Australia/Lord_Howe",
-    ],
+    "zone", ["America/New_York", "Europe/Berlin", "Africa/Casablanca", "Asia/Tehran", "Australia/Lord_Howe"]
 )
 def test_vtimezone_has_the_offsets_of_the_zone(zone: str) -> None:
     """VTIMEZONE alone, without the name of the zone, gives the same offsets."""
@@ -309,17 +244,12 @@ def test_vtimezone_has_the_offsets_of_the_zone(zone: str) -> None:
         vtimezone = ical.build_timezone(zone, start, at)
         feed_zone = vtimezone.to_tz(lookup_tzid=False)
         transitions = [
-            instant
-            for instant in dst.list_transitions(zone, at.year)
-            if instant.replace(tzinfo=None) > start
+            instant for instant in dst.list_transitions(zone, at.year) if instant.replace(tzinfo=None) > start
         ]
         for transition in transitions[:40]:
             for minutes in (-120, -61, -1, 0, 1, 61, 120):
                 moment = transition + timedelta(minutes=minutes)
                 local_time = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
                 offset = local_time.replace(tzinfo=feed_zone).utcoffset()
-                possible_offsets = {
-                    local_time.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset()
-                    for fold in (0, 1)
-                }
+                possible_offsets = {local_time.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for fold in (0, 1)}
                 assert offset in possible_offsets, (moment, offset)

@@ -8,21 +8,8 @@ import pytest
 
 from accounts import preferences
 from config import dynamodb, outbox
-from tests.conftest import (
-    SignedInUser,
-    UserFixtures,
-    accept_invitation,
-    emails_to,
-    now,
-    process_outbox,
-)
-from tests.staffing.schedules.test_commands import (
-    PATH,
-    WEEKLY,
-    create_schedule,
-    put_schedule,
-    schedule_body,
-)
+from tests.conftest import SignedInUser, UserFixtures, accept_invitation, emails_to, now, process_outbox
+from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
 
 BATCH_SECONDS = 130
@@ -58,11 +45,7 @@ def push_token_of(person: SignedInUser) -> str:
 def list_pushes(env: Environment, person: SignedInUser) -> list[str]:
     """What a device showed, newest first: title and text."""
     messages = httpx.get(f"{env.expo}/messages", params={"limit": 1000}).json()
-    return [
-        f"{message['title']} | {message['body']}"
-        for message in messages
-        if message["to"] == push_token_of(person)
-    ]
+    return [f"{message['title']} | {message['body']}" for message in messages if message["to"] == push_token_of(person)]
 
 
 def run_due_tasks(seconds_ahead: float = BATCH_SECONDS) -> None:
@@ -71,25 +54,18 @@ def run_due_tasks(seconds_ahead: float = BATCH_SECONDS) -> None:
         process_outbox(seconds_ahead)
 
 
-def test_batch_is_sent_once_per_channel(
-    test_users: UserFixtures, sue: SignedInUser, env: Environment
-) -> None:
+def test_batch_is_sent_once_per_channel(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
     schedules = [
         create_schedule(
-            test_users.mia,
-            schedule_body(test_users, f"2031-07-0{n}T09:00", f"2031-07-0{n}T17:00", staffId=sue.id),
+            test_users.mia, schedule_body(test_users, f"2031-07-0{n}T09:00", f"2031-07-0{n}T17:00", staffId=sue.id)
         )
         for n in (1, 2, 3)
     ]
-    assert put_schedule(
-        test_users.mia, schedules[0]["id"], {"endTime": "2031-07-01T18:00"}
-    ).is_success
+    assert put_schedule(test_users.mia, schedules[0]["id"], {"endTime": "2031-07-01T18:00"}).is_success
     assert test_users.mia.delete(f"{PATH}/{schedules[1]['id']}").is_success
     run_due_tasks()
 
-    mails = [
-        message for message in emails_to(env, sue.user.email) if "Dienstplan" in message["subject"]
-    ]
+    mails = [message for message in emails_to(env, sue.user.email) if "Dienstplan" in message["subject"]]
     pushes = list_pushes(env, sue)
     assert len(mails) == len(pushes), "as many batches on each channel"
     assert len(pushes) in (1, 2), "a batch, or two where the minute changed"
@@ -102,23 +78,14 @@ def test_batch_is_sent_once_per_channel(
     assert len(list_pushes(env, sue)) == len(pushes)
 
 
-def test_single_change_is_described_in_the_push(
-    test_users: UserFixtures, sue: SignedInUser, env: Environment
-) -> None:
+def test_single_change_is_described_in_the_push(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
     create_schedule(
         test_users.mia,
-        schedule_body(
-            test_users,
-            "2031-08-04T09:00",
-            "2031-08-04T10:00",
-            staffId=sue.id,
-            recurrencePattern=WEEKLY,
-        ),
+        schedule_body(test_users, "2031-08-04T09:00", "2031-08-04T10:00", staffId=sue.id, recurrencePattern=WEEKLY),
     )
     run_due_tasks()
     assert list_pushes(env, sue) == [
-        "Ihr Dienstplan hat sich geändert | Neue Serie, ab Mo 4. August 2031, 15:00 – 16:00 "
-        "(Europe/Berlin)"
+        "Ihr Dienstplan hat sich geändert | Neue Serie, ab Mo 4. August 2031, 15:00 – 16:00 (Europe/Berlin)"
     ]
 
 
@@ -130,19 +97,11 @@ def test_previous_and_new_assignee_are_both_notified(
     daily = {"frequency": "daily", "count": 9}
     id = create_schedule(
         test_users.mia,
-        schedule_body(
-            test_users,
-            "2031-09-01T09:00",
-            "2031-09-01T10:00",
-            staffId=sue.id,
-            recurrencePattern=daily,
-        ),
+        schedule_body(test_users, "2031-09-01T09:00", "2031-09-01T10:00", staffId=sue.id, recurrencePattern=daily),
     )["id"]
     run_due_tasks()
     occurrence_query = {"scope": "occurrence", "recurrenceId": "2031-09-03T09:00:00"}
-    assert put_schedule(
-        test_users.abe, id, {"staffId": other_person.id}, **occurrence_query
-    ).is_success
+    assert put_schedule(test_users.abe, id, {"staffId": other_person.id}, **occurrence_query).is_success
     run_due_tasks(2 * BATCH_SECONDS)
 
     assert "Entfallen: Mi 3. September 2031" in list_pushes(env, sue)[0]
@@ -156,19 +115,12 @@ def test_own_changes_and_disabled_events_are_not_sent(
 ) -> None:
     off = {"notifications": {"email": {"rotaChanged": False}, "push": {"rotaChanged": False}}}
     assert sue.patch("/user", {"settings": off}).is_success
-    create_schedule(
-        test_users.mia,
-        schedule_body(test_users, "2031-10-01T09:00", "2031-10-01T10:00", staffId=sue.id),
-    )
-    own_shift_body = schedule_body(
-        test_users, "2031-10-01T09:00", "2031-10-01T10:00", staffId=test_users.mia.id
-    )
+    create_schedule(test_users.mia, schedule_body(test_users, "2031-10-01T09:00", "2031-10-01T10:00", staffId=sue.id))
+    own_shift_body = schedule_body(test_users, "2031-10-01T09:00", "2031-10-01T10:00", staffId=test_users.mia.id)
     create_schedule(test_users.mia, own_shift_body)
     run_due_tasks()
     assert list_pushes(env, sue) == []
-    assert [
-        mail for mail in emails_to(env, test_users.mia.user.email) if "rota" in mail["subject"]
-    ] == []
+    assert [mail for mail in emails_to(env, test_users.mia.user.email) if "rota" in mail["subject"]] == []
 
 
 def test_email_is_opt_in() -> None:
@@ -186,18 +138,14 @@ def create_shift_starting_in(
     """A shift of half an hour that starts so many minutes from now."""
     start = now().replace(second=0, microsecond=0) + timedelta(minutes=minutes)
     end = start + timedelta(minutes=30)
-    request_body = schedule_body(
-        test_users, start.isoformat(), end.isoformat(), staffId=sue.id, **more
-    )
+    request_body = schedule_body(test_users, start.isoformat(), end.isoformat(), staffId=sue.id, **more)
     return create_schedule(test_users.mia, request_body), start
 
 
 def list_pending_reminders(person: SignedInUser) -> list[str]:
     """The errands that wait for a person's next shift."""
     rows = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
-    reminder_rows = (
-        row for row in rows if row["task"]["S"] == "staffing.remind" and person.id in row["id"]["S"]
-    )
+    reminder_rows = (row for row in rows if row["task"]["S"] == "staffing.remind" and person.id in row["id"]["S"])
     return sorted(row["id"]["S"] for row in reminder_rows)
 
 
@@ -205,20 +153,14 @@ def count_reminders(env: Environment, person: SignedInUser) -> int:
     return sum("beginnt bald" in text for text in list_pushes(env, person))
 
 
-def test_each_shift_gets_a_single_reminder(
-    test_users: UserFixtures, sue: SignedInUser, env: Environment
-) -> None:
-    create_shift_starting_in(
-        test_users, sue, 300, recurrencePattern={"frequency": "daily", "count": 3}
-    )
+def test_each_shift_gets_a_single_reminder(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
+    create_shift_starting_in(test_users, sue, 300, recurrencePattern={"frequency": "daily", "count": 3})
     run_due_tasks()
     assert len(list_pending_reminders(sue)) == 1, "one errand waits, for the next shift"
     assert count_reminders(env, sue) == 0
     run_due_tasks(241 * 60)
     assert count_reminders(env, sue) == 1
-    mails = [
-        mail["text"] for mail in emails_to(env, sue.user.email) if "beginnt bald" in mail["subject"]
-    ]
+    mails = [mail["text"] for mail in emails_to(env, sue.user.email) if "beginnt bald" in mail["subject"]]
     assert len(mails) == 1
     assert "(Europe/Berlin)" in mails[0]
     assert len(list_pending_reminders(sue)) == 1
@@ -229,9 +171,7 @@ def test_each_shift_gets_a_single_reminder(
     assert list_pending_reminders(sue) == []
 
 
-def test_reminder_lead_time_is_configurable(
-    test_users: UserFixtures, sue: SignedInUser, env: Environment
-) -> None:
+def test_reminder_lead_time_is_configurable(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
     assert sue.patch("/user", {"settings": {"reminderMinutes": 120}}).is_success
     create_shift_starting_in(test_users, sue, 300)
     run_due_tasks()
@@ -241,9 +181,7 @@ def test_reminder_lead_time_is_configurable(
     assert count_reminders(env, sue) == 1
 
 
-def test_moved_shift_is_reminded_at_its_new_time(
-    test_users: UserFixtures, sue: SignedInUser, env: Environment
-) -> None:
+def test_moved_shift_is_reminded_at_its_new_time(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
     schedule, start = create_shift_starting_in(test_users, sue, 300)
     run_due_tasks()
     changes = {"startTime": (start + timedelta(days=1)).isoformat()}
@@ -256,31 +194,23 @@ def test_moved_shift_is_reminded_at_its_new_time(
     assert list_pending_reminders(sue) == []
 
 
-def test_other_changes_do_not_repeat_a_reminder(
-    test_users: UserFixtures, sue: SignedInUser, env: Environment
-) -> None:
+def test_other_changes_do_not_repeat_a_reminder(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
     create_shift_starting_in(test_users, sue, 40)
     run_due_tasks()
     assert count_reminders(env, sue) == 1
     for n in (1, 2):
         create_schedule(
-            test_users.mia,
-            schedule_body(test_users, f"2031-11-0{n}T09:00", f"2031-11-0{n}T10:00", staffId=sue.id),
+            test_users.mia, schedule_body(test_users, f"2031-11-0{n}T09:00", f"2031-11-0{n}T10:00", staffId=sue.id)
         )
         run_due_tasks((n + 1) * BATCH_SECONDS)
     assert count_reminders(env, sue) == 1
 
 
-def test_person_scheduled_before_sign_in_is_reminded(
-    test_users: UserFixtures, env: Environment
-) -> None:
+def test_person_scheduled_before_sign_in_is_reminded(test_users: UserFixtures, env: Environment) -> None:
     user = test_users.create_user(name="Ida")
     start = now().replace(second=0, microsecond=0) + timedelta(minutes=300)
     end = start + timedelta(minutes=30)
-    create_schedule(
-        test_users.mia,
-        schedule_body(test_users, start.isoformat(), end.isoformat(), staffId=user.id),
-    )
+    create_schedule(test_users.mia, schedule_body(test_users, start.isoformat(), end.isoformat(), staffId=user.id))
     run_due_tasks()
     ida = accept_invitation(env, test_users.ann.web, user)
     assert ida.post("/user/push-token", {"token": push_token_of(ida)}).is_success
@@ -290,9 +220,7 @@ def test_person_scheduled_before_sign_in_is_reminded(
     assert [text for text in list_pushes(env, ida) if "starts soon" in text]
 
 
-def test_disabled_reminders_are_not_sent(
-    test_users: UserFixtures, sue: SignedInUser, env: Environment
-) -> None:
+def test_disabled_reminders_are_not_sent(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
     off = {"notifications": {"email": {"shiftReminder": False}, "push": {"shiftReminder": False}}}
     assert sue.patch("/user", {"settings": off}).is_success
     create_shift_starting_in(test_users, sue, 300)

@@ -9,13 +9,7 @@ import pytest
 
 from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import NthWeekday, RecurrenceException, RecurrenceRule, Series
-from tests.staffing.recurrence.test_expand import (
-    NEW_YORK,
-    instant,
-    make_series,
-    parse_local,
-    random_rule,
-)
+from tests.staffing.recurrence.test_expand import NEW_YORK, instant, make_series, parse_local, random_rule
 from tests.support.environment import IS_SCALE_RUN
 
 SEARCH_SPAN = timedelta(days=500)
@@ -29,8 +23,7 @@ def first_overlap_by_brute_force(a: Series, b: Series, until: datetime) -> datet
     overlaps, start_index = [], 0
     for shift_a in shifts_a:
         while (
-            start_index < len(shifts_b)
-            and shifts_b[start_index].start <= shift_a.start - 2 * expand.MAX_SHIFT_DURATION
+            start_index < len(shifts_b) and shifts_b[start_index].start <= shift_a.start - 2 * expand.MAX_SHIFT_DURATION
         ):
             start_index += 1
         for shift_b in shifts_b[start_index:]:
@@ -66,11 +59,7 @@ def check_against_brute_force(a: Series, b: Series) -> bool:
     expected = first_overlap_by_brute_force(a, b, until)
     conflict = conflicts.find_conflict(a, b)
     if expected is None:
-        assert conflict is None or conflict.at >= until - expand.MAX_SHIFT_DURATION, (
-            a,
-            b,
-            conflict,
-        )
+        assert conflict is None or conflict.at >= until - expand.MAX_SHIFT_DURATION, (a, b, conflict)
         return False
     assert conflict is not None, (a, b, expected)
     assert conflict.at == expected, (a, b, conflict, expected)
@@ -80,24 +69,17 @@ def check_against_brute_force(a: Series, b: Series) -> bool:
 
 
 @pytest.mark.parametrize("zone", ["UTC", NEW_YORK, "Australia/Lord_Howe"])
-def test_random_pairs_in_the_same_zone_agree_with_brute_force(
-    zone: str, record_figure: Callable[[str], None]
-) -> None:
+def test_random_pairs_in_the_same_zone_agree_with_brute_force(zone: str, record_figure: Callable[[str], None]) -> None:
     rng = random.Random(zone)
     pair_count = 5_000 if IS_SCALE_RUN else 300
     conflict_count = sum(
-        check_against_brute_force(random_series(rng, zone), random_series(rng, zone))
-        for _ in range(pair_count)
+        check_against_brute_force(random_series(rng, zone), random_series(rng, zone)) for _ in range(pair_count)
     )
     assert pair_count * 0.1 < conflict_count < pair_count * 0.9
-    record_figure(
-        f"clashes in {zone}: {pair_count} random pairs as brute force has them, {conflict_count} clash"
-    )
+    record_figure(f"clashes in {zone}: {pair_count} random pairs as brute force has them, {conflict_count} clash")
 
 
-def test_random_pairs_across_zones_agree_with_brute_force(
-    record_figure: Callable[[str], None],
-) -> None:
+def test_random_pairs_across_zones_agree_with_brute_force(record_figure: Callable[[str], None]) -> None:
     rng = random.Random(3)
     zones = [NEW_YORK, "Europe/Berlin", "Australia/Sydney", "Asia/Kolkata", "UTC"]
     pair_count = 2_000 if IS_SCALE_RUN else 150
@@ -105,9 +87,7 @@ def test_random_pairs_across_zones_agree_with_brute_force(
     for _ in range(pair_count):
         a, b = rng.sample(zones, 2)
         conflict_count += check_against_brute_force(random_series(rng, a), random_series(rng, b))
-    record_figure(
-        f"clashes across zones: {pair_count} random pairs as brute force has them, {conflict_count} clash"
-    )
+    record_figure(f"clashes across zones: {pair_count} random pairs as brute force has them, {conflict_count} clash")
 
 
 WEEKLY = RecurrenceRule("weekly")
@@ -132,15 +112,9 @@ def test_night_shift_conflicts_with_the_next_morning() -> None:
 
 
 def test_second_and_third_week_series_conflict_eventually() -> None:
-    a = make_series(
-        "UTC", "2026-01-05T09:00", "2026-01-05T10:00", RecurrenceRule("weekly", interval=2)
-    )
-    b = make_series(
-        "UTC", "2026-01-12T09:30", "2026-01-12T10:30", RecurrenceRule("weekly", interval=3)
-    )
-    disjoint = make_series(
-        "UTC", "2026-01-12T09:30", "2026-01-12T10:30", RecurrenceRule("weekly", interval=4)
-    )
+    a = make_series("UTC", "2026-01-05T09:00", "2026-01-05T10:00", RecurrenceRule("weekly", interval=2))
+    b = make_series("UTC", "2026-01-12T09:30", "2026-01-12T10:30", RecurrenceRule("weekly", interval=3))
+    disjoint = make_series("UTC", "2026-01-12T09:30", "2026-01-12T10:30", RecurrenceRule("weekly", interval=4))
 
     conflict = conflicts.find_conflict(a, b)
 
@@ -164,11 +138,7 @@ def test_excluded_occurrence_does_not_conflict_and_moved_occurrence_does() -> No
     single = make_series("UTC", "2026-01-06T10:00", "2026-01-06T11:00")
     weekly = make_series("UTC", "2025-12-30T09:00", "2025-12-30T17:00", WEEKLY)
     with_exclusion = Series(
-        weekly.start,
-        weekly.end,
-        "UTC",
-        WEEKLY,
-        {parse_local("2026-01-06T09:00"): RecurrenceException()},
+        weekly.start, weekly.end, "UTC", WEEKLY, {parse_local("2026-01-06T09:00"): RecurrenceException()}
     )
     with_move = Series(
         weekly.start,
@@ -188,34 +158,22 @@ def test_excluded_occurrence_does_not_conflict_and_moved_occurrence_does() -> No
     assert conflict
     assert conflict.at == instant("2026-01-06T10:00", 0), "the regular one of that day"
     both_changes = {**with_exclusion.exceptions, **with_move.exceptions}
-    conflict = conflicts.find_conflict(
-        single, Series(weekly.start, weekly.end, "UTC", WEEKLY, both_changes)
-    )
+    conflict = conflicts.find_conflict(single, Series(weekly.start, weekly.end, "UTC", WEEKLY, both_changes))
     assert conflict
     assert conflict.at == instant("2026-01-06T10:30", 0)
 
 
 def test_reassigned_occurrence_does_not_conflict() -> None:
-    changes = {
-        parse_local("2026-01-06T09:00"): RecurrenceException(
-            parse_local("2026-01-06T09:00"), None, "usr_other"
-        )
-    }
-    weekly = Series(
-        parse_local("2026-01-06T09:00"), parse_local("2026-01-06T17:00"), "UTC", WEEKLY, changes
-    )
+    changes = {parse_local("2026-01-06T09:00"): RecurrenceException(parse_local("2026-01-06T09:00"), None, "usr_other")}
+    weekly = Series(parse_local("2026-01-06T09:00"), parse_local("2026-01-06T17:00"), "UTC", WEEKLY, changes)
     single = make_series("UTC", "2026-01-06T10:00", "2026-01-06T11:00")
 
     assert conflicts.find_conflict(single, weekly) is None
 
 
 def test_dst_gaps_are_detected_decades_ahead() -> None:
-    early = make_series(
-        "Europe/Berlin", "2091-01-05T01:00", "2091-01-05T02:30", RecurrenceRule("daily")
-    )
-    late = make_series(
-        "Europe/Berlin", "2091-01-05T03:00", "2091-01-05T04:00", RecurrenceRule("daily")
-    )
+    early = make_series("Europe/Berlin", "2091-01-05T01:00", "2091-01-05T02:30", RecurrenceRule("daily"))
+    late = make_series("Europe/Berlin", "2091-01-05T03:00", "2091-01-05T04:00", RecurrenceRule("daily"))
 
     conflict = conflicts.find_conflict(early, late)
 
@@ -227,13 +185,8 @@ def test_many_exceptions_are_checked_quickly() -> None:
     def series_with_moves(minutes: int) -> Series:
         start = parse_local("2026-01-05T09:00") + timedelta(minutes=minutes)
         ids = [start + timedelta(days=day) for day in range(500)]
-        changes = {
-            id: RecurrenceException(id + timedelta(hours=1), id + timedelta(hours=1, minutes=20))
-            for id in ids
-        }
-        return Series(
-            start, start + timedelta(minutes=20), NEW_YORK, RecurrenceRule("daily"), changes
-        )
+        changes = {id: RecurrenceException(id + timedelta(hours=1), id + timedelta(hours=1, minutes=20)) for id in ids}
+        return Series(start, start + timedelta(minutes=20), NEW_YORK, RecurrenceRule("daily"), changes)
 
     started = time.perf_counter()
     assert conflicts.find_conflict(series_with_moves(0), series_with_moves(30)) is None
@@ -242,12 +195,8 @@ def test_many_exceptions_are_checked_quickly() -> None:
 
 def test_conflict_between_zones_with_different_dst_dates() -> None:
     """Between the changes in New York and in Berlin the zones are five hours apart, not six."""
-    new_york = make_series(
-        NEW_YORK, "2026-01-05T08:00", "2026-01-05T09:00", RecurrenceRule("daily")
-    )
-    berlin = make_series(
-        "Europe/Berlin", "2026-01-05T13:00", "2026-01-05T14:00", RecurrenceRule("daily")
-    )
+    new_york = make_series(NEW_YORK, "2026-01-05T08:00", "2026-01-05T09:00", RecurrenceRule("daily"))
+    berlin = make_series("Europe/Berlin", "2026-01-05T13:00", "2026-01-05T14:00", RecurrenceRule("daily"))
 
     conflict = conflicts.find_conflict(new_york, berlin)
 
@@ -257,17 +206,10 @@ def test_conflict_between_zones_with_different_dst_dates() -> None:
 
 def test_conflict_check_is_quick(record_figure: Callable[[str], None]) -> None:
     weekdays = tuple(map(NthWeekday, ("mo", "tu", "we", "th", "fr")))
-    a = make_series(
-        NEW_YORK, "2026-01-05T09:00", "2026-01-05T12:00", RecurrenceRule("weekly", by_day=weekdays)
-    )
-    b = make_series(
-        NEW_YORK, "2026-01-05T12:00", "2026-01-05T17:00", RecurrenceRule("weekly", by_day=weekdays)
-    )
+    a = make_series(NEW_YORK, "2026-01-05T09:00", "2026-01-05T12:00", RecurrenceRule("weekly", by_day=weekdays))
+    b = make_series(NEW_YORK, "2026-01-05T12:00", "2026-01-05T17:00", RecurrenceRule("weekly", by_day=weekdays))
     monthly = make_series(
-        NEW_YORK,
-        "2026-01-10T09:00",
-        "2026-01-10T12:00",
-        RecurrenceRule("monthly", by_day=(NthWeekday("sa", 2),)),
+        NEW_YORK, "2026-01-10T09:00", "2026-01-10T12:00", RecurrenceRule("monthly", by_day=(NthWeekday("sa", 2),))
     )
     started = time.perf_counter()
     for _ in range(200):

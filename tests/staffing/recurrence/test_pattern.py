@@ -41,10 +41,7 @@ def test_pattern_round_trips_in_canonical_form() -> None:
         END,
         "Europe/Berlin",
         RecurrenceRule(
-            "weekly",
-            interval=2,
-            by_day=(NthWeekday("mo"), NthWeekday("fr")),
-            until=datetime(2027, 3, 31, 23, 59, 59),
+            "weekly", interval=2, by_day=(NthWeekday("mo"), NthWeekday("fr")), until=datetime(2027, 3, 31, 23, 59, 59)
         ),
         {
             datetime(2027, 1, 15, 9): RecurrenceException(),
@@ -98,21 +95,9 @@ INVALID_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
     ({"frequency": "weekly", "byDay": ["fr"]}, "byDay/0", "invalid_request"),
     ({"frequency": "weekly", "byDay": [{"day": "FR"}]}, "byDay/0/day", "invalid_request"),
     ({"frequency": "weekly", "byDay": [{"day": []}]}, "byDay/0/day", "invalid_request"),
-    (
-        {"frequency": "weekly", "byDay": [{"day": "fr", "nthOfPeriod": 1}]},
-        "byDay",
-        "recurrence_unsupported",
-    ),
-    (
-        {"frequency": "monthly", "byDay": [{"day": "fr", "nthOfPeriod": 0}]},
-        "byDay/0/nthOfPeriod",
-        "invalid_request",
-    ),
-    (
-        {"frequency": "monthly", "byDay": [{"day": "fr", "nthOfPeriod": 6}]},
-        "nthOfPeriod",
-        "invalid_request",
-    ),
+    ({"frequency": "weekly", "byDay": [{"day": "fr", "nthOfPeriod": 1}]}, "byDay", "recurrence_unsupported"),
+    ({"frequency": "monthly", "byDay": [{"day": "fr", "nthOfPeriod": 0}]}, "byDay/0/nthOfPeriod", "invalid_request"),
+    ({"frequency": "monthly", "byDay": [{"day": "fr", "nthOfPeriod": 6}]}, "nthOfPeriod", "invalid_request"),
     ({"frequency": "weekly", "byMonthDay": [1]}, "byMonthDay", "recurrence_unsupported"),
     ({"frequency": "monthly", "byMonthDay": [0]}, "byMonthDay", "invalid_request"),
     ({"frequency": "monthly", "byMonthDay": [32]}, "byMonthDay", "invalid_request"),
@@ -154,10 +139,7 @@ INVALID_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
         "invalid_request",
     ),
     (
-        {
-            "frequency": "weekly",
-            "exceptions": {"2027-01-08T09:00:00": {"endTime": "2027-01-08T09:00:00"}},
-        },
+        {"frequency": "weekly", "exceptions": {"2027-01-08T09:00:00": {"endTime": "2027-01-08T09:00:00"}}},
         "exceptions/2027-01-08T09:00:00/endTime",
         "invalid_request",
     ),
@@ -170,10 +152,7 @@ INVALID_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
         "invalid_request",
     ),
     (
-        {
-            "frequency": "daily",
-            "exceptions": {"2027-01-02T09:00:00": {"startTime": "2029-01-01T09:00:00"}},
-        },
+        {"frequency": "daily", "exceptions": {"2027-01-02T09:00:00": {"startTime": "2029-01-01T09:00:00"}}},
         "exceptions/2027-01-02T09:00:00/startTime",
         "invalid_request",
     ),
@@ -196,21 +175,15 @@ INVALID_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
 
 
 def test_until_in_a_dst_gap_round_trips() -> None:
-    series = parse_members(
-        {"frequency": "weekly", "until": "2027-03-28T02:30:00", "timeZone": "Europe/Berlin"}
-    )
+    series = parse_members({"frequency": "weekly", "until": "2027-03-28T02:30:00", "timeZone": "Europe/Berlin"})
 
     assert parse_members(pattern.to_pattern(series)) == series
 
 
 @pytest.mark.parametrize(
-    ("members", "pointer", "code"),
-    INVALID_PATTERNS,
-    ids=[str(case[0]) for case in INVALID_PATTERNS],
+    ("members", "pointer", "code"), INVALID_PATTERNS, ids=[str(case[0]) for case in INVALID_PATTERNS]
 )
-def test_invalid_pattern_is_reported_with_its_pointer(
-    members: dict[str, Any], pointer: str, code: str
-) -> None:
+def test_invalid_pattern_is_reported_with_its_pointer(members: dict[str, Any], pointer: str, code: str) -> None:
     with pytest.raises(errors.InvalidRequest) as excinfo:
         parse_members(members)
 

@@ -7,20 +7,8 @@ from config import dynamodb
 from config.audit import verification
 from staffing.models import Feed, Schedule
 from staffing.schedules import availability, commands
-from tests.conftest import (
-    UserFixtures,
-    accept_invitation,
-    create_shift,
-    now,
-    parse_problem,
-    process_outbox,
-)
-from tests.staffing.schedules.test_commands import (
-    PATH,
-    create_schedule,
-    put_schedule,
-    schedule_body,
-)
+from tests.conftest import UserFixtures, accept_invitation, create_shift, now, parse_problem, process_outbox
+from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
 
 
@@ -34,9 +22,7 @@ def create_daily_series(test_users: UserFixtures, staff: User, first: datetime) 
     end = first + timedelta(hours=1)
     pattern = {"frequency": "daily"}
     request_body = schedule_body(test_users, first.isoformat(), end.isoformat(), staffId=staff.id)
-    return str(
-        create_schedule(test_users.ann, {**request_body, "recurrencePattern": pattern})["id"]
-    )
+    return str(create_schedule(test_users.ann, {**request_body, "recurrencePattern": pattern})["id"])
 
 
 def list_shift_days(test_users: UserFixtures, since: datetime, days: int) -> list[tuple[str, str]]:
@@ -57,9 +43,7 @@ def delete_user(test_users: UserFixtures, user: User) -> None:
     assert response.status_code == 200, response.text
 
 
-def test_deleting_user_removes_future_shifts_and_keeps_past_shifts(
-    test_users: UserFixtures,
-) -> None:
+def test_deleting_user_removes_future_shifts_and_keeps_past_shifts(test_users: UserFixtures) -> None:
     leaver, cover = test_users.create_user(), test_users.create_user()
     first_start = local_midnight() - timedelta(days=5) + timedelta(hours=3)
     id = create_daily_series(test_users, leaver, first_start)
@@ -69,17 +53,10 @@ def test_deleting_user_removes_future_shifts_and_keeps_past_shifts(
     cover_series_id = create_daily_series(test_users, cover, first_start + timedelta(hours=5))
     takeover_start = (first_start + timedelta(days=9, hours=5)).isoformat()
     takeover_query = {"scope": "occurrence", "recurrenceId": takeover_start}
-    assert put_schedule(
-        test_users.ann, cover_series_id, {"staffId": leaver.id}, **takeover_query
-    ).is_success
-    past = create_shift(
-        test_users.ann.actor, test_users.boston, leaver.id, start=first_start - timedelta(days=9)
-    )
+    assert put_schedule(test_users.ann, cover_series_id, {"staffId": leaver.id}, **takeover_query).is_success
+    past = create_shift(test_users.ann.actor, test_users.boston, leaver.id, start=first_start - timedelta(days=9))
     future = create_shift(
-        test_users.ann.actor,
-        test_users.boston,
-        leaver.id,
-        start=first_start + timedelta(days=30, hours=9),
+        test_users.ann.actor, test_users.boston, leaver.id, start=first_start + timedelta(days=30, hours=9)
     )
 
     delete_user(test_users, leaver)
@@ -91,21 +68,15 @@ def test_deleting_user_removes_future_shifts_and_keeps_past_shifts(
     assert all(day < tomorrow for day, staff in shift_days if staff == leaver.id)
     assert sum(staff == leaver.id for _, staff in shift_days) >= 5
     assert (day[:10], cover.id) in shift_days, "the shift that was given away stays"
-    assert (takeover_start[:10], cover.id) not in shift_days, (
-        "the one that was taken over is left out"
-    )
+    assert (takeover_start[:10], cover.id) not in shift_days, "the one that was taken over is left out"
     assert availability.fetch_rows(leaver.id, now() + timedelta(days=1), None) == []
     (split_off,) = [
         schedule
         for row in availability.fetch_rows(cover.id, now(), None)
-        if row.schedule_id != cover_series_id
-        and (schedule := dynamodb.get_record(Schedule, str(row.schedule_id)))
+        if row.schedule_id != cover_series_id and (schedule := dynamodb.get_record(Schedule, str(row.schedule_id)))
     ]
     assert split_off.split_from == id, "it is a schedule of its own"
-    assert (
-        put_schedule(test_users.ann, split_off.id, {"staffId": test_users.mia.id}).status_code
-        == 200
-    )
+    assert put_schedule(test_users.ann, split_off.id, {"staffId": test_users.mia.id}).status_code == 200
     assert verification.verify_audit().findings == []
 
 
@@ -115,20 +86,14 @@ def test_covered_shifts_become_schedules_of_the_cover(test_users: UserFixtures) 
     first = datetime(2037, 1, 5, 9)
     days = [(first + timedelta(days=n)).isoformat() for n in range(11)]
     exceptions = {day: {"staffId": covers[n % 2].id} for n, day in enumerate(days)}
-    request_body = schedule_body(
-        test_users, first.isoformat(), "2037-01-05T10:00", staffId=leaver.id
-    )
+    request_body = schedule_body(test_users, first.isoformat(), "2037-01-05T10:00", staffId=leaver.id)
     pattern = {"frequency": "daily", "exceptions": exceptions}
     id = create_schedule(test_users.ann, {**request_body, "recurrencePattern": pattern})["id"]
 
     delete_user(test_users, leaver)
 
     cover_ids = {item.id for item in covers}
-    remaining = [
-        item
-        for item in list_shift_days(test_users, first - timedelta(days=1), 30)
-        if item[1] in cover_ids
-    ]
+    remaining = [item for item in list_shift_days(test_users, first - timedelta(days=1), 30) if item[1] in cover_ids]
     assert remaining == [(day[:10], covers[n % 2].id) for n, day in enumerate(days)]
     assert test_users.ann.get(f"{PATH}/{id}").status_code == 404, "nothing of their own is left"
     assert verification.verify_audit().findings == []
@@ -139,9 +104,7 @@ def test_deleted_user_cannot_be_scheduled(test_users: UserFixtures) -> None:
     id = create_daily_series(test_users, leaver, local_midnight() + timedelta(days=3))
     delete_user(test_users, leaver)
     assert test_users.ann.get(f"{PATH}/{id}").status_code == 404
-    request_body = schedule_body(
-        test_users, "2031-01-01T09:00", "2031-01-01T10:00", staffId=leaver.id
-    )
+    request_body = schedule_body(test_users, "2031-01-01T09:00", "2031-01-01T10:00", staffId=leaver.id)
     assert test_users.ann.post(PATH, request_body).status_code == 404
 
 
@@ -155,10 +118,7 @@ def test_deleting_user_deletes_the_feed(test_users: UserFixtures, env: Environme
 
 
 def test_export_contains_only_own_shifts(test_users: UserFixtures, env: Environment) -> None:
-    person, other = (
-        accept_invitation(env, test_users.ann.web, test_users.create_user()),
-        test_users.create_user(),
-    )
+    person, other = (accept_invitation(env, test_users.ann.web, test_users.create_user()), test_users.create_user())
     id = create_daily_series(test_users, person.user, datetime(2031, 3, 3, 9))
     occurrence_query = {"scope": "occurrence", "recurrenceId": "2031-03-05T09:00:00"}
     assert put_schedule(test_users.ann, id, {"staffId": other.id}, **occurrence_query).is_success

@@ -37,9 +37,7 @@ def put_schedule(person: SignedInUser, id: str, changes: Any, **query: str) -> h
     return person.request("PUT", f"{PATH}/{id}", json=changes, params=query)
 
 
-def list_shifts(
-    test_users: UserFixtures, staff: User, since: str, until: str
-) -> list[tuple[str, str]]:
+def list_shifts(test_users: UserFixtures, staff: User, since: str, until: str) -> list[tuple[str, str]]:
     """Somebody's single shifts in Boston and Denver, as start and end."""
     query = {"customerId": test_users.customer.id, "staffId": staff.id, "from": since, "to": until}
     response = test_users.ann.get(PATH, params={**query, "expand": "occurrences"})
@@ -56,8 +54,7 @@ def sue(test_users: UserFixtures) -> User:
 # --- what is kept ---------------------------------------------------------------------------------
 def test_shift_times_are_local_to_the_location(test_users: UserFixtures, sue: User) -> None:
     schedule = create_schedule(
-        test_users.mia,
-        schedule_body(test_users, "2031-07-01T09:00", "2031-07-01T17:00", staffId=sue.id),
+        test_users.mia, schedule_body(test_users, "2031-07-01T09:00", "2031-07-01T17:00", staffId=sue.id)
     )
 
     assert schedule["startTime"] == "2031-07-01T09:00:00-04:00"
@@ -71,10 +68,7 @@ def test_shift_times_are_local_to_the_location(test_users: UserFixtures, sue: Us
 
 def test_times_with_an_offset_are_converted(test_users: UserFixtures, sue: User) -> None:
     schedule = create_schedule(
-        test_users.ann,
-        schedule_body(
-            test_users, "2031-07-02T15:00:00+02:00", "2031-07-02T21:00:00Z", staffId=sue.id
-        ),
+        test_users.ann, schedule_body(test_users, "2031-07-02T15:00:00+02:00", "2031-07-02T21:00:00Z", staffId=sue.id)
     )
     assert schedule["startTime"] == "2031-07-02T09:00:00-04:00"
     assert schedule["endTime"] == "2031-07-02T17:00:00-04:00"
@@ -82,31 +76,19 @@ def test_times_with_an_offset_are_converted(test_users: UserFixtures, sue: User)
 
 def test_repeated_hour_is_stored_exactly(test_users: UserFixtures, sue: User) -> None:
     """2031-11-02, 01:30 comes twice in Boston; offsets tell which."""
-    request_body = schedule_body(
-        test_users, "2031-11-02T01:30:00-05:00", "2031-11-02T03:00:00-05:00", staffId=sue.id
-    )
+    request_body = schedule_body(test_users, "2031-11-02T01:30:00-05:00", "2031-11-02T03:00:00-05:00", staffId=sue.id)
     schedule = create_schedule(test_users.ann, request_body)
 
-    assert datetime.fromisoformat(schedule["startTime"]) == datetime.fromisoformat(
-        request_body["startTime"]
-    )
-    assert datetime.fromisoformat(schedule["endTime"]) == datetime.fromisoformat(
-        request_body["endTime"]
-    )
-    series_response = test_users.ann.post(
-        PATH, {**request_body, "recurrencePattern": {"frequency": "weekly"}}
-    )
+    assert datetime.fromisoformat(schedule["startTime"]) == datetime.fromisoformat(request_body["startTime"])
+    assert datetime.fromisoformat(schedule["endTime"]) == datetime.fromisoformat(request_body["endTime"])
+    series_response = test_users.ann.post(PATH, {**request_body, "recurrencePattern": {"frequency": "weekly"}})
     assert series_response.status_code == 400
 
 
 def test_series_keeps_its_local_time_across_dst(test_users: UserFixtures, sue: User) -> None:
     pattern = {**WEEKLY, "until": "2031-03-24"}
     request_body = schedule_body(
-        test_users,
-        "2031-03-03T22:00",
-        "2031-03-04T06:00",
-        staffId=sue.id,
-        recurrencePattern=pattern,
+        test_users, "2031-03-03T22:00", "2031-03-04T06:00", staffId=sue.id, recurrencePattern=pattern
     )
     schedule = create_schedule(test_users.mia, request_body)
 
@@ -151,11 +133,7 @@ def test_template_supplies_the_recurrence_pattern(test_users: UserFixtures, sue:
         test_users.mia, schedule_body(test_users, *times, staffId=sue.id, templateId=template["id"])
     )
     single_body = schedule_body(
-        test_users,
-        *times,
-        staffId=test_users.create_user().id,
-        templateId=template["id"],
-        recurring=False,
+        test_users, *times, staffId=test_users.create_user().id, templateId=template["id"], recurring=False
     )
 
     assert schedule["recurrencePattern"]["rrule"] == "FREQ=WEEKLY;BYDAY=MO"
@@ -175,18 +153,9 @@ INVALID_SCHEDULES: dict[str, tuple[dict[str, Any], str]] = {
     "is a number": ({"startTime": 7}, "/startTime"),
     "has fractions": ({"startTime": "2031-06-02T09:00:00.5"}, "/startTime"),
     "recurs without a pattern": ({"recurring": True}, "/recurrencePattern"),
-    "has a pattern and does not recur": (
-        {"recurring": False, "recurrencePattern": WEEKLY},
-        "/recurrencePattern",
-    ),
-    "does not fit the rule": (
-        {"recurrencePattern": {"frequency": "weekly", "byDay": [{"day": "tu"}]}},
-        "/startTime",
-    ),
-    "has an unsupported member": (
-        {"recurrencePattern": {**WEEKLY, "byWeekNo": [3]}},
-        "/recurrencePattern/byWeekNo",
-    ),
+    "has a pattern and does not recur": ({"recurring": False, "recurrencePattern": WEEKLY}, "/recurrencePattern"),
+    "does not fit the rule": ({"recurrencePattern": {"frequency": "weekly", "byDay": [{"day": "tu"}]}}, "/startTime"),
+    "has an unsupported member": ({"recurrencePattern": {**WEEKLY, "byWeekNo": [3]}}, "/recurrencePattern/byWeekNo"),
     "has a pattern of another kind": ({"recurrencePattern": ["weekly"]}, "/recurrencePattern"),
     "has a zone of nowhere": (
         {"recurrencePattern": {**WEEKLY, "timeZone": "Mars/Olympus"}},
@@ -217,10 +186,7 @@ def test_invalid_schedule_is_rejected(test_users: UserFixtures, case_name: str) 
 
 def test_unknown_references_are_rejected(test_users: UserFixtures) -> None:
     valid_body = schedule_body(test_users, "2031-06-03T09:00", "2031-06-03T17:00")
-    recurrence_pattern = {
-        **WEEKLY,
-        "exceptions": {"2031-06-09T09:00:00": {"staffId": test_users.cleo.id}},
-    }
+    recurrence_pattern = {**WEEKLY, "exceptions": {"2031-06-09T09:00:00": {"staffId": test_users.cleo.id}}}
     series_body = {
         **schedule_body(test_users, "2031-06-02T09:00", "2031-06-02T17:00"),
         "recurrencePattern": recurrence_pattern,
@@ -247,9 +213,7 @@ def test_blocked_user_cannot_be_scheduled(test_users: UserFixtures) -> None:
 
 
 # --- clashes --------------------------------------------------------------------------------------
-def test_conflict_names_the_other_schedule_and_the_first_moment(
-    test_users: UserFixtures, sue: User
-) -> None:
+def test_conflict_names_the_other_schedule_and_the_first_moment(test_users: UserFixtures, sue: User) -> None:
     series = create_schedule(
         test_users.mia,
         schedule_body(
@@ -285,18 +249,9 @@ def test_conflict_names_the_other_schedule_and_the_first_moment(
 
 
 def test_adjacent_shifts_do_not_conflict(test_users: UserFixtures, sue: User) -> None:
-    create_schedule(
-        test_users.mia,
-        schedule_body(test_users, "2031-02-03T09:00", "2031-02-03T12:00", staffId=sue.id),
-    )
-    create_schedule(
-        test_users.mia,
-        schedule_body(test_users, "2031-02-03T12:00", "2031-02-03T15:00", staffId=sue.id),
-    )
-    create_schedule(
-        test_users.mia,
-        schedule_body(test_users, "2031-02-03T08:00", "2031-02-03T09:00", staffId=sue.id),
-    )
+    create_schedule(test_users.mia, schedule_body(test_users, "2031-02-03T09:00", "2031-02-03T12:00", staffId=sue.id))
+    create_schedule(test_users.mia, schedule_body(test_users, "2031-02-03T12:00", "2031-02-03T15:00", staffId=sue.id))
+    create_schedule(test_users.mia, schedule_body(test_users, "2031-02-03T08:00", "2031-02-03T09:00", staffId=sue.id))
     response = test_users.mia.post(
         PATH, schedule_body(test_users, "2031-02-03T14:59", "2031-02-03T15:30", staffId=sue.id)
     )
@@ -308,11 +263,7 @@ def test_series_that_overlaps_itself_is_a_conflict(test_users: UserFixtures, sue
     response = test_users.ann.post(
         PATH,
         schedule_body(
-            test_users,
-            "2031-02-03T09:00",
-            "2031-02-04T10:00",
-            staffId=sue.id,
-            recurrencePattern={"frequency": "daily"},
+            test_users, "2031-02-03T09:00", "2031-02-04T10:00", staffId=sue.id, recurrencePattern={"frequency": "daily"}
         ),
     )
     assert response.status_code == 409
@@ -320,52 +271,32 @@ def test_series_that_overlaps_itself_is_a_conflict(test_users: UserFixtures, sue
 
 
 # --- who may --------------------------------------------------------------------------------------
-def test_permissions_are_limited_to_own_locations(
-    test_users: UserFixtures, sue: User, env: Environment
-) -> None:
+def test_permissions_are_limited_to_own_locations(test_users: UserFixtures, sue: User, env: Environment) -> None:
     denver_schedule = create_schedule(
         test_users.ann,
         schedule_body(
-            test_users,
-            "2031-04-07T09:00",
-            "2031-04-07T17:00",
-            staffId=sue.id,
-            locationId=test_users.denver.id,
+            test_users, "2031-04-07T09:00", "2031-04-07T17:00", staffId=sue.id, locationId=test_users.denver.id
         ),
     )
     boston_schedule = create_schedule(
-        test_users.ann,
-        schedule_body(test_users, "2031-04-08T09:00", "2031-04-08T17:00", staffId=sue.id),
+        test_users.ann, schedule_body(test_users, "2031-04-08T09:00", "2031-04-08T17:00", staffId=sue.id)
     )
     assignee = accept_invitation(env, test_users.ann.web, sue)
 
     assert test_users.mia.get(f"{PATH}/{denver_schedule['id']}").status_code == 403
-    assert (
-        put_schedule(
-            test_users.mia, denver_schedule["id"], {"endTime": "2031-04-07T16:00"}
-        ).status_code
-        == 403
-    )
+    assert put_schedule(test_users.mia, denver_schedule["id"], {"endTime": "2031-04-07T16:00"}).status_code == 403
     assert test_users.mia.delete(f"{PATH}/{denver_schedule['id']}").status_code == 403
-    move_response = put_schedule(
-        test_users.mia, boston_schedule["id"], {"locationId": test_users.denver.id}
-    )
+    move_response = put_schedule(test_users.mia, boston_schedule["id"], {"locationId": test_users.denver.id})
     assert move_response.status_code == 403
     assert test_users.mia.get(PATH, params={"locationId": test_users.denver.id}).status_code == 403
-    assert assignee.get(f"{PATH}/{denver_schedule['id']}").status_code == 200, (
-        "one's own, wherever it is"
-    )
+    assert assignee.get(f"{PATH}/{denver_schedule['id']}").status_code == 200, "one's own, wherever it is"
     assert test_users.sam.get(f"{PATH}/{denver_schedule['id']}").status_code == 403
-    assert test_users.sam.get(f"{PATH}/{boston_schedule['id']}").status_code == 200, (
-        "of one's own location"
-    )
+    assert test_users.sam.get(f"{PATH}/{boston_schedule['id']}").status_code == 200, "of one's own location"
     query = {"customerId": test_users.customer.id, "from": "2031-04-07T00:00:00Z"}
     visible_ids = [
         {
             item["id"]
-            for item in person.get(PATH, params={**query, "to": "2031-04-09T00:00:00Z"}).json()[
-                "items"
-            ]
+            for item in person.get(PATH, params={**query, "to": "2031-04-09T00:00:00Z"}).json()["items"]
             if item["id"] in (denver_schedule["id"], boston_schedule["id"])
         }
         for person in (test_users.ann, test_users.mia, assignee)
@@ -377,20 +308,14 @@ def test_permissions_are_limited_to_own_locations(
     ]
     own_query = {"customerId": test_users.customer.id, "staffId": sue.id}
     assert len(assignee.get(PATH, params=own_query).json()["items"]) == 2
-    assert (
-        assignee.get(PATH, params={**own_query, "locationId": test_users.denver.id}).status_code
-        == 200
-    )
+    assert assignee.get(PATH, params={**own_query, "locationId": test_users.denver.id}).status_code == 200
 
 
 def test_a_list_needs_a_location_or_customer(test_users: UserFixtures) -> None:
     for query in ({}, {"staffId": test_users.sam.id}):
         response = test_users.ann.get(PATH, params=query)
         assert response.status_code == 400
-        assert [error["pointer"] for error in parse_problem(response)["errors"]] == [
-            "?locationId",
-            "?customerId",
-        ]
+        assert [error["pointer"] for error in parse_problem(response)["errors"]] == ["?locationId", "?customerId"]
 
 
 # --- edits ----------------------------------------------------------------------------------------
@@ -403,11 +328,7 @@ def create_monday_series(test_users: UserFixtures, staff: User, **pattern: Any) 
     return create_schedule(
         test_users.ann,
         schedule_body(
-            test_users,
-            "2031-06-02T09:00",
-            "2031-06-02T17:00",
-            staffId=staff.id,
-            recurrencePattern=recurrence_pattern,
+            test_users, "2031-06-02T09:00", "2031-06-02T17:00", staffId=staff.id, recurrencePattern=recurrence_pattern
         ),
     )
 
@@ -421,33 +342,17 @@ def test_single_shift_is_moved_excluded_and_restored(test_users: UserFixtures, s
     id = create_monday_series(test_users, sue)["id"]
     occurrence_query = {"scope": "occurrence", "recurrenceId": "2031-06-09T09:00:00"}
 
-    move_response = put_schedule(
-        test_users.mia, id, {"startTime": "2031-06-10T12:00"}, **occurrence_query
-    )
+    move_response = put_schedule(test_users.mia, id, {"startTime": "2031-06-10T12:00"}, **occurrence_query)
     assert move_response.status_code == 200, move_response.text
     exceptions = move_response.json()["recurrencePattern"]["exceptions"]
-    assert exceptions == {
-        "2031-06-09T09:00:00": {
-            "startTime": "2031-06-10T12:00:00",
-            "endTime": "2031-06-10T20:00:00",
-        }
-    }
-    assert list_june_starts(test_users, sue) == [
-        "02T09:00",
-        "10T12:00",
-        "16T09:00",
-        "23T09:00",
-        "30T09:00",
-    ]
+    assert exceptions == {"2031-06-09T09:00:00": {"startTime": "2031-06-10T12:00:00", "endTime": "2031-06-10T20:00:00"}}
+    assert list_june_starts(test_users, sue) == ["02T09:00", "10T12:00", "16T09:00", "23T09:00", "30T09:00"]
 
     delete_response = test_users.mia.request("DELETE", f"{PATH}/{id}", params=occurrence_query)
     assert delete_response.json() == {"id": id, "status": "removed", "scope": "occurrence"}
     assert list_june_starts(test_users, sue) == ["02T09:00", "16T09:00", "23T09:00", "30T09:00"]
     repeated_response = test_users.mia.request("DELETE", f"{PATH}/{id}", params=occurrence_query)
-    assert (repeated_response.status_code, parse_problem(repeated_response)["code"]) == (
-        404,
-        "no_such_occurrence",
-    )
+    assert (repeated_response.status_code, parse_problem(repeated_response)["code"]) == (404, "no_such_occurrence")
 
     original_times = {"startTime": "2031-06-09T09:00", "endTime": "2031-06-09T17:00"}
     assert put_schedule(test_users.mia, id, original_times, **occurrence_query).status_code == 200
@@ -460,20 +365,13 @@ def test_single_shift_is_reassigned(test_users: UserFixtures, sue: User) -> None
     id = create_monday_series(test_users, sue)["id"]
     occurrence_query = {"scope": "occurrence", "recurrenceId": "2031-06-16T09:00:00"}
 
-    assert (
-        put_schedule(test_users.mia, id, {"staffId": other_user.id}, **occurrence_query).status_code
-        == 200
-    )
+    assert put_schedule(test_users.mia, id, {"staffId": other_user.id}, **occurrence_query).status_code == 200
 
     assert list_june_starts(test_users, sue) == ["02T09:00", "09T09:00", "23T09:00", "30T09:00"]
     assert list_june_starts(test_users, other_user) == ["16T09:00"]
-    conflicting_body = schedule_body(
-        test_users, "2031-06-16T10:00", "2031-06-16T11:00", staffId=other_user.id
-    )
+    conflicting_body = schedule_body(test_users, "2031-06-16T10:00", "2031-06-16T11:00", staffId=other_user.id)
     assert test_users.ann.post(PATH, conflicting_body).status_code == 409
-    assert create_schedule(test_users.ann, {**conflicting_body, "staffId": sue.id}), (
-        "whose it was is free then"
-    )
+    assert create_schedule(test_users.ann, {**conflicting_body, "staffId": sue.id}), "whose it was is free then"
     for user in (sue, other_user):
         entries = test_users.ann.get(f"/user/{user.id}/audit-logs").json()["items"]
         assert any(entry["action"] == "schedule.changed" for entry in entries), "both hear of it"
@@ -505,27 +403,17 @@ def test_count_is_divided_by_a_split(test_users: UserFixtures, sue: User) -> Non
     pattern = {"frequency": "daily", "count": 10}
     schedule = create_schedule(
         test_users.ann,
-        schedule_body(
-            test_users,
-            "2031-06-02T09:00",
-            "2031-06-02T17:00",
-            staffId=sue.id,
-            recurrencePattern=pattern,
-        ),
+        schedule_body(test_users, "2031-06-02T09:00", "2031-06-02T17:00", staffId=sue.id, recurrencePattern=pattern),
     )
     query = {"scope": "following", "recurrenceId": "2031-06-05T09:00:00"}
-    following = put_schedule(
-        test_users.ann, schedule["id"], {"endTime": "2031-06-05T18:00"}, **query
-    ).json()
+    following = put_schedule(test_users.ann, schedule["id"], {"endTime": "2031-06-05T18:00"}, **query).json()
 
     assert following["recurrencePattern"]["count"] == 7
     assert test_users.ann.get(f"{PATH}/{schedule['id']}").json()["recurrencePattern"]["count"] == 3
     assert len(list_june_starts(test_users, sue)) == 10
 
 
-def test_deleting_following_shifts_keeps_earlier_shifts(
-    test_users: UserFixtures, sue: User
-) -> None:
+def test_deleting_following_shifts_keeps_earlier_shifts(test_users: UserFixtures, sue: User) -> None:
     id = create_monday_series(test_users, sue)["id"]
     query = {"scope": "following", "recurrenceId": "2031-06-16T09:00:00"}
     assert test_users.ann.request("DELETE", f"{PATH}/{id}", params=query).status_code == 200
@@ -556,9 +444,7 @@ def test_whole_series_is_moved(test_users: UserFixtures, sue: User) -> None:
     )
 
 
-def test_a_new_pattern_keeps_the_exceptions_that_still_fit(
-    test_users: UserFixtures, sue: User
-) -> None:
+def test_a_new_pattern_keeps_the_exceptions_that_still_fit(test_users: UserFixtures, sue: User) -> None:
     exclusion = {"2031-06-09T09:00:00": {"excluded": True}}
     id = create_monday_series(test_users, sue, exceptions=exclusion)["id"]
     days = [{"day": "mo"}, {"day": "we"}]
@@ -566,13 +452,7 @@ def test_a_new_pattern_keeps_the_exceptions_that_still_fit(
     pattern = {"frequency": "weekly", "byDay": days, "until": "2031-06-18"}
     assert put_schedule(test_users.ann, id, {"recurrencePattern": pattern}).status_code == 200
 
-    assert list_june_starts(test_users, sue) == [
-        "02T09:00",
-        "04T09:00",
-        "11T09:00",
-        "16T09:00",
-        "18T09:00",
-    ]
+    assert list_june_starts(test_users, sue) == ["02T09:00", "04T09:00", "11T09:00", "16T09:00", "18T09:00"]
     without_exceptions = {"recurrencePattern": {**pattern, "exceptions": {}}}
     assert put_schedule(test_users.ann, id, without_exceptions).status_code == 200
     assert len(list_june_starts(test_users, sue)) == 6
@@ -585,36 +465,25 @@ def test_series_is_reassigned(test_users: UserFixtures, sue: User) -> None:
     other_user = test_users.create_user()
     id = create_monday_series(test_users, sue)["id"]
     create_schedule(
-        test_users.ann,
-        schedule_body(test_users, "2031-06-30T16:00", "2031-06-30T18:00", staffId=other_user.id),
+        test_users.ann, schedule_body(test_users, "2031-06-30T16:00", "2031-06-30T18:00", staffId=other_user.id)
     )
 
     conflict_response = put_schedule(test_users.mia, id, {"staffId": other_user.id})
     assert parse_problem(conflict_response)["errors"][0]["at"] == "2031-06-30T20:00:00Z"
     assert list_june_starts(test_users, sue) != []
-    assert (
-        put_schedule(
-            test_users.mia, id, {"staffId": other_user.id, "allowOverlap": True}
-        ).status_code
-        == 200
-    )
+    assert put_schedule(test_users.mia, id, {"staffId": other_user.id, "allowOverlap": True}).status_code == 200
     assert list_june_starts(test_users, sue) == []
     assert len(list_june_starts(test_users, other_user)) == 6
 
 
 def test_edit_honors_if_match(test_users: UserFixtures, sue: User) -> None:
     schedule = create_schedule(
-        test_users.ann,
-        schedule_body(test_users, "2031-08-04T09:00", "2031-08-04T17:00", staffId=sue.id),
+        test_users.ann, schedule_body(test_users, "2031-08-04T09:00", "2031-08-04T17:00", staffId=sue.id)
     )
     path, headers = f"{PATH}/{schedule['id']}", {"If-Match": '"1"'}
 
-    first = test_users.ann.request(
-        "PUT", path, json={"endTime": "2031-08-04T18:00"}, headers=headers
-    )
-    second = test_users.ann.request(
-        "PUT", path, json={"endTime": "2031-08-04T19:00"}, headers=headers
-    )
+    first = test_users.ann.request("PUT", path, json={"endTime": "2031-08-04T18:00"}, headers=headers)
+    second = test_users.ann.request("PUT", path, json={"endTime": "2031-08-04T19:00"}, headers=headers)
     third = test_users.ann.request("DELETE", path, headers=headers)
 
     assert (first.status_code, first.headers["ETag"]) == (200, '"2"')
@@ -661,10 +530,7 @@ def test_unknown_occurrence_returns_404(test_users: UserFixtures, sue: User) -> 
     for scope in ("occurrence", "following"):
         query = {"scope": scope, "recurrenceId": "2031-06-03T09:00:00"}
         response = put_schedule(test_users.ann, id, {"staffId": test_users.sam.id}, **query)
-        assert (response.status_code, parse_problem(response)["code"]) == (
-            404,
-            "no_such_occurrence",
-        )
+        assert (response.status_code, parse_problem(response)["code"]) == (404, "no_such_occurrence")
 
 
 def test_idempotency_key_creates_a_single_schedule(test_users: UserFixtures, sue: User) -> None:

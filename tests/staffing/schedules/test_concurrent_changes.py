@@ -15,13 +15,7 @@ from staffing.recurrence import conflicts
 from staffing.schedules import availability
 from tests.config.journal.test_journal import run_concurrently
 from tests.conftest import SignedInUser, UserFixtures
-from tests.staffing.schedules.test_commands import (
-    PATH,
-    WEEKLY,
-    create_schedule,
-    put_schedule,
-    schedule_body,
-)
+from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
 from tests.support.environment import IS_SCALE_RUN, Environment, free_port
 
 ROUNDS = 50 if IS_SCALE_RUN else 4
@@ -47,13 +41,9 @@ def list_availability_rows(user: User) -> list[StaffAvailability]:
 def check_consistency(user: User) -> None:
     """Rows are those of the schedules, and the head counts their changes."""
     rows = list_availability_rows(user)
-    schedules = dynamodb.batch_get(
-        dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows
-    )
+    schedules = dynamodb.batch_get(dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows)
     for row in rows:
-        assert schedules.get(Schedule, str(row.schedule_id)), (
-            f"a row without its schedule: {row.end}"
-        )
+        assert schedules.get(Schedule, str(row.schedule_id)), f"a row without its schedule: {row.end}"
     all_series = [(row.schedule_id, series) for row in rows for series in row.series()]
     for index, (id, series_a) in enumerate(all_series):
         for other_id, series_b in all_series[index + 1 :]:
@@ -81,9 +71,7 @@ def test_fifty_conflicting_requests_create_a_single_schedule(
             manager = managers[number % 3]
             return lambda: manager.post(PATH, {**request_bodies[number % 2], "staffId": user.id})  # noqa: B023
 
-        responses = run_concurrently(
-            [make_request(number) for number in range(CONCURRENT_REQUESTS)]
-        )
+        responses = run_concurrently([make_request(number) for number in range(CONCURRENT_REQUESTS)])
 
         statuses = [response.status_code for response in responses]
         assert statuses.count(201) == 1, sorted(statuses)
@@ -104,10 +92,7 @@ def test_fifty_requests_without_conflict_all_succeed(
     def make_request(number: int) -> Callable[[], tuple[int, int]]:
         start = datetime(2031, 6, 2) + timedelta(days=number // 2, hours=12 * (number % 2))
         request_body = schedule_body(
-            test_users,
-            start.isoformat(),
-            (start + timedelta(hours=12)).isoformat(),
-            staffId=user.id,
+            test_users, start.isoformat(), (start + timedelta(hours=12)).isoformat(), staffId=user.id
         )
         headers = {"Idempotency-Key": f"apart {user.id} {number}"}
 
@@ -141,14 +126,11 @@ def test_concurrent_reassignment_and_creation_never_overlap(
         from_user, to_user = test_users.create_user(), test_users.create_user()
         times = ("2031-06-02T09:00", "2031-06-02T17:00")
         id = create_schedule(
-            test_users.ann,
-            schedule_body(test_users, *times, staffId=from_user.id, recurrencePattern=WEEKLY),
+            test_users.ann, schedule_body(test_users, *times, staffId=from_user.id, recurrencePattern=WEEKLY)
         )["id"]
         day = f"2031-06-{9 + 7 * round_number:02}"
         to_user_body = schedule_body(test_users, f"{day}T10:00", f"{day}T11:00", staffId=to_user.id)
-        from_user_body = schedule_body(
-            test_users, f"{day}T10:00", f"{day}T11:00", staffId=from_user.id
-        )
+        from_user_body = schedule_body(test_users, f"{day}T10:00", f"{day}T11:00", staffId=from_user.id)
 
         responses = run_concurrently(
             [
@@ -158,9 +140,7 @@ def test_concurrent_reassignment_and_creation_never_overlap(
             ]
         )
 
-        reassign_status, to_user_status, from_user_status = (
-            response.status_code for response in responses
-        )
+        reassign_status, to_user_status, from_user_status = (response.status_code for response in responses)
         assert {reassign_status, to_user_status} == {
             200 if reassign_status == 200 else 409,
             409 if reassign_status == 200 else 201,
@@ -173,19 +153,12 @@ def test_concurrent_reassignment_and_creation_never_overlap(
 def test_stale_read_is_detected(test_users: UserFixtures) -> None:
     """The head tells of a row that a Query does not show yet: the decision is taken again."""
     user = test_users.create_user()
-    create_schedule(
-        test_users.ann,
-        schedule_body(test_users, "2031-06-02T09:00", "2031-06-02T17:00", staffId=user.id),
-    )
+    create_schedule(test_users.ann, schedule_body(test_users, "2031-06-02T09:00", "2031-06-02T17:00", staffId=user.id))
     (row,) = list_availability_rows(user)
     dynamodb.call(
-        "DeleteItem",
-        TableName=StaffAvailability.table_name(),
-        Key=StaffAvailability.to_dynamodb_key(user.id, row.end),
+        "DeleteItem", TableName=StaffAvailability.table_name(), Key=StaffAvailability.to_dynamodb_key(user.id, row.end)
     )
-    request_body = schedule_body(
-        test_users, "2031-06-02T10:00", "2031-06-02T11:00", staffId=user.id
-    )
+    request_body = schedule_body(test_users, "2031-06-02T10:00", "2031-06-02T11:00", staffId=user.id)
     response = test_users.ann.post(PATH, request_body)
     assert response.status_code == 503, "never decided from what is known to be missing"
     dynamodb.call("PutItem", TableName=StaffAvailability.table_name(), Item=row.serialize())

@@ -53,8 +53,7 @@ class ScheduleChangeCase:
     def list_schedules(self, user: User) -> list[Schedule]:
         """What somebody's rows say they have."""
         loaded = (
-            dynamodb.get_record(Schedule, str(row.schedule_id))
-            for row in availability.fetch_rows(user.id, None, None)
+            dynamodb.get_record(Schedule, str(row.schedule_id)) for row in availability.fetch_rows(user.id, None, None)
         )
         return [schedule for schedule in loaded if schedule]
 
@@ -68,9 +67,7 @@ class ScheduleChangeCase:
         """Rows are those of the schedules, and the head counted every change once."""
         for user in (self.from_user, self.to_user):
             rows = availability.fetch_rows(user.id, None, None)
-            assert len(self.list_schedules(user)) == len(rows), (
-                f"a row without schedule: {self.summary}"
-            )
+            assert len(self.list_schedules(user)) == len(rows), f"a row without schedule: {self.summary}"
             for row in rows:
                 schedule = dynamodb.get_record(Schedule, str(row.schedule_id))
                 assert schedule, self.summary
@@ -78,9 +75,7 @@ class ScheduleChangeCase:
                 assert row.series() == shares[user.id], self.summary
             version_record = dynamodb.get_record(StaffAvailability, user.id, VERSION_RECORD_KEY)
             changes = int(version_record.version) if version_record else 0
-            assert changes == len(self.list_audit_actions(user)), (
-                f"a change without entry: {self.summary}"
-            )
+            assert changes == len(self.list_audit_actions(user)), f"a change without entry: {self.summary}"
 
 
 @dataclass(frozen=True)
@@ -113,9 +108,7 @@ def was_split(case: ScheduleChangeCase) -> bool:
 
 def was_removed(case: ScheduleChangeCase) -> bool:
     is_removed = case.schedule is None
-    assert case.list_audit_actions(case.from_user).count("schedule.removed") == int(is_removed), (
-        case.summary
-    )
+    assert case.list_audit_actions(case.from_user).count("schedule.removed") == int(is_removed), case.summary
     assert bool(case.list_schedules(case.from_user)) != is_removed, case.summary
     return is_removed
 
@@ -126,20 +119,14 @@ def was_reassigned(case: ScheduleChangeCase) -> bool:
     is_reassigned = schedule.staff_id == case.to_user.id
     assert len(case.list_schedules(case.to_user)) == int(is_reassigned), case.summary
     assert len(case.list_schedules(case.from_user)) == int(not is_reassigned), case.summary
-    assert case.list_audit_actions(case.to_user).count("schedule.changed") == int(is_reassigned), (
-        case.summary
-    )
-    assert case.list_audit_actions(case.from_user).count("schedule.changed") == int(
-        is_reassigned
-    ), case.summary
+    assert case.list_audit_actions(case.to_user).count("schedule.changed") == int(is_reassigned), case.summary
+    assert case.list_audit_actions(case.from_user).count("schedule.changed") == int(is_reassigned), case.summary
     return is_reassigned
 
 
 def was_created(case: ScheduleChangeCase) -> bool:
     created_count = len(case.list_schedules(case.to_user))
-    assert created_count == case.list_audit_actions(case.to_user).count("schedule.created") <= 1, (
-        case.summary
-    )
+    assert created_count == case.list_audit_actions(case.to_user).count("schedule.created") <= 1, case.summary
     return bool(created_count)
 
 
@@ -148,9 +135,7 @@ FLOWS = {
     "create": ScheduleFlow(
         "POST",
         PATH,
-        lambda test_users, case: schedule_body(
-            test_users, MONDAY, "2031-06-02T17:00", staffId=case.to_user.id
-        ),
+        lambda test_users, case: schedule_body(test_users, MONDAY, "2031-06-02T17:00", staffId=case.to_user.id),
         was_created,
         201,
         {201},
@@ -164,28 +149,17 @@ FLOWS = {
         200,
         {404},
     ),
-    "delete": ScheduleFlow(
-        "DELETE", f"{PATH}/{{id}}", lambda test_users, case: None, was_removed, 200, {404}
-    ),
+    "delete": ScheduleFlow("DELETE", f"{PATH}/{{id}}", lambda test_users, case: None, was_removed, 200, {404}),
     "hand over": ScheduleFlow(
-        "PUT",
-        f"{PATH}/{{id}}",
-        lambda test_users, case: {"staffId": case.to_user.id},
-        was_reassigned,
-        200,
-        {200},
+        "PUT", f"{PATH}/{{id}}", lambda test_users, case: {"staffId": case.to_user.id}, was_reassigned, 200, {200}
     ),
 }
 
 
 def make_case(test_users: UserFixtures) -> ScheduleChangeCase:
     from_user, to_user = test_users.create_user(), test_users.create_user()
-    request_body = schedule_body(
-        test_users, MONDAY, "2031-06-02T17:00", staffId=from_user.id, recurrencePattern=WEEKLY
-    )
-    return ScheduleChangeCase(
-        from_user, to_user, create_schedule(test_users.ann, request_body)["id"]
-    )
+    request_body = schedule_body(test_users, MONDAY, "2031-06-02T17:00", staffId=from_user.id, recurrencePattern=WEEKLY)
+    return ScheduleChangeCase(from_user, to_user, create_schedule(test_users.ann, request_body)["id"])
 
 
 def send_request(
@@ -210,11 +184,7 @@ def send_request(
 @pytest.mark.parametrize("mode", FAULT_MODES)
 @pytest.mark.parametrize("name", FLOWS)
 def test_schedule_changes_survive_faults(
-    harness: CrashHarness,
-    test_users: UserFixtures,
-    name: str,
-    mode: str,
-    record_figure: Callable[[str], None],
+    harness: CrashHarness, test_users: UserFixtures, name: str, mode: str, record_figure: Callable[[str], None]
 ) -> None:
     flow = FLOWS[name]
     golden = make_case(test_users)
@@ -233,9 +203,7 @@ def test_schedule_changes_survive_faults(
         if flow.status in case.statuses:
             assert is_applied, f"an acknowledged change is there: {case.summary}"
         send_request(flow, harness, test_users, case, key, FaultPlan())
-        assert case.statuses[-1] in (flow.repeat_statuses if is_applied else {flow.status}), (
-            case.summary
-        )
+        assert case.statuses[-1] in (flow.repeat_statuses if is_applied else {flow.status}), case.summary
         assert flow.was_applied(case), case.summary
         case.check_rows()
         case_count += 1

@@ -13,13 +13,7 @@ from staffing.models import Schedule, to_attributes
 from staffing.recurrence.expand import NthWeekday, RecurrenceRule, Series
 from staffing.schedules import queries
 from tests.conftest import SignedInUser, UserFixtures, create_user_fixtures, parse_problem
-from tests.staffing.schedules.test_commands import (
-    PATH,
-    WEEKLY,
-    create_schedule,
-    put_schedule,
-    schedule_body,
-)
+from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
 from tests.support.environment import IS_SCALE_RUN, Environment
 
 FROM, TO = "2031-06-02T00:00:00Z", "2031-06-09T00:00:00Z"
@@ -45,10 +39,7 @@ def june(env: Environment, web: str) -> UserFixtures:
     ):
         starts_at = datetime.fromisoformat(start)
         end = starts_at + timedelta(hours=1)
-        create_schedule(
-            test_users.mia,
-            schedule_body(test_users, start, end.isoformat(), recurrencePattern=pattern),
-        )
+        create_schedule(test_users.mia, schedule_body(test_users, start, end.isoformat(), recurrencePattern=pattern))
     return test_users
 
 
@@ -75,18 +66,14 @@ def test_range_lists_schedules_with_a_shift_in_it(june: UserFixtures) -> None:
     assert len(all_schedules) == 11
     starts = [item["startTime"][5:16] for item in week_schedules]
     assert starts == ["06-02T09:00", "06-03T09:00", "06-04T09:00", "06-05T09:00", "05-01T18:00"]
-    schedules_of_sam = list_all(
-        june.ann, customerId=june.customer.id, staffId=june.sam.id, **range_query
-    )
+    schedules_of_sam = list_all(june.ann, customerId=june.customer.id, staffId=june.sam.id, **range_query)
     assert {item["id"] for item in schedules_of_sam} == {item["id"] for item in week_schedules}
     assert list_all(june.ann, locationId=june.denver.id) == []
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4, 5, 1000])
 @pytest.mark.parametrize("filter_name", ["location", "customer", "person"])
-def test_pages_of_any_size_list_each_schedule_once(
-    june: UserFixtures, filter_name: str, limit: int
-) -> None:
+def test_pages_of_any_size_list_each_schedule_once(june: UserFixtures, filter_name: str, limit: int) -> None:
     filter_query = {
         "location": {"locationId": june.boston.id},
         "customer": {"customerId": june.customer.id},
@@ -94,9 +81,7 @@ def test_pages_of_any_size_list_each_schedule_once(
     }[filter_name]
     for range_query in ({}, {"from": FROM, "to": TO}, {"from": FROM}, {"to": FROM}):
         all_ids = [item["id"] for item in list_all(june.ann, **filter_query, **range_query)]
-        paged = [
-            item["id"] for item in list_all(june.ann, **filter_query, **range_query, limit=limit)
-        ]
+        paged = [item["id"] for item in list_all(june.ann, **filter_query, **range_query, limit=limit)]
         assert paged == all_ids
         assert len(set(paged)) == len(paged)
     occurrences_query = {"from": FROM, "to": TO, "expand": "occurrences"}
@@ -112,9 +97,7 @@ def test_pages_of_any_size_list_each_schedule_once(
 
 def test_shifts_in_progress_at_the_range_start_are_listed(june: UserFixtures) -> None:
     query = {"locationId": june.boston.id, "expand": "occurrences"}
-    items = list_all(
-        june.ann, **query, **{"from": "2031-06-02T16:00:00Z", "to": "2031-06-02T16:00:01Z"}
-    )
+    items = list_all(june.ann, **query, **{"from": "2031-06-02T16:00:00Z", "to": "2031-06-02T16:00:01Z"})
     assert [item["startTime"] for item in items] == ["2031-06-02T09:00:00-04:00"]
     after_end_query = {"from": "2031-06-02T21:00:00Z", "to": "2031-06-02T21:30:00Z"}
     assert list_all(june.ann, **query, **after_end_query) == []
@@ -134,9 +117,7 @@ def test_shifts_in_progress_at_the_range_start_are_listed(june: UserFixtures) ->
         ({"limit": "0"}, "?limit"),
     ],
 )
-def test_invalid_list_query_is_rejected(
-    june: UserFixtures, query: dict[str, str], pointer: str
-) -> None:
+def test_invalid_list_query_is_rejected(june: UserFixtures, query: dict[str, str], pointer: str) -> None:
     response = june.ann.get(PATH, params={"locationId": june.boston.id, **query})
     assert response.status_code == 400, response.text
     assert parse_problem(response)["errors"][0]["pointer"] == pointer
@@ -169,12 +150,10 @@ def test_on_duty_shows_person_end_and_reason(env: Environment, web: str) -> None
     )
     night = {"locationId": test_users.boston.id, "recurrencePattern": {"frequency": "daily"}}
     id = create_schedule(
-        test_users.ann,
-        schedule_body(test_users, "2031-03-01T22:00", "2031-03-02T06:00", staffId=sue.id, **night),
+        test_users.ann, schedule_body(test_users, "2031-03-01T22:00", "2031-03-02T06:00", staffId=sue.id, **night)
     )["id"]
     create_schedule(
-        test_users.ann,
-        schedule_body(test_users, "2031-03-09T01:00", "2031-03-09T09:00", staffId=away_user.id),
+        test_users.ann, schedule_body(test_users, "2031-03-09T01:00", "2031-03-09T09:00", staffId=away_user.id)
     )
     occurrence_query = {"scope": "occurrence", "recurrenceId": "2031-03-08T22:00:00"}
     at = "2031-03-09T06:30:00Z"  # 01:30 in Boston; the clock jumps at 02:00
@@ -184,21 +163,11 @@ def test_on_duty_shows_person_end_and_reason(env: Environment, web: str) -> None
         ("Sue", "2031-03-09T06:00:00-04:00", "scheduled"),
         ("Away", "2031-03-09T09:00:00-04:00", "scheduled"),
     ]
-    assert (
-        put_schedule(test_users.mia, id, {"staffId": kim.id}, **occurrence_query).status_code == 200
-    )
-    assert list_on_duty(test_users.sam, test_users.boston.id, at)[0] == (
-        "Kim",
-        "2031-03-09T06:00:00-04:00",
-        "covering",
-    )
+    assert put_schedule(test_users.mia, id, {"staffId": kim.id}, **occurrence_query).status_code == 200
+    assert list_on_duty(test_users.sam, test_users.boston.id, at)[0] == ("Kim", "2031-03-09T06:00:00-04:00", "covering")
     changes = {"staffId": sue.id, "startTime": "2031-03-09T00:30", "endTime": "2031-03-09T01:45"}
     assert put_schedule(test_users.mia, id, changes, **occurrence_query).status_code == 200
-    assert list_on_duty(test_users.sam, test_users.boston.id, at)[0] == (
-        "Sue",
-        "2031-03-09T01:45:00-05:00",
-        "moved",
-    )
+    assert list_on_duty(test_users.sam, test_users.boston.id, at)[0] == ("Sue", "2031-03-09T01:45:00-05:00", "moved")
     blocked = {"id": away_user.id, "status": "blocked"}
     assert test_users.ann.patch("/userManagement", blocked).status_code == 200
     assert [name for name, *_ in list_on_duty(test_users.sam, test_users.boston.id, at)] == ["Sue"]
@@ -217,9 +186,7 @@ def delete_bulk_schedules() -> Iterator[None]:
     for items in dynamodb.iter_pages("Scan", TableName=table, ProjectionExpression="id"):
         ids = [item["id"] for item in items if item["id"]["S"].startswith(("sch_0000", "sch_m"))]
         for start in range(0, len(ids), 25):
-            delete_requests = [
-                {"DeleteRequest": {"Key": {"id": id}}} for id in ids[start : start + 25]
-            ]
+            delete_requests = [{"DeleteRequest": {"Key": {"id": id}}} for id in ids[start : start + 25]]
             dynamodb.call("BatchWriteItem", RequestItems={table: delete_requests})
 
 
@@ -233,9 +200,7 @@ def write_bulk_schedules(test_users: UserFixtures, count: int, *, staff: User) -
     for number in range(count):
         day = datetime(2010, 1, 4, 9) + timedelta(days=number % 5000)
         rule = RecurrenceRule("weekly", by_day=(NthWeekday("mo"),), until=day + timedelta(days=200))
-        series = Series(
-            day, day + timedelta(hours=8), "America/New_York", rule if number % 4 == 0 else None
-        )
+        series = Series(day, day + timedelta(hours=8), "America/New_York", rule if number % 4 == 0 else None)
         schedule = Schedule(
             id=f"sch_{number:026d}",
             customer_id=test_users.customer.id,
@@ -261,12 +226,10 @@ def test_cost_of_a_week_does_not_grow_with_ended_schedules(
     for n in range(7):
         day = datetime(2031, 6, 2, 9) + timedelta(days=n)
         create_schedule(
-            test_users.ann,
-            schedule_body(test_users, day.isoformat(), (day + timedelta(hours=8)).isoformat()),
+            test_users.ann, schedule_body(test_users, day.isoformat(), (day + timedelta(hours=8)).isoformat())
         )
     create_schedule(
-        test_users.ann,
-        schedule_body(test_users, "2031-06-02T18:00", "2031-06-02T20:00", recurrencePattern=WEEKLY),
+        test_users.ann, schedule_body(test_users, "2031-06-02T18:00", "2031-06-02T20:00", recurrencePattern=WEEKLY)
     )
     base_count = 10_000 if IS_SCALE_RUN else 200
     costs_by_count = {}
@@ -281,9 +244,7 @@ def test_cost_of_a_week_does_not_grow_with_ended_schedules(
             calls = [call for call in call_plan.calls if call.service == "dynamodb"]
             costs.append((len(calls), sum(call.capacity for call in calls)))
         costs_by_count[schedule_count] = costs
-    record_figure(
-        f"a week of one location (calls, units; list and shifts), by schedules there: {costs_by_count}"
-    )
+    record_figure(f"a week of one location (calls, units; list and shifts), by schedules there: {costs_by_count}")
     first, last = costs_by_count.values()
     assert first == last
 
@@ -297,12 +258,7 @@ def test_thousand_series_expand_over_a_month_quickly(
     puts = []
     for n in range(1000):
         start = datetime(2012, 1, 2, n % 24)
-        series = Series(
-            start,
-            start + timedelta(hours=1),
-            "America/New_York",
-            RecurrenceRule("weekly", by_day=days),
-        )
+        series = Series(start, start + timedelta(hours=1), "America/New_York", RecurrenceRule("weekly", by_day=days))
         schedule = Schedule(
             id=f"sch_m{n:025d}",
             customer_id=test_users.customer.id,
@@ -317,9 +273,7 @@ def test_thousand_series_expand_over_a_month_quickly(
     for n in range(0, 1000, 25):
         dynamodb.call("BatchWriteItem", RequestItems={Schedule.table_name(): puts[n : n + 25]})
     query = queries.ScheduleFilter(
-        location_id=test_users.boston.id,
-        since=datetime(2031, 6, 1, tzinfo=UTC),
-        until=datetime(2031, 7, 1, tzinfo=UTC),
+        location_id=test_users.boston.id, since=datetime(2031, 6, 1, tzinfo=UTC), until=datetime(2031, 7, 1, tzinfo=UTC)
     )
     seconds = []
     for _ in range(3):
@@ -327,7 +281,5 @@ def test_thousand_series_expand_over_a_month_quickly(
         occurrences = list(queries.iter_series_shifts(queries.query_series(query), query))
         seconds.append(time.perf_counter() - started)
     assert len(occurrences) > 12_000
-    record_figure(
-        f"1,000 series of one location, read and expanded over a month: {min(seconds):.2f} s"
-    )
+    record_figure(f"1,000 series of one location, read and expanded over a month: {min(seconds):.2f} s")
     assert min(seconds) < 1

@@ -17,14 +17,7 @@ from telephony.calls import call_record
 from telephony.models import Call
 from tests.conftest import UserFixtures, enable_ringing, now, parse_problem, process_outbox
 from tests.emulators.twilio.phones import sign_webhook
-from tests.support.calls import (
-    WEDNESDAY_NOON,
-    LineFixture,
-    PlayedCall,
-    create_line,
-    local_times_around,
-    post_webhook,
-)
+from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, local_times_around, post_webhook
 from tests.support.environment import IS_SCALE_RUN, Environment, free_port
 from tests.support.proxy import FaultPlan
 
@@ -62,12 +55,8 @@ def test_person_on_duty_answers(line: LineFixture, save_transcript: TranscriptSa
     stored_call = call.api_record
     assert stored_call["outcome"] == "answered"
     assert stored_call["answeredBy"] == staff.id
-    assert [event["kind"] for event in stored_call["events"]] == [
-        *("entered", "planned", "rung", "accepted", "ended"),
-    ]
-    assert stored_call["people"] == [
-        {"staffId": staff.id, "phoneNumber": None, "why": "scheduled", "whyNot": None}
-    ]
+    assert [event["kind"] for event in stored_call["events"]] == [*("entered", "planned", "rung", "accepted", "ended")]
+    assert stored_call["people"] == [{"staffId": staff.id, "phoneNumber": None, "why": "scheduled", "whyNot": None}]
 
 
 @pytest.mark.parametrize("unbridged", ["completed", "no-answer"])
@@ -96,9 +85,7 @@ def test_second_person_answers_when_the_first_does_not_accept(
     assert reasons == ["not_pressed" if unbridged == "completed" else "no_answer"]
 
 
-def test_mailbox_does_not_count_as_an_answer(
-    line: LineFixture, save_transcript: TranscriptSaver
-) -> None:
+def test_mailbox_does_not_count_as_an_answer(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     _, first_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5))
     _, second_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
 
@@ -123,9 +110,7 @@ def test_unanswered_call_leaves_a_voicemail_and_notifies(
     call = line.call(at, phones={phone: "nothing"})
 
     save_transcript("nobody answers: voicemail", call)
-    call.assert_sequence(
-        f"rings {phone}", "nobody picks up", "leave a message", "speaks for 7 seconds"
-    )
+    call.assert_sequence(f"rings {phone}", "nobody picks up", "leave a message", "speaks for 7 seconds")
     stored_call = call.api_record
     assert stored_call["outcome"] == "voicemail"
     assert stored_call["recordings"] == [{"kind": "voicemail", "seconds": 7, "ready": False}]
@@ -142,8 +127,7 @@ def test_unanswered_call_leaves_a_voicemail_and_notifies(
     assert len(recording.content) > 100_000
     recording_sid = call.webhooks[-3]["form"]["RecordingSid"]
     twilio_response = httpx.get(
-        f"{env.twilio}/2010-04-01/Accounts/{call.webhooks[0]['form']['AccountSid']}"
-        f"/Recordings/{recording_sid}.wav",
+        f"{env.twilio}/2010-04-01/Accounts/{call.webhooks[0]['form']['AccountSid']}/Recordings/{recording_sid}.wav",
         auth=(call.webhooks[0]["form"]["AccountSid"], AUTH_TOKEN),
     )
     assert twilio_response.status_code == 404
@@ -151,9 +135,7 @@ def test_unanswered_call_leaves_a_voicemail_and_notifies(
     assert test_users.cleo.get(f"/call/{call.id}/recording").status_code == 404
 
 
-def test_closed_flow_when_nobody_is_on_duty(
-    line: LineFixture, save_transcript: TranscriptSaver
-) -> None:
+def test_closed_flow_when_nobody_is_on_duty(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     call = line.call()
 
     save_transcript("nobody on duty: closed", call)
@@ -162,9 +144,7 @@ def test_closed_flow_when_nobody_is_on_duty(
     assert call.api_record["events"][0]["where"] == "closed"
 
 
-def test_reasons_for_not_ringing_are_recorded(
-    line: LineFixture, save_transcript: TranscriptSaver
-) -> None:
+def test_reasons_for_not_ringing_are_recorded(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     """No verified phone, ringing off, another country: on duty, but not rung."""
     unverified, _ = line.put_on_duty(*local_times_around(WEDNESDAY_NOON), has_ringing_phone=False)
     update_profile(unverified, phone="+16175550177", settings={"ringing": True})
@@ -209,9 +189,7 @@ MENU: dict[str, Any] = {
         ("", ["presses nothing", "Press 1 for the desk", "presses nothing", "Goodbye then."]),
     ],
 )
-def test_menus(
-    line: LineFixture, save_transcript: TranscriptSaver, pressed: str, expected: list[str]
-) -> None:
+def test_menus(line: LineFixture, save_transcript: TranscriptSaver, pressed: str, expected: list[str]) -> None:
     _, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     line.update_configuration(open=MENU)
 
@@ -221,10 +199,7 @@ def test_menus(
     call.assert_sequence(*expected)
 
 
-WEEKLY_HOURS = {
-    "mode": "weekly",
-    "weekly": {"we": [["09:00", "17:00"]], "th": [["09:00", "17:00"]]},
-}
+WEEKLY_HOURS = {"mode": "weekly", "weekly": {"we": [["09:00", "17:00"]], "th": [["09:00", "17:00"]]}}
 HOLIDAYS = {"country": "US", "dates": ["2027-06-03"]}
 
 
@@ -239,9 +214,7 @@ HOLIDAYS = {"country": "US", "dates": ["2027-06-03"]}
         ("2027-11-25T12:00:00-05:00", "holiday"),  # Thanksgiving, a Thursday
     ],
 )
-def test_hours_and_holidays(
-    line: LineFixture, save_transcript: TranscriptSaver, at: str, entrance: str
-) -> None:
+def test_hours_and_holidays(line: LineFixture, save_transcript: TranscriptSaver, at: str, entrance: str) -> None:
     prompts = {"open": "We are here.", "closed": "Come again.", "holiday": "Happy holidays."}
     flows = {name: {"type": "say", "prompt": {"say": text}} for name, text in prompts.items()}
     line.update_configuration(hours={**WEEKLY_HOURS, "holidays": HOLIDAYS}, **flows)
@@ -260,9 +233,7 @@ def test_shift_change_rings_the_new_then_the_previous_person(
     leaving_user, leaving_phone = line.put_on_duty("2027-06-02T04:00", "2027-06-02T12:00")
     arriving_user, arriving_phone = line.put_on_duty("2027-06-02T12:00", "2027-06-02T20:00")
 
-    minute_before = line.call(
-        WEDNESDAY_NOON - timedelta(minutes=1), phones={leaving_phone: "answers"}
-    )
+    minute_before = line.call(WEDNESDAY_NOON - timedelta(minutes=1), phones={leaving_phone: "answers"})
     on_the_minute = line.call(WEDNESDAY_NOON, phones={leaving_phone: "answers"})
     after_overlap = line.call(WEDNESDAY_NOON + timedelta(minutes=11))
 
@@ -270,9 +241,7 @@ def test_shift_change_rings_the_new_then_the_previous_person(
     save_transcript("the minute of the hand-over", on_the_minute)
     minute_before.assert_sequence(f"talks with {leaving_phone}")
     minute_before.assert_absent(arriving_phone)
-    on_the_minute.assert_sequence(
-        f"rings {arriving_phone}", f"rings {leaving_phone}", f"talks with {leaving_phone}"
-    )
+    on_the_minute.assert_sequence(f"rings {arriving_phone}", f"rings {leaving_phone}", f"talks with {leaving_phone}")
     reasons = [(person["staffId"], person["why"]) for person in on_the_minute.api_record["people"]]
     assert reasons == [(arriving_user.id, "scheduled"), (leaving_user.id, "handing_over")]
     after_overlap.assert_absent(leaving_phone)
@@ -292,11 +261,7 @@ def test_shift_change_rings_the_new_then_the_previous_person(
     ],
 )
 def test_night_shift_across_a_dst_change(
-    line: LineFixture,
-    save_transcript: TranscriptSaver,
-    night: tuple[str, str],
-    at: str,
-    is_on_duty: bool,
+    line: LineFixture, save_transcript: TranscriptSaver, night: tuple[str, str], at: str, is_on_duty: bool
 ) -> None:
     _, phone = line.put_on_duty(*night)
 
@@ -310,9 +275,7 @@ def test_night_shift_across_a_dst_change(
 
 
 # --- what fails -----------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "fault_mode", ["503", "nonsense", "hang"] if IS_SCALE_RUN else ["nonsense", "hang"]
-)
+@pytest.mark.parametrize("fault_mode", ["503", "nonsense", "hang"] if IS_SCALE_RUN else ["nonsense", "hang"])
 def test_failing_rota_lookup_leads_to_voicemail(
     line: LineFixture, save_transcript: TranscriptSaver, env: Environment, fault_mode: str
 ) -> None:
@@ -340,9 +303,7 @@ def test_unavailable_database_leads_to_voicemail(
     call.assert_sequence("We cannot put you through just now.", "leave a message", "speaks for")
     webhook = next(posted for posted in call.webhooks if "/message" in posted["url"])
     assert webhook["status"] == 503
-    response = post_webhook(
-        webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]}
-    )
+    response = post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]})
     assert response.status_code == 204
     process_outbox(5)
     recording = line.test_users.ann.get(f"/call/{call.id}/recording")
@@ -350,21 +311,14 @@ def test_unavailable_database_leads_to_voicemail(
 
 
 def test_a_suspended_customer_takes_no_calls(
-    line: LineFixture,
-    save_transcript: TranscriptSaver,
-    test_users: UserFixtures,
-    resume_customer_afterwards: None,
+    line: LineFixture, save_transcript: TranscriptSaver, test_users: UserFixtures, resume_customer_afterwards: None
 ) -> None:
     _, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
-    customers.suspend(
-        test_users.customer.id, actor=permissions.system_actor(test_users.customer.id), at=now()
-    )
+    customers.suspend(test_users.customer.id, actor=permissions.system_actor(test_users.customer.id), at=now())
 
     call = line.call(phones={phone: "answers"})
 
-    customers.resume(
-        test_users.customer.id, actor=permissions.system_actor(test_users.customer.id), at=now()
-    )
+    customers.resume(test_users.customer.id, actor=permissions.system_actor(test_users.customer.id), at=now())
     save_transcript("a suspended customer", call)
     call.assert_sequence("We cannot take calls at the moment. Goodbye.", "is hung up")
     call.assert_absent("rings")
@@ -384,9 +338,7 @@ def test_number_being_released_is_not_in_service(
 
 
 # --- everybody at once ----------------------------------------------------------------------------
-def test_ring_all_ignores_a_mailbox(
-    line: LineFixture, save_transcript: TranscriptSaver, env: Environment
-) -> None:
+def test_ring_all_ignores_a_mailbox(line: LineFixture, save_transcript: TranscriptSaver, env: Environment) -> None:
     _, first_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5))
     second_user, second_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     configure_ring_all(line)
@@ -408,9 +360,7 @@ def test_ring_all_ignores_a_mailbox(
     assert call.api_record["outcome"] == "voicemail"
 
 
-def test_ring_all_without_an_answer_leads_to_voicemail(
-    line: LineFixture, save_transcript: TranscriptSaver
-) -> None:
+def test_ring_all_without_an_answer_leads_to_voicemail(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     _, first_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5))
     _, second_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     configure_ring_all(line)
@@ -419,17 +369,11 @@ def test_ring_all_without_an_answer_leads_to_voicemail(
 
     save_transcript("everybody at once: nobody", call)
     call.assert_sequence("leave a message", "speaks for")
-    reasons = {
-        event["who"]: event["how"]
-        for event in call.api_record["events"]
-        if event["kind"] == "not_taken"
-    }
+    reasons = {event["who"]: event["how"] for event in call.api_record["events"] if event["kind"] == "not_taken"}
     assert sorted(reasons.values()) == ["busy", "no_answer"]
 
 
-def test_ring_all_connects_a_single_person(
-    line: LineFixture, save_transcript: TranscriptSaver
-) -> None:
+def test_ring_all_connects_a_single_person(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     _, first_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5))
     _, second_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     configure_ring_all(line)
@@ -438,9 +382,7 @@ def test_ring_all_connects_a_single_person(
 
     save_transcript("everybody at once: two press 1", call)
     call.assert_sequence("presses 1", "Somebody else has taken the call.", "talks with")
-    talking_phones = [
-        phone for phone in (first_phone, second_phone) if f"talks with {phone}" in call.text
-    ]
+    talking_phones = [phone for phone in (first_phone, second_phone) if f"talks with {phone}" in call.text]
     assert len(talking_phones) == 1
     assert [event["kind"] for event in call.api_record["events"]].count("accepted") == 1
 
@@ -455,9 +397,7 @@ def test_late_key_input_does_not_join_the_call(line: LineFixture) -> None:
     form = {**joined_webhook["form"], "Digits": "1"}
 
     response = post_webhook(
-        joined_webhook["url"],
-        form,
-        **{"X-Twilio-Signature": sign_webhook(joined_webhook["url"], form, AUTH_TOKEN)},
+        joined_webhook["url"], form, **{"X-Twilio-Signature": sign_webhook(joined_webhook["url"], form, AUTH_TOKEN)}
     )
 
     assert "Conference" not in response.text
@@ -475,9 +415,7 @@ def test_caller_moves_on_when_the_accepting_person_hangs_up(line: LineFixture) -
     assert left_webhook["status"] == 204
 
     response = post_webhook(
-        wait_webhooks[-1]["url"],
-        wait_webhooks[-1]["form"],
-        **{"X-Twilio-Signature": wait_webhooks[-1]["signature"]},
+        wait_webhooks[-1]["url"], wait_webhooks[-1]["form"], **{"X-Twilio-Signature": wait_webhooks[-1]["signature"]}
     )
 
     assert "Conference" not in response.text
@@ -502,9 +440,7 @@ def test_calls_and_recordings_expire(line: LineFixture, test_users: UserFixtures
         storage.read_file(recording_file)
 
 
-def test_caller_hanging_up_ends_ringing(
-    line: LineFixture, save_transcript: TranscriptSaver, env: Environment
-) -> None:
+def test_caller_hanging_up_ends_ringing(line: LineFixture, save_transcript: TranscriptSaver, env: Environment) -> None:
     _, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     configure_ring_all(line)
 
@@ -516,13 +452,9 @@ def test_caller_hanging_up_ends_ringing(
 
 
 # --- recording ------------------------------------------------------------------------------------
-def test_call_recording_requires_a_consent_prompt(
-    line: LineFixture, save_transcript: TranscriptSaver
-) -> None:
+def test_call_recording_requires_a_consent_prompt(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     _staff, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
-    line.update_configuration(
-        recording={"calls": True, "consentPrompt": {"say": "This call is recorded."}}
-    )
+    line.update_configuration(recording={"calls": True, "consentPrompt": {"say": "This call is recorded."}})
 
     call = line.call(phones={phone: "answers"})
 
@@ -534,12 +466,7 @@ def test_call_recording_requires_a_consent_prompt(
     response = line.test_users.ann.request(
         "PUT",
         f"/ivrConfiguration/{line.location.id}",
-        json={
-            "configuration": {
-                **line.update_configuration(recording={"calls": False}),
-                "recording": {"calls": True},
-            }
-        },
+        json={"configuration": {**line.update_configuration(recording={"calls": False}), "recording": {"calls": True}}},
     )
     assert response.status_code == 400
 
@@ -551,9 +478,7 @@ FORGED_REQUESTS = (
 )
 
 
-def test_webhook_requires_the_twilio_signature(
-    line: LineFixture, save_transcript: TranscriptSaver
-) -> None:
+def test_webhook_requires_the_twilio_signature(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     call = line.call()
     webhook = call.webhooks[0]
     wrong_signature = sign_webhook(webhook["url"], webhook["form"], "another-token")
@@ -563,9 +488,7 @@ def test_webhook_requires_the_twilio_signature(
         post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": ""}),
         post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": wrong_signature}),
         post_webhook(webhook["url"], other_form, **{"X-Twilio-Signature": webhook["signature"]}),
-        post_webhook(
-            webhook["url"] + "?x=1", webhook["form"], **{"X-Twilio-Signature": webhook["signature"]}
-        ),
+        post_webhook(webhook["url"] + "?x=1", webhook["form"], **{"X-Twilio-Signature": webhook["signature"]}),
         httpx.get(webhook["url"]),
     ]
     foreign_form = {**webhook["form"], "AccountSid": "AC" + "9" * 32}
@@ -585,9 +508,7 @@ def test_webhook_requires_the_twilio_signature(
     assert [response.status_code for response in responses] == [403] * 5 + [405, 403]
     assert parse_problem(responses[0])["code"] == "bad_signature"
     assert (
-        post_webhook(
-            webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]}
-        ).text
+        post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]}).text
         == (webhook["answer"])
     )
 
@@ -604,9 +525,7 @@ def test_all_webhooks_require_a_signature(test_users: UserFixtures, env: Environ
 
 def test_old_auth_token_is_accepted_during_rotation(line: LineFixture, env: Environment) -> None:
     webhook = line.call().webhooks[0]
-    address = env.start_web(
-        "rotating", free_port(), TWILIO_AUTH_TOKEN="new-token", TWILIO_AUTH_TOKEN_OLD=AUTH_TOKEN
-    )
+    address = env.start_web("rotating", free_port(), TWILIO_AUTH_TOKEN="new-token", TWILIO_AUTH_TOKEN_OLD=AUTH_TOKEN)
     rotating_url = webhook["url"].replace(env.web, address)
     for token, status in ((AUTH_TOKEN, 200), ("new-token", 200), ("third", 403)):
         signature = sign_webhook(webhook["url"], webhook["form"], token)
@@ -615,18 +534,14 @@ def test_old_auth_token_is_accepted_during_rotation(line: LineFixture, env: Envi
     env.stop("rotating")
 
 
-def test_repeated_webhook_is_idempotent(
-    line: LineFixture, save_transcript: TranscriptSaver
-) -> None:
+def test_repeated_webhook_is_idempotent(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     _, first_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5))
     _, second_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     call = line.call(phones={first_phone: "silent", second_phone: "silent"})
     record_before, item_before = call.api_record, read_call_item(call.id)
 
     for webhook in call.webhooks:
-        response = post_webhook(
-            webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]}
-        )
+        response = post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]})
         assert response.status_code == webhook["status"]
         assert response.text == webhook["answer"], webhook["url"]
 
@@ -695,9 +610,7 @@ def test_dial_has_limits_and_the_caller_id_of_the_location(line: LineFixture) ->
 
 
 # --- the list -------------------------------------------------------------------------------------
-def test_calls_are_listed_newest_first_in_pages(
-    line: LineFixture, test_users: UserFixtures
-) -> None:
+def test_calls_are_listed_newest_first_in_pages(line: LineFixture, test_users: UserFixtures) -> None:
     call_ids = [line.call(now() - timedelta(minutes=10 - number)).id for number in range(5)]
     path = f"/call?locationId={line.location.id}&limit=2"
     listed_ids: list[str] = []
@@ -719,12 +632,7 @@ def configure_emulator(env: Environment, **values: Any) -> None:
 
 def configure_ring_all(line: LineFixture) -> None:
     line.update_configuration(
-        open={
-            "type": "ring",
-            "target": {"onDuty": {}},
-            "strategy": "all",
-            "otherwise": {"type": "voicemail"},
-        }
+        open={"type": "ring", "target": {"onDuty": {}}, "strategy": "all", "otherwise": {"type": "voicemail"}}
     )
 
 
@@ -745,10 +653,7 @@ def register_device(user: User, at: Any) -> str:
 
 def read_call_item(call_id: str) -> dict[str, Any]:
     response = dynamodb.call(
-        "GetItem",
-        TableName=Call.table_name(),
-        Key=Call.to_dynamodb_key(call_id),
-        ConsistentRead=True,
+        "GetItem", TableName=Call.table_name(), Key=Call.to_dynamodb_key(call_id), ConsistentRead=True
     )
     return dict(response["Item"])
 
@@ -757,6 +662,4 @@ def read_call_item(call_id: str) -> dict[str, Any]:
 def resume_customer_afterwards(test_users: UserFixtures) -> Iterator[None]:
     """The customer is active again afterwards, whatever happens."""
     yield
-    customers.resume(
-        test_users.customer.id, actor=permissions.system_actor(test_users.customer.id), at=now()
-    )
+    customers.resume(test_users.customer.id, actor=permissions.system_actor(test_users.customer.id), at=now())

@@ -49,22 +49,10 @@ INVALID_CONFIGURATIONS: list[tuple[ConfigurationEdit, str]] = [
     (lambda c: c.update(timeZone="Mars/Olympus"), "/timeZone"),
     (lambda c: c.update(timeZone="../etc/passwd"), "/timeZone"),
     (lambda c: c.update(hours={"mode": "weekly"}), "/hours"),
-    (
-        lambda c: c.update(hours={"mode": "weekly", "weekly": {"mo": [["17:00", "09:00"]]}}),
-        "/hours/weekly/mo/0",
-    ),
-    (
-        lambda c: c.update(hours={"mode": "weekly", "weekly": {"mo": [["9:00", "17:00"]]}}),
-        "/hours/weekly/mo/0/0",
-    ),
-    (
-        lambda c: c["hours"].update(holidays={"country": "XX"}),
-        "/hours/holidays",
-    ),
-    (
-        lambda c: c["hours"].update(holidays={"dates": ["2026-02-30"]}),
-        "/hours/holidays/dates/0",
-    ),
+    (lambda c: c.update(hours={"mode": "weekly", "weekly": {"mo": [["17:00", "09:00"]]}}), "/hours/weekly/mo/0"),
+    (lambda c: c.update(hours={"mode": "weekly", "weekly": {"mo": [["9:00", "17:00"]]}}), "/hours/weekly/mo/0/0"),
+    (lambda c: c["hours"].update(holidays={"country": "XX"}), "/hours/holidays"),
+    (lambda c: c["hours"].update(holidays={"dates": ["2026-02-30"]}), "/hours/holidays/dates/0"),
     (lambda c: c.update(recording={"calls": True}), "/recording"),
     (lambda c: c["open"].update(ringSeconds=600), "/open/ringSeconds"),
     (lambda c: c["open"].update(target={"numbers": ["415"]}), "/open/target/numbers/0"),
@@ -74,9 +62,7 @@ INVALID_CONFIGURATIONS: list[tuple[ConfigurationEdit, str]] = [
     (lambda c: c.update(open={"type": "dance"}), "/open/type"),
     (lambda c: c.update(open={"type": "menu", "prompt": {"say": "x"}, "keys": {}}), "/open/keys"),
     (
-        lambda c: c.update(
-            open={"type": "menu", "prompt": {"say": "x"}, "keys": {"12": {"type": "hangup"}}}
-        ),
+        lambda c: c.update(open={"type": "menu", "prompt": {"say": "x"}, "keys": {"12": {"type": "hangup"}}}),
         "/open/keys",
     ),
     (lambda c: c.update(open=nested_action(MAX_DEPTH + 1)), "/open" + "/then" * MAX_DEPTH),
@@ -87,13 +73,9 @@ INVALID_CONFIGURATIONS: list[tuple[ConfigurationEdit, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("change", "pointer"),
-    INVALID_CONFIGURATIONS,
-    ids=[pointer for _, pointer in INVALID_CONFIGURATIONS],
+    ("change", "pointer"), INVALID_CONFIGURATIONS, ids=[pointer for _, pointer in INVALID_CONFIGURATIONS]
 )
-def test_invalid_configuration_is_reported_with_its_pointer(
-    change: ConfigurationEdit, pointer: str
-) -> None:
+def test_invalid_configuration_is_reported_with_its_pointer(change: ConfigurationEdit, pointer: str) -> None:
     ivr_document = copy.deepcopy(DEFAULT)
     change(ivr_document)
     with pytest.raises(ivr.InvalidConfiguration) as excinfo:
@@ -112,11 +94,7 @@ ANY_JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["type", "say", "keys", "1", "target", "open", "hours", "mode", "then"]
-            ),
-            inner,
-            max_size=4,
+            st.sampled_from(["type", "say", "keys", "1", "target", "open", "hours", "mode", "then"]), inner, max_size=4
         )
     ),
     max_leaves=12,
@@ -216,9 +194,7 @@ def test_all_languages_have_all_phrases() -> None:
         ("", "US", "no_number"),
     ],
 )
-def test_only_ordinary_domestic_numbers_can_be_dialed(
-    number: str, country: str | None, reason: str
-) -> None:
+def test_only_ordinary_domestic_numbers_can_be_dialed(number: str, country: str | None, reason: str) -> None:
     assert dialing_rules.rejection_reason(number, country) == reason
 
 
@@ -232,9 +208,7 @@ def test_only_ordinary_domestic_numbers_can_be_dialed(
         ("UTC", None, None),
     ],
 )
-def test_country_is_derived_from_the_time_zone(
-    zone: str, number: str | None, country: str | None
-) -> None:
+def test_country_is_derived_from_the_time_zone(zone: str, number: str | None, country: str | None) -> None:
     assert dialing_rules.country_of_location(zone, number) == country
 
 
@@ -260,23 +234,18 @@ def test_faults_point_into_the_body(test_users: UserFixtures) -> None:
     path = f"/ivrConfiguration/{test_users.boston_number.number.location_id}"
     invalid_document = {**DEFAULT, "open": {**DEFAULT["open"], "ringSeconds": 900}}
     response = test_users.ann.request("PUT", path, json={"configuration": invalid_document})
-    assert [error["pointer"] for error in parse_problem(response)["errors"]] == [
-        "/configuration/open/ringSeconds"
-    ]
+    assert [error["pointer"] for error in parse_problem(response)["errors"]] == ["/configuration/open/ringSeconds"]
 
 
 @pytest.mark.parametrize(
-    ("numbers", "code"),
-    [(["+442071838750"], "other_country"), (["+16175550142", "+19005551234"], "kind_of_number")],
+    ("numbers", "code"), [(["+442071838750"], "other_country"), (["+16175550142", "+19005551234"], "kind_of_number")]
 )
 def test_numbers_outside_the_dialing_rules_are_rejected(
     test_users: UserFixtures, numbers: list[str], code: str
 ) -> None:
     path = f"/ivrConfiguration/{test_users.boston_number.number.location_id}"
     action = {"type": "ring", "target": {"numbers": numbers}}
-    response = test_users.ann.request(
-        "PUT", path, json={"configuration": {**DEFAULT, "open": action}}
-    )
+    response = test_users.ann.request("PUT", path, json={"configuration": {**DEFAULT, "open": action}})
     assert response.status_code == 400
     errors = parse_problem(response)["errors"]
     assert [error["code"] for error in errors] == [code]
@@ -299,10 +268,7 @@ def test_malformed_location_ids_return_404(test_users: UserFixtures, location_id
     assert test_users.ann.get(f"/ivrConfiguration/{location_id}/preview").status_code == 404
     assert test_users.ann.get(f"/call?locationId={location_id}").status_code in (400, 404)
     body = {"configuration": DEFAULT}
-    assert (
-        test_users.ann.request("PUT", f"/ivrConfiguration/{location_id}", json=body).status_code
-        == 404
-    )
+    assert test_users.ann.request("PUT", f"/ivrConfiguration/{location_id}", json=body).status_code == 404
 
 
 @pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
@@ -348,9 +314,7 @@ def test_named_people_and_numbers_ring_in_order(test_users: UserFixtures) -> Non
 def test_skills_narrow_who_rings(test_users: UserFixtures) -> None:
     line = create_line(test_users)
     _, staff_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5))
-    manager = test_users.create_user(
-        role="manager", locations=[line.location.id], skills=["dentures"]
-    )
+    manager = test_users.create_user(role="manager", locations=[line.location.id], skills=["dentures"])
     line.put_on_duty(*local_times_around(WEDNESDAY_NOON), user=manager)
     line.update_configuration(open={"type": "ring", "target": {"onDuty": {"skills": ["dentures"]}}})
 
@@ -365,9 +329,7 @@ def test_skills_narrow_who_rings(test_users: UserFixtures) -> None:
 def test_preview_matches_the_actual_call(test_users: UserFixtures) -> None:
     line = create_line(test_users)
     reachable, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5), name="Sure Person")
-    unreachable, _ = line.put_on_duty(
-        *local_times_around(WEDNESDAY_NOON), has_ringing_phone=False, name="Off Person"
-    )
+    unreachable, _ = line.put_on_duty(*local_times_around(WEDNESDAY_NOON), has_ringing_phone=False, name="Off Person")
     path = f"/ivrConfiguration/{line.location.id}/preview?at=2027-06-02T16:00:00Z"
 
     response = test_users.mia.get(path)

@@ -103,9 +103,7 @@ def check_bought(cases: list[PurchaseCase], env: Environment) -> None:
         assert line, purchase.summary
         assert line.number == purchase.number, purchase.summary
         assert line.configuration, purchase.summary
-        assert twilio_account["bought"].count(purchase.number) == 1, (
-            f"not paid once: {purchase.summary}"
-        )
+        assert twilio_account["bought"].count(purchase.number) == 1, f"not paid once: {purchase.summary}"
         owned_number = by_number[purchase.number]
         assert owned_number["sid"] == record.sid, purchase.summary
         assert owned_number["friendly_name"] == f"dl:{record.purchase_id}", purchase.summary
@@ -176,11 +174,7 @@ def test_purchase_survives_faults(
 
 
 def send_purchase(
-    harness: CrashHarness,
-    test_users: UserFixtures,
-    purchase: PurchaseCase,
-    fault_plan: FaultPlan,
-    key: str = "",
+    harness: CrashHarness, test_users: UserFixtures, purchase: PurchaseCase, fault_plan: FaultPlan, key: str = ""
 ) -> None:
     purchase.responses.append(
         harness.request(test_users.ann.token, "POST", PATH, purchase.body, plan=fault_plan, key=key)
@@ -206,11 +200,7 @@ TWILIO_FAULTS: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("rebuy", ["update", "refuse"])
 @pytest.mark.parametrize("fault_name", TWILIO_FAULTS)
 def test_twilio_faults_never_buy_twice(
-    test_users: UserFixtures,
-    twilio: Environment,
-    fault_name: str,
-    rebuy: str,
-    record_figure: Callable[[str], None],
+    test_users: UserFixtures, twilio: Environment, fault_name: str, rebuy: str, record_figure: Callable[[str], None]
 ) -> None:
     configure_emulator(twilio, rebuy=rebuy)
     purchase = make_case(test_users, fault_name)
@@ -229,44 +219,29 @@ def test_twilio_faults_never_buy_twice(
     statuses = [recorded["status"] for recorded in purchase.responses if recorded]
     assert set(statuses) <= {200, 503}, purchase.summary
     check_bought([purchase], twilio)
-    record_figure(
-        f"a purchase, {fault_name}, buying again would {rebuy}: answered {statuses}, bought once"
-    )
+    record_figure(f"a purchase, {fault_name}, buying again would {rebuy}: answered {statuses}, bought once")
 
 
 def test_eight_customers_race_for_the_same_number(
-    env: Environment,
-    web: str,
-    test_users: UserFixtures,
-    twilio: Environment,
-    record_figure: Callable[[str], None],
+    env: Environment, web: str, test_users: UserFixtures, twilio: Environment, record_figure: Callable[[str], None]
 ) -> None:
     racers = [create_racer(env, web, number) for number in range(8)]
     for _ in range(3 if not IS_SCALE_RUN else 30):
         number = free_number()
         racer_locations = [
-            locations.create_location(actor=person.actor, name="R", time_zone="UTC", at=now())
-            for person in racers
+            locations.create_location(actor=person.actor, name="R", time_zone="UTC", at=now()) for person in racers
         ]
-        bodies = [
-            {"phoneNumber": number, "locationId": location.id} for location in racer_locations
-        ]
+        bodies = [{"phoneNumber": number, "locationId": location.id} for location in racer_locations]
         with ThreadPoolExecutor(8) as pool:
-            answers = list(
-                pool.map(lambda pair: pair[0].post(PATH, pair[1]), zip(racers, bodies, strict=True))
-            )
+            answers = list(pool.map(lambda pair: pair[0].post(PATH, pair[1]), zip(racers, bodies, strict=True)))
         statuses = sorted(answer.status_code for answer in answers)
         assert statuses == [200] + [409] * 7, [answer.text for answer in answers]
         winner = next(index for index, answer in enumerate(answers) if answer.status_code == 200)
         check_bought([PurchaseCase(number, racer_locations[winner])], twilio)
-        codes = {
-            parse_problem(response)["code"] for response in answers if response.status_code == 409
-        }
+        codes = {parse_problem(response)["code"] for response in answers if response.status_code == 409}
         assert codes == {"number_taken"}
         lines = [
-            dynamodb.get_record(Line, location.id)
-            for index, location in enumerate(racer_locations)
-            if index != winner
+            dynamodb.get_record(Line, location.id) for index, location in enumerate(racer_locations) if index != winner
         ]
         assert [line for line in lines if line and line.number] == []
     record_figure("eight customers racing for a number: one winner each, 3 rounds")
@@ -274,20 +249,14 @@ def test_eight_customers_race_for_the_same_number(
 
 def create_racer(env: Environment, web: str, number: int) -> SignedInUser:
     email = f"racer{number}.{now().timestamp()}@race.example"
-    _, user = customers.create_customer(
-        name=f"Race {number}", owner_name="R", owner_email=email, at=now()
-    )
+    _, user = customers.create_customer(name=f"Race {number}", owner_name="R", owner_email=email, at=now())
     return accept_invitation(env, web, user)
 
 
 # --- refused --------------------------------------------------------------------------------------
-def test_unavailable_number_is_rejected_and_leaves_nothing(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_unavailable_number_is_rejected_and_leaves_nothing(test_users: UserFixtures, twilio: Environment) -> None:
     purchase = make_case(test_users)
-    httpx.post(
-        f"{twilio.twilio}/_local/others", json={"number": purchase.number}
-    ).raise_for_status()
+    httpx.post(f"{twilio.twilio}/_local/others", json={"number": purchase.number}).raise_for_status()
     held_before = count_held_numbers(test_users.customer.id)
     key = {"Idempotency-Key": f"refused-{next(_key_numbers)}"}
 
@@ -302,25 +271,17 @@ def test_unavailable_number_is_rejected_and_leaves_nothing(
     assert next_response.status_code == 200
 
 
-def test_number_unknown_to_twilio_returns_400(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
-    response = test_users.ann.post(
-        PATH, {"phoneNumber": "+15005550001", "locationId": test_users.create_location().id}
-    )
+def test_number_unknown_to_twilio_returns_400(test_users: UserFixtures, twilio: Environment) -> None:
+    response = test_users.ann.post(PATH, {"phoneNumber": "+15005550001", "locationId": test_users.create_location().id})
     assert response.status_code == 400
 
 
-def test_purchase_with_unknown_outcome_is_eventually_abandoned(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_purchase_with_unknown_outcome_is_eventually_abandoned(test_users: UserFixtures, twilio: Environment) -> None:
     """Not at once, since it may be ours; but not for ever either."""
     purchase = make_case(test_users)
     inject_fault(twilio, "drop")
     assert test_users.ann.post(PATH, purchase.body).status_code == 503
-    httpx.post(
-        f"{twilio.twilio}/_local/others", json={"number": purchase.number}
-    ).raise_for_status()
+    httpx.post(f"{twilio.twilio}/_local/others", json={"number": purchase.number}).raise_for_status()
 
     early_response = test_users.ann.post(PATH, purchase.body)
     process_outbox(60)
@@ -333,21 +294,15 @@ def test_purchase_with_unknown_outcome_is_eventually_abandoned(
     check_not_bought([purchase], twilio)
 
 
-def test_foreign_number_of_the_account_is_not_adopted(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_foreign_number_of_the_account_is_not_adopted(test_users: UserFixtures, twilio: Environment) -> None:
     """Twilio would let us "buy" it again, and point it at us."""
     number = free_number()
     buy_foreign_number(twilio, number, "the fax in the cellar")
 
-    response = test_users.ann.post(
-        PATH, {"phoneNumber": number, "locationId": test_users.create_location().id}
-    )
+    response = test_users.ann.post(PATH, {"phoneNumber": number, "locationId": test_users.create_location().id})
 
     assert response.status_code == 409
-    owned_number = next(
-        item for item in read_twilio_account(twilio)["numbers"] if item["phone_number"] == number
-    )
+    owned_number = next(item for item in read_twilio_account(twilio)["numbers"] if item["phone_number"] == number)
     assert owned_number["voice_url"] == "https://elsewhere.example/"
     assert owned_number["friendly_name"] == "the fax in the cellar"
 
@@ -357,52 +312,34 @@ def buy_foreign_number(env: Environment, number: str, tag: str) -> None:
     sid = "AC" + "10ca1" * 6 + "00"
     httpx.post(
         f"{env.twilio}/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json",
-        data={
-            "PhoneNumber": number,
-            "FriendlyName": tag,
-            "VoiceUrl": "https://elsewhere.example/",
-        },
+        data={"PhoneNumber": number, "FriendlyName": tag, "VoiceUrl": "https://elsewhere.example/"},
         auth=(sid, "local-twilio-token"),
     ).raise_for_status()
 
 
 # --- once, one each, so many ----------------------------------------------------------------------
-def test_repeated_purchase_returns_the_same_number(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_repeated_purchase_returns_the_same_number(test_users: UserFixtures, twilio: Environment) -> None:
     purchase, other_purchase = make_case(test_users), make_case(test_users)
 
     responses = [test_users.ann.post(PATH, purchase.body) for _ in range(3)]
 
     assert [response.status_code for response in responses] == [200] * 3
     assert responses[0].json() == responses[2].json()
-    assert responses[0].json()["ivrConfiguration"]["greeting"] == {
-        "say": "Thank you for calling New."
-    }
+    assert responses[0].json()["ivrConfiguration"]["greeting"] == {"say": "Thank you for calling New."}
     check_bought([purchase], twilio)
-    elsewhere_response = test_users.ann.post(
-        PATH, {**other_purchase.body, "phoneNumber": purchase.number}
-    )
+    elsewhere_response = test_users.ann.post(PATH, {**other_purchase.body, "phoneNumber": purchase.number})
     assert parse_problem(elsewhere_response)["code"] == "number_taken"
-    second_response = test_users.ann.post(
-        PATH, {**purchase.body, "phoneNumber": other_purchase.number}
-    )
+    second_response = test_users.ann.post(PATH, {**purchase.body, "phoneNumber": other_purchase.number})
     assert parse_problem(second_response)["code"] == "location_has_number"
     outsider_response = test_users.cleo.post(
         PATH, {"phoneNumber": purchase.number, "locationId": test_users.hilltop.id}
     )
-    assert problem_without_request_id(outsider_response) == problem_without_request_id(
-        elsewhere_response
-    )
+    assert problem_without_request_id(outsider_response) == problem_without_request_id(elsewhere_response)
 
 
 def test_location_answers_in_the_local_language(test_users: UserFixtures, env: Environment) -> None:
-    location = locations.create_location(
-        actor=test_users.ann.actor, name="Kiel", time_zone="Europe/Berlin", at=now()
-    )
-    transcript = "\n".join(
-        simulate_call(test_users.purchase_number(location).number.number)["lines"]
-    )
+    location = locations.create_location(actor=test_users.ann.actor, name="Kiel", time_zone="Europe/Berlin", at=now())
+    transcript = "\n".join(simulate_call(test_users.purchase_number(location).number.number)["lines"])
     assert "Willkommen bei Kiel." in transcript
     assert "Gerade ist niemand da." in transcript
 
@@ -411,27 +348,18 @@ def problem_without_request_id(answer: httpx.Response) -> dict[str, Any]:
     return {**parse_problem(answer), "requestId": ""}
 
 
-def test_concurrent_purchases_for_a_location_buy_a_single_number(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_concurrent_purchases_for_a_location_buy_a_single_number(test_users: UserFixtures, twilio: Environment) -> None:
     location = test_users.create_location()
     bodies = [{"phoneNumber": free_number(), "locationId": location.id} for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         responses = list(pool.map(lambda body: test_users.ann.post(PATH, body), bodies))
     assert sorted(response.status_code for response in responses) == [200, 409, 409, 409]
-    assert (
-        sum(read_twilio_account(twilio)["bought"].count(body["phoneNumber"]) for body in bodies)
-        == 1
-    )
+    assert sum(read_twilio_account(twilio)["bought"].count(body["phoneNumber"]) for body in bodies) == 1
 
 
-def test_number_quota_is_enforced_and_can_be_raised(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_number_quota_is_enforced_and_can_be_raised(test_users: UserFixtures, twilio: Environment) -> None:
     held_before = count_held_numbers(test_users.customer.id)
-    reservation.set_number_limit(
-        held_before + 1, actor=permissions.system_actor(test_users.customer.id), at=now()
-    )
+    reservation.set_number_limit(held_before + 1, actor=permissions.system_actor(test_users.customer.id), at=now())
     cases = [make_case(test_users) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         responses = list(pool.map(lambda purchase: test_users.ann.post(PATH, purchase.body), cases))
@@ -455,9 +383,7 @@ def list_audit_actions(stream: str) -> list[str]:
 
 
 # --- given up, restored, released -----------------------------------------------------------------
-def test_number_release_is_scheduled_reverted_and_executed(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_number_release_is_scheduled_reverted_and_executed(test_users: UserFixtures, twilio: Environment) -> None:
     purchase = make_case(test_users)
     assert test_users.ann.post(PATH, purchase.body).status_code == 200
     held_before = count_held_numbers(test_users.customer.id)
@@ -477,9 +403,7 @@ def test_number_release_is_scheduled_reverted_and_executed(
     assert test_users.ann.delete(path).json()["status"] == "releasing"
     second_purchase = make_case(test_users)
     second_purchase.location = purchase.location
-    assert test_users.ann.post(PATH, second_purchase.body).status_code == 200, (
-        "its location may have another"
-    )
+    assert test_users.ann.post(PATH, second_purchase.body).status_code == 200, "its location may have another"
     process_outbox(7 * 86_400 + 60)
 
     assert not account_has_number(twilio, purchase.number)
@@ -502,9 +426,7 @@ def account_has_number(env: Environment, number: str) -> bool:
     return any(item["phone_number"] == number for item in read_twilio_account(env)["numbers"])
 
 
-def test_restore_after_the_grace_period_is_rejected(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_restore_after_the_grace_period_is_rejected(test_users: UserFixtures, twilio: Environment) -> None:
     bought = test_users.purchase_number()
     inventory.schedule_release(
         bought.number.number, actor=test_users.ann.actor, at=now() - inventory.RELEASE_GRACE_PERIOD
@@ -519,16 +441,12 @@ def test_a_manager_sees_the_numbers_of_their_locations(test_users: UserFixtures)
     assert {own_number, other_number} <= {
         item["phoneNumber"] for item in test_users.ann.get("/phoneNumber").json()["items"]
     }
-    assert [item["phoneNumber"] for item in test_users.mia.get("/phoneNumber").json()["items"]] == [
-        own_number
-    ]
+    assert [item["phoneNumber"] for item in test_users.mia.get("/phoneNumber").json()["items"]] == [own_number]
     assert test_users.mia.delete(f"/phoneNumber/{own_number}").status_code == 403
     assert test_users.cleo.delete(f"/phoneNumber/{own_number}").status_code == 404
 
 
-def test_location_with_a_pending_purchase_cannot_be_removed(
-    test_users: UserFixtures, twilio: Environment
-) -> None:
+def test_location_with_a_pending_purchase_cannot_be_removed(test_users: UserFixtures, twilio: Environment) -> None:
     purchase = make_case(test_users)
     with twilio.apply_plan(FaultPlan(always={"twilio": "503"})):
         assert test_users.ann.post(PATH, purchase.body).status_code == 503
@@ -542,11 +460,7 @@ def test_unexplained_numbers_are_reported_adopted_or_released(
     test_users: UserFixtures, env: Environment, twilio: Environment
 ) -> None:
     lost_number, spare_number, fax_number = free_number(), free_number(), free_number()
-    for number, tag in (
-        (lost_number, "dl:pur_lost"),
-        (spare_number, "dl:pur_spare"),
-        (fax_number, "our fax"),
-    ):
+    for number, tag in ((lost_number, "dl:pur_lost"), (spare_number, "dl:pur_spare"), (fax_number, "our fax")):
         buy_foreign_number(env, number, tag)
     recorded_number = test_users.boston_number.number.number
 
@@ -558,35 +472,24 @@ def test_unexplained_numbers_are_reported_adopted_or_released(
     assert recorded_number not in report
     assert account_has_number(env, lost_number), "a report changes nothing"
     location = test_users.create_location()
-    assert "is active" in run_numbers_command(
-        "adopt", lost_number, location.id, test_users.customer.id
-    )
+    assert "is active" in run_numbers_command("adopt", lost_number, location.id, test_users.customer.id)
     check_bought([PurchaseCase(lost_number, location)], env)
     assert "is released" in run_numbers_command("release", spare_number)
     with pytest.raises(CommandError, match="no such number"):
         run_numbers_command("release", recorded_number)
     assert not account_has_number(env, spare_number)
     assert [
-        orphan.number
-        for orphan in reconcile.reconcile_numbers(now())
-        if orphan.number in (lost_number, spare_number)
+        orphan.number for orphan in reconcile.reconcile_numbers(now()) if orphan.number in (lost_number, spare_number)
     ] == []
 
 
 # --- finding --------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("country", "area", "prefix"),
-    [
-        ("US", "415", "+1415"),
-        ("ca", "416", "+1416"),
-        ("GB", "020", "+4420"),
-        ("DE", "030", "+4930"),
-    ],
+    [("US", "415", "+1415"), ("ca", "416", "+1416"), ("GB", "020", "+4420"), ("DE", "030", "+4930")],
 )
 def test_number_search(test_users: UserFixtures, country: str, area: str, prefix: str) -> None:
-    response = test_users.mia.post(
-        "/userManagement/find-phone-numbers", {"country": country, "areaCode": area}
-    )
+    response = test_users.mia.post("/userManagement/find-phone-numbers", {"country": country, "areaCode": area})
     assert response.status_code == 200, response.text
     items = response.json()["items"]
     assert 0 < len(items) <= 30
@@ -614,9 +517,7 @@ def test_search_without_results_is_empty(test_users: UserFixtures) -> None:
         ({"areaCode": "415"}, "/country"),
     ],
 )
-def test_invalid_search_returns_400(
-    test_users: UserFixtures, search: dict[str, str], pointer: str
-) -> None:
+def test_invalid_search_returns_400(test_users: UserFixtures, search: dict[str, str], pointer: str) -> None:
     response = test_users.ann.post("/userManagement/find-phone-numbers", search)
     assert response.status_code == 400
     assert [error["pointer"] for error in parse_problem(response)["errors"]] == [pointer]
