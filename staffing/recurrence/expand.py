@@ -231,10 +231,7 @@ def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterat
 
 
 def _iter_regular_starts(series: Series, low: datetime, high: datetime) -> Iterator[datetime]:
-    if series.rule is None:
-        regular_starts = iter([series.start])
-    else:
-        regular_starts = iter_starts(series.rule, series.start, low, high)
+    regular_starts = iter([series.start]) if series.rule is None else iter_starts(series.rule, series.start, low, high)
     return (start for start in regular_starts if start not in series.exceptions)
 
 
