@@ -1,36 +1,11 @@
 """The records of people and of the businesses they work for. Written through `config.journal`."""
 
-from typing import Any
-
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from config import audit, dynamodb
 
 ALL_LOCATIONS = "*"
 """In a user's locations: all of the customer's, present and future."""
-
-
-class NamesByCustomerIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Things of a customer by name."""
-
-    class Meta:
-        index_name = "byCustomer"
-        projection = AllProjection()
-
-    customer_id = UnicodeAttribute(hash_key=True)
-    name_key = UnicodeAttribute(range_key=True)
-
-
-class CustomersByNameIndex(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """All customers by name, for operators."""
-
-    class Meta:
-        index_name = "byName"
-        projection = AllProjection()
-
-    listed = UnicodeAttribute(hash_key=True)
-    name_key = UnicodeAttribute(range_key=True)
 
 
 class Customer(dynamodb.Record):
@@ -39,7 +14,7 @@ class Customer(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("customers")
 
-    by_name = CustomersByNameIndex()
+    by_name = dynamodb.index("byName", "listed", "name_key")
     id = UnicodeAttribute(hash_key=True)
     name = UnicodeAttribute()
     name_key = UnicodeAttribute()
@@ -68,7 +43,7 @@ class Location(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("locations")
 
-    by_customer = NamesByCustomerIndex()
+    by_customer = dynamodb.index("byCustomer", "customer_id", "name_key")
     id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     name = UnicodeAttribute()
@@ -93,7 +68,7 @@ class User(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("users")
 
-    by_customer = NamesByCustomerIndex()
+    by_customer = dynamodb.index("byCustomer", "customer_id", "name_key")
     id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     email = UnicodeAttribute()

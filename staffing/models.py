@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from config import audit, dynamodb
 from staffing.recurrence import expand, pattern
@@ -16,36 +15,14 @@ SINGLE_PREFIX, SERIES_PREFIX = "O#", "R#"
 """What a window begins with: of a single shift, of a series."""
 
 
-class SchedulesByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Schedules of a location by window."""
-
-    class Meta:
-        index_name = "byLocation"
-        projection = AllProjection()
-
-    location_id = UnicodeAttribute(hash_key=True)
-    window = UnicodeAttribute(range_key=True)
-
-
-class SchedulesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Schedules of a customer by window."""
-
-    class Meta:
-        index_name = "byCustomer"
-        projection = AllProjection()
-
-    customer_id = UnicodeAttribute(hash_key=True)
-    window = UnicodeAttribute(range_key=True)
-
-
 class Schedule(dynamodb.Record):
     """One shift or one series of a person at a location."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("schedules")
 
-    by_location = SchedulesByLocation()
-    by_customer = SchedulesByCustomer()
+    by_location = dynamodb.index("byLocation", "location_id", "window")
+    by_customer = dynamodb.index("byCustomer", "customer_id", "window")
     id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     location_id = UnicodeAttribute()
@@ -129,24 +106,13 @@ class StaffAvailability(dynamodb.Record):
         return [pattern.from_stored_pattern(*values) for values in self.shifts or ()]
 
 
-class TemplatesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Templates of a customer by name."""
-
-    class Meta:
-        index_name = "byCustomer"
-        projection = AllProjection()
-
-    customer_id = UnicodeAttribute(hash_key=True)
-    name_key = UnicodeAttribute(range_key=True)
-
-
 class Template(dynamodb.Record):
     """A reusable shape of a schedule."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("templates")
 
-    by_customer = TemplatesByCustomer()
+    by_customer = dynamodb.index("byCustomer", "customer_id", "name_key")
     id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     name = UnicodeAttribute()

@@ -1,23 +1,9 @@
 """The records of numbers, how they answer, and calls. Written through `config.journal`; how a call
 goes is bookkeeping and has the other door, `config.dynamodb.unaudited`."""
 
-from typing import Any
-
 from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 
 from config import audit, dynamodb
-
-
-class NumbersByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Numbers of a customer."""
-
-    class Meta:
-        index_name = "byCustomer"
-        projection = AllProjection()
-
-    customer_id = UnicodeAttribute(hash_key=True)
-    number = UnicodeAttribute(range_key=True)
 
 
 class PhoneNumber(dynamodb.Record):
@@ -26,7 +12,7 @@ class PhoneNumber(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-numbers")
 
-    by_customer = NumbersByCustomer()
+    by_customer = dynamodb.index("byCustomer", "customer_id", "number")
     number = UnicodeAttribute(hash_key=True)
     """In E.164."""
     customer_id = UnicodeAttribute()
@@ -48,24 +34,13 @@ class PhoneNumber(dynamodb.Record):
         return audit.Party("phone number", self.number, self.number, self.customer_id)
 
 
-class LinesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Lines of a customer; only their keys, so that a change of a line costs no more."""
-
-    class Meta:
-        index_name = "byCustomer"
-        projection = KeysOnlyProjection()
-
-    customer_id = UnicodeAttribute(hash_key=True)
-    location_id = UnicodeAttribute(range_key=True)
-
-
 class Line(dynamodb.Record):
     """How a location answers its number. It holds at most one: that is what makes it the only."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("ivr")
 
-    by_customer = LinesByCustomer()
+    by_customer = dynamodb.index("byCustomer", "customer_id", "location_id", keys_only=True)
     location_id = UnicodeAttribute(hash_key=True)
     customer_id = UnicodeAttribute()
     number = UnicodeAttribute(null=True)
@@ -102,17 +77,6 @@ class Orphan(dynamodb.Record):
     found_at = dynamodb.UTCTimestampAttribute()
 
 
-class CallsByLocation(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Calls to a location by their beginning."""
-
-    class Meta:
-        index_name = "byLocation"
-        projection = AllProjection()
-
-    location_id = UnicodeAttribute(hash_key=True)
-    started_at = dynamodb.UTCTimestampAttribute(range_key=True)
-
-
 class Call(dynamodb.Record):
     """A call to a location: who was rung, why, and what came of it."""
 
@@ -120,7 +84,7 @@ class Call(dynamodb.Record):
         table_name = dynamodb.full_table_name("calls")
         ttl = "expires_at"
 
-    by_location = CallsByLocation()
+    by_location = dynamodb.index("byLocation", "location_id", "started_at")
     id = UnicodeAttribute(hash_key=True)
     """Twilio's call sid."""
     customer_id = UnicodeAttribute()

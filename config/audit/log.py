@@ -16,7 +16,6 @@ from typing import Any
 
 import rfc8785
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from config import dynamodb
 from config.dynamodb import encryption
@@ -81,24 +80,13 @@ class AuditEvent:
         return list(dict.fromkeys([self.author.stream, self.subject.stream, *self.related_streams]))
 
 
-class AuditEntriesByCustomer(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """The first copy of each entry, by customer and time."""
-
-    class Meta:
-        index_name = "byCustomer"
-        projection = AllProjection()
-
-    listed_for = UnicodeAttribute(hash_key=True)
-    at = UnicodeAttribute(range_key=True)
-
-
 class AuditEntry(dynamodb.Record):
     """One entry, or (``seq`` 0) the head of a stream."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("audit")
 
-    by_customer = AuditEntriesByCustomer()
+    by_customer = dynamodb.index("byCustomer", "listed_for", "at")
     stream = UnicodeAttribute(hash_key=True)
     seq = NumberAttribute(range_key=True)
     customer_id = UnicodeAttribute()

@@ -1,23 +1,26 @@
 from config.dynamodb.client import (
     BatchResult,
-    CompactJSONAttribute,
-    Record,
-    RecordKey,
-    TableMeta,
-    UTCTimestampAttribute,
     back_off,
     batch_get,
     call,
     expression_names,
-    full_table_name,
     gather,
     get_connection,
     get_record,
     iter_pages,
     query_arguments,
     query_records,
-    record_classes,
     scan_values,
+)
+from config.dynamodb.records import (
+    CompactJSONAttribute,
+    Record,
+    RecordKey,
+    TableMeta,
+    UTCTimestampAttribute,
+    full_table_name,
+    index,
+    record_classes,
 )
 
 __all__ = [
@@ -35,6 +38,7 @@ __all__ = [
     "gather",
     "get_connection",
     "get_record",
+    "index",
     "iter_pages",
     "query_arguments",
     "query_records",

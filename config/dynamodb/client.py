@@ -9,9 +9,8 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from botocore.exceptions import (
@@ -25,12 +24,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from django.conf import settings
-from pynamodb.attributes import Attribute, JSONAttribute
 from pynamodb.connection import Connection
 from pynamodb.exceptions import VerboseClientError
-from pynamodb.models import Model
 
 from config import errors
+from config.dynamodb.records import Record, RecordKey
 
 BUDGET_SECONDS = 4.0
 """Seconds that one call may take in all, repeating itself included."""
@@ -55,105 +53,7 @@ _CONNECTION_ERRORS = (
 )
 
 
-class TableMeta:
-    """Base of every record's ``Meta``: where our tables are."""
-
-    host = settings.DYNAMODB["endpoint"] or None
-    region = settings.DYNAMODB["region"]
-    billing_mode = "PAY_PER_REQUEST"
-    ttl: ClassVar[str | None] = None
-    """The attribute that holds the expiry (epoch seconds), where items expire."""
-
-
-def full_table_name(name: str) -> str:
-    """The full name of one of our tables."""
-    return f"{settings.DYNAMODB['prefix']}-{name}"
-
-
-class UTCTimestampAttribute(Attribute[datetime]):
-    """A moment, kept as ``2026-11-23T09:00:00.000000Z``: readable, and sorts as text."""
-
-    attr_type = "S"
-
-    def serialize(self, value: datetime) -> str:
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-    def deserialize(self, value: str) -> datetime:
-        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-
-
-class CompactJSONAttribute(JSONAttribute):
-    """A JSON value, kept without the spaces that others put in: what is small costs less."""
-
-    def serialize(self, value: Any) -> str:
-        return orjson.dumps(value).decode()
-
-
-class RecordKey(NamedTuple):
-    """Names one item: its record class, hash key and range key."""
-
-    record_class: "type[Record]"
-    hash: str
-    range: int | str | None = None
-
-
-class Record(Model):
-    """A thing we keep. Written only through `config.journal`, which also keeps the audit."""
-
-    if TYPE_CHECKING:
-        version: Any  # of those that have versions
-
-    def save(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("Records are written with config.journal.write().")
-
-    update = delete = save
-
-    @classmethod
-    def table_name(cls) -> str:
-        return str(cls.Meta.table_name)
-
-    @classmethod
-    def to_dynamodb_key(cls, hash_key: str, range_key: int | str | None = None) -> dict[str, Any]:
-        """The item's key as DynamoDB writes it."""
-        hash_value, range_value = cls._serialize_keys(hash_key, range_key)
-        values = (hash_value, range_value)
-        return {
-            attribute.attr_name: {attribute.attr_type: value}
-            for attribute, value in zip(cls.key_attributes(), values, strict=False)
-        }
-
-    @classmethod
-    def key_attributes(cls) -> list[Attribute[Any]]:
-        """The hash key's attribute and, where there is one, the range key's."""
-        attributes = cls.get_attributes().values()
-        return sorted(
-            (attribute for attribute in attributes if attribute.is_hash_key or attribute.is_range_key),
-            key=_hash_key_first,
-        )
-
-    @classmethod
-    def from_item(cls, item: Mapping[str, Any]) -> Self:
-        """A record from an item as DynamoDB writes it."""
-        return cls.from_raw_data(dict(item))
-
-    def with_changes(self, **values: Any) -> Self:
-        """A copy of a record that has versions: with other values, and the next version."""
-        updated = self.from_item(self.serialize())
-        for name, value in {**values, "version": int(self.version) + 1}.items():
-            setattr(updated, name, value)
-        return updated
-
-
 R = TypeVar("R", bound=Record)
-
-
-def record_classes() -> list[type[Record]]:
-    """Every record class of the installed apps, by table name."""
-    return sorted(Record.__subclasses__(), key=lambda record_class: record_class.table_name())
-
-
-def _hash_key_first(attribute: Attribute[Any]) -> bool:
-    return not attribute.is_hash_key
 
 
 @cache

@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings
 from django.utils.module_loading import import_string
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from config import audit, dynamodb
 from config.dynamodb import encryption
@@ -23,24 +22,13 @@ DEAD_LETTER_SHARD = "dead"
 Clock = Callable[[], datetime]
 
 
-class OutboxMessagesByDueTime(GlobalSecondaryIndex[Any]):  # type: ignore[no-untyped-call]
-    """Entries by due time; dead ones stand in a shard of their own."""
-
-    class Meta:
-        index_name = "byDue"
-        projection = KeysOnlyProjection()
-
-    shard = UnicodeAttribute(hash_key=True)
-    due_at = dynamodb.UTCTimestampAttribute(range_key=True)
-
-
 class OutboxMessage(dynamodb.Record):
     """One piece of work."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("outbox")
 
-    by_due = OutboxMessagesByDueTime()
+    by_due = dynamodb.index("byDue", "shard", "due_at", keys_only=True)
     id = UnicodeAttribute(hash_key=True)
     shard = UnicodeAttribute()
     due_at = dynamodb.UTCTimestampAttribute()

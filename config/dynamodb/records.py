@@ -1,0 +1,124 @@
+"""Records: PynamoDB models that are written only through `config.journal`."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
+
+import orjson
+from django.conf import settings
+from pynamodb.attributes import Attribute, JSONAttribute, UnicodeAttribute
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.models import Model
+
+
+class TableMeta:
+    """Base of every record's ``Meta``: where our tables are."""
+
+    host = settings.DYNAMODB["endpoint"] or None
+    region = settings.DYNAMODB["region"]
+    billing_mode = "PAY_PER_REQUEST"
+    ttl: ClassVar[str | None] = None
+    """The attribute that holds the expiry (epoch seconds), where items expire."""
+
+
+def full_table_name(name: str) -> str:
+    """The full name of one of our tables."""
+    return f"{settings.DYNAMODB['prefix']}-{name}"
+
+
+class UTCTimestampAttribute(Attribute[datetime]):
+    """A moment, kept as ``2026-11-23T09:00:00.000000Z``: readable, and sorts as text."""
+
+    attr_type = "S"
+
+    def serialize(self, value: datetime) -> str:
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def deserialize(self, value: str) -> datetime:
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+class CompactJSONAttribute(JSONAttribute):
+    """A JSON value, kept without the spaces that others put in: what is small costs less."""
+
+    def serialize(self, value: Any) -> str:
+        return orjson.dumps(value).decode()
+
+
+def index(name: str, hash_key: str, range_key: str, *, keys_only: bool = False) -> GlobalSecondaryIndex[Any]:
+    """A global secondary index of a record on two of its attributes, which are stored as strings.
+
+    ``keys_only``: the index holds only keys, so that most changes of a record do not write to it.
+    """
+    projection = KeysOnlyProjection() if keys_only else AllProjection()
+    members = {
+        "Meta": type("Meta", (), {"index_name": name, "projection": projection}),
+        hash_key: UnicodeAttribute(hash_key=True),
+        range_key: UnicodeAttribute(range_key=True),
+    }
+    index_class: type[GlobalSecondaryIndex[Any]] = type(name, (GlobalSecondaryIndex,), members)
+    return index_class()
+
+
+class RecordKey(NamedTuple):
+    """Names one item: its record class, hash key and range key."""
+
+    record_class: "type[Record]"
+    hash: str
+    range: int | str | None = None
+
+
+class Record(Model):
+    """A thing we keep. Written only through `config.journal`, which also keeps the audit."""
+
+    if TYPE_CHECKING:
+        version: Any  # of those that have versions
+
+    def save(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("Records are written with config.journal.write().")
+
+    update = delete = save
+
+    @classmethod
+    def table_name(cls) -> str:
+        return str(cls.Meta.table_name)
+
+    @classmethod
+    def to_dynamodb_key(cls, hash_key: str, range_key: int | str | None = None) -> dict[str, Any]:
+        """The item's key as DynamoDB writes it."""
+        hash_value, range_value = cls._serialize_keys(hash_key, range_key)
+        values = (hash_value, range_value)
+        return {
+            attribute.attr_name: {attribute.attr_type: value}
+            for attribute, value in zip(cls.key_attributes(), values, strict=False)
+        }
+
+    @classmethod
+    def key_attributes(cls) -> list[Attribute[Any]]:
+        """The hash key's attribute and, where there is one, the range key's."""
+        attributes = cls.get_attributes().values()
+        return sorted(
+            (attribute for attribute in attributes if attribute.is_hash_key or attribute.is_range_key),
+            key=_hash_key_first,
+        )
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Self:
+        """A record from an item as DynamoDB writes it."""
+        return cls.from_raw_data(dict(item))
+
+    def with_changes(self, **values: Any) -> Self:
+        """A copy of a record that has versions: with other values, and the next version."""
+        updated = self.from_item(self.serialize())
+        for name, value in {**values, "version": int(self.version) + 1}.items():
+            setattr(updated, name, value)
+        return updated
+
+
+def record_classes() -> list[type[Record]]:
+    """Every record class of the installed apps, by table name."""
+    return sorted(Record.__subclasses__(), key=lambda record_class: record_class.table_name())
+
+
+def _hash_key_first(attribute: Attribute[Any]) -> bool:
+    return not attribute.is_hash_key
