@@ -254,6 +254,14 @@ def build_exception_occurrence(
     )
 
 
+def iter_exception_occurrences(series: Series) -> Iterator[Occurrence]:
+    """The shifts that were put elsewhere, in no order."""
+    for recurrence_id, exception in series.exceptions.items():
+        occurrence = build_exception_occurrence(series, recurrence_id, exception)
+        if occurrence:
+            yield occurrence
+
+
 def build_first_occurrence(series: Series) -> Occurrence:
     """The first shift as its wall times say, also where a gap would swallow it."""
     return _build_occurrence(series.start, series.start, series.end, series.zone)
@@ -319,11 +327,7 @@ def get_latest_end(series: Series) -> datetime:
     last_start = _get_last_regular_start(series)
     if last_start is None:
         return END_OF_TIME
-    exception_ends = [
-        occurrence.end
-        for recurrence_id, exception in series.exceptions.items()
-        if (occurrence := build_exception_occurrence(series, recurrence_id, exception))
-    ]
+    exception_ends = [occurrence.end for occurrence in iter_exception_occurrences(series)]
     if series.rule is None:
         return max([_build_occurrence(last_start, last_start, series.end, series.zone).end, *exception_ends])
     last_regular_end = _build_occurrence(

@@ -1,94 +1,94 @@
-"""Where single shifts meet: each other, and the shifts of a series. Pure."""
+"""Where single shifts overlap: each other, and the shifts of a series. Pure.
+
+The days on which a rule starts shifts are held as the bits of an integer, so that the days of
+decades are compared in one operation.
+"""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
+from math import lcm
 from typing import Literal, NamedTuple
 
-from staffing.recurrence import day_bitmap, expand
-from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence, Series
+from staffing.recurrence import dst, expand
+from staffing.recurrence.expand import MAX_SHIFT_DURATION, WEEKDAY_CODES, Occurrence, RecurrenceRule, Series
 
 MAX_UTC_OFFSET = timedelta(hours=18)
 """More than any wall time differs from UTC, a jump of the clock included."""
-
 MAX_EXPANDED_SHIFTS = 20
-"""Shifts that are held against a series one by one; of more, its days are looked up as bits."""
+"""Up to how many shifts are compared by expanding the series around each; more use the bitmap."""
+BITMAP_DAYS = dst.HORIZON.days + 440
+"""Days in a bitmap: those of `dst.HORIZON` after any day of the year after ``base_day``."""
 
 
 class ConflictingShifts(NamedTuple):
-    """The first moment at which both are on duty, and the shifts that meet."""
+    """Two shifts that overlap, and the first moment at which both are on duty."""
 
     at: datetime
     first: Occurrence
     second: Occurrence
 
 
+# --- shifts ---------------------------------------------------------------------------------------
 def find_conflict_with_series(shift: Occurrence, series: Series) -> ConflictingShifts | None:
     """The first overlap of one shift with a series."""
     occurrence = next(expand.iter_occurrences(series, shift.start, shift.end), None)
-    return ConflictingShifts(max(shift.start, occurrence.start), shift, occurrence) if occurrence else None
+    return _build_conflict(shift, occurrence) if occurrence else None
 
 
 def iter_conflicts_with_series(shifts: Sequence[Occurrence], series: Series) -> Iterator[ConflictingShifts]:
-    """The overlaps of shifts with a series, each shift's first."""
+    """The first overlap of each shift with a series, where there is one."""
     if len(shifts) <= MAX_EXPANDED_SHIFTS or series.rule is None:
         yield from (conflict for shift in shifts if (conflict := find_conflict_with_series(shift, series)))
         return
-    exception_occurrences = [
-        candidate
-        for recurrence_id, exception in series.exceptions.items()
-        if (candidate := expand.build_exception_occurrence(series, recurrence_id, exception))
-    ]
-    exception_occurrences.sort(key=lambda shift: shift.start)
+    exception_occurrences = sorted(expand.iter_exception_occurrences(series), key=lambda shift: shift.start)
     exception_starts = [shift.start for shift in exception_occurrences]
     for shift in shifts:
         low_index = bisect_left(exception_starts, shift.start - MAX_SHIFT_DURATION - expand.MAX_CLOCK_JUMP)
         nearby = exception_occurrences[low_index : bisect_left(exception_starts, shift.end)]
-        overlapping = [
-            occurrence
-            for occurrence in chain(nearby, iter_regular_near(series, shift))
-            if is_overlapping(shift, occurrence)
-        ]
+        candidates = chain(nearby, iter_regular_near(series, shift))
+        overlapping = [candidate for candidate in candidates if is_overlapping(shift, candidate)]
         if overlapping:
-            occurrence = min(overlapping, key=lambda occurrence: occurrence.start)
-            yield ConflictingShifts(max(shift.start, occurrence.start), shift, occurrence)
+            yield _build_conflict(shift, min(overlapping, key=lambda occurrence: occurrence.start))
+
+
+def _build_conflict(first: Occurrence, second: Occurrence) -> ConflictingShifts:
+    return ConflictingShifts(max(first.start, second.start), first, second)
 
 
 def is_overlapping(shift: Occurrence, other_shift: Occurrence) -> bool:
     return shift.start < other_shift.end and other_shift.start < shift.end
 
 
+# --- days -----------------------------------------------------------------------------------------
 def iter_regular_near(series: Series, occurrence: Occurrence) -> Iterator[Occurrence]:
     """The regular shifts of a series that may overlap one shift."""
     if series.rule is None:
         return
     base_day = date(occurrence.start.year // 20 * 20 - 1, 12, 1).toordinal()
-    bitmap = day_bitmap.build_bitmap(series.rule, series.start, base_day)
+    bitmap = build_bitmap(series.rule, series.start, base_day)
     first_day = (occurrence.start - (series.end - series.start) - MAX_UTC_OFFSET).date().toordinal()
     last_day = (occurrence.end + MAX_UTC_OFFSET).date().toordinal()
     for day in range(first_day, last_day + 1):
-        if bitmap >> (day - base_day) & 1:
-            shift = _get_shift_on_day(series, day)
-            if shift:
-                yield shift
+        shift = _build_shift_on_day(series, day) if bitmap >> (day - base_day) & 1 else None
+        if shift:
+            yield shift
 
 
 def find_conflict_on_days(a: Series, day_a: int, b: Series, day_b: int) -> ConflictingShifts | None:
-    """Whether the shifts that start on these days meet."""
-    shift_a, shift_b = _get_shift_on_day(a, day_a), _get_shift_on_day(b, day_b)
-    if shift_a is None or shift_b is None or shift_a.start >= shift_b.end or shift_b.start >= shift_a.end:
+    """The overlap of the shifts that start on these days."""
+    shift_a, shift_b = _build_shift_on_day(a, day_a), _build_shift_on_day(b, day_b)
+    if shift_a is None or shift_b is None or not is_overlapping(shift_a, shift_b):
         return None
-    return ConflictingShifts(max(shift_a.start, shift_b.start), shift_a, shift_b)
+    return _build_conflict(shift_a, shift_b)
 
 
-def _get_shift_on_day(series: Series, day: int) -> Occurrence | None:
+def _build_shift_on_day(series: Series, day: int) -> Occurrence | None:
     start = datetime.combine(date.fromordinal(day), series.start.time())
     rule = series.rule
-    if start in series.exceptions or start < series.start or not rule:
-        return None
-    if rule.until and start > rule.until:
+    if start in series.exceptions or start < series.start or not rule or (rule.until and start > rule.until):
         return None
     return _build_regular_occurrence(start, series.end - series.start, series.zone, series.gap)
 
@@ -100,8 +100,45 @@ def _build_regular_occurrence(
     return expand.build_regular_occurrence(Series(start, start + duration, zone, gap=gap), start)
 
 
-def get_earlier_conflict(
-    conflict_a: ConflictingShifts | None, conflict_b: ConflictingShifts | None
-) -> ConflictingShifts | None:
-    conflicts = [conflict for conflict in (conflict_a, conflict_b) if conflict]
-    return min(conflicts, key=lambda conflict: conflict.at, default=None)
+@lru_cache(maxsize=512)
+def build_bitmap(rule: RecurrenceRule, first_start: datetime, base_day: int) -> int:
+    """The days on which a rule starts shifts: bit n stands for the ordinal ``base_day`` + n."""
+    until_day = rule.until.toordinal() + 1 if rule.until else date.max.toordinal()
+    digits = bytearray(b"0") * BITMAP_DAYS
+    for days in _list_start_days(rule, first_start, base_day, min(base_day + BITMAP_DAYS, until_day)):
+        for day in days:
+            if not rule.by_month or date.fromordinal(day).month in rule.by_month:
+                digits[base_day - day - 1] = 49  # "1"
+    return int(digits, 2)
+
+
+def _list_start_days(rule: RecurrenceRule, first_start: datetime, low: int, high: int) -> list[Sequence[int]]:
+    """The ordinals from ``low`` until before ``high``; daily and weekly rules by arithmetic."""
+    first_day = first_start.date().toordinal()
+    weekdays = {WEEKDAY_CODES.index(day.day) for day in rule.by_day}
+    if rule.frequency == "daily":
+        period = lcm(rule.interval, 7) if weekdays else rule.interval
+        anchors = range(first_day, first_day + period, rule.interval)
+    elif rule.frequency == "weekly":
+        period, weekdays = 7 * rule.interval, weekdays or {_get_weekday(first_day)}
+        week_start = first_day - (_get_weekday(first_day) - WEEKDAY_CODES.index(rule.first_day_of_week)) % 7
+        anchors = range(week_start, week_start + 7)
+    else:
+        since, until = (datetime.combine(date.fromordinal(day), first_start.time()) for day in (low, high))
+        return [[start.toordinal() for start in expand.iter_starts(rule, first_start, since, until)]]
+    low = max(low, first_day)
+    matching_anchors = [day for day in anchors if not weekdays or _get_weekday(day) in weekdays]
+    return [range(low + (anchor - low) % period, high, period) for anchor in matching_anchors]
+
+
+def _get_weekday(ordinal: int) -> int:
+    return (ordinal - 1) % 7  # 1 January of the year 1 was a Monday
+
+
+def iter_set_bits(bitmap: int) -> Iterator[int]:
+    """The numbers of the bits that are set, from the lowest."""
+    digits = f"{bitmap:b}"[::-1]
+    position = digits.find("1")
+    while position >= 0:
+        yield position
+        position = digits.find("1", position + 1)

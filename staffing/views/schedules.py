@@ -34,7 +34,7 @@ from staffing.views import examples
 TAG = "Staff Schedule"
 _CONFLICT_RULE = (
     "Any overlap with another schedule of the person is 409, naming it and the first moment, "
-    "however far away; `allowOverlap` overrides that, and is audited."
+    "within 28 years; `allowOverlap` overrides that, and is audited."
 )
 
 
