@@ -363,6 +363,24 @@ CALL_COUNTRIES = frozenset(env.text_list("CALL_COUNTRIES", "US,CA,GB,IE,DE,AT,CH
 
 # --- Work for later -------------------------------------------------------------------------------
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
+OUTBOX_TASK_MODULES = [
+    "accounts.notifications.dispatch",
+    "accounts.notifications.invitations",
+    "accounts.notifications.push",
+    "accounts.terms.announcements",
+    "accounts.users.change_email",
+    "accounts.users.create",
+    "accounts.users.delete",
+    "accounts.users.update",
+    "staffing.location_guard",
+    "staffing.notifications.reminders",
+    "staffing.notifications.rota_changes",
+    "telephony.calls.recordings",
+    "telephony.calls.ring_all",
+    "telephony.location_guard",
+    "telephony.numbers.inventory",
+    "telephony.numbers.purchase",
+]
 
 DAILY_TASKS = ["telephony.numbers.reconcile.reconcile_numbers"]
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from accounts import locations, permissions
-from config.outbox import worker
+from config import outbox
 from staffing.schedules import cleanup, queries
 
 
@@ -13,7 +13,8 @@ def _find_blocker(location_id: str, at: datetime) -> str | None:
     return None
 
 
-def end_location_schedules(location_id: str, *, job: worker.TaskContext) -> None:
+@outbox.task("staffing.clear_location")
+def end_location_schedules(location_id: str, *, job: outbox.TaskContext) -> None:
     """Remove what was planned in the moment in which the location went."""
     if locations.load_locations([location_id], job.author.customer_id):
         return

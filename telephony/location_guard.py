@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from accounts import locations, permissions
-from config.outbox import worker
+from config import outbox
 from telephony.numbers import inventory, purchase
 
 
@@ -13,7 +13,8 @@ def _removal_block_reason(location_id: str, at: datetime) -> str | None:
     return None
 
 
-def release_location_number(location_id: str, *, job: worker.TaskContext) -> None:
+@outbox.task("telephony.clear_location")
+def release_location_number(location_id: str, *, job: outbox.TaskContext) -> None:
     """Give up what was bought in the moment in which the location went."""
     customer_id = job.author.customer_id
     number = inventory.get_location_number(location_id)

@@ -8,18 +8,18 @@ from cryptography.exceptions import InvalidTag
 from accounts import preferences
 from accounts.models import Customer, Location, User
 from accounts.notifications import mailer
-from config import dynamodb
+from config import dynamodb, outbox
 from config.dynamodb import encryption
-from config.outbox import worker
 
 SENT = "sent"
 
 
+@outbox.task("accounts.send_notice")
 def send_notification_email(
     user_id: str,
     event: str,
     *,
-    job: worker.TaskContext,
+    job: outbox.TaskContext,
     locations: Sequence[str] = (),
     values: Mapping[str, Any] | None = None,
 ) -> None:
@@ -41,7 +41,8 @@ def send_notification_email(
     job.save_progress(SENT)
 
 
-def send_email_changed_warning(user_id: str, encrypted_email: str, *, job: worker.TaskContext) -> None:
+@outbox.task("accounts.warn_former_address")
+def send_email_changed_warning(user_id: str, sealed: str, *, job: outbox.TaskContext) -> None:
     """Tell whoever reads the address that a person had that it was changed.
 
     Not a matter of choice: it is how a theft is noticed. ``sealed`` is the address under the
@@ -52,7 +53,7 @@ def send_email_changed_warning(user_id: str, encrypted_email: str, *, job: worke
     if user is None or customer is None or person_key is None:
         return
     try:
-        former_email = str(encryption.decrypt_json(person_key.unwrap(), bytes.fromhex(encrypted_email), user_id))
+        former_email = str(encryption.decrypt_json(person_key.unwrap(), bytes.fromhex(sealed), user_id))
     except InvalidTag:
         return  # it was sealed for somebody who is gone
     values = {"by": job.author.name}
@@ -60,7 +61,7 @@ def send_email_changed_warning(user_id: str, encrypted_email: str, *, job: worke
     job.save_progress(SENT)
 
 
-def _load_recipient(user_id: str, job: worker.TaskContext) -> tuple[User | None, Customer | None]:
+def _load_recipient(user_id: str, job: outbox.TaskContext) -> tuple[User | None, Customer | None]:
     user = dynamodb.get_record(User, user_id) if job.progress != SENT else None
     if user is None or user.status == "deleting":
         return None, None

@@ -8,9 +8,8 @@ from accounts.models import Customer, User
 from accounts.notifications import mailer
 from accounts.permissions import Actor
 from accounts.users import create
-from config import audit, dynamodb, errors, journal
+from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency, optimistic
-from config.outbox import worker
 
 SENT = "sent"
 RESEND_INTERVAL = timedelta(minutes=1)
@@ -75,7 +74,8 @@ def _enqueue_invitation(
     return after
 
 
-def send_invitation(user_id: str, *, job: worker.TaskContext) -> None:
+@outbox.task("accounts.send_invitation")
+def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
     """Send one invitation. Whoever has come already, is blocked or gone, gets none.
 
     Once it is sent, only the noting is repeated. Raises `errors.Unavailable`.
@@ -91,7 +91,7 @@ def send_invitation(user_id: str, *, job: worker.TaskContext) -> None:
     _record_sending(user, job)
 
 
-def _send_invitation_email(user: User, job: worker.TaskContext) -> None:
+def _send_invitation_email(user: User, job: outbox.TaskContext) -> None:
     customer = dynamodb.get_record(Customer, user.customer_id)
     if customer is None:
         raise errors.NotFound("The customer of this user is gone.")
@@ -102,7 +102,7 @@ def _send_invitation_email(user: User, job: worker.TaskContext) -> None:
     mailer.send_email("invitation", user, customer, message_id=job.id, values=values, link=link)
 
 
-def _record_sending(user: User, job: worker.TaskContext) -> None:
+def _record_sending(user: User, job: outbox.TaskContext) -> None:
     with journal.write(
         actor=job.author, action="user.invitation_sent", subject=user.party, at=job.at, customer_id=user.customer_id
     ) as write:

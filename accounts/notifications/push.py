@@ -16,9 +16,8 @@ from accounts import preferences
 from accounts.clients import expo
 from accounts.models import Customer, PushToken, User
 from accounts.notifications import devices
-from config import dynamodb, errors, journal
+from config import dynamodb, errors, journal, outbox
 from config.journal import write_set
-from config.outbox import worker
 
 MAX_TEXT_LENGTH = 200
 """Characters of a title or text."""
@@ -28,12 +27,13 @@ MAX_ROUNDS = 5
 logger = logging.getLogger("dutyline.push")
 
 
+@outbox.task("accounts.send_push")
 def send_push(
     user_id: str,
     event: str,
     *,
-    job: worker.TaskContext,
-    device_keys: Sequence[str] | None = None,
+    job: outbox.TaskContext,
+    only: Sequence[str] | None = None,
     round: int = 0,
     values: Mapping[str, Any] | None = None,
 ) -> None:
@@ -50,7 +50,7 @@ def send_push(
         return
     if not preferences.is_notification_enabled(user.settings, "push", event):
         return
-    target_devices = [d for d in devices.list_devices(user_id) if device_keys is None or d.key in device_keys]
+    target_devices = [d for d in devices.list_devices(user_id) if only is None or d.key in only]
     remaining_devices = [device for device in target_devices if device.key > (job.progress or "")]
     customer = dynamodb.get_record(Customer, user.customer_id) if remaining_devices else None
     if customer is None:
@@ -113,7 +113,7 @@ def _truncate(text: str) -> str:
 
 
 def _send_per_project(
-    chunk: Sequence[PushToken], mixed_projects: expo.MixedProjects, retry: PushRetry, *, job: worker.TaskContext
+    chunk: Sequence[PushToken], mixed_projects: expo.MixedProjects, retry: PushRetry, *, job: outbox.TaskContext
 ) -> None:
     """Leave the devices of each project to an errand of their own: none holds another up."""
     keys = {device.token: device.key for device in chunk}
@@ -131,7 +131,7 @@ def _process_results(
     device_results: Sequence[tuple[PushToken, expo.PushResult]],
     retry: PushRetry,
     *,
-    job: worker.TaskContext,
+    job: outbox.TaskContext,
 ) -> None:
     """Keep the tickets, try again what went too fast, forget what is gone."""
     tickets = [[o.ticket, d.key, d.registered_at.isoformat()] for d, o in device_results if o.ticket]
@@ -141,7 +141,7 @@ def _process_results(
     if tickets or (rate_limited and retry.round < MAX_ROUNDS):
         with journal.write_intent(actor=job.author, at=job.at) as write:
             if tickets:
-                _enqueue_receipt_check(write, tickets, retry, job.at, job, f"{job.id}-receipts-{id_suffix}")
+                _enqueue_receipt_check(write, tickets, retry, job.at.isoformat(), job, f"{job.id}-receipts-{id_suffix}")
             if rate_limited and retry.round < MAX_ROUNDS:
                 retry.enqueue_with_backoff(write, rate_limited, job.at, f"{job.id}-again-{id_suffix}")
     devices.delete_stale_devices(user, unregistered, at=job.at)
@@ -152,8 +152,8 @@ def _enqueue_receipt_check(
     write: write_set.Write,
     tickets: Sequence[Sequence[str]],
     retry: PushRetry,
-    sent_at: datetime,
-    job: worker.TaskContext,
+    sent_at: str,
+    job: outbox.TaskContext,
     id: str | None = None,
 ) -> None:
     write.enqueue(
@@ -164,19 +164,20 @@ def _enqueue_receipt_check(
         event=retry.event,
         round=retry.round,
         tickets=[list(ticket) for ticket in tickets],
-        sent_at=sent_at.isoformat(),
+        sent_at=sent_at,
     )
 
 
+@outbox.task("accounts.collect_receipts")
 def collect_receipts(
-    tickets: Sequence[Sequence[str]], sent_at: datetime, retry: PushRetry, *, job: worker.TaskContext
+    user_id: str, event: str, round: int, tickets: Sequence[Sequence[str]], sent_at: str, *, job: outbox.TaskContext
 ) -> None:
     """Ask what became of messages. Each ticket comes with the device's key and when it registered.
 
     What is not known yet is asked for again while Expo may still tell. Raises
     `errors.Unavailable`.
     """
-    if job.at - sent_at > timedelta(seconds=expo.RECEIPT_TTL):
+    if job.at - datetime.fromisoformat(sent_at) > timedelta(seconds=expo.RECEIPT_TTL):
         return
     try:
         results = expo.get_receipts([ticket for ticket, *_ in tickets])
@@ -185,18 +186,19 @@ def collect_receipts(
         return
     ticket_errors = [(entry, results[entry[0]].error) for entry in tickets if entry[0] in results]
     unregistered = [
-        PushToken(user_id=retry.user_id, key=key, registered_at=datetime.fromisoformat(registered_at))
+        PushToken(user_id=user_id, key=key, registered_at=datetime.fromisoformat(registered_at))
         for (_, key, registered_at), error in ticket_errors
         if error == expo.DEVICE_NOT_REGISTERED
     ]
-    user = dynamodb.get_record(User, retry.user_id) if unregistered else None
+    user = dynamodb.get_record(User, user_id) if unregistered else None
     if user:
         devices.delete_stale_devices(user, unregistered, at=job.at)
     _log_other_errors(results.values())
     rate_limited = [key for (_, key, _), error in ticket_errors if error == expo.RATE_EXCEEDED]
     pending_tickets = [entry for entry in tickets if entry[0] not in results]
-    if retry.round >= MAX_ROUNDS:
+    if round >= MAX_ROUNDS:
         rate_limited = []
+    retry = PushRetry(user_id, event, round)
     if rate_limited or pending_tickets:
         with journal.write_intent(actor=job.author, at=job.at) as write:
             if rate_limited:

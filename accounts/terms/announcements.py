@@ -7,9 +7,8 @@ from accounts import permissions
 from accounts.models import Customer, TermsAcceptance, User
 from accounts.terms import documents
 from accounts.users import side_effects
-from config import audit, dynamodb, journal
+from config import audit, dynamodb, journal, outbox
 from config.dynamodb import encryption, optimistic, pagination
-from config.outbox import worker
 
 BATCH_SIZE = 20
 """People who are told in one transaction."""
@@ -41,16 +40,15 @@ def announce_version(customer: Customer, version: str, *, at: datetime) -> bool:
     return optimistic.retry_on_conflict(decide)
 
 
-def notify_customer_users(
-    customer_id: str, version: str, *, job: worker.TaskContext, encrypted_cursor: str | None
-) -> None:
+@outbox.task("accounts.tell_of_terms")
+def notify_customer_users(customer_id: str, version: str, *, job: outbox.TaskContext, start: str | None = None) -> None:
     """Tell those of a customer's people who had accepted other terms, some at a time.
 
     Each step is one transaction that ends this errand and begins the next: no crash tells anybody
     twice. ``start`` is where the list goes on, sealed, as places in it are named by people.
     """
     key = encryption.application_key(_PURPOSE)
-    cursor = encryption.decrypt_json(key, bytes.fromhex(encrypted_cursor), customer_id) if encrypted_cursor else None
+    cursor = encryption.decrypt_json(key, bytes.fromhex(start), customer_id) if start else None
     values = {":of": {"S": customer_id}}
     page = pagination.query_page(User, "byCustomer", "#customer_id = :of", values, limit=BATCH_SIZE, cursor=cursor)
     active_users = [user for user in page.records if user.status == "active"]

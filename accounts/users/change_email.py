@@ -6,6 +6,7 @@ old guard back and tells the person. Whoever finds the intent unfinished, anothe
 outbox, runs `finish` again.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from accounts import permissions, users
@@ -13,7 +14,7 @@ from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from accounts.permissions import Actor
 from accounts.users import counters, create, diff, email_address, side_effects
-from config import audit, dynamodb, errors, journal
+from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption, optimistic
 from config.journal import write_set
 from config.outbox import worker
@@ -74,18 +75,20 @@ def complete_pending_change(user_id: str, *, at: datetime) -> None:
     worker.run_message_now(finish_message_id(user_id), clock=lambda: at)
 
 
-def resume_email_change(user_id: str, *, actor: audit.Author, at: datetime) -> None:
-    """What the outbox does about a change that is still unfinished: if it is still right."""
+@outbox.task("accounts.finish_address")
+def resume_email_change(user_id: str, *, job: outbox.TaskContext) -> None:
+    """Finish a change that its request left unfinished, if its requester may still make it."""
     user = dynamodb.get_record(User, user_id)
     if user is None or not user.awaited or user.status == "deleting":
         return
-    try:
-        _check_requester(user, actor, at)
-    except errors.Forbidden as refusal:
-        stale_change = StaleEmailChange("Who asked for it may not do so any more.")
-        _cancel_email_change(user, stale_change, actor=actor, at=at)
-        raise stale_change from refusal
-    finish_email_change(user, actor=actor, at=at)
+    with suppress(errors.Conflict, errors.InvalidRequest, errors.NotFound):  # withdrawn and audited, or deleted
+        try:
+            _check_requester(user, job.author, job.at)
+        except errors.Forbidden:
+            stale_change = StaleEmailChange("The person who requested this change may no longer make it.")
+            _cancel_email_change(user, stale_change, actor=job.author, at=job.at)
+        else:
+            finish_email_change(user, actor=job.author, at=job.at)
 
 
 def _check_requester(user: User, author: audit.Author, at: datetime) -> None:
@@ -143,6 +146,7 @@ def _enqueue_email_sync(user_id: str, *, actor: audit.Author, at: datetime) -> N
         write.enqueue("accounts.carry_address", id=_sync_message_id(user_id), user_id=user_id)
 
 
+@outbox.task("accounts.carry_address")
 def sync_email_to_auth0(user_id: str) -> None:
     """Let the sign-in have the address of the record, whichever that is in the end.
 

@@ -15,7 +15,7 @@ from accounts import denied_attempts, permissions, users
 from accounts.clients import auth0
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
 from accounts.users import counters, diff, email_address
-from config import audit, dynamodb, errors, journal
+from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption, idempotency, ids
 from config.journal import write_set
 from config.outbox import worker
@@ -100,6 +100,14 @@ def resume_creation(
     if user is None or user.status != "pending":
         return user
     return finish_creation(user, actor=actor, at=at, idempotency_key=idempotency_key)
+
+
+@outbox.task("accounts.finish_creation")
+def finish_creation_from_outbox(user_id: str, *, job: outbox.TaskContext, once: dict[str, str] | None = None) -> None:
+    """Finish a creation that its request left; ``once`` is the request's idempotency key."""
+    idempotency_key = idempotency.IdempotencyKey(**once) if once else None
+    with suppress(errors.Conflict, errors.InvalidRequest):  # withdrawn and audited; the answer is stored
+        resume_creation(user_id, actor=job.author, at=job.at, idempotency_key=idempotency_key)
 
 
 def complete_pending_creation(user_id: str, *, at: datetime) -> None:

@@ -13,7 +13,7 @@ from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
 from accounts.users import change_email, counters, create
-from config import audit, dynamodb, journal
+from config import audit, dynamodb, journal, outbox
 from config.dynamodb import optimistic
 from config.privacy import data_map
 
@@ -76,11 +76,12 @@ def _begin_deletion(
     return deleting_user, write.prefetched
 
 
-def resume_deletion(user_id: str, *, actor: audit.Author, at: datetime) -> None:
-    """What the outbox does about a deletion that is still unfinished."""
+@outbox.task("accounts.finish_deletion")
+def resume_deletion(user_id: str, *, job: outbox.TaskContext) -> None:
+    """Finish a deletion that its request left unfinished."""
     user = dynamodb.get_record(User, user_id)
     if user and user.status == "deleting":
-        finish_deletion(user, actor=actor, at=at)
+        finish_deletion(user, actor=job.author, at=job.at)
 
 
 def finish_deletion(

@@ -9,7 +9,7 @@ from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
 from accounts.users import change_email, counters, diff, side_effects
-from config import dynamodb, errors, journal
+from config import dynamodb, errors, journal, outbox
 from config.dynamodb import optimistic
 
 
@@ -103,6 +103,7 @@ def _audited_values(patch: diff.UserPatch) -> dict[str, Any]:
     return {name: patch[name] for name in ("email", *diff.RIGHTS_FIELDS) if name in patch}
 
 
+@outbox.task("accounts.carry_to_auth0")
 def sync_profile_to_auth0(user_id: str) -> None:
     """Let the sign-in say what the record says: the name, and whether it is blocked.
 

@@ -11,6 +11,7 @@ from config.outbox.models import (
     shard_for,
     utc_now,
 )
+from config.outbox.worker import TaskContext, task
 
 __all__ = [
     "DEAD_LETTER_SHARD",
@@ -18,10 +19,12 @@ __all__ = [
     "Clock",
     "LeaseLost",
     "OutboxMessage",
+    "TaskContext",
     "build_message",
     "fetch_due_messages",
     "notify_worker",
     "read_outbox_status",
     "shard_for",
+    "task",
     "utc_now",
 ]

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from importlib import import_module
+from inspect import signature
 
 from cryptography.exceptions import InvalidTag
-from django.utils.module_loading import autodiscover_modules
+from django.conf import settings
 
 from config import audit, dynamodb, errors
 from config.dynamodb import encryption, unaudited
@@ -50,7 +52,11 @@ _registered_tasks: dict[str, TaskFunction] = {}
 
 
 def task(name: str) -> Callable[[TaskFunction], TaskFunction]:
-    """Register a function as the task of this name; it takes ``job`` and the entry's arguments."""
+    """Register a function of a module in ``settings.OUTBOX_TASK_MODULES`` as the task of this name.
+
+    The function is called with the arguments of the message, by name, and with the `TaskContext` as
+    ``job``. It need not take all of them: a message of another release may carry more.
+    """
 
     def register(function: TaskFunction) -> TaskFunction:
         _registered_tasks[name] = function
@@ -60,8 +66,9 @@ def task(name: str) -> Callable[[TaskFunction], TaskFunction]:
 
 
 def load_tasks() -> Mapping[str, TaskFunction]:
-    """Every task of the installed apps, by name."""
-    autodiscover_modules("tasks")
+    """Every task by name."""
+    for module in settings.OUTBOX_TASK_MODULES:
+        import_module(module)
     return _registered_tasks
 
 
@@ -155,7 +162,9 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
     )
     log_fields = {"entry": message.id, "task": message.task, "request_id": job.author.request_id}
     try:
-        load_tasks()[message.task](job=job, **message.arguments)
+        function = load_tasks()[message.task]
+        arguments = {"job": job, **message.arguments}
+        function(**{name: arguments[name] for name in signature(function).parameters if name in arguments})
     except errors.Unavailable as error:
         return _defer(message, clock(), error)
     except LeaseLost:

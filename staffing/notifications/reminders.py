@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 
 from accounts import permissions, preferences
 from accounts.notifications import dispatch, push, recipients
-from config import journal
+from config import journal, outbox
 from config.dynamodb import idempotency
 from config.journal import write_set
-from config.outbox import worker
 from staffing.models import StaffAvailability, format_instant
 from staffing.notifications import text
 from staffing.recurrence import expand
@@ -25,7 +24,8 @@ LOOKAHEAD = timedelta(days=35)
 """How far the next shift is looked for before it is looked for again later."""
 
 
-def plan_reminder(user_id: str, *, job: worker.TaskContext) -> None:
+@outbox.task("staffing.plan_reminder")
+def plan_reminder(user_id: str, *, job: outbox.TaskContext) -> None:
     """Plan the reminder of a person's next shift, whether or not they want it by now."""
     recipient = recipients.get_recipient(user_id)
     upcoming = _find_upcoming(user_id, job.at) if recipient else None
@@ -70,7 +70,8 @@ def _iter_starts(rows: list[StaffAvailability], after: datetime, until: datetime
             yield from (occurrence.start for occurrence in occurrences if occurrence.start > after)
 
 
-def enqueue_reminders(user_id: str, start: datetime, *, job: worker.TaskContext) -> None:
+@outbox.task("staffing.remind")
+def enqueue_reminders(user_id: str, start: str, *, job: outbox.TaskContext) -> None:
     """Remind a person of the shift that starts then, if it is still theirs and to come; once only.
 
     Their next reminder is planned in the same transaction.
@@ -82,15 +83,16 @@ def enqueue_reminders(user_id: str, start: datetime, *, job: worker.TaskContext)
     channels = [
         channel for channel in preferences.CHANNELS if preferences.is_notification_enabled(settings, channel, EVENT)
     ]
-    is_due = recipient.is_notifiable and job.at < start and _find_shift_at(user_id, start) is not None
+    starts_at = datetime.fromisoformat(start)
+    is_due = recipient.is_notifiable and job.at < starts_at and _find_shift_at(user_id, starts_at) is not None
     try:
-        _enqueue_and_plan_next(recipient, start, channels if is_due else [], job=job)
+        _enqueue_and_plan_next(recipient, starts_at, channels if is_due else [], job=job)
     except idempotency.DuplicateRequest:
-        _enqueue_and_plan_next(recipient, start, [], job=job)
+        _enqueue_and_plan_next(recipient, starts_at, [], job=job)
 
 
 def _enqueue_and_plan_next(
-    recipient: recipients.Recipient, start: datetime, channels: Sequence[str], *, job: worker.TaskContext
+    recipient: recipients.Recipient, start: datetime, channels: Sequence[str], *, job: outbox.TaskContext
 ) -> None:
     """Have it told on these channels, and plan what comes next. Raises `idempotency.Seen`."""
     user_id = str(recipient.user.id)
@@ -115,11 +117,13 @@ def _enqueue_and_plan_next(
         write.replace(job.id, job.claim)
 
 
-def send_reminder(user_id: str, start: datetime, channel: str, *, job: worker.TaskContext) -> None:
+@outbox.task("staffing.tell_reminder")
+def send_reminder(user_id: str, start: str, channel: str, *, job: outbox.TaskContext) -> None:
     """Send one reminder, unless it comes too late to be of use."""
     recipient = recipients.get_recipient(user_id)
-    shift = _find_shift_at(user_id, start)
-    if recipient is None or not recipient.is_notifiable or shift is None or job.at >= start:
+    starts_at = datetime.fromisoformat(start)
+    shift = _find_shift_at(user_id, starts_at)
+    if recipient is None or not recipient.is_notifiable or shift is None or job.at >= starts_at:
         return
     occurrence, zone = shift
     values = {"when": text.format_time_range(occurrence.start, occurrence.end, zone, recipient)}

@@ -10,10 +10,9 @@ from typing import Any
 
 from accounts import preferences
 from accounts.notifications import dispatch, push, recipients
-from config import dynamodb, journal
+from config import dynamodb, journal, outbox
 from config.audit import AuditEntry, reader
 from config.dynamodb import encryption
-from config.outbox import worker
 from staffing.models import Schedule
 from staffing.notifications import text
 from staffing.notifications.text import ChangeKind, RotaChange
@@ -27,27 +26,27 @@ MAX_LISTED_CHANGES = 10
 """Changes that one message tells one by one."""
 
 
-def enqueue_messages(user_id: str, since: datetime, *, job: worker.TaskContext) -> None:
+@outbox.task("staffing.follow")
+def enqueue_messages(user_id: str, since: str, *, job: outbox.TaskContext) -> None:
     """Let a person hear of a batch of changes on each channel, and plan their next reminder."""
     with journal.write_intent(actor=job.author, at=job.at) as write:
         if job.author.id != user_id:
             for channel in preferences.CHANNELS:
                 message_id = f"{job.id}-{channel}"
-                write.enqueue(
-                    "staffing.tell_changes", id=message_id, user_id=user_id, since=since.isoformat(), channel=channel
-                )
+                write.enqueue("staffing.tell_changes", id=message_id, user_id=user_id, since=since, channel=channel)
         write.enqueue("staffing.plan_reminder", id=f"{job.id}-plan", user_id=user_id)
         write.replace(job.id, job.claim)
 
 
-def send_message(user_id: str, since: datetime, channel: str, *, job: worker.TaskContext) -> None:
+@outbox.task("staffing.tell_changes")
+def send_message(user_id: str, since: str, channel: str, *, job: outbox.TaskContext) -> None:
     """Tell a person on one channel what the author of the job changed within a batch."""
     recipient = recipients.get_recipient(user_id)
     if recipient is None or not recipient.is_notifiable:
         return
     if not preferences.is_notification_enabled(recipient.user.settings, channel, EVENT):
         return
-    changes = list(dict.fromkeys(_iter_rota_changes(user_id, str(job.author.id), since)))
+    changes = list(dict.fromkeys(_iter_rota_changes(user_id, str(job.author.id), datetime.fromisoformat(since))))
     if not changes:
         return
     lines = [text.format_rota_change(change, recipient) for change in changes[:MAX_LISTED_CHANGES]]

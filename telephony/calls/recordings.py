@@ -6,8 +6,7 @@ from typing import Any
 from accounts import permissions, users
 from accounts.permissions import Actor
 from accounts.users import side_effects
-from config import audit, errors, journal, storage
-from config.outbox import worker
+from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
 from telephony import ivr, lines
 from telephony.calls import call_record
@@ -63,7 +62,8 @@ def _create_missing_call(call_id: str, number: str, caller: str, at: datetime) -
     return call_record.create_call_record(call_id, line, caller=caller, entrance="open", at=at)
 
 
-def store_recording(call_id: str, recording_sid: str, *, job: worker.TaskContext) -> None:
+@outbox.task("telephony.keep_recording")
+def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext) -> None:
     """Fetch a recording, keep it, and tell who should listen. Raises `errors.Unavailable`."""
     call, recording = _load_recording(call_id, recording_sid)
     if call is None or recording is None or recording.file:
@@ -140,6 +140,13 @@ def read_recording(call_id: str, *, kind: str | None, actor: Actor, at: datetime
     return storage.read_file(recordings[0].file)
 
 
+@outbox.task("telephony.forget_at_twilio")
+def delete_recording_at_twilio(recording_sid: str) -> None:
+    """Delete Twilio's copy of a recording that is in our storage. Raises `errors.Unavailable`."""
+    client.delete_recording(recording_sid)
+
+
+@outbox.task("telephony.forget_call")
 def delete_recording_and_call(call_id: str, file: str) -> None:
     """Forget a recording, and the call with it, whatever of them is still there."""
     storage.delete_file(file)

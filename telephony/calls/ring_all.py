@@ -11,7 +11,7 @@ from datetime import datetime
 from django.conf import settings
 
 from accounts import permissions
-from config import errors, journal
+from config import errors, journal, outbox
 from telephony import ivr
 from telephony.calls import call_record
 from telephony.calls.call_record import RingPlan, encode_event
@@ -179,6 +179,7 @@ def enqueue_leg_hangup(call: Call, at: datetime) -> None:
             write.enqueue("telephony.hang_up", call_id=call.id)
 
 
+@outbox.task("telephony.hang_up")
 def hang_up_legs(call_id: str) -> None:
     """End every leg but the one that was taken. Raises `errors.Unavailable`."""
     call = call_record.get_call(call_id)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from accounts import locations
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal
+from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import optimistic, pagination
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
@@ -141,19 +141,20 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
     return reservation.NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
 
 
-def release_number(number: str, purchase_id: str, *, actor: audit.Author, at: datetime) -> None:
+@outbox.task("telephony.release_number")
+def release_number(number: str, purchase_id: str, *, job: outbox.TaskContext) -> None:
     """Give a number back for good whose time has come."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None or phone_number.purchase_id != purchase_id or phone_number.status != "releasing":
         return
-    if phone_number.release_at is None or phone_number.release_at > at:
+    if phone_number.release_at is None or phone_number.release_at > job.at:
         return
     client.release_number(str(phone_number.sid))
     with journal.write(
-        actor=actor,
+        actor=job.author,
         action="number.released",
         subject=phone_number.party,
-        at=at,
+        at=job.at,
         customer_id=phone_number.customer_id,
         changes=[audit.FieldChange("number", number, None)],
     ) as write:

@@ -14,7 +14,7 @@ from pynamodb.expressions.condition import Condition
 
 from accounts import locations
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal
+from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency, ids
 from config.journal.write_set import Write
 from config.outbox import worker
@@ -165,20 +165,17 @@ def _reserve_number(
     )
 
 
+@outbox.task("telephony.finish_purchase")
 def resume_purchase(
-    number: str,
-    purchase_id: str,
-    *,
-    actor: audit.Author,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None = None,
+    number: str, purchase_id: str, *, job: outbox.TaskContext, once: dict[str, str] | None = None
 ) -> None:
-    """Finish a purchase that was left behind."""
+    """Finish a purchase that its request left; ``once`` is the request's idempotency key."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None or phone_number.status != "buying" or phone_number.purchase_id != purchase_id:
         return
     with suppress(reservation.NumberUnavailable, reservation.NumberNotPurchasable):  # it is settled and audited then
-        finish_purchase(phone_number, actor=actor, at=at, idempotency_key=idempotency_key)
+        idempotency_key = idempotency.IdempotencyKey(**once) if once else None
+        finish_purchase(phone_number, actor=job.author, at=job.at, idempotency_key=idempotency_key)
 
 
 def finish_purchase(

@@ -22,20 +22,20 @@ from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
 COMPLETED: list[str] = []
 
 
-@worker.task("test.works")
-def succeeding_task(*, job: worker.TaskContext, mark: str, **_: Any) -> None:
+@outbox.task("test.works")
+def succeeding_task(*, job: outbox.TaskContext, mark: str) -> None:
     """Notes that it ran, and in whose name."""
     COMPLETED.append(f"{mark} for {job.author.name} at {job.author.ip}")
 
 
-@worker.task("test.breaks")
-def failing_task(*, job: worker.TaskContext, **_: Any) -> None:
+@outbox.task("test.breaks")
+def failing_task() -> None:
     """A defect."""
     raise ZeroDivisionError("canary of a person")
 
 
-@worker.task("test.waits")
-def unavailable_task(*, job: worker.TaskContext, **_: Any) -> None:
+@outbox.task("test.waits")
+def unavailable_task() -> None:
     """A vendor that is away."""
     raise errors.Unavailable("away", retry_after=1)
 
@@ -61,12 +61,13 @@ def get_message(message_id: str) -> outbox.OutboxMessage | None:
 
 
 def test_all_enqueued_tasks_exist() -> None:
-    enqueued_names = set()
-    for path in (services.ROOT / "accounts").glob("**/*.py"):
-        enqueued_names |= set(re.findall(r'write\.enqueue\(\s*"([\w.]+)"', path.read_text()))
+    tasks = worker.load_tasks()
+    apps = ("accounts", "staffing", "telephony")
+    code = "".join(path.read_text() for app in apps for path in (services.ROOT / app).rglob("*.py"))
+    enqueued_names = set(re.findall(r'\bwrite\.enqueue\(\s*"([\w.]+)"', code))
+    enqueued_names |= set(re.findall(r'cleanup_task="([\w.]+)"', code))
 
-    assert enqueued_names == {name for name in worker.load_tasks() if name.startswith("accounts.")}
-    assert enqueued_names <= set(worker.load_tasks())
+    assert enqueued_names == {name for name in tasks if not name.startswith("test.")}
 
 
 def test_message_is_processed_once_on_behalf_of_its_author(test_users: UserFixtures) -> None:
