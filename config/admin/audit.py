@@ -47,7 +47,7 @@ class AuditNotVerified(errors.Conflict):
 def decrypt_entries(objects: Any) -> None:
     """Let entries say what may be read of them; one read for all their keys."""
     entries = [obj.record for obj in objects if obj.record.body]
-    person_ids = {person_id for entry in entries for person_id in entry.people}
+    person_ids = {person_id for entry in entries for person_id in entry.key_owners}
     key_records = dynamodb.batch_get(dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids)
     decrypted_entries = reader.decrypt_entries(entries, encryption.unwrap_keys(key_records, person_ids))
     decrypted_by_position = {

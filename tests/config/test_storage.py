@@ -101,7 +101,7 @@ def test_audit_export_is_written_to_storage(
     read_script = f"""
 import django
 django.setup()
-from config import files
+from config import storage
 print(storage.read_file({name!r}).decode(), end="")
 """
 

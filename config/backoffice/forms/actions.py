@@ -71,7 +71,7 @@ class ButtonAdmin(ModelAdmin):
             raise Http404
         if not selected.is_available(obj):
             messages.error(request, f"“{selected.label}” makes no sense any more: it changed meanwhile.")
-            return HttpResponseRedirect(self.page_of(obj))
+            return HttpResponseRedirect(self.object_url(obj))
         form = self._confirmation_form(selected, obj, request)
         if request.method == "POST" and (form is None or form.is_valid()):
             response = self._run_button(selected, obj, request, form.cleaned_data if form else {})
@@ -85,7 +85,7 @@ class ButtonAdmin(ModelAdmin):
             "button": selected,
             "is_destructive": selected.is_destructive or selected.confirmation_name is not None,
             "form": form,
-            "back_url": self.page_of(obj),
+            "back_url": self.object_url(obj),
         }
         return TemplateResponse(request, "backoffice/ask.html", context)
 
@@ -104,7 +104,7 @@ class ButtonAdmin(ModelAdmin):
             return result
         messages.success(request, result)
         still_exists = self.model.get(str(obj.pk)) is not None
-        return HttpResponseRedirect(self.page_of(obj) if still_exists else self.list_url)
+        return HttpResponseRedirect(self.object_url(obj) if still_exists else self.list_url)
 
     def _confirmation_form(self, button: Button, obj: Any, request: HttpRequest) -> forms.Form | None:
         data = request.POST if request.method == "POST" else None

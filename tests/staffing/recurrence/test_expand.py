@@ -320,7 +320,7 @@ def test_occurrences_can_be_excluded_moved_and_reassigned() -> None:
         parse_local("2026-06-04T09:00"): RecurrenceException(parse_local("2026-06-04T09:00"), staff_id="usr_other"),
     }
     series = make_series(
-        NEW_YORK, "2026-06-01T09:00", "2026-06-01T17:00", RecurrenceRule("daily", count=5), changes=changes
+        NEW_YORK, "2026-06-01T09:00", "2026-06-01T17:00", RecurrenceRule("daily", count=5), exceptions=changes
     )
 
     first_week = list(expand.iter_occurrences(series, instant("2026-06-01T00:00", -4), instant("2026-06-07T00:00", -4)))
