@@ -32,7 +32,7 @@ class RangeCursor:
 
     def to_dict(self) -> dict[str, Any]:
         """As a cursor holds it."""
-        return {"key": self.key, "number": self.range_index, "back": self.backward}
+        return vars(self)
 
 
 @dataclass(frozen=True)
