@@ -83,14 +83,7 @@ def _save_changes(before: Customer, patch: Mapping[str, Any], *, actor: Actor, a
         return before
     if "name" in values:
         values["name_key"] = make_name_key(values["name"], before.id)
-    with journal.write(
-        actor=actor,
-        action="customer.changed",
-        subject=before.party,
-        at=at,
-        customer_id=before.id,
-        changes=audit_changes,
-    ) as write:
+    with journal.write(actor, "customer.changed", before, at, changes=audit_changes) as write:
         actions = [getattr(Customer, name).set(value) for name, value in values.items()]
         write.update(
             before,
@@ -117,11 +110,10 @@ def _set_status(customer_id: str, status: str, actor: Actor, at: datetime) -> Cu
     if customer.status == status:
         return customer
     with journal.write(
-        actor=actor,
-        action="customer.suspended" if status == "suspended" else "customer.resumed",
-        subject=customer.party,
-        at=at,
-        customer_id=customer.id,
+        actor,
+        "customer.suspended" if status == "suspended" else "customer.resumed",
+        customer,
+        at,
         changes=[audit.FieldChange("status", customer.status, status)],
     ) as write:
         write.update(

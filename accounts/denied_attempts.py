@@ -11,7 +11,7 @@ from config import audit, journal
 
 @contextmanager
 def audit_denied_attempts(
-    actor: Actor, at: datetime, *, subject: audit.Party | None = None, values: Mapping[str, Any]
+    actor: Actor, at: datetime, *, subject: audit.Subject | None = None, values: Mapping[str, Any]
 ) -> Iterator[None]:
     """Audit an `Overreach` of what happens inside: who asked for what, and about whom."""
     try:
@@ -19,11 +19,10 @@ def audit_denied_attempts(
     except DeniedAttempt as refusal:
         attempted_changes = [audit.FieldChange(name, None, value) for name, value in values.items()]
         journal.write_audit_event(
-            actor=actor,
-            action="grant.refused" if isinstance(refusal, GrantRefused) else "attempt.refused",
-            subject=subject or audit.Party("customer", actor.customer_id, "", actor.customer_id),
-            at=at,
-            customer_id=actor.customer_id,
+            actor,
+            "grant.refused" if isinstance(refusal, GrantRefused) else "attempt.refused",
+            subject or audit.Party("customer", actor.customer_id, "", actor.customer_id, actor.customer_id),
+            at,
             changes=[*attempted_changes, audit.FieldChange("reason", None, refusal.code)],
         )
         raise

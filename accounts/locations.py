@@ -62,11 +62,10 @@ def create_location(
     values = {field: getattr(location, field) for field in AUDITED_FIELDS}
     try:
         with journal.write(
-            actor=actor,
-            action="location.created",
-            subject=location.party,
-            at=at,
-            customer_id=actor.customer_id,
+            actor,
+            "location.created",
+            location,
+            at,
             changes=[audit.FieldChange(field, None, value) for field, value in values.items() if value],
         ) as write:
             write.put(location, only_if=Location.id.does_not_exist())
@@ -126,15 +125,7 @@ def _save_changes(
         return location
     if "name" in values:
         values["name_key"] = make_name_key(values["name"], location.id)
-    with journal.write(
-        actor=actor,
-        action="location.changed",
-        subject=location.party,
-        at=at,
-        customer_id=location.customer_id,
-        changes=audit_changes,
-        prefetched=records,
-    ) as write:
+    with journal.write(actor, "location.changed", location, at, changes=audit_changes, prefetched=records) as write:
         actions = [getattr(Location, name).set(value) for name, value in values.items()]
         write.update(
             location,
@@ -153,11 +144,10 @@ def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location
         if reason := guard.find_blocker(location.id, at):
             raise LocationInUse(reason)
     with journal.write(
-        actor=actor,
-        action="location.removed",
-        subject=location.party,
-        at=at,
-        customer_id=location.customer_id,
+        actor,
+        "location.removed",
+        location,
+        at,
         changes=[audit.FieldChange("name", location.name, None)],
         prefetched=records,
     ) as write:

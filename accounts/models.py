@@ -34,7 +34,7 @@ class Customer(dynamodb.Record):
 
     @property
     def party(self) -> audit.Party:
-        return audit.Party("customer", self.id, self.name, self.id)
+        return audit.Party("customer", self.id, self.name, self.id, self.id)
 
 
 class Location(dynamodb.Record):
@@ -59,7 +59,7 @@ class Location(dynamodb.Record):
 
     @property
     def party(self) -> audit.Party:
-        return audit.Party("location", self.id, self.name, self.customer_id)
+        return audit.Party("location", self.id, self.name, self.customer_id, self.customer_id)
 
 
 class User(dynamodb.Record):
@@ -104,7 +104,7 @@ class User(dynamodb.Record):
 
     @property
     def party(self) -> audit.Party:
-        return audit.Party("user", self.id, self.name, self.id)
+        return audit.Party("user", self.id, self.name, self.id, self.customer_id)
 
     @property
     def can_sign_in(self) -> bool:

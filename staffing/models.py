@@ -46,7 +46,7 @@ class Schedule(dynamodb.Record):
     @property
     def party(self) -> audit.Party:
         """As the audit names it; what it tells is sealed under the key of whose it is."""
-        return audit.Party("schedule", self.id, f"{self.start} {self.zone}", self.staff_id)
+        return audit.Party("schedule", self.id, f"{self.start} {self.zone}", self.staff_id, self.customer_id)
 
     @property
     def is_series(self) -> bool:
@@ -131,7 +131,7 @@ class Template(dynamodb.Record):
 
     @property
     def party(self) -> audit.Party:
-        return audit.Party("template", self.id, self.name, self.customer_id)
+        return audit.Party("template", self.id, self.name, self.customer_id, self.customer_id)
 
 
 class Feed(dynamodb.Record):

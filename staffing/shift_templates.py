@@ -81,11 +81,10 @@ def create_template(
     field_values = {name: getattr(template, name) for name in FIELDS}
     try:
         with journal.write(
-            actor=actor,
-            action="template.created",
-            subject=template.party,
-            at=at,
-            customer_id=actor.customer_id,
+            actor,
+            "template.created",
+            template,
+            at,
             changes=[audit.FieldChange(name, None, value) for name, value in field_values.items() if value],
             prefetched=records,
         ) as write:
@@ -152,15 +151,7 @@ def update_template(
         if "name" in values:
             values["name_key"] = locations.name_sort_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)
-        with journal.write(
-            actor=actor,
-            action="template.changed",
-            subject=before.party,
-            at=at,
-            customer_id=before.customer_id,
-            changes=audit_changes,
-            prefetched=records,
-        ) as write:
+        with journal.write(actor, "template.changed", before, at, changes=audit_changes, prefetched=records) as write:
             condition = Template.version == before.version
             write.put(after, only_if=condition, error=optimistic.stale_record_error())
         return after
@@ -174,11 +165,10 @@ def delete_template(template_id: str, *, actor: Actor, at: datetime) -> Template
     def decide() -> Template:
         before, records = _fetch_target(template_id, actor)
         with journal.write(
-            actor=actor,
-            action="template.removed",
-            subject=before.party,
-            at=at,
-            customer_id=before.customer_id,
+            actor,
+            "template.removed",
+            before,
+            at,
             changes=[audit.FieldChange("name", before.name, None)],
             prefetched=records,
         ) as write:

@@ -156,11 +156,10 @@ def _save_configuration(
         name for name in {**previous, **ivr_configuration} if previous.get(name) != ivr_configuration.get(name)
     ]
     with journal.write(
-        actor=actor,
-        action="ivr.changed",
-        subject=location.party,
-        at=at,
-        customer_id=before.customer_id,
+        actor,
+        "ivr.changed",
+        location,
+        at,
         changes=[audit.FieldChange(name, previous.get(name), ivr_configuration.get(name)) for name in changed_names],
         prefetched=records,
     ) as write:

@@ -31,7 +31,7 @@ class PhoneNumber(dynamodb.Record):
 
     @property
     def party(self) -> audit.Party:
-        return audit.Party("phone number", self.number, self.number, self.customer_id)
+        return audit.Party("phone number", self.number, self.number, self.customer_id, self.customer_id)
 
 
 class Line(dynamodb.Record):
@@ -113,7 +113,7 @@ class Call(dynamodb.Record):
 
     @property
     def party(self) -> audit.Party:
-        return audit.Party("call", self.id, "", self.customer_id)
+        return audit.Party("call", self.id, "", self.customer_id, self.customer_id)
 
 
 class PhoneVerification(dynamodb.Record):

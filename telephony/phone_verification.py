@@ -198,12 +198,7 @@ def confirm_code(user: "User", code: str, *, actor: Actor, at: datetime) -> Phon
         user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at, tries=0
     )
     with journal.write(
-        actor=actor,
-        action="phone.verified",
-        subject=user.party,
-        at=at,
-        customer_id=user.customer_id,
-        changes=[audit.FieldChange("phone", None, user.phone)],
+        actor, "phone.verified", user, at, changes=[audit.FieldChange("phone", None, user.phone)]
     ) as write:
         write.put(new_verification, only_if=PhoneVerification.nonce == verification.nonce, error=_wrong_code_error())
     return _to_state(user, new_verification)
@@ -217,11 +212,10 @@ def mark_verified(user: "User", *, at: datetime) -> None:
     """Take a phone as proven without calling it: for the demo's people."""
     verification = PhoneVerification(user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at)
     with journal.write(
-        actor=permissions.system_actor(user.customer_id),
-        action="phone.verified",
-        subject=user.party,
-        at=at,
-        customer_id=user.customer_id,
+        permissions.system_actor(user.customer_id),
+        "phone.verified",
+        user,
+        at,
         changes=[audit.FieldChange("phone", None, user.phone)],
     ) as write:
         write.put(verification)

@@ -68,12 +68,7 @@ def accept_invitation(user: User, *, origin: permissions.Origin, at: datetime) -
     after = user.with_changes(status="active", accepted_at=at, updated_at=at)
     try:
         with journal.write(
-            actor=permissions.user_actor(user, origin),
-            action="user.accepted",
-            subject=user.party,
-            at=at,
-            customer_id=user.customer_id,
-            changes=diff.diff_users(user, after),
+            permissions.user_actor(user, origin), "user.accepted", user, at, changes=diff.diff_users(user, after)
         ) as write:
             write.put(after, only_if=User.version == user.version)
             counters.update_counters(write, user, after)

@@ -81,15 +81,7 @@ def _save_device(
     )
     audit_changes = [audit.FieldChange("device", None, _short_key(new_device.key))]
     audit_changes += [audit.FieldChange("device", _short_key(oldest.key), None)] if oldest else []
-    with journal.write(
-        actor=actor,
-        action="device.registered",
-        subject=_user_party(actor.id, actor.name),
-        at=at,
-        customer_id=actor.customer_id,
-        changes=audit_changes,
-        prefetched=records,
-    ) as write:
+    with journal.write(actor, "device.registered", actor, at, changes=audit_changes, prefetched=records) as write:
         users.require_account_open(write, actor.id)
         owner = PushTokenOwner(key=new_device.key, user_id=actor.id, customer_id=actor.customer_id)
         write.put(owner, only_if=_owner_is_unchanged(previous_owner, actor), error=optimistic.stale_record_error())
@@ -110,11 +102,11 @@ def _owner_is_unchanged(previous_owner: PushTokenOwner | None, actor: Actor) -> 
 
 def _audit_device_moved(write: write_set.Write, previous_owner: PushTokenOwner) -> None:
     """Tell whose device it was that it is gone, not to whom: that may be another customer's."""
-    user = dynamodb.get_record(User, previous_owner.user_id)
+    owner_id = previous_owner.user_id
+    user = dynamodb.get_record(User, owner_id)
     write.add_audit_event(
         "device.moved_away",
-        _user_party(previous_owner.user_id, user.name if user else ""),
-        customer_id=previous_owner.customer_id,
+        audit.Party("user", owner_id, user.name if user else "", owner_id, previous_owner.customer_id),
         changes=[audit.FieldChange("device", _short_key(previous_owner.key), None)],
         author=permissions.system_actor(previous_owner.customer_id),
     )
@@ -135,7 +127,7 @@ def unregister_device(token: str, *, actor: Actor, at: datetime) -> None:
         records = dynamodb.batch_get([*_record_keys(actor.id, key), *streams])
         own_device = records.get(PushToken, actor.id, key)
         if own_device:
-            _delete_devices([own_device], "device.removed", _user_party(actor.id, actor.name), actor, at, records)
+            _delete_devices([own_device], "device.removed", actor, actor, at, records)
 
     optimistic.retry_on_conflict(decide)
 
@@ -153,7 +145,7 @@ def delete_stale_devices(user: User, stale_devices: Sequence[PushToken], *, at: 
             ]
             if unchanged:
                 system_actor = permissions.system_actor(user.customer_id)
-                _delete_devices(unchanged, "device.pruned", user.party, system_actor, at, None)
+                _delete_devices(unchanged, "device.pruned", user, system_actor, at, None)
 
         optimistic.retry_on_conflict(decide)
 
@@ -163,7 +155,7 @@ def delete_all_devices(user: User, *, actor: audit.Author, at: datetime) -> None
 
     def decide() -> None:
         while batch := list_devices(user.id)[:BATCH_SIZE]:
-            _delete_devices(batch, "device.removed", user.party, actor, at, None)
+            _delete_devices(batch, "device.removed", user, actor, at, None)
 
     optimistic.retry_on_conflict(decide)
 
@@ -171,17 +163,16 @@ def delete_all_devices(user: User, *, actor: audit.Author, at: datetime) -> None
 def _delete_devices(
     devices: Sequence[PushToken],
     action: str,
-    subject: audit.Party,
+    subject: audit.Subject,
     author: audit.Author,
     at: datetime,
     records: dynamodb.BatchResult | None,
 ) -> None:
     with journal.write(
-        actor=author,
-        action=action,
-        subject=subject,
-        at=at,
-        customer_id=author.customer_id,
+        author,
+        action,
+        subject,
+        at,
         changes=[audit.FieldChange("device", _short_key(device.key), None) for device in devices],
         prefetched=records,
     ) as write:
@@ -214,7 +205,3 @@ def _token_hash(token: str) -> str:
 def _short_key(key: str) -> str:
     """Enough of a key to tell devices apart in the audit; the token itself is a secret."""
     return key[:12]
-
-
-def _user_party(user_id: str, name: str) -> audit.Party:
-    return audit.Party("user", user_id, name, user_id)

@@ -36,7 +36,7 @@ def resend_invitation(
         user, records = users.load_target(user_id, actor, *request_keys)
         try:
             idempotency.ensure_key_unused(idempotency_key, records, at)
-            with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values={}):
+            with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={}):
                 permissions.check_target_user(actor, user)
             return _enqueue_invitation(user, actor=actor, at=at, idempotency_key=idempotency_key, records=records)
         except idempotency.DuplicateRequest:
@@ -60,14 +60,7 @@ def _enqueue_invitation(
         seconds = int(wait.total_seconds()) + 1
         raise errors.TooManyRequests("At most one invitation a minute to a person.", retry_after=seconds)
     after = user.with_changes(resent_at=at, updated_at=at)
-    with journal.write(
-        actor=actor,
-        action="user.invitation_resent",
-        subject=user.party,
-        at=at,
-        customer_id=user.customer_id,
-        prefetched=records,
-    ) as write:
+    with journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write:
         write.put(after, only_if=User.version == user.version, error=optimistic.stale_record_error())
         write.enqueue("accounts.send_invitation", user_id=user.id)
         write.record_response(idempotency_key, user.id, status=200)
@@ -103,9 +96,7 @@ def _send_invitation_email(user: User, job: outbox.TaskContext) -> None:
 
 
 def _record_sending(user: User, job: outbox.TaskContext) -> None:
-    with journal.write(
-        actor=job.author, action="user.invitation_sent", subject=user.party, at=job.at, customer_id=user.customer_id
-    ) as write:
+    with journal.write(job.author, "user.invitation_sent", user, job.at) as write:
         write.update(
             user,
             [

@@ -121,7 +121,7 @@ def _send_per_project(
     groups = [group for group in known_groups if group]
     if retry.round >= MAX_ROUNDS or {key for group in groups for key in group} != set(keys.values()):
         raise errors.Unavailable("The push service answers nonsense.", retry_after=60)
-    with journal.write_intent(actor=job.author, at=job.at) as write:
+    with journal.write_intent(job.author, job.at) as write:
         for group in groups:
             retry.enqueue(write, group, job.at, f"{job.id}-apart-{min(group)[:12]}")
 
@@ -139,7 +139,7 @@ def _process_results(
     unregistered = [device for device, outcome in device_results if outcome.error == expo.DEVICE_NOT_REGISTERED]
     id_suffix = device_results[-1][0].key[:12]
     if tickets or (rate_limited and retry.round < MAX_ROUNDS):
-        with journal.write_intent(actor=job.author, at=job.at) as write:
+        with journal.write_intent(job.author, job.at) as write:
             if tickets:
                 _enqueue_receipt_check(write, tickets, retry, job.at.isoformat(), job, f"{job.id}-receipts-{id_suffix}")
             if rate_limited and retry.round < MAX_ROUNDS:
@@ -200,7 +200,7 @@ def collect_receipts(
         rate_limited = []
     retry = PushRetry(user_id, event, round)
     if rate_limited or pending_tickets:
-        with journal.write_intent(actor=job.author, at=job.at) as write:
+        with journal.write_intent(job.author, job.at) as write:
             if rate_limited:
                 retry.enqueue_with_backoff(write, rate_limited, job.at, f"{job.id}-again")
             if pending_tickets:

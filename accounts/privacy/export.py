@@ -82,9 +82,7 @@ def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
     customer = records.get(Customer, user.customer_id)
     if customer is None:
         raise errors.NotFound("There is no such customer.")
-    with journal.write(
-        actor=actor, action="user.exported", subject=user.party, at=at, customer_id=user.customer_id, prefetched=records
-    ):
+    with journal.write(actor, "user.exported", user, at, prefetched=records):
         pass
     return export_pdf(user, customer, actor=actor, at=at)
 

@@ -131,11 +131,10 @@ def _write_acceptance(
         for text in edition.texts
     ]
     with journal.write(
-        actor=actor,
-        action="terms.accepted",
-        subject=user.party,
-        at=at,
-        customer_id=user.customer_id,
+        actor,
+        "terms.accepted",
+        user,
+        at,
         changes=[audit.FieldChange(document["document"], None, document["version"]) for document in document_versions],
         prefetched=records,
     ) as write:
@@ -202,11 +201,10 @@ def audit_acceptance_view(acceptance: TermsAcceptance, *, actor: Actor, at: date
     """Note that an operator looked at a proof, which tells who it was and from where."""
     actor.require("audit:read")
     journal.write_audit_event(
-        actor=actor,
-        action="terms.viewed",
-        subject=audit.Party("user", acceptance.user_id, "", acceptance.user_id),
-        at=at,
-        customer_id=acceptance.customer_id,
+        actor,
+        "terms.viewed",
+        audit.Party("user", acceptance.user_id, "", acceptance.user_id, acceptance.customer_id),
+        at,
         changes=[audit.FieldChange("version", None, acceptance.version)],
     )
 

@@ -23,11 +23,10 @@ def announce_version(customer: Customer, version: str, *, at: datetime) -> bool:
         if before is None or (before.terms_announced or "") >= version:
             return False
         with journal.write(
-            actor=permissions.system_actor(customer.id),
-            action="terms.announced",
-            subject=before.party,
-            at=at,
-            customer_id=before.id,
+            permissions.system_actor(customer.id),
+            "terms.announced",
+            before,
+            at,
             changes=[audit.FieldChange("version", before.terms_announced, version)],
         ) as write:
             after = before.with_changes(terms_announced=version)
@@ -55,7 +54,7 @@ def notify_customer_users(customer_id: str, version: str, *, job: outbox.TaskCon
     users_to_notify = _users_with_older_acceptance(active_users, version)
     if not users_to_notify and page.next_cursor is None:
         return
-    with journal.write_intent(actor=permissions.system_actor(customer_id), at=job.at) as write:
+    with journal.write_intent(permissions.system_actor(customer_id), job.at) as write:
         for user in users_to_notify:
             side_effects.enqueue_notification(write, user.id, "terms_renewed")
         if page.next_cursor:

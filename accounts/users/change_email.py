@@ -44,11 +44,10 @@ def begin_email_change(
     pending_user = immediate_user.with_changes(awaited=pending_change, updated_at=at)
     action = diff.audit_action(user, pending_user)
     with journal.write(
-        actor=actor,
-        action="user.address_begun" if action == "user.changed" else action,
-        subject=user.party,
-        at=at,
-        customer_id=user.customer_id,
+        actor,
+        "user.address_begun" if action == "user.changed" else action,
+        user,
+        at,
         changes=[*diff.diff_users(user, pending_user), audit.FieldChange("awaited", user.email, after.email)],
         prefetched=records,
     ) as write:
@@ -142,7 +141,7 @@ def finish_email_change(
 
 def _enqueue_email_sync(user_id: str, *, actor: audit.Author, at: datetime) -> None:
     """Auth0 may have heard of us last what is not so: have it told the address of the record."""
-    with journal.write_intent(actor=actor, at=at) as write:
+    with journal.write_intent(actor, at) as write:
         write.enqueue("accounts.carry_address", id=_sync_message_id(user_id), user_id=user_id)
 
 
@@ -177,13 +176,7 @@ def _apply_email_change(
     after.awaited = None
     after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
     with journal.write(
-        actor=actor,
-        action=diff.audit_action(before, after),
-        subject=before.party,
-        at=at,
-        customer_id=before.customer_id,
-        changes=diff.diff_users(before, after),
-        prefetched=records,
+        actor, diff.audit_action(before, after), before, at, changes=diff.diff_users(before, after), prefetched=records
     ) as write:
         write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
         if after.email_key != before.email_key:
@@ -223,12 +216,7 @@ def _cancel_email_change(user: User, refusal: errors.DomainError, *, actor: audi
             return user  # another hand has finished or withdrawn it
         email_key = email_address.email_key(pending_change["asked"]["email"])
         with journal.write(
-            actor=actor,
-            action="user.change_refused",
-            subject=before.party,
-            at=at,
-            customer_id=before.customer_id,
-            changes=[audit.FieldChange("reason", None, refusal.code)],
+            actor, "user.change_refused", before, at, changes=[audit.FieldChange("reason", None, refusal.code)]
         ) as write:
             write.put(
                 before.with_changes(awaited=None, updated_at=at),

@@ -67,7 +67,7 @@ def create_user(
         idempotency.ensure_key_unused(idempotency_key, records, at)
         users.check_locations(new_user.locations or (), records, actor.customer_id)
         _check_grant(actor, user, at)
-        with journal.write_intent(actor=actor, at=at, prefetched=records) as write:
+        with journal.write_intent(actor, at, prefetched=records) as write:
             write.begin_request(idempotency_key, user.id)
             _write_intent(write, user, idempotency_key)
     except idempotency.DuplicateRequest as seen:
@@ -80,12 +80,7 @@ def create_customer_with_owner(customer: Customer, owner: NewUserData, *, at: da
     actor = permissions.system_actor(customer.id)
     user = _build_pending_user(owner, at)
     with journal.write(
-        actor=actor,
-        action="customer.created",
-        subject=customer.party,
-        at=at,
-        customer_id=customer.id,
-        changes=[audit.FieldChange("name", None, customer.name)],
+        actor, "customer.created", customer, at, changes=[audit.FieldChange("name", None, customer.name)]
     ) as write:
         write.put(customer, only_if=Customer.id.does_not_exist())
         _write_intent(write, user, None)
@@ -145,13 +140,7 @@ def finish_creation(
     )
     try:
         with journal.write(
-            actor=actor,
-            action="user.invited",
-            subject=user.party,
-            at=at,
-            customer_id=user.customer_id,
-            changes=diff.diff_users(None, invited),
-            prefetched=records,
+            actor, "user.invited", user, at, changes=diff.diff_users(None, invited), prefetched=records
         ) as write:
             write.put(invited, only_if=User.status == "pending")
             write.enqueue("accounts.send_invitation", user_id=user.id)
@@ -270,15 +259,10 @@ def _cancel_creation(
 
     False where another hand had finished or withdrawn it before.
     """
-    anonymous_subject = audit.Party("user", user.id, "", user.customer_id)
+    anonymous_subject = audit.Party("user", user.id, "", user.customer_id, user.customer_id)
     try:
         with journal.write(
-            actor=actor,
-            action="user.refused",
-            subject=anonymous_subject,
-            at=at,
-            customer_id=user.customer_id,
-            changes=[audit.FieldChange("reason", None, refusal.code)],
+            actor, "user.refused", anonymous_subject, at, changes=[audit.FieldChange("reason", None, refusal.code)]
         ) as write:
             write.remove(user, only_if=User.status == "pending")
             write.remove(EmailOwner(user.email_key), only_if=EmailOwner.user_id == user.id)

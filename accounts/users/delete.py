@@ -41,7 +41,7 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
         except users.UserNotReady as not_ready:
             create.complete_pending_creation(user_id, at=at)
             raise optimistic.StaleRecord("Its creation is settled now.") from not_ready
-        with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values={"status": "deleted"}):
+        with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={"status": "deleted"}):
             if user.id != actor.id:
                 permissions.check_target_user(actor, user)
             if user.status == "deleting":
@@ -60,11 +60,10 @@ def _begin_deletion(
 ) -> tuple[User, dynamodb.BatchResult | None]:
     deleting_user = user.with_changes(status="deleting", updated_at=at)
     with journal.write(
-        actor=actor,
-        action="user.deletion_begun",
-        subject=user.party,
-        at=at,
-        customer_id=user.customer_id,
+        actor,
+        "user.deletion_begun",
+        user,
+        at,
         changes=[audit.FieldChange("status", user.status, "deleting")],
         prefetched=records,
     ) as write:
@@ -95,11 +94,10 @@ def finish_deletion(
     data_map.erase_in_batches(user, actor=actor, at=at)
     try:
         with journal.write(
-            actor=actor,
-            action="user.deleted",
-            subject=user.party,
-            at=at,
-            customer_id=user.customer_id,
+            actor,
+            "user.deleted",
+            user,
+            at,
             changes=[audit.FieldChange("status", "deleting", "deleted")],
             prefetched=records,
         ) as write:

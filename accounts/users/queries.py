@@ -171,9 +171,7 @@ def _is_assigned_to(user: User, location_id: str) -> bool:
 def audit_user_view(user: User, *, actor: permissions.Actor, at: datetime) -> None:
     """Note that an operator looked at what is kept of somebody."""
     actor.require("users:read")
-    journal.write_audit_event(
-        actor=actor, action="user.viewed", subject=user.party, at=at, customer_id=user.customer_id
-    )
+    journal.write_audit_event(actor, "user.viewed", user, at)
 
 
 def location_keys(locations: Iterable[str]) -> list[dynamodb.RecordKey]:

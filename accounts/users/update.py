@@ -29,7 +29,7 @@ def update_user(
         user, records = users.load_target(user_id, actor, *location_keys)
         if user.status == "deleting":
             raise users.user_not_found()
-        with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values=_audited_values(patch)):
+        with denied_attempts.audit_denied_attempts(actor, at, subject=user, values=_audited_values(patch)):
             permissions.check_target_user(actor, user)
             optimistic.check_version(user, versions)
             if "email" in patch and user.awaited:
@@ -66,7 +66,7 @@ def update_own_profile(
         optimistic.check_version(before, versions)
         location_keys = users.location_keys(patch.get("locations", ()))
         records = dynamodb.batch_get([*journal.stream_keys([actor.stream]), *location_keys])
-        with denied_attempts.audit_denied_attempts(actor, at, subject=before.party, values=_audited_values(patch)):
+        with denied_attempts.audit_denied_attempts(actor, at, subject=before, values=_audited_values(patch)):
             after = diff.apply_patch(before, patch, at)
             location_ids = patch.get("locations", ())
             users.check_locations(location_ids, records, actor.customer_id, existing=before.locations)
@@ -84,13 +84,7 @@ def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records
     if not audit_changes:
         return before
     with journal.write(
-        actor=actor,
-        action=diff.audit_action(before, after),
-        subject=before.party,
-        at=at,
-        customer_id=before.customer_id,
-        changes=audit_changes,
-        prefetched=records,
+        actor, diff.audit_action(before, after), before, at, changes=audit_changes, prefetched=records
     ) as write:
         write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
         counters.update_counters(write, before, after)

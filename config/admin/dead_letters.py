@@ -17,12 +17,7 @@ def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) ->
     message = _get_dead_letter(message_id)
     shard = outbox.shard_for(message_id)
     with journal.write(
-        actor=author,
-        action="errand.revived",
-        subject=_message_party(message),
-        at=at,
-        customer_id=message.author["customer"],
-        changes=[audit.FieldChange("error", message.error, None)],
+        author, "errand.revived", _message_party(message), at, changes=[audit.FieldChange("error", message.error, None)]
     ) as write:
         write.update(
             message,
@@ -45,11 +40,10 @@ def discard_dead_letter(message_id: str, *, author: audit.Author, at: datetime) 
     """Forget an entry: what it was for does not happen. Raises `NotDead`."""
     message = _get_dead_letter(message_id)
     with journal.write(
-        actor=author,
-        action="errand.given_up",
-        subject=_message_party(message),
-        at=at,
-        customer_id=message.author["customer"],
+        author,
+        "errand.given_up",
+        _message_party(message),
+        at,
         changes=[audit.FieldChange("error", message.error, None)],
     ) as write:
         write.remove(message, only_if=OutboxMessage.shard == DEAD_LETTER_SHARD, error=_not_dead_letter_error())
@@ -64,7 +58,8 @@ def _get_dead_letter(message_id: str) -> OutboxMessage:
 
 
 def _message_party(message: OutboxMessage) -> audit.Party:
-    return audit.Party("errand", message.id, message.task, message.author["customer"])
+    customer_id = message.author["customer"]
+    return audit.Party("errand", message.id, message.task, customer_id, customer_id)
 
 
 def _not_dead_letter_error() -> NotDeadLetter:

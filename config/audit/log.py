@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import rfc8785
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -21,14 +21,26 @@ from config import dynamodb
 from config.dynamodb import encryption
 
 
+class Subject(Protocol):
+    """What an entry can be about: a record or an author with a `party`, or a `Party` itself."""
+
+    @property
+    def party(self) -> "Party": ...
+
+
 @dataclass(frozen=True)
 class Party:
-    """Somebody or something an entry names. ``stream`` is where entries about it stand."""
+    """A person or thing that an entry names; ``stream`` holds the entries about it."""
 
     type: str
     id: str
     name: str
     stream: str
+    customer_id: str
+
+    @property
+    def party(self) -> "Party":
+        return self
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,10 @@ class Author:
     def stream(self) -> str:
         """Where the entries of what they do stand."""
         return self.customer_id if self.type == "system" else self.id
+
+    @property
+    def party(self) -> Party:
+        return Party(self.type, self.id, self.name, self.stream, self.customer_id)
 
 
 @dataclass(frozen=True)
@@ -67,7 +83,6 @@ class AuditEvent:
     action: str
     author: Author
     subject: Party
-    customer_id: str
     changes: tuple[FieldChange, ...] = ()
     attests: str = ""
     """The digest of a record that this entry vouches for; it stays readable."""
@@ -219,15 +234,15 @@ def build_entries(
             entry = AuditEntry(
                 stream=stream,
                 seq=end_positions[stream].last + 1,
-                customer_id=event.customer_id,
-                listed_for=None if index else event.customer_id,
+                customer_id=event.subject.customer_id,
+                listed_for=None if index else event.subject.customer_id,
                 at=format_instant(event.at),
                 action=event.action,
                 body=entry_body,
                 prev_hash=end_positions[stream].hash,
             )
             entry.hash = digest(entry.content)
-            owner_customer_id = end_positions[stream].customer_id or event.customer_id
+            owner_customer_id = end_positions[stream].customer_id or event.subject.customer_id
             end_positions[stream] = StreamPosition(int(entry.seq), entry.hash, owner_customer_id)
             new_entries.append(entry)
     return new_entries, end_positions

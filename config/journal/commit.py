@@ -37,12 +37,11 @@ def stream_keys(streams: Iterable[str]) -> list[dynamodb.RecordKey]:
 
 @contextmanager
 def write(
-    *,
     actor: audit.Author,
     action: str,
-    subject: audit.Party,
+    subject: audit.Subject,
     at: datetime,
-    customer_id: str,
+    *,
     changes: Iterable[audit.FieldChange] = (),
     related_streams: Iterable[str] = (),
     prefetched: dynamodb.BatchResult | None = None,
@@ -53,16 +52,14 @@ def write(
     streams of people in whose logs the entry stands too.
     """
     pending_write = Write(actor, at)
-    pending_write.add_audit_event(
-        action, subject, customer_id=customer_id, changes=changes, related_streams=related_streams
-    )
+    pending_write.add_audit_event(action, subject, changes=changes, related_streams=related_streams)
     yield pending_write
     _commit(pending_write, prefetched)
 
 
 @contextmanager
 def write_intent(
-    *, actor: audit.Author, at: datetime, prefetched: dynamodb.BatchResult | None = None
+    actor: audit.Author, at: datetime, *, prefetched: dynamodb.BatchResult | None = None
 ) -> Iterator[Write]:
     """Begin a flow: what it leaves unfinished must come with an errand that finishes it."""
     pending_write = Write(actor, at)
@@ -73,16 +70,10 @@ def write_intent(
 
 
 def write_audit_event(
-    *,
-    actor: audit.Author,
-    action: str,
-    subject: audit.Party,
-    at: datetime,
-    customer_id: str,
-    changes: Iterable[audit.FieldChange] = (),
+    actor: audit.Author, action: str, subject: audit.Subject, at: datetime, *, changes: Iterable[audit.FieldChange] = ()
 ) -> None:
     """Audit what changed no record: a refusal, or that somebody looked."""
-    with write(actor=actor, action=action, subject=subject, at=at, customer_id=customer_id, changes=changes):
+    with write(actor, action, subject, at, changes=changes):
         pass
 
 

@@ -104,9 +104,8 @@ class Write:
     def add_audit_event(
         self,
         action: str,
-        subject: audit.Party,
+        subject: audit.Subject,
         *,
-        customer_id: str,
         changes: Iterable[audit.FieldChange] = (),
         author: audit.Author | None = None,
         related_streams: Iterable[str] = (),
@@ -117,8 +116,7 @@ class Write:
             at=self.at,
             action=action,
             author=author or self.author,
-            subject=subject,
-            customer_id=customer_id,
+            subject=subject.party,
             changes=tuple(changes),
             related_streams=tuple(related_streams),
         )

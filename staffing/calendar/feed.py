@@ -48,11 +48,10 @@ def open_feed(*, actor: Actor, at: datetime, idempotency_key: idempotency.Idempo
         records = dynamodb.batch_get([_feed_key(actor.id), *journal.stream_keys([actor.stream])])
         before = records.get(Feed, actor.id)
         with journal.write(
-            actor=actor,
-            action="feed.opened",
-            subject=_get_audit_party(actor),
-            at=at,
-            customer_id=actor.customer_id,
+            actor,
+            "feed.opened",
+            actor,
+            at,
             changes=[audit.FieldChange("feed", before and before.secret[:12], feed.secret[:12])],
             prefetched=records,
         ) as write:
@@ -87,10 +86,6 @@ def _feed_key(user_id: str) -> dynamodb.RecordKey:
     return dynamodb.RecordKey(Feed, user_id)
 
 
-def _get_audit_party(actor: Actor) -> audit.Party:
-    return audit.Party("user", actor.id, actor.name, actor.id)
-
-
 def close_feed(*, actor: Actor, at: datetime) -> None:
     """Close one's own feed; without one, nothing is to do."""
 
@@ -100,11 +95,10 @@ def close_feed(*, actor: Actor, at: datetime) -> None:
         if before is None:
             return
         with journal.write(
-            actor=actor,
-            action="feed.closed",
-            subject=_get_audit_party(actor),
-            at=at,
-            customer_id=actor.customer_id,
+            actor,
+            "feed.closed",
+            actor,
+            at,
             changes=[audit.FieldChange("feed", before.secret[:12], None)],
             prefetched=records,
         ) as write:

@@ -30,7 +30,7 @@ def plan_reminder(user_id: str, *, job: outbox.TaskContext) -> None:
     recipient = recipients.get_recipient(user_id)
     upcoming = _find_upcoming(user_id, job.at) if recipient else None
     if recipient and upcoming:
-        with journal.write_intent(actor=permissions.system_actor(recipient.customer.id), at=job.at) as write:
+        with journal.write_intent(permissions.system_actor(recipient.customer.id), job.at) as write:
             _enqueue_upcoming(write, user_id, upcoming, _get_lead_time(recipient))
             write.replace(job.id, job.claim)
 
@@ -99,7 +99,7 @@ def _enqueue_and_plan_next(
     upcoming = _find_upcoming(user_id, max(start, job.at))
     if not channels and upcoming is None:
         return
-    with journal.write_intent(actor=permissions.system_actor(recipient.customer.id), at=job.at) as write:
+    with journal.write_intent(permissions.system_actor(recipient.customer.id), job.at) as write:
         for channel in channels:
             write.enqueue(
                 "staffing.tell_reminder",

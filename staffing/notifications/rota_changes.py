@@ -29,7 +29,7 @@ MAX_LISTED_CHANGES = 10
 @outbox.task("staffing.follow")
 def enqueue_messages(user_id: str, since: str, *, job: outbox.TaskContext) -> None:
     """Let a person hear of a batch of changes on each channel, and plan their next reminder."""
-    with journal.write_intent(actor=job.author, at=job.at) as write:
+    with journal.write_intent(job.author, job.at) as write:
         if job.author.id != user_id:
             for channel in preferences.CHANNELS:
                 message_id = f"{job.id}-{channel}"

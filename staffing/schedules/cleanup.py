@@ -70,11 +70,10 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
         records = _fetch_records(save.list_assigned_staff(before), actor)
         row_changes = availability.plan_row_changes([before], [remaining, *singles])
         with journal.write(
-            actor=actor,
-            action="schedule.parted",
-            subject=before.party,
-            at=at,
-            customer_id=before.customer_id,
+            actor,
+            "schedule.parted",
+            before,
+            at,
             changes=[audit.FieldChange("splitOff", None, [schedule.id for schedule in singles])],
             related_streams=row_changes,
             prefetched=records,

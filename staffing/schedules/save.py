@@ -43,11 +43,10 @@ def save_schedules(
     owners = {schedule.staff_id for schedule in [before, *after] if schedule}
     affected_staff = sorted({*row_changes, *_list_relocated_staff(before, after)})
     with journal.write(
-        actor=actor,
-        action=_get_audit_action(before, after),
-        subject=subject.party,
-        at=at,
-        customer_id=subject.customer_id,
+        actor,
+        _get_audit_action(before, after),
+        subject,
+        at,
         changes=diff.diff_schedules(before, after, allow_overlap=allow_overlap),
         related_streams=sorted({*affected_staff, *owners}),
         prefetched=records,

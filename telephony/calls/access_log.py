@@ -19,6 +19,4 @@ def log_recording_played(call: Call, kind: str, *, actor: Actor, at: datetime) -
 
 def _log_access(call: Call, action: str, changes: list[audit.FieldChange], actor: Actor, at: datetime) -> None:
     actor.require("calls:read")
-    journal.write_audit_event(
-        actor=actor, action=action, subject=call.party, at=at, customer_id=call.customer_id, changes=changes
-    )
+    journal.write_audit_event(actor, action, call, at, changes=changes)

@@ -42,7 +42,7 @@ def receive_recording(
         *([Call.outcome.set(outcome)] if outcome != call.outcome else []),
     ]
     try:
-        with journal.write_intent(actor=permissions.system_actor(call.customer_id), at=at) as write:
+        with journal.write_intent(permissions.system_actor(call.customer_id), at) as write:
             write.update(call, updates, only_if=~Call.steps.contains(step))
             write.enqueue(
                 "telephony.keep_recording",
@@ -79,11 +79,10 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
     step = f"kept {recording_sid}"
     encoded_recording = call_record.encode_recording(sid=recording_sid, file=stored_file)
     with journal.write(
-        actor=job.author,
-        action=f"{recording.kind}.recorded",
-        subject=call.party,
-        at=job.at,
-        customer_id=call.customer_id,
+        job.author,
+        f"{recording.kind}.recorded",
+        call,
+        job.at,
         changes=[audit.FieldChange("seconds", None, recording.seconds)],
     ) as write:
         write.update(

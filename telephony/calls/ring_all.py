@@ -175,7 +175,7 @@ def handle_leg_ended(call_id: str, path: str, leg_index: int, *, status: str, at
 def enqueue_leg_hangup(call: Call, at: datetime) -> None:
     """Have the legs of a call ended that nobody needs any more."""
     if any(step.startswith("leg ") for step in call.steps or ()):
-        with journal.write_intent(actor=permissions.system_actor(call.customer_id), at=at) as write:
+        with journal.write_intent(permissions.system_actor(call.customer_id), at) as write:
             write.enqueue("telephony.hang_up", call_id=call.id)
 
 

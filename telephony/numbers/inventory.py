@@ -84,11 +84,10 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
             raise reservation.NumberUnavailable("This number is still being bought; ask again in a moment.")
         after = before.with_changes(status="releasing", release_at=at + RELEASE_GRACE_PERIOD, updated_at=at)
         with journal.write(
-            actor=actor,
-            action="number.given_up",
-            subject=before.party,
-            at=at,
-            customer_id=before.customer_id,
+            actor,
+            "number.given_up",
+            before,
+            at,
             changes=[audit.FieldChange("location", before.location_id, None)],
             prefetched=records,
         ) as write:
@@ -122,11 +121,10 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
             raise reservation.NumberReleasing("This number is being released; it cannot be restored any more.")
         after = before.with_changes(status="active", release_at=None, updated_at=at)
         with journal.write(
-            actor=actor,
-            action="number.restored",
-            subject=before.party,
-            at=at,
-            customer_id=before.customer_id,
+            actor,
+            "number.restored",
+            before,
+            at,
             changes=[audit.FieldChange("location", None, before.location_id)],
             prefetched=records,
         ) as write:
@@ -151,12 +149,7 @@ def release_number(number: str, purchase_id: str, *, job: outbox.TaskContext) ->
         return
     client.release_number(str(phone_number.sid))
     with journal.write(
-        actor=job.author,
-        action="number.released",
-        subject=phone_number.party,
-        at=job.at,
-        customer_id=phone_number.customer_id,
-        changes=[audit.FieldChange("number", number, None)],
+        job.author, "number.released", phone_number, job.at, changes=[audit.FieldChange("number", number, None)]
     ) as write:
         write.remove(phone_number, only_if=PhoneNumber.version == phone_number.version)
         reservation.decrement_held_count(write, phone_number)

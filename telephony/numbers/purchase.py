@@ -82,7 +82,7 @@ def purchase_number(
             return result
         _check_line_and_quota(records, location_id, actor)
         pending_number = _build_pending_number(number, location_id, actor.customer_id, at)
-        with journal.write_intent(actor=actor, at=at, prefetched=records) as write:
+        with journal.write_intent(actor, at, prefetched=records) as write:
             write.begin_request(idempotency_key, number)
             _reserve_number(write, pending_number, records.get(Quota, actor.customer_id), idempotency_key)
     except idempotency.DuplicateRequest as earlier_request:
@@ -215,11 +215,10 @@ def finish_purchase(
     )
     try:
         with journal.write(
-            actor=actor,
-            action="number.purchased",
-            subject=pending_number.party,
-            at=at,
-            customer_id=pending_number.customer_id,
+            actor,
+            "number.purchased",
+            pending_number,
+            at,
             changes=[audit.FieldChange("location", None, pending_number.location_id)],
             prefetched=context.stream_records,
         ) as write:
@@ -299,12 +298,7 @@ def _withdraw_purchase(
     """It will never be ours: take back what the intent stored. False: another hand was quicker."""
     try:
         with journal.write(
-            actor=actor,
-            action="number.refused",
-            subject=pending_number.party,
-            at=at,
-            customer_id=pending_number.customer_id,
-            changes=[audit.FieldChange("reason", None, refusal.code)],
+            actor, "number.refused", pending_number, at, changes=[audit.FieldChange("reason", None, refusal.code)]
         ) as write:
             write.remove(pending_number, only_if=_pending_condition(pending_number))
             reservation.unassign_from_line(write, pending_number)
@@ -360,13 +354,7 @@ def retry_purchase(number: str, *, actor: Actor, at: datetime) -> None:
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None or phone_number.customer_id != actor.customer_id:
         raise errors.NotFound("There is no such number.")
-    journal.write_audit_event(
-        actor=actor,
-        action="number.purchase_retried",
-        subject=phone_number.party,
-        at=at,
-        customer_id=phone_number.customer_id,
-    )
+    journal.write_audit_event(actor, "number.purchase_retried", phone_number, at)
     complete_purchase(number, at=at)
 
 
@@ -390,7 +378,7 @@ def adopt_number(
     pending_number = _build_pending_number(owned_number.number, location_id, customer_id, at)
     records = dynamodb.batch_get([dynamodb.RecordKey(Quota, customer_id), locations.location_key(location_id)])
     locations.get_location_from(records, location_id, actor)
-    with journal.write_intent(actor=actor, at=at) as write:
+    with journal.write_intent(actor, at) as write:
         _reserve_number(write, pending_number, records.get(Quota, customer_id), None)
     client.retag_number(owned_number.sid, tag=client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id))
     return finish_purchase(pending_number, actor=actor, at=at)

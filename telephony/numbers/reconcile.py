@@ -65,11 +65,10 @@ def release_orphan(number: str, *, actor: audit.Author, at: datetime) -> None:
         raise errors.Conflict("A record explains this number by now.")
     client.release_number(orphan.sid)
     journal.write_audit_event(
-        actor=actor,
-        action="number.orphan_released",
-        subject=audit.Party("phone number", number, number, actor.stream),
-        at=at,
-        customer_id=actor.customer_id,
+        actor,
+        "number.orphan_released",
+        audit.Party("phone number", number, number, actor.stream, actor.customer_id),
+        at,
     )
     unaudited.remove(orphan, Orphan.sid == orphan.sid)
 

@@ -108,11 +108,10 @@ def set_number_limit(limit: int, *, actor: permissions.Actor, at: datetime) -> N
     customer_id = actor.customer_id
     quota = dynamodb.get_record(Quota, customer_id)
     with journal.write(
-        actor=actor,
-        action="quota.changed",
-        subject=audit.Party("customer", customer_id, "", customer_id),
-        at=at,
-        customer_id=customer_id,
+        actor,
+        "quota.changed",
+        audit.Party("customer", customer_id, "", customer_id, customer_id),
+        at,
         changes=[audit.FieldChange("numbers", number_limit(quota), limit)],
     ) as write:
         write.update(Quota(customer_id), [Quota.most.set(limit)])

@@ -52,13 +52,7 @@ def write_devices(person: SignedInUser, count: int) -> list[str]:
     """Somebody with many devices; written together, as registering one by one takes long."""
     push_tokens = [make_token() for _ in range(count)]
     for start in range(0, count, 25):
-        with journal.write(
-            actor=person.actor,
-            action="device.registered",
-            subject=person.user.party,
-            at=now(),
-            customer_id=person.user.customer_id,
-        ) as write:
+        with journal.write(person.actor, "device.registered", person.user, now()) as write:
             for token in push_tokens[start : start + 25]:
                 key, customer_id = devices._token_hash(token), person.user.customer_id
                 write.put(PushToken(user_id=person.id, key=key, token=token, registered_at=now()))
@@ -68,9 +62,7 @@ def write_devices(person: SignedInUser, count: int) -> list[str]:
 
 def enqueue_notification(person: SignedInUser, event: str = "rights_changed") -> None:
     """Something happens that concerns them."""
-    with journal.write(
-        actor=person.actor, action="test.told", subject=person.user.party, at=now(), customer_id=person.user.customer_id
-    ) as write:
+    with journal.write(person.actor, "test.told", person.user, now()) as write:
         side_effects.enqueue_notification(write, person.id, event)
 
 

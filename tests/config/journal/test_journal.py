@@ -110,12 +110,7 @@ def audit_rows(test_users: UserFixtures) -> list[dict[str, Any]]:
     for number in range(5):
         actor = permissions.user_actor(user) if number % 2 else test_users.ann.actor
         journal.write_audit_event(
-            actor=actor,
-            action="test.happened",
-            subject=user.party,
-            at=now(),
-            customer_id=user.customer_id,
-            changes=[audit.FieldChange("number", number, number + 1)],
+            actor, "test.happened", user, now(), changes=[audit.FieldChange("number", number, number + 1)]
         )
     query_result = dynamodb.call(
         "Query", **dynamodb.query_arguments(audit.AuditEntry, "#stream = :s", {":s": {"S": user.id}})
@@ -237,11 +232,10 @@ def test_partial_batch_read_loses_no_values(test_users: UserFixtures) -> None:
     partial = dynamodb.BatchResult({key: stream_head for key, stream_head in stream_heads.items() if stream_head})
 
     with journal.write(
-        actor=test_users.ann.actor,
-        action="test.torn",
-        subject=user.party,
-        at=now(),
-        customer_id=user.customer_id,
+        test_users.ann.actor,
+        "test.torn",
+        user,
+        now(),
         changes=[audit.FieldChange("role", "a", "b")],
         prefetched=partial,
     ):
@@ -257,11 +251,10 @@ def test_page_of_large_entries_is_complete(test_users: UserFixtures) -> None:
     subject = users.get_user(user["id"]).party
     for number in range(70):
         journal.write_audit_event(
-            actor=test_users.ann.actor,
-            action="test.large",
-            subject=subject,
-            at=now(),
-            customer_id=test_users.customer.id,
+            test_users.ann.actor,
+            "test.large",
+            subject,
+            now(),
             changes=[audit.FieldChange("text", None, f"{number}" + "x" * 15_000)],
         )
 
@@ -354,7 +347,6 @@ def _write_audit_entries(test_users: UserFixtures, user_id: str, count: int) -> 
             action="test.happened",
             author=permissions.user_actor(user),
             subject=user.party,
-            customer_id=test_users.customer.id,
             changes=(audit.FieldChange("number", number, number + 1),),
         )
         for number in range(count - position.last)
@@ -498,7 +490,7 @@ def test_record_cannot_be_written_without_the_journal(test_users: UserFixtures) 
 
 
 def test_intent_without_a_finisher_is_rejected(test_users: UserFixtures) -> None:
-    with pytest.raises(TypeError, match="finisher"), journal.write_intent(actor=test_users.ann.actor, at=now()):
+    with pytest.raises(TypeError, match="finisher"), journal.write_intent(test_users.ann.actor, now()):
         pass
 
 
@@ -507,13 +499,7 @@ def test_failed_write_leaves_nothing(test_users: UserFixtures) -> None:
     user = users.get_user(test_users.sam.id)
 
     def failing_write() -> None:
-        with journal.write(
-            actor=test_users.ann.actor,
-            action="test.refused",
-            subject=user.party,
-            at=now(),
-            customer_id=user.customer_id,
-        ) as write:
+        with journal.write(test_users.ann.actor, "test.refused", user, now()) as write:
             write.put(user.with_changes(name="Other"), only_if=User.version == 99)
             write.enqueue("test.never", user_id=user.id)
 

@@ -43,13 +43,7 @@ def unavailable_task() -> None:
 def enqueue_message(test_users: UserFixtures, task: str, **arguments: Any) -> str:
     """Put an entry, as a write does; its id."""
     message_id = f"{task}-{time.time_ns()}"
-    with journal.write(
-        actor=test_users.ann.actor,
-        action="test.happened",
-        subject=test_users.sam.user.party,
-        at=now(),
-        customer_id=test_users.customer.id,
-    ) as write:
+    with journal.write(test_users.ann.actor, "test.happened", test_users.sam.user, now()) as write:
         write.enqueue(task, id=message_id, **arguments)
     return message_id
 
@@ -81,13 +75,7 @@ def test_message_is_processed_once_on_behalf_of_its_author(test_users: UserFixtu
 
 
 def test_message_waits_until_due(test_users: UserFixtures) -> None:
-    with journal.write(
-        actor=test_users.ann.actor,
-        action="test.happened",
-        subject=test_users.sam.user.party,
-        at=now(),
-        customer_id=test_users.customer.id,
-    ) as write:
+    with journal.write(test_users.ann.actor, "test.happened", test_users.sam.user, now()) as write:
         write.enqueue("test.works", due=now() + timedelta(hours=1), mark="reminder")
 
     process_outbox()
@@ -131,13 +119,7 @@ def test_unavailable_vendor_counts_no_attempts_for_three_days(test_users: UserFi
 
 
 def test_retry_period_begins_when_the_message_is_due(test_users: UserFixtures) -> None:
-    with journal.write(
-        actor=test_users.ann.actor,
-        action="test.happened",
-        subject=test_users.sam.user.party,
-        at=now(),
-        customer_id=test_users.customer.id,
-    ) as write:
+    with journal.write(test_users.ann.actor, "test.happened", test_users.sam.user, now()) as write:
         write.enqueue("test.waits", id="far away", due=now() + timedelta(hours=80))
 
     report = process_outbox(seconds_ahead=81 * 3600)
