@@ -1,6 +1,6 @@
-"""One transaction for a change of schedules: records, rows and heads, audit, what must follow."""
+"""One transaction for a change of schedules: records, availability, audit entry, notifications."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from accounts import users
 from config import audit, dynamodb, journal
@@ -8,12 +8,17 @@ from config.dynamodb import idempotency, optimistic
 from config.journal import write_set
 from staffing.models import Schedule
 from staffing.recurrence.edit import EditResult
-from staffing.schedules import availability, diff, side_effects
+from staffing.schedules import availability, diff
 from staffing.schedules.availability import ShiftAssignment
+
+BATCH_PERIOD = timedelta(seconds=60)
+"""What one author changes in one person's schedules within it is sent in one message."""
+BATCH_GRACE = timedelta(seconds=5)
+"""For changes that are written at the very end of a batch."""
 
 
 def list_assigned_staff(schedule: Schedule) -> set[str]:
-    """Who has shifts of it."""
+    """The owner of a schedule and those who cover shifts of it."""
     exceptions = (schedule.pattern or {}).get("exceptions", {}).values()
     return {schedule.staff_id, *(exception["staffId"] for exception in exceptions if "staffId" in exception)}
 
@@ -29,7 +34,11 @@ def save_schedules(
     allow_overlap: bool = False,
     idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> None:
-    """One transaction: the schedules, their rows and heads, the audit, what must follow."""
+    """Write schedules as an edit leaves them, with everything that depends on them.
+
+    ``records`` holds the people concerned, their version records and streams. Raises
+    `availability.ScheduleConflict` unless ``allow_overlap``, and as `users.check_schedulable` does.
+    """
     target = after[-1] if after else None
     new_staff = _check_new_staff(before, after, edit_result, records, actor)
     if edit_result.added and target and not allow_overlap:
@@ -56,13 +65,13 @@ def save_schedules(
         for user_id in new_staff:
             users.require_schedulable(write, user_id)
         for user_id in affected_staff:
-            side_effects.enqueue_rota_messages(write, user_id)
+            _enqueue_rota_messages(write, user_id)
         if idempotency_key and target:
             write.record_response(idempotency_key, target.id, status=201)
 
 
 def _list_relocated_staff(before: Schedule | None, after: list[Schedule]) -> set[str]:
-    """Whose shifts are at another location than they were; no row of theirs tells that."""
+    """Whose shifts are at another location now; their availability does not show that."""
     if before is None:
         return set()
     moved_schedules = [schedule for schedule in after if schedule.location_id != before.location_id]
@@ -76,7 +85,7 @@ def _check_new_staff(
     records: dynamodb.BatchResult,
     actor: audit.Author,
 ) -> list[str]:
-    """Who gets shifts and had none of it, or all of it anew: they must be there at the end too."""
+    """Who had no shifts of the schedule, or gets all of it anew: they must still be schedulable."""
     previous_staff = list_assigned_staff(before) if before else set()
     reassigned_staff = {staff_id for staff_id, _ in edit_result.added if staff_id == edit_result.staff_id}
     new_staff = sorted(
@@ -90,7 +99,7 @@ def _check_new_staff(
 
 
 def put_schedules(write: write_set.Write, before: Schedule | None, after: list[Schedule]) -> None:
-    """The records as they are after; what is not among them any more goes."""
+    """Put the schedules as they are after; remove the one before if it is not among them."""
     version_condition = Schedule.version == before.version if before else None
     if before and before.id not in {schedule.id for schedule in after}:
         write.remove(before, only_if=version_condition, error=optimistic.stale_record_error())
@@ -106,3 +115,16 @@ def _get_audit_action(before: Schedule | None, after: list[Schedule]) -> str:
     if not after:
         return "schedule.removed"
     return "schedule.changed" if len(after) == 1 else "schedule.split"
+
+
+def _enqueue_rota_messages(write: write_set.Write, user_id: str) -> None:
+    """Notify a person once of all that the author changes in the same batch."""
+    seconds = int(write.at.timestamp())
+    since = datetime.fromtimestamp(seconds - seconds % BATCH_PERIOD.seconds, UTC)
+    write.enqueue(
+        "staffing.follow",
+        id=f"rota-{user_id}-{write.author.id}-{since:%Y%m%d%H%M}",
+        due=since + BATCH_PERIOD + BATCH_GRACE,
+        user_id=user_id,
+        since=since.isoformat(),
+    )
