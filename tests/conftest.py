@@ -87,7 +87,7 @@ class UserFixtures:
         return {"owner": self.ann, "admin": self.abe, "manager": self.mia, "staff": self.sam}
 
     def create_user(self, **fields: Any) -> User:
-        """Somebody new, invited: staff of Boston, unless told otherwise."""
+        """A new invited user: staff of Boston by default."""
         body = self.user_body()
         new_user_fields = {"locations": [self.boston.id], "name": body["name"], **fields}
         return create.create_user(
@@ -131,7 +131,7 @@ class UserFixtures:
         return create_template(self.cleo.actor, self.hilltop)
 
     def purchase_number(self, location: Location | None = None) -> NumberWithLine:
-        """A new number, of a new location unless told otherwise."""
+        """A new number, of a new location by default."""
         number_location = location or self.create_location()
         return purchase.purchase_number(free_number(), number_location.id, actor=self.ann.actor, at=now())
 
@@ -157,7 +157,7 @@ class UserFixtures:
 
     @cached_property
     def phones_verified(self) -> bool:
-        """Everybody of ours has a proven phone and is rung."""
+        """Every user of the customer has a verified phone that rings."""
         for user in self.users_by_role.values():
             enable_ringing(user.user)
         return True
@@ -171,7 +171,7 @@ _free_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.cou
 
 
 def create_shift(actor: permissions.Actor, location: Location, staff_id: str, **fields: Any) -> Schedule:
-    """A shift on a day of its own, unless told otherwise."""
+    """A shift, on a day of its own by default."""
     start = fields.pop("start", None) or next(_free_days)
     end = fields.pop("end", start + timedelta(hours=8))
     new_schedule = commands.ScheduleDraft(actor.customer_id, location.id, staff_id, start, end, **fields)
@@ -212,7 +212,7 @@ def simulate_call(to: str, **parameters: Any) -> dict[str, Any]:
 
 
 def leave_voicemail(held: NumberWithLine) -> str:
-    """Call a number, leave a message, and see it kept."""
+    """Call a number, leave a voicemail and wait until it is stored."""
     call_id = str(simulate_call(held.number.number)["sid"])
     process_outbox()
     return call_id

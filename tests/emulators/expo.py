@@ -1,7 +1,7 @@
-"""A stand-in for Expo's push service: takes notifications, gives tickets and receipts, shows both.
+"""An emulator of Expo's push service: takes notifications, gives tickets and receipts, shows both.
 
 ``python -m tests.emulators.expo --port 8003``. Beside the faults of every
-stand-in, single devices can be told to misbehave: ``POST
+emulator, single devices can be made to fail: ``POST
 /_local/devices {"token", "state"}`` with a state of `STATES`.
 ``GET /messages`` lists what was sent, newest first; ``?to=`` and ``?limit=`` narrow it.
 """
@@ -203,7 +203,7 @@ def _html_row(message: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Serve until the process is told to stop."""
+    """Serve until the process receives a signal."""
     parser = argparse.ArgumentParser(prog="tests.emulators.expo", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()

@@ -141,7 +141,7 @@ def _body_text(message: EmailMessage, subtype: str) -> str:
 
 
 def main() -> None:
-    """Serve until the process is told to stop."""
+    """Serve until the process receives a signal."""
     parser = argparse.ArgumentParser(prog="tests.emulators.mail", description=__doc__)
     parser.add_argument("--smtp", type=int, required=True)
     parser.add_argument("--page", type=int, required=True)

@@ -1,6 +1,6 @@
-"""A small HTTP server for stand-ins: vendors that live on this machine.
+"""A small HTTP server on which the emulators of vendors are built.
 
-A stand-in listens on loopback, refuses production, and can be told to misbehave:
+An emulator listens on loopback, refuses production, and can be made to fail:
 ``POST /_local/faults {"method", "path", "fault", "times", "seconds"}`` with a fault of `FAULTS`;
 ``DELETE /_local/faults`` makes it behave again.
 """
@@ -152,10 +152,10 @@ class Emulator:
 
 
 def create_server(service: Emulator, port: int, host: str = "127.0.0.1") -> ThreadingHTTPServer:
-    """A server for a stand-in, bound but not yet serving; port 0 takes a free one."""
+    """A server for an emulator, bound but not yet serving; port 0 takes a free one."""
     refuse_production()
     if host not in ("127.0.0.1", "localhost", "::1"):
-        sys.exit("A stand-in listens on loopback only.")
+        sys.exit("An emulator listens on loopback only.")
 
     class BoundHandler(_RequestHandler):
         emulator = service
@@ -166,9 +166,9 @@ def create_server(service: Emulator, port: int, host: str = "127.0.0.1") -> Thre
 
 
 def refuse_production() -> None:
-    """Stop where a stand-in would stand in for the real thing."""
+    """Exit unless ENVIRONMENT is local: an emulator must never replace the real service."""
     if os.environ.get("ENVIRONMENT", "local") != "local":
-        sys.exit("Stand-ins run only with ENVIRONMENT=local.")
+        sys.exit("Emulators run only with ENVIRONMENT=local.")
 
 
 class _RequestHandler(BaseHTTPRequestHandler):

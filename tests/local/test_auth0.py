@@ -1,4 +1,4 @@
-"""The Auth0 stand-in against Auth0's published specification, and our own use of it."""
+"""The Auth0 emulator against Auth0's published specification, and our own use of it."""
 
 import base64
 import hashlib
@@ -142,7 +142,7 @@ def test_users_tickets_and_errors_match_the_specification(
     assert client.request("GET", "/users").status_code == 401
     if SPECIFICATION.exists():
         assert client.checked_calls >= 20
-    record_figure(f"Auth0 stand-in: {client.checked_calls} calls checked against the published specification")
+    record_figure(f"Auth0 emulator: {client.checked_calls} calls checked against the published specification")
 
 
 def test_a_missing_scope_is_403(env: Environment) -> None:

@@ -1,4 +1,4 @@
-"""The Expo stand-in says what Expo's documentation says that Expo says."""
+"""The Expo emulator says what Expo's documentation says that Expo says."""
 
 import gzip
 import json

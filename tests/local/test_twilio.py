@@ -1,4 +1,4 @@
-"""The Twilio stand-in against Twilio's published specification, and in its own right."""
+"""The Twilio emulator against Twilio's published specification, and in its own right."""
 
 import json
 from collections.abc import Callable

@@ -33,7 +33,7 @@ class LineFixture:
         has_ringing_phone: bool = True,
         name: str = "Dora Quick",
     ) -> tuple[User, str]:
-        """Somebody who works here between these wall times; with the phone that is rung."""
+        """A user on duty here between these wall times, with a phone that rings."""
         employee = user or self.test_users.create_user(locations=[self.location.id], name=name)
         phone = enable_ringing(employee) if has_ringing_phone else ""
         create_shift(

@@ -1,4 +1,4 @@
-"""The world around the tests: engines, stand-ins and proxies of their own, on free ports.
+"""The test environment: engines, emulators and proxies on free ports.
 
 Loaded as a pytest plugin before Django reads its settings; each test process has its own world.
 """
@@ -116,7 +116,7 @@ class Environment:
         return {**os.environ, **self.settings(proxied=proxied)}
 
     def start(self) -> None:
-        """Start the engines, the stand-ins and the proxies."""
+        """Start the engines, the emulators and the proxies."""
         ports = self.ports
         self.spawn("dynamodb", engines.dynamodb_command(ports["dynamodb"]))
         self.spawn("redis", engines.redis_command(ports["redis"]))
@@ -149,7 +149,7 @@ class Environment:
     def spawn(
         self, name: str, command: list[str], environment: dict[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        """Start a process; what it prints is kept."""
+        """Start a process; its output goes to a log file."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command,
@@ -169,7 +169,7 @@ class Environment:
         wait_or_kill_group(process, 10)
 
     def tenant(self) -> Auth0Tenant:
-        """The Auth0 stand-in's own memory, to sign tokens with its keys."""
+        """The state of the Auth0 emulator, to sign tokens with its keys."""
         path = str(self.folder / "identity")
         if self._tenant is None:
             self._tenant = Auth0Tenant(path, issuer=self.issuer, audience="", clients=[])
@@ -246,11 +246,11 @@ def env() -> Iterator[Environment]:
             for violation in exchange_violations
         }
     )
-    assert not violations, f"the stand-in for Twilio, or what we ask it, is not as specified: {violations}"
+    assert not violations, f"requests to or responses of the Twilio emulator violate Twilio's specification: {violations}"
 
 
 def specification_violations(env: Environment) -> Iterator[list[str]]:
-    """What Twilio's specification says to every call that was made, where it is at hand."""
+    """Checks every recorded exchange against Twilio's specification, if the file is available."""
     if not twilio_specification.SPECIFICATION.exists():
         return
     validator = twilio_specification.SpecificationValidator()

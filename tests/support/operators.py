@@ -1,4 +1,4 @@
-"""Operators at their desks: signing in through the Auth0 stand-in, without a browser."""
+"""Operator sessions: sign-in through the Auth0 emulator, without a browser."""
 
 import itertools
 import re

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
 RECORDED_SERVICES = ("twilio",)
-"""Services of which every exchange is kept, to be judged."""
+"""Services of which every exchange is recorded, for checks against a specification."""
 HANG_SECONDS = 6.0
 """Seconds without an answer, longer than anybody waits."""
 RAW_MODES = ("kill_before", "kill_after", "lost", "refuse", "503", "429")
@@ -105,7 +105,7 @@ class Proxy:
         self.upstream = upstream
         self.plan = FaultPlan()
         self.exchanges: list[Exchange] = []
-        """What came by, of services whose name is in `KEPT`."""
+        """The recorded exchanges of the services that record."""
         self._http = http
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -256,7 +256,7 @@ def _operation_name(head: bytes) -> str:
 
 
 def _with_consumed_capacity(head: bytes, body: bytes) -> bytes:
-    """Ask DynamoDB what each call cost; the engine does not check signatures."""
+    """Request the consumed capacity of each call; the engine does not check signatures."""
     if _operation_name(head) not in METERED_OPERATIONS:
         return head + body
     request = json.loads(body)

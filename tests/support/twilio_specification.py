@@ -1,4 +1,4 @@
-"""Twilio's published specification as a judge: of what we ask, and of what the stand-in answers.
+"""Checks our requests and the emulator's responses against Twilio's published specification.
 
 The file lies beside the project, where it is there; without it nothing is judged and the tests say
 so. Formats are not checked (they are Twilio's own); names, types, patterns and enums are.

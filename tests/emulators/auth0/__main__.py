@@ -15,7 +15,7 @@ MANAGEMENT_SCOPES = (
 
 
 def main() -> None:
-    """Serve until the process is told to stop."""
+    """Serve until the process receives a signal."""
     parser = argparse.ArgumentParser(prog="tests.emulators.auth0", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", default=":memory:", help="a file; without it, memory")

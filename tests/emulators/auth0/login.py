@@ -26,13 +26,13 @@ from tests.emulators.auth0.tenant import (
 from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, html_response, json_response, redirect
 
 DAY_SECONDS = 86_400
-SESSION_COOKIE = "auth0-stand-in"
+SESSION_COOKIE = "auth0-emulator"
 """The cookie by which a browser is known again."""
 MIN_PASSWORD_LENGTH = 8
 
 
 class AuthenticationApi:
-    """Adds the routes of the Authentication API and its pages to a stand-in."""
+    """Adds the routes of the Authentication API and its pages to an emulator."""
 
     def __init__(self, tenant: Auth0Tenant) -> None:
         self._tenant = tenant
@@ -273,7 +273,7 @@ def _oauth_error(status: int, error: str, description: str) -> EmulatorResponse:
 
 
 def _message_html(text: str) -> str:
-    return f"<main><h1>{escape(text)}</h1><p class=hint>Sign-in stand-in of this machine.</p></main>"
+    return f"<main><h1>{escape(text)}</h1><p class=hint>Sign-in page of the Auth0 emulator.</p></main>"
 
 
 def _login_form_html(email: str, error: str) -> str:

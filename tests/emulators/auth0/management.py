@@ -35,7 +35,7 @@ TICKET_TTL_SECONDS = 432_000
 
 
 class ManagementApi:
-    """Adds the routes of ``/api/v2`` to a stand-in."""
+    """Adds the routes of ``/api/v2`` to an emulator."""
 
     def __init__(self, tenant: Auth0Tenant) -> None:
         self._tenant = tenant
@@ -127,7 +127,7 @@ class ManagementApi:
         return EmulatorResponse(204)
 
     def revoke_access(self, request: EmulatorRequest, user_id: str) -> EmulatorResponse:
-        """The stand-in keeps no sessions and gives no refresh tokens: only codes can be ended."""
+        """The emulator has no sessions or refresh tokens: only codes can be revoked."""
         body = request.json() if request.body else {}
         unknown = sorted(set(body) - {"session_id", "preserve_refresh_tokens"})
         if unknown:

@@ -1,4 +1,4 @@
-"""What the stand-in remembers: users, tickets, codes and signing keys, in memory or in a file."""
+"""State of the emulator: users, tickets, codes and signing keys, in memory or in a file."""
 
 import hashlib
 import hmac

@@ -1,1 +1,1 @@
-"""A stand-in for Twilio: numbers, calls and recordings over HTTP, and phones that answer."""
+"""An emulator of Twilio: numbers, calls and recordings over HTTP, and phones that answer."""

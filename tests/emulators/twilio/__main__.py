@@ -209,7 +209,7 @@ class TwilioEmulator:
         return EmulatorResponse(204)
 
     def serve_twiml(self, request: EmulatorRequest) -> EmulatorResponse:
-        """A document to follow: asked for as JSON it is kept, asked for as a webhook answered."""
+        """A TwiML document: PUT as JSON stores it, a webhook request returns it."""
         if "json" in request.headers.get("content-type", ""):
             self._twiml = str(request.json()["twiml"])
             return EmulatorResponse(204)
@@ -276,7 +276,7 @@ def fault_response(status: int) -> EmulatorResponse:
 
 
 def main() -> None:
-    """Serve until the process is told to stop."""
+    """Serve until the process receives a signal."""
     parser = argparse.ArgumentParser(prog="tests.emulators.twilio", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path)

@@ -1,4 +1,4 @@
-"""What one Twilio account holds: numbers, calls and recordings; kept in a file where one is named.
+"""What one Twilio account holds: numbers, calls and recordings; stored in a file if one is given.
 
 Error codes are Twilio's own (https://www.twilio.com/docs/api/errors). `Switches` make it behave as
 Twilio may: buying a number again updates or refuses it, and lists lag behind.

@@ -1,4 +1,4 @@
-"""Telephones: plays a call the way Twilio does, with phones that do as they are told.
+"""Simulated phones: runs a call the way Twilio does, with phones that behave as configured.
 
 A conversation posts signed webhooks, follows the TwiML it is answered, and runs on a clock of its
 own: half a minute of ringing takes no time. As at Twilio, where one dial rings several phones the
@@ -76,7 +76,7 @@ class CallLeg:
     phone: SimulatedPhone | None = None
     due_at: float = 0.0
     state: str = "ringing"
-    """ringing, talking (in a room) or over"""
+    """ringing, talking (in a conference) or over"""
 
 
 @dataclass
@@ -200,7 +200,7 @@ class SimulatedCall:
     def fetch_twiml(self, leg: CallLeg, url: str, form: dict[str, str], fallback: str) -> ET.Element:
         status, body = self.post_webhook(url, form)
         if status != 200 and fallback:
-            self.add_transcript_line("twilio", f"the webhook failed ({status}); asks the fallback")
+            self.add_transcript_line("twilio", f"the webhook failed ({status}); requests the fallback")
             status, body = self.post_webhook(fallback, {**form, "ErrorCode": "11200"})
         if status != 200:
             self.add_transcript_line(self.speaker_name(leg), "hears: an application error has occurred. Goodbye.")
@@ -329,7 +329,7 @@ class SimulatedCall:
             return False
 
     def join_conference(self, leg: CallLeg, conference: ET.Element, action: str) -> tuple[str, dict[str, str]]:
-        """Join a room: who comes first waits for the other."""
+        """Join a conference: the first participant waits for the other."""
         name = (conference.text or "").strip()
         participants = self.conferences.setdefault(name, [])
         if len(participants) >= int(conference.get("maxParticipants", "250")):
@@ -402,7 +402,7 @@ class SimulatedCall:
                 self.end_leg(leg, "completed")
 
     def follow_leg_twiml(self, leg: CallLeg) -> None:
-        """Follow until the leg waits in a room, or ends."""
+        """Follow TwiML until the leg waits in a conference, or ends."""
         url, form = leg.form["Url"], self.webhook_parameters(leg)
         for _ in range(MAX_DOCUMENTS):
             next_document = self.execute_document(leg, self.fetch_twiml(leg, url, form, ""), url)
