@@ -246,7 +246,9 @@ def env() -> Iterator[Environment]:
             for violation in exchange_violations
         }
     )
-    assert not violations, f"requests to or responses of the Twilio emulator violate Twilio's specification: {violations}"
+    assert not violations, (
+        f"requests to or responses of the Twilio emulator violate Twilio's specification: {violations}"
+    )
 
 
 def specification_violations(env: Environment) -> Iterator[list[str]]:
