@@ -8,7 +8,7 @@ from accounts import locations, permissions
 from config import outbox
 from config.privacy.data_map import AppDataMap, DataMapAttribute, Erasure, ExportChapter, ExportRow, TableDataMap
 from telephony import phone_verification
-from telephony.calls import call_record
+from telephony.calls import queries
 from telephony.models import Call, Line, Orphan, PhoneNumber, PhoneVerification, Quota, Usage
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ def _export_calls(user: "User") -> Iterator[ExportRow]:
     at = outbox.utc_now()
     system_actor = permissions.system_actor(user.customer_id)
     customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
-    for call in call_record.list_calls_of_user([location.id for location in customer_locations], user.id, at):
-        candidate = next(candidate for candidate in call_record.list_candidates(call) if candidate.id == user.id)
+    for call in queries.list_calls_of_user([location.id for location in customer_locations], user.id, at):
+        candidate = next(candidate for candidate in call.candidates if candidate.id == user.id)
         yield {
             "id": call.id,
-            "startedAt": call.started_at,
-            "locationId": call.location_id,
+            "startedAt": call.row.started_at,
+            "locationId": call.row.location_id,
             "plans": f"{candidate.why}, not rung: {candidate.why_not}" if candidate.why_not else candidate.why,
-            "answeredBy": user.id if call.answered_by == user.id else None,
+            "answeredBy": user.id if call.row.answered_by == user.id else None,
         }
 
 

@@ -19,7 +19,8 @@ from accounts.notifications import recipients
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import encryption, idempotency, unaudited
-from telephony import dialing_rules, ivr, lines, usage
+from telephony import dialing_rules, lines, usage
+from telephony.ivr.instructions import Hangup, Prompt, VoiceReply, webhook_path
 from telephony.ivr.phrases import LOCALES, get_phrase
 from telephony.models import PhoneVerification
 from telephony.twilio import client
@@ -105,7 +106,7 @@ def start_verification(
         ],
         PhoneVerification.user_id.exists() | PhoneVerification.user_id.does_not_exist(),
     )
-    callback_path = ivr.webhook_path("code", u=user.id, v=nonce)
+    callback_path = webhook_path("code", u=user.id, v=nonce)
     try:
         client.create_call(
             user.phone,
@@ -157,17 +158,18 @@ def _check_limits(user: "User", at: datetime) -> None:
         )
 
 
-def build_code_announcement(user_id: str, nonce: str, phone: str, *, at: datetime) -> tuple[str, str] | None:
-    """What is said to a phone that was called, and in what language; None: it was not."""
+def announce_code(user_id: str, nonce: str, phone: str, *, at: datetime) -> VoiceReply:
+    """Say the code three times to the phone that was called for it; hang up on any other."""
     verification = dynamodb.get_record(PhoneVerification, user_id)
     recipient = recipients.get_recipient(user_id)
     if verification is None or recipient is None or verification.nonce != nonce or verification.asked_phone != phone:
-        return None
+        return VoiceReply([Hangup()])
     if verification.asked_at is None or at - verification.asked_at > CODE_LIFETIME:
-        return None
+        return VoiceReply([Hangup()])
     language = preferences.language_of(recipient.user.settings, recipient.customer.settings)
     spaced_digits = ", ".join(_compute_code(user_id, nonce, phone))
-    return get_phrase("code", language).format(code=spaced_digits), LOCALES[language]
+    prompt = Prompt(say=get_phrase("code", language).format(code=spaced_digits))
+    return VoiceReply([prompt, prompt, prompt, Hangup()], LOCALES[language])
 
 
 def _compute_code(user_id: str, nonce: str, phone: str) -> str:

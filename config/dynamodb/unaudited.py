@@ -23,6 +23,14 @@ def update(record: dynamodb.Record, changes: Sequence[Action], only_if: Conditio
     return _call_conditionally("UpdateItem", {**arguments, "ReturnValues": "ALL_NEW"})
 
 
+def create(record: dynamodb.Record) -> bool:
+    """Store a record unless its key is taken; whether it was stored."""
+    _require_unaudited_table(record)
+    hash_key = record.key_attributes()[0]
+    arguments = record.get_save_kwargs_from_instance(condition=hash_key.does_not_exist())
+    return _call_conditionally("PutItem", arguments) is not None
+
+
 def remove(record: dynamodb.Record, only_if: Condition) -> bool:
     """Remove a record under a condition; whether it held."""
     _require_unaudited_table(record)

@@ -17,7 +17,8 @@ from config.backoffice.badges import STATUS_COLORS
 from config.backoffice.columns import link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin, admin_change_url, admin_list_url
 from telephony.admin.projected import Call
-from telephony.calls import access_log, call_record, recordings
+from telephony.calls import queries, recordings
+from telephony.calls.call_record import CallRecord
 
 MAX_LOCATIONS = 200
 
@@ -44,7 +45,7 @@ class CallAdmin(RecordAdmin):
 
     @display(description="Recorded")
     def recording_kinds(self, obj: Any) -> str:
-        return ", ".join(recording.kind for recording in call_record.list_recordings(obj.record)) or "—"
+        return ", ".join(recording.kind for recording in CallRecord(obj.record).recordings) or "—"
 
     @display(description="Taken by")
     def answered_by_link(self, obj: Any) -> str:
@@ -55,14 +56,14 @@ class CallAdmin(RecordAdmin):
     def candidates(self, obj: Any) -> str:
         rows = [
             (candidate.name or candidate.id, candidate.why, candidate.why_not or "rung")
-            for candidate in call_record.list_candidates(obj.record)
+            for candidate in CallRecord(obj.record).candidates
         ]
         return format_html_join("", "<div>{}: {}, {}</div>", rows) or "nobody"
 
     @display(description="What happened")
     def event_log(self, obj: Any) -> str:
         rows = []
-        for event in call_record.decode_events(obj.record):
+        for event in CallRecord(obj.record).events:
             details = ", ".join(
                 f"{name}: {value}" for name, value in event.items() if name not in ("at", "kind") and value
             )
@@ -72,7 +73,7 @@ class CallAdmin(RecordAdmin):
     @display(description="Recordings")
     def recording_players(self, obj: Any) -> str:
         rows = []
-        for recording in call_record.list_recordings(obj.record):
+        for recording in CallRecord(obj.record).recordings:
             if not recording.file:
                 rows.append(format_html("<div>{}: still being fetched</div>", recording.kind))
                 continue
@@ -94,12 +95,12 @@ class CallAdmin(RecordAdmin):
         ]
 
     def find_pk(self, term: str) -> str | None:
-        return term if call_record.is_call_sid(term) and self.model.get(term) else None
+        return term if queries.is_call_sid(term) and self.model.get(term) else None
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         """It shows who called, so the audit says who looked."""
         actor = operator_actor.actor(request, str(obj.record.customer_id))
-        access_log.log_call_viewed(obj.record, actor=actor, at=audit_context.current_time())
+        queries.log_call_viewed(obj.record, actor=actor, at=audit_context.current_time())
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
         call = obj.record
@@ -124,7 +125,7 @@ class CallAdmin(RecordAdmin):
         actor = operator_actor.actor(request, customer_id)
         now = audit_context.current_time()
         wav = recordings.read_recording(call_id, kind=kind, actor=actor, at=now)
-        access_log.log_recording_played(call.record, kind, actor=actor, at=now)
+        queries.log_recording_played(call.record, kind, actor=actor, at=now)
         response = HttpResponse(wav, content_type="audio/wav")
         response["Content-Disposition"] = "inline"
         return response

@@ -1,292 +1,233 @@
-"""What a call meets, step by step: every function answers one webhook of Twilio's.
+"""The flow of a call: each ``handle_`` function answers one webhook of Twilio's.
 
-The steps hold no state between them: what a webhook needs is in its address and in the record of
-the call. A rota that fails or takes longer than `ringing.BUDGET` leads to voicemail, never to
-silence; so does a store that does not answer.
+The functions keep no state: the query string says where the call is, the call record what happened.
+A caller must hear something within seconds, so what they wait for has a time budget. If the store
+or the rota fails, the call goes to voicemail or on to the next step, never to silence.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 
-from config import bulkhead, dynamodb, errors
+from config import bulkhead, errors
 from telephony import ivr, lines, usage
-from telephony.calls import call_record, ring_all, routing
-from telephony.calls.call_record import RingPlan, encode_event
+from telephony.calls import call_record, recordings, ring_all, routing
+from telephony.calls.call_record import CallEvent, CallRecord, CallRecording, CallStep
+from telephony.calls.routing import RingPlan
+from telephony.ivr import instructions
+from telephony.ivr.instructions import ConnectCall, DialNumber, Hangup, Instruction, Prompt, VoiceReply, webhook_path
 from telephony.ivr.phrases import get_phrase
 from telephony.lines import ResolvedLine
 from telephony.models import Call
 
 logger = logging.getLogger("dutyline.calls")
+P = ParamSpec("P")
 T = TypeVar("T")
-_lookup_gate = bulkhead.Bulkhead("The rota", max_concurrent=16, budget_seconds=routing.LOOKUP_BUDGET)
+_lookups = bulkhead.Bulkhead("The rota", max_concurrent=16, budget_seconds=2.0)
 
 
-@dataclass(frozen=True)
-class VoiceReply:
-    """What a webhook is answered: instructions, and in what language and voice they are said."""
-
-    instructions: Sequence[ivr.Instruction]
-    language: str = "en-US"
-    voice: str | None = None
-
-
-def try_within_budget(task: Callable[[], T]) -> T | None:
-    """What a task answers; None where it fails or takes too long: a caller is waiting."""
+def within_budget(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """Call a function in a thread; None if it fails or takes longer than a caller may wait."""
     try:
-        return _lookup_gate.call(task)
+        return _lookups.call(lambda: function(*args, **kwargs))
     except errors.Unavailable as error:
-        logger.warning("a call goes on without what it asked for", extra={"why": error.detail})
-    except Exception:  # whatever is wrong with us, the caller must hear something
-        logger.exception("a call goes on after a failure")
+        logger.warning("a call continues without a lookup or write", extra={"why": error.detail})
+    except Exception:  # whatever the fault, the caller must hear something
+        logger.exception("a call continues after a failure")
     return None
 
 
+def load_call(call_id: str) -> CallRecord:
+    """The call of a webhook; one without configuration if it is unknown or the store fails."""
+    return within_budget(call_record.load, call_id) or CallRecord(Call(id=call_id))
+
+
+# --- a new call -----------------------------------------------------------------------------------
 def handle_incoming(call_id: str, *, caller: str, number: str, at: datetime) -> VoiceReply:
-    """Somebody calls a number."""
-    line_and_call = try_within_budget(lambda: (lines.resolve_line(number, caller), call_record.get_call(call_id)))
-    if line_and_call is None:
-        return VoiceReply(ivr.fallback_instructions(None, "open"))
-    line, call = line_and_call
-    if call is not None:
-        return _begin_flow(call, call_record.pinned_line(call), at)
-    if line is None:
-        return VoiceReply([ivr.Prompt(get_phrase("not_in_service", "en")), ivr.Hangup()])
-    if line.is_suspended or line.is_called_by_own_number:
-        language = str(line.configuration["language"])
-        return VoiceReply([ivr.Prompt(get_phrase("closed", language)), ivr.Hangup()], language)
-    call_fields: dict[str, Any] = {"caller": caller, "entrance": _select_entrance(line, at), "at": at}
-    saved_call = try_within_budget(lambda: call_record.create_call_record(call_id, line, **call_fields))
-    return _begin_flow(saved_call or call_record.build_unsaved_call(call_id, line, **call_fields), line, at)
+    """Answer a call to a number: greet, then follow the actions from its entrance on."""
+    lookup = within_budget(_look_up, call_id, number, caller)
+    if lookup is None:
+        return handle_failure()
+    call, line = lookup
+    if call is None:
+        if line is None:
+            return VoiceReply([Prompt(get_phrase("not_in_service", "en")), Hangup()])
+        if line.is_suspended or line.is_called_by_own_number:
+            language = instructions.get_language(line.configuration)
+            return VoiceReply([Prompt(get_phrase("closed", language)), Hangup()], language)
+        entrance = _select_entrance(line, at)
+        call = call_record.new_call(call_id, line, caller=caller, entrance=entrance, at=at)
+        within_budget(call.save)
+    return call.reply([*instructions.greeting(call.configuration), *_follow_actions(call, call.entrance, at)])
+
+
+def _look_up(call_id: str, number: str, caller: str) -> tuple[CallRecord | None, ResolvedLine | None]:
+    return call_record.load(call_id), lines.resolve_line(number, caller)
 
 
 def _select_entrance(line: ResolvedLine, at: datetime) -> str:
-    """Where a call enters. Without knowing the rota, as if the line were open."""
-    is_staffed: bool | None = True
+    """Where a call enters. While the rota cannot be read, the line counts as staffed."""
+    is_staffed = True
     if ivr.follows_rota(line.configuration):
-        grace_period = ivr.grace_period(line.configuration)
-        is_staffed = try_within_budget(lambda: bool(routing.staff_on_duty(line, at, grace_period)))
-    if is_staffed is None:
-        return "open"
+        staff = within_budget(routing.staff_on_duty, line, at, ivr.grace_period(line.configuration))
+        is_staffed = staff is None or bool(staff)
     return ivr.select_entrance(line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed)
 
 
-def _begin_flow(call: Call, line: ResolvedLine, at: datetime) -> VoiceReply:
-    greeting_instructions = ivr.greeting_instructions(line.configuration)
-    return _to_reply(
-        line, [*greeting_instructions, *_follow_actions(call, line, call_record.pinned_entrance(call), at)]
-    )
-
-
-def _to_reply(line: ResolvedLine, instructions: Sequence[ivr.Instruction]) -> VoiceReply:
-    ivr_configuration = line.configuration
-    return VoiceReply(instructions, str(ivr_configuration["language"]), ivr_configuration.get("voice"))
+def handle_failure() -> VoiceReply:
+    """Take a voicemail when another webhook of the call failed."""
+    return VoiceReply(instructions.fallback({}, "open"))
 
 
 # --- following the configuration ------------------------------------------------------------------
-def _follow_actions(call: Call, line: ResolvedLine, path: str, at: datetime) -> list[ivr.Instruction]:
-    """From an action on, until something has to be waited for."""
-    instructions: list[ivr.Instruction] = []
-    while action := ivr.action_at(line.configuration, path):
+def _follow_actions(call: CallRecord, path: str, at: datetime) -> list[Instruction]:
+    """The instructions from an action on, up to one that waits for the caller or a phone."""
+    spoken: list[Instruction] = []
+    while action := call.action(path):
         if action["type"] == "say":
-            instructions.append(ivr.to_prompt(action["prompt"]))
+            spoken.append(instructions.to_prompt(action["prompt"]))
             if "then" not in action:
-                return [*instructions, ivr.Hangup()]
+                return [*spoken, Hangup()]
             path = f"{path}/then"
         elif action["type"] == "ring":
-            ring_instructions = _ring_target(call, line, path, action, at)
-            if ring_instructions:
-                return [*instructions, *ring_instructions]
+            if ringing := _ring(call, path, action, at):
+                return [*spoken, *ringing]
             path = f"{path}/otherwise"
         elif action["type"] == "menu":
-            return [*instructions, *ivr.menu_instructions(action, path, 0)]
+            return [*spoken, *instructions.menu(action, path, 0)]
         elif action["type"] == "voicemail":
-            return [*instructions, *ivr.voicemail_instructions(action, path, str(line.configuration["language"]))]
+            return [*spoken, *instructions.voicemail(action, path, instructions.get_language(call.configuration))]
         else:
-            return [*instructions, ivr.Hangup()]
-    return [*instructions, *ivr.fallback_instructions(line.configuration, path)]
+            return [*spoken, Hangup()]
+    return [*spoken, *instructions.fallback(call.configuration, path)]
 
 
-def _ring_target(
-    call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, at: datetime
-) -> list[ivr.Instruction]:
-    """Ring whom the action says; nothing where nobody can be rung."""
-    plan = _get_or_create_plan(call, line, path, action, at)
+def _ring(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> list[Instruction]:
+    """Ring the target of an action; nothing if nobody can be rung."""
+    is_sequence = action.get("strategy", "sequence") == "sequence"
+    plan = call.plan(path) or _create_plan(call, path, action, at, is_sequence=is_sequence)
     if plan.lookup_failed:
-        return ivr.fallback_instructions(line.configuration, path)
+        return instructions.fallback(call.configuration, path)
     if not plan.ringable:
         return []
-    if action.get("strategy", "sequence") == "all":
-        try_within_budget(lambda: ring_all.call_all_phones(call, line, path, action, plan, at))
-        return ring_all.waiting_instructions(path, 0)
-    return [_dial_instruction(call, line, path, action, plan, 0)]
+    if is_sequence:
+        return [_dial(call, path, action, plan, 0)]
+    within_budget(ring_all.call_phones, call, path, plan, at)
+    return ring_all.waiting_instructions(path, 0)
 
 
-def _get_or_create_plan(call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, at: datetime) -> RingPlan:
-    """Whom an action rings: found out once per call."""
-    existing_plan = call_record.find_plan(call, path)
-    if existing_plan is not None:
-        return existing_plan
-    plan = try_within_budget(lambda: _build_plan(line, action, at)) or RingPlan(lookup_failed=True)
-    new_events = [_plan_event(plan, at)]
-    if plan.ringable and action.get("strategy", "sequence") == "sequence":
-        new_events.append(encode_event("rung", at, who=plan.ringable[0].id, why=plan.ringable[0].why))
-    encoded_plan = call_record.encode_plan(plan, path, call.id)
-    if try_within_budget(
-        lambda: (call_record.record_step(call.id, f"plan {path}", *new_events, encoded_plan=encoded_plan),)
-    ) == (None,):
-        latest_call = try_within_budget(lambda: call_record.get_call(call.id))  # the same webhook was quicker
-        return (call_record.find_plan(latest_call, path) if latest_call else None) or plan
-    return plan
+def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
+    """Plan whom an action rings, and store the plan; a repeated webhook takes the stored one."""
+    plan = within_budget(routing.create_plan, call.line, action["target"], at) or RingPlan(lookup_failed=True)
+    outcome = "planned" if plan.ringable else "nobody_to_ring"
+    new_events = [CallEvent(kind="lookup_failed" if plan.lookup_failed else outcome, at=at.isoformat())]
+    if is_sequence and plan.ringable:
+        new_events.append(call_record.ringing_event(plan.ringable[0], at))
+    within_budget(call.record, CallStep("plan", path), *new_events, plan=plan)
+    return call.plan(path) or plan
 
 
-def _build_plan(line: ResolvedLine, action: ivr.IvrAction, at: datetime) -> RingPlan:
-    candidates, minutes_used = dynamodb.gather(
-        lambda: routing.list_candidates(line, action["target"], at), lambda: usage.minutes_used(line.customer_id, at)
-    )
-    if minutes_used >= settings.TELEPHONY["daily_minutes"]:
-        candidates = [
-            routing.RingCandidate(candidate.id, candidate.name, candidate.why, why_not="minutes_used_up")
-            for candidate in candidates
-        ]
-    return RingPlan(candidates)
-
-
-def _plan_event(plan: RingPlan, at: datetime) -> str:
-    if plan.lookup_failed:
-        return encode_event("lookup_failed", at)
-    return encode_event("planned" if plan.ringable else "nobody_to_ring", at)
-
-
-def _dial_instruction(
-    call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, plan: RingPlan, leg_index: int
-) -> ivr.Instruction:
-    query: dict[str, Any] = {"c": call.id, "p": path, "n": leg_index}
-    return ivr.DialNumber(
-        number=plan.ringable[leg_index].phone,
-        caller_id=line.number,
+def _dial(call: CallRecord, path: str, action: ivr.IvrAction, plan: RingPlan, index: int) -> Instruction:
+    return DialNumber(
+        number=plan.ringable[index].phone,
+        caller_id=call.line.number,
         seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
-        screen_path=ivr.webhook_path("screen", **query),
-        next_path=ivr.webhook_path("dialled", p=path, n=leg_index),
+        screen_path=webhook_path("screen", c=call.id, p=path, n=index),
+        next_path=webhook_path("dialled", p=path, n=index),
         max_seconds=settings.TELEPHONY["call_minutes"] * 60,
-        recording_path=ivr.webhook_path("recorded") if ivr.is_recording_enabled(line.configuration) else "",
+        recording_path=webhook_path("recorded") if ivr.is_recording_enabled(call.configuration) else "",
     )
 
 
-# --- the steps after the first --------------------------------------------------------------------
+# --- later webhooks -------------------------------------------------------------------------------
 def handle_key(call_id: str, path: str, attempt: int, digit: str, *, at: datetime) -> VoiceReply:
-    """A key was pressed in a menu, or none in time."""
-    call = try_within_budget(lambda: call_record.get_call(call_id))
-    if call is None:
-        return VoiceReply(ivr.fallback_instructions(None, path))
-    line = call_record.pinned_line(call)
-    action = ivr.action_at(line.configuration, path)
+    """The caller pressed a key of a menu, or none in time."""
+    call = load_call(call_id)
+    action = call.action(path)
     if action is None or action["type"] != "menu":
-        return _to_reply(line, ivr.fallback_instructions(line.configuration, path))
+        return call.reply(instructions.fallback(call.configuration, path))
+    event = CallEvent(kind="key", at=at.isoformat(), key=digit or None)
+    within_budget(call.record, CallStep("key", path, attempt), event)
     next_target = ivr.resolve_key(action, path, digit, attempt)
-    event = encode_event("key", at, key=digit or None)
-    try_within_budget(lambda: call_record.record_step(call_id, f"key {path} {attempt}", event))
     if isinstance(next_target, int):
-        return _to_reply(line, ivr.menu_instructions(action, path, next_target))
-    return _to_reply(line, _follow_actions(call, line, next_target, at))
+        return call.reply(instructions.menu(action, path, next_target))
+    return call.reply(_follow_actions(call, next_target, at))
 
 
-def handle_pick_up(call_id: str, path: str, leg_index: int) -> VoiceReply:
-    """Somebody, or their mailbox, picked up: only who presses 1 is put through."""
-    call = try_within_budget(lambda: call_record.get_call(call_id))
-    next_path = ivr.webhook_path("screened", c=call_id, p=path, n=leg_index)
-    if call is None:
-        return VoiceReply(ivr.screening_instructions("Dutyline", language="en", next_path=next_path, is_recorded=False))
-    line = call_record.pinned_line(call)
-    instructions = ivr.screening_instructions(
-        line.location_name,
-        language=str(line.configuration["language"]),
-        next_path=next_path,
-        is_recorded=ivr.is_recording_enabled(line.configuration),
-    )
-    return _to_reply(line, instructions)
+def handle_pick_up(call_id: str, path: str, index: int, *, next_webhook: str) -> VoiceReply:
+    """Somebody, or their mailbox, picked up: ``next_webhook`` gets the key they press."""
+    call = load_call(call_id)
+    next_path = webhook_path(next_webhook, c=call_id, p=path, n=index)
+    location_name = call.line.location_name or "Dutyline"
+    return call.reply(instructions.screening(call.configuration, location_name, next_path))
 
 
-def handle_screening_key(call_id: str, path: str, leg_index: int, digit: str, *, at: datetime) -> VoiceReply:
-    """What who picked up has pressed."""
+def handle_screening_key(call_id: str, path: str, index: int, digit: str, *, at: datetime) -> VoiceReply:
+    """The person who picked up pressed a key: 1 connects them with the caller."""
     if digit != "1":
-        return VoiceReply([ivr.Hangup()])
-
-    def record_acceptance() -> None:
-        call = call_record.get_call(call_id)
-        plan = call_record.find_plan(call, path) if call else None
-        if plan and leg_index < len(plan.ringable):
-            candidate_id = plan.ringable[leg_index].id
-            call_record.record_step(
-                call_id,
-                f"accept {path} {leg_index}",
-                encode_event("accepted", at, who=candidate_id),
-                extra_updates=[Call.outcome.set("answered"), Call.answered_by.set(candidate_id)],
-            )
-
-    try_within_budget(record_acceptance)
-    return VoiceReply([ivr.ConnectCall()])
+        return VoiceReply([Hangup()])
+    call = load_call(call_id)
+    if candidate := call.ringing_candidate(path, index):
+        event = CallEvent(kind="accepted", at=at.isoformat(), who=candidate.id)
+        within_budget(call.record_answer, CallStep("accept", path, index), event)
+    return VoiceReply([ConnectCall()])
 
 
 def handle_dial_ended(
-    call_id: str, path: str, leg_index: int, *, status: str, is_bridged: bool, at: datetime
+    call_id: str, path: str, index: int, *, status: str, is_bridged: bool, at: datetime
 ) -> VoiceReply:
-    """Ringing somebody is over: they talked, or it is the next one's turn."""
-    call = try_within_budget(lambda: call_record.get_call(call_id))
-    if is_bridged or (call and call_record.is_step_done(call, f"accept {path} {leg_index}")):
-        return VoiceReply([ivr.Hangup()])
-    if call is None:
-        return VoiceReply(ivr.fallback_instructions(None, path))
-    line = call_record.pinned_line(call)
-    action = ivr.action_at(line.configuration, path)
-    plan = call_record.find_plan(call, path)
-    if action is None or plan is None or leg_index >= len(plan.ringable):
-        return _to_reply(line, ivr.fallback_instructions(line.configuration, path))
-    new_events = [encode_event("not_taken", at, who=plan.ringable[leg_index].id, how=_leg_end_reason(status))]
-    next_candidates = plan.ringable[leg_index + 1 : leg_index + 2]
-    new_events += [encode_event("rung", at, who=candidate.id, why=candidate.why) for candidate in next_candidates]
-    try_within_budget(lambda: call_record.record_step(call_id, f"dialled {path} {leg_index}", *new_events))
-    if next_candidates:
-        return _to_reply(line, [_dial_instruction(call, line, path, action, plan, leg_index + 1)])
-    return _to_reply(line, _follow_actions(call, line, f"{path}/otherwise", at))
+    """Ringing one person ended: they talked with the caller, or the next person is rung.
 
-
-def _leg_end_reason(status: str) -> str:
-    """Twilio's word for how a leg ended, in ours."""
-    reasons = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
-    return reasons.get(status, "failed")
+    ``status`` is Twilio's. It counts a mailbox as an answer, so only the key 1 does.
+    """
+    call = load_call(call_id)
+    if is_bridged or call.has_step("accept", path, index):
+        return VoiceReply([Hangup()])
+    action, plan = call.action(path), call.plan(path)
+    if action is None or plan is None or index >= len(plan.ringable):
+        return call.reply(instructions.fallback(call.configuration, path))
+    new_events = [call_record.not_taken_event(plan.ringable[index], status, at)]
+    has_next = index + 1 < len(plan.ringable)
+    if has_next:
+        new_events.append(call_record.ringing_event(plan.ringable[index + 1], at))
+    within_budget(call.record, CallStep("dialled", path, index), *new_events)
+    if has_next:
+        return call.reply([_dial(call, path, action, plan, index + 1)])
+    return call.reply(_follow_actions(call, f"{path}/otherwise", at))
 
 
 def handle_wait(call_id: str, path: str, poll_count: int, *, at: datetime) -> VoiceReply:
-    """The caller waits while everybody is rung at once."""
-    call = try_within_budget(lambda: call_record.get_call(call_id))
-    if call is None:
-        return VoiceReply(ivr.fallback_instructions(None, path))
-    line = call_record.pinned_line(call)
-    action = ivr.action_at(line.configuration, path)
-    if action is None:
-        return _to_reply(line, ivr.fallback_instructions(line.configuration, path))
-    if ring_all.is_ringing_over(call, path, action, poll_count):
-        call = try_within_budget(lambda: ring_all.close_ringing(call_id, path)) or call
+    """The caller has heard the ringing tone while everybody is rung at once."""
+    call = load_call(call_id)
+    if call.action(path) is None:
+        return call.reply(instructions.fallback(call.configuration, path))
+    if ring_all.is_ringing_over(call, path, poll_count):
+        within_budget(ring_all.close_ringing, call, path)
     if ring_all.is_answered(call, path):
-        return _to_reply(line, [ring_all.conference_instruction(call, line)])
+        return call.reply([ring_all.conference_instruction(call)])
     if ring_all.is_ringing_closed(call, path):
-        return _to_reply(line, _follow_actions(call, line, f"{path}/otherwise", at))
-    return _to_reply(line, ring_all.waiting_instructions(path, poll_count + 1))
+        return call.reply(_follow_actions(call, f"{path}/otherwise", at))
+    return call.reply(ring_all.waiting_instructions(path, poll_count + 1))
+
+
+def handle_bye(call_id: str, recording: CallRecording, *, number: str, caller: str) -> VoiceReply:
+    """The caller finished a voicemail, or a conference ended."""
+    if recording.path and recording.sid:
+        within_budget(recordings.receive, call_id, recording, number=number, caller=caller)
+    return VoiceReply([Hangup()])
 
 
 def handle_call_ended(call_id: str, *, seconds: int, at: datetime, due: datetime) -> None:
-    """The caller's call is over; legs that nobody needs any more are ended at ``due``."""
-    call = call_record.get_call(call_id)
-    if call is None:
-        return
+    """Record that the caller's call is over; legs that still ring are ended at ``due``.
+
+    Raises `errors.Unavailable`.
+    """
+    call = call_record.load(call_id)
     updates = [Call.ended_at.set(at), Call.seconds.set(seconds)]
-    ended_call = call_record.record_step(call_id, "ended", encode_event("ended", at), extra_updates=updates)
-    if ended_call:
-        call_record.set_unanswered_outcome(ended_call)
-        usage.add_minutes(call.customer_id, -(-seconds // 60), at)
-        ring_all.enqueue_leg_hangup(ended_call, due)
+    if call and call.record(CallStep("ended"), CallEvent(kind="ended", at=at.isoformat()), updates=updates):
+        call.set_unanswered_outcome()
+        usage.add_minutes(call.row.customer_id, -(-seconds // 60), at)
+        ring_all.enqueue_leg_hangup(call, due)

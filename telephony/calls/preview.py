@@ -1,4 +1,4 @@
-"""What a caller would meet at a moment, and whom it would ring: the same steps, without a call."""
+"""Preview of a call: what a caller would hear at a given time, and whom the call would ring."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,13 +18,13 @@ class PreviewStep:
     kind: str
     text: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
-    """Of a menu: where each key leads."""
+    """Of a menu: the path that each key leads to."""
     people: list[RingCandidate] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class CallPreview:
-    """What would happen."""
+    """What a caller would meet, step by step."""
 
     location_id: str
     number: str | None
@@ -34,23 +34,23 @@ class CallPreview:
 
 
 def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview:
-    """What a call would meet at ``at``. Raises `errors.NotFound` and `errors.Forbidden`."""
+    """Preview a call at ``at``. Raises `errors.NotFound` and `errors.Forbidden`."""
     line_record, location = lines.get_line(location_id, actor=actor)
     line = lines.to_resolved_line(line_record, location)
-    ivr_configuration = line.configuration
+    configuration = line.configuration
     is_staffed = True
-    if ivr.follows_rota(ivr_configuration):
-        is_staffed = bool(routing.staff_on_duty(line, at, ivr.grace_period(ivr_configuration)))
-    entrance = ivr.select_entrance(ivr_configuration, at, time_zone=line.time_zone, is_staffed=is_staffed)
-    steps = [PreviewStep("greeting", "say", _prompt_text(ivr_configuration["greeting"]))]
-    if ivr.is_recording_enabled(ivr_configuration):
-        steps.append(PreviewStep("recording", "say", _prompt_text(ivr_configuration["recording"]["consentPrompt"])))
+    if ivr.follows_rota(configuration):
+        is_staffed = bool(routing.staff_on_duty(line, at, ivr.grace_period(configuration)))
+    entrance = ivr.select_entrance(configuration, at, time_zone=line.time_zone, is_staffed=is_staffed)
+    steps = [PreviewStep("greeting", "say", _prompt_text(configuration["greeting"]))]
+    if ivr.is_recording_enabled(configuration):
+        steps.append(PreviewStep("recording", "say", _prompt_text(configuration["recording"]["consentPrompt"])))
     steps += _build_steps(line, entrance, at)
     return CallPreview(location_id, line_record.number, at, entrance, steps)
 
 
 def _build_steps(line: lines.ResolvedLine, path: str, at: datetime) -> list[PreviewStep]:
-    """From an action on, taking the way of who presses no key and whom nobody answers."""
+    """The steps from an action on, if the caller presses no key and nobody answers."""
     steps = []
     while action := ivr.action_at(line.configuration, path):
         kind = str(action["type"])

@@ -1,141 +1,125 @@
-"""What was recorded of calls: fetched from Twilio into our own storage, told of, and forgotten."""
+"""Recordings of calls: moved from Twilio into our storage, announced, played and deleted."""
 
 from datetime import datetime
-from typing import Any
 
 from accounts import permissions, users
 from accounts.permissions import Actor
 from accounts.users import side_effects
 from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
-from telephony import ivr, lines
-from telephony.calls import call_record
-from telephony.calls.call_record import CallRecording, encode_event
+from telephony import lines
+from telephony.calls import call_record, queries
+from telephony.calls.call_record import CallEvent, CallRecord, CallRecording, CallStep
 from telephony.models import Call
 from telephony.twilio import client
 
 RECORDING_KINDS = ("voicemail", "conversation")
 MAX_RECIPIENTS = 30
-"""People that hear of one voicemail: all of it is one transaction."""
+"""People who are notified of one voicemail: all of it is one transaction."""
 
 
-def receive_recording(
-    call_id: str, recording_sid: str, *, kind: str, path: str = "", number: str, caller: str, seconds: int, at: datetime
-) -> None:
-    """Twilio has recorded something: see to it that it is kept. What comes again changes nothing.
+def receive(call_id: str, recording: CallRecording, *, number: str, caller: str) -> None:
+    """Record that Twilio has a recording, and have it fetched; a repetition changes nothing.
 
-    A call that could not be kept when it began is kept now. Raises `errors.NotFound` where nothing
-    answers ``number``.
+    A call that could not be stored when it began is stored now. Raises `errors.InvalidRequest`,
+    `errors.Unavailable`, and `errors.NotFound` if no line answers ``number``.
     """
-    call = call_record.get_call(call_id) or _create_missing_call(call_id, number, caller, at)
-    if seconds < 1 or (kind == "conversation" and not call_record.was_answered(call)):
-        return  # nothing, or a mailbox that picked up and was not put through
-    step = f"recorded {recording_sid}"
-    encoded_recording = call_record.encode_recording(
-        sid=recording_sid, kind=kind, path=path, seconds=seconds, at=at.isoformat()
-    )
-    outcome = "voicemail" if kind == "voicemail" and call.outcome != "answered" else call.outcome
-    updates = [
-        Call.steps.add({step}),
-        Call.events.set(Call.events.append([encode_event(kind, at, seconds=seconds)])),
-        Call.recordings.set(Call.recordings.append([encoded_recording])),
-        *([Call.outcome.set(outcome)] if outcome != call.outcome else []),
-    ]
+    sid, at = recording.sid, recording.at
+    if len(sid) != 34 or not sid.startswith("RE") or not sid.isalnum():
+        raise errors.InvalidRequest("`RecordingSid` is not the id of a recording.")
+    call = call_record.load(call_id) or _create_missing_call(call_id, number, caller, at)
+    was_accepted = any(step.kind == "accept" for step in call.steps)
+    if recording.seconds < 1 or (recording.kind == "conversation" and not was_accepted):
+        return  # silence, or a mailbox that picked up and was not connected
+    step = CallStep("recorded", sid=sid)
+    event = CallEvent(kind=recording.kind, at=at.isoformat(), seconds=recording.seconds)
+    updates = call_record.step_updates(step, event, recording=recording.to_json())
+    if recording.kind == "voicemail" and call.row.outcome not in ("answered", "voicemail"):
+        updates.append(Call.outcome.set("voicemail"))
     try:
-        with journal.write_intent(permissions.system_actor(call.customer_id), at) as write:
-            write.update(call, updates, only_if=~Call.steps.contains(step))
-            write.enqueue(
-                "telephony.keep_recording",
-                id=f"recording-{recording_sid}",
-                call_id=call_id,
-                recording_sid=recording_sid,
-            )
+        with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
+            write.update(call.row, updates, only_if=~Call.steps.contains(str(step)))
+            write.enqueue("telephony.keep_recording", id=f"recording-{sid}", call_id=call_id, recording_sid=sid)
     except errors.Conflict:
-        return  # it was heard of before
+        return  # the webhook was sent before
 
 
-def _create_missing_call(call_id: str, number: str, caller: str, at: datetime) -> Call:
-    """The store was away when the call began, and a message was taken all the same."""
+def _create_missing_call(call_id: str, number: str, caller: str, at: datetime) -> CallRecord:
+    """The store failed when the call began, and the caller left a voicemail all the same."""
     line = lines.resolve_line(number)
     if line is None:
         raise errors.NotFound("There is no such call.")
-    return call_record.create_call_record(call_id, line, caller=caller, entrance="open", at=at)
+    call = call_record.new_call(call_id, line, caller=caller, entrance="open", at=at)
+    call.save()
+    return call
 
 
 @outbox.task("telephony.keep_recording")
 def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext) -> None:
-    """Fetch a recording, keep it, and tell who should listen. Raises `errors.Unavailable`."""
-    call, recording = _load_recording(call_id, recording_sid)
+    """Fetch a recording, store it and notify people. Raises `errors.Unavailable`."""
+    call = call_record.load(call_id)
+    recording = (
+        next((recording for recording in call.recordings if recording.sid == recording_sid), None) if call else None
+    )
     if call is None or recording is None or recording.file:
         return
     try:
         audio = client.download_recording(recording_sid)
     except errors.NotFound as error:
-        raise errors.Unavailable("The recording is not there yet.", retry_after=5) from error
+        raise errors.Unavailable("The recording is not available yet.", retry_after=5) from error
     file_name = f"recordings/{call_id}/{recording_sid}.wav"
-    storage.delete_file(file_name)  # of a try that died before it was noted
+    storage.delete_file(file_name)  # of an attempt that crashed before it was recorded
     with audio:
         stored_file = storage.save_file(file_name, audio)
-    step = f"kept {recording_sid}"
-    encoded_recording = call_record.encode_recording(sid=recording_sid, file=stored_file)
+    step = CallStep("kept", sid=recording_sid)
     with journal.write(
         job.author,
         f"{recording.kind}.recorded",
-        call,
+        call.row,
         job.at,
         changes=[audit.FieldChange("seconds", None, recording.seconds)],
     ) as write:
-        write.update(
-            call,
-            [Call.steps.add({step}), Call.recordings.set(Call.recordings.append([encoded_recording]))],
-            only_if=~Call.steps.contains(step),
-        )
+        updates = call_record.step_updates(step, recording={"sid": recording_sid, "file": stored_file})
+        write.update(call.row, updates, only_if=~Call.steps.contains(str(step)))
         write.enqueue(
             "telephony.forget_call",
             id=f"forget-{call_id}-{recording_sid}",
-            due=call_record.expiry_time(call.started_at),
+            due=call_record.expiry_time(call.row.started_at),
             call_id=call_id,
             file=stored_file,
         )
         write.enqueue("telephony.forget_at_twilio", recording_sid=recording_sid)
         for user_id in _voicemail_recipients(call, recording):
-            side_effects.enqueue_notification(write, user_id, "voicemail_left", locations=[call.location_id])
+            side_effects.enqueue_notification(write, user_id, "voicemail_left", locations=[call.row.location_id])
 
 
-def _load_recording(call_id: str, recording_sid: str) -> tuple[Call | None, CallRecording | None]:
-    call = call_record.get_call(call_id)
-    recordings = call_record.list_recordings(call) if call else []
-    return call, next((recording for recording in recordings if recording.sid == recording_sid), None)
-
-
-def _voicemail_recipients(call: Call, recording: CallRecording) -> list[str]:
-    """Who hears of a voicemail: those on duty at that time, and who is in charge there."""
+def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[str]:
+    """Users to notify: those on duty when the call began, and the managers of the location."""
     if recording.kind != "voicemail":
         return []
-    ivr_configuration = call_record.pinned_line(call).configuration
-    action: Any = ivr.action_at(ivr_configuration, recording.path) or {}
-    notify = action.get("notify", {})
+    notify = (call.action(recording.path) or {}).get("notify", {})
+    location_id, customer_id = call.row.location_id, call.row.customer_id
     user_ids: list[str] = []
     if notify.get("onDuty", True):
-        duty_entries = on_duty.list_on_duty(call.location_id, call.started_at, customer_id=call.customer_id)
-        user_ids += [person.user.id for person in duty_entries if person.user.status == "active"]
+        duty_entries = on_duty.list_on_duty(location_id, call.row.started_at, customer_id=customer_id)
+        user_ids += [entry.user.id for entry in duty_entries if entry.user.status == "active"]
     if notify.get("managers", True):
-        user_ids += [person.id for person in users.find_location_managers(call.location_id, call.customer_id)]
+        user_ids += [manager.id for manager in users.find_location_managers(location_id, customer_id)]
     return list(dict.fromkeys(user_ids))[:MAX_RECIPIENTS]
 
 
 def read_recording(call_id: str, *, kind: str | None, actor: Actor, at: datetime) -> bytes:
-    """What was recorded of a call, as WAV: the voicemail, else the conversation.
+    """A recording of a call as WAV: the voicemail, else the conversation.
 
-    Raises `errors.NotFound`, also while it is still being fetched.
+    Raises `errors.NotFound`, also while the recording is still being fetched.
     """
-    call = call_record.get_visible_call(call_id, actor, at)
-    recordings = [recording for recording in call_record.list_recordings(call) if kind in (None, recording.kind)]
+    call = queries.get_visible_call(call_id, actor, at)
+    recordings = [recording for recording in call.recordings if kind in (None, recording.kind)]
     recordings.sort(key=lambda recording: RECORDING_KINDS.index(recording.kind))
     if not recordings:
-        raise errors.NotFound("Nothing was recorded of this call.")
+        raise errors.NotFound("This call has no recording.")
     if not recordings[0].file:
-        raise errors.NotFound("The recording is still being fetched; ask again in a moment.")
+        raise errors.NotFound("The recording is still being fetched; retry in a moment.")
     return storage.read_file(recordings[0].file)
 
 
@@ -147,8 +131,6 @@ def delete_recording_at_twilio(recording_sid: str) -> None:
 
 @outbox.task("telephony.forget_call")
 def delete_recording_and_call(call_id: str, file: str) -> None:
-    """Forget a recording, and the call with it, whatever of them is still there."""
+    """Delete a recording, and the call with it, whatever of them is still there."""
     storage.delete_file(file)
-    call = call_record.get_call(call_id)
-    if call is not None:
-        call_record.delete_call(call)
+    queries.delete_call(call_id)

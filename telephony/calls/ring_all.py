@@ -1,7 +1,7 @@
-"""Ringing everybody at once, so that it holds when a mailbox picks up first.
+"""Ringing everybody at once: each phone is a call of its own, a leg.
 
-Every phone is called by itself, and who presses 1 first meets the caller in a conference; the
-caller hears a ringing tone meanwhile and asks every few seconds what became of it.
+The first person to press 1 meets the caller in a conference. Meanwhile the caller hears a ringing
+tone and the ``wait`` webhook checks every few seconds whether somebody took the call.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -14,182 +14,147 @@ from accounts import permissions
 from config import errors, journal, outbox
 from telephony import ivr
 from telephony.calls import call_record
-from telephony.calls.call_record import RingPlan, encode_event
+from telephony.calls.call_record import CallEvent, CallRecord, CallStep
+from telephony.calls.routing import RingPlan
+from telephony.ivr import instructions
+from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply, webhook_path
 from telephony.ivr.phrases import get_phrase
-from telephony.lines import ResolvedLine
-from telephony.models import Call
 from telephony.twilio import client
 
 RINGBACK_TONE_PATH = "/static/telephony/ringing.wav"
-"""As long as `ivr.WAIT_SECONDS`."""
+WAIT_SECONDS = 3
+"""Length of the ringing tone: how often the caller's call asks whether somebody pressed 1."""
 EXTRA_WAIT_SECONDS = 18
-"""Beyond the ringing: Twilio adds some, and who has just picked up hears what it is about."""
+"""Wait beyond the ringing: Twilio adds some, and who has just picked up hears the screening."""
 
 
-def call_all_phones(
-    call: Call, line: ResolvedLine, path: str, action: ivr.IvrAction, plan: RingPlan, at: datetime
-) -> None:
-    """Call every phone of a plan; once, however often it is asked for."""
-    ringing_events = [encode_event("rung", at, who=candidate.id, why=candidate.why) for candidate in plan.ringable]
-    if call_record.record_step(call.id, f"place {path}", *ringing_events) is None:
+def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> None:
+    """Call every phone of a plan, unless a repeated webhook already did."""
+    ringing_events = [call_record.ringing_event(candidate, at) for candidate in plan.ringable]
+    if not call.record(CallStep("place", path), *ringing_events):
         return
-    ring_seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
+    action = call.action(path) or {}
     base_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
 
-    def call_phone(leg_index: int) -> None:
-        query = {"c": call.id, "p": path, "n": leg_index}
+    def call_phone(index: int) -> None:
+        query = {"c": call.id, "p": path, "n": index}
         try:
             leg_sid = client.create_call(
-                plan.ringable[leg_index].phone,
-                caller_id=line.number,
-                url=base_url + ivr.webhook_path("leg", **query),
-                ring_seconds=ring_seconds,
-                status_callback_url=base_url + ivr.webhook_path("left", **query),
+                plan.ringable[index].phone,
+                caller_id=call.line.number,
+                url=base_url + webhook_path("leg", **query),
+                ring_seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
+                status_callback_url=base_url + webhook_path("left", **query),
                 max_seconds=settings.TELEPHONY["call_minutes"] * 60,
             )
         except (client.TwilioRejected, errors.Unavailable):
-            handle_leg_ended(call.id, path, leg_index, status="failed", at=at)
+            handle_leg_ended(call.id, path, index, status="failed", at=at)
         else:
-            call_record.record_step(call.id, f"leg {path} {leg_index} {leg_sid}")
+            CallRecord(call.row).record(CallStep("leg", path, index, leg_sid))  # a copy per thread
 
     with ThreadPoolExecutor(len(plan.ringable)) as executor:
         list(executor.map(call_phone, range(len(plan.ringable))))
 
 
-def waiting_instructions(path: str, poll_count: int) -> list[ivr.Instruction]:
-    """A ringing tone, then ask again."""
-    ringback = ivr.Prompt(play=settings.PUBLIC_BASE_URL + RINGBACK_TONE_PATH)
-    return [ringback, ivr.Redirect(ivr.webhook_path("wait", p=path, k=poll_count))]
+def waiting_instructions(path: str, poll_count: int) -> list[Instruction]:
+    """Play the ringing tone once, then check again."""
+    tone = Prompt(play=settings.PUBLIC_BASE_URL + RINGBACK_TONE_PATH)
+    return [tone, Redirect(webhook_path("wait", p=path, k=poll_count))]
 
 
-def conference_instruction(call: Call, line: ResolvedLine) -> ivr.JoinConference:
-    """Where the caller and who took the call meet."""
-    is_recorded = ivr.is_recording_enabled(line.configuration)
-    return ivr.JoinConference(
+def conference_instruction(call: CallRecord) -> JoinConference:
+    """Let the caller, or the person who took the call, join the conference of the call."""
+    return JoinConference(
         call.id,
         next_path="bye",
         max_seconds=settings.TELEPHONY["call_minutes"] * 60,
-        recording_path=ivr.webhook_path("recorded", c=call.id) if is_recorded else "",
+        recording_path=webhook_path("recorded", c=call.id) if ivr.is_recording_enabled(call.configuration) else "",
     )
 
 
-def is_ringing_over(call: Call, path: str, action: ivr.IvrAction, poll_count: int) -> bool:
-    """Whether nobody will take the call any more."""
+def is_ringing_over(call: CallRecord, path: str, poll_count: int) -> bool:
+    """Whether nobody will take the call any more: it rang long enough, or every leg has ended."""
     if is_answered(call, path):
         return False
-    ring_seconds = int(action.get("ringSeconds", ivr.RING_SECONDS))
-    if poll_count * ivr.WAIT_SECONDS >= ring_seconds + EXTRA_WAIT_SECONDS:
+    ring_seconds = int((call.action(path) or {}).get("ringSeconds", ivr.RING_SECONDS))
+    if poll_count * WAIT_SECONDS >= ring_seconds + EXTRA_WAIT_SECONDS:
         return True
-    plan = call_record.find_plan(call, path)
-    leg_count = len(plan.ringable) if plan else 0
-    return all(call_record.is_step_done(call, f"left {path} {leg_index}") for leg_index in range(leg_count))
+    plan = call.plan(path) or RingPlan()
+    return all(call.has_step("left", path, index) for index in range(len(plan.ringable)))
 
 
-def close_ringing(call_id: str, path: str) -> Call | None:
-    """Let nobody take the call by this action any more, unless somebody just did."""
-    closed_call = call_record.record_step(call_id, f"closed {path}", unless_step=f"accept {path}")
-    return closed_call or call_record.get_call(call_id)
+def close_ringing(call: CallRecord, path: str) -> None:
+    """Let nobody take the call any more, unless somebody just did."""
+    call.record(CallStep("closed", path), unless=CallStep("accept", path))
 
 
-def is_ringing_closed(call: Call, path: str) -> bool:
-    """Whether the caller has gone on; also from who pressed 1 and hung up before they met."""
-    return call_record.is_step_done(call, f"closed {path}") or _has_answering_leg_left(call, path)
+def is_ringing_closed(call: CallRecord, path: str) -> bool:
+    """Whether the caller moves on: nobody took the call, or who took it hung up before they met."""
+    leg = _answering_leg(call, path)
+    return call.has_step("closed", path) or (leg is not None and call.has_step("left", path, leg))
 
 
-def is_answered(call: Call, path: str) -> bool:
-    """Whether somebody pressed 1 and is there."""
-    return call_record.is_step_done(call, f"accept {path}") and not _has_answering_leg_left(call, path)
+def is_answered(call: CallRecord, path: str) -> bool:
+    """Whether somebody pressed 1 and has not hung up."""
+    leg = _answering_leg(call, path)
+    return leg is not None and not call.has_step("left", path, leg)
 
 
-def _has_answering_leg_left(call: Call, path: str) -> bool:
-    return any(call_record.is_step_done(call, f"left {path} {leg_index}") for leg_index in _answering_legs(call, path))
+def _answering_leg(call: CallRecord, path: str) -> int | None:
+    """The leg that took the call by this action."""
+    accepted = (event for event in call.events if event["kind"] == "accepted" and event.get("path") == path)
+    return next((event["leg"] for event in accepted), None)
 
 
-def _answering_legs(call: Call, path: str) -> list[int]:
-    return [
-        event["leg"]
-        for event in call_record.decode_events(call)
-        if event["kind"] == "accepted" and event.get("path") == path
-    ]
-
-
-def screen_leg(call: Call, path: str, leg_index: int) -> list[ivr.Instruction]:
-    """Somebody, or their mailbox, picked up."""
-    line = call_record.pinned_line(call)
-    return ivr.screening_instructions(
-        line.location_name,
-        language=str(line.configuration["language"]),
-        next_path=ivr.webhook_path("joined", c=call.id, p=path, n=leg_index),
-        is_recorded=ivr.is_recording_enabled(line.configuration),
+def handle_join(call_id: str, path: str, index: int, digit: str, *, at: datetime, due: datetime) -> VoiceReply:
+    """Let the first person to press 1 join the caller; the other legs are ended at ``due``."""
+    call = call_record.load(call_id)
+    candidate = call.ringing_candidate(path, index) if call else None
+    if call is None or candidate is None or digit != "1":
+        return VoiceReply([Hangup()])
+    language = instructions.get_language(call.configuration)
+    if call.row.ended_at:
+        return call.reply([Prompt(get_phrase("gone", language)), Hangup()])
+    is_first = call.record_answer(
+        CallStep("accept", path),
+        CallEvent(kind="accepted", at=at.isoformat(), who=candidate.id, path=path, leg=index),
+        unless=CallStep("closed", path),
     )
+    if _answering_leg(call, path) != index:
+        return call.reply([Prompt(get_phrase("taken", language)), Hangup()])
+    if is_first:
+        with suppress(errors.Unavailable):  # the other legs then end when they have rung long enough
+            enqueue_leg_hangup(call, due)
+    return call.reply([conference_instruction(call)])
 
 
-def handle_join(
-    call_id: str, path: str, leg_index: int, digit: str, *, at: datetime, due: datetime
-) -> list[ivr.Instruction]:
-    """What who picked up has pressed: the first to press 1 joins the caller.
-
-    The other legs are ended at ``due``.
-    """
-    call = call_record.get_call(call_id)
-    plan = call_record.find_plan(call, path) if call else None
-    if call is None or plan is None or digit != "1" or leg_index >= len(plan.ringable):
-        return [ivr.Hangup()]
-    line = call_record.pinned_line(call)
-    language = str(line.configuration["language"])
-    if call.ended_at:
-        return [ivr.Prompt(get_phrase("gone", language)), ivr.Hangup()]
-    candidate_id = plan.ringable[leg_index].id
-    accepted_call = call_record.record_step(
-        call_id,
-        f"accept {path}",
-        encode_event("accepted", at, who=candidate_id, path=path, leg=leg_index),
-        extra_updates=[Call.outcome.set("answered"), Call.answered_by.set(candidate_id)],
-        unless_step=f"closed {path}",
-    )
-    current_call = accepted_call or call_record.get_call(call_id) or call
-    if leg_index not in _answering_legs(current_call, path):
-        return [ivr.Prompt(get_phrase("taken", language)), ivr.Hangup()]
-    if accepted_call:
-        with suppress(errors.Unavailable):  # they end by themselves, only later
-            enqueue_leg_hangup(current_call, due)
-    return [conference_instruction(call, line)]
-
-
-def handle_leg_ended(call_id: str, path: str, leg_index: int, *, status: str, at: datetime) -> None:
-    """A leg is over."""
-    call = call_record.get_call(call_id)
-    plan = call_record.find_plan(call, path) if call else None
-    if call is None or plan is None or leg_index >= len(plan.ringable):
+def handle_leg_ended(call_id: str, path: str, index: int, *, status: str, at: datetime) -> None:
+    """Record that a leg ended; ``status`` is Twilio's. Raises `errors.Unavailable`."""
+    call = call_record.load(call_id)
+    candidate = call.ringing_candidate(path, index) if call else None
+    if call is None or candidate is None:
         return
-    candidate_id = plan.ringable[leg_index].id
-    end_reasons = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
-    new_events = (
-        []
-        if call.answered_by == candidate_id
-        else [encode_event("not_taken", at, who=candidate_id, how=end_reasons.get(status, "failed"))]
-    )
-    call_record.record_step(call_id, f"left {path} {leg_index}", *new_events)
+    has_answered = call.row.answered_by == candidate.id
+    new_events = [] if has_answered else [call_record.not_taken_event(candidate, status, at)]
+    call.record(CallStep("left", path, index), *new_events)
 
 
-def enqueue_leg_hangup(call: Call, at: datetime) -> None:
-    """Have the legs of a call ended that nobody needs any more."""
-    if any(step.startswith("leg ") for step in call.steps or ()):
-        with journal.write_intent(permissions.system_actor(call.customer_id), at) as write:
+def enqueue_leg_hangup(call: CallRecord, at: datetime) -> None:
+    """End the legs that nobody needs any more, in the background."""
+    if any(step.kind == "leg" for step in call.steps):
+        with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
             write.enqueue("telephony.hang_up", call_id=call.id)
 
 
 @outbox.task("telephony.hang_up")
 def hang_up_legs(call_id: str) -> None:
-    """End every leg but the one that was taken. Raises `errors.Unavailable`."""
-    call = call_record.get_call(call_id)
+    """End every leg except the one that talks with the caller. Raises `errors.Unavailable`."""
+    call = call_record.load(call_id)
     if call is None:
         return
-    for step in sorted(call.steps or ()):
-        if not step.startswith("leg "):
+    for step in call.steps:
+        if step.kind != "leg" or call.has_step("left", step.path, step.number):
             continue
-        _, path, leg_index, leg_sid = step.split(" ")
-        is_connected = int(leg_index) in _answering_legs(call, path) and call.ended_at is None
-        if not is_connected and not call_record.is_step_done(call, f"left {path} {leg_index}"):
+        if call.row.ended_at or step.number != _answering_leg(call, step.path):
             with suppress(client.TwilioRejected):
-                client.hang_up(leg_sid)
+                client.hang_up(step.sid)

@@ -1,14 +1,16 @@
-"""Whom a call rings: who is on duty, or who is named, and why somebody is not rung."""
+"""Whom a call rings: the people on duty, or those an action names, and why somebody is not rung."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+
 from accounts import preferences, users
 from config import dynamodb
 from staffing.schedules import on_duty
-from telephony import dialing_rules, ivr
+from telephony import dialing_rules, ivr, usage
 from telephony.lines import ResolvedLine
 from telephony.models import PhoneVerification
 
@@ -17,13 +19,11 @@ if TYPE_CHECKING:
 
 MAX_RINGING = 10
 """People that one ring action rings."""
-LOOKUP_BUDGET = 2.0
-"""Seconds for finding out; a caller is not kept waiting longer."""
 
 
 @dataclass(frozen=True)
 class RingCandidate:
-    """Somebody who could be rung. ``phone`` is empty where they are not, ``why_not`` says why."""
+    """Somebody who could be rung: either ``phone`` or ``why_not`` is empty."""
 
     id: str
     """Of the user; or the number that the configuration names."""
@@ -35,51 +35,80 @@ class RingCandidate:
     until: datetime | None = None
 
 
+@dataclass(frozen=True)
+class RingPlan:
+    """Whom a ring action rings; ``lookup_failed`` if the rota could not be read in time."""
+
+    candidates: Sequence[RingCandidate] = ()
+    lookup_failed: bool = False
+
+    @property
+    def ringable(self) -> list[RingCandidate]:
+        """The candidates with a phone to ring, in order."""
+        return [candidate for candidate in self.candidates if candidate.phone]
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A user whom a ring action means."""
+
+    user: "User"
+    why: str
+    why_not: str = ""
+    until: datetime | None = None
+
+
 def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
-    """Who is on duty there, then who has just left."""
+    """Who is on duty at the line's location, then whose shift ended within the grace period."""
     return on_duty.list_on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
 
 
-def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:
-    """Everybody a ring action may ring, in order, with those it does not. Three round trips.
+def create_plan(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> RingPlan:
+    """Plan whom a ring action rings: nobody if the customer's call minutes of the day are used."""
+    candidates, minutes_used = dynamodb.gather(
+        lambda: list_candidates(line, target, at), lambda: usage.minutes_used(line.customer_id, at)
+    )
+    if minutes_used >= settings.TELEPHONY["daily_minutes"]:
+        candidates = [RingCandidate(c.id, c.name, c.why, why_not="minutes_used_up") for c in candidates]
+    return RingPlan(candidates)
 
-    Rung are those with a verified phone, in the location's country, who switched ringing on.
+
+def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:
+    """The candidates of a ring action in order, with those who are not rung. Three round trips.
+
+    A user is rung if they have a verified phone in the location's country and switched ringing on.
     """
     if "numbers" in target:
         return [_number_candidate(number, line.country) for number in target["numbers"]]
-    if "users" in target:
-        matches = _match_named_users(line, target["users"])
-    else:
-        matches = _match_on_duty(line, target["onDuty"], at)
-    verifications = dynamodb.batch_get(dynamodb.RecordKey(PhoneVerification, candidate[0].id) for candidate in matches)
-    all_candidates = [
-        _to_candidate(user, why, until, filter_reason, verifications.get(PhoneVerification, user.id), line.country)
-        for user, why, until, filter_reason in matches
-    ]
-    ringing_ids = [candidate.id for candidate in all_candidates if candidate.phone][:MAX_RINGING]
-    return [_skip_if_too_many(candidate, ringing_ids) for candidate in all_candidates]
+    matches = _match_named(line, target["users"]) if "users" in target else _match_on_duty(line, target["onDuty"], at)
+    verifications = dynamodb.batch_get(dynamodb.RecordKey(PhoneVerification, match.user.id) for match in matches)
+    candidates: list[RingCandidate] = []
+    for match in matches:
+        user = match.user
+        why_not = match.why_not or _skip_reason(user, verifications.get(PhoneVerification, user.id), line.country)
+        if not why_not and len([candidate for candidate in candidates if candidate.phone]) == MAX_RINGING:
+            why_not = "too_many"
+        phone = "" if why_not else str(user.phone)
+        candidates.append(RingCandidate(user.id, user.name, match.why, phone, why_not, match.until))
+    return candidates
 
 
-def _skip_if_too_many(candidate: RingCandidate, ringing_ids: list[str]) -> RingCandidate:
-    if candidate.phone and candidate.id not in ringing_ids:
-        return RingCandidate(candidate.id, candidate.name, candidate.why, why_not="too_many", until=candidate.until)
-    return candidate
+def _number_candidate(number: str, country: str | None) -> RingCandidate:
+    why_not = dialing_rules.rejection_reason(number, country)
+    return RingCandidate(number, number, "named", "" if why_not else number, why_not)
 
 
-def _match_named_users(line: ResolvedLine, user_ids: list[str]) -> "list[tuple[User, str, datetime | None, str]]":
+def _match_named(line: ResolvedLine, user_ids: list[str]) -> list[_Match]:
     users_by_id = users.load_users(user_ids, line.customer_id)
-    return [(users_by_id[user_id], "named", None, "") for user_id in user_ids if user_id in users_by_id]
+    return [_Match(users_by_id[user_id], "named") for user_id in user_ids if user_id in users_by_id]
 
 
-def _match_on_duty(
-    line: ResolvedLine, duty_target: Mapping[str, Any], at: datetime
-) -> "list[tuple[User, str, datetime | None, str]]":
-    matches: dict[str, tuple[User, str, datetime | None, str]] = {}
-    for duty_entry in staff_on_duty(line, at, ivr.duty_grace_period(duty_target)):
-        why = "handing_over" if duty_entry.is_over else duty_entry.reason
-        matches.setdefault(
-            duty_entry.user.id, (duty_entry.user, why, duty_entry.until, _filter_reason(duty_entry.user, duty_target))
-        )
+def _match_on_duty(line: ResolvedLine, duty_target: Mapping[str, Any], at: datetime) -> list[_Match]:
+    matches: dict[str, _Match] = {}
+    for entry in staff_on_duty(line, at, ivr.duty_grace_period(duty_target)):
+        why = "handing_over" if entry.is_over else entry.reason
+        match = _Match(entry.user, why, _filter_reason(entry.user, duty_target), entry.until)
+        matches.setdefault(entry.user.id, match)
     return list(matches.values())
 
 
@@ -91,31 +120,13 @@ def _filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:
     return ""
 
 
-def _to_candidate(
-    user: "User",
-    why: str,
-    until: datetime | None,
-    filter_reason: str,
-    verification: PhoneVerification | None,
-    country: str | None,
-) -> RingCandidate:
-    phone = user.phone or ""
-    skip_reason = filter_reason or _skip_reason(user, phone, verification, country)
-    return RingCandidate(user.id, user.name, why, "" if skip_reason else phone, skip_reason, until)
-
-
-def _skip_reason(user: "User", phone: str, verification: PhoneVerification | None, country: str | None) -> str:
+def _skip_reason(user: "User", verification: PhoneVerification | None, country: str | None) -> str:
     if user.status not in on_duty.WORKING_STATUSES:
         return "blocked"
-    if not phone:
+    if not user.phone:
         return "no_phone"
     if not preferences.is_ringing_enabled(user.settings):
         return "ringing_off"
-    if verification is None or verification.phone != phone:
+    if verification is None or verification.phone != user.phone:
         return "phone_not_verified"
-    return dialing_rules.rejection_reason(phone, country)
-
-
-def _number_candidate(number: str, country: str | None) -> RingCandidate:
-    skip_reason = dialing_rules.rejection_reason(number, country)
-    return RingCandidate(number, number, "named", "" if skip_reason else number, skip_reason)
+    return dialing_rules.rejection_reason(user.phone, country)

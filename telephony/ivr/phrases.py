@@ -1,4 +1,4 @@
-"""What we say ourselves on the phone, by language; a configuration says everything else. Pure."""
+"""Built-in spoken phrases by language; all other texts are in IVR configurations. Pure."""
 
 PHRASES = {
     "en": {
@@ -50,7 +50,7 @@ PHRASES = {
 
 
 LOCALES = {"en": "en-US", "de": "de-DE", "es": "es-ES"}
-"""How a language is named to whoever speaks it."""
+"""The locale in which a language is spoken."""
 LOCALE_BY_COUNTRY = {
     "DE": "de-DE",
     "AT": "de-AT",
@@ -61,9 +61,9 @@ LOCALE_BY_COUNTRY = {
     "IE": "en-GB",
     "AU": "en-AU",
 }
-"""What is spoken to callers at first, by country; elsewhere English."""
+"""The locale of a new configuration by country; elsewhere en-US."""
 
 
 def get_phrase(phrase: str, language: str) -> str:
-    """A phrase in a language such as ``de-AT``; in English where we do not speak it."""
+    """A phrase in a language such as ``de-AT``; in English if there is no translation."""
     return PHRASES.get(language[:2], PHRASES["en"])[phrase]

@@ -6,7 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictSerializer, TextField
-from telephony.calls import call_record, recordings
+from telephony.calls import recordings
+from telephony.calls.call_record import CallRecord
 from telephony.models import Call
 
 
@@ -80,17 +81,17 @@ class CallView(serializers.Serializer[Call]):
     @extend_schema_field(CallCandidateView(many=True))
     def get_people(self, call: Call) -> Any:
         """Who was on duty or named, and why they were not rung."""
-        return CallCandidateView(call_record.list_candidates(call), many=True).data
+        return CallCandidateView(CallRecord(call).candidates, many=True).data
 
     @extend_schema_field(RecordingView(many=True))
     def get_recordings(self, call: Call) -> Any:
         """What there is to listen to."""
-        return RecordingView(call_record.list_recordings(call), many=True).data
+        return RecordingView(CallRecord(call).recordings, many=True).data
 
     @extend_schema_field({"type": "array", "items": {"type": "object"}})
     def get_events(self, call: Call) -> Any:
         """What happened, in order: kind, at, and who or what."""
-        return call_record.decode_events(call)
+        return CallRecord(call).events
 
 
 class CallPage(serializers.Serializer[Any]):

@@ -1,1 +1,1 @@
-"""All we know of Twilio: what we ask it, what it asks us, and the markup it follows."""
+"""The interface to Twilio: its REST API, the signature of its webhooks, and TwiML."""

@@ -9,7 +9,7 @@ from config.api import pagination
 from config.api.fields import EmptyBody
 from config.api.operations import OperationViewSet, operation, read_idempotency_key, utc_now
 from telephony import phone_verification
-from telephony.calls import call_record, recordings
+from telephony.calls import queries, recordings
 from telephony.serializers.calls import CallPage, CallQuery, PhoneVerificationCode, PhoneView, RecordingQuery
 from telephony.views import examples
 
@@ -35,7 +35,7 @@ class Calls(OperationViewSet):
         actor = actor_of(request)
         query = CallQuery.parse_query(request)
         scope = f"calls for {actor.id} {query['location_id']} {query.get('since')} {query.get('until')}"
-        page = call_record.list_calls(
+        page = queries.list_calls(
             query["location_id"],
             actor=actor,
             at=utc_now(),

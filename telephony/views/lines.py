@@ -9,7 +9,7 @@ from accounts.views.caller import actor_of
 from config.api.operations import OperationViewSet, operation, read_if_match_versions, utc_now, versioned_response
 from telephony import lines
 from telephony.calls import preview
-from telephony.ivr.schema import SCHEMA
+from telephony.ivr.configuration import SCHEMA
 from telephony.serializers.numbers import CallPreviewQuery, CallPreviewView, IvrConfigurationChange, LineView
 from telephony.views import examples
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from telephony.ivr.schema import SCHEMA
+from telephony.ivr.configuration import SCHEMA
 
 COMPONENT_NAME = "IvrConfiguration"
 

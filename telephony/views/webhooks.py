@@ -1,4 +1,4 @@
-"""What Twilio asks us while a call is on. Nothing is read before the signature is checked."""
+"""Twilio's webhooks of a call. Nothing is read from the store before the signature is checked."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,218 +10,198 @@ from django.views.decorators.csrf import csrf_exempt
 
 from config import errors
 from config.api import problem_details, throttling
-from telephony import dialing_rules, ivr, phone_verification
-from telephony.calls import call_record, flow, recordings, ring_all
-from telephony.calls.flow import VoiceReply
-from telephony.twilio import twiml, webhook_signature
-
-WebhookView = Callable[[HttpRequest], HttpResponse]
+from telephony import dialing_rules, phone_verification
+from telephony.calls import flow, queries, recordings, ring_all
+from telephony.calls.call_record import CallRecording
+from telephony.ivr.instructions import VoiceReply
+from telephony.twilio import voice
 
 
 class InvalidSignature(errors.Forbidden):
-    """Not from Twilio."""
+    """The request is not from Twilio."""
 
     code = "bad_signature"
 
 
-def require_signature(view: Callable[[HttpRequest, datetime], VoiceReply | None]) -> WebhookView:
-    """Let only Twilio in; answers as TwiML, nothing where there is nothing to say."""
+class Webhook:
+    """A signed request: ``p``, ``n``, ``a`` and ``k`` say where the call is, ``c`` which call."""
 
-    @csrf_exempt
-    @wraps(view)
-    def wrapper(request: HttpRequest) -> HttpResponse:
-        try:
-            _check_signature(request)
-            reply = view(request, _now(request))
-        except errors.DomainError as refusal:
-            return problem_details.problem_response(request, refusal)
-        if reply is None:
-            return HttpResponse(status=204)
-        document = twiml.to_twiml(reply.instructions, language=reply.language, voice=reply.voice)
-        return HttpResponse(document, content_type=twiml.CONTENT_TYPE)
+    def __init__(self, request: HttpRequest) -> None:
+        self.query, self.form = request.GET, request.POST
+        self.at = _clock(request)
+        self.now = datetime.now(UTC)
+        """Work in the background follows the real clock, whenever a simulated call takes place."""
+        self.path = self.query.get("p", "")
+        self.digit = self.form.get("Digits", "")
+        self.number = self.form.get("To", "")
+        self.caller = dialing_rules.normalize_number(self.form.get("From", "")) or ""
+        """Empty if the number is withheld."""
 
-    return wrapper
+    @property
+    def call_id(self) -> str:
+        """The caller's call; the request itself may be about a leg."""
+        call_id = self.query.get("c", self.form.get("CallSid", ""))
+        if not queries.is_call_sid(call_id):
+            raise errors.InvalidRequest("`CallSid` is not the id of a call.")
+        return call_id
+
+    def query_int(self, name: str) -> int:
+        """A small number in the query string; 0 if it is none."""
+        return _to_int(self.query.get(name, ""), max_digits=4)
+
+    def seconds(self, name: str) -> int:
+        """A duration in the form; 0 if it is none."""
+        return _to_int(self.form.get(name, ""), max_digits=6)
+
+    def recording(self, kind: str) -> CallRecording:
+        """The recording that the request reports."""
+        seconds = self.seconds("RecordingDuration")
+        return CallRecording(self.form.get("RecordingSid", ""), kind, seconds, self.now, self.path)
 
 
-def _check_signature(request: HttpRequest) -> None:
-    if request.method != "POST":
-        raise problem_details.MethodNotAllowed("Webhooks are POSTs.")
-    signature = request.headers.get("X-Twilio-Signature")
-    is_genuine = webhook_signature.is_signed_by_twilio(request.get_full_path(), request.POST, signature)
-    if not is_genuine or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:
-        throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
-        raise InvalidSignature("This request does not carry Twilio's signature.")
+def _to_int(text: str, *, max_digits: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= max_digits else 0
 
 
-def _now(request: HttpRequest) -> datetime:
-    """The clock of this door; the local call simulator may name another time."""
+def _clock(request: HttpRequest) -> datetime:
+    """The current time; the local call simulator may set another."""
     local_time = request.POST.get("LocalTime", "")
     if not settings.LOCAL or not local_time:
         return datetime.now(UTC)
     try:
         return datetime.fromisoformat(local_time).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise errors.InvalidRequest("LocalTime is no moment.") from error
+        raise errors.InvalidRequest("`LocalTime` must be an RFC 3339 date-time with an offset.") from error
 
 
-def _call_id(request: HttpRequest, value: str | None = None) -> str:
-    id = value if value is not None else request.POST.get("CallSid", "")
-    if not call_record.is_call_sid(id):
-        raise errors.InvalidRequest("CallSid names no call.")
-    return id
+def signed_webhook(view: Callable[[Webhook], VoiceReply | None]) -> Callable[[HttpRequest], HttpResponse]:
+    """Check Twilio's signature and answer with TwiML, or 204 without a reply."""
+
+    @csrf_exempt
+    @wraps(view)
+    def wrapper(request: HttpRequest) -> HttpResponse:
+        try:
+            _check_signature(request)
+            reply = view(Webhook(request))
+        except errors.DomainError as error:
+            return problem_details.problem_response(request, error)
+        if reply is None:
+            return HttpResponse(status=204)
+        return HttpResponse(voice.to_twiml(reply), content_type=voice.CONTENT_TYPE)
+
+    return wrapper
 
 
-def _query_int(request: HttpRequest, name: str) -> int:
-    text = request.GET.get(name, "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+def _check_signature(request: HttpRequest) -> None:
+    if request.method != "POST":
+        raise problem_details.MethodNotAllowed("Webhooks are POST requests.")
+    signature = request.headers.get("X-Twilio-Signature")
+    is_signed = voice.is_signed_by_twilio(request.get_full_path(), request.POST, signature)
+    if not is_signed or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:
+        throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+        raise InvalidSignature("The signature is not Twilio's.")
 
 
-def _form_seconds(request: HttpRequest, name: str) -> int:
-    text = request.POST.get(name, "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0
-
-
-def _caller_number(request: HttpRequest) -> str:
-    """Who calls; empty where they withhold it."""
-    return dialing_rules.normalize_number(request.POST.get("From", "")) or ""
-
-
-@require_signature
-def incoming(request: HttpRequest, at: datetime) -> VoiceReply:
+@signed_webhook
+def incoming(webhook: Webhook) -> VoiceReply:
     """Somebody calls."""
-    return flow.handle_incoming(
-        _call_id(request), caller=_caller_number(request), number=request.POST.get("To", ""), at=at
-    )
+    return flow.handle_incoming(webhook.call_id, caller=webhook.caller, number=webhook.number, at=webhook.at)
 
 
-@require_signature
-def fallback(request: HttpRequest, at: datetime) -> VoiceReply:
-    """Another webhook of a call failed: take a message at least."""
-    return VoiceReply(ivr.fallback_instructions(None, "open"))
+@signed_webhook
+def fallback(webhook: Webhook) -> VoiceReply:
+    """Another webhook of the call failed."""
+    return flow.handle_failure()
 
 
-@require_signature
-def key(request: HttpRequest, at: datetime) -> VoiceReply:
-    """A key of a menu."""
-    path, attempt = request.GET.get("p", ""), _query_int(request, "a")
-    return flow.handle_key(_call_id(request), path, attempt, request.POST.get("Digits", ""), at=at)
+@signed_webhook
+def key(webhook: Webhook) -> VoiceReply:
+    """The caller pressed a key of a menu."""
+    return flow.handle_key(webhook.call_id, webhook.path, webhook.query_int("a"), webhook.digit, at=webhook.at)
 
 
-@require_signature
-def screen(request: HttpRequest, at: datetime) -> VoiceReply:
-    """Somebody who was rung picked up."""
-    call_id = _call_id(request, request.GET.get("c", ""))
-    return flow.handle_pick_up(call_id, request.GET.get("p", ""), _query_int(request, "n"))
+@signed_webhook
+def screen(webhook: Webhook) -> VoiceReply:
+    """A phone that is rung in sequence picked up."""
+    return flow.handle_pick_up(webhook.call_id, webhook.path, webhook.query_int("n"), next_webhook="screened")
 
 
-@require_signature
-def screened(request: HttpRequest, at: datetime) -> VoiceReply:
-    """What they pressed."""
-    call_id = _call_id(request, request.GET.get("c", ""))
-    leg_reference = (call_id, request.GET.get("p", ""), _query_int(request, "n"))
-    return flow.handle_screening_key(*leg_reference, request.POST.get("Digits", ""), at=at)
+@signed_webhook
+def screened(webhook: Webhook) -> VoiceReply:
+    """The person who picked up pressed a key."""
+    index = webhook.query_int("n")
+    return flow.handle_screening_key(webhook.call_id, webhook.path, index, webhook.digit, at=webhook.at)
 
 
-@require_signature
-def dialled(request: HttpRequest, at: datetime) -> VoiceReply:
-    """Ringing somebody is over."""
+@signed_webhook
+def dialled(webhook: Webhook) -> VoiceReply:
+    """Ringing one phone ended."""
     return flow.handle_dial_ended(
-        _call_id(request),
-        request.GET.get("p", ""),
-        _query_int(request, "n"),
-        status=request.POST.get("DialCallStatus", ""),
-        is_bridged=request.POST.get("DialBridged") == "true",
-        at=at,
+        webhook.call_id,
+        webhook.path,
+        webhook.query_int("n"),
+        status=webhook.form.get("DialCallStatus", ""),
+        is_bridged=webhook.form.get("DialBridged") == "true",
+        at=webhook.at,
     )
 
 
-@require_signature
-def wait(request: HttpRequest, at: datetime) -> VoiceReply:
-    """The caller waits for the first to press 1."""
-    path = request.GET.get("p", "")
-    return flow.handle_wait(_call_id(request), path, _query_int(request, "k"), at=at)
+@signed_webhook
+def wait(webhook: Webhook) -> VoiceReply:
+    """The caller waits while everybody is rung at once."""
+    return flow.handle_wait(webhook.call_id, webhook.path, webhook.query_int("k"), at=webhook.at)
 
 
-@require_signature
-def leg(request: HttpRequest, at: datetime) -> VoiceReply:
-    """One of those who were rung at once picked up."""
-    call_id = _call_id(request, request.GET.get("c", ""))
-    call = flow.try_within_budget(lambda: call_record.get_call(call_id))
-    if call is None:
-        return VoiceReply([ivr.Hangup()])
-    language = str(call_record.pinned_line(call).configuration["language"])
-    leg_reference = (request.GET.get("p", ""), _query_int(request, "n"))
-    return VoiceReply(ring_all.screen_leg(call, *leg_reference), language)
+@signed_webhook
+def leg(webhook: Webhook) -> VoiceReply:
+    """A phone that is rung with the others picked up."""
+    return flow.handle_pick_up(webhook.call_id, webhook.path, webhook.query_int("n"), next_webhook="joined")
 
 
-@require_signature
-def joined(request: HttpRequest, at: datetime) -> VoiceReply:
-    """What they pressed."""
-    call_id = _call_id(request, request.GET.get("c", ""))
-    leg_reference = (call_id, request.GET.get("p", ""), _query_int(request, "n"))
-    digit = request.POST.get("Digits", "")
-    return VoiceReply(ring_all.handle_join(*leg_reference, digit, at=at, due=datetime.now(UTC)))
+@signed_webhook
+def joined(webhook: Webhook) -> VoiceReply:
+    """The person who picked up pressed a key."""
+    index = webhook.query_int("n")
+    return ring_all.handle_join(webhook.call_id, webhook.path, index, webhook.digit, at=webhook.at, due=webhook.now)
 
 
-@require_signature
-def left(request: HttpRequest, at: datetime) -> None:
-    """One of those who were rung at once is not rung any more."""
-    call_id = _call_id(request, request.GET.get("c", ""))
-    leg_reference = (call_id, request.GET.get("p", ""), _query_int(request, "n"))
-    ring_all.handle_leg_ended(*leg_reference, status=request.POST.get("CallStatus", ""), at=at)
+@signed_webhook
+def left(webhook: Webhook) -> None:
+    """A leg ended."""
+    status = webhook.form.get("CallStatus", "")
+    ring_all.handle_leg_ended(webhook.call_id, webhook.path, webhook.query_int("n"), status=status, at=webhook.at)
 
 
-@require_signature
-def bye(request: HttpRequest, at: datetime) -> VoiceReply:
-    """There is nothing more to say; of a message that was just recorded we hear here too."""
-    if request.GET.get("p") and request.POST.get("RecordingSid"):
-        flow.try_within_budget(lambda: _receive_recording(request, "voicemail"))
-    return VoiceReply([ivr.Hangup()])
+@signed_webhook
+def bye(webhook: Webhook) -> VoiceReply:
+    """A voicemail or a conference ended."""
+    recording = webhook.recording("voicemail")
+    return flow.handle_bye(webhook.call_id, recording, number=webhook.number, caller=webhook.caller)
 
 
-@require_signature
-def message(request: HttpRequest, at: datetime) -> None:
-    """A message was recorded."""
-    _receive_recording(request, "voicemail")
+@signed_webhook
+def message(webhook: Webhook) -> None:
+    """A voicemail was recorded."""
+    recording = webhook.recording("voicemail")
+    recordings.receive(webhook.call_id, recording, number=webhook.number, caller=webhook.caller)
 
 
-@require_signature
-def recorded(request: HttpRequest, at: datetime) -> None:
+@signed_webhook
+def recorded(webhook: Webhook) -> None:
     """A conversation was recorded."""
-    _receive_recording(request, "conversation")
+    recording = webhook.recording("conversation")
+    recordings.receive(webhook.call_id, recording, number=webhook.number, caller=webhook.caller)
 
 
-def _receive_recording(request: HttpRequest, kind: str) -> None:
-    """By the real clock: what follows is work for now, whenever the call pretends to be."""
-    recording_sid = request.POST.get("RecordingSid", "")
-    if len(recording_sid) != 34 or not recording_sid.startswith("RE") or not recording_sid.isalnum():
-        raise errors.InvalidRequest("RecordingSid names no recording.")
-    recordings.receive_recording(
-        _call_id(request, request.GET.get("c")),
-        recording_sid,
-        kind=kind,
-        path=request.GET.get("p", ""),
-        number=request.POST.get("To", ""),
-        caller=_caller_number(request),
-        seconds=_form_seconds(request, "RecordingDuration"),
-        at=datetime.now(UTC),
-    )
+@signed_webhook
+def ended(webhook: Webhook) -> None:
+    """The caller's call ended."""
+    seconds = webhook.seconds("CallDuration")
+    flow.handle_call_ended(webhook.call_id, seconds=seconds, at=webhook.at, due=webhook.now)
 
 
-@require_signature
-def ended(request: HttpRequest, at: datetime) -> None:
-    """A call is over."""
-    seconds = _form_seconds(request, "CallDuration")
-    flow.handle_call_ended(_call_id(request), seconds=seconds, at=at, due=datetime.now(UTC))
-
-
-@require_signature
-def code(request: HttpRequest, at: datetime) -> VoiceReply:
-    """A phone that is to be proven picked up."""
-    announcement = phone_verification.build_code_announcement(
-        request.GET.get("u", ""), request.GET.get("v", ""), request.POST.get("To", ""), at=at
-    )
-    if announcement is None:
-        return VoiceReply([ivr.Hangup()])
-    text, language = announcement
-    return VoiceReply([*[ivr.Prompt(say=text)] * 3, ivr.Hangup()], language)
+@signed_webhook
+def code(webhook: Webhook) -> VoiceReply:
+    """A phone that is being verified picked up."""
+    user_id, nonce = webhook.query.get("u", ""), webhook.query.get("v", "")
+    return phone_verification.announce_code(user_id, nonce, webhook.number, at=webhook.at)

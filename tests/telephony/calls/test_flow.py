@@ -431,11 +431,11 @@ def test_calls_and_recordings_expire(line: LineFixture, test_users: UserFixtures
     call = line.call(now())
     process_outbox(5)
     assert test_users.ann.get(f"/call/{call.id}/recording").status_code == 200
-    stored_call = call_record.get_call(call.id)
+    stored_call = call_record.load(call.id)
     assert stored_call
-    recording_file = call_record.list_recordings(stored_call)[0].file
+    recording_file = stored_call.recordings[0].file
     process_outbox(91 * 86_400)
-    assert call_record.get_call(call.id) is None
+    assert call_record.load(call.id) is None
     with pytest.raises(errors.NotFound):
         storage.read_file(recording_file)
 

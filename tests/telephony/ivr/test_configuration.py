@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from telephony import dialing_rules, ivr
+from telephony.ivr.configuration import MAX_DEPTH, SCHEMA
 from telephony.ivr.phrases import PHRASES
-from telephony.ivr.schema import MAX_DEPTH, SCHEMA
 from tests.conftest import UserFixtures, parse_problem
 from tests.support.calls import WEDNESDAY_NOON, create_line, local_times_around
 

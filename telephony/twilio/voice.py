@@ -1,35 +1,67 @@
-"""Instructions as TwiML, by the SDK's own builder."""
+"""Twilio's voice webhooks: their signature, and instructions as TwiML in reply.
 
-from collections.abc import Iterable, Mapping
+Docs: https://www.twilio.com/docs/usage/webhooks/webhooks-security and /docs/voice/twiml
+"""
+
+from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from telephony import ivr
+from telephony.ivr.instructions import (
+    DialNumber,
+    GatherKey,
+    Hangup,
+    Instruction,
+    JoinConference,
+    Prompt,
+    RecordVoicemail,
+    Redirect,
+    VoiceReply,
+)
 
 if TYPE_CHECKING:
+    from twilio.request_validator import RequestValidator
     from twilio.twiml.voice_response import VoiceResponse
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 
 
-def to_twiml(instructions: Iterable[ivr.Instruction], *, language: str = "en-US", voice: str | None = None) -> bytes:
-    """The document that Twilio follows; ``language`` and ``voice`` are of what is said."""
+def is_signed_by_twilio(path: str, form: Any, signature: str | None) -> bool:
+    """Whether Twilio signed a request: with our token, or with the old one during its rotation.
+
+    ``path`` includes the query string; ``form`` is a QueryDict.
+    """
+    if not signature or not signature.isascii():
+        return False
+    url = settings.PUBLIC_BASE_URL + path
+    return any(validator.validate(url, form, signature) for validator in _validators())
+
+
+@cache
+def _validators() -> "list[RequestValidator]":
+    from twilio.request_validator import RequestValidator
+
+    tokens = (settings.TWILIO["auth_token"], settings.TWILIO["old_auth_token"])
+    return [RequestValidator(token) for token in tokens if token]
+
+
+def to_twiml(reply: VoiceReply) -> bytes:
+    """The TwiML document of a reply."""
     from twilio.twiml.voice_response import VoiceResponse
 
     response = VoiceResponse()
-    voice_options = {"language": language, **({"voice": voice} if voice else {})}
-    for instruction in instructions:
+    voice_options = {"language": reply.language, **({"voice": reply.voice} if reply.voice else {})}
+    for instruction in reply.instructions:
         _append_instruction(response, instruction, voice_options)
     return str(response).encode()
 
 
-def _append_instruction(
-    response: "VoiceResponse", instruction: ivr.Instruction, voice_options: Mapping[str, str]
-) -> None:
-    if isinstance(instruction, ivr.Prompt):
+def _append_instruction(response: "VoiceResponse", instruction: Instruction, voice_options: Mapping[str, str]) -> None:
+    if isinstance(instruction, Prompt):
         _append_prompt(response, instruction, voice_options)
-    elif isinstance(instruction, ivr.GatherKey):
+    elif isinstance(instruction, GatherKey):
         gather = response.gather(
             input="dtmf",
             num_digits=1,
@@ -40,16 +72,16 @@ def _append_instruction(
         )
         for prompt in instruction.prompts:
             _append_prompt(gather, prompt, voice_options)
-    elif isinstance(instruction, ivr.Redirect):
+    elif isinstance(instruction, Redirect):
         response.redirect(_absolute_url(instruction.next_path), method="POST")
-    elif isinstance(instruction, ivr.Hangup):
+    elif isinstance(instruction, Hangup):
         response.hangup()
     else:
         _append_dial_or_record(response, instruction)
 
 
-def _append_dial_or_record(response: "VoiceResponse", instruction: ivr.Instruction) -> None:
-    if isinstance(instruction, ivr.DialNumber):
+def _append_dial_or_record(response: "VoiceResponse", instruction: Instruction) -> None:
+    if isinstance(instruction, DialNumber):
         dial = response.dial(
             action=_absolute_url(instruction.next_path),
             method="POST",
@@ -60,7 +92,7 @@ def _append_dial_or_record(response: "VoiceResponse", instruction: ivr.Instructi
             **_recording_options(instruction.recording_path),
         )
         dial.number(instruction.number, url=_absolute_url(instruction.screen_path), method="POST")
-    elif isinstance(instruction, ivr.JoinConference):
+    elif isinstance(instruction, JoinConference):
         dial = response.dial(
             action=_absolute_url(instruction.next_path),
             method="POST",
@@ -75,7 +107,7 @@ def _append_dial_or_record(response: "VoiceResponse", instruction: ivr.Instructi
             max_participants=2,
             **_recording_options(instruction.recording_path, record_mode="record-from-start"),
         )
-    elif isinstance(instruction, ivr.RecordVoicemail):
+    elif isinstance(instruction, RecordVoicemail):
         response.record(
             max_length=instruction.seconds,
             play_beep=True,
@@ -99,7 +131,7 @@ def _recording_options(callback_path: str, *, record_mode: str = "record-from-an
     }
 
 
-def _append_prompt(parent: Any, prompt: ivr.Prompt, voice_options: Mapping[str, str]) -> None:
+def _append_prompt(parent: Any, prompt: Prompt, voice_options: Mapping[str, str]) -> None:
     if prompt.play:
         parent.play(prompt.play)
     else:

@@ -1,0 +1,98 @@
+"""Stored calls: listed, looked up, looked at by operators, and deleted."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from accounts import locations
+from accounts.permissions import Actor
+from config import audit, dynamodb, errors, journal
+from config.dynamodb import ids, pagination, unaudited
+from telephony.calls import call_record
+from telephony.calls.call_record import CallRecord
+from telephony.models import Call
+
+
+def list_calls(
+    location_id: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+    start: pagination.Cursor | None,
+) -> pagination.CursorPage[Call]:
+    """The calls to a location, newest first. Raises `errors.NotFound` and `errors.Forbidden`."""
+    actor.require("calls:read")
+    if not ids.is_id("loc", location_id):
+        raise errors.NotFound("There is no such location.", pointer="?locationId")
+    records = dynamodb.batch_get([locations.location_key(location_id)])
+    locations.get_location_from(records, location_id, actor, pointer="?locationId")
+    locations.check_access(actor, location_id)
+    oldest = at - timedelta(days=settings.TELEPHONY["kept_days"])
+    earliest = max(since, oldest) if since else oldest
+    latest = (until or at + timedelta(days=1)) - timedelta(microseconds=1)
+    if earliest > latest:
+        return pagination.CursorPage([], None)
+    return _query_between(location_id, earliest, latest, limit=limit, start=start)
+
+
+def _query_between(
+    location_id: str, earliest: datetime, latest: datetime, *, limit: int, start: pagination.Cursor | None
+) -> pagination.CursorPage[Call]:
+    serialize = dynamodb.UTCTimestampAttribute().serialize
+    values = {":of": {"S": location_id}, ":low": {"S": serialize(earliest)}, ":high": {"S": serialize(latest)}}
+    condition = "#location_id = :of AND #started_at BETWEEN :low AND :high"
+    return pagination.query_page(Call, "byLocation", condition, values, limit=limit, cursor=start, newest_first=True)
+
+
+def list_calls_of_user(location_ids: Sequence[str], user_id: str, at: datetime) -> list[CallRecord]:
+    """The calls to these locations for which a user was considered."""
+    earliest = at - timedelta(days=settings.TELEPHONY["kept_days"])
+    calls: list[CallRecord] = []
+    for location_id in location_ids:
+        start: pagination.Cursor | None = None
+        while True:
+            page = _query_between(location_id, earliest, at, limit=500, start=start)
+            calls += [CallRecord(row) for row in page.records]
+            start = page.next_cursor
+            if start is None:
+                break
+    return [call for call in calls if user_id in {candidate.id for candidate in call.candidates}]
+
+
+def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
+    """A call that an actor may see. Raises `errors.NotFound` and `errors.Forbidden`."""
+    actor.require("calls:read")
+    call = call_record.load(call_id) if is_call_sid(call_id) else None
+    if call is None or call.row.customer_id != actor.customer_id or call_record.expiry_time(call.row.started_at) < at:
+        raise errors.NotFound("There is no such call.")
+    locations.check_access(actor, call.row.location_id)
+    return call
+
+
+def is_call_sid(call_sid: str) -> bool:
+    """Whether this has the form of a Twilio call sid."""
+    return len(call_sid) == 34 and call_sid.startswith("CA") and call_sid[2:].isalnum() and call_sid.isascii()
+
+
+def delete_call(call_id: str) -> None:
+    """Delete a call if it is still there."""
+    unaudited.remove(Call(call_id), Call.id.exists())
+
+
+def log_call_viewed(call: Call, *, actor: Actor, at: datetime) -> None:
+    """Write to the audit log that an operator opened a call, which shows who called."""
+    _log_access(call, "call.viewed", [], actor, at)
+
+
+def log_recording_played(call: Call, kind: str, *, actor: Actor, at: datetime) -> None:
+    """Write to the audit log that an operator listened to a recording."""
+    _log_access(call, "call.listened", [audit.FieldChange("recording", None, kind)], actor, at)
+
+
+def _log_access(call: Call, action: str, changes: list[audit.FieldChange], actor: Actor, at: datetime) -> None:
+    actor.require("calls:read")
+    journal.write_audit_event(actor, action, call, at, changes=changes)

@@ -1,0 +1,155 @@
+"""Instructions for a call: what the phone service does next, in our own terms. Pure.
+
+`telephony.twilio.voice` writes them as TwiML. An action leads to the next webhook by its path in
+the configuration, so the query string of a webhook says where the call is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from telephony.ivr.configuration import VOICEMAIL_SECONDS, IvrAction, IvrConfiguration, action_at, is_recording_enabled
+from telephony.ivr.phrases import get_phrase
+
+MENU_SECONDS, SCREENING_SECONDS = 5, 5
+"""How long we wait for a key."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Say a text, or play a sound."""
+
+    say: str = ""
+    play: str = ""
+
+
+@dataclass(frozen=True)
+class GatherKey:
+    """Say prompts and wait for one key; ``next_path`` is also called when no key is pressed."""
+
+    prompts: tuple[Prompt, ...]
+    seconds: int
+    next_path: str
+
+
+@dataclass(frozen=True)
+class DialNumber:
+    """Ring one number; ``screen_path`` is called when it picks up, ``next_path`` at the end."""
+
+    number: str
+    caller_id: str
+    seconds: int
+    screen_path: str
+    next_path: str
+    max_seconds: int
+    recording_path: str = ""
+
+
+@dataclass(frozen=True)
+class JoinConference:
+    """Join the conference of this name; it ends when either party leaves."""
+
+    conference: str
+    next_path: str
+    max_seconds: int
+    recording_path: str = ""
+
+
+@dataclass(frozen=True)
+class RecordVoicemail:
+    """Record the caller."""
+
+    seconds: int
+    next_path: str
+    recording_path: str
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """Call the next webhook."""
+
+    next_path: str
+
+
+@dataclass(frozen=True)
+class Hangup:
+    """End the call."""
+
+
+@dataclass(frozen=True)
+class ConnectCall:
+    """Connect the person who picked up with the caller."""
+
+
+Instruction = Prompt | GatherKey | DialNumber | JoinConference | RecordVoicemail | Redirect | Hangup | ConnectCall
+
+
+@dataclass(frozen=True)
+class VoiceReply:
+    """The reply to a webhook: instructions, and the language and voice of their texts."""
+
+    instructions: Sequence[Instruction]
+    language: str = "en-US"
+    voice: str | None = None
+
+
+def get_language(configuration: IvrConfiguration) -> str:
+    """The language of a configuration; English if the configuration could not be loaded."""
+    return str(configuration.get("language", "en-US"))
+
+
+def webhook_path(name: str, **query: object) -> str:
+    """Path of a webhook relative to ``/telephony/voice/``."""
+    return f"{name}?{urlencode(query)}" if query else name
+
+
+def to_prompt(prompt_json: Mapping[str, str]) -> Prompt:
+    """A prompt of a configuration."""
+    return Prompt(say=prompt_json.get("say", ""), play=prompt_json.get("play", ""))
+
+
+def greeting(configuration: IvrConfiguration) -> list[Instruction]:
+    """Greet the caller, and announce the recording if calls are recorded."""
+    instructions: list[Instruction] = [to_prompt(configuration["greeting"])]
+    if is_recording_enabled(configuration):
+        instructions.append(to_prompt(configuration["recording"]["consentPrompt"]))
+    return instructions
+
+
+def menu(action: IvrAction, path: str, attempt: int) -> list[Instruction]:
+    """Ask for a key."""
+    next_path = webhook_path("key", p=path, a=attempt)
+    return [GatherKey((to_prompt(action["prompt"]),), int(action.get("timeoutSeconds", MENU_SECONDS)), next_path)]
+
+
+def voicemail(action: IvrAction, path: str, language: str) -> list[Instruction]:
+    """Take a voicemail."""
+    return [
+        to_prompt(action.get("prompt", {"say": get_phrase("leave_message", language)})),
+        RecordVoicemail(
+            int(action.get("maxSeconds", VOICEMAIL_SECONDS)),
+            next_path=webhook_path("bye", p=path),
+            recording_path=webhook_path("message", p=path),
+        ),
+        Hangup(),
+    ]
+
+
+def fallback(configuration: IvrConfiguration, path: str) -> list[Instruction]:
+    """Take a voicemail where nothing else works: the next one after ``path``, or a plain one."""
+    language = get_language(configuration)
+    current_path = path
+    while action := action_at(configuration, current_path):
+        if action["type"] == "voicemail":
+            return voicemail(action, current_path, language)
+        current_path = f"{current_path}/otherwise" if "otherwise" in action else f"{current_path}/then"
+    return [Prompt(get_phrase("sorry", language)), *voicemail({}, path, language)]
+
+
+def screening(configuration: IvrConfiguration, location_name: str, next_path: str) -> list[Instruction]:
+    """Ask the person who picked up to press 1, which a mailbox does not do."""
+    language = get_language(configuration)
+    texts = [get_phrase("call_for", language).format(location=location_name)]
+    texts += [get_phrase("recorded", language)] if is_recording_enabled(configuration) else []
+    texts += [get_phrase("press_1", language)] * 2
+    return [GatherKey(tuple(map(Prompt, texts)), SCREENING_SECONDS, next_path)]
