@@ -1,9 +1,11 @@
-"""How vendors are asked: bounded in time and in number, so that a slow one holds nobody else up.
+"""Bounded calls to a dependency, so that a slow one does not hold up the whole process.
 
-A call runs in a thread of a small pool. One that hangs or drips holds that thread, not its caller,
-and only so many at a time do: while a vendor is in trouble, others hardly wait for a place.
+A call runs in a thread of a small pool. One that hangs occupies its thread, not its caller, and the
+number of threads is fixed: while a dependency fails, callers hardly wait for a free thread. Nothing
+is repeated here: retries belong to the outbox.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,43 +17,73 @@ from typing import TypeVar
 from config import errors
 
 WAIT_HEALTHY_SECONDS, WAIT_FAILING_SECONDS = 2.0, 0.05
-"""Seconds to wait for a place while the vendor answers, and while it does not."""
+"""Seconds to wait for a free thread while the dependency answers, and while it does not.
+
+At most half of the budget, so that a call which begins has time to finish.
+"""
 FAILING_SECONDS = 5.0
-"""Seconds after a failure during which it counts as not answering."""
+"""Seconds after a failure during which the dependency counts as not answering."""
+DEFAULT_RETRY_AFTER = 5
 
 T = TypeVar("T")
+logger = logging.getLogger("dutyline.vendors")
 
 
 class Bulkhead:
-    """The way to one vendor."""
+    """Limits the concurrent calls to one dependency and the time that a caller waits."""
 
-    def __init__(self, name: str, *, max_concurrent: int = 8, budget_seconds: float = 4.0) -> None:
-        """``name`` stands in sentences; ``budget`` is what a caller waits in all, in seconds."""
+    def __init__(
+        self,
+        name: str,
+        *,
+        max_concurrent: int = 8,
+        budget_seconds: float = 4.0,
+        max_retry_after: int = 30,
+        on_timeout: Callable[[], None] | None = None,
+    ) -> None:
+        """``name`` begins error messages; ``budget_seconds`` is a caller's whole wait.
+
+        ``max_retry_after`` caps the seconds that a rate limit may impose. ``on_timeout`` frees the
+        thread of a call that was given up, by closing its connection.
+        """
         self.name = name
         self._max_concurrent = max_concurrent
         self._budget_seconds = budget_seconds
+        self._max_retry_after = max_retry_after
+        self._on_timeout = on_timeout
         self._slots = threading.BoundedSemaphore(max_concurrent)
         self._failed_at = float("-inf")
 
     def call(self, task: Callable[[], T]) -> T:
-        """What the task answers. Raises what it raises, or `errors.Unavailable`."""
+        """The task's result. Raises what the task raises, or `errors.Unavailable`."""
         deadline = time.monotonic() + self._budget_seconds
-        if not self._slots.acquire(timeout=WAIT_FAILING_SECONDS if self._is_failing else WAIT_HEALTHY_SECONDS):
+        is_failing = time.monotonic() - self._failed_at < FAILING_SECONDS
+        wait_seconds = WAIT_FAILING_SECONDS if is_failing else WAIT_HEALTHY_SECONDS
+        if not self._slots.acquire(timeout=min(wait_seconds, self._budget_seconds / 2)):
             raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
         future = self._thread_pool.submit(self._run, task)
         try:
             return future.result(timeout=deadline - time.monotonic())
         except FutureTimeout as error:
-            self.record_failure()
-            raise errors.Unavailable(f"{self.name} does not answer.") from error
+            if self._on_timeout:
+                self._on_timeout()
+            raise self.failure("timeout") from error
 
-    def record_failure(self) -> None:
-        """The vendor failed: be short with it for a while."""
+    def failure(self, reason: str) -> errors.Unavailable:
+        """Note and log that the dependency failed; the error to raise."""
         self._failed_at = time.monotonic()
+        logger.warning("call failed", extra={"vendor": self.name, "why": reason})
+        return errors.Unavailable(f"{self.name} does not answer.")
 
-    @property
-    def _is_failing(self) -> bool:
-        return time.monotonic() - self._failed_at < FAILING_SECONDS
+    def rate_limited(self, retry_after: str) -> errors.Unavailable:
+        """The error to raise after a 429 with this header: seconds, or a Unix time, or nothing."""
+        seconds = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else DEFAULT_RETRY_AFTER
+        if seconds > 10**9:
+            seconds -= int(time.time())
+        logger.warning("call was rate limited", extra={"vendor": self.name, "seconds": seconds})
+        return errors.Unavailable(
+            f"{self.name} limits our requests.", retry_after=max(1, min(seconds, self._max_retry_after))
+        )
 
     def _run(self, task: Callable[[], T]) -> T:
         try:

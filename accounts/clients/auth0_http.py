@@ -1,10 +1,9 @@
-"""How calls to Auth0's Management API are made: bounded in time and number, never repeated.
+"""Calls to Auth0's Management API, bounded in time and number (`config.bulkhead`).
 
-The SDK is imported late (it is large), told to use our timeouts, and never to repeat by itself:
-repeating belongs to the outbox.
+The SDK is imported late, because it is large, and told never to retry: retries belong to the
+outbox.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,30 +13,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import httpx
 from django.conf import settings
 
-from config import bulkhead, errors
+from config import bulkhead
 
 if TYPE_CHECKING:
     from auth0.management.client import Auth0
 
-TIME_BUDGET = 4.0
-"""Seconds that a caller waits in all: for a place, and for Auth0's answer."""
 TIMEOUT = httpx.Timeout(3.5, connect=1.0)
 """Seconds for each step of one call."""
-MAX_CONCURRENT_CALLS = 8
-"""Calls that may wait for Auth0 at the same time in one process."""
-MAX_RETRY_AFTER = 30
-"""Seconds at most that a client is told to wait."""
 
-logger = logging.getLogger("dutyline.auth0")
 T = TypeVar("T")
 
-_bulkhead = bulkhead.Bulkhead("Sign-in management", max_concurrent=MAX_CONCURRENT_CALLS, budget_seconds=TIME_BUDGET)
+_bulkhead = bulkhead.Bulkhead("Sign-in management")
 
 
 def call_auth0(task: "Callable[[Auth0], T]") -> T:
-    """Run a task with the client, for at most `BUDGET` seconds in all.
+    """Run a task with the SDK's client.
 
-    What goes wrong is raised in our words.
+    Raises what the task makes of the SDK's errors, else `errors.Unavailable`.
     """
     return _bulkhead.call(lambda: _run_and_translate_errors(task))
 
@@ -46,14 +38,13 @@ def _run_and_translate_errors(task: "Callable[[Auth0], T]") -> T:
     try:
         return task(_client())
     except error_class("TooManyRequestsError") as error:
-        raise errors.Unavailable("Sign-in management asks us to slow down.", retry_after=_retry_after(error)) from error
+        headers = httpx.Headers(error.headers)
+        raise _bulkhead.rate_limited(headers.get("Retry-After") or headers.get("X-RateLimit-Reset", "")) from error
     except error_class("UnauthorizedError") as error:
         _token.invalidate()
-        raise errors.Unavailable("Sign-in management refuses us just now.") from error
+        raise _bulkhead.failure("unauthorized") from error
     except (_api_error(), httpx.HTTPError, ValueError) as error:
-        _bulkhead.record_failure()
-        logger.warning("sign-in management failed", extra={"why": type(error).__name__})
-        raise errors.Unavailable("Sign-in management does not answer.") from error
+        raise _bulkhead.failure(type(error).__name__) from error
 
 
 @cache
@@ -66,18 +57,18 @@ def _client() -> "Auth0":
         max_retries=0,
         httpx_client=http_client(),
     )
-    _ = client.users, client.tickets  # loads the rest of the SDK, on the first caller's clock
+    _ = client.users, client.tickets  # loads the rest of the SDK within the first call's time
     return client
 
 
 @cache
 def http_client() -> httpx.Client:
-    """The HTTP client of this process: making one takes longer than asking."""
+    """The HTTP client of this process: creating one takes longer than a request."""
     return httpx.Client(timeout=TIMEOUT)
 
 
 def error_class(name: str) -> type[Any]:
-    """One of the SDK's kinds of error."""
+    """An exception class of the SDK, by name."""
     from auth0.management import errors as vendor
 
     error_type: type[Any] = getattr(vendor, name)
@@ -90,17 +81,8 @@ def _api_error() -> type[Any]:
     return ApiError
 
 
-def _retry_after(error: Any) -> int:
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    header_value = headers.get("retry-after") or headers.get("x-ratelimit-reset") or "5"
-    seconds = int(header_value) if header_value.isascii() and header_value.isdigit() else 5
-    if seconds > 10**9:  # a moment, not a duration
-        seconds -= int(time.time())
-    return max(1, min(seconds, MAX_RETRY_AFTER))
-
-
 class _ManagementToken:
-    """The machine token of this process, fetched again a minute before it ends."""
+    """The access token of this process, fetched again a minute before it expires."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -114,7 +96,7 @@ class _ManagementToken:
         with self._lock:
             if self._clock() >= self._until:
                 if self._failed > requested_at:
-                    raise ValueError("the token was refused while we waited for it")
+                    raise ValueError("another thread could not fetch the token")
                 try:
                     self._fetch()
                 except (httpx.HTTPError, ValueError):
@@ -123,7 +105,7 @@ class _ManagementToken:
             return self._value
 
     def invalidate(self) -> None:
-        """Fetch a new one next time: this one was refused."""
+        """Fetch a new token for the next call: Auth0 rejected this one."""
         with self._lock:
             self._until = 0.0
 

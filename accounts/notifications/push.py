@@ -16,7 +16,7 @@ from accounts import preferences
 from accounts.clients import expo
 from accounts.models import Customer, PushToken, User
 from accounts.notifications import devices
-from config import dynamodb, errors, journal, outbox
+from config import dynamodb, journal, outbox
 from config.journal import write_set
 
 MAX_TEXT_LENGTH = 200
@@ -120,7 +120,7 @@ def _send_per_project(
     known_groups = ([keys[token] for token in group if token in keys] for group in mixed_projects.groups)
     groups = [group for group in known_groups if group]
     if retry.round >= MAX_ROUNDS or {key for group in groups for key in group} != set(keys.values()):
-        raise errors.Unavailable("The push service answers nonsense.", retry_after=60)
+        raise expo.invalid_response()
     with journal.write_intent(job.author, job.at) as write:
         for group in groups:
             retry.enqueue(write, group, job.at, f"{job.id}-apart-{min(group)[:12]}")

@@ -5,7 +5,6 @@ time and number (`config.bulkhead`), and nothing is repeated here: repeating bel
 The SDK is imported late (it is large). Its `list()` errors carry no status of their own.
 """
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TIMEOUT = (1.0, 3.5)
 """Seconds to connect, and to wait for an answer."""
-MAX_RETRY_AFTER = 30
 WAV_BYTES_PER_SECOND = 16_000
 """Bytes of a second of sound."""
 NUMBER_TAG_PREFIX = "dl:"
@@ -36,8 +34,7 @@ UNBUYABLE_CODES = {21421, 21451, 21452, 21457, 21613, 21615, 21617, 21631, 21649
 NOT_AVAILABLE_CODE = 21422
 """Somebody else has it, or we have: after an unknown outcome it is no verdict."""
 
-logger = logging.getLogger("dutyline.twilio")
-_gate = bulkhead.Bulkhead("The telephone service", budget_seconds=4.5)
+_bulkhead = bulkhead.Bulkhead("The telephone service", budget_seconds=4.5)
 
 
 class TwilioRejected(Exception):
@@ -249,7 +246,7 @@ def _ignore_404(task: "Callable[[Client], object]") -> None:
 
 
 def _call_twilio(task: "Callable[[Client], T]") -> T:
-    return _gate.call(lambda: _run_task(task))
+    return _bulkhead.call(lambda: _run_task(task))
 
 
 def _run_task(task: "Callable[[Client], T]") -> T:
@@ -260,25 +257,21 @@ def _run_task(task: "Callable[[Client], T]") -> T:
     except TwilioException as error:
         raise _translate_error(error) from error
     except (requests.RequestException, ValueError) as error:
-        _gate.record_failure()
-        logger.warning("the telephone service failed", extra={"why": type(error).__name__})
-        raise errors.Unavailable("The telephone service does not answer.") from error
+        raise _bulkhead.failure(type(error).__name__) from error
 
 
 def _translate_error(error: Any) -> Exception:
-    """The refusal, or that it is away; `list()` hides the answer in the exception's arguments."""
-    status, code, headers = getattr(error, "status", 0), getattr(error, "code", 0), {}
+    """The error to raise; for `list()` the SDK hides the response in the exception's arguments."""
+    status, code, retry_after = getattr(error, "status", 0), getattr(error, "code", 0), ""
     if not status and len(error.args) > 1:
         response = error.args[1]
-        status, headers = int(response.status_code), dict(response.headers or {})
-        code = _error_code(response.text)
+        status, code = int(response.status_code), _error_code(response.text)
+        retry_after = requests.structures.CaseInsensitiveDict(response.headers or {}).get("Retry-After", "")
     if status == 429 or code == 20429:
-        return errors.Unavailable("The telephone service asks us to slow down.", retry_after=_retry_after(headers))
+        return _bulkhead.rate_limited(retry_after)
     if 400 <= status < 500 and status not in (401, 403, 408):
         return TwilioRejected(status, int(code or 0))
-    _gate.record_failure()
-    logger.warning("the telephone service refused", extra={"status": status, "why": code})
-    return errors.Unavailable("The telephone service does not answer.")
+    return _bulkhead.failure(f"{status} {code}")
 
 
 def _error_code(text: str) -> int:
@@ -288,11 +281,6 @@ def _error_code(text: str) -> int:
         return 0
     code = body.get("code") if isinstance(body, dict) else None
     return code if isinstance(code, int) else 0
-
-
-def _retry_after(headers: dict[str, str]) -> int:
-    value = next((text for name, text in headers.items() if name.lower() == "retry-after"), "5")
-    return max(1, min(int(value), MAX_RETRY_AFTER)) if value.isascii() and value.isdigit() else 5
 
 
 @cache

@@ -6,13 +6,13 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 import httpx
 import pytest
 
 from accounts.clients import expo
+from config import bulkhead, errors
 from tests.support.environment import Environment
 
 SEND_PATH, RECEIPTS_PATH = "/--/api/v2/push/send", "/--/api/v2/push/getReceipts"
@@ -121,11 +121,14 @@ def test_a_slow_server_is_bounded_and_queued_calls_are_dropped(env: Environment)
 
     threading.Thread(target=accept_clients, daemon=True).start()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    slow_vendor = bulkhead.Bulkhead(
+        "A slow vendor", max_concurrent=2, budget_seconds=1, on_timeout=expo.close_http_client
+    )
     started_at = time.monotonic()
 
     def timed_call(_: int) -> float:
-        with pytest.raises((FutureTimeout, httpx.HTTPError, RuntimeError)):
-            expo._call_with_deadline(url, b"x", {}, seconds=1)
+        with pytest.raises((errors.Unavailable, httpx.HTTPError, RuntimeError)):
+            slow_vendor.call(lambda: expo.http_client().post(url))
         return time.monotonic() - started_at
 
     with ThreadPoolExecutor(4) as pool:
@@ -134,4 +137,5 @@ def test_a_slow_server_is_bounded_and_queued_calls_are_dropped(env: Environment)
     assert max(durations) < 2.5
     time.sleep(2)
     assert len(calls) <= 2, "those that waited for a thread were never made"
+    assert slow_vendor.call(lambda: "called") == "called", "the threads are free again"
     assert expo.send_message(["ExpoPushToken[after-a-drip]"], {"title": "T"})[0].ticket
