@@ -118,24 +118,24 @@ def beat_command(folder: Path) -> list[str]:
 
 
 def auth0_command(port: int, state_file: Path | None = None) -> list[str]:
-    """The command of the Auth0 stand-in."""
+    """The command of the Auth0 emulator."""
     storage_options = ["--state", str(state_file)] if state_file else []
     return [sys.executable, "-m", "tests.emulators.auth0", "--port", str(port), *storage_options]
 
 
 def twilio_command(port: int, state_file: Path | None = None) -> list[str]:
-    """The command of the Twilio stand-in."""
+    """The command of the Twilio emulator."""
     storage_options = ["--state", str(state_file)] if state_file else []
     return [sys.executable, "-m", "tests.emulators.twilio", "--port", str(port), *storage_options]
 
 
 def expo_command(port: int) -> list[str]:
-    """The command of the Expo stand-in."""
+    """The command of the Expo emulator."""
     return [sys.executable, "-m", "tests.emulators.expo", "--port", str(port)]
 
 
 def mail_command(smtp_port: int, page_port: int, folder: Path) -> list[str]:
-    """The command of the mail stand-in."""
+    """The command of the mail emulator."""
     ports = ["--smtp", str(smtp_port), "--page", str(page_port)]
     return [sys.executable, "-m", "tests.emulators.mail", *ports, "--folder", str(folder)]
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,17 +52,32 @@ def start_product(clone: Path, port: int) -> subprocess.Popen[str]:
 
 
 @pytest.fixture(scope="module")
-def running_product(clone: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """The product, up; stopped afterwards."""
+def start_unless_running(clone: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[str], int]]]:
+    """Starts the product, unless an earlier test left it running; stopped after the module."""
     port = free_port_block()
-    process = start_product(clone, port)
-    wait_for_run_json(clone, process)
-    yield process, port
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-    assert process.stdout
-    process.stdout.close()
+    processes: list[subprocess.Popen[str]] = []
+
+    def start() -> tuple[subprocess.Popen[str], int]:
+        if not processes or processes[-1].poll() is not None:
+            processes.append(start_product(clone, port))
+            wait_for_run_json(clone, processes[-1])
+        return processes[-1], port
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+        assert process.stdout
+        process.stdout.close()
+
+
+@pytest.fixture
+def running_product(
+    start_unless_running: Callable[[], tuple[subprocess.Popen[str], int]],
+) -> tuple[subprocess.Popen[str], int]:
+    """The running product and its port, in whatever order the tests run."""
+    return start_unless_running()
 
 
 def free_port_block() -> int:
