@@ -372,9 +372,9 @@ OUTBOX_TASK_MODULES = [
     "accounts.users.create",
     "accounts.users.delete",
     "accounts.users.update",
-    "staffing.location_guard",
     "staffing.notifications.reminders",
     "staffing.notifications.rota_changes",
+    "staffing.schedules.cleanup",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
     "telephony.location_guard",
@@ -393,7 +393,7 @@ DATA_MAPS = [
 ]
 
 # --- What keeps a location from being removed -----------------------------------------------------
-LOCATION_GUARDS = ["staffing.location_guard.LOCATION_GUARD", "telephony.location_guard.LOCATION_GUARD"]
+LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.location_guard.LOCATION_GUARD"]
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {

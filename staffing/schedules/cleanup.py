@@ -1,7 +1,7 @@
-"""What is still to come of schedules, and is not to be: of people who leave, of places that went.
+"""Removes the future shifts of people who leave and of locations that are removed.
 
-What was stays: who was on duty when is the business's record. One schedule is one transaction and
-one audit entry, so that a crash leaves nothing half done and the rest for the next try.
+Past shifts stay: who was on duty when is a business record. Each schedule is one transaction and
+one audit entry, so a crash leaves none half done, and the next attempt ends the others.
 """
 
 from collections.abc import Callable
@@ -9,19 +9,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from config import audit, dynamodb, journal
+from accounts import locations, permissions
+from config import audit, dynamodb, journal, outbox
 from config.dynamodb import ids, optimistic
 from staffing.models import Schedule, to_attributes
 from staffing.recurrence import expand
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import RecurrenceException, Series
-from staffing.schedules import availability, save
+from staffing.schedules import availability, queries, save
 
 if TYPE_CHECKING:
     from accounts.models import User
 
 SHIFTS_PER_TRANSACTION = 8
-"""Shifts that become schedules of their own in one transaction."""
+"""Covered shifts that one transaction makes schedules of their own."""
 
 
 def end_schedule(schedule_id: str, *, actor: audit.Author, at: datetime) -> None:
@@ -30,10 +31,10 @@ def end_schedule(schedule_id: str, *, actor: audit.Author, at: datetime) -> None
 
 
 def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) -> None:
-    """End what somebody who leaves has of schedules; may be repeated.
+    """End the shifts of a user who leaves; may be repeated.
 
-    Their own end now; shifts of theirs that others stand in for become those others' own, and
-    shifts of others that they were to stand in for are left out.
+    Their own schedules end now. Their shifts that others cover become schedules of those others,
+    and shifts of others that they were to cover are excluded.
     """
     for row in availability.fetch_rows(user.id, at, None):
         while _detach_covered_shifts(str(row.schedule_id), user.id, actor, at):
@@ -48,7 +49,7 @@ def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) ->
 
 
 def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author, at: datetime) -> bool:
-    """Make some shifts that others stand in for schedules of their own; whether there were any."""
+    """Make some covered shifts schedules of those who cover them; whether there were any."""
 
     def decide() -> bool:
         before = dynamodb.get_record(Schedule, schedule_id)
@@ -126,7 +127,7 @@ def _rewrite_series(
 
 
 def _end_series(series: Series, at: datetime) -> Series | None:
-    """A series without what starts from now on; None: nothing is left."""
+    """A series without the shifts that start from now on; None: nothing is left."""
     now = expand.to_wall_time(at, series.zone)
     if series.rule is None:
         return series if series.start < now else None
@@ -145,7 +146,10 @@ def _end_series(series: Series, at: datetime) -> Series | None:
         return None
     until = last_start or series.start
     if last_start is None:
-        excluded = {series.start: RecurrenceException(), **excluded}  # only what was put before its first day is left
+        excluded = {
+            series.start: RecurrenceException(),
+            **excluded,
+        }  # only shifts that were moved before its first day are left
     if series.rule.until and series.rule.until <= until:
         return replace(series, exceptions={**excluded, **past_exceptions})
     rule = replace(series.rule, count=None, until=until)
@@ -153,7 +157,7 @@ def _end_series(series: Series, at: datetime) -> Series | None:
 
 
 def _is_past(series: Series, recurrence_id: datetime, exception: RecurrenceException, at: datetime) -> bool:
-    """Whether a shift began; of one that is left out, whether it would have."""
+    """Whether a shift has started; of one that is excluded, whether it would have."""
     return expand.to_instant(exception.start or recurrence_id, series.zone) < at
 
 
@@ -165,3 +169,23 @@ def _remove_covers(series: Series, user_id: str, at: datetime) -> Series:
         for recurrence_id, exception in series.exceptions.items()
     }
     return replace(series, exceptions=exceptions)
+
+
+# --- locations ------------------------------------------------------------------------------------
+def _find_blocker(location_id: str, at: datetime) -> str | None:
+    if queries.has_future_schedules(location_id, at):
+        return "This location has future shifts; move or delete them first."
+    return None
+
+
+@outbox.task("staffing.clear_location")
+def end_location_schedules(location_id: str, *, job: outbox.TaskContext) -> None:
+    """End what was scheduled while the location was being removed."""
+    if locations.load_locations([location_id], job.author.customer_id):
+        return
+    system_actor = permissions.system_actor(job.author.customer_id)
+    for schedule in queries.list_future_schedules(location_id, job.at):
+        end_schedule(schedule.id, actor=system_actor, at=job.at)
+
+
+LOCATION_GUARD = locations.LocationGuard(find_blocker=_find_blocker, cleanup_task="staffing.clear_location")

@@ -1,7 +1,7 @@
-"""Windows: the schedules of a location, a customer or a person at some time, and their shifts.
+"""Queries for the schedules of a location, a customer or a person in a window, and their shifts.
 
-Two ranges of an index make a window: single shifts that start in it, and series that end after its
-beginning. So reading costs by the window and the series alive in it, whatever ended before.
+A window takes two ranges of an index: single shifts that start in it, and series that end after it
+begins. So the cost depends on the window and the series alive in it, not on what ended before.
 """
 
 import heapq
@@ -17,22 +17,22 @@ from staffing.recurrence import expand
 from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 
 MAX_SERIES = 5_000
-"""Series that are expanded for one list."""
+"""Series that one list may expand."""
 SINGLE_SHIFT_LOOKBACK = MAX_SHIFT_DURATION + timedelta(hours=3)
-"""A single shift that is still on may have started so long ago."""
-EXPANSION_STEP = timedelta(days=7)
+"""How long ago a single shift that is still on may have started."""
+FIRST_STEP = timedelta(days=7)
 LATEST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class QueryTooWide(errors.InvalidRequest):
-    """More would have to be read than is done at once."""
+    """The query would read more than is allowed at once."""
 
     code = "too_wide"
 
 
 @dataclass(frozen=True)
 class ScheduleFilter:
-    """Which schedules: of a location or customer, perhaps of one person, within a window."""
+    """Which schedules: of a location or customer, optionally of one person, in a window."""
 
     location_id: str | None = None
     customer_id: str | None = None
@@ -42,7 +42,7 @@ class ScheduleFilter:
 
     @property
     def partition(self) -> tuple[str, str, str]:
-        """The index that has them, its hash key, and of whom."""
+        """The index to read, the name of its hash key, and the key."""
         if self.location_id is not None:
             return "byLocation", "location_id", self.location_id
         return "byCustomer", "customer_id", self.customer_id or ""
@@ -72,7 +72,7 @@ class Shift:
 
     @property
     def sort_key(self) -> tuple[str, str, str]:
-        """What shifts are sorted by, and a list goes on after."""
+        """What shifts are sorted by, and what a cursor holds."""
         occurrence = self.occurrence
         return (format_instant(occurrence.start), str(self.schedule.id), occurrence.recurrence_id.isoformat())
 
@@ -110,25 +110,38 @@ def query_single_schedules(
 
 
 def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
-    """The series alive in the window. Raises `TooWide`."""
+    """The series alive in the window. Raises `QueryTooWide`."""
     schedules: list[Schedule] = []
     cursor: pagination.Cursor | None = None
     while True:
         page = _query_range(schedule_filter, schedule_filter.key_ranges()[1], 1000, cursor)
         schedules += page.records
         if len(schedules) > MAX_SERIES:
-            raise QueryTooWide("These are too many series at once: name a location.")
+            raise QueryTooWide("Too many series for one list; filter by `locationId`.")
         if page.next_cursor is None:
             return schedules
         cursor = page.next_cursor
 
 
-def iter_single_shifts(
+def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Shift]:
+    """The shifts of a location or customer in a window, by start; single ones are read as taken."""
+    first_page, series_schedules = dynamodb.gather(
+        lambda: query_single_schedules(schedule_filter, read_limit, None), lambda: query_series(schedule_filter)
+    )
+    return heapq.merge(
+        _iter_single_shifts(schedule_filter, first_page, read_limit),
+        iter_series_shifts(series_schedules, schedule_filter),
+        key=lambda shift: shift.sort_key,
+    )
+
+
+def _iter_single_shifts(
     schedule_filter: ScheduleFilter, first_page: pagination.CursorPage[Schedule], limit: int
 ) -> Iterator[Shift]:
-    """Single shifts by start and id, read as they are taken."""
-    for _, group in groupby(_iter_single_schedules(schedule_filter, first_page, limit), key=lambda item: item.window):
-        for schedule in sorted(group, key=lambda item: str(item.id)):
+    """Single shifts by start and id."""
+    schedules = _iter_single_schedules(schedule_filter, first_page, limit)
+    for _, group in groupby(schedules, key=lambda schedule: schedule.window):
+        for schedule in sorted(group, key=lambda schedule: str(schedule.id)):
             yield from _iter_shifts_in_window(schedule, schedule_filter)
 
 
@@ -148,12 +161,10 @@ def _iter_shifts_in_window(schedule: Schedule, schedule_filter: ScheduleFilter) 
 
 
 def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
-    """The shifts of schedules by start, expanded slice by slice: what is not taken costs little."""
+    """The shifts of schedules by start, expanded step by step: what is not taken costs little."""
     schedule_series = [(schedule, schedule.series()) for schedule in schedules]
     since, until = schedule_filter.since or LATEST_INSTANT, schedule_filter.until or LATEST_INSTANT
-    step_start, step = since, EXPANSION_STEP
-    while step_start < until:
-        step_end = min(step_start + step, until)
+    for step_start, step_end in iter_steps(since, until):
         shifts = [
             Shift(schedule, occurrence)
             for schedule, series in schedule_series
@@ -162,28 +173,25 @@ def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleF
         ]
         matching_shifts = (shift for shift in shifts if schedule_filter.staff_id in (None, shift.staff_id))
         yield from sorted(matching_shifts, key=lambda shift: shift.sort_key)
-        step_start, step = step_end, step * 2
+
+
+def iter_steps(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Windows that follow each other and double in length, to expand only as far as is needed."""
+    step = FIRST_STEP
+    while since < until:
+        step_end = min(since + step, until)
+        yield since, step_end
+        since, step = step_end, step * 2
 
 
 def list_current_shifts(location_id: str, at: datetime, *, grace: timedelta = timedelta(0)) -> list[Shift]:
-    """The shifts at a location that are on at a moment, whoever asks; by start.
-
-    Those too that ended less than ``grace`` ago.
-    """
-    schedule_filter = ScheduleFilter(location_id=location_id, since=at - grace, until=at + timedelta(microseconds=1))
-    first_page, series_schedules = dynamodb.gather(
-        lambda: query_single_schedules(schedule_filter, 1000, None), lambda: query_series(schedule_filter)
-    )
-    shifts = heapq.merge(
-        iter_single_shifts(schedule_filter, first_page, 1000),
-        iter_series_shifts(series_schedules, schedule_filter),
-        key=lambda shift: shift.sort_key,
-    )
-    return list(shifts)
+    """The shifts at a location that are on, or ended less than ``grace`` ago, by start."""
+    until = at + timedelta(microseconds=1)
+    return list(iter_shifts(ScheduleFilter(location_id=location_id, since=at - grace, until=until), 1000))
 
 
 def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:
-    """The schedules of a location that have shifts to come or on, whoever asks."""
+    """The schedules of a location that have current or future shifts."""
     schedule_filter = ScheduleFilter(location_id=location_id, since=at)
     schedules: list[Schedule] = []
     cursor: pagination.Cursor | None = None
@@ -196,12 +204,12 @@ def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:
 
 
 def has_future_schedules(location_id: str, at: datetime) -> bool:
-    """Whether any schedule of a location has shifts to come or on."""
+    """Whether any schedule of a location has current or future shifts."""
     return bool(list_future_schedules(location_id, at))
 
 
 def join_schedules(rows: Iterable[StaffAvailability]) -> Iterator[tuple[StaffAvailability, Schedule]]:
-    """Rows of somebody with their schedules."""
+    """Each row with its schedule, where that still exists."""
     rows = list(rows)
     records = dynamodb.batch_get(dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows)
     for row in rows:

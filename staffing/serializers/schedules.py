@@ -1,4 +1,4 @@
-"""The wire shapes of schedules and of their single shifts."""
+"""The wire shapes of schedules, single shifts, who is on duty and calendar feeds."""
 
 from datetime import datetime
 from typing import Any
@@ -226,3 +226,16 @@ class LocationOnDutyView(serializers.Serializer[Any]):
     locationId = serializers.CharField(source="location_id")
     at = serializers.DateTimeField()
     items = OnDutyView(many=True)
+
+
+class FeedView(serializers.Serializer[Any]):
+    """A calendar feed. Its URL is shown once and needs no sign-in."""
+
+    url = serializers.CharField(help_text="For a calendar program; keep it secret.")
+    createdAt = serializers.DateTimeField(source="created_at")
+
+
+class DeletedFeed(serializers.Serializer[Any]):
+    """The calendar feed is closed."""
+
+    status = serializers.ChoiceField(choices=["removed"])

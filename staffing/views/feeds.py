@@ -14,7 +14,7 @@ from config.api import problem_details, throttling
 from config.api.fields import EmptyBody
 from config.api.operations import OperationViewSet, operation, read_idempotency_key, utc_now
 from staffing.calendar import feed
-from staffing.serializers.feeds import DeletedFeed, FeedView
+from staffing.serializers.schedules import DeletedFeed, FeedView
 from staffing.views import examples
 from staffing.views.schedules import actor_of
 
