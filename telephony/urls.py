@@ -27,12 +27,5 @@ urlpatterns = [
     path("user/phone/verify", PhoneVerifications.as_view({"post": "verify"})),
     path("user/phone/confirm", PhoneConfirmations.as_view({"post": "confirm"})),
     path("telephony/voice", webhooks.incoming),
-    *(
-        path(f"telephony/voice/{door.__name__}", door)
-        for door in (
-            *(webhooks.fallback, webhooks.key, webhooks.screen, webhooks.screened),
-            *(webhooks.dialled, webhooks.wait, webhooks.leg, webhooks.joined, webhooks.left),
-            *(webhooks.bye, webhooks.message, webhooks.recorded, webhooks.ended, webhooks.code),
-        )
-    ),
+    *(path(f"telephony/voice/{name}", view) for name, view in webhooks.VIEWS.items()),
 ]

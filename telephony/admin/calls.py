@@ -19,6 +19,7 @@ from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin, admin_
 from telephony.admin.projected import Call
 from telephony.calls import queries, recordings
 from telephony.calls.call_record import CallRecord
+from telephony.twilio import voice
 
 MAX_LOCATIONS = 200
 
@@ -95,7 +96,7 @@ class CallAdmin(RecordAdmin):
         ]
 
     def find_pk(self, term: str) -> str | None:
-        return term if queries.is_call_sid(term) and self.model.get(term) else None
+        return term if voice.is_call_sid(term) and self.model.get(term) else None
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         """It shows who called, so the audit says who looked."""

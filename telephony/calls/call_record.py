@@ -80,10 +80,8 @@ def ringing_event(candidate: RingCandidate, at: datetime) -> CallEvent:
     return CallEvent(kind="rung", at=at.isoformat(), who=candidate.id, why=candidate.why)
 
 
-def not_taken_event(candidate: RingCandidate, twilio_status: str, at: datetime) -> CallEvent:
+def not_taken_event(candidate: RingCandidate, how: str, at: datetime) -> CallEvent:
     """A candidate was rung and did not take the call."""
-    reasons = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
-    how = reasons.get(twilio_status, "failed")
     return CallEvent(kind="not_taken", at=at.isoformat(), who=candidate.id, how=how)
 
 
@@ -100,11 +98,6 @@ class CallRecording:
     """Of the action that recorded it; empty for a conversation."""
     file: str = ""
     """Name in our storage; empty while only Twilio has it."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As stored before the file is."""
-        at = self.at.isoformat()
-        return {"sid": self.sid, "kind": self.kind, "path": self.path, "seconds": self.seconds, "at": at}
 
 
 class CallRecord:

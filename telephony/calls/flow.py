@@ -15,13 +15,14 @@ from django.conf import settings
 from config import bulkhead, errors
 from telephony import ivr, lines, usage
 from telephony.calls import call_record, recordings, ring_all, routing
-from telephony.calls.call_record import CallEvent, CallRecord, CallRecording, CallStep
+from telephony.calls.call_record import CallEvent, CallRecord, CallStep
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, DialNumber, Hangup, Instruction, Prompt, VoiceReply, webhook_path
 from telephony.ivr.phrases import get_phrase
 from telephony.lines import ResolvedLine
 from telephony.models import Call
+from telephony.twilio.voice import CallWebhook
 
 logger = logging.getLogger("dutyline.calls")
 P = ParamSpec("P")
@@ -40,15 +41,15 @@ def within_budget(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
     return None
 
 
-def load_call(call_id: str) -> CallRecord:
+def load_call(webhook: CallWebhook) -> CallRecord:
     """The call of a webhook; one without configuration if it is unknown or the store fails."""
-    return within_budget(call_record.load, call_id) or CallRecord(Call(id=call_id))
+    return within_budget(call_record.load, webhook.call_id) or CallRecord(Call(id=webhook.call_id))
 
 
 # --- a new call -----------------------------------------------------------------------------------
-def handle_incoming(call_id: str, *, caller: str, number: str, at: datetime) -> VoiceReply:
+def handle_incoming(webhook: CallWebhook) -> VoiceReply:
     """Answer a call to a number: greet, then follow the actions from its entrance on."""
-    lookup = within_budget(_look_up, call_id, number, caller)
+    lookup = within_budget(_look_up, webhook)
     if lookup is None:
         return handle_failure()
     call, line = lookup
@@ -58,14 +59,16 @@ def handle_incoming(call_id: str, *, caller: str, number: str, at: datetime) -> 
         if line.is_suspended or line.is_called_by_own_number:
             language = instructions.get_language(line.configuration)
             return VoiceReply([Prompt(get_phrase("closed", language)), Hangup()], language)
-        entrance = _select_entrance(line, at)
-        call = call_record.new_call(call_id, line, caller=caller, entrance=entrance, at=at)
+        entrance = _select_entrance(line, webhook.at)
+        call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance=entrance, at=webhook.at)
         within_budget(call.save)
-    return call.reply([*instructions.greeting(call.configuration), *_follow_actions(call, call.entrance, at)])
+    greeting = instructions.greeting(call.configuration)
+    return call.reply([*greeting, *_follow_actions(call, call.entrance, webhook.at)])
 
 
-def _look_up(call_id: str, number: str, caller: str) -> tuple[CallRecord | None, ResolvedLine | None]:
-    return call_record.load(call_id), lines.resolve_line(number, caller)
+def _look_up(webhook: CallWebhook) -> tuple[CallRecord | None, ResolvedLine | None]:
+    line = lines.resolve_line(webhook.called_number, webhook.caller)
+    return call_record.load(webhook.call_id), line
 
 
 def _select_entrance(line: ResolvedLine, at: datetime) -> str:
@@ -130,78 +133,76 @@ def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetim
     return call.plan(path) or plan
 
 
-def _dial(call: CallRecord, path: str, action: ivr.IvrAction, plan: RingPlan, index: int) -> Instruction:
+def _dial(call: CallRecord, path: str, action: ivr.IvrAction, plan: RingPlan, number: int) -> Instruction:
     return DialNumber(
-        number=plan.ringable[index].phone,
+        number=plan.ringable[number].phone,
         caller_id=call.line.number,
         seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
-        screen_path=webhook_path("screen", c=call.id, p=path, n=index),
-        next_path=webhook_path("dialled", p=path, n=index),
+        screen_path=webhook_path("screen", c=call.id, p=path, n=number),
+        next_path=webhook_path("dialled", p=path, n=number),
         max_seconds=settings.TELEPHONY["call_minutes"] * 60,
         recording_path=webhook_path("recorded") if ivr.is_recording_enabled(call.configuration) else "",
     )
 
 
 # --- later webhooks -------------------------------------------------------------------------------
-def handle_key(call_id: str, path: str, attempt: int, digit: str, *, at: datetime) -> VoiceReply:
+def handle_key(webhook: CallWebhook) -> VoiceReply:
     """The caller pressed a key of a menu, or none in time."""
-    call = load_call(call_id)
+    call, path, attempt = load_call(webhook), webhook.path, webhook.number
     action = call.action(path)
     if action is None or action["type"] != "menu":
         return call.reply(instructions.fallback(call.configuration, path))
-    event = CallEvent(kind="key", at=at.isoformat(), key=digit or None)
+    event = CallEvent(kind="key", at=webhook.at.isoformat(), key=webhook.digit or None)
     within_budget(call.record, CallStep("key", path, attempt), event)
-    next_target = ivr.resolve_key(action, path, digit, attempt)
+    next_target = ivr.resolve_key(action, path, webhook.digit, attempt)
     if isinstance(next_target, int):
         return call.reply(instructions.menu(action, path, next_target))
-    return call.reply(_follow_actions(call, next_target, at))
+    return call.reply(_follow_actions(call, next_target, webhook.at))
 
 
-def handle_pick_up(call_id: str, path: str, index: int, *, next_webhook: str) -> VoiceReply:
+def handle_pick_up(webhook: CallWebhook, *, next_webhook: str) -> VoiceReply:
     """Somebody, or their mailbox, picked up: ``next_webhook`` gets the key they press."""
-    call = load_call(call_id)
-    next_path = webhook_path(next_webhook, c=call_id, p=path, n=index)
+    call = load_call(webhook)
+    next_path = webhook_path(next_webhook, c=call.id, p=webhook.path, n=webhook.number)
     location_name = call.line.location_name or "Dutyline"
     return call.reply(instructions.screening(call.configuration, location_name, next_path))
 
 
-def handle_screening_key(call_id: str, path: str, index: int, digit: str, *, at: datetime) -> VoiceReply:
+def handle_screening_key(webhook: CallWebhook) -> VoiceReply:
     """The person who picked up pressed a key: 1 connects them with the caller."""
-    if digit != "1":
+    if webhook.digit != "1":
         return VoiceReply([Hangup()])
-    call = load_call(call_id)
-    if candidate := call.ringing_candidate(path, index):
-        event = CallEvent(kind="accepted", at=at.isoformat(), who=candidate.id)
-        within_budget(call.record_answer, CallStep("accept", path, index), event)
+    call = load_call(webhook)
+    if candidate := call.ringing_candidate(webhook.path, webhook.number):
+        event = CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id)
+        within_budget(call.record_answer, CallStep("accept", webhook.path, webhook.number), event)
     return VoiceReply([ConnectCall()])
 
 
-def handle_dial_ended(
-    call_id: str, path: str, index: int, *, status: str, is_bridged: bool, at: datetime
-) -> VoiceReply:
+def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     """Ringing one person ended: they talked with the caller, or the next person is rung.
 
-    ``status`` is Twilio's. It counts a mailbox as an answer, so only the key 1 does.
+    Twilio counts a mailbox as an answer; whether somebody took the call depends on the key 1 only.
     """
-    call = load_call(call_id)
-    if is_bridged or call.has_step("accept", path, index):
+    call, path, number = load_call(webhook), webhook.path, webhook.number
+    if webhook.is_bridged or call.has_step("accept", path, number):
         return VoiceReply([Hangup()])
     action, plan = call.action(path), call.plan(path)
-    if action is None or plan is None or index >= len(plan.ringable):
+    if action is None or plan is None or number >= len(plan.ringable):
         return call.reply(instructions.fallback(call.configuration, path))
-    new_events = [call_record.not_taken_event(plan.ringable[index], status, at)]
-    has_next = index + 1 < len(plan.ringable)
+    new_events = [call_record.not_taken_event(plan.ringable[number], webhook.end_reason, webhook.at)]
+    has_next = number + 1 < len(plan.ringable)
     if has_next:
-        new_events.append(call_record.ringing_event(plan.ringable[index + 1], at))
-    within_budget(call.record, CallStep("dialled", path, index), *new_events)
+        new_events.append(call_record.ringing_event(plan.ringable[number + 1], webhook.at))
+    within_budget(call.record, CallStep("dialled", path, number), *new_events)
     if has_next:
-        return call.reply([_dial(call, path, action, plan, index + 1)])
-    return call.reply(_follow_actions(call, f"{path}/otherwise", at))
+        return call.reply([_dial(call, path, action, plan, number + 1)])
+    return call.reply(_follow_actions(call, f"{path}/otherwise", webhook.at))
 
 
-def handle_wait(call_id: str, path: str, poll_count: int, *, at: datetime) -> VoiceReply:
+def handle_wait(webhook: CallWebhook) -> VoiceReply:
     """The caller has heard the ringing tone while everybody is rung at once."""
-    call = load_call(call_id)
+    call, path, poll_count = load_call(webhook), webhook.path, webhook.number
     if call.action(path) is None:
         return call.reply(instructions.fallback(call.configuration, path))
     if ring_all.is_ringing_over(call, path, poll_count):
@@ -209,25 +210,23 @@ def handle_wait(call_id: str, path: str, poll_count: int, *, at: datetime) -> Vo
     if ring_all.is_answered(call, path):
         return call.reply([ring_all.conference_instruction(call)])
     if ring_all.is_ringing_closed(call, path):
-        return call.reply(_follow_actions(call, f"{path}/otherwise", at))
+        return call.reply(_follow_actions(call, f"{path}/otherwise", webhook.at))
     return call.reply(ring_all.waiting_instructions(path, poll_count + 1))
 
 
-def handle_bye(call_id: str, recording: CallRecording, *, number: str, caller: str) -> VoiceReply:
+def handle_bye(webhook: CallWebhook) -> VoiceReply:
     """The caller finished a voicemail, or a conference ended."""
-    if recording.path and recording.sid:
-        within_budget(recordings.receive, call_id, recording, number=number, caller=caller)
+    if webhook.path and webhook.recording_sid:
+        within_budget(recordings.receive, webhook, kind="voicemail")
     return VoiceReply([Hangup()])
 
 
-def handle_call_ended(call_id: str, *, seconds: int, at: datetime, due: datetime) -> None:
-    """Record that the caller's call is over; legs that still ring are ended at ``due``.
-
-    Raises `errors.Unavailable`.
-    """
-    call = call_record.load(call_id)
-    updates = [Call.ended_at.set(at), Call.seconds.set(seconds)]
-    if call and call.record(CallStep("ended"), CallEvent(kind="ended", at=at.isoformat()), updates=updates):
+def handle_call_ended(webhook: CallWebhook) -> None:
+    """The caller's call ended: legs that still ring are ended too. Raises `errors.Unavailable`."""
+    call = call_record.load(webhook.call_id)
+    updates = [Call.ended_at.set(webhook.at), Call.seconds.set(webhook.call_seconds)]
+    event = CallEvent(kind="ended", at=webhook.at.isoformat())
+    if call and call.record(CallStep("ended"), event, updates=updates):
         call.set_unanswered_outcome()
-        usage.add_minutes(call.row.customer_id, -(-seconds // 60), at)
-        ring_all.enqueue_leg_hangup(call, due)
+        usage.add_minutes(call.row.customer_id, -(-webhook.call_seconds // 60), webhook.at)
+        ring_all.enqueue_leg_hangup(call, webhook.now)

@@ -12,6 +12,7 @@ from config.dynamodb import ids, pagination, unaudited
 from telephony.calls import call_record
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call
+from telephony.twilio import voice
 
 
 def list_calls(
@@ -66,16 +67,11 @@ def list_calls_of_user(location_ids: Sequence[str], user_id: str, at: datetime) 
 def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
     """A call that an actor may see. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
-    call = call_record.load(call_id) if is_call_sid(call_id) else None
+    call = call_record.load(call_id) if voice.is_call_sid(call_id) else None
     if call is None or call.row.customer_id != actor.customer_id or call_record.expiry_time(call.row.started_at) < at:
         raise errors.NotFound("There is no such call.")
     locations.check_access(actor, call.row.location_id)
     return call
-
-
-def is_call_sid(call_sid: str) -> bool:
-    """Whether this has the form of a Twilio call sid."""
-    return len(call_sid) == 34 and call_sid.startswith("CA") and call_sid[2:].isalnum() and call_sid.isascii()
 
 
 def delete_call(call_id: str) -> None:

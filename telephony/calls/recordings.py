@@ -12,44 +12,46 @@ from telephony.calls import call_record, queries
 from telephony.calls.call_record import CallEvent, CallRecord, CallRecording, CallStep
 from telephony.models import Call
 from telephony.twilio import client
+from telephony.twilio.voice import CallWebhook
 
 RECORDING_KINDS = ("voicemail", "conversation")
 MAX_RECIPIENTS = 30
 """People who are notified of one voicemail: all of it is one transaction."""
 
 
-def receive(call_id: str, recording: CallRecording, *, number: str, caller: str) -> None:
+def receive(webhook: CallWebhook, *, kind: str) -> None:
     """Record that Twilio has a recording, and have it fetched; a repetition changes nothing.
 
     A call that could not be stored when it began is stored now. Raises `errors.InvalidRequest`,
-    `errors.Unavailable`, and `errors.NotFound` if no line answers ``number``.
+    `errors.Unavailable`, and `errors.NotFound` if no line answers the number that was called.
     """
-    sid, at = recording.sid, recording.at
+    sid, seconds, at = webhook.recording_sid, webhook.recording_seconds, webhook.now
     if len(sid) != 34 or not sid.startswith("RE") or not sid.isalnum():
         raise errors.InvalidRequest("`RecordingSid` is not the id of a recording.")
-    call = call_record.load(call_id) or _create_missing_call(call_id, number, caller, at)
+    call = call_record.load(webhook.call_id) or _create_missing_call(webhook)
     was_accepted = any(step.kind == "accept" for step in call.steps)
-    if recording.seconds < 1 or (recording.kind == "conversation" and not was_accepted):
+    if seconds < 1 or (kind == "conversation" and not was_accepted):
         return  # silence, or a mailbox that picked up and was not connected
     step = CallStep("recorded", sid=sid)
-    event = CallEvent(kind=recording.kind, at=at.isoformat(), seconds=recording.seconds)
-    updates = call_record.step_updates(step, event, recording=recording.to_json())
-    if recording.kind == "voicemail" and call.row.outcome not in ("answered", "voicemail"):
+    recording = {"sid": sid, "kind": kind, "path": webhook.path, "seconds": seconds, "at": at.isoformat()}
+    event = CallEvent(kind=kind, at=at.isoformat(), seconds=seconds)
+    updates = call_record.step_updates(step, event, recording=recording)
+    if kind == "voicemail" and call.row.outcome not in ("answered", "voicemail"):
         updates.append(Call.outcome.set("voicemail"))
     try:
         with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
             write.update(call.row, updates, only_if=~Call.steps.contains(str(step)))
-            write.enqueue("telephony.keep_recording", id=f"recording-{sid}", call_id=call_id, recording_sid=sid)
+            write.enqueue("telephony.keep_recording", id=f"recording-{sid}", call_id=call.id, recording_sid=sid)
     except errors.Conflict:
         return  # the webhook was sent before
 
 
-def _create_missing_call(call_id: str, number: str, caller: str, at: datetime) -> CallRecord:
+def _create_missing_call(webhook: CallWebhook) -> CallRecord:
     """The store failed when the call began, and the caller left a voicemail all the same."""
-    line = lines.resolve_line(number)
+    line = lines.resolve_line(webhook.called_number)
     if line is None:
         raise errors.NotFound("There is no such call.")
-    call = call_record.new_call(call_id, line, caller=caller, entrance="open", at=at)
+    call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance="open", at=webhook.now)
     call.save()
     return call
 

@@ -20,6 +20,7 @@ from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply, webhook_path
 from telephony.ivr.phrases import get_phrase
 from telephony.twilio import client
+from telephony.twilio.voice import CallWebhook
 
 RINGBACK_TONE_PATH = "/static/telephony/ringing.wav"
 WAIT_SECONDS = 3
@@ -36,11 +37,12 @@ def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> No
     action = call.action(path) or {}
     base_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
 
-    def call_phone(index: int) -> None:
-        query = {"c": call.id, "p": path, "n": index}
+    def call_phone(number: int) -> None:
+        query = {"c": call.id, "p": path, "n": number}
+        latest_call = CallRecord(call.row)  # of this thread
         try:
             leg_sid = client.create_call(
-                plan.ringable[index].phone,
+                plan.ringable[number].phone,
                 caller_id=call.line.number,
                 url=base_url + webhook_path("leg", **query),
                 ring_seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
@@ -48,9 +50,9 @@ def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> No
                 max_seconds=settings.TELEPHONY["call_minutes"] * 60,
             )
         except (client.TwilioRejected, errors.Unavailable):
-            handle_leg_ended(call.id, path, index, status="failed", at=at)
+            _record_leg_end(latest_call, path, number, "failed", at)
         else:
-            CallRecord(call.row).record(CallStep("leg", path, index, leg_sid))  # a copy per thread
+            latest_call.record(CallStep("leg", path, number, leg_sid))
 
     with ThreadPoolExecutor(len(plan.ringable)) as executor:
         list(executor.map(call_phone, range(len(plan.ringable))))
@@ -80,7 +82,7 @@ def is_ringing_over(call: CallRecord, path: str, poll_count: int) -> bool:
     if poll_count * WAIT_SECONDS >= ring_seconds + EXTRA_WAIT_SECONDS:
         return True
     plan = call.plan(path) or RingPlan()
-    return all(call.has_step("left", path, index) for index in range(len(plan.ringable)))
+    return all(call.has_step("left", path, number) for number in range(len(plan.ringable)))
 
 
 def close_ringing(call: CallRecord, path: str) -> None:
@@ -106,37 +108,44 @@ def _answering_leg(call: CallRecord, path: str) -> int | None:
     return next((event["leg"] for event in accepted), None)
 
 
-def handle_join(call_id: str, path: str, index: int, digit: str, *, at: datetime, due: datetime) -> VoiceReply:
-    """Let the first person to press 1 join the caller; the other legs are ended at ``due``."""
-    call = call_record.load(call_id)
-    candidate = call.ringing_candidate(path, index) if call else None
-    if call is None or candidate is None or digit != "1":
+def handle_join(webhook: CallWebhook) -> VoiceReply:
+    """The person who picked up pressed a key: the first to press 1 joins the caller.
+
+    Raises `errors.Unavailable`.
+    """
+    path, number = webhook.path, webhook.number
+    call = call_record.load(webhook.call_id)
+    candidate = call.ringing_candidate(path, number) if call else None
+    if call is None or candidate is None or webhook.digit != "1":
         return VoiceReply([Hangup()])
     language = instructions.get_language(call.configuration)
     if call.row.ended_at:
         return call.reply([Prompt(get_phrase("gone", language)), Hangup()])
     is_first = call.record_answer(
         CallStep("accept", path),
-        CallEvent(kind="accepted", at=at.isoformat(), who=candidate.id, path=path, leg=index),
+        CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id, path=path, leg=number),
         unless=CallStep("closed", path),
     )
-    if _answering_leg(call, path) != index:
+    if _answering_leg(call, path) != number:
         return call.reply([Prompt(get_phrase("taken", language)), Hangup()])
     if is_first:
         with suppress(errors.Unavailable):  # the other legs then end when they have rung long enough
-            enqueue_leg_hangup(call, due)
+            enqueue_leg_hangup(call, webhook.now)
     return call.reply([conference_instruction(call)])
 
 
-def handle_leg_ended(call_id: str, path: str, index: int, *, status: str, at: datetime) -> None:
-    """Record that a leg ended; ``status`` is Twilio's. Raises `errors.Unavailable`."""
-    call = call_record.load(call_id)
-    candidate = call.ringing_candidate(path, index) if call else None
-    if call is None or candidate is None:
-        return
-    has_answered = call.row.answered_by == candidate.id
-    new_events = [] if has_answered else [call_record.not_taken_event(candidate, status, at)]
-    call.record(CallStep("left", path, index), *new_events)
+def handle_leg_ended(webhook: CallWebhook) -> None:
+    """A leg ended. Raises `errors.Unavailable`."""
+    if call := call_record.load(webhook.call_id):
+        _record_leg_end(call, webhook.path, webhook.number, webhook.end_reason, webhook.at)
+
+
+def _record_leg_end(call: CallRecord, path: str, number: int, reason: str, at: datetime) -> None:
+    candidate = call.ringing_candidate(path, number)
+    if candidate:
+        has_answered = call.row.answered_by == candidate.id
+        new_events = [] if has_answered else [call_record.not_taken_event(candidate, reason, at)]
+        call.record(CallStep("left", path, number), *new_events)
 
 
 def enqueue_leg_hangup(call: CallRecord, at: datetime) -> None:

@@ -1,14 +1,18 @@
-"""Twilio's voice webhooks: their signature, and instructions as TwiML in reply.
+"""Twilio's voice webhooks: their signature, what they report, and TwiML in reply.
 
 Docs: https://www.twilio.com/docs/usage/webhooks/webhooks-security and /docs/voice/twiml
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from config import errors
+from telephony import dialing_rules
 from telephony.ivr.instructions import (
     DialNumber,
     GatherKey,
@@ -26,6 +30,66 @@ if TYPE_CHECKING:
     from twilio.twiml.voice_response import VoiceResponse
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
+_END_REASONS = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
+
+
+@dataclass(frozen=True)
+class CallWebhook:
+    """What Twilio reports of a call. The query string is ours: it says where the call is."""
+
+    call_id: str
+    """The caller's call, also where the report is about a leg."""
+    path: str
+    """Of the action in the configuration."""
+    number: int
+    """Position in the ring plan, attempt at a menu, or count of polls."""
+    digit: str
+    """The key pressed; empty for none."""
+    called_number: str
+    caller: str
+    """In E.164; empty if withheld."""
+    end_reason: str
+    """Why ringing a phone ended: no_answer, busy, not_pressed or failed."""
+    is_bridged: bool
+    """Whether the person who was rung talked with the caller."""
+    call_seconds: int
+    recording_sid: str
+    recording_seconds: int
+    at: datetime
+    """The time for the rota and the record; a simulated call may take place at another."""
+    now: datetime
+    """The real time, for work in the background."""
+
+
+def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: datetime, now: datetime) -> CallWebhook:
+    """Read a webhook about a call. Raises `errors.InvalidRequest` if it names none."""
+    call_id = query.get("c", form.get("CallSid", ""))
+    if not is_call_sid(call_id):
+        raise errors.InvalidRequest("`CallSid` is not the id of a call.")
+    return CallWebhook(
+        call_id=call_id,
+        path=query.get("p", ""),
+        number=_to_int(query.get("n") or query.get("a") or query.get("k"), max_digits=4),
+        digit=form.get("Digits", ""),
+        called_number=form.get("To", ""),
+        caller=dialing_rules.normalize_number(form.get("From", "")) or "",
+        end_reason=_END_REASONS.get(form.get("DialCallStatus", form.get("CallStatus", "")), "failed"),
+        is_bridged=form.get("DialBridged") == "true",
+        call_seconds=_to_int(form.get("CallDuration"), max_digits=6),
+        recording_sid=form.get("RecordingSid", ""),
+        recording_seconds=_to_int(form.get("RecordingDuration"), max_digits=6),
+        at=at,
+        now=now,
+    )
+
+
+def is_call_sid(call_sid: str) -> bool:
+    """Whether this has the form of Twilio's id of a call."""
+    return len(call_sid) == 34 and call_sid.startswith("CA") and call_sid[2:].isalnum() and call_sid.isascii()
+
+
+def _to_int(text: str | None, *, max_digits: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= max_digits else 0
 
 
 def is_signed_by_twilio(path: str, form: Any, signature: str | None) -> bool:
