@@ -145,7 +145,7 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", _local_default("Dutyline <he
 INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "unfold.apps.BasicAppConfig",
-    "config.backoffice.apps.BackOfficeConfig",
+    "config.backoffice.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -317,7 +317,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "STYLES": ["/static/backoffice/style.css"],
     "SCRIPTS": ["/static/backoffice/pages.js"],
-    "SIDEBAR": {"navigation": "config.backoffice.navigation.menu_sections"},
+    "SIDEBAR": {"navigation": "config.backoffice.site.menu_sections"},
     "COLORS": {
         "primary": {
             "50": "#eefbf9",
@@ -336,7 +336,9 @@ UNFOLD = {
 }
 
 BACK_OFFICE_MODULES = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
-APP_DISPLAY_NAMES = {"accounts": "Customers", "staffing": "Rota", "telephony": "Telephony", "config": "House"}
+APP_DISPLAY_NAMES = {"accounts": "Customers", "staffing": "Rota", "telephony": "Telephony", "config": "Platform"}
+ADMIN_SECTIONS = ("Customers", "Rota", "Telephony", "Records", "Platform")
+CUSTOMER_LIST = "admin:accounts_customer_changelist"  # what the search box falls back to
 CUSTOMER_PAGE_PANELS = [
     "accounts.admin.attention.owner_panels",
     "staffing.admin.attention.on_duty_panels",

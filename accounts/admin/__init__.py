@@ -1,4 +1,4 @@
-"""The pages of people and businesses in the back office."""
+"""Admin pages of customers, locations, people and accepted terms."""
 
 from accounts.admin import customers, locations, terms, users
 

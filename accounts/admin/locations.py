@@ -1,44 +1,39 @@
-"""Locations: the places of a business, and what hangs on them."""
+"""Locations: the places of a customer."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import locations
-from accounts.admin import operator_actor
+from accounts.admin.base import OperatorForm, run_command
 from accounts.admin.projected import Location
 from accounts.models import Location as LocationRecord
 from accounts.serializers.customers_and_locations import LocationChange, LocationView, NewLocation
-from config.backoffice import audit_context
-from config.backoffice.forms import form_fields, record_form
 from config.backoffice.forms.actions import Button
-from config.backoffice.record_admin import RecordAdmin, admin_change_url, admin_list_url
-from config.dynamodb import ids
+from config.backoffice.links import admin_change_url, admin_list_url
+from config.backoffice.record_admin import RecordAdmin
 
 
-class LocationForm(record_form.RecordForm):
-    """A place."""
+class LocationForm(OperatorForm):
+    """A location."""
 
     view_serializer, create_body, change_body = LocationView, NewLocation, LocationChange
-    name = form_fields.text_field("Name", required=True)
-    timeZone = form_fields.text_field("Time zone", required=True, help_text="Such as America/Denver.")
-    address = form_fields.text_field("Address", empty_value="")
+    help_texts = {"timeZone": "An IANA time zone, such as America/Denver."}
 
-
-def _remove(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    actor = operator_actor.actor(request, obj.record.customer_id)
-    locations.delete_location(obj.pk, actor=actor, at=audit_context.current_time())
-    return f"{obj} is removed."
+    def save_record(self) -> LocationRecord:
+        if not self.is_change:
+            return locations.create_location(actor=self.actor, at=self.now, **self.body)
+        pk = self.instance.pk
+        return locations.update_location(pk, self.body, actor=self.actor, at=self.now, versions=self.versions)
 
 
 @admin.register(Location)
 class LocationAdmin(RecordAdmin):
-    """Places of a business by name."""
+    """Locations of a customer by name."""
 
     section, icon, is_addable = "Customers", "location_on", True
+    id_prefix, subject_type = "loc", "location"
     form = LocationForm
     ordering = ("name_key",)
     list_display = ("name", "time_zone", "address", "people")
@@ -48,36 +43,18 @@ class LocationAdmin(RecordAdmin):
         Button(
             "remove",
             "Remove",
-            "The location is removed for good. Nobody may be confined to it, and no schedule or number may need it.",
-            _remove,
+            "Removes the location permanently. First remove it from all people, schedules and numbers.",
+            run_command(locations.delete_location, "{obj} was removed."),
             confirmation_name=lambda obj: str(obj.record.name),
         ),
     )
 
-    def search(self, queryset: Any, term: str) -> Any:
-        if ids.is_id("loc", term):
-            return queryset.filter(pk=term)
-        return queryset.filter(name_key__startswith=term.casefold())
-
-    def find_pk(self, term: str) -> str | None:
-        return term if ids.is_id("loc", term) and self.model.get(term) else None
-
-    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        return {
-            "links": [
-                ("Customer", admin_change_url("accounts", "customer", obj.record.customer_id)),
-                ("Rota", reverse("admin:rota", args=(obj.pk,))),
-                ("Schedules", admin_list_url("staffing", "schedule", location_id__exact=obj.pk)),
-                ("Line and number", admin_change_url("telephony", "line", obj.pk)),
-                ("Calls", admin_list_url("telephony", "call", location_id__exact=obj.pk)),
-                ("Buy a number", reverse("admin:buy_number", args=(obj.pk,))),
-            ]
-        }
-
-    def save_record(self, request: HttpRequest, obj: Any, form: Any) -> LocationRecord:
-        now = audit_context.current_time()
-        if obj is None:
-            actor = operator_actor.actor_for_chosen_customer(request)
-            return locations.create_location(actor=actor, at=now, **form.body)
-        actor = operator_actor.actor(request, obj.record.customer_id)
-        return locations.update_location(obj.pk, form.body, actor=actor, at=now, versions=form.versions)
+    def related_links(self, obj: Any) -> list[tuple[str, str]]:
+        return [
+            ("Customer", admin_change_url("accounts", "customer", obj.record.customer_id)),
+            ("Rota", reverse("admin:rota", args=(obj.pk,))),
+            ("Schedules", admin_list_url("staffing", "schedule", location_id__exact=obj.pk)),
+            ("Line and number", admin_change_url("telephony", "line", obj.pk)),
+            ("Calls", admin_list_url("telephony", "call", location_id__exact=obj.pk)),
+            ("Buy a number", reverse("admin:buy_number", args=(obj.pk,))),
+        ]

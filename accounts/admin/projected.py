@@ -1,4 +1,4 @@
-"""The records of people and businesses, as Django's admin sees them."""
+"""Records of accounts as Django models."""
 
 from django.db import models
 
@@ -7,14 +7,15 @@ from accounts import permissions
 from config.backoffice.records.models import Projection
 
 
-def _to_choices(*values: str) -> list[tuple[str, str]]:
+def to_choices(*values: str) -> list[tuple[str, str]]:
+    """Choices of a field, labelled with their capitalized values."""
     return [(value, value.capitalize()) for value in values]
 
 
 class Customer(Projection, record=records.Customer):
-    """A business."""
+    """A customer."""
 
-    status = models.CharField(max_length=20, choices=_to_choices("active", "suspended"))
+    status = models.CharField(max_length=20, choices=to_choices("active", "suspended"))
 
     class Meta:
         verbose_name = "customer"
@@ -24,7 +25,7 @@ class Customer(Projection, record=records.Customer):
 
 
 class Location(Projection, record=records.Location):
-    """A place of a business."""
+    """A location of a customer."""
 
     class Meta:
         verbose_name = "location"
@@ -34,10 +35,10 @@ class Location(Projection, record=records.Location):
 
 
 class User(Projection, record=records.User):
-    """A person of a business."""
+    """A person of a customer."""
 
-    role = models.CharField(max_length=20, choices=_to_choices(*reversed(permissions.ROLES)))
-    status = models.CharField(max_length=20, choices=_to_choices("active", "invited", "blocked", "pending", "deleting"))
+    role = models.CharField(max_length=20, choices=to_choices(*reversed(permissions.ROLES)))
+    status = models.CharField(max_length=20, choices=to_choices("active", "invited", "blocked", "pending", "deleting"))
 
     class Meta:
         verbose_name = "person"

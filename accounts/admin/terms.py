@@ -1,34 +1,33 @@
-"""Terms: the proofs of who accepted which texts; never changed."""
+"""Terms: who accepted which documents. Read only."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 
-from accounts.admin import operator_actor
+from accounts.admin.base import actor_for
 from accounts.admin.projected import TermsAcceptance
 from accounts.terms import acceptance
-from config.backoffice import audit_context
-from config.backoffice.record_admin import RecordAdmin, admin_change_url
+from config.backoffice import operators
+from config.backoffice.links import link_to
+from config.backoffice.record_admin import RecordAdmin
 
 
 @admin.register(TermsAcceptance)
 class TermsAdmin(RecordAdmin):
-    """What a person accepted, and when."""
+    """The terms that a person accepted."""
 
-    section, icon = "Records", "gavel"
-    customer_field = None
-    choose_customer_hint = "Open a person and follow “Terms accepted”: proofs are kept by person."
+    section, icon, customer_field = "Records", "gavel", None
+    choose_customer_hint = "Open a person and follow “Terms accepted”."
     ordering = ("version",)
     list_display = ("version", "accepted_at", "user_id")
     fields = ("version", "accepted_at", "person", "texts", "locale", "accepted_by", "attested_by")
     readonly_fields = ("person", "texts", "accepted_by", "attested_by")
 
     def person(self, obj: Any) -> str:
-        """Whose proof it is; the account may be gone."""
-        url = admin_change_url("accounts", "user", obj.record.user_id)
-        return format_html('<a href="{}">{}</a>', url, obj.record.user_id)
+        """The person; the account may be deleted."""
+        return link_to("accounts", "user", obj.record.user_id)
 
     def texts(self, obj: Any) -> str:
         """Each text with its version and SHA-256."""
@@ -37,7 +36,7 @@ class TermsAdmin(RecordAdmin):
         return format_html_join("", "<div>{} {} ({}) <code>{}</code></div>", rows)
 
     def accepted_by(self, obj: Any) -> str:
-        """Who it was and from where, from the sealed part of the proof."""
+        """Who accepted, and from where: the encrypted part of the record."""
         decrypted = acceptance.decrypt_acceptance(obj.record)
         shown_elsewhere = ("documents", "acceptedAt", "entryId", "version")
         return ", ".join(
@@ -45,10 +44,9 @@ class TermsAdmin(RecordAdmin):
         )
 
     def attested_by(self, obj: Any) -> str:
-        """The audit entry that vouches for it."""
+        """The id of the audit entry."""
         return str(obj.record.entry_id)
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
-        """It shows who somebody is, so the audit says who looked."""
-        actor = operator_actor.actor(request, str(obj.record.customer_id))
-        acceptance.audit_acceptance_view(obj.record, actor=actor, at=audit_context.current_time())
+        """Record the view: the page shows personal data."""
+        acceptance.audit_acceptance_view(obj.record, actor=actor_for(request, obj), at=operators.now())

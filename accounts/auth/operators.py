@@ -15,7 +15,7 @@ from social_core.backends.auth0_openidconnect import Auth0OpenIdConnectAuth
 from social_core.exceptions import AuthPolicyError
 from social_django.models import UserSocialAuth
 
-from config.backoffice import operator_permissions
+from config.backoffice import operators
 
 
 class Auth0(Auth0OpenIdConnectAuth):
@@ -34,7 +34,7 @@ def require_operator_role(backend: Auth0, uid: str, **_: Any) -> dict[str, Any]:
     """Let in who has a role. Raises `NoOperator`."""
     roles_claim = (backend.id_token or {}).get(settings.AUTH0["roles_claim"])
     claimed_roles = roles_claim if isinstance(roles_claim, list) else []
-    roles = {role for role in claimed_roles if isinstance(role, str) and role in operator_permissions.GROUPS}
+    roles = {role for role in claimed_roles if isinstance(role, str) and role in operators.GROUPS}
     if not roles:
         association = UserSocialAuth.objects.filter(provider=backend.name, uid=uid).first()
         if association:

@@ -1,4 +1,4 @@
-"""The pages of the house's own records in the back office."""
+"""Admin pages of the platform's own records."""
 
 from config.admin import audit, outbox
 

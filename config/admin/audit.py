@@ -1,4 +1,4 @@
-"""The audit in the back office: looked at, verified, and changed by nobody."""
+"""The audit: entries to read and logs to verify."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,41 +11,40 @@ from unfold.decorators import display
 
 from config import audit, dynamodb, errors
 from config.audit import reader, verification
-from config.backoffice import operator_permissions
-from config.backoffice.attention import Panel, PanelItem
-from config.backoffice.columns import to_json
+from config.backoffice import operators
 from config.backoffice.forms.actions import Button
-from config.backoffice.record_admin import RecordAdmin, admin_change_url, admin_list_url
+from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url, to_json
+from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.records.models import Projection
 from config.dynamodb import encryption
 
 PANEL_SIZE = 10
 MAX_VERIFIED_ENTRIES = 20_000
-"""Entries of a stream that are verified while somebody waits."""
+"""The most entries of a log that one request verifies."""
 
 
 class AuditEntry(Projection, record=audit.AuditEntry):
-    """One change: who, what, to whom, before and after."""
+    """One audited action: who, what, on whom, before and after."""
 
     class Meta:
         verbose_name = "audit entry"
         verbose_name_plural = "audit"
 
     decrypted: reader.DecryptedEntry
-    """What may be read of it."""
+    """The entry without what was erased."""
 
     def __str__(self) -> str:
         return f"{self.record.action} {self.record.at}"
 
 
 class AuditNotVerified(errors.Conflict):
-    """A log is not as it was written, or too long to find out while somebody waits."""
+    """A log was altered, or is too long for one request."""
 
     code = "audit_unverified"
 
 
 def decrypt_entries(objects: Any) -> None:
-    """Let entries say what may be read of them; one read for all their keys."""
+    """Set ``decrypted`` of entries; one read for all keys."""
     entries = [obj.record for obj in objects if obj.record.body]
     person_ids = {person_id for entry in entries for person_id in entry.key_owners}
     key_records = dynamodb.batch_get(dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids)
@@ -62,11 +61,11 @@ def _verify(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
     stream = str(obj.record.stream)
     stream_head = dynamodb.get_record(audit.AuditEntry, stream, 0)
     if stream_head is not None and stream_head.last > MAX_VERIFIED_ENTRIES:
-        raise AuditNotVerified("This log is too long to be verified here: `manage.py audit verify` does it.")
+        raise AuditNotVerified("This log is too long to verify here; run `manage.py audit verify`.")
     verification_result = verification.verify_stream(stream)
     if isinstance(verification_result, verification.AuditFinding):
-        raise AuditNotVerified(f"The log is not as it was written: {verification_result}.")
-    return f"All {len(verification_result.entries):,} entries of {stream} are as they were written."
+        raise AuditNotVerified(f"The log was altered: {verification_result}.")
+    return f"All {len(verification_result.entries):,} entries of {stream} are unaltered."
 
 
 @admin.register(AuditEntry)
@@ -85,9 +84,9 @@ class AuditAdmin(RecordAdmin):
         Button(
             "verify",
             "Verify this log",
-            "Every entry of the log is held against its hash, the one before it, and our signature of the end.",
+            "Checks every entry against its hash and the previous entry, and the last one against our signature.",
             _verify,
-            required_right=operator_permissions.READ,
+            required_right=operators.READ,
         ),
     )
 
@@ -118,51 +117,42 @@ class AuditAdmin(RecordAdmin):
     def actor(self, obj: Any) -> str:
         return _format_party(obj.decrypted.actor)
 
-    @display(description="About")
+    @display(description="Subject")
     def subject(self, obj: Any) -> str:
         return _format_party(obj.decrypted.subject)
 
-    @display(description="What")
+    @display(description="Fields")
     def changed_fields(self, obj: Any) -> str:
         return ", ".join(change["field"] for change in obj.decrypted.changes)
 
-    @display(description="Before and after")
+    @display(description="Changes")
     def changes(self, obj: Any) -> str:
         rows = [
             (change["field"], to_json(change["before"]), to_json(change["after"])) for change in obj.decrypted.changes
         ]
         return format_html_join("", "<div><b>{}</b>: {} → {}</div>", rows)
 
-    @display(description="From where")
+    @display(description="Origin")
     def origin(self, obj: Any) -> str:
         decrypted_entry = obj.decrypted
         return ", ".join(
             part for part in (decrypted_entry.ip, decrypted_entry.user_agent, decrypted_entry.request_id) if part
         )
 
-    @display(description="Place in its log")
+    @display(description="Position in the log")
     def log_position(self, obj: Any) -> str:
         return f"{obj.record.stream} #{int(obj.record.seq)}, {obj.record.hash}"
 
-    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+    def related_links(self, obj: Any) -> list[tuple[str, str]]:
         links = [
             (f"Log of {stream}", admin_list_url("config", "auditentry", stream__exact=stream))
             for stream in obj.record.body["streams"]
         ]
         subject = obj.decrypted.subject
-        if subject["type"] in _SUBJECT_MODELS:
-            links.append(("What it is about", admin_change_url(*_SUBJECT_MODELS[subject["type"]], subject["id"])))
-        return {"links": links}
-
-
-_SUBJECT_MODELS = {
-    "user": ("accounts", "user"),
-    "customer": ("accounts", "customer"),
-    "location": ("accounts", "location"),
-    "schedule": ("staffing", "schedule"),
-    "template": ("staffing", "template"),
-    "phone number": ("telephony", "phonenumber"),
-}
+        for model_admin in self.admin_site._registry.values():  # noqa: SLF001
+            if isinstance(model_admin, RecordAdmin) and model_admin.subject_type == subject["type"]:
+                links.append(("Subject", model_admin.url_for_pk(subject["id"])))
+        return links
 
 
 def _format_party(party: Mapping[str, str | None]) -> str:
@@ -171,7 +161,7 @@ def _format_party(party: Mapping[str, str | None]) -> str:
 
 
 def recent_change_panels(customer_id: str) -> list[Panel]:
-    """What was last done in a customer's name or to its things."""
+    """The latest changes in a customer's log."""
     page = AuditEntry.objects.filter(listed_for=customer_id).order_by("-at").page(PANEL_SIZE)
     objects = [AuditEntry.from_record(record) for record in page.records]
     decrypt_entries(objects)
@@ -184,4 +174,4 @@ def recent_change_panels(customer_id: str) -> list[Panel]:
         for obj in objects
     ]
     url = admin_list_url("config", "auditentry", listed_for__exact=customer_id)
-    return [Panel("Last changes", items, "Nothing was changed yet.", url, is_informational=True)]
+    return [Panel("Latest changes", items, "No changes yet.", url, is_informational=True)]

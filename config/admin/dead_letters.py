@@ -1,4 +1,4 @@
-"""Dead entries of the outbox: operators let them try again, or give them up."""
+"""Dead letters of the outbox: operators retry or discard them."""
 
 from datetime import datetime
 
@@ -7,13 +7,13 @@ from config.outbox import DEAD_LETTER_SHARD, OutboxMessage
 
 
 class NotDeadLetter(errors.Conflict):
-    """The entry is not dead, or not there, any more."""
+    """The message is no dead letter, or no longer exists."""
 
     code = "not_dead"
 
 
 def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) -> OutboxMessage:
-    """Let an entry try again from its beginning, at once. Raises `NotDead`."""
+    """Retry a message from its beginning, at once. Raises `NotDeadLetter`."""
     message = _get_dead_letter(message_id)
     shard = outbox.shard_for(message_id)
     with journal.write(
@@ -37,7 +37,7 @@ def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) ->
 
 
 def discard_dead_letter(message_id: str, *, author: audit.Author, at: datetime) -> OutboxMessage:
-    """Forget an entry: what it was for does not happen. Raises `NotDead`."""
+    """Delete a message, so that its task never runs. Raises `NotDeadLetter`."""
     message = _get_dead_letter(message_id)
     with journal.write(
         author,
@@ -63,4 +63,4 @@ def _message_party(message: OutboxMessage) -> audit.Party:
 
 
 def _not_dead_letter_error() -> NotDeadLetter:
-    return NotDeadLetter("This entry is not dead any more.")
+    return NotDeadLetter("This message is no longer a dead letter.")

@@ -1,4 +1,4 @@
-"""The outbox in the back office: work that failed for good, and work that waits."""
+"""The outbox: dead letters, and messages that wait."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,21 +9,19 @@ from unfold.decorators import display
 
 from config import dynamodb, outbox
 from config.admin import dead_letters
-from config.backoffice import audit_context, operator_permissions
-from config.backoffice.attention import Panel, PanelItem
-from config.backoffice.badges import STATUS_COLORS
-from config.backoffice.columns import link_to, to_json
+from config.backoffice import operators
 from config.backoffice.forms.actions import Button
-from config.backoffice.record_admin import RecordAdmin, admin_change_url, admin_list_url
+from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url, link_to, to_json
+from config.backoffice.record_admin import RecordAdmin
 from config.backoffice.records.models import Projection
 
 PANEL_SIZE = 10
 LATE_AFTER_SECONDS = 120
-"""Seconds after which due work is late."""
+"""Seconds after which a due message is late."""
 
 
 class OutboxEntry(Projection, record=outbox.OutboxMessage):
-    """Work that must still happen."""
+    """A message of the outbox."""
 
     class Meta:
         verbose_name = "outbox entry"
@@ -33,20 +31,20 @@ class OutboxEntry(Projection, record=outbox.OutboxMessage):
         return f"{self.record.task} {self.record.id}"
 
 
-def _revive(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    author = audit_context.operator_author(request, obj.record.author["customer"])
-    dead_letters.retry_dead_letter(obj.pk, author=author, at=audit_context.current_time())
-    return f"{obj.record.task} is tried again."
+def _retry(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
+    author = operators.author_of(request, obj.record.author["customer"])
+    dead_letters.retry_dead_letter(obj.pk, author=author, at=operators.now())
+    return f"{obj.record.task} will be retried."
 
 
-def _give_up(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    author = audit_context.operator_author(request, obj.record.author["customer"])
-    dead_letters.discard_dead_letter(obj.pk, author=author, at=audit_context.current_time())
-    return f"{obj.record.task} is given up."
+def _discard(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
+    author = operators.author_of(request, obj.record.author["customer"])
+    dead_letters.discard_dead_letter(obj.pk, author=author, at=operators.now())
+    return f"{obj.record.task} was discarded."
 
 
 class OutboxStateFilter(admin.SimpleListFilter):
-    """Dead entries, or those that wait."""
+    """Dead letters, or messages that wait."""
 
     title, parameter_name = "state", "state"
 
@@ -64,10 +62,9 @@ class OutboxStateFilter(admin.SimpleListFilter):
 
 @admin.register(OutboxEntry)
 class OutboxAdmin(RecordAdmin):
-    """Work that failed for good, and work that waits."""
+    """Dead letters, and messages that wait."""
 
-    section, icon = "House", "outbox"
-    customer_field = None
+    section, icon, customer_field = "Platform", "outbox", None
     ordering = ("due_at",)
     list_display = ("task", "state", "due_at", "attempts", "error", "customer")
     list_filter = (OutboxStateFilter,)
@@ -80,34 +77,34 @@ class OutboxAdmin(RecordAdmin):
     buttons = (
         Button(
             "revive",
-            "Revive",
-            "It is tried again at once, from its beginning; what it did already it does no second time.",
-            _revive,
+            "Retry",
+            "Runs the task again from its beginning, at once. Steps already done are not repeated.",
+            _retry,
             is_available=lambda obj: obj.record.shard == outbox.DEAD_LETTER_SHARD,
         ),
         Button(
             "give-up",
-            "Give up",
-            "It is forgotten: what it was for will not happen.",
-            _give_up,
-            required_right=operator_permissions.LEAD,
+            "Discard",
+            "Deletes the message; its task never runs.",
+            _discard,
+            required_right=operators.LEAD,
             is_available=lambda obj: obj.record.shard == outbox.DEAD_LETTER_SHARD,
             confirmation_name=lambda obj: str(obj.record.task),
         ),
     )
 
-    @display(description="State", label=STATUS_COLORS)
+    @display(description="State", label={"dead": "danger", "due": "warning", "waiting": "info"})
     def state(self, obj: Any) -> str:
         if obj.record.shard == outbox.DEAD_LETTER_SHARD:
             return "dead"
-        return "due" if obj.record.due_at <= audit_context.current_time() else "waiting"
+        return "due" if obj.record.due_at <= operators.now() else "waiting"
 
     @display(description="Arguments")
     def arguments_json(self, obj: Any) -> str:
-        """Ids only: an errand's arguments hold no personal data."""
+        """The arguments, which are ids: a message holds no personal data."""
         return to_json(dict(obj.record.arguments))
 
-    @display(description="In whose name")
+    @display(description="Requested by")
     def requested_by(self, obj: Any) -> str:
         return f"{obj.record.author['type']} {obj.record.author['id']}"
 
@@ -115,23 +112,18 @@ class OutboxAdmin(RecordAdmin):
     def customer(self, obj: Any) -> str:
         return link_to("accounts", "customer", obj.record.author["customer"])
 
-    @admin.action(description="Revive", permissions=["revive"])
+    @admin.action(description="Retry", permissions=["revive"])
     def revive(self, request: HttpRequest, queryset: Any) -> None:
-        """Let the chosen entries try again."""
-
-        def revive_entry(obj: Any) -> None:
-            _revive(request, obj, {})
-
-        self.apply_to_selected(request, queryset, revive_entry, "revived")
+        """Retry the selected dead letters."""
+        self.apply_to_selected(request, queryset, _retry, "retried")
 
     def has_revive_permission(self, request: HttpRequest) -> bool:
-        """Who may write."""
-        return operator_permissions.has_right(request, operator_permissions.WRITE)
+        """Whether the operator may write."""
+        return operators.has_right(request, operators.WRITE)
 
 
 def outbox_panels(_: str | None) -> list[Panel]:
-    """Work that failed for good, and how long the oldest waits."""
-    now = audit_context.current_time()
+    """The first dead letters, and a late message."""
     index_entries = dynamodb.query_records(
         outbox.OutboxMessage,
         "#shard = :dead",
@@ -139,37 +131,19 @@ def outbox_panels(_: str | None) -> list[Panel]:
         IndexName="byDue",
         Limit=PANEL_SIZE + 1,
     )
-    batch = dynamodb.batch_get(
-        dynamodb.RecordKey(outbox.OutboxMessage, entry.id) for entry in index_entries[:PANEL_SIZE]
-    )
-    dead_entries = [
-        dead_entry for entry in index_entries[:PANEL_SIZE] if (dead_entry := batch.get(outbox.OutboxMessage, entry.id))
+    ids = [entry.id for entry in index_entries[:PANEL_SIZE]]
+    batch = dynamodb.batch_get(dynamodb.RecordKey(outbox.OutboxMessage, id) for id in ids)
+    dead_items = [
+        PanelItem(message.task, admin_change_url("config", "outboxentry", message.id), message.error or "")
+        for id in ids
+        if (message := batch.get(outbox.OutboxMessage, id))
     ]
-    items = [
-        PanelItem(entry.task, admin_change_url("config", "outboxentry", entry.id), entry.error or "")
-        for entry in dead_entries
-    ]
-    outbox_url = admin_list_url("config", "outboxentry")
-    oldest_due_seconds = outbox.read_outbox_status(now).oldest_due_seconds
-    late_items = (
-        [PanelItem(f"The oldest due entry waits {oldest_due_seconds:.0f} seconds")]
-        if oldest_due_seconds > LATE_AFTER_SECONDS
-        else []
-    )
+    url = admin_list_url("config", "outboxentry")
+    seconds = outbox.read_outbox_status(operators.now()).oldest_due_seconds
+    delay = f"The oldest due message has waited for {seconds:.0f} seconds."
+    late_items = [PanelItem(delay)] if seconds > LATE_AFTER_SECONDS else []
+    has_more = len(index_entries) > PANEL_SIZE
     return [
-        Panel(
-            "Failed work",
-            items,
-            "Nothing failed.",
-            outbox_url,
-            on_customer_page=False,
-            has_more=len(index_entries) > PANEL_SIZE,
-        ),
-        Panel(
-            "Outbox",
-            late_items,
-            f"The oldest due entry waits {oldest_due_seconds:.0f} s.",
-            outbox_url,
-            on_customer_page=False,
-        ),
+        Panel("Failed tasks", dead_items, "No failed tasks.", url, on_customer_page=False, has_more=has_more),
+        Panel("Outbox", late_items, delay, url, on_customer_page=False),
     ]

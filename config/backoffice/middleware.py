@@ -1,4 +1,4 @@
-"""What holds for every page of the back office: its policy, its refusals, how long one is in."""
+"""Middleware of the back office: content security policy, error pages, session renewal."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 CONTENT_SECURITY_POLICY = "; ".join(
     [
         "default-src 'none'",
-        "script-src 'self' 'unsafe-eval'",  # the pages' Alpine.js evaluates its attributes
+        "script-src 'self' 'unsafe-eval'",  # Alpine.js evaluates its attributes
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data:",
         "font-src 'self'",
@@ -32,12 +32,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
     ]
 )
 SESSION_RENEWED_AT = "renewed_at"
-"""In the session: when Auth0 last said what the operator may do; epoch seconds."""
+"""The session key of the time, in epoch seconds, at which Auth0 last confirmed the roles."""
 SESSION_BACKEND = "_auth_user_backend"
 
 
 class BackOfficeMiddleware:
-    """Policy, limits of signing in, and refusals as pages; the API's paths pass untouched."""
+    """Sets policies, limits sign-ins and shows errors as pages; paths of the API pass unchanged."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -45,7 +45,7 @@ class BackOfficeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not request.path.startswith(settings.ADMIN_PATH):
-            # Bearer tokens and signatures, no cookies: nobody can be made to send those.
+            # The API takes tokens and signatures, no cookies: CSRF is impossible.
             request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
             return self._get_response(request)
         response = self._rate_limit_response(request) or self._get_response(request)
@@ -55,18 +55,18 @@ class BackOfficeMiddleware:
             if retry_after:
                 response["Retry-After"] = retry_after
         response["Content-Security-Policy"] = self._policy
-        response["Referrer-Policy"] = "same-origin"  # forms must say where they come from
+        response["Referrer-Policy"] = "same-origin"  # CSRF checks need it
         response["X-Frame-Options"] = "DENY"
         response.setdefault("Cache-Control", "no-store")
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """A refusal becomes a page that says it."""
+        """Show a domain error as a page."""
         is_back_office = request.path.startswith(settings.ADMIN_PATH)
         if is_back_office and isinstance(error, PermissionDenied):
             return notice_page(request, "Not allowed", "Your group may not do this.", status=403)
         if is_back_office and isinstance(error, errors.DomainError):
-            return refusal_page(request, error)
+            return error_page(request, error)
         return None
 
     def _rate_limit_response(self, request: HttpRequest) -> HttpResponse | None:
@@ -75,27 +75,27 @@ class BackOfficeMiddleware:
             return None
         try:
             throttling.get_limiter().count_request("sign-in", request.META.get("REMOTE_ADDR", ""))
-        except errors.TooManyRequests as refusal:
-            return refusal_page(request, refusal)
+        except errors.TooManyRequests as error:
+            return error_page(request, error)
         return None
 
 
 def csrf_failure_page(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """What Django shows for a form that no page of ours sent."""
-    detail = "This form is not from a page of ours, or the page is too old. Open it again."
-    return notice_page(request, "Not taken", detail, status=403)
+    """The page for a form without a valid CSRF token."""
+    detail = "The form has expired. Open the page again."
+    return notice_page(request, "Form rejected", detail, status=403)
 
 
-def refusal_page(request: HttpRequest, refusal: errors.DomainError) -> HttpResponse:
-    """A refusal as a page."""
-    response = notice_page(request, refusal.title, refusal.detail, status=refusal.status)
-    if isinstance(refusal, errors.TooManyRequests | errors.Unavailable):
-        response["Retry-After"] = str(refusal.retry_after)
+def error_page(request: HttpRequest, error: errors.DomainError) -> HttpResponse:
+    """A domain error as a page."""
+    response = notice_page(request, error.title, error.detail, status=error.status)
+    if isinstance(error, errors.TooManyRequests | errors.Unavailable):
+        response["Retry-After"] = str(error.retry_after)
     return response
 
 
 def notice_page(request: HttpRequest, title: str, detail: str, *, status: int) -> HttpResponse:
-    """A page that only says something."""
+    """A page with a title and a sentence."""
     context = {
         "title": title,
         "detail": detail,
@@ -107,10 +107,10 @@ def notice_page(request: HttpRequest, title: str, detail: str, *, status: int) -
 
 
 class OperatorSessionMiddleware:
-    """Asks Auth0 again, every few minutes, whether an operator is one still.
+    """Confirms roles with Auth0 every few minutes.
 
-    A page is sent through Auth0, which answers at once while its own session lasts. What is posted
-    is believed a little longer, so that nobody loses what they typed.
+    A GET is redirected through Auth0, which answers at once while its session lasts. A POST is
+    accepted until the idle limit, so that nobody loses what they typed.
     """
 
     def __init__(self, get_response: GetResponse) -> None:

@@ -1,7 +1,7 @@
-"""The base of every page about records: lists by cursor, forms that call rules, buttons that ask.
+"""The base of the admin pages of records: lists by cursor, forms over domain functions, buttons.
 
-A module's admin names what is shown and which function changes it. Nothing is written here, and
-Django's own log stays empty: the audit is kept by the functions.
+A model's admin declares what to show. Nothing is written here, and Django's own log stays empty:
+the domain functions write, and keep the audit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,34 +11,41 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from config import dynamodb, errors
-from config.backoffice import operator_permissions
+from config import errors
+from config.backoffice import operators
 from config.backoffice.forms.actions import ButtonAdmin
-from config.backoffice.forms.record_form import RecordForm, view_values
+from config.backoffice.forms.record_form import RecordForm
+from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.records import query_plan
 from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList, unsupported_filter_error
+from config.dynamodb import ids
 
 SESSION_CUSTOMER = "back_office_customer"
-"""In the session: whose things the lists show."""
+"""The session key of the chosen customer, whose records the lists show."""
 MAX_BULK_RECORDS = 500
-"""Records that one bulk action takes."""
+"""The most records of one bulk action."""
 
 
 class RecordAdmin(ButtonAdmin):
-    """Lists, shows and changes the projections of one record."""
+    """Lists, shows and changes the projections of one kind of record."""
 
+    section: ClassVar[str]
+    """The section of the menu."""
     icon: ClassVar[str] = "database"
-    section: ClassVar[str] = "More"
     customer_field: ClassVar[str | None] = "customer_id"
-    """The attribute that says whose it is."""
+    """The attribute with the customer's id."""
     choose_customer_hint: ClassVar[str] = "Choose a customer first: search for one above, or open its page."
     is_addable: ClassVar[bool] = False
+    id_prefix: ClassVar[str] = ""
+    """Of records whose primary key is an id of ours."""
+    subject_type: ClassVar[str] = ""
+    """The type that audit entries about these records name."""
     search_hint: ClassVar[str] = ""
     """What the search box takes; empty: there is none."""
     search_help_text = ""
@@ -54,55 +61,54 @@ class RecordAdmin(ButtonAdmin):
     change_form_template = "backoffice/form.html"
     form: ClassVar[Any] = forms.ModelForm
 
-    # --- who may ----------------------------------------------------------------------------------
+    # --- permissions ------------------------------------------------------------------------------
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return operator_permissions.has_right(request, operator_permissions.READ)
+        return operators.has_right(request, operators.READ)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return operator_permissions.has_right(request, operator_permissions.READ)
+        return operators.has_right(request, operators.READ)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return self.is_addable and operator_permissions.has_right(request, operator_permissions.WRITE)
+        return self.is_addable and operators.has_right(request, operators.WRITE)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return issubclass(self.form, RecordForm) and operator_permissions.has_right(request, operator_permissions.WRITE)
+        return issubclass(self.form, RecordForm) and operators.has_right(request, operators.WRITE)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Removing is a button that asks for the name."""
+        """Deleting is a button that asks for the name."""
         return False
 
-    # --- what each module says --------------------------------------------------------------------
-    def save_record(self, request: HttpRequest, obj: Any, form: RecordForm) -> dynamodb.Record:
-        """Make (``before`` is None) or change a record by the function that may. Raises refusals.
-
-        ``form.asked`` holds what is wanted, checked as the API checks it.
-        """
-        raise PermissionDenied
-
+    # --- what each model declares -----------------------------------------------------------------
     def before_view(self, request: HttpRequest, obj: Any) -> None:
-        """Somebody is about to see the page of a thing."""
+        """Called before a record's page is built."""
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
-        """Somebody saw the page of a thing."""
+        """Called after a record was shown."""
 
     def load_related(self, objects: Any) -> None:
-        """Read at once what the rows of a list show of other records."""
+        """Load, in few reads, what the rows of a list show of other records."""
+
+    def related_links(self, obj: Any) -> list[tuple[str, str]]:
+        """Links from a record's page to others: names and URLs."""
+        return []
 
     def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
-        """What the page of a thing shows beside its fields."""
-        return {}
+        """What a record's page shows beside its fields."""
+        return {"links": self.related_links(obj)}
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
-        """Lists that could be meant where it is not said whose: names and addresses."""
+        """Lists to choose from where the filters are too wide: names and URLs."""
         return []
 
     def find_pk(self, term: str) -> str | None:
-        """The primary key of the one thing that a term names."""
-        return None
+        """The primary key of the one record that a term names."""
+        return term if self.id_prefix and ids.is_id(self.id_prefix, term) and self.model.get(term) else None
 
     def search(self, queryset: Any, term: str) -> Any:
-        """The things of a list that a term names."""
-        return queryset.none()
+        """The records of a list that a term names: by id, or by the beginning of the name."""
+        if pk := self.find_pk(term):
+            return queryset.filter(pk=pk)
+        return queryset.filter(name_key__startswith=term.casefold())
 
     # --- lists ------------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -152,7 +158,7 @@ class RecordAdmin(ButtonAdmin):
             raise unsupported_filter_error(query_plan.UnsupportedQuery(str(error))) from error
 
     def _add_url(self, customer_id: str | None) -> str | None:
-        """Where one is made; of a customer, once one is chosen."""
+        """The URL of the add page; None until a customer is chosen."""
         if not self.is_addable or (self.customer_field and not customer_id):
             return None
         query = f"?{urlencode({'customer_id': customer_id})}" if customer_id else ""
@@ -172,38 +178,44 @@ class RecordAdmin(ButtonAdmin):
         return actions
 
     def apply_to_selected(
-        self, request: HttpRequest, queryset: Any, action: Callable[[Any], None], outcome: str
+        self,
+        request: HttpRequest,
+        queryset: Any,
+        run: Callable[[HttpRequest, Any, Mapping[str, Any]], object],
+        outcome: str,
     ) -> None:
-        """Do something to each chosen thing; what is refused is told, the rest is done."""
-        done_count, refusal_counts = 0, dict[str, int]()
+        """Run a button's function for each selected record, and report successes and errors."""
+        done_count, error_counts = 0, dict[str, int]()
         for index, obj in enumerate(queryset.iterator()):
             if index >= MAX_BULK_RECORDS:
-                warning = f"Only the first {MAX_BULK_RECORDS} were taken; choose fewer."
-                messages.warning(request, warning)
+                messages.warning(request, f"Only the first {MAX_BULK_RECORDS} were processed; select fewer.")
                 break
             try:
-                action(obj)
+                run(request, obj, {})
                 done_count += 1
-            except errors.DomainError as refusal:
-                refusal_counts[refusal.detail] = refusal_counts.get(refusal.detail, 0) + 1
+            except errors.DomainError as error:
+                error_counts[error.detail] = error_counts.get(error.detail, 0) + 1
         if done_count:
             messages.success(request, f"{done_count} {self.opts.verbose_name_plural} {outcome}.")
-        for detail, count in refusal_counts.items():
+        for detail, count in error_counts.items():
             messages.error(request, f"{count} not {outcome}: {detail}")
 
-    # --- one thing --------------------------------------------------------------------------------
+    # --- one record -------------------------------------------------------------------------------
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         obj = self.model.get(object_id)
         if obj is not None and issubclass(self.form, RecordForm):
-            for name, value in view_values(self.form.view_serializer, obj.record).items():
-                obj.__dict__.setdefault(name, value)  # for who may only look
+            for name, value in self.form.stored_values(obj.record).items():
+                obj.__dict__.setdefault(name, value)  # read-only pages show attributes of the object
         return obj
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> type[forms.ModelForm]:
-        form_class = super().get_form(request, obj, change, **kwargs)
-        return type(form_class.__name__, (form_class,), {"request": request})
+        if not issubclass(self.form, RecordForm):
+            return super().get_form(request, obj, change, **kwargs)
+        names = flatten_fieldsets(self.get_fieldsets(request, obj))
+        form_class: type[forms.ModelForm] = self.form.for_page(request, self.model, names, is_change=change)
+        return form_class
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
         readonly = list(super().get_readonly_fields(request, obj))
@@ -224,31 +236,19 @@ class RecordAdmin(ButtonAdmin):
                 raise PermissionDenied
             if self.customer_field and not request.GET.get("customer_id"):
                 return self._redirect_with_customer(request)
-            return self._render_form(request, None, form_url, context)
+            return super().changeform_view(request, None, form_url, context)
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
         self.before_view(request, obj)
         context |= {"buttons": self._available_buttons(request, obj), **self.page_context(request, obj)}
-        response = self._render_form(request, object_id, form_url, context)
-        if response.status_code == 200:  # also a form that was refused shows the thing
+        response = super().changeform_view(request, object_id, form_url, context)
+        if response.status_code == 200:  # a form with errors shows the record, too
             self.after_view(request, obj)
         return response
 
-    def _render_form(
-        self, request: HttpRequest, object_id: str | None, form_url: str, context: dict[str, Any]
-    ) -> HttpResponse:
-        """The page of a form; one that the rule refused comes back with what was refused."""
-        try:
-            return super().changeform_view(request, object_id, form_url, context)
-        except errors.DomainError as refusal:
-            if request.method != "POST" or refusal.status >= 500:
-                raise
-            request.refusal = refusal  # type: ignore[attr-defined] # the form shows it
-            return super().changeform_view(request, object_id, form_url, context)
-
     def _redirect_with_customer(self, request: HttpRequest) -> HttpResponse:
-        """Where a thing is made of the customer that one works on, if there is one."""
+        """The add page for the chosen customer; without one the list, with a hint."""
         customer = request.session.get(SESSION_CUSTOMER)
         if customer:
             return HttpResponseRedirect(self._add_url(customer["id"]) or self.list_url)
@@ -259,46 +259,31 @@ class RecordAdmin(ButtonAdmin):
         return form.instance
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        record = self.save_record(request, obj if change else None, form)
-        obj.__dict__.update(self.model.from_record(record).__dict__)
+        """Nothing: the form saved the record when it was validated."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Nothing hangs on a record that its own function did not keep."""
+        """Nothing: records have no inlines."""
 
     def log_addition(self, *_: Any, **__: Any) -> None:
-        """The audit is kept by the functions; Django's own log would keep names beyond it."""
+        """Nothing: the audit has it, and erases names that Django's log would keep."""
 
     log_change = log_deletion = log_deletions = log_addition
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The audit of whom or what this is about."""
+        """Redirect to the audit entries about the record."""
         obj = self.get_object(request, unquote(object_id))
         party = getattr(obj.record, "party", None) if obj else None
         if party is None or not self.has_view_permission(request):
             raise Http404
-        query = urlencode({"stream__exact": party.stream})
-        return HttpResponseRedirect(f"{reverse('admin:config_auditentry_changelist')}?{query}")
-
-    def object_url(self, obj: Any) -> str:
-        """Where the page of a thing is."""
-        return self.url_for_pk(str(obj.pk))
+        return HttpResponseRedirect(admin_list_url("config", "auditentry", stream__exact=party.stream))
 
     def url_for_pk(self, pk: str) -> str:
-        """Where the page of the thing of a primary key is."""
+        """The URL of a record's page."""
         return admin_change_url(self.opts.app_label, str(self.opts.model_name), pk)
 
     @property
     def list_url(self) -> str:
+        """The URL of the list."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
-
-
-def admin_change_url(app: str, model: str, pk: str) -> str:
-    """Where the page of a thing is."""
-    return reverse(f"admin:{app}_{model}_change", args=(quote(pk),))
-
-
-def admin_list_url(app: str, model: str, **filters: str) -> str:
-    """Where the list of some things is."""
-    return f"{reverse(f'admin:{app}_{model}_changelist')}?{urlencode(filters)}"

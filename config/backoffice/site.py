@@ -1,23 +1,25 @@
-"""The site: who may enter, how one comes and goes, and finding anything by what it is called."""
+"""The admin site: access, sign-in and sign-out, the menu, the start page and the search box."""
 
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.module_loading import import_string
+from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
-from config.backoffice import audit_context, operator_permissions
+from config.backoffice import operators
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 
 
 class BackOfficeSite(UnfoldAdminSite):
-    """The back office."""
+    """Django's admin, for operators."""
 
     site_title = site_header = "Dutyline"
     index_title = "Attention"
@@ -26,7 +28,7 @@ class BackOfficeSite(UnfoldAdminSite):
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
-        return operator_permissions.READ in operator_permissions.operator_rights(request.user)
+        return operators.READ in operators.rights_of(request.user)
 
     def get_urls(self) -> list[URLPattern]:
         removed_names = {"view_on_site"}
@@ -43,18 +45,19 @@ class BackOfficeSite(UnfoldAdminSite):
         context = super().each_context(request)
         if not context["has_permission"]:
             return context
-        granted = operator_permissions.operator_rights(request.user)
-        group_names = [name for name, group_rights in operator_permissions.GROUPS.items() if group_rights == granted]
+        granted = operators.rights_of(request.user)
+        group_names = [name for name, group_rights in operators.GROUPS.items() if group_rights == granted]
         return {
             **context,
+            "customers_url": reverse(settings.CUSTOMER_LIST),
             "customer": request.session.get(SESSION_CUSTOMER),
-            "operator_name": audit_context.operator_name(request.user),
+            "operator_name": operators.operator_name(request.user),
             "operator_group": group_names[0] if group_names else "",
-            "may_write": operator_permissions.WRITE in granted,
+            "may_write": operators.WRITE in granted,
         }
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        """What needs attention."""
+        """The start page: what needs attention, across customers or at the chosen one."""
         customer = request.session.get(SESSION_CUSTOMER)
         panel_functions = [import_string(dotted_path) for dotted_path in settings.ATTENTION_PANELS]
         panel_lists = [panel(customer["id"] if customer else None) for panel in panel_functions]
@@ -67,21 +70,21 @@ class BackOfficeSite(UnfoldAdminSite):
         return TemplateResponse(request, self.index_template, context)
 
     def find_view(self, request: HttpRequest) -> HttpResponse:
-        """Go to what an id, an e-mail address or a number names; else show customers by name."""
+        """Open the record of an id, e-mail address or number, or else search customers by name."""
         term = request.GET.get("q", "").strip()[:200]
         for model_admin in self._registry.values():
             if term and isinstance(model_admin, RecordAdmin) and (pk := model_admin.find_pk(term)):
                 return HttpResponseRedirect(model_admin.url_for_pk(pk))
         query = urlencode({"q": term}) if term else ""
-        return HttpResponseRedirect(f"{reverse('admin:accounts_customer_changelist')}?{query}")
+        return HttpResponseRedirect(f"{reverse(settings.CUSTOMER_LIST)}?{query}")
 
     def leave_customer_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the lists of no customer in particular."""
+        """Leave the chosen customer."""
         request.session.pop(SESSION_CUSTOMER, None)
         return HttpResponseRedirect(reverse("admin:index"))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The page from which one goes to Auth0; on one's own machine, also with a password."""
+        """The page that leads to Auth0; in local development it takes a password, too."""
         next_url = request.GET.get("next", "") or reverse("admin:index")
         context = {"takes_password": settings.LOCAL, "next": next_url, "title": "Sign in"}
         if request.method == "POST" and not settings.LOCAL:
@@ -89,7 +92,7 @@ class BackOfficeSite(UnfoldAdminSite):
         return super().login(request, {**context, **(extra_context or {})})
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Leave here, and at Auth0 too."""
+        """Sign out here and at Auth0."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         backend = request.session.get("_auth_user_backend")
@@ -99,3 +102,18 @@ class BackOfficeSite(UnfoldAdminSite):
             return HttpResponseRedirect(login_url)
         params = {"client_id": settings.AUTH0["sso_client_id"], "returnTo": login_url}
         return HttpResponseRedirect(f"{settings.AUTH0['issuer']}v2/logout?{urlencode(params)}")
+
+
+def menu_sections(request: HttpRequest) -> list[dict[str, Any]]:
+    """The menu in the theme's format: lists by section."""
+    items_by_section: dict[str, list[dict[str, Any]]] = {}
+    for model_admin in admin.site._registry.values():
+        if isinstance(model_admin, RecordAdmin):
+            title = capfirst(str(model_admin.opts.verbose_name_plural))
+            item = {"title": title, "icon": model_admin.icon, "link": model_admin.list_url}
+            items_by_section.setdefault(model_admin.section, []).append(item)
+    home = {"title": "Attention", "icon": "notifications", "link": reverse("admin:index")}
+    return [
+        {"title": "", "separator": False, "items": [home]},
+        *({"title": name, "separator": True, "items": items_by_section[name]} for name in settings.ADMIN_SECTIONS),
+    ]

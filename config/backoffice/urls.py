@@ -1,4 +1,4 @@
-"""Every path of the back office. Only our own pages: not those that other apps bring."""
+"""Paths of the back office."""
 
 from importlib import import_module
 
@@ -7,6 +7,6 @@ from django.contrib import admin
 from django.urls import include, path
 
 for _name in settings.BACK_OFFICE_MODULES:
-    import_module(_name)  # each registers its pages
+    import_module(_name)  # registers its pages
 
 urlpatterns = [path("sign-in/", include("accounts.auth.operator_views")), path("", admin.site.urls)]

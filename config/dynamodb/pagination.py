@@ -17,7 +17,11 @@ class CursorPage(Generic[T]):
     """Some records in order, and where the list goes on; None at its end."""
 
     records: list[T]
-    next_cursor: Cursor | None
+    next_cursor: Cursor | None = None
+    previous_cursor: Cursor | None = None
+    """Where a list that can be read backwards does so; None at its beginning."""
+    scanned_count: int = 0
+    """Items that DynamoDB read for a filtered page."""
 
 
 def query_page(
@@ -45,9 +49,14 @@ def query_page(
 
 
 def cursor_after(record: dynamodb.Record, index: str) -> Cursor:
-    """The place right after a record."""
-    schema = record._indexes[index]._get_schema()["key_schema"]  # noqa: SLF001
-    names = {key_part["AttributeName"] for key_part in schema}
-    names |= {attribute.attr_name for attribute in record.key_attributes()}
-    item = record.serialize()
+    """The cursor right after a record of an index."""
+    return item_key(type(record), index, record.serialize())
+
+
+def item_key(record_class: type[dynamodb.Record], index: str | None, item: Mapping[str, Any]) -> Cursor:
+    """The key of an item in an index, or else in the table."""
+    names = {attribute.attr_name for attribute in record_class.key_attributes()}
+    if index:
+        schema = record_class._indexes[index]._get_schema()["key_schema"]  # noqa: SLF001
+        names |= {key_part["AttributeName"] for key_part in schema}
     return {name: item[name] for name in sorted(names)}

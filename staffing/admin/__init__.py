@@ -1,4 +1,4 @@
-"""The pages of the rota in the back office."""
+"""Admin pages of schedules, templates and the rota."""
 
 from staffing.admin import schedules, shift_templates
 

@@ -1,30 +1,38 @@
-"""How a series recurs, as fields: the common members each, what else there is stays as it is."""
+"""The common members of a recurrence pattern as form fields; its other members are preserved."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from config.backoffice.forms import form_fields, record_form
+from accounts.admin.base import OperatorForm
+from accounts.admin.projected import to_choices
+from config.backoffice.forms import form_fields
+from config.backoffice.forms.record_form import FieldValues
 
 DAY_NAMES = {"mo": "Mo", "tu": "Tu", "we": "We", "th": "Th", "fr": "Fr", "sa": "Sa", "su": "Su"}
 PATTERN_FIELDS = ("frequency", "interval", "byDay", "until", "count")
 FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
 
 
-class PatternForm(record_form.RecordForm):
+class PatternForm(OperatorForm):
     """The fields of a ``recurrencePattern``."""
 
     frequency = form_fields.choice_field(
-        "Recurs", [(name, name.capitalize()) for name in FREQUENCIES], help_text="— is: it does not."
+        "Recurs", to_choices(*FREQUENCIES), required=False, help_text="—: does not recur."
     )
-    interval = form_fields.number_field("Every", help_text="Every 2 weeks: 2.", min_value=1)
+    interval = form_fields.number_field("Every", help_text="2: every other week, for example.", min_value=1)
     byDay = form_fields.multiple_choice_field("On", list(DAY_NAMES.items()))
+    until = form_fields.LocalDateTimeField("Until", required=False, help_text="The latest start of a shift.")
+    count = form_fields.number_field("Number of shifts", min_value=1)
 
-    def extra_initial(self) -> record_form.FieldValues:
-        pattern = self.view_serializer(self.instance.record).data.get("recurrencePattern") or {}
-        return {name: _to_field_value(name, pattern.get(name)) for name in PATTERN_FIELDS if name in pattern}
+    @classmethod
+    def stored_values(cls, record: Any) -> FieldValues:
+        values = super().stored_values(record)
+        pattern = values["recurrencePattern"] or {}
+        days = [day["day"] for day in pattern.get("byDay", [])]
+        return {**values, **{name: pattern.get(name) for name in PATTERN_FIELDS}, "byDay": days}
 
-    def with_pattern(self, field_values: record_form.FieldValues) -> record_form.FieldValues:
-        """The body with its pattern; of a change only where a field of it changed."""
+    def with_pattern(self, field_values: FieldValues) -> FieldValues:
+        """The body with the pattern, if one of its fields is set or changed."""
         pattern_names = [name for name in PATTERN_FIELDS if name in self.fields]
         body = {name: value for name, value in field_values.items() if name not in pattern_names}
         if not any(name in field_values for name in pattern_names):
@@ -44,21 +52,15 @@ class PatternForm(record_form.RecordForm):
     def _base_pattern(self) -> Mapping[str, Any]:
         if not self.is_change:
             return {}
-        pattern = dict(self.view_serializer(self.instance.record).data.get("recurrencePattern") or {})
+        pattern = self.stored_values(self.instance.record)["recurrencePattern"] or {}
         days = pattern.get("byDay", [])
         if any("nthOfPeriod" in day for day in days) and "byDay" not in self.changed_data:
             return pattern
         return {name: value for name, value in pattern.items() if name != "byDay"}
 
 
-def _to_field_value(name: str, value: Any) -> Any:
-    if name == "byDay":
-        return [day["day"] for day in value]
-    return str(value)[:16] if name == "until" else value
-
-
 def describe_pattern(pattern: Mapping[str, Any] | None) -> str:
-    """How a series recurs, for people; what is not common, as RFC 5545 has it."""
+    """A recurrence pattern in words; an uncommon one as an RFC 5545 rule."""
     if pattern is None:
         return "once"
     uncommon_members = {"byMonthDay", "byMonth", "bySetPosition"} & set(pattern)
@@ -66,7 +68,7 @@ def describe_pattern(pattern: Mapping[str, Any] | None) -> str:
     if uncommon_members or any("nthOfPeriod" in day for day in days):
         return str(pattern["rrule"])
     interval = pattern.get("interval", 1)
-    description = pattern["frequency"] if interval == 1 else f"{pattern['frequency']}, each {interval}."
+    description = pattern["frequency"] if interval == 1 else f"{pattern['frequency']}, every {interval}."
     if days:
         description += " on " + ", ".join(DAY_NAMES[day["day"]] for day in days)
     if "count" in pattern:

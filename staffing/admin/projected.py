@@ -1,4 +1,4 @@
-"""The records of when people work, as Django's admin sees them."""
+"""Records of staffing as Django models."""
 
 from django.db import models
 

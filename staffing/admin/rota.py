@@ -1,4 +1,4 @@
-"""The calendar of a location, or of a person: a week or a month of shifts, clashes marked."""
+"""The calendar of a location or a person: a week or a month of shifts, with overlaps marked."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +12,11 @@ from django.template.response import TemplateResponse
 from django.utils.http import urlencode
 
 from accounts import locations, users
-from accounts.admin import operator_actor, projected
+from accounts.admin import projected
+from accounts.admin.base import actor_for, operator_actor
 from config import errors
-from config.backoffice import audit_context
-from config.backoffice.record_admin import admin_change_url, admin_list_url
+from config.backoffice import operators
+from config.backoffice.links import admin_change_url, admin_list_url
 from staffing.schedules import listing, queries
 from staffing.schedules.queries import ScheduleFilter, Shift
 
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 MAX_SHIFTS = 1_000
-"""Shifts of one page."""
+"""The most shifts of one page."""
 
 
 @dataclass
 class RotaEntry:
-    """One shift, as the calendar shows it."""
+    """A shift in the calendar."""
 
     shift: Shift
     name: str
@@ -36,7 +37,7 @@ class RotaEntry:
     end: datetime
     location_name: str
     overlaps: list[str] = field(default_factory=list)
-    """With what else of the same person it overlaps."""
+    """Times and locations of overlapping shifts of the same person."""
 
     @property
     def url(self) -> str:
@@ -46,13 +47,13 @@ class RotaEntry:
 
 @dataclass(frozen=True)
 class RotaDay:
-    """A day with the shifts that start on it."""
+    """A day and the shifts that start on it."""
 
     date: date
     entries: Sequence[RotaEntry]
     is_today: bool
     is_other_month: bool
-    """Of a month: whether it belongs to another one."""
+    """Whether a month's page shows it to complete a week."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ class RotaPeriod:
 
     @classmethod
     def from_request(cls, request: HttpRequest, today: date) -> "RotaPeriod":
-        """The week or month that is asked for, around a day. Raises `errors.Invalid`."""
+        """The requested week or month. Raises `errors.InvalidRequest`."""
         try:
             day = date.fromisoformat(request.GET.get("day", "") or today.isoformat())
         except ValueError as error:
-            raise errors.InvalidRequest("day must be a date such as 2027-01-04.") from error
+            raise errors.InvalidRequest("`day` must be a date, such as 2027-01-04.") from error
         if not 1971 <= day.year <= 2150:
-            raise errors.InvalidRequest("There is no rota of that year.")
+            raise errors.InvalidRequest("`day` must be from 1971 to 2150.")
         if request.GET.get("show") != "month":
             return cls(day - timedelta(days=day.weekday()), 7, None)
         month_start = day.replace(day=1)
@@ -79,17 +80,17 @@ class RotaPeriod:
         return cls(first_day, 42, month_start)
 
     def adjacent_days(self) -> tuple[date, date]:
-        """A day of the page before and of the one after."""
+        """A day in the previous period and one in the next."""
         if self.month_start is None:
             return self.first_day - timedelta(days=7), self.first_day + timedelta(days=7)
         return self.month_start - timedelta(days=1), self.month_start + timedelta(days=32)
 
 
 def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
-    """The rota of a location, by its own clock."""
+    """The rota of a location, in its time zone."""
     location = projected.Location.get(location_id)
     if location is None:
-        raise errors.NotFound("There is no such location.")
+        raise errors.NotFound("Location not found.")
     record = location.record
     context = {
         "subtitle": str(record.name),
@@ -103,14 +104,12 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
 
 
 def person_rota(request: HttpRequest, user_id: str) -> HttpResponse:
-    """The rota of a person, in UTC: their locations may have several clocks. It is noted who
-    looked."""
+    """The rota of a person, in UTC, as their locations may be in several time zones; audited."""
     user = projected.User.get(user_id)
     if user is None:
-        raise errors.NotFound("There is no such person.")
+        raise errors.NotFound("Person not found.")
     record = user.record
-    actor = operator_actor.actor(request, str(record.customer_id))
-    users.audit_user_view(record, actor=actor, at=audit_context.current_time())
+    users.audit_user_view(record, actor=actor_for(request, user), at=operators.now())
     context = {
         "subtitle": str(record.name),
         "links": [("Person", admin_change_url("accounts", "user", record.id))],
@@ -123,7 +122,7 @@ def _render_rota(
     request: HttpRequest, customer_id: str, zone: str, page_context: dict[str, Any], **filters: str
 ) -> HttpResponse:
     tz = ZoneInfo(zone)
-    now = audit_context.current_time()
+    now = operators.now()
     today = now.astimezone(tz).date()
     period = RotaPeriod.from_request(request, today)
     entries = _load_entries(request, customer_id, period, tz, **filters)
@@ -155,16 +154,14 @@ def _load_entries(
     location_id: str | None = None,
     staff_id: str | None = None,
 ) -> list[RotaEntry]:
-    """The shifts of a page by start. Clashes are looked for in all locations of the customer."""
+    """The shifts of a page by start, with overlaps at any location of the customer."""
     since = datetime.combine(period.first_day, time(), tz).astimezone(UTC)
     until = datetime.combine(period.first_day + timedelta(days=period.day_count), time(), tz).astimezone(UTC)
-    actor = operator_actor.actor(request, customer_id)
+    actor = operator_actor(request, customer_id)
 
     def read_shifts(**filters: str | None) -> list[Shift]:
         shift_query = ScheduleFilter(since=since, until=until, **filters)
-        return listing.list_shifts(
-            shift_query, actor=actor, at=audit_context.current_time(), limit=MAX_SHIFTS, cursor=None
-        ).records
+        return listing.list_shifts(shift_query, actor=actor, at=operators.now(), limit=MAX_SHIFTS, cursor=None).records
 
     try:
         shifts = read_shifts(customer_id=customer_id, staff_id=staff_id)
@@ -183,7 +180,7 @@ def _to_entry(shift: Shift, users_by_id: "dict[str, User]", locations_by_id: dic
     occurrence = shift.occurrence
     return RotaEntry(
         shift,
-        user.name if user else "somebody who left",
+        user.name if user else "deleted person",
         occurrence.start.astimezone(tz),
         occurrence.end.astimezone(tz),
         location.name if location else "",

@@ -1,4 +1,4 @@
-"""The pages of numbers, lines and calls in the back office."""
+"""Admin pages of phone numbers, lines and calls."""
 
 from telephony.admin import calls, lines, numbers, unassigned_numbers
 

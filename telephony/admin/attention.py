@@ -1,12 +1,11 @@
-"""What of numbers needs attention: those without a rota, unfinished purchases, unexplained ones."""
+"""Panels about phone numbers."""
 
 from typing import Any
 
 from django.urls import reverse
 
-from config.backoffice import audit_context
-from config.backoffice.attention import Panel, PanelItem
-from config.backoffice.record_admin import admin_change_url, admin_list_url
+from config.backoffice import operators
+from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
 from staffing.schedules import queries
 from telephony.admin.projected import PhoneNumber
 from telephony.numbers import reconcile
@@ -16,45 +15,40 @@ MAX_NUMBERS, PANEL_SIZE = 50, 10
 
 
 def telephony_panels(customer_id: str | None) -> list[Panel]:
-    """Of a customer: numbers that nobody will ever answer; else what Twilio has too much."""
+    """Problems with a customer's numbers; across customers, unexplained numbers."""
     if customer_id is None:
-        items = [
-            PanelItem(
-                phone_number.number, admin_change_url("telephony", "orphan", phone_number.number), phone_number.tag
-            )
-            for phone_number in reconcile.list_orphans()
-        ]
-        url, empty_text = (admin_list_url("telephony", "orphan"), "Every number at Twilio is explained.")
-        return [Panel("Unexplained numbers", items, empty_text, url, on_customer_page=False)]
-    now = audit_context.current_time()
-    phone_numbers: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records
+        items = [_number_item(orphan, orphan.tag, "orphan") for orphan in reconcile.list_orphans()]
+        url = admin_list_url("telephony", "orphan")
+        return [Panel("Unexplained numbers", items, "Every number at Twilio is known.", url, on_customer_page=False)]
+    now = operators.now()
+    numbers = _list_numbers(customer_id)
     without_shifts = [
-        PanelItem(phone_number.number, reverse("admin:rota", args=(phone_number.location_id,)), "no shifts to come")
-        for phone_number in phone_numbers
-        if phone_number.status == "active" and not queries.has_future_schedules(phone_number.location_id, now)
+        PanelItem(number.number, reverse("admin:rota", args=(number.location_id,)), "no future shifts")
+        for number in numbers
+        if number.status == "active" and not queries.has_future_schedules(number.location_id, now)
     ]
     stuck_purchases = [
-        PanelItem(
-            phone_number.number, admin_change_url("telephony", "phonenumber", phone_number.number), "still being bought"
-        )
-        for phone_number in phone_numbers
-        if phone_number.status == "buying" and now - phone_number.created_at > TWILIO_LIST_LAG
+        _number_item(number, "not bought yet")
+        for number in numbers
+        if number.status == "buying" and now - number.created_at > TWILIO_LIST_LAG
     ]
     return [
-        Panel("Numbers without rota", without_shifts, "Every number has a rota to ring."),
-        Panel("Purchases under way", stuck_purchases, "No purchase hangs."),
+        Panel("Numbers without shifts", without_shifts, "Every number has future shifts."),
+        Panel("Stuck purchases", stuck_purchases, "No purchase is stuck."),
     ]
 
 
 def number_panels(customer_id: str) -> list[Panel]:
     """The numbers of a customer."""
-    phone_numbers: list[Any] = PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records
-    items = [
-        PanelItem(
-            phone_number.number, admin_change_url("telephony", "phonenumber", phone_number.number), phone_number.status
-        )
-        for phone_number in phone_numbers[:PANEL_SIZE]
-    ]
+    numbers = _list_numbers(customer_id)
+    items = [_number_item(number, number.status) for number in numbers[:PANEL_SIZE]]
     url = admin_list_url("telephony", "phonenumber", customer_id__exact=customer_id)
-    has_more = len(phone_numbers) > PANEL_SIZE
-    return [Panel("Numbers", items, "It has no numbers.", url, has_more=has_more, is_informational=True)]
+    return [Panel("Numbers", items, "No numbers.", url, has_more=len(numbers) > PANEL_SIZE, is_informational=True)]
+
+
+def _list_numbers(customer_id: str) -> list[Any]:
+    return list(PhoneNumber.objects.filter(customer_id=customer_id).page(MAX_NUMBERS).records)
+
+
+def _number_item(record: Any, detail: str, model: str = "phonenumber") -> PanelItem:
+    return PanelItem(record.number, admin_change_url("telephony", model, record.number), detail)

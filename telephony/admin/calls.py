@@ -1,6 +1,5 @@
-"""Calls: who was rung, why, what came of it, and the voicemail."""
+"""Calls: whose phones rang and why, the outcome, and recordings."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -11,11 +10,10 @@ from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
 from accounts import locations
-from accounts.admin import operator_actor
-from config.backoffice import audit_context
-from config.backoffice.badges import STATUS_COLORS
-from config.backoffice.columns import link_to
-from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin, admin_change_url, admin_list_url
+from accounts.admin.base import actor_for, operator_actor
+from config.backoffice import operators
+from config.backoffice.links import admin_change_url, admin_list_url, link_to
+from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 from telephony.admin.projected import Call
 from telephony.calls import queries, recordings
 from telephony.calls.call_record import CallRecord
@@ -28,9 +26,8 @@ MAX_LOCATIONS = 200
 class CallAdmin(RecordAdmin):
     """Calls to a location, newest first."""
 
-    section, icon = "Telephony", "phone_callback"
-    customer_field = None
-    choose_customer_hint = "Calls are listed by location; choose a customer to see its locations here."
+    section, icon, customer_field = "Telephony", "phone_callback", None
+    choose_customer_hint = "Calls are listed by location. Choose a customer to see its locations here."
     ordering = ("-started_at",)
     list_display = ("started_at", "caller", "state", "seconds", "recording_kinds")
     list_filter = ("outcome",)
@@ -40,7 +37,16 @@ class CallAdmin(RecordAdmin):
     )
     readonly_fields = ("state", "answered_by_link", "candidates", "event_log", "recording_players")
 
-    @display(description="Outcome", label=STATUS_COLORS)
+    @display(
+        description="Outcome",
+        label={
+            "answered": "success",
+            "voicemail": "info",
+            "missed": "danger",
+            "closed": "warning",
+            "ringing": "warning",
+        },
+    )
     def state(self, obj: Any) -> str:
         return str(obj.record.outcome)
 
@@ -48,20 +54,20 @@ class CallAdmin(RecordAdmin):
     def recording_kinds(self, obj: Any) -> str:
         return ", ".join(recording.kind for recording in CallRecord(obj.record).recordings) or "—"
 
-    @display(description="Taken by")
+    @display(description="Answered by")
     def answered_by_link(self, obj: Any) -> str:
         answerer = obj.record.answered_by
         return link_to("accounts", "user", answerer) if answerer and answerer.startswith("usr_") else answerer or "—"
 
-    @display(description="Considered")
+    @display(description="Candidates")
     def candidates(self, obj: Any) -> str:
         rows = [
-            (candidate.name or candidate.id, candidate.why, candidate.why_not or "rung")
+            (candidate.name or candidate.id, candidate.why, candidate.why_not or "rang")
             for candidate in CallRecord(obj.record).candidates
         ]
         return format_html_join("", "<div>{}: {}, {}</div>", rows) or "nobody"
 
-    @display(description="What happened")
+    @display(description="Events")
     def event_log(self, obj: Any) -> str:
         rows = []
         for event in CallRecord(obj.record).events:
@@ -76,7 +82,7 @@ class CallAdmin(RecordAdmin):
         rows = []
         for recording in CallRecord(obj.record).recordings:
             if not recording.file:
-                rows.append(format_html("<div>{}: still being fetched</div>", recording.kind))
+                rows.append(format_html("<div>{}: not available yet</div>", recording.kind))
                 continue
             url = reverse("admin:call_sound", args=(obj.pk, recording.kind))
             player_html = '<audio controls preload="none" src="{}" aria-label="{}"></audio>'
@@ -88,7 +94,7 @@ class CallAdmin(RecordAdmin):
         customer = request.session.get(SESSION_CUSTOMER)
         if not customer:
             return []
-        actor = operator_actor.actor(request, customer["id"])
+        actor = operator_actor(request, customer["id"])
         reachable = locations.list_accessible_locations(actor, limit=MAX_LOCATIONS, cursor=None).records
         return [
             (location.name, admin_list_url("telephony", "call", location_id__exact=str(location.id)))
@@ -99,32 +105,28 @@ class CallAdmin(RecordAdmin):
         return term if voice.is_call_sid(term) and self.model.get(term) else None
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
-        """It shows who called, so the audit says who looked."""
-        actor = operator_actor.actor(request, str(obj.record.customer_id))
-        queries.log_call_viewed(obj.record, actor=actor, at=audit_context.current_time())
+        """Record the view: the page shows the caller's number."""
+        queries.log_call_viewed(obj.record, actor=actor_for(request, obj), at=operators.now())
 
-    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+    def related_links(self, obj: Any) -> list[tuple[str, str]]:
         call = obj.record
-        return {
-            "links": [
-                ("Customer", admin_change_url("accounts", "customer", call.customer_id)),
-                ("Location", admin_change_url("accounts", "location", call.location_id)),
-                ("Number", admin_change_url("telephony", "phonenumber", call.number)),
-                ("Calls", admin_list_url("telephony", "call", location_id__exact=call.location_id)),
-                ("Audit", admin_list_url("config", "auditentry", stream__exact=call.customer_id)),
-            ]
-        }
+        return [
+            ("Customer", admin_change_url("accounts", "customer", call.customer_id)),
+            ("Location", admin_change_url("accounts", "location", call.location_id)),
+            ("Number", admin_change_url("telephony", "phonenumber", call.number)),
+            ("Calls", admin_list_url("telephony", "call", location_id__exact=call.location_id)),
+            ("Audit", admin_list_url("config", "auditentry", stream__exact=call.customer_id)),
+        ]
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_safe(self.recording_view))
         return [path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"), *super().get_urls()]
 
     def recording_view(self, request: HttpRequest, call_id: str, kind: str) -> HttpResponse:
-        """What was recorded, as WAV; listening is noted."""
+        """A recording as WAV; audited."""
         call = self.model.get(call_id)
-        customer_id = str(call.record.customer_id) if call else ""
-        actor = operator_actor.actor(request, customer_id)
-        now = audit_context.current_time()
+        actor = operator_actor(request, str(call.record.customer_id) if call else "")
+        now = operators.now()
         wav = recordings.read_recording(call_id, kind=kind, actor=actor, at=now)
         queries.log_recording_played(call.record, kind, actor=actor, at=now)
         response = HttpResponse(wav, content_type="audio/wav")

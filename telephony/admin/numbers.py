@@ -1,27 +1,25 @@
-"""Phone numbers: what a customer has, and buying another."""
+"""Phone numbers of customers: their states, purchases and limits."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from django import forms as django_forms
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from rest_framework.serializers import ValidationError
 from unfold.decorators import display
 
-from accounts import locations as location_queries
-from accounts import permissions
-from accounts.admin import operator_actor, projected
+from accounts.admin import projected
+from accounts.admin.base import actor_for, load_location_names, operator_actor, run_command
+from accounts.permissions import Actor
 from config import dynamodb, errors
-from config.backoffice import audit_context, operator_permissions
-from config.backoffice.badges import STATUS_COLORS
-from config.backoffice.columns import link_to
+from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
-from config.backoffice.record_admin import RecordAdmin, admin_change_url, admin_list_url
+from config.backoffice.links import admin_change_url, admin_list_url, link_to
+from config.backoffice.record_admin import RecordAdmin
 from telephony import dialing_rules
 from telephony.admin.projected import PhoneNumber
 from telephony.models import Quota
@@ -29,43 +27,24 @@ from telephony.numbers import inventory, purchase, reservation
 from telephony.serializers.numbers import PhoneNumberSearch
 
 
-def _operator_for(request: HttpRequest, obj: Any) -> permissions.Actor:
-    return operator_actor.actor(request, str(obj.record.customer_id))
+class NumberSearchForm(forms.Form):
+    """A search for numbers to buy."""
+
+    country = form_fields.text_field("Country", help_text="Two letters, such as US.", max_length=2)
+    areaCode = form_fields.text_field("Area code", max_length=10)
 
 
-def _give_up(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    inventory.schedule_release(obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time())
-    return f"{obj} does not answer any more; it is released in {inventory.RELEASE_GRACE_PERIOD.days} days."
+class NumberLimitForm(forms.Form):
+    """The number limit of a customer."""
 
-
-def _restore(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    inventory.restore_number(obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time())
-    return f"{obj} answers again."
-
-
-def _retry(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    purchase.retry_purchase(obj.pk, actor=_operator_for(request, obj), at=audit_context.current_time())
-    return f"The purchase of {obj} is settled."
-
-
-class NumberSearchForm(django_forms.Form):
-    """What numbers are looked for."""
-
-    country = form_fields.text_field("Country", required=True, help_text="Two letters: US.", max_length=2)
-    areaCode = form_fields.text_field("Area code", required=True, max_length=10)
-
-
-class NumberLimitForm(django_forms.Form):
-    """How many numbers a customer may hold."""
-
-    most = django_forms.IntegerField(label="May hold", min_value=0, max_value=10_000)
+    most = forms.IntegerField(label="Number limit", min_value=0, max_value=10_000)
 
 
 @admin.register(PhoneNumber)
 class NumberAdmin(RecordAdmin):
-    """Numbers of a customer."""
+    """Phone numbers of a customer."""
 
-    section, icon = "Telephony", "call"
+    section, icon, subject_type = "Telephony", "call", "phone number"
     ordering = ("number",)
     list_display = ("number", "state", "location_link", "created_at")
     list_filter = ("status",)
@@ -76,28 +55,29 @@ class NumberAdmin(RecordAdmin):
         Button(
             "give-up",
             "Give up",
-            "It stops answering at once. For seven days it can be restored; then it goes back to Twilio for good.",
-            _give_up,
+            "The number stops answering at once. It can be restored for "
+            f"{inventory.RELEASE_GRACE_PERIOD.days} days; then it is released at Twilio.",
+            run_command(inventory.schedule_release, "{obj} no longer answers and will be released."),
             is_available=lambda obj: obj.record.status == "active",
             confirmation_name=lambda obj: str(obj.record.number),
         ),
         Button(
             "restore",
             "Restore",
-            "It answers its location again.",
-            _restore,
+            "The number answers calls to its location again.",
+            run_command(inventory.restore_number, "{obj} answers again."),
             is_available=lambda obj: obj.record.status == "releasing",
         ),
         Button(
             "retry",
-            "Settle the purchase",
-            "Twilio is asked whether it was bought; the purchase is finished or withdrawn.",
-            _retry,
+            "Retry the purchase",
+            "Asks Twilio whether the number was bought, and completes or cancels the purchase.",
+            run_command(purchase.retry_purchase, "The purchase of {obj} was completed or cancelled."),
             is_available=lambda obj: obj.record.status == "buying",
         ),
     )
 
-    @display(description="Status", label=STATUS_COLORS)
+    @display(description="Status", label={"active": "success", "buying": "warning", "releasing": "warning"})
     def state(self, obj: Any) -> str:
         return str(obj.record.status)
 
@@ -106,14 +86,7 @@ class NumberAdmin(RecordAdmin):
         return link_to("accounts", "location", obj.record.location_id, getattr(obj, "location_name", None))
 
     def load_related(self, objects: Any) -> None:
-        for customer_id in {str(obj.record.customer_id) for obj in objects}:
-            customer_numbers = [obj for obj in objects if obj.record.customer_id == customer_id]
-            locations_by_id = location_queries.load_locations(
-                {str(obj.record.location_id) for obj in customer_numbers}, customer_id
-            )
-            for obj in customer_numbers:
-                location = locations_by_id.get(str(obj.record.location_id))
-                obj.location_name = location.name if location else None
+        load_location_names(objects)
 
     def search(self, queryset: Any, term: str) -> Any:
         number = dialing_rules.normalize_number(term)
@@ -123,17 +96,15 @@ class NumberAdmin(RecordAdmin):
         number = dialing_rules.normalize_number(term) if term.startswith("+") else None
         return number if number and self.model.get(number) else None
 
-    def page_context(self, request: HttpRequest, obj: Any) -> Mapping[str, Any]:
+    def related_links(self, obj: Any) -> list[tuple[str, str]]:
         record = obj.record
-        return {
-            "links": [
-                ("Customer", admin_change_url("accounts", "customer", record.customer_id)),
-                ("Location", admin_change_url("accounts", "location", record.location_id)),
-                ("IVR configuration", admin_change_url("telephony", "line", record.location_id)),
-                ("Calls", admin_list_url("telephony", "call", location_id__exact=record.location_id)),
-                ("Audit", admin_list_url("config", "auditentry", stream__exact=record.customer_id)),
-            ]
-        }
+        return [
+            ("Customer", admin_change_url("accounts", "customer", record.customer_id)),
+            ("Location", admin_change_url("accounts", "location", record.location_id)),
+            ("IVR configuration", admin_change_url("telephony", "line", record.location_id)),
+            ("Calls", admin_list_url("telephony", "call", location_id__exact=record.location_id)),
+            ("Audit", admin_list_url("config", "auditentry", stream__exact=record.customer_id)),
+        ]
 
     # --- buying -----------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
@@ -146,82 +117,76 @@ class NumberAdmin(RecordAdmin):
         ]
 
     def buy_view(self, request: HttpRequest, location_id: str) -> HttpResponse:
-        """Look for numbers and buy one for a location."""
-        if not operator_permissions.has_right(request, operator_permissions.WRITE):
+        """Search numbers, and buy one for a location."""
+        if not operators.has_right(request, operators.WRITE):
             raise PermissionDenied
         location = projected.Location.get(location_id)
         if location is None:
-            raise errors.NotFound("There is no such location.")
-        actor = operator_actor.actor(request, str(location.record.customer_id))
+            raise errors.NotFound("Location not found.")
+        actor = actor_for(request, location)
         if request.method == "POST" and (response := self._buy_number(request, location_id, actor)):
             return response
         form = NumberSearchForm(request.GET if "country" in request.GET else None)
         available_numbers = self._search_numbers(form, actor) if form.is_bound and form.is_valid() else None
-        quota = dynamodb.get_record(Quota, actor.customer_id)
         context = {
             **self.admin_site.each_context(request),
             "title": "Buy a number",
             "subtitle": str(location),
             "form": form,
             "numbers": available_numbers,
-            "held_count": int(quota.held) if quota else 0,
-            "limit": reservation.number_limit(quota),
+            "usage": _describe_usage(actor.customer_id),
             "links": [("Location", admin_change_url("accounts", "location", location_id))],
         }
         return TemplateResponse(request, "backoffice/buy.html", context)
 
-    def _search_numbers(self, form: NumberSearchForm, actor: permissions.Actor) -> list[Any] | None:
+    def _search_numbers(self, form: NumberSearchForm, actor: Actor) -> list[Any] | None:
         try:
             search_params = PhoneNumberSearch.parse(form.cleaned_data)
             return list(inventory.search_numbers(search_params["country"], search_params["area_code"], actor=actor))
         except ValidationError:
-            form.add_error(None, "A country is two letters, an area code some digits.")
-        except errors.DomainError as refusal:
-            form.add_error(None, refusal.detail)
+            form.add_error(None, "The country must be two letters, the area code digits.")
+        except errors.DomainError as error:
+            form.add_error(None, error.detail)
         return None
 
-    def _buy_number(self, request: HttpRequest, location_id: str, actor: permissions.Actor) -> HttpResponse | None:
+    def _buy_number(self, request: HttpRequest, location_id: str, actor: Actor) -> HttpResponse | None:
         number = dialing_rules.normalize_number(request.POST.get("number", "")[:32])
         if number is None:
-            raise errors.InvalidRequest("This is no phone number.")
+            raise errors.InvalidRequest("Not a phone number.")
         try:
-            purchase.purchase_number(number, location_id, actor=actor, at=audit_context.current_time())
-        except errors.DomainError as refusal:
-            messages.error(request, refusal.detail)
+            purchase.purchase_number(number, location_id, actor=actor, at=operators.now())
+        except errors.DomainError as error:
+            messages.error(request, error.detail)
             return None
-        messages.success(request, f"{number} is bought and answers.")
+        messages.success(request, f"{number} was bought and answers calls.")
         return HttpResponseRedirect(admin_change_url("telephony", "phonenumber", number))
 
     def limit_view(self, request: HttpRequest, customer_id: str) -> HttpResponse:
-        """Let a customer hold more numbers, or fewer."""
-        if not operator_permissions.has_right(request, operator_permissions.LEAD):
+        """Change how many numbers a customer may hold."""
+        if not operators.has_right(request, operators.LEAD):
             raise PermissionDenied
         customer = projected.Customer.get(customer_id)
         if customer is None:
-            raise errors.NotFound("There is no such customer.")
+            raise errors.NotFound("Customer not found.")
         back_url = admin_change_url("accounts", "customer", customer_id)
         form = NumberLimitForm(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
-            actor = operator_actor.actor(request, customer_id)
-            reservation.set_number_limit(form.cleaned_data["most"], actor=actor, at=audit_context.current_time())
+            actor = operator_actor(request, customer_id)
+            reservation.set_number_limit(form.cleaned_data["most"], actor=actor, at=operators.now())
             messages.success(request, f"{customer} may hold {form.cleaned_data['most']} numbers.")
             return HttpResponseRedirect(back_url)
-        description = f"It holds {self._describe_quota(customer_id)}."
+        description = f"The customer has {_describe_usage(customer_id)} numbers."
         context = {
             **self.admin_site.each_context(request),
-            "title": "Numbers it may hold",
+            "title": "Number limit",
             "subtitle": str(customer),
-            "button": {"label": "Allow", "description": description},
+            "button": {"label": "Change limit", "description": description},
             "form": form,
             "back_url": back_url,
         }
         return TemplateResponse(request, "backoffice/ask.html", context)
 
-    def _describe_quota(self, customer_id: str) -> str:
-        quota = dynamodb.get_record(Quota, customer_id)
-        return f"{int(quota.held) if quota else 0} of {reservation.number_limit(quota)}"
 
-
-def buy_url(location_id: str) -> str:
-    """Where a number is bought for a location."""
-    return reverse("admin:buy_number", args=(location_id,))
+def _describe_usage(customer_id: str) -> str:
+    quota = dynamodb.get_record(Quota, customer_id)
+    return f"{int(quota.held) if quota else 0} of {reservation.number_limit(quota)}"

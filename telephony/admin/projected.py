@@ -1,19 +1,16 @@
-"""The records of numbers, how they answer, and calls, as Django's admin sees them."""
+"""Records of telephony as Django models."""
 
 from django.db import models
 
+from accounts.admin.projected import to_choices
 from config.backoffice.records.models import Projection
 from telephony import models as records
-
-
-def _to_choices(*values: str) -> list[tuple[str, str]]:
-    return [(value, value.capitalize()) for value in values]
 
 
 class PhoneNumber(Projection, record=records.PhoneNumber):
     """A number of a location."""
 
-    status = models.CharField(max_length=20, choices=_to_choices("active", "buying", "releasing"))
+    status = models.CharField(max_length=20, choices=to_choices("active", "buying", "releasing"))
 
     class Meta:
         verbose_name = "phone number"
@@ -36,7 +33,7 @@ class Call(Projection, record=records.Call):
     """A call to a location."""
 
     outcome = models.CharField(
-        max_length=20, choices=_to_choices("answered", "voicemail", "missed", "closed", "ringing")
+        max_length=20, choices=to_choices("answered", "voicemail", "missed", "closed", "ringing")
     )
 
     class Meta:

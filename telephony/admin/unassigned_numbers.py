@@ -1,15 +1,16 @@
-"""Numbers at Twilio that no record explains: adopted by a location, or given back."""
+"""Unexplained numbers: Twilio has them, our records do not. Operators assign or release them."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from django import forms as django_forms
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin import operator_actor, projected
+from accounts.admin.base import actor_for
+from accounts.admin.projected import Location
 from config import errors
-from config.backoffice import audit_context, operator_permissions
+from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.record_admin import RecordAdmin
@@ -18,50 +19,49 @@ from telephony.admin.projected import Orphan
 from telephony.numbers import reconcile
 
 
-class AdoptOrphanForm(django_forms.Form):
-    """The location that gets it."""
+class AdoptOrphanForm(forms.Form):
+    """The location that adopts a number."""
 
-    location = form_fields.text_field("Location id", required=True, max_length=64)
+    location = form_fields.text_field("Location id", max_length=64)
 
 
 def _adopt(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
     location_id = str(form_data["location"])
-    location = projected.Location.get(location_id) if ids.is_id("loc", location_id) else None
+    location = Location.get(location_id) if ids.is_id("loc", location_id) else None
     if location is None:
-        raise errors.NotFound("There is no such location.")
-    actor = operator_actor.actor(request, str(location.record.customer_id))
-    reconcile.adopt_orphan(obj.pk, location_id, actor=actor, at=audit_context.current_time())
-    return f"{obj} is the number of {location}."
+        raise errors.NotFound("Location not found.")
+    reconcile.adopt_orphan(obj.pk, location_id, actor=actor_for(request, location), at=operators.now())
+    return f"{obj} is now the number of {location}."
 
 
 def _release(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    author = audit_context.operator_author(request, reconcile.PLATFORM_STREAM)
-    reconcile.release_orphan(obj.pk, actor=author, at=audit_context.current_time())
-    return f"{obj} is given back to Twilio."
+    author = operators.author_of(request, reconcile.PLATFORM_STREAM)
+    reconcile.release_orphan(obj.pk, actor=author, at=operators.now())
+    return f"{obj} was released at Twilio."
 
 
 @admin.register(Orphan)
 class OrphanAdmin(RecordAdmin):
-    """What the last comparison with Twilio found."""
+    """Numbers that the last comparison with Twilio found."""
 
-    section, icon, customer_field = "House", "help", None
+    section, icon, customer_field = "Platform", "help", None
     list_display = ("number", "sid", "tag", "found_at")
     fields = ("number", "sid", "tag", "found_at")
     buttons = (
         Button(
             "adopt",
             "Adopt",
-            "It becomes the number of a location, and answers.",
+            "Makes it the number of a location; it answers calls from then on.",
             _adopt,
-            required_right=operator_permissions.LEAD,
+            required_right=operators.LEAD,
             form=AdoptOrphanForm,
         ),
         Button(
             "release",
-            "Give back",
-            "It goes back to Twilio for good; nobody here can get it again.",
+            "Release",
+            "Releases the number at Twilio. This cannot be undone.",
             _release,
-            required_right=operator_permissions.LEAD,
+            required_right=operators.LEAD,
             confirmation_name=lambda obj: str(obj.record.number),
         ),
     )

@@ -158,7 +158,7 @@ def test_invitation_is_resent(
     page.goto(f"{backoffice_url}/admin/find/?q={user.id}")
     page.get_by_role("link", name="Resend invitation").click()
     page.get_by_role("button", name="Resend invitation").click()
-    page.get_by_text("is on its way").wait_for()
+    page.get_by_text("will be sent").wait_for()
     process_outbox()
 
     assert len(emails_to(env, user.email)) == count_before + 1
@@ -182,8 +182,8 @@ def test_conflicting_edit_in_a_second_tab_loses_nothing(
     second_tab.locator("#id_name").fill("Harbour East")
     second_tab.locator("#id_address").fill("1 Pier Road")
     second_tab.get_by_role("button", name="Save and continue editing").click()
-    second_tab.get_by_text("Nothing was saved and nothing you typed is lost").wait_for()
-    second_tab.get_by_text("Stored now: Harbour West.").wait_for()
+    second_tab.get_by_text("Nothing was saved, and nothing you typed is lost").wait_for()
+    second_tab.get_by_text("Stored value: Harbour West.").wait_for()
     assert second_tab.locator("#id_name").input_value() == "Harbour East"
     assert second_tab.locator("#id_address").input_value() == "1 Pier Road"
     second_tab.get_by_role("button", name="Save and continue editing").click()
@@ -232,7 +232,7 @@ def test_series_is_created_and_shown_in_rota_and_api(
     page.locator("#id_endTime").fill("2033-01-05T20:00")
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("It overlaps schedule").wait_for()
-    page.get_by_label("Even if they are on duty elsewhere then").check(force=True)
+    page.get_by_label("Allow overlap").check(force=True)
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("was added successfully").wait_for()
     page.goto(f"{backoffice_url}/admin/staffing/schedule/rota/{test_users.denver.id}/?show=week&day=2033-01-03")
@@ -263,7 +263,7 @@ def test_number_is_purchased_previewed_and_its_voicemail_played(
     page.get_by_label("Area code").fill("617")
     page.get_by_role("button", name="Search").click()
     page.get_by_role("button", name=re.compile("^Buy ")).first.click()
-    page.get_by_text("is bought and answers").wait_for()
+    page.get_by_text("was bought and answers calls").wait_for()
     number = page.get_by_role("heading", level=1).inner_text().split()[-1]
     phone_number = dynamodb.get_record(PhoneNumber, number)
     assert phone_number is not None
@@ -273,7 +273,7 @@ def test_number_is_purchased_previewed_and_its_voicemail_played(
     follow_related_link(page, "IVR configuration")
     page.get_by_role("link", name="Preview a call").click()
     page.get_by_role("button", name="Preview a call").click()
-    page.get_by_role("heading", name="What a caller would meet").wait_for()
+    page.get_by_role("heading", name="Call preview").wait_for()
     page.get_by_text("voicemail").first.wait_for()
 
     call_id = test_users.recorded_call_id
@@ -299,7 +299,7 @@ def test_bulk_block_over_several_pages(
     assert page.locator("#result_list tbody tr").count() == 50
     page.get_by_role("link", name="Next →").click()
     page.locator("#action-toggle").check()
-    page.get_by_text("Select all that match").click()
+    page.get_by_text("Select all matches").click()
     page.locator("select[name=action]").select_option("block")
     started = datetime.now(UTC)
     page.get_by_role("button", name="Run").click()
@@ -319,7 +319,7 @@ def test_suspending_a_customer_requires_typing_its_name(
     page.get_by_role("link", name="Suspend").click()
     page.get_by_label(re.compile("^Type")).fill("Another")
     page.get_by_role("button", name="Suspend").click()
-    page.get_by_text("That is another name.").wait_for()
+    page.get_by_text("The name does not match.").wait_for()
     assert test_users.cleo.get("/user").status_code == 200
     page.get_by_label(re.compile("^Type")).fill(test_users.other_customer.name)
     page.get_by_role("button", name="Suspend").click()
@@ -328,7 +328,7 @@ def test_suspending_a_customer_requires_typing_its_name(
     assert latest_operator_entry(test_users.other_customer.id, "customer.suspended")
     page.get_by_role("link", name="Resume").click()
     page.get_by_role("button", name="Resume").click()
-    page.get_by_text("works again").wait_for()
+    page.get_by_text("is active again").wait_for()
     assert test_users.cleo.get("/user").status_code == 200
 
 
@@ -344,11 +344,11 @@ def test_dead_letter_is_retried(test_users: UserFixtures, backoffice_url: str, o
     )
     page = open_tab("oscar")
     page.goto(f"{backoffice_url}/admin/")
-    page.get_by_role("link", name="Failed work").click()
+    page.get_by_role("link", name="Failed tasks").click()
     page.goto(f"{backoffice_url}/admin/config/outboxentry/{message_id.replace('_', '_5F')}/change/")
-    page.get_by_role("link", name="Revive").click()
-    page.get_by_role("button", name="Revive").click()
-    page.get_by_text("is tried again").wait_for()
+    page.get_by_role("link", name="Retry").click()
+    page.get_by_role("button", name="Retry").click()
+    page.get_by_text("will be retried").wait_for()
     message = dynamodb.get_record(OutboxMessage, message_id)
     assert message is not None
     assert message.shard in outbox.SHARDS

@@ -20,7 +20,7 @@ from accounts.notifications import devices
 from accounts.terms import acceptance
 from config import dynamodb, outbox
 from config.audit import reader
-from config.backoffice import operator_permissions
+from config.backoffice import operators
 from config.backoffice.records import range_reader
 from config.dynamodb import ids, unaudited
 from config.outbox import OutboxMessage
@@ -270,7 +270,7 @@ def read_only_buttons() -> set[str]:
         button.name
         for model_admin in admin.site._registry.values()
         for button in getattr(model_admin, "buttons", ())
-        if button.required_right == operator_permissions.READ
+        if button.required_right == operators.READ
     }
 
 
@@ -292,7 +292,7 @@ def test_support_sees_all_pages_and_has_no_lead_rights(
         (str(model_admin.opts.model_name), button.name)
         for model_admin in admin.site._registry.values()
         for button in getattr(model_admin, "buttons", ())
-        if button.required_right == operator_permissions.LEAD
+        if button.required_right == operators.LEAD
     }
     assert lead_buttons, "somebody leads"
     for path in iter_paths(admin_samples, test_users):

@@ -11,6 +11,7 @@ from django.urls import get_resolver
 from accounts.models import User as Record
 from config.backoffice.records import query_plan, range_reader
 from config.dynamodb import ids
+from config.dynamodb.pagination import CursorPage
 from tests.conftest import UserFixtures, now
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.operators import create_many_users
@@ -107,22 +108,22 @@ def test_pages_in_both_directions_cost_the_same(env: Environment, record_figure:
     assert (filtered_page.records, filtered_page.scanned_count) == ([], range_reader.READ_BUDGET), (
         "a budget, not the table"
     )
-    assert filtered_page.next is not None
+    assert filtered_page.next_cursor is not None
 
 
-def walk_pages(queryset: Any, *, backward: bool) -> list[range_reader.RecordPage]:
+def walk_pages(queryset: Any, *, backward: bool) -> list[CursorPage[Any]]:
     """Every page, from the beginning to the end; or from the last one back."""
     pages = [queryset.page(50)]
-    while not backward and pages[-1].next:
-        pages.append(queryset.page(50, pages[-1].next))
+    while not backward and pages[-1].next_cursor:
+        pages.append(queryset.page(50, pages[-1].next_cursor))
     if not backward:
         return pages
     page = queryset.page(50)
-    while page.next:
-        page = queryset.page(50, page.next)
+    while page.next_cursor:
+        page = queryset.page(50, page.next_cursor)
     pages = [page]
-    while pages[-1].previous:
-        pages.append(queryset.page(50, pages[-1].previous))
+    while pages[-1].previous_cursor:
+        pages.append(queryset.page(50, pages[-1].previous_cursor))
     return pages
 
 
@@ -137,7 +138,7 @@ def test_filtered_page_reads_until_it_is_full(env: Environment) -> None:
     page = late_users.page(50)
     assert [user.id for user in page.records] == [user.id for user in created_users[590:]]
     assert page.scanned_count == 600
-    assert page.next is None
+    assert page.next_cursor is None
 
 
 def test_several_ranges_are_merged(test_users: UserFixtures) -> None:
@@ -147,7 +148,7 @@ def test_several_ranges_are_merged(test_users: UserFixtures) -> None:
     while True:
         page = queryset.page(3, cursor)
         paged_ids += [record.id for record in page.records]
-        cursor = page.next
+        cursor = page.next_cursor
         if cursor is None:
             break
     iterated_ids = [record.record.id for record in queryset.iterator()]

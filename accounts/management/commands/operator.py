@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.models import User as Operator
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.backoffice import operator_permissions
+from config.backoffice import operators
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
-        parser.add_argument("--group", choices=list(operator_permissions.GROUPS), required=True)
+        parser.add_argument("--group", choices=list(operators.GROUPS), required=True)
         parser.add_argument("--password", required=True)
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Buttons: what else can be done to a thing. A page asks, and what is posted does it."""
+"""Buttons: what operators can do with a record besides editing it. A page asks for confirmation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,31 +14,36 @@ from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
 
 from config import errors
-from config.backoffice import operator_permissions
+from config.backoffice import operators
 from config.backoffice.forms.record_form import ConfirmNameForm
 
 
 @dataclass(frozen=True)
 class Button:
-    """Something that can be done to one thing: a page asks, and what is posted does it."""
+    """An action on one record: its page explains it and asks, a POST runs it."""
 
     name: str
     label: str
     description: str
-    """What it will do, for who is about to do it."""
+    """The consequences, for the operator who is about to run it."""
     run: Callable[[HttpRequest, Any, Mapping[str, Any]], str | HttpResponse]
-    """Does it; the sentence to show then, or an answer of its own."""
-    required_right: str = operator_permissions.WRITE
+    """Runs it with the form's values; returns the message to show, or a response."""
+    required_right: str = operators.WRITE
     is_available: Callable[[Any], bool] = lambda _: True
-    """Whether it makes sense for a thing as it is."""
+    """Whether the record's state permits it."""
     form: type[forms.Form] | None = None
     confirmation_name: Callable[[Any], str] | None = None
-    """The name that must be typed, where it cannot be undone."""
+    """Of an action that cannot be undone: the name that the operator must type."""
     is_destructive: bool = False
+
+    @property
+    def needs_care(self) -> bool:
+        """Whether the button is red."""
+        return self.is_destructive or self.confirmation_name is not None
 
 
 class ButtonAdmin(ModelAdmin):
-    """Adds the buttons of a thing, and the pages that they lead to."""
+    """Adds buttons to a record's page, and a page for each."""
 
     buttons: ClassVar[Sequence[Button]] = ()
 
@@ -52,26 +57,26 @@ class ButtonAdmin(ModelAdmin):
         return [
             {
                 "label": button.label,
-                "is_destructive": button.is_destructive or button.confirmation_name is not None,
+                "is_destructive": button.needs_care,
                 "url": reverse(url_name, args=(quote(obj.pk), button.name)),
             }
             for button in self.buttons
-            if operator_permissions.has_right(request, button.required_right) and button.is_available(obj)
+            if operators.has_right(request, button.required_right) and button.is_available(obj)
         ]
 
     def button_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponse:
-        """Ask, and do what was asked for once it is posted."""
+        """Explain an action, and run it when posted."""
         selected = next((candidate for candidate in self.buttons if candidate.name == button), None)
         if selected is None:
             raise Http404
-        if not operator_permissions.has_right(request, selected.required_right):
+        if not operators.has_right(request, selected.required_right):
             raise PermissionDenied
         obj = self.get_object(request, unquote(object_id))
         if obj is None:
             raise Http404
         if not selected.is_available(obj):
-            messages.error(request, f"“{selected.label}” makes no sense any more: it changed meanwhile.")
-            return HttpResponseRedirect(self.object_url(obj))
+            messages.error(request, f"“{selected.label}” is no longer possible: the record has changed.")
+            return HttpResponseRedirect(self.url_for_pk(str(obj.pk)))
         form = self._confirmation_form(selected, obj, request)
         if request.method == "POST" and (form is None or form.is_valid()):
             response = self._run_button(selected, obj, request, form.cleaned_data if form else {})
@@ -83,28 +88,27 @@ class ButtonAdmin(ModelAdmin):
             "title": selected.label,
             "subtitle": str(obj),
             "button": selected,
-            "is_destructive": selected.is_destructive or selected.confirmation_name is not None,
             "form": form,
-            "back_url": self.object_url(obj),
+            "back_url": self.url_for_pk(str(obj.pk)),
         }
         return TemplateResponse(request, "backoffice/ask.html", context)
 
     def _run_button(
         self, button: Button, obj: Any, request: HttpRequest, form_data: Mapping[str, Any]
     ) -> HttpResponse | None:
-        """Where it led; None where it was refused, which the page then says."""
+        """The response; None if the action was refused, with the error as a message."""
         try:
             result = button.run(request, obj, form_data)
-        except errors.DomainError as refusal:
-            if refusal.status >= 500:
+        except errors.DomainError as error:
+            if error.status >= 500:
                 raise
-            messages.error(request, refusal.detail)
+            messages.error(request, error.detail)
             return None
         if isinstance(result, HttpResponse):
             return result
         messages.success(request, result)
         still_exists = self.model.get(str(obj.pk)) is not None
-        return HttpResponseRedirect(self.object_url(obj) if still_exists else self.list_url)
+        return HttpResponseRedirect(self.url_for_pk(str(obj.pk)) if still_exists else self.list_url)
 
     def _confirmation_form(self, button: Button, obj: Any, request: HttpRequest) -> forms.Form | None:
         data = request.POST if request.method == "POST" else None

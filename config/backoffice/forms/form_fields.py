@@ -1,28 +1,57 @@
-"""The fields of forms, dressed for the back office."""
+"""Form fields with the widgets of the back office; most follow from a member of an API body."""
 
+import json
+import re
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import ValidationError
 from django.utils.http import urlencode
+from rest_framework import serializers
 from unfold import widgets
 
-
-def text_field(label: str, *, required: bool = False, empty_value: str | None = None, **options: Any) -> Any:
-    """One line."""
-    widget = widgets.UnfoldAdminTextInputWidget
-    return forms.CharField(label=label, required=required, empty_value=empty_value, widget=widget, **options)
+from config import strict_json
 
 
-def textarea_field(label: str, *, rows: int = 6, **options: Any) -> Any:
-    """Several lines."""
-    widget = widgets.UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"})
-    return forms.CharField(label=label, required=False, widget=widget, **options)
+def for_member(member: serializers.Field[Any, Any, Any, Any], label: str, choices: Any = None, **options: Any) -> Any:
+    """The form field for a member of a request body.
+
+    Text, numbers, times and choices are required unless the member takes null or an empty string.
+    A list is entered with commas, or checked where ``choices`` are given.
+    """
+    required = not (member.allow_null or getattr(member, "allow_blank", False))
+    if isinstance(member, serializers.ListField):
+        return CommaSeparatedField(label) if choices is None else multiple_choice_field(label, choices, **options)
+    if isinstance(member, serializers.BooleanField):
+        widget = widgets.UnfoldBooleanSwitchWidget
+        return forms.BooleanField(label=label, required=False, widget=widget, **options)
+    if isinstance(member, serializers.ChoiceField):
+        return choice_field(label, choices or member.choices.items(), required=required, **options)
+    if isinstance(member, serializers.IntegerField):
+        return number_field(label, required=required, **options)
+    if isinstance(member, serializers.JSONField):
+        return JSONTextField(label, **options)
+    if isinstance(member, serializers.DateTimeField):
+        return LocalDateTimeField(label, required=required, **options)
+    empty_value = None if member.allow_null else ""
+    return text_field(label, required=required, empty_value=empty_value, **options)
 
 
-def choice_field(label: str, choices: Any, *, required: bool = False, **options: Any) -> Any:
-    """One of some values; none is null."""
+def label_for(name: str) -> str:
+    """The label of a camelCase name: ``settings__timeZone`` is "Time zone"."""
+    words = re.sub(r"([A-Z])", r" \1", name.rpartition("__")[2])
+    return words.removesuffix(" Id").capitalize()
+
+
+def text_field(label: str, *, required: bool = True, **options: Any) -> Any:
+    """One line of text."""
+    return forms.CharField(label=label, required=required, widget=widgets.UnfoldAdminTextInputWidget, **options)
+
+
+def choice_field(label: str, choices: Any, *, required: bool = True, **options: Any) -> Any:
+    """One of several values; without a choice None."""
     all_choices = list(choices) if required else [("", "—"), *choices]
     widget = widgets.UnfoldAdminSelectWidget
     return forms.TypedChoiceField(
@@ -30,26 +59,37 @@ def choice_field(label: str, choices: Any, *, required: bool = False, **options:
     )
 
 
-def multiple_choice_field(label: str, choices: Any = (), **options: Any) -> Any:
-    """Some of some values."""
+def multiple_choice_field(label: str, choices: Any, **options: Any) -> Any:
+    """Any of several values."""
     widget = widgets.UnfoldAdminCheckboxSelectMultipleWidget
     return forms.MultipleChoiceField(label=label, choices=choices, required=False, widget=widget, **options)
 
 
-def switch_field(label: str, **options: Any) -> Any:
-    """On or off."""
-    widget = widgets.UnfoldBooleanSwitchWidget
-    return forms.BooleanField(label=label, required=False, widget=widget, **options)
-
-
-def number_field(label: str, **options: Any) -> Any:
+def number_field(label: str, *, required: bool = False, **options: Any) -> Any:
     """A whole number."""
-    widget = widgets.UnfoldAdminIntegerFieldWidget
-    return forms.IntegerField(label=label, required=False, widget=widget, **options)
+    return forms.IntegerField(label=label, required=required, widget=widgets.UnfoldAdminIntegerFieldWidget, **options)
+
+
+def related_record_field(text: forms.Field, foreign_key: Any, customer_id: str) -> Any:
+    """A field that finds another record by its name, in place of a text field for the id."""
+    widget = CustomerAutocompleteSelect(foreign_key, admin.site)
+    widget.customer_id = customer_id
+    records = foreign_key.remote_field.model.objects.filter(customer_id=customer_id)
+    options: dict[str, Any] = {"label": text.label, "required": text.required, "help_text": text.help_text}
+    return forms.ModelChoiceField(records, widget=widget, **options)
+
+
+class CustomerAutocompleteSelect(AutocompleteSelect):
+    """Completes names of the records of one customer."""
+
+    customer_id: str
+
+    def get_url(self) -> str:
+        return f"{super().get_url()}?{urlencode({'customer': self.customer_id})}"
 
 
 class LocalDateTimeField(forms.CharField):
-    """A date and time by a local clock: 2027-01-04T09:00:00."""
+    """A local date and time without offset: 2027-01-04T09:00:00."""
 
     def __init__(self, label: str, **options: Any) -> None:
         widget = widgets.UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"})
@@ -68,11 +108,11 @@ class LocalDateTimeField(forms.CharField):
 
 
 class CommaSeparatedField(forms.CharField):
-    """Words with commas between them."""
+    """A list of texts, separated by commas."""
 
-    def __init__(self, label: str, **options: Any) -> None:
-        options.setdefault("help_text", "With commas between them.")
-        super().__init__(label=label, required=False, widget=widgets.UnfoldAdminTextInputWidget, **options)
+    def __init__(self, label: str) -> None:
+        widget = widgets.UnfoldAdminTextInputWidget
+        super().__init__(label=label, required=False, help_text="Separate with commas.", widget=widget)
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list | tuple) else value
@@ -84,25 +124,24 @@ class CommaSeparatedField(forms.CharField):
         return list(initial or []) != self.to_python(data)
 
 
-class CustomerAutocompleteSelect(AutocompleteSelect):
-    """A box that completes names; of one customer only."""
+class JSONTextField(forms.CharField):
+    """A JSON document, checked as the API checks a request body."""
 
-    customer_id = "-"
+    def __init__(self, label: str, **options: Any) -> None:
+        widget = widgets.UnfoldAdminTextareaWidget(attrs={"rows": 28, "spellcheck": "false"})
+        super().__init__(label=label, required=False, widget=widget, **options)
 
-    def get_url(self) -> str:
-        return f"{super().get_url()}?{urlencode({'customer': self.customer_id})}"
+    def prepare_value(self, value: Any) -> Any:
+        return json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else value
 
+    def to_python(self, value: Any) -> Any:
+        try:
+            return strict_json.loads(value.encode()) if value else None
+        except strict_json.MalformedJSON as error:
+            raise ValidationError(str(error)) from error
 
-def related_record_field(label: str, field: Any, **options: Any) -> Any:
-    """Another record, found by typing its name; ``field`` is the foreign key that it is for."""
-    related_model = field.remote_field.model
-    return forms.ModelChoiceField(
-        related_model.objects.all(), label=label, widget=CustomerAutocompleteSelect(field, admin.site), **options
-    )
-
-
-def limit_to_customer(field: Any, customer_id: str) -> None:
-    """Let a field of `one_of` take records of one customer only."""
-    field.queryset = field.queryset.filter(customer_id=customer_id)
-    field.widget.customer_id = customer_id
-    field.widget.choices = field.choices
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return bool(self.prepare_value(self.to_python(data)) != self.prepare_value(initial))
+        except ValidationError:
+            return True

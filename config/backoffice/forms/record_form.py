@@ -1,10 +1,10 @@
-"""Forms that speak the API's shapes: what is typed is checked by the same bodies and rules.
+"""Forms over API bodies: the body checks what is typed, and a domain function saves it.
 
-A field is named as the member it stands for; two underscores lead into a member of a member
-(``settings__language``). A refusal is shown at the field its pointer names.
+A field has the name of the body's member; two underscores lead into a nested member
+(``settings__language``). An error is shown at the field that its pointer names.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,73 +12,84 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, QueryDict
 from rest_framework import serializers
 
-from config import errors
+from config import dynamodb, errors
 from config.api import problem_details
 from config.api.fields import StrictSerializer
 from config.backoffice.forms import form_fields
 
 STALE_MESSAGE = (
-    "It was changed by somebody else while this page was open. Nothing was saved and nothing you "
-    "typed is lost: look at what is stored now, then save again."
+    "Somebody else changed this record while the page was open. Nothing was saved, and nothing you "
+    "typed is lost: compare with the stored values, then save again."
 )
 FieldValues = dict[str, Any]
 
 
 class RecordForm(forms.ModelForm):
-    """What an operator types about a record. The rules check it; the form only reads it."""
+    """A form whose fields follow from the API bodies that create and change a record."""
 
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     request: ClassVar[HttpRequest]
     view_serializer: ClassVar[type[serializers.Serializer[Any]]]
-    """How the API shows the record."""
     create_body: ClassVar[type[StrictSerializer]]
     change_body: ClassVar[type[StrictSerializer]]
-    """How the API takes a new one, and a change."""
-    pointer_fields: ClassVar[Mapping[str, str]] = {}
-    """Which field a refusal's pointer means, where it has another name."""
+    labels: ClassVar[Mapping[str, str]] = {}
+    """Labels that differ from the field's name in words."""
+    help_texts: ClassVar[Mapping[str, str]] = {}
+    choices: ClassVar[Mapping[str, Any]] = {}
+    """Choices of list fields, or that replace those of the body."""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """Fields by the name that the API's view and error pointers have for them."""
     body: FieldValues
+
+    @classmethod
+    def for_page(cls, request: HttpRequest, model: Any, names: Sequence[str], *, is_change: bool) -> Any:
+        """The form with the fields of a page: those declared, and the others from the body."""
+        members: Any = (cls.change_body if is_change else cls.create_body)().fields
+        hidden = dict.fromkeys(set(cls.base_fields) - set(names))  # None removes a declared field
+        generated = {name: cls._build_field(name, members) for name in names if name not in cls.base_fields}
+        form_class = type(cls.__name__, (cls,), {"request": request, **hidden, **generated})
+        return forms.modelform_factory(model, form=form_class, fields=())
+
+    @classmethod
+    def _build_field(cls, name: str, members: Any) -> Any:
+        *path, last = name.split("__")
+        for part in path:
+            members = members[part].fields
+        label = cls.labels.get(name) or form_fields.label_for(name)
+        help_text = cls.help_texts.get(name, "")
+        return form_fields.for_member(members[last], label, cls.choices.get(name), help_text=help_text)
+
+    @classmethod
+    def stored_values(cls, record: Any) -> FieldValues:
+        """A record's values by field, as the API shows them."""
+        data = cls.view_serializer(record).data
+        values = {**data, **dict(_flatten(data))}
+        return values | {field: values[name] for name, field in cls.aliases.items()}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.is_change:
-            stored_values = {**view_values(self.view_serializer, self.instance.record), **self.extra_initial()}
-            self.initial = {**self.initial, **stored_values}
-            self.initial["version"] = int(self.instance.record.version)
+            self._load_initial()
+        for foreign_key in self._meta.model._meta.concrete_fields:
+            name = f"{foreign_key.name}Id"
+            if foreign_key.remote_field and name in self.fields:
+                self.fields[name] = form_fields.related_record_field(self.fields[name], foreign_key, self.customer_id)
         self.prepare_fields()
+
+    def _load_initial(self) -> None:
+        record = self.instance.record
+        self.initial = {**self.initial, **self.stored_values(record), "version": int(record.version)}
 
     @property
     def is_change(self) -> bool:
         return hasattr(self.instance, "record")
 
-    def prepare_fields(self) -> None:
-        """Fill choices that depend on the record or the request."""
-
-    def extra_initial(self) -> FieldValues:
-        """What fields show that are no members of the API's shape."""
-        return {}
-
-    def to_body(self, field_values: FieldValues) -> FieldValues:
-        """The body that the fields make."""
-        return to_nested(field_values)
-
-    def clean(self) -> dict[str, Any]:
-        values = dict(super().clean() or self.cleaned_data)
-        self.body = {}
-        if self.errors:
-            return values
-        names = [name for name in self.fields if name != "version"]
-        if self.is_change:
-            names = [name for name in names if name in self.changed_data]
-        field_values = {name: getattr(values[name], "pk", values[name]) for name in names}
-        if self.is_change and not field_values:
-            return values
-        body_class = self.change_body if self.is_change else self.create_body
-        try:
-            self.body = body_class.parse(self.to_body(field_values))
-        except serializers.ValidationError as error:
-            for fault in problem_details.to_field_errors(error.detail, ""):
-                self.add_error(self._field_for_pointer(fault.pointer), ValidationError(fault.detail))
-        return values
+    @property
+    def customer_id(self) -> str:
+        """The customer of the record, or the one that the page was opened for."""
+        if not self.is_change:
+            return self.request.GET.get("customer_id", "")
+        return str(getattr(self.instance.record, "customer_id", self.instance.pk))
 
     @property
     def versions(self) -> list[int] | None:
@@ -86,45 +97,91 @@ class RecordForm(forms.ModelForm):
         value = self.cleaned_data.get("version")
         return [int(value)] if value is not None else None
 
-    def _post_clean(self) -> None:
-        """No checks of Django's: the refusal of the rule, if this form was refused before."""
-        refusal = getattr(self.request, "refusal", None)
-        if refusal is not None:
-            self._add_refusal_errors(refusal)
+    def prepare_fields(self) -> None:
+        """Set choices that depend on the record or the request."""
 
-    def _add_refusal_errors(self, refusal: errors.DomainError) -> None:
-        is_stale = isinstance(refusal, errors.PreconditionFailed)
-        if is_stale:
+    def to_body(self, field_values: FieldValues) -> FieldValues:
+        """The request body for the values of fields. May raise `serializers.ValidationError`."""
+        return to_nested(field_values)
+
+    def save_record(self) -> dynamodb.Record:
+        """Create or change the record from ``self.body``. Raises `errors.DomainError`."""
+        raise NotImplementedError
+
+    def clean(self) -> dict[str, Any]:
+        values = dict(super().clean() or self.cleaned_data)
+        self.body = {}
+        if self.errors:
+            return values
+        field_values = {name: getattr(value, "pk", value) for name, value in values.items() if name != "version"}
+        if self.is_change:
+            field_values = {name: value for name, value in field_values.items() if name in self.changed_data}
+            if not field_values:
+                return values
+        else:
+            field_values = {name: value for name, value in field_values.items() if value not in (None, [], "", False)}
+        body_class = self.change_body if self.is_change else self.create_body
+        identity = {"id": self.instance.pk, "customerId": self.customer_id}
+        try:
+            identity = {name: value for name, value in identity.items() if name in body_class().fields}
+            self.body = body_class.parse(identity | self.to_body(field_values))
+        except serializers.ValidationError as error:
+            for field_error in problem_details.to_field_errors(error.detail, ""):
+                self._add_field_error(field_error)
+        for name in ("id", "customer_id"):
+            self.body.pop(name, None)
+        return values
+
+    def _post_clean(self) -> None:
+        """Save; a refusal of the domain function becomes errors of this form."""
+        if self.errors:
+            return
+        try:
+            record = self.save_record()
+        except errors.DomainError as error:
+            if error.status >= 500:
+                raise
+            self._add_domain_error(error)
+        else:
+            self.instance.__dict__.update(self.instance.from_record(record).__dict__)
+
+    def _add_domain_error(self, error: errors.DomainError) -> None:
+        if isinstance(error, errors.PreconditionFailed):
+            self.add_error(None, STALE_MESSAGE)
             self._show_stored_values()
-        messages = [(self._field_for_pointer(fault.pointer), fault.detail) for fault in refusal.field_errors]
-        if not messages or is_stale:
-            messages.insert(0, (None, STALE_MESSAGE if is_stale else refusal.detail))
-        for name, message in messages:
-            self.add_error(name, ValidationError(message))
+        elif not error.field_errors:
+            self.add_error(None, error.detail)
+        for field_error in error.field_errors:
+            self._add_field_error(field_error)
 
     def _show_stored_values(self) -> None:
+        """Name the stored value at each changed field, and let the next save replace it."""
         changed_names = [name for name in self.changed_data if name != "version"]
+        if stored := self.instance.get(self.instance.pk):
+            self.instance.__dict__.update(stored.__dict__)
+            self._load_initial()
         if isinstance(self.data, QueryDict):
-            data = self.data.copy()
-            data["version"] = str(self.instance.record.version)
-            self.data = data
+            self.data = self.data.copy()
+            self.data["version"] = str(self.instance.record.version)
         for name in changed_names:
-            stored_value = self.get_initial_for_field(self.fields[name], name)
-            self.add_error(name, ValidationError(f"Stored now: {to_text(stored_value) or 'nothing'}."))
+            value = self.fields[name].prepare_value(self.get_initial_for_field(self.fields[name], name))
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
+            self.add_error(name, f"Stored value: {'none' if text in (None, '') else text}.")
 
-    def _field_for_pointer(self, pointer: str) -> str | None:
-        parts = pointer.lstrip("/?").split("/")
+    def _add_field_error(self, field_error: errors.FieldError) -> None:
+        """Show an error at the field of its pointer, or above the form."""
+        parts = field_error.pointer.lstrip("/?").split("/")
         for length in range(len(parts), 0, -1):
             name = "__".join(parts[:length])
-            name = self.pointer_fields.get(name, name)
+            name = self.aliases.get(name, name)
             if name in self.fields:
-                return name
-        return None
+                self.add_error(name, self.error_text(field_error.detail, "/".join(parts[length:])))
+                return
+        self.add_error(None, field_error.detail)
 
-
-def view_values(view: type[serializers.Serializer[Any]], record: Any) -> FieldValues:
-    """A record as the API shows it, with members of members as fields are named."""
-    return dict(_flatten(view(record).data))
+    def error_text(self, detail: str, path: str) -> str:
+        """An error as its field shows it; ``path`` leads to the place within the field's value."""
+        return detail
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -147,17 +204,10 @@ def to_nested(field_values: FieldValues) -> FieldValues:
     return body
 
 
-def to_text(value: Any) -> str:
-    """A value as a sentence shows it."""
-    if isinstance(value, list | tuple | set):
-        return ", ".join(str(part) for part in value)
-    return "" if value is None else str(value)
-
-
 class ConfirmNameForm(forms.Form):
-    """Typing a name confirms what cannot be undone."""
+    """Asks for a name, to confirm what cannot be undone."""
 
-    typed = form_fields.text_field("", required=True, max_length=300)
+    typed = form_fields.text_field("", max_length=300)
 
     def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -168,5 +218,5 @@ class ConfirmNameForm(forms.Form):
         """Exactly the name."""
         typed_name = str(self.cleaned_data["typed"])
         if typed_name != self.name.strip():
-            raise ValidationError("That is another name.")
+            raise ValidationError("The name does not match.")
         return typed_name

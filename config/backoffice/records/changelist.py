@@ -1,4 +1,4 @@
-"""Lists by cursor: a page costs what it shows, in both directions; nothing is counted."""
+"""Lists by cursor, in both directions: a page costs what it shows, and nothing is counted."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from unfold.views import ChangeList
 
 from config import errors
 from config.api import pagination
-from config.backoffice.records import query_plan, range_reader
+from config.backoffice.records import query_plan
 from config.backoffice.records.queryset import RecordQuerySet
-from config.backoffice.records.range_reader import RangeCursor
+from config.dynamodb.pagination import Cursor, CursorPage
 
 CURSOR_PARAM = "p"
 AUTOCOMPLETE_SIZE = 20
 
 
 class CursorChangeList(ChangeList):
-    """``?p=`` holds a sealed cursor instead of a number."""
+    """Reads pages by an encrypted cursor in ``?p=`` instead of a number."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
-        """As the keys have it: no column can be chosen."""
+        """The order of the keys: operators cannot sort by a column."""
         return list(self.model_admin.get_ordering(request))
 
     def get_ordering_field_columns(self) -> dict[int, str]:
@@ -31,17 +31,18 @@ class CursorChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         self.needs_key = False
         try:
-            page = self.queryset.page(self.list_per_page, self._start_cursor(request))
+            cursor = pagination.decode_cursor(self._cursor_scope, request.GET.get(CURSOR_PARAM))
+            page = self.queryset.page(self.list_per_page, cursor)
         except query_plan.KeyRequired:
-            self.needs_key, page = True, range_reader.RecordPage([])
+            self.needs_key, page = True, CursorPage([])
         self.result_list = self.queryset.with_records(page.records)
         self.model_admin.load_related(self.result_list)
         self.scanned_count = page.scanned_count
-        self.plan = "nothing chosen" if self.needs_key else str(self.queryset.plan())
-        self.next_url = self._cursor_url(page.next)
-        self.previous_url = self._cursor_url(page.previous)
+        self.plan = "no customer chosen" if self.needs_key else str(self.queryset.plan())
+        self.next_url = self._cursor_url(page.next_cursor)
+        self.previous_url = self._cursor_url(page.previous_cursor)
         self.first_url = self.get_query_string(remove=[CURSOR_PARAM]) if CURSOR_PARAM in request.GET else None
-        self.multi_page = bool(page.next or page.previous)
+        self.multi_page = bool(page.next_cursor or page.previous_cursor)
         # More than is shown here makes the action bar offer to take all that match.
         self.result_count = len(page.records) + (1 if self.multi_page else 0)
         self.full_result_count = self.result_count
@@ -51,25 +52,18 @@ class CursorChangeList(ChangeList):
         self.paginator = Paginator(page.records, self.list_per_page)
         self.sortable_by = ()
 
-    def _start_cursor(self, request: HttpRequest) -> RangeCursor | None:
-        fields = pagination.decode_cursor(self._cursor_scope, request.GET.get(CURSOR_PARAM))
-        return RangeCursor(**fields) if fields else None
-
-    def _cursor_url(self, page_cursor: RangeCursor | None) -> str | None:
-        if page_cursor is None:
-            return None
-        return str(
-            self.get_query_string({CURSOR_PARAM: pagination.encode_cursor(self._cursor_scope, page_cursor.to_dict())})
-        )
+    def _cursor_url(self, cursor: Cursor | None) -> str | None:
+        encoded = pagination.encode_cursor(self._cursor_scope, cursor)
+        return str(self.get_query_string({CURSOR_PARAM: encoded})) if encoded else None
 
     @property
     def _cursor_scope(self) -> str:
         filters = sorted((name, *values) for name, values in self.filter_params.items())
-        return f"back office {self.model._meta.label} {filters}"
+        return f"admin list {self.model._meta.label} {filters}"
 
 
 class AutocompletePaginator(Paginator):
-    """For a field that completes names: reads one more than it shows, and counts nothing."""
+    """The first page of a field that completes names; counts nothing."""
 
     count = AUTOCOMPLETE_SIZE
 
@@ -88,5 +82,5 @@ class AutocompletePaginator(Paginator):
 
 
 def unsupported_filter_error(error: query_plan.UnsupportedQuery) -> errors.InvalidRequest:
-    """What a list says to a filter that only reading everything would answer."""
-    return errors.InvalidRequest(f"This list cannot be asked that: {error}")
+    """The error for a filter that would need to read the whole table."""
+    return errors.InvalidRequest(f"This list does not support the filter: {error}")

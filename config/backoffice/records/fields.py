@@ -1,4 +1,4 @@
-"""PynamoDB attributes as Django's fields: columns, filters and lookups come from one definition."""
+"""PynamoDB attributes as Django fields."""
 
 from typing import Any
 from urllib.parse import quote, unquote
@@ -12,7 +12,7 @@ MAX_KEY_LENGTH = 256
 
 
 class CompositeKey(models.CharField):
-    """``hash~range``, each part percent-quoted: one string that stands for a key of two parts."""
+    """A key of two parts as one string: ``hash~range``, each part percent-quoted."""
 
     @staticmethod
     def join(*parts: object) -> str:
@@ -24,7 +24,7 @@ class CompositeKey(models.CharField):
 
 
 def field_for(attribute: attributes.Attribute[Any]) -> models.Field | None:
-    """The field that shows an attribute; None for what is sealed and never shown."""
+    """The field for an attribute; None for encrypted ones, which are never shown."""
     options: dict[str, Any] = {"null": attribute.null, "blank": True}
     if isinstance(attribute, attributes.BinaryAttribute):
         return None
@@ -40,7 +40,7 @@ def field_for(attribute: attributes.Attribute[Any]) -> models.Field | None:
 
 
 def to_field_value(value: Any) -> Any:
-    """A record's value as a field holds it."""
+    """A record's value in the field's type."""
     if isinstance(value, set | frozenset):
         return sorted(value)
     return list(value) if isinstance(value, tuple) else value

@@ -1,7 +1,7 @@
 """Django models that are views of PynamoDB records: ``class User(Projection, record=models.User)``.
 
 Django's admin needs real models: names, keys, filters. They have no table, and nothing is written
-through them: `kept` is the record itself, and whoever changes it calls the function that may.
+through them: ``record`` is the record itself, which domain functions change.
 """
 
 from typing import Any, ClassVar, NoReturn, Self
@@ -15,7 +15,7 @@ from config.backoffice.records.queryset import RecordQuerySet
 
 
 class ProjectionBase(ModelBase):
-    """Makes a model's fields from the attributes of its record."""
+    """Creates a model's fields from its record's attributes."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> Any:
         record_class: type[dynamodb.Record] | None = kwargs.pop("record", None)
@@ -29,7 +29,7 @@ class ProjectionBase(ModelBase):
 
 
 def _projection_members(record_class: type[dynamodb.Record], namespace: dict[str, Any]) -> dict[str, Any]:
-    """The members of a projection: its fields, and what it stands for."""
+    """The members of a projection's class."""
     keys = record_class.key_attributes()
     is_composite = len(keys) > 1
     meta: Any = namespace.get("Meta") or type("Meta", (), {})
@@ -56,16 +56,16 @@ def _projection_members(record_class: type[dynamodb.Record], namespace: dict[str
 
 
 class Projection(models.Model, metaclass=ProjectionBase):
-    """A record, as Django sees it."""
+    """A record as a Django model."""
 
     record_class: ClassVar[type[dynamodb.Record]]
     is_composite: ClassVar[bool]
     may_scan: ClassVar[bool] = False
-    """Whether the table is small enough to be read from its beginning."""
+    """Whether the table is small enough to scan."""
     least_selective_key: ClassVar[str] = ""
-    """The attribute whose values have most things: read by it where nothing else narrows."""
+    """The hash key with the most records per value: the last choice of a query plan."""
     record: Any
-    """The record."""
+    """The PynamoDB record."""
 
     objects = RecordQuerySet.as_manager()
 
@@ -84,13 +84,13 @@ class Projection(models.Model, metaclass=ProjectionBase):
 
     @classmethod
     def pk_of(cls, record: dynamodb.Record) -> str:
-        """The primary key of a record, as Django has it."""
+        """Django's primary key of a record."""
         parts = [getattr(record, attribute.attr_name) for attribute in record.key_attributes()]
         return CompositeKey.join(*parts) if cls.is_composite else str(parts[0])
 
     @classmethod
     def dynamo_key(cls, pk: str) -> dynamodb.RecordKey:
-        """Where the record of a primary key is."""
+        """The DynamoDB key of a primary key."""
         parts = CompositeKey.split(pk) if cls.is_composite else [str(pk)]
         attributes = cls.record_class.key_attributes()
         if len(parts) != len(attributes):
@@ -104,12 +104,12 @@ class Projection(models.Model, metaclass=ProjectionBase):
 
     @classmethod
     def get(cls, pk: str) -> Self | None:
-        """One projection, read strongly consistent."""
+        """A projection, with a strongly consistent read."""
         key = cls.dynamo_key(pk)
         record = dynamodb.get_record(key.record_class, key.hash, key.range)
         return cls.from_record(record) if record else None
 
     def save_base(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotSupportedError("Records are written by the functions of their module.")
+        raise NotSupportedError("Domain functions write records.")
 
     delete = save_base

@@ -1,7 +1,7 @@
-"""How DynamoDB answers what Django asks: the tree of a parsed query becomes keys and conditions.
+"""Plans how DynamoDB answers a Django query: its parsed tree becomes keys and conditions.
 
-Pure. A plan reads items by their keys, or one range of a table or index; a query that neither can
-answer is refused rather than answered by reading everything.
+Pure. A plan reads items by their keys, or a range of a table or index. A query that would need to
+read the whole table is refused.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ from config import dynamodb
 
 
 class UnsupportedQuery(NotSupportedError):
-    """Only reading everything would answer this."""
+    """The query would need to read the whole table."""
 
 
 class KeyRequired(UnsupportedQuery):
-    """The list needs to know whose it is."""
+    """The query names no hash key."""
 
 
 ValueTest = Callable[[Any, Any], bool]
@@ -39,9 +39,9 @@ LOOKUPS: Mapping[str, tuple[Callable[[Any, Any], Condition], ValueTest]] = {
     "in": (lambda a, v: a.is_in(*v), lambda x, v: x in v),
     "isnull": (lambda a, v: a.does_not_exist() if v else a.exists(), lambda x, v: (x is None) == v),
 }
-"""Of each lookup: DynamoDB's condition, and the same test of a plain value."""
+"""DynamoDB's condition for each lookup, and the same test of a plain value."""
 MAX_RANGES = 10
-"""Hash keys of one query: each is a range of its own."""
+"""The most hash keys of a query; each is a range."""
 KEY_LOOKUPS = frozenset({"exact", "gt", "gte", "lt", "lte", "range", "startswith"})
 
 
@@ -56,7 +56,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """How a query is answered."""
+    """How DynamoDB answers a query."""
 
     kind: str
     """``keys``, ``range``, ``scan`` or ``nothing``"""
@@ -70,7 +70,7 @@ class QueryPlan:
     range_name: str | None = None
     range_condition: Condition | None = None
     filter_nodes: tuple[Any, ...] = field(default=(), compare=False)
-    """What the keys do not decide: parts of the tree."""
+    """Parts of the tree that the keys do not decide."""
 
     def __str__(self) -> str:
         descriptions = {"keys": f"{len(self.keys)} by key", "range": f"a range of {self.index or 'keys'}"}
@@ -87,7 +87,7 @@ class KeySource:
 
 
 def key_sources(record_class: type[dynamodb.Record]) -> list[KeySource]:
-    """Where items of a record can be read by key."""
+    """The table and the indexes of a record."""
     keys = {bool(attribute.is_hash_key): attribute.attr_name for attribute in record_class.key_attributes()}
     available = [KeySource(None, keys[True], keys.get(False))]
     for index in record_class._indexes.values():
@@ -97,7 +97,7 @@ def key_sources(record_class: type[dynamodb.Record]) -> list[KeySource]:
 
 
 def projects_all_attributes(record_class: type[dynamodb.Record], index: str) -> bool:
-    """Whether an index has whole items."""
+    """Whether an index holds all attributes."""
     projection = record_class._indexes[index].Meta.projection
     return bool(projection.projection_type == "ALL")
 
@@ -107,12 +107,12 @@ def _key_schema(index: Any) -> list[dict[str, str]]:
 
 
 def to_comparison(lookup: Any) -> Comparison:
-    """One comparison of the tree. Raises `Unanswerable`."""
+    """A comparison of the tree. Raises `UnsupportedQuery`."""
     if isinstance(lookup.lhs, ColPairs) and len(lookup.lhs.targets) == 1:  # prefetch asks so
         return Comparison(lookup.lhs.targets[0].attname, "in", [value for (value,) in lookup.rhs])
     target = getattr(lookup.lhs, "target", None)
     if target is None or lookup.lookup_name not in LOOKUPS:
-        raise UnsupportedQuery(f"DynamoDB does not know {lookup.lookup_name} of this.")
+        raise UnsupportedQuery(f"DynamoDB does not support {lookup.lookup_name} here.")
     value = lookup.rhs
     if lookup.lookup_name == "in":
         value = [getattr(item, "pk", item) for item in value]
@@ -120,7 +120,7 @@ def to_comparison(lookup: Any) -> Comparison:
 
 
 def split_conjunction(node: Any) -> Iterator[Any]:
-    """The parts of a tree that must all hold."""
+    """The parts of a tree that are joined by AND."""
     is_and = isinstance(node, WhereNode) and not node.negated
     if is_and and (node.connector != OR or len(node.children) == 1):
         for child in node.children:
@@ -130,7 +130,7 @@ def split_conjunction(node: Any) -> Iterator[Any]:
 
 
 def to_condition(node: Any, record_class: type[dynamodb.Record], pk: str) -> Condition | None:
-    """A part of the tree as DynamoDB's condition; None where it says nothing."""
+    """A part of the tree as DynamoDB's condition; None if it is empty."""
     if isinstance(node, WhereNode):
         child_conditions = [to_condition(child, record_class, pk) for child in node.children]
         conditions = [comparison for comparison in child_conditions if comparison is not None]
@@ -141,14 +141,14 @@ def to_condition(node: Any, record_class: type[dynamodb.Record], pk: str) -> Con
     comparison = to_comparison(node)
     attributes = record_class.get_attributes()
     if comparison.name not in attributes:
-        raise UnsupportedQuery(f"{pk} can only be asked for exactly.")
+        raise UnsupportedQuery(f"{pk} supports exact lookups only.")
     if comparison.lookup == "exact" and comparison.value is None:
         return attributes[comparison.name].does_not_exist()
     return LOOKUPS[comparison.lookup][0](attributes[comparison.name], comparison.value)
 
 
 def is_match(node: Any, value_of: Callable[[str], Any]) -> bool:
-    """Whether a part of the tree holds of an item."""
+    """Whether an item matches a part of the tree."""
     if isinstance(node, NothingNode):
         return False
     if isinstance(node, WhereNode):
@@ -168,7 +168,7 @@ def plan_query(
     may_scan: bool = False,
     least_selective_key: str = "",
 ) -> QueryPlan:
-    """How to answer a tree. Raises `NeedsKey` where no key is given, and `Unanswerable`."""
+    """The plan for a tree. Raises `KeyRequired` without a hash key, and `UnsupportedQuery`."""
     terms = list(split_conjunction(where))
     if any(isinstance(term, NothingNode) for term in terms):
         return QueryPlan("nothing")
@@ -192,7 +192,7 @@ def plan_query(
         return max(selective_plans, key=lambda candidate: _score(candidate, order_name))
     if may_scan:
         return QueryPlan("scan", filter_nodes=tuple(terms))
-    raise KeyRequired("Say whose.")
+    raise KeyRequired("A hash key is required.")
 
 
 def _score(range_plan: QueryPlan, order: str) -> int:
@@ -215,7 +215,7 @@ def _plan_range(
         range_condition = LOOKUPS[range_comparison.lookup][0](attribute, range_comparison.value)
     hash_values = [hash_comparison.value] if hash_comparison.lookup == "exact" else hash_comparison.value
     if len(hash_values) > MAX_RANGES:
-        raise UnsupportedQuery(f"At most {MAX_RANGES} at once.")
+        raise UnsupportedQuery(f"At most {MAX_RANGES} values at once.")
     return QueryPlan(
         "range",
         index=source.index,

@@ -1,4 +1,4 @@
-"""Django's QuerySet, answered by DynamoDB: Django parses, `plans` decides, `reading` reads."""
+"""Django's QuerySet over DynamoDB: Django parses, `query_plan` decides, `range_reader` reads."""
 
 import itertools
 from collections.abc import Iterator
@@ -8,14 +8,15 @@ from django.db import NotSupportedError, models
 
 from config import dynamodb
 from config.backoffice.records import query_plan
-from config.backoffice.records.range_reader import PlanReader, RangeCursor, RecordPage
+from config.backoffice.records.range_reader import PlanReader
+from config.dynamodb.pagination import Cursor, CursorPage
 
 MAX_RECORDS = 2_000
-"""Records that are held at once; whoever wants more goes through them one by one."""
+"""The most records in memory at once; `iterator` reads more, one by one."""
 
 
 class RecordQuerySet(models.QuerySet):
-    """Records, as Django's admin asks for them. What DynamoDB cannot answer is refused."""
+    """Records, as Django's admin queries them. Raises `UnsupportedQuery`."""
 
     if TYPE_CHECKING:
         model: Any  # a `config.backoffice.records.models.Projection`
@@ -25,7 +26,7 @@ class RecordQuerySet(models.QuerySet):
         _prefetch_related_objects: Any
 
     def plan(self) -> query_plan.QueryPlan:
-        """How this is answered. Raises `plans.Unanswerable`."""
+        """How DynamoDB answers. Raises `query_plan.UnsupportedQuery`."""
         meta = self.model._meta
         return query_plan.plan_query(
             self.query.where,
@@ -36,7 +37,7 @@ class RecordQuerySet(models.QuerySet):
             least_selective_key=self.model.least_selective_key,
         )
 
-    def page(self, size: int, start: RangeCursor | None = None) -> RecordPage:
+    def page(self, size: int, start: Cursor | None = None) -> CursorPage[Any]:
         """One page of records."""
         return self._reader().page(size, start)
 
@@ -54,7 +55,7 @@ class RecordQuerySet(models.QuerySet):
         return itertools.islice(objects, self.query.low_mark, self.query.high_mark)
 
     def count(self) -> int:
-        """How many there are; reads them."""
+        """The number of records; reads them."""
         return len(self)
 
     def exists(self) -> bool:
@@ -66,7 +67,7 @@ class RecordQuerySet(models.QuerySet):
         if self._result_cache is None:
             objects = list(itertools.islice(self.iterator(), MAX_RECORDS + 1))
             if len(objects) > MAX_RECORDS:
-                raise query_plan.UnsupportedQuery(f"There are more than {MAX_RECORDS:,}; name fewer.")
+                raise query_plan.UnsupportedQuery(f"More than {MAX_RECORDS:,} records match; select fewer.")
             self._result_cache = objects
         if self._prefetch_related_lookups and not self._prefetch_done:
             self._prefetch_related_objects()
@@ -91,7 +92,7 @@ class RecordQuerySet(models.QuerySet):
         raise NotSupportedError("DynamoDB has no joins, no aggregates and no SQL.")
 
     def _raise_read_only(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotSupportedError("Records are written by the functions of their module.")
+        raise NotSupportedError("Domain functions write records.")
 
     aggregate = annotate = raw = extra = union = dates = datetimes = select_for_update = _raise_unsupported
     values = values_list = _raise_unsupported

@@ -1,4 +1,4 @@
-"""Carrying out a plan: pages of a range both ways, items by key, each within a budget of reads."""
+"""Runs a query plan: pages of ranges in both directions, or items by key, within a read budget."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,66 +13,48 @@ from config import dynamodb
 from config.backoffice.records import query_plan
 from config.backoffice.records.query_plan import QueryPlan
 from config.dynamodb import pagination
+from config.dynamodb.pagination import Cursor, CursorPage
 
 READ_BUDGET = 2_000
-"""Items that one page may make DynamoDB look at."""
+"""The most items that DynamoDB reads for one page."""
 MAX_KEYS = 1_000
 CHUNK_SIZE = 250
-"""Items looked at by one call where a filter leaves some of them out."""
+"""Items that one call with a filter reads."""
 
 
-@dataclass(frozen=True)
-class RangeCursor:
-    """Where a page begins: right after an item, or right before it."""
-
-    key: pagination.Cursor
-    range_index: int
-    """Which of the plan's hash keys."""
-    backward: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """As a cursor holds it."""
-        return vars(self)
-
-
-@dataclass(frozen=True)
-class RecordPage:
-    """Some records in order, the places before and after them, and how many were looked at."""
-
-    records: list[Any]
-    previous: RangeCursor | None = None
-    next: RangeCursor | None = None
-    scanned_count: int = 0
+def range_cursor(key: Cursor, range_index: int, *, backward: bool) -> Cursor:
+    """Where a page begins: after ``key``, or before it, in one of the ranges of a plan."""
+    return {"key": key, "range": range_index, "backward": backward}
 
 
 @dataclass(frozen=True)
 class PlanReader:
-    """Reads what a plan says."""
+    """Reads the records of a plan."""
 
     plan: QueryPlan
     record_class: type[dynamodb.Record]
     pk: str
     dynamo_key: Callable[[str], dynamodb.RecordKey]
-    """The item that a primary key, as Django has it, names."""
+    """Converts Django's primary key to the item's key."""
     newest_first: bool = False
 
-    def page(self, size: int, start: RangeCursor | None = None, *, budget: int = READ_BUDGET) -> RecordPage:
-        """One page: at most ``size`` records, having looked at ``budget`` at most."""
+    def page(self, size: int, start: Cursor | None = None, *, budget: int = READ_BUDGET) -> CursorPage[Any]:
+        """One page: at most ``size`` records, reading at most ``budget`` items."""
         if self.plan.kind == "nothing":
-            return RecordPage([])
+            return CursorPage([])
         if self.plan.kind == "keys":
             records = self._read_by_key()
-            return RecordPage(records, scanned_count=len(self.plan.keys))
+            return CursorPage(records, scanned_count=len(self.plan.keys))
         return self._read_range(size, start, budget)
 
     def iter_records(self) -> Iterator[dynamodb.Record]:
         """All records, page after page."""
-        position: RangeCursor | None = None
+        cursor: Cursor | None = None
         while True:
-            page = self.page(CHUNK_SIZE, position)
+            page = self.page(CHUNK_SIZE, cursor)
             yield from page.records
-            position = page.next
-            if position is None:
+            cursor = page.next_cursor
+            if cursor is None:
                 return
 
     def _read_by_key(self) -> list[dynamodb.Record]:
@@ -87,16 +69,16 @@ class PlanReader:
         return all(query_plan.is_match(term, lambda name: getattr(record, name)) for term in self.plan.filter_nodes)
 
     # --- ranges -----------------------------------------------------------------------------------
-    def _read_range(self, size: int, origin: RangeCursor | None, budget: int) -> RecordPage:
-        backward = bool(origin and origin.backward)
+    def _read_range(self, size: int, origin: Cursor | None, budget: int) -> CursorPage[Any]:
+        backward = bool(origin and origin["backward"])
         rows: list[tuple[int, dict[str, Any]]] = []
         scanned_count, start, next_start = 0, origin, None
         while True:
             limit = size + 1 - len(rows)
             if self._filter_condition is not None:
                 limit = min(CHUNK_SIZE, budget - scanned_count)
-            range_index = start.range_index if start else (len(self._hash_values) - 1 if backward else 0)
-            response = self._read_chunk(range_index, start.key if start else None, limit, backward=backward)
+            range_index = start["range"] if start else 0
+            response = self._read_chunk(range_index, start["key"] if start else None, limit, backward=backward)
             scanned_count += int(response["ScannedCount"])
             rows += [(range_index, item) for item in response["Items"]]
             next_start = self._next_cursor(response, range_index, backward=backward)
@@ -105,44 +87,43 @@ class PlanReader:
             start = next_start
         return self._build_page(rows, size, origin, next_start, scanned_count, backward=backward)
 
-    def _next_cursor(self, response: dict[str, Any], range_index: int, *, backward: bool) -> RangeCursor | None:
+    def _next_cursor(self, response: dict[str, Any], range_index: int, *, backward: bool) -> Cursor | None:
         """Where reading goes on: in the same range, or at the start of the next one."""
         if response.get("LastEvaluatedKey"):
-            return RangeCursor(response["LastEvaluatedKey"], range_index, backward)
+            return range_cursor(response["LastEvaluatedKey"], range_index, backward=backward)
         next_index = range_index - 1 if backward else range_index + 1
-        return RangeCursor({}, next_index, backward) if 0 <= next_index < len(self._hash_values) else None
+        return range_cursor({}, next_index, backward=backward) if 0 <= next_index < len(self._hash_values) else None
 
     def _build_page(
         self,
         rows: list[tuple[int, dict[str, Any]]],
         size: int,
-        origin: RangeCursor | None,
-        next_start: RangeCursor | None,
+        origin: Cursor | None,
+        next_start: Cursor | None,
         scanned_count: int,
         *,
         backward: bool,
-    ) -> RecordPage:
-        """The page in the order of the list, with the places around it."""
+    ) -> CursorPage[Any]:
+        """The page in the order of the list, with the cursors around it."""
         has_more = len(rows) > size
         page_rows = rows[:size]
         cursor_ahead = self._cursor_at(*page_rows[-1], backward=backward) if has_more else next_start
         cursor_behind = None
-        if origin is not None:  # we came from the other side
-            cursor_behind = (
-                self._cursor_at(*page_rows[0], backward=not backward) if page_rows else _reverse_cursor(origin)
-            )
+        if origin is not None and page_rows:  # we came from the other side
+            cursor_behind = self._cursor_at(*page_rows[0], backward=not backward)
+        elif origin is not None and origin["key"]:
+            cursor_behind = {**origin, "backward": not backward}
         if backward:
             page_rows = page_rows[::-1]
         records = self._load_records([item for _, item in page_rows])
         previous_cursor, next_cursor = (cursor_ahead, cursor_behind) if backward else (cursor_behind, cursor_ahead)
         if self.plan.kind == "scan":  # a table has no way back
             previous_cursor = None
-        return RecordPage(records, previous_cursor, next_cursor, scanned_count)
+        return CursorPage(records, next_cursor, previous_cursor, scanned_count)
 
-    def _cursor_at(self, range_index: int, item: dict[str, Any], *, backward: bool) -> RangeCursor:
-        names = {attribute.attr_name for attribute in self.record_class.key_attributes()}
-        names |= {name for name in (self.plan.hash_name, self.plan.range_name) if name}
-        return RangeCursor({name: item[name] for name in sorted(names)}, range_index, backward)
+    def _cursor_at(self, range_index: int, item: dict[str, Any], *, backward: bool) -> Cursor:
+        key = pagination.item_key(self.record_class, self.plan.index, item)
+        return range_cursor(key, range_index, backward=backward)
 
     def _load_records(self, items: list[dict[str, Any]]) -> list[dynamodb.Record]:
         """The records; those of an index that has only keys are read again, strongly consistent."""
@@ -164,16 +145,14 @@ class PlanReader:
 
     @property
     def _filter_condition(self) -> Condition | None:
-        """What DynamoDB leaves out of what it looks at."""
+        """The condition that DynamoDB applies to the items it reads."""
         if self.plan.index and not query_plan.projects_all_attributes(self.record_class, self.plan.index):
             return None
         node_conditions = [query_plan.to_condition(term, self.record_class, self.pk) for term in self.plan.filter_nodes]
         conditions = [condition for condition in node_conditions if condition is not None]
         return reduce(and_, conditions) if conditions else None
 
-    def _read_chunk(
-        self, range_index: int, start: pagination.Cursor | None, limit: int, *, backward: bool
-    ) -> dict[str, Any]:
+    def _read_chunk(self, range_index: int, start: Cursor | None, limit: int, *, backward: bool) -> dict[str, Any]:
         arguments = self._request_arguments(range_index, backward=backward)
         if start:
             arguments["ExclusiveStartKey"] = start
@@ -205,9 +184,3 @@ class PlanReader:
         if values:
             arguments["ExpressionAttributeValues"] = values
         return arguments
-
-
-def _reverse_cursor(range_cursor: RangeCursor) -> RangeCursor | None:
-    return (
-        RangeCursor(range_cursor.key, range_cursor.range_index, not range_cursor.backward) if range_cursor.key else None
-    )
