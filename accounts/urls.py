@@ -1,15 +1,11 @@
-"""Paths of the operations on people, their customer and its locations."""
+"""Paths of the operations on users, their customer and its locations."""
 
 from django.urls import path
 
 from accounts.views import legal_documents
-from accounts.views.audit_log import AuditLogs
 from accounts.views.customers_and_locations import CurrentCustomer, LocationDetail, Locations
-from accounts.views.devices import PushTokens
-from accounts.views.exports import PersonalData
-from accounts.views.own_account import CurrentUser
-from accounts.views.terms import Terms
-from accounts.views.user_management import Invitations, UserManagement
+from accounts.views.own_account import CurrentUser, PersonalData, PushTokens, Terms
+from accounts.views.user_management import AuditLogs, Invitations, UserManagement
 
 urlpatterns = [
     path("user", CurrentUser.as_view({"get": "retrieve", "post": "create", "patch": "update", "delete": "delete"})),

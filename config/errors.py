@@ -1,7 +1,9 @@
-"""What a rule answers when it cannot do what was asked: one sentence, one code, one status.
+"""Errors that clients see: a sentence, a code and a status.
 
-Domain modules raise these (or a subclass that stands beside the function that raises it); the
-doors translate them. ``pointer`` names the member of the body at fault (RFC 6901).
+Domain modules raise these, or a subclass defined beside the function that raises it; the API layer
+and the back office translate them. ``pointer`` names the invalid field of the body (RFC 6901).
+
+The docstrings of the classes describe the statuses in the OpenAPI document.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,21 +12,21 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing wrong with one member of a request."""
+    """An error of one field of a request."""
 
     pointer: str
     code: str
     detail: str
     extra: Mapping[str, str] = field(default_factory=dict)
-    """Further members, for programs."""
+    """Additional machine-readable members."""
 
 
 class DomainError(Exception):
-    """Base of every anticipated failure."""
+    """Base of all expected errors."""
 
     status = 400
     code = "invalid_request"
-    title = "The request cannot be used"
+    title = "Validation failed"
 
     def __init__(self, detail: str, *, pointer: str | None = None, field_errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
@@ -35,33 +37,33 @@ class DomainError(Exception):
 
 
 class InvalidRequest(DomainError):
-    """The request contradicts its own rules."""
+    """A field is missing or invalid; `errors` names it."""
 
 
 class Unauthenticated(DomainError):
-    """Nobody we know is asking."""
+    """The access token is missing or not valid for this API."""
 
     status = 401
     code = "unauthenticated"
-    title = "Sign in first"
+    title = "Authentication required"
 
 
 class NoAccount(Unauthenticated):
-    """The token is good, but no account here belongs to it."""
+    """The token is valid, but it belongs to no account."""
 
     code = "no_account"
 
 
 class Forbidden(DomainError):
-    """The caller may not do this."""
+    """The caller does not have the permission."""
 
     status = 403
     code = "forbidden"
-    title = "Not allowed"
+    title = "Forbidden"
 
 
 class NotFound(DomainError):
-    """No such thing, or it is another customer's: both are answered alike."""
+    """The resource does not exist, or belongs to another customer."""
 
     status = 404
     code = "not_found"
@@ -69,48 +71,48 @@ class NotFound(DomainError):
 
 
 class Conflict(DomainError):
-    """The state of things does not allow it."""
+    """The current state does not allow this."""
 
     status = 409
     code = "conflict"
-    title = "In conflict with the present state"
+    title = "Conflict"
 
 
 class PreconditionFailed(DomainError):
-    """The thing changed since the caller read it (If-Match)."""
+    """If-Match does not match the current version."""
 
     status = 412
     code = "precondition_failed"
-    title = "Changed in the meantime"
+    title = "Precondition failed"
 
 
 class PayloadTooLarge(DomainError):
-    """The body is larger than we read."""
+    """The body is larger than 256 KiB."""
 
     status = 413
     code = "too_large"
-    title = "The body is too large"
+    title = "Payload too large"
 
 
 class IdempotencyKeyReused(DomainError):
-    """An Idempotency-Key came back with another request."""
+    """The Idempotency-Key was used for a different request."""
 
     status = 422
     code = "idempotency_key_reused"
-    title = "Idempotency-Key used for another request"
+    title = "Idempotency-Key reused"
 
 
 class _RetryableError(DomainError):
-    """A refusal that ends by itself."""
+    """A temporary error."""
 
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
-        """Seconds until it makes sense to ask again."""
+        """Seconds until the client should retry."""
 
 
 class TooManyRequests(_RetryableError):
-    """More requests than the caller's share."""
+    """Too many requests; retry after `Retry-After` seconds."""
 
     status = 429
     code = "rate_limited"
@@ -118,8 +120,8 @@ class TooManyRequests(_RetryableError):
 
 
 class Unavailable(_RetryableError):
-    """Something we depend on does not answer; nothing is lost, ask again."""
+    """A dependency does not respond; retry after `Retry-After` seconds."""
 
     status = 503
     code = "unavailable"
-    title = "Unavailable for a moment"
+    title = "Temporarily unavailable"

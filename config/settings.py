@@ -230,9 +230,9 @@ CORS_ALLOW_HEADERS = [
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.auth.authentication.BearerToken"],
     "DEFAULT_PERMISSION_CLASSES": [],  # config.api.operations checks each operation's own
-    "DEFAULT_PARSER_CLASSES": ["config.api.parsers.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["config.api.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.renderers.JSONOnlyNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["config.api.content_negotiation.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.content_negotiation.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.content_negotiation.JSONOnlyNegotiation",
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.OperationSchema",
     "EXCEPTION_HANDLER": "config.api.problem_details.handle_exception",
@@ -256,7 +256,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
     "PREPROCESSING_HOOKS": ["config.api.schema.exclude_documentation_paths"],
-    "POSTPROCESSING_HOOKS": ["config.api.schema.add_common_headers", "telephony.views.published.publish"],
+    "POSTPROCESSING_HOOKS": ["config.api.schema.add_common_headers", "telephony.views.lines.add_ivr_schema"],
     "COMPONENT_SPLIT_REQUEST": False,
 }
 RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is not signed in

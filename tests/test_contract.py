@@ -398,10 +398,11 @@ def test_all_operations_document_examples_and_security(openapi: dict[str, Any]) 
 
 def _iter_examples(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], Any]]:
     for operation in operations(openapi):
-        for status, response in operation.definition["responses"].items():
-            for media in response.get("content", {}).values():
+        contents = {"request": operation.definition.get("requestBody", {}), **operation.definition["responses"]}
+        for label, content in contents.items():
+            for media in content.get("content", {}).values():
                 for example in media.get("examples", {}).values():
-                    yield f"{operation.id} {status}", media["schema"], example["value"]
+                    yield f"{operation.id} {label}", media["schema"], example["value"]
 
 
 def test_examples_match_their_schemas(openapi: dict[str, Any]) -> None:

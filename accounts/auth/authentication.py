@@ -1,7 +1,7 @@
-"""Bearer token -> actor."""
+"""Authenticates API requests by bearer token."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -14,10 +14,13 @@ from config import errors
 
 
 class BearerToken(BaseAuthentication):
-    """An access token of Auth0 says who; our own record says what they may do, on every request."""
+    """Identifies the user by an Auth0 access token; permissions come from the user's record."""
 
     def authenticate(self, request: Request) -> tuple[permissions.Actor, identity.AuthenticatedUser]:
-        """The actor, and their records as `request.auth`. Raises `errors.Unauthenticated`."""
+        """The actor as `request.user` and their records as `request.auth`.
+
+        Raises `errors.Unauthenticated`.
+        """
         token = _extract_bearer_token(request.headers.get("Authorization", ""))
         subject = tokens.get_verifier().get_subject(token)
         origin = permissions.Origin(
@@ -40,8 +43,18 @@ def _extract_bearer_token(header: str) -> str:
     return token
 
 
+def actor_of(request: Request) -> permissions.Actor:
+    """The signed-in user, with their permissions."""
+    return cast(permissions.Actor, request.user)
+
+
+def authenticated_user(request: Request) -> identity.AuthenticatedUser:
+    """The records of the signed-in user and their customer, read to authenticate the request."""
+    return cast(identity.AuthenticatedUser, request.auth)
+
+
 class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document describes it."""
+    """Describes bearer tokens in the OpenAPI document."""
 
     target_class = "accounts.auth.authentication.BearerToken"
     name = "bearer"

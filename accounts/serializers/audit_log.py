@@ -1,4 +1,4 @@
-"""The wire shapes of audit logs."""
+"""Serializers of audit logs."""
 
 from typing import Any
 
@@ -8,24 +8,24 @@ from config.api.fields import DateTimeRangeQuery, QueryIntegerField, TextField
 
 
 class AuditQuery(DateTimeRangeQuery):
-    """Which entries."""
+    """Filters of an audit log."""
 
-    action = TextField(required=False, max_length=100, help_text="Only entries of this action: user.blocked.")
+    action = TextField(required=False, max_length=100, help_text="Only entries with this action, such as user.blocked.")
 
     limit = QueryIntegerField(required=False, min_value=1, max_value=100, help_text="1 to 100, default 50.")
-    offset = QueryIntegerField(required=False, min_value=0, help_text="How many newer ones to skip.")
+    offset = QueryIntegerField(required=False, min_value=0, help_text="Number of newer entries to skip.")
 
 
 class AuditParty(serializers.Serializer[Any]):
-    """Who or what an entry names."""
+    """The actor or the subject of an entry."""
 
     type = serializers.CharField()
     id = serializers.CharField()
-    name = serializers.CharField(allow_null=True, help_text="null once erased")
+    name = serializers.CharField(allow_null=True, help_text="null after erasure.")
 
 
 class AuditChange(serializers.Serializer[Any]):
-    """One field; values are null once erased."""
+    """A changed field; values are null after erasure."""
 
     field = serializers.CharField()
     before = serializers.JSONField()
@@ -33,10 +33,10 @@ class AuditChange(serializers.Serializer[Any]):
 
 
 class AuditLogItem(serializers.Serializer[Any]):
-    """One audit entry."""
+    """An audit entry."""
 
     id = serializers.CharField()
-    seq = serializers.IntegerField(help_text="Its number in this person's log: 1, 2, 3 …")
+    seq = serializers.IntegerField(help_text="Sequence number in this user's log, from 1.")
     at = serializers.DateTimeField()
     action = serializers.CharField()
     actor = AuditParty()
@@ -51,7 +51,7 @@ class AuditLogItem(serializers.Serializer[Any]):
 
 
 class AuditPage(serializers.Serializer[Any]):
-    """Entries newest first, and how many there are."""
+    """Audit entries, newest first, and their total number."""
 
     items = AuditLogItem(many=True, source="lines")
     total = serializers.IntegerField()

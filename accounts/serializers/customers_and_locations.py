@@ -1,4 +1,4 @@
-"""The wire shapes of customers and their locations."""
+"""Serializers of customers and locations."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
-from config.api.fields import PageQuery, StrictSerializer, TextField, TimeZoneField
+from config.api.fields import NextCursorField, PageQuery, StrictSerializer, TextField, TimeZoneField
 
 
 class CustomerView(serializers.Serializer[Customer]):
@@ -21,22 +21,22 @@ class CustomerView(serializers.Serializer[Customer]):
 
 
 class CustomerChange(StrictSerializer):
-    """What is to be changed; what is not named stays."""
+    """The fields to update; all are optional."""
 
     name = TextField(max_length=200, required=False)
     settings = DefaultsChange(required=False)
 
 
 class NewLocation(StrictSerializer):
-    """A new place."""
+    """A new location."""
 
     name = TextField(max_length=200)
-    timeZone = TimeZoneField(source="time_zone", help_text="Its IANA time zone, such as America/Denver.")
+    timeZone = TimeZoneField(source="time_zone", help_text="IANA time zone, such as America/Denver.")
     address = TextField(max_length=500, required=False, allow_blank=True)
 
 
 class LocationChange(StrictSerializer):
-    """What is to be changed; what is not named stays."""
+    """The fields to update; all are optional."""
 
     name = TextField(max_length=200, required=False)
     timeZone = TimeZoneField(required=False, source="time_zone")
@@ -44,7 +44,7 @@ class LocationChange(StrictSerializer):
 
 
 class LocationView(serializers.Serializer[Location]):
-    """A place of a customer."""
+    """A location of a customer."""
 
     id = serializers.CharField()
     customerId = serializers.CharField(source="customer_id")
@@ -56,20 +56,18 @@ class LocationView(serializers.Serializer[Location]):
 
 
 class LocationQuery(PageQuery):
-    """Which locations."""
+    """The page of locations to return."""
 
 
 class LocationPage(serializers.Serializer[Any]):
-    """Locations by name."""
+    """A page of locations, by name."""
 
     items = LocationView(many=True)
-    nextCursor = serializers.CharField(
-        allow_null=True, help_text="Send it as `cursor` for the next page; null at the end."
-    )
+    nextCursor = NextCursorField()
 
 
 class DeletedLocation(serializers.Serializer[Any]):
-    """What was removed."""
+    """A deleted location."""
 
     id = serializers.CharField()
     status = serializers.ChoiceField(choices=["removed"])

@@ -1,4 +1,4 @@
-"""The wire shapes of the personal data export."""
+"""Serializers of the personal data export."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from config.api.fields import StrictChoiceField, StrictSerializer
 
 
 class ExportQuery(StrictSerializer):
-    """Which form."""
+    """The format of the export."""
 
-    format = StrictChoiceField(choices=("pdf", "json"), required=False, help_text="pdf, the default, or json.")
+    format = StrictChoiceField(choices=("pdf", "json"), required=False, help_text="pdf (default) or json.")
 
 
 class ExportSubject(serializers.Serializer[Any]):
-    """Who or what this is about."""
+    """The user or customer of the export."""
 
     id = serializers.CharField()
     name = serializers.CharField()
@@ -22,15 +22,15 @@ class ExportSubject(serializers.Serializer[Any]):
 
 
 class DataRecipient(serializers.Serializer[Any]):
-    """Who receives values of a person."""
+    """A recipient of personal data."""
 
     name = serializers.CharField()
-    about = serializers.CharField(help_text="What for.")
+    about = serializers.CharField(help_text="What the recipient does with it.")
     receives = serializers.ListField(child=serializers.CharField())
 
 
 class RetentionRule(serializers.Serializer[Any]):
-    """How long a kind of value is kept."""
+    """How long a kind of data is stored."""
 
     what = serializers.CharField()
     purpose = serializers.CharField()
@@ -39,14 +39,14 @@ class RetentionRule(serializers.Serializer[Any]):
 
 
 class ExportView(serializers.Serializer[Any]):
-    """Everything that is kept of a person."""
+    """All stored data about a user."""
 
     format = serializers.CharField()
     person = ExportSubject()
     customer = ExportSubject()
     data = serializers.DictField(  # type: ignore[assignment] # the wire's name
         child=serializers.ListField(child=serializers.DictField()),
-        help_text="By chapter: profile, rights, locations, terms, devices, history …",
+        help_text="By section: profile, rights, locations, terms, devices, history …",
     )
     recipients = DataRecipient(many=True)
     retention = RetentionRule(many=True)

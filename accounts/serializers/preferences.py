@@ -1,4 +1,4 @@
-"""The wire shapes of what people and customers choose."""
+"""Serializers of user settings and customer defaults."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,14 +8,14 @@ from rest_framework import serializers
 from accounts import preferences
 from config.api.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictSerializer, TimeZoneField
 
-_LANGUAGE = "The language of mails; null: the customer's."
-_ZONE = "The IANA time zone of times in mails; null: the customer's."
-_RINGING = "Whether calls to where one is on duty ring one's phone, once it is verified; off."
-_REMINDER = "How long before a shift a reminder comes, 5 to 1,440 minutes; null: 60."
+_LANGUAGE = "Language of e-mails; null: the customer's default."
+_ZONE = "IANA time zone of times in e-mails; null: the customer's default."
+_RINGING = "Whether calls to a location ring the user's verified phone while on duty; default false."
+_REMINDER = "Minutes from the reminder to the start of a shift, 5 to 1,440; null: 60."
 
 
 class ChannelChange(StrictSerializer):
-    """Which events reach a person on one channel."""
+    """The events to notify about on one channel."""
 
     rightsChanged = StrictBooleanField(required=False, source="rights_changed")
     locationAssigned = StrictBooleanField(required=False, source="location_assigned")
@@ -26,14 +26,14 @@ class ChannelChange(StrictSerializer):
 
 
 class NotificationsChange(StrictSerializer):
-    """Which notifications are wanted, by channel and event; what is not named stays."""
+    """Notification settings to update, by channel and event."""
 
     email = ChannelChange(required=False)
     push = ChannelChange(required=False)
 
 
 class SettingsChange(StrictSerializer):
-    """What a person chooses; what is not named stays, null forgets a choice."""
+    """Settings to update; null restores the default."""
 
     language = StrictChoiceField(choices=preferences.LANGUAGES, required=False, allow_null=True, help_text=_LANGUAGE)
     timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone", help_text=_ZONE)
@@ -50,7 +50,7 @@ class SettingsChange(StrictSerializer):
 
 
 class ChannelView(serializers.Serializer[Any]):
-    """Which events reach a person on one channel."""
+    """The events to notify about on one channel."""
 
     rightsChanged = serializers.BooleanField(source="rights_changed")
     locationAssigned = serializers.BooleanField(source="location_assigned")
@@ -61,14 +61,14 @@ class ChannelView(serializers.Serializer[Any]):
 
 
 class NotificationsView(serializers.Serializer[Any]):
-    """Which notifications are wanted, by channel and event."""
+    """Notification settings, by channel and event."""
 
     email = ChannelView()
     push = ChannelView()
 
 
 class SettingsView(serializers.Serializer[Any]):
-    """What a person chose, every notification spelled out."""
+    """The settings of a user."""
 
     language = serializers.ChoiceField(choices=preferences.LANGUAGES, allow_null=True, help_text=_LANGUAGE)
     timeZone = serializers.CharField(source="time_zone", allow_null=True, help_text=_ZONE)
@@ -77,25 +77,25 @@ class SettingsView(serializers.Serializer[Any]):
     notifications = NotificationsView()
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
-        """From what is stored, which is sparse."""
+        """Stored settings are sparse: add the defaults."""
         return dict(super().to_representation(preferences.with_defaults(instance)))
 
 
 class DefaultsChange(StrictSerializer):
-    """What a customer chooses for people who chose nothing."""
+    """Default settings to update, for users without their own."""
 
     language = StrictChoiceField(choices=preferences.LANGUAGES, required=False, allow_null=True)
     timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone")
 
 
 class DefaultsView(serializers.Serializer[Any]):
-    """What holds for people who chose nothing."""
+    """Default settings, for users without their own."""
 
     language = serializers.ChoiceField(choices=preferences.LANGUAGES)
     timeZone = serializers.CharField(source="time_zone")
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
-        """From what is stored, which is sparse."""
+        """Stored settings are sparse: add the defaults."""
         language = preferences.language_of({}, instance)
         zone = preferences.time_zone_of({}, instance)
         return dict(super().to_representation({"language": language, "time_zone": zone}))

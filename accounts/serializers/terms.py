@@ -1,4 +1,4 @@
-"""The wire shapes of terms."""
+"""Serializers of terms."""
 
 from typing import Any
 
@@ -11,37 +11,37 @@ from config.api.fields import StrictChoiceField, StrictSerializer, TextField
 
 
 class TermsAcceptanceBody(StrictSerializer):
-    """What was shown; both members may be left out."""
+    """The terms that were shown; both fields are optional."""
 
     version = TextField(
-        required=False, max_length=20, help_text="`currentVersion` as it was shown; 409 if another is in force by now."
+        required=False, max_length=20, help_text="The `currentVersion` that was shown; 409 if it is no longer in force."
     )
     locale = StrictChoiceField(
-        choices=preferences.LANGUAGES, required=False, help_text="The language it was shown in; default: the person's."
+        choices=preferences.LANGUAGES, required=False, help_text="The language that was shown; default: the user's."
     )
 
 
 class LegalDocument(serializers.Serializer[Any]):
-    """One of the documents in force."""
+    """A legal document in force."""
 
     document = serializers.ChoiceField(choices=documents.DOCUMENTS)
     title = serializers.CharField()
     version = serializers.CharField()
     effectiveFrom = serializers.DateTimeField(source="effective_from")
-    locale = serializers.CharField(help_text="The language of this text.")
-    sha256 = serializers.CharField(help_text="Of the text, as `url` with `?format=text` gives it.")
-    url = serializers.SerializerMethodField(help_text="A page that a person can read.")
+    locale = serializers.CharField(help_text="Language of this text.")
+    sha256 = serializers.CharField(help_text="Hash of the text at `url` with `?format=text`.")
+    url = serializers.SerializerMethodField(help_text="Public page with the text.")
 
     def get_url(self, text: documents.LegalText) -> str:
-        """Where anybody may read it."""
+        """The public page."""
         url = f"{settings.PUBLIC_BASE_URL}/legal/{text.document}/{text.version}"
         return url if text.locale == documents.BINDING_LANGUAGE else f"{url}?language={text.locale}"
 
 
 class TermsView(serializers.Serializer[Any]):
-    """How a person stands to the terms in force."""
+    """The terms status of a user."""
 
-    accepted = serializers.BooleanField(help_text="Whether the current version was accepted.")
+    accepted = serializers.BooleanField(help_text="Whether the user has accepted the current version.")
     currentVersion = serializers.CharField(source="current_version")
     acceptedVersion = serializers.CharField(source="accepted_version", allow_null=True)
     acceptedAt = serializers.DateTimeField(source="accepted_at", allow_null=True)

@@ -1,4 +1,4 @@
-"""The wire shapes of people: camelCase outside, snake_case inside."""
+"""Serializers of users and their devices."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from accounts.models import User
 from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import counters, email_address
 from config.api.fields import (
+    NextCursorField,
     PageQuery,
     StrictBooleanField,
     StrictChoiceField,
@@ -22,14 +23,14 @@ ROLE_CHOICES = list(reversed(permissions.ROLES))
 
 
 class RoleField(StrictChoiceField):
-    """One of the four roles."""
+    """A role."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=ROLE_CHOICES, **kwargs)
 
 
 class UserEmailField(TextField):
-    """An e-mail address that a person can be invited at."""
+    """An e-mail address that can receive an invitation."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -40,7 +41,7 @@ class UserEmailField(TextField):
 
 
 class PhoneField(TextField):
-    """A phone number with its country code, kept as E.164."""
+    """A phone number with country code, normalized to E.164."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=32, **kwargs)
@@ -53,7 +54,7 @@ class PhoneField(TextField):
             number = None
         if number is None or not phonenumbers.is_possible_number(number):
             raise serializers.ValidationError(
-                "It must be a phone number with its country code, such as +49 30 1234567.", code="invalid_phone"
+                "Must be a phone number with country code, such as +49 30 1234567.", code="invalid_phone"
             )
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -66,14 +67,14 @@ class LocationIdsField(TextListField):
 
 
 class SkillsField(TextListField):
-    """What somebody can do."""
+    """Skills of a user."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_item_length=100, max_items=50, source="skills", **kwargs)
 
 
 class PermissionsField(TextListField):
-    """A list of permissions; one that does not exist is refused."""
+    """A list of permissions; refuses unknown ones."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_item_length=64, max_items=len(permissions.PERMISSIONS), **kwargs)
@@ -82,7 +83,7 @@ class PermissionsField(TextListField):
         names = super().to_internal_value(data)
         unknown = sorted(set(names) - permissions.PERMISSIONS)
         if unknown:
-            raise serializers.ValidationError(f"There is no permission {unknown[0]}.", code="unknown_permission")
+            raise serializers.ValidationError(f"Unknown permission {unknown[0]}.", code="unknown_permission")
         return names
 
 
@@ -90,49 +91,51 @@ class _NewUserBase(StrictSerializer):
     email = UserEmailField(max_length=254)
     customerId = TextField(max_length=64, source="customer_id")
     name = TextField(max_length=200)
-    permissions = PermissionsField(required=False, help_text="The effective list wanted; default: the role's.")
+    permissions = PermissionsField(required=False, help_text="Effective permissions; default: those of the role.")
     locations = LocationIdsField(
-        required=False, help_text='Location ids, or ["*"] for all; default: none (owner, admin: all).'
+        required=False, help_text='Location ids, or ["*"] for all; default: none (all for owner and admin).'
     )
     userSkills = SkillsField(required=False)
 
 
 class NewUser(_NewUserBase):
-    """Who is to be created and invited."""
+    """A new user."""
 
     role = RoleField(required=False, help_text="Default: staff.")
 
 
 class NewManagedUser(_NewUserBase):
-    """Who is to be created and invited."""
+    """A new user."""
 
     userRole = RoleField(required=False, source="role", help_text="Default: staff.")
     isSetup = StrictBooleanField(required=False, source="is_setup")
 
 
 class CurrentUserChange(StrictSerializer):
-    """What people change about themselves; rights can only shrink."""
+    """The fields of the signed-in user to update; permissions and locations can only be reduced."""
 
     profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
     phone = PhoneField(required=False, allow_null=True)
-    locations = LocationIdsField(required=False, help_text="Some of one's own.")
+    locations = LocationIdsField(required=False, help_text="A subset of the current locations.")
     userPermissions = PermissionsField(
-        required=False, source="permissions", help_text="The effective list wanted, of today's."
+        required=False, source="permissions", help_text="Effective permissions; a subset of the current ones."
     )
     userSkills = SkillsField(required=False)
     settings = SettingsChange(required=False)
 
 
 class UserChange(StrictSerializer):
-    """What is to be changed of a person; what is not named stays."""
+    """The fields to update; all but `id` are optional."""
 
     id = TextField(max_length=64)
     name = TextField(max_length=200, required=False)
     profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
     phone = PhoneField(required=False, allow_null=True)
     email = UserEmailField(max_length=254, required=False)
-    userRole = RoleField(required=False, source="role", help_text="Brings its own permissions, unless some are sent.")
-    permissions = PermissionsField(required=False, help_text="The effective list wanted.")
+    userRole = RoleField(
+        required=False, source="role", help_text="Sets the permissions of the role, unless `permissions` is sent."
+    )
+    permissions = PermissionsField(required=False, help_text="Effective permissions.")
     locations = LocationIdsField(required=False, help_text='Location ids, or ["*"] for all.')
     userSkills = SkillsField(required=False)
     isSetup = StrictBooleanField(required=False, source="is_setup")
@@ -140,25 +143,25 @@ class UserChange(StrictSerializer):
     status = StrictChoiceField(
         choices=["active", "blocked"],
         required=False,
-        help_text="blocked: cut off from the next request; active: back to what they were.",
+        help_text="blocked: no access from the next request; active: unblocks the user.",
     )
 
 
 class UserReference(StrictSerializer):
-    """Whom."""
+    """The user to delete."""
 
     id = TextField(max_length=64)
 
 
 class DeletedUser(serializers.Serializer[Any]):
-    """What was deleted."""
+    """A deleted user."""
 
     id = serializers.CharField()
     status = serializers.ChoiceField(choices=["deleted"])
 
 
 class UserView(serializers.Serializer[User]):
-    """A person."""
+    """A user."""
 
     id = serializers.CharField()
     email = serializers.EmailField()
@@ -183,20 +186,33 @@ class UserView(serializers.Serializer[User]):
     version = serializers.IntegerField()
 
     def get_permissions(self, user: User) -> list[str]:
-        """What they may do: the role's permissions, plus extra, minus denied."""
+        """Effective permissions: those of the role, plus extra, minus denied."""
         return sorted(permissions.effective_permissions(user.role, user.extra, user.denied))
 
 
 class UserQuery(PageQuery):
-    """Which people."""
+    """Filters of users."""
 
-    customerId = TextField(max_length=64, required=False, help_text="One's own; the default.")
+    customerId = TextField(
+        max_length=64, required=False, help_text="Must be the caller's customer, which is the default."
+    )
 
 
 class UserPage(serializers.Serializer[Any]):
-    """People by name."""
+    """A page of users, by name."""
 
     items = UserView(many=True)
-    nextCursor = serializers.CharField(
-        allow_null=True, help_text="Send it as `cursor` for the next page; null at the end."
-    )
+    nextCursor = NextCursorField()
+
+
+class PushTokenBody(StrictSerializer):
+    """An Expo push token."""
+
+    token = TextField(max_length=250, help_text="ExponentPushToken[…] or ExpoPushToken[…].")
+
+
+class PushTokenView(serializers.Serializer[Any]):
+    """The status of a push token."""
+
+    token = serializers.CharField()
+    status = serializers.ChoiceField(choices=["registered", "removed"])

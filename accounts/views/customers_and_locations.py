@@ -1,9 +1,12 @@
 """``/customer`` and ``/location``."""
 
+from datetime import UTC, datetime
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import customers, locations
+from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.serializers.customers_and_locations import (
     CustomerChange,
     CustomerView,
@@ -15,14 +18,16 @@ from accounts.serializers.customers_and_locations import (
     NewLocation,
 )
 from accounts.views import examples
-from accounts.views.caller import actor_of, authenticated_user
 from config.api import pagination
 from config.api.operations import (
     OperationViewSet,
+    accepts,
+    accepts_query,
     operation,
     read_idempotency_key,
     read_if_match_versions,
-    utc_now,
+    returns,
+    returns_page,
     versioned_response,
 )
 
@@ -30,59 +35,45 @@ from config.api.operations import (
 class CurrentCustomer(OperationViewSet):
     """``/customer``."""
 
-    @operation(
-        "self:read",
-        operation_id="getCustomer",
-        tag="Customer",
-        summary="One's own customer",
-        responses={200: CustomerView},
-        example=examples.CUSTOMER,
-        etag=True,
-    )
-    def retrieve(self, request: Request) -> Response:
-        """The record was read to authenticate the request: nothing more to do."""
-        customer = authenticated_user(request).customer
-        return versioned_response(request, CustomerView(customer), int(customer.version))
+    tag = "Customer"
 
-    @operation(
-        "customer:update",
-        operation_id="updateCustomer",
-        tag="Customer",
-        summary="Change one's own customer",
-        description="Changes the name, or the language and time zone of who chose none.",
-        body=CustomerChange,
-        body_example={"settings": {"language": "de"}},
-        responses={200: CustomerView},
-        example=examples.CUSTOMER,
-        rate_limit="write",
-        etag=True,
-    )
+    @operation("getCustomer", "self:read")
+    @returns(CustomerView, examples.CUSTOMER, etag=True)
+    def retrieve(self, request: Request) -> Response:
+        """Get the signed-in user's customer."""
+        return versioned_response(request, CustomerView(authenticated_user(request).customer))
+
+    @operation("updateCustomer", "customer:update", rate_limit="write")
+    @accepts(CustomerChange, {"settings": {"language": "de"}})
+    @returns(CustomerView, examples.CUSTOMER, etag=True)
     def update(self, request: Request) -> Response:
+        """Update the signed-in user's customer.
+
+        Changes the name, or the default language and time zone of its users.
+        """
         customer = customers.update_customer(
             authenticated_user(request).customer,
             CustomerChange.parse(request.data),
             actor=actor_of(request),
-            at=utc_now(),
+            at=datetime.now(UTC),
             versions=read_if_match_versions(request),
         )
-        return versioned_response(request, CustomerView(customer), int(customer.version))
+        return versioned_response(request, CustomerView(customer))
 
 
 class Locations(OperationViewSet):
     """``/location``."""
 
-    @operation(
-        "self:read",
-        operation_id="listLocations",
-        tag="Locations",
-        summary="Locations",
-        description="The customer's locations by name; who is confined to some sees those.",
-        query=LocationQuery,
-        responses={200: LocationPage},
-        example={"items": [examples.LOCATION], "nextCursor": None},
-        error_statuses=(400,),
-    )
+    tag = "Locations"
+
+    @operation("listLocations", "self:read", errors=(400,))
+    @accepts_query(LocationQuery)
+    @returns_page(LocationPage, examples.LOCATION)
     def list_page(self, request: Request) -> Response:
+        """List locations.
+
+        The customer's locations by name. Callers who are restricted to some locations see these.
+        """
         actor = actor_of(request)
         query = LocationQuery.parse_query(request)
         scope = f"locations for {actor.id}"
@@ -91,67 +82,46 @@ class Locations(OperationViewSet):
         )
         return pagination.page_response(scope, page, LocationPage)
 
-    @operation(
-        "locations:manage",
-        operation_id="createLocation",
-        tag="Locations",
-        summary="Create a location",
-        body=NewLocation,
-        body_example={"name": "Boston Harbour", "timeZone": "America/New_York"},
-        responses={201: LocationView},
-        example=examples.LOCATION,
-        error_statuses=(404, 422),
-        rate_limit="write",
-        etag=True,
-    )
+    @operation("createLocation", "locations:manage", rate_limit="write", errors=(404,), idempotent=True)
+    @accepts(NewLocation, {"name": "Boston Harbour", "timeZone": "America/New_York"})
+    @returns(LocationView, examples.LOCATION, status=201, etag=True)
     def create(self, request: Request) -> Response:
+        """Create a location."""
         actor = actor_of(request)
         location = locations.create_location(
             **NewLocation.parse(request.data),
             actor=actor,
-            at=utc_now(),
+            at=datetime.now(UTC),
             idempotency_key=read_idempotency_key(request, actor),
         )
-        return versioned_response(request, LocationView(location), int(location.version), status=201)
+        return versioned_response(request, LocationView(location), status=201)
 
 
 class LocationDetail(OperationViewSet):
     """``/location/{id}``."""
 
-    @operation(
-        "locations:manage",
-        operation_id="updateLocation",
-        tag="Locations",
-        summary="Change a location",
-        body=LocationChange,
-        body_example={"address": "2 Long Wharf, Boston"},
-        responses={200: LocationView},
-        example=examples.LOCATION,
-        error_statuses=(404,),
-        rate_limit="write",
-        etag=True,
-    )
+    tag = "Locations"
+
+    @operation("updateLocation", "locations:manage", rate_limit="write", errors=(404,))
+    @accepts(LocationChange, {"address": "2 Long Wharf, Boston"})
+    @returns(LocationView, examples.LOCATION, etag=True)
     def update(self, request: Request, id: str) -> Response:
+        """Update a location."""
         location = locations.update_location(
             id,
             LocationChange.parse(request.data),
             actor=actor_of(request),
-            at=utc_now(),
+            at=datetime.now(UTC),
             versions=read_if_match_versions(request),
         )
-        return versioned_response(request, LocationView(location), int(location.version))
+        return versioned_response(request, LocationView(location))
 
-    @operation(
-        "locations:manage",
-        operation_id="deleteLocation",
-        tag="Locations",
-        summary="Remove a location",
-        description="Refused with 409 while people are confined to it or schedules remain.",
-        responses={200: DeletedLocation},
-        example={"id": examples.LOCATION["id"], "status": "removed"},
-        error_statuses=(404, 409),
-        rate_limit="write",
-    )
+    @operation("deleteLocation", "locations:manage", rate_limit="write", errors=(404, 409))
+    @returns(DeletedLocation, {"id": examples.LOCATION_ID, "status": "removed"})
     def delete(self, request: Request, id: str) -> Response:
-        location = locations.delete_location(id, actor=actor_of(request), at=utc_now())
+        """Delete a location.
+
+        409 while users are restricted to it or schedules remain.
+        """
+        location = locations.delete_location(id, actor=actor_of(request), at=datetime.now(UTC))
         return Response(DeletedLocation({"id": location.id, "status": "removed"}).data)

@@ -1,118 +1,208 @@
-"""``/user``: oneself, creating people, and deleting them."""
+"""``/user``: the signed-in user, their terms, devices and data; creating and deleting users."""
 
-from typing import Any
+from datetime import UTC, datetime
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.serializers.users import CurrentUserChange, DeletedUser, NewUser, UserReference, UserView
+from accounts.auth.authentication import actor_of, authenticated_user
+from accounts.notifications import devices
+from accounts.privacy import export
+from accounts.serializers.exports import ExportQuery, ExportView
+from accounts.serializers.terms import TermsAcceptanceBody, TermsView
+from accounts.serializers.users import (
+    CurrentUserChange,
+    DeletedUser,
+    NewUser,
+    PushTokenBody,
+    PushTokenView,
+    UserReference,
+    UserView,
+)
+from accounts.terms import acceptance
 from accounts.users import create, delete, update
 from accounts.views import examples
-from accounts.views.caller import actor_of, authenticated_user
 from config.api.operations import (
     OperationViewSet,
+    accepts,
+    accepts_query,
     operation,
     read_idempotency_key,
     read_if_match_versions,
-    utc_now,
+    returns,
+    returns_file,
     versioned_response,
 )
-
-CREATE_OPERATION: dict[str, Any] = {
-    "summary": "Create a user",
-    "description": (
-        "Creates a person at Auth0 and here, and invites them by e-mail. Answers once both hold "
-        "the person and the invitation is certain to be sent. After a 503 the creation is still "
-        "finished by itself; repeat with the same Idempotency-Key to hear of it."
-    ),
-    "responses": {201: UserView},
-    "example": examples.USER,
-    "error_statuses": (404, 409, 422),
-    "rate_limit": "costly",
-    "etag": True,
-}
-DELETE_OPERATION: dict[str, Any] = {
-    "summary": "Delete a user",
-    "description": (
-        "Deletes a person here and at Auth0, oneself or somebody of lower rank: cut off from the "
-        "next request, and every record of theirs erased. The audit stays, unreadable where it "
-        "named them. After a 503 the deletion is still finished by itself. The last active owner "
-        "stays."
-    ),
-    "body": UserReference,
-    "body_example": {"id": examples.USER["id"]},
-    "responses": {200: DeletedUser},
-    "example": {"id": examples.USER["id"], "status": "deleted"},
-    "error_statuses": (404, 409),
-    "rate_limit": "costly",
-}
-"""What ``/user`` and ``/userManagement`` declare alike."""
 
 
 class CurrentUser(OperationViewSet):
     """``/user``."""
 
-    @operation(
-        "self:read",
-        operation_id="getCurrentUser",
-        tag="Users",
-        summary="Who am I",
-        description="The signed-in person with locations, permissions and settings.",
-        responses={200: UserView},
-        example=examples.USER,
-        etag=True,
-    )
+    tag = "Users"
+
+    @operation("getCurrentUser", "self:read")
+    @returns(UserView, examples.USER, etag=True)
     def retrieve(self, request: Request) -> Response:
-        """The record was read to authenticate the request: nothing more to do."""
-        user = authenticated_user(request).user
-        return versioned_response(request, UserView(user), int(user.version))
+        """Get the signed-in user.
 
-    @operation(
-        "users:create",
-        operation_id="createUser",
-        tag="Users",
-        body=NewUser,
-        body_example=examples.NEW_USER,
-        **CREATE_OPERATION,
-    )
+        Includes locations, permissions and settings.
+        """
+        return versioned_response(request, UserView(authenticated_user(request).user))
+
+    @operation("createUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @accepts(NewUser, examples.NEW_USER)
+    @returns(UserView, examples.USER, status=201, etag=True)
     def create(self, request: Request) -> Response:
-        actor = actor_of(request)
-        new_user = create.NewUserData(**NewUser.parse(request.data))
-        user = create.create_user(
-            new_user, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
-        )
-        return versioned_response(request, UserView(user), int(user.version), status=201)
+        """Create a user.
 
-    @operation(
-        "self:update",
-        operation_id="updateCurrentUser",
-        tag="Users",
-        summary="Change oneself",
-        description=(
-            "Changes one's own profile, skills and settings. Permissions and locations can only "
-            "shrink: an attempt to widen them is refused and kept in the audit."
-        ),
-        body=CurrentUserChange,
-        body_example={"profileName": "Sam", "settings": {"language": "es"}},
-        responses={200: UserView},
-        example=examples.USER,
-        error_statuses=(404, 409),
-        rate_limit="write",
-        etag=True,
-    )
+        Creates the user here and at Auth0 and sends an invitation by e-mail. The response is sent
+        once both hold the user and the invitation is queued. After a 503 the creation still
+        completes in the background; retry with the same Idempotency-Key to get the result.
+        """
+        actor = actor_of(request)
+        user = create.create_user(
+            create.NewUserData(**NewUser.parse(request.data)),
+            actor=actor,
+            at=datetime.now(UTC),
+            idempotency_key=read_idempotency_key(request, actor),
+        )
+        return versioned_response(request, UserView(user), status=201)
+
+    @operation("updateCurrentUser", "self:update", rate_limit="write", errors=(404, 409))
+    @accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})
+    @returns(UserView, examples.USER, etag=True)
     def update(self, request: Request) -> Response:
+        """Update the signed-in user.
+
+        Updates profile, skills and settings. Permissions and locations can only be reduced; an
+        attempt to extend them is refused and audited.
+        """
         user = update.update_own_profile(
             authenticated_user(request).user,
             CurrentUserChange.parse(request.data),
             actor=actor_of(request),
-            at=utc_now(),
+            at=datetime.now(UTC),
             versions=read_if_match_versions(request),
         )
-        return versioned_response(request, UserView(user), int(user.version))
+        return versioned_response(request, UserView(user))
 
     @operation(
-        "self:update", permission_for_others="users:delete", operation_id="deleteUser", tag="Users", **DELETE_OPERATION
+        "deleteUser", "self:update", permission_for_others="users:delete", rate_limit="costly", errors=(404, 409)
     )
+    @accepts(UserReference, {"id": examples.USER_ID})
+    @returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
     def delete(self, request: Request) -> Response:
-        id = UserReference.parse(request.data)["id"]
-        return Response(DeletedUser(delete.delete_user(id, actor=actor_of(request), at=utc_now())).data)
+        """Delete a user.
+
+        Deletes the signed-in user, or a user of lower rank, here and at Auth0. Access ends with the
+        next request and the user's records are erased. Audit entries remain, with the user's
+        personal data unreadable. After a 503 the deletion still completes in the background. The
+        last active owner cannot be deleted.
+        """
+        user_id = UserReference.parse(request.data)["id"]
+        deleted_user = delete.delete_user(user_id, actor=actor_of(request), at=datetime.now(UTC))
+        return Response(DeletedUser(deleted_user).data)
+
+
+class Terms(OperationViewSet):
+    """``/user/accept-terms``, ``/user/terms-status``."""
+
+    tag = "Users"
+
+    @operation("getTermsStatus", "self:read")
+    @returns(TermsView, examples.TERMS)
+    def status(self, request: Request) -> Response:
+        """Get the terms status.
+
+        Tells whether the signed-in user has accepted the terms in force, and lists their documents.
+        """
+        caller = authenticated_user(request)
+        terms_status = acceptance.get_status(
+            caller.user, caller.customer, actor=actor_of(request), at=datetime.now(UTC)
+        )
+        return Response(TermsView(terms_status).data)
+
+    @operation("acceptTerms", "terms:accept", rate_limit="write", errors=(409,), idempotent=True)
+    @accepts(TermsAcceptanceBody, {"version": examples.TERMS_VERSION, "locale": "en"})
+    @returns(TermsView, examples.ACCEPTED_TERMS)
+    def accept(self, request: Request) -> Response:
+        """Accept the terms in force.
+
+        Records that the signed-in user accepted the terms of service, the provider terms and the
+        privacy policy: versions, hashes, time, IP address and browser. Repeating it changes
+        nothing. Send the version that was shown to the user: if another version is in force,
+        nothing is accepted (409).
+        """
+        caller, actor = authenticated_user(request), actor_of(request)
+        terms_status = acceptance.accept_terms(
+            caller.user,
+            caller.customer,
+            actor=actor,
+            at=datetime.now(UTC),
+            idempotency_key=read_idempotency_key(request, actor),
+            **TermsAcceptanceBody.parse(request.data),
+        )
+        return Response(TermsView(terms_status).data)
+
+
+class PushTokens(OperationViewSet):
+    """``/user/push-token``."""
+
+    tag = "Users"
+
+    @operation("registerPushToken", "push:manage", rate_limit="write", idempotent=True)
+    @accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
+    @returns(PushTokenView, examples.DEVICE)
+    def register(self, request: Request) -> Response:
+        """Register an Expo push token.
+
+        Notifications are sent to this device from now on. A token belongs to one user: registering
+        a token of another user moves it. Repeating it changes nothing.
+        """
+        token, actor = PushTokenBody.parse(request.data)["token"], actor_of(request)
+        device = devices.register_device(
+            token, actor=actor, at=datetime.now(UTC), idempotency_key=read_idempotency_key(request, actor)
+        )
+        return Response(PushTokenView({"token": device.token, "status": "registered"}).data)
+
+    @operation("removePushToken", "push:manage", rate_limit="write")
+    @accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
+    @returns(PushTokenView, {**examples.DEVICE, "status": "removed"})
+    def delete(self, request: Request) -> Response:
+        """Remove an Expo push token.
+
+        Stops notifications to this device. Removing an unknown token changes nothing.
+        """
+        token = PushTokenBody.parse(request.data)["token"]
+        devices.unregister_device(token, actor=actor_of(request), at=datetime.now(UTC))
+        return Response(PushTokenView({"token": token, "status": "removed"}).data)
+
+
+class PersonalData(OperationViewSet):
+    """``/user/export/my-data``."""
+
+    tag = "Users"
+
+    @operation("exportMyData", "self:export", rate_limit="export", errors=(400,))
+    @accepts_query(ExportQuery)
+    @returns(ExportView, examples.EXPORT)
+    @returns_file("application/pdf")
+    def download(self, request: Request) -> HttpResponse:
+        """Download my personal data.
+
+        All stored data about the signed-in user, without data about others: a PDF with the same
+        data embedded as JSON (my-data.json), or that JSON alone.
+        """
+        file_format = ExportQuery.parse_query(request).get("format", "pdf")
+        caller, actor = authenticated_user(request), actor_of(request)
+        if file_format == "json":
+            content = export.export_json(caller.user, caller.customer, actor=actor)
+            return _file_response(content, "application/json", "my-data.json")
+        content = export.export_pdf(caller.user, caller.customer, actor=actor, at=datetime.now(UTC))
+        return _file_response(content, "application/pdf", "my-data.pdf")
+
+
+def _file_response(content: bytes, content_type: str, name: str) -> HttpResponse:
+    disposition = f'attachment; filename="{name}"'
+    return HttpResponse(content, content_type, headers={"Content-Disposition": disposition})

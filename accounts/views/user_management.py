@@ -1,10 +1,14 @@
-"""``/userManagement``: the people of a customer."""
+"""``/userManagement``: the users of a customer; and the audit log of a user."""
+
+from datetime import UTC, datetime
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import users
+from accounts import audit_log, users
+from accounts.auth.authentication import actor_of
 from accounts.notifications import invitations
+from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.serializers.users import (
     DeletedUser,
     NewManagedUser,
@@ -16,123 +20,141 @@ from accounts.serializers.users import (
 )
 from accounts.users import create, delete, update
 from accounts.views import examples
-from accounts.views.caller import actor_of
-from accounts.views.own_account import CREATE_OPERATION, DELETE_OPERATION
 from config.api import pagination
 from config.api.fields import EmptyBody
 from config.api.operations import (
     OperationViewSet,
+    accepts,
+    accepts_query,
     operation,
     read_idempotency_key,
     read_if_match_versions,
-    utc_now,
+    returns,
+    returns_page,
     versioned_response,
 )
-
-TAG = "User Management"
+from config.audit import reader
 
 
 class UserManagement(OperationViewSet):
     """``/userManagement``."""
 
-    @operation(
-        "users:read",
-        operation_id="listUsers",
-        tag=TAG,
-        summary="Users of a customer",
-        description=(
-            "The customer's people by name; who is confined to some locations sees who works "
-            "there too. A page may hold fewer than `limit` before the list ends."
-        ),
-        query=UserQuery,
-        responses={200: UserPage},
-        example={"items": [examples.USER], "nextCursor": None},
-        error_statuses=(400, 404),
-        no_account_status=404,
-    )
+    tag = "User Management"
+
+    @operation("listUsers", "users:read", errors=(400, 404), no_account_status=404)
+    @accepts_query(UserQuery)
+    @returns_page(UserPage, examples.USER)
     def list_page(self, request: Request) -> Response:
+        """List the users of a customer.
+
+        Sorted by name. Callers who are restricted to some locations see the users of these
+        locations. A page may hold fewer than `limit` items before the end of the list.
+        """
         actor = actor_of(request)
         query = UserQuery.parse_query(request)
         scope = f"users for {actor.id}"
         page = users.list_users(
             actor,
-            utc_now(),
+            datetime.now(UTC),
             customer_id=query.get("customerId"),
             limit=query.get("limit", 1000),
             cursor=pagination.decode_cursor(scope, query.get("cursor")),
         )
         return pagination.page_response(scope, page, UserPage)
 
-    @operation(
-        "users:create",
-        operation_id="createManagedUser",
-        tag=TAG,
-        body=NewManagedUser,
-        body_example={**examples.NEW_USER, "userRole": "staff"},
-        **CREATE_OPERATION,
-    )
+    @operation("createManagedUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @accepts(NewManagedUser, {**examples.NEW_USER, "userRole": "staff"})
+    @returns(UserView, examples.USER, status=201, etag=True)
     def create(self, request: Request) -> Response:
+        """Create a user.
+
+        Same as `POST /user`; the role is sent as `userRole`.
+        """
         actor = actor_of(request)
-        new_user = create.NewUserData(**NewManagedUser.parse(request.data))
         user = create.create_user(
-            new_user, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
+            create.NewUserData(**NewManagedUser.parse(request.data)),
+            actor=actor,
+            at=datetime.now(UTC),
+            idempotency_key=read_idempotency_key(request, actor),
         )
-        return versioned_response(request, UserView(user), int(user.version), status=201)
+        return versioned_response(request, UserView(user), status=201)
 
-    @operation(
-        "users:update",
-        operation_id="updateManagedUser",
-        tag=TAG,
-        summary="Change a user",
-        description=(
-            "Changes somebody of lower rank (owners may change owners). A new address goes through "
-            "Auth0 first; after a 503 it is still changed by itself. Nobody gives what they do not "
-            "hold, and the last active owner stays one. A change of rights holds from the person's "
-            "next request."
-        ),
-        body=UserChange,
-        body_example={"id": examples.USER["id"], "userRole": "manager"},
-        responses={200: UserView},
-        example=examples.USER,
-        error_statuses=(404, 409),
-        rate_limit="write",
-        etag=True,
-    )
+    @operation("updateManagedUser", "users:update", rate_limit="write", errors=(404, 409))
+    @accepts(UserChange, {"id": examples.USER_ID, "userRole": "manager"})
+    @returns(UserView, examples.USER, etag=True)
     def update(self, request: Request) -> Response:
-        patch = UserChange.parse(request.data)
-        user = update.update_user(
-            patch.pop("id"), patch, actor=actor_of(request), at=utc_now(), versions=read_if_match_versions(request)
-        )
-        return versioned_response(request, UserView(user), int(user.version))
+        """Update a user.
 
-    @operation("users:delete", operation_id="deleteManagedUser", tag=TAG, **DELETE_OPERATION)
+        Updates a user of lower rank; owners may also update owners. A new e-mail address is changed
+        at Auth0 first; after a 503 the change still completes in the background. You cannot grant
+        permissions that you do not hold, and the last active owner must remain an owner. Changed
+        permissions apply from the user's next request.
+        """
+        changes = UserChange.parse(request.data)
+        user = update.update_user(
+            changes.pop("id"),
+            changes,
+            actor=actor_of(request),
+            at=datetime.now(UTC),
+            versions=read_if_match_versions(request),
+        )
+        return versioned_response(request, UserView(user))
+
+    @operation("deleteManagedUser", "users:delete", rate_limit="costly", errors=(404, 409))
+    @accepts(UserReference, {"id": examples.USER_ID})
+    @returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
     def delete(self, request: Request) -> Response:
-        id = UserReference.parse(request.data)["id"]
-        return Response(DeletedUser(delete.delete_user(id, actor=actor_of(request), at=utc_now())).data)
+        """Delete a user.
+
+        Same as `DELETE /user`.
+        """
+        user_id = UserReference.parse(request.data)["id"]
+        deleted_user = delete.delete_user(user_id, actor=actor_of(request), at=datetime.now(UTC))
+        return Response(DeletedUser(deleted_user).data)
 
 
 class Invitations(OperationViewSet):
     """``/userManagement/{id}/resend-invitation``."""
 
-    @operation(
-        "invitations:send",
-        operation_id="resendInvitation",
-        tag=TAG,
-        summary="Resend an invitation",
-        description=(
-            "Sends the mail with the link to set the password again, with a new link; at most one "
-            "a minute to a person. Who has come already needs none: 409."
-        ),
-        body=EmptyBody,
-        responses={200: UserView},
-        example=examples.USER,
-        error_statuses=(404, 409),
-        rate_limit="costly",
-    )
+    tag = "User Management"
+
+    @operation("resendInvitation", "invitations:send", rate_limit="costly", errors=(404, 409))
+    @accepts(EmptyBody)
+    @returns(UserView, examples.USER)
     def resend(self, request: Request, id: str) -> Response:
+        """Resend an invitation.
+
+        Sends the invitation e-mail again, with a new link to set the password; at most once a
+        minute per user. 409 if the user has already accepted the invitation.
+        """
         EmptyBody.parse(request.data)
         actor = actor_of(request)
         user = invitations.resend_invitation(
-            id, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
+            id, actor=actor, at=datetime.now(UTC), idempotency_key=read_idempotency_key(request, actor)
         )
         return Response(UserView(user).data)
+
+
+class AuditLogs(OperationViewSet):
+    """``/user/{userId}/audit-logs``."""
+
+    tag = "Users"
+
+    @operation("getUserAuditLogs", "audit:read", errors=(400, 404))
+    @accepts_query(AuditQuery)
+    @returns(AuditPage, examples.AUDIT_LOG)
+    def list_page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name
+        """Get the audit log of a user.
+
+        Changes by and to the user, newest first, also after the user was deleted. `total` is the
+        number of entries that match the filters.
+        """
+        query = AuditQuery.parse_query(request)
+        log_page = audit_log.get_user_audit_log(
+            userId,
+            actor=actor_of(request),
+            limit=query.get("limit", 50),
+            offset=query.get("offset", 0),
+            criteria=reader.EntryFilter(query.get("action"), query.get("since"), query.get("until")),
+        )
+        return Response(AuditPage(log_page).data)

@@ -1,4 +1,4 @@
-"""``/docs/``: the API's reference in the browser, from assets that the product brings along."""
+"""``/docs/``: Swagger UI from our own static files."""
 
 from typing import Any
 

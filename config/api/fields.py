@@ -1,4 +1,4 @@
-"""Fields that take exactly the type they name, and bodies that know all their members."""
+"""Strict serializer fields, and serializers that refuse unknown fields."""
 
 import re
 import unicodedata
@@ -16,35 +16,35 @@ _DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?(
 
 
 class InvalidQuery(serializers.ValidationError):
-    """What is wrong stands in the query, not in the body."""
+    """The query is invalid, not the body."""
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A request body or query: an unknown member is refused, naming it."""
+    """A request body or query that refuses unknown fields."""
 
     @classmethod
     def parse(cls, data: Any) -> dict[str, Any]:
-        """The checked values. Raises ValidationError."""
+        """The validated values. Raises ValidationError."""
         serializer = cls(data=data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
     @classmethod
     def parse_query(cls, request: Request) -> dict[str, Any]:
-        """The checked query parameters; one that is given twice is refused."""
+        """The validated query parameters. Raises InvalidQuery, also for repeated parameters."""
         for name, values in request.query_params.lists():
             if len(values) > 1:
-                raise InvalidQuery({name: ["It is given more than once."]})
+                raise InvalidQuery({name: ["Send this parameter once."]})
         try:
             return cls.parse(request.query_params.dict())
         except serializers.ValidationError as error:
             raise InvalidQuery(error.detail) from error
 
     def to_internal_value(self, data: Any) -> Any:
-        """Report everything that is wrong at once, unknown members included."""
+        """Report all errors at once, unknown fields included."""
         names = data if isinstance(data, Mapping) else ()
         field_errors: dict[str, Any] = {
-            name: [ErrorDetail("No such member here.", code="unknown")] for name in names if name not in self.fields
+            name: [ErrorDetail("Unknown field.", code="unknown")] for name in names if name not in self.fields
         }
         try:
             values = super().to_internal_value(data)
@@ -56,19 +56,19 @@ class StrictSerializer(serializers.Serializer[Any]):
 
 
 class TextField(serializers.CharField):
-    """A string, trimmed and in Unicode's NFC form, without control characters."""
+    """A string, trimmed and normalized to NFC; refuses control characters."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            self._raise_invalid("It must be a string.")
+            self._raise_invalid("Must be a string.")
         text = unicodedata.normalize("NFC", data.strip())
         if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in text):
-            self._raise_invalid("It holds a character that cannot be shown.")
+            self._raise_invalid("Contains a character that cannot be displayed.")
         return text
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is not serializers.empty and data is not None and not isinstance(data, str):
-            self._raise_invalid("It must be a string.")
+            self._raise_invalid("Must be a string.")
         return super().run_validation(data)
 
     def _raise_invalid(self, detail: str) -> NoReturn:
@@ -76,37 +76,37 @@ class TextField(serializers.CharField):
 
 
 class TextListField(serializers.ListField):
-    """A list of strings, each at most ``longest`` characters; repeats are dropped."""
+    """A list of strings; drops duplicates."""
 
     def __init__(self, *, max_item_length: int, max_items: int, **options: Any) -> None:
         super().__init__(child=TextField(max_length=max_item_length), max_length=max_items, **options)
 
     def to_internal_value(self, data: Any) -> list[str]:
         if not isinstance(data, list):
-            raise serializers.ValidationError("It must be a list of strings.", code="invalid")
+            raise serializers.ValidationError("Must be a list of strings.", code="invalid")
         return list(dict.fromkeys(super().to_internal_value(data)))
 
 
 class StrictBooleanField(serializers.BooleanField):
-    """true or false, nothing that looks like it."""
+    """A JSON boolean; refuses numbers and strings."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
-            raise serializers.ValidationError("It must be true or false.", code="invalid")
+            raise serializers.ValidationError("Must be true or false.", code="invalid")
         return data
 
 
 class StrictChoiceField(serializers.ChoiceField):
-    """One of some words."""
+    """One of a set of strings."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
-            raise serializers.ValidationError("It must be a string.", code="invalid")
+            raise serializers.ValidationError("Must be a string.", code="invalid")
         return super().to_internal_value(data)
 
 
 class TimeZoneField(TextField):
-    """A time zone by its IANA name."""
+    """An IANA time zone name."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=64, **options)
@@ -115,7 +115,7 @@ class TimeZoneField(TextField):
         name = super().to_internal_value(data)
         if name not in _time_zones():
             raise serializers.ValidationError(
-                "It must be an IANA time zone, such as Europe/Berlin.", code="unknown_time_zone"
+                "Must be an IANA time zone, such as Europe/Berlin.", code="unknown_time_zone"
             )
         return name
 
@@ -126,26 +126,26 @@ def _time_zones() -> frozenset[str]:
 
 
 class QueryIntegerField(serializers.IntegerField):
-    """A whole number in a query: plain digits."""
+    """An integer in a query: digits only."""
 
     def to_internal_value(self, data: Any) -> int:
         text = str(data)
         if not (text.isascii() and text.isdigit()) or len(text) > 9:
-            raise serializers.ValidationError("It must be a whole number.", code="invalid")
+            raise serializers.ValidationError("Must be an integer.", code="invalid")
         return int(text)
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A whole number in a body: a JSON number without a fraction."""
+    """An integer in a body: a JSON number without a fraction."""
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
-            raise serializers.ValidationError("It must be a whole number.", code="invalid")
+            raise serializers.ValidationError("Must be an integer.", code="invalid")
         return int(super().to_internal_value(data))
 
 
 class StrictDateTimeField(serializers.DateTimeField):
-    """A moment in RFC 3339: a date and time with an offset, or Z."""
+    """An RFC 3339 date-time, with an offset or Z."""
 
     def to_internal_value(self, value: Any) -> datetime:
         text = value.replace(" ", "+") if isinstance(value, str) else ""  # "+", not escaped
@@ -157,32 +157,39 @@ class StrictDateTimeField(serializers.DateTimeField):
         except (ValueError, OverflowError):
             pass
         raise serializers.ValidationError(
-            "It must be a moment with an offset, such as 2026-11-23T09:00:00Z.", code="invalid"
+            "Must be an RFC 3339 date-time with an offset, such as 2026-11-23T09:00:00Z.", code="invalid"
         )
 
 
 class DateTimeRangeQuery(StrictSerializer):
-    """A query about some time: ``from`` is the first moment in it, ``to`` the first after it."""
+    """A query for a time range: ``from`` is inclusive, ``to`` exclusive."""
 
     def get_fields(self) -> dict[str, Any]:
         """``from`` cannot be the name of a class attribute."""
-        since = StrictDateTimeField(required=False, source="since", help_text="The first moment that counts.")
-        until = StrictDateTimeField(required=False, source="until", help_text="The first that does not.")
+        since = StrictDateTimeField(required=False, source="since", help_text="Start of the range, inclusive.")
+        until = StrictDateTimeField(required=False, source="until", help_text="End of the range, exclusive.")
         return {**super().get_fields(), "from": since, "to": until}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """An empty or reversed span is a mistake of whoever asks."""
+        """Refuse an empty or reversed range."""
         if "since" in attrs and "until" in attrs and attrs["since"] >= attrs["until"]:
-            raise serializers.ValidationError({"to": ["It must be later than from."]})
+            raise serializers.ValidationError({"to": ["Must be later than `from`."]})
         return attrs
 
 
 class PageQuery(StrictSerializer):
-    """The query of a list that goes on by cursor."""
+    """The query of a paginated list."""
 
-    limit = QueryIntegerField(required=False, min_value=1, max_value=1000, help_text="1 to 1,000, the default.")
-    cursor = TextField(required=False, max_length=2000, help_text="`nextCursor` of the page before.")
+    limit = QueryIntegerField(required=False, min_value=1, max_value=1000, help_text="1 to 1,000; default 1,000.")
+    cursor = TextField(required=False, max_length=2000, help_text="`nextCursor` of the previous page.")
+
+
+class NextCursorField(serializers.CharField):
+    """The cursor of the next page; null at the end."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_null=True, help_text="Send as `cursor` to get the next page; null at the end.")
 
 
 class EmptyBody(StrictSerializer):
-    """An operation that needs to be told nothing: no body, or an empty object."""
+    """No body, or an empty object."""

@@ -1,4 +1,4 @@
-"""What happens to every request before and after the views."""
+"""Middleware: trusted proxies, request log and headers, body limit."""
 
 import ipaddress
 import logging
@@ -19,12 +19,12 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 HEALTH_CHECK_PATHS = ("/healthz", "/readyz")
-"""What load balancers ask for by address, without naming a host of ours."""
+"""Load balancers request these by IP address, without a host name of ours."""
 _FORWARDED_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
 class TrustedProxyMiddleware:
-    """Checks the host; believes forwarded addresses from TRUSTED_PROXIES only."""
+    """Checks the host; accepts forwarding headers from TRUSTED_PROXIES only."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -52,7 +52,7 @@ def _is_trusted(address: str) -> bool:
 
 
 def _client_address(forwarded_for: str) -> str:
-    """The last address that is not one of our own proxies; '' where it is no address."""
+    """The last address that is not a trusted proxy; '' if it is not an address."""
     for part in reversed([part.strip() for part in forwarded_for.split(",")]):
         if not _is_trusted(part):
             try:
@@ -63,7 +63,7 @@ def _client_address(forwarded_for: str) -> str:
 
 
 class RequestLogMiddleware:
-    """A request id in and out, one log line, and the headers that every answer carries."""
+    """Sets the request id, logs one line per request, and adds the headers of all responses."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -101,7 +101,7 @@ def _set_default_headers(response: HttpResponse) -> None:
 
 
 class BodyLimitMiddleware:
-    """Refuses a body that is too large, or whose size is not told, before reading it."""
+    """Refuses bodies that are too large or of unknown size, before reading them."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -112,13 +112,15 @@ class BodyLimitMiddleware:
             return problem_details.problem_response(request, errors.InvalidRequest("Content-Length must be a number."))
         if int(length) > settings.BODY_LIMIT:
             max_size = f"{settings.BODY_LIMIT // 1024} KiB"
-            return problem_details.problem_response(request, errors.PayloadTooLarge(f"Send at most {max_size}."))
+            return problem_details.problem_response(
+                request, errors.PayloadTooLarge(f"The body must be at most {max_size}.")
+            )
         if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
             return problem_details.problem_response(
-                request, errors.InvalidRequest("Send the body with Content-Length.")
+                request, errors.InvalidRequest("Send the body with Content-Length, not chunked.")
             )
         try:
-            _ = request.body  # an answer before the body was read may reset the connection
+            _ = request.body  # responding before the body is read may reset the connection
         except UnreadablePostError:
-            return problem_details.problem_response(request, errors.InvalidRequest("The body did not arrive whole."))
+            return problem_details.problem_response(request, errors.InvalidRequest("The body is incomplete."))
         return self._get_response(request)

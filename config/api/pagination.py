@@ -1,4 +1,4 @@
-"""Page cursors: where a list goes on, sealed: nobody can make one, or read where it points."""
+"""Page cursors: encrypted, so that clients can neither forge nor read them."""
 
 import base64
 import binascii
@@ -16,15 +16,15 @@ from config.dynamodb import encryption, pagination
 
 
 class InvalidCursor(errors.InvalidRequest):
-    """A cursor of another list, another caller, or nobody's."""
+    """The cursor was not issued for this list and caller."""
 
     code = "bad_cursor"
 
 
 def encode_cursor(scope: str, cursor: pagination.Cursor | None) -> str | None:
-    """The cursor for the page after ``place``; None at the end.
+    """The encrypted cursor of the next page; None at the end.
 
-    ``scope`` says whose list it is and how it is filtered: it opens only for the same one.
+    ``scope`` names the caller, the list and its filters; the cursor decodes with this scope only.
     """
     if not cursor:
         return None
@@ -32,20 +32,22 @@ def encode_cursor(scope: str, cursor: pagination.Cursor | None) -> str | None:
 
 
 def decode_cursor(scope: str, encoded: str | None) -> pagination.Cursor | None:
-    """The place that a cursor stands for; None at the beginning. Raises `BadCursor`."""
+    """The cursor that a client sent; None for the first page. Raises `InvalidCursor`."""
     if encoded is None:
         return None
     try:
         ciphertext = base64.b64decode(encoded, altchars=b"-_", validate=True)
         return dict(encryption.decrypt_json(_cursor_key(), ciphertext, scope))
     except (InvalidTag, binascii.Error, ValueError) as error:
-        raise InvalidCursor("This cursor does not belong to this list.", pointer="?cursor") from error
+        raise InvalidCursor(
+            "This cursor does not belong to this list; start without a cursor.", pointer="?cursor"
+        ) from error
 
 
 def page_response(
     scope: str, page: pagination.CursorPage[Any], serializer_class: type[serializers.Serializer[Any]]
 ) -> Response:
-    """The answer that shows a page: ``{"items": […], "nextCursor": … or null}``."""
+    """The response for a page: ``{"items": […], "nextCursor": … or null}``."""
     data = {"items": page.records, "nextCursor": encode_cursor(scope, page.next_cursor)}
     return Response(serializer_class(data).data)
 

@@ -1,4 +1,4 @@
-"""Turns every failure into an ``application/problem+json`` document (RFC 9457)."""
+"""Converts every error to an ``application/problem+json`` document (RFC 9457)."""
 
 import logging
 import sys
@@ -19,7 +19,7 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class MethodNotAllowed(errors.DomainError):
-    """The path exists, not for this method."""
+    """The path does not support the method."""
 
     status = 405
     code = "method_not_allowed"
@@ -31,15 +31,15 @@ class UnsupportedMediaType(errors.DomainError):
 
     status = 415
     code = "unsupported_media_type"
-    title = "Only JSON is read"
+    title = "Unsupported media type"
 
 
 class InternalError(errors.DomainError):
-    """A defect of ours."""
+    """An unexpected error in this service; report it with the request id."""
 
     status = 500
     code = "internal_error"
-    title = "Something broke on our side"
+    title = "Internal error"
 
 
 def handle_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
@@ -49,7 +49,7 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> HttpRespon
 
 
 def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpResponse:
-    """The answer to a refused request."""
+    """The response for an error."""
     request_id = request.META.get("dutyline.request_id", "")
     response = HttpResponse(
         orjson.dumps(to_problem_document(error, request_id)), content_type=CONTENT_TYPE, status=error.status
@@ -62,7 +62,7 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
 
 
 def to_problem_document(error: errors.DomainError, request_id: str) -> dict[str, Any]:
-    """The document itself."""
+    """The problem document of an error."""
     return {
         "type": f"urn:dutyline:problem:{error.code.replace('_', '-')}",
         "title": error.title,
@@ -91,17 +91,17 @@ def _to_domain_error(error: Exception, request: HttpRequest) -> errors.DomainErr
         return error
     if isinstance(error, exceptions.ValidationError):
         field_errors = list(to_field_errors(error.detail, "?" if isinstance(error, InvalidQuery) else ""))
-        return errors.InvalidRequest("Some members are missing or wrong; see errors.", field_errors=field_errors)
+        return errors.InvalidRequest("Some fields are missing or invalid; see `errors`.", field_errors=field_errors)
     if isinstance(error, Http404 | exceptions.NotFound):
-        return errors.NotFound("There is nothing here.")
+        return errors.NotFound("Not found.")
     if isinstance(error, exceptions.MethodNotAllowed):
-        return MethodNotAllowed(f"{request.method} is not possible here.")
+        return MethodNotAllowed(f"{request.method} is not supported at this path.")
     if isinstance(error, exceptions.UnsupportedMediaType):
         return UnsupportedMediaType("Send the body as application/json in UTF-8.")
     if isinstance(error, UnreadablePostError | SuspiciousOperation | BadRequest):
         return errors.InvalidRequest("The request could not be read.")
-    logger.error("unexpected failure", exc_info=error, extra=_log_fields(request))
-    return InternalError("It was recorded; the request id finds it.")
+    logger.error("unexpected error", exc_info=error, extra=_log_fields(request))
+    return InternalError("An unexpected error occurred; report it with the request id.")
 
 
 def _log_fields(request: HttpRequest) -> dict[str, str]:
@@ -109,7 +109,7 @@ def _log_fields(request: HttpRequest) -> dict[str, str]:
 
 
 def to_field_errors(detail: Any, pointer: str) -> Iterator[errors.FieldError]:
-    """What a validation found, member by member."""
+    """The errors of a ValidationError, field by field."""
     if isinstance(detail, Mapping):
         for name, part in detail.items():
             is_object_level = name == "non_field_errors"
@@ -130,19 +130,19 @@ def _extend_pointer(pointer: str, name: str) -> str:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler for paths that no operation has."""
-    return problem_response(request, errors.NotFound("There is nothing at this path; see /docs/."))
+    """Django's handler for unknown paths."""
+    return problem_response(request, errors.NotFound("Unknown path; see /docs/."))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler for requests it cannot take, such as for another host."""
+    """Django's handler for malformed requests, such as for another host."""
     return problem_response(request, errors.InvalidRequest("The request could not be read."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler for what nobody caught."""
+    """Django's handler for uncaught exceptions."""
     if isinstance(sys.exception(), OperationalError):
-        logger.error("the database of operators does not answer", extra=_log_fields(request))
-        return problem_response(request, errors.Unavailable("Operators cannot be looked up just now."))
-    logger.error("unexpected failure", exc_info=sys.exception(), extra=_log_fields(request))
-    return problem_response(request, InternalError("It was recorded; the request id finds it."))
+        logger.error("the operators' database does not respond", extra=_log_fields(request))
+        return problem_response(request, errors.Unavailable("The operators' database is temporarily unavailable."))
+    logger.error("unexpected error", exc_info=sys.exception(), extra=_log_fields(request))
+    return problem_response(request, InternalError("An unexpected error occurred; report it with the request id."))

@@ -1,25 +1,71 @@
-"""What drf-spectacular does not know by itself about our operations."""
+"""The OpenAPI document, from what view methods declare (`config.api.operations`)."""
 
+import inspect
 from collections.abc import Iterable
-from typing import Any
+from http import HTTPStatus
+from typing import Any, cast
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from config import errors
+from config.api import problem_details
+from config.api.operations import Operation, OperationViewSet
 
 COMMON_HEADERS = {
-    "X-Request-Id": "Identifies this request in our logs and audit.",
-    "RateLimit": 'What is left of the limit: `"name";r=remaining;t=seconds`.',
+    "X-Request-Id": "Identifies this request in logs and audit logs.",
+    "RateLimit": 'Remaining quota of the rate limit: `"name";r=remaining;t=seconds`.',
 }
 HEADERS_BY_STATUS = {
     "429": {"Retry-After": "Seconds to wait."},
     "503": {"Retry-After": "Seconds to wait."},
-    "401": {"WWW-Authenticate": "Bearer, and what was wrong with the token."},
+    "401": {"WWW-Authenticate": "Bearer, and what is wrong with the token."},
+}
+ETAG_HEADER = "The version of the record."
+IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: the same key and body have the same result."
+IF_MATCH_HEADER = "The ETag of the version to change; 412 if the record has another version."
+IF_NONE_MATCH_HEADER = "The ETag of an earlier response; 304 if nothing has changed."
+_DOCUMENTED_ERRORS: dict[int, type[errors.DomainError]] = {
+    error.status: error
+    for error in (
+        *(errors.InvalidRequest, errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Conflict),
+        *(errors.PreconditionFailed, errors.PayloadTooLarge, problem_details.UnsupportedMediaType),
+        *(errors.IdempotencyKeyReused, errors.TooManyRequests, problem_details.InternalError, errors.Unavailable),
+    )
 }
 
 
+class Problem(serializers.Serializer[Any]):
+    """Problem details (RFC 9457)."""
+
+    type = serializers.CharField(help_text="URI of the kind of problem.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Short, stable name of the kind of problem.")
+    detail = serializers.CharField(help_text="One sentence for the developer of a client.")
+    errors = serializers.ListField(  # type: ignore[assignment] # the member's name in RFC 9457
+        child=serializers.DictField(child=serializers.CharField()),
+        help_text="Invalid fields: `pointer` (RFC 6901, or `?name` in a query), `code`, `detail`.",
+    )
+    requestId = serializers.CharField()  # noqa: N815 - the wire's name
+
+
 class OperationSchema(AutoSchema):
-    """Keeps the bodies of DELETE operations, which the library drops."""
+    """Documents the operation that a view method declares."""
+
+    @property
+    def _handler(self) -> Any:
+        """The view method."""
+        return getattr(self.view, cast(OperationViewSet, self.view).action)
+
+    @property
+    def operation(self) -> Operation:
+        return cast(Operation, self._handler.operation)
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Any:
+        """Keep the bodies of DELETE operations, which the library drops."""
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
         if operation and method == "DELETE" and "requestBody" not in operation:
             self.method = "POST"
@@ -29,14 +75,83 @@ class OperationSchema(AutoSchema):
                 operation["requestBody"] = body
         return operation
 
+    def get_operation_id(self) -> str:
+        return self.operation.id
+
+    def get_summary(self) -> str:
+        return self._paragraphs()[0].removesuffix(".")
+
+    def get_description(self) -> str:  # type: ignore[override] # as in the library
+        return "\n\n".join(self._paragraphs()[1:]) or self.get_summary()
+
+    def _paragraphs(self) -> list[str]:
+        docstring = inspect.getdoc(self._handler) or ""
+        return [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n")]
+
+    def get_tags(self) -> list[str]:
+        return [cast(OperationViewSet, self.view).tag]
+
+    def get_extensions(self) -> dict[str, Any]:
+        permissions = {
+            "x-permission": self.operation.permission,
+            "x-permission-for-others": self.operation.permission_for_others,
+        }
+        return {name: permission for name, permission in permissions.items() if permission}
+
+    def get_request_serializer(self) -> Any:
+        return self.operation.body
+
+    def get_examples(self) -> list[OpenApiExample]:
+        example = self.operation.body_example
+        return [OpenApiExample("request", value=example, request_only=True)] if example else []
+
+    def get_override_parameters(self) -> list[Any]:
+        operation = self.operation
+        parameters: list[Any] = [operation.query] if operation.query else []
+        if operation.etag:
+            parameters.append(_header("ETag", ETAG_HEADER, response=[operation.status]))
+        if operation.idempotent:
+            parameters.append(_header("Idempotency-Key", IDEMPOTENCY_KEY_HEADER))
+        elif operation.etag and operation.body:
+            parameters.append(_header("If-Match", IF_MATCH_HEADER))
+        elif operation.etag:
+            parameters.append(_header("If-None-Match", IF_NONE_MATCH_HEADER))
+        return parameters
+
+    def get_response_serializers(self) -> Any:
+        operation = self.operation
+        responses: dict[Any, OpenApiResponse] = {}
+        if operation.response:
+            examples = [OpenApiExample(self.get_summary(), value=operation.response_example)]
+            description = HTTPStatus(operation.status).phrase
+            responses[operation.status, "application/json"] = OpenApiResponse(
+                operation.response, description=description, examples=examples
+            )
+        if operation.file_media_type:
+            responses[200, operation.file_media_type] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
+        return responses | {
+            (status, problem_details.CONTENT_TYPE): _error_response(_DOCUMENTED_ERRORS[status])
+            for status in sorted(operation.error_statuses)
+        }
+
+
+def _header(name: str, description: str, **options: Any) -> OpenApiParameter:
+    return OpenApiParameter(name, str, "header", description=description, **options)
+
+
+def _error_response(error: type[errors.DomainError]) -> OpenApiResponse:
+    description = inspect.cleandoc(error.__doc__ or "")
+    example = problem_details.to_problem_document(error(description), "01JDCXR5V7W8M3T6Q2Z9K4B1NF")
+    return OpenApiResponse(Problem, description=description, examples=[OpenApiExample(error.code, value=example)])
+
 
 def exclude_documentation_paths(endpoints: Iterable[Any], **_: Any) -> list[Any]:
-    """Everything that is not the documentation itself."""
+    """Every endpoint but the documentation's own."""
     return [endpoint for endpoint in endpoints if not endpoint[0].startswith(("/docs", "/openapi"))]
 
 
 def add_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Headers of the answers, and 304 where a resource has an ETag."""
+    """Add the headers of responses, and 304 where a record has an ETag."""
     for operations in result["paths"].values():
         for method, operation in operations.items():
             names = {parameter["name"] for parameter in operation.get("parameters", ())}

@@ -1,7 +1,7 @@
 """Rate limits, counted in Redis so that all web processes share them.
 
-With Redis away, what costs money is counted in this process and everything else is let through;
-for a few seconds nobody asks Redis again.
+While Redis is unavailable, this process counts the limits in `ENFORCED_WITHOUT_REDIS` by itself and
+does not enforce the others. Redis is retried every `REDIS_RETRY_SECONDS`.
 """
 
 import logging
@@ -21,16 +21,16 @@ from redis.retry import Retry
 from config import errors
 
 ENFORCED_WITHOUT_REDIS = ("costly", "export", "sign-in")
-"""Limits that hold, in each process, also without Redis."""
+"""Limits that each process enforces by itself while Redis is unavailable."""
 REDIS_RETRY_SECONDS = 5.0
-"""Seconds without asking Redis after it failed."""
+"""Seconds before Redis is retried."""
 
 logger = logging.getLogger("dutyline.web")
 
 
 @dataclass(frozen=True)
 class RateLimitStatus:
-    """What is left of a limit: how many requests, of how many, until how many seconds from now."""
+    """The remaining requests of a quota, and the seconds until it resets."""
 
     name: str
     quota: int
@@ -38,7 +38,7 @@ class RateLimitStatus:
     reset_seconds: int
 
     def headers(self) -> dict[str, str]:
-        """The fields of draft-ietf-httpapi-ratelimit-headers."""
+        """Headers of draft-ietf-httpapi-ratelimit-headers."""
         return {
             "RateLimit-Policy": f'"{self.name}";q={self.quota};w=60',
             "RateLimit": f'"{self.name}";r={self.remaining};t={self.reset_seconds}',
@@ -53,7 +53,7 @@ class RateLimiter:
             settings.REDIS_URL,
             socket_connect_timeout=0.25,
             socket_timeout=0.25,
-            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # handed on to redis-py
+            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # passed to redis-py
         )
         self._shared = FixedWindowRateLimiter(storage)
         self._local = FixedWindowRateLimiter(MemoryStorage())
@@ -61,7 +61,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def count_request(self, name: str, caller_key: str) -> RateLimitStatus | None:
-        """Count one request of ``who``; None where it could not be counted. Raises `TooMany`."""
+        """Count one request; None if Redis cannot count it. Raises `errors.TooManyRequests`."""
         item = RateLimitItemPerMinute(settings.RATE_LIMITS[name], namespace=f"dutyline-{name}")
         if time.monotonic() >= self._redis_retry_at:
             try:
@@ -77,13 +77,13 @@ class RateLimiter:
         window = limiter.get_window_stats(item, caller_key)
         reset = max(1, int(window.reset_time - time.time() + 0.999))
         if not is_allowed:
-            raise errors.TooManyRequests(f"At most {item.amount} requests a minute of this kind.", retry_after=reset)
+            raise errors.TooManyRequests(f"At most {item.amount} requests of this kind per minute.", retry_after=reset)
         return RateLimitStatus(name, item.amount, max(0, window.remaining), reset)
 
     def _pause_redis(self) -> None:
         with self._lock:
             if time.monotonic() >= self._redis_retry_at:
-                logger.warning("Redis does not answer: rate limits are not shared")
+                logger.warning("Redis does not respond: rate limits are not shared")
             self._redis_retry_at = time.monotonic() + REDIS_RETRY_SECONDS
 
 

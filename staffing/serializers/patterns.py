@@ -1,4 +1,4 @@
-"""The wire shape of ``recurrencePattern``. What its members may be is decided by the rules."""
+"""Serializer of ``recurrencePattern`` for the document; `staffing.recurrence` validates it."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ _WEEKDAYS = ["mo", "tu", "we", "th", "fr", "sa", "su"]
 
 
 class WeekdayView(serializers.Serializer[Any]):
-    """A weekday; of a month, perhaps the nth."""
+    """A weekday, or the nth weekday of the period."""
 
     day = serializers.ChoiceField(choices=_WEEKDAYS)
     nthOfPeriod = serializers.IntegerField(required=False, min_value=-5, max_value=5)
 
 
 class RecurrenceExceptionView(serializers.Serializer[Any]):
-    """What became of one shift: left out, or put elsewhere, in local time."""
+    """A change of one occurrence: excluded, or moved; in local time."""
 
     excluded = serializers.BooleanField(required=False)
     startTime = serializers.CharField(required=False)
@@ -26,10 +26,10 @@ class RecurrenceExceptionView(serializers.Serializer[Any]):
 
 
 class RecurrencePatternView(serializers.Serializer[Any]):
-    """How a series recurs, in the words of JSCalendar (RFC 8984)."""
+    """A recurrence rule in the terms of JSCalendar (RFC 8984)."""
 
     frequency = serializers.ChoiceField(
-        choices=["daily", "weekly", "monthly", "yearly"], required=False, help_text="Needed, unless rrule says it."
+        choices=["daily", "weekly", "monthly", "yearly"], required=False, help_text="Required unless `rrule` is sent."
     )
     interval = serializers.IntegerField(required=False, min_value=1, max_value=366)
     byDay = WeekdayView(many=True, required=False)
@@ -38,32 +38,34 @@ class RecurrencePatternView(serializers.Serializer[Any]):
     bySetPosition = serializers.ListField(child=serializers.IntegerField(), required=False)
     firstDayOfWeek = serializers.ChoiceField(choices=_WEEKDAYS, required=False)
     count = serializers.IntegerField(required=False, min_value=1, max_value=1000)
-    until = serializers.CharField(required=False, help_text="Local; the last time at which a shift may start.")
-    timeZone = serializers.CharField(required=False, help_text="IANA.")
+    until = serializers.CharField(required=False, help_text="Local time of the last possible start.")
+    timeZone = serializers.CharField(required=False, help_text="IANA time zone.")
     gap = serializers.ChoiceField(
         choices=["shift", "skip"],
         required=False,
-        help_text="Where the clock jumps over a start: later by the jump, or not at all.",
+        help_text="If a start falls into a skipped hour: shift it by the clock change, or skip the occurrence.",
     )
     exceptions = serializers.DictField(
-        child=RecurrenceExceptionView(), required=False, help_text="By the shift's original local start."
+        child=RecurrenceExceptionView(),
+        required=False,
+        help_text="By `recurrenceId`, the original local start of the occurrence.",
     )
-    rrule = serializers.CharField(required=False, help_text="The same rule as RFC 5545 has it.")
+    rrule = serializers.CharField(required=False, help_text="The same rule as an RFC 5545 RRULE.")
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        """Sparse, as it is kept."""
+        """Sparse, as stored."""
         return dict(instance)
 
 
 @extend_schema_field(RecurrencePatternView)
 class RecurrencePatternField(serializers.DictField):
-    """How a series recurs: an object that `staffing.recurrence.pattern` checks by name."""
+    """A recurrence rule; `staffing.recurrence.pattern` validates it."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict):
-            raise serializers.ValidationError("It must be an object.", code="invalid")
+            raise serializers.ValidationError("Must be an object.", code="invalid")
         return data
 
     def run_child_validation(self, data: Any) -> Any:
-        """The rules do that."""
+        """Skip: the domain validates it."""
         return data

@@ -1,4 +1,4 @@
-"""The wire shapes of schedules, single shifts, who is on duty and calendar feeds."""
+"""Serializers of schedules, shifts, who is on duty, and calendar feeds."""
 
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from config.api.fields import (
+    NextCursorField,
     PageQuery,
     StrictBooleanField,
     StrictChoiceField,
@@ -29,17 +30,17 @@ from staffing.serializers.times import (
 )
 
 SCOPES = ("occurrence", "following", "all")
-_ALLOW_OVERLAP_HELP = "true: also where the person is on duty then already."
+_ALLOW_OVERLAP_HELP = "true: allow overlaps with other schedules of the user."
 
 
 class NewSchedule(StrictSerializer):
-    """A shift or a series to be planned."""
+    """A new shift or series."""
 
     customerId = TextField(max_length=100, source="customer_id")
     locationId = TextField(max_length=100, source="location_id")
-    staffId = TextField(max_length=100, source="staff_id", help_text="A user's id.")
-    startTime = ShiftTimeField(source="start", help_text=f"Of the first shift, {TIME_EXAMPLES}.")
-    endTime = ShiftTimeField(source="end", help_text="After startTime, by 48 hours at most.")
+    staffId = TextField(max_length=100, source="staff_id", help_text="Id of a user.")
+    startTime = ShiftTimeField(source="start", help_text=f"Start of the first shift, {TIME_EXAMPLES}.")
+    endTime = ShiftTimeField(source="end", help_text="At most 48 hours after `startTime`.")
     recurring = StrictBooleanField(required=False)
     recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
     templateId = TextField(max_length=100, required=False, allow_null=True, source="template_id")
@@ -47,7 +48,7 @@ class NewSchedule(StrictSerializer):
 
 
 class ScheduleChange(StrictSerializer):
-    """What is to be changed; what is not named stays."""
+    """The fields to update; all are optional."""
 
     startTime = ShiftTimeField(required=False, source="start")
     endTime = ShiftTimeField(required=False, source="end")
@@ -58,36 +59,40 @@ class ScheduleChange(StrictSerializer):
     allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Something must be said."""
+        """Refuse an empty update."""
         if not set(attrs) - {"allow_overlap"}:
-            raise serializers.ValidationError("There are no fields to update.", code="required")
+            raise serializers.ValidationError("No fields to update.", code="required")
         return attrs
 
 
 class ScopeQuery(StrictSerializer):
-    """Which shifts of a series are meant."""
+    """The occurrences of a series to change."""
 
-    scope = StrictChoiceField(choices=SCOPES, required=False, help_text="all is the default.")
+    scope = StrictChoiceField(choices=SCOPES, required=False, help_text="Default: all.")
     recurrenceId = LocalTimeField(
-        required=False, source="recurrence_id", help_text="The shift's original local start: 2027-01-04T09:00:00."
+        required=False,
+        source="recurrence_id",
+        help_text="Original local start of the occurrence, such as 2027-01-04T09:00:00.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """One shift is named for a scope."""
+        """Require both fields together."""
         if "recurrence_id" in attrs and "scope" not in attrs:
-            raise serializers.ValidationError({"scope": ["It is needed with recurrenceId."]})
+            raise serializers.ValidationError({"scope": ["Required with `recurrenceId`."]})
         if attrs.get("scope", "all") != "all" and "recurrence_id" not in attrs:
-            raise serializers.ValidationError({"recurrenceId": ["Name the shift."]})
+            raise serializers.ValidationError({"recurrenceId": ["Required with this scope."]})
         return attrs
 
 
 class ScheduleQuery(PageQuery, TimeRangeQuery):
-    """Which schedules; a locationId or a customerId is needed."""
+    """Filters of schedules; `locationId` or `customerId` is required."""
 
     locationId = TextField(max_length=100, required=False, source="location_id")
     customerId = TextField(max_length=100, required=False, source="customer_id")
-    staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Narrows.")
-    expand = StrictChoiceField(choices=("occurrences",), required=False, help_text="Single shifts, of a window.")
+    staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Only schedules of this user.")
+    expand = StrictChoiceField(
+        choices=("occurrences",), required=False, help_text="Return single shifts instead of schedules."
+    )
 
 
 class ScheduleView(serializers.Serializer[Schedule]):
@@ -97,21 +102,21 @@ class ScheduleView(serializers.Serializer[Schedule]):
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
     staffId = serializers.CharField(source="staff_id")
-    startTime = serializers.DateTimeField(help_text="Of the first shift.")
+    startTime = serializers.DateTimeField(help_text="Start of the first shift.")
     endTime = serializers.DateTimeField()
-    timeZone = serializers.CharField(source="zone", help_text="IANA.")
+    timeZone = serializers.CharField(source="zone", help_text="IANA time zone.")
     recurring = serializers.BooleanField(source="is_series")
     recurrencePattern = RecurrencePatternView(allow_null=True)
     templateId = serializers.CharField(source="template_id", allow_null=True)
     splitFrom = serializers.CharField(
-        source="split_from", allow_null=True, help_text="The series of which it was the rest."
+        source="split_from", allow_null=True, help_text="The series that this one was split from."
     )
     createdAt = serializers.DateTimeField(source="created_at")
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
 
     def to_representation(self, instance: Schedule) -> dict[str, Any]:
-        """The first shift at its moments, by the schedule's own clock."""
+        """The times of the first shift, in the schedule's time zone."""
         series = instance.series()
         first_occurrence = expand.build_first_occurrence(series)
         return {
@@ -133,23 +138,23 @@ class ScheduleView(serializers.Serializer[Schedule]):
 
 
 class ShiftView(serializers.Serializer[Shift]):
-    """One shift."""
+    """A shift."""
 
     scheduleId = serializers.CharField()
     recurrenceId = serializers.CharField(
-        allow_null=True, help_text="Its original local start; null where it does not recur."
+        allow_null=True, help_text="Original local start; null if the schedule is not a series."
     )
     customerId = serializers.CharField()
     locationId = serializers.CharField()
-    staffId = serializers.CharField(help_text="Who has it.")
+    staffId = serializers.CharField(help_text="The user who has the shift.")
     startTime = serializers.DateTimeField()
     endTime = serializers.DateTimeField()
     timeZone = serializers.CharField()
-    changed = serializers.BooleanField(help_text="Whether it was put elsewhere by itself.")
-    adjusted = serializers.BooleanField(help_text="Whether the clock jumped over start or end.")
+    changed = serializers.BooleanField(help_text="Whether this occurrence was changed individually.")
+    adjusted = serializers.BooleanField(help_text="Whether start or end was moved because of a clock change.")
 
     def to_representation(self, instance: Shift) -> dict[str, Any]:
-        """By the schedule's own clock."""
+        """Times are in the schedule's time zone."""
         schedule, occurrence = instance.schedule, instance.occurrence
         return {
             "scheduleId": schedule.id,
@@ -166,25 +171,26 @@ class ShiftView(serializers.Serializer[Shift]):
 
 
 class SchedulePage(serializers.Serializer[Any]):
-    """Schedules, or with expand=occurrences single shifts by start."""
+    """A page of schedules, or with `expand=occurrences` of shifts by start."""
 
     items = serializers.SerializerMethodField()
-    nextCursor = serializers.CharField(
-        allow_null=True, help_text="Send it as `cursor` for the next page; null at the end."
-    )
+    nextCursor = NextCursorField()
 
     @extend_schema_field(
         PolymorphicProxySerializer(
-            component_name="RosterItem", serializers=[ScheduleView, ShiftView], resource_type_field_name=None, many=True
+            component_name="ScheduleOrShift",
+            serializers=[ScheduleView, ShiftView],
+            resource_type_field_name=None,
+            many=True,
         )
     )
     def get_items(self, page: dict[str, Any]) -> list[dict[str, Any]]:
-        """Each in its own shape."""
+        """Schedules or shifts."""
         return [dict((ShiftView if isinstance(item, Shift) else ScheduleView)(item).data) for item in page["items"]]
 
 
 class DeletedSchedule(serializers.Serializer[Any]):
-    """What was removed."""
+    """A deleted schedule."""
 
     id = serializers.CharField()
     status = serializers.ChoiceField(choices=["removed"])
@@ -192,36 +198,36 @@ class DeletedSchedule(serializers.Serializer[Any]):
 
 
 class OnDutyQuery(StrictSerializer):
-    """When."""
+    """The time to look at."""
 
-    at = StrictDateTimeField(required=False, help_text="A moment; now, if left out.")
+    at = StrictDateTimeField(required=False, help_text="Default: now.")
 
     def validate_at(self, value: datetime) -> datetime:
-        """Beyond, there is nothing to find."""
+        """Refuse years outside of all schedules."""
         check_year(value)
         return value
 
 
 class OnDutyView(serializers.Serializer[Any]):
-    """Somebody on duty, until when, and why."""
+    """A user on duty, until when, and why."""
 
     staffId = serializers.CharField(source="user.id")
     name = serializers.CharField(source="user.name")
     until = serializers.SerializerMethodField()
     reason = serializers.ChoiceField(
         choices=["scheduled", "moved", "covering"],
-        help_text="Planned so, put there by itself, or standing in for whose series it is.",
+        help_text="As scheduled, moved to this time, or covering for the user of the series.",
     )
     shift = ShiftView()
 
     @extend_schema_field(OpenApiTypes.DATETIME)
     def get_until(self, instance: Any) -> str:
-        """By the schedule's own clock."""
+        """Times are in the schedule's time zone."""
         return format_with_offset(instance.until, instance.shift.schedule.zone)
 
 
 class LocationOnDutyView(serializers.Serializer[Any]):
-    """Who is on duty at a location, who came first first."""
+    """The users on duty at a location, by start of their shift."""
 
     locationId = serializers.CharField(source="location_id")
     at = serializers.DateTimeField()
@@ -229,13 +235,13 @@ class LocationOnDutyView(serializers.Serializer[Any]):
 
 
 class FeedView(serializers.Serializer[Any]):
-    """A calendar feed. Its URL is shown once and needs no sign-in."""
+    """A calendar feed. Its URL is shown once, and gives access to anybody who knows it."""
 
-    url = serializers.CharField(help_text="For a calendar program; keep it secret.")
+    url = serializers.CharField(help_text="URL for a calendar application; keep it secret.")
     createdAt = serializers.DateTimeField(source="created_at")
 
 
 class DeletedFeed(serializers.Serializer[Any]):
-    """The calendar feed is closed."""
+    """A closed calendar feed."""
 
     status = serializers.ChoiceField(choices=["removed"])

@@ -1,33 +1,33 @@
-"""The wire shapes of templates."""
+"""Serializers of schedule templates."""
 
 from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import PageQuery, StrictSerializer, TextField
+from config.api.fields import NextCursorField, PageQuery, StrictSerializer, TextField
 from staffing.models import Template
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import TimeOfDayField
 
-_LOCATION_HELP = "The location it is for; null: any."
-_END_TIME_HELP = "A time of day; not after startTime: of the next day."
+_LOCATION_HELP = "Location of the template; null: any location."
+_END_TIME_HELP = "Time of day; on the next day unless it is after `startTime`."
 
 
 class NewTemplate(StrictSerializer):
-    """A new template."""
+    """A new schedule template."""
 
     customerId = TextField(max_length=100, required=False, source="customer_id")
     name = TextField(max_length=200)
     locationId = TextField(
         max_length=100, required=False, allow_null=True, source="location_id", help_text=_LOCATION_HELP
     )
-    startTime = TimeOfDayField(source="start", help_text="A time of day: 09:00.")
+    startTime = TimeOfDayField(source="start", help_text="Time of day, such as 09:00.")
     endTime = TimeOfDayField(source="end", help_text=_END_TIME_HELP)
     recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
 
 
 class TemplateChange(StrictSerializer):
-    """What is to be changed; what is not named stays."""
+    """The fields to update; all but `id` are optional."""
 
     id = TextField(max_length=100)
     name = TextField(max_length=200, required=False)
@@ -40,19 +40,19 @@ class TemplateChange(StrictSerializer):
 
 
 class TemplateReference(StrictSerializer):
-    """A template."""
+    """The schedule template to delete."""
 
     id = TextField(max_length=100)
 
 
 class TemplateQuery(PageQuery):
-    """Which templates."""
+    """Filters of schedule templates."""
 
     locationId = TextField(max_length=100, required=False, source="location_id")
 
 
 class TemplateView(serializers.Serializer[Template]):
-    """A reusable shape of a schedule."""
+    """A reusable schedule."""
 
     id = serializers.CharField()
     customerId = serializers.CharField(source="customer_id")
@@ -67,16 +67,14 @@ class TemplateView(serializers.Serializer[Template]):
 
 
 class TemplatePage(serializers.Serializer[Any]):
-    """Templates by name."""
+    """A page of schedule templates, by name."""
 
     items = TemplateView(many=True)
-    nextCursor = serializers.CharField(
-        allow_null=True, help_text="Send it as `cursor` for the next page; null at the end."
-    )
+    nextCursor = NextCursorField()
 
 
 class DeletedTemplate(serializers.Serializer[Any]):
-    """What was removed."""
+    """A deleted schedule template."""
 
     id = serializers.CharField()
     status = serializers.ChoiceField(choices=["removed"])

@@ -1,4 +1,4 @@
-"""Fields of times: with offset, or local."""
+"""Fields of date-times with an offset, local times and times of day."""
 
 import re
 from datetime import UTC, datetime
@@ -14,11 +14,11 @@ from staffing.recurrence.expand import LATEST_START
 _DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.0{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 _TIME_OF_DAY_PATTERN = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
-TIME_EXAMPLES = "such as 2027-01-04T09:00:00-05:00, or 2027-01-04T09:00:00 by the location's clock"
+TIME_EXAMPLES = "such as 2027-01-04T09:00:00-05:00, or 2027-01-04T09:00:00 in the location's time zone"
 
 
 class ShiftTimeField(serializers.DateTimeField):
-    """A time with an offset, or a local one without: aware or naive."""
+    """A date-time with an offset (aware), or a local one without (naive)."""
 
     def to_internal_value(self, value: Any) -> datetime:
         text = value.upper() if isinstance(value, str) else ""
@@ -28,11 +28,11 @@ class ShiftTimeField(serializers.DateTimeField):
                 return parsed.astimezone(UTC) if parsed.tzinfo else parsed
         except (ValueError, OverflowError):
             pass
-        raise serializers.ValidationError(f"It must be a time, {TIME_EXAMPLES}.", code="invalid")
+        raise serializers.ValidationError(f"Must be a date-time, {TIME_EXAMPLES}.", code="invalid")
 
 
 class LocalTimeField(serializers.CharField):
-    """A wall time without offset, as shifts of a series are named."""
+    """A local date-time without an offset, as `recurrenceId` is."""
 
     def to_internal_value(self, data: Any) -> Any:
         try:
@@ -43,7 +43,7 @@ class LocalTimeField(serializers.CharField):
         except ValueError:
             pass
         raise serializers.ValidationError(
-            "It must be a local time without an offset: 2027-01-04T09:00:00.", code="invalid"
+            "Must be a local date-time without an offset, such as 2027-01-04T09:00:00.", code="invalid"
         )
 
 
@@ -56,15 +56,15 @@ class TimeOfDayField(TextField):
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
         if not _TIME_OF_DAY_PATTERN.fullmatch(text):
-            raise serializers.ValidationError("It must be a time of day: 09:00.", code="invalid")
+            raise serializers.ValidationError("Must be a time of day, such as 09:00.", code="invalid")
         return text
 
 
 class TimeRangeQuery(DateTimeRangeQuery):
-    """A span of time within what schedules may be in."""
+    """A query for a time range within the years of schedules."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Beyond, there is nothing to find."""
+        """Refuse years outside of all schedules."""
         for name, wire_name in (("since", "from"), ("until", "to")):
             if name in attrs:
                 check_year(attrs[name], wire_name)
@@ -72,12 +72,12 @@ class TimeRangeQuery(DateTimeRangeQuery):
 
 
 def check_year(at: datetime, wire_name: str = "") -> None:
-    """Refuse what is beyond the years in which anybody may be on duty."""
+    """Refuse years outside of all schedules."""
     if not rrule.EARLIEST_START.year < at.year < LATEST_START.year:
-        span = f"It must be from {rrule.EARLIEST_START.year + 1} to {LATEST_START.year - 1}."
+        span = f"Must be from {rrule.EARLIEST_START.year + 1} to {LATEST_START.year - 1}."
         raise serializers.ValidationError({wire_name: [span]} if wire_name else span, code="invalid")
 
 
 def format_with_offset(at: datetime, zone: str) -> str:
-    """A moment as the clock of a zone shows it, with its offset."""
+    """An RFC 3339 date-time in a time zone."""
     return at.astimezone(ZoneInfo(zone)).isoformat()

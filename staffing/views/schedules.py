@@ -1,18 +1,21 @@
 """``/staffSchedule`` and who is on duty."""
 
-from typing import cast
+from datetime import UTC, datetime
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.permissions import Actor
+from accounts.auth.authentication import actor_of
 from config.api import pagination
 from config.api.operations import (
     OperationViewSet,
+    accepts,
+    accepts_query,
     operation,
     read_idempotency_key,
     read_if_match_versions,
-    utc_now,
+    returns,
+    returns_page,
     versioned_response,
 )
 from staffing.recurrence.edit import SeriesUpdate
@@ -31,37 +34,24 @@ from staffing.serializers.schedules import (
 )
 from staffing.views import examples
 
-TAG = "Staff Schedule"
-_CONFLICT_RULE = (
-    "Any overlap with another schedule of the person is 409, naming it and the first moment, "
-    "within 28 years; `allowOverlap` overrides that, and is audited."
-)
-
-
-def actor_of(request: Request) -> Actor:
-    """The signed-in person, with what they may do."""
-    return cast(Actor, request.user)
+_UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id")
 
 
 class Schedules(OperationViewSet):
     """``/staffSchedule``."""
 
-    @operation(
-        "schedules:read",
-        operation_id="listSchedules",
-        tag=TAG,
-        summary="Get staff schedules",
-        description=(
-            "Schedules of a location or customer, perhaps of one person, that have a shift from "
-            "`from` until before `to`; with `expand=occurrences` the single shifts, by start, in a "
-            "window of at most 400 days. A page may hold fewer than `limit` before the list ends."
-        ),
-        query=ScheduleQuery,
-        responses={200: SchedulePage},
-        example={"items": [examples.SCHEDULE], "nextCursor": None},
-        error_statuses=(400, 404),
-    )
+    tag = "Staff Schedule"
+
+    @operation("listSchedules", "schedules:read", errors=(400, 404))
+    @accepts_query(ScheduleQuery)
+    @returns_page(SchedulePage, examples.SCHEDULE)
     def list_page(self, request: Request) -> Response:
+        """Get staff schedules.
+
+        Schedules of a location or customer, optionally of one user, that have a shift from `from`
+        until before `to`. With `expand=occurrences`: the single shifts by start, in a window of at
+        most 400 days. A page may hold fewer than `limit` items before the end of the list.
+        """
         actor = actor_of(request)
         query = ScheduleQuery.parse_query(request)
         limit, cursor = query.pop("limit", 1000), query.pop("cursor", None)
@@ -70,75 +60,58 @@ class Schedules(OperationViewSet):
         scope = f"roster for {actor.id} {'shifts' if is_expanded else 'schedules'} {schedule_filter}"
         start_cursor = pagination.decode_cursor(scope, cursor)
         list_items = listing.list_shifts if is_expanded else listing.list_schedules
-        page = list_items(schedule_filter, actor=actor, at=utc_now(), limit=limit, cursor=start_cursor)
+        page = list_items(schedule_filter, actor=actor, at=datetime.now(UTC), limit=limit, cursor=start_cursor)
         return pagination.page_response(scope, page, SchedulePage)
 
-    @operation(
-        "schedules:write",
-        operation_id="createSchedule",
-        tag=TAG,
-        summary="Create a new staff schedule",
-        description=(
-            "Plans a shift, or with `recurrencePattern` a series. Times without offset are by the "
-            f"location's clock; a series keeps to it through every change. {_CONFLICT_RULE}"
-        ),
-        body=NewSchedule,
-        body_example=examples.NEW_SCHEDULE,
-        responses={201: ScheduleView},
-        example=examples.SCHEDULE,
-        error_statuses=(404, 409, 422),
-        rate_limit="write",
-        etag=True,
-    )
+    @operation("createSchedule", "schedules:write", rate_limit="write", errors=(404, 409), idempotent=True)
+    @accepts(NewSchedule, examples.NEW_SCHEDULE)
+    @returns(ScheduleView, examples.SCHEDULE, status=201, etag=True)
     def create(self, request: Request) -> Response:
+        """Create a new staff schedule.
+
+        Creates a shift, or with `recurrencePattern` a series. Times without an offset are in the
+        location's time zone; a series keeps its local time across clock changes. Any overlap with
+        another schedule of the user is 409, with that schedule and the first overlapping time,
+        however far in the future. `allowOverlap` overrides this and is audited.
+        """
         actor = actor_of(request)
-        draft = commands.ScheduleDraft(**NewSchedule.parse(request.data))
         schedule = commands.create_schedule(
-            draft, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
+            commands.ScheduleDraft(**NewSchedule.parse(request.data)),
+            actor=actor,
+            at=datetime.now(UTC),
+            idempotency_key=read_idempotency_key(request, actor),
         )
-        return versioned_response(request, ScheduleView(schedule), int(schedule.version), status=201)
+        return versioned_response(request, ScheduleView(schedule), status=201)
 
 
 class ScheduleDetail(OperationViewSet):
     """``/staffSchedule/{id}``."""
 
-    @operation(
-        "schedules:read",
-        operation_id="getSchedule",
-        tag=TAG,
-        summary="One staff schedule",
-        responses={200: ScheduleView},
-        example=examples.SCHEDULE,
-        error_statuses=(404,),
-        etag=True,
-    )
-    def retrieve(self, request: Request, id: str) -> Response:
-        schedule = commands.get_schedule(id, actor=actor_of(request))
-        return versioned_response(request, ScheduleView(schedule), int(schedule.version))
+    tag = "Staff Schedule"
 
-    @operation(
-        "schedules:write",
-        operation_id="updateSchedule",
-        tag=TAG,
-        summary="Update a staff schedule",
-        description=(
-            "Changes a single shift or all of a series; with `scope` and `recurrenceId` one shift "
-            "of it, or one and all that follow, which become a series of their own: that is "
-            "answered. `staffId` and `locationId` hand it over. What is not named stays; a new "
-            "`recurrencePattern` without `exceptions` keeps those that still fit. With "
-            "`recurrenceId`, times are those of that shift, and others move along. "
-            f"{_CONFLICT_RULE}"
-        ),
-        body=ScheduleChange,
-        query=ScopeQuery,
-        body_example={"endTime": "2027-01-04T18:00:00"},
-        responses={200: ScheduleView},
-        example=examples.SCHEDULE,
-        error_statuses=(404, 409),
-        rate_limit="write",
-        etag=True,
-    )
+    @operation("getSchedule", "schedules:read", errors=(404,))
+    @returns(ScheduleView, examples.SCHEDULE, etag=True)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Get a staff schedule."""
+        return versioned_response(request, ScheduleView(commands.get_schedule(id, actor=actor_of(request))))
+
+    @operation("updateSchedule", "schedules:write", rate_limit="write", errors=(404, 409))
+    @accepts_query(ScopeQuery)
+    @accepts(ScheduleChange, {"endTime": "2027-01-04T18:00:00"})
+    @returns(ScheduleView, examples.SCHEDULE, etag=True)
     def update(self, request: Request, id: str) -> Response:
+        """Update a staff schedule.
+
+        Changes a single shift or a whole series. With `scope` and `recurrenceId`: one occurrence of
+        a series, or one and all that follow, which become a new series; the response shows that
+        one. `staffId` and `locationId` reassign the schedule. Fields that are not sent keep their
+        values; a new `recurrencePattern` without `exceptions` keeps the exceptions that still
+        match. With `recurrenceId`, the times are those of that occurrence, and the other
+        occurrences move by the same amount.
+
+        Any overlap with another schedule of the user is 409, with that schedule and the first
+        overlapping time, within 28 years. `allowOverlap` overrides this and is audited.
+        """
         values = ScheduleChange.parse(request.data)
         schedule = commands.update_schedule(
             id,
@@ -147,56 +120,42 @@ class ScheduleDetail(OperationViewSet):
             allow_overlap=values.get("allow_overlap", False),
             **ScopeQuery.parse_query(request),
             actor=actor_of(request),
-            at=utc_now(),
+            at=datetime.now(UTC),
             versions=read_if_match_versions(request),
         )
-        return versioned_response(request, ScheduleView(schedule), int(schedule.version))
+        return versioned_response(request, ScheduleView(schedule))
 
-    @operation(
-        "schedules:write",
-        operation_id="deleteSchedule",
-        tag=TAG,
-        summary="Delete a staff schedule",
-        description=(
-            "Removes a schedule; with `scope` and `recurrenceId` one shift of a series, or one and "
-            "all that follow. Only the owner (matching customerId) can delete: 403 for others."
-        ),
-        query=ScopeQuery,
-        responses={200: DeletedSchedule},
-        example={"id": examples.SCHEDULE["id"], "status": "removed", "scope": "all"},
-        error_statuses=(400, 404),
-        rate_limit="write",
-    )
+    @operation("deleteSchedule", "schedules:write", rate_limit="write", errors=(400, 404))
+    @accepts_query(ScopeQuery)
+    @returns(DeletedSchedule, {"id": examples.SCHEDULE["id"], "status": "removed", "scope": "all"})
     def delete(self, request: Request, id: str) -> Response:
+        """Delete a staff schedule.
+
+        Deletes a schedule. With `scope` and `recurrenceId`: one occurrence of a series, or one and
+        all that follow. Only the owner (matching customerId) can delete: 403 for others.
+        """
         query = ScopeQuery.parse_query(request)
         commands.delete_schedule(
-            id, **query, actor=actor_of(request), at=utc_now(), versions=read_if_match_versions(request)
+            id, **query, actor=actor_of(request), at=datetime.now(UTC), versions=read_if_match_versions(request)
         )
         deleted = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
         return Response(DeletedSchedule(deleted).data)
 
 
-_UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id")
-
-
 class LocationOnDuty(OperationViewSet):
     """``/location/{id}/on-duty``."""
 
-    @operation(
-        "schedules:read",
-        operation_id="getOnDuty",
-        tag=TAG,
-        summary="Who is on duty at a location",
-        description=(
-            "Who is on duty now, or at another moment, until when and why; who came first first. "
-            "It is what a call to the location is answered by."
-        ),
-        query=OnDutyQuery,
-        responses={200: LocationOnDutyView},
-        example=examples.ON_DUTY,
-        error_statuses=(400, 404),
-    )
+    tag = "Staff Schedule"
+
+    @operation("getOnDuty", "schedules:read", errors=(400, 404))
+    @accepts_query(OnDutyQuery)
+    @returns(LocationOnDutyView, examples.ON_DUTY)
     def retrieve(self, request: Request, id: str) -> Response:
-        at = OnDutyQuery.parse_query(request).get("at") or utc_now()
+        """Get who is on duty at a location.
+
+        Who is on duty now or at another time, until when and why; sorted by start of the shift.
+        Calls to the location ring these users.
+        """
+        at = OnDutyQuery.parse_query(request).get("at") or datetime.now(UTC)
         entries = on_duty.list_on_duty_for_actor(id, at, actor=actor_of(request))
         return Response(LocationOnDutyView({"location_id": id, "at": at, "items": entries}).data)

@@ -1,16 +1,22 @@
 """``/scheduleTemplate``."""
 
+from datetime import UTC, datetime
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import denied_attempts, permissions
+from accounts.auth.authentication import actor_of
 from config.api import pagination
 from config.api.operations import (
     OperationViewSet,
+    accepts,
+    accepts_query,
     operation,
     read_idempotency_key,
     read_if_match_versions,
-    utc_now,
+    returns,
+    returns_page,
     versioned_response,
 )
 from staffing import shift_templates
@@ -24,29 +30,22 @@ from staffing.serializers.shift_templates import (
     TemplateView,
 )
 from staffing.views import examples
-from staffing.views.schedules import actor_of
-
-TAG = "Schedule Templates"
 
 
 class Templates(OperationViewSet):
     """``/scheduleTemplate``."""
 
-    @operation(
-        "schedules:read",
-        operation_id="listTemplates",
-        tag=TAG,
-        summary="Templates",
-        description=(
-            "Reusable shapes of schedules, by name: those for any location, and those of one's "
-            "own. A page may hold fewer than `limit` before the list ends."
-        ),
-        query=TemplateQuery,
-        responses={200: TemplatePage},
-        example={"items": [examples.TEMPLATE], "nextCursor": None},
-        error_statuses=(400, 404),
-    )
+    tag = "Schedule Templates"
+
+    @operation("listTemplates", "schedules:read", errors=(400, 404))
+    @accepts_query(TemplateQuery)
+    @returns_page(TemplatePage, examples.TEMPLATE)
     def list_page(self, request: Request) -> Response:
+        """List schedule templates.
+
+        Reusable schedules by name: those for any location, and those for the caller's locations. A
+        page may hold fewer than `limit` items before the end of the list.
+        """
         actor = actor_of(request)
         query = TemplateQuery.parse_query(request)
         location_id = query.get("location_id")
@@ -59,22 +58,15 @@ class Templates(OperationViewSet):
         )
         return pagination.page_response(scope, page, TemplatePage)
 
-    @operation(
-        "schedules:write",
-        operation_id="createTemplate",
-        tag=TAG,
-        summary="Create a template",
-        description="Who works in some locations only makes templates for those.",
-        body=NewTemplate,
-        body_example=examples.NEW_TEMPLATE,
-        responses={201: TemplateView},
-        example=examples.TEMPLATE,
-        error_statuses=(404, 422),
-        rate_limit="write",
-        etag=True,
-    )
+    @operation("createTemplate", "schedules:write", rate_limit="write", errors=(404,), idempotent=True)
+    @accepts(NewTemplate, examples.NEW_TEMPLATE)
+    @returns(TemplateView, examples.TEMPLATE, status=201, etag=True)
     def create(self, request: Request) -> Response:
-        actor, at = actor_of(request), utc_now()
+        """Create a schedule template.
+
+        Callers who are restricted to some locations can only create templates for these.
+        """
+        actor, at = actor_of(request), datetime.now(UTC)
         values = NewTemplate.parse(request.data)
         customer_id = values.pop("customer_id", actor.customer_id)
         with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
@@ -82,43 +74,34 @@ class Templates(OperationViewSet):
         template = shift_templates.create_template(
             values, actor=actor, at=at, idempotency_key=read_idempotency_key(request, actor)
         )
-        return versioned_response(request, TemplateView(template), int(template.version), status=201)
+        return versioned_response(request, TemplateView(template), status=201)
 
-    @operation(
-        "schedules:write",
-        operation_id="updateTemplate",
-        tag=TAG,
-        summary="Change a template",
-        description="Schedules that were made of it stay as they are.",
-        body=TemplateChange,
-        body_example={"id": examples.TEMPLATE["id"], "endTime": "15:00"},
-        responses={200: TemplateView},
-        example=examples.TEMPLATE,
-        error_statuses=(404,),
-        rate_limit="write",
-        etag=True,
-    )
+    @operation("updateTemplate", "schedules:write", rate_limit="write", errors=(404,))
+    @accepts(TemplateChange, {"id": examples.TEMPLATE["id"], "endTime": "15:00"})
+    @returns(TemplateView, examples.TEMPLATE, etag=True)
     def update(self, request: Request) -> Response:
-        updates = TemplateChange.parse(request.data)
-        template = shift_templates.update_template(
-            updates.pop("id"), updates, actor=actor_of(request), at=utc_now(), versions=read_if_match_versions(request)
-        )
-        return versioned_response(request, TemplateView(template), int(template.version))
+        """Update a schedule template.
 
-    @operation(
-        "schedules:write",
-        operation_id="deleteTemplate",
-        tag=TAG,
-        summary="Remove a template",
-        description="Schedules that were made of it stay as they are.",
-        body=TemplateReference,
-        body_example={"id": examples.TEMPLATE["id"]},
-        responses={200: DeletedTemplate},
-        example={"id": examples.TEMPLATE["id"], "status": "removed"},
-        error_statuses=(404,),
-        rate_limit="write",
-    )
+        Schedules that were created from it do not change.
+        """
+        changes = TemplateChange.parse(request.data)
+        template = shift_templates.update_template(
+            changes.pop("id"),
+            changes,
+            actor=actor_of(request),
+            at=datetime.now(UTC),
+            versions=read_if_match_versions(request),
+        )
+        return versioned_response(request, TemplateView(template))
+
+    @operation("deleteTemplate", "schedules:write", rate_limit="write", errors=(404,))
+    @accepts(TemplateReference, {"id": examples.TEMPLATE["id"]})
+    @returns(DeletedTemplate, {"id": examples.TEMPLATE["id"], "status": "removed"})
     def delete(self, request: Request) -> Response:
+        """Delete a schedule template.
+
+        Schedules that were created from it do not change.
+        """
         template_id = TemplateReference.parse(request.data)["id"]
-        template = shift_templates.delete_template(template_id, actor=actor_of(request), at=utc_now())
+        template = shift_templates.delete_template(template_id, actor=actor_of(request), at=datetime.now(UTC))
         return Response(DeletedTemplate({"id": template.id, "status": "removed"}).data)

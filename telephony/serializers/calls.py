@@ -1,32 +1,39 @@
-"""The wire shapes of calls and of proving one's phone."""
+"""Serializers of calls and of phone verification."""
 
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictSerializer, TextField
+from config.api.fields import (
+    DateTimeRangeQuery,
+    NextCursorField,
+    PageQuery,
+    StrictChoiceField,
+    StrictSerializer,
+    TextField,
+)
 from telephony.calls import recordings
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call
 
 
 class CallQuery(PageQuery, DateTimeRangeQuery):
-    """Which calls."""
+    """Filters of calls."""
 
     locationId = TextField(max_length=100, source="location_id")
 
 
 class RecordingQuery(StrictSerializer):
-    """Which recording."""
+    """The recording to return."""
 
     kind = StrictChoiceField(
-        choices=recordings.RECORDING_KINDS, required=False, help_text="The voicemail where there is one."
+        choices=recordings.RECORDING_KINDS, required=False, help_text="Default: the voicemail if there is one."
     )
 
 
 class CallCandidateView(serializers.Serializer[Any]):
-    """Somebody who was considered for a call."""
+    """A user or number that was considered for a call."""
 
     staffId = serializers.SerializerMethodField()
     phoneNumber = serializers.SerializerMethodField()
@@ -35,29 +42,29 @@ class CallCandidateView(serializers.Serializer[Any]):
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_staffId(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """None for a number of the configuration."""
+        """null for a phone number of the configuration."""
         return None if candidate.id.startswith("+") else candidate.id
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_phoneNumber(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """Of the configuration; people's own are not told."""
+        """A phone number of the configuration; users' own numbers are not shown."""
         return candidate.id if candidate.id.startswith("+") else None
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """Why they were not rung; None: they were, or it did not come to it."""
+        """Why they were not called; null: called, or not reached in order."""
         return candidate.why_not or None
 
 
 class RecordingView(serializers.Serializer[Any]):
-    """What was recorded."""
+    """A recording of a call."""
 
     kind = serializers.ChoiceField(choices=recordings.RECORDING_KINDS)
     seconds = serializers.IntegerField()
     ready = serializers.SerializerMethodField()
 
     def get_ready(self, recording: Any) -> bool:
-        """Whether it can be listened to already."""
+        """Whether the recording can be downloaded."""
         return bool(recording.file)
 
 
@@ -68,53 +75,53 @@ class CallView(serializers.Serializer[Call]):
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
     phoneNumber = serializers.CharField(source="number")
-    caller = serializers.CharField(help_text="Empty where the number was withheld.")
+    caller = serializers.CharField(help_text="Empty if the number was withheld.")
     startedAt = serializers.DateTimeField(source="started_at")
     endedAt = serializers.DateTimeField(source="ended_at", allow_null=True)
     seconds = serializers.IntegerField(allow_null=True)
     outcome = serializers.ChoiceField(choices=["ringing", "answered", "voicemail", "missed", "closed"])
-    answeredBy = serializers.CharField(source="answered_by", allow_null=True, help_text="A user's id, or a number.")
+    answeredBy = serializers.CharField(
+        source="answered_by", allow_null=True, help_text="Id of a user, or a phone number."
+    )
     people = serializers.SerializerMethodField()
     recordings = serializers.SerializerMethodField()
     events = serializers.SerializerMethodField()
 
     @extend_schema_field(CallCandidateView(many=True))
     def get_people(self, call: Call) -> Any:
-        """Who was on duty or named, and why they were not rung."""
+        """The users on duty and numbers of the configuration, and why they were not called."""
         return CallCandidateView(CallRecord(call).candidates, many=True).data
 
     @extend_schema_field(RecordingView(many=True))
     def get_recordings(self, call: Call) -> Any:
-        """What there is to listen to."""
+        """The recordings of the call."""
         return RecordingView(CallRecord(call).recordings, many=True).data
 
     @extend_schema_field({"type": "array", "items": {"type": "object"}})
     def get_events(self, call: Call) -> Any:
-        """What happened, in order: kind, at, and who or what."""
+        """The events of the call in order: kind, at, and who or what."""
         return CallRecord(call).events
 
 
 class CallPage(serializers.Serializer[Any]):
-    """Calls, newest first."""
+    """A page of calls, newest first."""
 
     items = CallView(many=True)
-    nextCursor = serializers.CharField(
-        allow_null=True, help_text="Send it as `cursor` for the next page; null at the end."
-    )
+    nextCursor = NextCursorField()
 
 
 class PhoneVerificationCode(StrictSerializer):
-    """The code that one's phone was told."""
+    """The code from the verification call."""
 
     code = TextField(max_length=12)
 
 
 class PhoneView(serializers.Serializer[Any]):
-    """One's own phone."""
+    """The phone of the signed-in user."""
 
-    phone = serializers.CharField(allow_null=True, help_text="As PATCH /user sets it.")
+    phone = serializers.CharField(allow_null=True, help_text="Set by `PATCH /user`.")
     verified = serializers.BooleanField(source="is_verified")
     verifiedAt = serializers.DateTimeField(source="verified_at", allow_null=True)
     rings = serializers.BooleanField(
-        help_text="Whether calls to where one is on duty ring it: verified, and `ringing` is on."
+        help_text="Whether calls ring it while on duty: it is verified, and `ringing` is on."
     )

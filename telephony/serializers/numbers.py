@@ -1,4 +1,4 @@
-"""The wire shapes of numbers and of how locations answer them."""
+"""Serializers of phone numbers, IVR configurations and call previews."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import PageQuery, StrictDateTimeField, StrictSerializer, TextField
+from config.api.fields import NextCursorField, PageQuery, StrictDateTimeField, StrictSerializer, TextField
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 
@@ -14,17 +14,17 @@ _CONFIGURATION_SCHEMA_REF = {"$ref": "#/components/schemas/IvrConfiguration"}
 
 
 class CountryField(TextField):
-    """A country by its two letters (ISO 3166)."""
+    """A country code (ISO 3166-1 alpha-2)."""
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data).upper()
         if len(text) != 2 or not text.isascii() or not text.isalpha():
-            raise serializers.ValidationError("It must be two letters, such as US.", code="invalid")
+            raise serializers.ValidationError("Must be a two-letter country code, such as US.", code="invalid")
         return text
 
 
 class PhoneNumberField(TextField):
-    """A phone number with its country code, as E.164."""
+    """A phone number with country code, normalized to E.164."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=32, **kwargs)
@@ -33,29 +33,29 @@ class PhoneNumberField(TextField):
         number = dialing_rules.normalize_number(super().to_internal_value(data))
         if number is None:
             raise serializers.ValidationError(
-                "It must be a phone number with its country code, such as +14155550123.", code="invalid_phone"
+                "Must be a phone number with country code, such as +14155550123.", code="invalid_phone"
             )
         return number
 
 
 @extend_schema_field(_CONFIGURATION_SCHEMA_REF)
 class IvrConfigurationField(serializers.JSONField):
-    """An IVR configuration; `telephony.ivr.configuration` checks it."""
+    """An IVR configuration; `telephony.ivr.configuration` validates it."""
 
 
 class PhoneNumberSearch(StrictSerializer):
-    """What numbers are looked for."""
+    """Criteria for available numbers."""
 
-    country = CountryField(max_length=2, help_text="Two letters (ISO 3166): US.")
+    country = CountryField(max_length=2, help_text="Two-letter country code (ISO 3166-1), such as US.")
     areaCode = TextField(
         max_length=10,
         source="area_code",
-        help_text="Three digits in the US and Canada; elsewhere how numbers there begin: 020.",
+        help_text="Three digits in the US and Canada; elsewhere a prefix, such as 020.",
     )
 
 
 class NumberCapabilities(serializers.Serializer[Any]):
-    """What a number can do."""
+    """The capabilities of a number."""
 
     voice = serializers.BooleanField()
     sms = serializers.BooleanField()
@@ -63,7 +63,7 @@ class NumberCapabilities(serializers.Serializer[Any]):
 
 
 class AvailableNumberView(serializers.Serializer[Any]):
-    """A number that can be bought."""
+    """A number that can be purchased."""
 
     phoneNumber = serializers.CharField(source="number")
     friendlyName = serializers.CharField(source="friendly_name")
@@ -74,20 +74,20 @@ class AvailableNumberView(serializers.Serializer[Any]):
 
 
 class AvailableNumbers(serializers.Serializer[Any]):
-    """Numbers that can be bought; none is no failure."""
+    """Numbers that can be purchased; may be empty."""
 
     items = AvailableNumberView(many=True)
 
 
 class NumberPurchase(StrictSerializer):
-    """Which number for which location."""
+    """The number to purchase, and its location."""
 
     phoneNumber = PhoneNumberField(source="number")
     locationId = TextField(max_length=100, source="location_id")
 
 
 class NumberWithConfigurationView(serializers.Serializer[Any]):
-    """A number, and how its location answers."""
+    """A number, and the IVR configuration of its location."""
 
     phoneNumber = serializers.CharField(source="number.number")
     locationId = serializers.CharField(source="number.location_id")
@@ -96,81 +96,79 @@ class NumberWithConfigurationView(serializers.Serializer[Any]):
 
     @extend_schema_field({"oneOf": [_CONFIGURATION_SCHEMA_REF, {"type": "null"}]})
     def get_ivrConfiguration(self, number_with_line: Any) -> Any:  # noqa: N802 - the wire's name
-        """None where the location has none any more."""
+        """null if the location no longer has one."""
         return number_with_line.line.configuration if number_with_line.line else None
 
 
 class PhoneNumberView(serializers.Serializer[PhoneNumber]):
-    """A number of the customer."""
+    """A phone number of the customer."""
 
     phoneNumber = serializers.CharField(source="number")
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
     status = serializers.ChoiceField(choices=["buying", "active", "releasing"])
     releaseAt = serializers.DateTimeField(
-        source="release_at", allow_null=True, help_text="Until then it can be restored."
+        source="release_at", allow_null=True, help_text="The number can be restored until then."
     )
     createdAt = serializers.DateTimeField(source="created_at")
 
 
 class PhoneNumberPage(serializers.Serializer[Any]):
-    """Numbers in order."""
+    """A page of phone numbers."""
 
     items = PhoneNumberView(many=True)
-    nextCursor = serializers.CharField(
-        allow_null=True, help_text="Send it as `cursor` for the next page; null at the end."
-    )
+    nextCursor = NextCursorField()
 
 
 class PhoneNumberQuery(PageQuery):
-    """Which numbers."""
+    """The page of phone numbers to return."""
 
 
 class IvrConfigurationChange(StrictSerializer):
-    """How the location is to answer from the next call on."""
+    """The IVR configuration to use from the next call on."""
 
     configuration = IvrConfigurationField()
 
 
 class LineView(serializers.Serializer[Line]):
-    """How a location answers its number."""
+    """The phone line of a location."""
 
     locationId = serializers.CharField(source="location_id")
-    phoneNumber = serializers.CharField(source="number", allow_null=True, help_text="null: it has none just now.")
+    phoneNumber = serializers.CharField(source="number", allow_null=True, help_text="null: the location has no number.")
     configuration = IvrConfigurationField()
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
 
 
 class CallPreviewQuery(StrictSerializer):
-    """When."""
+    """The time to preview."""
 
-    at = StrictDateTimeField(required=False, help_text="The moment; now where it is not given.")
+    at = StrictDateTimeField(required=False, help_text="Default: now.")
 
     def validate_at(self, at: datetime) -> datetime:
-        """Rotas do not reach further."""
+        """Refuse years outside of all schedules."""
         if not 2000 <= at.year < 2100:
-            raise serializers.ValidationError("It must be of this century.", code="invalid")
+            raise serializers.ValidationError("Must be from 2000 to 2099.", code="invalid")
         return at
 
 
 class PreviewCandidateView(serializers.Serializer[Any]):
-    """Somebody who would ring, or why not."""
+    """A user or number that would be called, or why not."""
 
     staffId = serializers.SerializerMethodField()
-    name = serializers.CharField(help_text="Of the person; or the number that is named.")
+    name = serializers.CharField(help_text="Name of the user, or the phone number.")
     why = serializers.ChoiceField(choices=["scheduled", "moved", "covering", "handing_over", "named"])
-    until = serializers.DateTimeField(allow_null=True, help_text="When the shift ends.")
+    until = serializers.DateTimeField(allow_null=True, help_text="End of the shift.")
     rings = serializers.SerializerMethodField()
     whyNot = serializers.SerializerMethodField()
 
     @extend_schema_field({"type": ["string", "null"]})
     def get_staffId(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """None for a number of the configuration."""
+        """null for a phone number of the configuration."""
         return None if candidate.id.startswith("+") else candidate.id
 
     def get_rings(self, candidate: Any) -> bool:
-        """Whether there is a phone to ring."""
+        """Whether a phone would ring."""
         return bool(candidate.phone)
 
     @extend_schema_field(
@@ -184,22 +182,22 @@ class PreviewCandidateView(serializers.Serializer[Any]):
         }
     )
     def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """Why there is none."""
+        """Why no phone would ring; null if one would."""
         return candidate.why_not or None
 
 
 class PreviewStepView(serializers.Serializer[Any]):
-    """One thing that a caller meets."""
+    """A step of a call."""
 
-    path = serializers.CharField(help_text="Where it stands in the configuration.")
+    path = serializers.CharField(help_text="Path in the configuration.")
     type = serializers.ChoiceField(choices=["say", "menu", "ring", "voicemail", "hangup"], source="kind")
-    text = serializers.CharField(allow_null=True, help_text="What is said, or played.")
-    keys = serializers.DictField(child=serializers.CharField(), help_text="Where keys lead.")
+    text = serializers.CharField(allow_null=True, help_text="The text that is spoken, or the audio that is played.")
+    keys = serializers.DictField(child=serializers.CharField(), help_text="The paths that keys lead to.")
     people = PreviewCandidateView(many=True)
 
 
 class CallPreviewView(serializers.Serializer[Any]):
-    """What a caller would meet, pressing no key and answered by nobody."""
+    """What a caller hears who presses no key and whom nobody answers."""
 
     locationId = serializers.CharField(source="location_id")
     phoneNumber = serializers.CharField(source="number", allow_null=True)

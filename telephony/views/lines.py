@@ -1,86 +1,81 @@
 """``/ivrConfiguration/{locationId}`` and its preview, and the schema of configurations."""
 
+import json
+from datetime import UTC, datetime
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.views.caller import actor_of
-from config.api.operations import OperationViewSet, operation, read_if_match_versions, utc_now, versioned_response
+from accounts.auth.authentication import actor_of
+from config.api.operations import (
+    OperationViewSet,
+    accepts,
+    accepts_query,
+    operation,
+    read_if_match_versions,
+    returns,
+    versioned_response,
+)
 from telephony import lines
 from telephony.calls import preview
 from telephony.ivr.configuration import SCHEMA
 from telephony.serializers.numbers import CallPreviewQuery, CallPreviewView, IvrConfigurationChange, LineView
 from telephony.views import examples
 
-TAG = "IVR"
-
 
 class IvrConfigurations(OperationViewSet):
     """``/ivrConfiguration/{locationId}``."""
 
-    @operation(
-        "calls:read",
-        operation_id="getIvrConfiguration",
-        tag=TAG,
-        summary="How a location answers its number",
-        description="The JSON Schema of configurations is at `/schemas/ivr-1.json`.",
-        responses={200: LineView},
-        example=examples.LINE,
-        error_statuses=(404,),
-        etag=True,
-    )
-    def retrieve(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
-        line, _ = lines.get_line(locationId, actor=actor_of(request))
-        return versioned_response(request, LineView(line), int(line.version))
+    tag = "IVR"
 
-    @operation(
-        "ivr:update",
-        operation_id="updateIvrConfiguration",
-        tag=TAG,
-        summary="Let a location answer otherwise",
-        description=(
-            "It holds for the next call; calls that are on go on as they began. Users that are "
-            "named must be the customer's, numbers of the location's country."
-        ),
-        body=IvrConfigurationChange,
-        body_example={"configuration": examples.CONFIGURATION},
-        responses={200: LineView},
-        example=examples.LINE,
-        error_statuses=(404,),
-        rate_limit="write",
-        etag=True,
-    )
+    @operation("getIvrConfiguration", "calls:read", errors=(404,))
+    @returns(LineView, examples.LINE, etag=True)
+    def retrieve(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
+        """Get the IVR configuration of a location.
+
+        The JSON Schema of configurations is at `/schemas/ivr-1.json`.
+        """
+        line, _ = lines.get_line(locationId, actor=actor_of(request))
+        return versioned_response(request, LineView(line))
+
+    @operation("updateIvrConfiguration", "ivr:update", rate_limit="write", errors=(404,))
+    @accepts(IvrConfigurationChange, {"configuration": examples.CONFIGURATION})
+    @returns(LineView, examples.LINE, etag=True)
     def update(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
+        """Update the IVR configuration of a location.
+
+        Applies from the next call; calls in progress continue with the previous configuration.
+        Users in the configuration must belong to the customer, phone numbers to the location's
+        country.
+        """
         line = lines.update_configuration(
             locationId,
             IvrConfigurationChange.parse(request.data)["configuration"],
             actor=actor_of(request),
-            at=utc_now(),
+            at=datetime.now(UTC),
             versions=read_if_match_versions(request),
         )
-        return versioned_response(request, LineView(line), int(line.version))
+        return versioned_response(request, LineView(line))
 
 
 class CallPreviews(OperationViewSet):
     """``/ivrConfiguration/{locationId}/preview``."""
 
-    @operation(
-        "calls:read",
-        operation_id="previewCall",
-        tag=TAG,
-        summary="What a caller would meet",
-        description=(
-            "What a call would meet at a moment, pressing no key and answered by nobody: who would "
-            "ring, in order, and why somebody on duty would not."
-        ),
-        query=CallPreviewQuery,
-        responses={200: CallPreviewView},
-        example=examples.PREVIEW,
-        error_statuses=(400, 404),
-    )
+    tag = "IVR"
+
+    @operation("previewCall", "calls:read", errors=(400, 404))
+    @accepts_query(CallPreviewQuery)
+    @returns(CallPreviewView, examples.PREVIEW)
     def preview(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
-        at = CallPreviewQuery.parse_query(request).get("at", utc_now())
+        """Preview a call to a location.
+
+        What a caller who presses no key hears at a given time if nobody answers: who would be
+        called, in order, and why others on duty would not.
+        """
+        at = CallPreviewQuery.parse_query(request).get("at", datetime.now(UTC))
         call_preview = preview.preview_call(locationId, actor=actor_of(request), at=at)
         return Response(CallPreviewView(call_preview).data)
 
@@ -91,3 +86,11 @@ def ivr_schema(request: HttpRequest) -> HttpResponse:
     response = JsonResponse(SCHEMA)
     response["Content-Type"] = "application/schema+json"
     return response
+
+
+def add_ivr_schema(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Add the JSON Schema of configurations to the OpenAPI document, with adapted references."""
+    text = json.dumps({name: value for name, value in SCHEMA.items() if name != "$schema"})
+    text = text.replace('"#/$defs/', '"#/components/schemas/IvrConfiguration/$defs/')
+    result["components"]["schemas"]["IvrConfiguration"] = json.loads(text)
+    return result

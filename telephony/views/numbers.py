@@ -1,12 +1,22 @@
 """``/userManagement/find-phone-numbers`` and ``…/purchase-phone-number``, ``/phoneNumber``."""
 
+from datetime import UTC, datetime
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.views.caller import actor_of
+from accounts.auth.authentication import actor_of
 from config.api import pagination
 from config.api.fields import EmptyBody
-from config.api.operations import OperationViewSet, operation, read_idempotency_key, utc_now
+from config.api.operations import (
+    OperationViewSet,
+    accepts,
+    accepts_query,
+    operation,
+    read_idempotency_key,
+    returns,
+    returns_page,
+)
 from telephony.numbers import inventory, purchase
 from telephony.serializers.numbers import (
     AvailableNumbers,
@@ -19,28 +29,21 @@ from telephony.serializers.numbers import (
 )
 from telephony.views import examples
 
-TAG = "Phone Numbers"
-
 
 class PhoneNumberSearches(OperationViewSet):
     """``/userManagement/find-phone-numbers``."""
 
-    @operation(
-        "phone:search",
-        operation_id="findPhoneNumbers",
-        tag=TAG,
-        summary="Find available phone numbers",
-        description=(
-            "Up to 30 numbers that can be called and need no address: in the US and Canada by area "
-            "code, elsewhere by how they begin."
-        ),
-        body=PhoneNumberSearch,
-        body_example={"country": "US", "areaCode": "415"},
-        responses={200: AvailableNumbers},
-        example=examples.AVAILABLE_NUMBERS,
-        rate_limit="costly",
-    )
+    tag = "Phone Numbers"
+
+    @operation("findPhoneNumbers", "phone:search", rate_limit="costly")
+    @accepts(PhoneNumberSearch, {"country": "US", "areaCode": "415"})
+    @returns(AvailableNumbers, examples.AVAILABLE_NUMBERS)
     def search(self, request: Request) -> Response:
+        """Find available phone numbers.
+
+        Up to 30 numbers that accept calls and need no address: by area code in the US and Canada,
+        by prefix elsewhere.
+        """
         criteria = PhoneNumberSearch.parse(request.data)
         available_numbers = inventory.search_numbers(**criteria, actor=actor_of(request))
         return Response(AvailableNumbers({"items": available_numbers}).data)
@@ -49,28 +52,22 @@ class PhoneNumberSearches(OperationViewSet):
 class PhoneNumberPurchases(OperationViewSet):
     """``/userManagement/purchase-phone-number``."""
 
-    @operation(
-        "phone:purchase",
-        operation_id="purchasePhoneNumber",
-        tag=TAG,
-        summary="Purchase a phone number",
-        description=(
-            "Buys a number and has the location answer it: callers are greeted, and whoever is on "
-            "duty is rung. Repeating it for the same number and location is the same purchase. "
-            "After a 503 it is still finished by itself; repeat it to hear of it."
-        ),
-        body=NumberPurchase,
-        body_example=examples.PURCHASE,
-        responses={200: NumberWithConfigurationView},
-        example=examples.NUMBER_WITH_CONFIGURATION,
-        error_statuses=(404, 409, 422),
-        rate_limit="costly",
-    )
+    tag = "Phone Numbers"
+
+    @operation("purchasePhoneNumber", "phone:purchase", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @accepts(NumberPurchase, examples.PURCHASE)
+    @returns(NumberWithConfigurationView, examples.NUMBER_WITH_CONFIGURATION)
     def purchase(self, request: Request) -> Response:
+        """Purchase a phone number.
+
+        Buys a number for a location: callers hear a greeting, and the users on duty are called.
+        Repeating it for the same number and location is the same purchase. After a 503 the purchase
+        still completes in the background; retry to get the result.
+        """
         actor = actor_of(request)
         body = NumberPurchase.parse(request.data)
         result = purchase.purchase_number(
-            **body, actor=actor, at=utc_now(), idempotency_key=read_idempotency_key(request, actor)
+            **body, actor=actor, at=datetime.now(UTC), idempotency_key=read_idempotency_key(request, actor)
         )
         return Response(NumberWithConfigurationView(result).data)
 
@@ -78,21 +75,17 @@ class PhoneNumberPurchases(OperationViewSet):
 class PhoneNumbers(OperationViewSet):
     """``/phoneNumber``."""
 
-    @operation(
-        "phone:search",
-        operation_id="listPhoneNumbers",
-        tag=TAG,
-        summary="Phone numbers",
-        description=(
-            "The customer's numbers; who works in some locations only sees those of these. A page "
-            "may hold fewer than `limit` before the list ends."
-        ),
-        query=PhoneNumberQuery,
-        responses={200: PhoneNumberPage},
-        example={"items": [examples.PHONE_NUMBER], "nextCursor": None},
-        error_statuses=(400,),
-    )
+    tag = "Phone Numbers"
+
+    @operation("listPhoneNumbers", "phone:search", errors=(400,))
+    @accepts_query(PhoneNumberQuery)
+    @returns_page(PhoneNumberPage, examples.PHONE_NUMBER)
     def list_page(self, request: Request) -> Response:
+        """List phone numbers.
+
+        The customer's numbers. Callers who are restricted to some locations see the numbers of
+        these. A page may hold fewer than `limit` items before the end of the list.
+        """
         actor = actor_of(request)
         query = PhoneNumberQuery.parse_query(request)
         scope = f"numbers for {actor.id}"
@@ -105,41 +98,33 @@ class PhoneNumbers(OperationViewSet):
 class PhoneNumberDetail(OperationViewSet):
     """``/phoneNumber/{number}``."""
 
-    @operation(
-        "phone:release",
-        operation_id="releasePhoneNumber",
-        tag=TAG,
-        summary="Give up a phone number",
-        description=(
-            "It is not answered from now on, and released after seven days; until then it can be "
-            "restored. Its location may have another at once."
-        ),
-        responses={200: PhoneNumberView},
-        example={**examples.PHONE_NUMBER, "status": "releasing", "releaseAt": "2026-11-30T09:00:00Z"},
-        error_statuses=(404, 409),
-        rate_limit="write",
-    )
+    tag = "Phone Numbers"
+
+    @operation("releasePhoneNumber", "phone:release", rate_limit="write", errors=(404, 409))
+    @returns(PhoneNumberView, {**examples.PHONE_NUMBER, "status": "releasing", "releaseAt": "2026-11-30T09:00:00Z"})
     def release(self, request: Request, number: str) -> Response:
-        phone_number = inventory.schedule_release(number, actor=actor_of(request), at=utc_now())
+        """Release a phone number.
+
+        The number stops accepting calls now and is released after seven days; until then it can be
+        restored. Its location can get another number at once.
+        """
+        phone_number = inventory.schedule_release(number, actor=actor_of(request), at=datetime.now(UTC))
         return Response(PhoneNumberView(phone_number).data)
 
 
 class PhoneNumberRestorations(OperationViewSet):
     """``/phoneNumber/{number}/restore``."""
 
-    @operation(
-        "phone:release",
-        operation_id="restorePhoneNumber",
-        tag=TAG,
-        summary="Restore a phone number",
-        description="Has its location answer a number again that was given up.",
-        body=EmptyBody,
-        responses={200: NumberWithConfigurationView},
-        example=examples.NUMBER_WITH_CONFIGURATION,
-        error_statuses=(404, 409),
-        rate_limit="write",
-    )
+    tag = "Phone Numbers"
+
+    @operation("restorePhoneNumber", "phone:release", rate_limit="write", errors=(404, 409))
+    @accepts(EmptyBody)
+    @returns(NumberWithConfigurationView, examples.NUMBER_WITH_CONFIGURATION)
     def restore(self, request: Request, number: str) -> Response:
+        """Restore a phone number.
+
+        Cancels the pending release of a number; its location accepts calls again.
+        """
         EmptyBody.parse(request.data)
-        result = inventory.restore_number(number, actor=actor_of(request), at=utc_now())
+        result = inventory.restore_number(number, actor=actor_of(request), at=datetime.now(UTC))
         return Response(NumberWithConfigurationView(result).data)

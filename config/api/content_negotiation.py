@@ -1,17 +1,39 @@
-"""How answers are written: JSON, whatever the Accept header says."""
+"""Reads and writes JSON, whatever the Accept header says; strict in what it reads."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import IO, Any
 
 import orjson
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+from config import strict_json
+
+
+class StrictJSONParser(BaseParser):
+    """JSON in UTF-8 without duplicate names, NaN, lone surrogates or deep nesting."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        _check_charset(media_type or "")
+        return strict_json.loads(stream.read())
+
+
+def _check_charset(media_type: str) -> None:
+    for parameter in media_type.split(";")[1:]:
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "charset" and value.strip('"').lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType(media_type)
+
 
 class JSONRenderer(BaseRenderer):
-    """JSON by orjson; a problem under its own media type."""
+    """JSON by orjson."""
 
     media_type = "application/json"
     format = "json"
@@ -24,7 +46,7 @@ class JSONRenderer(BaseRenderer):
 
 
 class JSONOnlyNegotiation(BaseContentNegotiation):
-    """There is one way to answer and one way to read."""
+    """Ignores the Accept header; bodies must be JSON."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         content_type = (request.content_type or "").split(";")[0].strip().lower()
