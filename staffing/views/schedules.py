@@ -72,7 +72,7 @@ class Schedules(OperationViewSet):
         Creates a shift, or with `recurrencePattern` a series. Times without an offset are in the
         location's time zone; a series keeps its local time across clock changes. Any overlap with
         another schedule of the user is 409, with that schedule and the first overlapping time,
-        however far in the future. `allowOverlap` overrides this and is audited.
+        within 28 years. `allowOverlap` overrides this and is audited.
         """
         actor = actor_of(request)
         schedule = commands.create_schedule(
