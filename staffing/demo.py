@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from accounts.permissions import Actor
 from staffing import shift_templates
-from staffing.recurrence import expand
+from staffing.recurrence import expand, rules
 from staffing.schedules import commands
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr")
@@ -14,8 +14,8 @@ _ROTA = (
     ("sam", "Boston Harbour", WEEKDAYS, 8, 10),
     ("sue", "Boston Harbour", WEEKDAYS, 18, 14),
     ("mia", "Boston Harbour", ("sa", "su"), 8, 24),
-    ("abe", "Denver", expand.WEEKDAY_CODES, 6, 12),
-    ("ann", "Denver", expand.WEEKDAY_CODES, 18, 12),
+    ("abe", "Denver", rules.WEEKDAY_CODES, 6, 12),
+    ("ann", "Denver", rules.WEEKDAY_CODES, 18, 12),
 )
 
 
@@ -47,5 +47,5 @@ def create_rota(
 def _get_first_start(day: str, hour: int, after: datetime) -> datetime:
     """The first such weekday after a wall time."""
     midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
-    days_ahead = (expand.WEEKDAY_CODES.index(day) - midnight.weekday()) % 7
+    days_ahead = (rules.WEEKDAY_CODES.index(day) - midnight.weekday()) % 7
     return midnight + timedelta(days=days_ahead, hours=hour)

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from config import errors
-from staffing.recurrence import expand, local_time, pattern, rrule
-from staffing.recurrence.expand import RecurrenceException, RecurrenceRule, Series
+from staffing.recurrence import expand, local_time, pattern, rrule, rules
+from staffing.recurrence.expand import RecurrenceException, Series
+from staffing.recurrence.rules import RecurrenceRule
 
 EditScope = Literal["occurrence", "following", "all"]
 _WHOLE_SERIES_ONLY = "It concerns the whole series; use scope=following or all."
@@ -139,14 +140,14 @@ def _check_update(series: Series, update: SeriesUpdate) -> None:
 
 
 def _check_recurrence_id(series: Series, recurrence_id: datetime) -> None:
-    if series.rule is None or not expand.has_start(series.rule, series.start, recurrence_id):
+    if series.rule is None or not rules.has_start(series.rule, series.start, recurrence_id):
         raise OccurrenceNotFound("The series starts no shift then.", pointer="?recurrenceId")
 
 
 def split_series(series: Series, recurrence_id: datetime) -> tuple[Series | None, Series]:
     """A series before one of its shifts, if there is any, and from it on."""
     rule = series.rule
-    previous_start = expand.find_last_start_before(rule, series.start, recurrence_id) if rule else None
+    previous_start = rules.find_last_start_before(rule, series.start, recurrence_id) if rule else None
     if rule is None or previous_start is None:
         return None, series
     rule_before, rule_from = _split_rule(rule, series.start, recurrence_id, previous_start)
@@ -179,7 +180,7 @@ def _split_rule(
     rule: RecurrenceRule, first_start: datetime, recurrence_id: datetime, previous_start: datetime
 ) -> tuple[RecurrenceRule, RecurrenceRule]:
     if rule.count:
-        count_before = sum(1 for _ in expand.iter_starts(rule, first_start, first_start, recurrence_id))
+        count_before = sum(1 for _ in rules.iter_starts(rule, first_start, first_start, recurrence_id))
         return replace(rule, count=count_before), replace(rule, count=rule.count - count_before)
     return replace(rule, until=previous_start), rule
 
@@ -293,7 +294,7 @@ def _move_rule_end(rule: RecurrenceRule, first_start: datetime, offset: timedelt
     """A rule with an end that takes in as many shifts once they are moved."""
     if rule.until is None or not offset:
         return rule
-    last_start = expand.find_last_start_before(rule, first_start, rule.until + timedelta(seconds=1)) or first_start
+    last_start = rules.find_last_start_before(rule, first_start, rule.until + timedelta(seconds=1)) or first_start
     return replace(rule, until=last_start + offset)
 
 
@@ -301,7 +302,7 @@ def _carry_exceptions(before: Series, after: Series, offset: timedelta) -> dict[
     """The changes of single shifts that the new rule still starts, moved along."""
     exceptions = {}
     for recurrence_id, exception in before.exceptions.items():
-        if after.rule and expand.has_start(after.rule, after.start, recurrence_id + offset):
+        if after.rule and rules.has_start(after.rule, after.start, recurrence_id + offset):
             exceptions[recurrence_id + offset] = _move_exception(exception, recurrence_id, offset)
     return exceptions
 

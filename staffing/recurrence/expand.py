@@ -1,67 +1,31 @@
-"""Recurrence: the rule of a series, and the occurrences that it makes. Pure.
+"""Series of shifts, and their occurrences in a window. Pure.
 
-A rule speaks of wall times. It is expanded in naive wall time, over python-dateutil, and only then
-are the wall times put into their zone: so a shift from 9 to 5 stays one through every change of the
-clock. Long series are fast-forwarded: what a window costs does not depend on when the series began.
+A rule is expanded in naive wall time, and only then are the wall times put into their zone: a shift
+from 9 to 5 stays one through every change of the clock.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
-from itertools import islice
+from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from dateutil import rrule
+from staffing.recurrence import rules
+from staffing.recurrence.rules import RecurrenceRule
 
-Frequency = Literal["daily", "weekly", "monthly", "yearly"]
-WEEKDAY_CODES = ("mo", "tu", "we", "th", "fr", "sa", "su")
 MAX_SHIFT_DURATION = timedelta(hours=48)
 """Wall time from the start of a shift to its end, at most."""
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
-
-_FREQUENCIES: dict[str, Literal[0, 1, 2, 3]] = {
-    "daily": rrule.DAILY,
-    "weekly": rrule.WEEKLY,
-    "monthly": rrule.MONTHLY,
-    "yearly": rrule.YEARLY,
-}
-LATEST_START = datetime(2200, 1, 1)  # noqa: DTZ001 - a wall time
-"""Nothing starts later."""
 MAX_CLOCK_JUMP = timedelta(hours=3)
-"""More than any clock jumps; then an earlier start may be the later shift."""
+"""More than any clock jumps."""
 _MAX_ZONE_DIFFERENCE = timedelta(days=2)
-"""More than wall times of any two zones, or of one zone and UTC, can differ."""
-
-
-@dataclass(frozen=True)
-class NthWeekday:
-    """A weekday; ``nth`` of the month, from its end where negative, or every one (None)."""
-
-    day: str
-    nth: int | None = None
-
-
-@dataclass(frozen=True)
-class RecurrenceRule:
-    """When a series recurs, in wall time; as RFC 5545's RRULE, within our profile."""
-
-    frequency: Frequency
-    interval: int = 1
-    by_day: tuple[NthWeekday, ...] = ()
-    by_month_day: tuple[int, ...] = ()
-    by_month: tuple[int, ...] = ()
-    by_set_position: tuple[int, ...] = ()
-    first_day_of_week: str = "mo"
-    count: int | None = None
-    until: datetime | None = None
-    """The last wall time at which an occurrence may start."""
+"""More than the wall times of two zones, or of a zone and UTC, can differ."""
 
 
 @dataclass(frozen=True)
 class RecurrenceException:
-    """What became of one occurrence: left out (no start), or put elsewhere, in wall time."""
+    """One occurrence that differs from the rule: excluded (no start) or moved, in wall time."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -70,7 +34,7 @@ class RecurrenceException:
 
 @dataclass(frozen=True)
 class Series:
-    """A shift, or many: the first one's wall times, their zone, and how it recurs."""
+    """One shift or many: the wall times of the first, their zone, and how it recurs."""
 
     start: datetime
     end: datetime
@@ -79,7 +43,7 @@ class Series:
     exceptions: Mapping[datetime, RecurrenceException] = field(default_factory=dict)
     """By the wall time at which the rule starts the occurrence."""
     gap: Literal["shift", "skip"] = "shift"
-    """Where the clock jumps over a start: later by the jump, or not at all."""
+    """Where the clock skips a start: it moves forward by the gap, or is left out."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +55,9 @@ class Occurrence:
     start: datetime
     end: datetime
     staff_id: str | None = None
-    """Who has it, where it is not whose the series is."""
+    """Who covers it, if not the owner of the series."""
     is_adjusted: bool = False
-    """Whether the clock jumped over its start or end."""
+    """Whether the clock skips its start or end."""
     is_changed: bool = False
 
 
@@ -103,12 +67,12 @@ def _get_zone_info(name: str) -> ZoneInfo:
 
 
 def to_instant(wall_time: datetime, zone: str) -> datetime:
-    """The moment of a wall time: the first of two; in a gap, as the clock before it would say."""
+    """The instant of a wall time: the first of two; in a gap, by the offset before it."""
     return wall_time.replace(tzinfo=_get_zone_info(zone), fold=0).astimezone(UTC)
 
 
 def to_wall_time(at: datetime, zone: str) -> datetime:
-    """The wall time of a moment."""
+    """The wall time of an instant."""
     return at.astimezone(_get_zone_info(zone)).replace(tzinfo=None, fold=0)
 
 
@@ -117,103 +81,8 @@ def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
     return to_wall_time(to_instant(wall_time, zone), zone) == wall_time
 
 
-def iter_starts(rule: RecurrenceRule, first_start: datetime, since: datetime, until: datetime) -> Iterator[datetime]:
-    """The wall times at which a rule starts occurrences, from ``since`` until before ``until``."""
-    candidates = (
-        _list_counted_starts(rule, first_start) if rule.count else _build_rrule(rule, first_start, since, until)
-    )
-    for start in candidates:
-        if start >= until:
-            return
-        if start >= max(first_start, since):
-            yield start
-
-
-def find_last_start_before(rule: RecurrenceRule, first_start: datetime, at: datetime) -> datetime | None:
-    """The last wall time before ``at`` at which a rule starts an occurrence."""
-    for days in (40, 400, 4000, 80_000):
-        since = max(first_start, at - timedelta(days=days)) if days < 80_000 else first_start
-        *_, last_start = (None, *iter_starts(rule, first_start, since, at))
-        if last_start or since == first_start:
-            return last_start
-    return None
-
-
-def has_start(rule: RecurrenceRule, first_start: datetime, start: datetime) -> bool:
-    """Whether the rule starts an occurrence then."""
-    return next(iter_starts(rule, first_start, start, start + timedelta(seconds=1)), None) == start
-
-
-@lru_cache(maxsize=256)
-def _list_counted_starts(rule: RecurrenceRule, first_start: datetime) -> tuple[datetime, ...]:
-    """All starts of a rule that counts, which cannot begin later."""
-    return tuple(islice(_build_rrule(rule, first_start, first_start, LATEST_START), rule.count))
-
-
-def is_count_reached(rule: RecurrenceRule, first_start: datetime) -> bool:
-    """Whether all that a rule counts start before `LAST`."""
-    return rule.count is None or len(_list_counted_starts(rule, first_start)) == rule.count
-
-
-def _build_rrule(rule: RecurrenceRule, first_start: datetime, since: datetime, until: datetime) -> rrule.rrule:
-    """The rule as dateutil has it, from shortly before ``since`` on.
-
-    What a rule leaves out it takes from the first occurrence, so that must be said before the
-    beginning is moved.
-    """
-    days = [weekday for day in rule.by_day for weekday in _to_dateutil_weekdays(day, rule)]
-    month_days = list(rule.by_month_day)
-    months = list(rule.by_month)
-    if not days and not month_days:
-        if rule.frequency == "weekly":
-            days = [rrule.weekday(first_start.weekday())]
-        elif rule.frequency in ("monthly", "yearly"):
-            month_days = [first_start.day]
-    if rule.frequency == "yearly" and not months:
-        months = [first_start.month]
-    return rrule.rrule(
-        _FREQUENCIES[rule.frequency],
-        dtstart=_fast_forward(rule, first_start, since),
-        interval=rule.interval,
-        wkst=WEEKDAY_CODES.index(rule.first_day_of_week),
-        until=min(rule.until or until, until),
-        bysetpos=list(rule.by_set_position) or None,
-        bymonth=months or None,
-        bymonthday=month_days or None,
-        byweekday=days or None,
-    )
-
-
-def _to_dateutil_weekdays(day: NthWeekday, rule: RecurrenceRule) -> list[rrule.weekday]:
-    """A day as dateutil has it, which takes "every" and "the nth" together for both at once."""
-    weekday_index = WEEKDAY_CODES.index(day.day)
-    if day.nth is None and any(other.nth for other in rule.by_day):
-        return [rrule.weekday(weekday_index, nth) for nth in range(1, 6)]
-    return [rrule.weekday(weekday_index, day.nth)]
-
-
-def _fast_forward(rule: RecurrenceRule, first_start: datetime, since: datetime) -> datetime:
-    """A later beginning with the same occurrences from ``since`` on, a whole period to spare."""
-    if rule.frequency == "daily":
-        periods = (since - first_start).days // rule.interval - 1
-        return first_start + timedelta(days=periods * rule.interval) if periods > 0 else first_start
-    if rule.frequency == "weekly":
-        days_into_week = (first_start.weekday() - WEEKDAY_CODES.index(rule.first_day_of_week)) % 7
-        week_start = first_start - timedelta(days=days_into_week)
-        periods = (since - week_start).days // (7 * rule.interval) - 1
-        return week_start + timedelta(weeks=periods * rule.interval) if periods > 0 else first_start
-    months = rule.interval * (12 if rule.frequency == "yearly" else 1)
-    period_start = first_start.replace(day=1, month=1 if rule.frequency == "yearly" else first_start.month)
-    months_apart = (since.year - period_start.year) * 12 + since.month - period_start.month
-    periods = months_apart // months - 1
-    if periods <= 0:
-        return first_start
-    month = period_start.month - 1 + periods * months
-    return period_start.replace(year=period_start.year + month // 12, month=month % 12 + 1)
-
-
 def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
-    """The shifts of a series that overlap a window of moments, by their start."""
+    """The shifts of a series that overlap a window, by start; instants are aware."""
     low, high = (
         to_wall_time(since, series.zone) - MAX_SHIFT_DURATION - _MAX_ZONE_DIFFERENCE,
         to_wall_time(until, series.zone) + _MAX_ZONE_DIFFERENCE,
@@ -223,20 +92,16 @@ def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterat
         for recurrence_id, exception in series.exceptions.items()
         if exception.start and low <= exception.start < high
     ]
-    candidates += [build_regular_occurrence(series, start) for start in _iter_regular_starts(series, low, high)]
+    starts = rules.iter_starts(series.rule, series.start, low, high) if series.rule else (series.start,)
+    candidates += [build_regular_occurrence(series, start) for start in starts if start not in series.exceptions]
     overlapping = [
         occurrence for occurrence in candidates if occurrence and occurrence.start < until and occurrence.end > since
     ]
     yield from sorted(overlapping, key=lambda occurrence: (occurrence.start, occurrence.recurrence_id))
 
 
-def _iter_regular_starts(series: Series, low: datetime, high: datetime) -> Iterator[datetime]:
-    regular_starts = iter([series.start]) if series.rule is None else iter_starts(series.rule, series.start, low, high)
-    return (start for start in regular_starts if start not in series.exceptions)
-
-
 def build_regular_occurrence(series: Series, start: datetime) -> Occurrence | None:
-    """The shift that the rule starts at this wall time; None where a gap swallows it."""
+    """The shift that the rule starts at this wall time; None if it is skipped in a gap."""
     is_skipped = series.gap == "skip" and not is_valid_wall_time(start, series.zone)
     end = start + (series.end - series.start)
     return None if is_skipped else _build_occurrence(start, start, end, series.zone)
@@ -245,7 +110,7 @@ def build_regular_occurrence(series: Series, start: datetime) -> Occurrence | No
 def build_exception_occurrence(
     series: Series, recurrence_id: datetime, exception: RecurrenceException
 ) -> Occurrence | None:
-    """The shift that was put elsewhere; None where it was left out."""
+    """The moved shift; None if it is excluded."""
     if exception.start is None:
         return None
     end = exception.end or exception.start + (series.end - series.start)
@@ -255,7 +120,7 @@ def build_exception_occurrence(
 
 
 def iter_exception_occurrences(series: Series) -> Iterator[Occurrence]:
-    """The shifts that were put elsewhere, in no order."""
+    """The moved shifts, in no order."""
     for recurrence_id, exception in series.exceptions.items():
         occurrence = build_exception_occurrence(series, recurrence_id, exception)
         if occurrence:
@@ -263,7 +128,7 @@ def iter_exception_occurrences(series: Series) -> Iterator[Occurrence]:
 
 
 def build_first_occurrence(series: Series) -> Occurrence:
-    """The first shift as its wall times say, also where a gap would swallow it."""
+    """The first shift, also where a rule with ``gap="skip"`` would leave it out."""
     return _build_occurrence(series.start, series.start, series.end, series.zone)
 
 
@@ -276,7 +141,7 @@ def _build_occurrence(
     staff_id: str | None = None,
     is_changed: bool = False,
 ) -> Occurrence:
-    """A shift at its moments. One that the clock jumps over whole keeps its length."""
+    """A shift at its instants. One that lies in a gap as a whole keeps its length."""
     start_instant, end_instant = to_instant(start, zone), to_instant(end, zone)
     if end_instant <= start_instant:
         end_instant = start_instant + (end - start)
@@ -285,7 +150,7 @@ def _build_occurrence(
 
 
 def exclude_covers(series: Series) -> Series:
-    """What is left of a series to whose it is: without the shifts that others have."""
+    """A series without the shifts that others cover."""
     exceptions = {
         recurrence_id: RecurrenceException() if exception.staff_id else exception
         for recurrence_id, exception in series.exceptions.items()
@@ -294,13 +159,13 @@ def exclude_covers(series: Series) -> Series:
 
 
 def to_single_shift(series: Series, recurrence_id: datetime, exception: RecurrenceException) -> Series:
-    """One shift of a series that was put elsewhere, by itself."""
+    """One moved shift of a series, as a series of its own."""
     start = exception.start or recurrence_id
     return Series(start, exception.end or start + (series.end - series.start), series.zone)
 
 
 def split_by_staff(series: Series, staff_id: str) -> dict[str, list[Series]]:
-    """Whose the shifts of somebody's series are: their own, and single ones of others."""
+    """The shifts of a series by person: those of the owner, and single ones of those who cover."""
     series_by_staff: dict[str, list[Series]] = {staff_id: [exclude_covers(series)]}
     for recurrence_id, exception in sorted(series.exceptions.items()):
         if exception.staff_id and exception.start:
@@ -309,21 +174,21 @@ def split_by_staff(series: Series, staff_id: str) -> dict[str, list[Series]]:
 
 
 def get_earliest_start(series: Series) -> datetime:
-    """A moment before which no shift of a series starts."""
+    """An instant before which no shift of a series starts."""
     exception_starts = [exception.start for exception in series.exceptions.values() if exception.start]
     return to_instant(min([series.start, *exception_starts]), series.zone)
 
 
 def replace_count_with_until(series: Series) -> Series:
-    """The same shifts by a rule that says until when, not how many."""
+    """The same shifts, by a rule with ``until`` instead of ``count``."""
     if series.rule is None or not series.rule.count:
         return series
-    last_start = max(_list_counted_starts(series.rule, series.start), default=series.start)
+    last_start = max(rules.list_counted_starts(series.rule, series.start), default=series.start)
     return replace(series, rule=replace(series.rule, count=None, until=last_start))
 
 
 def get_latest_end(series: Series) -> datetime:
-    """A moment by which every occurrence has ended, changed ones included; some hours to spare."""
+    """An instant by which every occurrence has ended, moved ones included; up to hours late."""
     last_start = _get_last_regular_start(series)
     if last_start is None:
         return END_OF_TIME
@@ -337,10 +202,10 @@ def get_latest_end(series: Series) -> datetime:
 
 
 def _get_last_regular_start(series: Series) -> datetime | None:
-    """No regular occurrence starts later, in wall time; None: they never end."""
+    """The wall time after which no regular occurrence starts; None: they never end."""
     rule = series.rule
     if rule is None:
         return series.start
     if rule.count:
-        return max(_list_counted_starts(rule, series.start), default=series.start)
+        return max(rules.list_counted_starts(rule, series.start), default=series.start)
     return rule.until

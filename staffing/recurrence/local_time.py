@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from config import errors
-from staffing.recurrence import expand, rrule
+from staffing.recurrence import expand, rrule, rules
 
 WallTimes = tuple[datetime, datetime, str]
 """Start and end as wall times, and their zone."""
@@ -42,8 +42,8 @@ def check_times(start: datetime, end: datetime) -> None:
         raise errors.InvalidRequest("It must be after startTime.", pointer="/endTime")
     if end - start > expand.MAX_SHIFT_DURATION:
         raise errors.InvalidRequest("A shift lasts 48 hours at most.", pointer="/endTime")
-    if not rrule.EARLIEST_START <= start < expand.LATEST_START:
-        span = f"from {rrule.EARLIEST_START.year} to {expand.LATEST_START.year - 1}"
+    if not rrule.EARLIEST_START <= start < rules.LATEST_START:
+        span = f"from {rrule.EARLIEST_START.year} to {rules.LATEST_START.year - 1}"
         raise errors.InvalidRequest(f"It must be {span}.", pointer="/startTime")
 
 

@@ -12,8 +12,9 @@ from itertools import chain
 from math import lcm
 from typing import Literal, NamedTuple
 
-from staffing.recurrence import dst, expand
-from staffing.recurrence.expand import MAX_SHIFT_DURATION, WEEKDAY_CODES, Occurrence, RecurrenceRule, Series
+from staffing.recurrence import dst, expand, rules
+from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence, Series
+from staffing.recurrence.rules import WEEKDAY_CODES, RecurrenceRule
 
 MAX_UTC_OFFSET = timedelta(hours=18)
 """More than any wall time differs from UTC, a jump of the clock included."""
@@ -125,7 +126,7 @@ def _list_start_days(rule: RecurrenceRule, first_start: datetime, low: int, high
         anchors = range(week_start, week_start + 7)
     else:
         since, until = (datetime.combine(date.fromordinal(day), first_start.time()) for day in (low, high))
-        return [[start.toordinal() for start in expand.iter_starts(rule, first_start, since, until)]]
+        return [[start.toordinal() for start in rules.iter_starts(rule, first_start, since, until)]]
     low = max(low, first_day)
     matching_anchors = [day for day in anchors if not weekdays or _get_weekday(day) in weekdays]
     return [range(low + (anchor - low) % period, high, period) for anchor in matching_anchors]

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from config import errors
-from staffing.recurrence import expand, limits, rrule
-from staffing.recurrence.expand import RecurrenceException, RecurrenceRule, Series
+from staffing.recurrence import expand, rrule, rules
+from staffing.recurrence.expand import RecurrenceException, Series
+from staffing.recurrence.rules import RecurrenceRule
 
 MAX_EXCEPTIONS = 500
 MAX_MOVE_DISTANCE = timedelta(days=400)
@@ -37,7 +38,7 @@ def parse_series(pattern: Mapping[str, Any], *, start: datetime, end: datetime, 
     if gap not in ("shift", "skip"):
         raise rrule.invalid_field("gap", "It must be shift or skip.")
     rule = rrule.parse_rule(pattern, zone=zone)
-    if not rrule.EARLIEST_START <= start < expand.LATEST_START:
+    if not rrule.EARLIEST_START <= start < rules.LATEST_START:
         raise errors.InvalidRequest("It is too early or too late.", pointer="/startTime")
     series = Series(start, end, zone, rule, gap=gap)
     check_series(series)
@@ -48,18 +49,18 @@ def check_series(series: Series, *, is_new: bool = True) -> None:
     """The first shift must be one of the rule's. Raises `Mismatch`, `Rare` or `errors.Invalid`."""
     if series.rule is None:
         return
-    if not (limits.can_start_on(series.rule, series.start) and _has_first_start(series.rule, series.start)):
+    if not (rules.can_start_on(series.rule, series.start) and _has_first_start(series.rule, series.start)):
         raise RecurrenceStartMismatch("The first shift does not fit the rule.", pointer="/startTime")
-    if not expand.is_count_reached(series.rule, series.start):
-        raise rrule.invalid_field("count", f"It would go on beyond {expand.LATEST_START.year}.")
-    if series.rule.until and series.rule.until >= expand.LATEST_START:
-        raise rrule.invalid_field("until", f"It must be before {expand.LATEST_START.year}.")
-    if is_new and limits.is_rare(series.rule, series.start):
+    if not rules.is_count_reached(series.rule, series.start):
+        raise rrule.invalid_field("count", f"It would go on beyond {rules.LATEST_START.year}.")
+    if series.rule.until and series.rule.until >= rules.LATEST_START:
+        raise rrule.invalid_field("until", f"It must be before {rules.LATEST_START.year}.")
+    if is_new and rules.is_rare(series.rule, series.start):
         raise RecurrenceTooRare("It comes too seldom to be a series.", pointer="/recurrencePattern")
 
 
 def _has_first_start(rule: RecurrenceRule, start: datetime) -> bool:
-    return expand.has_start(rule, start, start)
+    return rules.has_start(rule, start, start)
 
 
 def to_pattern(series: Series) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def _parse_exceptions(
     for key, value in raw_exceptions.items():
         name = f"exceptions/{key[:40]}"
         start = rrule.parse_local_time(key, name)
-        if not expand.has_start(rule, first_start, start):
+        if not rules.has_start(rule, first_start, start):
             raise rrule.invalid_field(name, "The rule starts no shift then.")
         exceptions[start] = _parse_exception(value, start, name)
     return exceptions

@@ -5,14 +5,14 @@ refused by name, never ignored: the parts of RFC 5545 on which calendars disagre
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from config import errors
-from staffing.recurrence import dst, expand
-from staffing.recurrence.expand import WEEKDAY_CODES, NthWeekday, RecurrenceRule
+from staffing.recurrence import dst, expand, rules
+from staffing.recurrence.rules import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 
 MAX_COUNT = 1000
 MAX_BY_DAY, MAX_POSITIONS = 35, 12
@@ -25,7 +25,19 @@ PATTERN_FIELDS = {
 }
 _RULE_FIELDS = PATTERN_FIELDS - {"timeZone", "gap", "exceptions", "rrule", "skip"}
 _POINTER = "/recurrencePattern"
-_INTEGER_PATTERN = re.compile(r"[+-]?\d{1,4}", re.ASCII)
+_RRULE_FIELDS = {
+    "FREQ": "frequency",
+    "INTERVAL": "interval",
+    "BYDAY": "byDay",
+    "BYMONTHDAY": "byMonthDay",
+    "BYMONTH": "byMonth",
+    "BYSETPOS": "bySetPosition",
+    "WKST": "firstDayOfWeek",
+    "COUNT": "count",
+    "UNTIL": "until",
+}
+_RRULE_INTEGER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
+_RRULE_UNTIL = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
@@ -60,8 +72,8 @@ def parse_local_time(value: Any, field: str) -> datetime:
         wall_time = datetime.fromisoformat(value)
     except ValueError as error:
         raise invalid_field(field, detail) from error
-    if not EARLIEST_START <= wall_time < expand.LATEST_START:
-        raise invalid_field(field, f"It must be from {EARLIEST_START.year} to {expand.LATEST_START.year - 1}.")
+    if not EARLIEST_START <= wall_time < rules.LATEST_START:
+        raise invalid_field(field, f"It must be from {EARLIEST_START.year} to {rules.LATEST_START.year - 1}.")
     return wall_time
 
 
@@ -250,64 +262,47 @@ def _join(values: Any) -> str:
 
 
 def parse_rrule(text: Any, *, zone: str) -> RecurrenceRule:
-    """The rule of an RRULE. Raises `errors.Invalid` or `Unsupported`."""
+    """The rule of an RRULE. Raises `errors.InvalidRequest` or `RecurrenceUnsupported`."""
     if not isinstance(text, str) or not text.isascii() or len(text) > 500:
-        raise invalid_field("rrule", "It must be a rule such as FREQ=WEEKLY;BYDAY=MO,FR.")
-    parts: dict[str, str] = {}
+        raise invalid_field("rrule", "Must be an RRULE such as FREQ=WEEKLY;BYDAY=MO,FR.")
+    fields: dict[str, Any] = {}
     for part in text.upper().removeprefix("RRULE:").split(";"):
         name, _, value = part.partition("=")
-        if name not in _RRULE_PARTS:
-            raise _unsupported_field("rrule", f"{name[:20] or 'An empty part'} is not supported.")
-        if name in parts or not value:
-            raise invalid_field("rrule", f"{name} is given twice or without a value.")
-        parts[name] = value
+        if name not in _RRULE_FIELDS:
+            raise _unsupported_field("rrule", f"Unsupported part: {name[:20] or 'it is empty'}.")
+        if _RRULE_FIELDS[name] in fields or not value:
+            raise invalid_field("rrule", f"{name} must occur once and have a value.")
+        try:
+            fields[_RRULE_FIELDS[name]] = _parse_rrule_value(name, value, zone)
+        except (ValueError, OverflowError) as error:
+            raise invalid_field("rrule", f"{name} has an invalid value.") from error
     try:
-        fields = {_RRULE_PARTS[name][0]: _RRULE_PARTS[name][1](value) for name, value in parts.items()}
-        if isinstance(fields.get("until"), datetime):
-            fields["until"] = _to_local_until(fields["until"], zone)
         return parse_fields(fields)
-    except (ValueError, KeyError, OverflowError, errors.InvalidRequest) as error:
-        detail = error.detail if isinstance(error, errors.InvalidRequest) else "It cannot be read."
-        raise invalid_field("rrule", detail) from error
+    except errors.InvalidRequest as error:
+        raise invalid_field("rrule", error.detail) from error
 
 
-def _to_local_until(until: datetime, zone: str) -> str:
-    wall_time = until if until.tzinfo is None else expand.to_wall_time(until, zone)
-    return wall_time.isoformat()
-
-
-def _build_list_parser(parse_part: Callable[[str], Any]) -> Callable[[str], list[Any]]:
-    return lambda text: [parse_part(part) for part in text.split(",")]
+def _parse_rrule_value(name: str, text: str, zone: str) -> Any:
+    """A part's value as the member of a pattern has it. Raises `ValueError`."""
+    if name in ("FREQ", "WKST"):
+        return text.lower()
+    if name == "UNTIL":
+        if not _RRULE_UNTIL.fullmatch(text):
+            raise ValueError("no date or date-time")
+        until = datetime.fromisoformat(text if "T" in text else f"{text}T235959")
+        return (expand.to_wall_time(until, zone) if until.tzinfo else until).isoformat()
+    values = text.split(",")
+    if name == "BYDAY":
+        return [
+            {"day": day[-2:].lower(), **({"nthOfPeriod": _parse_rrule_integer(day[:-2])} if day[:-2] else {})}
+            for day in values
+        ]
+    if name in ("INTERVAL", "COUNT"):
+        return _parse_rrule_integer(text)
+    return [_parse_rrule_integer(value) for value in values]
 
 
 def _parse_rrule_integer(text: str) -> int:
-    if not _INTEGER_PATTERN.fullmatch(text):
+    if not _RRULE_INTEGER.fullmatch(text):
         raise ValueError("no whole number")
     return int(text)
-
-
-def _parse_rrule_weekday(text: str) -> dict[str, Any]:
-    day, nth = text[-2:].lower(), text[:-2]
-    return {"day": day, **({"nthOfPeriod": _parse_rrule_integer(nth)} if nth else {})}
-
-
-def _parse_rrule_until(text: str) -> datetime:
-    if len(text) == 8:
-        day = datetime.strptime(text, "%Y%m%d")  # noqa: DTZ007 - a local date
-        return day + timedelta(hours=23, minutes=59, seconds=59)
-    if text.endswith("Z"):
-        return datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    return datetime.strptime(text, "%Y%m%dT%H%M%S")  # noqa: DTZ007 - a local time
-
-
-_RRULE_PARTS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "FREQ": ("frequency", str.lower),
-    "INTERVAL": ("interval", _parse_rrule_integer),
-    "BYDAY": ("byDay", _build_list_parser(_parse_rrule_weekday)),
-    "BYMONTHDAY": ("byMonthDay", _build_list_parser(_parse_rrule_integer)),
-    "BYMONTH": ("byMonth", _build_list_parser(_parse_rrule_integer)),
-    "BYSETPOS": ("bySetPosition", _build_list_parser(_parse_rrule_integer)),
-    "WKST": ("firstDayOfWeek", str.lower),
-    "COUNT": ("count", _parse_rrule_integer),
-    "UNTIL": ("until", _parse_rrule_until),
-}

@@ -13,7 +13,7 @@ from accounts import locations, permissions
 from config import audit, dynamodb, journal, outbox
 from config.dynamodb import ids, optimistic
 from staffing.models import Schedule, to_attributes
-from staffing.recurrence import expand
+from staffing.recurrence import expand, rules
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.schedules import availability, queries, save
@@ -141,7 +141,7 @@ def _end_series(series: Series, at: datetime) -> Series | None:
         for recurrence_id in series.exceptions
         if recurrence_id < now and recurrence_id not in past_exceptions
     }
-    last_start = expand.find_last_start_before(series.rule, series.start, now)
+    last_start = rules.find_last_start_before(series.rule, series.start, now)
     if last_start is None and not past_exceptions:
         return None
     until = last_start or series.start

@@ -12,7 +12,7 @@ from typing import Any
 from config import audit, dynamodb
 from config.audit import reader
 from staffing.models import Schedule
-from staffing.recurrence import expand, rrule
+from staffing.recurrence import expand, rrule, rules
 from staffing.recurrence.expand import RecurrenceException, Series
 
 MAX_LISTED_SHIFTS = 20
@@ -119,7 +119,7 @@ def _diff_series(before: Schedule, after: Schedule) -> list[audit.FieldChange] |
 
 
 def _is_regular_start(series: Series, recurrence_id: datetime) -> bool:
-    return series.rule is not None and expand.has_start(series.rule, series.start, recurrence_id)
+    return series.rule is not None and rules.has_start(series.rule, series.start, recurrence_id)
 
 
 def _get_shift_state(schedule: Schedule, series: Series, recurrence_id: datetime) -> ShiftState | None:

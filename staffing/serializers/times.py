@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from config.api.fields import DateTimeRangeQuery, TextField
 from staffing.recurrence import rrule
-from staffing.recurrence.expand import LATEST_START
+from staffing.recurrence.rules import LATEST_START
 
 _DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.0{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from staffing.recurrence import conflicts, expand
-from staffing.recurrence.expand import NthWeekday, RecurrenceException, RecurrenceRule, Series
+from staffing.recurrence import conflicts, expand, rules
+from staffing.recurrence.expand import RecurrenceException, Series
+from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from tests.staffing.recurrence.test_expand import NEW_YORK, instant, make_series, parse_local, random_rule
 from tests.support.environment import IS_SCALE_RUN
 
@@ -37,12 +38,12 @@ def first_overlap_by_brute_force(a: Series, b: Series, until: datetime) -> datet
 def random_series(rng: random.Random, zone: str) -> Series:
     first = datetime(2026, 1, 5) + timedelta(days=rng.randrange(60), minutes=15 * rng.randrange(96))
     rule = random_rule(rng, first)
-    following_starts = expand.iter_starts(rule, first, first, first + timedelta(days=4000))
+    following_starts = rules.iter_starts(rule, first, first, first + timedelta(days=4000))
     start = next(following_starts, first)  # the first occurrence must fit
     length = timedelta(minutes=15 * rng.randint(1, 80))
     series = Series(start, start + length, zone, rule)
     if rng.random() < 0.4:
-        days = list(expand.iter_starts(rule, start, start, start + timedelta(days=60)))
+        days = list(rules.iter_starts(rule, start, start, start + timedelta(days=60)))
         changed_ids = rng.sample(days, min(len(days), 3))
         new_start = start + timedelta(days=rng.randrange(300), hours=rng.randrange(24))
         changes = {id: RecurrenceException() for id in changed_ids}

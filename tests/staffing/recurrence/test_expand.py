@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from staffing.recurrence import expand, rrule
-from staffing.recurrence.expand import NthWeekday, RecurrenceException, RecurrenceRule, Series
+from staffing.recurrence import expand, rrule, rules
+from staffing.recurrence.expand import RecurrenceException, Series
+from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from tests.support.environment import IS_SCALE_RUN
 
 NEW_YORK = "America/New_York"
@@ -26,7 +27,7 @@ def parse_local(text: str) -> datetime:
 def format_rrule_starts(text: str, first: str, limit: int = 40) -> list[str]:
     """The first wall times of an RRULE, as the RFC prints days."""
     rule = rrule.parse_rrule(text, zone=NEW_YORK)
-    all_starts = expand.iter_starts(rule, parse_local(first), parse_local(first), datetime(2100, 1, 1))
+    all_starts = rules.iter_starts(rule, parse_local(first), parse_local(first), datetime(2100, 1, 1))
     return [start.strftime("%Y %b %-d") for start in itertools.islice(all_starts, limit)]
 
 
@@ -344,7 +345,7 @@ def test_occurrences_can_be_excluded_moved_and_reassigned() -> None:
 def random_rule(rng: random.Random, first: datetime) -> RecurrenceRule:
     """A rule of our profile, whose first occurrence may be another than ``first``."""
     frequency = rng.choice(["daily", "weekly", "weekly", "monthly", "yearly"])
-    day_names = list(expand.WEEKDAY_CODES)
+    day_names = list(rules.WEEKDAY_CODES)
     values: dict[str, object] = {"interval": rng.randint(1, 6)}
     if frequency == "weekly" or (frequency == "daily" and rng.random() < 0.3):
         values["by_day"] = tuple(NthWeekday(d) for d in rng.sample(day_names, rng.randint(1, 4)))
@@ -378,7 +379,7 @@ def test_expanding_a_window_equals_filtering_the_full_expansion(record_figure: C
         high = low + timedelta(days=rng.choice([1, 28, 400]))
         full_expansion = itertools.takewhile(partial(operator.gt, high), _all_starts(rule, first))
 
-        expanded = list(expand.iter_starts(rule, first, low, high))
+        expanded = list(rules.iter_starts(rule, first, low, high))
 
         assert expanded == [start for start in full_expansion if start >= low], (rule, first, low, high)
     record_figure(f"recurrence: {rule_count} random rules expand in a window as they do in full")
@@ -386,7 +387,7 @@ def test_expanding_a_window_equals_filtering_the_full_expansion(record_figure: C
 
 def _all_starts(rule: RecurrenceRule, first: datetime) -> Iterator[datetime]:
     """Every start, from the first one on: never moved forward."""
-    all_starts = expand._build_rrule(rule, first, first, expand.LATEST_START)
+    all_starts = rules._build_rrule(rule, first, first, rules.LATEST_START)
     return itertools.islice(all_starts, rule.count)
 
 
@@ -413,7 +414,7 @@ def test_overlapping_by_day_values_are_merged() -> None:
     )
     first = datetime(2027, 1, 1, 9)
 
-    occurrence_starts = list(expand.iter_starts(mixed, first, first, datetime(2027, 2, 1)))
+    occurrence_starts = list(rules.iter_starts(mixed, first, first, datetime(2027, 2, 1)))
 
     assert [start.day for start in occurrence_starts] == [1, 4, 8, 11, 15, 18, 22, 25, 26, 29]
 
@@ -424,7 +425,7 @@ def test_rule_with_count_is_expanded_once() -> None:
     started = time.perf_counter()
 
     for _ in range(500):
-        assert expand.has_start(rule, first, datetime(2160, 2, 29, 9))
+        assert rules.has_start(rule, first, datetime(2160, 2, 29, 9))
 
     assert time.perf_counter() - started < 1.0
 

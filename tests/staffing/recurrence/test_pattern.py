@@ -9,7 +9,8 @@ import pytest
 
 from config import errors
 from staffing.recurrence import pattern
-from staffing.recurrence.expand import NthWeekday, RecurrenceException, RecurrenceRule, Series
+from staffing.recurrence.expand import RecurrenceException, Series
+from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 
 ZONES = available_timezones()
 START, END = datetime(2027, 1, 1, 9), datetime(2027, 1, 1, 17)  # a Friday

@@ -10,8 +10,9 @@ import pytest
 
 from config.audit import reader
 from staffing.notifications import rota_changes
-from staffing.recurrence import conflicts, expand
-from staffing.recurrence.expand import RecurrenceRule, Series
+from staffing.recurrence import conflicts, rules
+from staffing.recurrence.expand import Series
+from staffing.recurrence.rules import RecurrenceRule
 from tests.conftest import UserFixtures, accept_invitation, now, parse_problem
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
@@ -42,7 +43,7 @@ def series_body(test_users: UserFixtures, staff: str, *, hour: int = 9, **patter
     )
 
 
-MANY_DAYS = [{"day": day, "nthOfPeriod": n} for day in expand.WEEKDAY_CODES for n in (*range(-5, 0), *range(1, 6))]
+MANY_DAYS = [{"day": day, "nthOfPeriod": n} for day in rules.WEEKDAY_CODES for n in (*range(-5, 0), *range(1, 6))]
 RARE_PATTERNS: dict[str, dict[str, Any]] = {
     "31 February": {"frequency": "monthly", "byMonth": ["2"], "byMonthDay": [30, 31]},
     "every position of nothing": {

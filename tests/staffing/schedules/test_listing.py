@@ -10,7 +10,8 @@ import pytest
 from accounts.models import User
 from config import dynamodb
 from staffing.models import Schedule, to_attributes
-from staffing.recurrence.expand import NthWeekday, RecurrenceRule, Series
+from staffing.recurrence.expand import Series
+from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from staffing.schedules import queries
 from tests.conftest import SignedInUser, UserFixtures, create_user_fixtures, parse_problem
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
