@@ -1,4 +1,4 @@
-"""The phones of the demo: a number for one location, and people who can be rung."""
+"""Demo data: a number for one location, and users with verified phones."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ AREA_CODE = "617"
 
 
 def create_demo_phones(owner: Actor, *, people: "list[User]", location_ids: Mapping[str, str], at: datetime) -> str:
-    """Give everybody a proven phone, and Boston Harbour a number; ids of places by name."""
+    """Give each user a verified phone, and Boston Harbour a number; returns the number."""
     for user in people:
         phone = PHONES[demo.first_name(user.name)]
         updated_user = update.update_own_profile(

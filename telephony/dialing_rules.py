@@ -1,6 +1,6 @@
-"""Where calls may go: the location's own country, and nothing that costs extra. Pure.
+"""Numbers that calls may go to: ordinary ones in the location's own country. Pure.
 
-Kinds of number are libphonenumber's; countries of time zones are those of the IANA database.
+Number types are libphonenumber's; the country of a time zone is from the IANA database.
 """
 
 from functools import cache
@@ -20,13 +20,13 @@ NORTH_AMERICA = ("US", "CA")
 
 
 def country_of_number(number: str) -> str | None:
-    """The country of a number in E.164 (ISO 3166, two letters); None: of none, or no number."""
+    """The country (ISO 3166, two letters) of a number in E.164; None if it has none."""
     parsed_number = _parse_number(number)
     return phonenumbers.region_code_for_number(parsed_number) if parsed_number else None
 
 
 def country_of_location(time_zone: str, number: str | None = None) -> str | None:
-    """The country of a place: that of its time zone, else that of its number."""
+    """The country of a location: that of its time zone, else that of its number."""
     return _country_by_time_zone().get(time_zone) or (country_of_number(number) if number else None)
 
 
@@ -38,9 +38,9 @@ def _country_by_time_zone() -> dict[str, str]:
 
 
 def rejection_reason(number: str, country: str | None) -> str:
-    """Why a number may not be called from a place in this country; empty: it may.
+    """Why a number may not be called from a country; empty if it may.
 
-    no_number, other_country or kind_of_number
+    Otherwise no_number, other_country or kind_of_number.
     """
     parsed_number = _parse_number(number)
     if parsed_number is None or not phonenumbers.is_valid_number(parsed_number):
@@ -51,7 +51,7 @@ def rejection_reason(number: str, country: str | None) -> str:
 
 
 def normalize_number(number: str) -> str | None:
-    """A valid number in E.164; None where it is none."""
+    """A valid number in E.164; None if it is not valid."""
     parsed_number = _parse_number(number)
     if parsed_number is None or not phonenumbers.is_valid_number(parsed_number):
         return None
@@ -59,7 +59,7 @@ def normalize_number(number: str) -> str | None:
 
 
 def calling_code(country: str) -> int | None:
-    """The code that numbers of a country begin with; None: there is no such country."""
+    """The calling code of a country (ISO 3166); None if there is no such country."""
     return phonenumbers.country_code_for_region(country) or None
 
 

@@ -1,7 +1,7 @@
-"""Proving that a person answers a phone: it is called and told a code, which they tell us.
+"""Phone verification: we call the phone in a user's profile and say a code, which the user enters.
 
-Only proven phones are rung by calls to locations. A proof counts for the number it was made for:
-who changes the number proves again.
+Calls to locations ring verified phones only. A verification is for one number: a user who changes
+the number verifies again.
 """
 
 import hashlib
@@ -29,44 +29,44 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 CODE_LIFETIME = timedelta(minutes=10)
-"""For which a code can be told."""
+"""How long a code is valid."""
 MAX_ATTEMPTS = 5
 RING_SECONDS = 30
 MAX_CALL_SECONDS = 90
-"""Of the call that tells a code."""
+"""Length of the call that says a code."""
 
 
 class NoPhone(errors.Conflict):
-    """The profile has no phone."""
+    """The user's profile has no phone."""
 
     code = "no_phone"
 
 
 class PhoneNotCallable(errors.Conflict):
-    """The phone in the profile may not be called."""
+    """The phone in the user's profile may not be called."""
 
     code = "phone_not_callable"
 
 
 class WrongCode(errors.InvalidRequest):
-    """The code is wrong, too old, or was tried too often."""
+    """The code is wrong or expired, or there were too many attempts."""
 
     code = "wrong_code"
 
 
 @dataclass(frozen=True)
 class PhoneVerificationState:
-    """What is known of a person's phone."""
+    """The phone of a user and whether it is verified."""
 
     phone: str | None
     is_verified: bool
     verified_at: datetime | None
     rings: bool
-    """Whether it is rung by calls to where the person is on duty."""
+    """Whether calls to locations ring it while the user is on duty."""
 
 
 def get_state(user: "User") -> PhoneVerificationState:
-    """How it is."""
+    """Whether a user's phone is verified."""
     return _to_state(user, dynamodb.get_record(PhoneVerification, user.id))
 
 
@@ -81,15 +81,15 @@ def _to_state(user: "User", verification: PhoneVerification | None) -> PhoneVeri
 def start_verification(
     user: "User", *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> PhoneVerificationState:
-    """Call one's own phone and tell a code; proven already is fine.
+    """Call the user's phone and say a code, unless the phone is verified.
 
-    Raises `NoPhone`, `NotCallable`, `errors.TooMany` or `errors.Unavailable`.
+    Raises `NoPhone`, `PhoneNotCallable`, `errors.TooManyRequests` and `errors.Unavailable`.
     """
     actor.require("self:update")
     verification = dynamodb.get_record(PhoneVerification, user.id)
     current_state = _to_state(user, verification)
     if not user.phone:
-        raise NoPhone("Your profile has no phone; PATCH /user sets it.")
+        raise NoPhone("Your profile has no phone; set one with PATCH /user.")
     if current_state.is_verified or _is_repeated_request(idempotency_key, at):
         return current_state
     _check_country(user)
@@ -133,7 +133,7 @@ def _is_repeated_request(idempotency_key: idempotency.IdempotencyKey | None, at:
 
 
 def _check_country(user: "User") -> None:
-    """A phone is of a country where its person's business has a location."""
+    """A phone must be of a country where the customer has a location."""
     system_actor = permissions.system_actor(user.customer_id)
     customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
     countries = {
@@ -154,7 +154,7 @@ def _check_limits(user: "User", at: datetime) -> None:
     if not is_allowed:
         tomorrow = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0)
         raise errors.TooManyRequests(
-            "Your phone was called often enough today.", retry_after=int((tomorrow - at).total_seconds()) + 1
+            "Too many verification calls today; retry tomorrow.", retry_after=int((tomorrow - at).total_seconds()) + 1
         )
 
 
@@ -179,7 +179,7 @@ def _compute_code(user_id: str, nonce: str, phone: str) -> str:
 
 
 def confirm_code(user: "User", code: str, *, actor: Actor, at: datetime) -> PhoneVerificationState:
-    """Take the code that one's phone was told. Raises `WrongCode`."""
+    """Verify the user's phone with the code it was called with. Raises `WrongCode`."""
     actor.require("self:update")
     verification = dynamodb.get_record(PhoneVerification, user.id)
     current_state = _to_state(user, verification)
@@ -207,11 +207,11 @@ def confirm_code(user: "User", code: str, *, actor: Actor, at: datetime) -> Phon
 
 
 def _wrong_code_error() -> WrongCode:
-    return WrongCode("This is not the code, or it is too old; ask for another.", pointer="/code")
+    return WrongCode("Wrong or expired code; request a new one.", pointer="/code")
 
 
 def mark_verified(user: "User", *, at: datetime) -> None:
-    """Take a phone as proven without calling it: for the demo's people."""
+    """Verify a phone without calling it: for the demo users."""
     verification = PhoneVerification(user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at)
     with journal.write(
         permissions.system_actor(user.customer_id),
@@ -224,6 +224,6 @@ def mark_verified(user: "User", *, at: datetime) -> None:
 
 
 def list_verifications(user: "User") -> list[PhoneVerification]:
-    """What is kept of a person's phone."""
+    """The verification of a user's phone, if there is one."""
     verification = dynamodb.get_record(PhoneVerification, user.id)
     return [verification] if verification else []

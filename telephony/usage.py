@@ -1,4 +1,4 @@
-"""What costs money, counted per day (UTC): minutes of calls, and calls that tell a code."""
+"""Daily usage of what costs money (days in UTC): call minutes, and calls that say a code."""
 
 from datetime import datetime, timedelta
 
@@ -8,13 +8,13 @@ from telephony.models import Usage
 
 
 def minutes_used(customer_id: str, at: datetime) -> int:
-    """Minutes that calls to a customer's numbers took today (UTC)."""
+    """Minutes that calls to a customer's numbers took today."""
     usage = dynamodb.get_record(Usage, _usage_key("minutes", customer_id, at))
     return int(usage.used) if usage else 0
 
 
 def add_minutes(customer_id: str, minutes: int, at: datetime) -> None:
-    """Count the minutes of a call that ended."""
+    """Add the minutes of a call that ended."""
     consume("minutes", customer_id, at, amount=minutes, limit=10**9)
 
 
@@ -23,7 +23,7 @@ def _usage_key(resource: str, owner_id: str, at: datetime) -> str:
 
 
 def consume(resource: str, owner_id: str, at: datetime, *, amount: int = 1, limit: int) -> bool:
-    """Count something that is limited per day; False: the limit is reached."""
+    """Use an amount of a resource with a daily limit; False if the limit is reached."""
     is_within_limit = Usage.used.does_not_exist() | (Usage.used <= limit - amount)
     expires_at = int((at + timedelta(days=2)).timestamp())
     changes = [Usage.used.add(amount), Usage.expires_at.set(expires_at)]

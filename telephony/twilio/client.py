@@ -1,8 +1,8 @@
-"""Twilio's REST API in our words: search, buy, list, release; place and end calls; recordings.
+"""Client of Twilio's REST API: numbers, calls and recordings.
 
-Docs: https://www.twilio.com/docs/voice/api and /docs/phone-numbers/api. Every call is bounded in
-time and number (`config.bulkhead`), and nothing is repeated here: repeating belongs to the outbox.
-The SDK is imported late (it is large). Its `list()` errors carry no status of their own.
+Docs: https://www.twilio.com/docs/voice/api and /docs/phone-numbers/api. `config.bulkhead` limits
+how long a request takes and how many run. There are no retries here: the outbox retries.
+The SDK is large, so it is imported late. Its ``list()`` errors carry no status of their own.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,20 +25,20 @@ T = TypeVar("T")
 TIMEOUT = (1.0, 3.5)
 """Seconds to connect, and to wait for an answer."""
 WAV_BYTES_PER_SECOND = 16_000
-"""Bytes of a second of sound."""
+"""8 kHz, 16 bit, mono."""
 NUMBER_TAG_PREFIX = "dl:"
-"""What the friendly names of our numbers begin with."""
+"""Prefix of the friendly names of our numbers."""
 
 UNBUYABLE_CODES = {21421, 21451, 21452, 21457, 21613, 21615, 21617, 21631, 21649, 21651}
-"""Error codes that say that a number, or one there, cannot be bought as we buy: no repeating."""
+"""Twilio's error codes for numbers that cannot be bought this way: a retry does not help."""
 NOT_AVAILABLE_CODE = 21422
-"""Somebody else has it, or we have: after an unknown outcome it is no verdict."""
+"""The number is taken, perhaps by us: after an unknown outcome this decides nothing."""
 
 _bulkhead = bulkhead.Bulkhead("The telephone service", budget_seconds=4.5)
 
 
 class TwilioRejected(Exception):
-    """Twilio will not do this; ``code`` is its number for why."""
+    """Twilio rejected a request; ``code`` is Twilio's error code."""
 
     def __init__(self, status: int, code: int) -> None:
         super().__init__(f"{status} {code}")
@@ -68,9 +68,9 @@ class OwnedNumber:
 
 
 def search_numbers(country: str, *, area_code: int | None, prefix: str | None) -> list[AvailableNumber]:
-    """Up to 30 numbers that can be called and need no address. Raises `Refused`.
+    """Up to 30 numbers that take calls and need no address. Raises `TwilioRejected`.
 
-    Area codes are known of the US and Canada only; elsewhere the number's beginning is asked for.
+    Twilio knows area codes of the US and Canada only; elsewhere ``prefix`` starts the number.
     """
     filters: dict[str, Any] = {"voice_enabled": True, "exclude_all_address_required": True}
     filters |= {"area_code": area_code} if area_code is not None else {"contains": prefix}
@@ -95,73 +95,53 @@ def _to_available_number(resource: Any) -> AvailableNumber:
 
 
 def buy_number(number: str, *, tag: str) -> OwnedNumber:
-    """Buy exactly this number; from the moment it is ours it answers with our webhooks.
+    """Buy exactly this number, with our webhooks set.
 
-    Raises `Refused`, or `errors.Unavailable`, after which it may be bought or not.
+    Raises `TwilioRejected`, or `errors.Unavailable`, after which the purchase may have succeeded.
     """
-    voice_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice"
 
     def request_purchase(client: "Client") -> Any:
-        return client.incoming_phone_numbers.create(
-            phone_number=number,
-            friendly_name=tag,
-            voice_url=voice_url,
-            voice_method="POST",
-            voice_fallback_url=f"{voice_url}/fallback",
-            voice_fallback_method="POST",
-            status_callback=f"{voice_url}/ended",
-            status_callback_method="POST",
-        )
+        return client.incoming_phone_numbers.create(phone_number=number, friendly_name=tag, **_webhook_settings())
 
     return _to_owned_number(_call_twilio(request_purchase))
 
 
+def _webhook_settings() -> dict[str, str]:
+    voice_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice"
+    return {
+        "voice_url": voice_url,
+        "voice_method": "POST",
+        "voice_fallback_url": f"{voice_url}/fallback",
+        "voice_fallback_method": "POST",
+        "status_callback": f"{voice_url}/ended",
+        "status_callback_method": "POST",
+    }
+
+
 def find_owned_numbers(number: str) -> list[OwnedNumber]:
-    """The numbers of our account that are exactly this one; a fresh purchase may lag behind."""
-
-    def request_numbers(client: "Client") -> list[Any]:
-        return list(client.incoming_phone_numbers.list(phone_number=number, limit=20, page_size=20))
-
-    return [
-        owned_number
-        for owned_number in map(_to_owned_number, _call_twilio(request_numbers))
-        if owned_number.number == number
-    ]
+    """The numbers of our account that equal this one; a recent purchase may not be listed yet."""
+    owned_numbers = _list_owned_numbers(phone_number=number, limit=20, page_size=20)
+    return [owned_number for owned_number in owned_numbers if owned_number.number == number]
 
 
 def list_tagged_numbers() -> list[OwnedNumber]:
-    """Every number of the account that carries our tag."""
+    """The numbers of our account that carry our tag."""
+    owned_numbers = _list_owned_numbers(page_size=1000)
+    return [owned_number for owned_number in owned_numbers if owned_number.tag.startswith(NUMBER_TAG_PREFIX)]
 
-    def request_numbers(client: "Client") -> list[Any]:
-        return list(client.incoming_phone_numbers.list(page_size=1000))
 
-    return [
-        owned_number
-        for owned_number in map(_to_owned_number, _call_twilio(request_numbers))
-        if owned_number.tag.startswith(NUMBER_TAG_PREFIX)
-    ]
+def _list_owned_numbers(**filters: Any) -> list[OwnedNumber]:
+    resources = _call_twilio(lambda client: list(client.incoming_phone_numbers.list(**filters)))
+    return [_to_owned_number(resource) for resource in resources]
 
 
 def retag_number(sid: str, *, tag: str) -> None:
-    """Give a number of ours another tag, and our webhooks."""
-    voice_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice"
-
-    def request_update(client: "Client") -> Any:
-        return client.incoming_phone_numbers(sid).update(
-            friendly_name=tag,
-            voice_url=voice_url,
-            voice_method="POST",
-            voice_fallback_url=f"{voice_url}/fallback",
-            voice_fallback_method="POST",
-            status_callback=f"{voice_url}/ended",
-            status_callback_method="POST",
-        )
-
-    _call_twilio(request_update)
+    """Set the tag and our webhooks on a number of ours. Raises `TwilioRejected`."""
+    _call_twilio(lambda client: client.incoming_phone_numbers(sid).update(friendly_name=tag, **_webhook_settings()))
 
 
 def release_number(sid: str) -> None:
-    """Give a number back; gone already is fine. It can hardly be bought again."""
+    """Release a number, if it is still ours. It can hardly be bought again."""
     _ignore_404(lambda client: client.incoming_phone_numbers(sid).delete())
 
 
@@ -172,9 +152,9 @@ def _to_owned_number(resource: Any) -> OwnedNumber:
 def create_call(
     to: str, *, caller_id: str, url: str, ring_seconds: int, status_callback_url: str = "", max_seconds: int = 3600
 ) -> str:
-    """Place a call that follows the markup at ``url`` once it is answered; its sid.
+    """Create a call that follows the TwiML at ``url`` once it is answered. Returns its sid.
 
-    Raises `Refused`.
+    Raises `TwilioRejected` and `errors.Unavailable`.
     """
     callback_options = (
         {"status_callback": status_callback_url, "status_callback_event": ["completed"]} if status_callback_url else {}
@@ -190,14 +170,14 @@ def create_call(
 
 
 def hang_up(sid: str) -> None:
-    """End a call; ended already is fine."""
+    """End a call, if it has not ended."""
     _ignore_404(lambda client: client.calls(sid).update(status="completed"))
 
 
 def download_recording(sid: str) -> IO[bytes]:
-    """A recording as WAV of one channel, in a file of its own to be closed.
+    """A recording as mono WAV, in a temporary file that the caller closes.
 
-    Raises `errors.NotFound` or `errors.Unavailable`; ValueError where it is larger than any call.
+    Raises `errors.NotFound`, `errors.Unavailable`, and ValueError if it is longer than any call.
     """
     account = settings.TWILIO["account_sid"]
     url = f"{settings.TWILIO['base_url']}/2010-04-01/Accounts/{account}/Recordings/{sid}.wav"
@@ -216,7 +196,7 @@ def download_recording(sid: str) -> IO[bytes]:
             _copy_to_file(file, response.iter_content(65_536))
     except requests.RequestException as error:
         file.close()
-        raise errors.Unavailable("The recording cannot be had just now.") from error
+        raise errors.Unavailable("The recording cannot be fetched at the moment.") from error
     except BaseException:
         file.close()
         raise
@@ -228,12 +208,12 @@ def _copy_to_file(file: "SpooledTemporaryFile[bytes]", chunks: Iterable[bytes]) 
     for chunk in chunks:
         file.write(chunk)
         if file.tell() > max_bytes:
-            raise ValueError("a recording that is longer than a call may be")
+            raise ValueError("the recording is longer than a call may be")
     file.seek(0)
 
 
 def delete_recording(sid: str) -> None:
-    """Have Twilio forget a recording; gone already is fine."""
+    """Delete a recording at Twilio, if it is still there."""
     _ignore_404(lambda client: client.recordings(sid).delete())
 
 
@@ -285,7 +265,7 @@ def _error_code(text: str) -> int:
 
 @cache
 def _client() -> "Client":
-    """The client of this process, sending to where the settings say."""
+    """The SDK client of this process, with the base URL of the settings."""
     from twilio.http.http_client import TwilioHttpClient
     from twilio.rest import Client
 
@@ -304,6 +284,6 @@ def _client() -> "Client":
 
 
 def close_connections() -> None:
-    """Close the connections that this process keeps."""
+    """Close the connections of this process."""
     if _client.cache_info().currsize:
         _client().http_client.session.close()

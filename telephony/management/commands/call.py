@@ -1,4 +1,4 @@
-"""Call a number of the running product, without a telephone: hear the rota answer."""
+"""Simulate a call to a number of the local environment, without a telephone."""
 
 import json
 from typing import Any
@@ -22,7 +22,7 @@ PHONE_BEHAVIORS = {
 class Command(BaseCommand):
     """``manage.py call +14155550123 --answer sam --press 1``: local only."""
 
-    help = "Call a number through the stand-in for Twilio; prints the conversation."
+    help = "Call a number through the Twilio emulator; prints the conversation."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,8 +31,8 @@ class Command(BaseCommand):
         parser.add_argument("--press", nargs="*", default=[], help="keys for menus; - is none")
         for name, (_, about) in PHONE_BEHAVIORS.items():
             parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=f"who {about}")
-        parser.add_argument("--at", help="as if it were this moment (RFC 3339)")
-        parser.add_argument("--hang-up", type=float, help="the caller hangs up after so many s")
+        parser.add_argument("--at", help="time of the call (RFC 3339)")
+        parser.add_argument("--hang-up", type=float, help="seconds after which the caller hangs up")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.LOCAL:
@@ -59,7 +59,7 @@ class Command(BaseCommand):
 
 
 def _load_phones(number: str) -> dict[str, str]:
-    """The phones of a customer's people, by first name."""
+    """The phones of a customer's users, by first name."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None:
         return {}
@@ -80,5 +80,5 @@ def _simulate_call(simulation: dict[str, Any]) -> list[str]:
         response = httpx.post(f"{settings.TWILIO['base_url']}/_local/calls", json=simulation, timeout=120)
         response.raise_for_status()
     except httpx.HTTPError as error:
-        raise CommandError("The stand-in for Twilio does not answer: is make run on?") from error
+        raise CommandError("The Twilio emulator does not answer; start it with `make run`.") from error
     return list(json.loads(response.content)["lines"])

@@ -1,4 +1,4 @@
-"""Fill an empty product with the demo: people, places, who is on duty, and a phone line."""
+"""Create the demo data: users, locations, a rota and a phone line."""
 
 import json
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from telephony.demo import create_demo_phones
 class Command(BaseCommand):
     """``manage.py demo --out FILE``: local only."""
 
-    help = "Create the demo customers, people, rota and phone line; writes who they are to a file."
+    help = "Create the demo customers, users, rota and phone line; write the accounts to a file."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:

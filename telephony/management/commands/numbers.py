@@ -1,4 +1,4 @@
-"""What operators do with numbers, from a shell."""
+"""Manage phone numbers from a shell."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -13,19 +13,19 @@ from telephony.numbers import reconcile, reservation
 class Command(BaseCommand):
     """``manage.py numbers unexplained | adopt | release | quota``."""
 
-    help = "Numbers at Twilio that no record explains; how many numbers a customer may hold."
+    help = "Unexplained numbers at Twilio, and how many numbers a customer may have."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(dest="what", required=True)
-        subcommands.add_parser("unexplained", help="compare with Twilio and list what no record explains")
-        adopt = subcommands.add_parser("adopt", help="make one of them the number of a location")
+        subcommands.add_parser("unexplained", help="compare with Twilio and list numbers without a record")
+        adopt = subcommands.add_parser("adopt", help="assign one of them to a location")
         adopt.add_argument("number")
         adopt.add_argument("location")
         adopt.add_argument("customer")
-        release = subcommands.add_parser("release", help="give one of them back to Twilio")
+        release = subcommands.add_parser("release", help="release one of them at Twilio")
         release.add_argument("number")
-        quota = subcommands.add_parser("quota", help="let a customer hold so many numbers")
+        quota = subcommands.add_parser("quota", help="set how many numbers a customer may have")
         quota.add_argument("customer")
         quota.add_argument("most", type=int)
 
@@ -47,7 +47,7 @@ class Command(BaseCommand):
                 reservation.set_number_limit(
                     options["most"], actor=permissions.system_actor(options["customer"]), at=at
                 )
-                self.stdout.write(f"{options['customer']} may hold {options['most']} numbers")
+                self.stdout.write(f"{options['customer']} may have {options['most']} numbers")
         except errors.DomainError as refusal:
             raise CommandError(refusal.detail) from refusal
 
@@ -55,4 +55,4 @@ class Command(BaseCommand):
         unexplained = reconcile.reconcile_numbers(at)
         for orphan in unexplained:
             self.stdout.write(f"{orphan.number} {orphan.sid} {orphan.tag}")
-        self.stdout.write(f"{len(unexplained)} numbers at Twilio that no record explains")
+        self.stdout.write(f"{len(unexplained)} unexplained numbers at Twilio")
