@@ -1,11 +1,38 @@
-"""The records of people and of the businesses they work for. Written through `config.journal`."""
+"""Records of customers, locations and users. Written through `config.journal`."""
 
-from pynamodb.attributes import BinaryAttribute, BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from dataclasses import replace
+from functools import partial
 
 from config import audit, dynamodb
+from config.dynamodb.attributes import Binary, Boolean, Erasure, Json, Number, PersonalData, Text, TextList, Timestamp
 
 ALL_LOCATIONS = "*"
-"""In a user's locations: all of the customer's, present and future."""
+"""In a user's ``locations``: all locations of the customer, present and future."""
+
+_personal = partial(PersonalData, retention="until the account is deleted", erasure=Erasure.REMOVED)
+_derived = partial(_personal, "technical", withheld_because="derived from exported values")
+IDENTITY = _personal("identity", "identify and address the person")
+CONTACT = _personal("contact", "sign the person in, send them e-mail and call them")
+RIGHTS = _personal("work", "decide what the person may do, and where")
+PREFERENCES = _personal("preferences", "use the language and the notifications that the person chose")
+ACCOUNT = _personal("account", "track the life of the account")
+DEVICES = _personal("devices", "send notifications to the person's devices")
+EMAIL_UNIQUENESS = _derived("allow one account per e-mail address")
+DEVICE_UNIQUENESS = _derived("send the notifications of a device to one person only")
+DEVICE_KEYS = _derived("find the devices of a person")
+SORTING = _derived("sort people by name")
+VERSION = _personal("technical", "detect concurrent changes", withheld_because="a counter of changes")
+TERMS = PersonalData(
+    "terms",
+    "prove what was agreed",
+    "for as long as the customer exists, also after the account is deleted",
+    Erasure.PROOF,
+)
+PLACES = PersonalData(
+    "places", "manage customers and locations", "for as long as the customer exists", Erasure.NOT_PERSONAL
+)
+BUSINESS = replace(PLACES, category="business").withheld("not about a person")
+EMAIL_SENDERS = ("Auth0", "the mail service")
 
 
 class Customer(dynamodb.Record):
@@ -15,22 +42,22 @@ class Customer(dynamodb.Record):
         table_name = dynamodb.full_table_name("customers")
 
     by_name = dynamodb.index("byName", "listed", "name_key")
-    id = UnicodeAttribute(hash_key=True)
-    name = UnicodeAttribute()
-    name_key = UnicodeAttribute()
-    listed = UnicodeAttribute(default="all")
-    """The same for every customer: what the index by name begins with."""
-    status = UnicodeAttribute(default="active")
+    id = Text(BUSINESS, hash_key=True)
+    name = Text(BUSINESS)
+    name_key = Text(BUSINESS)
+    listed = Text(BUSINESS, default="all")
+    """The same for every customer: the hash key of the index by name."""
+    status = Text(BUSINESS, default="active")
     """active or suspended"""
-    owner_count = NumberAttribute(default=0)
-    """How many full owners it has (see `accounts.users.counters`); it never falls to zero."""
-    settings = dynamodb.CompactJSONAttribute(default=dict)
-    """What holds for people who chose nothing: `accounts.preferences`."""
-    terms_announced = UnicodeAttribute(null=True)
-    """The newest version of the terms that its people were, or will be, told of."""
-    created_at = dynamodb.UTCTimestampAttribute()
-    updated_at = dynamodb.UTCTimestampAttribute(null=True)
-    version = NumberAttribute(default=1)
+    owner_count = Number(BUSINESS, default=0)
+    """Owners with full access (`accounts.users.counters`); never zero."""
+    settings = Json(BUSINESS, default=dict)
+    """Defaults for people who chose nothing: `accounts.preferences`."""
+    terms_announced = Text(BUSINESS, null=True)
+    """The newest version of the terms that was announced to its people."""
+    created_at = Timestamp(BUSINESS)
+    updated_at = Timestamp(BUSINESS, null=True)
+    version = Number(BUSINESS, default=1)
 
     @property
     def party(self) -> audit.Party:
@@ -38,24 +65,24 @@ class Customer(dynamodb.Record):
 
 
 class Location(dynamodb.Record):
-    """A place of a customer."""
+    """A location of a customer."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("locations")
 
     by_customer = dynamodb.index("byCustomer", "customer_id", "name_key")
-    id = UnicodeAttribute(hash_key=True)
-    customer_id = UnicodeAttribute()
-    name = UnicodeAttribute()
-    name_key = UnicodeAttribute()
-    address = UnicodeAttribute(default="")
-    time_zone = UnicodeAttribute()
+    id = Text(PLACES, hash_key=True)
+    customer_id = Text(BUSINESS)
+    name = Text(PLACES)
+    name_key = Text(BUSINESS)
+    address = Text(PLACES, default="")
+    time_zone = Text(PLACES)
     """An IANA name."""
-    people = NumberAttribute(default=0)
-    """How many people name this location as one of theirs."""
-    created_at = dynamodb.UTCTimestampAttribute()
-    updated_at = dynamodb.UTCTimestampAttribute(null=True)
-    version = NumberAttribute(default=1)
+    people = Number(BUSINESS, default=0)
+    """How many people are assigned to this location."""
+    created_at = Timestamp(BUSINESS)
+    updated_at = Timestamp(BUSINESS, null=True)
+    version = Number(BUSINESS, default=1)
 
     @property
     def party(self) -> audit.Party:
@@ -63,44 +90,44 @@ class Location(dynamodb.Record):
 
 
 class User(dynamodb.Record):
-    """A person of a customer."""
+    """A user: a person who works for a customer."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("users")
 
     by_customer = dynamodb.index("byCustomer", "customer_id", "name_key")
-    id = UnicodeAttribute(hash_key=True)
-    customer_id = UnicodeAttribute()
-    email = UnicodeAttribute()
-    email_key = UnicodeAttribute()
-    name = UnicodeAttribute()
-    name_key = UnicodeAttribute()
-    profile_name = UnicodeAttribute(null=True)
-    phone = UnicodeAttribute(null=True)
-    role = UnicodeAttribute()
-    extra = ListAttribute[str](default=list)
+    id = Text(IDENTITY.sent_to("Auth0"), hash_key=True, label="User id")
+    name = Text(IDENTITY.sent_to(*EMAIL_SENDERS))
+    profile_name = Text(IDENTITY, null=True)
+    email = Text(CONTACT.sent_to(*EMAIL_SENDERS))
+    phone = Text(CONTACT, null=True)
+    customer_id = Text(RIGHTS.sent_to("Auth0"), label="Customer id")
+    role = Text(RIGHTS)
+    extra = TextList(RIGHTS, default=list, label="Permissions beyond the role's")
     """Permissions beyond the role's."""
-    denied = ListAttribute[str](default=list)
-    """Permissions of the role that this person does not have."""
-    locations = ListAttribute[str](default=list)
-    skills = ListAttribute[str](default=list)
-    is_setup = BooleanAttribute(default=False)
-    status = UnicodeAttribute()
+    denied = TextList(RIGHTS, default=list, label="Permissions taken from the role")
+    """Permissions of the role that were taken from this person."""
+    locations = TextList(RIGHTS, default=list, label="Ids of your locations (*: all)")
+    skills = TextList(RIGHTS, default=list)
+    settings = Json(PREFERENCES, default=dict, label="Settings")
+    """What the person chose: `accounts.preferences`."""
+    awaited = Json(CONTACT.sent_to(*EMAIL_SENDERS), null=True, label="Pending change of e-mail address")
+    """A pending change of e-mail address: `accounts.users.change_email`."""
+    status = Text(ACCOUNT)
     """pending, invited, active, blocked or deleting"""
-    settings = dynamodb.CompactJSONAttribute(default=dict)
-    """What they chose: `accounts.preferences`."""
-    awaited = dynamodb.CompactJSONAttribute(null=True)
-    """A change of e-mail address that waits for Auth0: `accounts.users.change_email`."""
-    invited_at = dynamodb.UTCTimestampAttribute(null=True)
-    invitation_expires_at = dynamodb.UTCTimestampAttribute(null=True)
-    invitation_sent_at = dynamodb.UTCTimestampAttribute(null=True)
-    """When an invitation last left for the address they have."""
-    resent_at = dynamodb.UTCTimestampAttribute(null=True)
-    """When somebody last asked for the invitation to be sent again."""
-    accepted_at = dynamodb.UTCTimestampAttribute(null=True)
-    created_at = dynamodb.UTCTimestampAttribute()
-    updated_at = dynamodb.UTCTimestampAttribute()
-    version = NumberAttribute(default=1)
+    is_setup = Boolean(ACCOUNT, default=False, label="Set up")
+    invited_at = Timestamp(ACCOUNT, null=True)
+    invitation_expires_at = Timestamp(ACCOUNT, null=True)
+    invitation_sent_at = Timestamp(ACCOUNT, null=True)
+    """When an invitation was last sent to the current address."""
+    resent_at = Timestamp(ACCOUNT, null=True, label="Invitation resend requested")
+    """When somebody last asked to resend the invitation."""
+    accepted_at = Timestamp(ACCOUNT, null=True, label="First signed in")
+    created_at = Timestamp(ACCOUNT)
+    updated_at = Timestamp(ACCOUNT, label="Last changed")
+    email_key = Text(EMAIL_UNIQUENESS)
+    name_key = Text(SORTING)
+    version = Number(VERSION, default=1)
 
     @property
     def party(self) -> audit.Party:
@@ -108,67 +135,67 @@ class User(dynamodb.Record):
 
     @property
     def can_sign_in(self) -> bool:
-        """Whether tokens of this person are accepted."""
+        """Whether the API accepts tokens of this person."""
         return self.status in ("invited", "active")
 
 
 class EmailOwner(dynamodb.Record):
-    """Makes an e-mail address unique: whoever holds the guard has the address."""
+    """The uniqueness record of an e-mail address."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("emails")
 
-    key = UnicodeAttribute(hash_key=True)
-    user_id = UnicodeAttribute()
+    key = Text(EMAIL_UNIQUENESS, hash_key=True)
+    user_id = Text(EMAIL_UNIQUENESS)
 
 
 class PushToken(dynamodb.Record):
-    """A device on which a person wants to be notified."""
+    """A device that receives the notifications of a person."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("push-tokens")
 
-    user_id = UnicodeAttribute(hash_key=True)
-    key = UnicodeAttribute(range_key=True)
+    user_id = Text(DEVICE_KEYS, hash_key=True)
+    key = Text(DEVICE_KEYS, range_key=True)
     """The SHA-256 of the token."""
-    token = UnicodeAttribute()
-    registered_at = dynamodb.UTCTimestampAttribute()
+    token = Text(DEVICES.sent_to("Expo"))
+    registered_at = Timestamp(DEVICES)
 
 
 class PushTokenOwner(dynamodb.Record):
-    """Makes a push token one person's: whoever registered it last."""
+    """The uniqueness record of a push token: it belongs to who registered it last."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("push-owners")
 
-    key = UnicodeAttribute(hash_key=True)
-    user_id = UnicodeAttribute()
-    customer_id = UnicodeAttribute()
-    """Whose person that is."""
+    key = Text(DEVICE_UNIQUENESS, hash_key=True)
+    user_id = Text(DEVICE_UNIQUENESS)
+    customer_id = Text(DEVICE_UNIQUENESS)
+    """The customer of that person."""
 
 
 class TermsAcceptance(dynamodb.Record):
-    """The proof that a person accepted one edition of the terms; never changed, never removed."""
+    """The proof that a person accepted an edition of the terms; never changed, never removed."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("terms")
 
-    user_id = UnicodeAttribute(hash_key=True)
-    version = UnicodeAttribute(range_key=True)
+    user_id = Text(TERMS.withheld("part of the profile"), hash_key=True)
+    version = Text(TERMS, range_key=True)
     """Of the edition: `accounts.terms.documents`."""
-    customer_id = UnicodeAttribute()
-    accepted_at = dynamodb.UTCTimestampAttribute()
-    documents = dynamodb.CompactJSONAttribute()
+    customer_id = Text(TERMS.withheld("part of the profile"))
+    accepted_at = Timestamp(TERMS)
+    documents = Json(TERMS)
     """Each document with its version, language and SHA-256."""
-    locale = UnicodeAttribute()
-    request_id = UnicodeAttribute()
-    entry_id = UnicodeAttribute()
+    locale = Text(TERMS)
+    request_id = Text(TERMS)
+    entry_id = Text(TERMS)
     """The audit entry that attests this record."""
-    sealed = BinaryAttribute(legacy_encoding=False)
-    """Who it was and from where, sealed under a key of the house: it outlives the account."""
+    sealed = Binary(TERMS, legacy_encoding=False)
+    """Who accepted, and from where; encrypted under a key of Dutyline: it outlives the account."""
 
 
 def make_name_key(name: str, id: str) -> str:
-    """What a name sorts by, made unique by the id; an index takes keys up to 1,024 bytes."""
+    """The sort key of a name, made unique by the id; an index takes keys of up to 1,024 bytes."""
     prefix = name.casefold().encode()[:900].decode(errors="ignore")
     return f"{prefix}#{id}"

@@ -1,18 +1,36 @@
-"""The records of when people work. Written through `config.journal`."""
+"""Records of shifts, templates and calendar feeds. Written through `config.journal`."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-
 from config import audit, dynamodb
+from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp
 from staffing.recurrence import expand, pattern
 from staffing.recurrence.expand import Series
 
 VERSION_RECORD_KEY = "#"
-"""The range key of a person's head in ``staff-busy``; sorts before every row."""
+"""The range key of a person's version record in ``staff-busy``; sorts before every row."""
 SINGLE_PREFIX, SERIES_PREFIX = "O#", "R#"
-"""What a window begins with: of a single shift, of a series."""
+"""First characters of the ``window`` of a single shift, and of a series."""
+
+SHIFTS = PersonalData(
+    "shifts",
+    "know who is on duty, when and where",
+    "past shifts: for as long as the customer exists",
+    Erasure.FUTURE_REMOVED,
+)
+SCHEDULE_KEYS = replace(SHIFTS, category="technical").withheld("keys, counters and times of changes")
+AVAILABILITY = replace(SCHEDULE_KEYS, purpose="detect overlapping shifts").withheld("derived from exported shifts")
+TEMPLATES = PersonalData(
+    "business", "reuse a schedule", "until it is deleted", Erasure.NOT_PERSONAL, withheld_because="not about a person"
+)
+FEED = PersonalData(
+    "feed",
+    "show shifts in the person's own calendar",
+    "until the feed is closed or the account is deleted",
+    Erasure.REMOVED,
+)
 
 
 class Schedule(dynamodb.Record):
@@ -23,29 +41,29 @@ class Schedule(dynamodb.Record):
 
     by_location = dynamodb.index("byLocation", "location_id", "window")
     by_customer = dynamodb.index("byCustomer", "customer_id", "window")
-    id = UnicodeAttribute(hash_key=True)
-    customer_id = UnicodeAttribute()
-    location_id = UnicodeAttribute()
-    staff_id = UnicodeAttribute()
-    start = UnicodeAttribute()
-    """Wall time of the first shift, in ``zone``: 2027-01-04T09:00:00."""
-    end = UnicodeAttribute()
-    zone = UnicodeAttribute()
+    id = Text(SCHEDULE_KEYS, hash_key=True)
+    customer_id = Text(SHIFTS.withheld("part of the profile"))
+    location_id = Text(SHIFTS)
+    staff_id = Text(SHIFTS.withheld("part of the profile"))
+    start = Text(SHIFTS)
+    """Local time of the first shift, in ``zone``: 2027-01-04T09:00:00."""
+    end = Text(SHIFTS)
+    zone = Text(SHIFTS)
     """An IANA name."""
-    pattern = dynamodb.CompactJSONAttribute(null=True)
-    """How it recurs, and what became of single shifts; None: it does not."""
-    window = UnicodeAttribute()
+    pattern = Json(SHIFTS, null=True)
+    """Recurrence and exceptions; None: a single shift."""
+    window = Text(SCHEDULE_KEYS)
     """``O#`` and the start of a single shift, or ``R#`` and the end of a series, in UTC."""
-    template_id = UnicodeAttribute(null=True)
-    split_from = UnicodeAttribute(null=True)
-    """The series of which this one was the rest."""
-    created_at = dynamodb.UTCTimestampAttribute()
-    updated_at = dynamodb.UTCTimestampAttribute()
-    version = NumberAttribute(default=1)
+    template_id = Text(SCHEDULE_KEYS, null=True)
+    split_from = Text(SCHEDULE_KEYS, null=True)
+    """The series that this one was split from."""
+    created_at = Timestamp(SCHEDULE_KEYS)
+    updated_at = Timestamp(SCHEDULE_KEYS)
+    version = Number(SCHEDULE_KEYS, default=1)
 
     @property
     def party(self) -> audit.Party:
-        """As the audit names it; what it tells is sealed under the key of whose it is."""
+        """As the audit names it; entries are encrypted under the key of the assigned person."""
         return audit.Party("schedule", self.id, f"{self.start} {self.zone}", self.staff_id, self.customer_id)
 
     @property
@@ -69,37 +87,37 @@ def to_attributes(series: Series) -> dict[str, Any]:
 
 
 def to_window_key(series: Series) -> str:
-    """Where a schedule stands among those of a location or customer."""
+    """The sort key of a schedule in the indexes by location and by customer."""
     if series.rule is None:
         return SINGLE_PREFIX + format_instant(expand.to_instant(series.start, series.zone))
     return SERIES_PREFIX + format_instant(expand.get_latest_end(series))
 
 
 def format_instant(at: datetime) -> str:
-    """A moment in UTC that sorts as text."""
+    """An instant in UTC that sorts as text."""
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 class StaffAvailability(dynamodb.Record):
-    """When a person works, by schedule: read strongly consistent to find clashes.
+    """When a person works, one row per schedule; read strongly consistent to detect conflicts.
 
-    The item ``#`` is the person's head: every change of their schedules raises its version, and it
-    names what that change wrote, so that a reader notices a change that it saw half of.
+    The row ``#`` is the person's version record: every change of their schedules increments its
+    version and lists the rows that the change wrote, so that readers detect a partial read.
     """
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("staff-busy")
 
-    staff_id = UnicodeAttribute(hash_key=True)
-    end = UnicodeAttribute(range_key=True)
+    staff_id = Text(AVAILABILITY, hash_key=True)
+    end = Text(AVAILABILITY, range_key=True)
     """The end in UTC and the schedule's id."""
-    version = NumberAttribute()
-    """Of the schedule; of a head: how often anything changed."""
-    schedule_id = UnicodeAttribute(null=True)
-    shifts = dynamodb.CompactJSONAttribute(null=True)
-    """What of the schedule is this person's: ``[start, end, zone, pattern]`` each."""
-    wrote = dynamodb.CompactJSONAttribute(null=True)
-    """Of a head: the rows of the last change with their versions; 0: it was removed."""
+    version = Number(AVAILABILITY)
+    """Of the schedule; of a version record: the number of changes."""
+    schedule_id = Text(AVAILABILITY, null=True)
+    shifts = Json(AVAILABILITY, null=True)
+    """The parts of the schedule that are this person's: ``[start, end, zone, pattern]`` each."""
+    wrote = Json(AVAILABILITY, null=True)
+    """Of a version record: the rows of the last change with their versions; 0: removed."""
 
     def series(self) -> list[Series]:
         """The shifts of this row."""
@@ -107,27 +125,27 @@ class StaffAvailability(dynamodb.Record):
 
 
 class Template(dynamodb.Record):
-    """A reusable shape of a schedule."""
+    """A template of shifts."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("templates")
 
     by_customer = dynamodb.index("byCustomer", "customer_id", "name_key")
-    id = UnicodeAttribute(hash_key=True)
-    customer_id = UnicodeAttribute()
-    name = UnicodeAttribute()
-    name_key = UnicodeAttribute()
-    location_id = UnicodeAttribute(null=True)
-    """Where it is for; None: anywhere."""
-    start = UnicodeAttribute()
-    """A wall time, HH:MM."""
-    end = UnicodeAttribute()
-    """A wall time, HH:MM; not after the start: of the next day."""
-    pattern = dynamodb.CompactJSONAttribute(null=True)
-    """Members of a recurrencePattern."""
-    created_at = dynamodb.UTCTimestampAttribute()
-    updated_at = dynamodb.UTCTimestampAttribute()
-    version = NumberAttribute(default=1)
+    id = Text(TEMPLATES, hash_key=True)
+    customer_id = Text(TEMPLATES)
+    name = Text(TEMPLATES)
+    name_key = Text(TEMPLATES)
+    location_id = Text(TEMPLATES, null=True)
+    """None: for any location."""
+    start = Text(TEMPLATES)
+    """A local time, HH:MM."""
+    end = Text(TEMPLATES)
+    """A local time, HH:MM; if not after ``start``, on the next day."""
+    pattern = Json(TEMPLATES, null=True)
+    """A ``recurrencePattern`` as the API has it."""
+    created_at = Timestamp(TEMPLATES)
+    updated_at = Timestamp(TEMPLATES)
+    version = Number(TEMPLATES, default=1)
 
     @property
     def party(self) -> audit.Party:
@@ -135,13 +153,13 @@ class Template(dynamodb.Record):
 
 
 class Feed(dynamodb.Record):
-    """A person's calendar feed: whoever knows the secret reads it."""
+    """The calendar feed of a person; its secret address grants read access."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("calendar-feeds")
 
-    user_id = UnicodeAttribute(hash_key=True)
-    customer_id = UnicodeAttribute()
-    secret = UnicodeAttribute()
-    """Its SHA-256."""
-    created_at = dynamodb.UTCTimestampAttribute()
+    user_id = Text(FEED.withheld("part of the profile"), hash_key=True)
+    customer_id = Text(FEED.withheld("part of the profile"))
+    secret = Text(FEED.withheld("a digest of the feed's secret"))
+    """The SHA-256 of the secret."""
+    created_at = Timestamp(FEED, label="Opened")

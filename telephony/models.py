@@ -1,33 +1,59 @@
-"""The records of numbers, how they answer, and calls. Written through `config.journal`; how a call
-goes is bookkeeping and has the other door, `config.dynamodb.unaudited`."""
+"""Records of phone numbers, lines and calls.
 
-from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute, UnicodeSetAttribute
+Written through `config.journal`; the progress of a call through `config.dynamodb.unaudited`.
+"""
+
+from dataclasses import replace
 
 from config import audit, dynamodb
+from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, TextList, TextSet, Timestamp
+
+VERIFICATION = PersonalData(
+    "proof",
+    "ring only phones that their owner verified",
+    "until another phone is verified or the account is deleted",
+    Erasure.REMOVED,
+)
+CALLS = PersonalData(
+    "calls",
+    "know who called, who was rung and why, and how the call ended",
+    "CALLS_KEPT_DAYS, 90 by default",
+    Erasure.EXPIRES,
+)
+CALLERS = CALLS.sent_to("Twilio").withheld("about the caller, not the person")
+CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of the call")
+BUSINESS = PersonalData(
+    "business",
+    "answer the numbers of the locations",
+    "until the number is released",
+    Erasure.NOT_PERSONAL,
+    withheld_because="not about a person",
+)
+USAGE = PersonalData("business", "limit the cost of calls", "two days", Erasure.EXPIRES, withheld_because="a counter")
 
 
 class PhoneNumber(dynamodb.Record):
-    """A number bought, or being bought, for a location: whoever has this record has the number."""
+    """A number of a location, bought or being bought; the record makes it unique."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-numbers")
 
     by_customer = dynamodb.index("byCustomer", "customer_id", "number")
-    number = UnicodeAttribute(hash_key=True)
+    number = Text(BUSINESS, hash_key=True)
     """In E.164."""
-    customer_id = UnicodeAttribute()
-    location_id = UnicodeAttribute()
-    status = UnicodeAttribute()
+    customer_id = Text(BUSINESS)
+    location_id = Text(BUSINESS)
+    status = Text(BUSINESS)
     """buying, active or releasing"""
-    purchase_id = UnicodeAttribute()
-    """Tags the number at Twilio: how an unknown outcome is told from somebody else's purchase."""
-    sid = UnicodeAttribute(null=True)
-    """Twilio's name for it, once it is bought."""
-    release_at = dynamodb.UTCTimestampAttribute(null=True)
-    """When it is given back; until then it can be restored."""
-    created_at = dynamodb.UTCTimestampAttribute()
-    updated_at = dynamodb.UTCTimestampAttribute()
-    version = NumberAttribute(default=1)
+    purchase_id = Text(BUSINESS)
+    """The friendly name at Twilio: identifies our purchase if its outcome is unknown."""
+    sid = Text(BUSINESS, null=True)
+    """Twilio's id of the number; None until it is bought."""
+    release_at = Timestamp(BUSINESS, null=True)
+    """When it is released; until then it can be restored."""
+    created_at = Timestamp(BUSINESS)
+    updated_at = Timestamp(BUSINESS)
+    version = Number(BUSINESS, default=1)
 
     @property
     def party(self) -> audit.Party:
@@ -35,81 +61,81 @@ class PhoneNumber(dynamodb.Record):
 
 
 class Line(dynamodb.Record):
-    """How a location answers its number. It holds at most one: that is what makes it the only."""
+    """The phone line of a location: its number and how it answers."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("ivr")
 
     by_customer = dynamodb.index("byCustomer", "customer_id", "location_id", keys_only=True)
-    location_id = UnicodeAttribute(hash_key=True)
-    customer_id = UnicodeAttribute()
-    number = UnicodeAttribute(null=True)
-    """The number that is bought or being bought for it."""
-    configuration = dynamodb.CompactJSONAttribute(null=True)
-    """As `telephony.ivr.configuration` has it; None until the number is bought."""
-    updated_at = dynamodb.UTCTimestampAttribute()
-    version = NumberAttribute(default=1)
+    location_id = Text(BUSINESS, hash_key=True)
+    customer_id = Text(BUSINESS)
+    number = Text(BUSINESS, null=True)
+    """At most one number, bought or being bought."""
+    configuration = Json(BUSINESS, null=True)
+    """See `telephony.ivr.configuration`; None until the number is bought."""
+    updated_at = Timestamp(BUSINESS)
+    version = Number(BUSINESS, default=1)
     """Of the configuration."""
 
 
 class Quota(dynamodb.Record):
-    """How many numbers a customer holds, and how many it may."""
+    """How many numbers a customer has, and the limit."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-quotas")
 
-    customer_id = UnicodeAttribute(hash_key=True)
-    held = NumberAttribute(default=0)
-    most = NumberAttribute(null=True)
-    """What operators allowed; None: what the settings say."""
+    customer_id = Text(BUSINESS, hash_key=True)
+    held = Number(BUSINESS, default=0)
+    most = Number(BUSINESS, null=True)
+    """The limit that operators set; None: the limit of the settings."""
 
 
 class Orphan(dynamodb.Record):
-    """A number at Twilio that no record explains: operators adopt it or give it back."""
+    """A number at Twilio without a record; operators adopt or release it."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-orphans")
 
-    number = UnicodeAttribute(hash_key=True)
-    sid = UnicodeAttribute()
-    tag = UnicodeAttribute()
+    number = Text(BUSINESS, hash_key=True)
+    sid = Text(BUSINESS)
+    tag = Text(BUSINESS)
     """Its friendly name at Twilio."""
-    found_at = dynamodb.UTCTimestampAttribute()
+    found_at = Timestamp(BUSINESS)
 
 
 class Call(dynamodb.Record):
-    """A call to a location: who was rung, why, and what came of it."""
+    """A call to a location: who was rung, why, and how it ended."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("calls")
         ttl = "expires_at"
 
     by_location = dynamodb.index("byLocation", "location_id", "started_at")
-    id = UnicodeAttribute(hash_key=True)
+    id = Text(CALLS, hash_key=True)
     """Twilio's call sid."""
-    customer_id = UnicodeAttribute()
-    location_id = UnicodeAttribute()
-    number = UnicodeAttribute()
-    caller = UnicodeAttribute()
-    """The number that called; empty where it was withheld."""
-    started_at = dynamodb.UTCTimestampAttribute()
-    ended_at = dynamodb.UTCTimestampAttribute(null=True)
-    seconds = NumberAttribute(null=True)
-    outcome = UnicodeAttribute(default="ringing")
+    customer_id = Text(CALL_FLOW)
+    location_id = Text(CALLS)
+    number = Text(CALL_FLOW)
+    caller = Text(CALLERS)
+    """The number of the caller; empty if withheld."""
+    started_at = Timestamp(CALLS)
+    ended_at = Timestamp(CALL_FLOW, null=True)
+    seconds = Number(CALL_FLOW, null=True)
+    outcome = Text(CALL_FLOW, default="ringing")
     """ringing, answered, voicemail, missed or closed"""
-    answered_by = UnicodeAttribute(null=True)
+    answered_by = Text(CALLS, null=True)
     """A user's id, or a number of the configuration."""
-    pinned = dynamodb.CompactJSONAttribute(null=True)
-    """What every step of the call rests on, as it was when the call began."""
-    plans = ListAttribute[str](default=list)
-    """Whom a ring action rings: sealed, one per action, the first of each holds."""
-    events = ListAttribute[str](default=list)
-    """What happened, in order: JSON objects."""
-    steps = UnicodeSetAttribute(null=True)
-    """What was done already: a webhook that comes again does it no second time."""
-    recordings = ListAttribute[str](default=list)
-    """What was recorded, as JSON objects: the voicemail, or the conversation."""
-    expires_at = NumberAttribute()
+    pinned = Json(CALL_FLOW, null=True)
+    """The configuration of the call, as it was at its start."""
+    plans = TextList(CALLS.sent_to("Twilio"), default=list)
+    """Whom each ring action rings: encrypted, one per action; the first of each counts."""
+    events = TextList(CALL_FLOW, default=list)
+    """Events in order: JSON objects."""
+    steps = TextSet(CALL_FLOW, null=True)
+    """Completed steps: a repeated webhook does not repeat them."""
+    recordings = TextList(CALLERS, default=list)
+    """Voicemail or conversation recordings: JSON objects."""
+    expires_at = Number(CALL_FLOW)
 
     @property
     def party(self) -> audit.Party:
@@ -117,32 +143,32 @@ class Call(dynamodb.Record):
 
 
 class PhoneVerification(dynamodb.Record):
-    """That a person answers a phone: whoever said the code that was told to it."""
+    """The proof that a person answers a phone: the code spoken to it was entered."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-proofs")
 
-    user_id = UnicodeAttribute(hash_key=True)
-    customer_id = UnicodeAttribute()
-    phone = UnicodeAttribute(null=True)
-    """The number that was proven; it counts while it is the one in the person's profile."""
-    verified_at = dynamodb.UTCTimestampAttribute(null=True)
-    asked_phone = UnicodeAttribute(null=True)
-    """The number that is being called with a code."""
-    nonce = UnicodeAttribute(null=True)
-    """From which the code follows."""
-    asked_at = dynamodb.UTCTimestampAttribute(null=True)
-    tries = NumberAttribute(default=0)
+    user_id = Text(VERIFICATION.withheld("part of the profile"), hash_key=True)
+    customer_id = Text(VERIFICATION.withheld("part of the profile"))
+    phone = Text(VERIFICATION.sent_to("Twilio"), null=True, label="Verified phone")
+    """The verified number; it counts while the profile has the same."""
+    verified_at = Timestamp(VERIFICATION.sent_to("Twilio"), null=True)
+    asked_phone = Text(VERIFICATION.sent_to("Twilio"), null=True, label="Phone called with a code")
+    """The number that was last called with a code."""
+    nonce = Text(VERIFICATION.withheld("secret: checks the code"), null=True)
+    """The code is derived from it."""
+    asked_at = Timestamp(VERIFICATION.sent_to("Twilio"), null=True, label="Called with a code")
+    tries = Number(VERIFICATION.withheld("secret: checks the code"), default=0)
 
 
 class Usage(dynamodb.Record):
-    """How much of something was used on a day, by somebody."""
+    """A counter of usage per day."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-usage")
         ttl = "expires_at"
 
-    key = UnicodeAttribute(hash_key=True)
-    """What, of whom, and the day."""
-    used = NumberAttribute(default=0)
-    expires_at = NumberAttribute()
+    key = Text(USAGE, hash_key=True)
+    """Kind, owner and day."""
+    used = Number(USAGE, default=0)
+    expires_at = Number(USAGE)

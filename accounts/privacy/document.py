@@ -1,6 +1,6 @@
-"""The chapters of an export as a person reads them: headings, facts, tables. Pure.
+"""The printed chapters of an export: headings, facts, tables. Pure.
 
-What is printed is bounded, whatever the values are; the JSON holds all of it.
+Printed text is limited, whatever the values are; the JSON contains all of it.
 """
 
 import re
@@ -20,10 +20,10 @@ MAX_VALUE_LENGTH, MAX_CHANGE_SIDE_LENGTH = 400, 120
 MAX_LINES = 60
 """Lines of one printed value."""
 MAX_CHAPTER_LENGTH = 100_000
-"""Characters of one printed chapter: some 30 pages."""
+"""Characters of one printed chapter: about 30 pages."""
 
 _BIDI_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Marks that turn the direction of the text around them, ours included."""
+"""Marks that change the direction of the text around them."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PrintedLine:
 
     @property
     def is_rtl(self) -> bool:
-        """By its first letter that has a direction, as Unicode recommends."""
+        """By the first letter with a direction, as Unicode recommends."""
         kinds = map(unicodedata.bidirectional, self.text)
         return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"
 
@@ -44,14 +44,14 @@ Cells = list[list[PrintedLine]]
 
 @dataclass(frozen=True)
 class PrintedChapter:
-    """One chapter: its first rows, and how many there are in all."""
+    """One chapter: its first rows, and the total number of rows."""
 
     chapter: data_map.ExportChapter
     rows: Sequence[data_map.ExportRow]
     total: int
 
     def to_context(self, zone: str) -> dict[str, Any]:
-        """What the template prints; moments are told in this time zone."""
+        """The template context; times are in this time zone."""
         if self.chapter.columns:
             cell_rows = [self._cells(row, zone) for row in self.rows]
         else:
@@ -77,11 +77,11 @@ class PrintedChapter:
 
     def _facts(self, row: data_map.ExportRow, zone: str) -> Iterator[tuple[str, list[PrintedLine]]]:
         for member, value in row.items():
-            yield (data_map.export_label(self.chapter, member), to_lines(value, zone) or [PrintedLine("–")])
+            yield (self.chapter.label(member), to_lines(value, zone) or [PrintedLine("–")])
 
 
 def _count_printable_rows(rows: Sequence[Cells]) -> int:
-    """How many of the rows may be printed; the first one always is."""
+    """How many rows fit within the limit; at least one."""
     length = 0
     for index, cells in enumerate(rows):
         length += sum(len(line.text) + 20 for cell in cells for line in cell)
@@ -91,7 +91,7 @@ def _count_printable_rows(rows: Sequence[Cells]) -> int:
 
 
 def to_lines(value: Any, zone: str) -> list[PrintedLine]:
-    """A value as lines of text; nothing where there is none."""
+    """A value as lines of text; empty for no value."""
     all_lines = [
         PrintedLine(truncate(strip_bidi_marks(text), MAX_VALUE_LENGTH)) for text in _to_texts(value, zone) if text
     ]
@@ -101,12 +101,12 @@ def to_lines(value: Any, zone: str) -> list[PrintedLine]:
 
 
 def strip_bidi_marks(text: str) -> str:
-    """Text without marks that turn the direction of what stands around it."""
+    """Text without marks that change the direction of the text around them."""
     return _BIDI_MARKS.sub("", text)
 
 
 def truncate(text: str, max_length: int) -> str:
-    """At most so many characters; where some are left out, it shows."""
+    """At most ``max_length`` characters; a cut text ends with an ellipsis."""
     return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 
@@ -148,6 +148,6 @@ def _humanize(name: str) -> str:
 
 
 def format_instant(at: datetime, zone: str) -> str:
-    """A moment as people write it, with its time zone."""
+    """A local date and time with its time zone: ``4 Jan 2027, 09:00 CET``."""
     local = at.astimezone(ZoneInfo(zone))
     return f"{date_format(local, 'j M Y, H:i')} {local.tzname() or zone}"

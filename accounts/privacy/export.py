@@ -1,11 +1,11 @@
-"""What is kept of a person, all of it: as JSON, and as a document that they like to read.
+"""The personal data of a user, as JSON and as a PDF.
 
-Both are made from the data map (`config.privacy.data_map`): an app that stores
-something new of people declares it there, and it is in the next export.
+Both follow from the data map (`config.privacy.data_map`): an attribute that declares personal data
+is in the next export.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,35 +18,36 @@ from accounts.models import Customer, User
 from accounts.permissions import Actor
 from accounts.privacy import document, pdf_process
 from config import errors, journal
+from config.dynamodb.attributes import RecordAttribute
 from config.privacy import data_map
 
 FORMAT = "dutyline-personal-data/1"
 MAX_PRINTED_ROWS = 500
-"""Rows of a chapter that are printed; the JSON holds all."""
+"""Printed rows of a chapter; the JSON contains all."""
 RIGHTS = (
-    "You may see your data, and get this copy of it, as often as you like.",
-    "You may have what is wrong corrected: most of it by yourself in the app, the rest by the owners of your business.",
-    "You may have your account deleted; what is kept afterwards stands in the table above.",
-    "You may take your data elsewhere: the file embedded in this document is made for that.",
-    "You may object to the use of your data, or ask for it to be restricted.",
-    "You may complain to the data protection authority of your country.",
-    "The data came from you, from whoever invited you, and from your use of Dutyline. Nothing is "
-    "decided about you by a machine alone.",
+    "You can see your data and download this copy at any time.",
+    "You can have wrong data corrected: most of it yourself in the app, the rest by the owners of your business.",
+    "You can have your account deleted; the table above lists what remains.",
+    "You can take your data to another service: use the file embedded in this document.",
+    "You can object to the use of your data or ask to restrict it.",
+    "You can complain to the data protection authority of your country.",
+    "The data comes from you, from the person who invited you, and from your use of Dutyline. No decision about you "
+    "is made by automated means alone.",
 )
 
 
 @dataclass(frozen=True)
 class PersonalDataExport:
-    """An export: the JSON, and what of it is printed."""
+    """An export: the JSON, and the chapters to print."""
 
     json: bytes
     chapters: tuple[document.PrintedChapter, ...]
 
 
 def export_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
-    """Everything that is kept of a person, whose record was just read.
+    """The personal data of a user as JSON (UTF-8); ``user`` must be freshly read.
 
-    Raises `errors.Unavailable` where it takes too long, or others are at it.
+    Raises `errors.Unavailable` if it takes too long or too many exports run.
     """
     actor.require("self:export")
     with pdf_process.worker_slot() as deadline:
@@ -54,7 +55,7 @@ def export_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
 
 
 def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) -> bytes:
-    """The same as a document, with the JSON embedded. Raises `errors.Unavailable`."""
+    """The same as a PDF with the JSON embedded. Raises `errors.Unavailable`."""
     actor.require("self:export")
     zone = preferences.time_zone_of(user.settings, customer.settings)
     with pdf_process.worker_slot() as deadline:
@@ -73,15 +74,15 @@ def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) ->
 
 
 def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
-    """The document of somebody of a customer, for an operator who was asked for it; audited.
+    """The PDF of a user of the actor's customer, for an operator; audited.
 
-    Raises `errors.NotFound`, and as `as_pdf` does.
+    Raises `errors.NotFound` and `errors.Unavailable`.
     """
     actor.require("users:update")
     user, records = users.load_target(user_id, actor, customers.customer_key(actor.customer_id))
     customer = records.get(Customer, user.customer_id)
     if customer is None:
-        raise errors.NotFound("There is no such customer.")
+        raise errors.NotFound("Unknown customer.")
     with journal.write(actor, "user.exported", user, at, prefetched=records):
         pass
     return export_pdf(user, customer, actor=actor, at=at)
@@ -90,15 +91,15 @@ def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
 def _collect(user: User, customer: Customer, deadline: float) -> PersonalDataExport:
     json_chapters: list[bytes] = []
     chapters = []
-    for chapter, rows in data_map.export_chapters(user):
+    for chapter in data_map.export_chapters():
         json_rows: list[bytes] = []
         printed_rows: list[data_map.ExportRow] = []
-        for row in rows:
+        for row in chapter.rows(user):
             json_rows.append(orjson.dumps(row, default=_to_plain_value, option=orjson.OPT_UTC_Z))
             if len(printed_rows) < MAX_PRINTED_ROWS:
                 printed_rows.append(row)
             if time.monotonic() > deadline:
-                raise errors.Unavailable("This takes too long just now.", retry_after=60)
+                raise errors.Unavailable("The export takes too long; retry later.", retry_after=60)
         json_chapters.append(orjson.dumps(chapter.name) + b":[" + b",".join(json_rows) + b"]")
         chapters.append(document.PrintedChapter(chapter, tuple(printed_rows), len(json_rows)))
     header = {
@@ -112,39 +113,38 @@ def _collect(user: User, customer: Customer, deadline: float) -> PersonalDataExp
 
 
 def _to_plain_value(value: Any) -> Any:
-    """What orjson does not know: PynamoDB's own lists and maps, and numbers."""
+    """Converts PynamoDB's own maps and lists, which orjson does not know."""
     return dict(value) if isinstance(value, Mapping) else list(value)
 
 
 def list_recipients() -> list[dict[str, Any]]:
-    """Who receives what, of those beyond the customer's own people."""
+    """Each recipient outside the customer, the purpose, and the values it receives."""
     labels_by_recipient: dict[str, list[str]] = {}
-    for _, attribute in _exported_attributes():
-        for name in attribute.recipients:
-            what = attribute.label or attribute.name.replace("_", " ")
-            labels_by_recipient.setdefault(name, []).append(what.lower())
+    for attribute in _exported_attributes():
+        for name in attribute.personal_data.recipients:
+            label = attribute.label or attribute.attr_name.replace("_", " ")
+            labels_by_recipient.setdefault(name, []).append(label.lower())
     purposes = {name: purpose for part in data_map.load_data_maps() for name, purpose in part.recipients.items()}
     return [
-        {"name": name, "about": purposes[name], "receives": sorted(set(what))}
-        for name, what in sorted(labels_by_recipient.items())
+        {"name": name, "about": purposes[name], "receives": sorted(set(labels))}
+        for name, labels in sorted(labels_by_recipient.items())
     ]
 
 
 def list_retention_rules() -> list[dict[str, str]]:
-    """How long each kind of value is kept, for what, and what becomes of it."""
+    """Purpose, retention and erasure of each category of values."""
+    facts = [attribute.personal_data for attribute in _exported_attributes()]
     rules = {
-        (attribute.category, attribute.purpose, attribute.erasure): {
-            "what": attribute.category,
-            "purpose": attribute.purpose,
-            "kept": attribute.retention,
-            "afterDeletion": attribute.erasure.value,
+        (item.category, item.purpose, item.erasure): {
+            "what": item.category,
+            "purpose": item.purpose,
+            "kept": item.retention,
+            "afterDeletion": item.erasure.value,
         }
-        for _, attribute in _exported_attributes()
+        for item in facts
     }
     return list(rules.values())
 
 
-def _exported_attributes() -> Iterator[tuple[data_map.TableDataMap, data_map.DataMapAttribute]]:
-    for holding in data_map.iter_table_maps():
-        if holding.records_to_export:
-            yield from ((holding, attribute) for attribute in holding.attributes if not attribute.withheld)
+def _exported_attributes() -> list[RecordAttribute[Any]]:
+    return [attribute for chapter in data_map.export_chapters() for attribute in chapter.attributes]

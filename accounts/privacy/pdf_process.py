@@ -1,4 +1,4 @@
-"""Printing HTML as PDF, out of the way of requests: few at a time, bounded in time and memory."""
+"""Renders HTML as PDF in a process of its own: few at a time, limited in time and memory."""
 
 import logging
 import os
@@ -13,26 +13,26 @@ from pathlib import Path
 from config import errors
 
 TIME_LIMIT = 30.0
-"""Of one turn, from start to end."""
+"""Seconds of one export, from start to end."""
 MEMORY_LIMIT = 1_500 * 1024 * 1024
-"""Bytes of address space of the press."""
+"""Bytes of address space of the PDF worker."""
 MAX_CONCURRENT = 2
-"""Turns that one process gives at the same time."""
+"""Exports that run at the same time in one process."""
 MAX_WAITING = 2
-"""Requests that may wait for one, each for `PATIENCE` seconds."""
+"""Requests that may wait for a slot, each for `WAIT_TIMEOUT` seconds."""
 WAIT_TIMEOUT = 10.0
 
 _WORKER_SCRIPT = Path(__file__).with_name("pdf_worker.py")
 _worker_slots = threading.BoundedSemaphore(MAX_CONCURRENT)
 _queue_slots = threading.BoundedSemaphore(MAX_CONCURRENT + MAX_WAITING)
-logger = logging.getLogger("dutyline.printing")
+logger = logging.getLogger("dutyline.export")
 
 
 @contextmanager
 def worker_slot() -> Iterator[float]:
-    """A turn at what takes seconds; gives the moment (monotonic) at which it ends.
+    """A slot for one export; yields its deadline (monotonic seconds).
 
-    Raises `errors.Unavailable` where there is no place soon.
+    Raises `errors.Unavailable` if no slot is free within `WAIT_TIMEOUT` seconds.
     """
     if not _queue_slots.acquire(blocking=False):
         raise _no_free_slot()
@@ -48,15 +48,15 @@ def worker_slot() -> Iterator[float]:
 
 
 def render_pdf(html: str, embedded: bytes, *, deadline: float, memory: int = MEMORY_LIMIT) -> bytes:
-    """The document with a file in it, printed before ``end`` (monotonic).
+    """The PDF of ``html`` with ``embedded`` attached; ``deadline`` in monotonic seconds.
 
-    Raises `errors.Unavailable`.
+    Raises `errors.Unavailable` if it fails or exceeds the deadline or ``memory`` (bytes).
     """
     return _run_worker(html.encode(), embedded, max(1.0, deadline - time.monotonic()), memory)
 
 
 def _run_worker(html: bytes, embedded: bytes, seconds: float, memory: int) -> bytes:
-    """The press gets what it prints and where its caches are, and nothing of our settings."""
+    """The worker receives its input and the paths of its caches, but no settings or secrets."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     try:
         process = subprocess.run(  # noqa: S603 - our own script
@@ -75,9 +75,9 @@ def _run_worker(html: bytes, embedded: bytes, seconds: float, memory: int) -> by
 
 
 def _rendering_failed(reason: str) -> errors.Unavailable:
-    logger.error("a document could not be printed", extra={"why": reason.partition(":")[0]})
-    return errors.Unavailable("The document could not be printed; ?format=json gives the same data.", retry_after=60)
+    logger.error("PDF rendering failed", extra={"why": reason.partition(":")[0]})
+    return errors.Unavailable("The PDF could not be rendered; use `?format=json` for the same data.", retry_after=60)
 
 
 def _no_free_slot() -> errors.Unavailable:
-    return errors.Unavailable("Other exports are being made; ask again.", retry_after=10)
+    return errors.Unavailable("Too many exports are running; retry.", retry_after=10)

@@ -1,8 +1,8 @@
-"""Prints one document: a process of its own, with bounds and without secrets.
+"""Renders one PDF in a process of its own, with limits and without secrets.
 
-``python -I pdf_worker.py <bytes of memory> <seconds of processor>`` reads the length of the HTML (8
-bytes), the HTML, and then the file to embed, and writes the PDF. Nothing is fetched, whatever the
-HTML names: no file, no address. It knows nothing of the product, so nothing can leak from it.
+``python -I pdf_worker.py <memory in bytes> <CPU seconds>`` reads from stdin the length of the HTML
+(8 bytes), the HTML and the file to embed, and writes the PDF to stdout. It fetches no file and no URL,
+whatever the HTML refers to, and imports nothing of the product.
 """
 
 import os
@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 
 def main() -> None:
-    """Bound oneself, read, print, write."""
+    """Set the limits, read, render, write."""
     memory, seconds = int(sys.argv[1]), int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(10)  # whoever waits for an answer of the API goes first
+    os.nice(10)  # API requests go first
     length = int.from_bytes(sys.stdin.buffer.read(8))
     html = sys.stdin.buffer.read(length).decode()
     embedded = sys.stdin.buffer.read()
@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def render_pdf(html: str, embedded: bytes) -> bytes:
-    """The document, tagged for screen readers, with the file in it."""
+    """The PDF, tagged for screen readers, with the file embedded."""
     from weasyprint import HTML, Attachment
     from weasyprint.urls import URLFetcher
 
@@ -34,7 +34,7 @@ def render_pdf(html: str, embedded: bytes) -> bytes:
     attachment = Attachment(
         string=embedded,
         name="my-data.json",
-        description="The same data, and all of it, for machines",
+        description="The complete data in machine-readable form",
         relationship="Data",
         created=at,
         modified=at,

@@ -10,15 +10,24 @@ the one before. Personal values are sealed, so destroying a key leaves the chain
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import rfc8785
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from config import dynamodb
 from config.dynamodb import encryption
+from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text
+
+HISTORY = PersonalData(
+    "history",
+    "show who did what, and prove that the log is complete",
+    "for as long as the customer exists",
+    Erasure.EVIDENCE,
+)
+CONTENT = replace(HISTORY, erasure=Erasure.UNREADABLE)
+POSITION = HISTORY.withheld("the position in the log, not content")
 
 
 class Subject(Protocol):
@@ -102,20 +111,20 @@ class AuditEntry(dynamodb.Record):
         table_name = dynamodb.full_table_name("audit")
 
     by_customer = dynamodb.index("byCustomer", "listed_for", "at")
-    stream = UnicodeAttribute(hash_key=True)
-    seq = NumberAttribute(range_key=True)
-    customer_id = UnicodeAttribute()
-    hash = UnicodeAttribute()
+    stream = Text(POSITION, hash_key=True)
+    seq = Number(POSITION, range_key=True)
+    customer_id = Text(POSITION)
+    hash = Text(POSITION)
     # of an entry
-    listed_for = UnicodeAttribute(null=True)
-    at = UnicodeAttribute(null=True)
-    action = UnicodeAttribute(null=True)
+    listed_for = Text(POSITION, null=True)
+    at = Text(HISTORY, null=True)
+    action = Text(HISTORY, null=True)
     """As in the body; here so that DynamoDB can filter by it."""
-    body = dynamodb.CompactJSONAttribute(null=True)
-    prev_hash = UnicodeAttribute(null=True)
+    body = Json(CONTENT, null=True)
+    prev_hash = Text(POSITION, null=True)
     # of a head
-    last = NumberAttribute(null=True)
-    seal = UnicodeAttribute(null=True)
+    last = Number(POSITION, null=True)
+    seal = Text(POSITION, null=True)
 
     @property
     def content(self) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+from config.dynamodb.attributes import Timestamp, format_timestamp
 from config.dynamodb.client import (
     BatchResult,
     back_off,
@@ -12,28 +13,19 @@ from config.dynamodb.client import (
     query_records,
     scan_values,
 )
-from config.dynamodb.records import (
-    CompactJSONAttribute,
-    Record,
-    RecordKey,
-    TableMeta,
-    UTCTimestampAttribute,
-    full_table_name,
-    index,
-    record_classes,
-)
+from config.dynamodb.records import Record, RecordKey, TableMeta, full_table_name, index, record_classes
 
 __all__ = [
     "BatchResult",
-    "CompactJSONAttribute",
     "Record",
     "RecordKey",
     "TableMeta",
-    "UTCTimestampAttribute",
+    "Timestamp",
     "back_off",
     "batch_get",
     "call",
     "expression_names",
+    "format_timestamp",
     "full_table_name",
     "gather",
     "get_connection",

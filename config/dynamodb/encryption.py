@@ -18,10 +18,17 @@ from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
-from pynamodb.attributes import BinaryAttribute, UnicodeAttribute
 
 from config import dynamodb
+from config.dynamodb.attributes import Binary, Erasure, PersonalData, Text, Timestamp
 
+KEY = PersonalData(
+    "technical",
+    "encrypt the personal values in the audit",
+    "until the account is deleted",
+    Erasure.REMOVED,
+    withheld_because="a secret key",
+)
 logger = logging.getLogger("dutyline.sealing")
 
 
@@ -31,9 +38,9 @@ class PersonKey(dynamodb.Record):
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("keys")
 
-    person = UnicodeAttribute(hash_key=True)
-    sealed = BinaryAttribute(legacy_encoding=False)
-    created_at = dynamodb.UTCTimestampAttribute()
+    person = Text(KEY, hash_key=True)
+    sealed = Binary(KEY, legacy_encoding=False)
+    created_at = Timestamp(KEY)
 
     def unwrap(self) -> bytes:
         """The key itself."""

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from config import dynamodb, errors
 from config.dynamodb import unaudited
+from config.dynamodb.attributes import Erasure, Number, PersonalData, Text
 
+IDEMPOTENCY = PersonalData(
+    "technical",
+    "answer a repeated request alike",
+    "24 hours",
+    Erasure.EXPIRES,
+    withheld_because="temporary digests and ids",
+)
 RETENTION = timedelta(hours=24)
 LEASE = timedelta(seconds=20)
 """How long a request counts as still being worked on."""
@@ -26,15 +33,15 @@ class IdempotencyRecord(dynamodb.Record):
         table_name = dynamodb.full_table_name("idempotency")
         ttl = "expires_at"
 
-    key = UnicodeAttribute(hash_key=True)
-    request_hash = UnicodeAttribute()
-    state = UnicodeAttribute()
+    key = Text(IDEMPOTENCY, hash_key=True)
+    request_hash = Text(IDEMPOTENCY)
+    state = Text(IDEMPOTENCY)
     """running or done"""
-    status = NumberAttribute(null=True)
-    code = UnicodeAttribute(null=True)
-    resource_id = UnicodeAttribute()
-    running_until = NumberAttribute(default=0)
-    expires_at = NumberAttribute()
+    status = Number(IDEMPOTENCY, null=True)
+    code = Text(IDEMPOTENCY, null=True)
+    resource_id = Text(IDEMPOTENCY)
+    running_until = Number(IDEMPOTENCY, default=0)
+    expires_at = Number(IDEMPOTENCY)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """Records: PynamoDB models that are written only through `config.journal`."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
-import orjson
 from django.conf import settings
-from pynamodb.attributes import Attribute, JSONAttribute, UnicodeAttribute
+from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
+
+from config.dynamodb.attributes import RecordAttribute
 
 
 class TableMeta:
@@ -24,25 +24,6 @@ class TableMeta:
 def full_table_name(name: str) -> str:
     """The full name of one of our tables."""
     return f"{settings.DYNAMODB['prefix']}-{name}"
-
-
-class UTCTimestampAttribute(Attribute[datetime]):
-    """A moment, kept as ``2026-11-23T09:00:00.000000Z``: readable, and sorts as text."""
-
-    attr_type = "S"
-
-    def serialize(self, value: datetime) -> str:
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-    def deserialize(self, value: str) -> datetime:
-        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-
-
-class CompactJSONAttribute(JSONAttribute):
-    """A JSON value, kept without the spaces that others put in: what is small costs less."""
-
-    def serialize(self, value: Any) -> str:
-        return orjson.dumps(value).decode()
 
 
 def index(name: str, hash_key: str, range_key: str, *, keys_only: bool = False) -> GlobalSecondaryIndex[Any]:
@@ -101,6 +82,12 @@ class Record(Model):
             (attribute for attribute in attributes if attribute.is_hash_key or attribute.is_range_key),
             key=_hash_key_first,
         )
+
+    @classmethod
+    def declared_attributes(cls) -> list[RecordAttribute[Any]]:
+        """Its attributes in the order of the class body."""
+        members = [member for base in reversed(cls.__mro__) for member in vars(base).values()]
+        return [member for member in members if isinstance(member, RecordAttribute)]
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:

@@ -197,7 +197,7 @@ def _contention_error() -> errors.Unavailable:
 
 
 def _due_shards(transaction: transactions.Transaction, at: datetime) -> set[str]:
-    now = dynamodb.UTCTimestampAttribute().serialize(at)
+    now = dynamodb.format_timestamp(at)
     puts = [action["Put"] for action in transaction.actions if "Put" in action]
     items = [put["Item"] for put in puts if put["TableName"] == outbox.OutboxMessage.table_name()]
     return {item["shard"]["S"] for item in items if item["due_at"]["S"] <= now}

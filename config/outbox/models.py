@@ -6,20 +6,28 @@ ones, which failed for good, are kept in a shard of their own for operators.
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from config import audit, dynamodb
 from config.dynamodb import encryption
+from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp
 
 SHARDS = ("0", "1", "2", "3")
 DEAD_LETTER_SHARD = "dead"
 Clock = Callable[[], datetime]
+MESSAGE = PersonalData(
+    "technical",
+    "complete what was requested, even after a crash",
+    "until it is done, at most 72 hours; after a permanent failure, until an operator handles it",
+    Erasure.EXPIRES,
+    withheld_because="temporary",
+)
+ENCRYPTED_MESSAGE = replace(MESSAGE, erasure=Erasure.UNREADABLE)
 
 
 class OutboxMessage(dynamodb.Record):
@@ -29,20 +37,20 @@ class OutboxMessage(dynamodb.Record):
         table_name = dynamodb.full_table_name("outbox")
 
     by_due = dynamodb.index("byDue", "shard", "due_at", keys_only=True)
-    id = UnicodeAttribute(hash_key=True)
-    shard = UnicodeAttribute()
-    due_at = dynamodb.UTCTimestampAttribute()
-    task = UnicodeAttribute()
-    arguments = dynamodb.CompactJSONAttribute()
-    author = dynamodb.CompactJSONAttribute()
+    id = Text(MESSAGE, hash_key=True)
+    shard = Text(MESSAGE)
+    due_at = Timestamp(MESSAGE)
+    task = Text(MESSAGE)
+    arguments = Json(ENCRYPTED_MESSAGE)
+    author = Json(ENCRYPTED_MESSAGE)
     """In whose name; the name, address and user agent are sealed under their key."""
-    first_due_at = dynamodb.UTCTimestampAttribute()
-    progress = UnicodeAttribute(null=True)
+    first_due_at = Timestamp(MESSAGE)
+    progress = Text(MESSAGE, null=True)
     """How far the task got, where it says so: what must not be done twice."""
-    attempts = NumberAttribute(default=0)
-    deferrals = NumberAttribute(default=0)
-    claim = UnicodeAttribute(null=True)
-    error = UnicodeAttribute(null=True)
+    attempts = Number(MESSAGE, default=0)
+    deferrals = Number(MESSAGE, default=0)
+    claim = Text(MESSAGE, null=True)
+    error = Text(MESSAGE, null=True)
 
 
 class LeaseLost(Exception):
@@ -90,7 +98,7 @@ def fetch_due_messages(shard: str, at: datetime, limit: int = 25) -> list[Outbox
     return dynamodb.query_records(
         OutboxMessage,
         "#shard = :shard AND #due_at <= :now",
-        {":shard": {"S": shard}, ":now": {"S": dynamodb.UTCTimestampAttribute().serialize(at)}},
+        {":shard": {"S": shard}, ":now": {"S": dynamodb.format_timestamp(at)}},
         IndexName="byDue",
         Limit=limit,
     )

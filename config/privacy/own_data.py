@@ -1,45 +1,18 @@
-"""The data map of this floor: the audit, its keys, the outbox, remembered requests."""
+"""Erasure and export of a person's audit history and encryption key."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
-from config import audit, dynamodb, outbox
-from config.audit import reader
-from config.dynamodb import encryption, idempotency, ids
-from config.privacy.data_map import AppDataMap, DataMapAttribute, Erasure, ExportChapter, ExportRow, TableDataMap
-
-_CUSTOMER_LIFETIME = "for as long as the customer exists"
-_audit_attribute = partial(
-    DataMapAttribute,
-    category="history",
-    purpose="to show who did what, and that the record of it is whole",
-    retention=_CUSTOMER_LIFETIME,
-)
-_position_attribute = partial(
-    _audit_attribute, erasure=Erasure.EVIDENCE, withheld="where an entry stands, not what it says"
-)
-_outbox_attribute = partial(
-    DataMapAttribute,
-    category="technical",
-    purpose="to carry out what was asked, even after a crash",
-    retention="until it is done, at most 72 hours; failed for good: until an operator looks",
-    withheld="passes by itself",
-)
-_idempotency_attribute = partial(
-    DataMapAttribute,
-    category="technical",
-    purpose="to answer a repeated request alike",
-    retention="24 hours",
-    erasure=Erasure.EXPIRES,
-    withheld="digests and ids that pass by themselves",
-)
+from config import dynamodb
+from config.audit import AuditEntry, reader
+from config.dynamodb import encryption, ids
+from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 
 
 def export_history(person: Any) -> Iterator[ExportRow]:
-    """What was done by and to a person, newest first, without the data of anybody else.
+    """The audit entries by and about a person, newest first, without the data of anybody else.
 
-    Only their own key and their customer's are used: what is sealed for others stays closed.
+    Only the keys of the person and of their customer are used: values of others stay encrypted.
     """
     key_owners = (person.id, person.customer_id)
     batch = dynamodb.batch_get(dynamodb.RecordKey(encryption.PersonKey, key_owner) for key_owner in key_owners)
@@ -92,78 +65,24 @@ def _party_label(party: dict[str, str | None], person_id: str) -> str:
     return party["name"] or f"a {party['type']}"
 
 
-_TABLE_MAPS = [
-    TableDataMap(
-        audit.AuditEntry,
-        (
-            _audit_attribute("body", erasure=Erasure.UNREADABLE),
-            _audit_attribute("at", erasure=Erasure.EVIDENCE),
-            _audit_attribute("action", erasure=Erasure.EVIDENCE),
-            *(
-                _position_attribute(name)
-                for name in (*("stream", "seq", "customer_id", "hash", "prev_hash"), *("listed_for", "last", "seal"))
-            ),
-        ),
-        records_to_export=export_history,
-    ),
-    TableDataMap(
-        encryption.PersonKey,
-        tuple(
-            DataMapAttribute(
-                name,
-                category="technical",
-                purpose="to seal a person's values in the audit",
-                retention="until the account is deleted",
-                erasure=Erasure.REMOVED,
-                withheld="a secret that would lay open the audit",
-            )
-            for name in ("person", "sealed", "created_at")
-        ),
-        records_to_erase=lambda person: [encryption.PersonKey(person.id)],
-    ),
-    TableDataMap(
-        outbox.OutboxMessage,
-        (
-            _outbox_attribute("author", erasure=Erasure.UNREADABLE),
-            _outbox_attribute("arguments", erasure=Erasure.UNREADABLE),
-            *(
-                _outbox_attribute(name, erasure=Erasure.EXPIRES)
-                for name in (
-                    *("id", "shard", "due_at", "task", "first_due_at", "progress"),
-                    *("attempts", "deferrals", "claim", "error"),
-                )
-            ),
-        ),
-    ),
-    TableDataMap(
-        idempotency.IdempotencyRecord,
-        tuple(
-            _idempotency_attribute(name)
-            for name in (
-                *("key", "request_hash", "state", "status", "code"),
-                *("resource_id", "running_until", "expires_at"),
-            )
-        ),
-    ),
-]
+HISTORY = ExportChapter(
+    "history",
+    "Changes by you and about you",
+    "Every change that you made, and every change that affected you, newest first. Names and data of other people are "
+    "left out.",
+    AuditEntry,
+    ("history",),
+    read=export_history,
+    columns={
+        "When": ("at",),
+        "What": ("action",),
+        "By": ("by",),
+        "About": ("about",),
+        "Changes": ("changes",),
+        "From": ("ip", "userAgent"),
+    },
+)
 
 MAP = AppDataMap(
-    table_maps=_TABLE_MAPS,
-    chapters=[
-        ExportChapter(
-            "history",
-            "What was done by you and about you",
-            "Every change that you made, and every one that concerned you, the newest first. Names "
-            "and data of other people are left out.",
-            ("history",),
-            {
-                "When": ("at",),
-                "What": ("action",),
-                "By": ("by",),
-                "About": ("about",),
-                "Changes": ("changes",),
-                "From": ("ip", "userAgent"),
-            },
-        )
-    ],
+    chapters=[HISTORY], records_to_erase={encryption.PersonKey: lambda person: [encryption.PersonKey(person.id)]}
 )

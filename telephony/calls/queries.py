@@ -43,7 +43,7 @@ def list_calls(
 def _query_between(
     location_id: str, earliest: datetime, latest: datetime, *, limit: int, start: pagination.Cursor | None
 ) -> pagination.CursorPage[Call]:
-    serialize = dynamodb.UTCTimestampAttribute().serialize
+    serialize = dynamodb.format_timestamp
     values = {":of": {"S": location_id}, ":low": {"S": serialize(earliest)}, ":high": {"S": serialize(latest)}}
     condition = "#location_id = :of AND #started_at BETWEEN :low AND :high"
     return pagination.query_page(Call, "byLocation", condition, values, limit=limit, cursor=start, newest_first=True)

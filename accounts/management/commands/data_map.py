@@ -10,7 +10,7 @@ from config.privacy import data_map
 class Command(BaseCommand):
     """``manage.py data_map > docs/personal-data.md``"""
 
-    help = "Print what is kept of people, why, for how long, who receives it, and how it ends."
+    help = "Print which personal data is stored, why, for how long, who receives it, and how it is erased."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -28,7 +28,7 @@ def field_for(attribute: attributes.Attribute[Any]) -> models.Field | None:
     options: dict[str, Any] = {"null": attribute.null, "blank": True}
     if isinstance(attribute, attributes.BinaryAttribute):
         return None
-    if isinstance(attribute, dynamodb.UTCTimestampAttribute):
+    if isinstance(attribute, dynamodb.Timestamp):
         return models.DateTimeField(**options)
     if isinstance(attribute, attributes.BooleanAttribute):
         return models.BooleanField(**options)

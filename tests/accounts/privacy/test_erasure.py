@@ -13,8 +13,8 @@ from accounts.models import Location, User
 from config import dynamodb
 from config.audit import reader, verification
 from config.dynamodb import encryption
+from config.dynamodb.attributes import Erasure, RecordAttribute
 from config.privacy import data_map
-from config.privacy.data_map import Erasure
 from tests.conftest import UserFixtures, accept_invitation, process_outbox
 from tests.support.environment import ROOT, Environment
 
@@ -29,31 +29,31 @@ CANARY = {
 TRACES = ("zyxwcanary", "quandle", "+493012345678", "zyxwagent", "pacific/chatham")
 
 
-def iter_attributes() -> Iterator[tuple[type[dynamodb.Record], str]]:
-    for record in dynamodb.record_classes():
-        for attribute in record.get_attributes().values():
-            yield record, attribute.attr_name
-
-
 def test_all_stored_attributes_are_in_the_data_map() -> None:
-    mapped = [
-        (holding.record_class, attribute.name)
-        for holding in data_map.iter_table_maps()
-        for attribute in holding.attributes
-    ]
+    for record in dynamodb.record_classes():
+        declared = {attribute.attr_name: attribute for attribute in record.declared_attributes()}
 
-    assert sorted(map(str, mapped)) == sorted(map(str, iter_attributes())), "each once, none else"
+        assert set(declared) == set(record.get_attributes()), f"{record.__name__}: an attribute without facts"
+
+
+@pytest.mark.parametrize("attribute_class", RecordAttribute.__subclasses__())
+def test_attribute_requires_its_facts(attribute_class: Any) -> None:
+    with pytest.raises(TypeError, match="personal_data"):
+        attribute_class(null=True)
 
 
 def test_data_map_describes_all_attributes() -> None:
-    for holding in data_map.iter_table_maps():
-        for attribute in holding.attributes:
-            label = f"{holding.record_class.__name__}.{attribute.name}"
-            assert attribute.category, label
-            assert attribute.purpose, label
-            assert attribute.retention, label
-            is_erased = attribute.erasure in (Erasure.REMOVED, Erasure.FUTURE_REMOVED)
-            assert is_erased == bool(holding.records_to_erase or holding.erase_in_batches), f"{label}: erased by nobody"
+    data_maps = data_map.load_data_maps()
+    erased = {record for part in data_maps for record in (*part.records_to_erase, *part.erase_in_batches)}
+    for record in dynamodb.record_classes():
+        for attribute in record.declared_attributes():
+            label = f"{record.__name__}.{attribute.attr_name}"
+            facts = attribute.personal_data
+            assert facts.category, label
+            assert facts.purpose, label
+            assert facts.retention, label
+            is_erased = facts.erasure in (Erasure.REMOVED, Erasure.FUTURE_REMOVED)
+            assert is_erased == (record in erased), f"{label}: erased by nobody"
 
 
 def test_data_map_document_is_current() -> None:

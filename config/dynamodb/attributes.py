@@ -1,0 +1,112 @@
+"""Attributes of records. Every attribute states what it holds about a person (`PersonalData`)."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import orjson
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
+    ListAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+    UnicodeSetAttribute,
+)
+
+T = TypeVar("T")
+
+
+class Erasure(StrEnum):
+    """What happens to a value when the account is deleted."""
+
+    REMOVED = "removed with the account"
+    FUTURE_REMOVED = "future shifts are removed; past shifts remain as evidence, without a name"
+    UNREADABLE = "remains, unreadable: its encryption key is destroyed"
+    EVIDENCE = "remains as evidence, without a name"
+    PROOF = "remains as proof, encrypted under a key of Dutyline"
+    EXPIRES = "expires"
+    NOT_PERSONAL = "not about a person"
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """What an attribute holds about a person; `config.privacy` collects these as the data map."""
+
+    category: str
+    purpose: str
+    retention: str
+    erasure: Erasure
+    recipients: tuple[str, ...] = ()
+    withheld_because: str = ""
+    """Why exports leave the value out; empty: exports contain it."""
+
+    def sent_to(self, *recipients: str) -> "PersonalData":
+        """The same, received by these."""
+        return replace(self, recipients=recipients)
+
+    def withheld(self, reason: str) -> "PersonalData":
+        """The same, left out of exports."""
+        return replace(self, withheld_because=reason)
+
+
+class RecordAttribute(Attribute[T]):
+    """Base of the attributes of records; ``options`` are those of PynamoDB.
+
+    ``label`` is what exports call the value; without one, the name of the attribute in words.
+    """
+
+    def __init__(self, personal_data: PersonalData, *, label: str = "", **options: Any) -> None:
+        super().__init__(**options)
+        self.personal_data, self.label = personal_data, label
+
+
+class Text(RecordAttribute[str], UnicodeAttribute):
+    """A string."""
+
+
+class Number(RecordAttribute[float], NumberAttribute):
+    """An integer."""
+
+
+class Boolean(RecordAttribute[bool], BooleanAttribute):
+    """True or false."""
+
+
+class Binary(RecordAttribute[bytes], BinaryAttribute):
+    """Bytes: encrypted values. The back office never shows them."""
+
+
+class TextList(RecordAttribute[list[str]], ListAttribute[str]):
+    """Strings in order."""
+
+
+class TextSet(RecordAttribute[set[str]], UnicodeSetAttribute):
+    """Distinct strings; None where there is none."""
+
+
+class Json(RecordAttribute[Any], JSONAttribute):
+    """A JSON value, stored without spaces: smaller items cost less."""
+
+    def serialize(self, value: Any) -> str:
+        return orjson.dumps(value).decode()
+
+
+class Timestamp(RecordAttribute[datetime]):
+    """An instant, stored as ``2026-11-23T09:00:00.000000Z``, which sorts as text."""
+
+    attr_type = "S"
+
+    def serialize(self, value: datetime) -> str:
+        return format_timestamp(value)
+
+    def deserialize(self, value: str) -> datetime:
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def format_timestamp(at: datetime) -> str:
+    """An instant as a `Timestamp` stores it."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
