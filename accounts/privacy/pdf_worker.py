@@ -1,8 +1,8 @@
 """Renders one PDF in a process of its own, with limits and without secrets.
 
 ``python -I pdf_worker.py <memory in bytes> <CPU seconds>`` reads from stdin the length of the HTML
-(8 bytes), the HTML and the file to embed, and writes the PDF to stdout. It fetches no file and no URL,
-whatever the HTML refers to, and imports nothing of the product.
+(8 bytes), the HTML and the file to embed, and writes the PDF to stdout. It fetches no file and no
+URL, whatever the HTML refers to, and imports nothing of the product.
 """
 
 import os

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.conf import settings
@@ -35,7 +36,7 @@ class ExportChapter:
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Printed as a table: heading -> members in that column; empty: printed as facts."""
 
-    @property
+    @cached_property
     def attributes(self) -> list[RecordAttribute[Any]]:
         """The attributes that the chapter exports."""
         return [
