@@ -386,7 +386,7 @@ OUTBOX_TASK_MODULES = [
 
 DAILY_TASKS = ["telephony.numbers.reconcile.reconcile_numbers"]
 
-# --- The data map: what each floor keeps of people ------------------------------------------------
+# --- The data map: erasure and export of each app -------------------------------------------------
 DATA_MAPS = [
     "accounts.privacy.data_map.MAP",
     "staffing.data_map.MAP",
