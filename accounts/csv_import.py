@@ -22,6 +22,7 @@ from accounts.serializers.users import NewUser
 from accounts.users import create, email_address
 from config import errors
 from config.dynamodb import pagination
+from config.journal import two_phase
 
 COLUMNS = ("email", "name", "role", "locations", "userSkills")
 REQUIRED_COLUMNS = ("email", "name")
@@ -136,7 +137,7 @@ def _create_or_resume(new_user: create.NewUserData, existing_user: User | None, 
     if existing_user and existing_user.customer_id == new_user.customer_id:
         if existing_user.status != "pending":
             return False
-        if create.resume_creation(existing_user.id, actor=actor, at=at):
+        if create.resume_creation(existing_user.id, two_phase.Attempt(actor, at)):
             return True
     create.create_user(new_user, actor=actor, at=at)
     return True

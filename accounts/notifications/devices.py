@@ -37,11 +37,14 @@ def register_device(
     if not expo.is_push_token(token):
         raise InvalidPushToken("It must be like ExponentPushToken[…].", pointer="/token")
     key = _token_hash(token)
-    request_keys = [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
 
     def decide() -> PushToken:
         records = dynamodb.batch_get(
-            [*_record_keys(actor.id, key), *journal.stream_keys([actor.stream]), *request_keys]
+            [
+                *_record_keys(actor.id, key),
+                *journal.stream_keys([actor.stream]),
+                *idempotency.record_keys(idempotency_key),
+            ]
         )
         idempotency.ensure_key_unused(idempotency_key, records, at)
         owner, own_device = records.get(PushTokenOwner, key), records.get(PushToken, actor.id, key)

@@ -30,10 +30,9 @@ def resend_invitation(
     Raises `errors.NotFound`, `actors.BeyondReach`, `NotInvited` or `errors.TooMany`.
     """
     actor.require("invitations:send")
-    request_keys = [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
 
     def decide() -> User:
-        user, records = users.load_target(user_id, actor, *request_keys)
+        user, records = users.load_target(user_id, actor, *idempotency.record_keys(idempotency_key))
         try:
             idempotency.ensure_key_unused(idempotency_key, records, at)
             with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={}):

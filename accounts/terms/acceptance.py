@@ -86,7 +86,7 @@ def accept_terms(
     edition = documents.current_edition(at, language)
     record_key = (user.id, edition.version)
     keys = [dynamodb.RecordKey(TermsAcceptance, *record_key), *journal.stream_keys([actor.stream])]
-    keys += [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
+    keys += idempotency.record_keys(idempotency_key)
 
     def decide() -> TermsStatus:
         records = dynamodb.batch_get(keys)

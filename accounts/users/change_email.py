@@ -1,13 +1,15 @@
 """Changing the e-mail address of a person, here and at Auth0.
 
-As in creating: the intent (the guard of the new address, what is wanted, and the errand that
-finishes it) is stored first; then Auth0 is asked; then one transaction moves the address, gives the
-old guard back and tells the person. Whoever finds the intent unfinished, another request or the
-outbox, runs `finish` again.
+`begin_email_change` stores the requested change on the person, the uniqueness record of the new
+address and the outbox message that finishes the change. `finish_email_change` then changes the
+address at Auth0, and one transaction applies the change, releases the old address and notifies the
+person. Where Auth0 refuses or the change is stale, one transaction discards it. See
+`config.journal.two_phase`.
 """
 
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from accounts import permissions, users
 from accounts.clients import auth0
@@ -16,12 +18,13 @@ from accounts.permissions import Actor
 from accounts.users import counters, create, diff, email_address, side_effects
 from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption, optimistic
-from config.journal import write_set
-from config.outbox import worker
+from config.journal import two_phase, write_set
+
+EMAIL_CHANGE = two_phase.Flow("accounts.finish_address", prefix="address", withdrawal_action="user.change_refused")
 
 
 class StaleEmailChange(errors.Conflict):
-    """Since it was asked for, the person's rights or those of who asked have changed."""
+    """The rights of the person or of the requester have changed since the request."""
 
     code = "overtaken"
 
@@ -29,93 +32,74 @@ class StaleEmailChange(errors.Conflict):
 def begin_email_change(
     user: User, patch: diff.UserPatch, *, actor: Actor, at: datetime, records: dynamodb.BatchResult
 ) -> User:
-    """Change a person, their address included. The rights to do so were checked.
+    """Change a person, the e-mail address included; the caller has checked the rights to do so.
 
-    Whether they are blocked changes at once, the rest with the address. Raises
-    `provisioning.UserExists`, `auth0.EmailRefused`, `auth0.NoSignIn`, or `errors.Unavailable`,
-    after which the outbox finishes what was begun.
+    Blocking and unblocking apply at once, the rest together with the address. Raises
+    `create.UserExists`, `errors.InvalidRequest`, and what `finish_email_change` raises; after
+    `errors.Unavailable` the outbox finishes the change.
     """
     after = diff.apply_patch(user, patch, at)
     immediate_user = diff.apply_patch(user, {n: patch[n] for n in patch if n == "status"}, at)
     if counters.is_full_owner(immediate_user) != counters.is_full_owner(after):
-        raise errors.InvalidRequest("Change this owner's address and rights one after the other.")
+        raise errors.InvalidRequest("Change this owner's address and rights in two requests.")
     deferred_patch = {name: patch[name] for name in patch if name != "status"}
     pending_change = {"asked": deferred_patch, "seen": diff.snapshot(immediate_user)}
     pending_user = immediate_user.with_changes(awaited=pending_change, updated_at=at)
     action = diff.audit_action(user, pending_user)
+    changes = [*diff.diff_users(user, pending_user), audit.FieldChange("awaited", user.email, after.email)]
     with journal.write(
         actor,
         "user.address_begun" if action == "user.changed" else action,
         user,
         at,
-        changes=[*diff.diff_users(user, pending_user), audit.FieldChange("awaited", user.email, after.email)],
+        changes=changes,
         prefetched=records,
     ) as write:
         write.put(pending_user, only_if=User.version == user.version, error=optimistic.stale_record_error())
         if after.email_key != user.email_key:
-            write.put(
-                EmailOwner(key=after.email_key, user_id=user.id),
-                only_if=EmailOwner.key.does_not_exist(),
-                error=create.user_exists(),
-            )
+            create.claim_email(write, after.email_key, user.id)
         counters.update_counters(write, user, pending_user)
         side_effects.enqueue_side_effects(write, user, pending_user)
-        write.enqueue(
-            "accounts.finish_address", id=finish_message_id(user.id), due=at + journal.FINISHER_DELAY, user_id=user.id
-        )
-    return finish_email_change(pending_user, actor=actor, at=at, records=write.prefetched)
+        EMAIL_CHANGE.enqueue_finisher(write, user.id, user_id=user.id)
+    return finish_email_change(pending_user, two_phase.Attempt(actor, at, records=write.prefetched))
 
 
-def complete_pending_change(user_id: str, *, at: datetime) -> None:
-    """Have a change of address that somebody began finished now, in their name.
-
-    Raises `errors.Unavailable`.
-    """
-    worker.run_message_now(finish_message_id(user_id), clock=lambda: at)
-
-
-@outbox.task("accounts.finish_address")
+@outbox.task(EMAIL_CHANGE.task)
 def resume_email_change(user_id: str, *, job: outbox.TaskContext) -> None:
     """Finish a change that its request left unfinished, if its requester may still make it."""
-    user = dynamodb.get_record(User, user_id)
+    user, attempt = dynamodb.get_record(User, user_id), two_phase.Attempt.of_message(job)
     if user is None or not user.awaited or user.status == "deleting":
         return
     with suppress(errors.Conflict, errors.InvalidRequest, errors.NotFound):  # withdrawn and audited, or deleted
         try:
-            _check_requester(user, job.author, job.at)
+            _check_requester(user, attempt)
         except errors.Forbidden:
             stale_change = StaleEmailChange("The person who requested this change may no longer make it.")
-            _cancel_email_change(user, stale_change, actor=job.author, at=job.at)
+            _withdraw_email_change(user, stale_change, attempt)
         else:
-            finish_email_change(user, actor=job.author, at=job.at)
+            finish_email_change(user, attempt)
 
 
-def _check_requester(user: User, author: audit.Author, at: datetime) -> None:
-    """Whether who asked may still do it; they may have been blocked or demoted since."""
-    if author.type != "user":
+def _check_requester(user: User, attempt: two_phase.Attempt) -> None:
+    """Raise `errors.Forbidden` if the author has been blocked, demoted or deleted since."""
+    if attempt.actor.type != "user":
         return
-    requester = dynamodb.get_record(User, author.id)
+    requester = dynamodb.get_record(User, attempt.actor.id)
     if requester is None or requester.status != "active":
-        raise errors.Forbidden("Who asked for it is not here any more.")
-    actor, after = (permissions.user_actor(requester), diff.apply_patch(user, user.awaited["asked"], at))
+        raise errors.Forbidden("The requester is blocked or deleted.")
+    actor, after = permissions.user_actor(requester), diff.apply_patch(user, user.awaited["asked"], attempt.at)
     actor.require("users:update")
     permissions.check_target_user(actor, user)
     permissions.check_email_change(actor, user)
     permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
 
 
-def finish_email_change(
-    user: User, *, actor: audit.Author, at: datetime, records: dynamodb.BatchResult | None = None
-) -> User:
-    """The second half: ask Auth0, then move the address or take the intent back."""
-    pending_change = user.awaited
-    try:
-        if diff.rebase_patch(user, pending_change["asked"], pending_change["seen"]) is None:
-            raise _stale_change()
-        auth0.change_email(user_id=user.id, email=pending_change["asked"]["email"])
-    except (auth0.EmailInUse, auth0.EmailRefused, auth0.NoAuth0Account, StaleEmailChange) as refusal:
-        _cancel_email_change(user, refusal, actor=actor, at=at)
-        raise create.to_client_error(refusal) from refusal
+def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:
+    """Change the address at Auth0, then apply or withdraw the change that ``user`` awaits.
+
+    Raises `create.UserExists`, `auth0.EmailRefused`, `auth0.NoAuth0Account`, `StaleEmailChange`,
+    `errors.NotFound` (the person) or `errors.Unavailable`.
+    """
 
     first_reads = [user]
 
@@ -123,77 +107,54 @@ def finish_email_change(
         before = first_reads.pop() if first_reads else dynamodb.get_record(User, user.id)
         if before is None or before.status == "deleting":
             raise users.user_not_found()
-        if before.awaited != pending_change:  # another hand was quicker, and ours has just spoken
-            _enqueue_email_sync(user.id, actor=actor, at=at)
+        if before.awaited != user.awaited:  # finished elsewhere, and this attempt may have overwritten Auth0 since
+            with journal.write_intent(attempt.actor, attempt.at) as write:
+                _enqueue_email_sync(write, user.id)
             return before
-        patch = diff.rebase_patch(before, pending_change["asked"], pending_change["seen"])
-        if patch is None:
-            _cancel_email_change(before, _stale_change(), actor=actor, at=at)
-            raise _stale_change()
+        patch = _rebase_pending_patch(before)
         try:
-            return _apply_email_change(before, patch, actor=actor, at=at, records=records)
-        except errors.NotFound:  # a location that was wanted is gone by now
+            return _apply_email_change(before, patch, attempt)
+        except errors.NotFound:  # a location of the patch was removed
             patch = {name: patch[name] for name in patch if name not in diff.RIGHTS_FIELDS}
-            return _apply_email_change(before, patch, actor=actor, at=at, records=records)
+            return _apply_email_change(before, patch, attempt)
 
-    return optimistic.retry_on_conflict(decide)
-
-
-def _enqueue_email_sync(user_id: str, *, actor: audit.Author, at: datetime) -> None:
-    """Auth0 may have heard of us last what is not so: have it told the address of the record."""
-    with journal.write_intent(actor, at) as write:
-        write.enqueue("accounts.carry_address", id=_sync_message_id(user_id), user_id=user_id)
-
-
-@outbox.task("accounts.carry_address")
-def sync_email_to_auth0(user_id: str) -> None:
-    """Let the sign-in have the address of the record, whichever that is in the end.
-
-    Not while a change is under way: that one must have the last word.
-    """
-    user = dynamodb.get_record(User, user_id)
-    for _ in range(5):
-        if user is None or user.status in ("pending", "deleting"):
-            return
-        if user.awaited:
-            break
-        email = user.email
-        auth0.change_email(user_id=user_id, email=email)
-        user = dynamodb.get_record(User, user_id)
-        if user and user.email == email and not user.awaited:
-            return
-    raise errors.Unavailable("The address changes faster than it can be told.")
+    try:
+        patch = _rebase_pending_patch(user)
+        auth0.change_email(user_id=user.id, email=patch["email"])
+        return optimistic.retry_on_conflict(decide)
+    except (auth0.EmailInUse, auth0.EmailRefused, auth0.NoAuth0Account, StaleEmailChange) as refusal:
+        _withdraw_email_change(user, refusal, attempt)
+        raise create.to_client_error(refusal) from refusal
 
 
-def _stale_change() -> StaleEmailChange:
-    return StaleEmailChange("The person's rights have changed since; ask again.")
+def _rebase_pending_patch(user: User) -> dict[str, Any]:
+    patch = diff.rebase_patch(user, user.awaited["asked"], user.awaited["seen"])
+    if patch is None:
+        raise StaleEmailChange("This person's rights have changed since the request; repeat it.")
+    return patch
 
 
-def _apply_email_change(
-    before: User, patch: diff.UserPatch, *, actor: audit.Author, at: datetime, records: dynamodb.BatchResult | None
-) -> User:
-    after = diff.apply_patch(before, patch, at)
+def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.Attempt) -> User:
+    after = diff.apply_patch(before, patch, attempt.at)
     after.awaited = None
     after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
-    with journal.write(
-        actor, diff.audit_action(before, after), before, at, changes=diff.diff_users(before, after), prefetched=records
-    ) as write:
+    action, changes = diff.audit_action(before, after), diff.diff_users(before, after)
+    with EMAIL_CHANGE.finish(before.id, action, before, attempt, changes=changes) as write:
         write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
         if after.email_key != before.email_key:
             write.remove(EmailOwner(before.email_key), only_if=EmailOwner.user_id == before.id)
         counters.update_counters(write, before, after)
         side_effects.enqueue_side_effects(write, before, after)
-        _enqueue_notification(write, before, after, records)
-        write.complete(finish_message_id(before.id))
+        _enqueue_notification(write, before, after, attempt.records)
     return after
 
 
 def _enqueue_notification(
     write: write_set.Write, before: User, after: User, records: dynamodb.BatchResult | None
 ) -> None:
-    """Invite again at the right address, or warn whoever reads the old one.
+    """Invite again at the new address, or warn the previous one of somebody who has signed in.
 
-    Who never came and is blocked is invited when they are unblocked.
+    A blocked person who never signed in is invited when they are unblocked.
     """
     if not before.accepted_at:
         if after.status == "invited":
@@ -206,39 +167,46 @@ def _enqueue_notification(
         write.enqueue("accounts.warn_former_address", user_id=after.id, sealed=encrypted_email)
 
 
-def _cancel_email_change(user: User, refusal: errors.DomainError, *, actor: audit.Author, at: datetime) -> None:
-    """Auth0 will never take this address, or nobody may ask for it: forget that it was wanted."""
-    pending_change = user.awaited
+def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two_phase.Attempt) -> None:
+    """Discard the change that ``user`` awaits, unless another process finished or withdrew it."""
 
-    def decide() -> User:
+    def decide() -> None:
         before = dynamodb.get_record(User, user.id)
-        if before is None or before.awaited != pending_change:
-            return user  # another hand has finished or withdrawn it
-        email_key = email_address.email_key(pending_change["asked"]["email"])
-        with journal.write(
-            actor, "user.change_refused", before, at, changes=[audit.FieldChange("reason", None, refusal.code)]
-        ) as write:
-            write.put(
-                before.with_changes(awaited=None, updated_at=at),
-                only_if=User.version == before.version,
-                error=optimistic.stale_record_error(),
-            )
+        if before is None or before.awaited != user.awaited:
+            return
+        email_key = email_address.email_key(user.awaited["asked"]["email"])
+        after = before.with_changes(awaited=None, updated_at=attempt.at)
+        with EMAIL_CHANGE.withdraw(before.id, before, refusal, attempt) as write:
+            write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
             if email_key != before.email_key:
                 write.remove(EmailOwner(email_key), only_if=EmailOwner.user_id == before.id)
-            if isinstance(refusal, StaleEmailChange):  # Auth0 may have heard of it in an earlier try
-                write.enqueue("accounts.carry_address", id=_sync_message_id(before.id), user_id=before.id)
+            if isinstance(refusal, StaleEmailChange):  # an earlier attempt may have changed it at Auth0
+                _enqueue_email_sync(write, before.id)
             if before.status == "invited" and not before.invitation_sent_at:
                 write.enqueue("accounts.send_invitation", user_id=before.id)
-            write.complete(finish_message_id(before.id))
-        return before
 
     optimistic.retry_on_conflict(decide)
 
 
-def _sync_message_id(user_id: str) -> str:
-    return f"carry-address-{user_id}"
+def _enqueue_email_sync(write: write_set.Write, user_id: str) -> None:
+    write.enqueue("accounts.carry_address", id=f"carry-address-{user_id}", user_id=user_id)
 
 
-def finish_message_id(user_id: str) -> str:
-    """The id of the errand that finishes a change of address."""
-    return f"address-{user_id}"
+@outbox.task("accounts.carry_address")
+def sync_email_to_auth0(user_id: str) -> None:
+    """Set the address at Auth0 to that of the record, whatever Auth0 was asked for before.
+
+    Raises `errors.Unavailable` while a change is unfinished, which must have the last word.
+    """
+    user = dynamodb.get_record(User, user_id)
+    for _ in range(5):
+        if user is None or user.status in ("pending", "deleting"):
+            return
+        if user.awaited:
+            break
+        email = user.email
+        auth0.change_email(user_id=user_id, email=email)
+        user = dynamodb.get_record(User, user_id)
+        if user and user.email == email and not user.awaited:
+            return
+    raise errors.Unavailable("Too many concurrent changes of this address; retry.")

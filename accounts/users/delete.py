@@ -1,11 +1,12 @@
-"""Deleting people, here and at Auth0: what the data map says is erased, is.
+"""Deleting people, here and at Auth0, as far as the data map says.
 
-First the person is cut off, in the same transaction as the errand that finishes the work; then
-Auth0 forgets them; then one transaction removes every record of theirs and the key that seals
-their values in the audit, which stays, whole and unreadable.
+`delete_user` blocks the person and stores the outbox message that finishes the deletion.
+`finish_deletion` then deletes the Auth0 account, and one transaction removes every record of the
+person and the key that encrypts their values in the audit log, which stays complete but unreadable.
+See `config.journal.two_phase`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from accounts import denied_attempts, permissions, users
@@ -15,7 +16,10 @@ from accounts.permissions import Actor
 from accounts.users import change_email, counters, create
 from config import audit, dynamodb, journal, outbox
 from config.dynamodb import optimistic
+from config.journal import two_phase
 from config.privacy import data_map
+
+DELETION = two_phase.Flow("accounts.finish_deletion", prefix="delete")
 
 
 @dataclass(frozen=True)
@@ -27,93 +31,70 @@ class DeletionResult:
 
 
 def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
-    """Delete somebody of one's own customer, or oneself.
+    """Delete a person of the actor's customer, or the actor.
 
-    Repeating it finishes what was begun. Raises `errors.NotFound`, `actors.BeyondReach`,
-    `headcounts.LastOwner`, or `errors.Unavailable`, after which the outbox finishes it.
+    Repeating it finishes an unfinished deletion. Raises `errors.NotFound`,
+    `permissions.TargetForbidden`, `counters.LastOwner`, or `errors.Unavailable`, after which the
+    outbox finishes it.
     """
     if user_id != actor.id:
         actor.require("users:delete")
 
-    def decide() -> User:
+    def decide() -> tuple[User, dynamodb.BatchResult | None]:
         try:
             user, records = users.load_target(user_id, actor)
         except users.UserNotReady as not_ready:
-            create.complete_pending_creation(user_id, at=at)
-            raise optimistic.StaleRecord("Its creation is settled now.") from not_ready
-        with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={"status": "deleted"}):
+            create.CREATION.finish_now(user_id, at=at)
+            raise optimistic.StaleRecord("The creation of this person is finished now.") from not_ready
+        with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values={"status": "deleted"}):
             if user.id != actor.id:
                 permissions.check_target_user(actor, user)
             if user.status == "deleting":
-                return user
-            deleting_user, records_after = _begin_deletion(user, actor=actor, at=at, records=records)
-        written_records.append(records_after)
-        return deleting_user
+                return user, None
+            return _begin_deletion(user, actor=actor, at=at, records=records)
 
-    written_records: list[dynamodb.BatchResult | None] = []
-    deleting_user = optimistic.retry_on_conflict(decide)
-    return finish_deletion(deleting_user, actor=actor, at=at, records=written_records[-1] if written_records else None)
+    user, records = optimistic.retry_on_conflict(decide)
+    return finish_deletion(user, two_phase.Attempt(actor, at, records=records))
 
 
 def _begin_deletion(
     user: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult
 ) -> tuple[User, dynamodb.BatchResult | None]:
     deleting_user = user.with_changes(status="deleting", updated_at=at)
-    with journal.write(
-        actor,
-        "user.deletion_begun",
-        user,
-        at,
-        changes=[audit.FieldChange("status", user.status, "deleting")],
-        prefetched=records,
-    ) as write:
+    changes = [audit.FieldChange("status", user.status, "deleting")]
+    with journal.write(actor, "user.deletion_begun", user, at, changes=changes, prefetched=records) as write:
         write.put(deleting_user, only_if=User.version == user.version, error=optimistic.stale_record_error())
         counters.update_counters(write, user, deleting_user)
-        write.enqueue(
-            "accounts.finish_deletion", id=_finish_message_id(user.id), due=at + journal.FINISHER_DELAY, user_id=user.id
-        )
+        DELETION.enqueue_finisher(write, user.id, user_id=user.id)
     return deleting_user, write.prefetched
 
 
-@outbox.task("accounts.finish_deletion")
+@outbox.task(DELETION.task)
 def resume_deletion(user_id: str, *, job: outbox.TaskContext) -> None:
-    """Finish a deletion that its request left unfinished."""
+    """Finish a deletion that its request left unfinished. Raises `errors.Unavailable`."""
     user = dynamodb.get_record(User, user_id)
     if user and user.status == "deleting":
-        finish_deletion(user, actor=job.author, at=job.at)
+        finish_deletion(user, two_phase.Attempt.of_message(job))
 
 
-def finish_deletion(
-    user: User, *, actor: audit.Author, at: datetime, records: dynamodb.BatchResult | None = None
-) -> DeletionResult:
-    """The second half: Auth0 forgets the person, then we do.
+def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
+    """Delete the Auth0 account, then every record; another process may do the same.
 
-    Another hand may do the same at the same moment; whoever comes second finds nothing left.
+    Raises `errors.Unavailable`.
     """
     auth0.delete_user(user.id)
-    data_map.erase_in_batches(user, actor=actor, at=at)
+    data_map.erase_in_batches(user, actor=attempt.actor, at=attempt.at)
+    changes = [audit.FieldChange("status", "deleting", "deleted")]
     try:
-        with journal.write(
-            actor,
-            "user.deleted",
-            user,
-            at,
-            changes=[audit.FieldChange("status", "deleting", "deleted")],
-            prefetched=records,
-        ) as write:
+        with DELETION.finish(user.id, "user.deleted", user, attempt, changes=changes) as write:
             write.remove(user, only_if=User.version == user.version, error=optimistic.stale_record_error())
             for record in data_map.records_to_erase(user):
                 if not isinstance(record, User):
                     write.remove(record)
             counters.update_counters(write, user, None)
-            write.complete(_finish_message_id(user.id))
-            write.complete(change_email.finish_message_id(user.id))
+            write.complete(change_email.EMAIL_CHANGE.message_id(user.id))
     except optimistic.StaleRecord:
         remaining_user = dynamodb.get_record(User, user.id)
         if remaining_user is not None:
-            return finish_deletion(remaining_user, actor=actor, at=at)
+            return finish_deletion(remaining_user, replace(attempt, records=None))
     return DeletionResult(user.id)
-
-
-def _finish_message_id(user_id: str) -> str:
-    return f"delete-{user_id}"

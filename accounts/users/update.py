@@ -33,8 +33,8 @@ def update_user(
             permissions.check_target_user(actor, user)
             optimistic.check_version(user, versions)
             if "email" in patch and user.awaited:
-                change_email.complete_pending_change(user.id, at=at)
-                raise optimistic.StaleRecord("Its change of address is settled now.")
+                change_email.EMAIL_CHANGE.finish_now(user.id, at=at)
+                raise optimistic.StaleRecord("The pending change of address is finished now.")
             after = diff.apply_patch(user, patch, at)
             location_ids = patch.get("locations", ())
             users.check_locations(location_ids, records, actor.customer_id, existing=user.locations)

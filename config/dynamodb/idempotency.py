@@ -57,6 +57,7 @@ class DuplicateRequest(Exception):
 
     def __init__(self, record: IdempotencyRecord) -> None:
         super().__init__("seen before")
+        self.key = str(record.key)
         self.resource_id = str(record.resource_id)
         self.is_running = record.state == "running"
         self.running_until = int(record.running_until)
@@ -85,6 +86,11 @@ def _build_record(idempotency_key: IdempotencyKey, resource_id: str, at: datetim
         expires_at=int((at + RETENTION).timestamp()),
         **values,
     )
+
+
+def record_keys(idempotency_key: IdempotencyKey | None) -> list[dynamodb.RecordKey]:
+    """What `ensure_key_unused` reads."""
+    return [dynamodb.RecordKey(IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
 
 
 def unused_key_condition(at: datetime) -> Condition:
@@ -129,19 +135,18 @@ def save_completed(idempotency_key: IdempotencyKey | None, resource_id: str, at:
             raise resolve_duplicate(idempotency_key, record, at)
 
 
-def resume_request(idempotency_key: IdempotencyKey, duplicate: DuplicateRequest, at: datetime) -> None:
-    """Go on with a request that was left unfinished; only one hand at a time may."""
+def resume_request(duplicate: DuplicateRequest, at: datetime) -> None:
+    """Take over a request that was left unfinished.
+
+    Raises `errors.Conflict` if another process has taken it over.
+    """
     updated = unaudited.update(
-        IdempotencyRecord(idempotency_key.key),
+        IdempotencyRecord(duplicate.key),
         [IdempotencyRecord.running_until.set(int((at + LEASE).timestamp()))],
         (IdempotencyRecord.state == "running") & (IdempotencyRecord.running_until == duplicate.running_until),
     )
     if updated is None:
-        raise _in_progress_error()
-
-
-def _in_progress_error() -> errors.Conflict:
-    return errors.Conflict("The first request with this key is still being worked on.")
+        raise errors.Conflict("The first request with this Idempotency-Key is still being worked on.")
 
 
 def release_request(idempotency_key: IdempotencyKey) -> None:

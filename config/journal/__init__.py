@@ -1,3 +1,3 @@
-from config.journal.commit import FINISHER_DELAY, stream_keys, write, write_audit_event, write_intent
+from config.journal.commit import stream_keys, write, write_audit_event, write_intent
 
-__all__ = ["FINISHER_DELAY", "stream_keys", "write", "write_audit_event", "write_intent"]
+__all__ = ["stream_keys", "write", "write_audit_event", "write_intent"]

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pynamodb.exceptions import CancellationReason
 
@@ -22,7 +22,6 @@ from config.journal.write_set import Write
 MAX_ATTEMPTS = 12
 BUDGET_SECONDS = 4.5
 """Seconds that one write may spend on finding its place among others."""
-FINISHER_DELAY = timedelta(seconds=30)
 
 _author_locks = [threading.Lock() for _ in range(64)]
 

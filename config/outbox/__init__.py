@@ -11,7 +11,7 @@ from config.outbox.models import (
     shard_for,
     utc_now,
 )
-from config.outbox.worker import TaskContext, task
+from config.outbox.worker import TaskContext, run_message_now, task
 
 __all__ = [
     "DEAD_LETTER_SHARD",
@@ -24,6 +24,7 @@ __all__ = [
     "fetch_due_messages",
     "notify_worker",
     "read_outbox_status",
+    "run_message_now",
     "shard_for",
     "task",
     "utc_now",

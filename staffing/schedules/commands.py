@@ -61,7 +61,7 @@ def create_schedule(
             actor,
             locations.location_key(draft.location_id),
             *([shift_templates.template_key(draft.template_id)] if draft.template_id else []),
-            *([dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []),
+            *idempotency.record_keys(idempotency_key),
         )
         idempotency.ensure_key_unused(idempotency_key, records, at)
         schedule = _build_schedule(draft, records, actor, at)

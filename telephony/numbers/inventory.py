@@ -136,7 +136,7 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
         return after
 
     phone_number = optimistic.retry_on_conflict(decide)
-    return reservation.NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
+    return reservation.load_with_line(phone_number)
 
 
 @outbox.task("telephony.release_number")

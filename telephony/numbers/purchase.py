@@ -1,12 +1,13 @@
-"""Buying numbers: once and never twice, whatever breaks.
+"""Buying phone numbers, each exactly once.
 
-The claim (the record, `buying`), the location's line, the quota and the errand that finishes it
-are stored first; only then Twilio is asked, for exactly this number and tagged with the purchase.
-Whoever finds the claim unfinished looks at Twilio first: a number with our tag is ours.
+`purchase_number` stores a pending number (`buying`), assigns it to the location's line, counts it
+against the quota and enqueues the outbox message that finishes the purchase. `finish_purchase` then
+buys exactly this number at Twilio, tagged with the purchase id, and one transaction makes it
+`active`. Every attempt looks for the tag at Twilio before it buys. Where the number cannot be
+bought, one transaction removes everything again. See `config.journal.two_phase`.
 """
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,29 +17,21 @@ from accounts import locations
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency, ids
+from config.journal import two_phase
 from config.journal.write_set import Write
-from config.outbox import worker
 from telephony import dialing_rules, ivr
 from telephony.ivr.phrases import LOCALE_BY_COUNTRY
 from telephony.models import Line, PhoneNumber, Quota
 from telephony.numbers import reservation
+from telephony.numbers.reservation import NumberNotPurchasable, NumberUnavailable, NumberWithLine
 from telephony.twilio import client
 
 if TYPE_CHECKING:
     from accounts.models import Location
 
+PURCHASE = two_phase.Flow("telephony.finish_purchase", prefix="purchase", withdrawal_action="number.refused")
 TWILIO_LIST_LAG = timedelta(minutes=15)
-"""After which Twilio's list is believed when it does not show a purchase."""
-
-
-@dataclass(frozen=True)
-class PurchaseContext:
-    """What was read to begin a purchase: the place, its line, and heads of the audit."""
-
-    location: "Location | None"
-    records: dynamodb.BatchResult
-    stream_records: dynamodb.BatchResult | None = None
-    """What `journal.keys` asks for, where it was read."""
+"""How long Twilio's list may not show a number that was bought."""
 
 
 def purchase_number(
@@ -48,19 +41,17 @@ def purchase_number(
     actor: Actor,
     at: datetime,
     idempotency_key: idempotency.IdempotencyKey | None = None,
-) -> reservation.NumberWithLine:
-    """Buy a number for a location. Repeating it for the same two is the same purchase.
+) -> NumberWithLine:
+    """Buy a number for a location; the same number and location are the same purchase.
 
-    Raises the refusals of `telephony.numbers.reservation`, `errors.NotFound` (the
-    location), or `errors.Unavailable`, after which the outbox finishes what was begun.
+    Raises the errors of `telephony.numbers.reservation`, `errors.NotFound` (the location),
+    `errors.Forbidden`, or `errors.Unavailable`, after which the outbox finishes the purchase.
     """
     actor.require("phone:purchase")
     if dialing_rules.rejection_reason(number, dialing_rules.country_of_number(number)):
-        detail = "Only ordinary local and mobile numbers can be bought."
-        raise reservation.NumberNotPurchasable(detail, pointer="/phoneNumber")
+        raise NumberNotPurchasable("Only geographic and mobile numbers can be bought.", pointer="/phoneNumber")
     if not ids.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.", pointer="/locationId")
-    request_keys = [dynamodb.RecordKey(idempotency.IdempotencyRecord, idempotency_key.key)] if idempotency_key else []
     records = dynamodb.batch_get(
         [
             dynamodb.RecordKey(PhoneNumber, number),
@@ -68,67 +59,54 @@ def purchase_number(
             dynamodb.RecordKey(Quota, actor.customer_id),
             locations.location_key(location_id),
             *journal.stream_keys([actor.stream, actor.customer_id]),
-            *request_keys,
+            *idempotency.record_keys(idempotency_key),
         ]
     )
+    attempt = two_phase.Attempt(actor, at, idempotency_key, records)
     try:
         idempotency.ensure_key_unused(idempotency_key, records, at)
-        location = locations.get_location_from(records, location_id, actor, pointer="/locationId")
+        locations.get_location_from(records, location_id, actor, pointer="/locationId")
         locations.check_access(actor, location_id)
-        existing_number = records.get(PhoneNumber, number)
-        if existing_number is not None:
-            result = _finish_if_pending(_require_same_purchase(existing_number, location_id, actor), actor=actor, at=at)
+        if existing_number := records.get(PhoneNumber, number):
+            result = _repeat_purchase(existing_number, location_id, actor=actor, at=at)
             idempotency.save_completed(idempotency_key, number, at, status=200)
             return result
-        _check_line_and_quota(records, location_id, actor)
         pending_number = _build_pending_number(number, location_id, actor.customer_id, at)
+        quota = records.get(Quota, actor.customer_id)
+        reservation.check_available(records.get(Line, location_id), quota)
         with journal.write_intent(actor, at, prefetched=records) as write:
             write.begin_request(idempotency_key, number)
-            _reserve_number(write, pending_number, records.get(Quota, actor.customer_id), idempotency_key)
-    except idempotency.DuplicateRequest as earlier_request:
-        return _replay_purchase(earlier_request, number, actor=actor, at=at, idempotency_key=idempotency_key)
-    try:
-        return finish_purchase(
-            pending_number,
-            actor=actor,
-            at=at,
-            idempotency_key=idempotency_key,
-            context=PurchaseContext(location, records, records),
-        )
-    except errors.Unavailable:
-        _release_idempotency_key(idempotency_key)
-        raise
+            _reserve_number(write, pending_number, quota, idempotency_key)
+    except idempotency.DuplicateRequest as duplicate:
+        pending_number = _get_requested_number(duplicate, actor)
+        if pending_number.status != "buying":
+            return reservation.load_with_line(pending_number)
+        idempotency.resume_request(duplicate, at)
+        attempt = two_phase.Attempt(actor, at, idempotency_key)
+    with two_phase.release_key_if_unavailable(idempotency_key):
+        return finish_purchase(pending_number, attempt)
 
 
-def _release_idempotency_key(idempotency_key: idempotency.IdempotencyKey | None) -> None:
-    if idempotency_key:
-        with suppress(errors.Unavailable):
-            idempotency.release_request(idempotency_key)
-
-
-def _require_same_purchase(existing_number: PhoneNumber, location_id: str, actor: Actor) -> PhoneNumber:
+def _repeat_purchase(existing_number: PhoneNumber, location_id: str, *, actor: Actor, at: datetime) -> NumberWithLine:
     if existing_number.customer_id != actor.customer_id:
         raise reservation.number_unavailable_error()
     if existing_number.status == "releasing":
-        raise reservation.NumberReleasing("This number was given up; restore it.", pointer="/phoneNumber")
+        raise reservation.NumberReleasing("This number is being released; restore it.", pointer="/phoneNumber")
     if existing_number.location_id != location_id:
         raise reservation.number_unavailable_error()
-    return existing_number
+    if existing_number.status == "buying":
+        return finish_purchase(existing_number, two_phase.Attempt(actor, at))
+    return reservation.load_with_line(existing_number)
 
 
-def _finish_if_pending(phone_number: PhoneNumber, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
-    if phone_number.status == "buying":
-        return finish_purchase(phone_number, actor=actor, at=at)
-    return reservation.NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
-
-
-def _check_line_and_quota(records: dynamodb.BatchResult, location_id: str, actor: Actor) -> None:
-    """What the transaction holds as well; here it saves the attempt."""
-    line, quota = records.get(Line, location_id), records.get(Quota, actor.customer_id)
-    if line and line.number:
-        raise reservation.location_has_number_error()
-    if int(quota.held if quota else 0) >= reservation.number_limit(quota):
-        raise reservation.quota_reached_error(quota)
+def _get_requested_number(duplicate: idempotency.DuplicateRequest, actor: Actor) -> PhoneNumber:
+    """The number that an earlier request with the key reserved; raises the refusal it met."""
+    if duplicate.status == 400:
+        raise NumberNotPurchasable("This number cannot be bought.", pointer="/phoneNumber")
+    phone_number = dynamodb.get_record(PhoneNumber, duplicate.resource_id)
+    if duplicate.status == 409 or phone_number is None or phone_number.customer_id != actor.customer_id:
+        raise reservation.number_unavailable_error()
+    return phone_number
 
 
 def _build_pending_number(number: str, location_id: str, customer_id: str, at: datetime) -> PhoneNumber:
@@ -144,28 +122,17 @@ def _build_pending_number(number: str, location_id: str, customer_id: str, at: d
 
 
 def _reserve_number(
-    write: Write, pending_number: PhoneNumber, quota: Quota | None, idempotency_key: idempotency.IdempotencyKey | None
+    write: Write, pending_number: PhoneNumber, quota: Quota | None, key: idempotency.IdempotencyKey | None = None
 ) -> None:
     write.put(pending_number, only_if=PhoneNumber.number.does_not_exist(), error=reservation.number_unavailable_error())
     reservation.assign_to_line(write, pending_number)
-    write.update(
-        Quota(pending_number.customer_id),
-        [Quota.held.add(1)],
-        only_if=Quota.held.does_not_exist() | (Quota.held < reservation.number_limit(quota)),
-        error=reservation.quota_reached_error(quota),
-    )
+    reservation.increment_held_count(write, pending_number, quota)
     locations.require_exists(write, pending_number.location_id, pointer="/locationId")
-    write.enqueue(
-        "telephony.finish_purchase",
-        id=_finish_message_id(pending_number),
-        due=write.at + journal.FINISHER_DELAY,
-        number=pending_number.number,
-        purchase_id=pending_number.purchase_id,
-        once=asdict(idempotency_key) if idempotency_key else None,
-    )
+    arguments = {"number": pending_number.number, "purchase_id": pending_number.purchase_id}
+    PURCHASE.enqueue_finisher(write, pending_number.purchase_id, key, **arguments)
 
 
-@outbox.task("telephony.finish_purchase")
+@outbox.task(PURCHASE.task)
 def resume_purchase(
     number: str, purchase_id: str, *, job: outbox.TaskContext, once: dict[str, str] | None = None
 ) -> None:
@@ -173,90 +140,61 @@ def resume_purchase(
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None or phone_number.status != "buying" or phone_number.purchase_id != purchase_id:
         return
-    with suppress(reservation.NumberUnavailable, reservation.NumberNotPurchasable):  # it is settled and audited then
-        idempotency_key = idempotency.IdempotencyKey(**once) if once else None
-        finish_purchase(phone_number, actor=job.author, at=job.at, idempotency_key=idempotency_key)
+    with suppress(NumberUnavailable, NumberNotPurchasable):  # withdrawn and audited
+        attempt = two_phase.Attempt.of_message(job, once)
+        finish_purchase(phone_number, attempt.without_expired_key(phone_number.created_at))
 
 
-def finish_purchase(
-    pending_number: PhoneNumber,
-    *,
-    actor: audit.Author,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None = None,
-    context: PurchaseContext | None = None,
-) -> reservation.NumberWithLine:
-    """The second half of a purchase: ask Twilio, then keep the number or give the claim back.
+def finish_purchase(pending_number: PhoneNumber, attempt: two_phase.Attempt) -> NumberWithLine:
+    """Buy the number at Twilio, then make it active or withdraw the purchase.
 
-    ``begun``: this process has just begun it, and Twilio was not asked yet. Otherwise a number that
-    "is not available" may be our own, bought by an attempt whose answer was lost: only after
-    `CERTAIN` it is a verdict.
+    Where another process finished or withdrew it first, its result is the answer. Raises
+    `NumberUnavailable`, `NumberNotPurchasable` or `errors.Unavailable`.
     """
-    idempotency_key = (
-        idempotency_key if at - pending_number.created_at < idempotency.RETENTION else None
-    )  # the key may be another's
     try:
-        owned_number = _find_or_buy(pending_number, at, is_first=context is not None)
-    except (reservation.NumberUnavailable, reservation.NumberNotPurchasable) as refusal:
-        if _withdraw_purchase(pending_number, refusal, actor=actor, at=at, idempotency_key=idempotency_key):
-            raise
-        return _load_concurrent_result(pending_number, refusal)
-    context = context or _load_context(pending_number)
-    line, location = context.records.get(Line, pending_number.location_id), context.location
-    ivr_configuration = (line.configuration if line else None) or _default_configuration(location)
-    active_number = pending_number.with_changes(status="active", sid=owned_number.sid, updated_at=at)
+        owned_number = _find_or_buy(pending_number, attempt)
+    except (NumberUnavailable, NumberNotPurchasable) as refusal:
+        try:
+            _withdraw_purchase(pending_number, refusal, attempt)
+        except errors.Conflict:
+            return _result_of_concurrent_attempt(pending_number, refusal)
+        raise
+    location_id = pending_number.location_id
+    line_keys = [dynamodb.RecordKey(Line, location_id), locations.location_key(location_id)]
+    records = attempt.records or dynamodb.batch_get(line_keys)
+    line = records.get(Line, location_id)
+    location = locations.find_location_in(records, location_id, pending_number.customer_id)
+    configuration = (line.configuration if line else None) or _default_configuration(location)
+    active_number = pending_number.with_changes(status="active", sid=owned_number.sid, updated_at=attempt.at)
     answering_line = Line(
-        location_id=pending_number.location_id,
+        location_id=location_id,
         customer_id=pending_number.customer_id,
         number=pending_number.number,
-        configuration=ivr_configuration,
-        updated_at=at,
+        configuration=configuration,
+        updated_at=attempt.at,
         version=int(line.version) if line else 1,
     )
+    # The line may have been configured since it was read; that configuration stays.
+    line_changes = [Line.configuration.set(Line.configuration | configuration), Line.updated_at.set(attempt.at)]
+    changes = [audit.FieldChange("location", None, location_id)]
     try:
-        with journal.write(
-            actor,
-            "number.purchased",
-            pending_number,
-            at,
-            changes=[audit.FieldChange("location", None, pending_number.location_id)],
-            prefetched=context.stream_records,
+        with PURCHASE.finish(
+            pending_number.purchase_id, "number.purchased", pending_number, attempt, changes=changes
         ) as write:
-            write.put(active_number, only_if=_pending_condition(pending_number))
-            write.update(
-                answering_line,
-                [
-                    Line.configuration.set(Line.configuration | ivr_configuration),  # it may have one
-                    Line.updated_at.set(at),
-                ],
-                only_if=Line.number == pending_number.number,
-            )
-            write.complete(_finish_message_id(pending_number))
-            write.complete_request(idempotency_key, pending_number.number, status=200)
+            write.put(active_number, only_if=_is_pending(pending_number))
+            write.update(answering_line, line_changes, only_if=Line.number == pending_number.number)
     except errors.Conflict as conflict:
-        return _load_concurrent_result(pending_number, conflict)
-    return reservation.NumberWithLine(active_number, answering_line)
+        return _result_of_concurrent_attempt(pending_number, conflict)
+    return NumberWithLine(active_number, answering_line)
 
 
-def _default_configuration(location: "Location | None") -> dict[str, Any]:
-    """How a place answers at first, in what is spoken in its country."""
-    if location is None:
-        return ivr.default_configuration("us")
-    country = dialing_rules.country_of_location(location.time_zone) or ""
-    return ivr.default_configuration(location.name, language=LOCALE_BY_COUNTRY.get(country, "en-US"))
+def _find_or_buy(pending_number: PhoneNumber, attempt: two_phase.Attempt) -> client.OwnedNumber:
+    """The number at Twilio, bought now or by an earlier attempt.
 
-
-def _load_context(pending_number: PhoneNumber) -> PurchaseContext:
-    records = dynamodb.batch_get(
-        [dynamodb.RecordKey(Line, pending_number.location_id), locations.location_key(pending_number.location_id)]
-    )
-    return PurchaseContext(
-        locations.find_location_in(records, pending_number.location_id, pending_number.customer_id), records
-    )
-
-
-def _find_or_buy(pending_number: PhoneNumber, at: datetime, *, is_first: bool) -> client.OwnedNumber:
-    """The number at Twilio, bought now or before. Raises `claims.Taken` or `claims.NotBuyable`."""
+    Raises `NumberUnavailable`, `NumberNotPurchasable` or `errors.Unavailable`. After an attempt
+    whose answer was lost, "not available" may mean that the number is ours already: a later attempt
+    believes it only after `TWILIO_LIST_LAG`.
+    """
     tag = client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id)
     owned_numbers = client.find_owned_numbers(pending_number.number)
     for owned_number in owned_numbers:
@@ -268,87 +206,48 @@ def _find_or_buy(pending_number: PhoneNumber, at: datetime, *, is_first: bool) -
         return client.buy_number(pending_number.number, tag=tag)
     except client.TwilioRejected as refusal:
         if refusal.code in client.UNBUYABLE_CODES:
-            raise reservation.NumberNotPurchasable("This number cannot be bought.", pointer="/phoneNumber") from refusal
+            raise NumberNotPurchasable("This number cannot be bought.", pointer="/phoneNumber") from refusal
         if refusal.code != client.NOT_AVAILABLE_CODE:
             raise errors.Unavailable("The telephone service refuses the purchase.") from refusal
-        if is_first or at - pending_number.created_at > TWILIO_LIST_LAG:
+        is_first_attempt = attempt.records is not None
+        if is_first_attempt or attempt.at - pending_number.created_at > TWILIO_LIST_LAG:
             raise reservation.number_unavailable_error() from refusal
-        raise errors.Unavailable("Whether the number was bought is not known yet.", retry_after=30) from refusal
+        raise errors.Unavailable("It is not known yet whether the number was bought.", retry_after=30) from refusal
 
 
-def _load_concurrent_result(pending_number: PhoneNumber, cause: errors.DomainError) -> reservation.NumberWithLine:
-    current_number = dynamodb.get_record(PhoneNumber, pending_number.number)
-    if (
-        current_number is None
-        or current_number.purchase_id != pending_number.purchase_id
-        or current_number.status != "active"
-    ):
-        raise reservation.number_unavailable_error() from cause
-    return reservation.NumberWithLine(current_number, dynamodb.get_record(Line, current_number.location_id))
+def _default_configuration(location: "Location | None") -> dict[str, Any]:
+    """How a location answers at first, in the language of its country."""
+    if location is None:
+        return ivr.default_configuration("us")
+    country = dialing_rules.country_of_location(location.time_zone) or ""
+    return ivr.default_configuration(location.name, language=LOCALE_BY_COUNTRY.get(country, "en-US"))
 
 
-def _withdraw_purchase(
-    pending_number: PhoneNumber,
-    refusal: errors.DomainError,
-    *,
-    actor: audit.Author,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None,
-) -> bool:
-    """It will never be ours: take back what the intent stored. False: another hand was quicker."""
-    try:
-        with journal.write(
-            actor, "number.refused", pending_number, at, changes=[audit.FieldChange("reason", None, refusal.code)]
-        ) as write:
-            write.remove(pending_number, only_if=_pending_condition(pending_number))
-            reservation.unassign_from_line(write, pending_number)
-            reservation.decrement_held_count(write, pending_number)
-            write.complete(_finish_message_id(pending_number))
-            write.complete_request(idempotency_key, pending_number.number, status=refusal.status, code=refusal.code)
-    except errors.Conflict:
-        return False
-    return True
+def _withdraw_purchase(pending_number: PhoneNumber, refusal: errors.DomainError, attempt: two_phase.Attempt) -> None:
+    """Remove what the intent stored. Raises `errors.Conflict` if it is not pending any more."""
+    with PURCHASE.withdraw(pending_number.purchase_id, pending_number, refusal, attempt) as write:
+        write.remove(pending_number, only_if=_is_pending(pending_number))
+        reservation.unassign_from_line(write, pending_number)
+        reservation.decrement_held_count(write, pending_number)
 
 
-def _pending_condition(pending_number: PhoneNumber) -> Condition:
+def _is_pending(pending_number: PhoneNumber) -> Condition:
     is_same_purchase: Condition = PhoneNumber.purchase_id == pending_number.purchase_id
     is_pending: Condition = is_same_purchase & (PhoneNumber.status == "buying")
     return is_pending
 
 
-def _replay_purchase(
-    earlier_request: idempotency.DuplicateRequest,
-    number: str,
-    *,
-    actor: Actor,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None,
-) -> reservation.NumberWithLine:
-    """What a repeated purchase is told: the same number, or the same refusal."""
-    if earlier_request.status == 400:
-        raise reservation.NumberNotPurchasable("This number cannot be bought.", pointer="/phoneNumber")
-    phone_number = dynamodb.get_record(PhoneNumber, earlier_request.resource_id)
-    if earlier_request.status == 409 or phone_number is None or phone_number.customer_id != actor.customer_id:
-        raise reservation.number_unavailable_error()
-    if phone_number.status != "buying":
-        return reservation.NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
-    if idempotency_key:
-        idempotency.resume_request(idempotency_key, earlier_request, at)
-    try:
-        return finish_purchase(phone_number, actor=actor, at=at, idempotency_key=idempotency_key)
-    except errors.Unavailable:
-        _release_idempotency_key(idempotency_key)
-        raise
-
-
-def _finish_message_id(pending_number: PhoneNumber) -> str:
-    return f"purchase-{pending_number.purchase_id}"
+def _result_of_concurrent_attempt(pending_number: PhoneNumber, cause: errors.DomainError) -> NumberWithLine:
+    current = dynamodb.get_record(PhoneNumber, pending_number.number)
+    if current is None or current.purchase_id != pending_number.purchase_id or current.status != "active":
+        raise reservation.number_unavailable_error() from cause
+    return reservation.load_with_line(current)
 
 
 def retry_purchase(number: str, *, actor: Actor, at: datetime) -> None:
-    """Have a purchase of the customer's finished or withdrawn now, because somebody asks.
+    """Finish or withdraw a purchase of the actor's customer now.
 
-    Raises `errors.NotFound`, or `errors.Unavailable` where it cannot be yet.
+    Raises `errors.NotFound`, or `errors.Unavailable` where it is not possible yet.
     """
     actor.require("phone:purchase")
     phone_number = dynamodb.get_record(PhoneNumber, number)
@@ -359,26 +258,24 @@ def retry_purchase(number: str, *, actor: Actor, at: datetime) -> None:
 
 
 def complete_purchase(number: str, *, at: datetime) -> None:
-    """Have a purchase that was begun finished now. Raises `errors.Unavailable`."""
+    """Finish a purchase now if it is unfinished. Raises `errors.Unavailable`."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number and phone_number.status == "buying":
-        worker.run_message_now(_finish_message_id(phone_number), clock=lambda: at)
+        PURCHASE.finish_now(phone_number.purchase_id, at=at)
 
 
-def adopt_number(
-    owned_number: client.OwnedNumber, location_id: str, *, actor: Actor, at: datetime
-) -> reservation.NumberWithLine:
-    """Make a number of ours that no record explains a location's.
+def adopt_number(owned_number: client.OwnedNumber, location_id: str, *, actor: Actor, at: datetime) -> NumberWithLine:
+    """Assign a number of the Twilio account that no record explains to a location.
 
-    Raises what `purchase` raises. If we die in the middle, the claim is withdrawn by itself and
-    the number is unexplained as before.
+    Raises what `purchase_number` raises. If this process dies on the way, the outbox withdraws the
+    purchase, and the number is unexplained as before.
     """
     actor.require("numbers:adopt")
-    customer_id = actor.customer_id
-    pending_number = _build_pending_number(owned_number.number, location_id, customer_id, at)
-    records = dynamodb.batch_get([dynamodb.RecordKey(Quota, customer_id), locations.location_key(location_id)])
+    pending_number = _build_pending_number(owned_number.number, location_id, actor.customer_id, at)
+    quota_key = dynamodb.RecordKey(Quota, actor.customer_id)
+    records = dynamodb.batch_get([quota_key, locations.location_key(location_id)])
     locations.get_location_from(records, location_id, actor)
     with journal.write_intent(actor, at) as write:
-        _reserve_number(write, pending_number, records.get(Quota, customer_id), None)
+        _reserve_number(write, pending_number, records.get(Quota, actor.customer_id))
     client.retag_number(owned_number.sid, tag=client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id))
-    return finish_purchase(pending_number, actor=actor, at=at)
+    return finish_purchase(pending_number, two_phase.Attempt(actor, at))

@@ -52,6 +52,19 @@ class NumberWithLine:
     line: Line | None
 
 
+def load_with_line(phone_number: PhoneNumber) -> NumberWithLine:
+    """A number with the line of its location."""
+    return NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
+
+
+def check_available(line: Line | None, quota: Quota | None) -> None:
+    """Raise at once what the transaction would raise: `LocationHasNumber`, `NumberQuotaReached`."""
+    if line and line.number:
+        raise location_has_number_error()
+    if int(quota.held if quota else 0) >= number_limit(quota):
+        raise quota_reached_error(quota)
+
+
 def number_limit(quota: Quota | None) -> int:
     """How many numbers a customer may hold."""
     custom_limit = quota.most if quota else None
@@ -79,6 +92,16 @@ def unassign_from_line(write: Write, phone_number: PhoneNumber) -> None:
         Line(phone_number.location_id),
         [Line.number.remove(), Line.updated_at.set(write.at)],
         only_if=Line.number == phone_number.number,
+    )
+
+
+def increment_held_count(write: Write, phone_number: PhoneNumber, quota: Quota | None) -> None:
+    """Count one number more. Raises `NumberQuotaReached` at the commit."""
+    write.update(
+        Quota(phone_number.customer_id),
+        [Quota.held.add(1)],
+        only_if=Quota.held.does_not_exist() | (Quota.held < number_limit(quota)),
+        error=quota_reached_error(quota),
     )
 
 

@@ -12,6 +12,7 @@ from accounts.models import EmailOwner, User
 from accounts.users import change_email, create
 from config import dynamodb, errors, outbox
 from config.dynamodb import encryption
+from config.journal import two_phase
 from tests.conftest import (
     SignedInUser,
     UserFixtures,
@@ -176,7 +177,7 @@ def test_stale_auth0_update_is_corrected(test_users: UserFixtures, env: Environm
     stale_user = users.get_user(person.id)
     assert update_user(test_users.ann, person.id, email=second_email).json()["email"] == second_email
 
-    change_email.finish_email_change(stale_user, actor=test_users.ann.actor, at=now())
+    change_email.finish_email_change(stale_user, two_phase.Attempt(test_users.ann.actor, now()))
 
     assert (env.tenant().get_user(auth0.subject_of_user(person.id)) or {})["email"] == first_email
     process_outbox()
@@ -198,7 +199,7 @@ def test_repeated_requests_do_not_exhaust_the_outbox_message(test_users: UserFix
         for _ in range(3):
             responses = pool.map(lambda _: update_user(test_users.ann, person.id, email=new_email), range(6))
             assert {response.status_code for response in responses} == {503}
-    message = dynamodb.get_record(outbox.OutboxMessage, change_email.finish_message_id(person.id))
+    message = dynamodb.get_record(outbox.OutboxMessage, change_email.EMAIL_CHANGE.message_id(person.id))
     assert message is not None
     assert message.attempts <= 1, "an outage is no attempt"
 
@@ -260,7 +261,7 @@ def test_late_creation_does_not_restore_a_deleted_user(test_users: UserFixtures,
     assert test_users.ann.delete("/user", {"id": user.id}).status_code == 200
 
     with pytest.raises(create.UserExists):
-        create.finish_creation(stale_user, actor=test_users.ann.actor, at=now())
+        create.finish_creation(stale_user, two_phase.Attempt(test_users.ann.actor, now()))
 
     assert env.tenant().get_user(auth0.subject_of_user(user.id)) is None
 
