@@ -1,8 +1,8 @@
-"""People from a CSV file: a door beside the API, with the same forms and the same rule behind it.
+"""Creating people from a CSV file, with the validation of ``POST /user``.
 
-Columns are named as in ``POST /user``: ``email`` and ``name``, and any of ``role``, ``locations``
-and ``userSkills``; lists are parted by semicolons, locations are ids or names. Whoever is here
-already is left alone, so an import that was cut off is simply run again.
+Required columns are ``email`` and ``name``; ``role``, ``locations`` and ``userSkills`` are
+optional. Lists are separated by semicolons; locations are ids or names. Existing people are not
+changed, so an interrupted import can be repeated.
 """
 
 import csv
@@ -28,20 +28,20 @@ COLUMNS = ("email", "name", "role", "locations", "userSkills")
 REQUIRED_COLUMNS = ("email", "name")
 LIST_COLUMNS = ("locations", "userSkills")
 BATCH_SIZE = 100
-"""Addresses that are looked up together."""
+"""Addresses in one lookup."""
 MAX_WAIT = 1800.0
-"""Seconds to wait, in all, for one person while something is away."""
+"""Seconds to wait, in all, for one person while a dependency is unavailable."""
 
 
 class InvalidImportFile(errors.InvalidRequest):
-    """The file cannot be read as a list of people."""
+    """The file is not a valid CSV file of people."""
 
     code = "bad_file"
 
 
 @dataclass
 class ImportRow:
-    """One line of the file: who is wanted, or what is wrong with it."""
+    """One line of the file: the person to create, or what is wrong."""
 
     line: int
     new_user: create.NewUserData | None = None
@@ -50,7 +50,7 @@ class ImportRow:
 
 @dataclass
 class ImportResult:
-    """How an import ended."""
+    """Counts, and the problems as (line, message)."""
 
     created: int = 0
     already_exists: int = 0
@@ -58,7 +58,7 @@ class ImportResult:
 
 
 def read_rows(file: IO[str], customer_id: str) -> list[ImportRow]:
-    """Every line, checked by itself and against the others. Raises `BadFile`."""
+    """Every line, validated alone and against the others. Raises `InvalidImportFile`."""
     actor = permissions.system_actor(customer_id)
     location_ids_by_name = _location_ids_by_name(actor)
     rows: list[ImportRow] = []
@@ -67,20 +67,20 @@ def read_rows(file: IO[str], customer_id: str) -> list[ImportRow]:
         row = _parse_row(line, values, customer_id, location_ids_by_name)
         key = email_address.email_key(row.new_user.email) if row.new_user else ""
         if row.new_user and key in first_lines:
-            row.problems.append(f"email: it is in line {first_lines[key]} already")
+            row.problems.append(f"email: duplicate of line {first_lines[key]}")
         first_lines.setdefault(key, line)
         rows.append(row)
     return rows
 
 
 def check_rows(rows: Sequence[ImportRow], customer_id: str) -> Iterator[tuple[int, str]]:
-    """Everything wrong with a file, by line; what is wrong only here included."""
+    """Every problem as (line, message), conflicts with existing people included."""
     existing_users = _load_existing_users(rows)
     for row in rows:
         yield from ((row.line, problem) for problem in row.problems)
         existing_user = existing_users.get(email_address.email_key(row.new_user.email)) if row.new_user else None
         if existing_user and existing_user.customer_id != customer_id:
-            yield row.line, "email: somebody else has this address"
+            yield row.line, "email: already in use"
 
 
 def import_rows(
@@ -90,7 +90,10 @@ def import_rows(
     on_progress: Callable[[], None],
     wait: Callable[[float], None] = time.sleep,
 ) -> ImportResult:
-    """Create who is not here yet, one after the other; ``step`` is called after each."""
+    """Create missing people one after the other; ``on_progress`` is called after each.
+
+    Raises `errors.Unavailable` after `MAX_WAIT` seconds for one person.
+    """
     actor, result = permissions.system_actor(customer_id), ImportResult()
     remaining_rows = iter(rows)
     while batch := list(islice(remaining_rows, BATCH_SIZE)):
@@ -111,7 +114,7 @@ def _import_row(
     result: ImportResult,
     wait: Callable[[float], None],
 ) -> None:
-    """See to one person, waiting as long as a vendor asks for."""
+    """Create one person, waiting as long as a vendor asks for."""
     deadline = time.monotonic() + MAX_WAIT
     while True:
         try:
@@ -132,7 +135,7 @@ def _import_row(
 
 
 def _create_or_resume(new_user: create.NewUserData, existing_user: User | None, actor: Actor) -> bool:
-    """Create one person, or finish what was begun; False where they are here already."""
+    """Create one person, or finish an unfinished creation; False if they exist already."""
     at = datetime.now(UTC)
     if existing_user and existing_user.customer_id == new_user.customer_id:
         if existing_user.status != "pending":
@@ -153,7 +156,7 @@ def _read_lines(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(columns):
-                yield reader.line_num + 1, {"": f"it has {len(cells)} columns, not {len(columns)}"}
+                yield reader.line_num + 1, {"": f"has {len(cells)} columns instead of {len(columns)}"}
                 continue
             yield reader.line_num + 1, dict(zip(columns, cells, strict=True))
     except (csv.Error, UnicodeDecodeError) as error:
@@ -161,7 +164,7 @@ def _read_lines(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _detect_delimiter(header: str) -> str:
-    """A spreadsheet writes semicolons where the comma is the decimal mark."""
+    """Spreadsheets write semicolons in locales whose decimal mark is the comma."""
     return ";" if header.count(";") > header.count(",") else ","
 
 
@@ -169,11 +172,11 @@ def _check_columns(columns: Sequence[str]) -> None:
     unknown = sorted(set(columns) - set(COLUMNS))
     missing = sorted(set(REQUIRED_COLUMNS) - set(columns))
     if unknown:
-        raise InvalidImportFile(f"There is no column {unknown[0]!r}; possible are {', '.join(COLUMNS)}.")
+        raise InvalidImportFile(f"Unknown column {unknown[0]!r}; known columns are {', '.join(COLUMNS)}.")
     if missing:
         raise InvalidImportFile(f"The column {missing[0]} is missing.")
     if len(set(columns)) < len(columns):
-        raise InvalidImportFile("A column is there twice.")
+        raise InvalidImportFile("Duplicate column.")
 
 
 def _parse_row(
@@ -200,19 +203,19 @@ def _parse_row(
 def _resolve_locations(
     parts: Sequence[str], location_ids_by_name: Mapping[str, list[str]], problems: list[str]
 ) -> list[str]:
-    """Ids of the locations that are named."""
+    """The ids of these locations, which are ids or names."""
     ids = []
     for part in parts:
         matches = location_ids_by_name.get(part.casefold(), [])
         if len(matches) != 1:
-            problem = "several locations are called" if matches else "there is no location"
+            problem = "several locations are named" if matches else "unknown location"
             problems.append(f"locations: {problem} {part!r}")
         ids += matches[:1]
     return ids
 
 
 def _location_ids_by_name(actor: Actor) -> dict[str, list[str]]:
-    """The customer's locations by id and by name; ``*`` is all of them."""
+    """Location ids of the customer by lower-case id and name; ``*`` stands for all."""
     location_ids: dict[str, list[str]] = {"*": ["*"]}
     cursor: pagination.Cursor | None = None
     while True:

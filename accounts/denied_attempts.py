@@ -1,4 +1,4 @@
-"""Attempts to go beyond one's rights: refused like anything else, and kept in the audit."""
+"""Attempts to exceed one's permissions: refused, and written to the audit log."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from config import audit, journal
 def audit_denied_attempts(
     actor: Actor, at: datetime, *, subject: audit.Subject | None = None, values: Mapping[str, Any]
 ) -> Iterator[None]:
-    """Audit an `Overreach` of what happens inside: who asked for what, and about whom."""
+    """Audit a `permissions.DeniedAttempt` raised inside: the actor, the subject, the values."""
     try:
         yield
     except DeniedAttempt as refusal:

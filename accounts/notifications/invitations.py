@@ -1,4 +1,4 @@
-"""Invitations: the mail with which a person sets the password and comes in."""
+"""Invitations: the e-mail with the link at which a person sets a password."""
 
 from datetime import datetime, timedelta
 
@@ -8,16 +8,16 @@ from accounts.models import Customer, User
 from accounts.notifications import mailer
 from accounts.permissions import Actor
 from accounts.users import create
-from config import audit, dynamodb, errors, journal, outbox
+from config import dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency, optimistic
 
 SENT = "sent"
 RESEND_INTERVAL = timedelta(minutes=1)
-"""Between two that somebody asks for, to the same person."""
+"""The shortest time between two requests for the same person."""
 
 
 class NotInvited(errors.Conflict):
-    """There is no invitation to send again: they came already, or are blocked."""
+    """The person has accepted the invitation, or is blocked."""
 
     code = "not_invited"
 
@@ -25,9 +25,10 @@ class NotInvited(errors.Conflict):
 def resend_invitation(
     user_id: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> User:
-    """Have an invitation sent again, with a new link; at most one a minute to a person.
+    """Send an invitation again, with a new link; at most one a minute to a person.
 
-    Raises `errors.NotFound`, `actors.BeyondReach`, `NotInvited` or `errors.TooMany`.
+    Raises `errors.NotFound`, `permissions.TargetForbidden`, `users.UserNotReady`, `NotInvited` or
+    `errors.TooManyRequests`.
     """
     actor.require("invitations:send")
 
@@ -37,40 +38,35 @@ def resend_invitation(
             idempotency.ensure_key_unused(idempotency_key, records, at)
             with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={}):
                 permissions.check_target_user(actor, user)
-            return _enqueue_invitation(user, actor=actor, at=at, idempotency_key=idempotency_key, records=records)
+            _check_resendable(user, at)
+            after = user.with_changes(resent_at=at, updated_at=at)
+            with journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write:
+                write.put(after, only_if=User.version == user.version, error=optimistic.stale_record_error())
+                write.enqueue("accounts.send_invitation", user_id=user.id)
+                write.record_response(idempotency_key, user.id, status=200)
         except idempotency.DuplicateRequest:
             return user
+        return after
 
     return optimistic.retry_on_conflict(decide)
 
 
-def _enqueue_invitation(
-    user: User,
-    *,
-    actor: Actor,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None,
-    records: dynamodb.BatchResult,
-) -> User:
+def _check_resendable(user: User, at: datetime) -> None:
+    if user.status == "blocked":
+        raise NotInvited("This person is blocked.")
     if user.status != "invited":
-        raise NotInvited("Only who was invited and has not come yet is invited again.")
+        raise NotInvited("This person has already accepted the invitation.")
     wait = user.resent_at + RESEND_INTERVAL - at if user.resent_at else timedelta()
     if wait > timedelta():
         seconds = int(wait.total_seconds()) + 1
         raise errors.TooManyRequests("At most one invitation a minute to a person.", retry_after=seconds)
-    after = user.with_changes(resent_at=at, updated_at=at)
-    with journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write:
-        write.put(after, only_if=User.version == user.version, error=optimistic.stale_record_error())
-        write.enqueue("accounts.send_invitation", user_id=user.id)
-        write.record_response(idempotency_key, user.id, status=200)
-    return after
 
 
 @outbox.task("accounts.send_invitation")
 def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
-    """Send one invitation. Whoever has come already, is blocked or gone, gets none.
+    """Send one invitation, unless the person has accepted one, is blocked or deleted.
 
-    Once it is sent, only the noting is repeated. Raises `errors.Unavailable`.
+    After the e-mail was sent, a retry only records it. Raises `errors.Unavailable`.
     """
     user = dynamodb.get_record(User, user_id)
     if user is None or user.status not in ("invited", "active"):
@@ -86,11 +82,10 @@ def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
 def _send_invitation_email(user: User, job: outbox.TaskContext) -> None:
     customer = dynamodb.get_record(Customer, user.customer_id)
     if customer is None:
-        raise errors.NotFound("The customer of this user is gone.")
-    seconds = int(create.INVITATION_TTL.total_seconds())
-    link = auth0.create_password_ticket(user_id=user.id, seconds=seconds)
-    expires_at = job.at + create.INVITATION_TTL
-    values = {"inviter": _inviter_name(job.author), "until": expires_at}
+        raise errors.NotFound("The customer of this user was deleted.")
+    link = auth0.create_password_ticket(user_id=user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
+    inviter = job.author.name if job.author.type == "user" else ""
+    values = {"inviter": inviter, "until": job.at + create.INVITATION_TTL}
     mailer.send_email("invitation", user, customer, message_id=job.id, values=values, link=link)
 
 
@@ -107,8 +102,3 @@ def _record_sending(user: User, job: outbox.TaskContext) -> None:
             only_if=User.status.is_in("invited", "active"),
         )
         write.complete(job.id)
-
-
-def _inviter_name(author: audit.Author) -> str:
-    """Who invites, where it is a person."""
-    return author.name if author.type == "user" else ""

@@ -101,10 +101,8 @@ def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:
     `errors.NotFound` (the person) or `errors.Unavailable`.
     """
 
-    first_reads = [user]
-
     def decide() -> User:
-        before = first_reads.pop() if first_reads else dynamodb.get_record(User, user.id)
+        before = dynamodb.get_record(User, user.id)
         if before is None or before.status == "deleting":
             raise users.user_not_found()
         if before.awaited != user.awaited:  # finished elsewhere, and this attempt may have overwritten Auth0 since

@@ -169,7 +169,7 @@ def _get_created_user(duplicate: idempotency.DuplicateRequest) -> User:
     if duplicate.status == 409 or (user is None and duplicate.is_running):
         raise user_exists()
     if user is None:
-        raise errors.NotFound("The user that this request created is gone.")
+        raise errors.NotFound("The user that this request created was deleted.")
     return user
 
 

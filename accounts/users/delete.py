@@ -46,7 +46,7 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
         except users.UserNotReady as not_ready:
             create.CREATION.finish_now(user_id, at=at)
             raise optimistic.StaleRecord("The creation of this person is finished now.") from not_ready
-        with denied_attempts.audit_denied_attempts(actor, at, subject=user.party, values={"status": "deleted"}):
+        with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={"status": "deleted"}):
             if user.id != actor.id:
                 permissions.check_target_user(actor, user)
             if user.status == "deleting":

@@ -1,4 +1,4 @@
-"""When two e-mail addresses are the same, and which ones we take."""
+"""Which e-mail addresses are accepted, and which ones are the same."""
 
 import unicodedata
 
@@ -10,13 +10,13 @@ from config import errors
 
 
 class InvalidEmail(errors.InvalidRequest):
-    """Not an address a person can be invited at."""
+    """The address cannot receive an invitation."""
 
     code = "invalid_email"
 
 
 def normalize_email(address: str) -> str:
-    """The address as it is written to. Raises `BadEmail`."""
+    """The address as e-mails are sent to it. Raises `InvalidEmail`."""
     try:
         validated = validate_email(
             unicodedata.normalize("NFKC", address), check_deliverability=False, strict=True, test_environment=True
@@ -24,19 +24,22 @@ def normalize_email(address: str) -> str:
     except EmailNotValidError as error:
         raise InvalidEmail("This is not an e-mail address.", pointer="/email") from error
     if not validated.local_part.isascii() and confusables.is_dangerous(validated.local_part):
-        raise InvalidEmail("This address mixes scripts that look alike.", pointer="/email")
+        raise InvalidEmail("This address mixes scripts with similar letters.", pointer="/email")
     return str(validated.normalized)
 
 
 def email_key(address: str) -> str:
-    """Equal for addresses that reach the same mailbox: NFKC, case folded, domain in ASCII."""
+    """A key that addresses of one mailbox share: NFKC, case folded, the domain in ASCII.
+
+    Raises `InvalidEmail`.
+    """
     local, _, domain = address.rpartition("@")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", local).casefold())
     return f"{folded}@{_to_ascii_domain(domain)}"
 
 
 def _to_ascii_domain(domain: str) -> str:
-    """A domain as DNS knows it (IDNA 2008, which is also what `checked` goes by)."""
+    """The domain in IDNA 2008 form, as `normalize_email` checks it."""
     if domain.isascii():
         return domain.lower()
     try:

@@ -1,7 +1,7 @@
-"""Remembers what a request with an Idempotency-Key led to, for 24 hours.
+"""What a request with an Idempotency-Key led to, stored for 24 hours.
 
-Only a digest of the request, a status and the id of the resource are kept; the answer is rendered
-anew, so that no copies of personal data lie about.
+Only a digest of the request, a status and the id of the resource are stored; a repeated request
+renders its answer anew, so that there are no copies of personal data.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ IDEMPOTENCY = PersonalData(
 )
 RETENTION = timedelta(hours=24)
 LEASE = timedelta(seconds=20)
-"""How long a request counts as still being worked on."""
+"""How long a request counts as in progress."""
 
 
 class IdempotencyRecord(dynamodb.Record):
-    """One request that carried a key."""
+    """One request with a key."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("idempotency")
@@ -53,7 +53,7 @@ class IdempotencyKey:
 
 
 class DuplicateRequest(Exception):
-    """This request was made before; ``record`` says how far it got."""
+    """This request was made before; the attributes say how far it got."""
 
     def __init__(self, record: IdempotencyRecord) -> None:
         super().__init__("seen before")
@@ -74,7 +74,7 @@ def build_running_record(idempotency_key: IdempotencyKey, resource_id: str, at: 
 def build_completed_record(
     idempotency_key: IdempotencyKey, resource_id: str, at: datetime, *, status: int, code: str | None = None
 ) -> IdempotencyRecord:
-    """The record of a request that has its answer."""
+    """The record of a request that is answered."""
     return _build_record(idempotency_key, resource_id, at, state="done", status=status, code=code)
 
 
@@ -94,14 +94,17 @@ def record_keys(idempotency_key: IdempotencyKey | None) -> list[dynamodb.RecordK
 
 
 def unused_key_condition(at: datetime) -> Condition:
-    """Holds where the key was not used within its time (expired items may linger)."""
+    """Holds if the key is not in use; DynamoDB may not have deleted an expired record yet."""
     expired: Condition = IdempotencyRecord.expires_at < int(at.timestamp())
     unused: Condition = IdempotencyRecord.key.does_not_exist() | expired
     return unused
 
 
 def resolve_duplicate(idempotency_key: IdempotencyKey, record: IdempotencyRecord, at: datetime) -> DuplicateRequest:
-    """What a second request with the key is told; raises unless it is resumed or shown."""
+    """The error that resumes or repeats an earlier request.
+
+    Raises `errors.IdempotencyKeyReused` for another body, `errors.Conflict` while in progress.
+    """
     if record.request_hash != idempotency_key.request_hash:
         raise errors.IdempotencyKeyReused("This Idempotency-Key was used for a request with another body.")
     if record.state == "running" and record.running_until > at.timestamp():
@@ -110,14 +113,14 @@ def resolve_duplicate(idempotency_key: IdempotencyKey, record: IdempotencyRecord
 
 
 def ensure_key_unused(idempotency_key: IdempotencyKey | None, batch: dynamodb.BatchResult, at: datetime) -> None:
-    """Raise `Seen` or a refusal where the key was used already; saves the rest of the work."""
+    """Raise `DuplicateRequest`, or what `resolve_duplicate` raises, if the key is in use."""
     record = batch.get(IdempotencyRecord, idempotency_key.key) if idempotency_key else None
     if idempotency_key and record and record.expires_at >= at.timestamp():
         raise resolve_duplicate(idempotency_key, record, at)
 
 
 def save_completed(idempotency_key: IdempotencyKey | None, resource_id: str, at: datetime, *, status: int) -> None:
-    """Note a request that had nothing to change. Raises `Seen` or a refusal if it was known."""
+    """Store the answer of a request without changes; raises what `ensure_key_unused` raises."""
     if idempotency_key is None:
         return
     completed = build_completed_record(idempotency_key, resource_id, at, status=status)
@@ -150,7 +153,7 @@ def resume_request(duplicate: DuplicateRequest, at: datetime) -> None:
 
 
 def release_request(idempotency_key: IdempotencyKey) -> None:
-    """Let the next request with the key resume at once: this one gave up, in good order."""
+    """Let the next request with the key resume at once, because this one has given up."""
     unaudited.update(
         IdempotencyRecord(idempotency_key.key),
         [IdempotencyRecord.running_until.set(0)],

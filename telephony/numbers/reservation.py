@@ -1,6 +1,6 @@
-"""What a number takes: itself, the line of its location, and room in the customer's quota.
+"""What a number needs: to be free, a location without a number, and room in the customer's quota.
 
-Each is held by a condition in the transaction that takes it, so nobody has what somebody has.
+Conditions in the transaction that assigns a number make each of them certain.
 """
 
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def number_limit(quota: Quota | None) -> int:
 
 
 def assign_to_line(write: Write, phone_number: PhoneNumber) -> None:
-    """Let the location answer this number, if it answers none. Raises `HasNumber` at the commit."""
+    """Let the location answer this number. Raises `LocationHasNumber` at the commit."""
     write.update(
         Line(phone_number.location_id),
         [

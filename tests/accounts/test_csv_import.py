@@ -66,12 +66,12 @@ def test_dry_run_reports_all_problems_by_line(test_users: UserFixtures, env: Env
     assert exit_code == 1
     assert "7 problem(s)" in stderr
     assert stdout.splitlines() == [
-        "line 3: locations: there is no location 'Nowhere'",
+        "line 3: locations: unknown location 'Nowhere'",
         "line 3: email: This is not an e-mail address.",
         'line 3: role: "king" is not a valid choice.',
-        "line 5: email: it is in line 2 already",
-        "line 6: email: somebody else has this address",
-        "line 7: it has 2 columns, not 5",
+        "line 5: email: duplicate of line 2",
+        "line 6: email: already in use",
+        "line 7: has 2 columns instead of 5",
         "line 9: name: This field may not be blank.",
     ]
     assert len(list_user_items(test_users.customer.id)) == user_count
