@@ -82,8 +82,8 @@ def test_dry_run_reports_all_problems_by_line(test_users: UserFixtures, env: Env
     [
         (b"", "column email is missing"),
         (b"name\nX\n", "column email is missing"),
-        (b"email,name,colour\n", "no column 'colour'"),
-        (b"email,name,email\n", "twice"),
+        (b"email,name,colour\n", "Unknown column 'colour'"),
+        (b"email,name,email\n", "Duplicate column"),
         (b'email,name\n"a@b.example,X\n', "not CSV"),
         (b"email,name\n\xff\xfe,X\n", "not CSV in UTF-8"),
     ],
