@@ -1,7 +1,6 @@
-"""How this house talks to DynamoDB: records, reads, and how failures are read.
+"""Calls of DynamoDB: reads of records, retries within a time budget, typed failures.
 
-Records are PynamoDB models; they are only written through `config.journal`. Every call goes
-through `call`, which repeats what is safe to repeat within a budget and then refuses.
+Every call goes through `call`. Records are written only through `config.journal`.
 """
 
 import random
@@ -31,7 +30,7 @@ from config import errors
 from config.dynamodb.records import Record, RecordKey
 
 BUDGET_SECONDS = 4.0
-"""Seconds that one call may take in all, repeating itself included."""
+"""Seconds that one call may take, retries included."""
 CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 1.5
 
 MAX_ATTEMPTS = 12
@@ -58,7 +57,7 @@ R = TypeVar("R", bound=Record)
 
 @cache
 def get_connection() -> Connection:
-    """The connection of this process; made at the first call."""
+    """The connection of this process, created at the first call."""
     new_connection = Connection(
         region=settings.DYNAMODB["region"],
         host=settings.DYNAMODB["endpoint"] or None,
@@ -72,11 +71,11 @@ def get_connection() -> Connection:
 
 
 class InvalidResponse(Exception):
-    """DynamoDB answered 200 with something that is not its JSON."""
+    """DynamoDB answered 200 with a body that is not JSON."""
 
 
 def _check_response_json(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """botocore reads a body that is not JSON as an empty answer: no such item. That is a lie."""
+    """botocore reads a body that is not JSON as an empty answer, so an item would seem missing."""
     if response_dict["status_code"] == 200:
         try:
             orjson.loads(response_dict["body"])
@@ -85,10 +84,10 @@ def _check_response_json(response_dict: Mapping[str, Any], **_: Any) -> None:
 
 
 def call(operation: str, **arguments: Any) -> dict[str, Any]:
-    """Make one DynamoDB call, again if it was throttled or unheard, until the budget is spent.
+    """Make one DynamoDB call; retry it within the budget if it was throttled or unanswered.
 
-    Safe because all our writes may be repeated: conditional, or a transaction with a token.
-    Raises `errors.Unavailable` at the end; other refusals of DynamoDB pass through.
+    Retries are safe because all writes are idempotent: conditional, or a transaction with a token.
+    Raises `errors.Unavailable` if the budget is spent; other errors of DynamoDB pass through.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
     for attempt in range(MAX_ATTEMPTS):
@@ -102,14 +101,14 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
         except _CONNECTION_ERRORS as error:
             cause = error
         except (NoCredentialsError, PartialCredentialsError) as error:
-            raise errors.Unavailable("There are no AWS credentials to reach DynamoDB.") from error
+            raise errors.Unavailable("No AWS credentials for DynamoDB.") from error
         if not back_off(attempt, deadline=deadline - READ_TIMEOUT):
             break
-    raise errors.Unavailable("The store does not answer just now.", retry_after=2) from cause
+    raise errors.Unavailable("The database does not respond; retry.", retry_after=2) from cause
 
 
 def back_off(attempt: int, *, deadline: float) -> bool:
-    """Sleep with full jitter before another try; False where it would not begin in time."""
+    """Sleep with full jitter before a retry; False if the retry would start after the deadline."""
     seconds = random.uniform(0, min(1.0, 0.05 * 2**attempt))  # noqa: S311 - jitter, no secret
     if time.monotonic() + seconds > deadline:
         return False
@@ -123,7 +122,7 @@ def _is_retryable(error: ClientError) -> bool:
 
 
 def get_record(record_class: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
-    """One record, strongly consistent; None where there is none."""
+    """One record, strongly consistent; None if it does not exist."""
     response = call(
         "GetItem",
         TableName=record_class.table_name(),
@@ -134,7 +133,7 @@ def get_record(record_class: type[R], hash_key: str, range_key: int | str | None
 
 
 class BatchResult:
-    """What one batch of reads found."""
+    """The records of one batch of reads."""
 
     def __init__(self, items: dict[RecordKey, Record]) -> None:
         self._items = items
@@ -178,7 +177,7 @@ def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
             return items
         if not back_off(attempt, deadline=deadline):
             break
-    raise errors.Unavailable("The store is too busy just now.", retry_after=2)
+    raise errors.Unavailable("The database is overloaded; retry.", retry_after=2)
 
 
 def _key_identity(record_class: type[Record], wire_key: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -188,15 +187,15 @@ def _key_identity(record_class: type[Record], wire_key: Mapping[str, Any]) -> tu
 def query_records(record_class: type[R], condition: str, values: Mapping[str, Any], **options: Any) -> list[R]:
     """One page of a query, as records.
 
-    ``condition`` writes attributes as ``#name`` (many names are reserved); ``values`` are in
-    DynamoDB's own notation.
+    ``condition`` refers to attributes as ``#name`` (many names are reserved); ``values`` are in
+    DynamoDB's notation.
     """
     response = call("Query", **query_arguments(record_class, condition, values), **options)
     return [record_class.from_item(item) for item in response["Items"]]
 
 
 def iter_pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
-    """All pages of a Query or Scan, as DynamoDB writes the items."""
+    """All pages of a Query or Scan, as items in DynamoDB's notation."""
     continuation: dict[str, Any] = {}
     while True:
         response = call(operation, **arguments, **continuation)
@@ -212,14 +211,14 @@ def _thread_pool() -> ThreadPoolExecutor:
 
 
 def gather(*reads: Callable[[], Any]) -> list[Any]:
-    """Ask several things at once: as long as one round trip. Raises what the first raised."""
+    """Read concurrently, in the time of one round trip; raises the first error."""
     first_read, *other_reads = reads
     futures = [_thread_pool().submit(read) for read in other_reads]
     return [first_read(), *(future.result() for future in futures)]
 
 
 def expression_names(expression: str) -> dict[str, str]:
-    """The names that an expression writes as ``#name``."""
+    """The names that an expression refers to as ``#name``."""
     return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
 
 
@@ -234,7 +233,7 @@ def query_arguments(record_class: type[Record], condition: str, values: Mapping[
 
 
 def scan_values(record_class: type[Record], attribute: str) -> set[str]:
-    """All values of a text attribute; a Scan, so for the command line only."""
+    """All values of a text attribute; a Scan, so only for commands."""
     item_pages = iter_pages(
         "Scan",
         TableName=record_class.table_name(),

@@ -12,17 +12,17 @@ from config.dynamodb.attributes import RecordAttribute
 
 
 class TableMeta:
-    """Base of every record's ``Meta``: where our tables are."""
+    """Base of the ``Meta`` of every record: endpoint, region and billing."""
 
     host = settings.DYNAMODB["endpoint"] or None
     region = settings.DYNAMODB["region"]
     billing_mode = "PAY_PER_REQUEST"
     ttl: ClassVar[str | None] = None
-    """The attribute that holds the expiry (epoch seconds), where items expire."""
+    """The attribute with the expiry (epoch seconds), if items expire."""
 
 
 def full_table_name(name: str) -> str:
-    """The full name of one of our tables."""
+    """The name of a table with the prefix of the installation."""
     return f"{settings.DYNAMODB['prefix']}-{name}"
 
 
@@ -42,7 +42,7 @@ def index(name: str, hash_key: str, range_key: str, *, keys_only: bool = False) 
 
 
 class RecordKey(NamedTuple):
-    """Names one item: its record class, hash key and range key."""
+    """The record class and key of one item."""
 
     record_class: "type[Record]"
     hash: str
@@ -50,7 +50,7 @@ class RecordKey(NamedTuple):
 
 
 class Record(Model):
-    """A thing we keep. Written only through `config.journal`, which also keeps the audit."""
+    """A stored item. Written only through `config.journal`, which also writes the audit."""
 
     if TYPE_CHECKING:
         version: Any  # of those that have versions
@@ -66,7 +66,7 @@ class Record(Model):
 
     @classmethod
     def to_dynamodb_key(cls, hash_key: str, range_key: int | str | None = None) -> dict[str, Any]:
-        """The item's key as DynamoDB writes it."""
+        """The key of an item in DynamoDB's notation."""
         hash_value, range_value = cls._serialize_keys(hash_key, range_key)
         values = (hash_value, range_value)
         return {
@@ -76,7 +76,7 @@ class Record(Model):
 
     @classmethod
     def key_attributes(cls) -> list[Attribute[Any]]:
-        """The hash key's attribute and, where there is one, the range key's."""
+        """The attribute of the hash key and, if there is one, of the range key."""
         attributes = cls.get_attributes().values()
         return sorted(
             (attribute for attribute in attributes if attribute.is_hash_key or attribute.is_range_key),
@@ -91,11 +91,11 @@ class Record(Model):
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
-        """A record from an item as DynamoDB writes it."""
+        """A record from an item in DynamoDB's notation."""
         return cls.from_raw_data(dict(item))
 
     def with_changes(self, **values: Any) -> Self:
-        """A copy of a record that has versions: with other values, and the next version."""
+        """A copy of a versioned record with these values and the next version."""
         updated = self.from_item(self.serialize())
         for name, value in {**values, "version": int(self.version) + 1}.items():
             setattr(updated, name, value)
