@@ -43,7 +43,7 @@ class CustomerAdmin(RecordAdmin):
     ordering = ("name_key",)
     list_display = ("name", "state", "created_at", "id")
     list_filter = ("status",)
-    search_hint = "A name, or an id"
+    search_help_text = "A name, or an id"
     fieldsets = (
         (None, {"fields": ("name", "version")}),
         ("Defaults for e-mails", {"fields": ("settings__language", "settings__timeZone")}),

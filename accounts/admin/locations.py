@@ -37,7 +37,7 @@ class LocationAdmin(RecordAdmin):
     form = LocationForm
     ordering = ("name_key",)
     list_display = ("name", "time_zone", "address", "people")
-    search_hint = "The beginning of a name, or an id"
+    search_help_text = "The beginning of a name, or an id"
     fieldsets = ((None, {"fields": ("name", "timeZone", "address", "version")}),)
     buttons = (
         Button(

@@ -23,7 +23,6 @@ class TermsAdmin(RecordAdmin):
     ordering = ("version",)
     list_display = ("version", "accepted_at", "user_id")
     fields = ("version", "accepted_at", "person", "texts", "locale", "accepted_by", "attested_by")
-    readonly_fields = ("person", "texts", "accepted_by", "attested_by")
 
     def person(self, obj: Any) -> str:
         """The person; the account may be deleted."""

@@ -64,7 +64,7 @@ class PersonForm(OperatorForm):
         reachable = location_queries.list_accessible_locations(self.actor, limit=MAX_LOCATIONS, cursor=None).records
         names_by_id = {ALL_LOCATIONS: "All locations", **{location.id: location.name for location in reachable}}
         assigned_ids = self.instance.record.locations if self.is_change else ()
-        names_by_id = {**{location_id: location_id for location_id in assigned_ids}, **names_by_id}
+        names_by_id |= {location_id: location_id for location_id in assigned_ids if location_id not in names_by_id}
         self.fields["locations"].choices = list(names_by_id.items())  # type: ignore[attr-defined]
 
     def save_record(self) -> UserRecord:
@@ -100,7 +100,7 @@ class PersonAdmin(RecordAdmin):
     ordering = ("name_key",)
     list_display = ("name", "email", "role_badge", "state", "created_at")
     list_filter = ("role", "status")
-    search_hint = "An e-mail address, an id, or the beginning of a name"
+    search_help_text = "An e-mail address, an id, or the beginning of a name"
     actions = ("block", "unblock")
     fieldsets = (
         (None, {"fields": ("version", *_COMMON_FIELDS[:4], "profileName", "phone")}),

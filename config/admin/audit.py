@@ -45,16 +45,13 @@ class AuditNotVerified(errors.Conflict):
 
 def decrypt_entries(objects: Any) -> None:
     """Set ``decrypted`` of entries; one read for all keys."""
-    entries = [obj.record for obj in objects if obj.record.body]
+    readable = [obj for obj in objects if obj.record.body]
+    entries = [obj.record for obj in readable]
     person_ids = {person_id for entry in entries for person_id in entry.key_owners}
     key_records = dynamodb.batch_get(dynamodb.RecordKey(encryption.PersonKey, person_id) for person_id in person_ids)
-    decrypted_entries = reader.decrypt_entries(entries, encryption.unwrap_keys(key_records, person_ids))
-    decrypted_by_position = {
-        (entry.stream, entry.seq): decrypted_entry
-        for entry, decrypted_entry in zip(entries, decrypted_entries, strict=True)
-    }
-    for obj in objects:
-        obj.decrypted = decrypted_by_position.get((obj.record.stream, obj.record.seq))
+    keys = encryption.unwrap_keys(key_records, person_ids)
+    for obj, decrypted in zip(readable, reader.decrypt_entries(entries, keys), strict=True):
+        obj.decrypted = decrypted
 
 
 def _verify(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
@@ -79,7 +76,6 @@ class AuditAdmin(RecordAdmin):
     list_display_links = ("logged_at", "action")
     list_per_page = 50
     fields = ("logged_at", "action", "actor", "subject", "changes", "origin", "log_position")
-    readonly_fields = ("logged_at", "actor", "subject", "changes", "origin", "log_position")
     buttons = (
         Button(
             "verify",

@@ -73,7 +73,6 @@ class OutboxAdmin(RecordAdmin):
         *("task", "state", "error", "due_at", "first_due_at", "attempts", "deferrals"),
         *("progress", "arguments_json", "requested_by", "customer"),
     )
-    readonly_fields = ("state", "arguments_json", "requested_by", "customer")
     buttons = (
         Button(
             "revive",

@@ -23,7 +23,7 @@ from config.backoffice.forms.actions import ButtonAdmin
 from config.backoffice.forms.record_form import RecordForm
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.records import query_plan
-from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList, unsupported_filter_error
+from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList
 from config.dynamodb import ids
 
 SESSION_CUSTOMER = "back_office_customer"
@@ -46,10 +46,7 @@ class RecordAdmin(ButtonAdmin):
     """Of records whose primary key is an id of ours."""
     subject_type: ClassVar[str] = ""
     """The type that audit entries about these records name."""
-    search_hint: ClassVar[str] = ""
-    """What the search box takes; empty: there is none."""
-    search_help_text = ""
-
+    search_help_text = ""  # a list without it has no search box
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     list_per_page = 50
@@ -62,11 +59,10 @@ class RecordAdmin(ButtonAdmin):
     form: ClassVar[Any] = forms.ModelForm
 
     # --- permissions ------------------------------------------------------------------------------
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return operators.has_right(request, operators.READ)
-
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return operators.has_right(request, operators.READ)
+
+    has_module_permission = has_view_permission
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.is_addable and operators.has_right(request, operators.WRITE)
@@ -118,12 +114,8 @@ class RecordAdmin(ButtonAdmin):
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[CursorChangeList]:
         return CursorChangeList
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        self.search_help_text = self.search_hint
-        return super().get_changelist_instance(request)
-
     def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
-        return ("pk",) if self.search_hint else ()
+        return ("pk",) if self.search_help_text else ()
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         term = search_term.strip()[:200]
@@ -155,7 +147,7 @@ class RecordAdmin(ButtonAdmin):
         try:
             return super().changelist_view(request, context)
         except (IncorrectLookupParameters, query_plan.UnsupportedQuery) as error:
-            raise unsupported_filter_error(query_plan.UnsupportedQuery(str(error))) from error
+            raise errors.InvalidRequest(f"This list does not support the filter: {error}") from error
 
     def _add_url(self, customer_id: str | None) -> str | None:
         """The URL of the add page; None until a customer is chosen."""
@@ -216,12 +208,6 @@ class RecordAdmin(ButtonAdmin):
         names = flatten_fieldsets(self.get_fieldsets(request, obj))
         form_class: type[forms.ModelForm] = self.form.for_page(request, self.model, names, is_change=change)
         return form_class
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Sequence[str]:
-        readonly = list(super().get_readonly_fields(request, obj))
-        if issubclass(self.form, RecordForm):
-            return readonly
-        return [*readonly, *(name for name in self.fields or () if name not in readonly)]
 
     def changeform_view(
         self,

@@ -46,7 +46,7 @@ class TemplateAdmin(RecordAdmin):
     form = TemplateForm
     ordering = ("name_key",)
     list_display = ("name", "start", "end", "updated_at")
-    search_hint = "The beginning of a name, or an id"
+    search_help_text = "The beginning of a name, or an id"
     fieldsets = (
         (None, {"fields": ("version", "name", "locationId", "startTime", "endTime")}),
         ("Recurs", {"fields": ("frequency", "interval", "byDay")}),

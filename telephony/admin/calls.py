@@ -35,7 +35,6 @@ class CallAdmin(RecordAdmin):
         *("started_at", "ended_at", "seconds", "caller", "number", "state", "answered_by_link"),
         *("candidates", "event_log", "recording_players"),
     )
-    readonly_fields = ("state", "answered_by_link", "candidates", "event_log", "recording_players")
 
     @display(
         description="Outcome",

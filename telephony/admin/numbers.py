@@ -48,9 +48,8 @@ class NumberAdmin(RecordAdmin):
     ordering = ("number",)
     list_display = ("number", "state", "location_link", "created_at")
     list_filter = ("status",)
-    search_hint = "A number, with its country code"
+    search_help_text = "A number, with its country code"
     fields = ("number", "state", "location_link", "release_at", "created_at", "updated_at", "sid")
-    readonly_fields = ("state", "location_link")
     buttons = (
         Button(
             "give-up",

@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 import pytest
 
-from accounts import locations
+from accounts import locations, users
 from config.audit import reader
 from tests.conftest import UserFixtures, now
 from tests.support.operators import OperatorSession, create_many_users
@@ -137,6 +137,11 @@ def test_refused_form_is_audited_as_a_view(
     operator_sessions["support"].post(page_url, name="Looked At", email=user.email, userRole="owner", version="0")
     actions = [entry.action for entry in reader.iter_stream(user.id) if entry.seq]
     assert actions[-1] == "user.viewed"
+    version = str(users.get_user(user.id).version)
+    operator_sessions["support"].post(page_url, name="Looked At", email=user.email, userRole="owner", version=version)
+    actions = [entry.action for entry in reader.iter_stream(user.id) if entry.seq]
+    assert actions[-2:] == ["grant.refused", "user.viewed"]
+    assert actions.count("grant.refused") == 1, "the rule was asked once"
     response = operator_sessions["read-only"].post(page_url, name="Hacked")
     assert response.status_code == 403
     assert "Your group may not do this." in response.text

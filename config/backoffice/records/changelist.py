@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.views import ChangeList
 
-from config import errors
 from config.api import pagination
 from config.backoffice.records import query_plan
 from config.backoffice.records.queryset import RecordQuerySet
@@ -79,8 +78,3 @@ class AutocompletePaginator(Paginator):
 
     def get_page(self, number: Any) -> DjangoPage:
         return self.page(1)
-
-
-def unsupported_filter_error(error: query_plan.UnsupportedQuery) -> errors.InvalidRequest:
-    """The error for a filter that would need to read the whole table."""
-    return errors.InvalidRequest(f"This list does not support the filter: {error}")

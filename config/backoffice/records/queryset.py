@@ -80,13 +80,7 @@ class RecordQuerySet(models.QuerySet):
         plan = self.plan()
         order = self._order_names
         is_by_range = bool(order) and order[0].lstrip("-") == plan.range_name
-        return PlanReader(
-            plan,
-            self.model.record_class,
-            pk=self.model._meta.pk.attname,
-            dynamo_key=self.model.dynamo_key,
-            newest_first=is_by_range and order[0].startswith("-"),
-        )
+        return PlanReader(plan, self.model, newest_first=is_by_range and order[0].startswith("-"))
 
     def _raise_unsupported(self, *_: Any, **__: Any) -> NoReturn:
         raise NotSupportedError("DynamoDB has no joins, no aggregates and no SQL.")

@@ -1,6 +1,6 @@
 """Runs a query plan: pages of ranges in both directions, or items by key, within a read budget."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
@@ -32,10 +32,8 @@ class PlanReader:
     """Reads the records of a plan."""
 
     plan: QueryPlan
-    record_class: type[dynamodb.Record]
-    pk: str
-    dynamo_key: Callable[[str], dynamodb.RecordKey]
-    """Converts Django's primary key to the item's key."""
+    model: Any
+    """The projection, a `config.backoffice.records.models.Projection`."""
     newest_first: bool = False
 
     def page(self, size: int, start: Cursor | None = None, *, budget: int = READ_BUDGET) -> CursorPage[Any]:
@@ -43,8 +41,9 @@ class PlanReader:
         if self.plan.kind == "nothing":
             return CursorPage([])
         if self.plan.kind == "keys":
-            records = self._read_by_key()
-            return CursorPage(records, scanned_count=len(self.plan.keys))
+            if len(self.plan.keys) > MAX_KEYS:
+                raise query_plan.UnsupportedQuery(f"At most {MAX_KEYS:,} values at once.")
+            return CursorPage(self._read_by_key(self.plan.keys), scanned_count=len(self.plan.keys))
         return self._read_range(size, start, budget)
 
     def iter_records(self) -> Iterator[dynamodb.Record]:
@@ -57,10 +56,8 @@ class PlanReader:
             if cursor is None:
                 return
 
-    def _read_by_key(self) -> list[dynamodb.Record]:
-        if len(self.plan.keys) > MAX_KEYS:
-            raise query_plan.UnsupportedQuery(f"At most {MAX_KEYS:,} at once.")
-        keys = [self.dynamo_key(key) for key in self.plan.keys]
+    def _read_by_key(self, pks: Iterable[str]) -> list[dynamodb.Record]:
+        keys = [self.model.dynamo_key(pk) for pk in pks]
         batch = dynamodb.batch_get(keys)
         records = [batch.get(key.record_class, key.hash, key.range) for key in keys]
         return [record for record in records if record is not None and self._is_match(record)]
@@ -122,22 +119,14 @@ class PlanReader:
         return CursorPage(records, next_cursor, previous_cursor, scanned_count)
 
     def _cursor_at(self, range_index: int, item: dict[str, Any], *, backward: bool) -> Cursor:
-        key = pagination.item_key(self.record_class, self.plan.index, item)
+        key = pagination.item_key(self.model.record_class, self.plan.index, item)
         return range_cursor(key, range_index, backward=backward)
 
     def _load_records(self, items: list[dict[str, Any]]) -> list[dynamodb.Record]:
         """The records; those of an index that has only keys are read again, strongly consistent."""
-        if self.plan.index is None or query_plan.projects_all_attributes(self.record_class, self.plan.index):
-            return [self.record_class.from_item(item) for item in items]
-        keys = [self._record_key(item) for item in items]
-        batch = dynamodb.batch_get(keys)
-        records = [batch.get(key.record_class, key.hash, key.range) for key in keys]
-        return [record for record in records if record is not None and self._is_match(record)]
-
-    def _record_key(self, item: dict[str, Any]) -> dynamodb.RecordKey:
-        record = self.record_class.from_item(item)
-        values = [getattr(record, attribute.attr_name) for attribute in self.record_class.key_attributes()]
-        return dynamodb.RecordKey(self.record_class, *values)
+        if self.plan.index is None or query_plan.projects_all_attributes(self.model.record_class, self.plan.index):
+            return [self.model.record_class.from_item(item) for item in items]
+        return self._read_by_key(self.model.pk_of(self.model.record_class.from_item(item)) for item in items)
 
     @property
     def _hash_values(self) -> Sequence[Any]:
@@ -146,9 +135,12 @@ class PlanReader:
     @property
     def _filter_condition(self) -> Condition | None:
         """The condition that DynamoDB applies to the items it reads."""
-        if self.plan.index and not query_plan.projects_all_attributes(self.record_class, self.plan.index):
+        if self.plan.index and not query_plan.projects_all_attributes(self.model.record_class, self.plan.index):
             return None
-        node_conditions = [query_plan.to_condition(term, self.record_class, self.pk) for term in self.plan.filter_nodes]
+        node_conditions = [
+            query_plan.to_condition(term, self.model.record_class, self.model._meta.pk.attname)
+            for term in self.plan.filter_nodes
+        ]
         conditions = [condition for condition in node_conditions if condition is not None]
         return reduce(and_, conditions) if conditions else None
 
@@ -167,11 +159,11 @@ class PlanReader:
     def _request_arguments(self, range_index: int, *, backward: bool) -> dict[str, Any]:
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
-        arguments: dict[str, Any] = {"TableName": self.record_class.table_name()}
+        arguments: dict[str, Any] = {"TableName": self.model.record_class.table_name()}
         if self._filter_condition is not None:
             arguments["FilterExpression"] = self._filter_condition.serialize(names, values)
         if self.plan.kind == "range":
-            attribute = self.record_class.get_attributes()[self.plan.hash_name]
+            attribute = self.model.record_class.get_attributes()[self.plan.hash_name]
             key_condition = attribute == self._hash_values[range_index]
             if self.plan.range_condition is not None:
                 key_condition &= self.plan.range_condition
