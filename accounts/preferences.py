@@ -1,7 +1,8 @@
-"""What a person chose: language, time zone, and which notifications reach them where.
+"""A person's settings: language, time zone, and notifications by channel.
 
-Stored sparsely: what was never chosen follows the customer, then the product. Whatever sends asks
-`wants` first; only what a person must receive (an invitation, a changed address) does not.
+Only choices are stored; otherwise the customer's setting applies, then the product's default. Every
+sender checks `is_notification_enabled`, except for mail that a person must receive (an invitation,
+a changed e-mail address).
 """
 
 from collections.abc import Mapping
@@ -19,14 +20,14 @@ OPT_IN = {
     ("push", "shift_reminder"),
     ("email", "voicemail_left"),
 }
-"""What only reaches who chose it."""
+"""Notifications that are off until a person turns them on."""
 REMINDER_MINUTES, MAX_REMINDER_MINUTES = 60, 1440
 
 Settings = Mapping[str, Any]
 
 
 def merge_settings(settings: Settings, change: Settings) -> dict[str, Any]:
-    """The settings after a change that names only some of them; None forgets a choice."""
+    """The settings after a partial change; None removes a choice."""
     merged_settings = {**settings, **change}
     notifications = {**settings.get("notifications", {})}
     for channel, events in change.get("notifications", {}).items():
@@ -36,7 +37,7 @@ def merge_settings(settings: Settings, change: Settings) -> dict[str, Any]:
 
 
 def with_defaults(settings: Settings) -> dict[str, Any]:
-    """The settings with every notification spelled out."""
+    """The settings with the effective value of every notification."""
     return {
         "language": settings.get("language"),
         "time_zone": settings.get("time_zone"),
@@ -50,26 +51,26 @@ def with_defaults(settings: Settings) -> dict[str, Any]:
 
 
 def is_notification_enabled(settings: Settings, channel: str, event: str) -> bool:
-    """Whether an event is to reach the person on this channel: as they chose, or as usual."""
+    """Whether the person receives an event on this channel, by choice or by default."""
     default = (channel, event) not in OPT_IN
     return bool(settings.get("notifications", {}).get(channel, {}).get(event, default))
 
 
 def reminder_minutes_of(settings: Settings) -> int:
-    """How long before a shift a reminder of it is due."""
+    """Minutes before a shift at which its reminder is due."""
     return min(int(settings.get("reminder_minutes") or REMINDER_MINUTES), MAX_REMINDER_MINUTES)
 
 
 def is_ringing_enabled(settings: Settings) -> bool:
-    """Whether calls to where the person is on duty may ring their phone: by choice only."""
+    """Whether calls may ring the person's phone while they are on duty; off by default."""
     return bool(settings.get("ringing"))
 
 
 def language_of(person: Settings, customer: Settings) -> str:
-    """The language to write to somebody in."""
+    """The language of mail and push notifications to a person."""
     return str(person.get("language") or customer.get("language") or LANGUAGES[0])
 
 
 def time_zone_of(person: Settings, customer: Settings) -> str:
-    """The IANA time zone to tell somebody times in."""
+    """The IANA time zone of the times in notifications to a person."""
     return str(person.get("time_zone") or customer.get("time_zone") or "UTC")

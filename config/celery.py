@@ -1,8 +1,8 @@
-"""The worker and its schedule: how outbox entries get done.
+"""Celery: the worker that processes the outbox, and its schedule.
 
-A message only says "drain this shard" or "look for shards with work", so losing one, or hearing it
-twice, changes nothing: the truth is the outbox. The settings are those that survived ``kill -9``
-of a pool process and of a whole worker.
+A Celery message only says "process this shard" or "look for due shards", so one that is lost or
+delivered twice changes nothing: all work is stored in the outbox. With these settings the worker
+survived ``kill -9`` of a pool process and of the whole worker.
 """
 
 import atexit
@@ -63,7 +63,7 @@ def _log_task_failure(*, sender: Any = None, exception: Any = None, **_: Any) ->
 
 
 class WorkerNotifier:
-    """Sends "drain" messages from a thread of its own, so that no request waits for Redis."""
+    """Sends Celery messages from its own thread, so that no request waits for Redis."""
 
     def __init__(self) -> None:
         self._pending_shards: set[str] = set()
@@ -72,7 +72,7 @@ class WorkerNotifier:
         self._pid = 0
 
     def notify(self, shards: Iterable[str]) -> None:
-        """Ask for these shards to be drained soon."""
+        """Have these shards processed soon."""
         with self._condition:
             self._pending_shards.update(shards)
             if self._pending_shards and not self._is_thread_running():
@@ -84,11 +84,11 @@ class WorkerNotifier:
             self._condition.notify_all()
 
     def _is_thread_running(self) -> bool:
-        """Whether the thread is of this process (threads do not survive a fork) and alive."""
+        """Whether the thread is alive and of this process: threads do not survive a fork."""
         return self._pid == os.getpid() and bool(self._thread and self._thread.is_alive())
 
     def flush(self, timeout: float = 2.0) -> None:
-        """Wait until everything was sent, at most ``timeout`` seconds."""
+        """Wait until everything is sent, for at most ``timeout`` seconds."""
         with self._condition:
             self._condition.wait_for(lambda: not self._pending_shards, timeout)
 
@@ -102,7 +102,7 @@ class WorkerNotifier:
                     app.send_task("outbox.drain", kwargs={"shard": shard}, expires=60)
                 except Exception as error:  # whatever Redis and its client may raise
                     extra = {"why": type(error).__name__}
-                    logger.warning("the bell is dumb: the sweep will find the work", extra=extra)
+                    logger.warning("no worker was notified; the next sweep finds the messages", extra=extra)
             with self._condition:
                 self._pending_shards -= shards
                 self._condition.notify_all()
@@ -112,5 +112,5 @@ _notifier = WorkerNotifier()
 
 
 def notify_worker(shards: Iterable[str]) -> None:
-    """Wake a worker for these shards; called by the journal through ``settings.OUTBOX_BELL``."""
+    """Have a worker process these shards soon; ``settings.OUTBOX_NOTIFIER`` names this function."""
     _notifier.notify(shards)

@@ -1,4 +1,4 @@
-"""Is this process alive, and can it do its work? For load balancers and for who is on call."""
+"""Liveness and readiness of this process, for load balancers and monitoring."""
 
 import time
 from functools import cache
@@ -13,16 +13,16 @@ from redis.retry import Retry
 from config import errors, outbox
 
 CACHE_SECONDS = 2.0
-"""Seconds for which an answer about readiness is given again."""
+"""Seconds for which a readiness report is reused."""
 
 
 def liveness(request: HttpRequest) -> JsonResponse:
-    """The process answers; nothing else is looked at."""
+    """200 while the process answers; no dependency is checked."""
     return JsonResponse({"status": "ok"})
 
 
 def readiness(request: HttpRequest) -> JsonResponse:
-    """503 while the store is away; without Redis we are slower to act, not down."""
+    """503 while DynamoDB does not answer. Without Redis the outbox is slower, not down: 200."""
     report = _cached_report(int(time.monotonic() / CACHE_SECONDS))
     return JsonResponse(report, status=503 if report["store"] != "ok" else 200)
 

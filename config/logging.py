@@ -1,5 +1,4 @@
-"""Log lines as JSON objects. What a line may hold is decided where it is written: ids, never
-values of people, never headers, bodies or query strings."""
+"""Log lines as JSON. Callers log ids, never personal data, headers, bodies or query strings."""
 
 import traceback
 from types import TracebackType
@@ -9,7 +8,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 
 class JSONLogFormatter(JsonFormatter):
-    """``{"at", "level", "logger", "message", …}`` and whatever ``extra`` names."""
+    """``{"at", "level", "logger", "message", …}`` and the members of ``extra``."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         super().__init__(
@@ -17,7 +16,7 @@ class JSONLogFormatter(JsonFormatter):
         )
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's
-        """Where it happened and of which type; messages are left out, they may quote values."""
+        """Stack frames and exception types, without messages, which may quote personal data."""
         _, error, _ = ei
         parts: list[str] = []
         while isinstance(error, BaseException):

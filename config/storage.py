@@ -1,4 +1,4 @@
-"""What is kept as a file: in the bucket that STORAGE_BUCKET names, else in STORAGE_FOLDER."""
+"""Files: in the bucket that STORAGE_BUCKET names, else in STORAGE_FOLDER."""
 
 from typing import IO
 
@@ -10,14 +10,14 @@ from config import errors
 
 
 def save_file(name: str, content: IO[bytes]) -> str:
-    """Keep a file; answers the name it got, another one where ``name`` was taken.
+    """Store a file; the name it got, which differs from ``name`` if that was taken.
 
     Raises `errors.Unavailable`.
     """
     try:
         return default_storage.save(name, File(content))
     except (OSError, BotoCoreError, ClientError) as error:
-        raise errors.Unavailable("The file storage does not take files just now.") from error
+        raise errors.Unavailable("The file storage does not accept files at the moment.") from error
 
 
 def read_file(name: str) -> bytes:
@@ -26,14 +26,14 @@ def read_file(name: str) -> bytes:
         with default_storage.open(name) as file:
             return bytes(file.read())
     except FileNotFoundError as error:
-        raise errors.NotFound("There is no such file.") from error
+        raise errors.NotFound("File not found.") from error
     except (OSError, BotoCoreError, ClientError) as error:
-        raise errors.Unavailable("The file storage does not answer just now.") from error
+        raise errors.Unavailable("The file storage does not answer.") from error
 
 
 def delete_file(name: str) -> None:
-    """Remove a file; gone already is fine. Raises `errors.Unavailable`."""
+    """Delete a file, if it exists. Raises `errors.Unavailable`."""
     try:
         default_storage.delete(name)
     except (OSError, BotoCoreError, ClientError) as error:
-        raise errors.Unavailable("The file storage does not answer just now.") from error
+        raise errors.Unavailable("The file storage does not answer.") from error

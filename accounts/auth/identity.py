@@ -1,4 +1,4 @@
-"""Signing in: whom a verified token belongs to."""
+"""The user that a verified token belongs to."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,41 +9,41 @@ from accounts.users import counters, diff
 from config import dynamodb, errors, journal
 
 MAX_CACHED_CUSTOMERS = 50_000
-"""People whose customer a process remembers."""
+"""Users whose customer a process caches."""
 
 _customer_ids: dict[str, str] = {}
-"""The customer of a person never changes: remembering it saves a round trip."""
+"""Customer id by user id. It never changes, and caching it saves a round trip."""
 
 
 class CustomerSuspended(errors.Unauthenticated):
-    """The whole customer is suspended."""
+    """The customer of this user is suspended."""
 
     code = "customer_suspended"
 
 
 @dataclass(frozen=True)
 class AuthenticatedUser:
-    """Who makes a request: their record and their customer's."""
+    """The user who makes a request, and their customer."""
 
     user: User
     customer: Customer
 
 
 def authenticate_user(user_id: str | None, *, origin: permissions.Origin, at: datetime) -> AuthenticatedUser:
-    """The person whose token was verified; the first one makes them active.
+    """The user of a verified token; their first request makes them active.
 
-    One round trip where this process has met the person before. Raises `errors.NoAccount` for
-    unknown people, and `errors.Unauthenticated` for machines and who may not sign in.
+    One round trip if this process knows the user's customer. Raises `errors.NoAccount` for unknown
+    users, `errors.Unauthenticated` for machines and users who may not sign in.
     """
     if user_id is None:
-        raise errors.Unauthenticated("This token is not a person's.")
+        raise errors.Unauthenticated("This token does not belong to a person.")
     user, customer = _load_user_and_customer(user_id)
     if user is None or customer is None:
-        raise errors.NoAccount("No account here belongs to this token.")
+        raise errors.NoAccount("No account belongs to this token.")
     if not user.can_sign_in:
-        raise errors.Unauthenticated("This account cannot be used here.")
+        raise errors.Unauthenticated("This account cannot sign in.")
     if customer.status != "active":
-        raise CustomerSuspended("This customer is suspended; ask Dutyline's support.")
+        raise CustomerSuspended("Your organization is suspended; contact Dutyline support.")
     if user.status != "active":
         user = accept_invitation(user, origin=origin, at=at)
     return AuthenticatedUser(user, customer)
@@ -64,7 +64,7 @@ def _load_user_and_customer(user_id: str) -> tuple[User | None, Customer | None]
 
 
 def accept_invitation(user: User, *, origin: permissions.Origin, at: datetime) -> User:
-    """An invited person has come: the account is active, a full owner counts from now on."""
+    """Activate an invited user; a full owner counts from now on."""
     after = user.with_changes(status="active", accepted_at=at, updated_at=at)
     try:
         with journal.write(
@@ -73,6 +73,6 @@ def accept_invitation(user: User, *, origin: permissions.Origin, at: datetime) -
             write.put(after, only_if=User.version == user.version)
             counters.update_counters(write, user, after)
     except errors.Conflict:
-        # Another request was first, or they were blocked.
+        # Another request activated them, or they were blocked.
         return authenticate_user(user.id, origin=origin, at=at).user
     return after

@@ -1,4 +1,4 @@
-"""``/admin/sign-in/…``: to Auth0 and back. Beginning is a POST; renewing needs a session."""
+"""``/admin/sign-in/…``: operators sign in at Auth0. A POST begins; renewing needs a session."""
 
 import time
 from typing import Any
@@ -26,7 +26,7 @@ _REAUTHENTICATION_ERRORS = {"login_required", "interaction_required", "consent_r
 @never_cache
 @require_POST
 def begin_sign_in(request: HttpRequest) -> HttpResponse:
-    """Go to Auth0 and sign in."""
+    """Redirect to Auth0 to sign in."""
     logout(request)
     return _redirect_to_auth0(request)
 
@@ -34,7 +34,7 @@ def begin_sign_in(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def renew_sign_in(request: HttpRequest) -> HttpResponse:
-    """Ask Auth0 whether this operator still is one; nobody has to type anything."""
+    """Have Auth0 confirm the operator and their roles without a prompt."""
     if not request.user.is_authenticated:
         return HttpResponseRedirect(_login_url(request.GET.get("next", "")))
     logout(request)
@@ -48,13 +48,13 @@ def _redirect_to_auth0(request: HttpRequest, prompt: str | None = None) -> HttpR
     try:
         return do_auth(backend, redirect_name="next")  # type: ignore[no-any-return]
     except (SocialAuthBaseException, RequestException) as error:
-        raise errors.Unavailable("Auth0 does not answer just now.") from error
+        raise errors.Unavailable("Auth0 does not answer.") from error
 
 
 @never_cache
 @require_safe
 def complete_sign_in(request: HttpRequest, backend: str) -> HttpResponse:
-    """Come back from Auth0."""
+    """Handle the redirect back from Auth0."""
     if backend != Auth0.name:
         raise Http404
     target = str(request.session.get("next", ""))
@@ -65,17 +65,17 @@ def complete_sign_in(request: HttpRequest, backend: str) -> HttpResponse:
         response: HttpResponse = views.complete(request, Auth0.name)
     except NotAnOperator:
         logout(request)
-        message = "Your account has no role in this back office. Whoever leads it can give you one."
+        message = "Your account has no role in this back office. Ask its lead for one."
         return middleware.notice_page(request, "Not an operator", message, status=403)
     except (AuthCanceled, AuthProviderError) as error:
         logout(request)
         return middleware.notice_page(request, "Not signed in", f"Auth0 says: {error}", status=403)
     except SocialAuthBaseException:
         logout(request)
-        message = "This sign-in was not begun here, or took too long. Begin again."
+        message = "This sign-in did not start here or took too long. Start again."
         return middleware.notice_page(request, "Not signed in", message, status=403)
     except RequestException as error:
-        raise errors.Unavailable("Auth0 does not answer just now.") from error
+        raise errors.Unavailable("Auth0 does not answer.") from error
     if request.user.is_authenticated:
         request.session[middleware.SESSION_RENEWED_AT] = time.time()
     return response

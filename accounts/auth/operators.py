@@ -1,7 +1,7 @@
-"""Which people of Auth0 become operators: those whose role says so, at every sign-in anew.
+"""Operators: Auth0 users with a role in the back office, which is checked at every sign-in.
 
-Somebody without a role is refused before any row exists. Whoever had one is switched off: their
-row, and every session of theirs.
+A user without a role is rejected before any row exists. If they had one before, their row is
+deactivated and their sessions end.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from config.backoffice import operators
 
 
 class Auth0(Auth0OpenIdConnectAuth):
-    """Auth0 at the address of our settings."""
+    """Auth0 at the issuer of our settings."""
 
     def api_path(self, path: str = "") -> str:
         url: str = settings.AUTH0["issuer"].rstrip("/")
@@ -27,11 +27,11 @@ class Auth0(Auth0OpenIdConnectAuth):
 
 
 class NotAnOperator(AuthPolicyError):
-    """The person is known at Auth0, but has no role here."""
+    """An Auth0 user who has no role here."""
 
 
 def require_operator_role(backend: Auth0, uid: str, **_: Any) -> dict[str, Any]:
-    """Let in who has a role. Raises `NoOperator`."""
+    """The roles of the user in the back office. Raises `NotAnOperator` without any."""
     roles_claim = (backend.id_token or {}).get(settings.AUTH0["roles_claim"])
     claimed_roles = roles_claim if isinstance(roles_claim, list) else []
     roles = {role for role in claimed_roles if isinstance(role, str) and role in operators.GROUPS}
@@ -44,23 +44,23 @@ def require_operator_role(backend: Auth0, uid: str, **_: Any) -> dict[str, Any]:
 
 
 def set_username(uid: str, user: Operator | None = None, **_: Any) -> dict[str, str]:
-    """A new operator is named by who they are at Auth0: never by an address, which may change."""
+    """Name a new operator by their id at Auth0, never by e-mail address, which may change."""
     return {"username": user.username if user else uid[:150]}
 
 
 def apply_roles(user: Operator, roles: list[str], details: Mapping[str, Any], **_: Any) -> None:
-    """What the role allows, no more and no less, whatever was allowed before."""
+    """Replace the permissions of the operator by those of their roles."""
     user.is_active, user.is_staff, user.is_superuser = True, True, False
     user.first_name = str(details.get("fullname") or "")[:150]
     user.last_name, user.email = "", str(details.get("email") or "")[:254]
-    if user.has_usable_password():  # a new one would end every other session of theirs
+    if user.has_usable_password():  # setting it again would end their other sessions
         user.set_unusable_password()
     user.save()
     user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
 
 
 def deactivate_operator(user: Operator) -> None:
-    """Nobody is signed in as this operator any more, and nobody can be."""
+    """End every session of an operator and prevent new ones."""
     user.is_active = user.is_staff = False
     user.save(update_fields=["is_active", "is_staff"])
     user.groups.clear()

@@ -1,7 +1,7 @@
-"""Proves who sends a request: verifies Auth0's access tokens (RFC 8725 is the checklist).
+"""Verifies Auth0's access tokens by the checklist of RFC 8725.
 
-`KeyStore` keeps the issuer's keys so that neither an outage, a flood of unknown key ids nor a
-stampede turns into calls to the issuer or hanging threads.
+`KeyStore` caches the issuer's keys, so that an outage, many unknown key ids or many requests at
+once cause neither calls to the issuer nor hanging threads.
 """
 
 import base64
@@ -23,11 +23,11 @@ from config import errors, strict_json
 
 MAX_TOKEN_LENGTH = 8192
 LEEWAY = 30
-"""Seconds that clocks may differ."""
+"""Seconds by which clocks may differ."""
 KEYS_FRESH_FOR, KEYS_USABLE_FOR = 600.0, 86_400.0
-"""Seconds: keys are fresh for the first, usable while the issuer is away for the second."""
+"""Seconds until keys are refreshed, and until they expire while the issuer does not answer."""
 COOLDOWN = 30.0
-"""Seconds between two questions for keys, also when the first failed."""
+"""Seconds between two fetches of keys, also after a failed one."""
 TIMEOUT, LOCK_TIMEOUT = 2.0, 3.0
 MAX_JWKS_BYTES = 64 * 1024
 MAX_CACHED_TOKENS, TOKEN_CACHE_TTL = 4096, 60.0
@@ -36,12 +36,12 @@ logger = logging.getLogger("dutyline.tokens")
 
 
 class InvalidToken(errors.Unauthenticated):
-    """Not a token that this API accepts."""
+    """The token is malformed, expired or not for this API."""
 
     code = "invalid_token"
 
     def __init__(self) -> None:
-        super().__init__("The access token is not valid here; sign in again.")
+        super().__init__("The access token is not valid; sign in again.")
 
 
 class KeysUnavailable(errors.Unavailable):
@@ -60,7 +60,7 @@ class KeyStore:
         self._lock = threading.Lock()
 
     def get(self, kid: str) -> jwt.PyJWK:
-        """The key of this id. Raises `BadToken` or `KeysUnavailable`."""
+        """The key of this id. Raises `InvalidToken` or `KeysUnavailable`."""
         age = self._age()
         key = self._keys.get(kid) if age < KEYS_USABLE_FOR else None
         if key and age >= KEYS_FRESH_FOR:
@@ -73,13 +73,13 @@ class KeyStore:
 
     def _load_key(self, kid: str) -> jwt.PyJWK:
         if not self._lock.acquire(timeout=LOCK_TIMEOUT):
-            raise KeysUnavailable("Sign-in keys cannot be loaded just now.")
+            raise KeysUnavailable("The sign-in keys cannot be loaded.")
         try:
             is_stale = kid not in self._keys or self._age() >= KEYS_USABLE_FOR
             if is_stale and self._can_fetch():
                 self._refresh()
             if self._age() >= KEYS_USABLE_FOR:
-                raise KeysUnavailable("Sign-in keys cannot be loaded just now.")
+                raise KeysUnavailable("The sign-in keys cannot be loaded.")
             if kid not in self._keys:
                 raise InvalidToken
             return self._keys[kid]
@@ -101,7 +101,7 @@ class KeyStore:
         try:
             keys = parse_signing_keys(self._download())
         except (httpx.HTTPError, errors.DomainError, ValueError) as error:
-            logger.warning("keys of the issuer cannot be read", extra={"why": type(error).__name__})
+            logger.warning("the issuer's keys cannot be read", extra={"why": type(error).__name__})
             return
         if keys:
             self._keys, self._loaded = keys, self._clock()
@@ -114,7 +114,7 @@ class KeyStore:
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > MAX_JWKS_BYTES or self._clock() > deadline:
-                    raise ValueError("too much, or too slow")
+                    raise ValueError("the key set is too large or arrives too slowly")
         return strict_json.loads(body)
 
     def _age(self) -> float:
@@ -126,7 +126,7 @@ class KeyStore:
 
 @cache
 def http_client() -> httpx.Client:
-    """The client of this process: making one takes longer than asking."""
+    """The HTTP client of this process: creating one takes longer than a request."""
     return httpx.Client(timeout=TIMEOUT, follow_redirects=False)
 
 
@@ -142,12 +142,12 @@ def parse_signing_keys(document: Any) -> dict[str, jwt.PyJWK]:
         try:
             keys[key["kid"]] = jwt.PyJWK.from_dict(key, "RS256")
         except jwt.PyJWTError:
-            logger.warning("a key of the issuer is broken")
+            logger.warning("a key of the issuer is invalid")
     return keys
 
 
 def verify_token(token: str, keys: KeyStore) -> dict[str, Any]:
-    """The claims of a valid access token. Raises `BadToken` or `KeysUnavailable`."""
+    """The claims of a valid access token. Raises `InvalidToken` or `KeysUnavailable`."""
     header, claims = _decode_header_and_claims(token)
     if not _is_valid_header(header) or not _has_valid_claims(claims):
         raise InvalidToken
@@ -205,10 +205,10 @@ def _has_valid_claims(claims: dict[str, Any]) -> bool:
 
 
 class TokenVerifier:
-    """Verifies tokens, remembering for a minute those it has verified.
+    """Verifies tokens, and caches verified ones for a minute.
 
-    What a person may do is read from their record on every request, so this saves only the
-    signature. The memory is keyed by a digest of the whole token, signature included.
+    The cache saves only the signature check: permissions are read from the user's record on every
+    request. Its key is a digest of the whole token, signature included.
     """
 
     def __init__(self, keys: KeyStore, clock: Callable[[], float] = time.time) -> None:
@@ -218,7 +218,7 @@ class TokenVerifier:
         self._lock = threading.Lock()
 
     def get_subject(self, token: str) -> str:
-        """Whose token it is (``sub``). Raises `BadToken` or `KeysUnavailable`."""
+        """The subject (``sub``) of a token. Raises `InvalidToken` or `KeysUnavailable`."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         cached = self._known.get(digest)
         if cached and cached[0] > self._clock():

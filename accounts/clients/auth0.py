@@ -1,8 +1,8 @@
-"""All we know of Auth0's Management API, in our words.
+"""Users of Auth0's Management API.
 
-Users are made with ``user_id`` = our own id, so that repeating a creation is harmless and a
-token's ``sub`` is ``auth0|<our id>``. Every function here is safe to repeat, and raises
-`errors.Unavailable` where Auth0 does not answer.
+Users are created with our own id as ``user_id``, so that a repeated creation is harmless and a
+token's ``sub`` is ``auth0|<our id>``. Every function may be repeated, and raises
+`errors.Unavailable` if Auth0 does not answer.
 """
 
 import secrets
@@ -21,36 +21,36 @@ NO_RETRIES: Any = {"max_retries": 0}
 
 
 class EmailInUse(errors.Conflict):
-    """Somebody else has this e-mail address at Auth0."""
+    """Another Auth0 user has this e-mail address."""
 
     code = "email_taken"
 
 
 class EmailRefused(errors.InvalidRequest):
-    """Auth0 does not take this address or name."""
+    """Auth0 rejects this e-mail address or name."""
 
     code = "email_refused"
 
 
 class NoAuth0Account(errors.Conflict):
-    """Auth0 has no account for this person."""
+    """Auth0 has no account for this user."""
 
     code = "no_sign_in"
 
 
 def subject_of_user(user_id: str) -> str:
-    """The ``sub`` of a person's tokens."""
+    """The ``sub`` of a user's tokens."""
     return f"auth0|{user_id}"
 
 
 def user_id_from_subject(subject: str) -> str | None:
-    """The person that a ``sub`` names; None for machines and other connections."""
+    """The user that a ``sub`` names; None for machines and other connections."""
     prefix, _, id = subject.partition("|")
     return id if prefix == "auth0" and id.startswith("usr_") else None
 
 
 def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> None:
-    """Make the sign-in of a person. Raises `EmailTaken` or `EmailRefused`."""
+    """Create the account of a user. Raises `EmailInUse` or `EmailRefused`."""
 
     def create(client: "Auth0") -> None:
         try:
@@ -69,14 +69,17 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
             _check_own_account(client, user_id, email, error)
         except error_class("BadRequestError") as error:
             if not _is_invalid_body(error):
-                raise  # our own set-up is at fault, not this person
+                raise  # our configuration is at fault, not this user
             raise _email_refused() from error
 
     call_auth0(create)
 
 
 def change_email(*, user_id: str, email: str) -> None:
-    """Give a person's sign-in another address. Raises `EmailTaken` or `EmailRefused`."""
+    """Change the e-mail address of an account.
+
+    Raises `EmailInUse`, `EmailRefused` or `NoAuth0Account`.
+    """
 
     def change(client: "Auth0") -> None:
         try:
@@ -100,9 +103,9 @@ def change_email(*, user_id: str, email: str) -> None:
 
 
 def update_user(*, user_id: str, name: str, blocked: bool) -> None:
-    """Let the sign-in say what our record says; who is blocked loses every session.
+    """Set name and block of an account; a blocked user loses every session.
 
-    Raises `NoSignIn`.
+    Raises `NoAuth0Account`.
     """
 
     def update(client: "Auth0") -> None:
@@ -117,7 +120,7 @@ def update_user(*, user_id: str, name: str, blocked: bool) -> None:
 
 
 def delete_user(user_id: str) -> None:
-    """End every session of a person and forget their sign-in; gone already is fine."""
+    """End every session of a user and delete their account, if it exists."""
 
     def delete(client: "Auth0") -> None:
         _revoke_access(client, user_id)
@@ -128,9 +131,9 @@ def delete_user(user_id: str) -> None:
 
 
 def create_password_ticket(*, user_id: str, seconds: int) -> str:
-    """A link with which a person sets the password; it proves the address and works once.
+    """A link to set the password, which verifies the e-mail address and works once.
 
-    Raises `NoSignIn`.
+    Raises `NoAuth0Account`.
     """
 
     def create(client: "Auth0") -> str:
@@ -149,16 +152,16 @@ def create_password_ticket(*, user_id: str, seconds: int) -> str:
 
 
 def _revoke_access(client: "Auth0", user_id: str) -> None:
-    """Sessions and refresh tokens; some plans and unknown people answer 403 and 404."""
+    """End sessions and refresh tokens; 403 on some plans, 404 for unknown users."""
     with suppress(error_class("ForbiddenError"), error_class("NotFoundError")):
         client.users.revoke_access(subject_of_user(user_id), request_options=NO_RETRIES)
 
 
 def _check_own_account(client: "Auth0", user_id: str, email: str, conflict: Exception) -> None:
-    """After a 409: was it our own earlier call that made the account?
+    """After a 409: check whether an earlier call of ours created the account.
 
-    Only an account of somebody else is a verdict; neither ours nor another's is no answer yet,
-    since an earlier call of ours may still be on its way.
+    Raises `EmailInUse` if the address belongs to another account. If there is neither ours nor
+    another, an earlier call may still be in progress: raises `errors.Unavailable`.
     """
     try:
         client.users.get(subject_of_user(user_id), request_options=NO_RETRIES)
@@ -167,11 +170,11 @@ def _check_own_account(client: "Auth0", user_id: str, email: str, conflict: Exce
         if account_ids - {subject_of_user(user_id)}:
             raise _email_in_use() from conflict
         if not account_ids:
-            raise errors.Unavailable("Sign-in management contradicts itself.") from conflict
+            raise errors.Unavailable("Sign-in management reports a conflict without an account.") from conflict
 
 
 def _account_ids_with_email(client: "Auth0", email: str) -> set[str]:
-    """Who has an address, among the accounts of database connections."""
+    """The accounts of database connections with this e-mail address."""
     accounts = client.users.list_users_by_email(email=email, request_options=NO_RETRIES)
     return {id for account in accounts if (id := str(account.user_id)).startswith("auth0|")}
 
@@ -182,12 +185,12 @@ def _is_invalid_body(error: Any) -> bool:
 
 
 def _email_refused() -> EmailRefused:
-    return EmailRefused("The sign-in service refuses this address or name.")
+    return EmailRefused("The sign-in service rejects this e-mail address or name.")
 
 
 def _email_in_use() -> EmailInUse:
-    return EmailInUse("This e-mail address has an account already.")
+    return EmailInUse("This e-mail address already has an account.")
 
 
 def _no_auth0_account() -> NoAuth0Account:
-    return NoAuth0Account("The sign-in service does not know this person.")
+    return NoAuth0Account("The sign-in service has no account for this person.")

@@ -1,4 +1,4 @@
-"""Devices: where a person wants to be notified. A push token is one person's, whoever came last."""
+"""Devices that receive push notifications. A push token belongs to whoever registered it last."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,13 +15,13 @@ from config.dynamodb import idempotency, optimistic
 from config.journal import write_set
 
 MAX_DEVICES = 300
-"""Devices that one person may have; one more pushes out the oldest."""
+"""Devices of one user; one more replaces the oldest."""
 BATCH_SIZE = 20
-"""Devices that are forgotten in one transaction."""
+"""Devices deleted in one transaction."""
 
 
 class InvalidPushToken(errors.InvalidRequest):
-    """Not what Expo calls a push token."""
+    """Not an Expo push token."""
 
     code = "no_push_token"
 
@@ -29,13 +29,13 @@ class InvalidPushToken(errors.InvalidRequest):
 def register_device(
     token: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> PushToken:
-    """Notify this device of what concerns the actor, and nobody else who had it before.
+    """Notify this device of the actor's events, and no longer of its previous owner's.
 
-    Raises `NoToken`, or `errors.Unauthenticated` where the account was closed meanwhile.
+    Raises `InvalidPushToken`, or `errors.Unauthenticated` if the account was closed meanwhile.
     """
     actor.require("push:manage")
     if not expo.is_push_token(token):
-        raise InvalidPushToken("It must be like ExponentPushToken[…].", pointer="/token")
+        raise InvalidPushToken("Must be an Expo push token such as `ExponentPushToken[…]`.", pointer="/token")
     key = _token_hash(token)
 
     def decide() -> PushToken:
@@ -104,7 +104,7 @@ def _owner_is_unchanged(previous_owner: PushTokenOwner | None, actor: Actor) -> 
 
 
 def _audit_device_moved(write: write_set.Write, previous_owner: PushTokenOwner) -> None:
-    """Tell whose device it was that it is gone, not to whom: that may be another customer's."""
+    """Record that the previous owner lost the device, not to whom: perhaps another customer."""
     owner_id = previous_owner.user_id
     user = dynamodb.get_record(User, owner_id)
     write.add_audit_event(
@@ -116,13 +116,13 @@ def _audit_device_moved(write: write_set.Write, previous_owner: PushTokenOwner) 
 
 
 def unregister_device(token: str, *, actor: Actor, at: datetime) -> None:
-    """Do not notify this device any more; whose it is not, learns nothing.
+    """Stop notifying this device. Does nothing if it is not the actor's.
 
-    Raises `NoToken`.
+    Raises `InvalidPushToken`.
     """
     actor.require("push:manage")
     if not expo.is_push_token(token):
-        raise InvalidPushToken("It must be like ExponentPushToken[…].", pointer="/token")
+        raise InvalidPushToken("Must be an Expo push token such as `ExponentPushToken[…]`.", pointer="/token")
     key = _token_hash(token)
 
     def decide() -> None:
@@ -136,7 +136,7 @@ def unregister_device(token: str, *, actor: Actor, at: datetime) -> None:
 
 
 def delete_stale_devices(user: User, stale_devices: Sequence[PushToken], *, at: datetime) -> None:
-    """Forget devices that are gone, as Expo says, unless they were registered anew since."""
+    """Delete devices that Expo reports as unregistered, unless they registered again since."""
     for start in range(0, len(stale_devices), BATCH_SIZE):
         batch = stale_devices[start : start + BATCH_SIZE]
 
@@ -154,7 +154,7 @@ def delete_stale_devices(user: User, stale_devices: Sequence[PushToken], *, at: 
 
 
 def delete_all_devices(user: User, *, actor: audit.Author, at: datetime) -> None:
-    """Forget every device of somebody who leaves, in steps that may be repeated."""
+    """Delete every device of a user who is being deleted, in repeatable steps."""
 
     def decide() -> None:
         while batch := list_devices(user.id)[:BATCH_SIZE]:
@@ -191,7 +191,7 @@ def _delete_device(write: write_set.Write, device: PushToken) -> None:
 
 
 def list_devices(user_id: str) -> list[PushToken]:
-    """Every device of a person, by key."""
+    """Every device of a user, ordered by key."""
     arguments = dynamodb.query_arguments(PushToken, "#user_id = :user", {":user": {"S": user_id}})
     pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=True)
     return [PushToken.from_item(item) for items in pages for item in items]
@@ -206,5 +206,5 @@ def _token_hash(token: str) -> str:
 
 
 def _short_key(key: str) -> str:
-    """Enough of a key to tell devices apart in the audit; the token itself is a secret."""
+    """Enough of a key to distinguish devices in the audit; the token itself is a secret."""
     return key[:12]

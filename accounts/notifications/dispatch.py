@@ -1,4 +1,4 @@
-"""Notices: telling people what somebody else changed about them, where they want to hear of it."""
+"""Notification e-mail: tells users what others changed about them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,9 +23,9 @@ def send_notification_email(
     locations: Sequence[str] = (),
     values: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write to an active person about an event of `preferences.EVENTS`, if they want it.
+    """E-mail an active user about an event of `preferences.EVENTS`, if they enabled it.
 
-    ``values`` are what its template tells beside who did it and where.
+    ``values`` are further variables of its template, besides the author and the locations.
     """
     user, customer = _load_recipient(user_id, job)
     if user is None or customer is None or user.status != "active":
@@ -35,7 +35,7 @@ def send_notification_email(
     records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in locations)
     names = [location.name for id in locations if (location := records.get(Location, id))]
     if locations and not names:
-        return  # the places are gone by now
+        return  # they were deleted since
     template_values = {"by": job.author.name, "places": ", ".join(sorted(names)), **(values or {})}
     mailer.send_email(event, user, customer, message_id=job.id, values=template_values)
     job.save_progress(SENT)
@@ -43,10 +43,10 @@ def send_notification_email(
 
 @outbox.task("accounts.warn_former_address")
 def send_email_changed_warning(user_id: str, sealed: str, *, job: outbox.TaskContext) -> None:
-    """Tell whoever reads the address that a person had that it was changed.
+    """Warn the former address of a user that it was replaced.
 
-    Not a matter of choice: it is how a theft is noticed. ``sealed`` is the address under the
-    person's key, which is gone once they are deleted.
+    Users cannot turn it off: it is how they notice that an account was taken over. ``sealed`` is
+    the address, encrypted under the user's key, which does not exist once they are deleted.
     """
     user, customer = _load_recipient(user_id, job)
     person_key = dynamodb.get_record(encryption.PersonKey, user_id)
@@ -55,7 +55,7 @@ def send_email_changed_warning(user_id: str, sealed: str, *, job: outbox.TaskCon
     try:
         former_email = str(encryption.decrypt_json(person_key.unwrap(), bytes.fromhex(sealed), user_id))
     except InvalidTag:
-        return  # it was sealed for somebody who is gone
+        return  # encrypted under a key that was replaced
     values = {"by": job.author.name}
     mailer.send_email("address_changed", user, customer, message_id=job.id, values=values, to=former_email)
     job.save_progress(SENT)

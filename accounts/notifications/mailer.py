@@ -1,8 +1,8 @@
-"""Mails to people: written once as plain text, in the language of who reads them.
+"""E-mail, in the recipient's language.
 
-``templates/email/<kind>.<language>.txt``: the first line is the subject; paragraphs follow, parted
-by empty lines; one in square brackets is the button that opens the link. The HTML is made from the
-same text.
+``templates/email/<kind>.<language>.txt``: the first line is the subject. Paragraphs follow,
+separated by empty lines; one in square brackets is the button that opens the link. The HTML part is
+rendered from the same text.
 """
 
 import smtplib
@@ -39,10 +39,10 @@ def send_email(
     to: str | None = None,
     link: str = "",
 ) -> None:
-    """Write to a person, or about them to the address they had.
+    """Send an e-mail to a user, or to another address ``to`` about them.
 
-    Moments among the values are told in the person's time zone. The Message-ID comes from the
-    errand, so that a repetition after a crash is recognisable as the same mail. Raises
+    Times among ``values`` are formatted in the user's time zone. ``message_id`` is the id of the
+    outbox message, so that a repetition after a crash has the same Message-ID. Raises
     `errors.Unavailable` or `MailRefused`.
     """
     language = preferences.language_of(user.settings, customer.settings)
@@ -92,6 +92,6 @@ def _deliver(mail: EmailMultiAlternatives) -> None:
     try:
         mail.send()
     except smtplib.SMTPRecipientsRefused as error:
-        raise MailRefused("The mail server refuses this address.") from error
+        raise MailRefused("The mail server rejects this address.") from error
     except (OSError, smtplib.SMTPException) as error:
         raise errors.Unavailable("The mail server does not answer.") from error

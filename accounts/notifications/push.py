@@ -1,7 +1,7 @@
-"""Pushes: notifying a person's devices of an event, and hearing what became of that.
+"""Push notifications to a user's devices, and their receipts.
 
-``templates/push/<event>.<language>.txt``: the first line is the title, the rest the text. They show
-on locked screens and pass through others' hands, so they name nobody but the customer.
+``templates/push/<event>.<language>.txt``: the first line is the title, the rest the text. They
+appear on locked screens and pass through Expo, Apple and Google, so they name only the customer.
 """
 
 import logging
@@ -22,7 +22,7 @@ from config.journal import write_set
 MAX_TEXT_LENGTH = 200
 """Characters of a title or text."""
 MAX_ROUNDS = 5
-"""How often a device is tried that was sent too much."""
+"""Retries of a device that exceeded Expo's rate limit."""
 
 logger = logging.getLogger("dutyline.push")
 
@@ -37,13 +37,11 @@ def send_push(
     round: int = 0,
     values: Mapping[str, Any] | None = None,
 ) -> None:
-    """Notify an active person's devices of an event of `preferences.EVENTS`, if they want it.
+    """Notify an active user's devices of an event of `preferences.EVENTS`, if they enabled it.
 
-    ``values`` are for its template, which must do without: a further try has none.
-
-    Goes on after the last chunk that was noted, so a crash doubles one chunk at most. ``only`` are
-    the keys of the devices that are tried once more, or apart from others. Raises
-    `errors.Unavailable`.
+    ``only`` are the keys of the devices of a retry. ``values`` are for the template, which must
+    work without them, as a retry has none. A retry continues after the last chunk that was stored
+    as progress, so a crash repeats at most one chunk. Raises `errors.Unavailable`.
     """
     user = dynamodb.get_record(User, user_id)
     if user is None or user.status != "active":
@@ -64,7 +62,7 @@ def send_push(
         except expo.MixedProjects as mixed_projects:
             _send_per_project(chunk, mixed_projects, retry, job=job)
         except expo.PushRejected as refusal:
-            logger.exception("notifications were refused", extra={"why": refusal.code})
+            logger.exception("Expo rejected the notifications", extra={"why": refusal.code})
         else:
             _process_results(user, list(zip(chunk, outcomes, strict=True)), retry, job=job)
         job.save_progress(chunk[-1].key)
@@ -72,14 +70,14 @@ def send_push(
 
 @dataclass(frozen=True)
 class PushRetry:
-    """What a further try of some devices must know."""
+    """What a retry of some devices needs."""
 
     user_id: str
     event: str
     round: int
 
     def enqueue(self, write: write_set.Write, keys: Sequence[str], due: datetime, id: str) -> None:
-        """Try these devices again."""
+        """Send to these devices again."""
         write.enqueue(
             "accounts.send_push",
             id=id,
@@ -91,7 +89,7 @@ class PushRetry:
         )
 
     def enqueue_with_backoff(self, write: write_set.Write, keys: Sequence[str], at: datetime, id: str) -> None:
-        """Try devices again that were sent too much, later and later."""
+        """Send to rate-limited devices again, with exponential backoff."""
         self.enqueue(write, keys, at + timedelta(seconds=60 * 2**self.round), id)
 
 
@@ -115,7 +113,7 @@ def _truncate(text: str) -> str:
 def _send_per_project(
     chunk: Sequence[PushToken], mixed_projects: expo.MixedProjects, retry: PushRetry, *, job: outbox.TaskContext
 ) -> None:
-    """Leave the devices of each project to an errand of their own: none holds another up."""
+    """Enqueue one message per project, so that none delays another."""
     keys = {device.token: device.key for device in chunk}
     known_groups = ([keys[token] for token in group if token in keys] for group in mixed_projects.groups)
     groups = [group for group in known_groups if group]
@@ -133,7 +131,7 @@ def _process_results(
     *,
     job: outbox.TaskContext,
 ) -> None:
-    """Keep the tickets, try again what went too fast, forget what is gone."""
+    """Check tickets later, retry rate-limited devices, delete unregistered ones."""
     tickets = [[o.ticket, d.key, d.registered_at.isoformat()] for d, o in device_results if o.ticket]
     rate_limited = [device.key for device, outcome in device_results if outcome.error == expo.RATE_EXCEEDED]
     unregistered = [device for device, outcome in device_results if outcome.error == expo.DEVICE_NOT_REGISTERED]
@@ -172,9 +170,9 @@ def _enqueue_receipt_check(
 def collect_receipts(
     user_id: str, event: str, round: int, tickets: Sequence[Sequence[str]], sent_at: str, *, job: outbox.TaskContext
 ) -> None:
-    """Ask what became of messages. Each ticket comes with the device's key and when it registered.
+    """Fetch the receipts of tickets; each comes with its device's key and registration time.
 
-    What is not known yet is asked for again while Expo may still tell. Raises
+    Receipts that are not available yet are fetched again for `expo.RECEIPT_TTL`. Raises
     `errors.Unavailable`.
     """
     if job.at - datetime.fromisoformat(sent_at) > timedelta(seconds=expo.RECEIPT_TTL):
@@ -182,7 +180,7 @@ def collect_receipts(
     try:
         results = expo.get_receipts([ticket for ticket, *_ in tickets])
     except expo.PushRejected as refusal:
-        logger.exception("receipts were refused", extra={"why": refusal.code})
+        logger.exception("Expo rejected the receipt request", extra={"why": refusal.code})
         return
     ticket_errors = [(entry, results[entry[0]].error) for entry in tickets if entry[0] in results]
     unregistered = [
@@ -209,6 +207,6 @@ def collect_receipts(
 
 
 def _log_other_errors(outcomes: Iterable[expo.PushResult]) -> None:
-    """What neither a retry nor forgetting mends is for whoever runs this to read."""
+    """Log what neither a retry nor deleting the device solves, for the operator."""
     for error in sorted({outcome.error for outcome in outcomes} - {"", expo.DEVICE_NOT_REGISTERED, expo.RATE_EXCEEDED}):
-        logger.error("a push was refused", extra={"why": error})
+        logger.error("a push notification failed", extra={"why": error})

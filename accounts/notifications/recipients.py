@@ -1,4 +1,4 @@
-"""Whom to write to: a person and their customer, with what both chose."""
+"""Recipients of notifications: a user and their customer, with the settings of both."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from config import dynamodb
 
 @dataclass(frozen=True)
 class Recipient:
-    """Somebody who is told things."""
+    """A user and their customer."""
 
     user: User
     customer: Customer
 
     @property
     def is_notifiable(self) -> bool:
-        """Whether they are told now: who has not come yet, or may not, is not."""
+        """Whether both are active: nobody else receives notifications."""
         return bool(self.user.status == "active" and self.customer.status == "active")
 
 
 def get_recipient(user_id: str) -> Recipient | None:
-    """A person who is here to stay; None for others."""
+    """A user and their customer; None if the user does not exist or is being deleted."""
     user = dynamodb.get_record(User, user_id)
     if user is None or user.status == "deleting":
         return None

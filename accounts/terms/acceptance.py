@@ -1,4 +1,4 @@
-"""Terms: whether a person has accepted the ones in force, and the proof that they did."""
+"""Acceptance of the terms in force, and its evidence."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -21,14 +21,14 @@ _PURPOSE = "terms evidence"
 
 
 class TermsOutdated(errors.Conflict):
-    """Other terms are in force by now than those that were shown."""
+    """A newer version than the one shown is in force."""
 
     code = "terms_outdated"
 
 
 @dataclass(frozen=True)
 class TermsStatus:
-    """How a person stands to the terms in force."""
+    """Whether a user has accepted the terms in force."""
 
     accepted: bool
     current_version: str
@@ -38,7 +38,7 @@ class TermsStatus:
 
 
 def get_status(user: User, customer: Customer, *, actor: Actor, at: datetime) -> TermsStatus:
-    """Whether a person, whose record was just read, has accepted the terms in force."""
+    """Whether a user, whose record was just read, has accepted the terms in force."""
     actor.require("self:read")
     return _load_status(user, customer, at)
 
@@ -76,10 +76,10 @@ def accept_terms(
     locale: str | None = None,
     idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> TermsStatus:
-    """Accept the terms in force; a repetition finds the first proof.
+    """Accept the terms in force; a repetition returns the first acceptance.
 
-    ``version`` is the one that was shown, ``locale`` the language it was shown in. Raises
-    `errors.Invalid` for a version that never was, and `Outdated` for one that no longer is.
+    ``version`` is the version that was shown, ``locale`` its language. Raises
+    `errors.InvalidRequest` for an unknown version, `TermsOutdated` for an earlier one.
     """
     actor.require("terms:accept")
     language = locale or preferences.language_of(user.settings, customer.settings)
@@ -111,8 +111,8 @@ def _check_version(version: str | None, edition: documents.Edition, at: datetime
     if version is None or version == edition.version:
         return
     if version not in documents.list_versions(until=at):
-        raise errors.InvalidRequest("There is no such version of the terms.", pointer="/version")
-    raise TermsOutdated(f"Version {edition.version} is in force by now.", pointer="/version")
+        raise errors.InvalidRequest("Unknown version of the terms.", pointer="/version")
+    raise TermsOutdated(f"Version {edition.version} is in force now.", pointer="/version")
 
 
 def _write_acceptance(
@@ -176,7 +176,7 @@ def _digest(acceptance: TermsAcceptance) -> str:
 
 
 def list_acceptances(user_id: str) -> list[TermsAcceptance]:
-    """Every proof of a person, oldest first; also of one who was deleted."""
+    """Every acceptance of a user, oldest first, also after deletion."""
     values = {":user": {"S": user_id}}
     arguments = dynamodb.query_arguments(TermsAcceptance, "#user_id = :user", values)
     pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=True)
@@ -184,7 +184,7 @@ def list_acceptances(user_id: str) -> list[TermsAcceptance]:
 
 
 def decrypt_acceptance(acceptance: TermsAcceptance) -> dict[str, Any]:
-    """All that a proof tells, with who it was and from where."""
+    """An acceptance with its decrypted identity: name, e-mail, IP address and user agent."""
     context = f"{acceptance.user_id} {acceptance.version}"
     return {
         "version": acceptance.version,
@@ -198,7 +198,7 @@ def decrypt_acceptance(acceptance: TermsAcceptance) -> dict[str, Any]:
 
 
 def audit_acceptance_view(acceptance: TermsAcceptance, *, actor: Actor, at: datetime) -> None:
-    """Note that an operator looked at a proof, which tells who it was and from where."""
+    """Record that an operator viewed an acceptance, which contains personal data."""
     actor.require("audit:read")
     journal.write_audit_event(
         actor,
@@ -210,9 +210,9 @@ def audit_acceptance_view(acceptance: TermsAcceptance, *, actor: Actor, at: date
 
 
 def verify_acceptances() -> Iterator[str]:
-    """What is wrong with any proof, against the audit and the texts; reads whole tables.
+    """Acceptances that contradict the audit or the published texts; scans whole tables.
 
-    People may accept meanwhile: what looks wrong is read again before it is told.
+    Users may accept meanwhile, so a contradiction is read again before it is reported.
     """
     user_ids = dynamodb.scan_values(TermsAcceptance, "user_id")
     for user_id in sorted(user_ids | {stream for stream in reader.list_streams() if stream.startswith("usr_")}):
@@ -225,7 +225,7 @@ def _check_user(user_id: str) -> list[str]:
     try:
         return _find_problems(user_id)
     except (TypeError, ValueError, KeyError, InvalidTag):
-        return [f"{user_id}: there is a row that cannot be read"]
+        return [f"{user_id}: a record cannot be read"]
 
 
 def _find_problems(user_id: str) -> list[str]:
@@ -238,10 +238,10 @@ def _find_problems(user_id: str) -> list[str]:
     problems = []
     for acceptance in acceptances:
         if attested.pop(acceptance.entry_id, "") != _digest(acceptance):
-            problems.append(f"{user_id} {acceptance.version}: the proof is not as the audit attests it")
+            problems.append(f"{user_id} {acceptance.version}: the acceptance differs from its audit entry")
         elif not all(_is_published(document) for document in acceptance.documents):
-            problems.append(f"{user_id} {acceptance.version}: it names a text that was never published")
-    missing = [f"{user_id}: the proof that {entry_id} attests is gone" for entry_id in attested]
+            problems.append(f"{user_id} {acceptance.version}: it refers to a text that was never published")
+    missing = [f"{user_id}: the acceptance of audit entry {entry_id} is missing" for entry_id in attested]
     return problems + missing
 
 

@@ -1,4 +1,4 @@
-"""Renewed terms: telling people who had accepted others, once the new ones are in force."""
+"""Notifies users who accepted earlier terms once new ones are in force."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,12 +11,15 @@ from config import audit, dynamodb, journal, outbox
 from config.dynamodb import encryption, optimistic, pagination
 
 BATCH_SIZE = 20
-"""People who are told in one transaction."""
+"""Users notified in one transaction."""
 _PURPOSE = "terms errand"
 
 
 def announce_version(customer: Customer, version: str, *, at: datetime) -> bool:
-    """See to it that a customer's people are told of a version once it is in force; once only."""
+    """Announce a version to a customer's users, once; whether it was not announced before.
+
+    They are notified when it comes into force.
+    """
 
     def decide() -> bool:
         before = dynamodb.get_record(Customer, customer.id)
@@ -41,10 +44,10 @@ def announce_version(customer: Customer, version: str, *, at: datetime) -> bool:
 
 @outbox.task("accounts.tell_of_terms")
 def notify_customer_users(customer_id: str, version: str, *, job: outbox.TaskContext, start: str | None = None) -> None:
-    """Tell those of a customer's people who had accepted other terms, some at a time.
+    """Notify a customer's users who accepted earlier terms, `BATCH_SIZE` at a time.
 
-    Each step is one transaction that ends this errand and begins the next: no crash tells anybody
-    twice. ``start`` is where the list goes on, sealed, as places in it are named by people.
+    Each step is one transaction that replaces this message by the next, so a crash notifies nobody
+    twice. ``start`` is the encrypted cursor of the list, as cursors contain names.
     """
     key = encryption.application_key(_PURPOSE)
     cursor = encryption.decrypt_json(key, bytes.fromhex(start), customer_id) if start else None

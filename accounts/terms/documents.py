@@ -1,8 +1,8 @@
-"""The documents that people accept: their texts, versions and hashes.
+"""The legal documents that users accept: texts, versions and hashes.
 
-``templates/legal/<document>/<version>.<language>.md``: the version is the day (UTC) from which the
-text is in force. ``published.json`` holds the SHA-256 of every text that was published: a published
-text never changes, a new text is a new version.
+``templates/legal/<document>/<version>.<language>.md``: the version is the date (UTC) from which the
+text is in force. ``published.json`` holds the SHA-256 of every published text: a published text
+never changes; a new text is a new version.
 """
 
 import hashlib
@@ -18,15 +18,15 @@ from django.conf import settings
 DOCUMENTS = ("terms-of-service", "provider-terms", "privacy-policy")
 FOLDER: Path = settings.BASE_DIR / "templates/legal"
 BINDING_LANGUAGE = "en"
-"""The language that every text exists in."""
+"""Every text exists in this language."""
 
 
 class PublishedTextChanged(Exception):
-    """A published text is not what was published, or is gone."""
+    """A published text was changed or deleted."""
 
 
 class LegalTextKey(NamedTuple):
-    """Names one text."""
+    """Identifies one text."""
 
     document: str
     version: str
@@ -60,19 +60,19 @@ class LegalText:
 
 @dataclass(frozen=True)
 class Edition:
-    """What is in force at one moment: each document, and the newest of their versions."""
+    """The documents in force at one time; ``version`` is the newest of their versions."""
 
     version: str
     texts: tuple[LegalText, ...]
 
 
 def effective_instant(version: str) -> datetime:
-    """The moment from which a version is in force."""
+    """When a version comes into force."""
     return datetime.combine(date.fromisoformat(version), time(), UTC)
 
 
 def current_edition(at: datetime, language: str = BINDING_LANGUAGE) -> Edition:
-    """The documents in force at a moment, in this language where they exist in it."""
+    """The documents in force at a time, in this language or else in English."""
     day = at.astimezone(UTC).date().isoformat()
     newest_versions = {key.document: key.version for key in sorted(_published_hashes()) if key[1] <= day}
     if not newest_versions:
@@ -83,13 +83,13 @@ def current_edition(at: datetime, language: str = BINDING_LANGUAGE) -> Edition:
 
 
 def list_versions(until: datetime | None = None) -> list[str]:
-    """Every version that some document has, oldest first; perhaps only those in force by then."""
+    """Versions of all documents, oldest first; with ``until`` only those in force by then."""
     all_versions = sorted({key.version for key in _published_hashes()})
     return [version for version in all_versions if until is None or effective_instant(version) <= until]
 
 
 def get_text(document: str, version: str, language: str = BINDING_LANGUAGE) -> LegalText | None:
-    """One text, in this language where it exists in it; None where there is no such version."""
+    """One text in this language or else in English; None for an unknown version."""
     exists = LegalTextKey(document, version, BINDING_LANGUAGE) in _published_hashes()
     return _localized_text(document, version, language) if exists else None
 
@@ -101,11 +101,11 @@ def _localized_text(document: str, version: str, language: str) -> LegalText:
 
 @cache
 def _published_texts() -> dict[LegalTextKey, LegalText]:
-    """The published texts, read once. Raises `Changed`."""
+    """The published texts, read once. Raises `PublishedTextChanged`."""
     texts = read_texts()
     for key, sha256 in _published_hashes().items():
         if key not in texts or texts[key].sha256 != sha256:
-            raise PublishedTextChanged(f"{key} is not as it was published.")
+            raise PublishedTextChanged(f"{key} was changed after it was published.")
     return {key: text for key, text in texts.items() if key in _published_hashes()}
 
 
@@ -122,12 +122,12 @@ def read_published_hashes(folder: Path = FOLDER) -> dict[LegalTextKey, str]:
 
 
 def read_texts(folder: Path = FOLDER) -> dict[LegalTextKey, LegalText]:
-    """Every text in the folder, published or not. Raises `ValueError` for an odd file name."""
+    """Every text in the folder. Raises `ValueError` for an invalid file name."""
     texts = {}
     for path in sorted(folder.glob("*/*.md")):
         version, _, language = path.stem.partition(".")
         if path.parent.name not in DOCUMENTS or not language:
-            raise ValueError(f"{path.name} must be named <day>.<language>.md in a document's folder")
+            raise ValueError(f"{path.name} must be named <date>.<language>.md and stand in the folder of a document")
         date.fromisoformat(version)
         key = LegalTextKey(path.parent.name, version, language)
         texts[key] = LegalText(*key, path.read_bytes().decode())
@@ -135,11 +135,11 @@ def read_texts(folder: Path = FOLDER) -> dict[LegalTextKey, LegalText]:
 
 
 def find_unpublished_texts(folder: Path = FOLDER) -> list[LegalTextKey]:
-    """The texts that are new. Raises `Changed` where a published one is not as it was."""
+    """The new texts. Raises `PublishedTextChanged`."""
     hashes, texts = read_published_hashes(folder), read_texts(folder)
     for key, sha256 in hashes.items():
         if key not in texts:
-            raise PublishedTextChanged(f"{key} was published and is gone.")
+            raise PublishedTextChanged(f"{key} was published and is missing.")
         if texts[key].sha256 != sha256:
             raise PublishedTextChanged(f"{key} was changed after it was published; make it a new version.")
     for key in texts:
@@ -155,7 +155,7 @@ def find_unpublished_texts(folder: Path = FOLDER) -> list[LegalTextKey]:
 
 
 def publish_texts(folder: Path = FOLDER) -> list[LegalTextKey]:
-    """Publish the texts that are new; answers which. Raises `Changed` and writes nothing."""
+    """Publish the new texts; their keys. Raises `PublishedTextChanged` and then writes nothing."""
     new_keys = find_unpublished_texts(folder)
     if new_keys:
         hashes = {"/".join(key): text.sha256 for key, text in sorted(read_texts(folder).items())}

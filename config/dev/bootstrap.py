@@ -1,7 +1,7 @@
-"""Sets up what ``make run`` and ``make test`` need: run by the system's Python, with nothing else.
+"""Installs what ``make run`` and ``make test`` need; runs with the system's Python alone.
 
-Each step first looks whether it is done already, so a second start takes milliseconds. What cannot
-be set up is said in one sentence, with the command that mends it.
+Each step first checks whether it is done, so a second start takes milliseconds. If a step fails,
+one sentence names the command that fixes it.
 """
 
 import ctypes
@@ -21,9 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 VENV_FOLDER = ROOT / ".venv"
 SETUP_LOG = ROOT / ".local/log/setup.log"
 LOCAL_FOLDER = Path(__file__).resolve().parent
-DYNAMODB_BINARY = LOCAL_FOLDER / "node_modules/@dynoxide/linux-x64/dynoxide"
-
-
 CHROMIUM_PATH = "/usr/bin/chromium-headless-shell"
 
 
@@ -64,20 +61,20 @@ DEBIAN_TEST_PACKAGES: PackageChecks = {
 
 
 def main() -> None:
-    """``setup.py run`` or ``setup.py test``."""
+    """``python3 -m config.dev.bootstrap run``, or ``test``."""
     purpose = sys.argv[1] if len(sys.argv) > 1 else "run"
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever python3 the machine has
         _exit_with_message("Dutyline needs Python 3.11 or newer; this is " + sys.version.split()[0] + ".")
     SETUP_LOG.parent.mkdir(parents=True, exist_ok=True)
     if purpose != "test" and not _is_product_running():
-        services.ensure_ports_free(services.PortBlock(services.read_base_port()))
+        services.ensure_ports_free(services.PortBlock.starting_at(services.read_base_port()))
     _install_debian_packages({**DEBIAN_PACKAGES, **(DEBIAN_TEST_PACKAGES if purpose == "test" else {})})
     _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
     _install_dynamodb_engine()
 
 
 def _is_product_running() -> bool:
-    """Then its own lock will say so, better than a taken port."""
+    """Then its lock reports it, more precisely than a taken port does."""
     return (ROOT / ".local/run.json").exists()
 
 
@@ -148,15 +145,15 @@ def _is_venv_working() -> bool:
 def _install_dynamodb_engine() -> None:
     digest_file = LOCAL_FOLDER / "node_modules/.installed"
     digest = hashlib.sha256((LOCAL_FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    if DYNAMODB_BINARY.exists() and digest_file.exists() and digest_file.read_text() == digest:
+    if services.DYNAMODB_BINARY.exists() and digest_file.exists() and digest_file.read_text() == digest:
         return
     if not shutil.which("npm"):
-        _exit_with_message("npm is missing; it brings the DynamoDB engine. Install: apt-get install nodejs npm")
+        _exit_with_message("npm is missing; it brings the DynamoDB engine. Install it with: apt-get install nodejs npm")
     with _report_step("DynamoDB engine"):
         npm_command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(LOCAL_FOLDER)]
         _run_logged(npm_command, "make run, with the npm registry within reach", cwd=LOCAL_FOLDER)
-    if not DYNAMODB_BINARY.exists():
-        _exit_with_message("npm brought no DynamoDB engine for this machine; set DYNAMODB_ENDPOINT_URL.")
+    if not services.DYNAMODB_BINARY.exists():
+        _exit_with_message("npm has no DynamoDB engine for this machine; set DYNAMODB_ENDPOINT_URL.")
     digest_file.write_text(digest)
 
 
@@ -176,7 +173,7 @@ def _run_logged(command: list[str], fix_command: str, cwd: Path = ROOT) -> None:
     if exit_code:
         tail = "\n".join(SETUP_LOG.read_text(errors="replace").splitlines()[-8:])
         log_path = SETUP_LOG.relative_to(ROOT)
-        _exit_with_message(f"{tail}\n\nThis did not work (the log is {log_path}). Once mended, run: {fix_command}")
+        _exit_with_message(f"{tail}\n\nThis step failed (log: {log_path}). To fix it, run: {fix_command}")
 
 
 def _exit_with_message(message: str) -> "list[str]":
@@ -188,4 +185,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped; the next start goes on where this one was.")
+        sys.exit("Stopped; the next start continues here.")

@@ -1,4 +1,4 @@
-"""``make check``: style, types, directions, settings, the OpenAPI file and the locks."""
+"""``make check``: types, style, imports, names, settings, the OpenAPI file and the locks."""
 
 import base64
 import os
@@ -39,7 +39,7 @@ CHECKS: dict[str, list[str]] = {
     "types": [str(VENV_BIN / "mypy")],
     "format": [str(VENV_BIN / "ruff"), "format", "--check", "--quiet", "."],
     "style": [str(VENV_BIN / "ruff"), "check", "--quiet", "."],
-    "directions": [str(VENV_BIN / "lint-imports"), "--no-logo"],
+    "imports": [str(VENV_BIN / "lint-imports"), "--no-logo"],
     "names": [PYTHON, "config/dev/vocabulary.py"],
     "deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "legal": [PYTHON, "manage.py", "terms", "publish", "--check"],
@@ -49,12 +49,12 @@ CHECKS: dict[str, list[str]] = {
 
 
 def main() -> None:
-    """Run all checks, two at a time; say how long each took and what was wrong."""
+    """Run all checks, two at a time; print the duration of each and the output of failures."""
     with ThreadPoolExecutor(2) as pool:
         results = dict(zip(CHECKS, pool.map(_run_check, CHECKS), strict=True))
     failed = [name for name, (code, _, _) in results.items() if code]
     for name, (code, seconds, output) in results.items():
-        print(f"{name:12} {'wrong' if code else 'ok':6} {seconds:5.1f} s")
+        print(f"{name:12} {'failed' if code else 'ok':6} {seconds:5.1f} s")
         if code:
             print(output)
     if failed:

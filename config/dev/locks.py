@@ -1,6 +1,6 @@
-"""Writes the locks from pyproject.toml, or with ``--check`` says whether they are current.
+"""Writes the lock files from pyproject.toml; ``--check`` fails if they are out of date.
 
-uv resolves for Debian's Python 3.11 with hashes, and writes no address of any index.
+uv resolves for Python 3.11 with hashes, and writes no index URLs.
 """
 
 import difflib
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPILE_COMMAND = [
     *(str(ROOT / ".venv/bin/uv"), "pip", "compile", "--quiet", "--generate-hashes"),
-    *("--python-version", "3.11", "--no-config", "--no-header"),  # addresses are left out by default
+    *("--python-version", "3.11", "--no-config", "--no-header"),  # index URLs are left out by default
     "--system-certs",
 ]
 LOCK_SOURCES = {
@@ -22,14 +22,14 @@ LOCK_SOURCES = {
 
 
 def main() -> None:
-    """Existing pins are kept; ``--upgrade`` moves them."""
+    """Compile both files; existing pins stay unless ``--upgrade`` is given."""
     check_only = "--check" in sys.argv
     upgrade = ["--upgrade"] if "--upgrade" in sys.argv else []
     for lock_file, sources in LOCK_SOURCES.items():
         if not check_only:
             subprocess.run([*COMPILE_COMMAND, *upgrade, *sources, "-o", lock_file], cwd=ROOT, check=True)
         elif diff := _diff(lock_file, sources):
-            sys.exit(f"{lock_file} is not current; run make lock\n{diff}")
+            sys.exit(f"{lock_file} is out of date; run: make lock\n{diff}")
 
 
 def _diff(lock_file: str, sources: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Writes docs/openapi.yaml from the code, or with ``--check`` says whether it has drifted."""
+"""Writes docs/openapi.yaml from the code; ``--check`` fails if it is out of date."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ OPENAPI_FILE = ROOT / "docs/openapi.yaml"
 
 
 def main() -> None:
-    """Warnings of the generator count as failures."""
+    """Generate the document; warnings of the generator are failures."""
     command = [sys.executable, "manage.py", "spectacular", "--validate", "--fail-on-warn"]
     completed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if completed.returncode:
@@ -17,7 +17,7 @@ def main() -> None:
     if "--check" not in sys.argv:
         OPENAPI_FILE.write_text(completed.stdout)
     elif not OPENAPI_FILE.exists() or OPENAPI_FILE.read_text() != completed.stdout:
-        sys.exit("docs/openapi.yaml has drifted from the code; run make openapi")
+        sys.exit("docs/openapi.yaml is out of date; run: make openapi")
 
 
 if __name__ == "__main__":

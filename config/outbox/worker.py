@@ -1,8 +1,9 @@
-"""Does what the outbox holds, at least once.
+"""Runs the tasks of outbox messages, at least once.
 
-An entry is claimed by moving its due time: whoever moves it has it for `LEASE`, and if they die it
-falls due again. A dependency that is unavailable is no attempt: the entry backs off, up to 72 h.
-Crashes and defects count: after `ATTEMPTS` the entry is dead.
+A worker claims a message by moving its due time: it holds the message for `LEASE`, and if it dies
+the message falls due again. An unavailable dependency does not count as an attempt: the message is
+deferred, for up to `MAX_DEFERRAL_TIME`. Crashes and defects count: after `MAX_ATTEMPTS` the message
+is a dead letter.
 """
 
 import logging
@@ -27,7 +28,7 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 5
 MAX_DEFERRAL_TIME = timedelta(hours=72)
 MAX_PASS_SECONDS = 45.0
-"""Seconds; well below the worker's time limit. What is left is rung for again."""
+"""Well below the time limit of a Celery task; the next pass processes what is left."""
 
 
 logger = logging.getLogger("dutyline.outbox")
@@ -35,16 +36,16 @@ logger = logging.getLogger("dutyline.outbox")
 
 @dataclass(frozen=True)
 class TaskContext:
-    """What a task is told about the entry it runs for."""
+    """The message that a task runs for."""
 
     id: str
     author: audit.Author
     at: datetime
     progress: str | None
     claim: str
-    """Ours for as long as the lease lasts: `config.journal.write_set.Write.hand_over` checks it."""
+    """Valid while the lease lasts; `config.journal.write_set.Write.replace` checks it."""
     save_progress: Callable[[str], None]
-    """Keeps how far the task got, for the next try. Raises `Lost`."""
+    """Stores how far the task got, for the next attempt. Raises `LeaseLost`."""
 
 
 TaskFunction = Callable[..., None]
@@ -74,7 +75,7 @@ def load_tasks() -> Mapping[str, TaskFunction]:
 
 @dataclass
 class PassReport:
-    """What one pass did: how many entries of each task ended how."""
+    """The number of messages by task and outcome."""
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -87,21 +88,21 @@ class PassReport:
 
 
 def process_shard(shard: str, *, clock: Clock, report: PassReport | None = None) -> PassReport:
-    """Do everything that is due in one shard, for at most `DRAIN_FOR` seconds."""
+    """Process the due messages of one shard, for at most `MAX_PASS_SECONDS`."""
     report = PassReport() if report is None else report
     deadline = time.monotonic() + MAX_PASS_SECONDS
     while time.monotonic() < deadline and (batch := fetch_due_messages(shard, clock())):
         results = [_process_message(due_message, clock, report) for due_message in batch if time.monotonic() < deadline]
         if not any(results):
-            break  # all of it is in other hands, or the index lags: the next pass sees
+            break  # other workers have claimed them, or the index lags behind
     return report
 
 
 def run_message_now(message_id: str, *, clock: Clock) -> None:
-    """Carry out one entry at once, due or not, in the name of whoever caused it.
+    """Process one message at once, due or not, on behalf of its author.
 
-    For a request that must have something finished before it can go on. Raises
-    `errors.Unavailable` where it could not be; nothing happens where the entry is done.
+    For a request that cannot continue before the message is processed. Does nothing if it already
+    is. Raises `errors.Unavailable` if it cannot be processed now.
     """
     due_message = dynamodb.get_record(OutboxMessage, message_id)
     if due_message is None:
@@ -109,15 +110,15 @@ def run_message_now(message_id: str, *, clock: Clock) -> None:
     is_claimed = due_message.claim and due_message.due_at > clock()
     message = None if is_claimed else _claim(due_message, clock())
     if message is None or _run(message, clock) != "done":
-        raise errors.Unavailable("An earlier change of this is still under way.", retry_after=5)
+        raise errors.Unavailable("An earlier change is still in progress.", retry_after=5)
 
 
 def _process_message(due_message: OutboxMessage, clock: Clock, report: PassReport) -> bool:
-    """One entry; whether it was ours to do. What fails here falls due again by its lease."""
+    """Whether this worker claimed the message. After an error it falls due again with its lease."""
     try:
         return _claim_and_run(due_message, clock, report)
-    except Exception:  # one entry in trouble may not stop the others
-        logger.exception("an entry could not be handled", extra={"entry": due_message.id})
+    except Exception:  # one message must not stop the others
+        logger.exception("a message could not be processed", extra={"message_id": due_message.id})
         return False
 
 
@@ -126,7 +127,7 @@ def _claim_and_run(due_message: OutboxMessage, clock: Clock, report: PassReport)
     if message is None:
         return False
     if message.attempts > MAX_ATTEMPTS:
-        _move_to_dead_letters(message, clock(), message.error or "crashed every time")
+        _move_to_dead_letters(message, clock(), message.error or "crashed at every attempt")
         report.add(message.task, "dead")
         return True
     report.add(message.task, _run(message, clock))
@@ -146,7 +147,7 @@ def _claim(due_message: OutboxMessage, at: datetime) -> OutboxMessage | None:
     )
     if item:
         return OutboxMessage.from_item(item)
-    # Perhaps it was ours, the answer was lost, and the repetition met our own claim.
+    # The response may have been lost and the retry have met the claim of this very call.
     message = dynamodb.get_record(OutboxMessage, due_message.id)
     return message if message and message.claim == token else None
 
@@ -160,7 +161,7 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
         message.claim or "",
         partial(_save_progress, message),
     )
-    log_fields = {"entry": message.id, "task": message.task, "request_id": job.author.request_id}
+    log_fields = {"message_id": message.id, "task": message.task, "request_id": job.author.request_id}
     try:
         function = load_tasks()[message.task]
         arguments = {"job": job, **message.arguments}
@@ -168,9 +169,9 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
     except errors.Unavailable as error:
         return _defer(message, clock(), error)
     except LeaseLost:
-        logger.warning("another worker has the entry", extra=log_fields)
+        logger.warning("another worker has claimed the message", extra=log_fields)
         return "lost"
-    except Exception as error:  # a defect in one task may not stop the others
+    except Exception as error:  # a defect of one task must not stop the others
         logger.exception("task failed", extra=log_fields)
         return _fail(message, clock(), type(error).__name__)
     unaudited.remove(message, OutboxMessage.claim == message.claim)
@@ -199,7 +200,7 @@ def _decrypt_author(message: OutboxMessage) -> audit.Author:
                 key.unwrap(), bytes.fromhex(author_data["sealed"]), message.id
             )
         except InvalidTag:
-            logger.warning("author of an outbox entry is unreadable", extra={"entry": message.id})
+            logger.warning("the author of a message cannot be decrypted", extra={"message_id": message.id})
     return audit.Author(
         author_data["type"], author_data["id"], name, author_data["customer"], ip, user_agent, author_data["request"]
     )
@@ -210,7 +211,7 @@ def _defer(message: OutboxMessage, at: datetime, error: errors.Unavailable) -> s
         return _move_to_dead_letters(message, at, f"{error.code} for {MAX_DEFERRAL_TIME}")
     seconds = max(min(30 * 2**message.deferrals, 900), error.retry_after)
     _reschedule(message, at + timedelta(seconds=seconds), attempts=int(message.attempts) - 1, error=error.code)
-    logger.info("task deferred", extra={"entry": message.id, "task": message.task, "seconds": seconds})
+    logger.info("task deferred", extra={"message_id": message.id, "task": message.task, "seconds": seconds})
     return "deferred"
 
 
@@ -242,5 +243,7 @@ def _move_to_dead_letters(message: OutboxMessage, at: datetime, reason: str) -> 
         [OutboxMessage.shard.set(DEAD_LETTER_SHARD), OutboxMessage.due_at.set(at), OutboxMessage.error.set(reason)],
         OutboxMessage.claim == message.claim,
     )
-    logger.error("task is dead", extra={"entry": message.id, "task": message.task, "reason": reason})
+    logger.error(
+        "message moved to dead letters", extra={"message_id": message.id, "task": message.task, "reason": reason}
+    )
     return "dead"

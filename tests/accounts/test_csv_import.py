@@ -154,4 +154,4 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
     )
     third_result = wait_for_result(start_import(env, csv_path, test_users.customer.id))
     assert third_result[0] == 0
-    assert f"0 created and invited, {USER_COUNT} were here already" in third_result[1]
+    assert f"0 created and invited, {USER_COUNT} already existed" in third_result[1]

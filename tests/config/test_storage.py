@@ -117,6 +117,6 @@ def test_unavailable_storage_is_reported(env: Environment, tmp_path: Path) -> No
     unreachable = {"STORAGE_BUCKET": BUCKET, "STORAGE_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
     for settings in (unreachable, {"STORAGE_FOLDER": str(not_a_folder)}):
         assert run_script(env, UNAVAILABLE_SCRIPT, settings).splitlines() == [
-            "The file storage does not take files just now.",
-            "The file storage does not answer just now.",
+            "The file storage does not accept files at the moment.",
+            "The file storage does not answer.",
         ]

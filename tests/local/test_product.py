@@ -159,7 +159,7 @@ def test_a_second_start_is_refused(clone: Path, running_product: tuple[subproces
     process = start_product(clone, free_port_block())
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert re.fullmatch(r"Dutyline runs here already \(process \d+\); stop it first\.\n", output)
+    assert re.fullmatch(r"Dutyline is already running here \(process \d+\); stop it first\.\n", output)
 
 
 def test_a_port_in_use_is_reported(
@@ -195,7 +195,7 @@ def test_ctrl_c_stops_all_processes_and_keeps_the_state(
     assert not any(is_listening(port + offset) for offset in range(8))
     assert not (clone / ".local/run.json").exists()
     refused_command = run_management_command(clone, "audit", "verify")
-    assert refused_command.stderr == "Dutyline does not run here; start it with: make run\n"
+    assert refused_command.stderr == "Dutyline is not running here; start it with: make run\n"
 
     started_at = time.monotonic()
     restarted = start_product(clone, port)

@@ -1,4 +1,4 @@
-"""Make a customer with its first owner."""
+"""Create a customer with its first owner."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -29,7 +29,7 @@ class Command(BaseCommand):
                 at=datetime.now(UTC),
             )
         except errors.Unavailable as error:
-            raise CommandError(f"{error} What was begun is finished by the worker.") from error
+            raise CommandError(f"{error} The worker will finish the creation.") from error
         except errors.DomainError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"customer {customer.id}, owner {owner.id} ({owner.status})")

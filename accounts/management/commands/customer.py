@@ -1,4 +1,4 @@
-"""Suspend a customer, or let it in again."""
+"""Suspend or resume a customer."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +10,9 @@ from config import errors
 
 
 class Command(BaseCommand):
-    """``manage.py customer suspend cus_…``; ``resume`` lets it in again."""
+    """``manage.py customer suspend cus_…``; ``resume`` ends the suspension."""
 
-    help = "Suspend a customer: every token of its people is refused from the next request on."
+    help = "Suspend or resume a customer. A suspension rejects its users from their next request on."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -1,4 +1,4 @@
-"""Create people from a CSV file."""
+"""Create users from a CSV file."""
 
 import sys
 from pathlib import Path
@@ -15,15 +15,15 @@ class Command(BaseCommand):
     """``manage.py import_users FILE.csv --customer cus_… [--dry-run]``"""
 
     help = (
-        "Create and invite people from a CSV file (email, name, role, locations, userSkills). "
-        "Who is here already is left alone: run it again after an interruption."
+        "Create and invite users from a CSV file (email, name, role, locations, userSkills). "
+        "Existing users are skipped, so run it again after an interruption."
     )
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--customer", required=True)
-        parser.add_argument("--dry-run", action="store_true", help="only list every problem")
+        parser.add_argument("--dry-run", action="store_true", help="list problems and create nobody")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -38,7 +38,7 @@ class Command(BaseCommand):
                 return
             self._import_rows(rows, customer.id)
         except errors.Unavailable as error:
-            raise CommandError(f"{error} Run it again: it goes on where it stopped.") from error
+            raise CommandError(f"{error} Run it again to continue.") from error
         except errors.DomainError as error:
             raise CommandError(str(error)) from error
 
@@ -51,7 +51,7 @@ class Command(BaseCommand):
 
             result = csv_import.import_rows(rows, customer_id, on_progress=advance)
         self._print_problems(result.problems)
-        self.stdout.write(f"{result.created} created and invited, {result.already_exists} were here already")
+        self.stdout.write(f"{result.created} created and invited, {result.already_exists} already existed")
         if result.problems:
             raise CommandError(f"{len(result.problems)} could not be created.")
 

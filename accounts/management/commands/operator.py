@@ -1,4 +1,4 @@
-"""An operator of one's own machine, who signs in to the back office with a password."""
+"""Create a local operator, who signs in to the back office with a password."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from config.backoffice import operators
 class Command(BaseCommand):
     """``manage.py operator olive --group lead --password …``; elsewhere Auth0's roles decide."""
 
-    help = "Make an operator of this machine, or give one another group and password."
+    help = "Create a local operator, or change the group and password of one."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:

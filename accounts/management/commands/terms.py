@@ -1,4 +1,4 @@
-"""The legal texts: publishing, announcing, and the proofs that they were accepted."""
+"""Publish and announce the legal texts; show and verify their acceptance."""
 
 import json
 from datetime import UTC, datetime
@@ -19,12 +19,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(dest="what", required=True)
-        publish = subcommands.add_parser("publish", help="take in new texts; published ones never change")
+        publish = subcommands.add_parser("publish", help="publish new texts; published ones never change")
         publish.add_argument("--check", action="store_true", help="fail if there is a new text")
-        subcommands.add_parser("announce", help="have people told of the newest version; once only")
-        show = subcommands.add_parser("proofs", help="what a person accepted, also after deletion")
+        subcommands.add_parser("announce", help="notify users of the newest version, once")
+        show = subcommands.add_parser("proofs", help="print what a user accepted, also after deletion")
         show.add_argument("user")
-        subcommands.add_parser("verify", help="is every proof as the audit attests it?")
+        subcommands.add_parser("verify", help="verify every acceptance against the audit")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "publish":
@@ -44,8 +44,8 @@ class Command(BaseCommand):
         for key in new_texts:
             self.stdout.write(f"{'new' if check else 'published'}: {key}")
         if new_texts and check:
-            raise CommandError("There are texts that were not published: manage.py terms publish")
-        self.stdout.write(f"{len(documents.read_published_hashes())} texts are as they were published")
+            raise CommandError("There are unpublished texts; run: manage.py terms publish")
+        self.stdout.write(f"{len(documents.read_published_hashes())} published texts are unchanged")
 
     def _announce(self) -> None:
         at, announced = datetime.now(UTC), 0
@@ -67,5 +67,5 @@ class Command(BaseCommand):
         for problem in problems:
             self.stdout.write(problem)
         if problems:
-            raise CommandError(f"The proofs are not intact: {len(problems)} finding(s).")
-        self.stdout.write("every proof is as the audit attests it")
+            raise CommandError(f"The acceptances are not intact: {len(problems)} problem(s).")
+        self.stdout.write("every acceptance matches the audit")

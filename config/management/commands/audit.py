@@ -1,4 +1,4 @@
-"""Check the audit, and take it out as a file that can be checked anywhere."""
+"""Verify the audit and export it to a file that can be verified offline."""
 
 import sys
 import tempfile
@@ -16,22 +16,22 @@ from config.audit import export, reader, verification
 class Command(BaseCommand):
     """``manage.py audit verify [FILE]``, ``audit export``, ``audit key``."""
 
-    help = "Verify the audit, or an exported file of it; export it; tell the key of such files."
+    help = "Verify the audit or an exported file; export the audit; print the public key."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         subparsers = parser.add_subparsers(dest="what", required=True)
-        verify_parser = subparsers.add_parser("verify", help="is every entry where and as it was written?")
-        verify_parser.add_argument("file", nargs="?", type=Path, help="an exported file; no database")
-        verify_parser.add_argument("--key", help="the public key of who made the file; default: ours")
+        verify_parser = subparsers.add_parser("verify", help="verify that no entry was changed or removed")
+        verify_parser.add_argument("file", nargs="?", type=Path, help="an exported file; needs no database")
+        verify_parser.add_argument("--key", help="the public key of whoever exported the file; default: ours")
         export_parser = subparsers.add_parser("export", help="write the audit as NDJSON, to standard output")
         scope_group = export_parser.add_mutually_exclusive_group()
         scope_group.add_argument("--customer", help="only the streams of this customer")
         scope_group.add_argument("--stream", help="only this stream, such as usr_…")
         target_group = export_parser.add_mutually_exclusive_group()
         target_group.add_argument("--out", type=Path, help="write to this file")
-        target_group.add_argument("--to-storage", action="store_true", help="keep it where files are")
-        subparsers.add_parser("key", help="the public key that checks our exported files")
+        target_group.add_argument("--to-storage", action="store_true", help="write to the file storage")
+        subparsers.add_parser("key", help="print the public key that verifies our exported files")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "key":
@@ -59,7 +59,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path} cannot be read.") from error
         except export.InvalidExportFile as invalid_file:
             raise CommandError(f"{path}, {invalid_file}") from invalid_file
-        description = f"{summary.scope}, made at {summary.created_at}:"
+        description = f"{summary.scope}, created at {summary.created_at}:"
         self.stdout.write(f"{description} {summary.entries} entries in {summary.streams} streams are intact")
 
     def _export(
@@ -91,27 +91,27 @@ def _select_streams(customer: str | None, stream: str | None) -> list[str]:
     else:
         selected = reader.list_streams()
     if not selected:
-        raise CommandError("There is no such stream.")
+        raise CommandError("No such stream.")
     return sorted(selected)
 
 
 def _write_file(lines: Iterable[bytes], out: Path) -> None:
-    """The file appears when it is whole, and never in the place of another."""
+    """Create the file only when it is complete, and overwrite nothing."""
     if out.exists():
-        raise CommandError(f"{out} is there already.")
+        raise CommandError(f"{out} already exists.")
     try:
         with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}.") as draft:
             draft.writelines(lines)
             draft.flush()
             out.hardlink_to(draft.name)  # unlike renaming, this overwrites nothing
     except FileExistsError as error:
-        raise CommandError(f"{out} is there already.") from error
+        raise CommandError(f"{out} already exists.") from error
     except OSError as error:
         raise CommandError(f"{out} cannot be written.") from error
 
 
 def _store_file(lines: Iterable[bytes], name: str) -> str:
-    """Write first, then store: a file that ends early is never kept."""
+    """Write to a temporary file first, so that no incomplete file is stored."""
     with tempfile.TemporaryFile() as draft:
         draft.writelines(lines)
         draft.seek(0)

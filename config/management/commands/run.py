@@ -14,7 +14,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--fresh", action="store_true", help="forget all state first")
+        parser.add_argument("--fresh", action="store_true", help="delete all local state first")
 
     def handle(self, *args: Any, **options: Any) -> None:
         services.run_product(base=services.read_base_port(), fresh=options["fresh"])

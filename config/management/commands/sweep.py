@@ -1,4 +1,4 @@
-"""One pass of everything that the schedule would do."""
+"""Process the outbox once."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,13 +11,13 @@ from config.outbox import worker
 
 
 class Command(BaseCommand):
-    """``manage.py sweep``: do all work that is due, here and now."""
+    """``manage.py sweep``: process every due message in this process."""
 
-    help = "Do all work that is due; prints what was done."
+    help = "Process every due outbox message; prints outcomes by task."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--at", help="pretend it is this moment (RFC 3339); local only")
+        parser.add_argument("--at", help="the current time to assume (RFC 3339); local only")
 
     def handle(self, *args: Any, **options: Any) -> None:
         clock = _build_clock(options["at"])
@@ -35,10 +35,10 @@ def _build_clock(at: str | None) -> outbox.Clock:
     if not settings.LOCAL:
         raise CommandError("--at works with ENVIRONMENT=local only.")
     try:
-        pretended = datetime.fromisoformat(at)
+        assumed_time = datetime.fromisoformat(at)
     except ValueError as error:
-        raise CommandError("--at takes a moment such as 2026-11-23T09:00:00Z.") from error
-    if pretended.tzinfo is None:
-        raise CommandError("--at needs an offset, or Z.")
-    offset = pretended.astimezone(UTC) - outbox.utc_now()
+        raise CommandError("--at must be an RFC 3339 date-time such as 2026-11-23T09:00:00Z.") from error
+    if assumed_time.tzinfo is None:
+        raise CommandError("--at must have an offset, or Z.")
+    offset = assumed_time.astimezone(UTC) - outbox.utc_now()
     return lambda: outbox.utc_now() + offset

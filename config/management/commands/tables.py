@@ -1,4 +1,4 @@
-"""Create the tables, or verify that they are as the records say."""
+"""Create the DynamoDB tables, or verify that they match the records."""
 
 import time
 from typing import Any
@@ -28,7 +28,7 @@ class Command(BaseCommand):
                 _create_table(record)
                 self.stdout.write(f"created {record.table_name()}")
             _enable_ttl(record)
-        self.stdout.write(f"{len(dynamodb.record_classes())} tables are as they should be")
+        self.stdout.write(f"{len(dynamodb.record_classes())} tables are up to date")
 
 
 def _create_table(record: type[dynamodb.Record]) -> None:
@@ -77,7 +77,7 @@ def _verify_table(record: type[dynamodb.Record]) -> None:
     expected = _table_definition(record._get_schema())  # noqa: SLF001
     actual = _describe_table(record)
     if _key_attributes(expected["KeySchema"]) != _key_attributes(actual["KeySchema"]):
-        raise CommandError(f"{record.table_name()} has another key than the record.")
+        raise CommandError(f"{record.table_name()} has a different key than its record.")
     indexes = {i["IndexName"]: i for i in actual.get("GlobalSecondaryIndexes", [])}
     for index in expected.get("GlobalSecondaryIndexes", []):
         actual_index = indexes.get(index["IndexName"])
@@ -105,4 +105,4 @@ def _enable_ttl(record: type[dynamodb.Record]) -> None:
     try:
         dynamodb.call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=specification)
     except VerboseClientError as error:
-        raise CommandError(f"{name} cannot be made to expire its items.") from error
+        raise CommandError(f"{name} does not accept a time to live.") from error

@@ -27,8 +27,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("number", help="the number to call, in E.164")
-        parser.add_argument("--from", dest="caller", default="+16175550199", help="who calls")
-        parser.add_argument("--press", nargs="*", default=[], help="keys for menus; - is none")
+        parser.add_argument("--from", dest="caller", default="+16175550199", help="the caller's number")
+        parser.add_argument("--press", nargs="*", default=[], help="keys pressed in menus; - for none")
         for name, (_, about) in PHONE_BEHAVIORS.items():
             parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=f"who {about}")
         parser.add_argument("--at", help="time of the call (RFC 3339)")
@@ -71,7 +71,7 @@ def _load_phones(number: str) -> dict[str, str]:
 def _resolve_phone(name: str, phones_by_name: dict[str, str]) -> str:
     phone = name if name.startswith("+") else phones_by_name.get(name.lower())
     if phone is None:
-        raise CommandError(f"Nobody called {name} has a phone; there are {', '.join(phones_by_name)}.")
+        raise CommandError(f"{name} has no phone; choose from {', '.join(phones_by_name)}.")
     return phone
 
 

@@ -253,7 +253,7 @@ def test_changed_published_text_is_detected(terms_folder: Path) -> None:
     with pytest.raises(documents.PublishedTextChanged, match="was changed after it was published"):
         documents.publish_texts(terms_folder)
     text_file.unlink()
-    with pytest.raises(documents.PublishedTextChanged, match="is gone"):
+    with pytest.raises(documents.PublishedTextChanged, match="is missing"):
         documents.publish_texts(terms_folder)
     text_file.write_bytes(original)
 

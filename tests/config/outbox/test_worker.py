@@ -14,7 +14,7 @@ import pytest
 
 from accounts import users
 from config import errors, journal, outbox
-from config.dev import engines, services
+from config.dev import services
 from config.outbox import worker
 from tests.conftest import UserFixtures, emails_to, now, process_outbox
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
@@ -201,7 +201,7 @@ def test_invitation_is_sent_once_after_redis_recovers(
 
     assert created.status_code == 201
     assert test_users.ann.get("/user").status_code == 200
-    env.spawn("redis", engines.redis_command(env.ports["redis"]))
+    env.spawn("redis", services.redis_command(env.ports["redis"]))
     wait_for_port(env.ports["redis"])
     wait_until(lambda: emails_to(env, body["email"]), seconds=60)
     time.sleep(1)
