@@ -258,6 +258,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["config.api.schema.exclude_documentation_paths"],
     "POSTPROCESSING_HOOKS": ["config.api.schema.add_common_headers", "telephony.views.lines.add_ivr_schema"],
     "COMPONENT_SPLIT_REQUEST": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 RATE_LIMITS = {  # requests per minute: of one actor, or of one address that is not signed in
     "read": 6_000,

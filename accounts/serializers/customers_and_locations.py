@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.models import Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
-from config.api.fields import NextCursorField, PageQuery, StrictSerializer, TextField, TimeZoneField
+from config.api.fields import NextCursorField, StrictSerializer, TextField, TimeZoneField
 
 
 class CustomerView(serializers.Serializer[Customer]):
@@ -53,10 +53,6 @@ class LocationView(serializers.Serializer[Location]):
     timeZone = serializers.CharField(source="time_zone")
     createdAt = serializers.DateTimeField(source="created_at")
     version = serializers.IntegerField()
-
-
-class LocationQuery(PageQuery):
-    """The page of locations to return."""
 
 
 class LocationPage(serializers.Serializer[Any]):

@@ -13,12 +13,12 @@ from accounts.serializers.customers_and_locations import (
     DeletedLocation,
     LocationChange,
     LocationPage,
-    LocationQuery,
     LocationView,
     NewLocation,
 )
 from accounts.views import examples
 from config.api import pagination
+from config.api.fields import PageQuery
 from config.api.operations import (
     OperationViewSet,
     accepts,
@@ -67,7 +67,7 @@ class Locations(OperationViewSet):
     tag = "Locations"
 
     @operation("listLocations", "self:read", errors=(400,))
-    @accepts_query(LocationQuery)
+    @accepts_query(PageQuery)
     @returns_page(LocationPage, examples.LOCATION)
     def list_page(self, request: Request) -> Response:
         """List locations.
@@ -75,7 +75,7 @@ class Locations(OperationViewSet):
         The customer's locations by name. Callers who are restricted to some locations see these.
         """
         actor = actor_of(request)
-        query = LocationQuery.parse_query(request)
+        query = PageQuery.parse_query(request)
         scope = f"locations for {actor.id}"
         page = locations.list_accessible_locations(
             actor, limit=query.get("limit", 1000), cursor=pagination.decode_cursor(scope, query.get("cursor"))

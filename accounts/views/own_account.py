@@ -23,6 +23,7 @@ from accounts.serializers.users import (
 from accounts.terms import acceptance
 from accounts.users import create, delete, update
 from accounts.views import examples
+from config.api.fields import StrictSerializer
 from config.api.operations import (
     OperationViewSet,
     accepts,
@@ -60,14 +61,7 @@ class CurrentUser(OperationViewSet):
         once both hold the user and the invitation is queued. After a 503 the creation still
         completes in the background; retry with the same Idempotency-Key to get the result.
         """
-        actor = actor_of(request)
-        user = create.create_user(
-            create.NewUserData(**NewUser.parse(request.data)),
-            actor=actor,
-            at=datetime.now(UTC),
-            idempotency_key=read_idempotency_key(request, actor),
-        )
-        return versioned_response(request, UserView(user), status=201)
+        return create_user(request, NewUser)
 
     @operation("updateCurrentUser", "self:update", rate_limit="write", errors=(404, 409))
     @accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})
@@ -100,9 +94,26 @@ class CurrentUser(OperationViewSet):
         personal data unreadable. After a 503 the deletion still completes in the background. The
         last active owner cannot be deleted.
         """
-        user_id = UserReference.parse(request.data)["id"]
-        deleted_user = delete.delete_user(user_id, actor=actor_of(request), at=datetime.now(UTC))
-        return Response(DeletedUser(deleted_user).data)
+        return delete_user(request)
+
+
+def create_user(request: Request, body: type[StrictSerializer]) -> Response:
+    """Create the user that the body describes."""
+    actor = actor_of(request)
+    user = create.create_user(
+        create.NewUserData(**body.parse(request.data)),
+        actor=actor,
+        at=datetime.now(UTC),
+        idempotency_key=read_idempotency_key(request, actor),
+    )
+    return versioned_response(request, UserView(user), status=201)
+
+
+def delete_user(request: Request) -> Response:
+    """Delete the user that the body names."""
+    user_id = UserReference.parse(request.data)["id"]
+    deleted_user = delete.delete_user(user_id, actor=actor_of(request), at=datetime.now(UTC))
+    return Response(DeletedUser(deleted_user).data)
 
 
 class Terms(OperationViewSet):

@@ -18,8 +18,8 @@ from accounts.serializers.users import (
     UserReference,
     UserView,
 )
-from accounts.users import create, delete, update
-from accounts.views import examples
+from accounts.users import update
+from accounts.views import examples, own_account
 from config.api import pagination
 from config.api.fields import EmptyBody
 from config.api.operations import (
@@ -70,14 +70,7 @@ class UserManagement(OperationViewSet):
 
         Same as `POST /user`; the role is sent as `userRole`.
         """
-        actor = actor_of(request)
-        user = create.create_user(
-            create.NewUserData(**NewManagedUser.parse(request.data)),
-            actor=actor,
-            at=datetime.now(UTC),
-            idempotency_key=read_idempotency_key(request, actor),
-        )
-        return versioned_response(request, UserView(user), status=201)
+        return own_account.create_user(request, NewManagedUser)
 
     @operation("updateManagedUser", "users:update", rate_limit="write", errors=(404, 409))
     @accepts(UserChange, {"id": examples.USER_ID, "userRole": "manager"})
@@ -108,9 +101,7 @@ class UserManagement(OperationViewSet):
 
         Same as `DELETE /user`.
         """
-        user_id = UserReference.parse(request.data)["id"]
-        deleted_user = delete.delete_user(user_id, actor=actor_of(request), at=datetime.now(UTC))
-        return Response(DeletedUser(deleted_user).data)
+        return own_account.delete_user(request)
 
 
 class Invitations(OperationViewSet):

@@ -222,7 +222,7 @@ class OnDutyView(serializers.Serializer[Any]):
 
     @extend_schema_field(OpenApiTypes.DATETIME)
     def get_until(self, instance: Any) -> str:
-        """Times are in the schedule's time zone."""
+        """When the user goes off duty, in the schedule's time zone."""
         return format_with_offset(instance.until, instance.shift.schedule.zone)
 
 

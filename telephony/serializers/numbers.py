@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import NextCursorField, PageQuery, StrictDateTimeField, StrictSerializer, TextField
+from config.api.fields import NextCursorField, StrictDateTimeField, StrictSerializer, TextField
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 
@@ -118,10 +118,6 @@ class PhoneNumberPage(serializers.Serializer[Any]):
 
     items = PhoneNumberView(many=True)
     nextCursor = NextCursorField()
-
-
-class PhoneNumberQuery(PageQuery):
-    """The page of phone numbers to return."""
 
 
 class IvrConfigurationChange(StrictSerializer):

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config.api import pagination
-from config.api.fields import EmptyBody
+from config.api.fields import EmptyBody, PageQuery
 from config.api.operations import (
     OperationViewSet,
     accepts,
@@ -23,7 +23,6 @@ from telephony.serializers.numbers import (
     NumberPurchase,
     NumberWithConfigurationView,
     PhoneNumberPage,
-    PhoneNumberQuery,
     PhoneNumberSearch,
     PhoneNumberView,
 )
@@ -78,7 +77,7 @@ class PhoneNumbers(OperationViewSet):
     tag = "Phone Numbers"
 
     @operation("listPhoneNumbers", "phone:search", errors=(400,))
-    @accepts_query(PhoneNumberQuery)
+    @accepts_query(PageQuery)
     @returns_page(PhoneNumberPage, examples.PHONE_NUMBER)
     def list_page(self, request: Request) -> Response:
         """List phone numbers.
@@ -87,7 +86,7 @@ class PhoneNumbers(OperationViewSet):
         these. A page may hold fewer than `limit` items before the end of the list.
         """
         actor = actor_of(request)
-        query = PhoneNumberQuery.parse_query(request)
+        query = PageQuery.parse_query(request)
         scope = f"numbers for {actor.id}"
         page = inventory.list_numbers(
             actor, limit=query.get("limit", 1000), start=pagination.decode_cursor(scope, query.get("cursor"))
