@@ -1,10 +1,11 @@
-"""What the start and end of a request mean: wall times in a zone. Pure."""
+"""Wall times from the start and end of a request. Pure."""
 
 from datetime import UTC, datetime
 
 from config import errors
 from staffing.recurrence import expand, rrule, rules
 
+AMBIGUOUS_TIME = "This local time occurs twice as the clock is set back; use another."
 WallTimes = tuple[datetime, datetime, str]
 """Start and end as wall times, and their zone."""
 
@@ -12,39 +13,39 @@ WallTimes = tuple[datetime, datetime, str]
 def resolve_wall_times(
     start: datetime, end: datetime, *, input_zone: str, zone: str, allow_utc: bool = False
 ) -> WallTimes:
-    """The wall times of a shift in ``zone``; those given without offset are ``read_in`` another.
+    """The wall times of a shift in ``zone``; times without offset are local in ``input_zone``.
 
-    Of an hour that comes twice, wall times mean the first; what lies in the second is put in UTC
-    where the zone ``may_move``, else refused. Raises `errors.Invalid`.
+    In an hour that occurs twice, a wall time means the first. A time in the second hour puts the
+    shift in UTC if ``allow_utc``. Raises `errors.InvalidRequest`.
     """
     inputs = {"/startTime": start, "/endTime": end}
     wall_times = {pointer: _to_wall_time(at, input_zone, zone) for pointer, at in inputs.items()}
     for pointer, at in inputs.items():
         if at.tzinfo and expand.to_instant(wall_times[pointer], zone) != at:
             if not allow_utc:
-                raise errors.InvalidRequest("The clock shows this time twice; name another.", pointer=pointer)
+                raise errors.InvalidRequest(AMBIGUOUS_TIME, pointer=pointer)
             start_utc, end_utc = (_to_instant(value, input_zone).replace(tzinfo=None) for value in (start, end))
             return _check_wall_times(start_utc, end_utc, "UTC")
     return _check_wall_times(wall_times["/startTime"], wall_times["/endTime"], zone)
 
 
 def resolve_wall_time(at: datetime, *, input_zone: str, zone: str, pointer: str) -> datetime:
-    """One wall time. Raises `errors.Invalid`."""
+    """One wall time in ``zone``. Raises `errors.InvalidRequest`."""
     wall_time = _to_wall_time(at, input_zone, zone)
     if at.tzinfo and expand.to_instant(wall_time, zone) != at:
-        raise errors.InvalidRequest("The clock shows this time twice; name another.", pointer=pointer)
+        raise errors.InvalidRequest(AMBIGUOUS_TIME, pointer=pointer)
     return wall_time
 
 
 def check_times(start: datetime, end: datetime) -> None:
-    """A shift lasts some time, but not for ever. Raises `errors.Invalid`."""
+    """Check the order, length and year of a shift. Raises `errors.InvalidRequest`."""
     if end <= start:
-        raise errors.InvalidRequest("It must be after startTime.", pointer="/endTime")
+        raise errors.InvalidRequest("Must be after `startTime`.", pointer="/endTime")
     if end - start > expand.MAX_SHIFT_DURATION:
-        raise errors.InvalidRequest("A shift lasts 48 hours at most.", pointer="/endTime")
+        raise errors.InvalidRequest("A shift lasts at most 48 hours.", pointer="/endTime")
     if not rrule.EARLIEST_START <= start < rules.LATEST_START:
         span = f"from {rrule.EARLIEST_START.year} to {rules.LATEST_START.year - 1}"
-        raise errors.InvalidRequest(f"It must be {span}.", pointer="/startTime")
+        raise errors.InvalidRequest(f"Must be {span}.", pointer="/startTime")
 
 
 def _check_wall_times(start: datetime, end: datetime, zone: str) -> WallTimes:

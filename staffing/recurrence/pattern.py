@@ -1,4 +1,4 @@
-"""``recurrencePattern``: a series as JSON, its rule and what became of single shifts. Pure."""
+"""``recurrencePattern``: the rule and the exceptions of a series as JSON. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,72 +12,62 @@ from staffing.recurrence.rules import RecurrenceRule
 
 MAX_EXCEPTIONS = 500
 MAX_MOVE_DISTANCE = timedelta(days=400)
-"""How far a shift may be put from where the rule has it."""
+"""How far a shift may be moved from its original start."""
 
 
 class RecurrenceStartMismatch(errors.InvalidRequest):
-    """The first occurrence is none of the rule's."""
+    """The first shift is not an occurrence of the rule."""
 
     code = "recurrence_start_mismatch"
 
 
 class RecurrenceTooRare(errors.InvalidRequest):
-    """Between two occurrences of the rule lie many years."""
+    """Many years lie between two occurrences of the rule."""
 
     code = "recurrence_too_rare"
 
 
 def parse_series(pattern: Mapping[str, Any], *, start: datetime, end: datetime, zone: str) -> Series:
-    """The series that a pattern makes of a first shift, whose wall times these are.
+    """The series of a pattern and the wall times of the first shift.
 
-    ``zone`` holds where the pattern names none. Raises `errors.Invalid`, `Unsupported` or
-    `Mismatch`, naming the member.
+    ``zone`` applies if the pattern names none. Raises `errors.InvalidRequest` or a subclass, naming
+    the member.
     """
     zone = rrule.parse_zone(pattern.get("timeZone", zone))
     gap = pattern.get("gap", "shift")
     if gap not in ("shift", "skip"):
-        raise rrule.invalid_field("gap", "It must be shift or skip.")
+        raise rrule.invalid_field("gap", "Must be shift or skip.")
     rule = rrule.parse_rule(pattern, zone=zone)
     if not rrule.EARLIEST_START <= start < rules.LATEST_START:
-        raise errors.InvalidRequest("It is too early or too late.", pointer="/startTime")
+        raise errors.InvalidRequest("Too early or too late.", pointer="/startTime")
     series = Series(start, end, zone, rule, gap=gap)
     check_series(series)
     return replace(series, exceptions=_parse_exceptions(pattern.get("exceptions", {}), rule, start))
 
 
 def check_series(series: Series, *, is_new: bool = True) -> None:
-    """The first shift must be one of the rule's. Raises `Mismatch`, `Rare` or `errors.Invalid`."""
+    """Check that the rule starts the first shift, and ends in time.
+
+    Raises `RecurrenceStartMismatch`, `RecurrenceTooRare` if ``is_new``, or `errors.InvalidRequest`.
+    """
     if series.rule is None:
         return
-    if not (rules.can_start_on(series.rule, series.start) and _has_first_start(series.rule, series.start)):
-        raise RecurrenceStartMismatch("The first shift does not fit the rule.", pointer="/startTime")
+    if not (rules.can_start_on(series.rule, series.start) and rules.has_start(series.rule, series.start, series.start)):
+        raise RecurrenceStartMismatch("The first shift does not match the rule.", pointer="/startTime")
     if not rules.is_count_reached(series.rule, series.start):
-        raise rrule.invalid_field("count", f"It would go on beyond {rules.LATEST_START.year}.")
+        raise rrule.invalid_field("count", f"The series must end before {rules.LATEST_START.year}.")
     if series.rule.until and series.rule.until >= rules.LATEST_START:
-        raise rrule.invalid_field("until", f"It must be before {rules.LATEST_START.year}.")
+        raise rrule.invalid_field("until", f"Must be before {rules.LATEST_START.year}.")
     if is_new and rules.is_rare(series.rule, series.start):
-        raise RecurrenceTooRare("It comes too seldom to be a series.", pointer="/recurrencePattern")
-
-
-def _has_first_start(rule: RecurrenceRule, start: datetime) -> bool:
-    return rules.has_start(rule, start, start)
+        raise RecurrenceTooRare("The rule recurs too rarely; create single shifts.", pointer="/recurrencePattern")
 
 
 def to_pattern(series: Series) -> dict[str, Any]:
-    """A series as a pattern, in canonical form."""
+    """The pattern of a series, in canonical form."""
     if series.rule is None:
         raise TypeError("A single shift has no pattern.")
-    exceptions = {
-        recurrence_id.isoformat(): _exception_to_json(exception)
-        for recurrence_id, exception in sorted(series.exceptions.items())
-    }
-    return {
-        **rrule.to_fields(series.rule),
-        "timeZone": series.zone,
-        **({"gap": series.gap} if series.gap != "shift" else {}),
-        **({"exceptions": exceptions} if exceptions else {}),
-        "rrule": rrule.to_rrule(series.rule, zone=series.zone),
-    }
+    pattern = to_stored_pattern(series) or {}
+    return {**pattern, "timeZone": series.zone, "rrule": rrule.to_rrule(series.rule, zone=series.zone)}
 
 
 def _exception_to_json(exception: RecurrenceException) -> dict[str, Any]:
@@ -95,14 +85,14 @@ def _parse_exceptions(
     raw_exceptions: Any, rule: RecurrenceRule, first_start: datetime
 ) -> dict[datetime, RecurrenceException]:
     if not isinstance(raw_exceptions, Mapping) or len(raw_exceptions) > MAX_EXCEPTIONS:
-        detail = f"It must be an object of at most {MAX_EXCEPTIONS} changes by original start."
+        detail = f"Must be an object of at most {MAX_EXCEPTIONS} changes by original start."
         raise rrule.invalid_field("exceptions", detail)
     exceptions = {}
     for key, value in raw_exceptions.items():
         name = f"exceptions/{key[:40]}"
         start = rrule.parse_local_time(key, name)
         if not rules.has_start(rule, first_start, start):
-            raise rrule.invalid_field(name, "The rule starts no shift then.")
+            raise rrule.invalid_field(name, "The rule starts no shift at that time.")
         exceptions[start] = _parse_exception(value, start, name)
     return exceptions
 
@@ -112,21 +102,21 @@ def _parse_exception(value: Any, start: datetime, name: str) -> RecurrenceExcept
         return RecurrenceException()
     known_fields = {"startTime", "endTime", "staffId"}
     if not isinstance(value, Mapping) or not value or set(value) - known_fields:
-        raise rrule.invalid_field(name, "It must be excluded: true, or any of startTime, endTime, staffId.")
+        raise rrule.invalid_field(name, "Must be `excluded`: true, or any of `startTime`, `endTime`, `staffId`.")
     new_start = rrule.parse_local_time(value["startTime"], f"{name}/startTime") if "startTime" in value else start
     if abs(new_start - start) > MAX_MOVE_DISTANCE:
-        raise rrule.invalid_field(f"{name}/startTime", f"It must be within {MAX_MOVE_DISTANCE.days} days.")
+        raise rrule.invalid_field(f"{name}/startTime", f"Must be within {MAX_MOVE_DISTANCE.days} days.")
     new_end = rrule.parse_local_time(value["endTime"], f"{name}/endTime") if "endTime" in value else None
     if new_end and not timedelta() < new_end - new_start <= expand.MAX_SHIFT_DURATION:
-        raise rrule.invalid_field(f"{name}/endTime", "It must be after the start, by 48 hours at most.")
+        raise rrule.invalid_field(f"{name}/endTime", "Must be after the start, by at most 48 hours.")
     staff_id = value.get("staffId")
     if staff_id is not None and not isinstance(staff_id, str):
-        raise rrule.invalid_field(f"{name}/staffId", "It must be a string.")
+        raise rrule.invalid_field(f"{name}/staffId", "Must be a string.")
     return RecurrenceException(new_start, new_end, staff_id)
 
 
 def to_stored_pattern(series: Series) -> dict[str, Any] | None:
-    """What is kept of how a series recurs; None: it does not."""
+    """The pattern as a record stores it; None for a single shift."""
     if series.rule is None:
         return None
     exceptions = {
@@ -141,7 +131,7 @@ def to_stored_pattern(series: Series) -> dict[str, Any] | None:
 
 
 def from_stored_pattern(start: str, end: str, zone: str, pattern: Mapping[str, Any] | None) -> Series:
-    """The series of what was kept: it was checked when it came."""
+    """The series of a stored pattern; it was checked when it was stored."""
     first_start, first_end = datetime.fromisoformat(start), datetime.fromisoformat(end)
     if pattern is None:
         return Series(first_start, first_end, zone)

@@ -1,7 +1,7 @@
-"""A rule as members of a pattern, in the words of JSCalendar (RFC 8984), and as RRULE. Pure.
+"""A rule as members of a pattern, named as in JSCalendar (RFC 8984), and as RRULE (RFC 5545). Pure.
 
-Both say the same; `parse` takes either, or both if they agree. What our profile leaves out is
-refused by name, never ignored: the parts of RFC 5545 on which calendars disagree.
+`parse_rule` takes either, or both if they agree. Parts on which calendar programs disagree are not
+supported: they are refused by name, never ignored.
 """
 
 import re
@@ -16,7 +16,7 @@ from staffing.recurrence.rules import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 
 MAX_COUNT = 1000
 MAX_BY_DAY, MAX_POSITIONS = 35, 12
-"""Parts of a rule that multiply what a month costs to expand."""
+"""Limits of parts that multiply the cost of expanding a month."""
 EARLIEST_START = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time
 FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
 PATTERN_FIELDS = {
@@ -42,13 +42,13 @@ _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
 class RecurrenceUnsupported(errors.InvalidRequest):
-    """A member, or a use of one, that our profile leaves out."""
+    """A member, or a use of one, that is not supported."""
 
     code = "recurrence_unsupported"
 
 
 def invalid_field(field: str, detail: str) -> errors.InvalidRequest:
-    """What is refused of a pattern, by the name of its member."""
+    """An error about a member of a pattern."""
     return errors.InvalidRequest(detail, pointer=f"{_POINTER}/{field}")
 
 
@@ -57,15 +57,15 @@ def _unsupported_field(field: str, detail: str) -> RecurrenceUnsupported:
 
 
 def parse_zone(name: Any) -> str:
-    """The name of a time zone that there is. Raises `errors.Invalid`."""
+    """The name of an IANA time zone. Raises `errors.InvalidRequest`."""
     if not isinstance(name, str) or name not in dst.list_zone_names():
-        raise invalid_field("timeZone", "It must be an IANA time zone, such as Europe/Berlin.")
+        raise invalid_field("timeZone", "Must be an IANA time zone, such as Europe/Berlin.")
     return name
 
 
 def parse_local_time(value: Any, field: str) -> datetime:
-    """A local time to the second, without an offset."""
-    detail = "It must be a local time without an offset: 2027-01-01T09:00:00."
+    """A local time to the second, without an offset. Raises `errors.InvalidRequest`."""
+    detail = "Must be a local time without an offset: 2027-01-01T09:00:00."
     if not isinstance(value, str) or not _LOCAL_TIME_PATTERN.fullmatch(value):
         raise invalid_field(field, detail)
     try:
@@ -73,149 +73,132 @@ def parse_local_time(value: Any, field: str) -> datetime:
     except ValueError as error:
         raise invalid_field(field, detail) from error
     if not EARLIEST_START <= wall_time < rules.LATEST_START:
-        raise invalid_field(field, f"It must be from {EARLIEST_START.year} to {rules.LATEST_START.year - 1}.")
+        raise invalid_field(field, f"Must be from {EARLIEST_START.year} to {rules.LATEST_START.year - 1}.")
     return wall_time
 
 
 def parse_rule(pattern: Mapping[str, Any], *, zone: str) -> RecurrenceRule:
-    """The rule that the members of a pattern say, or its ``rrule``.
+    """The rule of a pattern's members or of its ``rrule``.
 
-    Raises `errors.Invalid` or `Unsupported`, naming the member.
+    Raises `errors.InvalidRequest` or `RecurrenceUnsupported`, naming the member.
     """
     for name in pattern:
         if name not in PATTERN_FIELDS:
-            raise _unsupported_field(name, "No such member here.")
+            raise _unsupported_field(name, "Unknown field.")
     if pattern.get("skip", "omit") != "omit":
-        raise _unsupported_field("skip", "Only omit is possible: what does not exist is left out.")
+        raise _unsupported_field("skip", "Must be omit: days that do not exist are left out.")
     rule_fields = {name: pattern[name] for name in pattern if name in _RULE_FIELDS}
     text = pattern.get("rrule")
     if text is None:
         return _normalize_until(_check_supported(parse_fields(rule_fields)), zone)
     rule = _normalize_until(_check_supported(parse_rrule(text, zone=zone)), zone)
     if rule_fields and _normalize_until(_check_supported(parse_fields(rule_fields)), zone) != rule:
-        raise invalid_field("rrule", "It says another rule than the other members.")
+        raise invalid_field("rrule", "Contradicts the other members.")
     return rule
 
 
 def _normalize_until(rule: RecurrenceRule, zone: str) -> RecurrenceRule:
-    """With an end that the clock of the zone shows, as RRULE tells it in UTC."""
+    """With an end that the zone's clock shows, so that it survives UTC, in which RRULE has it."""
     if rule.until is None:
         return rule
     return replace(rule, until=expand.to_wall_time(expand.to_instant(rule.until, zone), zone))
 
 
 def parse_fields(fields: Mapping[str, Any]) -> RecurrenceRule:
-    """The rule of its members, each within its own limits. Raises `errors.Invalid`."""
+    """The rule of these members, each within its limits. Raises `errors.InvalidRequest`."""
     frequency = fields.get("frequency")
     if frequency not in FREQUENCIES:
-        raise invalid_field("frequency", f"It must be one of {', '.join(FREQUENCIES)}.")
+        raise invalid_field("frequency", f"Must be one of {', '.join(FREQUENCIES)}.")
     return RecurrenceRule(
         frequency=frequency,
-        interval=_parse_integer(fields, "interval", 1, 366) or 1,
-        by_day=_parse_weekdays(fields.get("byDay", ())),
-        by_month_day=_parse_integers(fields, "byMonthDay", -31, 31),
-        by_month=_parse_months(fields.get("byMonth", ())),
-        by_set_position=_parse_positions(fields),
+        interval=_parse_integer(fields, "interval", 366) or 1,
+        by_day=_parse_weekdays(fields),
+        by_month_day=_parse_days(fields, "byMonthDay", 62),
+        by_month=_parse_months(fields),
+        by_set_position=_parse_days(fields, "bySetPosition", MAX_POSITIONS),
         first_day_of_week=_parse_weekday(fields.get("firstDayOfWeek", "mo"), "firstDayOfWeek"),
-        count=_parse_integer(fields, "count", 1, MAX_COUNT),
+        count=_parse_integer(fields, "count", MAX_COUNT),
         until=_parse_until(fields["until"]) if "until" in fields else None,
     )
 
 
-def _parse_integer(fields: Mapping[str, Any], name: str, minimum: int, maximum: int) -> int | None:
-    if name not in fields:
-        return None
-    value = fields[name]
-    if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
-        raise invalid_field(name, f"It must be a whole number from {minimum} to {maximum}.")
-    return value
+def _is_integer(value: Any, minimum: int, maximum: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
 
 
-def _parse_integers(fields: Mapping[str, Any], name: str, minimum: int, maximum: int) -> tuple[int, ...]:
+def _parse_integer(fields: Mapping[str, Any], name: str, maximum: int) -> int | None:
+    if name in fields and not _is_integer(fields[name], 1, maximum):
+        raise invalid_field(name, f"Must be a whole number from 1 to {maximum}.")
+    return fields.get(name)
+
+
+def _parse_list(fields: Mapping[str, Any], name: str, max_length: int) -> Sequence[Any]:
     values = fields.get(name, ())
-    detail = f"It must be a list of whole numbers from {minimum} to {maximum}, without 0."
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > 62:
-        raise invalid_field(name, detail)
-    for value in values:
-        is_valid = isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
-        if not is_valid or value == 0:
-            raise invalid_field(name, detail)
+    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > max_length:
+        raise invalid_field(name, f"Must be a list of at most {max_length} values.")
+    return values
+
+
+def _parse_days(fields: Mapping[str, Any], name: str, max_length: int) -> tuple[int, ...]:
+    """Days of the month, or positions: counted from 1, or from the end."""
+    values = _parse_list(fields, name, max_length)
+    if not all(_is_integer(value, -31, 31) and value for value in values):
+        raise invalid_field(name, "Must be a list of whole numbers from -31 to 31, without 0.")
     return tuple(sorted(set(values)))
 
 
-def _parse_positions(fields: Mapping[str, Any]) -> tuple[int, ...]:
-    positions = _parse_integers(fields, "bySetPosition", -31, 31)
-    if len(positions) > MAX_POSITIONS:
-        raise invalid_field("bySetPosition", f"{MAX_POSITIONS} positions at most.")
-    return positions
-
-
-def _parse_months(values: Any) -> tuple[int, ...]:
-    detail = 'It must be a list of months, "1" to "12".'
-    if not isinstance(values, Sequence) or isinstance(values, str):
-        raise invalid_field("byMonth", detail)
-    months = set()
-    for value in values:
-        text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or text not in {str(number) for number in range(1, 13)}:
-            raise invalid_field("byMonth", detail)
-        months.add(int(text))
-    return tuple(sorted(months))
+def _parse_months(fields: Mapping[str, Any]) -> tuple[int, ...]:
+    """Months as JSCalendar writes them, in text, or as numbers."""
+    months = {str(number): number for number in range(1, 13)}
+    values = [str(value) if _is_integer(value, 1, 12) else value for value in _parse_list(fields, "byMonth", 62)]
+    if not all(isinstance(value, str) and value in months for value in values):
+        raise invalid_field("byMonth", 'Must be a list of months, "1" to "12".')
+    return tuple(sorted({months[value] for value in values}))
 
 
 def _parse_weekday(value: Any, name: str) -> str:
     if value not in WEEKDAY_CODES:
-        raise invalid_field(name, f"It must be one of {', '.join(WEEKDAY_CODES)}.")
+        raise invalid_field(name, f"Must be one of {', '.join(WEEKDAY_CODES)}.")
     return str(value)
 
 
-def _parse_weekdays(values: Any) -> tuple[NthWeekday, ...]:
-    if not isinstance(values, Sequence) or isinstance(values, str) or len(values) > MAX_BY_DAY:
-        raise invalid_field("byDay", "It must be a list of days.")
+def _parse_weekdays(fields: Mapping[str, Any]) -> tuple[NthWeekday, ...]:
     weekdays = set()
-    for index, value in enumerate(values):
+    for index, value in enumerate(_parse_list(fields, "byDay", MAX_BY_DAY)):
         name = f"byDay/{index}"
         if not isinstance(value, Mapping) or not {"day"} <= set(value) <= {"day", "nthOfPeriod"}:
-            raise invalid_field(name, 'It must be like {"day": "mo"} or {"day": "fr", "nthOfPeriod": -1}.')
-        nth = _parse_integer(value, "nthOfPeriod", -5, 5) if "nthOfPeriod" in value else None
-        if nth == 0:
-            raise invalid_field(f"{name}/nthOfPeriod", "It must be from -5 to 5, without 0.")
+            raise invalid_field(name, 'Must be like {"day": "mo"} or {"day": "fr", "nthOfPeriod": -1}.')
+        nth = value.get("nthOfPeriod")
+        if "nthOfPeriod" in value and not (_is_integer(nth, -5, 5) and nth):
+            raise invalid_field(f"{name}/nthOfPeriod", "Must be a whole number from -5 to 5, without 0.")
         weekdays.add(NthWeekday(_parse_weekday(value["day"], f"{name}/day"), nth))
-    return tuple(sorted(weekdays, key=_get_weekday_sort_key))
-
-
-def _get_weekday_sort_key(day: NthWeekday) -> tuple[int, int]:
-    return WEEKDAY_CODES.index(day.day), day.nth or 0
+    return tuple(sorted(weekdays, key=lambda weekday: (WEEKDAY_CODES.index(weekday.day), weekday.nth or 0)))
 
 
 def _parse_until(value: Any) -> datetime:
-    """A local time, or a date: then its last second."""
+    """A local time, or the last second of a date."""
     if isinstance(value, str) and len(value) == 10:
         value = f"{value}T23:59:59"
     return parse_local_time(value, "until")
 
 
 def _check_supported(rule: RecurrenceRule) -> RecurrenceRule:
-    """Refuse what our profile leaves out."""
+    """The rule itself. Raises `RecurrenceUnsupported`."""
     has_nth = any(day.nth for day in rule.by_day)
     is_monthly_or_yearly = rule.frequency in ("monthly", "yearly")
     for is_refused, field, detail in (
-        (rule.count and rule.until, "count", "Only one of count and until is possible."),
-        (has_nth and not is_monthly_or_yearly, "byDay", "nthOfPeriod is possible monthly or yearly only."),
-        (
-            rule.by_month_day and not is_monthly_or_yearly,
-            "byMonthDay",
-            "Days of the month are possible monthly or yearly only.",
-        ),
+        (rule.count and rule.until, "count", "Use either `count` or `until`."),
+        (has_nth and not is_monthly_or_yearly, "byDay", "`nthOfPeriod` needs a monthly or yearly frequency."),
+        (rule.by_month_day and not is_monthly_or_yearly, "byMonthDay", "Needs a monthly or yearly frequency."),
         (
             rule.frequency == "yearly" and (rule.by_day or rule.by_month_day) and not rule.by_month,
             "byDay" if rule.by_day else "byMonthDay",
-            "Yearly, days need byMonth.",
+            "A yearly frequency with days needs `byMonth`.",
         ),
         (
             rule.by_set_position and not (rule.frequency == "monthly" and rule.by_day),
             "bySetPosition",
-            "It is possible monthly only, with byDay.",
+            "Needs a monthly frequency and `byDay`.",
         ),
     ):
         if is_refused:
@@ -224,7 +207,7 @@ def _check_supported(rule: RecurrenceRule) -> RecurrenceRule:
 
 
 def to_fields(rule: RecurrenceRule) -> dict[str, Any]:
-    """The rule as members of a pattern, in canonical form; without what is the default."""
+    """The members of a rule in canonical form, without defaults."""
     days = [{"day": day.day, **({"nthOfPeriod": day.nth} if day.nth else {})} for day in rule.by_day]
     fields = {
         "frequency": rule.frequency,
@@ -242,7 +225,7 @@ def to_fields(rule: RecurrenceRule) -> dict[str, Any]:
 
 # --- RRULE ----------------------------------------------------------------------------------------
 def to_rrule(rule: RecurrenceRule, *, zone: str) -> str:
-    """The rule as RFC 5545 writes it, without its name; UNTIL in UTC."""
+    """The RRULE of a rule, without the property name; UNTIL in UTC."""
     parts = {
         "FREQ": rule.frequency.upper(),
         "INTERVAL": str(rule.interval) if rule.interval > 1 else "",

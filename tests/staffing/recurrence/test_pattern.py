@@ -98,7 +98,7 @@ INVALID_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
     ({"frequency": "weekly", "byDay": [{"day": []}]}, "byDay/0/day", "invalid_request"),
     ({"frequency": "weekly", "byDay": [{"day": "fr", "nthOfPeriod": 1}]}, "byDay", "recurrence_unsupported"),
     ({"frequency": "monthly", "byDay": [{"day": "fr", "nthOfPeriod": 0}]}, "byDay/0/nthOfPeriod", "invalid_request"),
-    ({"frequency": "monthly", "byDay": [{"day": "fr", "nthOfPeriod": 6}]}, "nthOfPeriod", "invalid_request"),
+    ({"frequency": "monthly", "byDay": [{"day": "fr", "nthOfPeriod": 6}]}, "byDay/0/nthOfPeriod", "invalid_request"),
     ({"frequency": "weekly", "byMonthDay": [1]}, "byMonthDay", "recurrence_unsupported"),
     ({"frequency": "monthly", "byMonthDay": [0]}, "byMonthDay", "invalid_request"),
     ({"frequency": "monthly", "byMonthDay": [32]}, "byMonthDay", "invalid_request"),
@@ -203,5 +203,5 @@ def test_invalid_pattern_is_reported_with_its_pointer(members: dict[str, Any], p
     ],
 )
 def test_first_shift_must_match_the_rule(members: dict[str, Any]) -> None:
-    with pytest.raises(pattern.RecurrenceStartMismatch, match="does not fit"):
+    with pytest.raises(pattern.RecurrenceStartMismatch, match="does not match"):
         parse_members(members)
