@@ -1,7 +1,7 @@
-"""Reminders before shifts, for who wants them.
+"""Reminders before shifts, for people who want them.
 
-One errand per person waits for their next shift; done, it plans the one after. A change of their
-schedules plans anew: an errand is named by its shift, so planning one twice is planning it once.
+One outbox message per person waits for their next shift; when processed, it enqueues the one after.
+A change of their schedules enqueues again: the message id names the shift, so that adds nothing.
 """
 
 import hashlib
@@ -21,12 +21,12 @@ from staffing.schedules import availability
 
 EVENT = "shift_reminder"
 LOOKAHEAD = timedelta(days=35)
-"""How far the next shift is looked for before it is looked for again later."""
+"""How far ahead the next shift is looked for; then it is looked for again."""
 
 
 @outbox.task("staffing.plan_reminder")
 def plan_reminder(user_id: str, *, job: outbox.TaskContext) -> None:
-    """Plan the reminder of a person's next shift, whether or not they want it by now."""
+    """Enqueue the reminder of a person's next shift, whether or not they want one now."""
     recipient = recipients.get_recipient(user_id)
     upcoming = _find_upcoming(user_id, job.at) if recipient else None
     if recipient and upcoming:
@@ -51,7 +51,7 @@ def _enqueue_upcoming(write: write_set.Write, user_id: str, upcoming: "UpcomingS
 
 
 UpcomingShift = tuple[datetime, bool]
-"""When the next shift starts; or when to look again, for what is further away."""
+"""When the next shift starts and True, or when to look again and False."""
 
 
 def _find_upcoming(user_id: str, after: datetime) -> UpcomingShift | None:
@@ -72,9 +72,9 @@ def _iter_starts(rows: list[StaffAvailability], after: datetime, until: datetime
 
 @outbox.task("staffing.remind")
 def enqueue_reminders(user_id: str, start: str, *, job: outbox.TaskContext) -> None:
-    """Remind a person of the shift that starts then, if it is still theirs and to come; once only.
+    """Remind a person once of the shift that starts then, if it is still theirs and in the future.
 
-    Their next reminder is planned in the same transaction.
+    The next reminder is enqueued in the same transaction.
     """
     recipient = recipients.get_recipient(user_id)
     if recipient is None:
@@ -94,7 +94,7 @@ def enqueue_reminders(user_id: str, start: str, *, job: outbox.TaskContext) -> N
 def _enqueue_and_plan_next(
     recipient: recipients.Recipient, start: datetime, channels: Sequence[str], *, job: outbox.TaskContext
 ) -> None:
-    """Have it told on these channels, and plan what comes next. Raises `idempotency.Seen`."""
+    """Enqueue messages on these channels and the next reminder. Raises `DuplicateRequest`."""
     user_id = str(recipient.user.id)
     upcoming = _find_upcoming(user_id, max(start, job.at))
     if not channels and upcoming is None:
@@ -119,7 +119,7 @@ def _enqueue_and_plan_next(
 
 @outbox.task("staffing.tell_reminder")
 def send_reminder(user_id: str, start: str, channel: str, *, job: outbox.TaskContext) -> None:
-    """Send one reminder, unless it comes too late to be of use."""
+    """Send one reminder, unless the shift has started."""
     recipient = recipients.get_recipient(user_id)
     starts_at = datetime.fromisoformat(start)
     shift = _find_shift_at(user_id, starts_at)
@@ -134,7 +134,7 @@ def send_reminder(user_id: str, start: str, channel: str, *, job: outbox.TaskCon
 
 
 def _find_shift_at(user_id: str, start: datetime) -> tuple[Occurrence, str] | None:
-    """The shift of a person that starts then, and its zone."""
+    """The shift of a person that starts at an instant, and its zone."""
     for row in availability.fetch_rows(user_id, start, None, consistent=False):
         for series in row.series():
             for occurrence in expand.iter_occurrences(series, start, start + timedelta(seconds=1)):

@@ -1,4 +1,4 @@
-"""How shifts are told to people: in their language, by the clock they chose or the shift's own."""
+"""Shifts as text for people: in their language, and in the time zone they chose or the shift's."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ ChangeKind = Literal["new", "changed", "gone"]
 
 @dataclass(frozen=True)
 class RotaChange:
-    """A shift, or the first of a series, that somebody got, lost or has otherwise."""
+    """A shift, or the first of a series, that a person got, lost or has at another time."""
 
     kind: ChangeKind
     start: str
@@ -28,7 +28,7 @@ class RotaChange:
 
 
 def format_rota_change(change: RotaChange, recipient: recipients.Recipient) -> str:
-    """One change in a line."""
+    """One change as one line."""
     language = preferences.language_of(recipient.user.settings, recipient.customer.settings)
     start, end = (
         expand.to_instant(datetime.fromisoformat(wall_time), change.zone) for wall_time in (change.start, change.end)
@@ -39,7 +39,7 @@ def format_rota_change(change: RotaChange, recipient: recipients.Recipient) -> s
 
 
 def format_time_range(start: datetime, end: datetime, zone: str, recipient: recipients.Recipient) -> str:
-    """From when until when; ``zone`` is the shift's own."""
+    """Start and end of a shift; ``zone`` is the shift's, for people who chose none."""
     settings_by_priority = (recipient.user.settings, recipient.customer.settings)
     zone = next((settings["time_zone"] for settings in settings_by_priority if settings.get("time_zone")), zone)
     local_start, local_end = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))

@@ -1,11 +1,11 @@
-"""The clocks of time zones: when they change, and how far they stand apart. Pure."""
+"""Clock changes of time zones, and the offsets between zones. Pure."""
 
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 HORIZON = timedelta(days=28 * 365 + 7)
-"""Calendars and the rules of clocks repeat after 28 years, within a century."""
+"""28 years: weekdays and the rules of clock changes repeat after it, within a century."""
 
 
 @cache
@@ -16,7 +16,7 @@ def list_zone_names() -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def list_transitions(zone: str, year: int) -> tuple[datetime, ...]:
-    """The moments at which a zone's clock changes, from the year before for `HORIZON`."""
+    """The instants at which a zone's clock changes, from the year before ``year`` for `HORIZON`."""
     zone_info = ZoneInfo(zone)
     transitions = []
     at = datetime(year - 1, 1, 1, tzinfo=UTC)

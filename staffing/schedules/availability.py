@@ -1,8 +1,9 @@
-"""Who is busy when: what clashes are decided from, strongly consistent and held by a condition.
+"""Who works when: rows that conflicts are decided from, read strongly consistent.
 
-Each person has a row per schedule and a head. A decision reads the head first, then the rows; what
-it writes rests on the head's version. A Query may see a transaction half done: the head names what
-the last one wrote, so that is noticed, and the decision taken again (`config.dynamodb.optimistic`).
+Each person has a row per schedule and a version record. A decision reads the version record first,
+then the rows, and writes on condition that the version is unchanged. A Query may see half of a
+transaction: the version record lists what the last one wrote, so the decision notices and is
+repeated (`config.dynamodb.optimistic`).
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -18,27 +19,27 @@ from staffing.recurrence.expand import Series
 from staffing.recurrence.overlap import ConflictingShifts
 
 MAX_SERIES_PER_PERSON = 100
-"""Series that one person may be on at a time: each new one is held against all of them."""
+"""Series that one person may have at a time: a new one is compared with all of them."""
 MAX_COVERING_STAFF = 12
-"""People beside its own who may have shifts of one series."""
+"""People other than the owner who may cover shifts of one series."""
 
 
 class ScheduleConflict(errors.Conflict):
-    """The person is on duty elsewhere at that time."""
+    """The person has another shift at that time."""
 
     code = "schedule_clash"
-    title = "This person is on duty then already"
+    title = "Schedule conflict"
 
     def __init__(self, staff_id: str, schedule_id: str, conflict: ConflictingShifts) -> None:
         at = format_instant(conflict.at)
-        detail = f"It overlaps schedule {schedule_id} from {at} on."
+        detail = f"Overlaps schedule {schedule_id} from {at}."
         super().__init__(detail)
         extra = {"scheduleId": schedule_id, "staffId": staff_id, "at": at}
         self.field_errors.append(errors.FieldError("/startTime", self.code, detail, extra))
 
 
 class AssignmentLimitExceeded(errors.Conflict):
-    """More than is decided at once."""
+    """More people or series than one decision may concern."""
 
     code = "too_many"
 
@@ -53,7 +54,7 @@ class ShiftAssignment:
 
 
 def version_record_key(staff_id: str) -> dynamodb.RecordKey:
-    """The key of a person's head, to be read before their rows."""
+    """The key of a person's version record, to be read before their rows."""
     return dynamodb.RecordKey(StaffAvailability, staff_id, VERSION_RECORD_KEY)
 
 
@@ -65,10 +66,10 @@ def check_available(
     existing: Collection[ShiftAssignment],
     excluded_schedule_id: str | None,
 ) -> None:
-    """Refuse shifts that overlap what their people have already, each other, or those ``beside``.
+    """Refuse shifts that overlap each other, ``existing`` ones, or what their people have already.
 
-    ``found`` holds the heads, read before; rows of the schedule ``apart_from`` do not count. Raises
-    `Overlap`, naming the first moment, or `decisions.Changed` where a change is half visible.
+    ``records`` holds the version records, read before; rows of ``excluded_schedule_id`` do not
+    count. Raises `ScheduleConflict`, `AssignmentLimitExceeded`, or `optimistic.StaleRecord`.
     """
     for staff_id in dict.fromkeys(assignment.staff_id for assignment in assignments):
         own_assignments = [assignment for assignment in assignments if assignment.staff_id == staff_id]
@@ -76,7 +77,7 @@ def check_available(
         rows = fetch_rows(staff_id, since, records)
         other_rows = [row for row in rows if row.schedule_id != excluded_schedule_id]
         if sum(_is_recurring(row) for row in other_rows) >= MAX_SERIES_PER_PERSON:
-            raise AssignmentLimitExceeded(f"A person can be on {MAX_SERIES_PER_PERSON} series at a time.")
+            raise AssignmentLimitExceeded(f"A person can have at most {MAX_SERIES_PER_PERSON} series at a time.")
         existing_series = [(str(row.schedule_id), series) for row in other_rows for series in row.series()]
         existing_series += [(entry.schedule_id, entry.series) for entry in existing if entry.staff_id == staff_id]
         first_conflict = conflicts.find_first_conflict(
@@ -94,9 +95,9 @@ def _is_recurring(row: StaffAvailability) -> bool:
 def fetch_rows(
     staff_id: str, since: datetime | None, records: dynamodb.BatchResult | None, *, consistent: bool = True
 ) -> list[StaffAvailability]:
-    """The rows of what ends after a moment.
+    """The rows of schedules that end after an instant.
 
-    Raises `decisions.Changed` where the head in ``found`` knows of what they do not show.
+    Raises `optimistic.StaleRecord` if they lack what the version record in ``records`` lists.
     """
     lower_bound = format_instant(since) if since else "0"
     values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
@@ -114,14 +115,14 @@ def fetch_rows(
 # --- writing --------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class RowChanges:
-    """What becomes of one person's rows."""
+    """Changes of one person's rows."""
 
     removed: list[StaffAvailability]
     written: list[StaffAvailability]
 
 
 def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> dict[str, RowChanges]:
-    """Whose rows a change of schedules changes, and how. Raises `TooMuch`."""
+    """Row changes by person. Raises `AssignmentLimitExceeded`."""
     rows_before, rows_after = _build_rows(before), _build_rows(after)
     changes_by_staff = {}
     for staff_id in sorted({*rows_before, *rows_after}):
@@ -133,14 +134,14 @@ def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> d
         if removed or written:
             changes_by_staff[staff_id] = RowChanges(removed, written)
     if len(changes_by_staff) > MAX_COVERING_STAFF + 1:
-        raise AssignmentLimitExceeded(f"One change can concern {MAX_COVERING_STAFF + 1} people; make several.")
+        raise AssignmentLimitExceeded(f"One change can concern at most {MAX_COVERING_STAFF + 1} people; make several.")
     return changes_by_staff
 
 
 def write_row_changes(
     write: write_set.Write, changes_by_staff: Mapping[str, RowChanges], records: dynamodb.BatchResult
 ) -> None:
-    """Write these rows, each person's under the version of their head as it was read."""
+    """Write rows on condition that each person's version record is as it was read."""
     for staff_id, row_changes in changes_by_staff.items():
         _put_version_record(write, staff_id, row_changes.removed, row_changes.written, records)
         for row in row_changes.removed:
@@ -173,7 +174,7 @@ def _build_rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, StaffAvail
     for schedule in schedules:
         series_by_staff = expand.split_by_staff(schedule.series(), schedule.staff_id)
         if len(series_by_staff) > MAX_COVERING_STAFF + 1:
-            raise AssignmentLimitExceeded(f"Shifts of one series can be given to {MAX_COVERING_STAFF} other people.")
+            raise AssignmentLimitExceeded(f"At most {MAX_COVERING_STAFF} other people can cover shifts of one series.")
         for staff_id, shifts in series_by_staff.items():
             row = _build_row(schedule, staff_id, shifts)
             rows.setdefault(staff_id, {})[row.end] = row
@@ -197,5 +198,5 @@ def _is_different(row: StaffAvailability, other_row: StaffAvailability) -> bool:
 
 
 def version_record_keys(staff_ids: Iterable[str]) -> list[dynamodb.RecordKey]:
-    """What to read before anything of these people's schedules is changed."""
+    """The keys of the version records of these people."""
     return [version_record_key(staff_id) for staff_id in staff_ids]

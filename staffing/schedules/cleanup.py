@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from accounts import locations, permissions
 from config import audit, dynamodb, journal, outbox
-from config.dynamodb import ids, optimistic
+from config.dynamodb import optimistic
 from staffing.models import Schedule, to_attributes
 from staffing.recurrence import expand, rules
 from staffing.recurrence.edit import EditResult
@@ -66,7 +66,15 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
         exceptions = {**series.exceptions, **{recurrence_id: RecurrenceException() for recurrence_id, _ in covers}}
         remaining = before.with_changes(**to_attributes(replace(series, exceptions=exceptions)), updated_at=at)
         singles = [
-            _build_single_schedule(before, series, recurrence_id, exception, at) for recurrence_id, exception in covers
+            save.build_schedule(
+                expand.to_single_shift(series, recurrence_id, exception),
+                str(exception.staff_id),
+                at=at,
+                customer_id=before.customer_id,
+                location_id=before.location_id,
+                split_from=before.id,
+            )
+            for recurrence_id, exception in covers
         ]
         records = _fetch_records(save.list_assigned_staff(before), actor)
         row_changes = availability.plan_row_changes([before], [remaining, *singles])
@@ -84,22 +92,6 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
         return True
 
     return optimistic.retry_on_conflict(decide)
-
-
-def _build_single_schedule(
-    before: Schedule, series: Series, recurrence_id: datetime, exception: RecurrenceException, at: datetime
-) -> Schedule:
-    return Schedule(
-        id=ids.new_id("sch", at),
-        customer_id=before.customer_id,
-        location_id=before.location_id,
-        staff_id=exception.staff_id,
-        split_from=before.id,
-        created_at=at,
-        updated_at=at,
-        version=1,
-        **to_attributes(expand.to_single_shift(series, recurrence_id, exception)),
-    )
 
 
 def _fetch_records(staff_ids: set[str], actor: audit.Author) -> dynamodb.BatchResult:

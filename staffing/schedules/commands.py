@@ -1,8 +1,8 @@
-"""Schedules: planning people's shifts and series, changing and removing them.
+"""Create, update and delete schedules.
 
-Every decision rests on the version records of the people whose shifts it touches
-(`staffing.schedules.availability`), so that two managers at once never put one person in two
-places. What a series loses, gains and gives away is one transaction and one audit entry.
+Every decision depends on the version records of the people whose shifts it touches
+(`staffing.schedules.availability`), so two managers at once never schedule one person twice. An
+edit is one transaction and one audit entry, also if it splits a series.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -24,7 +24,7 @@ from staffing.schedules import availability, save
 
 @dataclass(frozen=True)
 class ScheduleDraft:
-    """A schedule to be made; times without offset are the location's."""
+    """A schedule to create; times without offset are local at the location."""
 
     customer_id: str
     location_id: str
@@ -38,7 +38,7 @@ class ScheduleDraft:
 
 
 class ForeignSchedule(errors.Forbidden):
-    """The schedule is another customer's; the contract wants that to be said."""
+    """The schedule belongs to another customer; the API contract reveals that on delete."""
 
     code = "foreign_customer"
 
@@ -46,10 +46,10 @@ class ForeignSchedule(errors.Forbidden):
 def create_schedule(
     draft: ScheduleDraft, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> Schedule:
-    """Plan a shift or a series of a person at a location.
+    """Create a shift or a series of a person at a location.
 
-    Raises `busy.Overlap` naming the first clash, `errors.NotFound` for what is not there, and
-    `errors.Invalid` for a pattern that cannot be.
+    Raises `availability.ScheduleConflict` naming the first overlap, `errors.NotFound` for an
+    unknown location, user or template, and `errors.InvalidRequest` for an invalid pattern.
     """
     actor.require("schedules:write")
     with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": draft.customer_id}):
@@ -80,19 +80,15 @@ def create_schedule(
 
     try:
         return optimistic.retry_on_conflict(decide)
-    except idempotency.DuplicateRequest as seen:
-        return _get_created(seen)
-
-
-def _get_created(seen: idempotency.DuplicateRequest) -> Schedule:
-    schedule = dynamodb.get_record(Schedule, seen.resource_id)
-    if schedule is None:
-        raise errors.NotFound("The schedule that this request created is gone.") from seen
-    return schedule
+    except idempotency.DuplicateRequest as duplicate:
+        schedule = dynamodb.get_record(Schedule, duplicate.resource_id)
+        if schedule is None:
+            raise errors.NotFound("The schedule that this request created was deleted.") from duplicate
+        return schedule
 
 
 def _fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey) -> dynamodb.BatchResult:
-    """The people, their heads and logs, and ``more``: one round trip, before their rows."""
+    """Users, their version records and streams, and ``extra_keys``, in one round trip."""
     valid_ids = [user_id for user_id in dict.fromkeys(user_ids) if ids.is_id("usr", user_id)]
     version_record_keys = availability.version_record_keys(valid_ids)
     streams = journal.stream_keys(dict.fromkeys([actor.stream, *valid_ids]))
@@ -102,14 +98,14 @@ def _fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.
 
 
 def _list_staff_in_pattern(pattern_fields: Mapping[str, Any] | None) -> list[str]:
-    """The people to whom a pattern gives single shifts; it was not checked yet."""
+    """Who covers shifts of a pattern that was not checked yet."""
     exceptions = (pattern_fields or {}).get("exceptions")
     values = exceptions.values() if isinstance(exceptions, Mapping) else ()
     candidates = (value.get("staffId") for value in values if isinstance(value, Mapping))
     staff_ids = list(dict.fromkeys(staff_id for staff_id in candidates if isinstance(staff_id, str)))
     if len(staff_ids) > availability.MAX_COVERING_STAFF:
         raise availability.AssignmentLimitExceeded(
-            f"Shifts of one series can be given to {availability.MAX_COVERING_STAFF} other people."
+            f"At most {availability.MAX_COVERING_STAFF} other people can cover shifts of one series."
         )
     return staff_ids
 
@@ -117,21 +113,18 @@ def _list_staff_in_pattern(pattern_fields: Mapping[str, Any] | None) -> list[str
 def _build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime) -> Schedule:
     location = locations.get_location_from(records, draft.location_id, actor, pointer="/locationId")
     locations.check_access(actor, location.id)
-    _check_staff([draft.staff_id], records, actor, "/staffId")
+    _check_staff(draft.staff_id, records, actor)
     template = shift_templates.get_template_from(records, draft.template_id, actor) if draft.template_id else None
     if template and template.location_id not in (None, location.id):
-        raise errors.InvalidRequest("This template is another location's.", pointer="/templateId")
+        raise errors.InvalidRequest("This template belongs to another location.", pointer="/templateId")
     series = _build_series(draft, location.time_zone, template)
-    return Schedule(
-        id=ids.new_id("sch", at),
+    return save.build_schedule(
+        edit.assign_series(series, draft.staff_id),
+        draft.staff_id,
+        at=at,
         customer_id=actor.customer_id,
         location_id=location.id,
-        staff_id=draft.staff_id,
         template_id=draft.template_id,
-        created_at=at,
-        updated_at=at,
-        version=1,
-        **to_attributes(edit.assign_series(series, draft.staff_id)),
     )
 
 
@@ -141,41 +134,40 @@ def _build_series(draft: ScheduleDraft, local_zone: str, template: Template | No
         pattern_fields = template.pattern
     if pattern_fields is None:
         if recurring:
-            raise errors.InvalidRequest("What recurs needs a pattern.", pointer="/recurrencePattern")
+            raise errors.InvalidRequest(edit.PATTERN_MISSING, pointer="/recurrencePattern")
         wall_times = local_time.resolve_wall_times(
             draft.start, draft.end, input_zone=local_zone, zone=local_zone, allow_utc=True
         )
         return Series(*wall_times)
     if recurring is False:
-        raise errors.InvalidRequest("What does not recur has no pattern.", pointer="/recurrencePattern")
+        raise errors.InvalidRequest(edit.PATTERN_OF_SINGLE_SHIFT, pointer="/recurrencePattern")
     zone = rrule.parse_zone(pattern_fields.get("timeZone", local_zone))
     start, end, _ = local_time.resolve_wall_times(draft.start, draft.end, input_zone=local_zone, zone=zone)
     return pattern.parse_series(pattern_fields, start=start, end=end, zone=zone)
 
 
-def _check_staff(user_ids: Iterable[str], records: dynamodb.BatchResult, actor: Actor, pointer: str) -> None:
-    for user_id in dict.fromkeys(user_ids):
-        user = users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
-        users.check_schedulable(user, pointer=pointer)
+def _check_staff(user_id: str, records: dynamodb.BatchResult, actor: Actor) -> None:
+    user = users.get_user_from(records, user_id, actor.customer_id, pointer="/staffId")
+    users.check_schedulable(user, pointer="/staffId")
 
 
 # --- reading one ----------------------------------------------------------------------------------
 def get_schedule(schedule_id: str, *, actor: Actor) -> Schedule:
-    """A schedule that the actor may see: of their locations, or of their own shifts.
+    """A schedule of the actor, or at one of their locations.
 
-    Raises `errors.NotFound`, alike for nobody's and another customer's, and `errors.Forbidden`.
+    Raises `errors.NotFound`, also for another customer's schedule, and `errors.Forbidden`.
     """
     actor.require("schedules:read")
     schedule = _get_target(schedule_id, actor)
     if not can_see_schedule(actor, schedule):
-        raise errors.Forbidden("This location is not among yours.")
+        raise errors.Forbidden("You have no access to this location.")
     return schedule
 
 
 def can_see_schedule(actor: Actor, schedule: Schedule) -> bool:
-    """Whether a schedule of one's customer is one's own, or of a location within one's reach.
+    """Whether a schedule is the actor's, or at one of their locations.
 
-    Who only stands in for shifts of it sees those, by `rosters.shifts`, not the whole.
+    Who only covers shifts of it sees those in `listing.list_shifts`, not the schedule.
     """
     return actor.can_access_locations([schedule.location_id]) or actor.id == schedule.staff_id
 
@@ -183,11 +175,11 @@ def can_see_schedule(actor: Actor, schedule: Schedule) -> bool:
 def _get_target(schedule_id: str, actor: Actor, *, reveals_foreign: bool = False) -> Schedule:
     schedule = dynamodb.get_record(Schedule, schedule_id) if ids.is_id("sch", schedule_id) else None
     if schedule is None:
-        raise errors.NotFound("There is no such schedule.")
+        raise errors.NotFound("Schedule not found.")
     if schedule.customer_id != actor.customer_id:
         if reveals_foreign:
-            raise ForeignSchedule("This schedule is another customer's.")
-        raise errors.NotFound("There is no such schedule.")
+            raise ForeignSchedule("This schedule belongs to another customer.")
+        raise errors.NotFound("Schedule not found.")
     return schedule
 
 
@@ -204,10 +196,10 @@ def update_schedule(
     at: datetime,
     versions: Collection[int] | None = None,
 ) -> Schedule:
-    """Change one shift of a series, one and all that follow, or all of it; or a single shift.
+    """Change a single shift, one shift of a series, one and all that follow, or all of it.
 
-    What follows becomes a series of its own: that is then answered. Raises `busy.Overlap`,
-    `edits.NoSuchShift`, `errors.PreconditionFailed`, and as `create` does.
+    With scope ``following``, the answer is the new series. Raises `edit.OccurrenceNotFound`,
+    `edit.ExceptionsLost`, `errors.PreconditionFailed`, and as `create_schedule` does.
     """
     actor.require("schedules:write")
 
@@ -215,19 +207,17 @@ def update_schedule(
         before = _get_target(schedule_id, actor)
         locations.check_access(actor, before.location_id)
         optimistic.check_version(before, versions)
-        new_location_id = location_id if location_id and location_id != before.location_id else None
-        if new_location_id and scope == "occurrence":
-            detail = "One shift of a series cannot be at another location; make it a schedule."
+        new_location_id = location_id or before.location_id
+        if new_location_id != before.location_id and scope == "occurrence":
+            detail = "A single shift of a series cannot move to another location; create a schedule there."
             raise errors.InvalidRequest(detail, pointer="/locationId")
-        exception_staff = _list_staff_in_pattern(update.pattern)
         new_staff = [update.staff_id] if update.staff_id else []
-        location_key = locations.location_key(new_location_id or before.location_id)
-        records = _fetch_records([*save.list_assigned_staff(before), *new_staff, *exception_staff], actor, location_key)
-        location = locations.get_location_from(
-            records, new_location_id or before.location_id, actor, pointer="/locationId"
-        )
+        staff_ids = [*save.list_assigned_staff(before), *new_staff, *_list_staff_in_pattern(update.pattern)]
+        records = _fetch_records(staff_ids, actor, locations.location_key(new_location_id))
+        location = locations.get_location_from(records, new_location_id, actor, pointer="/locationId")
         locations.check_access(actor, location.id)
-        _check_staff(new_staff, records, actor, "/staffId")
+        for user_id in new_staff:
+            _check_staff(user_id, records, actor)
         edit_result = edit.update_series(
             before.series(),
             update,
@@ -247,35 +237,23 @@ def update_schedule(
     return optimistic.retry_on_conflict(decide)
 
 
-def _build_records(
-    before: Schedule, edit_result: EditResult, *, location_id: str | None, at: datetime
-) -> list[Schedule]:
-    """The records that an edit leaves; the last is the one that was meant."""
+def _build_records(before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime) -> list[Schedule]:
+    """The records that an edit leaves; the last is the one that was edited."""
     if edit_result.remaining is None:
         return []
-    location_values = {"location_id": location_id} if location_id else {}
+    values: dict[str, Any] = {**to_attributes(edit_result.remaining), "updated_at": at}
     if edit_result.split_off is None:
-        values = {
-            **to_attributes(edit_result.remaining),
-            **location_values,
-            "staff_id": edit_result.staff_id,
-            "updated_at": at,
-        }
-        return [before.with_changes(**values)]
-    remaining = before.with_changes(**to_attributes(edit_result.remaining), updated_at=at)
-    split_off = Schedule(
-        id=ids.new_id("sch", at),
+        return [before.with_changes(**values, location_id=location_id, staff_id=edit_result.staff_id)]
+    split_off = save.build_schedule(
+        edit_result.split_off,
+        edit_result.staff_id,
+        at=at,
         customer_id=before.customer_id,
-        location_id=location_id or before.location_id,
-        staff_id=edit_result.staff_id,
+        location_id=location_id,
         template_id=before.template_id,
         split_from=before.id,
-        created_at=at,
-        updated_at=at,
-        version=1,
-        **to_attributes(edit_result.split_off),
     )
-    return [remaining, split_off]
+    return [before.with_changes(**values), split_off]
 
 
 def _is_unchanged(before: Schedule, after: list[Schedule]) -> bool:
@@ -292,9 +270,9 @@ def delete_schedule(
     at: datetime,
     versions: Collection[int] | None = None,
 ) -> Schedule:
-    """Remove a schedule, one of its shifts, or one and all that follow; answers what it was.
+    """Delete a schedule, one of its shifts, or one and all that follow; returns it as it was.
 
-    Raises `errors.NotFound`, and `Foreign` for another customer's, as the contract wants it.
+    Raises `errors.NotFound`, and `ForeignSchedule` for another customer's.
     """
     actor.require("schedules:write")
 
@@ -306,7 +284,7 @@ def delete_schedule(
             before.series(), staff_id=before.staff_id, scope=scope, recurrence_id=recurrence_id
         )
         records = _fetch_records(save.list_assigned_staff(before), actor)
-        after = _build_records(before, edit_result, location_id=None, at=at)
+        after = _build_records(before, edit_result, location_id=before.location_id, at=at)
         save.save_schedules(before, after, edit_result, actor=actor, at=at, records=records)
         return before
 

@@ -1,4 +1,4 @@
-"""Who is on duty at a location at a moment: what the rota says, and the phone asks."""
+"""Who is on duty at a location at an instant, for the API and for calls."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,12 +18,12 @@ WORKING_STATUSES = ("active", "invited")
 
 @dataclass(frozen=True)
 class OnDuty:
-    """Somebody who is on duty, until when, and why."""
+    """A person on duty, until when, and why."""
 
     user: "User"
     shift: Shift
     is_over: bool = False
-    """Whether the shift has just ended: there to hand over."""
+    """Whether the shift has just ended."""
 
     @property
     def until(self) -> datetime:
@@ -32,17 +32,16 @@ class OnDuty:
 
     @property
     def reason(self) -> Literal["scheduled", "moved", "covering"]:
-        """Planned so, put there, or standing in for whose series it is."""
+        """As scheduled, moved to this time, or covering for the owner of the series."""
         if self.shift.occurrence.staff_id:
             return "covering"
         return "moved" if self.shift.occurrence.is_changed else "scheduled"
 
 
 def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)) -> list[OnDuty]:
-    """Who is on duty at a customer's location, who came first first; nobody blocked or gone.
+    """Who is on duty at a customer's location, by start; users who are blocked or gone excluded.
 
-    After them, who left last first, those whose shift ended less than ``grace`` ago. Two round
-    trips, whatever the table holds.
+    After them those whose shift ended less than ``grace`` ago, latest first. Takes two round trips.
     """
     shifts = queries.list_current_shifts(location_id, at, grace=grace)
     staff = users.load_users(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
@@ -57,7 +56,7 @@ def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: tim
 
 
 def list_on_duty_for_actor(location_id: str, at: datetime, *, actor: Actor) -> list[OnDuty]:
-    """The same for somebody who asks. Raises `errors.NotFound` and `errors.Forbidden`."""
+    """Who is on duty, for an actor. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("schedules:read")
     records = dynamodb.batch_get([locations.location_key(location_id)])
     locations.get_location_from(records, location_id, actor)

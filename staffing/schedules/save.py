@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from accounts import users
 from config import audit, dynamodb, journal
-from config.dynamodb import idempotency, optimistic
+from config.dynamodb import idempotency, ids, optimistic
 from config.journal import write_set
-from staffing.models import Schedule
+from staffing.models import Schedule, to_attributes
 from staffing.recurrence.edit import EditResult
+from staffing.recurrence.expand import Series
 from staffing.schedules import availability, diff
 from staffing.schedules.availability import ShiftAssignment
 
@@ -21,6 +22,31 @@ def list_assigned_staff(schedule: Schedule) -> set[str]:
     """The owner of a schedule and those who cover shifts of it."""
     exceptions = (schedule.pattern or {}).get("exceptions", {}).values()
     return {schedule.staff_id, *(exception["staffId"] for exception in exceptions if "staffId" in exception)}
+
+
+def build_schedule(
+    series: Series,
+    staff_id: str,
+    *,
+    at: datetime,
+    customer_id: str,
+    location_id: str,
+    template_id: str | None = None,
+    split_from: str | None = None,
+) -> Schedule:
+    """A new schedule."""
+    return Schedule(
+        id=ids.new_id("sch", at),
+        customer_id=customer_id,
+        location_id=location_id,
+        staff_id=staff_id,
+        template_id=template_id,
+        split_from=split_from,
+        created_at=at,
+        updated_at=at,
+        version=1,
+        **to_attributes(series),
+    )
 
 
 def save_schedules(
