@@ -380,7 +380,6 @@ OUTBOX_TASK_MODULES = [
     "staffing.schedules.cleanup",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
-    "telephony.location_guard",
     "telephony.numbers.inventory",
     "telephony.numbers.purchase",
 ]
@@ -396,7 +395,7 @@ DATA_MAPS = [
 ]
 
 # --- What keeps a location from being removed -----------------------------------------------------
-LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.location_guard.LOCATION_GUARD"]
+LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.numbers.inventory.LOCATION_GUARD"]
 
 # --- Logs: one JSON object a line -----------------------------------------------------------------
 LOGGING = {

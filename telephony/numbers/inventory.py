@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from accounts import locations
+from accounts import locations, permissions
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import optimistic, pagination
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
-from telephony.numbers import reservation
+from telephony.numbers import purchase, reservation
 from telephony.twilio import client
 
 RELEASE_GRACE_PERIOD = timedelta(days=7)
@@ -186,3 +186,23 @@ def filter_unexplained(owned_numbers: Sequence[client.OwnedNumber]) -> list[clie
     return [
         owned_number for owned_number in owned_numbers if (owned_number.number, owned_number.tag) not in explained_keys
     ]
+
+
+# --- locations ------------------------------------------------------------------------------------
+def _find_blocker(location_id: str, at: datetime) -> str | None:
+    if get_location_number(location_id):
+        return "This location has a phone number; release it first."
+    return None
+
+
+@outbox.task("telephony.clear_location")
+def release_location_number(location_id: str, *, job: outbox.TaskContext) -> None:
+    """Release a number that was purchased while the location was being removed."""
+    customer_id = job.author.customer_id
+    number = get_location_number(location_id)
+    if number and not locations.load_locations([location_id], customer_id):
+        purchase.complete_purchase(number, at=job.at)
+        schedule_release(number, actor=permissions.system_actor(customer_id), at=job.at)
+
+
+LOCATION_GUARD = locations.LocationGuard(find_blocker=_find_blocker, cleanup_task="telephony.clear_location")
