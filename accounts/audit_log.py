@@ -6,7 +6,7 @@ from accounts.models import User
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.audit import reader
-from config.dynamodb import encryption, ids
+from config.dynamodb import encryption
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def get_user_audit_log(
     customer's, and `errors.Forbidden` for somebody beyond the actor's locations.
     """
     actor.require("audit:read")
-    if not ids.is_id("usr", user_id):
+    if not dynamodb.is_id("usr", user_id):
         raise _user_not_found()
     records = dynamodb.batch_get([dynamodb.RecordKey(User, user_id), *journal.stream_keys([user_id, actor.stream])])
     stream_head = records.get(audit.AuditEntry, user_id, 0)

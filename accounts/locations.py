@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 from accounts.models import Location, make_name_key
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from config.dynamodb import idempotency, ids, optimistic, pagination
+from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 
 AUDITED_FIELDS = ("name", "time_zone", "address")
@@ -48,7 +48,7 @@ def create_location(
     actor.require("locations:manage")
     if actor.is_location_restricted:
         raise errors.Forbidden("Only who works in every location may add one.")
-    id = ids.new_id("loc", at)
+    id = dynamodb.new_id("loc", at)
     location = Location(
         id=id,
         customer_id=actor.customer_id,
@@ -59,23 +59,9 @@ def create_location(
         created_at=at,
         updated_at=at,
     )
-    values = {field: getattr(location, field) for field in AUDITED_FIELDS}
-    try:
-        with journal.write(
-            actor,
-            "location.created",
-            location,
-            at,
-            changes=[audit.FieldChange(field, None, value) for field, value in values.items() if value],
-        ) as write:
-            write.put(location, only_if=Location.id.does_not_exist())
-            write.record_response(idempotency_key, location.id, status=201)
-    except idempotency.DuplicateRequest as seen:
-        existing_location = dynamodb.get_record(Location, seen.resource_id)
-        if existing_location is None:
-            raise errors.NotFound("The location that this request created is gone.") from seen
-        return existing_location
-    return location
+    return journal.create_record(
+        actor, "location.created", location, at, audited=AUDITED_FIELDS, idempotency_key=idempotency_key
+    )
 
 
 def list_accessible_locations(
@@ -102,38 +88,20 @@ def _name_key_of(location: Location) -> str:
 def update_location(
     location_id: str, patch: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> Location:
-    """Change the name, address or time zone of a place. Raises `errors.PreconditionFailed`."""
+    """Change the name, address or time zone of a location. Raises `errors.PreconditionFailed`."""
 
     def decide() -> Location:
-        location, records = _load_target(location_id, actor)
-        optimistic.check_version(location, versions)
-        return _save_changes(location, patch, actor=actor, at=at, records=records)
-
-    return optimistic.retry_on_conflict(decide)
-
-
-def _save_changes(
-    location: Location, patch: Mapping[str, Any], *, actor: Actor, at: datetime, records: dynamodb.BatchResult
-) -> Location:
-    values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
-    audit_changes = [
-        audit.FieldChange(name, getattr(location, name), value)
-        for name, value in values.items()
-        if value != getattr(location, name)
-    ]
-    if not audit_changes:
-        return location
-    if "name" in values:
-        values["name_key"] = make_name_key(values["name"], location.id)
-    with journal.write(actor, "location.changed", location, at, changes=audit_changes, prefetched=records) as write:
-        actions = [getattr(Location, name).set(value) for name, value in values.items()]
-        write.update(
-            location,
-            [*actions, Location.updated_at.set(at), Location.version.add(1)],
-            only_if=Location.version == location.version,
-            error=optimistic.stale_record_error(),
+        before, records = _load_target(location_id, actor)
+        journal.check_version(before, versions)
+        values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
+        if "name" in values:
+            values["name_key"] = make_name_key(values["name"], before.id)
+        after = before.with_changes(**values, updated_at=at)
+        return journal.update_record(
+            actor, "location.changed", before, after, at, audited=AUDITED_FIELDS, prefetched=records
         )
-    return location.with_changes(**values, updated_at=at)
+
+    return journal.retry_on_conflict(decide)
 
 
 def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location:
@@ -209,7 +177,7 @@ def load_locations(location_ids: Iterable[str], customer_id: str) -> dict[str, L
 
 def _load_target(location_id: str, actor: Actor) -> tuple[Location, dynamodb.BatchResult]:
     actor.require("locations:manage")
-    if not ids.is_id("loc", location_id):
+    if not dynamodb.is_id("loc", location_id):
         raise _location_not_found()
     streams = journal.stream_keys([actor.stream, actor.customer_id])
     records = dynamodb.batch_get([dynamodb.RecordKey(Location, location_id), *streams])

@@ -7,7 +7,7 @@ from typing import Any
 from accounts import locations
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from config.dynamodb import idempotency, ids, optimistic, pagination
+from config.dynamodb import idempotency, pagination
 from staffing.models import Template
 from staffing.recurrence import rrule
 
@@ -68,7 +68,7 @@ def create_template(
     location_keys = [locations.location_key(location_id)] if location_id else []
     records = dynamodb.batch_get([*location_keys, *journal.stream_keys([actor.stream, actor.customer_id])])
     _check_location(location_id, records, actor)
-    template_id = ids.new_id("tpl", at)
+    template_id = dynamodb.new_id("tpl", at)
     template = Template(
         id=template_id,
         customer_id=actor.customer_id,
@@ -78,24 +78,9 @@ def create_template(
         version=1,
         **_normalize_pattern(values),
     )
-    field_values = {name: getattr(template, name) for name in FIELDS}
-    try:
-        with journal.write(
-            actor,
-            "template.created",
-            template,
-            at,
-            changes=[audit.FieldChange(name, None, value) for name, value in field_values.items() if value],
-            prefetched=records,
-        ) as write:
-            write.put(template, only_if=Template.id.does_not_exist())
-            write.record_response(idempotency_key, template_id, status=201)
-    except idempotency.DuplicateRequest as seen:
-        existing = dynamodb.get_record(Template, seen.resource_id)
-        if existing is None:
-            raise errors.NotFound("The template that this request created is gone.") from seen
-        return existing
-    return template
+    return journal.create_record(
+        actor, "template.created", template, at, audited=FIELDS, idempotency_key=idempotency_key, prefetched=records
+    )
 
 
 def _check_location(location_id: str | None, records: dynamodb.BatchResult, actor: Actor) -> None:
@@ -137,26 +122,16 @@ def update_template(
         before, records = _fetch_target(
             template_id, actor, *([locations.location_key(location_id)] if location_id else [])
         )
-        optimistic.check_version(before, versions)
+        journal.check_version(before, versions)
         if "location_id" in updates:
             _check_location(location_id, records, actor)
         values = _normalize_pattern(updates)
-        audit_changes = [
-            audit.FieldChange(name, getattr(before, name), value)
-            for name, value in values.items()
-            if value != getattr(before, name)
-        ]
-        if not audit_changes:
-            return before
         if "name" in values:
             values["name_key"] = locations.name_sort_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)
-        with journal.write(actor, "template.changed", before, at, changes=audit_changes, prefetched=records) as write:
-            condition = Template.version == before.version
-            write.put(after, only_if=condition, error=optimistic.stale_record_error())
-        return after
+        return journal.update_record(actor, "template.changed", before, after, at, audited=FIELDS, prefetched=records)
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 def delete_template(template_id: str, *, actor: Actor, at: datetime) -> Template:
@@ -172,18 +147,17 @@ def delete_template(template_id: str, *, actor: Actor, at: datetime) -> Template
             changes=[audit.FieldChange("name", before.name, None)],
             prefetched=records,
         ) as write:
-            condition = Template.version == before.version
-            write.remove(before, only_if=condition, error=optimistic.stale_record_error())
+            write.remove_unchanged(before)
         return before
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 def _fetch_target(
     template_id: str, actor: Actor, *extra_keys: dynamodb.RecordKey
 ) -> tuple[Template, dynamodb.BatchResult]:
     actor.require("schedules:write")
-    if not ids.is_id("tpl", template_id):
+    if not dynamodb.is_id("tpl", template_id):
         raise errors.NotFound("There is no such template.")
     streams = journal.stream_keys([actor.stream, actor.customer_id])
     records = dynamodb.batch_get([template_key(template_id), *extra_keys, *streams])

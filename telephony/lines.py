@@ -10,7 +10,6 @@ from django.conf import settings
 from accounts import customers, locations, users
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from config.dynamodb import ids, optimistic
 from telephony import dialing_rules, ivr
 from telephony.models import Line, PhoneNumber
 
@@ -86,7 +85,7 @@ def to_resolved_line(line: Line, location: "Location | None") -> ResolvedLine:
 def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     """How a location answers. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
-    if not ids.is_id("loc", location_id):
+    if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.")
     records = dynamodb.batch_get([locations.location_key(location_id), dynamodb.RecordKey(Line, location_id)])
     location = locations.get_location_from(records, location_id, actor)
@@ -110,7 +109,7 @@ def update_configuration(
     `errors.NotFound` (the location, or a person that is named) and `errors.PreconditionFailed`.
     """
     actor.require("ivr:update")
-    if not ids.is_id("loc", location_id):
+    if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.")
     validated = _with_body_pointers(lambda: ivr.validate_configuration(ivr_configuration))
     user_references = ivr.list_user_references(validated)
@@ -129,7 +128,7 @@ def update_configuration(
         location = locations.get_location_from(records, location_id, actor)
         locations.check_access(actor, location_id)
         before = _require_configured_line(records, location_id)
-        optimistic.check_version(before, versions)
+        journal.check_version(before, versions)
         for pointer, user_id in user_references:
             users.get_user_from(records, user_id, actor.customer_id, pointer=f"/configuration{pointer}")
         country = allowed_country(dialing_rules.country_of_location(location.time_zone, before.number))
@@ -139,7 +138,7 @@ def update_configuration(
             return before
         return _save_configuration(before, validated, location, actor=actor, at=at, records=records)
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 def _save_configuration(
@@ -151,6 +150,7 @@ def _save_configuration(
     at: datetime,
     records: dynamodb.BatchResult,
 ) -> Line:
+    after = before.with_changes(configuration=ivr_configuration, updated_at=at)
     previous = before.configuration or {}
     changed_names = [
         name for name in {**previous, **ivr_configuration} if previous.get(name) != ivr_configuration.get(name)
@@ -163,13 +163,8 @@ def _save_configuration(
         changes=[audit.FieldChange(name, previous.get(name), ivr_configuration.get(name)) for name in changed_names],
         prefetched=records,
     ) as write:
-        write.update(
-            before,
-            [Line.configuration.set(ivr_configuration), Line.updated_at.set(at), Line.version.add(1)],
-            only_if=Line.version == before.version,
-            error=optimistic.stale_record_error(),
-        )
-    return before.with_changes(configuration=ivr_configuration, updated_at=at)
+        write.save(before, after)
+    return after
 
 
 def _with_body_pointers(check: Callable[[], T]) -> T:

@@ -70,7 +70,7 @@ def accept_invitation(user: User, *, origin: permissions.Origin, at: datetime) -
         with journal.write(
             permissions.user_actor(user, origin), "user.accepted", user, at, changes=diff.diff_users(user, after)
         ) as write:
-            write.put(after, only_if=User.version == user.version)
+            write.save(user, after)
             counters.update_counters(write, user, after)
     except errors.Conflict:
         # Another request activated them, or they were blocked.

@@ -11,7 +11,7 @@ from accounts.clients import expo
 from accounts.models import PushToken, PushTokenOwner, User
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from config.dynamodb import idempotency, optimistic
+from config.dynamodb import idempotency
 from config.journal import write_set
 
 MAX_DEVICES = 300
@@ -64,7 +64,7 @@ def register_device(
         return new_device
 
     try:
-        return optimistic.retry_on_conflict(decide)
+        return journal.retry_on_conflict(decide)
     except idempotency.DuplicateRequest:
         return PushToken(user_id=actor.id, key=key, token=token, registered_at=at)
 
@@ -87,7 +87,7 @@ def _save_device(
     with journal.write(actor, "device.registered", actor, at, changes=audit_changes, prefetched=records) as write:
         users.require_account_open(write, actor.id)
         owner = PushTokenOwner(key=new_device.key, user_id=actor.id, customer_id=actor.customer_id)
-        write.put(owner, only_if=_owner_is_unchanged(previous_owner, actor), error=optimistic.stale_record_error())
+        write.put(owner, only_if=_owner_is_unchanged(previous_owner, actor), error=journal.StaleRecord())
         write.put(new_device)
         if previous_owner:
             write.remove(PushToken(previous_owner.user_id, new_device.key))
@@ -132,7 +132,7 @@ def unregister_device(token: str, *, actor: Actor, at: datetime) -> None:
         if own_device:
             _delete_devices([own_device], "device.removed", actor, actor, at, records)
 
-    optimistic.retry_on_conflict(decide)
+    journal.retry_on_conflict(decide)
 
 
 def delete_stale_devices(user: User, stale_devices: Sequence[PushToken], *, at: datetime) -> None:
@@ -150,7 +150,7 @@ def delete_stale_devices(user: User, stale_devices: Sequence[PushToken], *, at: 
                 system_actor = permissions.system_actor(user.customer_id)
                 _delete_devices(unchanged, "device.pruned", user, system_actor, at, None)
 
-        optimistic.retry_on_conflict(decide)
+        journal.retry_on_conflict(decide)
 
 
 def delete_all_devices(user: User, *, actor: audit.Author, at: datetime) -> None:
@@ -160,7 +160,7 @@ def delete_all_devices(user: User, *, actor: audit.Author, at: datetime) -> None
         while batch := list_devices(user.id)[:BATCH_SIZE]:
             _delete_devices(batch, "device.removed", user, actor, at, None)
 
-    optimistic.retry_on_conflict(decide)
+    journal.retry_on_conflict(decide)
 
 
 def _delete_devices(
@@ -185,9 +185,9 @@ def _delete_devices(
 
 def _delete_device(write: write_set.Write, device: PushToken) -> None:
     is_unchanged = PushToken.registered_at == device.registered_at
-    write.remove(device, only_if=is_unchanged, error=optimistic.stale_record_error())
+    write.remove(device, only_if=is_unchanged, error=journal.StaleRecord())
     is_owner = PushTokenOwner.user_id == device.user_id
-    write.remove(PushTokenOwner(device.key), only_if=is_owner, error=optimistic.stale_record_error())
+    write.remove(PushTokenOwner(device.key), only_if=is_owner, error=journal.StaleRecord())
 
 
 def list_devices(user_id: str) -> list[PushToken]:

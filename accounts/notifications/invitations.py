@@ -9,7 +9,7 @@ from accounts.notifications import mailer
 from accounts.permissions import Actor
 from accounts.users import create
 from config import dynamodb, errors, journal, outbox
-from config.dynamodb import idempotency, optimistic
+from config.dynamodb import idempotency
 
 SENT = "sent"
 RESEND_INTERVAL = timedelta(minutes=1)
@@ -41,14 +41,14 @@ def resend_invitation(
             _check_resendable(user, at)
             after = user.with_changes(resent_at=at, updated_at=at)
             with journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write:
-                write.put(after, only_if=User.version == user.version, error=optimistic.stale_record_error())
+                write.save(user, after)
                 write.enqueue("accounts.send_invitation", user_id=user.id)
                 write.record_response(idempotency_key, user.id, status=200)
         except idempotency.DuplicateRequest:
             return user
         return after
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 def _check_resendable(user: User, at: datetime) -> None:

@@ -15,7 +15,7 @@ from accounts.terms import documents
 from accounts.terms.documents import LegalText
 from config import audit, dynamodb, errors, journal
 from config.audit import reader
-from config.dynamodb import encryption, idempotency, optimistic
+from config.dynamodb import encryption, idempotency
 
 _PURPOSE = "terms evidence"
 
@@ -102,7 +102,7 @@ def accept_terms(
         return _build_status(edition, acceptance)
 
     try:
-        return optimistic.retry_on_conflict(decide)
+        return journal.retry_on_conflict(decide)
     except idempotency.DuplicateRequest:
         return _load_status(user, customer, at)
 
@@ -154,7 +154,7 @@ def _write_acceptance(
         users.require_account_open(write, user.id)
         write.attest(_digest(acceptance))
         is_first = TermsAcceptance.user_id.does_not_exist()
-        write.put(acceptance, only_if=is_first, error=optimistic.stale_record_error())
+        write.put(acceptance, only_if=is_first, error=journal.StaleRecord())
         write.record_response(idempotency_key, user.id, status=200)
     return acceptance
 

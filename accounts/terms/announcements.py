@@ -8,7 +8,7 @@ from accounts.models import Customer, TermsAcceptance, User
 from accounts.terms import documents
 from accounts.users import side_effects
 from config import audit, dynamodb, journal, outbox
-from config.dynamodb import encryption, optimistic, pagination
+from config.dynamodb import encryption, pagination
 
 BATCH_SIZE = 20
 """Users notified in one transaction."""
@@ -32,14 +32,12 @@ def announce_version(customer: Customer, version: str, *, at: datetime) -> bool:
             at,
             changes=[audit.FieldChange("version", before.terms_announced, version)],
         ) as write:
-            after = before.with_changes(terms_announced=version)
-            is_unchanged = Customer.version == before.version
-            write.put(after, only_if=is_unchanged, error=optimistic.stale_record_error())
+            write.save(before, before.with_changes(terms_announced=version))
             due = max(at, documents.effective_instant(version))
             write.enqueue("accounts.tell_of_terms", due=due, customer_id=before.id, version=version)
         return True
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 @outbox.task("accounts.tell_of_terms")

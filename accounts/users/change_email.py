@@ -17,7 +17,7 @@ from accounts.models import EmailOwner, User
 from accounts.permissions import Actor
 from accounts.users import counters, create, diff, email_address, side_effects
 from config import audit, dynamodb, errors, journal, outbox
-from config.dynamodb import encryption, optimistic
+from config.dynamodb import encryption
 from config.journal import two_phase, write_set
 
 EMAIL_CHANGE = two_phase.Flow("accounts.finish_address", prefix="address", withdrawal_action="user.change_refused")
@@ -55,7 +55,7 @@ def begin_email_change(
         changes=changes,
         prefetched=records,
     ) as write:
-        write.put(pending_user, only_if=User.version == user.version, error=optimistic.stale_record_error())
+        write.save(user, pending_user)
         if after.email_key != user.email_key:
             create.claim_email(write, after.email_key, user.id)
         counters.update_counters(write, user, pending_user)
@@ -119,7 +119,7 @@ def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:
     try:
         patch = _rebase_pending_patch(user)
         auth0.change_email(user_id=user.id, email=patch["email"])
-        return optimistic.retry_on_conflict(decide)
+        return journal.retry_on_conflict(decide)
     except (auth0.EmailInUse, auth0.EmailRefused, auth0.NoAuth0Account, StaleEmailChange) as refusal:
         _withdraw_email_change(user, refusal, attempt)
         raise create.to_client_error(refusal) from refusal
@@ -138,7 +138,7 @@ def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.
     after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
     action, changes = diff.audit_action(before, after), diff.diff_users(before, after)
     with EMAIL_CHANGE.finish(before.id, action, before, attempt, changes=changes) as write:
-        write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
+        write.save(before, after)
         if after.email_key != before.email_key:
             write.remove(EmailOwner(before.email_key), only_if=EmailOwner.user_id == before.id)
         counters.update_counters(write, before, after)
@@ -175,7 +175,7 @@ def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two
         email_key = email_address.email_key(user.awaited["asked"]["email"])
         after = before.with_changes(awaited=None, updated_at=attempt.at)
         with EMAIL_CHANGE.withdraw(before.id, before, refusal, attempt) as write:
-            write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
+            write.save(before, after)
             if email_key != before.email_key:
                 write.remove(EmailOwner(email_key), only_if=EmailOwner.user_id == before.id)
             if isinstance(refusal, StaleEmailChange):  # an earlier attempt may have changed it at Auth0
@@ -183,7 +183,7 @@ def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two
             if before.status == "invited" and not before.invitation_sent_at:
                 write.enqueue("accounts.send_invitation", user_id=before.id)
 
-    optimistic.retry_on_conflict(decide)
+    journal.retry_on_conflict(decide)
 
 
 def _enqueue_email_sync(write: write_set.Write, user_id: str) -> None:

@@ -16,7 +16,7 @@ from accounts.clients import auth0
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
 from accounts.users import counters, diff, email_address
 from config import audit, dynamodb, errors, journal, outbox
-from config.dynamodb import encryption, idempotency, ids
+from config.dynamodb import encryption, idempotency
 from config.journal import two_phase, write_set
 
 CREATION = two_phase.Flow("accounts.finish_creation", prefix="create", withdrawal_action="user.refused")
@@ -175,7 +175,7 @@ def _get_created_user(duplicate: idempotency.DuplicateRequest) -> User:
 
 def _build_pending_user(new_user: NewUserData, at: datetime) -> User:
     email = email_address.normalize_email(new_user.email)
-    id = ids.new_id("usr", at)
+    id = dynamodb.new_id("usr", at)
     role = new_user.role
     requested_permissions = permissions.ROLES[role] if new_user.permissions is None else new_user.permissions
     extra, denied = permissions.split_permissions(role, requested_permissions)

@@ -15,7 +15,6 @@ from accounts.models import User
 from accounts.permissions import Actor
 from accounts.users import change_email, counters, create
 from config import audit, dynamodb, journal, outbox
-from config.dynamodb import optimistic
 from config.journal import two_phase
 from config.privacy import data_map
 
@@ -45,7 +44,7 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
             user, records = users.load_target(user_id, actor)
         except users.UserNotReady as not_ready:
             create.CREATION.finish_now(user_id, at=at)
-            raise optimistic.StaleRecord("The creation of this person is finished now.") from not_ready
+            raise journal.StaleRecord("The creation of this person is finished now.") from not_ready
         with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={"status": "deleted"}):
             if user.id != actor.id:
                 permissions.check_target_user(actor, user)
@@ -53,7 +52,7 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
                 return user, None
             return _begin_deletion(user, actor=actor, at=at, records=records)
 
-    user, records = optimistic.retry_on_conflict(decide)
+    user, records = journal.retry_on_conflict(decide)
     return finish_deletion(user, two_phase.Attempt(actor, at, records=records))
 
 
@@ -63,7 +62,7 @@ def _begin_deletion(
     deleting_user = user.with_changes(status="deleting", updated_at=at)
     changes = [audit.FieldChange("status", user.status, "deleting")]
     with journal.write(actor, "user.deletion_begun", user, at, changes=changes, prefetched=records) as write:
-        write.put(deleting_user, only_if=User.version == user.version, error=optimistic.stale_record_error())
+        write.save(user, deleting_user)
         counters.update_counters(write, user, deleting_user)
         DELETION.enqueue_finisher(write, user.id, user_id=user.id)
     return deleting_user, write.prefetched
@@ -87,13 +86,13 @@ def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
     changes = [audit.FieldChange("status", "deleting", "deleted")]
     try:
         with DELETION.finish(user.id, "user.deleted", user, attempt, changes=changes) as write:
-            write.remove(user, only_if=User.version == user.version, error=optimistic.stale_record_error())
+            write.remove_unchanged(user)
             for record in data_map.records_to_erase(user):
                 if not isinstance(record, User):
                     write.remove(record)
             counters.update_counters(write, user, None)
             write.complete(change_email.EMAIL_CHANGE.message_id(user.id))
-    except optimistic.StaleRecord:
+    except journal.StaleRecord:
         remaining_user = dynamodb.get_record(User, user.id)
         if remaining_user is not None:
             return finish_deletion(remaining_user, replace(attempt, records=None))

@@ -7,7 +7,7 @@ from accounts import denied_attempts, permissions
 from accounts.models import ALL_LOCATIONS, EmailOwner, Location, User
 from accounts.users import email_address
 from config import dynamodb, errors, journal
-from config.dynamodb import ids, pagination
+from config.dynamodb import pagination
 from config.journal import write_set
 
 CHUNK_SIZE, MAX_CHUNKS = 250, 4
@@ -88,7 +88,7 @@ def load_target(
 
     Raises `errors.NotFound`, alike for nobody's and another customer's, and `NotReady`.
     """
-    if not ids.is_id("usr", user_id):
+    if not dynamodb.is_id("usr", user_id):
         raise user_not_found()
     streams = journal.stream_keys(dict.fromkeys([actor.stream, user_id]))
     records = dynamodb.batch_get([dynamodb.RecordKey(User, user_id), *streams, *extra_keys])
@@ -176,7 +176,7 @@ def audit_user_view(user: User, *, actor: permissions.Actor, at: datetime) -> No
 
 def location_keys(locations: Iterable[str]) -> list[dynamodb.RecordKey]:
     """What to read to know that these locations are there."""
-    return [dynamodb.RecordKey(Location, id) for id in locations if ids.is_id("loc", id)]
+    return [dynamodb.RecordKey(Location, id) for id in locations if dynamodb.is_id("loc", id)]
 
 
 def check_locations(
@@ -189,6 +189,6 @@ def check_locations(
     for index, id in enumerate(locations):
         if id in existing or id == ALL_LOCATIONS:
             continue
-        location = records.get(Location, id) if ids.is_id("loc", id) else None
+        location = records.get(Location, id) if dynamodb.is_id("loc", id) else None
         if location is None or location.customer_id != customer_id:
             raise errors.NotFound("There is no such location.", pointer=f"/locations/{index}")

@@ -10,7 +10,6 @@ from accounts.models import User
 from accounts.permissions import Actor
 from accounts.users import change_email, counters, diff, side_effects
 from config import dynamodb, errors, journal, outbox
-from config.dynamodb import optimistic
 
 
 def update_user(
@@ -31,10 +30,10 @@ def update_user(
             raise users.user_not_found()
         with denied_attempts.audit_denied_attempts(actor, at, subject=user, values=_audited_values(patch)):
             permissions.check_target_user(actor, user)
-            optimistic.check_version(user, versions)
+            journal.check_version(user, versions)
             if "email" in patch and user.awaited:
                 change_email.EMAIL_CHANGE.finish_now(user.id, at=at)
-                raise optimistic.StaleRecord("The pending change of address is finished now.")
+                raise journal.StaleRecord("The pending change of address is finished now.")
             after = diff.apply_patch(user, patch, at)
             location_ids = patch.get("locations", ())
             users.check_locations(location_ids, records, actor.customer_id, existing=user.locations)
@@ -47,7 +46,7 @@ def update_user(
                 return change_email.begin_email_change(user, patch, actor=actor, at=at, records=records)
             return _save_user(user, after, actor=actor, at=at, records=records)
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 def update_own_profile(
@@ -59,11 +58,10 @@ def update_own_profile(
     `errors.PreconditionFailed`.
     """
     actor.require("self:update")
-    first_reads = [user]
 
-    def decide() -> User:
-        before = first_reads.pop() if first_reads else users.get_user(actor.id)
-        optimistic.check_version(before, versions)
+    def decide(known: User | None = None) -> User:
+        before = known or users.get_user(actor.id)
+        journal.check_version(before, versions)
         location_keys = users.location_keys(patch.get("locations", ()))
         records = dynamodb.batch_get([*journal.stream_keys([actor.stream]), *location_keys])
         with denied_attempts.audit_denied_attempts(actor, at, subject=before, values=_audited_values(patch)):
@@ -76,7 +74,7 @@ def update_own_profile(
             )
             return _save_user(before, after, actor=actor, at=at, records=records)
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide, user)
 
 
 def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult) -> User:
@@ -86,7 +84,7 @@ def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records
     with journal.write(
         actor, diff.audit_action(before, after), before, at, changes=audit_changes, prefetched=records
     ) as write:
-        write.put(after, only_if=User.version == before.version, error=optimistic.stale_record_error())
+        write.save(before, after)
         counters.update_counters(write, before, after)
         side_effects.enqueue_side_effects(write, before, after)
     return after

@@ -9,7 +9,7 @@ the one before. Personal values are sealed, so destroying a key leaves the chain
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -81,6 +81,14 @@ class FieldChange:
     field: str
     before: Any
     after: Any
+
+
+def diff_records(
+    before: dynamodb.Record | None, after: dynamodb.Record, attributes: Iterable[str]
+) -> list[FieldChange]:
+    """The attributes that differ; of a new record those that are not empty."""
+    changes = [FieldChange(name, getattr(before, name, None), getattr(after, name)) for name in attributes]
+    return [change for change in changes if (change.before != change.after if before else change.after)]
 
 
 @dataclass(frozen=True)

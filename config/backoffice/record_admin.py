@@ -17,14 +17,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from config import errors
+from config import dynamodb, errors
 from config.backoffice import operators
 from config.backoffice.forms.actions import ButtonAdmin
 from config.backoffice.forms.record_form import RecordForm
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.records import query_plan
 from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList
-from config.dynamodb import ids
 
 SESSION_CUSTOMER = "back_office_customer"
 """The session key of the chosen customer, whose records the lists show."""
@@ -98,7 +97,7 @@ class RecordAdmin(ButtonAdmin):
 
     def find_pk(self, term: str) -> str | None:
         """The primary key of the one record that a term names."""
-        return term if self.id_prefix and ids.is_id(self.id_prefix, term) and self.model.get(term) else None
+        return term if self.id_prefix and dynamodb.is_id(self.id_prefix, term) and self.model.get(term) else None
 
     def search(self, queryset: Any, term: str) -> Any:
         """The records of a list that a term names: by id, or by the beginning of the name."""

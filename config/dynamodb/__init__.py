@@ -13,7 +13,7 @@ from config.dynamodb.client import (
     query_records,
     scan_values,
 )
-from config.dynamodb.records import Record, RecordKey, TableMeta, full_table_name, index, record_classes
+from config.dynamodb.records import Record, RecordKey, TableMeta, full_table_name, index, is_id, new_id, record_classes
 
 __all__ = [
     "BatchResult",
@@ -31,7 +31,9 @@ __all__ = [
     "get_connection",
     "get_record",
     "index",
+    "is_id",
     "iter_pages",
+    "new_id",
     "query_arguments",
     "query_records",
     "record_classes",

@@ -6,7 +6,7 @@ renders its answer anew, so that there are no copies of personal data.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from pynamodb.expressions.condition import Condition
 
@@ -22,6 +22,7 @@ IDEMPOTENCY = PersonalData(
     withheld_because="temporary digests and ids",
 )
 RETENTION = timedelta(hours=24)
+R = TypeVar("R", bound=dynamodb.Record)
 LEASE = timedelta(seconds=20)
 """How long a request counts as in progress."""
 
@@ -117,6 +118,14 @@ def ensure_key_unused(idempotency_key: IdempotencyKey | None, batch: dynamodb.Ba
     record = batch.get(IdempotencyRecord, idempotency_key.key) if idempotency_key else None
     if idempotency_key and record and record.expires_at >= at.timestamp():
         raise resolve_duplicate(idempotency_key, record, at)
+
+
+def get_created_record(record_class: type[R], duplicate: DuplicateRequest) -> R:
+    """The record that the first request created. Raises `errors.NotFound` if it was removed."""
+    record = dynamodb.get_record(record_class, duplicate.resource_id)
+    if record is None:
+        raise errors.NotFound("What this request created no longer exists.") from duplicate
+    return record
 
 
 def save_completed(idempotency_key: IdempotencyKey | None, resource_id: str, at: datetime, *, status: int) -> None:

@@ -1,14 +1,29 @@
 """Records: PynamoDB models that are written only through `config.journal`."""
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 from django.conf import settings
 from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
+from ulid import ULID
 
 from config.dynamodb.attributes import RecordAttribute
+
+_ID_PATTERN = re.compile(r"[a-z]{3}_[0-9A-HJKMNP-TV-Z]{26}")
+
+
+def new_id(prefix: str, at: datetime) -> str:
+    """An id such as ``usr_01J…``: a prefix for the kind and a ULID, which sorts by time."""
+    return f"{prefix}_{ULID.from_datetime(at)}"
+
+
+def is_id(prefix: str, value: str) -> bool:
+    """Whether ``value`` has the form of an id of this kind."""
+    return value.startswith(f"{prefix}_") and _ID_PATTERN.fullmatch(value) is not None
 
 
 class TableMeta:
@@ -52,8 +67,12 @@ class RecordKey(NamedTuple):
 class Record(Model):
     """A stored item. Written only through `config.journal`, which also writes the audit."""
 
-    if TYPE_CHECKING:
-        version: Any  # of those that have versions
+    if TYPE_CHECKING:  # of the records that have them
+        id: Any
+        version: Any
+
+        @property
+        def party(self) -> Any: ...
 
     def save(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("Records are written with config.journal.write().")

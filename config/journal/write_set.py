@@ -9,7 +9,14 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from config import audit, dynamodb, errors, outbox
-from config.dynamodb import idempotency, ids, transactions
+from config.dynamodb import idempotency, transactions
+
+
+class StaleRecord(errors.Conflict):
+    """The stored record is not the one that the decision was based on."""
+
+    def __init__(self, detail: str = "Somebody else changed this in the meantime.") -> None:
+        super().__init__(detail)
 
 
 @dataclass
@@ -42,6 +49,26 @@ class Write:
     ) -> None:
         """Change single attributes, such as a counter."""
         self._set_condition_error(self.transaction.update(record, changes, only_if), error)
+
+    def save(self, before: dynamodb.Record, after: dynamodb.Record) -> None:
+        """Write what differs between two versions of a record; counters keep their stored values.
+
+        Raises `StaleRecord` at the commit if the stored version is not ``before``'s any more.
+        """
+        old_item, new_item = before.serialize(), after.serialize()
+        actions = [
+            attribute.set(getattr(after, name)) if attribute.attr_name in new_item else attribute.remove()
+            for name, attribute in type(after).get_attributes().items()
+            if old_item.get(attribute.attr_name) != new_item.get(attribute.attr_name)
+        ]
+        self.update(before, actions, only_if=type(before).version == before.version, error=StaleRecord())
+
+    def remove_unchanged(self, record: dynamodb.Record) -> None:
+        """Remove a record that has versions.
+
+        Raises `StaleRecord` at the commit if the stored version is another.
+        """
+        self.remove(record, only_if=type(record).version == record.version, error=StaleRecord())
 
     def remove(
         self, record: dynamodb.Record, *, only_if: Condition | None = None, error: errors.DomainError | None = None
@@ -112,7 +139,7 @@ class Write:
     ) -> audit.AuditEvent:
         """One more audit entry of this write; ``author`` where it is told of as another's doing."""
         event = audit.AuditEvent(
-            id=ids.new_id("aud", self.at),
+            id=dynamodb.new_id("aud", self.at),
             at=self.at,
             action=action,
             author=author or self.author,
@@ -132,8 +159,7 @@ class Write:
         self._set_condition_error(self.transaction.check_condition(record, only_if), error)
 
     def _set_condition_error(self, action_index: int, error: errors.DomainError | None) -> None:
-        stale_error = errors.Conflict("It was changed by somebody else in the meantime.")
-        self.condition_errors[action_index] = error or stale_error
+        self.condition_errors[action_index] = error or errors.Conflict("Somebody else changed this in the meantime.")
 
     @property
     def streams(self) -> list[str]:

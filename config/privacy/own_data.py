@@ -5,7 +5,7 @@ from typing import Any
 
 from config import dynamodb
 from config.audit import AuditEntry, reader
-from config.dynamodb import encryption, ids
+from config.dynamodb import encryption
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 
 
@@ -51,7 +51,7 @@ def _redact_other_people(value: Any, person_id: str) -> Any:
         return {name: _redact_other_people(item, person_id) for name, item in value.items()}
     if isinstance(value, list):
         return [_redact_other_people(item, person_id) for item in value]
-    is_other = isinstance(value, str) and ids.is_id("usr", value) and value != person_id
+    is_other = isinstance(value, str) and dynamodb.is_id("usr", value) and value != person_id
     return "another person" if is_other else value
 
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from accounts import customers, locations, users
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from config.dynamodb import encryption, idempotency, ids, optimistic
+from config.dynamodb import encryption, idempotency
 from staffing.calendar import ical
 from staffing.models import Feed, Schedule
 from staffing.schedules import availability, on_duty
@@ -57,12 +57,12 @@ def open_feed(*, actor: Actor, at: datetime, idempotency_key: idempotency.Idempo
         ) as write:
             users.require_account_open(write, actor.id)
             condition = Feed.secret == before.secret if before else Feed.user_id.does_not_exist()
-            write.put(feed, only_if=condition, error=optimistic.stale_record_error())
+            write.put(feed, only_if=condition, error=journal.StaleRecord())
             write.record_response(idempotency_key, actor.id, status=201)
         return feed
 
     try:
-        stored_feed = optimistic.retry_on_conflict(decide)
+        stored_feed = journal.retry_on_conflict(decide)
     except idempotency.DuplicateRequest:
         existing_feed = dynamodb.get_record(Feed, actor.id)
         if existing_feed is None or existing_feed.secret != _hash_secret(secret):
@@ -103,9 +103,9 @@ def close_feed(*, actor: Actor, at: datetime) -> None:
             prefetched=records,
         ) as write:
             condition = Feed.secret == before.secret
-            write.remove(before, only_if=condition, error=optimistic.stale_record_error())
+            write.remove(before, only_if=condition, error=journal.StaleRecord())
 
-    optimistic.retry_on_conflict(decide)
+    journal.retry_on_conflict(decide)
 
 
 def list_feeds_of_user(user: "User") -> list[Feed]:
@@ -119,7 +119,7 @@ def render_feed(user_id: str, secret: str, *, at: datetime) -> bytes | None:
 
     It shows what ended less than `PAST` ago, and everything to come.
     """
-    feed = dynamodb.get_record(Feed, user_id) if ids.is_id("usr", user_id) else None
+    feed = dynamodb.get_record(Feed, user_id) if dynamodb.is_id("usr", user_id) else None
     if feed is None or not hmac.compare_digest(feed.secret, _hash_secret(secret)):
         return None
     user = users.load_users([user_id], feed.customer_id).get(user_id)

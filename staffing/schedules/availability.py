@@ -3,15 +3,14 @@
 Each person has a row per schedule and a version record. A decision reads the version record first,
 then the rows, and writes on condition that the version is unchanged. A Query may see half of a
 transaction: the version record lists what the last one wrote, so the decision notices and is
-repeated (`config.dynamodb.optimistic`).
+repeated (`journal.retry_on_conflict`).
 """
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from config import dynamodb, errors
-from config.dynamodb import optimistic
+from config import dynamodb, errors, journal
 from config.journal import write_set
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant, to_attributes
 from staffing.recurrence import conflicts, expand
@@ -69,7 +68,7 @@ def check_available(
     """Refuse shifts that overlap each other, ``existing`` ones, or what their people have already.
 
     ``records`` holds the version records, read before; rows of ``excluded_schedule_id`` do not
-    count. Raises `ScheduleConflict`, `AssignmentLimitExceeded`, or `optimistic.StaleRecord`.
+    count. Raises `ScheduleConflict`, `AssignmentLimitExceeded`, or `journal.StaleRecord`.
     """
     for staff_id in dict.fromkeys(assignment.staff_id for assignment in assignments):
         own_assignments = [assignment for assignment in assignments if assignment.staff_id == staff_id]
@@ -97,7 +96,7 @@ def fetch_rows(
 ) -> list[StaffAvailability]:
     """The rows of schedules that end after an instant.
 
-    Raises `optimistic.StaleRecord` if they lack what the version record in ``records`` lists.
+    Raises `journal.StaleRecord` if they lack what the version record in ``records`` lists.
     """
     lower_bound = format_instant(since) if since else "0"
     values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
@@ -108,7 +107,7 @@ def fetch_rows(
     seen_versions = {row.end: int(row.version) for row in rows}
     for end, version in (version_record.wrote if version_record else {}).items():
         if end > lower_bound and not (seen_versions.get(end, 0) >= version if version else end not in seen_versions):
-            raise optimistic.stale_record_error()
+            raise journal.StaleRecord()
     return rows
 
 
@@ -166,7 +165,7 @@ def _put_version_record(
     written_versions = {**{row.end: 0 for row in removed}, **{row.end: int(row.version) for row in written}}
     version = int(version_record.version) + 1 if version_record else 1
     next_record = StaffAvailability(staff_id=staff_id, end=VERSION_RECORD_KEY, version=version, wrote=written_versions)
-    write.put(next_record, only_if=condition, error=optimistic.stale_record_error())
+    write.put(next_record, only_if=condition, error=journal.StaleRecord())
 
 
 def _build_rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, StaffAvailability]]:

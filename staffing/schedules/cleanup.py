@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from accounts import locations, permissions
 from config import audit, dynamodb, journal, outbox
-from config.dynamodb import optimistic
 from staffing.models import Schedule, to_attributes
 from staffing.recurrence import expand, rules
 from staffing.recurrence.edit import EditResult
@@ -91,7 +90,7 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
             availability.write_row_changes(write, row_changes, records)
         return True
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 def _fetch_records(staff_ids: set[str], actor: audit.Author) -> dynamodb.BatchResult:
@@ -115,7 +114,7 @@ def _rewrite_series(
         edit_result = EditResult(series, staff_id=before.staff_id)
         save.save_schedules(before, after, edit_result, actor=actor, at=at, records=records)
 
-    optimistic.retry_on_conflict(decide)
+    journal.retry_on_conflict(decide)
 
 
 def _end_series(series: Series, at: datetime) -> Series | None:

@@ -13,7 +13,7 @@ from typing import Any
 from accounts import denied_attempts, locations, permissions, users
 from accounts.permissions import Actor
 from config import dynamodb, errors, journal
-from config.dynamodb import idempotency, ids, optimistic
+from config.dynamodb import idempotency
 from staffing import shift_templates
 from staffing.models import Schedule, Template, to_attributes
 from staffing.recurrence import edit, local_time, pattern, rrule
@@ -79,17 +79,14 @@ def create_schedule(
         return schedule
 
     try:
-        return optimistic.retry_on_conflict(decide)
+        return journal.retry_on_conflict(decide)
     except idempotency.DuplicateRequest as duplicate:
-        schedule = dynamodb.get_record(Schedule, duplicate.resource_id)
-        if schedule is None:
-            raise errors.NotFound("The schedule that this request created was deleted.") from duplicate
-        return schedule
+        return idempotency.get_created_record(Schedule, duplicate)
 
 
 def _fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey) -> dynamodb.BatchResult:
     """Users, their version records and streams, and ``extra_keys``, in one round trip."""
-    valid_ids = [user_id for user_id in dict.fromkeys(user_ids) if ids.is_id("usr", user_id)]
+    valid_ids = [user_id for user_id in dict.fromkeys(user_ids) if dynamodb.is_id("usr", user_id)]
     version_record_keys = availability.version_record_keys(valid_ids)
     streams = journal.stream_keys(dict.fromkeys([actor.stream, *valid_ids]))
     return dynamodb.batch_get(
@@ -173,7 +170,7 @@ def can_see_schedule(actor: Actor, schedule: Schedule) -> bool:
 
 
 def _get_target(schedule_id: str, actor: Actor, *, reveals_foreign: bool = False) -> Schedule:
-    schedule = dynamodb.get_record(Schedule, schedule_id) if ids.is_id("sch", schedule_id) else None
+    schedule = dynamodb.get_record(Schedule, schedule_id) if dynamodb.is_id("sch", schedule_id) else None
     if schedule is None:
         raise errors.NotFound("Schedule not found.")
     if schedule.customer_id != actor.customer_id:
@@ -206,7 +203,7 @@ def update_schedule(
     def decide() -> Schedule:
         before = _get_target(schedule_id, actor)
         locations.check_access(actor, before.location_id)
-        optimistic.check_version(before, versions)
+        journal.check_version(before, versions)
         new_location_id = location_id or before.location_id
         if new_location_id != before.location_id and scope == "occurrence":
             detail = "A single shift of a series cannot move to another location; create a schedule there."
@@ -234,7 +231,7 @@ def update_schedule(
         )
         return after[-1]
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 def _build_records(before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime) -> list[Schedule]:
@@ -279,7 +276,7 @@ def delete_schedule(
     def decide() -> Schedule:
         before = _get_target(schedule_id, actor, reveals_foreign=True)
         locations.check_access(actor, before.location_id)
-        optimistic.check_version(before, versions)
+        journal.check_version(before, versions)
         edit_result = edit.remove_from_series(
             before.series(), staff_id=before.staff_id, scope=scope, recurrence_id=recurrence_id
         )
@@ -288,4 +285,4 @@ def delete_schedule(
         save.save_schedules(before, after, edit_result, actor=actor, at=at, records=records)
         return before
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from accounts import users
 from config import audit, dynamodb, journal
-from config.dynamodb import idempotency, ids, optimistic
+from config.dynamodb import idempotency
 from config.journal import write_set
 from staffing.models import Schedule, to_attributes
 from staffing.recurrence.edit import EditResult
@@ -36,7 +36,7 @@ def build_schedule(
 ) -> Schedule:
     """A new schedule."""
     return Schedule(
-        id=ids.new_id("sch", at),
+        id=dynamodb.new_id("sch", at),
         customer_id=customer_id,
         location_id=location_id,
         staff_id=staff_id,
@@ -126,13 +126,13 @@ def _check_new_staff(
 
 def put_schedules(write: write_set.Write, before: Schedule | None, after: list[Schedule]) -> None:
     """Put the schedules as they are after; remove the one before if it is not among them."""
-    version_condition = Schedule.version == before.version if before else None
     if before and before.id not in {schedule.id for schedule in after}:
-        write.remove(before, only_if=version_condition, error=optimistic.stale_record_error())
+        write.remove_unchanged(before)
     for schedule in after:
-        is_new = before is None or schedule.id != before.id
-        condition = Schedule.id.does_not_exist() if is_new else version_condition
-        write.put(schedule, only_if=condition, error=optimistic.stale_record_error())
+        if before and schedule.id == before.id:
+            write.save(before, schedule)
+        else:
+            write.put(schedule, only_if=Schedule.id.does_not_exist(), error=journal.StaleRecord())
 
 
 def _get_audit_action(before: Schedule | None, after: list[Schedule]) -> str:

@@ -9,12 +9,11 @@ from django.http import HttpRequest
 
 from accounts.admin.base import actor_for
 from accounts.admin.projected import Location
-from config import errors
+from config import dynamodb, errors
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.record_admin import RecordAdmin
-from config.dynamodb import ids
 from telephony.admin.projected import Orphan
 from telephony.numbers import reconcile
 
@@ -27,7 +26,7 @@ class AdoptOrphanForm(forms.Form):
 
 def _adopt(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
     location_id = str(form_data["location"])
-    location = Location.get(location_id) if ids.is_id("loc", location_id) else None
+    location = Location.get(location_id) if dynamodb.is_id("loc", location_id) else None
     if location is None:
         raise errors.NotFound("Location not found.")
     reconcile.adopt_orphan(obj.pk, location_id, actor=actor_for(request, location), at=operators.now())

@@ -8,7 +8,7 @@ from django.conf import settings
 from accounts import locations
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from config.dynamodb import ids, pagination, unaudited
+from config.dynamodb import pagination, unaudited
 from telephony.calls import call_record
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call
@@ -27,7 +27,7 @@ def list_calls(
 ) -> pagination.CursorPage[Call]:
     """The calls to a location, newest first. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
-    if not ids.is_id("loc", location_id):
+    if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.", pointer="?locationId")
     records = dynamodb.batch_get([locations.location_key(location_id)])
     locations.get_location_from(records, location_id, actor, pointer="?locationId")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from accounts import locations, permissions
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, outbox
-from config.dynamodb import optimistic, pagination
+from config.dynamodb import pagination
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 from telephony.numbers import purchase, reservation
@@ -91,8 +91,7 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
             changes=[audit.FieldChange("location", before.location_id, None)],
             prefetched=records,
         ) as write:
-            is_unchanged = PhoneNumber.version == before.version
-            write.put(after, only_if=is_unchanged, error=optimistic.stale_record_error())
+            write.save(before, after)
             reservation.unassign_from_line(write, before)
             write.enqueue(
                 "telephony.release_number",
@@ -103,7 +102,7 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
             )
         return after
 
-    return optimistic.retry_on_conflict(decide)
+    return journal.retry_on_conflict(decide)
 
 
 def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
@@ -128,14 +127,13 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
             changes=[audit.FieldChange("location", None, before.location_id)],
             prefetched=records,
         ) as write:
-            is_unchanged = PhoneNumber.version == before.version
-            write.put(after, only_if=is_unchanged, error=optimistic.stale_record_error())
+            write.save(before, after)
             reservation.assign_to_line(write, after)
             locations.require_exists(write, before.location_id, pointer="")
             write.complete(_release_message_id(before))
         return after
 
-    phone_number = optimistic.retry_on_conflict(decide)
+    phone_number = journal.retry_on_conflict(decide)
     return reservation.load_with_line(phone_number)
 
 
@@ -151,7 +149,7 @@ def release_number(number: str, purchase_id: str, *, job: outbox.TaskContext) ->
     with journal.write(
         job.author, "number.released", phone_number, job.at, changes=[audit.FieldChange("number", number, None)]
     ) as write:
-        write.remove(phone_number, only_if=PhoneNumber.version == phone_number.version)
+        write.remove_unchanged(phone_number)
         reservation.decrement_held_count(write, phone_number)
 
 

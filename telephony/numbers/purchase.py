@@ -16,7 +16,7 @@ from pynamodb.expressions.condition import Condition
 from accounts import locations
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, outbox
-from config.dynamodb import idempotency, ids
+from config.dynamodb import idempotency
 from config.journal import two_phase
 from config.journal.write_set import Write
 from telephony import dialing_rules, ivr
@@ -50,7 +50,7 @@ def purchase_number(
     actor.require("phone:purchase")
     if dialing_rules.rejection_reason(number, dialing_rules.country_of_number(number)):
         raise NumberNotPurchasable("Only geographic and mobile numbers can be bought.", pointer="/phoneNumber")
-    if not ids.is_id("loc", location_id):
+    if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("There is no such location.", pointer="/locationId")
     records = dynamodb.batch_get(
         [
@@ -115,7 +115,7 @@ def _build_pending_number(number: str, location_id: str, customer_id: str, at: d
         customer_id=customer_id,
         location_id=location_id,
         status="buying",
-        purchase_id=ids.new_id("pur", at),
+        purchase_id=dynamodb.new_id("pur", at),
         created_at=at,
         updated_at=at,
     )

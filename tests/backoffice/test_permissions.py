@@ -22,7 +22,7 @@ from config import dynamodb, outbox
 from config.audit import reader
 from config.backoffice import operators
 from config.backoffice.records import range_reader
-from config.dynamodb import ids, unaudited
+from config.dynamodb import unaudited
 from config.outbox import OutboxMessage
 from staffing.calendar import feed
 from telephony.models import Orphan, Quota
@@ -96,7 +96,7 @@ def admin_samples(test_users: UserFixtures) -> AdminSamples:
 
 def create_dead_letter(customer_id: str) -> str:
     """An errand that failed for good."""
-    message_id = f"dead-{ids.new_id('opr', now())}"
+    message_id = f"dead-{dynamodb.new_id('opr', now())}"
     message = OutboxMessage(
         id=message_id,
         shard=outbox.DEAD_LETTER_SHARD,

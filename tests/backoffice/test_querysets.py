@@ -9,8 +9,8 @@ from django.db.models import Count, Q
 from django.urls import get_resolver
 
 from accounts.models import User as Record
+from config import dynamodb
 from config.backoffice.records import query_plan, range_reader
-from config.dynamodb import ids
 from config.dynamodb.pagination import CursorPage
 from tests.conftest import UserFixtures, now
 from tests.support.environment import IS_SCALE_RUN, Environment
@@ -86,7 +86,7 @@ def test_unsupported_query_is_rejected(run_query: Callable[[], Any], env: Enviro
 
 def test_pages_in_both_directions_cost_the_same(env: Environment, record_figure: Callable[[str], None]) -> None:
     user_count = 20_000 if IS_SCALE_RUN else 4_000
-    customer_id = ids.new_id("cus", now())
+    customer_id = dynamodb.new_id("cus", now())
     created_users = create_many_users(customer_id, user_count)
     queryset = User.objects.filter(customer_id=customer_id).order_by("name_key")
     forward_pages, backward_pages = (walk_pages(queryset, backward=False), walk_pages(queryset, backward=True))
@@ -128,7 +128,7 @@ def walk_pages(queryset: Any, *, backward: bool) -> list[CursorPage[Any]]:
 
 
 def test_filtered_page_reads_until_it_is_full(env: Environment) -> None:
-    customer_id = ids.new_id("cus", now())
+    customer_id = dynamodb.new_id("cus", now())
     created_users = create_many_users(customer_id, 600)
     expected_ids = {user.id for user in created_users[::7]}
     matching = User.objects.filter(customer_id=customer_id, pk__in=sorted(expected_ids))

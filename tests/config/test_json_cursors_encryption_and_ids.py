@@ -9,9 +9,9 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config import strict_json
+from config import dynamodb, strict_json
 from config.api import pagination
-from config.dynamodb import encryption, ids
+from config.dynamodb import encryption
 
 json_values = st.recursive(
     st.none()
@@ -88,9 +88,9 @@ def test_decryption_requires_the_right_key_and_context(value: Any) -> None:
 
 def test_ids_are_prefixed_and_sort_by_time() -> None:
     created_at = datetime(2026, 11, 23, 9, tzinfo=UTC)
-    first, second = ids.new_id("usr", created_at), ids.new_id("usr", created_at.replace(hour=10))
+    first, second = dynamodb.new_id("usr", created_at), dynamodb.new_id("usr", created_at.replace(hour=10))
 
-    assert ids.is_id("usr", first)
+    assert dynamodb.is_id("usr", first)
     assert first < second
     for invalid_id in ("usr_", "loc_" + first[4:], first + "0", first.lower(), first[:-1] + "I", ""):
-        assert not ids.is_id("usr", invalid_id)
+        assert not dynamodb.is_id("usr", invalid_id)

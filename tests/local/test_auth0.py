@@ -20,8 +20,7 @@ from openapi_core import OpenAPI
 from openapi_core.testing import MockRequest, MockResponse
 
 from accounts.clients import auth0
-from config import errors
-from config.dynamodb import ids
+from config import dynamodb, errors
 from tests.conftest import now
 from tests.support.environment import ROOT, Environment
 
@@ -109,7 +108,7 @@ def test_users_tickets_and_errors_match_the_specification(
     env: Environment, record_figure: Callable[[str], None]
 ) -> None:
     client = CheckedManagementClient(env)
-    body = new_user_body(user_id=ids.new_id("usr", now()), app_metadata={"customer_id": "c"})
+    body = new_user_body(user_id=dynamodb.new_id("usr", now()), app_metadata={"customer_id": "c"})
 
     created = client.request("POST", "/users", body)
     id = created.json()["user_id"]
@@ -162,15 +161,15 @@ def test_a_missing_scope_is_403(env: Environment) -> None:
 
 
 def test_auth0_client_works_through_the_official_sdk(env: Environment) -> None:
-    id, email = ids.new_id("usr", now()), f"gate{time.time_ns()}@cast.example"
+    id, email = dynamodb.new_id("usr", now()), f"gate{time.time_ns()}@cast.example"
 
     auth0.create_user(user_id=id, email=email, name="Gate", customer_id="c")
     auth0.create_user(user_id=id, email=email, name="Gate", customer_id="c")
 
     with pytest.raises(auth0.EmailInUse):
-        auth0.create_user(user_id=ids.new_id("usr", now()), email=email, name="G", customer_id="c")
+        auth0.create_user(user_id=dynamodb.new_id("usr", now()), email=email, name="G", customer_id="c")
     with pytest.raises(auth0.EmailRefused):
-        auth0.create_user(user_id=ids.new_id("usr", now()), email="x", name="G", customer_id="c")
+        auth0.create_user(user_id=dynamodb.new_id("usr", now()), email="x", name="G", customer_id="c")
     assert auth0.create_password_ticket(user_id=id, seconds=60).startswith(env.issuer)
     auth0.change_email(user_id=id, email=f"new.{email}")
     with pytest.raises(auth0.EmailRefused):
@@ -192,7 +191,7 @@ def test_auth0_client_works_through_the_official_sdk(env: Environment) -> None:
 def test_a_fault_raises_unavailable_without_retry(env: Environment, fault: str) -> None:
     fault_request = {"path": "/api/v2/users", "method": "POST", "fault": fault, "times": 9, "seconds": 6}
     httpx.post(f"{env.issuer}_local/faults", json=fault_request).raise_for_status()
-    id, email = ids.new_id("usr", now()), f"fault{time.time_ns()}@cast.example"
+    id, email = dynamodb.new_id("usr", now()), f"fault{time.time_ns()}@cast.example"
     started_at = time.monotonic()
 
     with env.apply_plan() as calls, pytest.raises(errors.Unavailable) as caught:
@@ -209,7 +208,7 @@ def test_a_fault_raises_unavailable_without_retry(env: Environment, fault: str) 
 def test_an_unexplained_conflict_raises_unavailable(env: Environment) -> None:
     fault_request = {"path": "/api/v2/users", "method": "POST", "fault": "409"}
     httpx.post(f"{env.issuer}_local/faults", json=fault_request).raise_for_status()
-    id, email = ids.new_id("usr", now()), f"ghost{time.time_ns()}@cast.example"
+    id, email = dynamodb.new_id("usr", now()), f"ghost{time.time_ns()}@cast.example"
 
     with pytest.raises(errors.Unavailable):
         auth0.create_user(user_id=id, email=email, name="Ghost", customer_id="c")
@@ -218,7 +217,7 @@ def test_an_unexplained_conflict_raises_unavailable(env: Environment) -> None:
 
 
 def test_the_code_flow_checks_pkce_nonce_and_callback(env: Environment) -> None:
-    id, email = ids.new_id("usr", now()), f"code{time.time_ns()}@cast.example"
+    id, email = dynamodb.new_id("usr", now()), f"code{time.time_ns()}@cast.example"
     auth0.create_user(user_id=id, email=email, name="Code", customer_id="c")
     link = auth0.create_password_ticket(user_id=id, seconds=60)
     httpx.post(link, data={"password": "Pass-word-1"}).raise_for_status()

@@ -11,7 +11,6 @@ import httpx
 
 from accounts.models import User, make_name_key
 from config import dynamodb
-from config.dynamodb import ids
 from tests.conftest import now
 from tests.emulators.auth0 import operators
 from tests.emulators.auth0.management import build_user
@@ -62,7 +61,7 @@ def open_operator_session(web: str) -> Iterator[OperatorSession]:
 
 def create_operator(env: Environment, name: str, roles: Sequence[str]) -> str:
     """Somebody new at Auth0 with these roles; their e-mail address."""
-    email = f"{name}.{ids.new_id('opr', now())[-8:].lower()}@dutyline.example"
+    email = f"{name}.{dynamodb.new_id('opr', now())[-8:].lower()}@dutyline.example"
     fields = {"user_id": f"op-{email}", "email": email, "name": name.capitalize()}
     password = {"password": operators.PASSWORD, "app_metadata": {ROLES_CLAIM: list(roles)}}
     env.tenant().add_user(build_user({**fields, **password}))
@@ -82,7 +81,7 @@ def create_many_users(customer_id: str, count: int, *, name_prefix: str = "Crowd
     created_at = now()
     created_users = []
     for number in range(count):
-        id = ids.new_id("usr", created_at)
+        id = dynamodb.new_id("usr", created_at)
         name = f"{name_prefix} {number:05}"
         email = f"{id.lower()}@crowd.example"
         created_users.append(

@@ -11,7 +11,7 @@ import pytest
 from accounts import locations, users
 from accounts.models import Location
 from config import audit, dynamodb, outbox
-from config.dynamodb import idempotency, ids
+from config.dynamodb import idempotency
 from tests.conftest import SignedInUser, UserFixtures, emails_to, now, parse_problem, process_outbox
 from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
@@ -132,7 +132,7 @@ def test_repeated_request_returns_the_first_response(test_users: UserFixtures) -
 
 
 def test_long_values_never_cause_a_500(test_users: UserFixtures) -> None:
-    location_ids = [ids.new_id("loc", now()) for _ in range(80)]
+    location_ids = [dynamodb.new_id("loc", now()) for _ in range(80)]
     assert test_users.ann.post("/user", test_users.user_body(locations=location_ids)).status_code == 404
     assert test_users.ann.get(f"/user/usr_{'x' * 3000}/audit-logs").status_code == 404
     creation = test_users.ann.post("/user", test_users.user_body(name="\u0390" * 200))

@@ -15,7 +15,7 @@ from accounts.models import EmailOwner, User
 from accounts.users import create
 from config import audit, dynamodb, errors, journal
 from config.audit import verification
-from config.dynamodb import encryption, ids, unaudited
+from config.dynamodb import encryption, unaudited
 from tests.conftest import SignedInUser, UserFixtures, free_number, now
 from tests.support.environment import Environment, free_port
 
@@ -101,7 +101,7 @@ def audit_rows(test_users: UserFixtures) -> list[dict[str, Any]]:
     user = create.create_user(
         create.NewUserData(
             customer_id=test_users.customer.id,
-            email=f"{ids.new_id('usr', now()).lower()}@cast.example",
+            email=f"{dynamodb.new_id('usr', now()).lower()}@cast.example",
             name="Tampered",
         ),
         actor=test_users.ann.actor,
@@ -342,7 +342,7 @@ def _write_audit_entries(test_users: UserFixtures, user_id: str, count: int) -> 
     assert user
     events = [
         audit.AuditEvent(
-            id=ids.new_id("aud", now()),
+            id=dynamodb.new_id("aud", now()),
             at=now() + timedelta(minutes=number),
             action="test.happened",
             author=permissions.user_actor(user),

@@ -1,0 +1,87 @@
+"""Versioned records: created once per request, and changed only in the version that was read."""
+
+import time
+from collections.abc import Callable, Collection, Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from config import audit, dynamodb, errors
+from config.dynamodb import idempotency
+from config.journal.commit import write
+from config.journal.write_set import StaleRecord
+
+BUDGET_SECONDS = 4.5
+"""Seconds that `retry_on_conflict` may take in all."""
+MAX_ATTEMPTS = 12
+R = TypeVar("R", bound=dynamodb.Record)
+T = TypeVar("T")
+
+
+def check_version(record: dynamodb.Record, expected_versions: Collection[int] | None) -> None:
+    """Raise `errors.PreconditionFailed` unless the record has one of these versions; None: any."""
+    if expected_versions is not None and int(record.version) not in expected_versions:
+        raise errors.PreconditionFailed("This changed since you read it; read it again.")
+
+
+def retry_on_conflict(decide: Callable[..., T], *first_reads: Any) -> T:
+    """Run ``decide``, which reads and writes, again while it raises `StaleRecord`.
+
+    The first attempt gets ``first_reads``, records that the caller has just read; later attempts
+    get no arguments and read for themselves. Raises `errors.Unavailable` when the budget is spent.
+    """
+    deadline = time.monotonic() + BUDGET_SECONDS
+    for attempt in range(MAX_ATTEMPTS):
+        try:
+            return decide(*first_reads)
+        except StaleRecord:
+            first_reads = ()
+            if not dynamodb.back_off(attempt, deadline=deadline):
+                break
+    raise errors.Unavailable("Too many concurrent changes; retry.", retry_after=1)
+
+
+def create_record(
+    actor: audit.Author,
+    action: str,
+    record: R,
+    at: datetime,
+    *,
+    audited: Iterable[str],
+    idempotency_key: idempotency.IdempotencyKey | None,
+    prefetched: dynamodb.BatchResult | None = None,
+) -> R:
+    """Create a record; a repeated request gets the record that the first one created.
+
+    ``audited`` names the attributes that the audit entry shows. Raises `errors.NotFound` if the
+    record of a repeated request was removed since.
+    """
+    changes = audit.diff_records(None, record, audited)
+    try:
+        with write(actor, action, record, at, changes=changes, prefetched=prefetched) as pending_write:
+            pending_write.put(record, only_if=type(record).id.does_not_exist())
+            pending_write.record_response(idempotency_key, record.id, status=201)
+    except idempotency.DuplicateRequest as duplicate:
+        return idempotency.get_created_record(type(record), duplicate)
+    return record
+
+
+def update_record(
+    actor: audit.Author,
+    action: str,
+    before: R,
+    after: R,
+    at: datetime,
+    *,
+    audited: Iterable[str],
+    prefetched: dynamodb.BatchResult | None = None,
+) -> R:
+    """Write a changed record and return it; ``before`` if no ``audited`` attribute differs.
+
+    Raises `StaleRecord` if the stored version is not ``before``'s any more.
+    """
+    changes = audit.diff_records(before, after, audited)
+    if not changes:
+        return before
+    with write(actor, action, before, at, changes=changes, prefetched=prefetched) as pending_write:
+        pending_write.save(before, after)
+    return after
