@@ -1,6 +1,6 @@
-"""Reads settings from the environment; a missing or senseless one stops the start with a sentence.
+"""Reads environment variables; a missing or invalid one ends the process with one sentence.
 
-Every name may also be given as ``NAME_FILE``, the path of a file that holds the value.
+``NAME_FILE`` may be set in place of ``NAME``: the path of a file that contains the value.
 """
 
 import base64
@@ -17,7 +17,7 @@ LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
 class Misconfigured(SystemExit):
-    """Ends the process that read a setting, with one sentence instead of a traceback."""
+    """An environment variable is missing or invalid. Ends the process without a traceback."""
 
 
 def text(name: str, default: str | None = None) -> str:
@@ -26,7 +26,7 @@ def text(name: str, default: str | None = None) -> str:
     if value:
         return value
     if default is None:
-        raise Misconfigured(f"{name} is not set; docs/operations.md says what it is for.")
+        raise Misconfigured(f"{name} is not set; see docs/operations.md.")
     return default
 
 
@@ -47,22 +47,22 @@ def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
 
 
 def text_list(name: str, default: str = "") -> list[str]:
-    """A comma-separated list; empty parts do not count."""
+    """A comma-separated list without its empty parts."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
 
 
-def url(name: str, default: str | None = None, *, schemes: tuple[str, ...]) -> str:
-    """An address with a host and one of ``schemes``; empty only where the default is empty."""
+def url(name: str, default: str | None = None, *, schemes: tuple[str, ...] = ("https", "http")) -> str:
+    """A URL with a host and one of ``schemes``; it may be empty if the default is."""
     value = text(name, default)
     if value or default != "":
         parts = urlsplit(value)
         if parts.scheme not in schemes or not parts.hostname:
-            raise Misconfigured(f"{name} must be an address like {schemes[0]}://host.")
+            raise Misconfigured(f"{name} must be a URL like {schemes[0]}://host.")
     return value
 
 
 def database(name: str, default: str | None = None) -> dict[str, Any]:
-    """A database as Django has it: ``postgres://…`` or ``sqlite:///path``."""
+    """A database in Django's form, from ``postgres://…`` or ``sqlite:///path``."""
     value = text(name, default)
     try:
         parsed = dict(dj_database_url.parse(value))
@@ -71,7 +71,7 @@ def database(name: str, default: str | None = None) -> dict[str, Any]:
     is_file = value.startswith("sqlite:///") and parsed.get("NAME") not in ("", ":memory:")
     is_server = value.startswith(("postgres://", "postgresql://")) and parsed.get("HOST")
     if not parsed or not (is_file or is_server):
-        raise Misconfigured(f"{name} must be like postgres://user:word@host/name or sqlite:///path.")
+        raise Misconfigured(f"{name} must be like postgres://user:password@host/name or sqlite:///path.")
     return parsed
 
 
@@ -82,12 +82,12 @@ def base64_key(name: str, default: str | None = None) -> bytes:
     except binascii.Error:
         value = b""
     if len(value) != 32:
-        raise Misconfigured(f"{name} must be 32 random bytes in base64: openssl rand -base64 32 makes one.")
+        raise Misconfigured(f"{name} must be 32 random bytes in base64; create them with: openssl rand -base64 32")
     return value
 
 
 def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """A comma-separated list of addresses or networks, such as 10.0.0.0/8."""
+    """A comma-separated list of IP addresses or networks."""
     try:
         return [ipaddress.ip_network(word) for word in text_list(name)]
     except ValueError as error:
@@ -95,7 +95,7 @@ def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address points at this machine."""
+    """Whether a URL points at this machine."""
     host = urlsplit(address).hostname or ""
     return host in LOOPBACK_HOSTS or host.startswith("127.")
 
@@ -107,4 +107,4 @@ def _read_variable(name: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise Misconfigured(f"{name}_FILE names {path}, which cannot be read.") from error
+        raise Misconfigured(f"{name}_FILE is {path}, which cannot be read.") from error

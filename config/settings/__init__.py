@@ -1,0 +1,91 @@
+"""Settings, read from the environment; docs/operations.md describes each variable.
+
+The defaults run everything on one machine. Production refuses them.
+"""
+
+from config import env
+from config.settings import base, storage, vendors
+from config.settings.api import *
+from config.settings.backoffice import *
+from config.settings.base import *
+from config.settings.storage import *
+from config.settings.vendors import *
+
+# Where the mechanisms of config find the parts of the apps
+OUTBOX_NOTIFIER = "config.celery.notify_worker"
+OUTBOX_TASK_MODULES = [
+    "accounts.notifications.dispatch",
+    "accounts.notifications.invitations",
+    "accounts.notifications.push",
+    "accounts.terms.announcements",
+    "accounts.users.change_email",
+    "accounts.users.create",
+    "accounts.users.delete",
+    "accounts.users.update",
+    "staffing.notifications.reminders",
+    "staffing.notifications.rota_changes",
+    "staffing.schedules.cleanup",
+    "telephony.calls.recordings",
+    "telephony.calls.ring_all",
+    "telephony.numbers.inventory",
+    "telephony.numbers.purchase",
+]
+
+DAILY_TASKS = ["telephony.numbers.reconcile.reconcile_numbers"]
+
+DATA_MAPS = [
+    "accounts.privacy.data_map.MAP",
+    "staffing.data_map.MAP",
+    "telephony.data_map.MAP",
+    "config.privacy.own_data.MAP",
+]
+
+LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.numbers.inventory.LOCATION_GUARD"]
+
+# Logs: one JSON object per line
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "config.logging.JSONLogFormatter"}},
+    "handlers": {"stdout": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stdout"], "level": "WARNING"},
+    "loggers": {
+        "dutyline": {"level": env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")},
+        # Their lines repeat our request log, or contain values that we never log.
+        "django.request": {"level": "CRITICAL"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "pynamodb": {"level": "WARNING"},
+        "celery.app.trace": {"level": "CRITICAL"},  # config.celery logs failures without values
+    },
+}
+
+
+def _check_production_settings() -> None:
+    """Reject local addresses, plain HTTP and the public local keys."""
+    addresses = {
+        "PUBLIC_BASE_URL": base.PUBLIC_BASE_URL,
+        "AUTH0_ISSUER": vendors.AUTH0["issuer"],
+        "AUTH0_MANAGEMENT_URL": vendors.AUTH0["management_url"],
+        "DYNAMODB_ENDPOINT_URL": storage.DYNAMODB["endpoint"],
+        "STORAGE_ENDPOINT_URL": storage.STORAGE_ENDPOINT,
+        "REDIS_URL": storage.REDIS_URL,
+        "EXPO_BASE_URL": vendors.EXPO["base_url"],
+        "TWILIO_BASE_URL": vendors.TWILIO["base_url"],
+        "EMAIL_URL": f"//{vendors.EMAIL_HOST}",
+        "DATABASE_URL": f"//{storage.DATABASES['default'].get('HOST', '')}",
+    }
+    for name, address in addresses.items():
+        if env.is_loopback(address):
+            raise env.Misconfigured(f"{name} points at this machine, which production does not allow.")
+        if address.startswith("http://"):
+            raise env.Misconfigured(f"{name} must be https in production.")
+    if base.SECRET_KEY == base.LOCAL_SECRET_KEY or len(base.SECRET_KEY) < 50:
+        raise env.Misconfigured("SECRET_KEY must be at least 50 random characters.")
+    if env.text("DATA_KEY") == base.LOCAL_DATA_KEY:
+        raise env.Misconfigured("DATA_KEY must be your own; the local key is public.")
+    if not base.ALLOWED_HOSTS or "*" in base.ALLOWED_HOSTS:
+        raise env.Misconfigured("ALLOWED_HOSTS must list the hosts that clients call.")
+
+
+if not base.LOCAL:
+    _check_production_settings()

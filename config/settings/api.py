@@ -1,0 +1,45 @@
+"""The JSON API: REST framework, OpenAPI document and rate limits."""
+
+from config.settings.base import VERSION
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.auth.authentication.BearerToken"],
+    "DEFAULT_PERMISSION_CLASSES": [],  # config.api.operations checks each operation's own
+    "DEFAULT_PARSER_CLASSES": ["config.api.content_negotiation.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.content_negotiation.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.content_negotiation.JSONOnlyNegotiation",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.OperationSchema",
+    "EXCEPTION_HANDLER": "config.api.problem_details.handle_exception",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Dutyline",
+    "VERSION": VERSION,
+    "DESCRIPTION": (
+        "The people, rotas and phone lines of businesses with several locations. Sign in at Auth0 "
+        "and send the access token as `Authorization: Bearer …`. Every error is an "
+        "`application/problem+json` document (RFC 9457)."
+    ),
+    "OAS_VERSION": "3.1.0",
+    "SERVERS": [{"url": "/"}],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
+    "PREPROCESSING_HOOKS": ["config.api.schema.exclude_documentation_paths"],
+    "POSTPROCESSING_HOOKS": ["config.api.schema.add_common_headers", "telephony.views.lines.add_ivr_schema"],
+    "COMPONENT_SPLIT_REQUEST": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP address
+    "read": 6_000,
+    "write": 1_200,
+    "costly": 600,  # operations that cost money or send e-mail
+    "export": 10,  # operations that take seconds of CPU time
+    "stranger": 3_000,
+    "sign-in": 20,  # to the back office, of one IP address
+}

@@ -1,0 +1,87 @@
+"""The back office: operators, their sessions, and its pages."""
+
+from config.settings.base import LOCAL
+from config.settings.vendors import AUTH0
+
+AUTHENTICATION_BACKENDS = ["accounts.auth.operators.Auth0"]
+if LOCAL:  # Django's own passwords are for local operators only
+    AUTHENTICATION_BACKENDS.append("django.contrib.auth.backends.ModelBackend")
+MIGRATION_MODULES = {"accounts": None, "staffing": None, "telephony": None, "config": None}
+ADMIN_PATH = "/admin/"
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+SESSION_COOKIE_NAME = "dutyline-operator"
+CSRF_COOKIE_NAME = "dutyline-form"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = ADMIN_PATH  # the API receives neither
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Auth0 sends the browser back
+CSRF_FAILURE_VIEW = "config.backoffice.middleware.csrf_failure_page"
+SESSION_COOKIE_AGE = 8 * 3600
+SESSION_RENEWAL_SECONDS = 600  # until Auth0 confirms the operator's roles again
+SESSION_IDLE_SECONDS = 3600  # until a session that was not renewed ends
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+SOCIAL_AUTH_REQUIRE_POST = True
+SOCIAL_AUTH_AUTH0_OPENIDCONNECT_KEY = AUTH0["sso_client_id"]
+SOCIAL_AUTH_AUTH0_OPENIDCONNECT_SECRET = AUTH0["sso_client_secret"]
+SOCIAL_AUTH_AUTH0_OPENIDCONNECT_USE_PKCE = True
+SOCIAL_AUTH_AUTH0_OPENIDCONNECT_SCOPE = ["openid", "profile", "email"]
+SOCIAL_AUTH_URL_NAMESPACE = "social"
+SOCIAL_AUTH_ALLOWED_REDIRECT_HOSTS: list[str] = []
+SOCIAL_AUTH_REQUESTS_TIMEOUT = 5
+SOCIAL_AUTH_PIPELINE = [
+    "social_core.pipeline.social_auth.social_details",
+    "social_core.pipeline.social_auth.social_uid",
+    "accounts.auth.operators.require_operator_role",
+    "social_core.pipeline.social_auth.social_user",
+    "accounts.auth.operators.set_username",
+    "social_core.pipeline.user.create_user",
+    "social_core.pipeline.social_auth.associate_user",
+    "accounts.auth.operators.apply_roles",
+]
+UNFOLD = {
+    "SITE_TITLE": "Dutyline",
+    "SITE_HEADER": "Dutyline",
+    "SITE_SUBHEADER": "Back office",
+    "SITE_SYMBOL": "support_agent",
+    "SITE_URL": None,
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "STYLES": ["/static/backoffice/style.css"],
+    "SCRIPTS": ["/static/backoffice/pages.js"],
+    "SIDEBAR": {"navigation": "config.backoffice.site.menu_sections"},
+    "COLORS": {
+        "primary": {
+            "50": "#eefbf9",
+            "100": "#d2f4ef",
+            "200": "#a8e8e0",
+            "300": "#71d6cb",
+            "400": "#3cbab0",
+            "500": "#229d95",
+            "600": "#127d77",
+            "700": "#0f6560",
+            "800": "#11514e",
+            "900": "#134341",
+            "950": "#042726",
+        }
+    },
+}
+
+BACK_OFFICE_MODULES = ["accounts.admin", "staffing.admin", "telephony.admin", "config.admin"]
+APP_DISPLAY_NAMES = {"accounts": "Customers", "staffing": "Rota", "telephony": "Telephony", "config": "Platform"}
+ADMIN_SECTIONS = ("Customers", "Rota", "Telephony", "Records", "Platform")
+CUSTOMER_LIST = "admin:accounts_customer_changelist"  # what the search box falls back to
+CUSTOMER_PAGE_PANELS = [
+    "accounts.admin.attention.owner_panels",
+    "staffing.admin.attention.on_duty_panels",
+    "telephony.admin.attention.number_panels",
+    "config.admin.audit.recent_change_panels",
+]
+ATTENTION_PANELS = [
+    "config.admin.outbox.outbox_panels",
+    "accounts.admin.attention.account_panels",
+    "staffing.admin.attention.rota_panels",
+    "telephony.admin.attention.telephony_panels",
+]

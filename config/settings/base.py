@@ -1,0 +1,112 @@
+"""Environment, secrets, hosts, and Django itself: apps, middleware, templates, security headers."""
+
+from pathlib import Path
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+VERSION = "0.1.0"
+
+ENVIRONMENT = env.choice("ENVIRONMENT", ("local", "production"), "local")
+LOCAL = ENVIRONMENT == "local"
+DEBUG = False
+
+LOCAL_SECRET_KEY = "local-only-" + "secret-" * 6
+LOCAL_DATA_KEY = "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="
+
+
+def local_default(value: str) -> str | None:
+    """A default for a local run only; production must set the variable."""
+    return value if LOCAL else None
+
+
+SECRET_KEY = env.text("SECRET_KEY", local_default(LOCAL_SECRET_KEY))
+DATA_KEY = env.base64_key("DATA_KEY", local_default(LOCAL_DATA_KEY))
+PUBLIC_BASE_URL = env.url("PUBLIC_BASE_URL", local_default("http://127.0.0.1:8000")).rstrip("/")
+ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", "127.0.0.1,localhost" if LOCAL else "")
+CORS_ALLOWED_ORIGINS = env.text_list("CORS_ORIGINS")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+
+INSTALLED_APPS = [
+    "whitenoise.runserver_nostatic",
+    "unfold.apps.BasicAppConfig",
+    "config.backoffice.BackOfficeConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "social_django",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "telephony",
+    "staffing",
+    "accounts",
+    "config",
+]
+MIDDLEWARE = [
+    "config.api.middleware.RequestLogMiddleware",
+    "config.api.middleware.TrustedProxyMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.api.middleware.BodyLimitMiddleware",
+    "config.backoffice.middleware.BackOfficeMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.backoffice.middleware.OperatorSessionMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+DEFAULT_CHARSET = "utf-8"
+BODY_LIMIT = 256 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_SSL_REDIRECT = False  # the proxy terminates TLS and redirects
+SECURE_PROXY_SSL_HEADER = None  # config.api.middleware.TrustedProxyMiddleware trusts listed proxies only
+SECURE_HSTS_SECONDS = 0 if LOCAL else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not LOCAL
+SECURE_HSTS_PRELOAD = not LOCAL
+SILENCED_SYSTEM_CHECKS = [
+    "security.W008",  # the proxy terminates TLS and redirects
+    "urls.W002",
+]
+
+CORS_ALLOW_CREDENTIALS = False
+CORS_EXPOSE_HEADERS = [*("ETag", "Location", "Content-Disposition"), *("X-Request-Id", "Retry-After", "RateLimit")]
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "x-request-id",
+]

@@ -1,0 +1,67 @@
+"""Redis, DynamoDB, the operators' SQL database, and files."""
+
+import os
+
+from botocore.config import Config
+
+from config import env
+from config.settings.base import BASE_DIR, LOCAL, local_default
+
+REDIS_URL = env.url("REDIS_URL", local_default("redis://127.0.0.1:8005/0"), schemes=("redis", "rediss", "unix"))
+DYNAMODB = {
+    "region": env.text("AWS_REGION", local_default("eu-central-1")),
+    "endpoint": env.url("DYNAMODB_ENDPOINT_URL", "http://127.0.0.1:8004" if LOCAL else ""),
+    "prefix": env.text("DYNAMODB_TABLE_PREFIX", local_default("dutyline-local")),
+}
+if len(DYNAMODB["prefix"]) < 6:
+    raise env.Misconfigured("DYNAMODB_TABLE_PREFIX must have at least 6 characters.")
+
+_DATABASE = env.database("DATABASE_URL", local_default(f"sqlite:///{BASE_DIR}/.local/data/operators.sqlite3"))
+if _DATABASE["ENGINE"].endswith("sqlite3"):
+    _DATABASE["OPTIONS"] = {
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 5,
+    }
+else:
+    _DATABASE |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DATABASES = {"default": _DATABASE}  # operators and their sessions
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+STORAGE_BUCKET = env.text("STORAGE_BUCKET", "")
+STORAGE_ENDPOINT = env.url("STORAGE_ENDPOINT_URL", "")
+STORAGE_FOLDER = env.text("STORAGE_FOLDER", "" if STORAGE_BUCKET else local_default(str(BASE_DIR / ".local/files")))
+if STORAGE_BUCKET and env.text("STORAGE_FOLDER", ""):
+    raise env.Misconfigured("Set STORAGE_BUCKET or STORAGE_FOLDER, not both.")
+if STORAGE_ENDPOINT and not STORAGE_BUCKET:
+    raise env.Misconfigured("STORAGE_ENDPOINT_URL requires STORAGE_BUCKET.")
+
+if LOCAL:  # the local engine accepts any; on AWS, boto3's chain of credentials applies
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
+
+_S3_STORAGE = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": STORAGE_BUCKET,
+        "region_name": DYNAMODB["region"],
+        "endpoint_url": STORAGE_ENDPOINT or None,
+        "client_config": Config(
+            connect_timeout=2,
+            read_timeout=10,
+            retries={"max_attempts": 2},
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if STORAGE_ENDPOINT else "virtual"},
+        ),
+        "file_overwrite": False,
+        "default_acl": None,
+    },
+}
+_FILE_STORAGE = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"location": STORAGE_FOLDER, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+}
+STORAGES = {
+    "default": _S3_STORAGE if STORAGE_BUCKET else _FILE_STORAGE,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
