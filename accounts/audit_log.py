@@ -36,7 +36,7 @@ def get_user_audit_log(
         raise _user_not_found()
     user = records.get(User, user_id)
     if user_id != actor.id and not actor.can_access_user_in(user.locations if user else ()):
-        raise errors.Forbidden("This person is not of your locations.")
+        raise errors.Forbidden("The person must work at locations that you have access to, and at no others.")
     if criteria.matches_all:
         total = int(stream_head.last)
         entries = reader.read_page(user_id, last=total, offset=offset, limit=limit)
@@ -56,4 +56,4 @@ def get_user_audit_log(
 
 
 def _user_not_found() -> errors.NotFound:
-    return errors.NotFound("There is no such user.")
+    return errors.NotFound("User not found.")

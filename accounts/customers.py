@@ -28,7 +28,7 @@ def get_customer(customer_id: str) -> Customer:
     """Return a customer. Raises `errors.NotFound`."""
     customer = dynamodb.get_record(Customer, customer_id) if dynamodb.is_id("cus", customer_id) else None
     if customer is None:
-        raise errors.NotFound("There is no such customer.")
+        raise errors.NotFound("Customer not found.")
     return customer
 
 
@@ -58,7 +58,7 @@ def update_customer(
     """
     actor.require("customer:update")
     if actor.is_location_restricted:
-        raise errors.Forbidden("Only people with access to all locations may change the customer.")
+        raise errors.Forbidden("Only people with access to all locations can change the customer.")
 
     def decide(known: Customer | None = None) -> Customer:
         before = known or get_customer(customer.id)

@@ -47,7 +47,7 @@ def create_location(
     """A new place, in an IANA time zone."""
     actor.require("locations:manage")
     if actor.is_location_restricted:
-        raise errors.Forbidden("Only who works in every location may add one.")
+        raise errors.Forbidden("Only people with access to all locations can create a location.")
     id = dynamodb.new_id("loc", at)
     location = Location(
         id=id,
@@ -122,7 +122,7 @@ def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location
         write.remove(
             location,
             only_if=Location.people == 0,
-            error=LocationInUse("People are confined to this location; move them first."),
+            error=LocationInUse("Users are assigned to this location; remove it from them first."),
         )
         for guard in guards:
             write.enqueue(guard.cleanup_task, due=at + REMOVAL_GRACE, location_id=location.id)
@@ -146,7 +146,7 @@ def get_location_from(records: dynamodb.BatchResult, location_id: str, actor: Ac
     """
     location = records.get(Location, location_id)
     if location is None or location.customer_id != actor.customer_id:
-        raise errors.NotFound("There is no such location.", pointer=pointer or None)
+        raise errors.NotFound("Location not found.", pointer=pointer or None)
     return location
 
 
@@ -158,14 +158,14 @@ def find_location_in(records: dynamodb.BatchResult, location_id: str, customer_i
 
 def require_exists(write: write_set.Write, location_id: str, *, pointer: str) -> None:
     """Write only if this place is still there. Raises `errors.NotFound` at the commit."""
-    refusal = errors.NotFound("There is no such location.", pointer=pointer)
+    refusal = errors.NotFound("Location not found.", pointer=pointer)
     write.require(Location(location_id), Location.id.exists(), error=refusal)
 
 
 def check_access(actor: Actor, *location_ids: str) -> None:
     """Refuse what is beyond one's own locations. Raises `errors.Forbidden`."""
     if not actor.can_access_locations(location_ids):
-        raise errors.Forbidden("This location is not among yours.")
+        raise errors.Forbidden("You have no access to this location.")
 
 
 def load_locations(location_ids: Iterable[str], customer_id: str) -> dict[str, Location]:
@@ -189,4 +189,4 @@ def _load_target(location_id: str, actor: Actor) -> tuple[Location, dynamodb.Bat
 
 
 def _location_not_found() -> errors.NotFound:
-    return errors.NotFound("There is no such location.")
+    return errors.NotFound("Location not found.")

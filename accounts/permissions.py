@@ -102,7 +102,7 @@ class Actor(audit.Author):
     def require(self, permission: str) -> None:
         """Raise `Forbidden` without the permission."""
         if not self.has_permission(permission):
-            raise errors.Forbidden(f"This needs the permission {permission}.")
+            raise errors.Forbidden(f"This requires the permission `{permission}`.")
 
     @property
     def is_location_restricted(self) -> bool:
@@ -197,7 +197,7 @@ def system_actor(customer_id: str) -> Actor:
 def check_customer(actor: Actor, customer_id: str, *, pointer: str = "/customerId") -> None:
     """Refuse to act for another customer. Raises `ForeignCustomer`."""
     if customer_id != actor.customer_id:
-        raise ForeignCustomer("This customerId is not yours.", pointer=pointer)
+        raise ForeignCustomer("Must be the id of your own customer.", pointer=pointer)
 
 
 def check_target_user(actor: Actor, user: User) -> None:
@@ -207,10 +207,10 @@ def check_target_user(actor: Actor, user: User) -> None:
     """
     both_are_owners = user.role == actor.role == "owner" and actor.has_permission("owners:manage")
     if RANKS[user.role] >= RANKS[actor.role] and not both_are_owners:
-        hint = "Change yourself with PATCH /user." if user.id == actor.id else ""
-        raise TargetForbidden(f"This person is not of lower rank than you. {hint}".strip())
+        hint = "To change yourself, use `PATCH /user`." if user.id == actor.id else ""
+        raise TargetForbidden(f"This person's role is not lower than yours. {hint}".strip())
     if not actor.can_access_user_in(user.locations):
-        raise TargetForbidden("This person is not of your locations alone.")
+        raise TargetForbidden("The person must work at locations that you have access to, and at no others.")
 
 
 def check_email_change(actor: Actor, user: User) -> None:
@@ -219,7 +219,9 @@ def check_email_change(actor: Actor, user: User) -> None:
     Raises `BeyondReach`.
     """
     if access_rights_of(user).permissions - actor.permissions:
-        raise TargetForbidden("This person may do what you may not.", pointer="/email")
+        raise TargetForbidden(
+            "To change this e-mail address you must hold every permission of this person.", pointer="/email"
+        )
 
 
 def check_grant(actor: Actor, after: AccessRights, before: AccessRights | None = None) -> None:
@@ -231,36 +233,36 @@ def check_grant(actor: Actor, after: AccessRights, before: AccessRights | None =
     """
     _check_role(actor, after, before)
     if _has_permission_changes(after, before) and not actor.has_permission("permissions:grant"):
-        raise GrantRefused("Permissions are not yours to give.", pointer="/permissions")
+        raise GrantRefused("Changing individual permissions requires `permissions:grant`.", pointer="/permissions")
     previous_locations = before.locations if before else ()
     added_locations = set() if ALL_LOCATIONS in previous_locations else set(after.locations) - set(previous_locations)
     existing_permissions = before.permissions if before and not added_locations else frozenset()
     if missing_permissions := after.permissions - existing_permissions - actor.permissions:
         names = ", ".join(sorted(missing_permissions))
-        raise GrantRefused(f"You do not hold {names}.", pointer="/permissions")
+        raise GrantRefused(f"You cannot grant permissions that you do not hold: {names}.", pointer="/permissions")
     if not actor.can_access_locations(added_locations):
-        raise GrantRefused("A location is not among yours.", pointer="/locations")
+        raise GrantRefused("You can only assign locations that you have access to.", pointer="/locations")
     if actor.is_location_restricted and not after.locations:
-        raise GrantRefused("Name at least one of your locations.", pointer="/locations")
+        raise GrantRefused("Specify at least one of your locations.", pointer="/locations")
 
 
 def check_no_self_escalation(before: AccessRights, after: AccessRights) -> None:
     """Nobody widens their own rights. Raises `GrantRefused`."""
     if after.permissions - before.permissions:
-        raise GrantRefused("Your own permissions can only shrink.", pointer="/userPermissions")
+        raise GrantRefused("You cannot add permissions to yourself.", pointer="/userPermissions")
     if ALL_LOCATIONS not in before.locations and set(after.locations) - set(before.locations):
-        raise GrantRefused("Your own locations can only shrink.", pointer="/locations")
+        raise GrantRefused("You cannot add locations to yourself.", pointer="/locations")
 
 
 def _check_role(actor: Actor, after: AccessRights, before: AccessRights | None) -> None:
     if before is not None and before.role == after.role:
         return
     if after.role == "owner" and not actor.has_permission("owners:manage"):
-        raise GrantRefused("Only an owner makes owners.", pointer="/role")
+        raise GrantRefused("Only owners can assign the role `owner`.", pointer="/role")
     if (before or after.role != "staff") and not actor.has_permission("roles:assign"):
-        raise GrantRefused("This role is not yours to give.", pointer="/role")
+        raise GrantRefused("Assigning this role requires `roles:assign`.", pointer="/role")
     if RANKS[after.role] > RANKS[actor.role]:
-        raise GrantRefused("This role is above your own.", pointer="/role")
+        raise GrantRefused("You cannot assign a role above your own.", pointer="/role")
 
 
 def _has_permission_changes(after: AccessRights, before: AccessRights | None) -> bool:

@@ -13,7 +13,7 @@ class MalformedJSON(errors.InvalidRequest):
     """Not JSON as we accept it."""
 
     code = "malformed_json"
-    title = "The body is not acceptable JSON"
+    title = "Invalid JSON"
 
 
 def loads(raw: bytes) -> Any:
@@ -41,7 +41,7 @@ def loads(raw: bytes) -> Any:
 def _reject_duplicate_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise MalformedJSON("A member stands twice in the same object.")
+        raise MalformedJSON("A member occurs twice in the same object.")
     return members
 
 
@@ -72,7 +72,7 @@ def _check_value(value: Any) -> None:
 
 def _check_text(text: str) -> None:
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise MalformedJSON("A string holds half of a surrogate pair.")
+        raise MalformedJSON("A string contains an unpaired surrogate.")
 
 
 def _too_deep_error() -> MalformedJSON:

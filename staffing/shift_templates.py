@@ -28,7 +28,7 @@ def get_template_from(records: dynamodb.BatchResult, template_id: str, actor: Ac
     """
     template = records.get(Template, template_id)
     if template is None or template.customer_id != actor.customer_id:
-        raise errors.NotFound("There is no such template.", pointer="/templateId")
+        raise errors.NotFound("Schedule template not found.", pointer="/templateId")
     return template
 
 
@@ -86,7 +86,7 @@ def create_template(
 def _check_location(location_id: str | None, records: dynamodb.BatchResult, actor: Actor) -> None:
     if location_id is None:
         if actor.is_location_restricted:
-            raise errors.Forbidden("Name one of your locations: this would be for all.")
+            raise errors.Forbidden("Specify one of your locations; a template without `locationId` is for all.")
         return
     locations.get_location_from(records, location_id, actor, pointer="/locationId")
     locations.check_access(actor, location_id)
@@ -99,14 +99,14 @@ def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
         return {**values, **({"pattern": None} if "pattern" in values else {})}
     for name in _SERIES_ONLY_FIELDS:
         if name in pattern:
-            raise rrule.invalid_field(name, "A template says how, not until when or except when.")
+            raise rrule.invalid_field(name, "A template cannot have this; set it on the schedule.")
     zone = rrule.parse_zone(pattern["timeZone"]) if "timeZone" in pattern else None
     gap = pattern.get("gap", "shift")
     rule = rrule.parse_rule(pattern, zone=zone or "UTC")
     if rule.until or rule.count:
-        raise rrule.invalid_field("rrule", "A template says how, not until when.")
+        raise rrule.invalid_field("rrule", "A template cannot have UNTIL or COUNT; set the end on the schedule.")
     if gap not in ("shift", "skip"):
-        raise rrule.invalid_field("gap", "It must be shift or skip.")
+        raise rrule.invalid_field("gap", "Must be shift or skip.")
     rule_fields = rrule.to_fields(rule)
     extra_fields = {**({"timeZone": zone} if zone else {}), **({"gap": gap} if gap != "shift" else {})}
     return {**values, "pattern": {**rule_fields, **extra_fields}}
@@ -158,14 +158,14 @@ def _fetch_target(
 ) -> tuple[Template, dynamodb.BatchResult]:
     actor.require("schedules:write")
     if not dynamodb.is_id("tpl", template_id):
-        raise errors.NotFound("There is no such template.")
+        raise errors.NotFound("Schedule template not found.")
     streams = journal.stream_keys([actor.stream, actor.customer_id])
     records = dynamodb.batch_get([template_key(template_id), *extra_keys, *streams])
     template = records.get(Template, template_id)
     if template is None or template.customer_id != actor.customer_id:
-        raise errors.NotFound("There is no such template.")
+        raise errors.NotFound("Schedule template not found.")
     if actor.is_location_restricted and not (
         template.location_id and actor.can_access_locations([template.location_id])
     ):
-        raise errors.Forbidden("This template is not of your locations alone.")
+        raise errors.Forbidden("This template applies to locations that you have no access to.")
     return template, records

@@ -86,7 +86,7 @@ def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     """How a location answers. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
     if not dynamodb.is_id("loc", location_id):
-        raise errors.NotFound("There is no such location.")
+        raise errors.NotFound("Location not found.")
     records = dynamodb.batch_get([locations.location_key(location_id), dynamodb.RecordKey(Line, location_id)])
     location = locations.get_location_from(records, location_id, actor)
     locations.check_access(actor, location_id)
@@ -96,7 +96,7 @@ def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
 def _require_configured_line(records: dynamodb.BatchResult, location_id: str) -> Line:
     line = records.get(Line, location_id)
     if line is None or not line.configuration:
-        raise errors.NotFound("This location has no number to answer; buy one first.")
+        raise errors.NotFound("This location has no phone number; purchase one first.")
     return line
 
 
@@ -110,7 +110,7 @@ def update_configuration(
     """
     actor.require("ivr:update")
     if not dynamodb.is_id("loc", location_id):
-        raise errors.NotFound("There is no such location.")
+        raise errors.NotFound("Location not found.")
     validated = _with_body_pointers(lambda: ivr.validate_configuration(ivr_configuration))
     user_references = ivr.list_user_references(validated)
     number_references = ivr.list_number_references(validated)
@@ -177,10 +177,10 @@ def _with_body_pointers(check: Callable[[], T]) -> T:
 
 
 REJECTION_DETAILS = {
-    "no_number": "This is no phone number.",
-    "other_country": "Calls go to numbers of the location's own country only.",
-    "kind_of_number": "Calls go to ordinary numbers only.",
-    "own_number": "This number is answered here: lines may not ring each other.",
+    "no_number": "Must be a valid phone number with country code.",
+    "other_country": "Only numbers in a location's own country can be called.",
+    "kind_of_number": "Only landline, mobile and VoIP numbers can be called.",
+    "own_number": "This is the number of a location; locations cannot call each other.",
 }
 
 
@@ -193,4 +193,4 @@ def _check_numbers(
         if (reason := "own_number" if number in own_numbers else dialing_rules.rejection_reason(number, country))
     ]
     if faults:
-        raise ivr.InvalidConfiguration("Some numbers may not be called.", field_errors=faults)
+        raise ivr.InvalidConfiguration("Some phone numbers cannot be called; see `errors`.", field_errors=faults)

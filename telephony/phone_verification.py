@@ -89,7 +89,7 @@ def start_verification(
     verification = dynamodb.get_record(PhoneVerification, user.id)
     current_state = _to_state(user, verification)
     if not user.phone:
-        raise NoPhone("Your profile has no phone; set one with PATCH /user.")
+        raise NoPhone("Your profile has no phone; set one with `PATCH /user`.")
     if current_state.is_verified or _is_repeated_request(idempotency_key, at):
         return current_state
     _check_country(user)

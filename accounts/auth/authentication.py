@@ -37,7 +37,7 @@ class BearerToken(BaseAuthentication):
 def _extract_bearer_token(header: str) -> str:
     scheme, _, token = header.partition(" ")
     if not header:
-        raise errors.Unauthenticated("Send an access token: Authorization: Bearer …")
+        raise errors.Unauthenticated("Send an access token as `Authorization: Bearer …`.")
     if scheme.lower() != "bearer" or not token:
         raise tokens.InvalidToken
     return token

@@ -36,10 +36,10 @@ def authenticate_user(user_id: str | None, *, origin: permissions.Origin, at: da
     users, `errors.Unauthenticated` for machines and users who may not sign in.
     """
     if user_id is None:
-        raise errors.Unauthenticated("This token does not belong to a person.")
+        raise errors.Unauthenticated("This token does not belong to a user.")
     user, customer = _load_user_and_customer(user_id)
     if user is None or customer is None:
-        raise errors.NoAccount("No account belongs to this token.")
+        raise errors.NoAccount("No user account belongs to this token.")
     if not user.can_sign_in:
         raise errors.Unauthenticated("This account cannot sign in.")
     if customer.status != "active":

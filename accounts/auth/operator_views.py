@@ -65,7 +65,7 @@ def complete_sign_in(request: HttpRequest, backend: str) -> HttpResponse:
         response: HttpResponse = views.complete(request, Auth0.name)
     except NotAnOperator:
         logout(request)
-        message = "Your account has no role in this back office. Ask its lead for one."
+        message = "Your account has no role for this back office. Ask a lead for one."
         return middleware.notice_page(request, "Not an operator", message, status=403)
     except (AuthCanceled, AuthProviderError) as error:
         logout(request)

@@ -73,13 +73,13 @@ class KeyStore:
 
     def _load_key(self, kid: str) -> jwt.PyJWK:
         if not self._lock.acquire(timeout=LOCK_TIMEOUT):
-            raise KeysUnavailable("The sign-in keys cannot be loaded.")
+            raise KeysUnavailable("The keys that verify access tokens cannot be loaded; retry.")
         try:
             is_stale = kid not in self._keys or self._age() >= KEYS_USABLE_FOR
             if is_stale and self._can_fetch():
                 self._refresh()
             if self._age() >= KEYS_USABLE_FOR:
-                raise KeysUnavailable("The sign-in keys cannot be loaded.")
+                raise KeysUnavailable("The keys that verify access tokens cannot be loaded; retry.")
             if kid not in self._keys:
                 raise InvalidToken
             return self._keys[kid]

@@ -170,7 +170,9 @@ def _check_own_account(client: "Auth0", user_id: str, email: str, conflict: Exce
         if account_ids - {subject_of_user(user_id)}:
             raise _email_in_use() from conflict
         if not account_ids:
-            raise errors.Unavailable("Sign-in management reports a conflict without an account.") from conflict
+            raise errors.Unavailable(
+                "The sign-in service reports a conflict, but has no account with this address; retry."
+            ) from conflict
 
 
 def _account_ids_with_email(client: "Auth0", email: str) -> set[str]:

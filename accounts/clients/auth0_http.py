@@ -23,7 +23,7 @@ TIMEOUT = httpx.Timeout(3.5, connect=1.0)
 
 T = TypeVar("T")
 
-_bulkhead = bulkhead.Bulkhead("Sign-in management")
+_bulkhead = bulkhead.Bulkhead("The sign-in service")
 
 
 def call_auth0(task: "Callable[[Auth0], T]") -> T:

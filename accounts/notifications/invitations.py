@@ -59,7 +59,7 @@ def _check_resendable(user: User, at: datetime) -> None:
     wait = user.resent_at + RESEND_INTERVAL - at if user.resent_at else timedelta()
     if wait > timedelta():
         seconds = int(wait.total_seconds()) + 1
-        raise errors.TooManyRequests("At most one invitation a minute to a person.", retry_after=seconds)
+        raise errors.TooManyRequests("An invitation can be resent once a minute.", retry_after=seconds)
 
 
 @outbox.task("accounts.send_invitation")
@@ -82,7 +82,7 @@ def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
 def _send_invitation_email(user: User, job: outbox.TaskContext) -> None:
     customer = dynamodb.get_record(Customer, user.customer_id)
     if customer is None:
-        raise errors.NotFound("The customer of this user was deleted.")
+        raise errors.NotFound("The customer of this user no longer exists.")
     link = auth0.create_password_ticket(user_id=user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
     inviter = job.author.name if job.author.type == "user" else ""
     values = {"inviter": inviter, "until": job.at + create.INVITATION_TTL}

@@ -82,7 +82,7 @@ def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
     user, records = users.load_target(user_id, actor, customers.customer_key(actor.customer_id))
     customer = records.get(Customer, user.customer_id)
     if customer is None:
-        raise errors.NotFound("Unknown customer.")
+        raise errors.NotFound("Customer not found.")
     with journal.write(actor, "user.exported", user, at, prefetched=records):
         pass
     return export_pdf(user, customer, actor=actor, at=at)

@@ -76,7 +76,7 @@ def _run_worker(html: bytes, embedded: bytes, seconds: float, memory: int) -> by
 
 def _rendering_failed(reason: str) -> errors.Unavailable:
     logger.error("PDF rendering failed", extra={"why": reason.partition(":")[0]})
-    return errors.Unavailable("The PDF could not be rendered; use `?format=json` for the same data.", retry_after=60)
+    return errors.Unavailable("The PDF cannot be rendered; use `?format=json` for the same data.", retry_after=60)
 
 
 def _no_free_slot() -> errors.Unavailable:

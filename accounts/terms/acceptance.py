@@ -112,7 +112,7 @@ def _check_version(version: str | None, edition: documents.Edition, at: datetime
         return
     if version not in documents.list_versions(until=at):
         raise errors.InvalidRequest("Unknown version of the terms.", pointer="/version")
-    raise TermsOutdated(f"Version {edition.version} is in force now.", pointer="/version")
+    raise TermsOutdated(f"Version {edition.version} is in force; show that version and send it.", pointer="/version")
 
 
 def _write_acceptance(

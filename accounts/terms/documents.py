@@ -127,7 +127,7 @@ def read_texts(folder: Path = FOLDER) -> dict[LegalTextKey, LegalText]:
     for path in sorted(folder.glob("*/*.md")):
         version, _, language = path.stem.partition(".")
         if path.parent.name not in DOCUMENTS or not language:
-            raise ValueError(f"{path.name} must be named <date>.<language>.md and stand in the folder of a document")
+            raise ValueError(f"{path.name} must be named <date>.<language>.md and be in the folder of a document")
         date.fromisoformat(version)
         key = LegalTextKey(path.parent.name, version, language)
         texts[key] = LegalText(*key, path.read_bytes().decode())
@@ -141,7 +141,9 @@ def find_unpublished_texts(folder: Path = FOLDER) -> list[LegalTextKey]:
         if key not in texts:
             raise PublishedTextChanged(f"{key} was published and is missing.")
         if texts[key].sha256 != sha256:
-            raise PublishedTextChanged(f"{key} was changed after it was published; make it a new version.")
+            raise PublishedTextChanged(
+                f"{key} was changed after it was published; publish the change as a new version."
+            )
     for key in texts:
         if LegalTextKey(key.document, key.version, BINDING_LANGUAGE) not in texts:
             raise PublishedTextChanged(f"{key} has no binding text in {BINDING_LANGUAGE!r}.")

@@ -41,7 +41,7 @@ def begin_email_change(
     after = diff.apply_patch(user, patch, at)
     immediate_user = diff.apply_patch(user, {n: patch[n] for n in patch if n == "status"}, at)
     if counters.is_full_owner(immediate_user) != counters.is_full_owner(after):
-        raise errors.InvalidRequest("Change this owner's address and rights in two requests.")
+        raise errors.InvalidRequest("Change the e-mail address of an owner and their access in separate requests.")
     deferred_patch = {name: patch[name] for name in patch if name != "status"}
     pending_change = {"asked": deferred_patch, "seen": diff.snapshot(immediate_user)}
     pending_user = immediate_user.with_changes(awaited=pending_change, updated_at=at)
@@ -74,7 +74,7 @@ def resume_email_change(user_id: str, *, job: outbox.TaskContext) -> None:
         try:
             _check_requester(user, attempt)
         except errors.Forbidden:
-            stale_change = StaleEmailChange("The person who requested this change may no longer make it.")
+            stale_change = StaleEmailChange("The person who requested this change no longer has the permission.")
             _withdraw_email_change(user, stale_change, attempt)
         else:
             finish_email_change(user, attempt)
@@ -128,7 +128,7 @@ def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:
 def _rebase_pending_patch(user: User) -> dict[str, Any]:
     patch = diff.rebase_patch(user, user.awaited["asked"], user.awaited["seen"])
     if patch is None:
-        raise StaleEmailChange("This person's rights have changed since the request; repeat it.")
+        raise StaleEmailChange("This person's permissions have changed since the request; repeat it.")
     return patch
 
 
@@ -207,4 +207,4 @@ def sync_email_to_auth0(user_id: str) -> None:
         user = dynamodb.get_record(User, user_id)
         if user and user.email == email and not user.awaited:
             return
-    raise errors.Unavailable("Too many concurrent changes of this address; retry.")
+    raise errors.Unavailable("Too many concurrent changes to this person; retry.")

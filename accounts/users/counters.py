@@ -54,7 +54,7 @@ def update_counters(write: write_set.Write, before: User | None, after: User | N
             Location(id),
             [Location.people.add(1)],
             only_if=Location.id.exists(),
-            error=errors.NotFound("There is no such location.", pointer="/locations"),
+            error=errors.NotFound("Location not found.", pointer="/locations"),
         )
     for id in sorted(previous_ids - current_ids):
         write.update(Location(id), [Location.people.add(-1)], only_if=Location.id.exists())
@@ -68,7 +68,7 @@ def _update_owner_count(
             Customer(customer_id),
             [Customer.owner_count.add(-1)],
             only_if=Customer.owner_count > 1,
-            error=LastOwner("The last active owner stays as they are; name another one first."),
+            error=LastOwner("A customer needs an active owner with full access; make another person owner first."),
         )
     if is_full_owner_now and not was_full_owner:
         write.update(Customer(customer_id), [Customer.owner_count.add(1)], only_if=Customer.id.exists())

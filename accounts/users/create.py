@@ -165,7 +165,7 @@ def _get_created_user(duplicate: idempotency.DuplicateRequest) -> User:
     """The person that an earlier request with the key created; raises the refusal it met."""
     user = dynamodb.get_record(User, duplicate.resource_id)
     if duplicate.status == 400:
-        raise auth0.EmailRefused("The sign-in service refuses this address or name.")
+        raise auth0.EmailRefused("The sign-in service rejects this e-mail address or name.")
     if duplicate.status == 409 or (user is None and duplicate.is_running):
         raise user_exists()
     if user is None:
@@ -220,4 +220,4 @@ def to_client_error(refusal: errors.DomainError) -> errors.DomainError:
 
 def user_exists() -> UserExists:
     """The refusal of an address that somebody has."""
-    return UserExists("A user with this e-mail address exists already.", pointer="/email")
+    return UserExists("A user with this e-mail address already exists.", pointer="/email")

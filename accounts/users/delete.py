@@ -44,7 +44,7 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
             user, records = users.load_target(user_id, actor)
         except users.UserNotReady as not_ready:
             create.CREATION.finish_now(user_id, at=at)
-            raise journal.StaleRecord("The creation of this person is finished now.") from not_ready
+            raise journal.StaleRecord("The creation of this person is already finished.") from not_ready
         with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={"status": "deleted"}):
             if user.id != actor.id:
                 permissions.check_target_user(actor, user)

@@ -22,9 +22,9 @@ def normalize_email(address: str) -> str:
             unicodedata.normalize("NFKC", address), check_deliverability=False, strict=True, test_environment=True
         )
     except EmailNotValidError as error:
-        raise InvalidEmail("This is not an e-mail address.", pointer="/email") from error
+        raise InvalidEmail("Must be a valid e-mail address.", pointer="/email") from error
     if not validated.local_part.isascii() and confusables.is_dangerous(validated.local_part):
-        raise InvalidEmail("This address mixes scripts with similar letters.", pointer="/email")
+        raise InvalidEmail("This e-mail address mixes similar letters of different scripts.", pointer="/email")
     return str(validated.normalized)
 
 
@@ -45,4 +45,4 @@ def _to_ascii_domain(domain: str) -> str:
     try:
         return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError as error:
-        raise InvalidEmail("This is not an e-mail address.", pointer="/email") from error
+        raise InvalidEmail("Must be a valid e-mail address.", pointer="/email") from error

@@ -36,7 +36,7 @@ def get_user(user_id: str) -> User:
 
 def user_not_found() -> errors.NotFound:
     """Alike for who does not exist and who is another customer's."""
-    return errors.NotFound("There is no such user.")
+    return errors.NotFound("User not found.")
 
 
 def find_users_by_email(addresses: Iterable[str]) -> dict[str, User]:
@@ -96,7 +96,7 @@ def load_target(
     if user is None or user.customer_id != actor.customer_id:
         raise user_not_found()
     if user.status == "pending":
-        raise UserNotReady("This person is still being created; ask again in a moment.")
+        raise UserNotReady("This person is still being created; retry in a moment.")
     return user, records
 
 
@@ -105,7 +105,7 @@ def require_account_open(write: write_set.Write, user_id: str) -> None:
 
     Raises `errors.Unauthenticated` at the commit.
     """
-    refusal = errors.Unauthenticated("This account cannot be used here.")
+    refusal = errors.Unauthenticated("This account is blocked or deleted.")
     write.require(User(user_id), User.status.is_in("active", "invited"), error=refusal)
 
 
@@ -121,14 +121,14 @@ def get_user_from(records: dynamodb.BatchResult, user_id: str, customer_id: str,
     """
     user = records.get(User, user_id)
     if user is None or user.customer_id != customer_id or user.status == "deleting":
-        raise errors.NotFound("There is no such user.", pointer=pointer)
+        raise errors.NotFound("User not found.", pointer=pointer)
     return user
 
 
 def check_schedulable(user: User, *, pointer: str) -> None:
     """Refuse to plan with who is not there yet or blocked. Raises `NotReady` or `Blocked`."""
     if user.status == "pending":
-        raise UserNotReady("This person is still being created; ask again.", pointer=pointer)
+        raise UserNotReady("This person is still being created; retry in a moment.", pointer=pointer)
     if user.status == "blocked":
         raise UserBlocked("This person is blocked.", pointer=pointer)
 
@@ -138,7 +138,7 @@ def require_schedulable(write: write_set.Write, user_id: str) -> None:
 
     Raises `Blocked` at the commit.
     """
-    refusal = UserBlocked("This person was blocked or deleted meanwhile.", pointer="/staffId")
+    refusal = UserBlocked("This person is blocked or deleted.", pointer="/staffId")
     write.require(User(user_id), User.status.is_in("active", "invited"), error=refusal)
 
 
@@ -191,4 +191,4 @@ def check_locations(
             continue
         location = records.get(Location, id) if dynamodb.is_id("loc", id) else None
         if location is None or location.customer_id != customer_id:
-            raise errors.NotFound("There is no such location.", pointer=f"/locations/{index}")
+            raise errors.NotFound("Location not found.", pointer=f"/locations/{index}")

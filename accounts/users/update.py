@@ -33,7 +33,7 @@ def update_user(
             journal.check_version(user, versions)
             if "email" in patch and user.awaited:
                 change_email.EMAIL_CHANGE.finish_now(user.id, at=at)
-                raise journal.StaleRecord("The pending change of address is finished now.")
+                raise journal.StaleRecord("The pending change of the e-mail address is already finished.")
             after = diff.apply_patch(user, patch, at)
             location_ids = patch.get("locations", ())
             users.check_locations(location_ids, records, actor.customer_id, existing=user.locations)
@@ -116,4 +116,4 @@ def sync_profile_to_auth0(user_id: str) -> None:
         user = dynamodb.get_record(User, user_id)
         if user and profile == (user.name, user.status == "blocked"):
             return
-    raise errors.Unavailable("The person changes faster than they can be told.")
+    raise errors.Unavailable("Too many concurrent changes to this person; retry.")

@@ -155,7 +155,7 @@ class OperationViewSet(ViewSet):
             self.http_method_not_allowed(request)
         declared: Operation = getattr(handler, "operation", Operation())
         if not declared.permission:
-            raise errors.Forbidden("This operation declares no permission.")
+            raise errors.Forbidden("This operation has no permission declared.")
         caller = _authenticate(request, declared)
         request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
         self.rate_limit_status = throttling.get_limiter().count_request(declared.rate_limit, caller.id)

@@ -84,7 +84,7 @@ def find_matching_seqs(stream: str, last: int, entry_filter: EntryFilter) -> lis
     low, high = _seq_range(stream, last, entry_filter)
     if high - low >= MAX_FILTERED_ENTRIES:
         raise FilterTooBroad(
-            f"This would read over {MAX_FILTERED_ENTRIES:,} entries; name a shorter time.", pointer="?from"
+            f"This filter reads more than {MAX_FILTERED_ENTRIES:,} entries; shorten the time range.", pointer="?from"
         )
     values = {":stream": {"S": stream}, ":low": {"N": str(low)}, ":high": {"N": str(high)}}
     values |= {

@@ -57,7 +57,7 @@ def verify_audit() -> VerificationResult:
         for entry in stream_result.entries:
             _track_copies(stream, entry, result)
     for stream in sorted(key_owners - streams):
-        result.findings.append(AuditFinding(stream, 0, "the whole stream is gone"))
+        result.findings.append(AuditFinding(stream, 0, "the whole stream is missing"))
     broken_streams = {finding.stream for finding in result.findings}
     for (stream, event_id), finding in result.missing_copies.items():
         if stream not in broken_streams and not _has_entry(stream, event_id):
@@ -78,13 +78,13 @@ def verify_stream(stream: str) -> IntactStream | AuditFinding:
 
     A read may fall between the parts of a write; only what stays wrong is wrong.
     """
-    result: IntactStream | AuditFinding = AuditFinding(stream, 0, "it was not read")
+    result: IntactStream | AuditFinding = AuditFinding(stream, 0, "it could not be read")
     for delay in (0.0, 0.1, 0.5):
         time.sleep(delay)
         try:
             result = _verify_once(stream)
         except _MALFORMED_ROW_ERRORS:
-            result = AuditFinding(stream, 0, "it holds a row that cannot be read")
+            result = AuditFinding(stream, 0, "a row cannot be decoded")
         if isinstance(result, IntactStream):
             break
     return result
@@ -94,7 +94,7 @@ def _verify_once(stream: str) -> IntactStream | AuditFinding:
     rows = reader.iter_stream(stream)
     head = next(rows, None)
     if head is None or head.seq != 0:
-        return AuditFinding(stream, 0, "the head is gone")
+        return AuditFinding(stream, 0, "the head is missing")
     position = audit.StreamPosition(customer_id=head.customer_id)
     entries, seqs_beyond_head = [], []
     for entry in rows:
@@ -122,11 +122,11 @@ def _find_entry_error(entry: audit.AuditEntry, position: audit.StreamPosition) -
 def _check_head(stream: str, head: audit.AuditEntry, position: audit.StreamPosition) -> AuditFinding | None:
     last = int(head.last)
     if last > position.last:
-        return AuditFinding(stream, position.last + 1, f"the end is cut off (the head says {last})")
+        return AuditFinding(stream, position.last + 1, f"the end is missing (the head says {last})")
     if head.hash != position.hash:
-        return AuditFinding(stream, 0, "the head does not fit the last entry")
+        return AuditFinding(stream, 0, "the head does not match the last entry")
     if not audit.has_valid_head_signature(head):
-        return AuditFinding(stream, 0, "the head's signature is not ours")
+        return AuditFinding(stream, 0, "the head's signature is invalid")
     return None
 
 
@@ -134,7 +134,7 @@ def _check_beyond_head(stream: str, seqs: list[int]) -> AuditFinding | None:
     """An entry that no head has counted, not even a later one, is not ours."""
     head = dynamodb.get_record(audit.AuditEntry, stream, 0) if seqs else None
     uncounted = [seq for seq in seqs if head is None or seq > head.last]
-    return AuditFinding(stream, uncounted[0], "it stands beyond the head") if uncounted else None
+    return AuditFinding(stream, uncounted[0], "it is beyond the head") if uncounted else None
 
 
 def _track_copies(stream: str, entry: audit.AuditEntry, result: VerificationResult) -> None:

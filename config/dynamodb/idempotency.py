@@ -109,7 +109,7 @@ def resolve_duplicate(idempotency_key: IdempotencyKey, record: IdempotencyRecord
     if record.request_hash != idempotency_key.request_hash:
         raise errors.IdempotencyKeyReused("This Idempotency-Key was used for a request with another body.")
     if record.state == "running" and record.running_until > at.timestamp():
-        raise errors.Conflict("The first request with this Idempotency-Key is still being worked on.")
+        raise errors.Conflict("The first request with this Idempotency-Key is still in progress; retry.")
     return DuplicateRequest(record)
 
 
@@ -124,7 +124,7 @@ def get_created_record(record_class: type[R], duplicate: DuplicateRequest) -> R:
     """The record that the first request created. Raises `errors.NotFound` if it was removed."""
     record = dynamodb.get_record(record_class, duplicate.resource_id)
     if record is None:
-        raise errors.NotFound("What this request created no longer exists.") from duplicate
+        raise errors.NotFound("The resource that this request created no longer exists.") from duplicate
     return record
 
 
@@ -158,7 +158,7 @@ def resume_request(duplicate: DuplicateRequest, at: datetime) -> None:
         (IdempotencyRecord.state == "running") & (IdempotencyRecord.running_until == duplicate.running_until),
     )
     if updated is None:
-        raise errors.Conflict("The first request with this Idempotency-Key is still being worked on.")
+        raise errors.Conflict("The first request with this Idempotency-Key is still in progress; retry.")
 
 
 def release_request(idempotency_key: IdempotencyKey) -> None:

@@ -188,11 +188,11 @@ def _raise_condition_error(pending_write: Write, reasons: Sequence[CancellationR
             raise error
     for reason in reasons:
         if reason and reason.code not in ("ConditionalCheckFailed", "TransactionConflict"):
-            raise errors.Unavailable("The store is too busy just now.", retry_after=2)
+            raise errors.Unavailable("The database is overloaded; retry.", retry_after=2)
 
 
 def _contention_error() -> errors.Unavailable:
-    return errors.Unavailable("Too many changes at once; ask again.", retry_after=1)
+    return errors.Unavailable("Too many concurrent changes; retry.", retry_after=1)
 
 
 def _due_shards(transaction: transactions.Transaction, at: datetime) -> set[str]:

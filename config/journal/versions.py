@@ -20,7 +20,7 @@ T = TypeVar("T")
 def check_version(record: dynamodb.Record, expected_versions: Collection[int] | None) -> None:
     """Raise `errors.PreconditionFailed` unless the record has one of these versions; None: any."""
     if expected_versions is not None and int(record.version) not in expected_versions:
-        raise errors.PreconditionFailed("This changed since you read it; read it again.")
+        raise errors.PreconditionFailed("The record has changed since you read it; read it again.")
 
 
 def retry_on_conflict(decide: Callable[..., T], *first_reads: Any) -> T:

@@ -15,7 +15,7 @@ from config.dynamodb import idempotency, transactions
 class StaleRecord(errors.Conflict):
     """The stored record is not the one that the decision was based on."""
 
-    def __init__(self, detail: str = "Somebody else changed this in the meantime.") -> None:
+    def __init__(self, detail: str = "The record was changed by another request; read it again.") -> None:
         super().__init__(detail)
 
 
@@ -159,7 +159,9 @@ class Write:
         self._set_condition_error(self.transaction.check_condition(record, only_if), error)
 
     def _set_condition_error(self, action_index: int, error: errors.DomainError | None) -> None:
-        self.condition_errors[action_index] = error or errors.Conflict("Somebody else changed this in the meantime.")
+        self.condition_errors[action_index] = error or errors.Conflict(
+            "The record was changed by another request; read it again."
+        )
 
     @property
     def streams(self) -> list[str]:

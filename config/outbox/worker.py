@@ -110,7 +110,7 @@ def run_message_now(message_id: str, *, clock: Clock) -> None:
     is_claimed = due_message.claim and due_message.due_at > clock()
     message = None if is_claimed else _claim(due_message, clock())
     if message is None or _run(message, clock) != "done":
-        raise errors.Unavailable("An earlier change is still in progress.", retry_after=5)
+        raise errors.Unavailable("An earlier change is still in progress; retry.", retry_after=5)
 
 
 def _process_message(due_message: OutboxMessage, clock: Clock, report: PassReport) -> bool:

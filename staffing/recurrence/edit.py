@@ -221,7 +221,7 @@ def _build_updated_series(series: Series, update: SeriesUpdate, recurrence_id: d
     first_start = series.start + offset
     if update.recurring is False:
         if recurrence_id in series.exceptions or series.start in series.exceptions:
-            raise ExceptionsLost("This shift has an exception that would be lost; change that first.")
+            raise ExceptionsLost("This shift has an exception, which would be lost; remove the exception first.")
         return Series(first_start, first_start + duration, zone)
     local_time.check_times(first_start, first_start + duration)
     if update.pattern is None and series.rule is not None:

@@ -39,7 +39,9 @@ def parse_series(pattern: Mapping[str, Any], *, start: datetime, end: datetime, 
         raise rrule.invalid_field("gap", "Must be shift or skip.")
     rule = rrule.parse_rule(pattern, zone=zone)
     if not rrule.EARLIEST_START <= start < rules.LATEST_START:
-        raise errors.InvalidRequest("Too early or too late.", pointer="/startTime")
+        raise errors.InvalidRequest(
+            f"Must be from {rrule.EARLIEST_START.year} to {rules.LATEST_START.year - 1}.", pointer="/startTime"
+        )
     series = Series(start, end, zone, rule, gap=gap)
     check_series(series)
     return replace(series, exceptions=_parse_exceptions(pattern.get("exceptions", {}), rule, start))
@@ -53,13 +55,15 @@ def check_series(series: Series, *, is_new: bool = True) -> None:
     if series.rule is None:
         return
     if not (rules.can_start_on(series.rule, series.start) and rules.has_start(series.rule, series.start, series.start)):
-        raise RecurrenceStartMismatch("The first shift does not match the rule.", pointer="/startTime")
+        raise RecurrenceStartMismatch("The first shift does not match the recurrence rule.", pointer="/startTime")
     if not rules.is_count_reached(series.rule, series.start):
         raise rrule.invalid_field("count", f"The series must end before {rules.LATEST_START.year}.")
     if series.rule.until and series.rule.until >= rules.LATEST_START:
         raise rrule.invalid_field("until", f"Must be before {rules.LATEST_START.year}.")
     if is_new and rules.is_rare(series.rule, series.start):
-        raise RecurrenceTooRare("The rule recurs too rarely; create single shifts.", pointer="/recurrencePattern")
+        raise RecurrenceTooRare(
+            "The recurrence rule recurs too rarely; create single shifts.", pointer="/recurrencePattern"
+        )
 
 
 def to_pattern(series: Series) -> dict[str, Any]:
@@ -92,7 +96,7 @@ def _parse_exceptions(
         name = f"exceptions/{key[:40]}"
         start = rrule.parse_local_time(key, name)
         if not rules.has_start(rule, first_start, start):
-            raise rrule.invalid_field(name, "The rule starts no shift at that time.")
+            raise rrule.invalid_field(name, "No occurrence of this series starts at that time.")
         exceptions[start] = _parse_exception(value, start, name)
     return exceptions
 

@@ -28,7 +28,7 @@ def list_calls(
     """The calls to a location, newest first. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
     if not dynamodb.is_id("loc", location_id):
-        raise errors.NotFound("There is no such location.", pointer="?locationId")
+        raise errors.NotFound("Location not found.", pointer="?locationId")
     records = dynamodb.batch_get([locations.location_key(location_id)])
     locations.get_location_from(records, location_id, actor, pointer="?locationId")
     locations.check_access(actor, location_id)
@@ -69,7 +69,7 @@ def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
     actor.require("calls:read")
     call = call_record.load(call_id) if voice.is_call_sid(call_id) else None
     if call is None or call.row.customer_id != actor.customer_id or call_record.expiry_time(call.row.started_at) < at:
-        raise errors.NotFound("There is no such call.")
+        raise errors.NotFound("Call not found.")
     locations.check_access(actor, call.row.location_id)
     return call
 

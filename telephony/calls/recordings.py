@@ -50,7 +50,7 @@ def _create_missing_call(webhook: CallWebhook) -> CallRecord:
     """The store failed when the call began, and the caller left a voicemail all the same."""
     line = lines.resolve_line(webhook.called_number)
     if line is None:
-        raise errors.NotFound("There is no such call.")
+        raise errors.NotFound("Call not found.")
     call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance="open", at=webhook.now)
     call.save()
     return call

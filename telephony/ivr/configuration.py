@@ -34,7 +34,7 @@ RING_SECONDS, GRACE_MINUTES, MENU_RETRIES, VOICEMAIL_SECONDS = 20, 10, 1, 115
 
 
 class InvalidConfiguration(errors.InvalidRequest):
-    """The configuration does not follow its schema."""
+    """The configuration does not match its schema; see `errors`."""
 
     code = "bad_configuration"
 
@@ -80,7 +80,9 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
             errors.FieldError(f"/{'/'.join(map(_escape_pointer, path))}" if path else "", "invalid", detail)
             for path, detail in faults[:MAX_FAULTS]
         ]
-        raise InvalidConfiguration("The configuration does not follow its schema.", field_errors=field_faults)
+        raise InvalidConfiguration(
+            "The configuration does not match its schema; see `errors`.", field_errors=field_faults
+        )
     return dict(configuration)
 
 
@@ -159,7 +161,7 @@ def _opening_hours_faults(hours: Mapping[str, Any]) -> Iterator[tuple[FaultPath,
         try:
             date.fromisoformat(text)
         except ValueError:
-            yield ("hours", "holidays", "dates", index), "Not a calendar date."
+            yield ("hours", "holidays", "dates", index), "Must be a date that exists."
     if "country" in holidays and not _has_holiday_calendar(holidays["country"], holidays.get("subdivision")):
         yield ("hours", "holidays"), "Unknown country or subdivision."
 

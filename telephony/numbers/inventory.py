@@ -27,7 +27,7 @@ def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client
     actor.require("phone:search")
     calling_code = dialing_rules.calling_code(country)
     if calling_code is None:
-        raise errors.InvalidRequest("There is no such country.", pointer="/country")
+        raise errors.InvalidRequest("Unknown country code.", pointer="/country")
     is_north_american = country in dialing_rules.NORTH_AMERICA
     if not area_code.isascii() or not area_code.isdigit() or not _is_valid_area_code(area_code, is_north_american):
         raise _area_code_error()
@@ -39,7 +39,7 @@ def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client
         )
     except client.TwilioRejected as refusal:
         if refusal.status == 404:
-            detail = "The telephone service has no numbers of this country."
+            detail = "The telephone service offers no numbers in this country."
             raise errors.InvalidRequest(detail, pointer="/country") from refusal
         raise _area_code_error() from refusal
     return [available_number for available_number in available_numbers if available_number.capabilities.get("voice")][
@@ -54,7 +54,7 @@ def _is_valid_area_code(area_code: str, is_north_american: bool) -> bool:  # noq
 
 
 def _area_code_error() -> errors.InvalidRequest:
-    return errors.InvalidRequest("This is no area code of the country.", pointer="/areaCode")
+    return errors.InvalidRequest("Unknown area code for this country.", pointer="/areaCode")
 
 
 def list_numbers(actor: Actor, *, limit: int, start: pagination.Cursor | None) -> pagination.CursorPage[PhoneNumber]:
@@ -81,7 +81,7 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
         if before.status == "releasing":
             return before
         if before.status == "buying":
-            raise reservation.NumberUnavailable("This number is still being bought; ask again in a moment.")
+            raise reservation.NumberUnavailable("This number is still being purchased; retry in a moment.")
         after = before.with_changes(status="releasing", release_at=at + RELEASE_GRACE_PERIOD, updated_at=at)
         with journal.write(
             actor,
@@ -117,7 +117,7 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
         if before.status != "releasing":
             return before
         if before.release_at and before.release_at <= at + RESTORE_CUTOFF:
-            raise reservation.NumberReleasing("This number is being released; it cannot be restored any more.")
+            raise reservation.NumberReleasing("The release of this number can no longer be cancelled.")
         after = before.with_changes(status="active", release_at=None, updated_at=at)
         with journal.write(
             actor,
@@ -162,7 +162,7 @@ def _load_number(number: str, actor: Actor) -> tuple[PhoneNumber, dynamodb.Batch
     records = dynamodb.batch_get([dynamodb.RecordKey(PhoneNumber, number[:32]), *stream_keys])
     phone_number = records.get(PhoneNumber, number)
     if phone_number is None or phone_number.customer_id != actor.customer_id:
-        raise errors.NotFound("There is no such number.")
+        raise errors.NotFound("Phone number not found.")
     locations.check_access(actor, phone_number.location_id)
     return phone_number, records
 

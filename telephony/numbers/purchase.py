@@ -49,9 +49,9 @@ def purchase_number(
     """
     actor.require("phone:purchase")
     if dialing_rules.rejection_reason(number, dialing_rules.country_of_number(number)):
-        raise NumberNotPurchasable("Only geographic and mobile numbers can be bought.", pointer="/phoneNumber")
+        raise NumberNotPurchasable("Only geographic and mobile numbers can be purchased.", pointer="/phoneNumber")
     if not dynamodb.is_id("loc", location_id):
-        raise errors.NotFound("There is no such location.", pointer="/locationId")
+        raise errors.NotFound("Location not found.", pointer="/locationId")
     records = dynamodb.batch_get(
         [
             dynamodb.RecordKey(PhoneNumber, number),
@@ -91,7 +91,7 @@ def _repeat_purchase(existing_number: PhoneNumber, location_id: str, *, actor: A
     if existing_number.customer_id != actor.customer_id:
         raise reservation.number_unavailable_error()
     if existing_number.status == "releasing":
-        raise reservation.NumberReleasing("This number is being released; restore it.", pointer="/phoneNumber")
+        raise reservation.NumberReleasing("This number is being released; restore it instead.", pointer="/phoneNumber")
     if existing_number.location_id != location_id:
         raise reservation.number_unavailable_error()
     if existing_number.status == "buying":
@@ -102,7 +102,7 @@ def _repeat_purchase(existing_number: PhoneNumber, location_id: str, *, actor: A
 def _get_requested_number(duplicate: idempotency.DuplicateRequest, actor: Actor) -> PhoneNumber:
     """The number that an earlier request with the key reserved; raises the refusal it met."""
     if duplicate.status == 400:
-        raise NumberNotPurchasable("This number cannot be bought.", pointer="/phoneNumber")
+        raise NumberNotPurchasable("This number cannot be purchased.", pointer="/phoneNumber")
     phone_number = dynamodb.get_record(PhoneNumber, duplicate.resource_id)
     if duplicate.status == 409 or phone_number is None or phone_number.customer_id != actor.customer_id:
         raise reservation.number_unavailable_error()
@@ -206,13 +206,13 @@ def _find_or_buy(pending_number: PhoneNumber, attempt: two_phase.Attempt) -> cli
         return client.buy_number(pending_number.number, tag=tag)
     except client.TwilioRejected as refusal:
         if refusal.code in client.UNBUYABLE_CODES:
-            raise NumberNotPurchasable("This number cannot be bought.", pointer="/phoneNumber") from refusal
+            raise NumberNotPurchasable("This number cannot be purchased.", pointer="/phoneNumber") from refusal
         if refusal.code != client.NOT_AVAILABLE_CODE:
-            raise errors.Unavailable("The telephone service refuses the purchase.") from refusal
+            raise errors.Unavailable("The telephone service rejects the purchase; retry later.") from refusal
         is_first_attempt = attempt.records is not None
         if is_first_attempt or attempt.at - pending_number.created_at > TWILIO_LIST_LAG:
             raise reservation.number_unavailable_error() from refusal
-        raise errors.Unavailable("It is not known yet whether the number was bought.", retry_after=30) from refusal
+        raise errors.Unavailable("The result of the purchase is not known yet; retry.", retry_after=30) from refusal
 
 
 def _default_configuration(location: "Location | None") -> dict[str, Any]:
@@ -252,7 +252,7 @@ def retry_purchase(number: str, *, actor: Actor, at: datetime) -> None:
     actor.require("phone:purchase")
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None or phone_number.customer_id != actor.customer_id:
-        raise errors.NotFound("There is no such number.")
+        raise errors.NotFound("Phone number not found.")
     journal.write_audit_event(actor, "number.purchase_retried", phone_number, at)
     complete_purchase(number, at=at)
 

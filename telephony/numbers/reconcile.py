@@ -62,7 +62,7 @@ def release_orphan(number: str, *, actor: audit.Author, at: datetime) -> None:
     orphan = _load_orphan(number)
     owned_number = client.OwnedNumber(orphan.number, orphan.sid, orphan.tag)
     if not inventory.filter_unexplained([owned_number]):
-        raise errors.Conflict("A record explains this number by now.")
+        raise errors.Conflict("This number is no longer unassigned.")
     client.release_number(orphan.sid)
     journal.write_audit_event(
         actor,
@@ -76,5 +76,5 @@ def release_orphan(number: str, *, actor: audit.Author, at: datetime) -> None:
 def _load_orphan(number: str) -> Orphan:
     orphan = dynamodb.get_record(Orphan, number)
     if orphan is None:
-        raise errors.NotFound("There is no such number in the report.")
+        raise errors.NotFound("This number is not in the list of unassigned numbers.")
     return orphan

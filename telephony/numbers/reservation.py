@@ -112,17 +112,17 @@ def decrement_held_count(write: Write, phone_number: PhoneNumber) -> None:
 
 def number_unavailable_error() -> NumberUnavailable:
     """The refusal of a number that somebody has."""
-    return NumberUnavailable("This number is not available any more.", pointer="/phoneNumber")
+    return NumberUnavailable("This number is no longer available.", pointer="/phoneNumber")
 
 
 def location_has_number_error() -> LocationHasNumber:
     """The refusal of a second number."""
-    return LocationHasNumber("This location has a number already.", pointer="/locationId")
+    return LocationHasNumber("This location already has a phone number.", pointer="/locationId")
 
 
 def quota_reached_error(quota: Quota | None) -> NumberQuotaReached:
     """The refusal of one number more."""
-    return NumberQuotaReached(f"You may hold {number_limit(quota)} numbers; support can raise that.")
+    return NumberQuotaReached(f"You may hold {number_limit(quota)} numbers; contact support to raise the limit.")
 
 
 def set_number_limit(limit: int, *, actor: permissions.Actor, at: datetime) -> None:

@@ -107,7 +107,7 @@ def test_form_input_is_validated_like_api_input(
     page_url = f"/admin/accounts/user/add/?customer_id={test_users.customer.id}"
     operator.get(page_url)
     response = operator.post(page_url, email="not an address", name="Zoe", userRole="staff")
-    assert "This is not an e-mail address." in response.text
+    assert "Must be a valid e-mail address." in response.text
     response = operator.post(page_url, email=test_users.sam.user.email, name="Zoe", userRole="staff")
     assert "has this e-mail address" in response.text or "exists" in response.text
     location_url = f"/admin/accounts/location/{test_users.denver.id}/change/"

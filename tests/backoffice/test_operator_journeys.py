@@ -137,7 +137,7 @@ def test_user_is_searched_by_email_and_changed(
 
     page.locator("#id_userRole").select_option("owner")
     page.get_by_role("button", name="Save and continue editing").click()
-    page.get_by_text("Only an owner makes owners.").wait_for()
+    page.get_by_text("Only owners can assign the role `owner`.").wait_for()
     assert page.locator("#id_userRole").input_value() == "owner", "what was chosen is still there"
     assert users.get_user(user.id).role == "manager"
     assert latest_operator_entry(user.id, "grant.refused")
@@ -145,7 +145,7 @@ def test_user_is_searched_by_email_and_changed(
     page.goto(f"{backoffice_url}/admin/find/?q={test_users.ann.user.email}")
     page.locator("#id_name").fill("Ann Renamed")
     page.get_by_role("button", name="Save", exact=True).click()
-    page.get_by_text("not of lower rank").wait_for()
+    page.get_by_text("is not lower than yours").wait_for()
 
 
 def test_invitation_is_resent(

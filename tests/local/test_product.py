@@ -212,7 +212,7 @@ def test_ctrl_c_stops_all_processes_and_keeps_the_state(
     assert restarted.returncode == 0
     assert output.rstrip().endswith("Stopped.")
     assert seconds < 20
-    assert "A user with this e-mail address exists already." in duplicate.stderr
+    assert "A user with this e-mail address already exists." in duplicate.stderr
     assert "are intact" in verification.stdout, verification.stderr
 
 

@@ -29,7 +29,7 @@ class Command(BaseCommand):
                 at=datetime.now(UTC),
             )
         except errors.Unavailable as error:
-            raise CommandError(f"{error} The worker will finish the creation.") from error
+            raise CommandError(f"{error} The worker finishes the creation.") from error
         except errors.DomainError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"customer {customer.id}, owner {owner.id} ({owner.status})")

@@ -169,7 +169,7 @@ def test_swapped_entries_are_reported(audit_rows: list[dict[str, Any]]) -> None:
 def test_truncated_stream_is_reported_even_with_a_matching_stream_head(audit_rows: list[dict[str, Any]]) -> None:
     stream, stream_head = audit_rows[0]["stream"]["S"], audit_rows[0]
     with findings_after(audit_rows, lambda: delete_rows(*audit_rows[5:])) as findings:
-        assert any(finding.startswith(f"{stream} #5: the end is cut off") for finding in findings), findings
+        assert any(finding.startswith(f"{stream} #5: the end is missing") for finding in findings), findings
 
     def truncate_and_rewrite() -> None:
         delete_rows(*audit_rows[5:])
@@ -182,15 +182,15 @@ def test_truncated_stream_is_reported_even_with_a_matching_stream_head(audit_row
 def test_missing_stream_head_or_stream_is_reported(audit_rows: list[dict[str, Any]]) -> None:
     stream = audit_rows[0]["stream"]["S"]
     with findings_after(audit_rows, lambda: delete_rows(audit_rows[0])) as findings:
-        assert f"{stream} #0: the head is gone" in findings
+        assert f"{stream} #0: the head is missing" in findings
     with findings_after(audit_rows, lambda: delete_rows(*audit_rows)) as findings:
-        assert f"{stream} #0: the whole stream is gone" in findings
+        assert f"{stream} #0: the whole stream is missing" in findings
 
 
 def test_entry_beyond_the_stream_head_is_reported(audit_rows: list[dict[str, Any]]) -> None:
     extra_entry = {**audit_rows[6], "seq": {"N": "7"}}
     with findings_after(audit_rows, lambda: put_rows(extra_entry)) as findings:
-        assert f"{extra_entry['stream']['S']} #7: it stands beyond the head" in findings
+        assert f"{extra_entry['stream']['S']} #7: it is beyond the head" in findings
         delete_rows(extra_entry)
 
 
@@ -199,7 +199,7 @@ def test_stream_head_of_another_customer_is_reported(
 ) -> None:
     stream_head = {**audit_rows[0], "customer_id": {"S": test_users.other_customer.id}}
     with findings_after(audit_rows, lambda: put_rows(stream_head)) as findings:
-        assert any("#0: the head's signature is not ours" in finding for finding in findings), findings
+        assert any("#0: the head's signature is invalid" in finding for finding in findings), findings
 
 
 def test_verification_during_writes_reports_nothing(test_users: UserFixtures) -> None:
