@@ -101,8 +101,8 @@ def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:
     `errors.NotFound` (the person) or `errors.Unavailable`.
     """
 
-    def decide() -> User:
-        before = dynamodb.get_record(User, user.id)
+    def decide(known: User | None = None) -> User:
+        before = known or dynamodb.get_record(User, user.id)
         if before is None or before.status == "deleting":
             raise users.user_not_found()
         if before.awaited != user.awaited:  # finished elsewhere, and this attempt may have overwritten Auth0 since
@@ -119,7 +119,7 @@ def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:
     try:
         patch = _rebase_pending_patch(user)
         auth0.change_email(user_id=user.id, email=patch["email"])
-        return journal.retry_on_conflict(decide)
+        return journal.retry_on_conflict(decide, user)
     except (auth0.EmailInUse, auth0.EmailRefused, auth0.NoAuth0Account, StaleEmailChange) as refusal:
         _withdraw_email_change(user, refusal, attempt)
         raise create.to_client_error(refusal) from refusal
