@@ -6,6 +6,7 @@ a changed e-mail address).
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 LANGUAGES = ("en", "de", "es")
@@ -21,6 +22,7 @@ OPT_IN = {
     ("email", "voicemail_left"),
 }
 """Notifications that are off until a person turns them on."""
+GERMAN_ZONES = {"CET": "MEZ", "CEST": "MESZ"}
 REMINDER_MINUTES, MAX_REMINDER_MINUTES = 60, 1440
 
 Settings = Mapping[str, Any]
@@ -74,3 +76,11 @@ def language_of(person: Settings, customer: Settings) -> str:
 def time_zone_of(person: Settings, customer: Settings) -> str:
     """The IANA time zone of the times in notifications to a person."""
     return str(person.get("time_zone") or customer.get("time_zone") or "UTC")
+
+
+def time_suffix(local: datetime, language: str) -> str:
+    """What follows a local time in a notification: `` (EST)``, `` (UTC-03)``, `` Uhr (MEZ)``."""
+    zone = local.strftime("%Z")
+    if zone.startswith(("+", "-")):  # many zones have no abbreviation
+        zone = f"UTC{zone}"
+    return f" Uhr ({GERMAN_ZONES.get(zone, zone)})" if language == "de" else f" ({zone})"

@@ -143,5 +143,5 @@ def test_invitation_email_has_a_plain_text_part(test_users: UserFixtures, env: E
 
     assert "Hello R & D," in email["text"]
     assert test_users.ann.user.name in email["text"]
-    assert "works once, until" in email["text"]
+    assert "works only once, until" in email["text"]
     assert email["messageId"].endswith("@dutyline.example>")

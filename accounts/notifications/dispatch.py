@@ -36,8 +36,8 @@ def send_notification_email(
     names = [location.name for id in locations if (location := records.get(Location, id))]
     if locations and not names:
         return  # they were deleted since
-    template_values = {"by": job.author.name, "places": ", ".join(sorted(names)), **(values or {})}
-    mailer.send_email(event, user, customer, message_id=job.id, values=template_values)
+    template_values = {"by": job.author.name, "locations": ", ".join(sorted(names)), "location_count": len(names)}
+    mailer.send_email(event, user, customer, message_id=job.id, values=template_values | dict(values or {}))
     job.save_progress(SENT)
 
 

@@ -77,7 +77,7 @@ def _render_html(subject: str, paragraphs: list[str], language: str, link: str) 
         for paragraph in paragraphs
     ]
     context = {"subject": subject, "parts": parts, "language": language, "link": link}
-    return css_inline.inline(render_to_string("email/letter.html", context))
+    return css_inline.inline(render_to_string("email/base.html", context))
 
 
 def _localize(value: Any, language: str, zone: str) -> Any:
@@ -85,7 +85,7 @@ def _localize(value: Any, language: str, zone: str) -> Any:
         return value
     with translation.override(language):
         local = value.astimezone(ZoneInfo(zone))
-        return f"{date_format(local, 'DATETIME_FORMAT')} ({zone})"
+        return date_format(local, "DATETIME_FORMAT") + preferences.time_suffix(local, language)
 
 
 def _deliver(mail: EmailMultiAlternatives) -> None:

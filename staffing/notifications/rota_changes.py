@@ -46,7 +46,7 @@ def send_message(user_id: str, since: str, channel: str, *, job: outbox.TaskCont
     if not changes:
         return
     lines = [text.format_rota_change(change, recipient) for change in changes[:MAX_LISTED_CHANGES]]
-    values = {"news": lines, "count": len(changes), "more": len(changes) - len(lines)}
+    values = {"changes": lines, "count": len(changes), "more": len(changes) - len(lines)}
     if channel == "email":
         dispatch.send_notification_email(user_id, EVENT, job=job, values=values)
     else:

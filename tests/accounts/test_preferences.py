@@ -1,5 +1,6 @@
-"""What people choose is heeded by everything that is sent."""
+"""Notifications follow the settings of their recipient."""
 
+import re
 from typing import Any
 
 import pytest
@@ -65,7 +66,7 @@ def test_changed_rights_are_emailed_unless_disabled(test_users: UserFixtures, en
     assert person.patch("/user", settings_change).status_code == 200
     test_users.ann.patch("/userManagement", {"id": person.id, "userRole": "staff"})
 
-    assert "rights at Harbour Dental have changed" in messages[0]["subject"]
+    assert "permissions at Harbour Dental have changed" in messages[0]["subject"]
     assert test_users.ann.user.name in messages[0]["text"]
     assert len(deliver_and_list_emails(env, person.user)) == len(messages)
 
@@ -117,7 +118,7 @@ def test_email_uses_language_and_time_zone_of_the_recipient(
     (message,) = deliver_and_list_emails(env, user)
 
     assert subject in message["subject"]
-    assert f"({time_zone})" in message["text"]
+    assert re.search(r"\(NZ[SD]T\)", message["text"])
 
 
 def test_customer_settings_are_the_default(test_users: UserFixtures, env: Environment) -> None:
@@ -130,7 +131,7 @@ def test_customer_settings_are_the_default(test_users: UserFixtures, env: Enviro
     (message,) = emails_to(env, body["email"])
 
     assert "lädt Sie zu Dutyline ein" in message["subject"]
-    assert "(Europe/Berlin)" in message["text"]
+    assert re.search(r" Uhr \(MES?Z\)", message["text"])
 
 
 @pytest.mark.parametrize(

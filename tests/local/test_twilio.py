@@ -164,5 +164,5 @@ def test_a_failing_webhook_uses_the_fallback(env: Environment, test_users: UserF
     transcript = "\n".join(simulate_call(purchased.number.number)["lines"])
 
     assert "requests the fallback" in transcript
-    assert "We cannot put you through just now." in transcript
+    assert "We cannot connect your call right now." in transcript
     assert "speaks for" in transcript

@@ -60,7 +60,7 @@ def _load_late_imports() -> None:
     assert config.urls.urlpatterns
     assert worker.load_tasks()
     assert tokens.http_client()
-    assert [get_template(f"email/{name}") for name in ("letter.html", "invitation.en.txt")]
+    assert [get_template(f"email/{name}") for name in ("base.html", "invitation.en.txt")]
     assert throttling.get_limiter()
     assert client._client().incoming_phone_numbers
     celery.app.finalize()

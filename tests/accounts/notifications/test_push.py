@@ -241,7 +241,7 @@ def test_promoted_and_reassigned_user_is_notified(
     assert response.status_code == 200
     messages_by_event = {message["data"]["event"]: message for message in list_messages_to(env, token)}
     assert set(messages_by_event) == {"rights_changed", "location_assigned"}
-    assert messages_by_event["rights_changed"]["title"] == "Ihre Rechte haben sich geändert"
+    assert messages_by_event["rights_changed"]["title"] == "Ihre Berechtigungen haben sich geändert"
     assert test_users.ann.user.name not in str(messages_by_event), "a locked screen names nobody"
 
 

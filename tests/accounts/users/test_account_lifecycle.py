@@ -165,7 +165,7 @@ def test_previous_address_is_notified_of_an_email_change(test_users: UserFixture
 
     process_outbox()
     warning = emails_to(env, previous_email)[0]
-    assert "no longer sign in" in warning["subject"]
+    assert "address at Harbour Dental has changed" in warning["subject"]
     assert test_users.ann.user.name in warning["text"]
     assert new_email not in str(warning), "the former address is not told the new one"
     assert fetch_access_token(env, new_email)

@@ -134,7 +134,7 @@ def test_previous_address_is_warned_despite_a_block(test_users: UserFixtures, en
             assert update_user(test_users.mia, person.id, email=new_email).is_success
         assert update_user(test_users.mia, person.id, status="active").is_success
         process_outbox()
-        assert "no longer sign in" in emails_to(env, person.user.email)[0]["subject"]
+        assert "has changed" in emails_to(env, person.user.email)[0]["subject"]
         actions = [entry["action"] for entry in test_users.ann.get(f"/user/{person.id}/audit-logs").json()["items"]]
         assert actions.count("user.blocked") == actions.count("user.unblocked") == 1
 

@@ -47,7 +47,7 @@ def test_person_on_duty_answers(line: LineFixture, save_transcript: TranscriptSa
     call.assert_sequence(
         "Thank you for calling Harbour Street.",
         f"rings {phone}",
-        "hears: A call for Harbour Street.",
+        "hears: You have a call for Harbour Street.",
         f"{phone}   presses 1",
         f"caller         talks with {phone}",
         "the call is over",
@@ -139,7 +139,7 @@ def test_closed_flow_when_nobody_is_on_duty(line: LineFixture, save_transcript: 
     call = line.call()
 
     save_transcript("nobody on duty: closed", call)
-    call.assert_sequence("Thank you for calling", "Nobody is here just now.", "leave a message")
+    call.assert_sequence("Thank you for calling", "Nobody is available right now.", "leave a message")
     assert call.api_record["people"] == []
     assert call.api_record["events"][0]["where"] == "closed"
 
@@ -271,7 +271,7 @@ def test_night_shift_across_a_dst_change(
     if is_on_duty:
         call.assert_sequence(f"talks with {phone}")
     else:
-        call.assert_sequence("Nobody is here just now.")
+        call.assert_sequence("Nobody is available right now.")
 
 
 # --- what fails -----------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def test_unavailable_database_leads_to_voicemail(
         call = line.call()
 
     save_transcript(f"the store is away ({fault_mode})", call)
-    call.assert_sequence("We cannot put you through just now.", "leave a message", "speaks for")
+    call.assert_sequence("We cannot connect your call right now.", "leave a message", "speaks for")
     webhook = next(posted for posted in call.webhooks if "/message" in posted["url"])
     assert webhook["status"] == 503
     response = post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]})
@@ -381,7 +381,7 @@ def test_ring_all_connects_a_single_person(line: LineFixture, save_transcript: T
     call = line.call(phones={first_phone: "answers", second_phone: "answers"})
 
     save_transcript("everybody at once: two press 1", call)
-    call.assert_sequence("presses 1", "Somebody else has taken the call.", "talks with")
+    call.assert_sequence("presses 1", "Somebody else has already answered.", "talks with")
     talking_phones = [phone for phone in (first_phone, second_phone) if f"talks with {phone}" in call.text]
     assert len(talking_phones) == 1
     assert [event["kind"] for event in call.api_record["events"]].count("accepted") == 1
@@ -459,7 +459,7 @@ def test_call_recording_requires_a_consent_prompt(line: LineFixture, save_transc
     call = line.call(phones={phone: "answers"})
 
     save_transcript("a recorded conversation", call)
-    call.assert_sequence("This call is recorded.", "hears: It is recorded.", "talks with")
+    call.assert_sequence("This call is recorded.", "hears: The call will be recorded.", "talks with")
     process_outbox()
     assert call.api_record["recordings"] == [{"kind": "conversation", "seconds": 30, "ready": True}]
     assert call.api_record["outcome"] == "answered"

@@ -340,8 +340,8 @@ def test_repeated_purchase_returns_the_same_number(test_users: UserFixtures, twi
 def test_location_answers_in_the_local_language(test_users: UserFixtures, env: Environment) -> None:
     location = locations.create_location(actor=test_users.ann.actor, name="Kiel", time_zone="Europe/Berlin", at=now())
     transcript = "\n".join(simulate_call(test_users.purchase_number(location).number.number)["lines"])
-    assert "Willkommen bei Kiel." in transcript
-    assert "Gerade ist niemand da." in transcript
+    assert "Vielen Dank für Ihren Anruf bei Kiel." in transcript
+    assert "Zurzeit ist leider niemand erreichbar." in transcript
 
 
 def problem_without_request_id(answer: httpx.Response) -> dict[str, Any]:
