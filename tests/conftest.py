@@ -1,5 +1,5 @@
-"""What every test may use: the cast. Ann (owner), Abe (admin), Mia (manager), Sam (staff) of
-Harbour Dental, and Cleo (owner) of Hilltop Vets; new ones for every test module."""
+"""Fixtures for all tests, and the test users: Ann (owner), Abe (admin), Mia (manager) and Sam
+(staff) of Harbour Dental, and Cleo (owner) of Hilltop Vets; new ones for every test module."""
 
 import itertools
 import json
@@ -35,7 +35,7 @@ _sequence = itertools.count(1)
 
 @dataclass(frozen=True)
 class SignedInUser:
-    """One of the cast, signed in."""
+    """A test user, signed in."""
 
     user: User
     token: str
@@ -50,7 +50,7 @@ class SignedInUser:
         return permissions.user_actor(self.user)
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Make a request as this person."""
+        """Send a request as this user."""
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         return httpx.request(method, self.web + path, headers=headers, timeout=30, **options)
 
@@ -69,7 +69,7 @@ class SignedInUser:
 
 @dataclass(frozen=True)
 class UserFixtures:
-    """A business with its people, and an outsider."""
+    """A customer with its users, and the owner of another customer."""
 
     customer: Customer
     boston: Location
@@ -97,20 +97,20 @@ class UserFixtures:
         )
 
     def create_location(self) -> Location:
-        """A new location without people."""
+        """A new location without users."""
         return locations.create_location(actor=self.ann.actor, name="New", time_zone="UTC", at=now())
 
     def create_shift(self, **fields: Any) -> Schedule:
-        """A shift of Sam's in Boston, on a day of its own."""
+        """A new shift of Sam in Boston, on an unused day."""
         return create_shift(self.ann.actor, self.boston, self.sam.id, **fields)
 
     @cached_property
     def foreign_shift(self) -> Schedule:
-        """A shift of the outsider's."""
+        """A shift of Cleo."""
         return create_shift(self.cleo.actor, self.hilltop, self.cleo.id)
 
     def shift_body(self, **fields: Any) -> dict[str, Any]:
-        """A body for POST /staffSchedule that works."""
+        """A valid body for POST /staffSchedule."""
         start = next(_free_days)
         body = {
             "customerId": self.customer.id,
@@ -122,48 +122,48 @@ class UserFixtures:
         return {**body, **fields}
 
     def create_template(self) -> Template:
-        """A template for Boston."""
+        """A new template for Boston."""
         return create_template(self.ann.actor, self.boston)
 
     @cached_property
     def foreign_template(self) -> Template:
-        """A template of the outsider's."""
+        """A template of Cleo's customer."""
         return create_template(self.cleo.actor, self.hilltop)
 
     def purchase_number(self, location: Location | None = None) -> NumberWithLine:
-        """A new number, of a new location by default."""
+        """Buy a number, for a new location by default."""
         number_location = location or self.create_location()
         return purchase.purchase_number(free_number(), number_location.id, actor=self.ann.actor, at=now())
 
     @cached_property
     def boston_number(self) -> NumberWithLine:
-        """The number of Boston."""
+        """Boston's phone number."""
         return self.purchase_number(self.boston)
 
     @cached_property
     def foreign_number(self) -> NumberWithLine:
-        """The outsider's number."""
+        """The phone number of Cleo's location."""
         return purchase.purchase_number(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
 
     @cached_property
     def recorded_call_id(self) -> str:
-        """A call to our number of which there is a voicemail."""
+        """A call to Boston's number with a voicemail."""
         return leave_voicemail(self.boston_number)
 
     @cached_property
     def foreign_recorded_call_id(self) -> str:
-        """One to the outsider's."""
+        """A call to Cleo's number with a voicemail."""
         return leave_voicemail(self.foreign_number)
 
     @cached_property
     def phones_verified(self) -> bool:
-        """Every user of the customer has a verified phone that rings."""
+        """Give every user of the customer a verified phone with ringing enabled, once."""
         for user in self.users_by_role.values():
             enable_ringing(user.user)
         return True
 
     def user_body(self, **fields: Any) -> dict[str, Any]:
-        """A body for POST /user that works."""
+        """A valid body for POST /user."""
         return {**new_user_body(self.customer.id), **fields}
 
 
@@ -171,7 +171,7 @@ _free_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.cou
 
 
 def create_shift(actor: permissions.Actor, location: Location, staff_id: str, **fields: Any) -> Schedule:
-    """A shift, on a day of its own by default."""
+    """Create a shift, on an unused day by default."""
     start = fields.pop("start", None) or next(_free_days)
     end = fields.pop("end", start + timedelta(hours=8))
     new_schedule = commands.ScheduleDraft(actor.customer_id, location.id, staff_id, start, end, **fields)
@@ -182,12 +182,12 @@ _line_digits = itertools.count(2_000_000)
 
 
 def free_number() -> str:
-    """A number in San Francisco that nobody has."""
+    """An available number in San Francisco."""
     return f"+1415{next(_line_digits)}"
 
 
 def phone_number_of(user: User) -> str:
-    """The phone that a person of the cast gets."""
+    """The phone number of a test user."""
     return _phone_numbers.setdefault(user.id, f"+1617{next(_line_digits)}")
 
 
@@ -195,7 +195,7 @@ _phone_numbers: dict[str, str] = {}
 
 
 def enable_ringing(user: User, phone: str = "") -> str:
-    """Give somebody a proven phone and switch ringing on."""
+    """Give a user a verified phone and enable ringing; the phone number."""
     number = phone or phone_number_of(user)
     changes = {"phone": number, "settings": {"ringing": True}}
     current = users.get_user(user.id)
@@ -206,7 +206,7 @@ def enable_ringing(user: User, phone: str = "") -> str:
 
 
 def simulate_call(to: str, **parameters: Any) -> dict[str, Any]:
-    """Call a number; the transcript, the webhooks, and the call's id."""
+    """Call a number; the transcript, the webhooks and the call's id."""
     response = httpx.post(f"{ENVIRONMENT.twilio}/_local/calls", json={"to": to, **parameters}, timeout=60)
     return dict(response.raise_for_status().json())
 
@@ -219,13 +219,13 @@ def leave_voicemail(held: NumberWithLine) -> str:
 
 
 def create_template(actor: permissions.Actor, location: Location) -> Template:
-    """A template of single shifts."""
+    """Create a template for single shifts."""
     values = {"name": "Early", "location_id": location.id, "start": "06:00", "end": "14:00"}
     return shift_templates.create_template(values, actor=actor, at=now())
 
 
 def new_user_body(customer_id: str) -> dict[str, Any]:
-    """A body that creates somebody new."""
+    """A body that creates a new user."""
     number = next(_sequence)
     return {
         "email": f"new{number}.{_timestamp()}@harbour.example",
@@ -239,12 +239,12 @@ def _timestamp() -> str:
 
 
 def now() -> datetime:
-    """The tests' clock."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 
 def fetch_access_token(env: Environment, email: str, password: str = PASSWORD) -> str:
-    """An access token, as an app gets it."""
+    """Fetch an access token as an app does."""
     response = httpx.post(
         f"{env.issuer}oauth/token",
         data={
@@ -261,7 +261,7 @@ def fetch_access_token(env: Environment, email: str, password: str = PASSWORD) -
 
 
 def accept_invitation(env: Environment, web: str, user: User) -> SignedInUser:
-    """The person follows the invitation, sets a password and signs in."""
+    """Accept a user's invitation: set a password and sign in."""
     link = auth0.create_password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": PASSWORD}).raise_for_status()
     accepted = identity.accept_invitation(user, origin=permissions.Origin(), at=now())
@@ -269,7 +269,7 @@ def accept_invitation(env: Environment, web: str, user: User) -> SignedInUser:
 
 
 def create_user_fixtures(env: Environment, web: str) -> UserFixtures:
-    """A new business with its people."""
+    """Create both customers with their users and locations."""
 
     def create_customer(name: str, owner_name: str) -> tuple[Customer, SignedInUser]:
         email = f"{owner_name.lower()}.{_timestamp()}@cast.example"
@@ -315,12 +315,12 @@ def create_user_fixtures(env: Environment, web: str) -> UserFixtures:
 
 @pytest.fixture(scope="session", autouse=True)
 def django_test_environment() -> None:
-    """Leave the settings alone: pytest-django's own fixture would catch mail in memory."""
+    """Disable pytest-django's fixture, which would replace the e-mail backend."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def close_http_clients() -> Iterator[None]:
-    """Close the HTTP clients that this process keeps."""
+    """Close the HTTP clients of this process at the end."""
     yield
     tokens.http_client().close()
     auth0_http.http_client().close()
@@ -330,7 +330,7 @@ def close_http_clients() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def test_users(env: Environment, web: str) -> UserFixtures:
-    """The cast of this test module; the web process has loaded Auth0's keys."""
+    """The test users of this module; the web process has loaded Auth0's keys."""
     fixtures = create_user_fixtures(env, web)
     assert fixtures.ann.get("/user").status_code == 200
     return fixtures
@@ -338,7 +338,7 @@ def test_users(env: Environment, web: str) -> UserFixtures:
 
 @pytest.fixture(scope="module")
 def harness(env: Environment) -> Iterator[CrashHarness]:
-    """Processes that may be killed, of this test module."""
+    """The crash harness of this test module."""
     crash_harness = CrashHarness(env)
     yield crash_harness
     crash_harness.close()
@@ -346,18 +346,18 @@ def harness(env: Environment) -> Iterator[CrashHarness]:
 
 @pytest.fixture(scope="session")
 def openapi(web: str) -> dict[str, Any]:
-    """The OpenAPI document as the product serves it."""
+    """The OpenAPI document that the product serves."""
     return dict(httpx.get(f"{web}/openapi.json").raise_for_status().json())
 
 
 @pytest.fixture
 def record_figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Note a figure; all of them are printed at the end of the run."""
+    """Record a measured figure; all figures are printed at the end of the run."""
     return lambda text: record_property("figure", text)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print the figures that the tests noted."""
+    """Print the recorded transcripts and figures."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.stats.get(kind, [])]
     for report in reports:
         for name, text in report.user_properties:
@@ -372,13 +372,13 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 def emails_to(env: Environment, address: str) -> list[dict[str, Any]]:
-    """The mails that reached an address, newest first."""
+    """The e-mails delivered to an address, newest first."""
     response = httpx.get(f"{env.mail}/messages", params={"to": address})
     return list(response.raise_for_status().json())
 
 
 def process_outbox(seconds_ahead: float = 0) -> worker.PassReport:
-    """Do what is due, in this process, as it would be ``later`` seconds from now."""
+    """Process due outbox messages in this process, with the clock ``seconds_ahead``."""
     report = worker.PassReport()
     for shard in outbox.SHARDS:
         worker.process_shard(shard, clock=lambda: now() + timedelta(seconds=seconds_ahead), report=report)
@@ -386,7 +386,7 @@ def process_outbox(seconds_ahead: float = 0) -> worker.PassReport:
 
 
 def parse_problem(response: httpx.Response) -> dict[str, Any]:
-    """The problem document of a refusal, checked for its shape."""
+    """The problem document of an error response, checked for its members."""
     assert response.headers["content-type"] == "application/problem+json", response.text
     document = json.loads(response.content)
     assert set(document) == {"type", "title", "status", "code", "detail", "errors", "requestId"}

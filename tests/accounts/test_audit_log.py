@@ -1,4 +1,4 @@
-"""Audit logs by action and time: exactly what was asked for, at the cost of the time asked for."""
+"""Filtering audit logs by action and time; the cost depends on the time range only."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ ENTRY_COUNT = 3000
 
 @pytest.fixture(scope="module")
 def log_path(test_users: UserFixtures) -> Iterator[str]:
-    """The log of somebody to whom much happened, a minute apart."""
+    """The URL of a long audit log with an entry per minute."""
     user = test_users.ann.post("/user", test_users.user_body(name="Long", locations=[test_users.boston.id])).json()
     for name in ("One", "Two"):
         response = test_users.ann.patch("/userManagement", {"id": user["id"], "name": name})
@@ -51,7 +51,7 @@ def test_filter_by_action(test_users: UserFixtures, log_path: str) -> None:
 
 @pytest.mark.parametrize("start_offset", [5, 1500, 2900])
 def test_time_filter_includes_from_and_excludes_to(test_users: UserFixtures, log_path: str, start_offset: int) -> None:
-    """``from`` is the first moment in it, ``to`` the first after it."""
+    """``from`` is inclusive, ``to`` exclusive."""
     entries = fetch_page(test_users, log_path, limit=20, offset=start_offset)["items"]
     newest, oldest = entries[3], entries[15]
 
@@ -78,7 +78,7 @@ def test_time_filter_reads_little_of_a_long_log(
         database_calls = [call for call in fault_plan.calls if call.service == "dynamodb"]
         costs[name] = (len(database_calls), sum(call.capacity for call in database_calls))
 
-    record_figure(f"audit of {ENTRY_COUNT} (trips, RCU): half an hour {costs['time']}, action {costs['action']}")
+    record_figure(f"audit log of {ENTRY_COUNT}, (calls, RCU): by time {costs['time']}, by action {costs['action']}")
     assert costs["time"][0] <= 5
     assert costs["time"][1] < costs["action"][1] / 4
 

@@ -1,7 +1,7 @@
-"""Whatever is killed, cut or refused while people are changed, nothing is lost or half done.
+"""User changes survive killed processes, cut connections and failed calls.
 
-As in ``tests/test_crashes.py``, for each flow of this floor: a golden run counts the calls of the
-request and of the errands after it; then each of them goes wrong once, in each mode.
+As in ``tests/test_crashes.py``: for each flow, a golden run counts the calls of the request and of
+its outbox messages; then each call fails once, in each mode.
 """
 
 import itertools
@@ -31,7 +31,7 @@ _key_numbers = itertools.count(1)
 
 @dataclass
 class UserChangeCase:
-    """One flow on one person, and what a client was told."""
+    """One run of a flow on one user, and the responses to the client."""
 
     test_users: UserFixtures
     env: Environment
@@ -39,7 +39,7 @@ class UserChangeCase:
     fault_plan: FaultPlan
     client_retries: bool = False
     token: str = ""
-    """Of who asks, where it is not Ann."""
+    """Access token of the requesting user; empty for Ann."""
     responses: list[dict[str, Any] | None] = field(default_factory=list)
 
     @property
@@ -69,7 +69,7 @@ def last_sequence(stream: str) -> int:
 
 @dataclass(frozen=True)
 class UserChangeFlow:
-    """A request about a person, and what must hold afterwards."""
+    """A request about a user, and what must hold afterwards."""
 
     method: str
     path: str
@@ -78,7 +78,7 @@ class UserChangeFlow:
     allowed: set[int]
     has_idempotency_key: bool = False
     sent_by_user: bool = False
-    """Whether the person asks, not Ann."""
+    """Whether the user sends the request, not Ann."""
     with_device: bool = False
 
     def send_request(self, harness: CrashHarness, case: UserChangeCase, key: str, fault_plan: FaultPlan) -> None:
@@ -140,7 +140,7 @@ def check_deletion(case: UserChangeCase) -> None:
     uniqueness_record = dynamodb.get_record(EmailOwner, case.user.email_key)
     person_key = dynamodb.get_record(encryption.PersonKey, case.user.id)
     removals = [user is None, uniqueness_record is None, person_key is None, case.get_auth0_account() is None]
-    assert all(removals) or not any(removals), f"half gone: {removals} {case.summary}"
+    assert all(removals) or not any(removals), f"partly deleted: {removals} {case.summary}"
     check_device(case)
     if user is None:
         assert devices.list_devices(case.user.id) == [], case.summary
@@ -246,7 +246,7 @@ def test_user_changes_survive_faults(
         for client_retries in retry_variants(index):
             fault_plan = FaultPlan(faults={call.signature: mode})
             case = run_case(harness, flow, make_case(flow, test_users, env, fault_plan, client_retries=client_retries))
-            if fault_plan.fired_faults:  # else the mode does not apply to this call
+            if fault_plan.fired_faults:  # otherwise the mode does not apply to this call
                 fault_cases.append(case)
     harness.process_outbox_until_idle()
     for case in fault_cases:
@@ -259,12 +259,12 @@ def test_user_changes_survive_faults(
 
 
 def retry_variants(index: int) -> Iterable[bool]:
-    """Whether the client comes back: both, or in turn where time is short."""
+    """Whether the client retries: both variants at full scale, else alternating."""
     return (True, False) if IS_SCALE_RUN else (index % 2 == 0,)
 
 
 def create_invited_user(test_users: UserFixtures) -> User:
-    """Somebody who was invited, and whose invitation was sent."""
+    """A user whose invitation was sent."""
     user = test_users.create_user()
     process_outbox()
     return users.get_user(user.id)
@@ -281,11 +281,11 @@ def make_case(
 
 
 def run_case(harness: CrashHarness, flow: UserChangeFlow, case: UserChangeCase) -> UserChangeCase:
-    """The request and the errands after it, with the planned fault; then perhaps again."""
+    """Send the request and process the outbox with the planned fault; then perhaps retry."""
     key = f"crash-{next(_key_numbers)}"
     flow.send_request(harness, case, key, case.fault_plan)
     if case.fault_plan.faults and case.fault_plan.fired_faults:
-        process_outbox(1)  # as another worker would
+        process_outbox(1)  # as another worker would do
     else:
         harness.process_outbox(seconds_ahead=1, plan=case.fault_plan)
     if case.client_retries:
@@ -294,15 +294,15 @@ def run_case(harness: CrashHarness, flow: UserChangeFlow, case: UserChangeCase) 
 
 
 def check_case(flow: UserChangeFlow, case: UserChangeCase) -> None:
-    """What must hold after any flow, and after this one."""
+    """Check what must hold after any flow, and after this one."""
     assert set(case.statuses) <= flow.allowed, case.summary
     flow.check(case)
     outbox_items = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
-    assert case.user.id not in str(outbox_items), f"work is left, dead or waiting: {case.summary}"
+    assert case.user.id not in str(outbox_items), f"an outbox message is left: {case.summary}"
 
 
 def check_counters(test_users: UserFixtures) -> None:
-    """The counts are what they count."""
+    """Check that the stored counters match the rows."""
     all_users = [User.from_item(item) for item in dynamodb.call("Scan", TableName=User.table_name())["Items"]]
     customer_users = [user for user in all_users if user.customer_id == test_users.customer.id]
     owner_count = sum(counters.is_full_owner(user) for user in customer_users)

@@ -1,4 +1,4 @@
-"""People from a CSV file: every problem told by its line, nobody lost, nobody doubled."""
+"""Importing users from CSV: problems are reported by line; no user is lost or duplicated."""
 
 import os
 import signal
@@ -137,7 +137,7 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
         assert len(fault_plan.fired_faults) >= 8, fault_plan.fired_faults
     seconds = time.monotonic() - started
     assert "created and invited" in stdout
-    assert f"{USER_COUNT}/{USER_COUNT}" in stderr, "the bar reaches its end"
+    assert f"{USER_COUNT}/{USER_COUNT}" in stderr, "the progress bar reaches its end"
     process_outbox(seconds_ahead=120)
     imported_items = [item for item in list_user_items(test_users.customer.id) if item["id"]["S"] not in ids_before]
     assert len(imported_items) == USER_COUNT
@@ -148,9 +148,9 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
     assert all(user and user["name"].startswith("Person") for user in auth0_users)
     assert verification.verify_audit().findings == []
     record_figure(
-        f"import: {USER_COUNT} people in {seconds:.0f} s "
-        f"with {len(fault_plan.fired_faults)} answers of 429, "
-        "killed once at the half: none lost, none doubled"
+        f"import: {USER_COUNT} users in {seconds:.0f} s "
+        f"with {len(fault_plan.fired_faults)} 429 responses, "
+        "killed once halfway: none lost, none duplicated"
     )
     third_result = wait_for_result(start_import(env, csv_path, test_users.customer.id))
     assert third_result[0] == 0

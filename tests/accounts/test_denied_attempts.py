@@ -1,4 +1,4 @@
-"""Attempts to go beyond one's rights: refused, and in the audit, whoever tries and however."""
+"""Attempts to exceed one's permissions are rejected and audited."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +28,7 @@ def update_user(person: SignedInUser, user: User, **changes: Any) -> httpx.Respo
 
 @dataclass(frozen=True)
 class AttemptCase:
-    """Who tries what on whom, and the code it must end with."""
+    """A forbidden request: actor, target user, changes, and the expected error code."""
 
     actor_name: str
     create_target: Callable[[UserFixtures], User]
@@ -71,11 +71,11 @@ def create_admin(test_users: UserFixtures) -> User:
 
 
 ATTEMPT_CASES = {
-    "an admin makes an owner": AttemptCase("abe", create_staff, {"userRole": "owner"}),
-    "an admin grants what no admin holds": AttemptCase("abe", create_staff, {"permissions": ["owners:manage"]}),
-    "an admin changes an equal": AttemptCase("abe", create_admin, {"name": "X"}, "beyond_reach"),
-    "an admin demotes an equal": AttemptCase("abe", create_admin, {"userRole": "staff"}, "beyond_reach"),
-    "an admin changes themself here": AttemptCase(
+    "an admin promotes to owner": AttemptCase("abe", create_staff, {"userRole": "owner"}),
+    "an admin grants an owner permission": AttemptCase("abe", create_staff, {"permissions": ["owners:manage"]}),
+    "an admin changes another admin": AttemptCase("abe", create_admin, {"name": "X"}, "beyond_reach"),
+    "an admin demotes another admin": AttemptCase("abe", create_admin, {"userRole": "staff"}, "beyond_reach"),
+    "an admin changes themself via user management": AttemptCase(
         "abe", lambda test_users: test_users.abe.user, {"name": "X"}, "beyond_reach"
     ),
     "an admin blocks the owner": AttemptCase(
@@ -84,27 +84,27 @@ ATTEMPT_CASES = {
     "an admin deletes the owner": AttemptCase(
         "abe", lambda test_users: test_users.ann.user, {}, "beyond_reach", "DELETE"
     ),
-    "an admin deletes an equal": AttemptCase("abe", create_admin, {}, "beyond_reach", "DELETE"),
-    "a manager changes an equal": AttemptCase("mia", create_manager, {"name": "X"}, "beyond_reach"),
+    "an admin deletes another admin": AttemptCase("abe", create_admin, {}, "beyond_reach", "DELETE"),
+    "a manager changes another manager": AttemptCase("mia", create_manager, {"name": "X"}, "beyond_reach"),
     "a manager promotes": AttemptCase("mia", create_staff, {"userRole": "manager"}),
-    "a manager grants": AttemptCase("mia", create_staff, {"permissions": ["self:read", "users:read"]}),
-    "a manager takes permissions away": AttemptCase("mia", create_staff, {"permissions": ["self:read"]}),
-    "a manager gives another location": AttemptCase("mia", create_staff, {"locations": ["boston", "denver"]}),
-    "a manager gives every location": AttemptCase("mia", create_staff, {"locations": ["*"]}),
-    "a manager moves somebody out of sight": AttemptCase("mia", create_staff, {"locations": []}),
-    "a manager changes who works elsewhere too": AttemptCase(
+    "a manager grants a permission": AttemptCase("mia", create_staff, {"permissions": ["self:read", "users:read"]}),
+    "a manager revokes permissions": AttemptCase("mia", create_staff, {"permissions": ["self:read"]}),
+    "a manager assigns another location": AttemptCase("mia", create_staff, {"locations": ["boston", "denver"]}),
+    "a manager assigns all locations": AttemptCase("mia", create_staff, {"locations": ["*"]}),
+    "a manager removes all locations of a user": AttemptCase("mia", create_staff, {"locations": []}),
+    "a manager changes a user of two locations": AttemptCase(
         "mia", create_staff_in_both_locations, {"name": "X"}, "beyond_reach"
     ),
-    "a manager blocks who works elsewhere too": AttemptCase(
+    "a manager blocks a user of two locations": AttemptCase(
         "mia", create_staff_in_both_locations, {"status": "blocked"}, "beyond_reach"
     ),
-    "a manager changes who works nowhere": AttemptCase(
+    "a manager changes a user without location": AttemptCase(
         "mia", create_staff_without_location, {"name": "X"}, "beyond_reach"
     ),
-    "a manager takes in who works nowhere": AttemptCase(
+    "a manager assigns a user without location": AttemptCase(
         "mia", create_staff_without_location, {"locations": ["boston"]}, "beyond_reach"
     ),
-    "a manager takes over who may do more": AttemptCase(
+    "a manager changes the e-mail of a user with more permissions": AttemptCase(
         "mia",
         lambda test_users: test_users.create_user(permissions=["self:read", "audit:read"]),
         {"email": "taken.over@cast.example"},
@@ -116,10 +116,10 @@ ATTEMPT_CASES = {
     "the last owner blocks themself": AttemptCase(
         "ann", lambda test_users: test_users.ann.user, {"status": "blocked"}, "last_owner"
     ),
-    "the last owner confines themself": AttemptCase(
+    "the last owner limits their own locations": AttemptCase(
         "ann", lambda test_users: test_users.ann.user, {"locations": ["boston"]}, "last_owner"
     ),
-    "the last owner denies themself something": AttemptCase(
+    "the last owner gives up a permission": AttemptCase(
         "ann",
         lambda test_users: test_users.ann.user,
         {"permissions": sorted(permissions.PERMISSIONS - {"push:manage"})},
@@ -245,12 +245,12 @@ def test_limited_admin_grants_only_own_permissions(test_users: UserFixtures, env
     )
     assert update_user(limited_admin, test_users.create_user(), permissions=["audit:read"]).status_code == 403
     response = update_user(limited_admin, holder, permissions=["audit:read"])
-    assert response.json()["permissions"] == ["audit:read"], "what they had already is not given"
+    assert response.json()["permissions"] == ["audit:read"], "a permission the user already has is not a grant"
 
 
 @dataclass(frozen=True)
 class TwoOwnerCustomer:
-    """A customer with two owners of its own."""
+    """A customer of its own with two owners."""
 
     customer: Customer
     first: SignedInUser
@@ -270,7 +270,7 @@ OWNER_REMOVALS: dict[str, Callable[[SignedInUser, SignedInUser], httpx.Response]
     "deleted": lambda by, who: by.delete("/userManagement", {"id": who.id}),
     "blocked": lambda by, who: by.patch("/userManagement", {"id": who.id, "status": "blocked"}),
     "demoted": lambda by, who: by.patch("/userManagement", {"id": who.id, "userRole": "admin"}),
-    "confined": lambda by, who: by.patch("/user", {"locations": []}),
+    "without locations": lambda by, who: by.patch("/user", {"locations": []}),
     "deletes themself": lambda by, who: who.delete("/user", {"id": who.id}),
 }
 
@@ -288,12 +288,12 @@ def test_concurrent_owner_removals_leave_an_owner(
     for _ in range(rounds):
         first_owner, second_owner = owners
         first_pair, second_pair = ((first_owner, second_owner), (second_owner, first_owner))
-        if removal == "confined":
+        if removal == "without locations":
             first_pair, second_pair = ((first_owner, first_owner), (second_owner, second_owner))
         with ThreadPoolExecutor(2) as pool:
             responses = list(pool.map(lambda pair: OWNER_REMOVALS[removal](*pair), [first_pair, second_pair]))
         statuses = sorted(response.status_code for response in responses)
-        # Who is gone before their own request is judged is refused at the door.
+        # 401 if the loser was removed before their request was authenticated
         assert statuses[0] == 200, [response.text for response in responses]
         assert statuses[1] in (401, 403, 409), [response.text for response in responses]
         remaining_owners = [person for person in owners if is_owner(person)]
@@ -310,7 +310,7 @@ def is_owner(person: SignedInUser) -> bool:
 
 
 def create_owner(env: Environment, owner: SignedInUser) -> SignedInUser:
-    """A second owner for the next round."""
+    """Add a second owner for the next round."""
     from tests.conftest import new_user_body
 
     body = {**new_user_body(owner.user.customer_id), "role": "owner"}

@@ -1,4 +1,4 @@
-"""Who may grant what: a table of cases, and the escalations that must fail over HTTP."""
+"""Who may grant what: a table of cases, and denied attempts over HTTP."""
 
 from itertools import pairwise
 from typing import Any
@@ -11,7 +11,7 @@ from tests.conftest import SignedInUser, UserFixtures, accept_invitation, parse_
 from tests.support.environment import Environment
 
 GRANT_CASES = [
-    # actor, role given, extra, locations, allowed
+    # actor, granted role, extra permissions, locations, allowed
     ("owner", "owner", [], ["*"], True),
     ("owner", "admin", [], ["*"], True),
     ("owner", "staff", ["audit:read"], [], True),
@@ -80,7 +80,7 @@ def test_refused_grants_are_audited(test_users: UserFixtures) -> None:
 
 
 def create_signed_in_user(test_users: UserFixtures, env: Environment, **fields: Any) -> SignedInUser:
-    """Somebody new of Harbour Dental, signed in."""
+    """A new user of Harbour Dental, signed in."""
     response = test_users.ann.post("/user", test_users.user_body(**fields))
     assert response.status_code == 201, response.text
     return accept_invitation(env, test_users.ann.web, users.get_user(response.json()["id"]))

@@ -1,4 +1,4 @@
-"""Lists of people and locations: whole, in order, once each, and within one's reach."""
+"""Lists of users and locations: complete, ordered, without duplicates, and access-checked."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from tests.support.environment import IS_SCALE_RUN, Environment
 
 @pytest.fixture(scope="module")
 def large_customer(env: Environment, web: str) -> UserFixtures:
-    """A business with 40 people more, in several places."""
+    """A customer with 40 more users in several locations."""
     test_users = create_user_fixtures(env, web)
     location_choices = [
         [test_users.boston.id],
@@ -27,7 +27,7 @@ def large_customer(env: Environment, web: str) -> UserFixtures:
 
 
 def fetch_all_pages(person: SignedInUser, path: str, limit: int) -> list[dict[str, Any]]:
-    """All pages of a list; none is empty but perhaps the only one."""
+    """Fetch all pages of a list; no page is empty unless it is the only one."""
     items: list[dict[str, Any]] = []
     query: dict[str, Any] = {"limit": limit}
     for _ in range(200):
@@ -64,7 +64,7 @@ def test_confined_manager_lists_users_of_own_location(large_customer: UserFixtur
 
     boston = large_customer.boston.id
     assert all(boston in user["locations"] or "*" in user["locations"] for user in users)
-    assert len(users) == 20 + 4, "half of the crowd, and the cast"
+    assert len(users) == 20 + 4, "half of the added users, and the test users of Boston"
 
 
 def test_cursor_is_valid_only_for_its_own_list(large_customer: UserFixtures) -> None:
@@ -139,7 +139,7 @@ def test_idempotency_key_creates_a_single_location(test_users: UserFixtures) -> 
 def test_page_cost_does_not_grow_with_user_count(
     env: Environment, web: str, record_figure: Callable[[str], None]
 ) -> None:
-    """Rows of one width, so that nothing but their number differs."""
+    """All rows have the same size, so that only their number differs."""
     costs = {}
     for user_count in (100, 10_000 if IS_SCALE_RUN else 1_000):
         test_users = create_user_fixtures(env, web)
@@ -151,14 +151,14 @@ def test_page_cost_does_not_grow_with_user_count(
         assert page["nextCursor"]
         calls = [call for call in fault_plan.calls if call.service == "dynamodb"]
         costs[user_count] = (len(calls), sum(call.capacity for call in calls))
-    record_figure(f"a page of 50 (trips, units), by how many people there are: {costs}")
+    record_figure(f"a page of 50 users (round trips, capacity units) by number of users: {costs}")
     small_cost, large_cost = costs.values()
     assert small_cost == large_cost
     assert small_cost[0] == 2
 
 
 def write_user_copies(original: User, count: int) -> None:
-    """More people like one, written past the product: only their number matters."""
+    """Write copies of a user straight to the table: only their number matters."""
     for start in range(0, count, 25):
         copies = [
             original.with_changes(

@@ -1,4 +1,4 @@
-"""Desks of each group, for all tests of the back office."""
+"""Operator sessions of each group, for all back office tests."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from tests.support.operators import OperatorSession, open_operator_session
 
 @pytest.fixture(scope="session")
 def backoffice_url(env: Environment, web: str) -> str:
-    """The address of a web process whose operators can sign in."""
+    """The URL of a web process with a migrated operators' database."""
     completed = env.run_management_command("migrate", "--verbosity", "0")
     assert completed.returncode == 0, completed.stderr
     return web
@@ -19,7 +19,7 @@ def backoffice_url(env: Environment, web: str) -> str:
 
 @pytest.fixture(scope="session")
 def operator_sessions(backoffice_url: str) -> Iterator[dict[str, OperatorSession]]:
-    """Somebody of each group, signed in."""
+    """A signed-in operator of each group, by group."""
     names_by_group = {"lead": "olive", "support": "oscar", "read-only": "rita"}
     with ExitStack() as stack:
         sessions = {group: stack.enter_context(open_operator_session(backoffice_url)) for group in names_by_group}

@@ -1,4 +1,4 @@
-"""Odd paths, queries and forms are answered with a page that says so, never with a breakdown."""
+"""Malformed paths, queries and forms get an error page, never a 500."""
 
 from urllib.parse import quote
 
@@ -88,7 +88,7 @@ def test_users_of_other_customers_are_neither_listed_nor_accepted(
     for term in ("cleo", test_users.cleo.id, test_users.cleo.user.email):
         search_response = operator.get(autocomplete_url, params={"customer": test_users.customer.id, "term": term})
         assert test_users.cleo.id not in search_response.text
-    assert operator.get(autocomplete_url).json()["results"] == [], "nobody's, without a customer"
+    assert operator.get(autocomplete_url).json()["results"] == [], "no users without a customer"
     page_url = f"/admin/staffing/schedule/add/?customer_id={test_users.customer.id}"
     operator.get(page_url)
     form_data = {"locationId": test_users.boston.id, "startTime": "2034-01-02T09:00", "endTime": "2034-01-02T17:00"}
@@ -126,7 +126,7 @@ def test_form_input_is_validated_like_api_input(
     for entered_text, message in invalid_configurations.items():
         response = operator.post(line_url, configuration=entered_text, version=str(boston_line.version))
         assert message in response.text, entered_text
-        assert entered_text.replace('"', "&quot;") in response.text, "what was typed is still there"
+        assert entered_text.replace('"', "&quot;") in response.text, "the entered text is still in the form"
 
 
 def test_refused_form_is_audited_as_a_view(
@@ -141,7 +141,7 @@ def test_refused_form_is_audited_as_a_view(
     operator_sessions["support"].post(page_url, name="Looked At", email=user.email, userRole="owner", version=version)
     actions = [entry.action for entry in reader.iter_stream(user.id) if entry.seq]
     assert actions[-2:] == ["grant.refused", "user.viewed"]
-    assert actions.count("grant.refused") == 1, "the rule was asked once"
+    assert actions.count("grant.refused") == 1, "the attempt is audited once"
     response = operator_sessions["read-only"].post(page_url, name="Hacked")
     assert response.status_code == 403
     assert "Your group may not do this." in response.text
@@ -183,5 +183,5 @@ def test_outdated_action_is_rejected_with_a_message(
     bulk_form = {"action": "block", "_selected_action": [user.id, test_users.ann.id, test_users.cleo.id]}
     response = operator.post(list_url, **bulk_form, index="0", select_across="0")
     assert "1 people blocked." in response.text
-    assert "1 not blocked" in response.text, "an owner is not support's to touch"
+    assert "1 not blocked" in response.text, "support may not change owners"
     assert test_users.cleo.get("/user").status_code == 200

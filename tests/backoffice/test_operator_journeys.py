@@ -1,4 +1,4 @@
-"""What support people do all day, in a browser, against the running product."""
+"""The daily work of operators, in a browser against the running product."""
 
 import os
 import re
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def browser_context_for(browser: Browser, backoffice_url: str) -> Callable[[str], BrowserContext]:
-    """A browser in which somebody of this name is signed in; the same each time."""
+    """Opens a browser context signed in with an e-mail address, once per address."""
     contexts: dict[str, BrowserContext] = {}
 
     def open_context(email: str) -> BrowserContext:
@@ -52,7 +52,7 @@ def browser_context_for(browser: Browser, backoffice_url: str) -> Callable[[str]
 
 
 def sign_in_with_auth0(page: Page, backoffice_url: str, email: str) -> None:
-    """Sign in as a person does it."""
+    """Sign in through the Auth0 pages."""
     page.goto(f"{backoffice_url}/admin/")
     page.get_by_role("button", name="Sign in with Auth0").click()
     page.get_by_label("Email").fill(email)
@@ -62,7 +62,7 @@ def sign_in_with_auth0(page: Page, backoffice_url: str, email: str) -> None:
 
 @pytest.fixture
 def open_tab(browser_context_for: Callable[[str], BrowserContext]) -> Iterator[Callable[[str], Page]]:
-    """A page of a lead (olive) or support (oscar); it may stumble over nothing."""
+    """Opens a tab of a lead (olive) or support (oscar); no script, CSP or URL error may occur."""
     pages: list[Page] = []
     page_errors: list[str] = []
 
@@ -86,7 +86,7 @@ def open_tab(browser_context_for: Callable[[str], BrowserContext]) -> Iterator[C
 
 
 def list_entries(stream: str, action: str) -> list[AuditEntry]:
-    """The entries of an action in somebody's log, newest first."""
+    """Audit entries of a stream and action, newest first."""
     records = dynamodb.query_records(
         AuditEntry, "#stream = :stream", {":stream": {"S": stream}}, ScanIndexForward=False, ConsistentRead=True
     )
@@ -94,7 +94,7 @@ def list_entries(stream: str, action: str) -> list[AuditEntry]:
 
 
 def latest_operator_entry(stream: str, action: str) -> AuditEntry:
-    """The newest entry of an action, which an operator did."""
+    """The newest audit entry of an action; its actor must be an operator."""
     entry = list_entries(stream, action)[0]
     assert entry.body["actor"]["type"] == "operator"
     assert entry.body["actor"]["id"].startswith("opr_")
@@ -240,12 +240,12 @@ def test_series_is_created_and_shown_in_rota_and_api(
 
 
 def follow_related_link(page: Page, name: str) -> None:
-    """Follow a link from one thing to another."""
+    """Follow a link to a related record."""
     page.get_by_role("navigation", name="Related").get_by_role("link", name=name).click()
 
 
 def select_record(page: Page, label: str, name: str) -> None:
-    """Find another record by typing its name."""
+    """Select a record in an autocomplete field by typing its name."""
     box = page.locator(f"label:has-text('{label}')").first
     target = box.get_attribute("for")
     page.locator(f"#select2-{target}-container").click()
@@ -308,7 +308,7 @@ def test_bulk_block_over_several_pages(
     assert {users.get_user(user.id).status for user in created_users} == {"blocked"}
     for user in (created_users[0], created_users[-1]):
         assert latest_operator_entry(user.id, "user.blocked")
-    record_figure(f"120 people blocked over three pages in {elapsed:.1f} s")
+    record_figure(f"120 users blocked over three pages in {elapsed:.1f} s")
 
 
 def test_suspending_a_customer_requires_typing_its_name(
@@ -395,7 +395,7 @@ ADMIN_PAGES = {
 def test_all_pages_are_accessible(
     test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page], record_figure: Callable[[str], None]
 ) -> None:
-    """With SCREENSHOTS=folder, each page is kept as a picture there, to be looked at."""
+    """With SCREENSHOTS=folder, a screenshot of each page is saved there."""
     shift = test_users.create_shift()
     path_values: dict[str, Any] = {
         "customer": test_users.customer.id,
@@ -426,7 +426,7 @@ def test_all_pages_are_accessible(
                         nodes = [node["html"][:120] for node in violation["nodes"][:3]]
                         problems.append(f"{name} {width}: {violation['id']}: {nodes}")
     assert not problems, "\n".join(problems)
-    record_figure(f"back office: {len(ADMIN_PAGES)} pages at two widths; axe found nothing serious")
+    record_figure(f"back office: {len(ADMIN_PAGES)} pages at two widths; no serious axe violations")
 
 
 def test_skip_link_works_with_the_keyboard(backoffice_url: str, open_tab: Callable[..., Page]) -> None:
@@ -439,7 +439,7 @@ def test_skip_link_works_with_the_keyboard(backoffice_url: str, open_tab: Callab
 
 
 def test_operator_changes_are_audited_and_all_logs_verify(test_users: UserFixtures, backoffice_url: str) -> None:
-    """After all the journeys above: what operators did stands in logs that are sound."""
+    """After all journeys above, operators' changes are audited and all streams verify."""
     actions = {"user.viewed", "user.changed", "user.blocked", "schedule.created", "location.changed"}
     operator_streams = {
         entry.body["actor"]["id"]
@@ -448,6 +448,6 @@ def test_operator_changes_are_audited_and_all_logs_verify(test_users: UserFixtur
         for entry in list_entries(stream, action)
         if entry.body["actor"]["type"] == "operator"
     }
-    assert operator_streams, "operators were at work"
+    assert operator_streams, "no operator changes were audited"
     for stream in [*operator_streams, test_users.customer.id, test_users.sam.id, test_users.mia.id]:
         assert isinstance(verification.verify_stream(stream), verification.IntactStream), stream

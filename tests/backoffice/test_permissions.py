@@ -1,7 +1,7 @@
-"""No page of the back office lets anybody in, write or see who may not.
+"""No back office page can be opened, submitted or seen without permission.
 
-Every path of the site is tried by nobody, by who may only read, and by support; a new path enters
-by itself, and a new kind of thing in a path needs a sample here.
+Every path is requested anonymously, by a read-only operator and by support. New paths are included
+automatically; a new model in a path needs a sample here.
 """
 
 import json
@@ -31,14 +31,14 @@ from tests.support.operators import OperatorSession, open_operator_session
 from tests.test_isolation import rows_of_customer
 
 READ_ONLY_PATHS = {"find", "switch", "search", "autocomplete", "jsi18n", "app_list", "index"}
-"""Paths that write nothing but what an operator looks at."""
+"""Paths that write at most the audit entry of the view."""
 SIGN_IN_PATHS = {"login", "logout", "begin", "complete", "renew", "password_change", "password_change_done"}
-"""Paths of coming and going: they have tests of their own."""
+"""Sign-in and sign-out paths, which have their own tests."""
 
 
 @dataclass(frozen=True)
 class AdminPath:
-    """One path of the site, filled in."""
+    """A path of the site with its parameters filled in."""
 
     url: str
     name: str
@@ -47,7 +47,7 @@ class AdminPath:
 
 @dataclass(frozen=True)
 class AdminSamples:
-    """One thing of each kind, by the name of its model; and what no page may show."""
+    """A record of each model, by model name; and secrets that no page may show."""
 
     ids_by_model: dict[str, str]
     secrets: list[str]
@@ -55,7 +55,7 @@ class AdminSamples:
 
 @pytest.fixture(scope="module")
 def admin_samples(test_users: UserFixtures) -> AdminSamples:
-    """A thing of each kind, with a dead errand and an unexplained number."""
+    """A record of each model, among them a dead letter and an unexplained number."""
     shift, template, boston_number = (test_users.create_shift(), test_users.create_template(), test_users.boston_number)
     push_token = "ExponentPushToken[kept-from-operators]"
     devices.register_device(push_token, actor=test_users.ann.actor, at=now())
@@ -95,7 +95,7 @@ def admin_samples(test_users: UserFixtures) -> AdminSamples:
 
 
 def create_dead_letter(customer_id: str) -> str:
-    """An errand that failed for good."""
+    """Store an outbox message that failed permanently; its id."""
     message_id = f"dead-{dynamodb.new_id('opr', now())}"
     message = OutboxMessage(
         id=message_id,
@@ -112,7 +112,7 @@ def create_dead_letter(customer_id: str) -> str:
 
 
 def iter_paths(admin_samples: AdminSamples, test_users: UserFixtures) -> Iterator[AdminPath]:
-    """Every path of the back office, filled in."""
+    """Every path of the back office with its parameters filled in."""
     for route, pattern in _iter_routes(get_resolver().url_patterns):
         if not route.startswith("admin/") or "(?P<url>" in route:
             continue
@@ -157,7 +157,7 @@ def _fill_route(route: str, name: str, admin_samples: AdminSamples, test_users: 
 
 
 def snapshot_rows(test_users: UserFixtures) -> list[Any]:
-    """What nobody may change by looking."""
+    """All rows that viewing must not change."""
     rows: list[Any] = rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values()))
     for record in (OutboxMessage, Orphan, Quota):
         for items in dynamodb.iter_pages("Scan", TableName=record.table_name()):
@@ -166,7 +166,7 @@ def snapshot_rows(test_users: UserFixtures) -> list[Any]:
 
 
 def plausible_form(path: AdminPath, admin_samples: AdminSamples) -> dict[str, Any]:
-    """What a page could send that would do something."""
+    """A form that would change something if it were accepted."""
     form_data = {
         "typed": "Watched Person",
         "name": "Hacked",
@@ -193,7 +193,7 @@ def plausible_form(path: AdminPath, admin_samples: AdminSamples) -> dict[str, An
 
 def test_all_models_have_a_sample(admin_samples: AdminSamples) -> None:
     model_names = {str(model_admin.opts.model_name) for model_admin in admin.site._registry.values()}
-    assert model_names <= set(admin_samples.ids_by_model), "add a sample of it above"
+    assert model_names <= set(admin_samples.ids_by_model), "add a sample to `admin_samples`"
 
 
 def test_anonymous_requests_are_rejected(
@@ -219,7 +219,7 @@ def test_anonymous_requests_are_rejected(
             assert post_response.url.path == "/admin/login/", path
             request_count += 4
     assert snapshot_rows(test_users) == rows_before
-    record_figure(f"back office: {request_count} requests without a sign-in, none let in")
+    record_figure(f"back office: {request_count} unauthenticated requests, all rejected")
 
 
 def test_read_only_operator_changes_nothing(
@@ -248,7 +248,7 @@ def test_read_only_operator_changes_nothing(
         allowed = {403, 404, 405}
         only_shows = path.name.endswith(("_changelist", "_history", "rota", "rota_of"))
         if only_shows or not path.name or path.button in read_only_buttons():
-            allowed |= {200, 302}  # an action that is not offered, or nothing to write
+            allowed |= {200, 302}  # an unavailable action, or nothing to write
         assert post_response.status_code in allowed, (
             f"{path}: {post_response.status_code} {operator.visible_text(post_response)}"
         )
@@ -261,11 +261,11 @@ def test_read_only_operator_changes_nothing(
         if entry.seq and entry.body["actor"]["type"] == "operator"
     }
     assert viewed_actions >= {"user.viewed", "terms.viewed", "call.viewed", "call.listened"}
-    record_figure(f"back office: {request_count} requests of who may only read, nothing changed")
+    record_figure(f"back office: {request_count} requests by a read-only operator, nothing changed")
 
 
 def read_only_buttons() -> set[str]:
-    """The buttons that only show something."""
+    """Names of the buttons that only show something."""
     return {
         button.name
         for model_admin in admin.site._registry.values()
@@ -275,7 +275,7 @@ def read_only_buttons() -> set[str]:
 
 
 def csrf_fields(operator: OperatorSession) -> dict[str, str]:
-    """What a form of ours carries."""
+    """The CSRF field of a form of the site."""
     value = operator.client.cookies.get("dutyline-form", path="/admin/")
     return {"csrfmiddlewaretoken": value or ""}
 
@@ -294,7 +294,7 @@ def test_support_sees_all_pages_and_has_no_lead_rights(
         for button in getattr(model_admin, "buttons", ())
         if button.required_right == operators.LEAD
     }
-    assert lead_buttons, "somebody leads"
+    assert lead_buttons, "no button requires a lead"
     for path in iter_paths(admin_samples, test_users):
         if path.name in SIGN_IN_PATHS:
             continue
@@ -313,8 +313,8 @@ def test_support_sees_all_pages_and_has_no_lead_rights(
             assert response.status_code == 403, path
             assert operator.post(path.url, **plausible_form(path, admin_samples)).status_code == 403
             refused_count += 1
-    assert list_count >= len(admin_samples.ids_by_model), "every list says what it read"
-    record_figure(f"back office: support saw {page_count} pages without a secret; {refused_count} are the lead's")
+    assert list_count >= len(admin_samples.ids_by_model), "a list does not show its read count"
+    record_figure(f"back office: support saw {page_count} pages without a secret; {refused_count} are for leads only")
 
 
 def test_pages_cannot_be_framed_or_run_foreign_scripts(operator_sessions: dict[str, OperatorSession]) -> None:
@@ -326,7 +326,7 @@ def test_pages_cannot_be_framed_or_run_foreign_scripts(operator_sessions: dict[s
     assert response.headers["x-frame-options"] == "DENY"
     assert response.headers["referrer-policy"] == "same-origin"
     assert response.headers["cache-control"] != "public"
-    assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", response.text), "no script within the page"
+    assert not re.search(r"<script(?![^>]*\bsrc=)[^>]*>", response.text), "inline script"
     assert not re.search(r"\son(click|load|change|submit|error)=", response.text)
     cookies = {
         cookie.name: cookie for cookie in operator_sessions["lead"].client.cookies.jar if cookie.domain == "127.0.0.1"

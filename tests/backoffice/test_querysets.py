@@ -1,4 +1,4 @@
-"""The bridge from Django's queries to DynamoDB: how they are answered, and at what cost."""
+"""Django querysets over DynamoDB: query plans, results and costs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -96,23 +96,23 @@ def test_pages_in_both_directions_cost_the_same(env: Environment, record_figure:
         : -len(forward_pages[-1].records)
     ] == [record.id for page in forward_pages[:-1] for record in page.records]
     read_counts = {page.scanned_count for page in [*forward_pages[:-1], *backward_pages[1:]]}
-    assert read_counts <= {50, 51}, "its own rows, and one to know that there are more"
+    assert read_counts <= {50, 51}, "its own rows, and one to detect a next page"
     newest_page = queryset.order_by("-name_key").page(50)
     assert [record.id for record in newest_page.records] == [record.id for record in created_users[::-1][:50]]
     record_figure(
-        f"{user_count:,} people of a customer: {len(forward_pages)} pages forth, "
-        f"{len(backward_pages)} back, "
-        f"{sorted(read_counts)} read each"
+        f"{user_count:,} users of a customer: {len(forward_pages)} pages forward, "
+        f"{len(backward_pages)} backward, "
+        f"{sorted(read_counts)} rows read each"
     )
     filtered_page = queryset.filter(role="owner").page(50)
     assert (filtered_page.records, filtered_page.scanned_count) == ([], range_reader.READ_BUDGET), (
-        "a budget, not the table"
+        "reads stop at the budget"
     )
     assert filtered_page.next_cursor is not None
 
 
 def walk_pages(queryset: Any, *, backward: bool) -> list[CursorPage[Any]]:
-    """Every page, from the beginning to the end; or from the last one back."""
+    """All pages, from the first forward or from the last backward."""
     pages = [queryset.page(50)]
     while not backward and pages[-1].next_cursor:
         pages.append(queryset.page(50, pages[-1].next_cursor))
@@ -154,7 +154,7 @@ def test_several_ranges_are_merged(test_users: UserFixtures) -> None:
     iterated_ids = [record.record.id for record in queryset.iterator()]
     assert paged_ids == iterated_ids
     assert len(set(iterated_ids)) == len(iterated_ids)
-    assert iterated_ids, "making the cast left work to do"
+    assert iterated_ids, "creating the test users enqueued messages"
 
 
 def test_composite_key_is_a_single_string(test_users: UserFixtures) -> None:

@@ -1,4 +1,4 @@
-"""Who becomes an operator, and for how long."""
+"""Operator sign-in: roles, sessions and sign-out."""
 
 import sqlite3
 import time
@@ -14,13 +14,13 @@ from tests.support.operators import OperatorSession, create_operator, open_opera
 
 
 def query_operators_database(env: Environment, query: str, *values: object) -> list[tuple[object, ...]]:
-    """What the operators' database says."""
+    """Run a query on the operators' database."""
     with closing(sqlite3.connect(env.folder / "operators.sqlite3")) as connection:
         return connection.execute(query, values).fetchall()
 
 
 def age_sessions(env: Environment, seconds: float) -> None:
-    """Let every session of Auth0's people be as old as if so long had passed."""
+    """Set the renewal of all Auth0 sessions to this many seconds ago."""
     store = SessionStore()
     with closing(sqlite3.connect(env.folder / "operators.sqlite3")) as connection, connection:
         query = "select session_key, session_data from django_session"
@@ -44,10 +44,10 @@ def test_auth0_role_grants_backoffice_access(env: Environment, backoffice_url: s
         env, "select is_staff, is_superuser, password from auth_user where email = ?", email
     )
     assert [(is_staff, is_superuser) for is_staff, is_superuser, _ in user_rows] == [(1, 0)]
-    assert str(user_rows[0][2]).startswith("!"), "no password opens it"
+    assert str(user_rows[0][2]).startswith("!"), "the password must be unusable"
     assert query_operators_database(env, "select extra_data from social_auth_usersocialauth") == [("{}",)] * len(
         query_operators_database(env, "select 1 from social_auth_usersocialauth")
-    ), "no token is kept"
+    ), "tokens must not be stored"
 
 
 def test_user_without_a_role_is_not_stored(env: Environment, backoffice_url: str) -> None:
@@ -91,13 +91,13 @@ def test_changed_role_applies_after_session_renewal(env: Environment, backoffice
     with open_operator_session(backoffice_url) as operator:
         assert "Cora, lead</p>" in operator.sign_in(email).text
         set_operator_roles(env, email, ["read-only"])
-        assert "Cora, lead</p>" in operator.get("/admin/").text, "not asked again yet"
+        assert "Cora, lead</p>" in operator.get("/admin/").text, "the session is not renewed yet"
 
         age_sessions(env, 700)
 
         page = operator.get("/admin/accounts/customer/")
-        assert "Cora, read-only</p>" in page.text, "asked again without a word typed"
-        assert str(page.url) == f"{backoffice_url}/admin/accounts/customer/", "back where one was"
+        assert "Cora, read-only</p>" in page.text, "the session is renewed without a prompt"
+        assert str(page.url) == f"{backoffice_url}/admin/accounts/customer/", "the renewal returns to the same page"
 
 
 def test_revoked_role_ends_all_sessions(env: Environment, backoffice_url: str) -> None:
@@ -132,7 +132,7 @@ def test_post_requires_a_session_renewed_within_an_hour(env: Environment, backof
             data={"csrfmiddlewaretoken": operator.client.cookies.get("dutyline-form", path="/admin/")},
             follow_redirects=False,
         )
-        assert response.headers["location"] == "/admin/", "what was typed is not lost to a renewal"
+        assert response.headers["location"] == "/admin/", "a renewal must not discard form input"
         age_sessions(env, 4_000)
         response = operator.post("/admin/customer/")
         assert str(response.url).startswith(f"{backoffice_url}/admin/login/")
@@ -142,17 +142,17 @@ def test_sign_out_also_signs_out_of_auth0(env: Environment, backoffice_url: str)
     email = create_operator(env, "lisa", ["lead"])
     with open_operator_session(backoffice_url) as operator:
         operator.sign_in(email)
-        assert operator.get("/admin/logout/").status_code == 405, "a link may not sign anybody out"
+        assert operator.get("/admin/logout/").status_code == 405, "signing out requires POST"
         sign_out_response = operator.post("/admin/logout/")
         assert str(sign_out_response.url) == f"{backoffice_url}/admin/login/"
         sign_in_response = operator.post("/admin/sign-in/begin/", next="/admin/")
-        assert "/authorize" in str(sign_in_response.url), "Auth0 wants the password again"
+        assert "/authorize" in str(sign_in_response.url), "Auth0 asks for the password again"
 
 
 def test_sign_in_must_start_from_our_form(env: Environment, backoffice_url: str) -> None:
     with open_operator_session(backoffice_url) as anonymous:
         assert anonymous.get("/admin/sign-in/begin/").status_code == 405
-        assert anonymous.client.post(f"{backoffice_url}/admin/sign-in/begin/").status_code == 403, "no token"
+        assert anonymous.client.post(f"{backoffice_url}/admin/sign-in/begin/").status_code == 403, "no CSRF token"
         forged = anonymous.get("/admin/sign-in/complete/auth0_openidconnect/?code=x&state=y")
         assert forged.status_code == 403
         assert anonymous.get("/admin/sign-in/complete/other/?code=x").status_code == 404
@@ -176,7 +176,7 @@ def test_password_guessing_is_rate_limited_by_address(backoffice_url: str) -> No
             if response.status_code == 429:
                 break
         else:
-            raise AssertionError("one may guess on and on")
+            raise AssertionError("password guesses are not limited")
         assert int(response.headers["retry-after"]) <= 60
         other_session.get("/admin/login/")
         assert other_session.post("/admin/login/", username="olive", password="x").status_code == 200

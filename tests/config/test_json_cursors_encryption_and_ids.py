@@ -1,4 +1,4 @@
-"""Tables and laws of what needs no world: strict JSON, cursors, sealing, ids."""
+"""Case tables and properties that need no environment: JSON, cursors, encryption, ids."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""A missing or senseless setting stops the start with one sentence."""
+"""A missing or invalid setting stops the start with a one-line message."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ INVALID_SETTINGS = {
 
 
 def load_settings(**settings: str) -> subprocess.CompletedProcess[str]:
-    """Start the product just far enough to read its settings."""
+    """Load the settings in a new process."""
     environment = {"PATH": os.environ["PATH"], **PRODUCTION_ENVIRONMENT, **settings}
     return subprocess.run(
         [sys.executable, "-c", "import config.settings"],
@@ -82,5 +82,5 @@ def test_all_settings_are_documented() -> None:
     operations_doc = (ROOT / "docs/operations.md").read_text()
     env_example = (ROOT / ".env.example").read_text()
     for name in sorted(names):
-        assert f"`{name}`" in operations_doc, f"docs/operations.md does not tell of {name}"
+        assert f"`{name}`" in operations_doc, f"docs/operations.md does not describe {name}"
         assert f"{name}=" in env_example, f".env.example lacks {name}"

@@ -1,4 +1,4 @@
-"""Files are kept in a folder or in a bucket; whoever keeps them does not notice which."""
+"""File storage in a folder or an S3 bucket behaves the same."""
 
 import json
 import os
@@ -45,7 +45,7 @@ for act in (lambda: storage.save_file("x", io.BytesIO(b"x")), lambda: storage.re
 
 @pytest.fixture(scope="module")
 def bucket(env: Environment) -> Iterator[dict[str, str]]:
-    """An S3 server with a bucket; the settings that name it."""
+    """Run an S3 server with a bucket; the settings that refer to it."""
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     environment = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1"}
@@ -60,7 +60,7 @@ def bucket(env: Environment) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(params=["folder", "bucket"])
 def storage_settings(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """The settings of each kind of storage."""
+    """Settings for each storage backend."""
     if request.param == "folder":
         return {"STORAGE_FOLDER": str(tmp_path)}
     bucket_settings: dict[str, str] = request.getfixturevalue("bucket")

@@ -1,4 +1,4 @@
-"""Hostile tokens, and keys that come late, change or are away."""
+"""Hostile tokens, and signing keys that are new, rotated, missing or unavailable."""
 
 import base64
 import hashlib
@@ -36,7 +36,7 @@ def to_json_text(value: Any) -> str:
 
 
 def build_token(header: Any, claims: Any, sign: Signer) -> str:
-    """A token of any parts; strings are taken as they are."""
+    """A token of arbitrary parts; strings are used verbatim."""
     signing_input = f"{base64url(to_json_text(header).encode())}.{base64url(to_json_text(claims).encode())}"
     return f"{signing_input}.{base64url(sign(signing_input.encode()))}"
 
@@ -59,7 +59,7 @@ def no_signature(message: bytes) -> bytes:
 
 
 class TokenFactory:
-    """Makes tokens under the issuer's own key."""
+    """Makes tokens signed with the issuer's key."""
 
     def __init__(self, env: Environment, subject: str) -> None:
         stored_key = env.tenant().signing_keys()[-2]
@@ -82,7 +82,7 @@ class TokenFactory:
         return _omit_ellipsis({**base, "exp": now + 600, **fields})
 
     def sign_token(self, header: Any = None, claims: Any = None) -> str:
-        """Signed with the right key, whatever it says."""
+        """A token with any header and claims, signed with the right key."""
         return build_token(header or self.make_header(), claims or self.make_claims(), rs256(self.private_key))
 
 
@@ -91,7 +91,7 @@ def _omit_ellipsis(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_literal(claims: dict[str, Any], name: str, literal: str) -> str:
-    """Claims with a literal that json.dumps would not write."""
+    """Claims with a JSON literal that ``json.dumps`` cannot write."""
     return json.dumps({**claims, name: "@@"}).replace('"@@"', literal)
 
 
@@ -114,24 +114,24 @@ def hostile_tokens(factory: TokenFactory) -> dict[str, str]:
         "unknown kid": make_header(kid="another"),
         "crit": make_header(crit=["x"], x=1),
         "b64 false": make_header(crit=["b64"], b64=False),
-        "PS256 named": make_header(alg="PS256"),
-        "typ of something else": make_header(typ="dpop+jwt"),
-        "typ not a string": make_header(typ=7),
+        "alg PS256": make_header(alg="PS256"),
+        "another typ": make_header(typ="dpop+jwt"),
+        "typ is a number": make_header(typ=7),
     }
     claim_cases = {
         "another audience": make_claims(aud="https://other.example/"),
-        "audience with a tail": make_claims(aud=AUDIENCE + "x"),
+        "audience with a suffix": make_claims(aud=AUDIENCE + "x"),
         "no audience": make_claims(aud=...),
         "empty audience": make_claims(aud=[]),
-        "audience an object": make_claims(aud={AUDIENCE: 1}),
+        "audience is an object": make_claims(aud={AUDIENCE: 1}),
         "an ID token": make_claims(aud="dutyline-app", nonce="n"),
         "another issuer": make_claims(iss="https://evil.example/"),
-        "issuer without its slash": make_claims(iss=factory.issuer.rstrip("/")),
-        "issuer a list": make_claims(iss=[factory.issuer]),
+        "issuer without trailing slash": make_claims(iss=factory.issuer.rstrip("/")),
+        "issuer is a list": make_claims(iss=[factory.issuer]),
         "no issuer": make_claims(iss=...),
         "expired": make_claims(iat=now - 7200, exp=now - 3600),
         "no exp": make_claims(exp=...),
-        "exp a string": make_claims(exp=str(now + 600)),
+        "exp is a string": make_claims(exp=str(now + 600)),
         "exp true": make_claims(exp=True),
         "exp NaN": _with_literal(make_claims(), "exp", "NaN"),
         "exp infinite": _with_literal(make_claims(), "exp", "1e400"),
@@ -142,17 +142,17 @@ def hostile_tokens(factory: TokenFactory) -> dict[str, str]:
         "issued in the future": make_claims(iat=now + 3600, exp=now + 7200),
         "no iat": make_claims(iat=...),
         "no sub": make_claims(sub=...),
-        "sub a number": make_claims(sub=5),
+        "sub is a number": make_claims(sub=5),
         "sub empty": make_claims(sub=""),
         "sub long": make_claims(sub="auth0|" + "x" * 300),
         "sub twice": json.dumps(make_claims())[:-1] + ', "sub": "auth0|usr_x"}',
         "a machine": make_claims(sub="dutyline-machine@clients"),
-        "nobody we know": make_claims(sub="auth0|usr_01J00000000000000000000000"),
+        "unknown user": make_claims(sub="auth0|usr_01J00000000000000000000000"),
         "another connection": make_claims(sub=make_claims()["sub"].replace("auth0|", "google-oauth2|")),
-        "claims a list": "[1]",
-        "claims a string": '"x"',
+        "claims are a list": "[1]",
+        "claims are a string": '"x"',
         "claims deep": _with_literal(make_claims(), "a", deep_json),
-        "claims not JSON": "{",
+        "claims are not JSON": "{",
     }
     return {
         "alg none": build_token(make_header(alg="none"), make_claims(), no_signature),
@@ -162,16 +162,16 @@ def hostile_tokens(factory: TokenFactory) -> dict[str, str]:
             make_header(alg="HS256"), make_claims(), hs256(factory.public_key_pem)
         ),
         "PS256 with the right key": build_token(make_header(alg="PS256"), make_claims(), ps256(factory.private_key)),
-        "a stranger's key": build_token(make_header(), make_claims(), foreign_signer),
-        "its own key inside": build_token(make_header(jwk=jwk), make_claims(), foreign_signer),
-        "a key address inside": build_token(make_header(jku="http://127.0.0.1:9/k"), make_claims(), foreign_signer),
-        "a certificate inside": build_token(
+        "foreign key": build_token(make_header(), make_claims(), foreign_signer),
+        "foreign key in jwk": build_token(make_header(jwk=jwk), make_claims(), foreign_signer),
+        "key URL in jku": build_token(make_header(jku="http://127.0.0.1:9/k"), make_claims(), foreign_signer),
+        "certificate in x5c": build_token(
             make_header(x5u="http://127.0.0.1:9/", x5c=["A"]), make_claims(), foreign_signer
         ),
         "alg twice": build_token(
             json.dumps(make_header())[:-1] + ', "alg": "none"}', make_claims(), rs256(factory.private_key)
         ),
-        "header a list": build_token("[]", make_claims(), rs256(factory.private_key)),
+        "header is a list": build_token("[]", make_claims(), rs256(factory.private_key)),
         "header deep": build_token(f'{{"alg":"RS256","kid":"k","a":{deep_json}}}', make_claims(), no_signature),
         "1 MB": build_token(make_header(pad="A" * 1_000_000), make_claims(), no_signature)[:30_000],
         "five parts": "a.b.c.d.e",
@@ -205,7 +205,7 @@ def test_hostile_tokens_are_401(
         }.items():
             response = client.get("/user", headers={"Authorization": f"Bearer {bearer_token}"})
             assert response.status_code == 200, name
-    record_figure(f"tokens: {len(hostile_cases)} hostile ones refused")
+    record_figure(f"tokens: {len(hostile_cases)} hostile tokens refused")
 
 
 def test_unknown_key_ids_do_not_cause_repeated_fetches(test_users: UserFixtures, env: Environment) -> None:
@@ -248,7 +248,7 @@ def test_loaded_keys_are_used_while_the_issuer_is_down(env: Environment) -> None
     with env.apply_plan(FaultPlan(always={"identity": "refuse"})):
         clock[0] = tokens.KEYS_USABLE_FOR - 1
         assert tokens.verify_token(valid_token, keys)
-        time.sleep(0.3)  # the refresh behind it fails
+        time.sleep(0.3)  # the background refresh fails
         clock[0] = tokens.KEYS_USABLE_FOR + tokens.COOLDOWN
         with pytest.raises(tokens.KeysUnavailable):
             tokens.verify_token(valid_token, keys)

@@ -1,4 +1,4 @@
-"""Pushes reach every device of whom they concern, once, whatever Expo or a crash does."""
+"""Each device of a recipient gets a push once, despite Expo faults and crashes."""
 
 import itertools
 import threading
@@ -35,7 +35,7 @@ def signed_in_user(test_users: UserFixtures, env: Environment) -> SignedInUser:
 
 @pytest.fixture(autouse=True)
 def reset_expo_faults(env: Environment) -> Iterator[None]:
-    """Expo behaves after each test."""
+    """Clear the Expo emulator's faults after each test."""
     process_outbox()
     yield
     httpx.delete(f"{env.expo}/_local/faults")
@@ -49,7 +49,7 @@ def register_tokens(person: SignedInUser, *tokens: str) -> None:
 
 
 def write_devices(person: SignedInUser, count: int) -> list[str]:
-    """Somebody with many devices; written together, as registering one by one takes long."""
+    """Give a user many devices in batches, as registering them one by one is slow."""
     push_tokens = [make_token() for _ in range(count)]
     for start in range(0, count, 25):
         with journal.write(person.actor, "device.registered", person.user, now()) as write:
@@ -61,7 +61,7 @@ def write_devices(person: SignedInUser, count: int) -> list[str]:
 
 
 def enqueue_notification(person: SignedInUser, event: str = "rights_changed") -> None:
-    """Something happens that concerns them."""
+    """Enqueue a notification to a user."""
     with journal.write(person.actor, "test.told", person.user, now()) as write:
         side_effects.enqueue_notification(write, person.id, event)
 
@@ -153,7 +153,7 @@ def test_push_token_moves_to_its_latest_registrant(test_users: UserFixtures, sig
     assert list_tokens(signed_in_user.id) == [token]
     audit_log = test_users.cleo.get(f"/user/{test_users.cleo.id}/audit-logs?action=device.moved_away").json()
     assert (audit_log["total"], audit_log["items"][0]["actor"]["id"]) == (1, "system")
-    assert signed_in_user.id not in str(audit_log), "whose it is now is another customer's business"
+    assert signed_in_user.id not in str(audit_log), "the new owner belongs to another customer"
     entry = test_users.ann.get(f"/user/{signed_in_user.id}/audit-logs?limit=1").json()["items"][0]
     assert entry["action"] == "device.registered"
     assert test_users.cleo.id not in str(entry)
@@ -165,7 +165,7 @@ def test_device_of_another_user_is_not_removed(test_users: UserFixtures, signed_
 
     response = test_users.cleo.delete("/user/push-token", {"token": token})
 
-    assert response.status_code == 200, "it says nothing of whose it is"
+    assert response.status_code == 200, "the answer does not reveal the owner"
     assert list_tokens(signed_in_user.id) == [token]
 
 
@@ -186,7 +186,7 @@ def test_concurrent_registrations_leave_a_single_owner(
         assert uniqueness_record
         owners = [person.id for person in people if token in list_tokens(person.id)]
         assert owners == [uniqueness_record.user_id]
-    record_figure(f"push token: {rounds} races of {len(people)} people for one token, one owner each time")
+    record_figure(f"push token: {rounds} races of {len(people)} people for one token, one owner each")
 
 
 def test_oldest_device_is_removed_beyond_the_limit(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
@@ -202,7 +202,7 @@ def test_oldest_device_is_removed_beyond_the_limit(test_users: UserFixtures, sig
 
 
 def test_device_cannot_be_added_during_deletion(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
-    """A request that was let in before the deletion must not write after it."""
+    """A request authorized before the deletion must not write after it."""
     actor = signed_in_user.actor
     assert test_users.ann.delete("/user", {"id": signed_in_user.id}).is_success
 
@@ -220,7 +220,7 @@ def test_deleting_user_removes_all_devices(test_users: UserFixtures, signed_in_u
     assert deletion.status_code == 200
     assert list_tokens(signed_in_user.id) == []
     assert not [t for t in tokens if dynamodb.get_record(PushTokenOwner, devices._token_hash(t))]
-    assert list_audit_actions(signed_in_user.id).count("device.removed") == 3, "in steps of at most 20"
+    assert list_audit_actions(signed_in_user.id).count("device.removed") == 3, "in batches of at most 20"
 
 
 # --- sending --------------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_message_rate_limited_by_its_receipt_is_sent_again(env: Environment, sig
 def test_rejected_project_does_not_block_others(
     env: Environment, signed_in_user: SignedInUser, rejected_first: bool
 ) -> None:
-    """A device of another project, which Expo never takes: the rest is notified, once."""
+    """Expo always rejects another project's device; all others are notified once."""
     accepted_token, rejected_token = (make_token(), f"ExponentPushToken[@refused/app:{next(_token_numbers)}]")
     register_tokens(
         signed_in_user, *((rejected_token, accepted_token) if rejected_first else (accepted_token, rejected_token))
@@ -412,7 +412,7 @@ def test_rejected_project_does_not_block_others(
 
 
 def test_worker_without_its_lease_stops(env: Environment, signed_in_user: SignedInUser) -> None:
-    """Two workers with one entry: the one whose lease ran out stops at its next note."""
+    """Two workers run one message: the worker whose lease expired stops at its next write."""
     tokens = write_devices(signed_in_user, 150)
     enqueue_notification(signed_in_user)
     inject_fault(env, "slow", path="/--/.*", seconds=3)
@@ -424,7 +424,7 @@ def test_worker_without_its_lease_stops(env: Environment, signed_in_user: Signed
 
     messages = list_messages_to(env, *tokens)
     assert {m["to"] for m in messages} == set(tokens)
-    assert len(messages) <= 250, "at most the chunk that was under way is doubled"
+    assert len(messages) <= 250, "at most the chunk in flight is sent twice"
 
 
 def test_projects_are_notified_separately(env: Environment, signed_in_user: SignedInUser) -> None:
@@ -433,7 +433,7 @@ def test_projects_are_notified_separately(env: Environment, signed_in_user: Sign
 
     enqueue_notification(signed_in_user)
     process_outbox()
-    process_outbox()  # each project's own errand
+    process_outbox()  # each project has its own outbox message
 
     assert sorted(m["to"] for m in list_messages_to(env, *tokens)) == sorted(tokens)
 
@@ -455,7 +455,7 @@ def test_expo_faults_lose_no_message(env: Environment, signed_in_user: SignedInU
 
 
 def test_429_from_expo_is_retried_without_duplicates(env: Environment, signed_in_user: SignedInUser) -> None:
-    """429, then 200: nothing is lost, and no chunk that arrived is sent again."""
+    """429, then 200: nothing is lost, and no delivered chunk is sent again."""
     tokens = write_devices(signed_in_user, 252)
     count_before = len(list_request_sizes(env))
     enqueue_notification(signed_in_user)
@@ -507,7 +507,7 @@ def check_deliveries(messages: Sequence[dict[str, Any]], tokens: Sequence[str], 
     counts = [sum(m["to"] == token for m in messages) for token in tokens]
     assert min(counts) == 1, f"lost: {fault_plan.fired_faults}"
     assert max(counts) <= 2, fault_plan.fired_faults
-    assert counts.count(2) <= 100, f"more than a chunk doubled: {fault_plan.fired_faults}"
+    assert counts.count(2) <= 100, f"more than a chunk sent twice: {fault_plan.fired_faults}"
     outbox_items = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
     assert not [row for row in outbox_items if "send_push" in str(row)], fault_plan.fired_faults
 

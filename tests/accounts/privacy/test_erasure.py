@@ -1,4 +1,4 @@
-"""Deleting somebody: every value of theirs is gone, but for what the data map keeps as evidence."""
+"""Deleting a user erases all their values except those the data map retains as evidence."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def test_all_stored_attributes_are_in_the_data_map() -> None:
     for record in dynamodb.record_classes():
         declared = {attribute.attr_name: attribute for attribute in record.declared_attributes()}
 
-        assert set(declared) == set(record.get_attributes()), f"{record.__name__}: an attribute without facts"
+        assert set(declared) == set(record.get_attributes()), f"{record.__name__}: an attribute without `personal_data`"
 
 
 @pytest.mark.parametrize("attribute_class", RecordAttribute.__subclasses__())
@@ -53,7 +53,7 @@ def test_data_map_describes_all_attributes() -> None:
             assert facts.purpose, label
             assert facts.retention, label
             is_erased = facts.erasure in (Erasure.REMOVED, Erasure.FUTURE_REMOVED)
-            assert is_erased == (record in erased), f"{label}: erased by nobody"
+            assert is_erased == (record in erased), f"{label}: no step erases it"
 
 
 def test_data_map_document_is_current() -> None:
@@ -80,7 +80,7 @@ def list_redis_traces(env: Environment) -> list[str]:
 
 
 def list_file_traces(env: Environment) -> list[str]:
-    """Every file of every process, but for the mailbox of the person, which is theirs."""
+    """Server files that contain a trace; e-mails in the user's own mailbox do not count."""
     files = [path for path in env.folder.rglob("*") if path.is_file()]
     server_files = [path for path in files if "mail" not in path.relative_to(env.folder).parts]
     assert any(path.name == "web.log" for path in server_files)
@@ -120,8 +120,8 @@ def test_deletion_leaves_no_trace(
     assert test_users.abe.patch("/userManagement", {"id": person.id, "status": "active"}).is_success
     assert person.post("/user", test_users.user_body(locations=[test_users.boston.id]), headers=headers).is_success
     process_outbox()
-    assert list_table_traces(), "the canary must be there to be missed"
-    assert list_file_traces(env), "at the Auth0 stand-in"
+    assert list_table_traces(), "the canary must be stored before the deletion"
+    assert list_file_traces(env), "the Auth0 emulator stores the canary"
     report = verification.verify_audit()
     assert report.findings == []
     entries_before = reader.read_page(person.id, last=99, offset=0, limit=99)

@@ -1,4 +1,4 @@
-"""The personal data export: all of it, for people and machines, and nothing of anybody else."""
+"""The personal data export, as PDF and JSON: complete, and without data of other people."""
 
 import json
 import re
@@ -93,7 +93,7 @@ def run_tool(*command: str) -> str:
 
 
 def read_pdf_text(pdf_path: Path) -> str:
-    """What the PDF says, in the order it is read, in one line."""
+    """The text of a PDF in reading order, on one line."""
     return " ".join(run_tool("pdftotext", "-raw", str(pdf_path), "-").split())
 
 
@@ -104,7 +104,7 @@ def read_embedded_json(pdf_path: Path) -> dict[str, Any]:
 
 
 def create_data_for_all_chapters(person: SignedInUser) -> None:
-    """Something in every chapter."""
+    """Create data for every chapter of the export."""
     assert person.post("/user/accept-terms", {}).is_success
     push_token_body = {"token": f"ExponentPushToken[export-{person.id}]"}
     assert person.post("/user/push-token", push_token_body).is_success
@@ -121,7 +121,7 @@ def create_data_for_all_chapters(person: SignedInUser) -> None:
         simulate_call(phone_number, phones={enable_ringing(person.user): "answers"})
 
 
-# --- what is in it --------------------------------------------------------------------------------
+# --- content --------------------------------------------------------------------------------------
 def test_embedded_file_equals_the_json(signed_in_user: SignedInUser, tmp_path: Path) -> None:
     create_data_for_all_chapters(signed_in_user)
 
@@ -134,7 +134,7 @@ def test_embedded_file_equals_the_json(signed_in_user: SignedInUser, tmp_path: P
         *("profile", "rights", "locations", "terms", "devices", "history"),
         *("shifts", "calendarFeed", "phone", "calls"),
     }
-    assert all(exported["data"].values()), "nothing is empty"
+    assert all(exported["data"].values()), "no chapter is empty"
 
 
 def test_export_contains_all_mapped_values(signed_in_user: SignedInUser) -> None:
@@ -179,7 +179,7 @@ def test_exported_values_are_correct(test_users: UserFixtures, signed_in_user: S
 def test_export_contains_no_data_of_others(
     test_users: UserFixtures, env: Environment, signed_in_user: SignedInUser, tmp_path: Path
 ) -> None:
-    """By them: Ann invited and changed them, from an address and a browser. About others: Sam."""
+    """Neither of Ann, who changed the user, nor of a user whom this user changed."""
     headers = {"User-Agent": "Anns-Browser/7"}
     user_change = {"id": signed_in_user.id, "userRole": "admin", "locations": ["*"]}
     assert test_users.ann.patch("/userManagement", user_change, headers=headers).is_success
@@ -204,10 +204,10 @@ def test_export_contains_no_data_of_others(
         ("attempt.refused", "you", "another person"),
         ("location.changed", "you", "Denver"),
     } <= history_keys
-    assert "1 Own Street" in json.dumps(exported), "what they did to no person is theirs to see"
+    assert "1 Own Street" in json.dumps(exported), "changes to things other than people are shown in full"
 
 
-# --- how it looks ---------------------------------------------------------------------------------
+# --- layout ---------------------------------------------------------------------------------------
 def test_pdf_has_page_numbers_contents_and_metadata(
     test_users: UserFixtures, signed_in_user: SignedInUser, tmp_path: Path
 ) -> None:
@@ -229,7 +229,7 @@ def test_pdf_has_page_numbers_contents_and_metadata(
 
 
 def test_fonts_cover_all_scripts(signed_in_user: SignedInUser, tmp_path: Path) -> None:
-    """A letter that no font has is drawn as a box, and the press says so."""
+    """The PDF worker logs `notdef` for each character without a glyph; there must be none."""
     paragraphs = "".join(f"<p>{text}</p>" for text in SCRIPT_SAMPLES.values())
     html = f"<meta charset=utf-8><style>{_font_css()}</style>{paragraphs}"
     worker_input = len(html.encode()).to_bytes(8) + html.encode() + b"{}"
@@ -275,7 +275,7 @@ def test_long_and_non_latin_values_are_printed(test_users: UserFixtures, env: En
 def test_hostile_values_are_printed_as_text(
     test_users: UserFixtures, env: Environment, tmp_path: Path, record_figure: Callable[[str], None]
 ) -> None:
-    """Nothing in a value is fetched, embedded, run or breaks the page."""
+    """No value is fetched, embedded or executed, or breaks the layout."""
     requests: list[bytes] = []
     port = start_recording_server(requests)
     values = [template.format(port=port) for template in HOSTILE_VALUES]
@@ -288,7 +288,7 @@ def test_hostile_values_are_printed_as_text(
 
     pdf_path = fetch_pdf(person, tmp_path)
 
-    assert requests == [], "somebody was called"
+    assert requests == [], "a URL was fetched"
     assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
     pdf_bytes = pdf_path.read_bytes()
     assert b"/JavaScript" not in pdf_bytes
@@ -299,11 +299,11 @@ def test_hostile_values_are_printed_as_text(
         assert value.replace(" ", "") in text
     assert "root:x:0:0" not in text
     assert read_embedded_json(pdf_path) == fetch_json(person)
-    record_figure(f"export: {len(values)} hostile values stayed text, no request, nothing embedded")
+    record_figure(f"export: {len(values)} hostile values printed as text, nothing fetched or embedded")
 
 
 def start_recording_server(requests: list[bytes]) -> int:
-    """A server that notes who calls."""
+    """Start a server that records requests; its port."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -316,7 +316,7 @@ def start_recording_server(requests: list[bytes]) -> int:
     return int(listener.getsockname()[1])
 
 
-# --- bounds ---------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------
 def test_long_audit_log_is_exported_within_limits(
     test_users: UserFixtures,
     env: Environment,
@@ -353,7 +353,7 @@ def test_long_audit_log_is_exported_within_limits(
     size_kib = pdf_path.stat().st_size // 1024
     record_figure(
         f"export of {ENTRY_COUNT} entries: {elapsed:.1f} s, {size_kib} KiB; "
-        f"meanwhile {len(durations)} requests, "
+        f"meanwhile {len(durations)} other requests, "
         f"median {statistics.median(durations) * 1000:.0f} ms, "
         f"slowest {max(durations) * 1000:.0f} ms"
     )
@@ -365,7 +365,7 @@ def test_long_audit_log_is_exported_within_limits(
 def test_oversized_document_is_aborted(
     limit: str, seconds: float, memory: int, caplog: pytest.LogCaptureFixture, record_figure: Callable[[str], None]
 ) -> None:
-    """The worker dies, not the product."""
+    """Only the PDF worker is killed."""
     started = time.monotonic()
 
     with pytest.raises(errors.Unavailable, match="could not be rendered"):
@@ -375,11 +375,11 @@ def test_oversized_document_is_aborted(
     (record,) = [r for r in caplog.records if r.name == "dutyline.export"]
     assert (record.__dict__["why"] == "time") == (limit == "time")
     assert elapsed < seconds + 1
-    record_figure(f"a document beyond its bound of {limit} was given up after {elapsed:.1f} s")
+    record_figure(f"a document over its {limit} limit was aborted after {elapsed:.1f} s")
 
 
 def test_pdf_worker_fetches_nothing(tmp_path: Path) -> None:
-    """Values never become HTML; if they did, nothing would be read or asked for."""
+    """Defense in depth: values never become HTML, and HTML still could not load anything."""
     requests: list[bytes] = []
     server_url = f"http://127.0.0.1:{start_recording_server(requests)}"
     secret_file = tmp_path / "secret.txt"
@@ -405,7 +405,7 @@ def test_pdf_worker_fetches_nothing(tmp_path: Path) -> None:
 
 
 def test_concurrent_exports_are_limited(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
-    """Whoever finds all places taken is told so at once, and nobody else waits for them."""
+    """An export is rejected at once when the queue is full."""
     for _ in range(pdf_process.MAX_CONCURRENT + pdf_process.MAX_WAITING):
         assert pdf_process._queue_slots.acquire(blocking=False)
     try:
@@ -417,7 +417,7 @@ def test_concurrent_exports_are_limited(test_users: UserFixtures, signed_in_user
 
 
 def test_printed_text_is_limited() -> None:
-    """The worst that the API lets in: long values, many of them, in every row."""
+    """The worst case that the API accepts: many long values in every row."""
     chapter = next(chapter for chapter in data_map.export_chapters() if chapter.name == "history")
     skills = [f"skill {n} " + "x" * 90 for n in range(50)]
     changes = [{"field": "skills", "before": skills, "after": skills[::-1]}] * 8
@@ -429,9 +429,9 @@ def test_printed_text_is_limited() -> None:
     printed_texts = [line.text for cells in section["table"] for cell in cells for line in cell]
     assert sum(map(len, printed_texts)) <= document.MAX_CHAPTER_LENGTH
     assert 0 < section["printed"] == len(section["table"]) < export.MAX_PRINTED_ROWS
-    assert "→ skill 49" in printed_texts[4], "what came after is told, however long what was before"
+    assert "→ skill 49" in printed_texts[4], "the new value is shown even if the old one is cut"
     assert all(len(text) <= document.MAX_VALUE_LENGTH for text in printed_texts)
-    assert any(text.endswith("…") for text in printed_texts), "what is cut, shows it"
+    assert any(text.endswith("…") for text in printed_texts), "cut values end with an ellipsis"
 
 
 def test_bidi_override_is_removed_from_the_pdf(

@@ -1,4 +1,4 @@
-"""Accepting terms: once per edition, with a proof that the audit attests and deletion leaves."""
+"""Accepting terms: once per version, with an audited proof that outlives the account."""
 
 import json
 import shutil
@@ -26,12 +26,12 @@ OLD_ACCEPTANCE_TIME = documents.effective_instant(OLD_VERSION) + timedelta(days=
 
 @pytest.fixture
 def signed_in_user(test_users: UserFixtures, env: Environment) -> SignedInUser:
-    """Somebody new who has signed in."""
+    """A new user, signed in."""
     return accept_invitation(env, test_users.ann.web, test_users.create_user())
 
 
 def accept_old_version(test_users: UserFixtures, person: SignedInUser) -> None:
-    """They accepted what was in force in July."""
+    """Accept the version that was in force in July."""
     acceptance.accept_terms(person.user, test_users.customer, actor=person.actor, at=OLD_ACCEPTANCE_TIME)
 
 
@@ -115,7 +115,7 @@ def test_new_version_requires_new_acceptance(test_users: UserFixtures, signed_in
 
 
 def test_repeated_request_returns_the_accepted_version(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
-    """Also when another edition came into force between the two."""
+    """Even if another version came into force in between."""
     idempotency_key = idempotency.IdempotencyKey(f"key of {signed_in_user.id}", "body")
     arguments: dict[str, Any] = {
         "actor": signed_in_user.actor,
@@ -151,7 +151,7 @@ def test_deleted_account_cannot_accept_terms(test_users: UserFixtures, signed_in
 
 
 def test_unpublished_text_is_detected(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
-    """A proof is held against the texts, so changing a text and its hash together shows."""
+    """Proofs hold the hash of the text, so replacing a text and its hash is detected."""
     assert signed_in_user.post("/user/accept-terms", {}).is_success
     (proof,) = acceptance.list_acceptances(signed_in_user.id)
     forged = {**proof.documents[0], "sha256": "0" * 64}
@@ -170,7 +170,7 @@ def test_proof_survives_account_deletion(
     stored_text = json.dumps(list_proof_items(signed_in_user.id), default=str)
 
     assert json.loads(completed.stdout)["email"] == signed_in_user.user.email
-    assert signed_in_user.user.email not in stored_text, "sealed"
+    assert signed_in_user.user.email not in stored_text, "encrypted"
     assert list(acceptance.verify_acceptances()) == []
 
 
@@ -179,7 +179,7 @@ def list_proof_items(user_id: str) -> list[dict[str, Any]]:
     return [item for items in dynamodb.iter_pages("Query", **arguments) for item in items]
 
 
-@pytest.mark.parametrize("tampering", ["changed", "removed", "made up"])
+@pytest.mark.parametrize("tampering", ["changed", "removed", "forged"])
 def test_tampered_proof_is_reported(signed_in_user: SignedInUser, tampering: str) -> None:
     assert signed_in_user.post("/user/accept-terms", {}).is_success
     (item,) = list_proof_items(signed_in_user.id)
@@ -203,7 +203,7 @@ def test_tampered_proof_is_reported(signed_in_user: SignedInUser, tampering: str
     assert list(acceptance.verify_acceptances()) == []
 
 
-# --- the texts ------------------------------------------------------------------------------------
+# --- texts ----------------------------------------------------------------------------------------
 def test_documents_are_served_as_html_and_text(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     for document in signed_in_user.get("/user/terms-status").json()["documents"]:
         html_response = httpx.get(document["url"])
@@ -234,14 +234,14 @@ def test_version_in_force_depends_on_the_date() -> None:
     assert documents.current_edition(last_minute).version == OLD_VERSION
     assert documents.current_edition(last_minute + timedelta(minutes=1)).version == second_version
     assert documents.list_versions(until=last_minute) == [OLD_VERSION]
-    assert documents.current_edition(now(), "de").texts[0].locale == "en", "there is no German one"
+    assert documents.current_edition(now(), "de").texts[0].locale == "en", "there is no German text"
     with pytest.raises(documents.PublishedTextChanged, match="No terms were in force"):
         documents.current_edition(documents.effective_instant(OLD_VERSION) - timedelta(days=1))
 
 
 @pytest.fixture
 def terms_folder(tmp_path: Path) -> Path:
-    """A copy of the texts."""
+    """A copy of the terms folder."""
     return Path(shutil.copytree(documents.FOLDER, tmp_path / "legal"))
 
 
@@ -290,7 +290,7 @@ def test_new_text_is_published_as_a_new_version(terms_folder: Path, env: Environ
 ANNOUNCE_TASK = "accounts.tell_of_terms"
 
 
-# --- news of new terms ----------------------------------------------------------------------------
+# --- announcements --------------------------------------------------------------------------------
 def test_new_terms_are_announced_once_to_previous_acceptors(
     test_users: UserFixtures, env: Environment, record_figure: Callable[[str], None]
 ) -> None:
@@ -321,9 +321,9 @@ def test_new_terms_are_announced_once_to_previous_acceptors(
 
     assert (first_result, second_result) == (True, False)
     assert not [recipient for recipient in people if recipient.user.name.casefold() in str(next_message.arguments)]
-    assert "start" in next_message.arguments, "where it goes on is sealed: places are named by people"
+    assert "start" in next_message.arguments, "the resume position is encrypted, as it contains a name"
     assert [count_announcements(person) for person in people] == [0, 0, *[1] * (len(people) - 4), 0, 0]
-    record_figure(f"renewed terms: {len(people) - 4} people told once, 4 who need not be told were not")
+    record_figure(f"new terms: {len(people) - 4} users notified once, 4 others not notified")
 
 
 def test_announcement_waits_until_the_terms_begin(test_users: UserFixtures) -> None:
@@ -336,7 +336,7 @@ def test_announcement_waits_until_the_terms_begin(test_users: UserFixtures) -> N
 
     pending_items = [item for item in list_outbox_items() if ANNOUNCE_TASK in str(item)]
     assert [item["due_at"]["S"][:10] for item in pending_items] == [CURRENT_VERSION]
-    assert count_processed_announcements(0) == 1, "it is due by now"
+    assert count_processed_announcements(0) == 1, "the announcement is due now"
 
 
 def list_outbox_items() -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The life of an account: invited, come in, blocked, moved to another address, suspended."""
+"""The life of an account: invited, accepted, blocked, deleted, e-mail changed, suspended."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from tests.support.proxy import FaultPlan
 
 @pytest.fixture(scope="module")
 def web_urls(env: Environment, web: str) -> Iterator[list[str]]:
-    """Several web processes: the one of all tests, and one with two workers."""
+    """URLs of two web processes: the shared one, and one with two workers."""
     port = free_port()
     env.start_web("second", port, workers=2)
     yield [web, f"http://127.0.0.1:{port}"]
@@ -43,7 +43,7 @@ def update_user(person: SignedInUser, user_id: str, **changes: Any) -> httpx.Res
 
 
 def statuses_of_all_servers(person: SignedInUser, web_urls: list[str]) -> set[int]:
-    """How every web process, asked often enough to meet each worker, answers a live token."""
+    """Statuses for a valid token from every web process, with enough requests for all workers."""
     headers = {"Authorization": f"Bearer {person.token}"}
     return {httpx.get(f"{web_url}/user", headers=headers).status_code for web_url in web_urls for _ in range(8)}
 
@@ -167,7 +167,7 @@ def test_previous_address_is_notified_of_an_email_change(test_users: UserFixture
     warning = emails_to(env, previous_email)[0]
     assert "address at Harbour Dental has changed" in warning["subject"]
     assert test_users.ann.user.name in warning["text"]
-    assert new_email not in str(warning), "the former address is not told the new one"
+    assert new_email not in str(warning), "the previous address does not learn the new one"
     assert fetch_access_token(env, new_email)
     entry = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=1").json()["items"][0]
     assert {"field": "email", "before": previous_email, "after": new_email} in entry["changes"]
@@ -203,7 +203,7 @@ def test_pending_email_change_respects_later_changes(test_users: UserFixtures, e
 
     stored_user = users.get_user(user.id)
     assert (stored_user.email, stored_user.name, stored_user.awaited) == (new_email, "Decided Later", None)
-    assert (stored_user.role, stored_user.status) == ("staff", "blocked"), "rights changed since: they stay"
+    assert (stored_user.role, stored_user.status) == ("staff", "blocked"), "later permission changes stay"
     response = update_user(test_users.ann, user.id, email=new_email)
     assert response.status_code == 200
 
@@ -274,7 +274,7 @@ def test_suspended_customer_is_rejected_until_resumed(
     assert completed.returncode == 0, completed.stderr
     assert statuses_of_all_servers(test_users.cleo, web_urls) == {401}
     assert parse_problem(test_users.cleo.get("/user"))["code"] == "customer_suspended"
-    assert statuses_of_all_servers(people[1], web_urls) == {200}, "others go on"
+    assert statuses_of_all_servers(people[1], web_urls) == {200}, "other customers are not affected"
     assert env.run_management_command("customer", "resume", test_users.other_customer.id).returncode == 0
     assert statuses_of_all_servers(test_users.cleo, web_urls) == {200}
     assert customers.get_customer(test_users.other_customer.id).status == "active"

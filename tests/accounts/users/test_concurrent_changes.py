@@ -1,4 +1,4 @@
-"""Several hands on one person: what waits is overtaken, what comes late is put right."""
+"""Concurrent changes of one user: pending ones are superseded, late ones are corrected."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +36,7 @@ def update_user(person: SignedInUser, user_id: str, **changes: object) -> httpx.
 def start_pending_change(
     env: Environment, person: SignedInUser, user_id: str, fault_mode: str = "503", **changes: object
 ) -> None:
-    """A change that Auth0 is away for; "lost": it hears of it, and its answer does not arrive."""
+    """A change during an Auth0 outage; "lost": Auth0 applies it, but its response is lost."""
     with env.apply_plan(
         FaultPlan(always={f"identity PATCH /api/v2/users/auth0%7C{user_id}": fault_mode})
     ) as fault_plan:
@@ -201,7 +201,7 @@ def test_repeated_requests_do_not_exhaust_the_outbox_message(test_users: UserFix
             assert {response.status_code for response in responses} == {503}
     message = dynamodb.get_record(outbox.OutboxMessage, change_email.EMAIL_CHANGE.message_id(person.id))
     assert message is not None
-    assert message.attempts <= 1, "an outage is no attempt"
+    assert message.attempts <= 1, "an outage does not count as an attempt"
 
     process_outbox(seconds_ahead=1200)
 
@@ -248,7 +248,7 @@ def test_unblocking_sends_an_invitation_only_if_missing(test_users: UserFixtures
 
 
 def create_invited_user(test_users: UserFixtures) -> User:
-    """Somebody whose invitation was sent."""
+    """A user whose invitation was sent."""
     user = test_users.create_user()
     process_outbox()
     return users.get_user(user.id)
@@ -267,7 +267,7 @@ def test_late_creation_does_not_restore_a_deleted_user(test_users: UserFixtures,
 
 
 def create_pending_user(test_users: UserFixtures, env: Environment) -> User:
-    """Somebody whose creation Auth0 is away for."""
+    """A user created during an Auth0 outage."""
     body = {**new_user_body(test_users.customer.id), "name": "Survivor Quux", "role": "admin"}
     with env.apply_plan(FaultPlan(always=AUTH0_UNAVAILABLE)):
         assert test_users.ann.post("/user", body).status_code == 503

@@ -1,4 +1,4 @@
-"""Creating people, from the invitation to the first sign-in."""
+"""Creating users, from the invitation to the first sign-in."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The door: hostile bodies, idempotency keys, ETags, headers, limits, CORS, health."""
+"""The API layer: hostile bodies, idempotency keys, ETags, headers, limits, CORS, health."""
 
 import json
 import re
@@ -20,22 +20,22 @@ DEPTH = 100_000
 HOSTILE_BODIES: dict[str, bytes] = {
     "not JSON": b"email=a",
     "cut off": b'{"email": ',
-    "nothing but space": b"   ",
+    "only whitespace": b"   ",
     "a list": b"[]",
     "a string": b'"x"',
     "a number": b"7",
     "null": b"null",
     "deep list": b"[" * DEPTH,
-    "deep closed list": b'{"name": ' + b"[" * DEPTH + b"]" * DEPTH + b"}",
+    "closed deep list": b'{"name": ' + b"[" * DEPTH + b"]" * DEPTH + b"}",
     "deep object": b'{"a":' * DEPTH + b"1" + b"}" * DEPTH,
     "33 levels": b'{"name": ' + b"[" * 33 + b"]" * 33 + b"}",
     "duplicate member": b'{"email": "a@b.example", "email": "c@d.example"}',
-    "duplicate member inside": b'{"x": {"a": 1, "a": 2}}',
+    "nested duplicate member": b'{"x": {"a": 1, "a": 2}}',
     "lone surrogate": b'{"name": "\\ud800"}',
-    "lone surrogate as member": b'{"\\udfff": 1}',
+    "lone surrogate as member name": b'{"\\udfff": 1}',
     "NaN": b'{"name": NaN}',
     "infinity": b'{"name": -Infinity}',
-    "too large a number": b'{"name": 1e999}',
+    "number out of range": b'{"name": 1e999}',
     "endless integer": b'{"name": ' + b"9" * 5000 + b"}",
     "not UTF-8": b'{"name": "\xff\xfe"}',
     "UTF-16": '{"name": "x"}'.encode("utf-16"),
@@ -49,7 +49,7 @@ HOSTILE_BODIES: dict[str, bytes] = {
 
 
 def bodies_with_wrong_values(valid_body: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Bodies in which one member is of another type, or too much."""
+    """Bodies with one member of a wrong type or too long."""
     values: list[Any] = [7, 1.5, True, None, [], {}, "", " ", "x" * 5000, ["x"], [7], [None], {"a": 1}]
     fields = {**valid_body, "role": "staff", "permissions": [], "locations": [], "userSkills": []}
     bodies = {}

@@ -1,4 +1,4 @@
-"""The audit as a file: whole it verifies anywhere; touched, its first bad line is named."""
+"""Audit export files verify anywhere; the first bad line of a tampered file is reported."""
 
 import base64
 import json
@@ -21,14 +21,14 @@ Lines = list[bytes]
 
 @pytest.fixture(scope="module")
 def exported_lines(test_users: UserFixtures) -> Lines:
-    """The streams of Ann and Sam: header, Ann's, Sam's, end."""
+    """An export of two streams: header, Ann's stream, Sam's stream, end."""
     for number in range(4):
         assert test_users.sam.patch("/user", {"profileName": f"Sam {number}"}).is_success
     return list(export.export_lines([test_users.ann.id, test_users.sam.id], scope="two", at=now()))
 
 
 def find_first_bad_line(lines: Lines) -> int:
-    """The number of the first bad line; 0 where all are good."""
+    """The number of the first bad line; 0 if the file is intact."""
     try:
         export.verify_export(lines, public_key=export.export_public_key())
     except export.InvalidExportFile as error:
@@ -41,7 +41,7 @@ def edit_line(line: bytes, **values: Any) -> bytes:
 
 
 def edit_and_rehash_line(line: bytes, previous_line: bytes | None, **values: Any) -> bytes:
-    """An entry changed by somebody who can compute hashes."""
+    """An entry with changed values and a recomputed hash."""
     content = {**json.loads(line), **values}
     content |= {"prevHash": json.loads(previous_line)["hash"]} if previous_line else {}
     hashed_content = {name: value for name, value in content.items() if name not in ("kind", "hash")}
@@ -49,7 +49,7 @@ def edit_and_rehash_line(line: bytes, previous_line: bytes | None, **values: Any
 
 
 def stream_start_numbers(lines: Lines) -> list[int]:
-    """The lines (from 1) at which streams begin."""
+    """Numbers (from 1) of the lines at which streams begin."""
     return [n for n, line in enumerate(lines, 1) if json.loads(line)["kind"] == "stream"]
 
 
@@ -58,7 +58,7 @@ def test_intact_file_verifies(exported_lines: Lines) -> None:
 
     assert count.streams == 2
     assert count.entries == len(exported_lines) - 4
-    assert "Sam Canary" not in b"".join(exported_lines).decode(), "personal values are sealed in it"
+    assert "Sam Canary" not in b"".join(exported_lines).decode(), "personal values are encrypted"
 
 
 def move_line(lines: Lines, source: int, target: int) -> Lines:
@@ -79,11 +79,11 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
         lambda f: replace_line(f, 4, edit_line(f[3], at="2020-01-01T00:00:00.000000+00:00")),
         lambda f: 4,
     ),
-    "an entry edited and hashed anew": (
+    "an entry edited and rehashed": (
         lambda f: replace_line(f, 4, edit_and_rehash_line(f[3], None, customerId="cus_other")),
         lambda f: 5,
     ),
-    "the last entry of a stream edited and hashed anew": (
+    "the last entry of a stream edited and rehashed": (
         lambda f: replace_line(
             f,
             stream_start_numbers(f)[1] - 1,
@@ -94,7 +94,7 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
     "a member added to an entry": (lambda f: replace_line(f, 3, edit_line(f[2], note="x")), lambda f: 3),
     "an entry removed": (lambda f: remove_lines(f, 4), lambda f: 4),
     "two entries swapped": (lambda f: move_line(f, 4, 5), lambda f: 4),
-    "an entry doubled": (lambda f: [*f[:4], f[3], *f[4:]], lambda f: 5),
+    "an entry duplicated": (lambda f: [*f[:4], f[3], *f[4:]], lambda f: 5),
     "an entry moved to another stream": (lambda f: move_line(f, 3, len(f) - 1), lambda f: 3),
     "the last entry of a stream removed": (
         lambda f: remove_lines(f, stream_start_numbers(f)[1] - 1),
@@ -109,18 +109,18 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
         lambda f: [f[0], *f[stream_start_numbers(f)[1] - 1 : -1], *f[1 : stream_start_numbers(f)[1] - 1], f[-1]],
         lambda f: 2,
     ),
-    "a stream said to be shorter": (
+    "a stream shortened with its header": (
         lambda f: replace_line(remove_lines(f, 4), 2, edit_line(f[1], last=json.loads(f[1])["last"] - 1)),
         lambda f: 2,
     ),
-    "the end cut off": (lambda f: f[:-1], lambda f: len(f)),
-    "cut in the middle": (lambda f: f[:4], lambda f: 5),
-    "cut within a line": (lambda f: [*f[:4], f[4][:20]], lambda f: 5),
+    "the end removed": (lambda f: f[:-1], lambda f: len(f)),
+    "truncated after a line": (lambda f: f[:4], lambda f: 5),
+    "truncated within a line": (lambda f: [*f[:4], f[4][:20]], lambda f: 5),
     "the header removed": (lambda f: f[1:], lambda f: 1),
     "the header edited": (lambda f: replace_line(f, 1, edit_line(f[0], of="less")), lambda f: 1),
     "another key": (lambda f: replace_line(f, 1, edit_line(f[0], publicKey="00" * 32)), lambda f: 1),
     "the end edited": (lambda f: replace_line(f, len(f), edit_line(f[-1], entries=1)), lambda f: len(f)),
-    "something after the end": (lambda f: [*f, f[-2]], lambda f: len(f) + 1),
+    "a line after the end": (lambda f: [*f, f[-2]], lambda f: len(f) + 1),
     "a header of another file": (
         lambda f: replace_line(f, 1, next(iter(export.export_lines([], scope="all", at=now())))),
         lambda f: 2,
@@ -129,17 +129,17 @@ TAMPERING_CASES: dict[str, tuple[Callable[[Lines], Lines], Callable[[Lines], int
         lambda f: [*f[:-1], list(export.export_lines([], scope="two", at=now()))[-1]],
         lambda f: len(f),
     ),
-    "the same in other bytes": (lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":1.0')), lambda f: 3),
+    "a number in other bytes": (lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":1.0')), lambda f: 3),
     "a space added": (lambda f: replace_line(f, 3, f[2].replace(b",", b", ", 1)), lambda f: 3),
-    "a kind that is no word": (lambda f: replace_line(f, 3, b'{"kind":[]}\n'), lambda f: 3),
+    "a kind that is a list": (lambda f: replace_line(f, 3, b'{"kind":[]}\n'), lambda f: 3),
     "a number beyond JSON": (
         lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":99999999999999999999')),
         lambda f: 3,
     ),
-    "text where a number stands": (lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":"1"')), lambda f: 3),
-    "no JSON": (lambda f: replace_line(f, 3, b"{]\n"), lambda f: 3),
+    "a string instead of a number": (lambda f: replace_line(f, 3, f[2].replace(b'"seq":1', b'"seq":"1"')), lambda f: 3),
+    "not JSON": (lambda f: replace_line(f, 3, b"{]\n"), lambda f: 3),
     "a bare value": (lambda f: replace_line(f, 3, b"7\n"), lambda f: 3),
-    "nothing at all": (lambda f: [], lambda f: 1),
+    "an empty file": (lambda f: [], lambda f: 1),
 }
 
 
@@ -151,7 +151,7 @@ def test_first_bad_line_of_a_tampered_file_is_reported(exported_lines: Lines, ta
 
 
 def test_file_signed_with_another_key_is_rejected(exported_lines: Lines) -> None:
-    """Whoever lacks DATA_KEY can sign with a key of their own only, and that shows."""
+    """Without DATA_KEY an attacker can only sign with another key, which is detected."""
     other_key = "11" * 32
     with pytest.raises(export.InvalidExportFile, match="another key"):
         export.verify_export(exported_lines, public_key=other_key)
@@ -159,7 +159,7 @@ def test_file_signed_with_another_key_is_rejected(exported_lines: Lines) -> None
 
 
 def test_tampered_stream_is_not_exported(test_users: UserFixtures) -> None:
-    """Whoever may write the table can recompute a chain, but not the signature of its head."""
+    """Write access to the table suffices to recompute a chain, but not to sign its head."""
     user = test_users.create_user()
     (entry,) = [entry for entry in reader.iter_stream(user.id) if entry.seq]
     table = audit.AuditEntry.table_name()
@@ -215,4 +215,4 @@ def test_verify_command_works_without_a_database(
     assert "line 1: it was signed with another key" in unknown_key_result.stderr
     assert truncated_result.returncode == 1
     assert "line 7:" in truncated_result.stderr
-    record_figure(f"audit file: {len(TAMPERING_CASES)} ways of tampering, the first bad line named each time")
+    record_figure(f"audit file: {len(TAMPERING_CASES)} ways of tampering, first bad line reported for each")

@@ -1,4 +1,4 @@
-"""The journal and the audit: order under contention, tampering, cost, erasure."""
+"""The journal and the audit log: concurrent writes, tampering, erasure, cost."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,19 +21,19 @@ from tests.support.environment import Environment, free_port
 
 
 def list_findings() -> list[str]:
-    """What the verification finds."""
+    """Findings of the audit verification."""
     return [str(finding) for finding in verification.verify_audit().findings]
 
 
 @pytest.fixture(scope="module")
 def second_web(env: Environment) -> Iterator[str]:
-    """Another web process: writers of one actor then meet in the tables."""
+    """Another web process, so that writes by one actor conflict in the database."""
     yield env.start_web("second", free_port())
     env.stop("second")
 
 
 def run_concurrently(tasks: list[Callable[[], Any]]) -> list[Any]:
-    """Run all of these at the same moment."""
+    """Run all tasks at the same moment; their results."""
     barrier = threading.Barrier(len(tasks))
 
     def run_task(task: Callable[[], Any]) -> Any:
@@ -91,13 +91,13 @@ def test_fifty_parallel_creates_of_an_email_create_a_single_user(
     uniqueness_record = dynamodb.get_record(EmailOwner, body["email"])
     assert uniqueness_record
     assert uniqueness_record.user_id == winner_id
-    record_figure("50 parallel creates of one address: 1 created, 49 refused")
+    record_figure("50 parallel creates of one address: 1 created, 49 rejected")
 
 
 # --- tampering ------------------------------------------------------------------------------------
 @pytest.fixture
 def audit_rows(test_users: UserFixtures) -> list[dict[str, Any]]:
-    """The rows of a stream of six entries, whole, by number; 0 is the head."""
+    """The rows of a stream with six entries, by sequence number; row 0 is the stream head."""
     user = create.create_user(
         create.NewUserData(
             customer_id=test_users.customer.id,
@@ -131,7 +131,7 @@ def delete_rows(*items: dict[str, Any]) -> None:
 
 @contextmanager
 def findings_after(rows: list[dict[str, Any]], tamper: Callable[[], None]) -> Iterator[list[str]]:
-    """What is found after ``do``; afterwards everything is as it was."""
+    """Findings after ``tamper``; the rows are restored afterwards."""
     assert list_findings() == []
     tamper()
     try:
@@ -222,7 +222,7 @@ def test_verification_during_writes_reports_nothing(test_users: UserFixtures) ->
 
 
 def test_partial_batch_read_loses_no_values(test_users: UserFixtures) -> None:
-    """A batch may see a stream's head and not yet its key: the key is read again."""
+    """A batch may return a stream's head but not yet its key; the key is then read again."""
     user = users.get_user(test_users.sam.id)
     complete = dynamodb.batch_get(journal.stream_keys([test_users.ann.id, user.id]))
     stream_heads = {
@@ -279,7 +279,7 @@ def test_deleting_a_person_key_erases_values_and_preserves_the_chain(test_users:
     user = test_users.ann.post("/user", body).json()
     table = encryption.PersonKey.table_name()
     items = dynamodb.call("Scan", TableName=audit.AuditEntry.table_name())["Items"]
-    assert "Erasable Canary" not in str(items), "values of people are sealed"
+    assert "Erasable Canary" not in str(items), "personal values are encrypted"
     key = encryption.PersonKey.to_dynamodb_key(user["id"])
     stored_key = dynamodb.call("GetItem", TableName=table, Key=key)["Item"]
 
@@ -319,7 +319,7 @@ def test_deep_page_costs_the_same_as_the_first(
 
 @contextmanager
 def temporary_audit_entries(test_users: UserFixtures, user_id: str, count: int) -> Iterator[None]:
-    """Give a person a log of ``count`` entries, a minute apart, properly chained, for a while."""
+    """Temporarily give a user ``count`` chained audit entries, a minute apart."""
     table = audit.AuditEntry.table_name()
     stream_head = dynamodb.get_record(audit.AuditEntry, user_id, 0)
     assert stream_head
@@ -362,12 +362,12 @@ def _write_audit_entries(test_users: UserFixtures, user_id: str, count: int) -> 
 USERS_PATH = "/userManagement"
 SCHEDULE_PATH = "/staffSchedule"
 COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]] = {
-    # request, round trips, capacity units
-    "read oneself": ("GET", "/user", lambda test_users: None, 1, 2),
+    # method, path, body, maximum round trips, maximum capacity units
+    "read own profile": ("GET", "/user", lambda test_users: None, 1, 2),
     "read the customer": ("GET", "/customer", lambda test_users: None, 1, 2),
-    "list people": ("GET", f"{USERS_PATH}?limit=10", lambda test_users: None, 2, 5),
+    "list users": ("GET", f"{USERS_PATH}?limit=10", lambda test_users: None, 2, 5),
     "list locations": ("GET", "/location", lambda test_users: None, 2, 3),
-    "change oneself": ("PATCH", "/user", lambda test_users: {"profileName": "Me"}, 3, 20),
+    "change own profile": ("PATCH", "/user", lambda test_users: {"profileName": "Me"}, 3, 20),
     "change a user": (
         "PATCH",
         USERS_PATH,
@@ -382,7 +382,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         3,
         30,
     ),
-    "change an address": (
+    "change an e-mail address": (
         "PATCH",
         USERS_PATH,
         lambda test_users: {"id": (user := test_users.create_user()).id, "email": f"x.{user.email}"},
@@ -431,7 +431,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         5,
         50,
     ),
-    "hand a shift over": (
+    "reassign a shift": (
         "PUT",
         f"{SCHEDULE_PATH}/{{shift}}",
         lambda test_users: {"staffId": test_users.create_user().id},
@@ -446,11 +446,11 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         4,
         50,
     ),
-    "how a location answers": ("GET", "/ivrConfiguration/{answering}", lambda test_users: None, 2, 5),
-    "what a caller would meet": ("GET", "/ivrConfiguration/{answering}/preview", lambda test_users: None, 8, 10),
+    "read an IVR configuration": ("GET", "/ivrConfiguration/{answering}", lambda test_users: None, 2, 5),
+    "preview a call": ("GET", "/ivrConfiguration/{answering}/preview", lambda test_users: None, 8, 10),
     "list calls": ("GET", "/call?locationId={answering}&limit=10", lambda test_users: None, 3, 6),
     "list numbers": ("GET", "/phoneNumber?limit=10", lambda test_users: None, 2, 5),
-    "who is on duty": ("GET", "/location/{boston}/on-duty", lambda test_users: None, 5, 6),
+    "list who is on duty": ("GET", "/location/{boston}/on-duty", lambda test_users: None, 5, 6),
     "read an audit log": ("GET", "/user/{sam}/audit-logs", lambda test_users: None, 3, 14),
 }
 
@@ -477,7 +477,7 @@ def test_round_trips_and_capacity_are_limited(
     assert capacity <= max_capacity
 
 
-# --- the doors ------------------------------------------------------------------------------------
+# --- forbidden writes -----------------------------------------------------------------------------
 def test_record_cannot_be_written_without_the_journal(test_users: UserFixtures) -> None:
     user = users.get_user(test_users.sam.id)
     for write in (user.save, user.delete, user.update):

@@ -1,4 +1,4 @@
-"""Work that must still happen: leases, back-off, dead letters, and real workers that are killed."""
+"""Outbox processing: leases, back-off, dead letters, and real workers that are killed."""
 
 import itertools
 import os
@@ -24,24 +24,24 @@ COMPLETED: list[str] = []
 
 @outbox.task("test.works")
 def succeeding_task(*, job: outbox.TaskContext, mark: str) -> None:
-    """Notes that it ran, and in whose name."""
+    """Record that it ran, and on behalf of which author."""
     COMPLETED.append(f"{mark} for {job.author.name} at {job.author.ip}")
 
 
 @outbox.task("test.breaks")
 def failing_task() -> None:
-    """A defect."""
+    """Fails with an unexpected error."""
     raise ZeroDivisionError("canary of a person")
 
 
 @outbox.task("test.waits")
 def unavailable_task() -> None:
-    """A vendor that is away."""
+    """Fails because a vendor is unavailable."""
     raise errors.Unavailable("away", retry_after=1)
 
 
 def enqueue_message(test_users: UserFixtures, task: str, **arguments: Any) -> str:
-    """Put an entry, as a write does; its id."""
+    """Enqueue a message in an audited write; its id."""
     message_id = f"{task}-{time.time_ns()}"
     with journal.write(test_users.ann.actor, "test.happened", test_users.sam.user, now()) as write:
         write.enqueue(task, id=message_id, **arguments)
@@ -134,7 +134,7 @@ def test_lost_claim_becomes_due_again(test_users: UserFixtures) -> None:
     message_id = enqueue_message(test_users, "test.works", mark="leased")
     (due_message,) = [candidate for candidate in list_due_messages() if candidate.id == message_id]
     assert worker._claim(due_message, now())
-    assert worker._claim(due_message, now()) is None, "claimed once only"
+    assert worker._claim(due_message, now()) is None, "a message is claimed once"
 
     process_outbox()
     assert not [mark for mark in COMPLETED if mark.startswith("leased")]
@@ -164,7 +164,7 @@ def list_due_messages(due_at: datetime | None = None) -> list[outbox.OutboxMessa
 # --- real workers ---------------------------------------------------------------------------------
 @pytest.fixture
 def start_worker(env: Environment) -> Iterator[Callable[[str], int]]:
-    """Starts workers and schedules by name; they are stopped afterwards."""
+    """Starts workers and beats by name; they are stopped afterwards."""
     started = []
 
     def start_process(name: str) -> int:
@@ -182,10 +182,10 @@ def start_worker(env: Environment) -> Iterator[Callable[[str], int]]:
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 40) -> None:
-    """Wait for something to become true."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never became true"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.1)
 
 
@@ -255,4 +255,4 @@ def test_two_beats_and_two_workers_send_no_duplicates(
     time.sleep(6)
     counts = [len(emails_to(env, body["email"])) for body in bodies]
     assert counts == [1] * len(bodies)
-    record_figure(f"two workers, two schedules: {sum(counts)} invitations for {len(bodies)} people")
+    record_figure(f"two workers, two beats: {sum(counts)} invitations for {len(bodies)} users")
