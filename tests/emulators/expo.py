@@ -1,8 +1,7 @@
-"""An emulator of Expo's push service: takes notifications, gives tickets and receipts, shows both.
+"""An emulator of Expo's push service: accepts notifications, returns tickets and receipts.
 
-``python -m tests.emulators.expo --port 8003``. Beside the faults of every
-emulator, single devices can be made to fail: ``POST
-/_local/devices {"token", "state"}`` with a state of `STATES`.
+``python -m tests.emulators.expo --port 8003``. Besides the faults of all emulators, single devices
+can fail: ``POST /_local/devices {"token", "state"}`` with a state of `DEVICE_STATES`.
 ``GET /messages`` lists what was sent, newest first; ``?to=`` and ``?limit=`` narrow it.
 """
 
@@ -38,7 +37,7 @@ DEVICE_STATES = {
     "no credentials": ("", "InvalidCredentials"),
     "silent": ("", "none"),
 }
-"""What a device answers: the error of the ticket, and of the receipt (none: no receipt yet)."""
+"""Errors of the ticket and of the receipt, by state (none: no receipt yet)."""
 PUSH_TOKEN = re.compile(r"(ExponentPushToken|ExpoPushToken)\[[^\]]+\]")
 MESSAGE_FIELDS = {
     *("to", "title", "subtitle", "body", "data", "sound", "badge", "ttl", "expiration"),
@@ -46,11 +45,11 @@ MESSAGE_FIELDS = {
     *("richContent", "collapseId", "tag", "icon", "_contentAvailable"),
 }
 MAX_MESSAGE_BYTES = 4096
-"""Bytes of one notification."""
+"""Maximum size of one notification."""
 
 
 class ExpoEmulator:
-    """What was sent, and what its devices do."""
+    """The sent notifications and the states of the devices."""
 
     def __init__(self, access_token: str = "") -> None:
         self._access_token = access_token
@@ -84,7 +83,7 @@ class ExpoEmulator:
         for message in messages:
             projects.setdefault(_project_name(message["to"]), []).append(message["to"])
         if "@refused/app" in projects and len(projects) == 1:
-            return _error_response("PROJECT_REFUSED", "This project takes no notifications.")
+            return _error_response("PROJECT_REFUSED", "This project accepts no notifications.")
         if len(projects) > 1:
             error_message = "All notifications of a request must be of one project."
             return _error_response("PUSH_TOO_MANY_EXPERIENCE_IDS", error_message, details=projects)
@@ -162,17 +161,17 @@ def _parse_body(request: EmulatorRequest) -> Any:
         try:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
-            raise ValueError("no gzip") from error
+            raise ValueError("not gzip") from error
     return json.loads(raw)
 
 
 def _validation_error(message: Any) -> str:
-    """What is wrong with a notification, or nothing."""
+    """The error of an invalid notification, or an empty string."""
     if not isinstance(message, dict) or set(message) - MESSAGE_FIELDS:
         return "unknown members"
     to = message.get("to")
     if not isinstance(to, str) or not PUSH_TOKEN.fullmatch(to):
-        return f'"to" is no push token: {to!r}'
+        return f'"to" is not a push token: {to!r}'
     if not all(isinstance(message.get(name, ""), str) for name in ("title", "body")):
         return "title and body must be strings"
     if not isinstance(message.get("data", {}), dict):
@@ -183,7 +182,7 @@ def _validation_error(message: Any) -> str:
 
 
 def _project_name(token: str) -> str:
-    """A token says nothing of its project; here one may: ``ExponentPushToken[@other/app:…]``."""
+    """The project of a token, which may name one here: ``ExponentPushToken[@other/app:…]``."""
     match = re.match(r"\w+\[(@[^:\]]+):", token)
     return match[1] if match else "@dutyline/app"
 

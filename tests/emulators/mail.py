@@ -39,11 +39,11 @@ class MailFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._cache: dict[str, tuple[str, EmailMessage]] = {}
-        """By name: to whom (reading a header parses it anew each time), and the message."""
+        """Recipient and message, by name; cached, as each access to a header parses it again."""
         path.mkdir(parents=True, exist_ok=True)
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Keep a message; aiosmtpd calls this."""
+        """Store a message; called by aiosmtpd."""
         content = envelope.original_content or b""
         await asyncio.to_thread(self._save, content)
         return "250 Message accepted for delivery"
@@ -55,7 +55,7 @@ class MailFolder:
         draft.rename(path)
 
     def iter_messages(self, to: str | None = None) -> Iterator[tuple[str, EmailMessage]]:
-        """Name and message, newest first; perhaps only those to one address."""
+        """Names and messages, newest first; only those to ``address`` if given."""
         for path in sorted(self._path.glob("*.eml"), reverse=True):
             if path.stem not in self._cache:
                 message = _parse_message(path)
@@ -65,7 +65,7 @@ class MailFolder:
                 yield path.stem, message
 
     def get_message(self, name: str) -> EmailMessage | None:
-        """One message by its name."""
+        """A message by its name."""
         path = self._path / f"{name}.eml"
         return _parse_message(path) if _MESSAGE_NAME.fullmatch(name) and path.exists() else None
 
@@ -75,7 +75,7 @@ def _parse_message(path: Path) -> EmailMessage:
 
 
 def create_emulator(folder: MailFolder) -> Emulator:
-    """The pages over a folder."""
+    """An emulator that serves the messages of a folder."""
 
     def list_messages(request: EmulatorRequest) -> EmulatorResponse:
         messages = folder.iter_messages(request.query.get("to"))

@@ -1,8 +1,8 @@
-"""A small HTTP server on which the emulators of vendors are built.
+"""A small HTTP server, the base of all vendor emulators.
 
-An emulator listens on loopback, refuses production, and can be made to fail:
+An emulator listens on loopback, refuses to run in production, and can inject faults:
 ``POST /_local/faults {"method", "path", "fault", "times", "seconds"}`` with a fault of `FAULTS`;
-``DELETE /_local/faults`` makes it behave again.
+``DELETE /_local/faults`` clears them.
 """
 
 import json
@@ -20,14 +20,14 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 FAULTS = ("409", "429", "500", "503", "503_after", "slow", "drop", "drop_after")
-"""Answer so, before or after doing what was asked; answer late; cut the connection, likewise."""
+"""Statuses, a delay (``slow``) or disconnect (``drop``); ``_after``: after handling the request."""
 
 MAX_BODY_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
 class EmulatorRequest:
-    """One request, read whole."""
+    """A complete request."""
 
     method: str
     path: str
@@ -43,7 +43,7 @@ class EmulatorRequest:
         return value
 
     def form(self) -> dict[str, str]:
-        """The body as a form, or as JSON where it says so. Raises ValueError."""
+        """The body as a form, or as JSON for a JSON content type. Raises ValueError."""
         if "json" in self.headers.get("content-type", ""):
             return {name: str(value) for name, value in self.json().items()}
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
@@ -51,7 +51,7 @@ class EmulatorRequest:
 
 @dataclass(frozen=True)
 class EmulatorResponse:
-    """One answer."""
+    """A response."""
 
     status: int = 200
     body: bytes = b""
@@ -60,7 +60,7 @@ class EmulatorResponse:
 
 
 def json_response(value: Any, status: int = 200, **headers: str) -> EmulatorResponse:
-    """A JSON answer."""
+    """A JSON response."""
     response_headers = {name.replace("_", "-"): text for name, text in headers.items()}
     return EmulatorResponse(status, json.dumps(value).encode(), headers=response_headers)
 
@@ -74,7 +74,7 @@ def html_response(title: str, body: str, status: int = 200) -> EmulatorResponse:
 
 
 def redirect(location: str) -> EmulatorResponse:
-    """Go there instead."""
+    """A redirect to a URL."""
     return EmulatorResponse(302, headers={"Location": location})
 
 
@@ -98,12 +98,12 @@ class Emulator:
         self.add_route("DELETE", "/_local/faults", self._clear_faults)
 
     def add_route(self, method: str, path: str, handler: Handler) -> None:
-        """Answer ``method`` at ``path``; ``{name}`` in it matches one part."""
+        """Handle ``method`` at ``path``, in which ``{name}`` matches a segment."""
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
         self._routes.append((method, re.compile(pattern), handler))
 
     def dispatch(self, request: EmulatorRequest) -> EmulatorResponse:
-        """What to say to a request, faults aside."""
+        """The response to a request, without faults."""
         allowed_methods = []
         for method, pattern, handler in self._routes:
             match = pattern.fullmatch(request.path)
@@ -120,7 +120,7 @@ class Emulator:
         return json_response({"error": "not found"}, 404)
 
     def take_fault(self, request: EmulatorRequest) -> tuple[str, float]:
-        """The planned fault for this request, used up once; ('', 0) mostly."""
+        """Consume the planned fault of a request: name and seconds, or ``("", 0)`` for none."""
         with self._lock:
             for planned_fault in self._faults:
                 is_same_method = planned_fault["method"] in ("*", request.method)
@@ -175,7 +175,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
     emulator: Emulator
     protocol_version = "HTTP/1.1"
     timeout = 60
-    wbufsize = 65_536  # an answer in one packet: in two it would wait 40 ms for an acknowledgement
+    wbufsize = 65_536  # send the response in one packet: two would wait 40 ms for an acknowledgement
     disable_nagle_algorithm = True
 
     def _handle(self) -> None:
@@ -235,7 +235,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Quiet: paths hold tickets and codes."""
+        """Log nothing, as paths contain tickets and codes."""
 
 
 def _default_fault_response(status: int) -> EmulatorResponse:

@@ -1,4 +1,4 @@
-"""The Auth0 emulator against Auth0's published specification, and our own use of it."""
+"""The Auth0 emulator against Auth0's published specification, and our clients against it."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ REDIRECT_URI = "http://127.0.0.1:9/complete/"
 
 
 def request_machine_token(env: Environment, **overrides: str) -> httpx.Response:
-    """Ask for a machine token."""
+    """Request a machine-to-machine token."""
     form = {
         "grant_type": "client_credentials",
         "client_id": "dutyline-machine",
@@ -42,7 +42,7 @@ def request_machine_token(env: Environment, **overrides: str) -> httpx.Response:
 
 
 class CheckedManagementClient:
-    """Calls the Management API, checking each request and answer against the specification."""
+    """Calls the Management API, checking requests and responses against the specification."""
 
     def __init__(self, env: Environment) -> None:
         self.base_url = env.issuer.rstrip("/")
@@ -82,7 +82,7 @@ class CheckedManagementClient:
 
 
 def _load_specification(env: Environment) -> Any:
-    """Auth0's own document; without the shared folder the calls are made unchecked."""
+    """Auth0's specification, or None if the file is missing; calls are then not checked."""
     if not SPECIFICATION.exists():
         return None
     document = json.loads(SPECIFICATION.read_text())
@@ -201,7 +201,7 @@ def test_a_fault_raises_unavailable_without_retry(env: Environment, fault: str) 
     assert time.monotonic() - started_at < 5
     assert 1 <= caught.value.retry_after <= 30
     posts = [call for call in calls.calls if call.operation == "POST /api/v2/users"]
-    assert len(posts) == 1, "a write is never repeated by the SDK"
+    assert len(posts) == 1, "the SDK must not retry writes"
     auth0.create_user(user_id=id, email=email, name="Fault", customer_id="c")
 
 
@@ -256,7 +256,7 @@ def test_the_code_flow_checks_pkce_nonce_and_callback(env: Environment) -> None:
     assert token_response.status_code == 200
     identity = jwt.decode(token_response.json()["id_token"], options={"verify_signature": False})
     assert (identity["nonce"], identity["aud"]) == ("n1", "dutyline-admin")
-    assert redeem_code(used_code, code_verifier=verifier).status_code == 403, "a code works once"
+    assert redeem_code(used_code, code_verifier=verifier).status_code == 403, "a code can be redeemed once"
     assert redeem_code(request_code(), code_verifier="other").status_code == 403
     assert redeem_code(request_code(), code_verifier=verifier, redirect_uri=REDIRECT_URI + "x").status_code == 403
     userinfo = httpx.get(

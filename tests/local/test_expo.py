@@ -1,4 +1,4 @@
-"""The Expo emulator says what Expo's documentation says that Expo says."""
+"""The Expo emulator responds as Expo documents, and our client works with it."""
 
 import gzip
 import json
@@ -85,7 +85,7 @@ def test_the_index_shows_sent_messages(env: Environment) -> None:
 
 
 def test_our_client_works_with_the_emulator(env: Environment) -> None:
-    """The product's client against it: order of outcomes, receipts, projects apart."""
+    """Outcomes keep their order, receipts are returned, and mixed projects are reported."""
     tokens = [f"ExpoPushToken[client-{n}]" for n in range(3)]
     httpx.post(f"{env.expo}/_local/devices", json={"token": tokens[1], "state": "gone"})
 
@@ -100,7 +100,7 @@ def test_our_client_works_with_the_emulator(env: Environment) -> None:
 
 
 def test_a_slow_server_is_bounded_and_queued_calls_are_dropped(env: Environment) -> None:
-    """Header by header, each in time: the whole call is bounded, and what waited is not made."""
+    """A server that sends one header at a time: the budget limits the whole call."""
     listener = socket.create_server(("127.0.0.1", 0))
     calls: list[bytes] = []
 
@@ -112,7 +112,7 @@ def test_a_slow_server_is_bounded_and_queued_calls_are_dropped(env: Environment)
                 time.sleep(0.2)
                 client.sendall(b"X-%d: y\r\n" % number)
         except OSError:
-            client.close()  # they hung up, as they should
+            client.close()  # the client disconnected, as expected
 
     def accept_clients() -> None:
         while True:
@@ -136,6 +136,6 @@ def test_a_slow_server_is_bounded_and_queued_calls_are_dropped(env: Environment)
 
     assert max(durations) < 2.5
     time.sleep(2)
-    assert len(calls) <= 2, "those that waited for a thread were never made"
-    assert slow_vendor.call(lambda: "called") == "called", "the threads are free again"
+    assert len(calls) <= 2, "queued calls must not be made"
+    assert slow_vendor.call(lambda: "called") == "called", "the threads must be free again"
     assert expo.send_message(["ExpoPushToken[after-a-drip]"], {"title": "T"})[0].ticket

@@ -1,4 +1,4 @@
-"""``make run`` as a newcomer has it: the README's tour in a fresh copy, and a clean end."""
+"""``make run`` in a fresh clone: the README's tour, conflicts and a clean stop."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from tests.support.environment import ROOT, free_port
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project's files, with what was installed already."""
+    """A copy of the project's files with links to the installed dependencies."""
     folder = tmp_path_factory.mktemp("clone")
     names = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],  # noqa: S607
@@ -40,7 +40,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start_product(clone: Path, port: int) -> subprocess.Popen[str]:
-    """``manage.py run`` on a block of ports."""
+    """Start ``manage.py run`` on a block of ports."""
     return subprocess.Popen(
         [sys.executable, "manage.py", "run"],
         cwd=clone,
@@ -53,7 +53,7 @@ def start_product(clone: Path, port: int) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def start_unless_running(clone: Path) -> Iterator[Callable[[], tuple[subprocess.Popen[str], int]]]:
-    """Starts the product, unless an earlier test left it running; stopped after the module."""
+    """Starts the product unless it is running; it is stopped after the module."""
     port = free_port_block()
     processes: list[subprocess.Popen[str]] = []
 
@@ -76,7 +76,7 @@ def start_unless_running(clone: Path) -> Iterator[Callable[[], tuple[subprocess.
 def running_product(
     start_unless_running: Callable[[], tuple[subprocess.Popen[str], int]],
 ) -> tuple[subprocess.Popen[str], int]:
-    """The running product and its port, in whatever order the tests run."""
+    """The running product and its first port, regardless of the order of tests."""
     return start_unless_running()
 
 
@@ -191,7 +191,7 @@ def test_ctrl_c_stops_all_processes_and_keeps_the_state(
     process.send_signal(signal.SIGINT)
     assert process.wait(30) == 0
 
-    assert not processes_in_groups(children), "every part is gone, with all that it started"
+    assert not processes_in_groups(children), "a process or a child of it still runs"
     assert not any(is_listening(port + offset) for offset in range(8))
     assert not (clone / ".local/run.json").exists()
     refused_command = run_management_command(clone, "audit", "verify")
@@ -220,14 +220,14 @@ def processes_in_groups(groups: list[str]) -> list[str]:
     """Processes of these process groups."""
     process_ids = []
     for stat_file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it ended while we looked
+        with suppress(OSError):  # the process ended meanwhile
             if stat_file.read_text().rpartition(")")[2].split()[2] in groups:
                 process_ids.append(stat_file.parent.name)
     return process_ids
 
 
 def run_management_command(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """``make manage`` in the clone."""
+    """Run ``make manage`` in the clone."""
     return subprocess.run(
         [sys.executable, "-m", "config.dev.manage", *command],
         cwd=clone,

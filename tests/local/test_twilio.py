@@ -1,4 +1,4 @@
-"""The Twilio emulator against Twilio's published specification, and in its own right."""
+"""The Twilio emulator: conformance to Twilio's published specification, and behavior."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ ACCOUNT_SID, AUTH_TOKEN = "AC" + "10ca1" * 6 + "00", "local-twilio-token"
 
 
 def request_api(env: Environment, method: str, path: str, **options: Any) -> httpx.Response:
-    """A request as the account."""
+    """Send a request with the account's credentials."""
     url = f"{env.twilio}/2010-04-01/Accounts/{ACCOUNT_SID}/{path}"
     return httpx.request(method, url, auth=(ACCOUNT_SID, AUTH_TOKEN), **options)
 
@@ -31,7 +31,7 @@ def error_status_and_code(response: httpx.Response) -> tuple[int, int]:
 
 
 def test_requests_and_responses_match_the_specification(env: Environment, record_figure: Callable[[str], None]) -> None:
-    """Search, buy, list, update, release, and every refusal, through our own client."""
+    """Search, buy, list, update, release and all rejections, through our client."""
     start = len(env.exchanges("twilio"))
     number = client.search_numbers("US", area_code=415, prefix=None)[0].number
     client.search_numbers("GB", area_code=None, prefix="+4420")
@@ -50,16 +50,16 @@ def test_requests_and_responses_match_the_specification(env: Environment, record
     exchanges = env.exchanges("twilio")[start:]
     assert len(exchanges) == 11
     if not SPECIFICATION.exists():
-        record_figure("Twilio's specification is not at hand: calls were made unchecked")
+        record_figure("Twilio's specification is missing: calls were not checked")
         return
     validator = SpecificationValidator()
     assert [violation for exchange in exchanges for violation in validator.violations(exchange)] == []
     assert all(validator.find_operation(exchange) for exchange in exchanges)
-    record_figure(f"Twilio's specification: {len(exchanges)} exchanges of one test, no violation")
+    record_figure(f"Twilio's specification: {len(exchanges)} exchanges of one test, no violations")
 
 
 def with_response_value(exchange: Exchange, path: list[str], value: Any) -> Exchange:
-    """The exchange with another value somewhere in its answer; None removes it."""
+    """An exchange with a value of its response replaced; None removes it."""
     document = json.loads(exchange.response_body)
     node = document
     for step in path[:-1]:
@@ -75,11 +75,11 @@ def with_response_value(exchange: Exchange, path: list[str], value: Any) -> Exch
     ("what", "path", "value"),
     [
         ("a wrong type", ["capabilities", "voice"], "yes"),
-        ("a wrong sid", ["sid"], "PN123"),
-        ("a sid of another kind", ["sid"], "CA" + "0" * 32),
+        ("a wrong SID", ["sid"], "PN123"),
+        ("a SID of another kind", ["sid"], "CA" + "0" * 32),
         ("a wrong enum", ["address_requirements"], "perhaps"),
         ("a wrong enum", ["voice_receive_mode"], "smoke signals"),
-        ("a wrong name", ["phoneNumber"], "+14155550123"),
+        ("an unknown name", ["phoneNumber"], "+14155550123"),
         ("a missing member", ["trunk_sid"], None),
         ("a wrong method", ["voice_method"], "SHOUT"),
     ],
@@ -90,7 +90,7 @@ def test_planted_violations_are_detected(
     owned = client.buy_number(free_number(), tag="dl:pur_planted")
     assert owned.tag == "dl:pur_planted"
     if not SPECIFICATION.exists():
-        record_figure("Twilio's specification is not at hand: planted wrongs were not tried")
+        record_figure("Twilio's specification is missing: planted violations were not tested")
         return
     purchase_exchange = next(e for e in reversed(env.exchanges("twilio")) if e.method == "POST")
     validator = SpecificationValidator()
@@ -126,7 +126,7 @@ def test_documented_errors_are_returned(env: Environment) -> None:
 def test_a_released_number_cannot_be_purchased_again(env: Environment) -> None:
     number = free_number()
     owned = client.buy_number(number, tag="dl:pur_cool")
-    assert client.buy_number(number, tag="dl:pur_other").sid == owned.sid, "buying again updates"
+    assert client.buy_number(number, tag="dl:pur_other").sid == owned.sid, "buying again updates the number"
     client.release_number(owned.sid)
     with pytest.raises(client.TwilioRejected) as refusal:
         client.buy_number(number, tag="dl:pur_cool")
@@ -134,7 +134,7 @@ def test_a_released_number_cannot_be_purchased_again(env: Environment) -> None:
 
 
 def test_first_phone_to_answer_a_dial_wins_even_a_mailbox(env: Environment) -> None:
-    """What our own ringing must not rely on."""
+    """Why our ringing must not rely on the first answer."""
     number = free_number()
     owned = client.buy_number(number, tag="dl:pur_dial")
     number_nouns = "<Number>+16175550110</Number><Number>+16175550111</Number>"

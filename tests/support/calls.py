@@ -1,4 +1,4 @@
-"""What tests of calls share: locations with a number, people on duty there, and transcripts."""
+"""Helpers for tests of calls: locations with a number, users on duty, and transcripts."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ class LineFixture:
         has_ringing_phone: bool = True,
         name: str = "Dora Quick",
     ) -> tuple[User, str]:
-        """A user on duty here between these wall times, with a phone that rings."""
+        """Create a user on duty here between two local times, with a verified phone; the phone."""
         employee = user or self.test_users.create_user(locations=[self.location.id], name=name)
         phone = enable_ringing(employee) if has_ringing_phone else ""
         create_shift(
@@ -46,7 +46,7 @@ class LineFixture:
         return employee, phone
 
     def update_configuration(self, **changes: Any) -> dict[str, Any]:
-        """Change members of the configuration; the answer."""
+        """Change members of the IVR configuration; the response."""
         path = f"/ivrConfiguration/{self.location.id}"
         configuration = {**self.test_users.ann.get(path).json()["configuration"], **changes}
         response = self.test_users.ann.request("PUT", path, json={"configuration": configuration})
@@ -54,12 +54,12 @@ class LineFixture:
         return dict(response.json()["configuration"])
 
     def call(self, at: datetime | str = WEDNESDAY_NOON, **parameters: Any) -> "PlayedCall":
-        """Somebody calls."""
+        """Simulate a call to the line."""
         called_at = datetime.fromisoformat(at) if isinstance(at, str) else at
         return PlayedCall(simulate_call(self.number, at=called_at.isoformat(), **parameters), self)
 
     def get_call(self, call_id: str) -> dict[str, Any]:
-        """The call as the API shows it."""
+        """The call as the API returns it."""
         response = self.test_users.ann.get(
             f"/call?locationId={self.location.id}&from=2025-01-01T00:00:00Z&to=2035-01-01T00:00:00Z"
         )
@@ -68,7 +68,7 @@ class LineFixture:
 
 @dataclass
 class PlayedCall:
-    """A call that was made."""
+    """A simulated call with its transcript."""
 
     result: dict[str, Any]
     line: LineFixture
@@ -94,20 +94,20 @@ class PlayedCall:
         return self.line.get_call(self.id)
 
     def assert_sequence(self, *parts: str) -> None:
-        """These lines came, in this order."""
+        """Assert that the transcript contains these parts in this order."""
         remaining_lines = iter(self.transcript)
         for part in parts:
             assert any(part in line for line in remaining_lines), f"{part!r} is missing in\n{self.text}"
 
     def assert_absent(self, part: str) -> None:
-        """This did not happen."""
+        """Assert that the transcript does not contain these parts."""
         assert part not in self.text, f"{part!r} is in\n{self.text}"
 
 
 def create_line(
     test_users: UserFixtures, *, zone: str = "America/New_York", name: str = "Harbour Street"
 ) -> LineFixture:
-    """A new location with a number of its own."""
+    """Create a location with a phone number."""
     location = locations.create_location(actor=test_users.ann.actor, name=name, time_zone=zone, at=now())
     number = free_number()
     purchase.purchase_number(number, location.id, actor=test_users.ann.actor, at=now())
@@ -115,15 +115,15 @@ def create_line(
 
 
 def to_local_time(instant: datetime, zone: str = "America/New_York") -> str:
-    """A moment as wall time."""
+    """An instant as local time, in Boston by default."""
     return instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None).isoformat()
 
 
 def local_times_around(instant: datetime, hours: float = 4) -> tuple[str, str]:
-    """Wall times in Boston around a moment."""
+    """Local times in Boston around an instant."""
     return to_local_time(instant - timedelta(hours=hours)), to_local_time(instant + timedelta(hours=hours))
 
 
 def post_webhook(url: str, form: dict[str, str], **headers: str) -> httpx.Response:
-    """A webhook, with these headers."""
+    """Post a webhook with these headers."""
     return httpx.post(url, data=form, headers=headers, timeout=30)

@@ -1,4 +1,4 @@
-"""The crash harness: does one thing in a process of its own while planned calls go wrong."""
+"""The crash harness: executes a command in a child process while planned calls fail."""
 
 import json
 import subprocess
@@ -13,11 +13,11 @@ _READ_OPERATIONS = ("GetItem", "BatchGetItem", "Query", "GET")
 
 
 def is_worth_trying(call: ProxiedCall) -> bool:
-    """Whether a call going wrong in this way leaves a state that no other case leaves.
+    """Whether a call that fails in this mode can leave a state that no other case leaves.
 
-    A read changes nothing: to die before or after it is to die before the next write, or after the
-    last. Redis holds nothing that must last: there one call in five stands for all. ``make scale``
-    tries every one in every mode.
+    Reads change nothing: a crash before or after one equals a crash before the next or after the
+    last write. Redis holds no durable data, so every fifth call represents all. ``make scale``
+    tries all calls in all modes.
     """
     if IS_SCALE_RUN:
         return True
@@ -28,7 +28,7 @@ def is_worth_trying(call: ProxiedCall) -> bool:
 
 @dataclass
 class CrashHarness:
-    """Runs requests and sweeps in forked children, behind the proxies."""
+    """Runs requests and outbox passes in forked children behind the proxies."""
 
     env: Environment
     process: subprocess.Popen[str] = field(init=False)
@@ -58,13 +58,13 @@ class CrashHarness:
         return result
 
     def process_outbox(self, *, seconds_ahead: float, plan: FaultPlan, rounds: int = 1) -> bool | None:
-        """Sweep ``later`` seconds from now; whether nothing is due, None if it was killed."""
+        """Process the outbox ``seconds_ahead``; whether it became idle, None if killed."""
         command = {"do": "sweep", "later": seconds_ahead, "rounds": rounds}
         is_idle: bool | None = self._execute(command, plan)
         return is_idle
 
     def process_outbox_until_idle(self, start: float = 600) -> None:
-        """Sweep at later and later times until nothing is due."""
+        """Process the outbox at increasingly later times until nothing is due."""
         is_idle = self.process_outbox(seconds_ahead=start, plan=FaultPlan(), rounds=8)
         assert is_idle, f"the outbox does not become idle\n{self.env.read_log('fork_server')[-2000:]}"
 

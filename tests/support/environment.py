@@ -1,6 +1,6 @@
 """The test environment: engines, emulators and proxies on free ports.
 
-Loaded as a pytest plugin before Django reads its settings; each test process has its own world.
+Loaded as a pytest plugin before Django reads its settings; each test process has its own.
 """
 
 import os
@@ -33,9 +33,9 @@ _used_ports: set[int] = set()
 
 
 def free_port() -> int:
-    """A free port below those that outgoing connections take, each once.
+    """A free port below the ephemeral range, never returned twice.
 
-    Test processes that run beside each other take theirs from ranges of their own.
+    Parallel test processes use separate port ranges.
     """
     worker_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw3").removeprefix("gw")) % 4
     first_port = 20_000 + 3_000 * worker_number
@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 class Environment:
-    """Ports, processes and proxies."""
+    """The ports, processes and proxies of a test process."""
 
     def __init__(self) -> None:
         names = ("dynamodb", "redis", "identity", "smtp", "expo", "twilio", "mail_page", "web")
@@ -85,7 +85,7 @@ class Environment:
         return f"http://127.0.0.1:{self.ports['mail_page']}"
 
     def settings(self, *, proxied: bool) -> dict[str, str]:
-        """The environment of a product process, straight or through the proxies."""
+        """Environment variables of a product process, with direct or proxied services."""
         ports = self.proxy_ports if proxied else self.ports
         return {
             "ENVIRONMENT": "local",
@@ -112,7 +112,7 @@ class Environment:
         }
 
     def process_environment(self, *, proxied: bool) -> dict[str, str]:
-        """The same over this process's own environment."""
+        """These settings merged into the environment of this process."""
         return {**os.environ, **self.settings(proxied=proxied)}
 
     def start(self) -> None:
@@ -131,7 +131,7 @@ class Environment:
             self.proxies.append(Proxy(name, proxy_port, ports[name], http=is_http))
 
     def start_web(self, name: str = "web", port: int = 0, *, workers: int = 1, **settings: str) -> str:
-        """Start a web process and wait until it is ready; its address."""
+        """Start a web process and wait until it is ready; its URL."""
         port = port or self.ports["web"]
         environment = {**self.process_environment(proxied=True), **settings}
         self.spawn(name, services.web_command(port, workers=workers), environment)
@@ -163,7 +163,7 @@ class Environment:
         return self.processes[name]
 
     def stop(self, name: str) -> None:
-        """End a process and all that it started."""
+        """Stop a process and its children."""
         process = self.processes.pop(name)
         process.terminate()
         wait_or_kill_group(process, 10)
@@ -176,11 +176,11 @@ class Environment:
         return self._tenant
 
     def exchanges(self, service: str) -> list[Exchange]:
-        """Every request that reached a service through its proxy, and its answer."""
+        """All recorded exchanges with a service."""
         return [exchange for proxy in self.proxies if proxy.service == service for exchange in proxy.exchanges]
 
     def read_log(self, name: str) -> str:
-        """What a process printed so far."""
+        """The output of a process so far."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
     def close(self) -> None:
@@ -192,7 +192,7 @@ class Environment:
 
     @contextmanager
     def apply_plan(self, plan: FaultPlan | None = None) -> Iterator[FaultPlan]:
-        """Count calls from 1 and let the planned ones go wrong, until the block ends."""
+        """Count calls from 1 and inject the planned faults until the block ends."""
         plan = plan or FaultPlan()
         for proxy in self.proxies:
             proxy.plan = plan
@@ -203,7 +203,7 @@ class Environment:
                 proxy.plan = FaultPlan()
 
     def run_management_command(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run a management command, straight at the engines."""
+        """Run a management command without proxies."""
         return subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=ROOT,
@@ -216,14 +216,14 @@ class Environment:
 
 
 def wait_for_port(port: int, seconds: float = 20) -> None:
-    """Wait until somebody listens at a port."""
+    """Wait until a port accepts connections."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.02)
-    raise TimeoutError(f"nobody listens at {port}")
+    raise TimeoutError(f"nothing listens on port {port}")
 
 
 ENVIRONMENT = Environment()
@@ -233,7 +233,7 @@ os.environ["AUTH0_ISSUER"] = ENVIRONMENT.issuer
 
 @pytest.fixture(scope="session")
 def env() -> Iterator[Environment]:
-    """Everything outside the product, running."""
+    """The running engines, emulators and proxies."""
     ENVIRONMENT.start()
     completed = ENVIRONMENT.run_management_command("tables")
     assert completed.returncode == 0, completed.stderr
@@ -252,7 +252,7 @@ def env() -> Iterator[Environment]:
 
 
 def specification_violations(env: Environment) -> Iterator[list[str]]:
-    """Checks every recorded exchange against Twilio's specification, if the file is available."""
+    """Violations of Twilio's specification per recorded exchange, if the file is available."""
     if not twilio_specification.SPECIFICATION.exists():
         return
     validator = twilio_specification.SpecificationValidator()
@@ -262,5 +262,5 @@ def specification_violations(env: Environment) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def web(env: Environment) -> str:
-    """The address of a running web process."""
+    """The URL of a running web process."""
     return env.start_web()

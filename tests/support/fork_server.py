@@ -1,8 +1,8 @@
-"""A process with the product loaded, that forks one child for each thing to do.
+"""A process with the product loaded, which forks a child for each command.
 
-The crash harness speaks to it in JSON lines: it sends an order, reads the child's pid, says "go",
-and reads what became of it. A child has no connections of its parent's, and may be killed at any
-moment, as a web process or a worker may.
+The protocol is JSON lines: the crash harness sends a command, reads the child's pid, sends a line
+to start it, and reads the result. A child inherits no connections and may be killed at any moment,
+like a web process or a worker.
 """
 
 import json
@@ -15,7 +15,7 @@ import django
 
 
 def main() -> None:
-    """Take orders until the input ends."""
+    """Execute commands until the input ends."""
     django.setup()
     _load_late_imports()
     for line in sys.stdin:
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def _load_late_imports() -> None:
-    """What a process that has run for a while has loaded; nothing here opens a connection."""
+    """Load what is imported lazily, without opening connections."""
     import auth0.management.tickets.client
     import auth0.management.users.client  # noqa: F401
     from django.template.loader import get_template
@@ -91,7 +91,7 @@ def _handle_request(command: dict[str, Any]) -> dict[str, Any]:
 
 
 def _process_outbox(command: dict[str, Any]) -> bool:
-    """Sweep at later and later times; whether nothing was due at the end."""
+    """Process the outbox at increasingly later times; whether it became idle."""
     from config import outbox
     from config.outbox import worker
 

@@ -23,7 +23,7 @@ _session_numbers = itertools.count()
 
 @dataclass
 class OperatorSession:
-    """Somebody at the back office, with a browser's memory."""
+    """An HTTP client of the back office with cookies."""
 
     client: httpx.Client
     web: str
@@ -32,27 +32,27 @@ class OperatorSession:
         return self.client.get(self.web + path, **options)
 
     def post(self, path: str, **data: Any) -> httpx.Response:
-        """Send a form, as a page of ours would."""
+        """Submit a form with its CSRF token."""
         token = self.client.cookies.get(CSRF_COOKIE, path="/admin/") or ""
         form = {"csrfmiddlewaretoken": token, **data}
         return self.client.post(self.web + path, data=form)
 
     def sign_in(self, email: str) -> httpx.Response:
-        """Go to Auth0, give the password there, and come back."""
+        """Sign in at Auth0 with a password and return."""
         self.get("/admin/login/")
         login_response = self.post("/admin/sign-in/begin/", next="/admin/")
         credentials = {"username": email, "password": operators.PASSWORD}
         return self.client.post(str(login_response.url), data=credentials)
 
     def visible_text(self, response: httpx.Response) -> list[str]:
-        """The messages and errors that a page shows, without tags."""
+        """The messages and errors of a page as text."""
         text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.text))
         return [part.strip() for part in text.split("  ") if part.strip()]
 
 
 @contextmanager
 def open_operator_session(web: str) -> Iterator[OperatorSession]:
-    """A desk with a fresh browser, at an address of its own."""
+    """A session with a new client and its own IP address."""
     local_address = f"127.0.{next(_session_numbers) // 200 + 1}.{next(_session_numbers) % 200 + 1}"
     transport = httpx.HTTPTransport(local_address=local_address)
     with httpx.Client(follow_redirects=True, timeout=60, transport=transport) as client:
@@ -60,7 +60,7 @@ def open_operator_session(web: str) -> Iterator[OperatorSession]:
 
 
 def create_operator(env: Environment, name: str, roles: Sequence[str]) -> str:
-    """Somebody new at Auth0 with these roles; their e-mail address."""
+    """Create an Auth0 user with these roles; the e-mail address."""
     email = f"{name}.{dynamodb.new_id('opr', now())[-8:].lower()}@dutyline.example"
     fields = {"user_id": f"op-{email}", "email": email, "name": name.capitalize()}
     password = {"password": operators.PASSWORD, "app_metadata": {ROLES_CLAIM: list(roles)}}
@@ -69,7 +69,7 @@ def create_operator(env: Environment, name: str, roles: Sequence[str]) -> str:
 
 
 def set_operator_roles(env: Environment, email: str, roles: Sequence[str]) -> None:
-    """Change somebody's roles at Auth0."""
+    """Change the roles of an Auth0 user."""
     user = env.tenant().get_user_by_email(email)
     assert user is not None
     user["app_metadata"] = {ROLES_CLAIM: list(roles)}
@@ -77,7 +77,7 @@ def set_operator_roles(env: Environment, email: str, roles: Sequence[str]) -> No
 
 
 def create_many_users(customer_id: str, count: int, *, name_prefix: str = "Crowd") -> list[User]:
-    """Many people of a customer, written straight to the table."""
+    """Write many users of a customer straight to the table."""
     created_at = now()
     created_users = []
     for number in range(count):

@@ -1,7 +1,7 @@
-"""Counting proxies in front of every engine and vendor: what happens at which call is planned.
+"""Proxies in front of every engine and vendor, which count calls and inject planned faults.
 
-A `Plan` says for single calls, by number, what goes wrong; the product is untouched. HTTP calls are
-requests; for Redis and SMTP a call is what the client sends in one go.
+A `FaultPlan` says which calls fail and how; the product is not modified. For HTTP a call is a
+request; for Redis and SMTP it is what the client sends at once.
 """
 
 import json
@@ -19,9 +19,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
 RECORDED_SERVICES = ("twilio",)
-"""Services of which every exchange is recorded, for checks against a specification."""
+"""Services whose exchanges are recorded, to check them against a specification."""
 HANG_SECONDS = 6.0
-"""Seconds without an answer, longer than anybody waits."""
+"""Seconds without a response; longer than any client timeout."""
 RAW_MODES = ("kill_before", "kill_after", "lost", "refuse", "503", "429")
 CallSignature = tuple[str, str, int]
 DYNAMODB_ERROR_PREFIX = "com.amazonaws.dynamodb.v20120810#"
@@ -29,27 +29,27 @@ DYNAMODB_ERROR_PREFIX = "com.amazonaws.dynamodb.v20120810#"
 
 @dataclass
 class ProxiedCall:
-    """One call that came by."""
+    """A call through a proxy."""
 
     service: str
     operation: str
     nth: int
-    """The how manieth call of this kind it was."""
+    """Its number among calls of the same operation, from 1."""
     capacity: float = 0.0
 
     @property
     def signature(self) -> CallSignature:
-        """What names the same call in another run, whatever comes between."""
+        """Identifies the same call in another run, regardless of other calls."""
         return self.service, self.operation, self.nth
 
 
 @dataclass
 class FaultPlan:
-    """What to do at which call."""
+    """The faults to inject, and the calls seen so far."""
 
     faults: dict[CallSignature, str] = field(default_factory=dict)
     always: dict[str, str] = field(default_factory=dict)
-    """Service, or "service kind" -> mode, at every call."""
+    """Mode of every call, by service or ``"service operation"``."""
     victim_pid: Callable[[], int] = lambda: 0
     calls: list[ProxiedCall] = field(default_factory=list)
     fired_faults: list[str] = field(default_factory=list)
@@ -65,7 +65,7 @@ class FaultPlan:
             return call, self.faults.get(call.signature, default_mode)
 
     def record_fault(self, call: ProxiedCall, mode: str) -> None:
-        """The planned thing has gone wrong."""
+        """Record that a planned fault was injected."""
         self.fired_faults.append(f"{mode} at {call.service} {call.operation} {call.nth}")
 
     def kill_victim(self) -> None:
@@ -76,11 +76,11 @@ class FaultPlan:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request that came by, and the answer of whoever it was for."""
+    """A request through a proxy and its response."""
 
     method: str
     target: str
-    """The path and query."""
+    """Path and query string."""
     request_body: str
     status: int
     response_body: str
@@ -91,13 +91,13 @@ class Exchange:
 
     @property
     def parameter_names(self) -> set[str]:
-        """The names of what was sent."""
+        """Names of the query or form parameters."""
         text = urlsplit(self.target).query if self.method == "GET" else self.request_body
         return {name for name, _ in parse_qsl(text, keep_blank_values=True)}
 
 
 class Proxy:
-    """Stands between the product and one service."""
+    """A proxy between the product and a service."""
 
     def __init__(self, service: str, port: int, upstream: int, *, http: bool) -> None:
         self.service = service
@@ -105,7 +105,7 @@ class Proxy:
         self.upstream = upstream
         self.plan = FaultPlan()
         self.exchanges: list[Exchange] = []
-        """The recorded exchanges of the services that record."""
+        """Exchanges, if the service is one of `RECORDED_SERVICES`."""
         self._http = http
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -120,7 +120,7 @@ class Proxy:
         try:
             serve(client)
         except (OSError, EOFError):
-            pass  # either side hung up: that is what a proxy sees all day
+            pass  # either side disconnected, which is normal
         finally:
             client.close()
 
@@ -198,11 +198,11 @@ class Proxy:
                     return
                 client.sendall(data)
         except OSError:
-            pass  # the other direction ended the conversation
+            pass  # the other direction closed the connection
 
 
 def _is_closed(server: socket.socket) -> bool:
-    """Whether a peer closed a connection that nobody used for a while."""
+    """Whether the peer closed an idle connection."""
     readable, _, _ = select.select([server], [], [], 0)
     return bool(readable)
 
@@ -214,7 +214,7 @@ def _parse_exchange(head: bytes, body: bytes, response_head: bytes, response_con
 
 
 def _read_message(reader: Any) -> tuple[bytes, bytes]:
-    """One HTTP message, read whole. Raises EOFError at the end of the conversation."""
+    """Read a complete HTTP message: head and body. Raises EOFError if the connection ends."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         line = reader.readline()
@@ -227,7 +227,7 @@ def _read_message(reader: Any) -> tuple[bytes, bytes]:
     length = int(headers.get("content-length", 0))
     body = bytes(reader.read(length))
     if len(body) < length:
-        raise EOFError  # whoever spoke was killed in the middle of it
+        raise EOFError  # the sender was killed while sending
     return head, body
 
 

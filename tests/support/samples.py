@@ -1,6 +1,6 @@
-"""One request per operation that works, by operationId: the seed of contract and isolation tests.
+"""A valid request per operation, by operationId, for the contract and isolation tests.
 
-Whoever adds an operation adds its sample here; both tests then try it by themselves.
+A new operation needs a sample here; both tests then cover it automatically.
 """
 
 import itertools
@@ -31,16 +31,16 @@ class RequestSample:
     query: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] | None = None
     invalid_values: dict[str, Any] = field(default_factory=dict)
-    """What to change in body or query to get 400."""
+    """Values in body or query that cause a 400."""
     id_kind: str = "usr"
-    """What an ``id`` names."""
+    """Kind of record that ``id`` refers to."""
 
 
 _acceptance_bodies = itertools.cycle([{"locale": "en"}, {"locale": "de"}, {"locale": "es"}])
 
 
 def push_token() -> str:
-    """A push token that nobody registered."""
+    """A new push token."""
     return f"ExponentPushToken[sample-{next(_sequence)}]"
 
 
@@ -201,7 +201,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
 
 
 def id_fields(sample: RequestSample) -> list[tuple[str, str]]:
-    """Where a sample names somebody's things: (path, query or body; name)."""
+    """The ids of a sample, as pairs of ``path``, ``query`` or ``body`` and parameter name."""
     fields = [("path", name) for name in sample.path]
     fields += [("query", name) for name in sample.query if name.endswith("Id")]
     for name in sample.body or {}:
@@ -211,7 +211,7 @@ def id_fields(sample: RequestSample) -> list[tuple[str, str]]:
 
 
 def foreign_value(test_users: UserFixtures, name: str, id_kind: str) -> Any:
-    """The outsider's thing for a place of this name."""
+    """An id of the other customer for a parameter of this name."""
     kind = ID_KINDS.get(name, id_kind)
     foreign_id = {
         "usr": lambda: test_users.cleo.id,
@@ -226,7 +226,7 @@ def foreign_value(test_users: UserFixtures, name: str, id_kind: str) -> Any:
 
 
 def unknown_value(name: str, id_kind: str) -> Any:
-    """Nobody's thing for a place of this name."""
+    """An id that does not exist, for a parameter of this name."""
     unknown_id = UNKNOWN_IDS[ID_KINDS.get(name, id_kind)]
     return [unknown_id] if name == "locations" else unknown_id
 
@@ -240,12 +240,12 @@ ID_KINDS = {
     "templateId": "tpl",
     "number": "num",
 }
-"""What an id of this name names; ``id`` names what the sample is about."""
+"""Kind of record per parameter name; for ``id`` see `RequestSample.id_kind`."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation of the OpenAPI document."""
+    """An operation of the OpenAPI document."""
 
     id: str
     method: str
@@ -260,7 +260,7 @@ class Operation:
 
 
 def operations(openapi: dict[str, Any]) -> list[Operation]:
-    """Every operation that is documented."""
+    """All documented operations."""
     return [
         Operation(definition["operationId"], method.upper(), path_template, definition)
         for path_template, methods in openapi["paths"].items()

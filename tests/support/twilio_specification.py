@@ -1,7 +1,7 @@
 """Checks our requests and the emulator's responses against Twilio's published specification.
 
-The file lies beside the project, where it is there; without it nothing is judged and the tests say
-so. Formats are not checked (they are Twilio's own); names, types, patterns and enums are.
+The file lies beside the project; without it nothing is checked, and the tests report that. Names,
+types, patterns and enums are checked, but not formats, which are Twilio's own.
 """
 
 import json
@@ -21,24 +21,24 @@ ERROR_FIELDS = {"code", "message", "more_info", "status"}
 
 
 class SpecificationValidator:
-    """Finds what an exchange violates."""
+    """Checks exchanges against the specification."""
 
     def __init__(self) -> None:
         self.document: dict[str, Any] = _expand_nullable(json.loads(SPECIFICATION.read_text()))
 
     def violations(self, exchange: Exchange) -> list[str]:
-        """Everything wrong with an exchange; nothing for what the specification leaves out."""
+        """All violations of an exchange; none if the specification does not cover it."""
         operation = self.find_operation(exchange)
         if operation is None:
             return []
         prefix = f"{exchange.method} {exchange.path} {exchange.status}"
         violations = [
-            f"{prefix}: {name} is no parameter" for name in exchange.parameter_names - _parameter_names(operation)
+            f"{prefix}: {name} is not a parameter" for name in exchange.parameter_names - _parameter_names(operation)
         ]
         return violations + [f"{prefix}: {violation}" for violation in self._response_violations(exchange, operation)]
 
     def find_operation(self, exchange: Exchange) -> Any:
-        """What the specification has for a request; None: nothing."""
+        """The specified operation of a request, or None."""
         for pattern, methods in self._paths:
             if pattern.fullmatch(exchange.path):
                 return methods.get(exchange.method.lower())
@@ -67,7 +67,7 @@ class SpecificationValidator:
             yield from self._field_violations(content, schema)
 
     def _field_violations(self, content: Any, schema: dict[str, Any]) -> Iterator[str]:
-        """No member more, none less, than the resource has."""
+        """Missing and unknown members of a resource."""
         reference = schema.get("$ref")
         if reference is None:
             for name, property_schema in schema.get("properties", {}).items():
@@ -76,7 +76,7 @@ class SpecificationValidator:
             return
         expected = set(self.document["components"]["schemas"][reference.split("/")[-1]]["properties"])
         for name in sorted(set(content) ^ expected):
-            yield f"{name} is missing" if name in expected else f"{name} is no member"
+            yield f"{name} is missing" if name in expected else f"{name} is not a member"
 
 
 def _parameter_names(operation: dict[str, Any]) -> set[str]:
@@ -91,7 +91,7 @@ def _error_violations(exchange: Exchange) -> Iterator[str]:
 
 
 def _expand_nullable(schema: Any) -> Any:
-    """``nullable`` as JSON Schema has it."""
+    """Convert ``nullable`` to JSON Schema."""
     if isinstance(schema, list):
         return [_expand_nullable(item) for item in schema]
     if not isinstance(schema, dict):

@@ -1,1 +1,1 @@
-"""The slice of an Auth0 tenant that Dutyline uses, on this machine."""
+"""An emulator of the parts of an Auth0 tenant that Dutyline uses."""

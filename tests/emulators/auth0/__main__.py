@@ -18,7 +18,7 @@ def main() -> None:
     """Serve until the process receives a signal."""
     parser = argparse.ArgumentParser(prog="tests.emulators.auth0", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--state", default=":memory:", help="a file; without it, memory")
+    parser.add_argument("--state", default=":memory:", help="state file; in memory if omitted")
     arguments = parser.parse_args()
     issuer = os.environ.get("AUTH0_ISSUER", f"http://127.0.0.1:{arguments.port}/")
     tenant = Auth0Tenant(
@@ -43,7 +43,7 @@ def _add_operators(tenant: Auth0Tenant) -> None:
 
 
 def client_applications() -> list[ClientApplication]:
-    """The registered applications: our backend, an app of ours, the admin site."""
+    """The registered applications: backend, app and admin site."""
     loopback = ("http://127.0.0.1:", "http://localhost:")
     return [
         ClientApplication(

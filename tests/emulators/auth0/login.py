@@ -27,7 +27,7 @@ from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, 
 
 DAY_SECONDS = 86_400
 SESSION_COOKIE = "auth0-emulator"
-"""The cookie by which a browser is known again."""
+"""The cookie that identifies a browser session."""
 MIN_PASSWORD_LENGTH = 8
 
 
@@ -100,7 +100,7 @@ class AuthenticationApi:
         return replace(response, headers={**response.headers, "Set-Cookie": cookie})
 
     def _authorize_with_session(self, request: EmulatorRequest) -> EmulatorResponse:
-        """Who signed in with this browser is not asked again, unless the application wants it."""
+        """Skip the login form if this browser has a session, unless ``prompt=login``."""
         query = request.query
         session = self._tenant.read_secret("session", _parse_cookies(request).get(SESSION_COOKIE, ""))
         user = self._tenant.get_user(session["user_id"]) if session else None

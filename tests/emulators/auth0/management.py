@@ -164,7 +164,7 @@ def error_response(status: int, name: str, message: str, code: str = "") -> Emul
 
 
 def to_json(user: Auth0User) -> Auth0User:
-    """A user without what stays inside."""
+    """A user as the API returns it, without internal fields."""
     return {name: value for name, value in user.items() if not name.startswith("_")}
 
 

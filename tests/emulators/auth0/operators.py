@@ -1,4 +1,4 @@
-"""The support people of this machine: one of each role, so that the back office can be entered."""
+"""Operators of the emulator: one per role, so that one can sign in to the back office."""
 
 PASSWORD = "local-operator"
 OPERATORS = {

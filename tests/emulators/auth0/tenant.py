@@ -24,7 +24,7 @@ Auth0User = dict[str, Any]
 
 
 class DuplicateUser(Exception):
-    """There is a user with this id or e-mail address."""
+    """A user with this id or e-mail address exists already."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class ClientApplication:
     secret: str
     scopes: str = ""
     callback_prefixes: tuple[str, ...] = ()
-    """Prefixes of allowed redirect addresses."""
+    """Prefixes of allowed redirect URLs."""
 
 
 class Auth0Tenant:
-    """All state. Every method is safe to call from several threads."""
+    """All state of the tenant. Every method is thread-safe."""
 
     def __init__(self, path: str, *, issuer: str, audience: str, clients: list[ClientApplication]) -> None:
         self.issuer = issuer
@@ -48,26 +48,26 @@ class Auth0Tenant:
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("pragma journal_mode=wal")
-        self._database.execute("pragma secure_delete=on")  # who is deleted leaves nothing in the file
+        self._database.execute("pragma secure_delete=on")  # deleted users leave no bytes in the file
         self._database.execute("create table if not exists things (kind, id, value, unique(kind, id))")
         self._database.execute("create table if not exists emails (email unique, id)")
         if not self.signing_keys():
             self.rotate_keys()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         self._database.close()
 
     # --- users ----------------------------------------------------------------------------------
     def add_user(self, user: Auth0User) -> None:
-        """Keep a new user. Raises `Taken`."""
+        """Store a new user. Raises `DuplicateUser`."""
         with self._lock:
             if self.get_user(user["user_id"]) or self.get_user_by_email(user["email"]):
                 raise DuplicateUser
             self.save_user(user)
 
     def save_user(self, user: Auth0User, *, previous_email: str = "") -> None:
-        """Keep a user; ``formerly`` is an e-mail address that was given up. Raises `Taken`."""
+        """Store a user and free its ``previous_email``, if given. Raises `DuplicateUser`."""
         with self._lock:
             existing_user = self.get_user_by_email(user["email"])
             if existing_user and existing_user["user_id"] != user["user_id"]:
@@ -104,25 +104,25 @@ class Auth0Tenant:
             self._database.execute("pragma wal_checkpoint(truncate)")
 
     def revoke_codes(self, user_id: str) -> None:
-        """End the sign-ins of a user that are half way."""
+        """Revoke a user's pending authorization codes."""
         with self._lock:
             query = "delete from things where kind = 'code' and json_extract(value, '$.user_id') = ?"
             self._database.execute(query, (user_id,))
 
-    # --- what works once ------------------------------------------------------------------------
+    # --- secrets --------------------------------------------------------------------------------
     def issue_secret(self, kind: str, value: dict[str, Any], seconds: float) -> str:
-        """A secret that stands for ``value`` for a while."""
+        """Issue a secret that stands for ``value`` for some seconds."""
         secret = secrets.token_urlsafe(24)
         self._put(kind, secret, {**value, "until": time.time() + seconds})
         return secret
 
     def read_secret(self, kind: str, secret: str) -> dict[str, Any] | None:
-        """The value, while it works."""
+        """The value of a secret, or None if it is unknown or expired."""
         value = self._get(kind, secret)
         return value if value and value["until"] > time.time() else None
 
     def redeem_secret(self, kind: str, secret: str) -> dict[str, Any] | None:
-        """The value, the last time."""
+        """The value of a secret, which is invalid afterwards."""
         with self._lock:
             value = self.read_secret(kind, secret)
             query = "delete from things where kind = ? and id = ?"
@@ -130,7 +130,7 @@ class Auth0Tenant:
             return value
 
     def expire_tickets(self, user_id: str) -> None:
-        """Let the links of a user run out now."""
+        """Expire the password links of a user."""
         with self._lock:
             self._database.execute(
                 "update things set value = json_set(value, '$.until', 0) "
@@ -140,27 +140,27 @@ class Auth0Tenant:
 
     # --- keys -----------------------------------------------------------------------------------
     def signing_keys(self) -> list[dict[str, Any]]:
-        """Signing keys ``{"kid", "pem"}``: perhaps the one before, the current one, the next."""
+        """Signing keys ``{"kid", "pem"}``: the previous one, if any, the current and the next."""
         stored = self._get("keys", "all")
         return list(stored["keys"]) if stored else []
 
     def rotate_keys(self) -> None:
-        """Sign with the next key from now on, which was published already, as Auth0 does it."""
+        """Sign with the next key from now on; like Auth0, it was published beforehand."""
         current_keys = self.signing_keys()[-2:] or [_generate_key()]
         self._put("keys", "all", {"keys": [*current_keys, _generate_key()]})
 
     def jwks(self) -> dict[str, Any]:
-        """The public halves."""
+        """The public keys as a JWK set."""
         return {"keys": [_to_jwk(key) for key in self.signing_keys()]}
 
     def sign(self, claims: dict[str, Any], type_header: str = "JWT") -> str:
-        """A token under the current key."""
+        """A token signed with the current key."""
         key = self.signing_keys()[-2]
         headers = {"kid": key["kid"], "typ": type_header}
         return jwt.encode(claims, _load_private_key(key["pem"]), algorithm="RS256", headers=headers)
 
     def read_token(self, token: str, audience: str) -> dict[str, Any]:
-        """The claims of one of our own tokens. Raises `jwt.PyJWTError`."""
+        """The claims of a token of this tenant. Raises `jwt.PyJWTError`."""
         kid = jwt.get_unverified_header(token).get("kid")
         key = next((key for key in self.signing_keys() if key["kid"] == kid), None)
         if key is None:
@@ -208,7 +208,7 @@ def hash_password(password: str) -> str:
 
 
 def verify_password(password: str, password_hash: str) -> bool:
-    """Whether it is the one."""
+    """Whether a password matches its hash."""
     salt, _, digest = password_hash.partition("$")
     return hmac.compare_digest(_derive_key(password, bytes.fromhex(salt)).hex(), digest)
 
@@ -218,5 +218,5 @@ def _derive_key(password: str, salt: bytes) -> bytes:
 
 
 def format_now() -> str:
-    """Now, as Auth0 writes it."""
+    """The current time in Auth0's format."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,10 +1,10 @@
 """``python -m tests.emulators.twilio --port 8002``: Twilio's REST API and simulated calls.
 
-``POST /_local/calls {"to", "from", "press", "phones", "at", "hangUpAfter"}`` plays a call to one of
-the account's numbers and answers its transcript; ``phones`` says what each number does (`DOES`).
-``POST /_local/phones`` says it for calls that the product places by itself, which
-``GET /_local/calls`` shows. ``POST /_local/switches`` sets `Switches`; ``POST /_local/others``
-gives a number to another account.
+``POST /_local/calls {"to", "from", "press", "phones", "at", "hangUpAfter"}`` simulates a call
+to one of the account's numbers and returns its transcript; ``phones`` sets the behavior of each
+phone (`PHONE_BEHAVIORS`). ``POST /_local/phones`` sets it for outbound calls of the product, which
+``GET /_local/calls`` shows. ``POST /_local/switches`` sets `BehaviorSwitches`; ``POST
+/_local/others`` assigns a number to another account.
 """
 
 import argparse
@@ -66,7 +66,7 @@ class TwilioEmulator:
         emulator.add_route("GET", "/", self.index)
 
     def _require_account(self, handler: Handler) -> Handler:
-        """Let only the account in; refusals have Twilio's shape."""
+        """Require the account's credentials, and convert errors to Twilio's format."""
 
         def authenticated(request: EmulatorRequest, account: str, **parts: str) -> EmulatorResponse:
             own_account = self.account
@@ -161,12 +161,12 @@ class TwilioEmulator:
             raise missing_resource_error(f"Recordings/{sid}")
         return EmulatorResponse(204)
 
-    # --- what tests and newcomers do --------------------------------------------------------------
+    # --- control by tests and developers ----------------------------------------------------------
     def simulate_call(self, request: EmulatorRequest) -> EmulatorResponse:
         body = request.json()
         phones = body.get("phones", {})
         if not isinstance(phones, dict) or set(phones.values()) - set(PHONE_BEHAVIORS):
-            return json_response({"error": f"phones do one of {', '.join(PHONE_BEHAVIORS)}"}, 400)
+            return json_response({"error": f"each phone must be one of {', '.join(PHONE_BEHAVIORS)}"}, 400)
         at = body.get("at")
         simulated_call = SimulatedCall(
             self.account,
@@ -190,7 +190,7 @@ class TwilioEmulator:
     def set_phone_behavior(self, request: EmulatorRequest) -> EmulatorResponse:
         body = request.json()
         if body.get("does") not in PHONE_BEHAVIORS:
-            return json_response({"error": f"a phone does one of {', '.join(PHONE_BEHAVIORS)}"}, 400)
+            return json_response({"error": f"`does` must be one of {', '.join(PHONE_BEHAVIORS)}"}, 400)
         self._phones[str(body["number"])] = body["does"]
         return EmulatorResponse(204)
 
@@ -209,14 +209,14 @@ class TwilioEmulator:
         return EmulatorResponse(204)
 
     def serve_twiml(self, request: EmulatorRequest) -> EmulatorResponse:
-        """A TwiML document: PUT as JSON stores it, a webhook request returns it."""
+        """A TwiML document: a JSON request stores it, a webhook request returns it."""
         if "json" in request.headers.get("content-type", ""):
             self._twiml = str(request.json()["twiml"])
             return EmulatorResponse(204)
         return EmulatorResponse(200, self._twiml.encode(), "text/xml")
 
     def account_state(self, request: EmulatorRequest) -> EmulatorResponse:
-        """What the account has, and every purchase that was paid."""
+        """The account's numbers, and all charged purchases."""
         with self.account.lock:
             numbers = [resource_to_json(number) for number in self.account.numbers.values()]
             return json_response({"numbers": numbers, "bought": self.account.purchased_numbers})
@@ -240,7 +240,7 @@ def _transcript_html(simulated_call: SimulatedCall) -> str:
 
 
 def call_to_json(simulated_call: SimulatedCall) -> dict[str, Any]:
-    """A conversation, for who looks."""
+    """A simulated call with its transcript and webhooks."""
     return {
         "sid": simulated_call.sid,
         "number": simulated_call.number,
@@ -251,12 +251,12 @@ def call_to_json(simulated_call: SimulatedCall) -> dict[str, Any]:
 
 
 def resource_to_json(resource: dict[str, Any]) -> dict[str, Any]:
-    """A resource without what is ours."""
+    """A resource as the API returns it, without internal fields."""
     return {name: value for name, value in resource.items() if not name.startswith("_")}
 
 
 def error_response(error: TwilioError) -> EmulatorResponse:
-    """An error as Twilio writes it."""
+    """An error in Twilio's format."""
     return json_response(
         {
             "code": error.code,
@@ -269,7 +269,7 @@ def error_response(error: TwilioError) -> EmulatorResponse:
 
 
 def fault_response(status: int) -> EmulatorResponse:
-    """What a planned fault answers."""
+    """The response of an injected fault."""
     codes = {429: (20429, "Too Many Requests"), 409: (20409, "Conflict")}
     code, message = codes.get(status, (20500, "An internal server error has occurred"))
     return error_response(TwilioError(status, code, message))

@@ -1,7 +1,7 @@
 """What one Twilio account holds: numbers, calls and recordings; stored in a file if one is given.
 
-Error codes are Twilio's own (https://www.twilio.com/docs/api/errors). `Switches` make it behave as
-Twilio may: buying a number again updates or refuses it, and lists lag behind.
+Error codes are Twilio's own (https://www.twilio.com/docs/api/errors). `BehaviorSwitches`
+select behaviors that Twilio may show: buying a number again updates or rejects it; lists lag.
 """
 
 import json
@@ -21,11 +21,11 @@ from phonenumbers import geocoder
 
 COUNTRIES = ("US", "CA", "GB", "DE", "ES", "FR", "NL", "AT", "CH", "IE")
 EMPTY_AREA_CODES = ("533",)
-"""Twilio's own magic area code without numbers."""
+"""Twilio's magic test area code without numbers."""
 
 
 class TwilioError(Exception):
-    """Twilio's way to say no."""
+    """An error response of Twilio."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -36,14 +36,14 @@ class TwilioError(Exception):
 
 @dataclass
 class BehaviorSwitches:
-    """How it behaves where Twilio may behave either way."""
+    """Behavior where Twilio's is not documented or varies."""
 
     rebuy: str = "update"
     """Buying a number that the account has: "update" (201) or "refuse" (21422)."""
     list_lag: int = 0
-    """So many lists still miss what was bought since this was set."""
+    """Number of list requests that omit numbers bought since this was set."""
     unbridged: str = "completed"
-    """The status of a dial that was picked up and not put through: completed or no-answer."""
+    """Status of a dial that was answered but not bridged: completed or no-answer."""
 
 
 @dataclass
@@ -58,11 +58,11 @@ class TwilioAccount:
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     recordings: dict[str, bytes] = field(default_factory=dict)
     other_accounts_numbers: set[str] = field(default_factory=set)
-    """Numbers that other accounts have."""
+    """Numbers of other accounts."""
     released_numbers: set[str] = field(default_factory=set)
-    """They cool down: nobody can buy them for now."""
+    """Released numbers cannot be bought again for now."""
     purchased_numbers: list[str] = field(default_factory=list)
-    """Every purchase that was paid, in order."""
+    """All charged purchases, in order."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     _hidden_since: float = 0.0
 
@@ -73,7 +73,7 @@ class TwilioAccount:
             self.released_numbers = set(state["released"])
 
     def save(self) -> None:
-        """Write down what must survive a restart."""
+        """Write the state that must survive a restart to the state file."""
         if self.state_file:
             state = {
                 "numbers": self.numbers,
@@ -86,7 +86,7 @@ class TwilioAccount:
 
     # --- numbers ----------------------------------------------------------------------------------
     def available_numbers(self, country: str, area_code: str, contains: str) -> list[dict[str, Any]]:
-        """Numbers that can be bought; the same ones until they are."""
+        """Numbers for sale; the same ones until they are bought."""
         if country not in COUNTRIES:
             raise missing_resource_error(f"AvailablePhoneNumbers/{country}/Local")
         if area_code and (not area_code.isdigit() or len(area_code) != 3):
@@ -106,7 +106,7 @@ class TwilioAccount:
         ]
 
     def buy_number(self, form: dict[str, str]) -> dict[str, Any]:
-        """Buy exactly this number, or one with this area code."""
+        """Buy the given number, or one with the given area code."""
         number = form.get("PhoneNumber", "")
         if not number and form.get("AreaCode"):
             offers = self.available_numbers("US", form["AreaCode"], "")
@@ -127,11 +127,11 @@ class TwilioAccount:
         return self.update_number(purchased["sid"], form)
 
     def get_owned_number(self, number: str) -> dict[str, Any] | None:
-        """The number, if the account has it."""
+        """The number, if the account owns it."""
         return next((n for n in self.numbers.values() if n["phone_number"] == number), None)
 
     def list_numbers(self, query: dict[str, str]) -> list[dict[str, Any]]:
-        """The account's numbers as a list shows them; it may lag behind."""
+        """The account's numbers as listed, which may lag behind."""
         digits, name = query.get("PhoneNumber", "").strip("+ "), query.get("FriendlyName")
         visible = list(self.numbers.values())
         if self.switches.list_lag > 0:
@@ -142,17 +142,17 @@ class TwilioAccount:
         ]
 
     def set_list_lag(self, lists: int) -> None:
-        """Let so many lists miss what is bought from now on."""
+        """Omit numbers bought from now on from this many list requests."""
         self.switches.list_lag, self._hidden_since = lists, time.time()
 
     def get_number(self, sid: str) -> dict[str, Any]:
-        """One number."""
+        """A number of the account by its SID."""
         if sid not in self.numbers:
             raise missing_resource_error(f"IncomingPhoneNumbers/{sid}")
         return self.numbers[sid]
 
     def update_number(self, sid: str, form: dict[str, str]) -> dict[str, Any]:
-        """Change what a number does."""
+        """Change the settings of a number."""
         number = self.get_number(sid)
         if len(form.get("FriendlyName", "")) > 64:
             raise TwilioError(400, 21475, "FriendlyName is too long.")
@@ -164,14 +164,14 @@ class TwilioAccount:
         return number
 
     def release_number(self, sid: str) -> None:
-        """Give a number back."""
+        """Release a number."""
         self.released_numbers.add(self.get_number(sid)["phone_number"])
         del self.numbers[sid]
         self.save()
 
     # --- calls ------------------------------------------------------------------------------------
     def create_outbound_call(self, form: dict[str, str]) -> dict[str, Any]:
-        """A call from one of the account's numbers."""
+        """Place a call from one of the account's numbers."""
         to, caller = form.get("To", ""), form.get("From", "")
         if _parse_number(to) is None:
             raise TwilioError(400, 21211, f"The 'To' number {to} is not a valid phone number.")
@@ -184,7 +184,7 @@ class TwilioAccount:
     def create_call(
         self, *, to: str, caller: str, direction: str, form: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        """A call, in or out."""
+        """Store an inbound or outbound call."""
         call = {
             "sid": new_sid("CA"),
             "account_sid": self.sid,
@@ -225,12 +225,12 @@ def missing_resource_error(resource: str) -> TwilioError:
 
 
 def new_sid(kind: str) -> str:
-    """An identifier as Twilio makes them."""
+    """A new identifier in Twilio's format."""
     return kind + secrets.token_hex(16)
 
 
 def format_now() -> str:
-    """A moment as Twilio writes it."""
+    """The current time in Twilio's format."""
     return format_datetime(datetime.now(UTC))
 
 
@@ -253,7 +253,7 @@ def _parse_number(number: str) -> Any:
 
 
 def _generate_valid_numbers(prefix: str, country: str, count: int = 30) -> Iterator[str]:
-    """Some valid local numbers that begin so: always the same."""
+    """Some valid local numbers with a prefix; always the same."""
     generator = random.Random(prefix + country)
     example = phonenumbers.example_number(country) or phonenumbers.PhoneNumber()
     code = phonenumbers.country_code_for_region(country)

@@ -1,9 +1,9 @@
 """Simulated phones: runs a call the way Twilio does, with phones that behave as configured.
 
-A conversation posts signed webhooks, follows the TwiML it is answered, and runs on a clock of its
-own: half a minute of ringing takes no time. As at Twilio, where one dial rings several phones the
-first to pick up wins and the others are hung up, be it a mailbox; what a phone hears before it is
-put through is played to that phone alone.
+A simulated call posts signed webhooks, executes the TwiML of the responses, and has its own clock:
+half a minute of ringing takes no time. As at Twilio, when a dial rings several phones, the first to
+pick up wins, even a mailbox, and the others are canceled; a prompt before bridging is played only
+to the phone that answered.
 """
 
 import base64
@@ -34,10 +34,10 @@ PHONE_BEHAVIORS = {
     "declines": (4, None),
     "nothing": (0, None),
 }
-"""What a phone does: when it picks up (or declines), in seconds, and the key that is pressed."""
+"""Seconds until a phone answers or declines, and the key pressed (None: not answered)."""
 SAY_SECONDS, PLAY_SECONDS, TALK_SECONDS, MESSAGE_SECONDS = 3, 3, 30, 7
 MAX_DOCUMENTS = 80
-"""Documents that one leg may follow."""
+"""Maximum TwiML documents per leg."""
 
 
 class CallEnded(Exception):
@@ -46,7 +46,7 @@ class CallEnded(Exception):
 
 @dataclass
 class SimulatedPhone:
-    """A phone and what it does."""
+    """A phone and its behavior."""
 
     number: str
     behavior: str = "nothing"
@@ -66,7 +66,7 @@ class SimulatedPhone:
 
 @dataclass
 class CallLeg:
-    """One party of a conversation, with the keys it is going to press."""
+    """One party of a call, with the keys it will press."""
 
     sid: str
     number: str
@@ -76,12 +76,12 @@ class CallLeg:
     phone: SimulatedPhone | None = None
     due_at: float = 0.0
     state: str = "ringing"
-    """ringing, talking (in a conference) or over"""
+    """``ringing``, ``talking`` (in a conference) or ``over``."""
 
 
 @dataclass
 class SimulatedCall:
-    """One call, from its first ring to its end."""
+    """A call from its first ring to its end."""
 
     account: TwilioAccount
     number: str
@@ -93,7 +93,7 @@ class SimulatedCall:
     leaves_message: bool = True
     transcript: list[str] = field(default_factory=list)
     webhooks: list[dict[str, Any]] = field(default_factory=list)
-    """Every webhook: address, form, signature, status and answer."""
+    """All webhooks: URL, form, signature, status and response."""
     elapsed_seconds: float = 0.0
     legs: list[CallLeg] = field(default_factory=list)
     conferences: dict[str, list[CallLeg]] = field(default_factory=dict)
@@ -101,13 +101,13 @@ class SimulatedCall:
 
     # --- the caller -------------------------------------------------------------------------------
     def run_inbound(self) -> None:
-        """Somebody calls a number of the account."""
+        """Simulate a call to a number of the account."""
         owned = self.account.get_owned_number(self.number)
         call = self.account.create_call(to=self.number, caller=self.caller, direction="inbound")
         call["status"], self.sid = "in-progress", call["sid"]
         self.add_transcript_line("caller", f"{self.caller or 'withheld'} calls {self.number}")
         if owned is None or not owned["voice_url"]:
-            self.add_transcript_line("caller", "hears: the number you have dialled is not in service")
+            self.add_transcript_line("caller", "hears: the number you have dialed is not in service")
             return
         caller_leg = CallLeg(self.sid, self.caller, list(self.keys))
         with suppress(CallEnded):
@@ -120,7 +120,7 @@ class SimulatedCall:
         self.finish_legs()
 
     def run_outbound(self, call: dict[str, Any]) -> None:
-        """A call that the account places by itself: nobody else is on the line."""
+        """Simulate a call that the account places, with no other party."""
         form = call["_given"]
         self.sid = call["sid"]
         phone = self.get_phone(call["to"])
@@ -141,9 +141,9 @@ class SimulatedCall:
                 form["StatusCallback"], {**self.webhook_parameters(leg_from_call(call)), **_final_status(call)}
             )
 
-    # --- what is posted ---------------------------------------------------------------------------
+    # --- webhooks ---------------------------------------------------------------------------------
     def post_webhook(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
-        """A webhook, signed; every one is remembered."""
+        """Send a signed webhook and record it."""
         parameters = {name: value for name, value in form.items() if value is not None}
         if self.started_at is not None:
             parameters["LocalTime"] = (self.started_at + timedelta(seconds=self.elapsed_seconds)).isoformat()
@@ -170,7 +170,7 @@ class SimulatedCall:
         return status, body
 
     def webhook_parameters(self, leg: CallLeg) -> dict[str, str]:
-        """What every webhook says of its call."""
+        """Parameters that every webhook has."""
         to = self.number if leg.number == self.caller and not leg.parent_sid else leg.number
         return {
             "AccountSid": self.account.sid,
@@ -185,7 +185,7 @@ class SimulatedCall:
 
     # --- following TwiML --------------------------------------------------------------------------
     def follow_twiml(self, leg: CallLeg, url: str, *, fallback: str = "", **parameters: str) -> bool:
-        """Follow documents until one ends by itself; raises `OverAndOut` at a hang-up."""
+        """Execute documents until one ends without a redirect. Raises `CallEnded` on hang-up."""
         form = {**self.webhook_parameters(leg), **parameters}
         for _ in range(MAX_DOCUMENTS):
             document = self.fetch_twiml(leg, url, form, fallback)
@@ -194,7 +194,7 @@ class SimulatedCall:
                 return True
             url, next_parameters = next_document
             form = {**self.webhook_parameters(leg), **next_parameters}
-        self.add_transcript_line(self.speaker_name(leg), "gives up: the call goes in circles")
+        self.add_transcript_line(self.speaker_name(leg), "gives up: too many TwiML documents")
         raise CallEnded
 
     def fetch_twiml(self, leg: CallLeg, url: str, form: dict[str, str], fallback: str) -> ET.Element:
@@ -205,10 +205,10 @@ class SimulatedCall:
         if status != 200:
             self.add_transcript_line(self.speaker_name(leg), "hears: an application error has occurred. Goodbye.")
             raise CallEnded
-        return ET.fromstring(body)  # noqa: S314 - of our own product
+        return ET.fromstring(body)  # noqa: S314 - from our own product
 
     def execute_document(self, leg: CallLeg, document: ET.Element, url: str) -> tuple[str, dict[str, str]] | None:
-        """One document; where it leads, None at its end."""
+        """Execute a document; URL and parameters of the next one, or None at its end."""
         for verb in document:
             if verb.tag in ("Say", "Play", "Pause"):
                 self.hear_prompt(leg, verb)
@@ -223,7 +223,7 @@ class SimulatedCall:
         return None
 
     def execute_final_verb(self, leg: CallLeg, verb: ET.Element, url: str) -> tuple[str, dict[str, str]]:
-        """A verb after which the document is left."""
+        """Execute a verb that ends its document; URL and parameters of the next one."""
         if verb.tag == "Dial":
             return self.dial(leg, verb, url)
         if verb.tag == "Record":
@@ -293,7 +293,7 @@ class SimulatedCall:
         return action, outcome
 
     def ring_phones(self, leg: CallLeg, verb: ET.Element, numbers: list[ET.Element]) -> tuple[str, bool]:
-        """Ring them all; the first to pick up is the only one, whoever that is."""
+        """Ring all numbers; the first to pick up wins. Status and whether it was bridged."""
         timeout = int(verb.get("timeout", "30"))
         ringing = [(self.get_phone((number.text or "").strip()), number) for number in numbers]
         for phone, _ in ringing:
@@ -320,7 +320,7 @@ class SimulatedCall:
         return "completed", True
 
     def connect_answered_leg(self, leg: CallLeg, number: ET.Element) -> bool:
-        """What who picked up hears first; whether they are put through after it."""
+        """Play the prompt for the answering phone; whether it is bridged afterwards."""
         if not number.get("url"):
             return True
         try:
@@ -355,7 +355,7 @@ class SimulatedCall:
         return action, {"DialCallStatus": "answered" if other_legs else "no-answer"}
 
     def add_leg(self, call: dict[str, Any]) -> None:
-        """A leg that the product placed while this conversation goes on."""
+        """Add a leg that the product placed during this call."""
         phone = self.get_phone(call["to"])
         timeout = int(call["_given"].get("Timeout", 60))
         due_at = self.elapsed_seconds + (phone.answer_delay if phone.behavior != "nothing" else timeout)
@@ -367,7 +367,7 @@ class SimulatedCall:
         self.legs.append(leg)
 
     def advance_clock(self, leg: CallLeg, duration: float) -> None:
-        """Time passes for the caller; other legs do what is due meanwhile."""
+        """Advance the caller's clock, and process the other legs that are due meanwhile."""
         if leg.sid != self.sid:
             return
         end_seconds = self.elapsed_seconds + duration
@@ -421,7 +421,7 @@ class SimulatedCall:
             self.post_webhook(callback, {**self.webhook_parameters(leg), **status_parameters})
 
     def finish_legs(self) -> None:
-        """What happens to the other legs once the caller is gone."""
+        """End the other legs after the caller has left."""
         for participants in self.conferences.values():
             for leg in participants:
                 if leg.sid != self.sid and leg.state == "talking":
@@ -432,7 +432,7 @@ class SimulatedCall:
                 self.elapsed_seconds = max(self.elapsed_seconds, leg.due_at)
                 self.process_leg(leg)
 
-    # --- telling ----------------------------------------------------------------------------------
+    # --- transcript -------------------------------------------------------------------------------
     def get_phone(self, number: str) -> SimulatedPhone:
         return SimulatedPhone(number, self.phones.get(number, "nothing"))
 
@@ -445,7 +445,7 @@ class SimulatedCall:
 
 
 def leg_from_call(call: Mapping[str, Any]) -> CallLeg:
-    """A call of the account's own as a leg."""
+    """The leg of a call that the account placed."""
     return CallLeg(str(call["sid"]), str(call["to"]), [])
 
 
@@ -454,14 +454,14 @@ def _final_status(call: Mapping[str, Any]) -> dict[str, str]:
 
 
 def sign_webhook(url: str, form: Mapping[str, str], token: str) -> str:
-    """The signature of a webhook: HMAC-SHA1 over the address and the sorted form."""
+    """The signature of a webhook: HMAC-SHA1 over the URL and the sorted form."""
     text = url + "".join(name + form[name] for name in sorted(form))
     return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
 
 
 @cache
 def generate_wav(seconds: int) -> bytes:
-    """A WAV of so many seconds, as Twilio has them: 8 kHz, 16 bit, one channel."""
+    """A WAV file of this length in Twilio's format: 8 kHz, 16 bit, mono."""
     sample_rate = 8000
     samples = [int(6000 * math.sin(2 * math.pi * 440 * n / sample_rate)) for n in range(sample_rate)]
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Calendar feeds: what a calendar program reads is what `expand=occurrences` gives; and secrecy."""
+"""Calendar feeds: equality with `expand=occurrences`, updates, and secret URLs."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -41,13 +41,13 @@ def read_calendar(url: str) -> icalendar.Calendar:
 
 
 def list_feed_instants(calendar: icalendar.Calendar, since: datetime, until: datetime) -> list[list[str]]:
-    """Start and end of every event of a window, as a calendar program has them, in UTC."""
+    """Start and end of all events in a range in UTC, as a calendar client computes them."""
     events = recurring_ical_events.of(calendar).between(since, until)
     return sorted([event[name].dt.astimezone(UTC).isoformat() for name in ("DTSTART", "DTEND")] for event in events)
 
 
 def list_api_instants(person: SignedInUser, customer_id: str, since: datetime, until: datetime) -> list[list[str]]:
-    """The same from the API."""
+    """Start and end of all shifts in a range in UTC, as the API returns them."""
     query = {"customerId": customer_id, "staffId": person.id, "expand": "occurrences"}
     window = {"from": since.isoformat(), "to": until.isoformat()}
     response = person.get(PATH, params={**query, **window})
@@ -60,7 +60,7 @@ def list_api_instants(person: SignedInUser, customer_id: str, since: datetime, u
 
 
 def monday_after_weeks(weeks: int) -> datetime:
-    """A Monday some weeks from now, at midnight, as a wall time."""
+    """A Monday some weeks from now, at midnight local time."""
     today = now().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     return today - timedelta(days=today.weekday()) + timedelta(weeks=weeks)
 
@@ -76,7 +76,7 @@ def shift_body(
 def test_a_feed_shows_the_same_instants_as_the_api(
     test_users: UserFixtures, sue: SignedInUser, record_figure: Callable[[str], None]
 ) -> None:
-    """Series over changes of the clock in three zones, moved, left out, given away, taken over."""
+    """Series across DST changes, with moved, excluded, reassigned and covered occurrences."""
     other_user = test_users.create_user()
     first = monday_after_weeks(1)
     weekly = shift_body(
@@ -127,43 +127,43 @@ def test_a_feed_shows_the_same_instants_as_the_api(
     assert len(expected) > 250
     zones = {str(part["TZID"]) for part in calendar.walk("VTIMEZONE")}
     assert zones == {*("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca")}
-    record_figure(f"a feed of {len(calendar.walk('VEVENT'))} events: {len(expected)} shifts of 390 days, as the API")
+    record_figure(f"a feed of {len(calendar.walk('VEVENT'))} events: {len(expected)} shifts of 390 days, as in the API")
 
 
 def test_a_feed_of_the_demo_shows_the_same_instants_as_the_api(
     env: Environment, web: str, record_figure: Callable[[str], None]
 ) -> None:
-    """Nights and days of 24 hours, over two changes of the clock."""
-    cast = create_user_fixtures(env, web)
+    """Day and night shifts around the clock, across two DST changes."""
+    fixtures = create_user_fixtures(env, web)
     people = {
-        "sam": cast.sam,
-        "sue": accept_invitation(env, web, cast.create_user()),
-        "mia": cast.mia,
-        "abe": cast.abe,
-        "ann": cast.ann,
+        "sam": fixtures.sam,
+        "sue": accept_invitation(env, web, fixtures.create_user()),
+        "mia": fixtures.mia,
+        "abe": fixtures.abe,
+        "ann": fixtures.ann,
     }
     locations = {
-        "Boston Harbour": (str(cast.boston.id), "America/New_York"),
-        "Denver": (str(cast.denver.id), "America/Denver"),
+        "Boston Harbour": (str(fixtures.boston.id), "America/New_York"),
+        "Denver": (str(fixtures.denver.id), "America/Denver"),
     }
     demo.create_rota(
-        cast.ann.actor,
+        fixtures.ann.actor,
         user_ids={name: member.id for name, member in people.items()},
         locations_by_name=locations,
         at=now(),
     )
     since, until = now() - timedelta(days=10), now() + timedelta(days=380)
     for name, person in people.items():
-        expected = list_api_instants(person, cast.customer.id, since, until)
+        expected = list_api_instants(person, fixtures.customer.id, since, until)
         assert list_feed_instants(read_calendar(create_feed_url(person)), since, until) == expected, name
         assert len(expected) > 100
     at = now()
     for hours in range(0, 24 * 8, 3):
         moment = (at + timedelta(hours=hours)).isoformat()
-        for location in (cast.boston, cast.denver):
-            response = cast.ann.get(f"/location/{location.id}/on-duty", params={"at": moment})
-            assert len(response.json()["items"]) == 1, "one on duty at every moment"
-    record_figure("feeds of the demo's people are read as the API has them; one is on duty at every moment")
+        for location in (fixtures.boston, fixtures.denver):
+            response = fixtures.ann.get(f"/location/{location.id}/on-duty", params={"at": moment})
+            assert len(response.json()["items"]) == 1, "exactly one person is on duty at any time"
+    record_figure("feeds of the demo's users equal the API; exactly one person is on duty at any time")
 
 
 def _first_weekday(pattern: Mapping[str, Any]) -> str:
@@ -238,7 +238,7 @@ def test_blocked_user_has_no_feed(test_users: UserFixtures, sue: SignedInUser) -
     "zone", ["America/New_York", "Europe/Berlin", "Africa/Casablanca", "Asia/Tehran", "Australia/Lord_Howe"]
 )
 def test_vtimezone_has_the_offsets_of_the_zone(zone: str) -> None:
-    """VTIMEZONE alone, without the name of the zone, gives the same offsets."""
+    """The VTIMEZONE has the zone's offsets even for clients that do not know the zone's name."""
     at = datetime(2026, 11, 23, tzinfo=UTC)
     for start in (datetime(2015, 1, 5), datetime(2026, 6, 1)):
         vtimezone = ical.build_timezone(zone, start, at)

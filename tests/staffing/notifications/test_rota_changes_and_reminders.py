@@ -19,7 +19,7 @@ BATCH_SECONDS = 130
 
 @pytest.fixture
 def sue(test_users: UserFixtures, env: Environment) -> SignedInUser:
-    """Somebody with a device who wants mail too, and reads German in Berlin."""
+    """A user with a device, all notifications enabled, German, in Berlin."""
     person = accept_invitation(env, test_users.ann.web, test_users.create_user(name="Sue"))
     channel_settings = {"rotaChanged": True, "shiftReminder": True}
     settings = {
@@ -35,7 +35,7 @@ def sue(test_users: UserFixtures, env: Environment) -> SignedInUser:
 
 @pytest.fixture(autouse=True)
 def drain_outbox() -> None:
-    """What other tests left is done."""
+    """Process messages left by other tests."""
     process_outbox(BATCH_SECONDS)
 
 
@@ -44,13 +44,13 @@ def push_token_of(person: SignedInUser) -> str:
 
 
 def list_pushes(env: Environment, person: SignedInUser) -> list[str]:
-    """What a device showed, newest first: title and text."""
+    """Pushes to a user's device as title and text, newest first."""
     messages = httpx.get(f"{env.expo}/messages", params={"limit": 1000}).json()
     return [f"{message['title']} | {message['body']}" for message in messages if message["to"] == push_token_of(person)]
 
 
 def run_due_tasks(seconds_ahead: float = BATCH_SECONDS) -> None:
-    """Everything that is due by then: a batch, its two channels, the reminder."""
+    """Process what is due by then: batches, their two channels, reminders."""
     for _ in range(4):
         process_outbox(seconds_ahead)
 
@@ -68,13 +68,13 @@ def test_batch_is_sent_once_per_channel(test_users: UserFixtures, sue: SignedInU
 
     mails = [message for message in emails_to(env, sue.user.email) if "Dienstplan" in message["subject"]]
     pushes = list_pushes(env, sue)
-    assert len(mails) == len(pushes), "as many batches on each channel"
-    assert len(pushes) in (1, 2), "a batch, or two where the minute changed"
+    assert len(mails) == len(pushes), "both channels get the same number of batches"
+    assert len(pushes) in (1, 2), "one batch, or two if the minute changed"
     text = "\n".join(mail["text"] for mail in mails)
     assert "Neuer Dienst: Donnerstag, 3. Juli 2031, 15:00 – 23:00 Uhr (MESZ)" in text
     assert "Dienst entfällt: Mittwoch, 2. Juli 2031, 15:00 – 23:00 Uhr (MESZ)" in text
     assert "Mia Canary-Har hat Ihren Dienstplan geändert" in text
-    assert "Canary-Har" not in str(pushes), "what a locked screen shows names nobody"
+    assert "Canary-Har" not in str(pushes), "pushes on locked screens must not show names"
     run_due_tasks(3 * BATCH_SECONDS)
     assert len(list_pushes(env, sue)) == len(pushes)
 
@@ -136,7 +136,7 @@ def test_email_is_opt_in() -> None:
 def create_shift_starting_in(
     test_users: UserFixtures, sue: SignedInUser, minutes: int, **more: Any
 ) -> tuple[dict[str, Any], datetime]:
-    """A shift of half an hour that starts so many minutes from now."""
+    """Create a shift of half an hour that starts this many minutes from now."""
     start = now().replace(second=0, microsecond=0) + timedelta(minutes=minutes)
     end = start + timedelta(minutes=30)
     request_body = schedule_body(test_users, start.isoformat(), end.isoformat(), staffId=sue.id, **more)

@@ -1,4 +1,4 @@
-"""Two series clash where, and only where, shifts of theirs overlap: held against brute force."""
+"""Two series conflict if and only if their shifts overlap; compared with brute force."""
 
 import random
 import time
@@ -17,7 +17,7 @@ SEARCH_SPAN = timedelta(days=500)
 
 
 def first_overlap_by_brute_force(a: Series, b: Series, until: datetime) -> datetime | None:
-    """The first moment of an overlap before ``until``, by looking at every shift."""
+    """The first instant of an overlap before ``until``, by comparing all shifts."""
     low = datetime(2025, 1, 1, tzinfo=UTC)
     shifts_a = list(expand.iter_occurrences(a, low, until))
     shifts_b = list(expand.iter_occurrences(b, low, until))
@@ -39,7 +39,7 @@ def random_series(rng: random.Random, zone: str) -> Series:
     first = datetime(2026, 1, 5) + timedelta(days=rng.randrange(60), minutes=15 * rng.randrange(96))
     rule = random_rule(rng, first)
     following_starts = rules.iter_starts(rule, first, first, first + timedelta(days=4000))
-    start = next(following_starts, first)  # the first occurrence must fit
+    start = next(following_starts, first)  # the first occurrence must match the rule
     length = timedelta(minutes=15 * rng.randint(1, 80))
     series = Series(start, start + length, zone, rule)
     if rng.random() < 0.4:
@@ -54,7 +54,7 @@ def random_series(rng: random.Random, zone: str) -> Series:
 
 
 def check_against_brute_force(a: Series, b: Series) -> bool:
-    """Whether the decision is that of brute force; answers whether there is a clash."""
+    """Assert the result of brute force; whether the series conflict."""
     latest_start = max(expand.to_instant(series.start, series.zone) for series in (a, b))
     until = latest_start + SEARCH_SPAN
     expected = first_overlap_by_brute_force(a, b, until)
@@ -77,7 +77,7 @@ def test_random_pairs_in_the_same_zone_agree_with_brute_force(zone: str, record_
         check_against_brute_force(random_series(rng, zone), random_series(rng, zone)) for _ in range(pair_count)
     )
     assert pair_count * 0.1 < conflict_count < pair_count * 0.9
-    record_figure(f"clashes in {zone}: {pair_count} random pairs as brute force has them, {conflict_count} clash")
+    record_figure(f"conflicts in {zone}: {pair_count} random pairs as by brute force, {conflict_count} conflict")
 
 
 def test_random_pairs_across_zones_agree_with_brute_force(record_figure: Callable[[str], None]) -> None:
@@ -88,7 +88,7 @@ def test_random_pairs_across_zones_agree_with_brute_force(record_figure: Callabl
     for _ in range(pair_count):
         a, b = rng.sample(zones, 2)
         conflict_count += check_against_brute_force(random_series(rng, a), random_series(rng, b))
-    record_figure(f"clashes across zones: {pair_count} random pairs as brute force has them, {conflict_count} clash")
+    record_figure(f"conflicts across zones: {pair_count} random pairs as by brute force, {conflict_count} conflict")
 
 
 WEEKLY = RecurrenceRule("weekly")
@@ -125,7 +125,7 @@ def test_second_and_third_week_series_conflict_eventually() -> None:
 
 
 def test_dst_gap_can_cause_a_conflict() -> None:
-    """Ends at 2:30, which the clock jumps over: 3:30, when the next shift is on since 3:00."""
+    """The end at 2:30 is in the DST gap, so it becomes 3:30; the next shift starts at 3:00."""
     early = make_series(NEW_YORK, "2026-01-05T22:00", "2026-01-06T02:30", RecurrenceRule("daily"))
     late = make_series(NEW_YORK, "2026-01-06T03:00", "2026-01-06T08:00", RecurrenceRule("daily"))
 
@@ -157,7 +157,7 @@ def test_excluded_occurrence_does_not_conflict_and_moved_occurrence_does() -> No
     assert conflicts.find_conflict(single, with_exclusion) is None
     conflict = conflicts.find_conflict(single, with_move)
     assert conflict
-    assert conflict.at == instant("2026-01-06T10:00", 0), "the regular one of that day"
+    assert conflict.at == instant("2026-01-06T10:00", 0), "the regular occurrence of that day"
     both_changes = {**with_exclusion.exceptions, **with_move.exceptions}
     conflict = conflicts.find_conflict(single, Series(weekly.start, weekly.end, "UTC", WEEKLY, both_changes))
     assert conflict
@@ -195,7 +195,7 @@ def test_many_exceptions_are_checked_quickly() -> None:
 
 
 def test_conflict_between_zones_with_different_dst_dates() -> None:
-    """Between the changes in New York and in Berlin the zones are five hours apart, not six."""
+    """Between both DST changes, New York and Berlin are five hours apart instead of six."""
     new_york = make_series(NEW_YORK, "2026-01-05T08:00", "2026-01-05T09:00", RecurrenceRule("daily"))
     berlin = make_series("Europe/Berlin", "2026-01-05T13:00", "2026-01-05T14:00", RecurrenceRule("daily"))
 
@@ -220,6 +220,6 @@ def test_conflict_check_is_quick(record_figure: Callable[[str], None]) -> None:
     assert conflicts.find_conflict(a, monthly) is None
     monthly_seconds = time.perf_counter() - started
     record_figure(
-        f"clashes: two endless weekly rules {seconds_per_check * 1e6:.0f} us, a monthly one walked {monthly_seconds:.2f} s"
+        f"conflicts: two endless weekly rules {seconds_per_check * 1e6:.0f} us, a monthly one {monthly_seconds:.2f} s"
     )
     assert seconds_per_check < 0.005

@@ -1,4 +1,4 @@
-"""Series make the shifts that a person would expect, through every change of the clock."""
+"""Expansion of series: RFC 5545 examples, DST changes, exceptions and random rules."""
 
 import itertools
 import operator
@@ -25,14 +25,14 @@ def parse_local(text: str) -> datetime:
 
 
 def format_rrule_starts(text: str, first: str, limit: int = 40) -> list[str]:
-    """The first wall times of an RRULE, as the RFC prints days."""
+    """The first local starts of an RRULE."""
     rule = rrule.parse_rrule(text, zone=NEW_YORK)
     all_starts = rules.iter_starts(rule, parse_local(first), parse_local(first), datetime(2100, 1, 1))
     return [start.strftime("%Y %b %-d") for start in itertools.islice(all_starts, limit)]
 
 
 def parse_days(text: str) -> list[str]:
-    """'1997 Sep 2 4, Oct 1; 1998 Jan 6' as single days."""
+    """Parse days such as '1997 Sep 2 4, Oct 1; 1998 Jan 6'."""
     printed_days = []
     for year in text.split(";"):
         year_text, _, months_text = year.strip().partition(" ")
@@ -50,7 +50,7 @@ def _parse_day_range(text: str) -> list[int]:
 
 
 SEPTEMBER = "1997-09-02T09:00:00"
-RFC_5545_EXAMPLES = [  # RFC 5545, section 3.8.5.3: what our profile takes in, with the days as printed there
+RFC_5545_EXAMPLES = [  # RFC 5545, section 3.8.5.3: the examples that our profile supports, with the days printed there
     ("FREQ=DAILY;COUNT=10", SEPTEMBER, "1997 Sep 2-11"),
     ("FREQ=DAILY;UNTIL=19971224T000000Z", SEPTEMBER, "1997 Sep 2-30, Oct 1-31, Nov 1-30, Dec 1-23"),
     ("FREQ=DAILY;INTERVAL=2", SEPTEMBER, "1997 Sep 2 4 6 8 10 12 14 16 18 20 22 24 26 28 30, Oct 2 4 6"),
@@ -176,9 +176,9 @@ def test_rfc_5545_examples(rule_text: str, first: str, printed: str) -> None:
     assert actual == expected
 
 
-# --- clocks that change ---------------------------------------------------------------------------
+# --- DST changes ----------------------------------------------------------------------------------
 def instant(text: str, offset: float) -> datetime:
-    """A moment, from the wall time and the offset that the clock had: zoneinfo is not asked."""
+    """An instant from local time and UTC offset, independent of zoneinfo."""
     local_datetime = datetime.fromisoformat(text).replace(tzinfo=timezone(timedelta(hours=offset)))
     return local_datetime.astimezone(UTC)
 
@@ -188,7 +188,7 @@ def make_series(zone: str, start: str, end: str, rule: RecurrenceRule | None = N
 
 
 DAILY = RecurrenceRule("daily")
-DST_CASES = {  # zone, first start, first end, the day looked at -> its start and end, and if adjusted
+DST_CASES = {  # zone, first start, first end -> start, end and `is_adjusted` of one occurrence
     "New York, spring, day": (
         *(NEW_YORK, "2026-03-01T09:00", "2026-03-01T17:00"),
         *(instant("2026-03-08T09:00", -4), instant("2026-03-08T17:00", -4), False),
@@ -201,27 +201,27 @@ DST_CASES = {  # zone, first start, first end, the day looked at -> its start an
         *(NEW_YORK, "2026-10-20T22:00", "2026-10-21T06:00"),
         *(instant("2026-10-31T22:00", -4), instant("2026-11-01T06:00", -5), False),
     ),
-    "New York, start in the gap: later by the jump": (
+    "New York, start in the gap: shifted by the gap": (
         *(NEW_YORK, "2026-03-01T02:30", "2026-03-01T08:00"),
         *(instant("2026-03-08T03:30", -4), instant("2026-03-08T08:00", -4), True),
     ),
-    "New York, end in the gap: later by the jump": (
+    "New York, end in the gap: shifted by the gap": (
         *(NEW_YORK, "2026-03-01T20:00", "2026-03-02T02:30"),
         *(instant("2026-03-07T20:00", -5), instant("2026-03-08T03:30", -4), True),
     ),
-    "New York, all in the gap: keeps its length": (
+    "New York, all in the gap: keeps its duration": (
         *(NEW_YORK, "2026-03-01T02:15", "2026-03-01T02:45"),
         *(instant("2026-03-08T03:15", -4), instant("2026-03-08T03:45", -4), True),
     ),
-    "New York, from the gap to just after it: keeps its length": (
+    "New York, from the gap to just after it: keeps its duration": (
         *(NEW_YORK, "2026-03-01T02:30", "2026-03-01T03:10"),
         *(instant("2026-03-08T03:30", -4), instant("2026-03-08T04:10", -4), True),
     ),
-    "New York, start in the hour that comes twice: the first": (
+    "New York, start in the repeated hour: the first": (
         *(NEW_YORK, "2026-10-20T01:30", "2026-10-20T09:00"),
         *(instant("2026-11-01T01:30", -4), instant("2026-11-01T09:00", -5), False),
     ),
-    "New York, end in the hour that comes twice: the first": (
+    "New York, end in the repeated hour: the first": (
         *(NEW_YORK, "2026-10-20T20:00", "2026-10-21T01:30"),
         *(instant("2026-10-31T20:00", -4), instant("2026-11-01T01:30", -4), False),
     ),
@@ -241,7 +241,7 @@ DST_CASES = {  # zone, first start, first end, the day looked at -> its start an
         *("Australia/Sydney", "2026-03-01T22:00", "2026-03-02T06:00"),
         *(instant("2026-04-04T22:00", 11), instant("2026-04-05T06:00", 10), False),
     ),
-    "Lord Howe jumps by half an hour": (
+    "Lord Howe, spring: changes by half an hour": (
         *("Australia/Lord_Howe", "2026-09-01T02:15", "2026-09-01T08:00"),
         *(instant("2026-10-04T02:45", 11), instant("2026-10-04T08:00", 11), True),
     ),
@@ -249,23 +249,23 @@ DST_CASES = {  # zone, first start, first end, the day looked at -> its start an
         *("Australia/Lord_Howe", "2026-03-01T22:00", "2026-03-02T06:00"),
         *(instant("2026-04-04T22:00", 11), instant("2026-04-05T06:00", 10.5), False),
     ),
-    "Casablanca, before Ramadan the clock goes back": (
+    "Casablanca, the clock goes back before Ramadan": (
         *("Africa/Casablanca", "2026-02-01T22:00", "2026-02-02T06:00"),
         *(instant("2026-02-14T22:00", 1), instant("2026-02-15T06:00", 0), False),
     ),
-    "Casablanca, after Ramadan the clock jumps": (
+    "Casablanca, the clock goes forward after Ramadan": (
         *("Africa/Casablanca", "2026-03-01T02:30", "2026-03-01T08:00"),
         *(instant("2026-03-22T03:30", 1), instant("2026-03-22T08:00", 1), True),
     ),
-    "Tehran, in 2022 still, at midnight": (
+    "Tehran, 2022: still DST, at midnight": (
         *("Asia/Tehran", "2022-03-01T00:30", "2022-03-01T08:00"),
         *(instant("2022-03-22T01:30", 4.5), instant("2022-03-22T08:00", 4.5), True),
     ),
-    "Tehran, in 2023 no more": (
+    "Tehran, 2023: no DST": (
         *("Asia/Tehran", "2023-03-01T00:30", "2023-03-01T08:00"),
         *(instant("2023-03-22T00:30", 3.5), instant("2023-03-22T08:00", 3.5), False),
     ),
-    "UTC has no such days": (
+    "UTC has no DST": (
         *("UTC", "2026-03-01T02:30", "2026-03-01T08:00"),
         *(instant("2026-03-08T02:30", 0), instant("2026-03-08T08:00", 0), False),
     ),
@@ -289,7 +289,7 @@ def test_series_across_dst_changes(case: str) -> None:
     local_times = {
         expand.to_wall_time(occurrence.start, zone).time() for occurrence in nearby if not occurrence.is_adjusted
     }
-    assert local_times == {parse_local(start).time()}, "on the wall it is the same time on every other day"
+    assert local_times == {parse_local(start).time()}, "the local time is the same on all other days"
 
 
 def test_series_can_skip_dst_gaps() -> None:
@@ -311,7 +311,7 @@ def test_single_shift_is_a_series_without_rule() -> None:
     assert expand.get_latest_end(series) == instant("2026-05-02T06:00", 2)
 
 
-# --- changes of single occurrences ----------------------------------------------------------------
+# --- exceptions -----------------------------------------------------------------------------------
 def test_occurrences_can_be_excluded_moved_and_reassigned() -> None:
     changes = {
         parse_local("2026-06-02T09:00"): RecurrenceException(),
@@ -341,9 +341,9 @@ def test_occurrences_can_be_excluded_moved_and_reassigned() -> None:
     assert [occurrence.recurrence_id.day for occurrence in own_occurrences] == [1, 5]
 
 
-# --- laws -----------------------------------------------------------------------------------------
+# --- properties -----------------------------------------------------------------------------------
 def random_rule(rng: random.Random, first: datetime) -> RecurrenceRule:
-    """A rule of our profile, whose first occurrence may be another than ``first``."""
+    """A random supported rule; ``first`` need not match it."""
     frequency = rng.choice(["daily", "weekly", "weekly", "monthly", "yearly"])
     day_names = list(rules.WEEKDAY_CODES)
     values: dict[str, object] = {"interval": rng.randint(1, 6)}
@@ -382,11 +382,11 @@ def test_expanding_a_window_equals_filtering_the_full_expansion(record_figure: C
         expanded = list(rules.iter_starts(rule, first, low, high))
 
         assert expanded == [start for start in full_expansion if start >= low], (rule, first, low, high)
-    record_figure(f"recurrence: {rule_count} random rules expand in a window as they do in full")
+    record_figure(f"recurrence: {rule_count} random rules expand in a range as in full")
 
 
 def _all_starts(rule: RecurrenceRule, first: datetime) -> Iterator[datetime]:
-    """Every start, from the first one on: never moved forward."""
+    """All starts from the first one on, without skipping ahead."""
     all_starts = rules._build_rrule(rule, first, first, rules.LATEST_START)
     return itertools.islice(all_starts, rule.count)
 
@@ -443,7 +443,7 @@ def test_series_end_includes_a_shift_delayed_by_a_dst_gap() -> None:
 
 
 def test_a_thousand_series_expand_quickly(record_figure: Callable[[str], None]) -> None:
-    """Also those that began long ago."""
+    """Even if they began years ago."""
     rng = random.Random(7)
     firsts = [datetime(2012, 1, 2, 9) + timedelta(days=rng.randrange(4000)) for _ in range(1000)]
     all_series = [

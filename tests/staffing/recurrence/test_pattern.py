@@ -1,4 +1,4 @@
-"""A pattern says a rule, or is refused by the name of what is wrong with it."""
+"""Parsing recurrence patterns, and errors with their pointers."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Who leaves, and places that go: what is to come of their schedules ends, what was stays."""
+"""Cleanup after deleted users and locations: future shifts are removed, past ones stay."""
 
 from datetime import datetime, timedelta
 
@@ -13,12 +13,12 @@ from tests.support.environment import Environment
 
 
 def local_midnight() -> datetime:
-    """Midnight, as a wall time."""
+    """Today at midnight, local time."""
     return now().replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
 
 
 def create_daily_series(test_users: UserFixtures, staff: User, first: datetime) -> str:
-    """A series of an hour a day from then on."""
+    """Create a daily series of one-hour shifts."""
     end = first + timedelta(hours=1)
     pattern = {"frequency": "daily"}
     request_body = schedule_body(test_users, first.isoformat(), end.isoformat(), staffId=staff.id)
@@ -26,7 +26,7 @@ def create_daily_series(test_users: UserFixtures, staff: User, first: datetime) 
 
 
 def list_shift_days(test_users: UserFixtures, since: datetime, days: int) -> list[tuple[str, str]]:
-    """Days and people of Boston's shifts."""
+    """Days and user ids of Boston's shifts."""
     query = {
         "locationId": test_users.boston.id,
         "expand": "occurrences",
@@ -61,27 +61,27 @@ def test_deleting_user_removes_future_shifts_and_keeps_past_shifts(test_users: U
 
     delete_user(test_users, leaver)
 
-    assert dynamodb.get_record(Schedule, past.id), "what was is the business's record"
+    assert dynamodb.get_record(Schedule, past.id), "past shifts stay as the customer's records"
     assert dynamodb.get_record(Schedule, future.id) is None
     shift_days = list_shift_days(test_users, first_start - timedelta(days=10), 60)
     tomorrow = (local_midnight() + timedelta(days=1)).date().isoformat()
     assert all(day < tomorrow for day, staff in shift_days if staff == leaver.id)
     assert sum(staff == leaver.id for _, staff in shift_days) >= 5
-    assert (day[:10], cover.id) in shift_days, "the shift that was given away stays"
-    assert (takeover_start[:10], cover.id) not in shift_days, "the one that was taken over is left out"
+    assert (day[:10], cover.id) in shift_days, "the shift covered by somebody else stays"
+    assert (takeover_start[:10], cover.id) not in shift_days, "the shift covered by the deleted user is excluded"
     assert availability.fetch_rows(leaver.id, now() + timedelta(days=1), None) == []
     (split_off,) = [
         schedule
         for row in availability.fetch_rows(cover.id, now(), None)
         if row.schedule_id != cover_series_id and (schedule := dynamodb.get_record(Schedule, str(row.schedule_id)))
     ]
-    assert split_off.split_from == id, "it is a schedule of its own"
+    assert split_off.split_from == id, "the covered shift is now a separate schedule"
     assert put_schedule(test_users.ann, split_off.id, {"staffId": test_users.mia.id}).status_code == 200
     assert verification.verify_audit().findings == []
 
 
 def test_covered_shifts_become_schedules_of_the_cover(test_users: UserFixtures) -> None:
-    """More than one step's worth, the first shift of the series among them."""
+    """More shifts than one batch, including the first shift of the series."""
     leaver, covers = test_users.create_user(), [test_users.create_user() for _ in range(2)]
     first = datetime(2037, 1, 5, 9)
     days = [(first + timedelta(days=n)).isoformat() for n in range(11)]
@@ -95,7 +95,7 @@ def test_covered_shifts_become_schedules_of_the_cover(test_users: UserFixtures) 
     cover_ids = {item.id for item in covers}
     remaining = [item for item in list_shift_days(test_users, first - timedelta(days=1), 30) if item[1] in cover_ids]
     assert remaining == [(day[:10], covers[n % 2].id) for n, day in enumerate(days)]
-    assert test_users.ann.get(f"{PATH}/{id}").status_code == 404, "nothing of their own is left"
+    assert test_users.ann.get(f"{PATH}/{id}").status_code == 404, "the series itself is removed"
     assert verification.verify_audit().findings == []
 
 
@@ -130,7 +130,7 @@ def test_export_contains_only_own_shifts(test_users: UserFixtures, env: Environm
     assert other.id not in export.text
 
 
-# --- places ---------------------------------------------------------------------------------------
+# --- locations ------------------------------------------------------------------------------------
 def test_location_with_future_shifts_cannot_be_removed(test_users: UserFixtures) -> None:
     location = test_users.create_location()
     shift = create_shift(test_users.ann.actor, location, test_users.sam.id)
@@ -143,7 +143,7 @@ def test_location_with_future_shifts_cannot_be_removed(test_users: UserFixtures)
 
 
 def test_shifts_created_while_location_is_removed_are_cleaned_up(test_users: UserFixtures) -> None:
-    """A plan that read the location before it was removed is written after it."""
+    """A request that read the location before its removal writes a shift after it."""
     location = test_users.create_location()
     assert test_users.ann.delete(f"/location/{location.id}").status_code == 200
     dynamodb.call("PutItem", TableName=Location.table_name(), Item=location.serialize())

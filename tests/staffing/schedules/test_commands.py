@@ -1,4 +1,4 @@
-"""Planning shifts over HTTP: what is kept, what is refused, who may, and edits of series."""
+"""Schedules over HTTP: stored values, validation, conflicts, permissions and edits of series."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ WEEKLY = {"frequency": "weekly", "byDay": [{"day": "mo"}]}
 
 
 def schedule_body(test_users: UserFixtures, start: str, end: str, **more: Any) -> dict[str, Any]:
-    """A body for POST; times in Boston."""
+    """A body for POST with Boston's local times."""
     references = {
         "customerId": test_users.customer.id,
         "locationId": test_users.boston.id,
@@ -27,7 +27,7 @@ def schedule_body(test_users: UserFixtures, start: str, end: str, **more: Any) -
 
 
 def create_schedule(person: SignedInUser, request_body: Mapping[str, Any]) -> dict[str, Any]:
-    """Plan it; the answer."""
+    """Create a schedule; the response."""
     response = person.post(PATH, dict(request_body))
     assert response.status_code == 201, response.text
     return dict(response.json())
@@ -38,7 +38,7 @@ def put_schedule(person: SignedInUser, id: str, changes: Any, **query: str) -> h
 
 
 def list_shifts(test_users: UserFixtures, staff: User, since: str, until: str) -> list[tuple[str, str]]:
-    """Somebody's single shifts in Boston and Denver, as start and end."""
+    """A user's shifts at all locations, as start and end."""
     query = {"customerId": test_users.customer.id, "staffId": staff.id, "from": since, "to": until}
     response = test_users.ann.get(PATH, params={**query, "expand": "occurrences"})
     assert response.status_code == 200, response.text
@@ -47,11 +47,11 @@ def list_shifts(test_users: UserFixtures, staff: User, since: str, until: str) -
 
 @pytest.fixture
 def sue(test_users: UserFixtures) -> User:
-    """Somebody without shifts."""
+    """A user without shifts."""
     return test_users.create_user()
 
 
-# --- what is kept ---------------------------------------------------------------------------------
+# --- stored values --------------------------------------------------------------------------------
 def test_shift_times_are_local_to_the_location(test_users: UserFixtures, sue: User) -> None:
     schedule = create_schedule(
         test_users.mia, schedule_body(test_users, "2031-07-01T09:00", "2031-07-01T17:00", staffId=sue.id)
@@ -75,7 +75,7 @@ def test_times_with_an_offset_are_converted(test_users: UserFixtures, sue: User)
 
 
 def test_repeated_hour_is_stored_exactly(test_users: UserFixtures, sue: User) -> None:
-    """2031-11-02, 01:30 comes twice in Boston; offsets tell which."""
+    """2031-11-02 01:30 occurs twice in Boston; the offset tells which."""
     request_body = schedule_body(test_users, "2031-11-02T01:30:00-05:00", "2031-11-02T03:00:00-05:00", staffId=sue.id)
     schedule = create_schedule(test_users.ann, request_body)
 
@@ -141,23 +141,23 @@ def test_template_supplies_the_recurrence_pattern(test_users: UserFixtures, sue:
     assert create_schedule(test_users.mia, single_body)["recurring"] is False
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- validation -----------------------------------------------------------------------------------
 INVALID_SCHEDULES: dict[str, tuple[dict[str, Any], str]] = {
     "ends before it starts": ({"endTime": "2031-06-02T08:00"}, "/endTime"),
     "is too long": ({"endTime": "2031-06-04T09:01"}, "/endTime"),
     "ends when it starts": ({"endTime": "2031-06-02T09:00"}, "/endTime"),
     "is not a time": ({"startTime": "2031-06-31T09:00"}, "/startTime"),
     "is only a day": ({"startTime": "2031-06-02"}, "/startTime"),
-    "is far away": ({"startTime": "9999-12-31T23:59:59Z"}, "/startTime"),
-    "is long ago": ({"startTime": "0001-01-01T00:00:00+14:00"}, "/startTime"),
+    "is too far in the future": ({"startTime": "9999-12-31T23:59:59Z"}, "/startTime"),
+    "is too far in the past": ({"startTime": "0001-01-01T00:00:00+14:00"}, "/startTime"),
     "is a number": ({"startTime": 7}, "/startTime"),
     "has fractions": ({"startTime": "2031-06-02T09:00:00.5"}, "/startTime"),
     "recurs without a pattern": ({"recurring": True}, "/recurrencePattern"),
     "has a pattern and does not recur": ({"recurring": False, "recurrencePattern": WEEKLY}, "/recurrencePattern"),
-    "does not fit the rule": ({"recurrencePattern": {"frequency": "weekly", "byDay": [{"day": "tu"}]}}, "/startTime"),
+    "does not match the rule": ({"recurrencePattern": {"frequency": "weekly", "byDay": [{"day": "tu"}]}}, "/startTime"),
     "has an unsupported member": ({"recurrencePattern": {**WEEKLY, "byWeekNo": [3]}}, "/recurrencePattern/byWeekNo"),
-    "has a pattern of another kind": ({"recurrencePattern": ["weekly"]}, "/recurrencePattern"),
-    "has a zone of nowhere": (
+    "has a pattern that is a list": ({"recurrencePattern": ["weekly"]}, "/recurrencePattern"),
+    "has an unknown zone": (
         {"recurrencePattern": {**WEEKLY, "timeZone": "Mars/Olympus"}},
         "/recurrencePattern/timeZone",
     ),
@@ -165,7 +165,7 @@ INVALID_SCHEDULES: dict[str, tuple[dict[str, Any], str]] = {
         {"recurrencePattern": {**WEEKLY, "timeZone": ["UTC"]}},
         "/recurrencePattern/timeZone",
     ),
-    "gives a shift to a number": (
+    "reassigns an occurrence to a number": (
         {"recurrencePattern": {**WEEKLY, "exceptions": {"2031-06-09T09:00:00": {"staffId": 7}}}},
         "/recurrencePattern/exceptions/2031-06-09T09:00:00/staffId",
     ),
@@ -212,7 +212,7 @@ def test_blocked_user_cannot_be_scheduled(test_users: UserFixtures) -> None:
     assert (response.status_code, parse_problem(response)["code"]) == (409, "person_blocked")
 
 
-# --- clashes --------------------------------------------------------------------------------------
+# --- conflicts ------------------------------------------------------------------------------------
 def test_conflict_names_the_other_schedule_and_the_first_moment(test_users: UserFixtures, sue: User) -> None:
     series = create_schedule(
         test_users.mia,
@@ -240,7 +240,7 @@ def test_conflict_names_the_other_schedule_and_the_first_moment(test_users: User
     (fault,) = error["errors"]
     assert fault["scheduleId"] == series["id"]
     assert fault["staffId"] == sue.id
-    # 03:00 in Denver is 05:00 in New York; every third day meets every other Tuesday on 4 February
+    # 03:00 in Denver is 05:00 in New York; both intervals first coincide on 4 February
     assert fault["at"] == "2031-02-04T10:00:00Z"
     overlapping = create_schedule(test_users.ann, {**request_body, "allowOverlap": True})
     entry = test_users.ann.get(f"/user/{sue.id}/audit-logs").json()["items"][0]
@@ -270,7 +270,7 @@ def test_series_that_overlaps_itself_is_a_conflict(test_users: UserFixtures, sue
     assert parse_problem(response)["errors"][0]["at"] == "2031-02-04T14:00:00Z"
 
 
-# --- who may --------------------------------------------------------------------------------------
+# --- permissions ----------------------------------------------------------------------------------
 def test_permissions_are_limited_to_own_locations(test_users: UserFixtures, sue: User, env: Environment) -> None:
     denver_schedule = create_schedule(
         test_users.ann,
@@ -289,9 +289,9 @@ def test_permissions_are_limited_to_own_locations(test_users: UserFixtures, sue:
     move_response = put_schedule(test_users.mia, boston_schedule["id"], {"locationId": test_users.denver.id})
     assert move_response.status_code == 403
     assert test_users.mia.get(PATH, params={"locationId": test_users.denver.id}).status_code == 403
-    assert assignee.get(f"{PATH}/{denver_schedule['id']}").status_code == 200, "one's own, wherever it is"
+    assert assignee.get(f"{PATH}/{denver_schedule['id']}").status_code == 200, "own, at any location"
     assert test_users.sam.get(f"{PATH}/{denver_schedule['id']}").status_code == 403
-    assert test_users.sam.get(f"{PATH}/{boston_schedule['id']}").status_code == 200, "of one's own location"
+    assert test_users.sam.get(f"{PATH}/{boston_schedule['id']}").status_code == 200, "at an own location"
     query = {"customerId": test_users.customer.id, "from": "2031-04-07T00:00:00Z"}
     visible_ids = [
         {
@@ -323,7 +323,7 @@ JUNE = ("2031-06-01T00:00:00Z", "2031-07-01T00:00:00Z")
 
 
 def create_monday_series(test_users: UserFixtures, staff: User, **pattern: Any) -> dict[str, Any]:
-    """A series on Mondays of June 2031, from 9 to 17."""
+    """Create a series on Mondays of June 2031, 9:00 to 17:00."""
     recurrence_pattern = {**WEEKLY, "until": "2031-06-30", **pattern}
     return create_schedule(
         test_users.ann,
@@ -334,7 +334,7 @@ def create_monday_series(test_users: UserFixtures, staff: User, **pattern: Any) 
 
 
 def list_june_starts(test_users: UserFixtures, staff: User) -> list[str]:
-    """Starts of somebody's shifts in June 2031, short."""
+    """Starts of a user's shifts in June 2031, as ``DDTHH:MM``."""
     return [start[8:16] for start, _ in list_shifts(test_users, staff, *JUNE)]
 
 
@@ -371,12 +371,12 @@ def test_single_shift_is_reassigned(test_users: UserFixtures, sue: User) -> None
     assert list_june_starts(test_users, other_user) == ["16T09:00"]
     conflicting_body = schedule_body(test_users, "2031-06-16T10:00", "2031-06-16T11:00", staffId=other_user.id)
     assert test_users.ann.post(PATH, conflicting_body).status_code == 409
-    assert create_schedule(test_users.ann, {**conflicting_body, "staffId": sue.id}), "whose it was is free then"
+    assert create_schedule(test_users.ann, {**conflicting_body, "staffId": sue.id}), "the previous assignee is free"
     for user in (sue, other_user):
         entries = test_users.ann.get(f"/user/{user.id}/audit-logs").json()["items"]
-        assert any(entry["action"] == "schedule.changed" for entry in entries), "both hear of it"
+        assert any(entry["action"] == "schedule.changed" for entry in entries), "both users have an audit entry"
     conflict_response = put_schedule(test_users.mia, id, {"staffId": sue.id}, **occurrence_query)
-    assert conflict_response.status_code == 409, "she has another shift by now"
+    assert conflict_response.status_code == 409, "the previous assignee has another shift"
 
 
 def test_editing_following_shifts_splits_the_series(test_users: UserFixtures, sue: User) -> None:
@@ -491,22 +491,22 @@ def test_edit_honors_if_match(test_users: UserFixtures, sue: User) -> None:
 
 
 INVALID_EDITS: dict[str, tuple[dict[str, str], Any, str]] = {
-    "an unnamed shift": ({"scope": "occurrence"}, {"staffId": "x"}, "?recurrenceId"),
-    "a shift of no scope": ({"recurrenceId": "2031-06-02T09:00:00"}, {"staffId": "x"}, "?scope"),
-    "another scope": ({"scope": "some"}, {"staffId": "x"}, "?scope"),
-    "a shift that is no time": (
+    "an occurrence without id": ({"scope": "occurrence"}, {"staffId": "x"}, "?recurrenceId"),
+    "an occurrence without scope": ({"recurrenceId": "2031-06-02T09:00:00"}, {"staffId": "x"}, "?scope"),
+    "an unknown scope": ({"scope": "some"}, {"staffId": "x"}, "?scope"),
+    "an occurrence id with an offset": (
         {"scope": "occurrence", "recurrenceId": "2031-06-02T09:00:00Z"},
         {"staffId": "x"},
         "?recurrenceId",
     ),
     "nothing": ({}, {}, ""),
-    "only that it may overlap": ({}, {"allowOverlap": True}, ""),
-    "how one shift recurs": (
+    "only allowOverlap": ({}, {"allowOverlap": True}, ""),
+    "the pattern of one occurrence": (
         {"scope": "occurrence", "recurrenceId": "2031-06-02T09:00:00"},
         {"recurrencePattern": WEEKLY},
         "/recurrencePattern",
     ),
-    "where one shift is": (
+    "the location of one occurrence": (
         {"scope": "occurrence", "recurrenceId": "2031-06-02T09:00:00"},
         {"locationId": "elsewhere"},
         "/locationId",

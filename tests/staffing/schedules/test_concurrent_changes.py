@@ -1,4 +1,4 @@
-"""Two managers at once: one person is never planned in two places, and nobody waits for ever."""
+"""Concurrent requests never double-book a user, and all of them complete."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ def list_availability_rows(user: User) -> list[StaffAvailability]:
 
 
 def check_consistency(user: User) -> None:
-    """Rows are those of the schedules, and the head counts their changes."""
+    """Check that rows have schedules and that no series of the user overlap."""
     rows = list_availability_rows(user)
     schedules = dynamodb.batch_get(dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows)
     for row in rows:
@@ -80,7 +80,7 @@ def test_fifty_conflicting_requests_create_a_single_schedule(
         check_consistency(user)
         slowest = max(slowest, *(response.elapsed.total_seconds() for response in responses))
     record_figure(
-        f"{CONCURRENT_REQUESTS} clashing plans at once, {ROUNDS} rounds: one winner each, slowest {slowest:.1f} s"
+        f"{CONCURRENT_REQUESTS} conflicting requests, {ROUNDS} rounds: one success each, slowest {slowest:.1f} s"
     )
 
 
@@ -114,14 +114,14 @@ def test_fifty_requests_without_conflict_all_succeed(
     assert verification.verify_audit().findings == []
     total_retries = sum(retries for _, retries in responses)
     record_figure(
-        f"{CONCURRENT_REQUESTS} plans for one person that do not clash: all 201, {total_retries} repeated after a 503"
+        f"{CONCURRENT_REQUESTS} requests for one user without conflicts: all 201, {total_retries} retried after a 503"
     )
 
 
 def test_concurrent_reassignment_and_creation_never_overlap(
     test_users: UserFixtures, managers: list[SignedInUser]
 ) -> None:
-    """A series goes from one to the other while each of them is planned for something else."""
+    """A series is reassigned while both users get another, overlapping shift."""
     for round_number in range(3):
         from_user, to_user = test_users.create_user(), test_users.create_user()
         times = ("2031-06-02T09:00", "2031-06-02T17:00")
@@ -145,13 +145,13 @@ def test_concurrent_reassignment_and_creation_never_overlap(
             200 if reassign_status == 200 else 409,
             409 if reassign_status == 200 else 201,
         }
-        assert from_user_status in (201, 409), "free only once it was handed over"
+        assert from_user_status in (201, 409), "free only after the reassignment"
         for user in (from_user, to_user):
             check_consistency(user)
 
 
 def test_stale_read_is_detected(test_users: UserFixtures) -> None:
-    """The head tells of a row that a Query does not show yet: the decision is taken again."""
+    """The version record reveals a row that a query does not return yet; the check is retried."""
     user = test_users.create_user()
     create_schedule(test_users.ann, schedule_body(test_users, "2031-06-02T09:00", "2031-06-02T17:00", staffId=user.id))
     (row,) = list_availability_rows(user)
@@ -160,6 +160,6 @@ def test_stale_read_is_detected(test_users: UserFixtures) -> None:
     )
     request_body = schedule_body(test_users, "2031-06-02T10:00", "2031-06-02T11:00", staffId=user.id)
     response = test_users.ann.post(PATH, request_body)
-    assert response.status_code == 503, "never decided from what is known to be missing"
+    assert response.status_code == 503, "no decision from incomplete rows"
     dynamodb.call("PutItem", TableName=StaffAvailability.table_name(), Item=row.serialize())
     assert test_users.ann.post(PATH, request_body).status_code == 409

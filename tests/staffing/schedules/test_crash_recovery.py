@@ -1,7 +1,8 @@
-"""Whatever is killed, cut or refused while schedules are changed, nothing is lost or half done.
+"""Schedule changes survive killed processes, cut connections and failed calls.
 
-As in ``tests/accounts/test_crashes.py``: a golden run counts the calls of a request; then each goes
-wrong once, in each mode. Either all of a change is there, with its entry, rows and heads, or none.
+As in ``tests/accounts/test_crash_recovery.py``: a golden run counts the calls of a request; then
+each call fails once, in each mode. A change is stored completely or not at all, including its audit
+entries, availability rows and version records.
 """
 
 import itertools
@@ -30,7 +31,7 @@ _key_numbers = itertools.count(1)
 
 @dataclass
 class ScheduleChangeCase:
-    """One change of one series, from one person perhaps to another."""
+    """A change of a series, perhaps from one user to another."""
 
     from_user: User
     to_user: User
@@ -51,7 +52,7 @@ class ScheduleChangeCase:
         return dynamodb.get_record(Schedule, self.id) if self.id else None
 
     def list_schedules(self, user: User) -> list[Schedule]:
-        """What somebody's rows say they have."""
+        """The schedules that a user's availability rows refer to."""
         loaded = (
             dynamodb.get_record(Schedule, str(row.schedule_id)) for row in availability.fetch_rows(user.id, None, None)
         )
@@ -64,10 +65,10 @@ class ScheduleChangeCase:
         return [entry.action for entry in entries if entry.action.startswith("schedule.")]
 
     def check_rows(self) -> None:
-        """Rows are those of the schedules, and the head counted every change once."""
+        """Check that rows match schedules, and that the version counts each change once."""
         for user in (self.from_user, self.to_user):
             rows = availability.fetch_rows(user.id, None, None)
-            assert len(self.list_schedules(user)) == len(rows), f"a row without schedule: {self.summary}"
+            assert len(self.list_schedules(user)) == len(rows), f"a row without a schedule: {self.summary}"
             for row in rows:
                 schedule = dynamodb.get_record(Schedule, str(row.schedule_id))
                 assert schedule, self.summary
@@ -75,12 +76,12 @@ class ScheduleChangeCase:
                 assert row.series() == shares[user.id], self.summary
             version_record = dynamodb.get_record(StaffAvailability, user.id, VERSION_RECORD_KEY)
             changes = int(version_record.version) if version_record else 0
-            assert changes == len(self.list_audit_actions(user)), f"a change without entry: {self.summary}"
+            assert changes == len(self.list_audit_actions(user)), f"a change without an audit entry: {self.summary}"
 
 
 @dataclass(frozen=True)
 class ScheduleFlow:
-    """A request, and what must hold afterwards: whether it took place is its answer."""
+    """A request, and a check that verifies the state and returns whether it was applied."""
 
     method: str
     path: str
@@ -88,7 +89,7 @@ class ScheduleFlow:
     was_applied: Callable[[ScheduleChangeCase], bool]
     status: int
     repeat_statuses: set[int]
-    """What repeating it may answer once it took place."""
+    """Statuses of a retry after the request was applied."""
     has_idempotency_key: bool = False
 
 
@@ -141,7 +142,7 @@ FLOWS = {
         {201},
         has_idempotency_key=True,
     ),
-    "edit what follows": ScheduleFlow(
+    "edit following occurrences of": ScheduleFlow(
         "PUT",
         f"{PATH}/{{id}}{FOLLOWING_QUERY}",
         lambda test_users, case: {"startTime": "2031-06-16T11:00"},
@@ -150,7 +151,7 @@ FLOWS = {
         {404},
     ),
     "delete": ScheduleFlow("DELETE", f"{PATH}/{{id}}", lambda test_users, case: None, was_removed, 200, {404}),
-    "hand over": ScheduleFlow(
+    "reassign": ScheduleFlow(
         "PUT", f"{PATH}/{{id}}", lambda test_users, case: {"staffId": case.to_user.id}, was_reassigned, 200, {200}
     ),
 }
@@ -201,7 +202,7 @@ def test_schedule_changes_survive_faults(
         case.check_rows()
         is_applied = flow.was_applied(case)
         if flow.status in case.statuses:
-            assert is_applied, f"an acknowledged change is there: {case.summary}"
+            assert is_applied, f"an acknowledged change is lost: {case.summary}"
         send_request(flow, harness, test_users, case, key, FaultPlan())
         assert case.statuses[-1] in (flow.repeat_statuses if is_applied else {flow.status}), case.summary
         assert flow.was_applied(case), case.summary

@@ -1,4 +1,4 @@
-"""Hostile and extreme requests: refused in good time, with a reason, and nothing is half done."""
+"""Hostile and extreme requests are rejected quickly, with a reason and without side effects."""
 
 import time
 from collections.abc import Callable
@@ -18,12 +18,12 @@ from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule
 from tests.support.environment import Environment
 
 MAX_SECONDS = 3.0
-"""Seconds; this machine is noisy, and none of these should take one."""
+"""Generous for slow machines; none of these requests should take a second."""
 START = datetime(2031, 2, 3, 9)
 
 
 def reassigned_exceptions(days: int, people: list[str], *, hour: int = 9, minutes: int = 0) -> dict[str, Any]:
-    """Exceptions that give each of the first days to one of some people in turn."""
+    """Exceptions that reassign each of the first days to the given users in turn."""
     first = START.replace(hour=hour)
     return {
         (first + timedelta(days=n)).isoformat(): {
@@ -46,7 +46,7 @@ def series_body(test_users: UserFixtures, staff: str, *, hour: int = 9, **patter
 MANY_DAYS = [{"day": day, "nthOfPeriod": n} for day in rules.WEEKDAY_CODES for n in (*range(-5, 0), *range(1, 6))]
 RARE_PATTERNS: dict[str, dict[str, Any]] = {
     "31 February": {"frequency": "monthly", "byMonth": ["2"], "byMonthDay": [30, 31]},
-    "every position of nothing": {
+    "all positions of 31 February": {
         "frequency": "monthly",
         "byMonth": ["2"],
         "byMonthDay": [30, 31],
@@ -59,7 +59,7 @@ RARE_PATTERNS: dict[str, dict[str, Any]] = {
         "bySetPosition": [n for n in range(-31, 32) if n],
     },
     "too many days": {"frequency": "monthly", "byDay": MANY_DAYS},
-    "positions that no month has": {"frequency": "monthly", "byDay": [{"day": "mo"}], "bySetPosition": [20, 21, 22]},
+    "positions beyond a month": {"frequency": "monthly", "byDay": [{"day": "mo"}], "bySetPosition": [20, 21, 22]},
     "29 February, a Thursday": {"frequency": "yearly", "byMonth": ["2"], "byMonthDay": [29], "byDay": [{"day": "th"}]},
 }
 
@@ -90,7 +90,7 @@ def test_hundreds_of_reassigned_shifts_are_checked_quickly(
         seconds.append(response.elapsed.total_seconds())
     conflict_response = test_users.ann.post(PATH, series_body(test_users, cover.id, hour=10))
     assert parse_problem(conflict_response)["errors"][0]["at"] == "2031-02-03T15:00:00Z"
-    record_figure(f"500 shifts given to one person, thrice: {', '.join(f'{s:.2f}' for s in seconds)} s")
+    record_figure(f"500 shifts reassigned to one user, three times: {', '.join(f'{s:.2f}' for s in seconds)} s")
     assert max(seconds) < MAX_SECONDS
 
 
@@ -105,7 +105,7 @@ def test_hundred_series_across_zones_are_checked_quickly(record_figure: Callable
         zone = "America/New_York" if n % 2 else "Australia/Lord_Howe"
         assert conflicts.find_conflict(berlin_series, weekly(zone, n % 29)) is None
     seconds = time.perf_counter() - started
-    record_figure(f"99 endless series of other zones held against one: {seconds:.2f} s")
+    record_figure(f"99 endless series of other zones checked against one: {seconds:.2f} s")
     assert seconds < MAX_SECONDS
 
 
@@ -171,7 +171,7 @@ def test_template_with_invalid_time_zone_is_rejected(test_users: UserFixtures) -
         assert test_users.ann.post("/scheduleTemplate", request_body).status_code == 400, zone
 
 
-# --- edits lose nothing without a word ------------------------------------------------------------
+# --- edits never lose exceptions silently ---------------------------------------------------------
 def test_edit_that_would_lose_exceptions_is_rejected(test_users: UserFixtures) -> None:
     owner, cover = test_users.create_user(), test_users.create_user()
     days = [{"day": day} for day in ("mo", "we", "fr")]
@@ -201,7 +201,7 @@ def test_daily_series_can_overlap_itself_at_a_dst_change() -> None:
     assert conflicts.find_self_conflict(full_day) is None
 
 
-# --- what who stands in for others sees and hears -------------------------------------------------
+# --- covers: visibility and notifications ---------------------------------------------------------
 def test_covering_a_shift_does_not_reveal_the_series(test_users: UserFixtures, env: Environment) -> None:
     cover, owner = (accept_invitation(env, test_users.ann.web, test_users.create_user()), test_users.create_user())
     request_body = series_body(test_users, owner.id, hour=18, exceptions=reassigned_exceptions(1, [cover.id], hour=18))
@@ -240,7 +240,7 @@ SHIFT = {"startTime": "2031-02-03T09:00:00", "endTime": "2031-02-03T10:00:00", "
 CREATED_FIELDS = {name: (None, value) for name, value in SHIFT.items()}
 SPLIT_FIELDS = {f"rest/{name}": (None, value) for name, value in SHIFT.items()}
 ROTA_CHANGE_CASES: dict[str, tuple[reader.DecryptedEntry, dict[str, list[str]]]] = {
-    "a series with a cover is made": (
+    "a series with a cover is created": (
         make_entry(
             "schedule.created",
             staffId=(None, "A"),
@@ -250,7 +250,7 @@ ROTA_CHANGE_CASES: dict[str, tuple[reader.DecryptedEntry, dict[str, list[str]]]]
         ),
         {"A": ["new series"], "B": ["new"], "C": []},
     ),
-    "it is removed": (
+    "a series with a cover is removed": (
         make_entry(
             "schedule.removed",
             staffId=("A", None),
@@ -264,11 +264,11 @@ ROTA_CHANGE_CASES: dict[str, tuple[reader.DecryptedEntry, dict[str, list[str]]]]
         make_entry("schedule.split", **SPLIT_FIELDS, **{"rest/staffId": ("A", "A"), "rest/rrule": (None, "R")}),
         {"A": ["changed series"], "B": [], "C": []},
     ),
-    "the rest goes to somebody else": (
+    "the rest is reassigned": (
         make_entry("schedule.split", **SPLIT_FIELDS, **{"rest/staffId": ("A", "C"), "rest/rrule": (None, "R")}),
         {"A": ["gone series"], "B": [], "C": ["new series"]},
     ),
-    "a cover is swapped": (
+    "a cover is replaced": (
         make_entry("schedule.changed", **{"shift/x": ({**SHIFT, "staffId": "B"}, {**SHIFT, "staffId": "C"})}),
         {"A": [], "B": ["gone"], "C": ["new"]},
     ),
@@ -285,9 +285,9 @@ def test_rota_changes_are_derived_per_person(case_name: str) -> None:
         )
 
 
-# --- what an entry tells of single shifts ---------------------------------------------------------
+# --- audit entries with single shifts -------------------------------------------------------------
 def list_latest_rota_changes(test_users: UserFixtures, user_id: str) -> list[tuple[str, str]]:
-    """What the newest entry of somebody's log means for them: kind and day."""
+    """Rota changes of a user in their newest audit entry, as kind and day."""
     newest = test_users.ann.get(f"/user/{user_id}/audit-logs?limit=1").json()["items"][0]
     changes = {change_item["field"]: (change_item["before"], change_item["after"]) for change_item in newest["changes"]}
     entry = make_entry(newest["action"], newest["subject"]["id"], **changes)
@@ -295,7 +295,7 @@ def list_latest_rota_changes(test_users: UserFixtures, user_id: str) -> list[tup
 
 
 def create_covered_series(test_users: UserFixtures, **pattern: Any) -> tuple[str, str, str]:
-    """A series of somebody of which another stands in for the fourth shift: schedule and people."""
+    """Create a series with a cover for the fourth shift; ids of schedule, owner and cover."""
     owner, cover = test_users.create_user().id, test_users.create_user().id
     exceptions = {"2031-02-06T09:00:00": {"staffId": cover}}
     return (
@@ -340,7 +340,7 @@ def test_audit_entry_includes_all_affected_people(test_users: UserFixtures) -> N
 
 
 def test_rare_series_can_be_split_at_a_late_occurrence(test_users: UserFixtures) -> None:
-    """Christmas on a Sunday: five, six or eleven years apart."""
+    """Christmas on a Sunday occurs every five, six or eleven years."""
     rare_pattern = {"frequency": "yearly", "byMonth": ["12"], "byMonthDay": [25], "byDay": [{"day": "su"}]}
     times = {"startTime": "2033-12-25T09:00", "endTime": "2033-12-25T10:00"}
     request_body = {**series_body(test_users, test_users.create_user().id), **times, "recurrencePattern": rare_pattern}

@@ -1,4 +1,4 @@
-"""Rosters: windows, single shifts, pages, and what they cost however much the table holds."""
+"""Schedule lists: ranges, occurrences, pages, on-duty lists, and costs on large tables."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ FROM, TO = "2031-06-02T00:00:00Z", "2031-06-09T00:00:00Z"
 
 @pytest.fixture(scope="module")
 def june(env: Environment, web: str) -> UserFixtures:
-    """Two people with series and single shifts around a week of June 2031."""
+    """Test users with series and single shifts around a week of June 2031."""
     test_users = create_user_fixtures(env, web)
     for n in range(7):  # 30 May to 5 June
         day = datetime(2031, 5, 30, 9) + timedelta(days=n)
@@ -45,7 +45,7 @@ def june(env: Environment, web: str) -> UserFixtures:
 
 
 def list_all(person: SignedInUser, **query: Any) -> list[dict[str, Any]]:
-    """All pages of a list."""
+    """Fetch all pages of a list."""
     items: list[dict[str, Any]] = []
     for _ in range(300):
         response = person.get(PATH, params=query)
@@ -93,7 +93,7 @@ def test_pages_of_any_size_list_each_schedule_once(june: UserFixtures, filter_na
     ]
     instants = [datetime.fromisoformat(item["startTime"]) for item in shifts]
     assert instants == sorted(instants)
-    assert len(shifts) == 4 + 3, "single ones, and a series until 4 June"
+    assert len(shifts) == 4 + 3, "single shifts, and a series until 4 June"
 
 
 def test_shifts_in_progress_at_the_range_start_are_listed(june: UserFixtures) -> None:
@@ -135,7 +135,7 @@ def test_cursor_is_valid_only_for_its_own_list(june: UserFixtures) -> None:
         assert person.get(PATH, params={**other_query, "cursor": cursor}).status_code == 400
 
 
-# --- who is on duty -------------------------------------------------------------------------------
+# --- on duty --------------------------------------------------------------------------------------
 def list_on_duty(person: SignedInUser, location_id: str, at: str) -> list[tuple[str, str, str]]:
     response = person.get(f"/location/{location_id}/on-duty", params={"at": at})
     assert response.status_code == 200, response.text
@@ -157,7 +157,7 @@ def test_on_duty_shows_person_end_and_reason(env: Environment, web: str) -> None
         test_users.ann, schedule_body(test_users, "2031-03-09T01:00", "2031-03-09T09:00", staffId=away_user.id)
     )
     occurrence_query = {"scope": "occurrence", "recurrenceId": "2031-03-08T22:00:00"}
-    at = "2031-03-09T06:30:00Z"  # 01:30 in Boston; the clock jumps at 02:00
+    at = "2031-03-09T06:30:00Z"  # 01:30 in Boston; DST starts at 02:00
 
     regular = list_on_duty(test_users.sam, test_users.boston.id, at)
     assert regular == [
@@ -173,7 +173,7 @@ def test_on_duty_shows_person_end_and_reason(env: Environment, web: str) -> None
     assert test_users.ann.patch("/userManagement", blocked).status_code == 200
     assert [name for name, *_ in list_on_duty(test_users.sam, test_users.boston.id, at)] == ["Sue"]
     after_end = list_on_duty(test_users.sam, test_users.boston.id, "2031-03-09T06:45:00Z")
-    assert after_end == [], "an end is the first moment off duty"
+    assert after_end == [], "the end is exclusive"
     assert test_users.mia.get(f"/location/{test_users.denver.id}/on-duty").status_code == 403
     assert test_users.sam.get(f"/location/{test_users.boston.id}/on-duty").json()["items"] == []
 
@@ -181,7 +181,7 @@ def test_on_duty_shows_person_end_and_reason(env: Environment, web: str) -> None
 # --- costs ----------------------------------------------------------------------------------------
 @pytest.fixture
 def delete_bulk_schedules() -> Iterator[None]:
-    """What was written past the product goes again: other tests read whole tables."""
+    """Delete the bulk schedules afterwards, as other tests scan whole tables."""
     yield
     table = Schedule.table_name()
     for items in dynamodb.iter_pages("Scan", TableName=table, ProjectionExpression="id"):
@@ -192,10 +192,9 @@ def delete_bulk_schedules() -> Iterator[None]:
 
 
 def write_bulk_schedules(test_users: UserFixtures, count: int, *, staff: User) -> None:
-    """More schedules of the location, written past the product: only their number matters.
+    """Write schedules of Boston straight to the table: only their number matters.
 
-    Three in four are single shifts of years past; the others series, of which all but some have
-    ended.
+    Three in four are past single shifts; the others are series, most of which have ended.
     """
     puts = []
     for number in range(count):
@@ -245,7 +244,7 @@ def test_cost_of_a_week_does_not_grow_with_ended_schedules(
             calls = [call for call in call_plan.calls if call.service == "dynamodb"]
             costs.append((len(calls), sum(call.capacity for call in calls)))
         costs_by_count[schedule_count] = costs
-    record_figure(f"a week of one location (calls, units; list and shifts), by schedules there: {costs_by_count}")
+    record_figure(f"a week of a location, list and shifts (calls, capacity units) by schedules: {costs_by_count}")
     first, last = costs_by_count.values()
     assert first == last
 
