@@ -1,4 +1,4 @@
-"""Every operation shows every status that it documents, in the shape that it documents."""
+"""Every operation returns every documented status, and responses conform to the document."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -53,12 +53,12 @@ REFERENCE = {
     "purchasePhoneNumber": ("POST /userManagement/purchase-phone-number", {200, 400, 500}),
     "resendInvitation": ("POST /userManagement/{id}/resend-invitation", {200, 404, 500}),
 }
-"""What the reference asks of each operation; ours may document more."""
+"""Path and statuses required for each operation; the API may document more."""
 
 
 @pytest.fixture(scope="module")
 def unprivileged_user(test_users: UserFixtures, env: Environment, web: str) -> SignedInUser:
-    """A person of Harbour Dental without any permission."""
+    """A user of Harbour Dental without permissions."""
     new_user = create.NewUserData(
         customer_id=test_users.customer.id,
         email=f"nobody.{test_users.customer.id.lower()}@cast.example",
@@ -71,7 +71,7 @@ def unprivileged_user(test_users: UserFixtures, env: Environment, web: str) -> S
 def send_request(
     user: SignedInUser | None, operation: Operation, sample: RequestSample, **options: Any
 ) -> httpx.Response:
-    """Make the operation's request."""
+    """Send an operation's request."""
     web = options.pop("web", user.web if user else "")
     headers = options.pop("headers", {})
     if user:
@@ -86,7 +86,7 @@ def success_status(operation: Operation) -> int:
     return min(int(status) for status in operation.definition["responses"])
 
 
-# --- how each status comes about, for any operation ----------------------------------------------
+# --- requests by status, for all operations ------------------------------------------------------
 def _invalid_request(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     query = {**sample.query, **(sample.invalid_values if sample.body is None else {})}
     body = {**sample.body, **sample.invalid_values} if sample.body is not None else None
@@ -132,7 +132,7 @@ def _token_of_unknown_user(test_users: UserFixtures, operation: Operation, sampl
 
 
 def _replay_after_delete(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    headers = {"Idempotency-Key": "created and gone"}
+    headers = {"Idempotency-Key": "created and removed"}
     created = send_request(test_users.ann, operation, sample, headers=headers)
     assert test_users.ann.delete(f"/location/{created.json()['id']}").status_code == 200
     return send_request(test_users.ann, operation, sample, headers=headers)
@@ -193,7 +193,7 @@ def _verify_foreign_phone(test_users: UserFixtures, operation: Operation, sample
 
 
 def token_for(subject: str) -> str:
-    """A good token, whoever it is for."""
+    """A valid token for any subject."""
     issued_at = int(now().timestamp())
     audience = "https://api.dutyline.example/"
     claims = {"iss": ENVIRONMENT.issuer, "aud": audience, "sub": subject, "iat": issued_at, "exp": issued_at + 600}
@@ -217,7 +217,7 @@ REQUEST_BY_STATUS: dict[int, Callable[[UserFixtures, Operation, RequestSample], 
     422: _reused_key,
 }
 
-# --- and for single ones --------------------------------------------------------------------------
+# --- requests by status, for single operations ----------------------------------------------------
 REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
     ("createUser", 404): _unknown_location,
     ("createUser", 409): _duplicate_email,
@@ -292,7 +292,7 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
 
 
 STORE_FAULTS = {500: "nonsense", 503: "503"}
-"""What DynamoDB says for these to be answered."""
+"""Fault mode of DynamoDB that causes each status."""
 
 
 def test_all_documented_statuses_are_returned(
@@ -309,7 +309,7 @@ def test_all_documented_statuses_are_returned(
             assert response.status_code == status, f"{operation.id} {status}: {response.text}"
             assert_conforms(openapi, operation, response)
             count += 1
-    record_figure(f"contract: {count} documented statuses of {len(operations(openapi))} operations shown")
+    record_figure(f"contract: {count} documented statuses of {len(operations(openapi))} operations returned")
 
 
 @pytest.mark.parametrize("status", STORE_FAULTS)
@@ -343,7 +343,7 @@ def _provoke_status(
 
 
 def _exhaust_rate_limits(user: SignedInUser, operation: Operation, sample: RequestSample) -> httpx.Response:
-    """The answer to somebody who has used up all limits."""
+    """The response after all rate limits are exhausted."""
     limiter = throttling.get_limiter()
     exhausted_limits = [
         RateLimitItemPerMinute(quota, namespace=f"dutyline-{name}") for name, quota in settings.RATE_LIMITS.items()
@@ -358,7 +358,7 @@ def _exhaust_rate_limits(user: SignedInUser, operation: Operation, sample: Reque
 
 
 def assert_conforms(openapi: dict[str, Any], operation: Operation, response: httpx.Response) -> None:
-    """Check headers and body against the document."""
+    """Check headers and body against the OpenAPI document."""
     definition = operation.definition["responses"][str(response.status_code)]
     for name in definition.get("headers", {}):
         if name != "RateLimit" or response.status_code < 400:

@@ -1,8 +1,8 @@
-"""Whatever is killed, cut or refused at whichever call, nothing is lost and nothing doubled.
+"""Nothing is lost or duplicated if any call is killed, cut or refused.
 
-A golden run counts the calls of a flow. Then, for each call and each mode, the flow runs once with
-that call going wrong; the client repeats, or never comes back; sweeps follow; and the invariants of
-the design must hold.
+A golden run counts the calls of a flow. Then, for each call and mode, the flow runs once with that
+call failing; the client retries or gives up; the outbox is processed; and the invariants of the
+design must hold.
 """
 
 import itertools
@@ -31,14 +31,14 @@ def create_user(
     return harness.request(test_users.ann.token, "POST", "/user", body, plan=plan, key=key)
 
 
-@pytest.mark.parametrize("comes_back", [True, False], ids=["retries", "never comes back"])
+@pytest.mark.parametrize("retries", [True, False], ids=["retries", "gives up"])
 @pytest.mark.parametrize("mode", CRASH_MODES)
 def test_create_user_survives_crashes(
     harness: CrashHarness,
     test_users: UserFixtures,
     env: Environment,
     mode: str,
-    comes_back: bool,
+    retries: bool,
     record_figure: Callable[[str], None],
 ) -> None:
     baseline = FaultPlan()
@@ -53,20 +53,20 @@ def test_create_user_survives_crashes(
         results = [create_user(harness, test_users, body, key, plan)]
         if not plan.fired_faults:
             continue  # the mode does not apply to this call
-        if comes_back:
+        if retries:
             results.append(create_user(harness, test_users, body, key, FaultPlan()))
         attempts.append((body, key, plan, results))
     harness.process_outbox_until_idle()
-    if comes_back:
+    if retries:
         for body, key, _, results in attempts:
             results.append(create_user(harness, test_users, body, key, FaultPlan()))
         harness.process_outbox_until_idle()
     for body, _, plan, results in attempts:
-        check_invariants(env, body["email"], results, plan, comes_back=comes_back)
+        check_invariants(env, body["email"], results, plan, retries=retries)
     cases = len(attempts)
     assert cases
     assert verification.verify_audit().findings == []
-    record_figure(f"create, {mode}, {'retried' if comes_back else 'abandoned'}: {cases} of {cases} survived")
+    record_figure(f"create, {mode}, {'retried' if retries else 'abandoned'}: {cases} of {cases} survived")
 
 
 @pytest.mark.parametrize("mode", CRASH_MODES)
@@ -88,7 +88,7 @@ def test_outbox_processing_survives_crashes(
         harness.process_outbox_until_idle()
 
         if plan.fired_faults:
-            check_invariants(env, body["email"], [result], plan, comes_back=False)
+            check_invariants(env, body["email"], [result], plan, retries=False)
             cases += 1
     assert cases
     assert verification.verify_audit().findings == []
@@ -116,7 +116,7 @@ def test_a_second_crash_during_recovery_is_recovered(
         if not plan.fired_faults:
             continue
 
-        check_invariants(env, body["email"], results, plan, comes_back=False)
+        check_invariants(env, body["email"], results, plan, retries=False)
         cases += 1
     assert cases > 10
     assert verification.verify_audit().findings == []
@@ -135,26 +135,28 @@ def test_an_email_is_sent_once_when_recording_it_fails(
     assert len(plan.fired_faults) > 3
     harness.process_outbox_until_idle(start=6000)
 
-    check_invariants(env, body["email"], [result], plan, comes_back=False)
+    check_invariants(env, body["email"], [result], plan, retries=False)
     assert len(emails_to(env, body["email"])) == 1
 
 
 def check_invariants(
-    env: Environment, email: str, results: list[dict[str, Any] | None], plan: FaultPlan, *, comes_back: bool
+    env: Environment, email: str, results: list[dict[str, Any] | None], plan: FaultPlan, *, retries: bool
 ) -> None:
-    """The invariants of flows.md for one person."""
+    """Check the invariants of creating a user."""
     failure_message = f"{plan.fired_faults} {results}"
     statuses = [result["status"] for result in results if result]
     assert all(status in (201, 409, 503) for status in statuses), failure_message
     uniqueness_record = dynamodb.get_record(EmailOwner, email)
     user = dynamodb.get_record(User, uniqueness_record.user_id) if uniqueness_record else None
-    assert (uniqueness_record is None) == (user is None), f"a guard without its user: {failure_message}"
+    assert (uniqueness_record is None) == (user is None), (
+        f"a uniqueness record without its user, or vice versa: {failure_message}"
+    )
     emails = emails_to(env, email)
     if user is None:
-        assert not comes_back, f"a client that repeats gets its person: {failure_message}"
-        assert 201 not in statuses, f"an acknowledged creation is there: {failure_message}"
+        assert not retries, f"a retry did not create the user: {failure_message}"
+        assert 201 not in statuses, f"an acknowledged creation is lost: {failure_message}"
         assert not emails, failure_message
-        assert not auth0_user_ids(env, email), f"an account without a record: {failure_message}"
+        assert not auth0_user_ids(env, email), f"an Auth0 account without a user: {failure_message}"
         return
     assert user.status == "invited", failure_message
     assert auth0_user_ids(env, email) == [auth0.subject_of_user(user.id)], failure_message
@@ -162,17 +164,17 @@ def check_invariants(
     assert len({sent_email["messageId"] for sent_email in emails}) == 1, failure_message
     ids = {result["body"]["id"] for result in results if result and result["status"] == 201}
     assert ids <= {user.id}, failure_message
-    if comes_back:
-        assert statuses[-1] == 201, f"the last answer is the true one: {failure_message}"
+    if retries:
+        assert statuses[-1] == 201, f"the retry did not succeed: {failure_message}"
     entries = reader.read_page(user.id, last=99, offset=0, limit=99)
     actions = sorted(entry.body["action"] for entry in entries)
     assert actions == ["user.invitation_sent", "user.invited"], f"{actions} {failure_message}"
     remaining_messages = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
-    assert user.id not in str(remaining_messages), f"work is left, dead or waiting: {failure_message}"
+    assert user.id not in str(remaining_messages), f"an outbox message is left: {failure_message}"
 
 
 def auth0_user_ids(env: Environment, email: str) -> list[str]:
-    """The ids of the accounts that Auth0 has for an address."""
+    """Ids of the Auth0 accounts with an e-mail address."""
     token = httpx.post(
         f"{env.issuer}oauth/token",
         json={

@@ -1,7 +1,8 @@
-"""No operation shows or changes another customer's things.
+"""No operation shows or changes another customer's data.
 
-Every operation of the OpenAPI document is tried by every role, an outsider and nobody, with every
-id it takes replaced by an own, a foreign and an unknown one. A new operation enters by itself.
+Every operation of the OpenAPI document is called by every role, by a user of another customer and
+unauthenticated, with each of its ids replaced by an own, a foreign and an unknown one. New
+operations are included automatically.
 """
 
 import json
@@ -23,15 +24,15 @@ from tests.support.samples import SAMPLES, Operation, RequestSample, foreign_val
 from tests.test_contract import send_request, success_status
 
 CANARY = "Canary-Hil"
-"""Stands in every name of the other customer."""
+"""Part of every name of the other customer."""
 
 
 BOOKKEEPING_RECORDS = {AuditEntry, OutboxMessage, IdempotencyRecord, PersonKey}
-"""What a request of one's own adds to."""
+"""Records that any request may add."""
 
 
 def with_value(sample: RequestSample, id_field: tuple[str, str], value: Any) -> RequestSample:
-    """The sample with another value at one place."""
+    """The sample with another value for one parameter."""
     part, name = id_field
     values = {**(getattr(sample, part) or {}), name: value}
     return replace(sample, **{part: values})  # type: ignore[arg-type] # a dict either way
@@ -40,14 +41,16 @@ def with_value(sample: RequestSample, id_field: tuple[str, str], value: Any) -> 
 def test_all_operations_declare_a_permission(openapi: dict[str, Any]) -> None:
     for operation in operations(openapi):
         assert operation.definition.get("x-permission") in permissions.PERMISSIONS, operation.id
-        assert operation.id in SAMPLES, f"add a sample for {operation.id} to tests/samples.py"
+        assert operation.id in SAMPLES, f"add a sample for {operation.id} to tests/support/samples.py"
 
 
 def test_customers_are_isolated(
     test_users: UserFixtures, openapi: dict[str, Any], record_figure: Callable[[str], None]
 ) -> None:
     checked = 0
-    assert test_users.foreign_shift.customer_id == test_users.foreign_template.customer_id  # made beforehand
+    assert (
+        test_users.foreign_shift.customer_id == test_users.foreign_template.customer_id
+    )  # created before the snapshot
     assert test_users.foreign_recorded_call_id != test_users.recorded_call_id
     foreign_rows = rows_of_customer(test_users.other_customer.id, [test_users.cleo])
     for operation in operations(openapi):
@@ -65,18 +68,18 @@ def test_customers_are_isolated(
         checked += check_unauthenticated(test_users, operation, first)
         checked += check_other_customer(test_users, operation, second)
         assert rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values())) == own_rows, (
-            f"{operation.id} let a stranger or an outsider change a row"
+            f"{operation.id} let an unauthenticated or foreign user change a row"
         )
         assert rows_of_customer(test_users.other_customer.id, [test_users.cleo]) == foreign_rows, (
             f"{operation.id} changed a foreign row"
         )
-    record_figure(f"isolation: {checked} cells, none crossed")
+    record_figure(f"isolation: {checked} requests, no access across customers")
 
 
 def check_foreign_id(
     test_users: UserFixtures, operation: Operation, role: str, id_field: tuple[str, str], *, is_allowed: bool
 ) -> int:
-    """A foreign id is answered exactly as one that does not exist, and shows nothing."""
+    """A foreign id gets the same response as an unknown one, without data."""
     user, name = test_users.users_by_role[role], id_field[1]
     sample = SAMPLES[operation.id](test_users)
     responses = [
@@ -89,21 +92,21 @@ def check_foreign_id(
         assert response.status_code in expected, message
         assert CANARY not in response.text, message
     first, second = (problem_without_request_id(response) for response in responses)
-    if (operation.id, name) == ("deleteSchedule", "id"):  # the one exception: the contract says so
+    if (operation.id, name) == ("deleteSchedule", "id"):  # the documented exception
         assert responses[0].status_code == 403
         assert responses[1].status_code == (404 if is_allowed else 403)
         return len(responses)
-    assert first == second, f"{operation.id} as {role} at {id_field} tells foreign from unknown"
+    assert first == second, f"{operation.id} as {role} at {id_field} distinguishes foreign from unknown"
     return len(responses)
 
 
 def problem_without_request_id(response: httpx.Response) -> dict[str, Any]:
-    """What a refusal says, apart from the request's id."""
+    """The problem document of a response without its request id."""
     return {**parse_problem(response), "requestId": ""}
 
 
 def check_unauthenticated(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> int:
-    """Without a good token nothing is done."""
+    """Requests without a valid token are rejected."""
     tokens = ["", "Bearer", "Bearer x", f"Basic {test_users.ann.token}", f"Bearer {test_users.ann.token}x"]
     for token in tokens:
         headers = {"Authorization": token} if token else {}
@@ -114,23 +117,23 @@ def check_unauthenticated(test_users: UserFixtures, operation: Operation, sample
 
 
 def check_other_customer(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> int:
-    """The owner of another customer, at each place of our own things."""
+    """The owner of another customer cannot use the ids of this one."""
     if not id_fields(sample):
         return 0
     response = send_request(test_users.cleo, operation, sample)
-    assert response.status_code in (403, 404), f"{operation.id} by an outsider: {response.text}"
+    assert response.status_code in (403, 404), f"{operation.id} by a foreign user: {response.text}"
     assert "Canary-Har" not in response.text
     return 1
 
 
 def rows_of_customer(customer_id: str, users: Sequence[SignedInUser]) -> list[str]:
-    """Every row of a customer and these people, whole; bookkeeping of requests aside."""
+    """All rows of a customer and these users, except `BOOKKEEPING_RECORDS`."""
     user_values = {f":p{number}": {"S": user.id} for number, user in enumerate(users)}
     rows: list[dict[str, Any]] = []
     for record in set(dynamodb.record_classes()) - BOOKKEEPING_RECORDS:
         names = {"id", "customer_id", "user_id", "staff_id"} & set(record.get_attributes())
         if not names:
-            continue  # nobody's: what operators see, and counters
+            continue  # without owner: counters and operators' records
         values = {":of": {"S": customer_id}, **user_values}
         condition = " OR ".join(f"#{name} IN ({', '.join(values)})" for name in sorted(names))
         pages = dynamodb.iter_pages(

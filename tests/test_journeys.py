@@ -1,4 +1,4 @@
-"""What people see: the invitation in their mailbox, the password page, signing in, the docs."""
+"""User journeys in a browser: invitation e-mail, password page, sign-in, API reference."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
 
 
 def launch_browser(playwright: Playwright) -> Browser:
-    """A headless browser; on a busy machine its first start may be cut short, so three tries."""
+    """Launch a headless browser, in up to three attempts: the first may fail on a busy machine."""
     for attempt in range(3):
         try:
             return playwright.chromium.launch(
@@ -40,7 +40,7 @@ def launch_browser(playwright: Playwright) -> Browser:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page that may speak to this machine only, and must not stumble."""
+    """A browser page; external requests and script errors fail the test."""
     context = browser.new_context(viewport={"width": 1100, "height": 900})
     browser_page = context.new_page()
     external_requests: list[str] = []
@@ -54,7 +54,7 @@ def page(browser: Browser) -> Iterator[Page]:
     browser_page.on("pageerror", lambda error: page_errors.append(str(error)))
     yield browser_page
     context.close()
-    assert external_requests == [], "the page asked somebody outside this machine"
+    assert external_requests == [], "the page sent external requests"
     assert page_errors == []
 
 
@@ -68,7 +68,7 @@ def test_an_invited_user_signs_in(test_users: UserFixtures, env: Environment, pa
     row.get_by_role("link", name="Harbour Dental invites you").click()
     email_frame = page.frame_locator("iframe")
     email_frame.get_by_text("Hello Zoë O'Hara <b>,").wait_for()
-    assert email_frame.locator("b").count() == 0, "a name is text"
+    assert email_frame.locator("b").count() == 0, "names must be escaped"
     link = email_frame.get_by_role("link", name="Set your password").get_attribute("href")
     assert link
 
@@ -88,7 +88,7 @@ def test_an_invited_user_signs_in(test_users: UserFixtures, env: Environment, pa
 
 def sign_in_with_code(env: Environment, page: Page, email: str, password: str) -> str:
     """Sign in at the login page as a web app does: code, PKCE, state and nonce."""
-    redirect_uri = f"{env.web}/signed-in"  # where an app would wait
+    redirect_uri = f"{env.web}/signed-in"  # the callback of an app
     verifier = "a-verifier-of-enough-letters-and-numbers-0123456789"
     digest = hashlib.sha256(verifier.encode()).digest()
     query = {

@@ -138,7 +138,7 @@ def test_user_is_searched_by_email_and_changed(
     page.locator("#id_userRole").select_option("owner")
     page.get_by_role("button", name="Save and continue editing").click()
     page.get_by_text("Only owners can assign the role `owner`.").wait_for()
-    assert page.locator("#id_userRole").input_value() == "owner", "what was chosen is still there"
+    assert page.locator("#id_userRole").input_value() == "owner", "the selected value is still in the form"
     assert users.get_user(user.id).role == "manager"
     assert latest_operator_entry(user.id, "grant.refused")
 

@@ -1,4 +1,4 @@
-"""A phone is rung only once its person has said the code that it was told."""
+"""Phone verification: a phone rings only after its user has confirmed the spoken code."""
 
 import re
 import time
@@ -22,7 +22,7 @@ VERIFY_PATH, CONFIRM_PATH, PHONE_PATH = "/user/phone/verify", "/user/phone/confi
 
 @pytest.fixture
 def person(test_users: UserFixtures, env: Environment, web: str) -> SignedInUser:
-    """Somebody with a phone in the profile."""
+    """A user with an unverified phone."""
     signed_in = accept_invitation(env, web, test_users.create_user())
     number = f"+1617{time.time_ns() % 8_000_000 + 2_000_000}"
     response = signed_in.patch("/user", {"phone": number, "settings": {"ringing": True}})
@@ -32,7 +32,7 @@ def person(test_users: UserFixtures, env: Environment, web: str) -> SignedInUser
 
 
 def wait_for_spoken_lines(env: Environment, phone: str) -> list[str]:
-    """What a phone was told by the last call to it."""
+    """Wait for a call to a phone to end; the lines it heard."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         for call in httpx.get(f"{env.twilio}/_local/calls").json():
@@ -40,7 +40,7 @@ def wait_for_spoken_lines(env: Environment, phone: str) -> list[str]:
             if any("the call is over" in line for line in lines):
                 return [line for line in lines if "hears: " in line]
         time.sleep(0.02)
-    raise TimeoutError(f"nobody called {phone}")
+    raise TimeoutError(f"no call to {phone}")
 
 
 def read_spoken_code(env: Environment, phone: str) -> str:
@@ -54,7 +54,7 @@ def test_phone_is_verified_by_the_spoken_code(person: SignedInUser, env: Environ
 
     verify_response = person.post(VERIFY_PATH, {})
     assert (verify_response.status_code, verify_response.json()["verified"]) == (202, False)
-    assert len(wait_for_spoken_lines(env, phone)) == 3, "it is told three times"
+    assert len(wait_for_spoken_lines(env, phone)) == 3, "the code is spoken three times"
     code = read_spoken_code(env, phone)
     wrong_code_response = person.post(CONFIRM_PATH, {"code": f"{(int(code) + 1) % 1_000_000:06}"})
     right_code_response = person.post(CONFIRM_PATH, {"code": code})
@@ -62,7 +62,7 @@ def test_phone_is_verified_by_the_spoken_code(person: SignedInUser, env: Environ
     assert parse_problem(wrong_code_response)["code"] == "wrong_code"
     assert right_code_response.json()["verified"] is True
     assert right_code_response.json()["rings"] is True
-    assert person.post(CONFIRM_PATH, {"code": "000000"}).status_code == 200, "it is proven already"
+    assert person.post(CONFIRM_PATH, {"code": "000000"}).status_code == 200, "the phone is verified already"
     entries = test_users.ann.get(f"/user/{person.id}/audit-logs").json()["items"]
     assert "phone.verified" in [entry["action"] for entry in entries]
 
@@ -94,7 +94,7 @@ def load_user(person: SignedInUser) -> User:
 
 
 def request_code(person: SignedInUser) -> str:
-    """Ask for a code, and know it."""
+    """Request a code and compute it."""
     assert person.post(VERIFY_PATH, {}).status_code == 202
     proof = dynamodb.get_record(PhoneVerification, person.id)
     assert proof
@@ -112,7 +112,7 @@ def test_code_is_limited_in_time_and_attempts(person: SignedInUser) -> None:
     code = request_code(person)
     for _ in range(phone_verification.MAX_ATTEMPTS):
         assert person.post(CONFIRM_PATH, {"code": "né-pas"}).status_code == 400
-    assert person.post(CONFIRM_PATH, {"code": code}).status_code == 400, "it was tried too often"
+    assert person.post(CONFIRM_PATH, {"code": code}).status_code == 400, "too many attempts"
     assert person.post(CONFIRM_PATH, {"code": request_code(person)}).status_code == 200
 
 
@@ -208,4 +208,4 @@ def test_export_contains_phone_and_calls(test_users: UserFixtures, person: Signe
     assert exported["phone"][0]["phone"] == person.get(PHONE_PATH).json()["phone"]
     assert [exported_call["id"] for exported_call in exported["calls"]] == [call.id]
     assert exported["calls"][0]["plans"] == "scheduled"
-    assert "+16175550199" not in str(exported["calls"]), "who called is not theirs to know"
+    assert "+16175550199" not in str(exported["calls"]), "callers' numbers are not exported"

@@ -242,7 +242,7 @@ def test_promoted_and_reassigned_user_is_notified(
     messages_by_event = {message["data"]["event"]: message for message in list_messages_to(env, token)}
     assert set(messages_by_event) == {"rights_changed", "location_assigned"}
     assert messages_by_event["rights_changed"]["title"] == "Ihre Berechtigungen haben sich geändert"
-    assert test_users.ann.user.name not in str(messages_by_event), "a locked screen names nobody"
+    assert test_users.ann.user.name not in str(messages_by_event), "pushes on locked screens must not show names"
 
 
 def test_disabled_pushes_are_not_sent(test_users: UserFixtures, env: Environment, signed_in_user: SignedInUser) -> None:

@@ -1,4 +1,4 @@
-"""The stored texts of a call: rows of calls in progress survive a deployment."""
+"""The stored format of calls, which must stay readable: calls may span a deployment."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Calls as people make them: played through the stand-in, told as transcripts."""
+"""Call flows, simulated by the Twilio emulator and recorded as transcripts."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -27,23 +27,23 @@ TranscriptSaver = Callable[[str, PlayedCall], None]
 
 @pytest.fixture
 def line(test_users: UserFixtures) -> LineFixture:
-    """A new location of Boston's time with a number; nobody works there yet."""
+    """A new location in Boston's time zone with a number and without staff."""
     return create_line(test_users)
 
 
 @pytest.fixture
 def save_transcript(record_property: Callable[[str, object], None]) -> TranscriptSaver:
-    """Keep a transcript; all of them are printed at the end of the run."""
+    """Record a transcript; all transcripts are printed at the end of the run."""
     return lambda title, call: record_property("transcript", f"{title}\n{call.text}")
 
 
-# --- ringing who is on duty -----------------------------------------------------------------------
+# --- ringing on-duty staff ------------------------------------------------------------------------
 def test_person_on_duty_answers(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     staff, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
 
     call = line.call(phones={phone: "answers"})
 
-    save_transcript("one on duty answers", call)
+    save_transcript("one person on duty answers", call)
     call.assert_sequence(
         "Thank you for calling Harbour Street.",
         f"rings {phone}",
@@ -63,7 +63,7 @@ def test_person_on_duty_answers(line: LineFixture, save_transcript: TranscriptSa
 def test_second_person_answers_when_the_first_does_not_accept(
     line: LineFixture, save_transcript: TranscriptSaver, env: Environment, unbridged: str
 ) -> None:
-    """Twilio may report who picked up and was not put through either way."""
+    """Twilio may report either status for a call that was answered but not bridged."""
     _, first_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5))
     second_user, second_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     configure_emulator(env, unbridged=unbridged)
@@ -71,7 +71,7 @@ def test_second_person_answers_when_the_first_does_not_accept(
     call = line.call(phones={first_phone: "silent", second_phone: "answers"})
 
     configure_emulator(env, unbridged="completed")
-    save_transcript("the first does not press, the second answers", call)
+    save_transcript("the first person does not press 1, the second answers", call)
     call.assert_sequence(
         f"rings {first_phone}",
         f"{first_phone}   presses nothing",
@@ -91,7 +91,7 @@ def test_mailbox_does_not_count_as_an_answer(line: LineFixture, save_transcript:
 
     call = line.call(phones={first_phone: "mailbox", second_phone: "answers"})
 
-    save_transcript("a mailbox picks up", call)
+    save_transcript("a mailbox answers", call)
     call.assert_absent(f"talks with {first_phone}")
     call.assert_sequence(f"{first_phone}   picks up (mailbox)", f"talks with {second_phone}")
 
@@ -99,7 +99,7 @@ def test_mailbox_does_not_count_as_an_answer(line: LineFixture, save_transcript:
 def test_unanswered_call_leaves_a_voicemail_and_notifies(
     line: LineFixture, save_transcript: TranscriptSaver, env: Environment, test_users: UserFixtures
 ) -> None:
-    """Pushes reach those on duty and the managers; the recording is ours, not Twilio's."""
+    """Staff on duty and managers get pushes; the recording is moved from Twilio to our storage."""
     at = now()
     staff, phone = line.put_on_duty(*local_times_around(at))
     accept_invitation(staff)
@@ -109,7 +109,7 @@ def test_unanswered_call_leaves_a_voicemail_and_notifies(
 
     call = line.call(at, phones={phone: "nothing"})
 
-    save_transcript("nobody answers: voicemail", call)
+    save_transcript("no answer: voicemail", call)
     call.assert_sequence(f"rings {phone}", "nobody picks up", "leave a message", "speaks for 7 seconds")
     stored_call = call.api_record
     assert stored_call["outcome"] == "voicemail"
@@ -138,14 +138,14 @@ def test_unanswered_call_leaves_a_voicemail_and_notifies(
 def test_closed_flow_when_nobody_is_on_duty(line: LineFixture, save_transcript: TranscriptSaver) -> None:
     call = line.call()
 
-    save_transcript("nobody on duty: closed", call)
+    save_transcript("nobody on duty: closed flow", call)
     call.assert_sequence("Thank you for calling", "Nobody is available right now.", "leave a message")
     assert call.api_record["people"] == []
     assert call.api_record["events"][0]["where"] == "closed"
 
 
 def test_reasons_for_not_ringing_are_recorded(line: LineFixture, save_transcript: TranscriptSaver) -> None:
-    """No verified phone, ringing off, another country: on duty, but not rung."""
+    """On duty but not called: no verified phone, ringing disabled, phone in another country."""
     unverified, _ = line.put_on_duty(*local_times_around(WEDNESDAY_NOON), has_ringing_phone=False)
     update_profile(unverified, phone="+16175550177", settings={"ringing": True})
     ringing_disabled, _ = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
@@ -155,7 +155,7 @@ def test_reasons_for_not_ringing_are_recorded(line: LineFixture, save_transcript
 
     call = line.call()
 
-    save_transcript("a person without verified phone", call)
+    save_transcript("no verified phone", call)
     call.assert_absent("rings +")
     call.assert_sequence("leave a message")
     reasons = {person["staffId"]: person["whyNot"] for person in call.api_record["people"]}
@@ -195,7 +195,7 @@ def test_menus(line: LineFixture, save_transcript: TranscriptSaver, pressed: str
 
     call = line.call(press=pressed, phones={phone: "answers"})
 
-    save_transcript(f"a menu, pressing {pressed or 'nothing'}", call)
+    save_transcript(f"menu: {pressed or 'nothing'} pressed", call)
     call.assert_sequence(*expected)
 
 
@@ -221,15 +221,15 @@ def test_hours_and_holidays(line: LineFixture, save_transcript: TranscriptSaver,
 
     call = line.call(at)
 
-    save_transcript(f"by the week, {at}: {entrance}", call)
+    save_transcript(f"weekly hours, {at}: {entrance}", call)
     call.assert_sequence(prompts[entrance])
 
 
-# --- the rota at its edges ------------------------------------------------------------------------
+# --- shift boundaries -----------------------------------------------------------------------------
 def test_shift_change_rings_the_new_then_the_previous_person(
     line: LineFixture, save_transcript: TranscriptSaver
 ) -> None:
-    """Who comes is rung first; who leaves is still rung for ten minutes."""
+    """The next person is called first; the previous one is still called for ten minutes."""
     leaving_user, leaving_phone = line.put_on_duty("2027-06-02T04:00", "2027-06-02T12:00")
     arriving_user, arriving_phone = line.put_on_duty("2027-06-02T12:00", "2027-06-02T20:00")
 
@@ -237,8 +237,8 @@ def test_shift_change_rings_the_new_then_the_previous_person(
     on_the_minute = line.call(WEDNESDAY_NOON, phones={leaving_phone: "answers"})
     after_overlap = line.call(WEDNESDAY_NOON + timedelta(minutes=11))
 
-    save_transcript("a minute before the hand-over", minute_before)
-    save_transcript("the minute of the hand-over", on_the_minute)
+    save_transcript("a minute before the shift change", minute_before)
+    save_transcript("at the shift change", on_the_minute)
     minute_before.assert_sequence(f"talks with {leaving_phone}")
     minute_before.assert_absent(arriving_phone)
     on_the_minute.assert_sequence(f"rings {arriving_phone}", f"rings {leaving_phone}", f"talks with {leaving_phone}")
@@ -267,14 +267,14 @@ def test_night_shift_across_a_dst_change(
 
     call = line.call(at, phones={phone: "answers"})
 
-    save_transcript(f"a night shift over the change of clocks, {at}", call)
+    save_transcript(f"night shift across a DST change, {at}", call)
     if is_on_duty:
         call.assert_sequence(f"talks with {phone}")
     else:
         call.assert_sequence("Nobody is available right now.")
 
 
-# --- what fails -----------------------------------------------------------------------------------
+# --- failures -------------------------------------------------------------------------------------
 @pytest.mark.parametrize("fault_mode", ["503", "nonsense", "hang"] if IS_SCALE_RUN else ["nonsense", "hang"])
 def test_failing_rota_lookup_leads_to_voicemail(
     line: LineFixture, save_transcript: TranscriptSaver, env: Environment, fault_mode: str
@@ -285,7 +285,7 @@ def test_failing_rota_lookup_leads_to_voicemail(
         call = line.call(phones={phone: "answers"})
         seconds = (now() - started).total_seconds()
 
-    save_transcript(f"the rota does not answer ({fault_mode})", call)
+    save_transcript(f"rota lookup fails ({fault_mode})", call)
     call.assert_sequence("Thank you for calling", "leave a message", "speaks for")
     call.assert_absent("rings +")
     assert seconds < 8
@@ -299,7 +299,7 @@ def test_unavailable_database_leads_to_voicemail(
     with env.apply_plan(FaultPlan(always={"dynamodb": fault_mode})):
         call = line.call()
 
-    save_transcript(f"the store is away ({fault_mode})", call)
+    save_transcript(f"database unavailable ({fault_mode})", call)
     call.assert_sequence("We cannot connect your call right now.", "leave a message", "speaks for")
     webhook = next(posted for posted in call.webhooks if "/message" in posted["url"])
     assert webhook["status"] == 503
@@ -307,7 +307,7 @@ def test_unavailable_database_leads_to_voicemail(
     assert response.status_code == 204
     process_outbox(5)
     recording = line.test_users.ann.get(f"/call/{call.id}/recording")
-    assert recording.status_code == 200, "the message is not lost"
+    assert recording.status_code == 200, "the voicemail is lost"
 
 
 def test_a_suspended_customer_takes_no_calls(
@@ -319,7 +319,7 @@ def test_a_suspended_customer_takes_no_calls(
     call = line.call(phones={phone: "answers"})
 
     customers.resume(test_users.customer.id, actor=permissions.system_actor(test_users.customer.id), at=now())
-    save_transcript("a suspended customer", call)
+    save_transcript("suspended customer", call)
     call.assert_sequence("We cannot take calls at the moment. Goodbye.", "is hung up")
     call.assert_absent("rings")
 
@@ -331,13 +331,13 @@ def test_number_being_released_is_not_in_service(
 
     call = line.call()
 
-    save_transcript("an unknown number", call)
+    save_transcript("number being released", call)
     call.assert_sequence("This number is not in service.", "is hung up")
     assert test_users.ann.post(f"/phoneNumber/{line.number}/restore", {}).status_code == 200
     line.call().assert_sequence("Thank you for calling")
 
 
-# --- everybody at once ----------------------------------------------------------------------------
+# --- ring all -------------------------------------------------------------------------------------
 def test_ring_all_ignores_a_mailbox(line: LineFixture, save_transcript: TranscriptSaver, env: Environment) -> None:
     _, first_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5))
     second_user, second_phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
@@ -346,8 +346,8 @@ def test_ring_all_ignores_a_mailbox(line: LineFixture, save_transcript: Transcri
     call = line.call(phones={first_phone: "wrong key", second_phone: "mailbox"}, hangUpAfter=None)
     second_call = line.call(phones={first_phone: "mailbox", second_phone: "answers"})
 
-    save_transcript("everybody at once: wrong key and a mailbox", call)
-    save_transcript("everybody at once: the second takes it", second_call)
+    save_transcript("ring all: wrong key and a mailbox", call)
+    save_transcript("ring all: the second person answers", second_call)
     call.assert_sequence("rings", "rings", "presses 5", "(mailbox)", "leave a message")
     ringing_sound = httpx.get(f"{env.web}/static/telephony/ringing.wav")
     assert (ringing_sound.status_code, ringing_sound.content[:4]) == (200, b"RIFF")
@@ -367,7 +367,7 @@ def test_ring_all_without_an_answer_leads_to_voicemail(line: LineFixture, save_t
 
     call = line.call(phones={first_phone: "declines"})
 
-    save_transcript("everybody at once: nobody", call)
+    save_transcript("ring all: no answer", call)
     call.assert_sequence("leave a message", "speaks for")
     reasons = {event["who"]: event["how"] for event in call.api_record["events"] if event["kind"] == "not_taken"}
     assert sorted(reasons.values()) == ["busy", "no_answer"]
@@ -380,7 +380,7 @@ def test_ring_all_connects_a_single_person(line: LineFixture, save_transcript: T
 
     call = line.call(phones={first_phone: "answers", second_phone: "answers"})
 
-    save_transcript("everybody at once: two press 1", call)
+    save_transcript("ring all: two people press 1", call)
     call.assert_sequence("presses 1", "Somebody else has already answered.", "talks with")
     talking_phones = [phone for phone in (first_phone, second_phone) if f"talks with {phone}" in call.text]
     assert len(talking_phones) == 1
@@ -388,7 +388,7 @@ def test_ring_all_connects_a_single_person(line: LineFixture, save_transcript: T
 
 
 def test_late_key_input_does_not_join_the_call(line: LineFixture) -> None:
-    """A key that is pressed after the caller was sent to voicemail is told so."""
+    """Pressing 1 after the caller went to voicemail hangs up."""
     _, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     configure_ring_all(line)
     call = line.call(phones={phone: "mailbox"})
@@ -446,7 +446,7 @@ def test_caller_hanging_up_ends_ringing(line: LineFixture, save_transcript: Tran
 
     call = line.call(phones={phone: "nothing"}, hangUpAfter=5)
 
-    save_transcript("the caller hangs up while everybody is rung", call)
+    save_transcript("ring all: the caller hangs up", call)
     call.assert_sequence("caller         hangs up", "the call is over")
     assert call.api_record["outcome"] == "missed"
 
@@ -458,7 +458,7 @@ def test_call_recording_requires_a_consent_prompt(line: LineFixture, save_transc
 
     call = line.call(phones={phone: "answers"})
 
-    save_transcript("a recorded conversation", call)
+    save_transcript("recorded call", call)
     call.assert_sequence("This call is recorded.", "hears: The call will be recorded.", "talks with")
     process_outbox()
     assert call.api_record["recordings"] == [{"kind": "conversation", "seconds": 30, "ready": True}]
@@ -473,8 +473,8 @@ def test_call_recording_requires_a_consent_prompt(line: LineFixture, save_transc
 
 # --- signatures and replays -----------------------------------------------------------------------
 FORGED_REQUESTS = (
-    *("unsigned", "an empty signature", "signed with another token", "another number called"),
-    *("another address", "a GET", "of another account"),
+    *("unsigned", "empty signature", "signed with another token", "changed form"),
+    *("changed URL", "GET", "another account"),
 )
 
 
@@ -504,7 +504,7 @@ def test_webhook_requires_the_twilio_signature(line: LineFixture, save_transcrip
         f"{label}: {response.status_code} {response.json()['code']}"
         for label, response in zip(FORGED_REQUESTS, responses, strict=True)
     ]
-    save_transcript("unsigned and wrongly signed webhooks", call)
+    save_transcript("forged webhooks", call)
     assert [response.status_code for response in responses] == [403] * 5 + [405, 403]
     assert parse_problem(responses[0])["code"] == "bad_signature"
     assert (
@@ -545,7 +545,7 @@ def test_repeated_webhook_is_idempotent(line: LineFixture, save_transcript: Tran
         assert response.status_code == webhook["status"]
         assert response.text == webhook["answer"], webhook["url"]
 
-    save_transcript("a call whose every webhook came twice", call)
+    save_transcript("every webhook repeated", call)
     assert call.api_record == record_before
     assert read_call_item(call.id) == item_before
     process_outbox()
@@ -554,7 +554,7 @@ def test_repeated_webhook_is_idempotent(line: LineFixture, save_transcript: Tran
 
 
 def test_hostile_webhooks_never_return_5xx(line: LineFixture, env: Environment) -> None:
-    """Whoever signs them: nothing gives a 5xx."""
+    """Even validly signed requests with hostile parameters."""
     call = line.call()
     form = call.webhooks[0]["form"]
     base = f"{env.web}/telephony/voice"
@@ -582,11 +582,11 @@ def test_hostile_webhooks_never_return_5xx(line: LineFixture, env: Environment) 
         assert response.status_code < 500, f"{url}: {response.text}"
 
 
-# --- money ----------------------------------------------------------------------------------------
+# --- cost limits ----------------------------------------------------------------------------------
 def test_call_minutes_are_limited_per_day(
     line: LineFixture, env: Environment, test_users: UserFixtures, save_transcript: TranscriptSaver
 ) -> None:
-    """Who has used them up is still answered, but nobody is rung at our cost."""
+    """Beyond the limit, callers can leave a voicemail, but no paid calls are placed."""
     _, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     webhook = line.call(phones={phone: "answers"}).webhooks[0]
     address = env.start_web("thrifty", free_port(), CALL_MINUTES_PER_DAY="1")
@@ -609,7 +609,7 @@ def test_dial_has_limits_and_the_caller_id_of_the_location(line: LineFixture) ->
     assert 'timeout="20"' in twiml
 
 
-# --- the list -------------------------------------------------------------------------------------
+# --- listing --------------------------------------------------------------------------------------
 def test_calls_are_listed_newest_first_in_pages(line: LineFixture, test_users: UserFixtures) -> None:
     call_ids = [line.call(now() - timedelta(minutes=10 - number)).id for number in range(5)]
     path = f"/call?locationId={line.location.id}&limit=2"
@@ -660,6 +660,6 @@ def read_call_item(call_id: str) -> dict[str, Any]:
 
 @pytest.fixture
 def resume_customer_afterwards(test_users: UserFixtures) -> Iterator[None]:
-    """The customer is active again afterwards, whatever happens."""
+    """Resume the customer after the test, even if it fails."""
     yield
     customers.resume(test_users.customer.id, actor=permissions.system_actor(test_users.customer.id), at=now())

@@ -1,4 +1,4 @@
-"""How a location answers: the configuration and what a call meets, as tables of cases."""
+"""IVR configurations: validation, menus, dialing rules, the API and the preview."""
 
 import copy
 import time
@@ -180,7 +180,7 @@ def test_all_languages_have_all_phrases() -> None:
         ("+16175550142", "US", ""),
         ("+14165550111", "US", "other_country"),
         ("+14165550111", "CA", ""),
-        ("+18765551234", "US", "other_country"),  # Jamaica looks like the US, and costs
+        ("+18765551234", "US", "other_country"),  # Jamaica: +1 like the US, but international
         ("+19005551234", "US", "kind_of_number"),
         ("+18005551234", "US", "kind_of_number"),
         ("+4915112345678", "DE", ""),
@@ -212,7 +212,7 @@ def test_country_is_derived_from_the_time_zone(zone: str, number: str | None, co
     assert dialing_rules.country_of_location(zone, number) == country
 
 
-# --- over the API ---------------------------------------------------------------------------------
+# --- API ------------------------------------------------------------------------------------------
 def test_configuration_is_versioned(test_users: UserFixtures) -> None:
     line = create_line(test_users)
     path = f"/ivrConfiguration/{line.location.id}"
@@ -325,7 +325,7 @@ def test_skills_narrow_who_rings(test_users: UserFixtures) -> None:
     assert [person["whyNot"] for person in call.api_record["people"]] == ["other_skill", None]
 
 
-# --- the preview ----------------------------------------------------------------------------------
+# --- preview --------------------------------------------------------------------------------------
 def test_preview_matches_the_actual_call(test_users: UserFixtures) -> None:
     line = create_line(test_users)
     reachable, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON, 5), name="Sure Person")
@@ -333,7 +333,7 @@ def test_preview_matches_the_actual_call(test_users: UserFixtures) -> None:
     path = f"/ivrConfiguration/{line.location.id}/preview?at=2027-06-02T16:00:00Z"
 
     response = test_users.mia.get(path)
-    assert response.status_code == 403, "not her location"
+    assert response.status_code == 403, "the manager has no access to this location"
     response = test_users.ann.get(path)
 
     assert response.status_code == 200, response.text

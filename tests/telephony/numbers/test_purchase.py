@@ -1,4 +1,4 @@
-"""A number is bought once, or not at all: whatever is killed, cut, refused, slow or behind."""
+"""Numbers are bought once or not at all, despite crashes, faults, delays and stale lists."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ _key_numbers = itertools.count(1)
 
 @dataclass
 class PurchaseCase:
-    """One purchase that something happens to."""
+    """A purchase with planned faults, and its responses."""
 
     number: str
     location: Location
@@ -69,7 +69,7 @@ def make_case(test_users: UserFixtures, description: str = "") -> PurchaseCase:
 
 
 def read_twilio_account(env: Environment) -> dict[str, Any]:
-    """What Twilio has."""
+    """The state of the emulated Twilio account."""
     return dict(httpx.get(f"{env.twilio}/_local/account").json())
 
 
@@ -86,24 +86,24 @@ def inject_fault(
 
 @pytest.fixture
 def twilio(env: Environment) -> Iterator[Environment]:
-    """The stand-in, behaving as usual again afterwards."""
+    """The environment; faults and switches of the Twilio emulator are reset afterwards."""
     yield env
     httpx.delete(f"{env.twilio}/_local/faults").raise_for_status()
     configure_emulator(env, rebuy="update", list_lag=0)
 
 
 def check_bought(cases: list[PurchaseCase], env: Environment) -> None:
-    """Exactly one recorded, paid, answering number each."""
+    """Check that each number is stored, was charged once and answers calls."""
     twilio_account = read_twilio_account(env)
     by_number = {purchase["phone_number"]: purchase for purchase in twilio_account["numbers"]}
     for purchase in cases:
         record, line = purchase.record, purchase.line
-        assert record, f"a claim was lost: {purchase.summary}"
-        assert record.status == "active", f"not finished: {purchase.summary}"
+        assert record, f"a reservation was lost: {purchase.summary}"
+        assert record.status == "active", f"not active: {purchase.summary}"
         assert line, purchase.summary
         assert line.number == purchase.number, purchase.summary
         assert line.configuration, purchase.summary
-        assert twilio_account["bought"].count(purchase.number) == 1, f"not paid once: {purchase.summary}"
+        assert twilio_account["bought"].count(purchase.number) == 1, f"not charged once: {purchase.summary}"
         owned_number = by_number[purchase.number]
         assert owned_number["sid"] == record.sid, purchase.summary
         assert owned_number["friendly_name"] == f"dl:{record.purchase_id}", purchase.summary
@@ -113,7 +113,7 @@ def check_bought(cases: list[PurchaseCase], env: Environment) -> None:
 
 
 def check_not_bought(cases: list[PurchaseCase], env: Environment) -> None:
-    """Nothing is left of it."""
+    """Check that purchases left nothing, in the database and at Twilio."""
     bought = read_twilio_account(env)["bought"]
     for purchase in cases:
         assert purchase.record is None, purchase.summary
@@ -122,7 +122,7 @@ def check_not_bought(cases: list[PurchaseCase], env: Environment) -> None:
 
 
 def process_outbox_until_finished() -> None:
-    """The outbox, at later and later times, until it has finished every purchase."""
+    """Process the outbox at increasingly later times; it must finish all purchases."""
     for seconds_ahead in (60, 600, 1500, 2500, 4000):
         process_outbox(seconds_ahead)
     messages = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
@@ -130,7 +130,7 @@ def process_outbox_until_finished() -> None:
     assert purchase_messages == []
 
 
-# --- killed, cut, refused -------------------------------------------------------------------------
+# --- crashes and faults ---------------------------------------------------------------------------
 @pytest.mark.parametrize("rebuy", ["update", "refuse"])
 @pytest.mark.parametrize("mode", FAULT_MODES)
 def test_purchase_survives_faults(
@@ -141,7 +141,7 @@ def test_purchase_survives_faults(
     rebuy: str,
     record_figure: Callable[[str], None],
 ) -> None:
-    """Every second client never comes back; the outbox finishes for them all the same."""
+    """Every other client does not retry; the outbox finishes these purchases too."""
     configure_emulator(twilio, rebuy=rebuy)
     golden = make_case(test_users)
     send_purchase(harness, test_users, golden, golden.fault_plan)
@@ -168,8 +168,7 @@ def test_purchase_survives_faults(
         assert statuses <= {200, 503, 409}, attempt.summary
     assert verification.verify_audit().findings == []
     record_figure(
-        f"a purchase, {mode}, buying again would {rebuy}: {len(recorded)} bought once, "
-        f"{len(unrecorded)} not begun, of {len(cases)}"
+        f"purchase, {mode}, rebuy={rebuy}: {len(recorded)} bought once, {len(unrecorded)} not started, of {len(cases)}"
     )
 
 
@@ -189,12 +188,12 @@ TWILIO_FAULTS: dict[str, list[dict[str, Any]]] = {
     "cut after": [{"kind": "drop_after"}],
     "slow": [{"kind": "slow", "seconds": 5}],
     "429": [{"kind": "429"}],
-    "503 after, and the list lags": [{"kind": "503_after"}, {"list_lag": 3}],
-    "cut after, and the list lags": [{"kind": "drop_after"}, {"list_lag": 3}],
-    "the list is away": [{"kind": "503", **LIST_REQUEST, "times": 2}],
-    "503 after, then the list is away": [{"kind": "503_after"}, {"kind": "503", **LIST_REQUEST}],
+    "503 after, and lists lag": [{"kind": "503_after"}, {"list_lag": 3}],
+    "cut after, and lists lag": [{"kind": "drop_after"}, {"list_lag": 3}],
+    "lists unavailable": [{"kind": "503", **LIST_REQUEST, "times": 2}],
+    "503 after, then lists unavailable": [{"kind": "503_after"}, {"kind": "503", **LIST_REQUEST}],
 }
-"""What goes wrong at Twilio: planned faults, and how far its list lags behind."""
+"""Faults and list lags of the Twilio emulator, by name."""
 
 
 @pytest.mark.parametrize("rebuy", ["update", "refuse"])
@@ -219,7 +218,7 @@ def test_twilio_faults_never_buy_twice(
     statuses = [recorded["status"] for recorded in purchase.responses if recorded]
     assert set(statuses) <= {200, 503}, purchase.summary
     check_bought([purchase], twilio)
-    record_figure(f"a purchase, {fault_name}, buying again would {rebuy}: answered {statuses}, bought once")
+    record_figure(f"purchase, {fault_name}, rebuy={rebuy}: statuses {statuses}, bought once")
 
 
 def test_eight_customers_race_for_the_same_number(
@@ -244,7 +243,7 @@ def test_eight_customers_race_for_the_same_number(
             dynamodb.get_record(Line, location.id) for index, location in enumerate(racer_locations) if index != winner
         ]
         assert [line for line in lines if line and line.number] == []
-    record_figure("eight customers racing for a number: one winner each, 3 rounds")
+    record_figure("eight customers racing for a number: one success per round")
 
 
 def create_racer(env: Environment, web: str, number: int) -> SignedInUser:
@@ -253,7 +252,7 @@ def create_racer(env: Environment, web: str, number: int) -> SignedInUser:
     return accept_invitation(env, web, user)
 
 
-# --- refused --------------------------------------------------------------------------------------
+# --- rejections -----------------------------------------------------------------------------------
 def test_unavailable_number_is_rejected_and_leaves_nothing(test_users: UserFixtures, twilio: Environment) -> None:
     purchase = make_case(test_users)
     httpx.post(f"{twilio.twilio}/_local/others", json={"number": purchase.number}).raise_for_status()
@@ -277,7 +276,7 @@ def test_number_unknown_to_twilio_returns_400(test_users: UserFixtures, twilio: 
 
 
 def test_purchase_with_unknown_outcome_is_eventually_abandoned(test_users: UserFixtures, twilio: Environment) -> None:
-    """Not at once, since it may be ours; but not for ever either."""
+    """Not at once, as the number may be ours; but eventually."""
     purchase = make_case(test_users)
     inject_fault(twilio, "drop")
     assert test_users.ann.post(PATH, purchase.body).status_code == 503
@@ -295,7 +294,7 @@ def test_purchase_with_unknown_outcome_is_eventually_abandoned(test_users: UserF
 
 
 def test_foreign_number_of_the_account_is_not_adopted(test_users: UserFixtures, twilio: Environment) -> None:
-    """Twilio would let us "buy" it again, and point it at us."""
+    """Twilio would accept buying it again, and would replace its webhooks."""
     number = free_number()
     buy_foreign_number(twilio, number, "the fax in the cellar")
 
@@ -308,7 +307,7 @@ def test_foreign_number_of_the_account_is_not_adopted(test_users: UserFixtures, 
 
 
 def buy_foreign_number(env: Environment, number: str, tag: str) -> None:
-    """A number of our account that somebody else bought there."""
+    """Buy a number in our Twilio account without Dutyline."""
     sid = "AC" + "10ca1" * 6 + "00"
     httpx.post(
         f"{env.twilio}/2010-04-01/Accounts/{sid}/IncomingPhoneNumbers.json",
@@ -317,7 +316,7 @@ def buy_foreign_number(env: Environment, number: str, tag: str) -> None:
     ).raise_for_status()
 
 
-# --- once, one each, so many ----------------------------------------------------------------------
+# --- idempotency and quotas -----------------------------------------------------------------------
 def test_repeated_purchase_returns_the_same_number(test_users: UserFixtures, twilio: Environment) -> None:
     purchase, other_purchase = make_case(test_users), make_case(test_users)
 
@@ -382,7 +381,7 @@ def list_audit_actions(stream: str) -> list[str]:
     return [entry.action for entry in reader.read_page(stream, last=last, offset=0, limit=20)]
 
 
-# --- given up, restored, released -----------------------------------------------------------------
+# --- release and restore --------------------------------------------------------------------------
 def test_number_release_is_scheduled_reverted_and_executed(test_users: UserFixtures, twilio: Environment) -> None:
     purchase = make_case(test_users)
     assert test_users.ann.post(PATH, purchase.body).status_code == 200
@@ -403,7 +402,7 @@ def test_number_release_is_scheduled_reverted_and_executed(test_users: UserFixtu
     assert test_users.ann.delete(path).json()["status"] == "releasing"
     second_purchase = make_case(test_users)
     second_purchase.location = purchase.location
-    assert test_users.ann.post(PATH, second_purchase.body).status_code == 200, "its location may have another"
+    assert test_users.ann.post(PATH, second_purchase.body).status_code == 200, "the location may get another number"
     process_outbox(7 * 86_400 + 60)
 
     assert not account_has_number(twilio, purchase.number)
@@ -416,7 +415,7 @@ def test_number_release_is_scheduled_reverted_and_executed(test_users: UserFixtu
 
 
 def run_numbers_command(*command: str) -> str:
-    """What ``manage.py numbers …`` prints."""
+    """Run ``manage.py numbers …``; its output."""
     output = StringIO()
     call_command("numbers", *command, stdout=output)
     return output.getvalue()
@@ -455,7 +454,7 @@ def test_location_with_a_pending_purchase_cannot_be_removed(test_users: UserFixt
     check_bought([purchase], twilio)
 
 
-# --- numbers that no record explains --------------------------------------------------------------
+# --- unexplained numbers --------------------------------------------------------------------------
 def test_unexplained_numbers_are_reported_adopted_or_released(
     test_users: UserFixtures, env: Environment, twilio: Environment
 ) -> None:
@@ -470,7 +469,7 @@ def test_unexplained_numbers_are_reported_adopted_or_released(
     assert spare_number in report
     assert fax_number not in report
     assert recorded_number not in report
-    assert account_has_number(env, lost_number), "a report changes nothing"
+    assert account_has_number(env, lost_number), "the report must not change anything"
     location = test_users.create_location()
     assert "is active" in run_numbers_command("adopt", lost_number, location.id, test_users.customer.id)
     check_bought([PurchaseCase(lost_number, location)], env)
@@ -483,7 +482,7 @@ def test_unexplained_numbers_are_reported_adopted_or_released(
     ] == []
 
 
-# --- finding --------------------------------------------------------------------------------------
+# --- search ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("country", "area", "prefix"),
     [("US", "415", "+1415"), ("ca", "416", "+1416"), ("GB", "020", "+4420"), ("DE", "030", "+4930")],
