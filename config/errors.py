@@ -55,7 +55,7 @@ class NoAccount(Unauthenticated):
 
 
 class Forbidden(DomainError):
-    """The caller does not have the permission."""
+    """The signed-in user does not have the permission."""
 
     status = 403
     code = "forbidden"
@@ -79,7 +79,7 @@ class Conflict(DomainError):
 
 
 class PreconditionFailed(DomainError):
-    """If-Match does not match the current version."""
+    """`If-Match` does not match the current version."""
 
     status = 412
     code = "precondition_failed"
@@ -95,7 +95,7 @@ class PayloadTooLarge(DomainError):
 
 
 class IdempotencyKeyReused(DomainError):
-    """The Idempotency-Key was used for a different request."""
+    """The `Idempotency-Key` was used for a request with another body."""
 
     status = 422
     code = "idempotency_key_reused"

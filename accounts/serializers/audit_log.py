@@ -12,20 +12,20 @@ class AuditQuery(DateTimeRangeQuery):
 
     action = TextField(required=False, max_length=100, help_text="Only entries with this action, such as user.blocked.")
 
-    limit = QueryIntegerField(required=False, min_value=1, max_value=100, help_text="1 to 100, default 50.")
+    limit = QueryIntegerField(required=False, min_value=1, max_value=100, help_text="1 to 100; default 50.")
     offset = QueryIntegerField(required=False, min_value=0, help_text="Number of newer entries to skip.")
 
 
 class AuditParty(serializers.Serializer[Any]):
     """The actor or the subject of an entry."""
 
-    type = serializers.CharField()
+    type = serializers.CharField(help_text="Such as user, operator, system, customer, location or schedule.")
     id = serializers.CharField()
-    name = serializers.CharField(allow_null=True, help_text="null after erasure.")
+    name = serializers.CharField(allow_null=True, help_text="null after the personal data is erased.")
 
 
 class AuditChange(serializers.Serializer[Any]):
-    """A changed field; values are null after erasure."""
+    """A changed field; values are null after personal data is erased."""
 
     field = serializers.CharField()
     before = serializers.JSONField()
@@ -38,22 +38,26 @@ class AuditLogItem(serializers.Serializer[Any]):
     id = serializers.CharField()
     seq = serializers.IntegerField(help_text="Sequence number in this user's log, from 1.")
     at = serializers.DateTimeField()
-    action = serializers.CharField()
+    action = serializers.CharField(help_text="Such as user.blocked.")
     actor = AuditParty()
     subject = AuditParty()
     customerId = serializers.CharField(source="customer_id")
     changes = AuditChange(many=True)
-    ip = serializers.CharField(allow_null=True)
-    userAgent = serializers.CharField(source="user_agent", allow_null=True)
+    ip = serializers.CharField(allow_null=True, help_text="IP address of the actor; null if unknown or erased.")
+    userAgent = serializers.CharField(
+        source="user_agent", allow_null=True, help_text="User agent of the actor; null if unknown or erased."
+    )
     requestId = serializers.CharField(source="request_id")
-    hash = serializers.CharField()
-    prevHash = serializers.CharField(source="prev_hash")
+    hash = serializers.CharField(help_text="SHA-256 of this entry, which includes `prevHash`.")
+    prevHash = serializers.CharField(
+        source="prev_hash", help_text="`hash` of the previous entry; empty for the first entry."
+    )
 
 
 class AuditPage(serializers.Serializer[Any]):
     """Audit entries, newest first, and their total number."""
 
     items = AuditLogItem(many=True, source="lines")
-    total = serializers.IntegerField()
+    total = serializers.IntegerField(help_text="Number of entries that match the filters.")
     limit = serializers.IntegerField()
     offset = serializers.IntegerField()

@@ -14,7 +14,9 @@ class CustomerView(serializers.Serializer[Customer]):
 
     id = serializers.CharField()
     name = serializers.CharField()
-    status = serializers.ChoiceField(choices=["active", "suspended"])
+    status = serializers.ChoiceField(
+        choices=["active", "suspended"], help_text="suspended: users of the customer have no access."
+    )
     settings = DefaultsView()
     createdAt = serializers.DateTimeField(source="created_at")
     version = serializers.IntegerField()
@@ -39,7 +41,7 @@ class LocationChange(StrictSerializer):
     """The fields to update; all are optional."""
 
     name = TextField(max_length=200, required=False)
-    timeZone = TimeZoneField(required=False, source="time_zone")
+    timeZone = TimeZoneField(required=False, source="time_zone", help_text="IANA time zone.")
     address = TextField(max_length=500, required=False, allow_blank=True)
 
 
@@ -50,7 +52,7 @@ class LocationView(serializers.Serializer[Location]):
     customerId = serializers.CharField(source="customer_id")
     name = serializers.CharField()
     address = serializers.CharField()
-    timeZone = serializers.CharField(source="time_zone")
+    timeZone = serializers.CharField(source="time_zone", help_text="IANA time zone.")
     createdAt = serializers.DateTimeField(source="created_at")
     version = serializers.IntegerField()
 

@@ -26,16 +26,16 @@ class DataRecipient(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     about = serializers.CharField(help_text="What the recipient does with it.")
-    receives = serializers.ListField(child=serializers.CharField())
+    receives = serializers.ListField(child=serializers.CharField(), help_text="Names of the values.")
 
 
 class RetentionRule(serializers.Serializer[Any]):
     """How long a kind of data is stored."""
 
-    what = serializers.CharField()
+    what = serializers.CharField(help_text="The kind of data.")
     purpose = serializers.CharField()
-    kept = serializers.CharField()
-    afterDeletion = serializers.CharField()
+    kept = serializers.CharField(help_text="How long it is stored.")
+    afterDeletion = serializers.CharField(help_text="What remains after the account is deleted.")
 
 
 class ExportView(serializers.Serializer[Any]):
@@ -50,4 +50,4 @@ class ExportView(serializers.Serializer[Any]):
     )
     recipients = DataRecipient(many=True)
     retention = RetentionRule(many=True)
-    rights = serializers.ListField(child=serializers.CharField())
+    rights = serializers.ListField(child=serializers.CharField(), help_text="Rights of the user, as sentences.")

@@ -8,21 +8,31 @@ from rest_framework import serializers
 from accounts import preferences
 from config.api.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictSerializer, TimeZoneField
 
-_LANGUAGE = "Language of e-mails; null: the customer's default."
-_ZONE = "IANA time zone of times in e-mails; null: the customer's default."
-_RINGING = "Whether calls to a location ring the user's verified phone while on duty; default false."
-_REMINDER = "Minutes from the reminder to the start of a shift, 5 to 1,440; null: 60."
+_EVENTS = {
+    "rights_changed": "Role or permissions changed.",
+    "location_assigned": "A location was added.",
+    "terms_renewed": "New terms are in force.",
+    "rota_changed": "Another person changed the user's shifts.",
+    "shift_reminder": "A shift starts soon; see `reminderMinutes`.",
+    "voicemail_left": "A caller left a voicemail for the user's location.",
+}
+_LANGUAGE = "Language of notifications; null: the customer's default."
+_ZONE = "IANA time zone of times in notifications; null: the customer's default."
+_RINGING = "Whether calls ring the user's verified phone while the user is on duty; default false."
+_REMINDER = "Minutes between the reminder and the start of a shift, 5 to 1,440; default 60."
 
 
 class ChannelChange(StrictSerializer):
-    """The events to notify about on one channel."""
+    """Which events the user is notified of on this channel."""
 
-    rightsChanged = StrictBooleanField(required=False, source="rights_changed")
-    locationAssigned = StrictBooleanField(required=False, source="location_assigned")
-    termsRenewed = StrictBooleanField(required=False, source="terms_renewed")
-    rotaChanged = StrictBooleanField(required=False, source="rota_changed")
-    shiftReminder = StrictBooleanField(required=False, source="shift_reminder")
-    voicemailLeft = StrictBooleanField(required=False, source="voicemail_left")
+    rightsChanged = StrictBooleanField(required=False, source="rights_changed", help_text=_EVENTS["rights_changed"])
+    locationAssigned = StrictBooleanField(
+        required=False, source="location_assigned", help_text=_EVENTS["location_assigned"]
+    )
+    termsRenewed = StrictBooleanField(required=False, source="terms_renewed", help_text=_EVENTS["terms_renewed"])
+    rotaChanged = StrictBooleanField(required=False, source="rota_changed", help_text=_EVENTS["rota_changed"])
+    shiftReminder = StrictBooleanField(required=False, source="shift_reminder", help_text=_EVENTS["shift_reminder"])
+    voicemailLeft = StrictBooleanField(required=False, source="voicemail_left", help_text=_EVENTS["voicemail_left"])
 
 
 class NotificationsChange(StrictSerializer):
@@ -50,14 +60,14 @@ class SettingsChange(StrictSerializer):
 
 
 class ChannelView(serializers.Serializer[Any]):
-    """The events to notify about on one channel."""
+    """Which events the user is notified of on this channel."""
 
-    rightsChanged = serializers.BooleanField(source="rights_changed")
-    locationAssigned = serializers.BooleanField(source="location_assigned")
-    termsRenewed = serializers.BooleanField(source="terms_renewed")
-    rotaChanged = serializers.BooleanField(source="rota_changed")
-    shiftReminder = serializers.BooleanField(source="shift_reminder")
-    voicemailLeft = serializers.BooleanField(source="voicemail_left")
+    rightsChanged = serializers.BooleanField(source="rights_changed", help_text=_EVENTS["rights_changed"])
+    locationAssigned = serializers.BooleanField(source="location_assigned", help_text=_EVENTS["location_assigned"])
+    termsRenewed = serializers.BooleanField(source="terms_renewed", help_text=_EVENTS["terms_renewed"])
+    rotaChanged = serializers.BooleanField(source="rota_changed", help_text=_EVENTS["rota_changed"])
+    shiftReminder = serializers.BooleanField(source="shift_reminder", help_text=_EVENTS["shift_reminder"])
+    voicemailLeft = serializers.BooleanField(source="voicemail_left", help_text=_EVENTS["voicemail_left"])
 
 
 class NotificationsView(serializers.Serializer[Any]):
@@ -82,14 +92,14 @@ class SettingsView(serializers.Serializer[Any]):
 
 
 class DefaultsChange(StrictSerializer):
-    """Default settings to update, for users without their own."""
+    """Defaults to update; they apply to users who chose nothing else."""
 
     language = StrictChoiceField(choices=preferences.LANGUAGES, required=False, allow_null=True)
     timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone")
 
 
 class DefaultsView(serializers.Serializer[Any]):
-    """Default settings, for users without their own."""
+    """Defaults for users who chose nothing else."""
 
     language = serializers.ChoiceField(choices=preferences.LANGUAGES)
     timeZone = serializers.CharField(source="time_zone")

@@ -11,13 +11,15 @@ from config.api.fields import StrictChoiceField, StrictSerializer, TextField
 
 
 class TermsAcceptanceBody(StrictSerializer):
-    """The terms that were shown; both fields are optional."""
+    """The terms that were shown to the user; both fields are optional."""
 
     version = TextField(
         required=False, max_length=20, help_text="The `currentVersion` that was shown; 409 if it is no longer in force."
     )
     locale = StrictChoiceField(
-        choices=preferences.LANGUAGES, required=False, help_text="The language that was shown; default: the user's."
+        choices=preferences.LANGUAGES,
+        required=False,
+        help_text="The language that was shown; default: the user's language.",
     )
 
 
@@ -29,7 +31,7 @@ class LegalDocument(serializers.Serializer[Any]):
     version = serializers.CharField()
     effectiveFrom = serializers.DateTimeField(source="effective_from")
     locale = serializers.CharField(help_text="Language of this text.")
-    sha256 = serializers.CharField(help_text="Hash of the text at `url` with `?format=text`.")
+    sha256 = serializers.CharField(help_text="SHA-256 of the text at `url` with the parameter `format=text`.")
     url = serializers.SerializerMethodField(help_text="Public page with the text.")
 
     def get_url(self, text: documents.LegalText) -> str:

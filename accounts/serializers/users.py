@@ -20,6 +20,10 @@ from config.api.fields import (
 )
 
 ROLE_CHOICES = list(reversed(permissions.ROLES))
+_IS_SETUP = "Set by client applications; Dutyline only stores it."
+_STATUS = (
+    "pending: being created; invited: has not signed in yet; active; blocked: has no access; deleting: being deleted."
+)
 
 
 class RoleField(StrictChoiceField):
@@ -91,7 +95,7 @@ class _NewUserBase(StrictSerializer):
     email = UserEmailField(max_length=254)
     customerId = TextField(max_length=64, source="customer_id")
     name = TextField(max_length=200)
-    permissions = PermissionsField(required=False, help_text="Effective permissions; default: those of the role.")
+    permissions = PermissionsField(required=False, help_text="All permissions of the user; default: those of the role.")
     locations = LocationIdsField(
         required=False, help_text='Location ids, or ["*"] for all; default: none (all for owner and admin).'
     )
@@ -108,17 +112,17 @@ class NewManagedUser(_NewUserBase):
     """A new user."""
 
     userRole = RoleField(required=False, source="role", help_text="Default: staff.")
-    isSetup = StrictBooleanField(required=False, source="is_setup")
+    isSetup = StrictBooleanField(required=False, source="is_setup", help_text=_IS_SETUP)
 
 
 class CurrentUserChange(StrictSerializer):
-    """The fields of the signed-in user to update; permissions and locations can only be reduced."""
+    """The fields to update; all are optional. Permissions and locations can only be removed."""
 
     profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
     phone = PhoneField(required=False, allow_null=True)
     locations = LocationIdsField(required=False, help_text="A subset of the current locations.")
     userPermissions = PermissionsField(
-        required=False, source="permissions", help_text="Effective permissions; a subset of the current ones."
+        required=False, source="permissions", help_text="All permissions of the user; a subset of the current ones."
     )
     userSkills = SkillsField(required=False)
     settings = SettingsChange(required=False)
@@ -135,15 +139,15 @@ class UserChange(StrictSerializer):
     userRole = RoleField(
         required=False, source="role", help_text="Sets the permissions of the role, unless `permissions` is sent."
     )
-    permissions = PermissionsField(required=False, help_text="Effective permissions.")
+    permissions = PermissionsField(required=False, help_text="All permissions of the user.")
     locations = LocationIdsField(required=False, help_text='Location ids, or ["*"] for all.')
     userSkills = SkillsField(required=False)
-    isSetup = StrictBooleanField(required=False, source="is_setup")
+    isSetup = StrictBooleanField(required=False, source="is_setup", help_text=_IS_SETUP)
     settings = SettingsChange(required=False)
     status = StrictChoiceField(
         choices=["active", "blocked"],
         required=False,
-        help_text="blocked: no access from the next request; active: unblocks the user.",
+        help_text="blocked: ends access with the next request; active: unblocks the user.",
     )
 
 
@@ -173,20 +177,22 @@ class UserView(serializers.Serializer[User]):
     permissions = serializers.SerializerMethodField()
     extraPermissions = serializers.ListField(child=serializers.CharField(), source="extra")
     deniedPermissions = serializers.ListField(child=serializers.CharField(), source="denied")
-    locations = serializers.ListField(child=serializers.CharField())
+    locations = serializers.ListField(child=serializers.CharField(), help_text='Location ids, or ["*"] for all.')
     userSkills = serializers.ListField(child=serializers.CharField(), source="skills")
-    isSetup = serializers.BooleanField(source="is_setup")
-    status = serializers.ChoiceField(choices=["pending", "invited", "active", "blocked", "deleting"])
+    isSetup = serializers.BooleanField(source="is_setup", help_text=_IS_SETUP)
+    status = serializers.ChoiceField(choices=["pending", "invited", "active", "blocked", "deleting"], help_text=_STATUS)
     invitedAt = serializers.DateTimeField(source="invited_at", allow_null=True)
     invitationExpiresAt = serializers.DateTimeField(source="invitation_expires_at", allow_null=True)
-    acceptedAt = serializers.DateTimeField(source="accepted_at", allow_null=True)
+    acceptedAt = serializers.DateTimeField(
+        source="accepted_at", allow_null=True, help_text="When the user first signed in."
+    )
     settings = SettingsView()
     createdAt = serializers.DateTimeField(source="created_at")
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
 
     def get_permissions(self, user: User) -> list[str]:
-        """Effective permissions: those of the role, plus extra, minus denied."""
+        """Those of the role, plus `extraPermissions`, minus `deniedPermissions`."""
         return sorted(permissions.effective_permissions(user.role, user.extra, user.denied))
 
 
@@ -194,7 +200,7 @@ class UserQuery(PageQuery):
     """Filters of users."""
 
     customerId = TextField(
-        max_length=64, required=False, help_text="Must be the caller's customer, which is the default."
+        max_length=64, required=False, help_text="Must be the signed-in user's customer, which is the default."
     )
 
 

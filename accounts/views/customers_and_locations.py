@@ -72,7 +72,7 @@ class Locations(OperationViewSet):
     def list_page(self, request: Request) -> Response:
         """List locations.
 
-        The customer's locations by name. Callers who are restricted to some locations see these.
+        Sorted by name. Users who are restricted to some locations see only those.
         """
         actor = actor_of(request)
         query = PageQuery.parse_query(request)
@@ -121,7 +121,7 @@ class LocationDetail(OperationViewSet):
     def delete(self, request: Request, id: str) -> Response:
         """Delete a location.
 
-        409 while users are restricted to it or schedules remain.
+        409 while users are assigned to it, or it has future shifts or a phone number.
         """
         location = locations.delete_location(id, actor=actor_of(request), at=datetime.now(UTC))
         return Response(DeletedLocation({"id": location.id, "status": "removed"}).data)

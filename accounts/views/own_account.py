@@ -57,8 +57,8 @@ class CurrentUser(OperationViewSet):
     def create(self, request: Request) -> Response:
         """Create a user.
 
-        Creates the user here and at Auth0 and sends an invitation by e-mail. The response is sent
-        once both hold the user and the invitation is queued. After a 503 the creation still
+        Creates the user in Dutyline and at Auth0, and sends an invitation by e-mail. The response
+        is sent once both have the user and the invitation is queued. After a 503 the creation still
         completes in the background; retry with the same Idempotency-Key to get the result.
         """
         return create_user(request, NewUser)
@@ -69,8 +69,8 @@ class CurrentUser(OperationViewSet):
     def update(self, request: Request) -> Response:
         """Update the signed-in user.
 
-        Updates profile, skills and settings. Permissions and locations can only be reduced; an
-        attempt to extend them is refused and audited.
+        Updates profile, skills and settings. Permissions and locations can only be removed; an
+        attempt to add some is refused with 403 and audited.
         """
         user = update.update_own_profile(
             authenticated_user(request).user,
@@ -89,10 +89,10 @@ class CurrentUser(OperationViewSet):
     def delete(self, request: Request) -> Response:
         """Delete a user.
 
-        Deletes the signed-in user, or a user of lower rank, here and at Auth0. Access ends with the
-        next request and the user's records are erased. Audit entries remain, with the user's
-        personal data unreadable. After a 503 the deletion still completes in the background. The
-        last active owner cannot be deleted.
+        Deletes the signed-in user or a user with a lower role, in Dutyline and at Auth0; owners can
+        also delete owners. Access ends with the next request and the user's records are erased.
+        Audit entries remain, with the user's personal data unreadable. After a 503 the deletion
+        still completes in the background. The last active owner cannot be deleted.
         """
         return delete_user(request)
 
@@ -169,7 +169,7 @@ class PushTokens(OperationViewSet):
         """Register an Expo push token.
 
         Notifications are sent to this device from now on. A token belongs to one user: registering
-        a token of another user moves it. Repeating it changes nothing.
+        a token of another user moves it to the signed-in user. Repeating it changes nothing.
         """
         token, actor = PushTokenBody.parse(request.data)["token"], actor_of(request)
         device = devices.register_device(
@@ -200,7 +200,7 @@ class PersonalData(OperationViewSet):
     @returns(ExportView, examples.EXPORT)
     @returns_file("application/pdf")
     def download(self, request: Request) -> HttpResponse:
-        """Download my personal data.
+        """Download the signed-in user's personal data.
 
         All stored data about the signed-in user, without data about others: a PDF with the same
         data embedded as JSON (my-data.json), or that JSON alone.

@@ -47,7 +47,7 @@ class UserManagement(OperationViewSet):
     def list_page(self, request: Request) -> Response:
         """List the users of a customer.
 
-        Sorted by name. Callers who are restricted to some locations see the users of these
+        Sorted by name. Users who are restricted to some locations see only users of those
         locations. A page may hold fewer than `limit` items before the end of the list.
         """
         actor = actor_of(request)
@@ -78,10 +78,10 @@ class UserManagement(OperationViewSet):
     def update(self, request: Request) -> Response:
         """Update a user.
 
-        Updates a user of lower rank; owners may also update owners. A new e-mail address is changed
-        at Auth0 first; after a 503 the change still completes in the background. You cannot grant
-        permissions that you do not hold, and the last active owner must remain an owner. Changed
-        permissions apply from the user's next request.
+        Updates a user with a lower role; owners can also update owners. A new e-mail address is
+        changed at Auth0 first; after a 503 the change still completes in the background. You cannot
+        grant permissions that you do not hold, and the last active owner must remain an owner.
+        Changed permissions apply from the user's next request.
         """
         changes = UserChange.parse(request.data)
         user = update.update_user(
@@ -137,8 +137,8 @@ class AuditLogs(OperationViewSet):
     def list_page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name
         """Get the audit log of a user.
 
-        Changes by and to the user, newest first, also after the user was deleted. `total` is the
-        number of entries that match the filters.
+        Changes made by the user and changes to the user, newest first; also available after the
+        user is deleted. `total` is the number of entries that match the filters.
         """
         query = AuditQuery.parse_query(request)
         log_page = audit_log.get_user_audit_log(

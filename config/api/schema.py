@@ -15,18 +15,18 @@ from config.api import problem_details
 from config.api.operations import Operation, OperationViewSet
 
 COMMON_HEADERS = {
-    "X-Request-Id": "Identifies this request in logs and audit logs.",
+    "X-Request-Id": "Id of this request in logs and audit entries; quote it when you report a problem.",
     "RateLimit": 'Remaining quota of the rate limit: `"name";r=remaining;t=seconds`.',
 }
 HEADERS_BY_STATUS = {
     "429": {"Retry-After": "Seconds to wait."},
     "503": {"Retry-After": "Seconds to wait."},
-    "401": {"WWW-Authenticate": "Bearer, and what is wrong with the token."},
+    "401": {"WWW-Authenticate": "`Bearer`, and the error if the token is invalid."},
 }
-ETAG_HEADER = "The version of the record."
-IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: the same key and body have the same result."
-IF_MATCH_HEADER = "The ETag of the version to change; 412 if the record has another version."
-IF_NONE_MATCH_HEADER = "The ETag of an earlier response; 304 if nothing has changed."
+ETAG_HEADER = "Version of the record."
+IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
+IF_MATCH_HEADER = "ETag of the version to change; 412 if the record has another version."
+IF_NONE_MATCH_HEADER = "ETag of an earlier response; 304 if nothing has changed."
 _DOCUMENTED_ERRORS: dict[int, type[errors.DomainError]] = {
     error.status: error
     for error in (
@@ -40,14 +40,14 @@ _DOCUMENTED_ERRORS: dict[int, type[errors.DomainError]] = {
 class Problem(serializers.Serializer[Any]):
     """Problem details (RFC 9457)."""
 
-    type = serializers.CharField(help_text="URI of the kind of problem.")
+    type = serializers.CharField(help_text="URI of the type of problem.")
     title = serializers.CharField()
     status = serializers.IntegerField()
-    code = serializers.CharField(help_text="Short, stable name of the kind of problem.")
-    detail = serializers.CharField(help_text="One sentence for the developer of a client.")
+    code = serializers.CharField(help_text="Short, stable name of the type of problem; clients can compare it.")
+    detail = serializers.CharField(help_text="What is wrong and what to do, for developers of clients.")
     errors = serializers.ListField(  # type: ignore[assignment] # the member's name in RFC 9457
         child=serializers.DictField(child=serializers.CharField()),
-        help_text="Invalid fields: `pointer` (RFC 6901, or `?name` in a query), `code`, `detail`.",
+        help_text="Invalid fields: `pointer` (RFC 6901; `?name` for query parameters), `code`, `detail`.",
     )
     requestId = serializers.CharField()  # noqa: N815 - the wire's name
 

@@ -18,7 +18,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Dutyline",
     "VERSION": VERSION,
     "DESCRIPTION": (
-        "The people, rotas and phone lines of businesses with several locations. Sign in at Auth0 "
+        "Manages the people, rotas and phone lines of businesses with several locations. Sign in at Auth0 "
         "and send the access token as `Authorization: Bearer …`. Every error is an "
         "`application/problem+json` document (RFC 9457)."
     ),

@@ -10,19 +10,21 @@ _WEEKDAYS = ["mo", "tu", "we", "th", "fr", "sa", "su"]
 
 
 class WeekdayView(serializers.Serializer[Any]):
-    """A weekday, or the nth weekday of the period."""
+    """A weekday, or with `nthOfPeriod` the nth one of the month or year."""
 
     day = serializers.ChoiceField(choices=_WEEKDAYS)
-    nthOfPeriod = serializers.IntegerField(required=False, min_value=-5, max_value=5)
+    nthOfPeriod = serializers.IntegerField(
+        required=False, min_value=-5, max_value=5, help_text="Negative numbers count from the end."
+    )
 
 
 class RecurrenceExceptionView(serializers.Serializer[Any]):
-    """A change of one occurrence: excluded, or moved; in local time."""
+    """A change of one occurrence: excluded, moved, or covered by another user."""
 
-    excluded = serializers.BooleanField(required=False)
-    startTime = serializers.CharField(required=False)
-    endTime = serializers.CharField(required=False)
-    staffId = serializers.CharField(required=False)
+    excluded = serializers.BooleanField(required=False, help_text="true: the occurrence does not take place.")
+    startTime = serializers.CharField(required=False, help_text="Local start.")
+    endTime = serializers.CharField(required=False, help_text="Local end.")
+    staffId = serializers.CharField(required=False, help_text="Id of the user who covers the occurrence.")
 
 
 class RecurrencePatternView(serializers.Serializer[Any]):
@@ -31,26 +33,38 @@ class RecurrencePatternView(serializers.Serializer[Any]):
     frequency = serializers.ChoiceField(
         choices=["daily", "weekly", "monthly", "yearly"], required=False, help_text="Required unless `rrule` is sent."
     )
-    interval = serializers.IntegerField(required=False, min_value=1, max_value=366)
+    interval = serializers.IntegerField(
+        required=False, min_value=1, max_value=366, help_text="Every nth day, week, month or year; default 1."
+    )
     byDay = WeekdayView(many=True, required=False)
-    byMonthDay = serializers.ListField(child=serializers.IntegerField(), required=False)
+    byMonthDay = serializers.ListField(
+        child=serializers.IntegerField(), required=False, help_text="Negative numbers count from the end of the month."
+    )
     byMonth = serializers.ListField(child=serializers.ChoiceField(choices=_MONTHS), required=False)
-    bySetPosition = serializers.ListField(child=serializers.IntegerField(), required=False)
-    firstDayOfWeek = serializers.ChoiceField(choices=_WEEKDAYS, required=False)
-    count = serializers.IntegerField(required=False, min_value=1, max_value=1000)
-    until = serializers.CharField(required=False, help_text="Local time of the last possible start.")
-    timeZone = serializers.CharField(required=False, help_text="IANA time zone.")
+    bySetPosition = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="Which of the matching days of a period; -1 is the last one.",
+    )
+    firstDayOfWeek = serializers.ChoiceField(choices=_WEEKDAYS, required=False, help_text="Default: mo.")
+    count = serializers.IntegerField(
+        required=False, min_value=1, max_value=1000, help_text="Number of occurrences; not together with `until`."
+    )
+    until = serializers.CharField(required=False, help_text="Latest local start of an occurrence.")
+    timeZone = serializers.CharField(required=False, help_text="IANA time zone; default: that of the location.")
     gap = serializers.ChoiceField(
         choices=["shift", "skip"],
         required=False,
-        help_text="If a start falls into a skipped hour: shift it by the clock change, or skip the occurrence.",
+        help_text="If a clock change skips the start: shift (default) moves it, skip omits the occurrence.",
     )
     exceptions = serializers.DictField(
         child=RecurrenceExceptionView(),
         required=False,
-        help_text="By `recurrenceId`, the original local start of the occurrence.",
+        help_text="Changed occurrences by `recurrenceId`, the original local start.",
     )
-    rrule = serializers.CharField(required=False, help_text="The same rule as an RFC 5545 RRULE.")
+    rrule = serializers.CharField(
+        required=False, help_text="The rule as an RRULE (RFC 5545); may be sent instead of the other fields."
+    )
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
         """Sparse, as stored."""

@@ -30,7 +30,7 @@ from staffing.serializers.times import (
 )
 
 SCOPES = ("occurrence", "following", "all")
-_ALLOW_OVERLAP_HELP = "true: allow overlaps with other schedules of the user."
+_ALLOW_OVERLAP_HELP = "true: allows overlaps with other schedules of the user."
 
 
 class NewSchedule(StrictSerializer):
@@ -41,9 +41,15 @@ class NewSchedule(StrictSerializer):
     staffId = TextField(max_length=100, source="staff_id", help_text="Id of a user.")
     startTime = ShiftTimeField(source="start", help_text=f"Start of the first shift, {TIME_EXAMPLES}.")
     endTime = ShiftTimeField(source="end", help_text="At most 48 hours after `startTime`.")
-    recurring = StrictBooleanField(required=False)
+    recurring = StrictBooleanField(required=False, help_text="Default: true if there is a `recurrencePattern`.")
     recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
-    templateId = TextField(max_length=100, required=False, allow_null=True, source="template_id")
+    templateId = TextField(
+        max_length=100,
+        required=False,
+        allow_null=True,
+        source="template_id",
+        help_text="Schedule template whose `recurrencePattern` applies unless one is sent.",
+    )
     allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
 
@@ -52,9 +58,9 @@ class ScheduleChange(StrictSerializer):
 
     startTime = ShiftTimeField(required=False, source="start")
     endTime = ShiftTimeField(required=False, source="end")
-    recurring = StrictBooleanField(required=False)
+    recurring = StrictBooleanField(required=False, help_text="false: makes a series a single shift.")
     recurrencePattern = RecurrencePatternField(required=False, source="pattern")
-    staffId = TextField(max_length=100, required=False, source="staff_id")
+    staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Id of a user.")
     locationId = TextField(max_length=100, required=False, source="location_id")
     allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
@@ -68,7 +74,7 @@ class ScheduleChange(StrictSerializer):
 class ScopeQuery(StrictSerializer):
     """The occurrences of a series to change."""
 
-    scope = StrictChoiceField(choices=SCOPES, required=False, help_text="Default: all.")
+    scope = StrictChoiceField(choices=SCOPES, required=False, help_text="Which occurrences of a series; default: all.")
     recurrenceId = LocalTimeField(
         required=False,
         source="recurrence_id",
@@ -87,8 +93,10 @@ class ScopeQuery(StrictSerializer):
 class ScheduleQuery(PageQuery, TimeRangeQuery):
     """Filters of schedules; `locationId` or `customerId` is required."""
 
-    locationId = TextField(max_length=100, required=False, source="location_id")
-    customerId = TextField(max_length=100, required=False, source="customer_id")
+    locationId = TextField(max_length=100, required=False, source="location_id", help_text="Only at this location.")
+    customerId = TextField(
+        max_length=100, required=False, source="customer_id", help_text="Must be the id of the user's own customer."
+    )
     staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Only schedules of this user.")
     expand = StrictChoiceField(
         choices=("occurrences",), required=False, help_text="Return single shifts instead of schedules."
@@ -103,13 +111,13 @@ class ScheduleView(serializers.Serializer[Schedule]):
     locationId = serializers.CharField(source="location_id")
     staffId = serializers.CharField(source="staff_id")
     startTime = serializers.DateTimeField(help_text="Start of the first shift.")
-    endTime = serializers.DateTimeField()
+    endTime = serializers.DateTimeField(help_text="End of the first shift.")
     timeZone = serializers.CharField(source="zone", help_text="IANA time zone.")
     recurring = serializers.BooleanField(source="is_series")
     recurrencePattern = RecurrencePatternView(allow_null=True)
     templateId = serializers.CharField(source="template_id", allow_null=True)
     splitFrom = serializers.CharField(
-        source="split_from", allow_null=True, help_text="The series that this one was split from."
+        source="split_from", allow_null=True, help_text="Id of the series that this one was split from."
     )
     createdAt = serializers.DateTimeField(source="created_at")
     updatedAt = serializers.DateTimeField(source="updated_at")
@@ -142,7 +150,7 @@ class ShiftView(serializers.Serializer[Shift]):
 
     scheduleId = serializers.CharField()
     recurrenceId = serializers.CharField(
-        allow_null=True, help_text="Original local start; null if the schedule is not a series."
+        allow_null=True, help_text="Original local start of the occurrence; null if the schedule is not a series."
     )
     customerId = serializers.CharField()
     locationId = serializers.CharField()
@@ -150,7 +158,7 @@ class ShiftView(serializers.Serializer[Shift]):
     startTime = serializers.DateTimeField()
     endTime = serializers.DateTimeField()
     timeZone = serializers.CharField()
-    changed = serializers.BooleanField(help_text="Whether this occurrence was changed individually.")
+    changed = serializers.BooleanField(help_text="Whether this occurrence is an exception of its series.")
     adjusted = serializers.BooleanField(help_text="Whether start or end was moved because of a clock change.")
 
     def to_representation(self, instance: Shift) -> dict[str, Any]:
@@ -198,7 +206,7 @@ class DeletedSchedule(serializers.Serializer[Any]):
 
 
 class OnDutyQuery(StrictSerializer):
-    """The time to look at."""
+    """The time of interest."""
 
     at = StrictDateTimeField(required=False, help_text="Default: now.")
 
@@ -216,7 +224,7 @@ class OnDutyView(serializers.Serializer[Any]):
     until = serializers.SerializerMethodField()
     reason = serializers.ChoiceField(
         choices=["scheduled", "moved", "covering"],
-        help_text="As scheduled, moved to this time, or covering for the user of the series.",
+        help_text="scheduled: as planned; moved: the occurrence was moved; covering: for the user of the series.",
     )
     shift = ShiftView()
 

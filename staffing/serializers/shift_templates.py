@@ -9,7 +9,7 @@ from staffing.models import Template
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import TimeOfDayField
 
-_LOCATION_HELP = "Location of the template; null: any location."
+_LOCATION_HELP = "Id of the location; null: any location."
 _END_TIME_HELP = "Time of day; on the next day unless it is after `startTime`."
 
 
@@ -48,7 +48,12 @@ class TemplateReference(StrictSerializer):
 class TemplateQuery(PageQuery):
     """Filters of schedule templates."""
 
-    locationId = TextField(max_length=100, required=False, source="location_id")
+    locationId = TextField(
+        max_length=100,
+        required=False,
+        source="location_id",
+        help_text="Only templates of this location, and templates for any location.",
+    )
 
 
 class TemplateView(serializers.Serializer[Template]):
@@ -57,9 +62,9 @@ class TemplateView(serializers.Serializer[Template]):
     id = serializers.CharField()
     customerId = serializers.CharField(source="customer_id")
     name = serializers.CharField()
-    locationId = serializers.CharField(source="location_id", allow_null=True)
-    startTime = serializers.CharField(source="start")
-    endTime = serializers.CharField(source="end")
+    locationId = serializers.CharField(source="location_id", allow_null=True, help_text=_LOCATION_HELP)
+    startTime = serializers.CharField(source="start", help_text="Time of day.")
+    endTime = serializers.CharField(source="end", help_text=_END_TIME_HELP)
     recurrencePattern = RecurrencePatternView(source="pattern", allow_null=True)
     createdAt = serializers.DateTimeField(source="created_at")
     updatedAt = serializers.DateTimeField(source="updated_at")

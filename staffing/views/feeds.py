@@ -28,10 +28,10 @@ class CalendarFeeds(OperationViewSet):
     @accepts(EmptyBody)
     @returns(FeedView, examples.FEED, status=201)
     def open(self, request: Request) -> Response:
-        """Open a calendar feed of my shifts.
+        """Open a calendar feed of the signed-in user's shifts.
 
         Returns a URL for a calendar application (iCalendar). The URL contains a secret, of which
-        only a digest is stored: it is shown once. Opening a new feed closes the previous one.
+        only a digest is stored, so it is shown once. Opening a new feed closes the previous one.
         """
         EmptyBody.parse(request.data)
         actor = actor_of(request)
@@ -43,7 +43,7 @@ class CalendarFeeds(OperationViewSet):
     @operation("closeCalendarFeed", "schedules:read", rate_limit="write")
     @returns(DeletedFeed, {"status": "removed"})
     def close(self, request: Request) -> Response:
-        """Close my calendar feed.
+        """Close the signed-in user's calendar feed.
 
         Its URL stops working. Without an open feed, nothing changes.
         """

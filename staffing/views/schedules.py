@@ -48,9 +48,11 @@ class Schedules(OperationViewSet):
     def list_page(self, request: Request) -> Response:
         """Get staff schedules.
 
-        Schedules of a location or customer, optionally of one user, that have a shift from `from`
-        until before `to`. With `expand=occurrences`: the single shifts by start, in a window of at
-        most 400 days. A page may hold fewer than `limit` items before the end of the list.
+        Schedules of a location or of the customer, optionally of one user; `locationId` or
+        `customerId` is required. With `from` and `to`: only schedules with a shift in that range.
+        With `expand=occurrences`, the items are single shifts, sorted by start; this requires
+        `from` and `to`, at most 400 days apart. A page may hold fewer than `limit` items before the
+        end of the list.
         """
         actor = actor_of(request)
         query = ScheduleQuery.parse_query(request)
@@ -70,9 +72,11 @@ class Schedules(OperationViewSet):
         """Create a new staff schedule.
 
         Creates a shift, or with `recurrencePattern` a series. Times without an offset are in the
-        location's time zone; a series keeps its local time across clock changes. Any overlap with
-        another schedule of the user is 409, with that schedule and the first overlapping time,
-        within 28 years. `allowOverlap` overrides this and is audited.
+        location's time zone. A series keeps its local time across clock changes.
+
+        An overlap with another schedule of the user within 28 years is refused with 409, which
+        names that schedule and the first overlapping time. `allowOverlap` permits the overlap; the
+        audit log records it.
         """
         actor = actor_of(request)
         schedule = commands.create_schedule(
@@ -102,15 +106,19 @@ class ScheduleDetail(OperationViewSet):
     def update(self, request: Request, id: str) -> Response:
         """Update a staff schedule.
 
-        Changes a single shift or a whole series. With `scope` and `recurrenceId`: one occurrence of
-        a series, or one and all that follow, which become a new series; the response shows that
-        one. `staffId` and `locationId` reassign the schedule. Fields that are not sent keep their
-        values; a new `recurrencePattern` without `exceptions` keeps the exceptions that still
-        match. With `recurrenceId`, the times are those of that occurrence, and the other
-        occurrences move by the same amount.
+        Without `scope`, or with `scope=all`: updates a single shift or a whole series. With
+        `scope=occurrence` and `recurrenceId`: updates one occurrence of a series. With
+        `scope=following` and `recurrenceId`: updates that occurrence and all later ones, which
+        become a new series; the response is the new series.
 
-        Any overlap with another schedule of the user is 409, with that schedule and the first
-        overlapping time, within 28 years. `allowOverlap` overrides this and is audited.
+        Fields that are not sent keep their values. `staffId` and `locationId` reassign the
+        schedule. With `scope=all` and `recurrenceId`, the times are the new times of that
+        occurrence; all other occurrences move by the same amount. A new `recurrencePattern` without
+        `exceptions` keeps the exceptions that still match.
+
+        An overlap with another schedule of the user within 28 years is refused with 409, which
+        names that schedule and the first overlapping time. `allowOverlap` permits the overlap; the
+        audit log records it.
         """
         values = ScheduleChange.parse(request.data)
         schedule = commands.update_schedule(
@@ -131,8 +139,9 @@ class ScheduleDetail(OperationViewSet):
     def delete(self, request: Request, id: str) -> Response:
         """Delete a staff schedule.
 
-        Deletes a schedule. With `scope` and `recurrenceId`: one occurrence of a series, or one and
-        all that follow. Only the owner (matching customerId) can delete: 403 for others.
+        Deletes a single shift or a whole series. With `scope=occurrence` and `recurrenceId`:
+        deletes one occurrence of a series; with `scope=following`, that occurrence and all later
+        ones. 403 if the schedule belongs to another customer.
         """
         query = ScopeQuery.parse_query(request)
         commands.delete_schedule(
@@ -153,8 +162,8 @@ class LocationOnDuty(OperationViewSet):
     def retrieve(self, request: Request, id: str) -> Response:
         """Get who is on duty at a location.
 
-        Who is on duty now or at another time, until when and why; sorted by start of the shift.
-        Calls to the location ring these users.
+        Who is on duty now, or at the time `at`: until when and why, sorted by the start of the
+        shift. By default, a call to the location rings these users.
         """
         at = OnDutyQuery.parse_query(request).get("at") or datetime.now(UTC)
         entries = on_duty.list_on_duty_for_actor(id, at, actor=actor_of(request))

@@ -43,8 +43,9 @@ class Templates(OperationViewSet):
     def list_page(self, request: Request) -> Response:
         """List schedule templates.
 
-        Reusable schedules by name: those for any location, and those for the caller's locations. A
-        page may hold fewer than `limit` items before the end of the list.
+        Sorted by name. Users who are restricted to some locations see only the templates of those,
+        and templates for any location. A page may hold fewer than `limit` items before the end of
+        the list.
         """
         actor = actor_of(request)
         query = TemplateQuery.parse_query(request)
@@ -64,7 +65,7 @@ class Templates(OperationViewSet):
     def create(self, request: Request) -> Response:
         """Create a schedule template.
 
-        Callers who are restricted to some locations can only create templates for these.
+        Users who are restricted to some locations can only create templates for those.
         """
         actor, at = actor_of(request), datetime.now(UTC)
         values = NewTemplate.parse(request.data)

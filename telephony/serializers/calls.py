@@ -17,11 +17,21 @@ from telephony.calls import recordings
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call
 
+_OUTCOMES = (
+    "ringing: in progress; answered: a user or number took the call; voicemail: the caller left a message; "
+    "missed: ended without either; closed: the same, outside opening hours."
+)
+_EVENTS = (
+    "In order, each with `kind` and `at`. Kinds: entered (`where`: open, closed or holiday), planned, nobody_to_ring, "
+    "lookup_failed, rung (`who`, `why`), accepted (`who`), not_taken (`who`, `how`), key (`key`), voicemail "
+    "and conversation (`seconds`), ended."
+)
+
 
 class CallQuery(PageQuery, DateTimeRangeQuery):
     """Filters of calls."""
 
-    locationId = TextField(max_length=100, source="location_id")
+    locationId = TextField(max_length=100, source="location_id", help_text="Only calls to this location.")
 
 
 class RecordingQuery(StrictSerializer):
@@ -37,22 +47,31 @@ class CallCandidateView(serializers.Serializer[Any]):
 
     staffId = serializers.SerializerMethodField()
     phoneNumber = serializers.SerializerMethodField()
-    why = serializers.CharField(help_text="As in the preview.")
+    why = serializers.CharField(help_text="Reason, as in `PreviewCandidateView`.")
     whyNot = serializers.SerializerMethodField()
 
-    @extend_schema_field({"type": ["string", "null"]})
+    @extend_schema_field(
+        {"type": ["string", "null"], "description": "Id of a user; null for a phone number of the configuration."}
+    )
     def get_staffId(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """null for a phone number of the configuration."""
+        """Null for a phone number of the configuration."""
         return None if candidate.id.startswith("+") else candidate.id
 
-    @extend_schema_field({"type": ["string", "null"]})
+    @extend_schema_field(
+        {"type": ["string", "null"], "description": "A phone number of the configuration; null for a user."}
+    )
     def get_phoneNumber(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """A phone number of the configuration; users' own numbers are not shown."""
+        """Users' own numbers are not shown."""
         return candidate.id if candidate.id.startswith("+") else None
 
-    @extend_schema_field({"type": ["string", "null"]})
+    @extend_schema_field(
+        {
+            "type": ["string", "null"],
+            "description": "Why they could not be called, as in `PreviewCandidateView`; null if they could.",
+        }
+    )
     def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """Why they were not called; null: called, or not reached in order."""
+        """Null if there is no reason."""
         return candidate.why_not or None
 
 
@@ -60,7 +79,7 @@ class RecordingView(serializers.Serializer[Any]):
     """A recording of a call."""
 
     kind = serializers.ChoiceField(choices=recordings.RECORDING_KINDS)
-    seconds = serializers.IntegerField()
+    seconds = serializers.IntegerField(help_text="Length of the recording.")
     ready = serializers.SerializerMethodField()
 
     def get_ready(self, recording: Any) -> bool:
@@ -74,14 +93,16 @@ class CallView(serializers.Serializer[Call]):
     id = serializers.CharField()
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
-    phoneNumber = serializers.CharField(source="number")
-    caller = serializers.CharField(help_text="Empty if the number was withheld.")
+    phoneNumber = serializers.CharField(source="number", help_text="The number that was called.")
+    caller = serializers.CharField(help_text="Number of the caller; empty if withheld.")
     startedAt = serializers.DateTimeField(source="started_at")
     endedAt = serializers.DateTimeField(source="ended_at", allow_null=True)
-    seconds = serializers.IntegerField(allow_null=True)
-    outcome = serializers.ChoiceField(choices=["ringing", "answered", "voicemail", "missed", "closed"])
+    seconds = serializers.IntegerField(allow_null=True, help_text="Length of the call; null until it ends.")
+    outcome = serializers.ChoiceField(
+        choices=["ringing", "answered", "voicemail", "missed", "closed"], help_text=_OUTCOMES
+    )
     answeredBy = serializers.CharField(
-        source="answered_by", allow_null=True, help_text="Id of a user, or a phone number."
+        source="answered_by", allow_null=True, help_text="Id of the user, or phone number of the configuration."
     )
     people = serializers.SerializerMethodField()
     recordings = serializers.SerializerMethodField()
@@ -97,9 +118,9 @@ class CallView(serializers.Serializer[Call]):
         """The recordings of the call."""
         return RecordingView(CallRecord(call).recordings, many=True).data
 
-    @extend_schema_field({"type": "array", "items": {"type": "object"}})
+    @extend_schema_field({"type": "array", "items": {"type": "object"}, "description": _EVENTS})
     def get_events(self, call: Call) -> Any:
-        """The events of the call in order: kind, at, and who or what."""
+        """In order."""
         return CallRecord(call).events
 
 
@@ -123,5 +144,5 @@ class PhoneView(serializers.Serializer[Any]):
     verified = serializers.BooleanField(source="is_verified")
     verifiedAt = serializers.DateTimeField(source="verified_at", allow_null=True)
     rings = serializers.BooleanField(
-        help_text="Whether calls ring it while on duty: it is verified, and `ringing` is on."
+        help_text="Whether calls ring it while the user is on duty: it is verified, and `ringing` is on."
     )

@@ -10,6 +10,19 @@ from config.api.fields import NextCursorField, StrictDateTimeField, StrictSerial
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 
+_STATUS = (
+    "buying: the purchase is not complete; active: answers calls; releasing: no longer answers calls, can be restored."
+)
+_REASONS = (
+    "scheduled: on duty; moved: on duty in a moved shift; covering: on duty for another user; "
+    "handing_over: the shift ended within the `graceMinutes`; named: listed in the configuration."
+)
+_EXCLUSIONS = (
+    "Why no phone would ring; null if one would. no_phone: none in the profile; ringing_off: `ringing` is off; "
+    "phone_not_verified; no_number: not a valid number; other_country: not in the location's country; kind_of_number: "
+    "not a landline, mobile or VoIP number; blocked: the user is not active; other_role, other_skill: excluded by the "
+    "configuration; too_many: ten others ring; minutes_used_up: the customer has no call minutes left today."
+)
 _CONFIGURATION_SCHEMA_REF = {"$ref": "#/components/schemas/IvrConfiguration"}
 
 
@@ -44,13 +57,13 @@ class IvrConfigurationField(serializers.JSONField):
 
 
 class PhoneNumberSearch(StrictSerializer):
-    """Criteria for available numbers."""
+    """The numbers to search for."""
 
     country = CountryField(max_length=2, help_text="Two-letter country code (ISO 3166-1), such as US.")
     areaCode = TextField(
         max_length=10,
         source="area_code",
-        help_text="Three digits in the US and Canada; elsewhere a prefix, such as 020.",
+        help_text="Three digits in the US and Canada; elsewhere the first digits, such as 020.",
     )
 
 
@@ -66,10 +79,10 @@ class AvailableNumberView(serializers.Serializer[Any]):
     """A number that can be purchased."""
 
     phoneNumber = serializers.CharField(source="number")
-    friendlyName = serializers.CharField(source="friendly_name")
+    friendlyName = serializers.CharField(source="friendly_name", help_text="The number in national format.")
     locality = serializers.CharField(allow_null=True)
-    region = serializers.CharField(allow_null=True)
-    country = serializers.CharField()
+    region = serializers.CharField(allow_null=True, help_text="State or province.")
+    country = serializers.CharField(help_text="Two-letter country code (ISO 3166-1).")
     capabilities = NumberCapabilities()
 
 
@@ -91,7 +104,9 @@ class NumberWithConfigurationView(serializers.Serializer[Any]):
 
     phoneNumber = serializers.CharField(source="number.number")
     locationId = serializers.CharField(source="number.location_id")
-    status = serializers.ChoiceField(choices=["buying", "active", "releasing"], source="number.status")
+    status = serializers.ChoiceField(
+        choices=["buying", "active", "releasing"], source="number.status", help_text=_STATUS
+    )
     ivrConfiguration = serializers.SerializerMethodField()
 
     @extend_schema_field({"oneOf": [_CONFIGURATION_SCHEMA_REF, {"type": "null"}]})
@@ -106,9 +121,11 @@ class PhoneNumberView(serializers.Serializer[PhoneNumber]):
     phoneNumber = serializers.CharField(source="number")
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
-    status = serializers.ChoiceField(choices=["buying", "active", "releasing"])
+    status = serializers.ChoiceField(choices=["buying", "active", "releasing"], help_text=_STATUS)
     releaseAt = serializers.DateTimeField(
-        source="release_at", allow_null=True, help_text="The number can be restored until then."
+        source="release_at",
+        allow_null=True,
+        help_text="When the number is released; it can be restored until then. null: no release is scheduled.",
     )
     createdAt = serializers.DateTimeField(source="created_at")
 
@@ -130,7 +147,9 @@ class LineView(serializers.Serializer[Line]):
     """The phone line of a location."""
 
     locationId = serializers.CharField(source="location_id")
-    phoneNumber = serializers.CharField(source="number", allow_null=True, help_text="null: the location has no number.")
+    phoneNumber = serializers.CharField(
+        source="number", allow_null=True, help_text="null if the location has no number."
+    )
     configuration = IvrConfigurationField()
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
@@ -149,18 +168,22 @@ class CallPreviewQuery(StrictSerializer):
 
 
 class PreviewCandidateView(serializers.Serializer[Any]):
-    """A user or number that would be called, or why not."""
+    """A user or number that is considered for a call."""
 
     staffId = serializers.SerializerMethodField()
     name = serializers.CharField(help_text="Name of the user, or the phone number.")
-    why = serializers.ChoiceField(choices=["scheduled", "moved", "covering", "handing_over", "named"])
-    until = serializers.DateTimeField(allow_null=True, help_text="End of the shift.")
+    why = serializers.ChoiceField(
+        choices=["scheduled", "moved", "covering", "handing_over", "named"], help_text=_REASONS
+    )
+    until = serializers.DateTimeField(allow_null=True, help_text="End of the shift; null for why=named.")
     rings = serializers.SerializerMethodField()
     whyNot = serializers.SerializerMethodField()
 
-    @extend_schema_field({"type": ["string", "null"]})
+    @extend_schema_field(
+        {"type": ["string", "null"], "description": "Id of a user; null for a phone number of the configuration."}
+    )
     def get_staffId(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """null for a phone number of the configuration."""
+        """Null for a phone number of the configuration."""
         return None if candidate.id.startswith("+") else candidate.id
 
     def get_rings(self, candidate: Any) -> bool:
@@ -170,6 +193,7 @@ class PreviewCandidateView(serializers.Serializer[Any]):
     @extend_schema_field(
         {
             "type": ["string", "null"],
+            "description": _EXCLUSIONS,
             "enum": [
                 *("no_phone", "ringing_off", "phone_not_verified", "no_number", "other_country"),
                 *("kind_of_number", "blocked", "other_role", "other_skill", "too_many"),
@@ -178,25 +202,27 @@ class PreviewCandidateView(serializers.Serializer[Any]):
         }
     )
     def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
-        """Why no phone would ring; null if one would."""
+        """Null if a phone would ring."""
         return candidate.why_not or None
 
 
 class PreviewStepView(serializers.Serializer[Any]):
     """A step of a call."""
 
-    path = serializers.CharField(help_text="Path in the configuration.")
+    path = serializers.CharField(help_text="Path of the action in the configuration, such as open/otherwise.")
     type = serializers.ChoiceField(choices=["say", "menu", "ring", "voicemail", "hangup"], source="kind")
-    text = serializers.CharField(allow_null=True, help_text="The text that is spoken, or the audio that is played.")
-    keys = serializers.DictField(child=serializers.CharField(), help_text="The paths that keys lead to.")
+    text = serializers.CharField(allow_null=True, help_text="Text that is spoken, or URL of the audio that is played.")
+    keys = serializers.DictField(child=serializers.CharField(), help_text="For a menu: path of the action by key.")
     people = PreviewCandidateView(many=True)
 
 
 class CallPreviewView(serializers.Serializer[Any]):
-    """What a caller hears who presses no key and whom nobody answers."""
+    """A simulated call in which the caller presses no key and nobody answers."""
 
     locationId = serializers.CharField(source="location_id")
     phoneNumber = serializers.CharField(source="number", allow_null=True)
     at = serializers.DateTimeField()
-    entrance = serializers.ChoiceField(choices=["open", "closed", "holiday"])
+    entrance = serializers.ChoiceField(
+        choices=["open", "closed", "holiday"], help_text="The action with which the call begins."
+    )
     steps = PreviewStepView(many=True)

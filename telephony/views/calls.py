@@ -36,7 +36,8 @@ class Calls(OperationViewSet):
     def list_page(self, request: Request) -> Response:
         """List the calls to a location.
 
-        Newest first: who was called, why, and the outcome.
+        Calls, newest first, with who was called, why, and the outcome. `from` and `to` apply to
+        `startedAt`.
         """
         actor = actor_of(request)
         query = CallQuery.parse_query(request)
@@ -64,7 +65,8 @@ class CallRecordings(OperationViewSet):
     def download(self, request: Request, id: str) -> HttpResponse:
         """Get the recording of a call.
 
-        The voicemail if there is one, otherwise the conversation, as WAV.
+        A WAV file: the voicemail if there is one, otherwise the conversation. 404 until the
+        recording is ready.
         """
         kind = RecordingQuery.parse_query(request).get("kind")
         audio = recordings.read_recording(id, kind=kind, actor=actor_of(request), at=datetime.now(UTC))
@@ -80,9 +82,9 @@ class OwnPhone(OperationViewSet):
     @operation("getPhone", "self:read")
     @returns(PhoneView, examples.PHONE)
     def retrieve(self, request: Request) -> Response:
-        """Get my phone.
+        """Get the signed-in user's phone.
 
-        Whether it is verified, and whether it rings while I am on duty.
+        Whether it is verified, and whether calls ring it while the user is on duty.
         """
         return Response(PhoneView(phone_verification.get_state(authenticated_user(request).user)).data)
 
@@ -96,10 +98,11 @@ class PhoneVerifications(OperationViewSet):
     @accepts(EmptyBody)
     @returns(PhoneView, examples.PHONE, status=202)
     def verify(self, request: Request) -> Response:
-        """Verify my phone.
+        """Verify the signed-in user's phone.
 
-        Calls the phone of my profile and speaks a code. Send the code to POST /user/phone/confirm
-        within ten minutes. Limited per user, per customer and per day.
+        Calls the phone in the user's profile and says a code, unless the phone is already verified.
+        Send the code to `POST /user/phone/confirm` within ten minutes. The number of calls per day
+        is limited for each user and each customer (429).
         """
         EmptyBody.parse(request.data)
         actor = actor_of(request)
@@ -121,9 +124,10 @@ class PhoneConfirmations(OperationViewSet):
     @accepts(PhoneVerificationCode, {"code": "123456"})
     @returns(PhoneView, {**examples.PHONE, "verified": True, "verifiedAt": "2026-11-23T09:00:00Z"})
     def confirm(self, request: Request) -> Response:
-        """Confirm my phone.
+        """Confirm the signed-in user's phone.
 
-        Checks the code from the verification call; five attempts per code.
+        Checks the code from the verification call. A code allows five attempts and is valid for ten
+        minutes.
         """
         code = PhoneVerificationCode.parse(request.data)["code"]
         user = authenticated_user(request).user

@@ -48,8 +48,8 @@ class IvrConfigurations(OperationViewSet):
         """Update the IVR configuration of a location.
 
         Applies from the next call; calls in progress continue with the previous configuration.
-        Users in the configuration must belong to the customer, phone numbers to the location's
-        country.
+        Users in the configuration must belong to the customer. Phone numbers must be in the
+        location's country.
         """
         line = lines.update_configuration(
             locationId,
@@ -72,8 +72,9 @@ class CallPreviews(OperationViewSet):
     def preview(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
         """Preview a call to a location.
 
-        What a caller who presses no key hears at a given time if nobody answers: who would be
-        called, in order, and why others on duty would not.
+        Simulates a call at a given time in which the caller presses no key and nobody answers.
+        Returns the steps of the call in order: what the caller hears, which users would be called,
+        and why others would not.
         """
         at = CallPreviewQuery.parse_query(request).get("at", datetime.now(UTC))
         call_preview = preview.preview_call(locationId, actor=actor_of(request), at=at)

@@ -40,8 +40,8 @@ class PhoneNumberSearches(OperationViewSet):
     def search(self, request: Request) -> Response:
         """Find available phone numbers.
 
-        Up to 30 numbers that accept calls and need no address: by area code in the US and Canada,
-        by prefix elsewhere.
+        Up to 30 numbers that accept calls and require no registered address: by area code in the US
+        and Canada, by prefix elsewhere.
         """
         criteria = PhoneNumberSearch.parse(request.data)
         available_numbers = inventory.search_numbers(**criteria, actor=actor_of(request))
@@ -60,8 +60,8 @@ class PhoneNumberPurchases(OperationViewSet):
         """Purchase a phone number.
 
         Buys a number for a location: callers hear a greeting, and the users on duty are called.
-        Repeating it for the same number and location is the same purchase. After a 503 the purchase
-        still completes in the background; retry to get the result.
+        Repeating the request for the same number and location buys nothing more. After a 503 the
+        purchase still completes in the background; retry to get the result.
         """
         actor = actor_of(request)
         body = NumberPurchase.parse(request.data)
@@ -82,8 +82,8 @@ class PhoneNumbers(OperationViewSet):
     def list_page(self, request: Request) -> Response:
         """List phone numbers.
 
-        The customer's numbers. Callers who are restricted to some locations see the numbers of
-        these. A page may hold fewer than `limit` items before the end of the list.
+        The customer's numbers. Users who are restricted to some locations see only the numbers of
+        those. A page may hold fewer than `limit` items before the end of the list.
         """
         actor = actor_of(request)
         query = PageQuery.parse_query(request)
@@ -104,7 +104,7 @@ class PhoneNumberDetail(OperationViewSet):
     def release(self, request: Request, number: str) -> Response:
         """Release a phone number.
 
-        The number stops accepting calls now and is released after seven days; until then it can be
+        The number stops accepting calls now and is released after seven days. Until then it can be
         restored. Its location can get another number at once.
         """
         phone_number = inventory.schedule_release(number, actor=actor_of(request), at=datetime.now(UTC))
