@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _calls_of(user: "User") -> Iterator[ExportRow]:
-    """The calls for which a person was rung or would have been, without the caller."""
+    """The calls that rang a person, or would have if they had enabled it, without the caller."""
     at = outbox.utc_now()
     system_actor = permissions.system_actor(user.customer_id)
     customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
@@ -25,7 +25,7 @@ def _calls_of(user: "User") -> Iterator[ExportRow]:
             "id": call.id,
             "startedAt": call.row.started_at,
             "locationId": call.row.location_id,
-            "plans": f"{candidate.why}, not rung: {candidate.why_not}" if candidate.why_not else candidate.why,
+            "plans": candidate.reason,
             "answeredBy": user.id if call.row.answered_by == user.id else None,
         }
 
@@ -41,7 +41,7 @@ PHONE = ExportChapter(
 CALLS = ExportChapter(
     "calls",
     "Calls that rang you",
-    "Calls to locations for which you were rung or would have been, and why.",
+    "Calls to your locations that rang you, or for which you were considered, and why.",
     Call,
     ("calls",),
     read=_calls_of,

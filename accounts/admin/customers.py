@@ -52,8 +52,8 @@ class CustomerAdmin(RecordAdmin):
         Button(
             "suspend",
             "Suspend",
-            "From the next request on, all tokens of its people are rejected, and its numbers play a "
-            "closing message. Nothing is deleted; “Resume” reverses it.",
+            "Its people can no longer use the app, and its numbers no longer take calls. Nothing is "
+            "deleted; “Resume” reverses this.",
             run_command(customers.suspend, "{obj} is suspended."),
             required_right=operators.LEAD,
             is_available=lambda obj: obj.record.status == "active",
@@ -62,7 +62,7 @@ class CustomerAdmin(RecordAdmin):
         Button(
             "resume",
             "Resume",
-            "Its people can sign in again, and its numbers answer calls.",
+            "Its people can sign in again, and its numbers take calls again.",
             run_command(customers.resume, "{obj} is active again."),
             required_right=operators.LEAD,
             is_available=lambda obj: obj.record.status == "suspended",
@@ -107,5 +107,5 @@ _LINKED_MODELS = (
     ("Schedules", "staffing", "schedule"),
     ("Templates", "staffing", "template"),
     ("Phone numbers", "telephony", "phonenumber"),
-    ("Lines", "telephony", "line"),
+    ("IVR configurations", "telephony", "line"),
 )

@@ -43,7 +43,7 @@ class LocationAdmin(RecordAdmin):
         Button(
             "remove",
             "Remove",
-            "Removes the location permanently. First remove it from all people, schedules and numbers.",
+            "Removes the location permanently. No person, schedule or number may still refer to it.",
             run_command(locations.delete_location, "{obj} was removed."),
             confirmation_name=lambda obj: str(obj.record.name),
         ),
@@ -54,7 +54,7 @@ class LocationAdmin(RecordAdmin):
             ("Customer", admin_change_url("accounts", "customer", obj.record.customer_id)),
             ("Rota", reverse("admin:rota", args=(obj.pk,))),
             ("Schedules", admin_list_url("staffing", "schedule", location_id__exact=obj.pk)),
-            ("Line and number", admin_change_url("telephony", "line", obj.pk)),
+            ("IVR configuration", admin_change_url("telephony", "line", obj.pk)),
             ("Calls", admin_list_url("telephony", "call", location_id__exact=obj.pk)),
             ("Buy a number", reverse("admin:buy_number", args=(obj.pk,))),
         ]

@@ -52,8 +52,7 @@ class TermsAcceptance(Projection, record=records.TermsAcceptance):
     """The proof that a person accepted the terms."""
 
     class Meta:
-        verbose_name = "acceptance of terms"
-        verbose_name_plural = "terms accepted"
+        verbose_name = "terms acceptance"
 
     def __str__(self) -> str:
         return f"{self.record.user_id}, terms of {self.record.version}"

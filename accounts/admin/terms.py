@@ -19,7 +19,7 @@ class TermsAdmin(RecordAdmin):
     """The terms that a person accepted."""
 
     section, icon, customer_field = "Records", "gavel", None
-    choose_customer_hint = "Open a person and follow “Terms accepted”."
+    choose_customer_hint = "Open a person and follow “Terms acceptances”."
     ordering = ("version",)
     list_display = ("version", "accepted_at", "user_id")
     fields = ("version", "accepted_at", "person", "texts", "locale", "accepted_by", "attested_by")

@@ -26,8 +26,9 @@ from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
 
 MAX_LOCATIONS = 200
+_CHANNEL_NAMES = {"email": "e-mail", "push": "push notification"}
 _NOTIFICATION_LABELS = {
-    f"settings__notifications__{channel}__{event}": f"{form_fields.label_for(event)}, by {channel}"
+    f"settings__notifications__{channel}__{event}": f"{form_fields.label_for(event)} ({_CHANNEL_NAMES[channel]})"
     for channel in preferences.CHANNELS
     for event in map(str, ChannelChange().fields)
 }
@@ -44,14 +45,14 @@ class PersonForm(OperatorForm):
         "email": "E-mail",
         "userRole": "Role",
         "userSkills": "Skills",
-        "isSetup": "Set up",
-        "settings__reminderMinutes": "Minutes from reminder to shift",
+        "isSetup": "Setup completed",
+        "settings__reminderMinutes": "Reminder, minutes before the shift",
         "settings__ringing": "Calls may ring their phone",
         **_NOTIFICATION_LABELS,
     }
     help_texts = {
         "phone": "With country code, such as +1 617 555 0123.",
-        "permissions": "If you leave these unchanged, a new role sets its own permissions.",
+        "permissions": "If you change only the role, the person gets the permissions of that role.",
     }
     choices = {
         "userRole": to_choices(*permissions.ROLES),
@@ -112,14 +113,14 @@ class PersonAdmin(RecordAdmin):
         Button(
             "resend",
             "Resend invitation",
-            "Sends a new link by e-mail; the previous link stops working.",
+            "Sends a new link by e-mail. The previous link stops working.",
             run_command(invitations.resend_invitation, "The invitation to {obj.record.email} will be sent."),
             is_available=lambda obj: obj.record.status == "invited",
         ),
         Button(
             "block",
             "Block",
-            "Rejects their requests from now on; they cannot sign in.",
+            "They can no longer sign in or use the app, starting now.",
             _block,
             is_available=lambda obj: obj.record.status in ("active", "invited"),
             is_destructive=True,
@@ -140,8 +141,8 @@ class PersonAdmin(RecordAdmin):
         Button(
             "delete",
             "Delete",
-            "Deletes their account here and at Auth0, their devices, and all data that the data map "
-            "marks for erasure. This cannot be undone.",
+            "Deletes their account here and at Auth0, and the personal data that the data map marks for "
+            "erasure. This cannot be undone.",
             run_command(delete.delete_user, "{obj.record.name} was deleted, here and at Auth0."),
             confirmation_name=lambda obj: str(obj.record.name),
         ),
@@ -191,6 +192,6 @@ class PersonAdmin(RecordAdmin):
             ),
             ("Rota", reverse("admin:rota_of", args=(obj.pk,))),
             ("Schedules", admin_list_url("staffing", "schedule", **customer_filter, staff_id__exact=obj.pk)),
-            ("Terms accepted", admin_list_url("accounts", "termsacceptance", user_id__exact=obj.pk)),
+            ("Terms acceptances", admin_list_url("accounts", "termsacceptance", user_id__exact=obj.pk)),
             ("Audit", admin_list_url("config", "auditentry", stream__exact=obj.pk)),
         ]

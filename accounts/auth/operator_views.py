@@ -65,14 +65,14 @@ def complete_sign_in(request: HttpRequest, backend: str) -> HttpResponse:
         response: HttpResponse = views.complete(request, Auth0.name)
     except NotAnOperator:
         logout(request)
-        message = "Your account has no role for this back office. Ask a lead for one."
+        message = "Your account has no role in this back office. Ask your lead to assign one to you."
         return middleware.notice_page(request, "Not an operator", message, status=403)
     except (AuthCanceled, AuthProviderError) as error:
         logout(request)
-        return middleware.notice_page(request, "Not signed in", f"Auth0 says: {error}", status=403)
+        return middleware.notice_page(request, "Not signed in", f"Auth0 rejected the sign-in: {error}", status=403)
     except SocialAuthBaseException:
         logout(request)
-        message = "This sign-in did not start here or took too long. Start again."
+        message = "This sign-in was not started here, or it took too long. Please sign in again."
         return middleware.notice_page(request, "Not signed in", message, status=403)
     except RequestException as error:
         raise errors.Unavailable("Auth0 does not answer.") from error

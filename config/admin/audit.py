@@ -28,7 +28,7 @@ class AuditEntry(Projection, record=audit.AuditEntry):
 
     class Meta:
         verbose_name = "audit entry"
-        verbose_name_plural = "audit"
+        verbose_name_plural = "audit entries"
 
     decrypted: reader.DecryptedEntry
     """The entry without what was erased."""

@@ -24,8 +24,7 @@ class OutboxEntry(Projection, record=outbox.OutboxMessage):
     """A message of the outbox."""
 
     class Meta:
-        verbose_name = "outbox entry"
-        verbose_name_plural = "outbox"
+        verbose_name = "outbox message"
 
     def __str__(self) -> str:
         return f"{self.record.task} {self.record.id}"
@@ -57,7 +56,7 @@ class OutboxStateFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: Any) -> Any:
         for choice in super().choices(changelist):
-            yield choice | ({"display": "Dead"} if choice["display"] == "All" else {})
+            yield choice | ({"display": "Dead letters"} if choice["display"] == "All" else {})
 
 
 @admin.register(OutboxEntry)
@@ -68,23 +67,23 @@ class OutboxAdmin(RecordAdmin):
     ordering = ("due_at",)
     list_display = ("task", "state", "due_at", "attempts", "error", "customer")
     list_filter = (OutboxStateFilter,)
-    actions = ("revive",)
+    actions = ("retry",)
     fields = (
         *("task", "state", "error", "due_at", "first_due_at", "attempts", "deferrals"),
         *("progress", "arguments_json", "requested_by", "customer"),
     )
     buttons = (
         Button(
-            "revive",
+            "revive",  # in the URL
             "Retry",
-            "Runs the task again from its beginning, at once. Steps already done are not repeated.",
+            "Runs the task again now. Steps that are already done are skipped.",
             _retry,
             is_available=lambda obj: obj.record.shard == outbox.DEAD_LETTER_SHARD,
         ),
         Button(
             "give-up",
             "Discard",
-            "Deletes the message; its task never runs.",
+            "Deletes the message. Its task will never run.",
             _discard,
             required_right=operators.LEAD,
             is_available=lambda obj: obj.record.shard == outbox.DEAD_LETTER_SHARD,
@@ -111,12 +110,12 @@ class OutboxAdmin(RecordAdmin):
     def customer(self, obj: Any) -> str:
         return link_to("accounts", "customer", obj.record.author["customer"])
 
-    @admin.action(description="Retry", permissions=["revive"])
-    def revive(self, request: HttpRequest, queryset: Any) -> None:
+    @admin.action(description="Retry", permissions=["retry"])
+    def retry(self, request: HttpRequest, queryset: Any) -> None:
         """Retry the selected dead letters."""
         self.apply_to_selected(request, queryset, _retry, "retried")
 
-    def has_revive_permission(self, request: HttpRequest) -> bool:
+    def has_retry_permission(self, request: HttpRequest) -> bool:
         """Whether the operator may write."""
         return operators.has_right(request, operators.WRITE)
 
@@ -144,5 +143,5 @@ def outbox_panels(_: str | None) -> list[Panel]:
     has_more = len(index_entries) > PANEL_SIZE
     return [
         Panel("Failed tasks", dead_items, "No failed tasks.", url, on_customer_page=False, has_more=has_more),
-        Panel("Outbox", late_items, delay, url, on_customer_page=False),
+        Panel("Late outbox messages", late_items, delay, url, on_customer_page=False),
     ]

@@ -64,7 +64,7 @@ class BackOfficeMiddleware:
         """Show a domain error as a page."""
         is_back_office = request.path.startswith(settings.ADMIN_PATH)
         if is_back_office and isinstance(error, PermissionDenied):
-            return notice_page(request, "Not allowed", "Your group may not do this.", status=403)
+            return notice_page(request, "Not allowed", "Your group does not have the permission for this.", status=403)
         if is_back_office and isinstance(error, errors.DomainError):
             return error_page(request, error)
         return None

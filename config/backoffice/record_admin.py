@@ -179,7 +179,7 @@ class RecordAdmin(ButtonAdmin):
         done_count, error_counts = 0, dict[str, int]()
         for index, obj in enumerate(queryset.iterator()):
             if index >= MAX_BULK_RECORDS:
-                messages.warning(request, f"Only the first {MAX_BULK_RECORDS} were processed; select fewer.")
+                messages.warning(request, f"Only the first {MAX_BULK_RECORDS} records were processed.")
                 break
             try:
                 run(request, obj, {})
@@ -187,7 +187,8 @@ class RecordAdmin(ButtonAdmin):
             except errors.DomainError as error:
                 error_counts[error.detail] = error_counts.get(error.detail, 0) + 1
         if done_count:
-            messages.success(request, f"{done_count} {self.opts.verbose_name_plural} {outcome}.")
+            name = self.opts.verbose_name if done_count == 1 else self.opts.verbose_name_plural
+            messages.success(request, f"{done_count} {name} {outcome}.")
         for detail, count in error_counts.items():
             messages.error(request, f"{count} not {outcome}: {detail}")
 

@@ -35,7 +35,7 @@ def rota_panels(customer_id: str | None) -> list[Panel]:
     try:
         shift_page = listing.list_shifts(shift_query, actor=actor, at=now, limit=MAX_SHIFTS, cursor=None)
     except queries.QueryTooWide:
-        return [Panel(title, [PanelItem("Too many series to check.")], "")]
+        return [Panel(title, [PanelItem("Too many schedules to check; open the rota of each location.")], "")]
     staffed_ids = {str(shift.schedule.location_id) for shift in shift_page.records if _is_on_day(shift, days)}
     items = [
         PanelItem(location.name, reverse("admin:rota", args=(location.id,)), location.time_zone)
@@ -64,7 +64,7 @@ def on_duty_panels(customer_id: str) -> list[Panel]:
     items = []
     for location in location_page.records:
         people_on_duty = on_duty.list_on_duty(str(location.id), now, customer_id=customer_id)
-        names = ", ".join(str(person.user.name) for person in people_on_duty) or "nobody"
+        names = ", ".join(str(person.user.name) for person in people_on_duty) or "Nobody"
         items.append(PanelItem(str(location.name), reverse("admin:rota", args=(location.id,)), names))
     has_more = location_page.next_cursor is not None
     return [Panel("On duty now", items, "No locations.", has_more=has_more, is_informational=True)]

@@ -10,18 +10,20 @@ from config.backoffice.forms.record_form import FieldValues
 
 DAY_NAMES = {"mo": "Mo", "tu": "Tu", "we": "We", "th": "Th", "fr": "Fr", "sa": "Sa", "su": "Su"}
 PATTERN_FIELDS = ("frequency", "interval", "byDay", "until", "count")
-FREQUENCIES = ("daily", "weekly", "monthly", "yearly")
+_PERIOD_NAMES = {"daily": "days", "weekly": "weeks", "monthly": "months", "yearly": "years"}
 
 
 class PatternForm(OperatorForm):
     """The fields of a ``recurrencePattern``."""
 
     frequency = form_fields.choice_field(
-        "Recurs", to_choices(*FREQUENCIES), required=False, help_text="—: does not recur."
+        "Recurs", to_choices(*_PERIOD_NAMES), required=False, help_text="Leave empty for a single shift."
     )
-    interval = form_fields.number_field("Every", help_text="2: every other week, for example.", min_value=1)
-    byDay = form_fields.multiple_choice_field("On", list(DAY_NAMES.items()))
-    until = form_fields.LocalDateTimeField("Until", required=False, help_text="The latest start of a shift.")
+    interval = form_fields.number_field(
+        "Interval", help_text="2 means every other day, week, month or year.", min_value=1
+    )
+    byDay = form_fields.multiple_choice_field("Weekdays", list(DAY_NAMES.items()))
+    until = form_fields.LocalDateTimeField("Until", required=False, help_text="No shift starts after this time.")
     count = form_fields.number_field("Number of shifts", min_value=1)
 
     @classmethod
@@ -68,7 +70,8 @@ def describe_pattern(pattern: Mapping[str, Any] | None) -> str:
     if uncommon_members or any("nthOfPeriod" in day for day in days):
         return str(pattern["rrule"])
     interval = pattern.get("interval", 1)
-    description = pattern["frequency"] if interval == 1 else f"{pattern['frequency']}, every {interval}."
+    frequency = pattern["frequency"]
+    description = frequency if interval == 1 else f"every {interval} {_PERIOD_NAMES[frequency]}"
     if days:
         description += " on " + ", ".join(DAY_NAMES[day["day"]] for day in days)
     if "count" in pattern:

@@ -22,11 +22,11 @@ class Schedule(Projection, record=records.Schedule):
 
     def __str__(self) -> str:
         kind = "series" if self.record.is_series else "shift"
-        return f"{kind} from {self.record.start} ({self.record.zone})"
+        return f"{kind} from {self.record.start[:16].replace('T', ' ')} ({self.record.zone})"
 
 
 class Template(Projection, record=records.Template):
-    """A reusable shape of a schedule."""
+    """A reusable schedule without a date and a person."""
 
     location = models.ForeignKey(
         Location, models.DO_NOTHING, db_column="location_id", db_constraint=False, related_name="+"

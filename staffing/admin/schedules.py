@@ -39,12 +39,12 @@ class ScheduleForm(PatternForm):
     view_serializer, create_body, change_body = ScheduleView, NewSchedule, ScheduleChange
     labels = {"staffId": "Person", "startTime": "Start", "endTime": "End"}
     help_texts = {
-        "startTime": "Local time of the location.",
-        "allowOverlap": "Also save if the person is already on duty at that time.",
+        "startTime": "In the time zone of the location.",
+        "allowOverlap": "Save even if the person already has a shift at that time.",
     }
     scope = form_fields.choice_field("Applies to", _SCOPE_CHOICES, initial="all")
     recurrenceId = form_fields.LocalDateTimeField(
-        "Which shift", required=False, help_text="Its original start. Needed unless the whole series changes."
+        "Original start of the shift", required=False, help_text="Leave empty to change the whole series."
     )
     scope_params: Mapping[str, Any] = {}
 
@@ -78,7 +78,7 @@ class ShiftScopeForm(forms.Form):
     """Which shifts of a series are removed."""
 
     scope = form_fields.choice_field("Applies to", _SCOPE_CHOICES)
-    recurrence_id = form_fields.LocalDateTimeField("Which shift", required=False)
+    recurrence_id = form_fields.LocalDateTimeField("Original start of the shift", required=False)
 
     def clean(self) -> dict[str, Any]:
         values = dict(super().clean() or {})
@@ -115,7 +115,7 @@ class ScheduleAdmin(RecordAdmin):
         Button(
             "remove",
             "Remove",
-            "Removes shifts from the rota and notifies the people who had them.",
+            "Removes the shifts from the rota and notifies the person.",
             _remove,
             form=ShiftScopeForm,
             is_destructive=True,

@@ -1,4 +1,4 @@
-"""Templates: reusable shapes of schedules."""
+"""Templates: reusable schedules without dates and people."""
 
 from typing import Any
 
@@ -22,9 +22,9 @@ class TemplateForm(PatternForm):
     view_serializer, create_body, change_body = TemplateView, NewTemplate, TemplateChange
     labels = {"startTime": "Start", "endTime": "End"}
     help_texts = {
-        "locationId": "Empty: any location.",
-        "startTime": "A time of day: 09:00.",
-        "endTime": "If not after the start: on the next day.",
+        "locationId": "Leave empty for any location.",
+        "startTime": "A time of day, such as 09:00.",
+        "endTime": "A time of day. If it is not after the start, the shift ends on the next day.",
     }
 
     def to_body(self, field_values: FieldValues) -> FieldValues:

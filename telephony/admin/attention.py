@@ -15,11 +15,11 @@ MAX_NUMBERS, PANEL_SIZE = 50, 10
 
 
 def telephony_panels(customer_id: str | None) -> list[Panel]:
-    """Problems with a customer's numbers; across customers, unexplained numbers."""
+    """Problems with a customer's numbers; across customers, unassigned numbers at Twilio."""
     if customer_id is None:
         items = [_number_item(orphan, orphan.tag, "orphan") for orphan in reconcile.list_orphans()]
         url = admin_list_url("telephony", "orphan")
-        return [Panel("Unexplained numbers", items, "Every number at Twilio is known.", url, on_customer_page=False)]
+        return [Panel("Unassigned numbers", items, "Every number at Twilio is assigned.", url, on_customer_page=False)]
     now = operators.now()
     numbers = _list_numbers(customer_id)
     without_shifts = [

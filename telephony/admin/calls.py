@@ -1,4 +1,4 @@
-"""Calls: whose phones rang and why, the outcome, and recordings."""
+"""Calls: which phones rang and why, the outcome, and recordings."""
 
 from typing import Any
 
@@ -60,11 +60,8 @@ class CallAdmin(RecordAdmin):
 
     @display(description="Candidates")
     def candidates(self, obj: Any) -> str:
-        rows = [
-            (candidate.name or candidate.id, candidate.why, candidate.why_not or "rang")
-            for candidate in CallRecord(obj.record).candidates
-        ]
-        return format_html_join("", "<div>{}: {}, {}</div>", rows) or "nobody"
+        rows = [(candidate.name or candidate.id, candidate.reason) for candidate in CallRecord(obj.record).candidates]
+        return format_html_join("", "<div>{}: {}</div>", rows) or "Nobody"
 
     @display(description="Events")
     def event_log(self, obj: Any) -> str:
@@ -87,7 +84,7 @@ class CallAdmin(RecordAdmin):
             player_html = '<audio controls preload="none" src="{}" aria-label="{}"></audio>'
             audio = format_html(player_html, url, recording.kind)
             rows.append(format_html("<div>{}, {} s {}</div>", recording.kind, recording.seconds, audio))
-        return format_html_join("", "{}", ((row,) for row in rows)) or "none"
+        return format_html_join("", "{}", ((row,) for row in rows)) or "None"
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
         customer = request.session.get(SESSION_CUSTOMER)

@@ -48,7 +48,7 @@ class IvrConfigurationForm(OperatorForm):
 class CallTimeForm(forms.Form):
     """The time of a previewed call."""
 
-    at = form_fields.LocalDateTimeField("Time", required=False, help_text="UTC. Empty: now.")
+    at = form_fields.LocalDateTimeField("Time", required=False, help_text="In UTC. Leave empty for the current time.")
 
 
 def _preview(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> HttpResponse:
@@ -84,7 +84,7 @@ class LineAdmin(RecordAdmin):
         Button(
             "preview",
             "Preview a call",
-            "Shows whose phones would ring and what a caller would hear, without a call.",
+            "Shows what a caller would hear and which phones would ring. No call is made.",
             _preview,
             required_right=operators.READ,
             is_available=lambda obj: bool(obj.record.configuration),

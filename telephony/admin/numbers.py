@@ -53,24 +53,24 @@ class NumberAdmin(RecordAdmin):
     buttons = (
         Button(
             "give-up",
-            "Give up",
-            "The number stops answering at once. It can be restored for "
+            "Release",
+            "The number stops taking calls at once. You can restore it for "
             f"{inventory.RELEASE_GRACE_PERIOD.days} days; then it is released at Twilio.",
-            run_command(inventory.schedule_release, "{obj} no longer answers and will be released."),
+            run_command(inventory.schedule_release, "{obj} no longer takes calls and will be released."),
             is_available=lambda obj: obj.record.status == "active",
             confirmation_name=lambda obj: str(obj.record.number),
         ),
         Button(
             "restore",
             "Restore",
-            "The number answers calls to its location again.",
-            run_command(inventory.restore_number, "{obj} answers again."),
+            "The number takes calls again.",
+            run_command(inventory.restore_number, "{obj} takes calls again."),
             is_available=lambda obj: obj.record.status == "releasing",
         ),
         Button(
             "retry",
             "Retry the purchase",
-            "Asks Twilio whether the number was bought, and completes or cancels the purchase.",
+            "Checks at Twilio whether the number was bought, then completes or cancels the purchase.",
             run_command(purchase.retry_purchase, "The purchase of {obj} was completed or cancelled."),
             is_available=lambda obj: obj.record.status == "buying",
         ),
@@ -143,7 +143,7 @@ class NumberAdmin(RecordAdmin):
             search_params = PhoneNumberSearch.parse(form.cleaned_data)
             return list(inventory.search_numbers(search_params["country"], search_params["area_code"], actor=actor))
         except ValidationError:
-            form.add_error(None, "The country must be two letters, the area code digits.")
+            form.add_error(None, "Enter a country of two letters, such as US, and an area code of digits.")
         except errors.DomainError as error:
             form.add_error(None, error.detail)
         return None
@@ -151,17 +151,17 @@ class NumberAdmin(RecordAdmin):
     def _buy_number(self, request: HttpRequest, location_id: str, actor: Actor) -> HttpResponse | None:
         number = dialing_rules.normalize_number(request.POST.get("number", "")[:32])
         if number is None:
-            raise errors.InvalidRequest("Not a phone number.")
+            raise errors.InvalidRequest("This is not a phone number.")
         try:
             purchase.purchase_number(number, location_id, actor=actor, at=operators.now())
         except errors.DomainError as error:
             messages.error(request, error.detail)
             return None
-        messages.success(request, f"{number} was bought and answers calls.")
+        messages.success(request, f"{number} was bought and takes calls.")
         return HttpResponseRedirect(admin_change_url("telephony", "phonenumber", number))
 
     def limit_view(self, request: HttpRequest, customer_id: str) -> HttpResponse:
-        """Change how many numbers a customer may hold."""
+        """Change how many numbers a customer may have."""
         if not operators.has_right(request, operators.LEAD):
             raise PermissionDenied
         customer = projected.Customer.get(customer_id)
@@ -172,9 +172,9 @@ class NumberAdmin(RecordAdmin):
         if form.is_bound and form.is_valid():
             actor = operator_actor(request, customer_id)
             reservation.set_number_limit(form.cleaned_data["most"], actor=actor, at=operators.now())
-            messages.success(request, f"{customer} may hold {form.cleaned_data['most']} numbers.")
+            messages.success(request, f"{customer} may have {form.cleaned_data['most']} numbers.")
             return HttpResponseRedirect(back_url)
-        description = f"The customer has {_describe_usage(customer_id)} numbers."
+        description = f"The customer uses {_describe_usage(customer_id)} numbers."
         context = {
             **self.admin_site.each_context(request),
             "title": "Number limit",

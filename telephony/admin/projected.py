@@ -20,7 +20,7 @@ class PhoneNumber(Projection, record=records.PhoneNumber):
 
 
 class Line(Projection, record=records.Line):
-    """How a location answers its number."""
+    """The IVR configuration of a location."""
 
     class Meta:
         verbose_name = "IVR configuration"
@@ -44,12 +44,12 @@ class Call(Projection, record=records.Call):
 
 
 class Orphan(Projection, record=records.Orphan):
-    """A number at Twilio that no record explains."""
+    """A number at Twilio without a record here."""
 
     may_scan = True
 
     class Meta:
-        verbose_name = "unexplained number"
+        verbose_name = "unassigned number"
 
     def __str__(self) -> str:
         return str(self.record.number)

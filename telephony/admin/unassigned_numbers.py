@@ -1,4 +1,4 @@
-"""Unexplained numbers: Twilio has them, our records do not. Operators assign or release them."""
+"""Numbers at Twilio without a record here, which operators assign or release."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,8 +18,8 @@ from telephony.admin.projected import Orphan
 from telephony.numbers import reconcile
 
 
-class AdoptOrphanForm(forms.Form):
-    """The location that adopts a number."""
+class AssignNumberForm(forms.Form):
+    """The location that gets the number."""
 
     location = form_fields.text_field("Location id", max_length=64)
 
@@ -41,7 +41,7 @@ def _release(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
 
 @admin.register(Orphan)
 class OrphanAdmin(RecordAdmin):
-    """Numbers that the last comparison with Twilio found."""
+    """Unassigned numbers that the last comparison with Twilio listed."""
 
     section, icon, customer_field = "Platform", "help", None
     list_display = ("number", "sid", "tag", "found_at")
@@ -49,11 +49,11 @@ class OrphanAdmin(RecordAdmin):
     buttons = (
         Button(
             "adopt",
-            "Adopt",
-            "Makes it the number of a location; it answers calls from then on.",
+            "Assign",
+            "Assigns the number to a location, which answers its calls from then on.",
             _adopt,
             required_right=operators.LEAD,
-            form=AdoptOrphanForm,
+            form=AssignNumberForm,
         ),
         Button(
             "release",

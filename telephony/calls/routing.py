@@ -1,4 +1,4 @@
-"""Whom a call rings: the people on duty, or those an action names, and why somebody is not rung."""
+"""Who is called: the people on duty or those that an action names, and why others are skipped."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ MAX_RINGING = 10
 
 @dataclass(frozen=True)
 class RingCandidate:
-    """Somebody who could be rung: either ``phone`` or ``why_not`` is empty."""
+    """Somebody whom a call could ring: either ``phone`` or ``why_not`` is empty."""
 
     id: str
     """Of the user; or the number that the configuration names."""
@@ -33,6 +33,33 @@ class RingCandidate:
     phone: str = ""
     why_not: str = ""
     until: datetime | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why the candidate rings, or does not, in words."""
+        why = REASONS.get(self.why, self.why)
+        return f"{why}, does not ring: {REASONS.get(self.why_not, self.why_not)}" if self.why_not else why
+
+
+REASONS = {
+    "scheduled": "on duty",
+    "moved": "on duty in a moved shift",
+    "covering": "on duty, covering a shift",
+    "handing_over": "shift has just ended",
+    "named": "named in the IVR configuration",
+    "blocked": "account is not active",
+    "no_phone": "no phone number",
+    "ringing_off": "calls are turned off in the person's settings",
+    "phone_not_verified": "phone number is not verified",
+    "too_many": "too many people",
+    "minutes_used_up": "call minutes of the day are used up",
+    "other_role": "another role",
+    "other_skill": "none of the skills",
+    "no_number": "not a valid phone number",
+    "other_country": "number of another country",
+    "kind_of_number": "not an ordinary phone number",
+}
+"""The codes of ``why`` and ``why_not`` in words."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +77,7 @@ class RingPlan:
 
 @dataclass(frozen=True)
 class _Match:
-    """A user whom a ring action means."""
+    """A user whom a ring action selects."""
 
     user: "User"
     why: str
@@ -74,9 +101,9 @@ def create_plan(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> 
 
 
 def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:
-    """The candidates of a ring action in order, with those who are not rung. Three round trips.
+    """The candidates of a ring action in order, with those who are skipped. Three round trips.
 
-    A user is rung if they have a verified phone in the location's country and switched ringing on.
+    A call rings users with a verified phone in the location's country who enabled ringing.
     """
     if "numbers" in target:
         return [_number_candidate(number, line.country) for number in target["numbers"]]

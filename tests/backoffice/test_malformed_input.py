@@ -144,7 +144,7 @@ def test_refused_form_is_audited_as_a_view(
     assert actions.count("grant.refused") == 1, "the attempt is audited once"
     response = operator_sessions["read-only"].post(page_url, name="Hacked")
     assert response.status_code == 403
-    assert "Your group may not do this." in response.text
+    assert "Your group does not have the permission for this." in response.text
 
 
 def test_hostile_names_are_escaped_on_all_pages(
@@ -182,6 +182,6 @@ def test_outdated_action_is_rejected_with_a_message(
     operator.get(list_url)
     bulk_form = {"action": "block", "_selected_action": [user.id, test_users.ann.id, test_users.cleo.id]}
     response = operator.post(list_url, **bulk_form, index="0", select_across="0")
-    assert "1 people blocked." in response.text
+    assert "1 person blocked." in response.text
     assert "1 not blocked" in response.text, "support may not change owners"
     assert test_users.cleo.get("/user").status_code == 200

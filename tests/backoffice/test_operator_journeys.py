@@ -182,7 +182,7 @@ def test_conflicting_edit_in_a_second_tab_loses_nothing(
     second_tab.locator("#id_name").fill("Harbour East")
     second_tab.locator("#id_address").fill("1 Pier Road")
     second_tab.get_by_role("button", name="Save and continue editing").click()
-    second_tab.get_by_text("Nothing was saved, and nothing you typed is lost").wait_for()
+    second_tab.get_by_text("Nothing was saved yet").wait_for()
     second_tab.get_by_text("Stored value: Harbour West.").wait_for()
     assert second_tab.locator("#id_name").input_value() == "Harbour East"
     assert second_tab.locator("#id_address").input_value() == "1 Pier Road"
@@ -263,7 +263,7 @@ def test_number_is_purchased_previewed_and_its_voicemail_played(
     page.get_by_label("Area code").fill("617")
     page.get_by_role("button", name="Search").click()
     page.get_by_role("button", name=re.compile("^Buy ")).first.click()
-    page.get_by_text("was bought and answers calls").wait_for()
+    page.get_by_text("was bought and takes calls").wait_for()
     number = page.get_by_role("heading", level=1).inner_text().split()[-1]
     phone_number = dynamodb.get_record(PhoneNumber, number)
     assert phone_number is not None
@@ -383,8 +383,8 @@ ADMIN_PAGES = {
     "line": "/admin/telephony/line/{boston}/change/",
     "calls": "/admin/telephony/call/?location_id__exact={boston}",
     "call": "/admin/find/?q={call}",
-    "unexplained numbers": "/admin/telephony/orphan/",
-    "terms accepted": "/admin/accounts/termsacceptance/",
+    "unassigned numbers": "/admin/telephony/orphan/",
+    "terms acceptances": "/admin/accounts/termsacceptance/",
     "audit": "/admin/config/auditentry/",
     "audit entry": "/admin/config/auditentry/{ann}~1/change/",
     "outbox": "/admin/config/outboxentry/",

@@ -190,7 +190,7 @@ def test_password_sign_in_works_locally(env: Environment, backoffice_url: str) -
         page = operator.post("/admin/login/?next=/admin/", username="pat", password="a-long-password", next="/admin/")
         assert "pat, support</p>" in page.text
         failed_response = operator.post("/admin/login/", username="pat", password="another")
-        assert "Wrong name or password." in failed_response.text
+        assert "Wrong user name or password." in failed_response.text
 
 
 def test_api_works_without_the_operators_database(test_users: UserFixtures, env: Environment) -> None:

@@ -207,5 +207,5 @@ def test_export_contains_phone_and_calls(test_users: UserFixtures, person: Signe
     exported = person.get("/user/export/my-data?format=json").json()["data"]
     assert exported["phone"][0]["phone"] == person.get(PHONE_PATH).json()["phone"]
     assert [exported_call["id"] for exported_call in exported["calls"]] == [call.id]
-    assert exported["calls"][0]["plans"] == "scheduled"
+    assert exported["calls"][0]["plans"] == "on duty"
     assert "+16175550199" not in str(exported["calls"]), "callers' numbers are not exported"

@@ -37,7 +37,7 @@ class Button:
     is_destructive: bool = False
 
     @property
-    def needs_care(self) -> bool:
+    def is_dangerous(self) -> bool:
         """Whether the button is red."""
         return self.is_destructive or self.confirmation_name is not None
 
@@ -57,7 +57,7 @@ class ButtonAdmin(ModelAdmin):
         return [
             {
                 "label": button.label,
-                "is_destructive": button.needs_care,
+                "is_dangerous": button.is_dangerous,
                 "url": reverse(url_name, args=(quote(obj.pk), button.name)),
             }
             for button in self.buttons

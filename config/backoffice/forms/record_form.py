@@ -18,8 +18,8 @@ from config.api.fields import StrictSerializer
 from config.backoffice.forms import form_fields
 
 STALE_MESSAGE = (
-    "Somebody else changed this record while the page was open. Nothing was saved, and nothing you "
-    "typed is lost: compare with the stored values, then save again."
+    "Somebody else changed this record while you were editing it. Nothing was saved yet: compare your "
+    "values with the stored ones, then save again."
 )
 FieldValues = dict[str, Any]
 

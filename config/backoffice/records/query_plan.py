@@ -73,7 +73,11 @@ class QueryPlan:
     """Parts of the tree that the keys do not decide."""
 
     def __str__(self) -> str:
-        descriptions = {"keys": f"{len(self.keys)} by key", "range": f"a range of {self.index or 'keys'}"}
+        descriptions = {
+            "keys": "primary keys",
+            "range": f"index {self.index}" if self.index else "table",
+            "scan": "table scan",
+        }
         return descriptions.get(self.kind, self.kind)
 
 

@@ -1,4 +1,4 @@
-// Icons are letters of a font: readers of the screen hear a name instead, once, or nothing.
+// Icons are words in an icon font: hide them from screen readers, and label buttons that have no other text.
 const NAMES = { support_agent: "Back office", search: "Search", filter_list: "Filters" };
 document.addEventListener("DOMContentLoaded", () => {
   for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
