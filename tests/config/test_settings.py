@@ -26,7 +26,7 @@ INVALID_SETTINGS = {
     "AUTH0_SSO_CLIENT_SECRET": ("",),
     "AUTH0_ROLES_CLAIM": ("",),
     "DATABASE_URL": ("", "mysql://sql.internal/x", "postgres://127.0.0.1/x", "sqlite://"),
-    "STORAGE_FOLDER": ("/var/lib/files",),  # beside the bucket
+    "STORAGE_FOLDER": ("/var/lib/files",),  # conflicts with the bucket
     "STORAGE_ENDPOINT_URL": ("http://127.0.0.1:9000", "nonsense"),
     "EXPO_BASE_URL": ("http://exp.example", "https://127.0.0.1:8003"),
     "TWILIO_BASE_URL": ("http://api.twilio.example", "https://127.0.0.1:8002"),

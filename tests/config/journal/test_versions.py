@@ -1,4 +1,4 @@
-"""Versioned records: saved by difference, refused when stale, created once."""
+"""Versioned records: only changed fields are written, stale writes are rejected."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_save_keeps_a_counter_that_changed_meanwhile(test_users: UserFixtures) -
     assert stored.updated_at is None
 
 
-def test_stale_save_is_decided_again_from_a_fresh_read(test_users: UserFixtures) -> None:
+def test_stale_save_is_retried_from_a_fresh_read(test_users: UserFixtures) -> None:
     actor = test_users.ann.actor
     first = create_location(actor)
     locations.update_location(first.id, {"name": "Harbour"}, actor=actor, at=now())
