@@ -13,7 +13,7 @@ import pytest
 from accounts.models import PushToken, PushTokenOwner
 from accounts.notifications import devices
 from accounts.users import side_effects
-from config import dynamodb, journal, outbox
+from config import dynamodb, errors, journal, outbox
 from config.audit import reader
 from tests.conftest import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
 from tests.support.crash_harness import CrashHarness
@@ -206,7 +206,7 @@ def test_device_cannot_be_added_during_deletion(test_users: UserFixtures, signed
     actor = signed_in_user.actor
     assert test_users.ann.delete("/user", {"id": signed_in_user.id}).is_success
 
-    with pytest.raises(Exception, match="cannot be used"):
+    with pytest.raises(errors.Unauthenticated, match="blocked or deleted"):
         devices.register_device(make_token(), actor=actor, at=now())
 
     assert list_tokens(signed_in_user.id) == []

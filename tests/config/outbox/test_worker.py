@@ -59,7 +59,7 @@ def test_all_enqueued_tasks_exist() -> None:
     apps = ("accounts", "staffing", "telephony")
     code = "".join(path.read_text() for app in apps for path in (services.ROOT / app).rglob("*.py"))
     enqueued_names = set(re.findall(r'\bwrite\.enqueue\(\s*"([\w.]+)"', code))
-    enqueued_names |= set(re.findall(r'cleanup_task="([\w.]+)"', code))
+    enqueued_names |= set(re.findall(r'(?:cleanup_task=|two_phase\.Flow\()\s*"([\w.]+)"', code))
 
     assert enqueued_names == {name for name in tasks if not name.startswith("test.")}
 
