@@ -72,7 +72,7 @@ class Bulkhead:
     def failure(self, reason: str) -> errors.Unavailable:
         """Note and log that the dependency failed; the error to raise."""
         self._failed_at = time.monotonic()
-        logger.warning("call failed", extra={"vendor": self.name, "why": reason})
+        logger.warning("request failed", extra={"vendor": self.name, "why": reason})
         return errors.Unavailable(f"{self.name} does not answer.")
 
     def rate_limited(self, retry_after: str) -> errors.Unavailable:
@@ -80,7 +80,7 @@ class Bulkhead:
         seconds = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else DEFAULT_RETRY_AFTER
         if seconds > 10**9:
             seconds -= int(time.time())
-        logger.warning("call was rate limited", extra={"vendor": self.name, "seconds": seconds})
+        logger.warning("request was rate limited", extra={"vendor": self.name, "seconds": seconds})
         return errors.Unavailable(
             f"{self.name} limits our requests.", retry_after=max(1, min(seconds, self._max_retry_after))
         )

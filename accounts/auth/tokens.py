@@ -101,7 +101,7 @@ class KeyStore:
         try:
             keys = parse_signing_keys(self._download())
         except (httpx.HTTPError, errors.DomainError, ValueError) as error:
-            logger.warning("the issuer's keys cannot be read", extra={"why": type(error).__name__})
+            logger.warning("the token issuer's signing keys cannot be fetched", extra={"why": type(error).__name__})
             return
         if keys:
             self._keys, self._loaded = keys, self._clock()
@@ -142,7 +142,7 @@ def parse_signing_keys(document: Any) -> dict[str, jwt.PyJWK]:
         try:
             keys[key["kid"]] = jwt.PyJWK.from_dict(key, "RS256")
         except jwt.PyJWTError:
-            logger.warning("a key of the issuer is invalid")
+            logger.warning("a signing key of the token issuer is invalid")
     return keys
 
 

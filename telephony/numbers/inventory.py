@@ -174,7 +174,7 @@ def get_location_number(location_id: str) -> str | None:
 
 
 def filter_unexplained(owned_numbers: Sequence[client.OwnedNumber]) -> list[client.OwnedNumber]:
-    """Those of our numbers at Twilio that no record explains."""
+    """Our numbers at Twilio without a record."""
     records = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, owned_number.number) for owned_number in owned_numbers)
     explained_keys = {
         (owned_number.number, client.NUMBER_TAG_PREFIX + str(record.purchase_id))

@@ -265,7 +265,7 @@ def complete_purchase(number: str, *, at: datetime) -> None:
 
 
 def adopt_number(owned_number: client.OwnedNumber, location_id: str, *, actor: Actor, at: datetime) -> NumberWithLine:
-    """Assign a number of the Twilio account that no record explains to a location.
+    """Assign a number at Twilio without a record to a location.
 
     Raises what `purchase_number` raises. If this process dies on the way, the outbox withdraws the
     purchase, and the number is unexplained as before.

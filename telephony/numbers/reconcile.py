@@ -1,4 +1,4 @@
-"""Numbers at Twilio that no record explains: reported, and adopted or released by operators."""
+"""Numbers at Twilio without a record: listed daily; operators assign or release them."""
 
 import logging
 from datetime import datetime
@@ -33,7 +33,7 @@ def reconcile_numbers(at: datetime) -> list[Orphan]:
         if orphan.number not in unexplained_numbers:
             unaudited.remove(orphan, Orphan.sid == orphan.sid)
     if unexplained:
-        logger.error("numbers at Twilio that no record explains", extra={"many": len(unexplained)})
+        logger.error("unassigned numbers at Twilio", extra={"count": len(unexplained)})
     return list_orphans()
 
 

@@ -136,7 +136,7 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
         assert exit_code == 0, stderr
         assert len(fault_plan.fired_faults) >= 8, fault_plan.fired_faults
     seconds = time.monotonic() - started
-    assert "created and invited" in stdout
+    assert "users created and invited" in stdout
     assert f"{USER_COUNT}/{USER_COUNT}" in stderr, "the progress bar reaches its end"
     process_outbox(seconds_ahead=120)
     imported_items = [item for item in list_user_items(test_users.customer.id) if item["id"]["S"] not in ids_before]
@@ -154,4 +154,4 @@ def test_import_survives_rate_limits_a_kill_and_a_second_run(
     )
     third_result = wait_for_result(start_import(env, csv_path, test_users.customer.id))
     assert third_result[0] == 0
-    assert f"0 created and invited, {USER_COUNT} already existed" in third_result[1]
+    assert f"0 users created and invited, {USER_COUNT} already existed" in third_result[1]

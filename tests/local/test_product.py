@@ -171,8 +171,8 @@ def test_a_port_in_use_is_reported(
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1
     assert output == (
-        f"Port {running_product[1]} (for web) is taken; "
-        f"choose another block of ports: PORT={running_product[1] + 1000} make run\n"
+        f"Port {running_product[1]} (for web) is in use. "
+        f"Choose another block of ports: PORT={running_product[1] + 1000} make run\n"
     )
 
 

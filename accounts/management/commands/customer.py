@@ -12,7 +12,7 @@ from config import errors
 class Command(BaseCommand):
     """``manage.py customer suspend cus_…``; ``resume`` ends the suspension."""
 
-    help = "Suspend or resume a customer. A suspension rejects its users from their next request on."
+    help = "Suspend or resume a customer. The requests of a suspended customer's users are rejected."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--customer", required=True)
-        parser.add_argument("--dry-run", action="store_true", help="list problems and create nobody")
+        parser.add_argument("--dry-run", action="store_true", help="only list problems")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -32,28 +32,28 @@ class Command(BaseCommand):
             problems = list(csv_import.check_rows(rows, customer.id))
             self._print_problems(problems)
             if problems:
-                raise CommandError(f"{len(problems)} problem(s); nobody was created.")
+                raise CommandError(f"{len(problems)} problem(s); no users were created.")
             if options["dry_run"]:
-                self.stdout.write(f"{len(rows)} people, no problem; nobody was created.")
+                self.stdout.write(f"{len(rows)} users, no problems; no users were created.")
                 return
             self._import_rows(rows, customer.id)
         except errors.Unavailable as error:
-            raise CommandError(f"{error} Run it again to continue.") from error
+            raise CommandError(f"{error} Run the command again to continue.") from error
         except errors.DomainError as error:
             raise CommandError(str(error)) from error
 
     def _import_rows(self, rows: list[csv_import.ImportRow], customer_id: str) -> None:
         min_interval = 0.5 if sys.stderr.isatty() else 10
-        with tqdm(total=len(rows), unit="people", mininterval=min_interval) as bar:
+        with tqdm(total=len(rows), unit="users", mininterval=min_interval) as bar:
 
             def advance() -> None:
                 bar.update()
 
             result = csv_import.import_rows(rows, customer_id, on_progress=advance)
         self._print_problems(result.problems)
-        self.stdout.write(f"{result.created} created and invited, {result.already_exists} already existed")
+        self.stdout.write(f"{result.created} users created and invited, {result.already_exists} already existed")
         if result.problems:
-            raise CommandError(f"{len(result.problems)} could not be created.")
+            raise CommandError(f"{len(result.problems)} user(s) could not be created.")
 
     def _print_problems(self, problems: list[tuple[int, str]]) -> None:
         for line, problem in problems:

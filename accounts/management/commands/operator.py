@@ -11,9 +11,9 @@ from config.backoffice import operators
 
 
 class Command(BaseCommand):
-    """``manage.py operator olive --group lead --password …``; elsewhere Auth0's roles decide."""
+    """``manage.py operator olive --group lead --password …``; local only."""
 
-    help = "Create a local operator, or change the group and password of one."
+    help = "Create a local operator, or change their group and password."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -23,10 +23,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.LOCAL:
-            raise CommandError("In production operators sign in through Auth0 only.")
+            raise CommandError("Outside local development, operators sign in through Auth0.")
         operator, _ = Operator.objects.get_or_create(username=options["name"])
         operator.is_staff = operator.is_active = True
         operator.set_password(options["password"])
         operator.save()
         operator.groups.set([Group.objects.get_or_create(name=options["group"])[0]])
-        self.stdout.write(f"{options['name']} is {options['group']}")
+        self.stdout.write(f"operator {options['name']} is in group {options['group']}")

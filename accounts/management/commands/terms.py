@@ -19,10 +19,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(dest="what", required=True)
-        publish = subcommands.add_parser("publish", help="publish new texts; published ones never change")
-        publish.add_argument("--check", action="store_true", help="fail if there is a new text")
-        subcommands.add_parser("announce", help="notify users of the newest version, once")
-        show = subcommands.add_parser("proofs", help="print what a user accepted, also after deletion")
+        publish = subcommands.add_parser("publish", help="publish new texts (published ones never change)")
+        publish.add_argument("--check", action="store_true", help="only fail if there are unpublished texts")
+        subcommands.add_parser("announce", help="notify users of the newest version, once each")
+        show = subcommands.add_parser("proofs", help="print what a user accepted, even if deleted")
         show.add_argument("user")
         subcommands.add_parser("verify", help="verify every acceptance against the audit")
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         for key in new_texts:
             self.stdout.write(f"{'new' if check else 'published'}: {key}")
         if new_texts and check:
-            raise CommandError("There are unpublished texts; run: manage.py terms publish")
+            raise CommandError("There are unpublished texts; run `manage.py terms publish`.")
         self.stdout.write(f"{len(documents.read_published_hashes())} published texts are unchanged")
 
     def _announce(self) -> None:

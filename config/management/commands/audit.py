@@ -21,9 +21,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         subparsers = parser.add_subparsers(dest="what", required=True)
-        verify_parser = subparsers.add_parser("verify", help="verify that no entry was changed or removed")
-        verify_parser.add_argument("file", nargs="?", type=Path, help="an exported file; needs no database")
-        verify_parser.add_argument("--key", help="the public key of whoever exported the file; default: ours")
+        verify_parser = subparsers.add_parser("verify", help="check that no entry was changed or removed")
+        verify_parser.add_argument("file", nargs="?", type=Path, help="an exported file (needs no database)")
+        verify_parser.add_argument(
+            "--key", help="the public key of the installation that exported the file (default: this one)"
+        )
         export_parser = subparsers.add_parser("export", help="write the audit as NDJSON, to standard output")
         scope_group = export_parser.add_mutually_exclusive_group()
         scope_group.add_argument("--customer", help="only the streams of this customer")
@@ -31,7 +33,7 @@ class Command(BaseCommand):
         target_group = export_parser.add_mutually_exclusive_group()
         target_group.add_argument("--out", type=Path, help="write to this file")
         target_group.add_argument("--to-storage", action="store_true", help="write to the file storage")
-        subparsers.add_parser("key", help="print the public key that verifies our exported files")
+        subparsers.add_parser("key", help="print the public key that verifies exported files")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "key":

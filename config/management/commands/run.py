@@ -10,7 +10,7 @@ from config.dev import services
 class Command(BaseCommand):
     """``manage.py run``: what ``make run`` calls once everything is set up."""
 
-    help = "Run the whole product on this machine, with emulators of the vendors."
+    help = "Run the product on this machine with emulators of Auth0, Twilio and Expo."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -13,11 +13,11 @@ from config.outbox import worker
 class Command(BaseCommand):
     """``manage.py sweep``: process every due message in this process."""
 
-    help = "Process every due outbox message; prints outcomes by task."
+    help = "Process every due outbox message once and print the outcomes by task."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--at", help="the current time to assume (RFC 3339); local only")
+        parser.add_argument("--at", help="assume this time (RFC 3339) instead of now; local only")
 
     def handle(self, *args: Any, **options: Any) -> None:
         clock = _build_clock(options["at"])
@@ -26,7 +26,7 @@ class Command(BaseCommand):
             worker.process_shard(shard, clock=clock, report=report)
         for line in report.lines():
             self.stdout.write(line)
-        self.stdout.write("nothing is due" if not report.counts else "swept")
+        self.stdout.write("no message is due" if not report.counts else "done")
 
 
 def _build_clock(at: str | None) -> outbox.Clock:

@@ -16,7 +16,7 @@ POINT_IN_TIME_RECOVERY = {"PointInTimeRecoveryEnabled": True}
 class Command(BaseCommand):
     """``manage.py tables``; safe to run at every deploy."""
 
-    help = "Create missing tables and verify the others."
+    help = "Create missing DynamoDB tables and verify the keys and indexes of the others."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,7 +43,7 @@ def _create_table(record: type[dynamodb.Record]) -> None:
     deadline = time.monotonic() + 120
     while _describe_table(record)["TableStatus"] != "ACTIVE":
         if time.monotonic() > deadline:
-            raise CommandError(f"{record.table_name()} does not become active.")
+            raise CommandError(f"{record.table_name()} is not active after 120 seconds.")
         time.sleep(0.2 if settings.LOCAL else 2)
     if not settings.LOCAL:
         dynamodb.call(
@@ -77,12 +77,12 @@ def _verify_table(record: type[dynamodb.Record]) -> None:
     expected = _table_definition(record._get_schema())  # noqa: SLF001
     actual = _describe_table(record)
     if _key_attributes(expected["KeySchema"]) != _key_attributes(actual["KeySchema"]):
-        raise CommandError(f"{record.table_name()} has a different key than its record.")
+        raise CommandError(f"{record.table_name()} has another key than the code expects.")
     indexes = {i["IndexName"]: i for i in actual.get("GlobalSecondaryIndexes", [])}
     for index in expected.get("GlobalSecondaryIndexes", []):
         actual_index = indexes.get(index["IndexName"])
         if actual_index is None or _key_attributes(actual_index["KeySchema"]) != _key_attributes(index["KeySchema"]):
-            raise CommandError(f"{record.table_name()} lacks the index {index['IndexName']}.")
+            raise CommandError(f"{record.table_name()} has no index {index['IndexName']}.")
 
 
 def _key_attributes(schema: list[dict[str, str]]) -> list[tuple[str, str]]:
@@ -105,4 +105,4 @@ def _enable_ttl(record: type[dynamodb.Record]) -> None:
     try:
         dynamodb.call("UpdateTimeToLive", TableName=name, TimeToLiveSpecification=specification)
     except VerboseClientError as error:
-        raise CommandError(f"{name} does not accept a time to live.") from error
+        raise CommandError(f"{name} rejects a time to live.") from error

@@ -12,9 +12,9 @@ from config import dynamodb, outbox
 from telephony.models import PhoneNumber
 
 PHONE_BEHAVIORS = {
-    "answer": ("answers", "picks up and presses 1"),
-    "mailbox": ("mailbox", "has a mailbox that picks up"),
-    "silent": ("silent", "picks up and presses nothing"),
+    "answer": ("answers", "is answered with key 1"),
+    "mailbox": ("mailbox", "goes to a mailbox"),
+    "silent": ("silent", "is answered without a key"),
     "busy": ("declines", "declines the call"),
 }
 
@@ -22,15 +22,15 @@ PHONE_BEHAVIORS = {
 class Command(BaseCommand):
     """``manage.py call +14155550123 --answer sam --press 1``: local only."""
 
-    help = "Call a number through the Twilio emulator; prints the conversation."
+    help = "Simulate a call to a number through the Twilio emulator and print the conversation."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("number", help="the number to call, in E.164")
         parser.add_argument("--from", dest="caller", default="+16175550199", help="the caller's number")
-        parser.add_argument("--press", nargs="*", default=[], help="keys pressed in menus; - for none")
+        parser.add_argument("--press", nargs="*", default=[], help="keys to press in menus; - presses none")
         for name, (_, about) in PHONE_BEHAVIORS.items():
-            parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=f"who {about}")
+            parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=f"people whose phone {about}")
         parser.add_argument("--at", help="time of the call (RFC 3339)")
         parser.add_argument("--hang-up", type=float, help="seconds after which the caller hangs up")
 
@@ -71,7 +71,7 @@ def _load_phones(number: str) -> dict[str, str]:
 def _resolve_phone(name: str, phones_by_name: dict[str, str]) -> str:
     phone = name if name.startswith("+") else phones_by_name.get(name.lower())
     if phone is None:
-        raise CommandError(f"{name} has no phone; choose from {', '.join(phones_by_name)}.")
+        raise CommandError(f"{name} has no phone; choose one of {', '.join(phones_by_name)}.")
     return phone
 
 

@@ -16,7 +16,7 @@ from telephony.demo import create_demo_phones
 class Command(BaseCommand):
     """``manage.py demo --out FILE``: local only."""
 
-    help = "Create the demo customers, users, rota and phone line; write the accounts to a file."
+    help = "Create demo customers, users, a rota and a phone number; write the accounts to a file."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -13,17 +13,17 @@ from telephony.numbers import reconcile, reservation
 class Command(BaseCommand):
     """``manage.py numbers unexplained | adopt | release | quota``."""
 
-    help = "Unexplained numbers at Twilio, and how many numbers a customer may have."
+    help = "List, assign or release unassigned numbers at Twilio; set number limits."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
         subcommands = parser.add_subparsers(dest="what", required=True)
-        subcommands.add_parser("unexplained", help="compare with Twilio and list numbers without a record")
-        adopt = subcommands.add_parser("adopt", help="assign one of them to a location")
+        subcommands.add_parser("unexplained", help="list numbers at Twilio without a record here")
+        adopt = subcommands.add_parser("adopt", help="assign such a number to a location")
         adopt.add_argument("number")
         adopt.add_argument("location")
         adopt.add_argument("customer")
-        release = subcommands.add_parser("release", help="release one of them at Twilio")
+        release = subcommands.add_parser("release", help="release such a number at Twilio")
         release.add_argument("number")
         quota = subcommands.add_parser("quota", help="set how many numbers a customer may have")
         quota.add_argument("customer")
@@ -55,4 +55,4 @@ class Command(BaseCommand):
         unexplained = reconcile.reconcile_numbers(at)
         for orphan in unexplained:
             self.stdout.write(f"{orphan.number} {orphan.sid} {orphan.tag}")
-        self.stdout.write(f"{len(unexplained)} unexplained numbers at Twilio")
+        self.stdout.write(f"{len(unexplained)} unassigned numbers at Twilio")
