@@ -99,7 +99,7 @@ def format_instant(at: datetime) -> str:
 
 
 class StaffAvailability(dynamodb.Record):
-    """When a person works, one row per schedule; read strongly consistent to detect conflicts.
+    """When a person works: one row per schedule, read strongly consistently to detect conflicts.
 
     The row ``#`` is the person's version record: every change of their schedules increments its
     version and lists the rows that the change wrote, so that readers detect a partial read.
@@ -125,7 +125,7 @@ class StaffAvailability(dynamodb.Record):
 
 
 class Template(dynamodb.Record):
-    """A template of shifts."""
+    """A schedule template."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("templates")

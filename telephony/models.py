@@ -24,7 +24,7 @@ CALLERS = CALLS.sent_to("Twilio").withheld("about the caller, not the person")
 CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of the call")
 BUSINESS = PersonalData(
     "business",
-    "answer the numbers of the locations",
+    "answer calls to the locations",
     "until the number is released",
     Erasure.NOT_PERSONAL,
     withheld_because="not about a person",
@@ -33,7 +33,7 @@ USAGE = PersonalData("business", "limit the cost of calls", "two days", Erasure.
 
 
 class PhoneNumber(dynamodb.Record):
-    """A number of a location, bought or being bought; the record makes it unique."""
+    """The number of a location, bought or being bought; the record reserves the number."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-numbers")
@@ -143,7 +143,7 @@ class Call(dynamodb.Record):
 
 
 class PhoneVerification(dynamodb.Record):
-    """The proof that a person answers a phone: the code spoken to it was entered."""
+    """The verification of a person's phone: they entered the code that was spoken to it."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-proofs")

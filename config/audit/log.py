@@ -113,7 +113,7 @@ class AuditEvent:
 
 
 class AuditEntry(dynamodb.Record):
-    """One entry, or (``seq`` 0) the head of a stream."""
+    """An audit entry, or (``seq`` 0) the head of a stream."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("audit")

@@ -33,7 +33,7 @@ logger = logging.getLogger("dutyline.sealing")
 
 
 class PersonKey(dynamodb.Record):
-    """The key of one stream's owner: a person, an operator or a customer."""
+    """The encryption key of a person, an operator or a customer."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("keys")

@@ -16,7 +16,7 @@ from config.dynamodb.attributes import Erasure, Number, PersonalData, Text
 
 IDEMPOTENCY = PersonalData(
     "technical",
-    "answer a repeated request alike",
+    "give a repeated request the same answer",
     "24 hours",
     Erasure.EXPIRES,
     withheld_because="temporary digests and ids",
@@ -28,7 +28,7 @@ LEASE = timedelta(seconds=20)
 
 
 class IdempotencyRecord(dynamodb.Record):
-    """One request with a key."""
+    """A request with an `Idempotency-Key`, and its result."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("idempotency")

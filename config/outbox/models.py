@@ -31,7 +31,7 @@ ENCRYPTED_MESSAGE = replace(MESSAGE, erasure=Erasure.UNREADABLE)
 
 
 class OutboxMessage(dynamodb.Record):
-    """One run of a task that is due."""
+    """An outbox message: a task to run."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("outbox")
