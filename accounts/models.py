@@ -163,7 +163,7 @@ class PushToken(dynamodb.Record):
 
 
 class PushTokenOwner(dynamodb.Record):
-    """The uniqueness record of a push token: the token belongs to the user who registered it last."""
+    """The uniqueness record of a push token, which belongs to the user who registered it last."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("push-owners")
