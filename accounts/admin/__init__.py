@@ -1,5 +1,3 @@
 """Admin pages of customers, locations, people and accepted terms."""
 
 from accounts.admin import customers, locations, terms, users
-
-__all__ = ["customers", "locations", "terms", "users"]

@@ -16,22 +16,3 @@ from accounts.users.queries import (
     user_key,
     user_not_found,
 )
-
-__all__ = [
-    "UserNotReady",
-    "audit_user_view",
-    "check_locations",
-    "check_schedulable",
-    "find_location_managers",
-    "find_users_by_email",
-    "get_user",
-    "get_user_from",
-    "list_users",
-    "load_target",
-    "load_users",
-    "location_keys",
-    "require_account_open",
-    "require_schedulable",
-    "user_key",
-    "user_not_found",
-]

@@ -1,5 +1,3 @@
 """Admin pages of the platform's own records."""
 
 from config.admin import audit, outbox
-
-__all__ = ["audit", "outbox"]

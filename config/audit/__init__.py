@@ -14,20 +14,3 @@ from config.audit.log import (
     stream_head_key,
     stream_position,
 )
-
-__all__ = [
-    "AuditEntry",
-    "AuditEvent",
-    "Author",
-    "FieldChange",
-    "Party",
-    "StreamPosition",
-    "Subject",
-    "build_entries",
-    "build_stream_head",
-    "diff_records",
-    "digest",
-    "has_valid_head_signature",
-    "stream_head_key",
-    "stream_position",
-]

@@ -14,28 +14,3 @@ from config.dynamodb.client import (
     scan_values,
 )
 from config.dynamodb.records import Record, RecordKey, TableMeta, full_table_name, index, is_id, new_id, record_classes
-
-__all__ = [
-    "BatchResult",
-    "Record",
-    "RecordKey",
-    "TableMeta",
-    "Timestamp",
-    "back_off",
-    "batch_get",
-    "call",
-    "expression_names",
-    "format_timestamp",
-    "full_table_name",
-    "gather",
-    "get_connection",
-    "get_record",
-    "index",
-    "is_id",
-    "iter_pages",
-    "new_id",
-    "query_arguments",
-    "query_records",
-    "record_classes",
-    "scan_values",
-]

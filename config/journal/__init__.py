@@ -1,16 +1,3 @@
 from config.journal.commit import stream_keys, write, write_audit_event, write_intent
 from config.journal.versions import check_version, create_record, retry_on_conflict, update_record
 from config.journal.write_set import StaleRecord, Write
-
-__all__ = [
-    "StaleRecord",
-    "Write",
-    "check_version",
-    "create_record",
-    "retry_on_conflict",
-    "stream_keys",
-    "update_record",
-    "write",
-    "write_audit_event",
-    "write_intent",
-]

@@ -12,20 +12,3 @@ from config.outbox.models import (
     utc_now,
 )
 from config.outbox.worker import TaskContext, run_message_now, task
-
-__all__ = [
-    "DEAD_LETTER_SHARD",
-    "SHARDS",
-    "Clock",
-    "LeaseLost",
-    "OutboxMessage",
-    "TaskContext",
-    "build_message",
-    "fetch_due_messages",
-    "notify_worker",
-    "read_outbox_status",
-    "run_message_now",
-    "shard_for",
-    "task",
-    "utc_now",
-]

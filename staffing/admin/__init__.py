@@ -1,5 +1,3 @@
 """Admin pages of schedules, templates and the rota."""
 
 from staffing.admin import schedules, shift_templates
-
-__all__ = ["schedules", "shift_templates"]

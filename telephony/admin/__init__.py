@@ -1,5 +1,3 @@
 """Admin pages of phone numbers, lines and calls."""
 
 from telephony.admin import calls, lines, numbers, unassigned_numbers
-
-__all__ = ["calls", "lines", "numbers", "unassigned_numbers"]

@@ -15,21 +15,3 @@ from telephony.ivr.configuration import (
     select_entrance,
     validate_configuration,
 )
-
-__all__ = [
-    "RING_SECONDS",
-    "InvalidConfiguration",
-    "IvrAction",
-    "IvrConfiguration",
-    "action_at",
-    "default_configuration",
-    "duty_grace_period",
-    "follows_rota",
-    "grace_period",
-    "is_recording_enabled",
-    "list_number_references",
-    "list_user_references",
-    "resolve_key",
-    "select_entrance",
-    "validate_configuration",
-]
