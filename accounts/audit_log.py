@@ -1,4 +1,4 @@
-"""What was done by and to a person: reading their audit log."""
+"""Reading the audit log of a person."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from config.dynamodb import encryption
 
 @dataclass(frozen=True)
 class AuditLogPage:
-    """Some entries, newest first, and how many there are in all."""
+    """A page of entries, newest first, and the total number."""
 
     lines: list[reader.DecryptedEntry]
     total: int
@@ -22,10 +22,10 @@ class AuditLogPage:
 def get_user_audit_log(
     user_id: str, *, actor: Actor, limit: int, offset: int, criteria: reader.EntryFilter
 ) -> AuditLogPage:
-    """The audit log of a person of one's own customer, also of one who was deleted.
+    """A page of the audit log of a person of the actor's customer, deleted people included.
 
-    ``total`` counts what the filter takes. Raises `errors.NotFound`, alike for nobody's and another
-    customer's, and `errors.Forbidden` for somebody beyond the actor's locations.
+    ``total`` counts the entries that match the filter. Raises `errors.NotFound`, also for people of
+    other customers, and `errors.Forbidden` for people outside the actor's locations.
     """
     actor.require("audit:read")
     if not dynamodb.is_id("usr", user_id):

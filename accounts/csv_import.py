@@ -164,7 +164,7 @@ def _read_lines(file: IO[str]) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _detect_delimiter(header: str) -> str:
-    """Spreadsheets write semicolons in locales whose decimal mark is the comma."""
+    """The delimiter of a file: a semicolon in locales with decimal commas, else a comma."""
     return ";" if header.count(";") > header.count(",") else ","
 
 

@@ -1,4 +1,4 @@
-"""The people of the demo. They set their passwords as everybody does."""
+"""Demo customers and their users, who set their passwords through invitations."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ PASSWORD = "demo-{name}-1234"  # noqa: S105 - public, on this machine only
 
 @dataclass(frozen=True)
 class DemoCustomer:
-    """A customer of the demo: its owner first, then the others; its places by name."""
+    """A demo customer: its users, the owner first, and its locations."""
 
     people: list[User]
     locations: list[Location]
@@ -28,7 +28,7 @@ class DemoCustomer:
 
 
 def create_harbour_dental() -> DemoCustomer:
-    """Harbour Dental: an owner, an admin, a manager of Boston, two staff."""
+    """Create Harbour Dental: an owner, an admin, a manager of Boston, two staff."""
     at = datetime.now(UTC)
     _, ann = customers.create_customer(
         name="Harbour Dental", owner_name="Ann Archer", owner_email="ann@harbour.example", at=at
@@ -51,7 +51,7 @@ def create_harbour_dental() -> DemoCustomer:
 
 
 def create_hilltop_vets() -> DemoCustomer:
-    """Hilltop Vets: an owner and one staff."""
+    """Create Hilltop Vets: an owner and one staff."""
     at = datetime.now(UTC)
     _, cleo = customers.create_customer(
         name="Hilltop Vets", owner_name="Cleo Cole", owner_email="cleo@hilltop.example", at=at
@@ -77,14 +77,14 @@ def _create_active_user(
 
 
 def _accept_invitation(user: User) -> User:
-    """The person opens the invitation's link, sets a password, and is active."""
+    """Open the link of the invitation, set a password, and make the user active."""
     link = auth0.create_password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": _password(user)}).raise_for_status()
     return identity.accept_invitation(user, origin=permissions.Origin(), at=datetime.now(UTC))
 
 
 def sign_in_details(user: User) -> dict[str, Any]:
-    """Who somebody is and how they sign in, for ``.local/run.json``."""
+    """The identity and password of a user, for ``.local/run.json``."""
     return {
         "email": user.email,
         "password": _password(user),
@@ -100,5 +100,5 @@ def _password(user: User) -> str:
 
 
 def first_name(name: str) -> str:
-    """As the demo's addresses and passwords have it."""
+    """The first name in lower case, as in the demo's addresses and passwords."""
     return name.partition(" ")[0].lower()

@@ -1,7 +1,7 @@
-"""Who is acting and what they may do: the one table of roles and permissions.
+"""Roles, permissions, and the rules about who may do what.
 
 A person's permissions are those of the role, plus extra, minus denied; they hold within the
-person's locations. ``../docs/architecture.md`` shows the table.
+person's locations. See ``docs/architecture.md``.
 """
 
 from collections.abc import Collection, Iterable
@@ -46,14 +46,14 @@ ROLES = {
 RANKS = {role: rank for rank, role in enumerate(ROLES)}
 PERMISSIONS = ROLES["owner"]
 VENDOR_PERMISSIONS = frozenset({"customers:suspend", "numbers:adopt"})
-"""What only the vendor's people may do, beyond any customer's."""
+"""Permissions that only operators have."""
 
 OPERATOR_PERMISSIONS = {
     "console:read": frozenset({"users:read", "schedules:read", "calls:read", "phone:search", "audit:read"}),
     "console:write": ROLES["admin"],
     "console:lead": ROLES["owner"] | VENDOR_PERMISSIONS,
 }
-"""What rights of the back office let an operator do: only who leads touches owners."""
+"""Permissions by right of the back office: only leads may change owners."""
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,23 @@ class Origin:
 
 
 class DeniedAttempt(errors.DomainError):
-    """Base of the attempts to go beyond one's rights: `accounts.denied_attempts` audits them."""
+    """Base of attempts to exceed one's permissions, which `accounts.denied_attempts` audits."""
 
 
 class GrantRefused(errors.Forbidden, DeniedAttempt):
-    """Somebody tried to give what they do not hold."""
+    """An attempt to grant a role, permission or location that the actor does not have."""
 
     code = "grant_refused"
 
 
 class TargetForbidden(errors.Forbidden, DeniedAttempt):
-    """Somebody tried to act on a person of equal or higher rank, or of other locations."""
+    """An attempt to act on a person of equal or higher rank, or outside the actor's locations."""
 
     code = "beyond_reach"
 
 
 class ForeignCustomer(errors.Forbidden, DeniedAttempt):
-    """Somebody named another customer than their own."""
+    """An attempt to act for another customer."""
 
     code = "foreign_customer"
 
@@ -96,34 +96,35 @@ class Actor(audit.Author):
     locations: tuple[str, ...] = ()
 
     def has_permission(self, permission: str) -> bool:
-        """Whether the permission is held, wherever."""
+        """Whether the actor has the permission, at any location."""
         return permission in self.permissions
 
     def require(self, permission: str) -> None:
-        """Raise `Forbidden` without the permission."""
+        """Raise `errors.Forbidden` without the permission."""
         if not self.has_permission(permission):
             raise errors.Forbidden(f"This requires the permission `{permission}`.")
 
     @property
     def is_location_restricted(self) -> bool:
-        """Whether one's rights hold in some locations only."""
+        """Whether the actor's permissions apply to some locations only."""
         return ALL_LOCATIONS not in self.locations
 
     def can_access_locations(self, locations: Iterable[str]) -> bool:
-        """Whether all of these locations are among one's own."""
+        """Whether the actor has access to all of these locations."""
         return not self.is_location_restricted or set(locations) <= set(self.locations)
 
     def can_access_user_in(self, locations: Collection[str]) -> bool:
-        """Whether a person of these locations is within one's reach.
+        """Whether the actor may act on a person with these locations.
 
-        Who is confined to some locations reaches people who have at least one, all of them theirs.
+        An actor restricted to some locations may act on people with at least one location, all of
+        them the actor's.
         """
         return not self.is_location_restricted or (bool(locations) and self.can_access_locations(locations))
 
 
 @dataclass(frozen=True)
 class AccessRights:
-    """What a person is and may do, and where."""
+    """The role, permissions and locations of a person."""
 
     role: str
     extra: Collection[str] = ()
@@ -136,27 +137,27 @@ class AccessRights:
 
     @property
     def has_custom_permissions(self) -> bool:
-        """Whether the permissions are others than the role's."""
+        """Whether the permissions differ from the role's."""
         return bool(self.extra or self.denied)
 
 
 def access_rights_of(user: User) -> AccessRights:
-    """What a person is now."""
+    """The current access rights of a person."""
     return AccessRights(user.role, tuple(user.extra), tuple(user.denied), tuple(user.locations))
 
 
 def effective_permissions(role: str, extra: Collection[str], denied: Collection[str]) -> frozenset[str]:
-    """The permissions that a person has."""
+    """The effective permissions of a person."""
     return (ROLES[role] | set(extra)) - set(denied)
 
 
 def split_permissions(role: str, permissions: Collection[str]) -> tuple[list[str], list[str]]:
-    """Extra and denied permissions that make ``wanted`` out of a role."""
+    """The extra and denied permissions that turn a role's permissions into ``wanted``."""
     return sorted(set(permissions) - ROLES[role]), sorted(ROLES[role] - set(permissions))
 
 
 def user_actor(user: User, origin: Origin = Origin()) -> Actor:
-    """A person as actor."""
+    """The actor of a signed-in person."""
     return Actor(
         type="user",
         id=user.id,
@@ -172,7 +173,7 @@ def user_actor(user: User, origin: Origin = Origin()) -> Actor:
 
 
 def operator_actor(author: audit.Author, rights: Iterable[str]) -> Actor:
-    """One of the vendor's support people, acting for one customer with rights of `OPERATORS`."""
+    """The actor of an operator with these rights of the back office, acting for one customer."""
     return Actor(
         **vars(author),
         role="owner",
@@ -182,7 +183,7 @@ def operator_actor(author: audit.Author, rights: Iterable[str]) -> Actor:
 
 
 def system_actor(customer_id: str) -> Actor:
-    """Dutyline itself, acting for one customer: what commands do."""
+    """The actor of Dutyline itself, acting for one customer: commands and outbox tasks."""
     return Actor(
         type="system",
         id="system",
@@ -195,15 +196,16 @@ def system_actor(customer_id: str) -> Actor:
 
 
 def check_customer(actor: Actor, customer_id: str, *, pointer: str = "/customerId") -> None:
-    """Refuse to act for another customer. Raises `ForeignCustomer`."""
+    """Raise `ForeignCustomer` unless this is the actor's customer."""
     if customer_id != actor.customer_id:
         raise ForeignCustomer("Must be the id of your own customer.", pointer=pointer)
 
 
 def check_target_user(actor: Actor, user: User) -> None:
-    """Nobody acts on equals or higher ranks; owners may act on owners. Raises `BeyondReach`.
+    """Raise `TargetForbidden` unless the actor may act on this person.
 
-    Who is confined to some locations acts on people whose locations are all among them.
+    The person must have a lower rank, except that owners may act on owners. An actor restricted to
+    some locations may act only on people whose locations are all among them.
     """
     both_are_owners = user.role == actor.role == "owner" and actor.has_permission("owners:manage")
     if RANKS[user.role] >= RANKS[actor.role] and not both_are_owners:
@@ -214,9 +216,9 @@ def check_target_user(actor: Actor, user: User) -> None:
 
 
 def check_email_change(actor: Actor, user: User) -> None:
-    """Whoever reads a person's mail can become them: only who holds as much may change the address.
+    """Raise `TargetForbidden` unless the actor has every permission of this person.
 
-    Raises `BeyondReach`.
+    Whoever receives a person's e-mail can take over the account.
     """
     if access_rights_of(user).permissions - actor.permissions:
         raise TargetForbidden(
@@ -225,11 +227,11 @@ def check_email_change(actor: Actor, user: User) -> None:
 
 
 def check_grant(actor: Actor, after: AccessRights, before: AccessRights | None = None) -> None:
-    """Nobody gives a role, permission or location that they do not hold. Raises `GrantRefused`.
+    """Raise `GrantRefused` if the actor does not have everything that a change grants.
 
-    ``before`` is what the person was; None for somebody new. What is taken away need not be held,
-    but roles and single permissions change only by who may assign and grant them. Somebody who
-    gains a location gains all their permissions there.
+    ``before`` are the previous rights; None for a new person. Revoking does not require having the
+    permission, but changing roles and single permissions requires the permission to assign and
+    grant them. A new location grants all of the person's permissions there.
     """
     _check_role(actor, after, before)
     if _has_permission_changes(after, before) and not actor.has_permission("permissions:grant"):
@@ -247,7 +249,7 @@ def check_grant(actor: Actor, after: AccessRights, before: AccessRights | None =
 
 
 def check_no_self_escalation(before: AccessRights, after: AccessRights) -> None:
-    """Nobody widens their own rights. Raises `GrantRefused`."""
+    """Raise `GrantRefused` if a change of one's own profile adds rights."""
     if after.permissions - before.permissions:
         raise GrantRefused("You cannot add permissions to yourself.", pointer="/userPermissions")
     if ALL_LOCATIONS not in before.locations and set(after.locations) - set(before.locations):
@@ -266,7 +268,7 @@ def _check_role(actor: Actor, after: AccessRights, before: AccessRights | None) 
 
 
 def _has_permission_changes(after: AccessRights, before: AccessRights | None) -> bool:
-    """Whether single permissions are given or, to who is here already, taken."""
+    """Whether single permissions are granted or, for an existing person, revoked."""
     if before is None:
         return bool(after.extra)
     if before.role != after.role:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _shifts_of(user: "User") -> Iterator[ExportRow]:
-    """The person's part of schedules, without the part of anybody else."""
+    """The shifts of a person, without those of anybody else in the same schedules."""
     for row, schedule in queries.join_schedules(availability.fetch_rows(user.id, None, None)):
         for series in row.series():
             rrule_text = rrule.to_rrule(series.rule, zone=series.zone) if series.rule else None
@@ -32,7 +32,7 @@ def _shifts_of(user: "User") -> Iterator[ExportRow]:
 SHIFTS = ExportChapter(
     "shifts",
     "Your shifts",
-    "When and where you are or were scheduled. A series is its first shift and its recurrence rule (RFC 5545).",
+    "When and where you are or were scheduled. A series is shown as its first shift and its rule (RFC 5545).",
     Schedule,
     ("shifts",),
     read=_shifts_of,
@@ -48,7 +48,7 @@ SHIFTS = ExportChapter(
 CALENDAR_FEED = ExportChapter(
     "calendarFeed",
     "Your calendar feed",
-    "Whether a secret address of yours shows your shifts.",
+    "The secret web address that shows your shifts in a calendar app, if you opened one.",
     Feed,
     ("feed",),
     read=feed.list_feeds_of_user,

@@ -1,4 +1,4 @@
-"""The rota of the demo: somebody is on duty at each place of Harbour Dental at every moment."""
+"""The demo rota: somebody is always on duty at each location of Harbour Dental."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from staffing.schedules import commands
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr")
 _ROTA = (
-    # who, where, days, from, hours
+    # person, location, weekdays, start hour, hours
     ("sam", "Boston Harbour", WEEKDAYS, 8, 10),
     ("sue", "Boston Harbour", WEEKDAYS, 18, 14),
     ("mia", "Boston Harbour", ("sa", "su"), 8, 24),
@@ -22,7 +22,10 @@ _ROTA = (
 def create_rota(
     owner: Actor, *, user_ids: Mapping[str, str], locations_by_name: Mapping[str, tuple[str, str]], at: datetime
 ) -> None:
-    """Plan it from two weeks ago on: ids of people by name, ids and zones of places by name."""
+    """Create the rota, starting two weeks ago.
+
+    ``user_ids`` by first name; ``locations_by_name``: id and time zone by name.
+    """
     for user_name, location_name, days, hour, hours in _ROTA:
         location_id, zone = locations_by_name[location_name]
         first_start = _get_first_start(days[0], hour, expand.to_wall_time(at, zone) - timedelta(days=14))
@@ -45,7 +48,7 @@ def create_rota(
 
 
 def _get_first_start(day: str, hour: int, after: datetime) -> datetime:
-    """The first such weekday after a wall time."""
+    """The first of these weekdays on or after a wall time."""
     midnight = after.replace(hour=0, minute=0, second=0, microsecond=0)
     days_ahead = (rules.WEEKDAY_CODES.index(day) - midnight.weekday()) % 7
     return midnight + timedelta(days=days_ahead, hours=hour)

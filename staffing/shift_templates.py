@@ -1,4 +1,4 @@
-"""Templates: reusable shapes of schedules, of one location or of all."""
+"""Templates: reusable schedules without a date and a person, for one location or all."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime

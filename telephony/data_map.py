@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _calls_of(user: "User") -> Iterator[ExportRow]:
-    """The calls that rang a person, or would have if they had enabled it, without the caller."""
+    """The calls for which a person was considered, without the callers."""
     at = outbox.utc_now()
     system_actor = permissions.system_actor(user.customer_id)
     customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
@@ -40,8 +40,8 @@ PHONE = ExportChapter(
 )
 CALLS = ExportChapter(
     "calls",
-    "Calls that rang you",
-    "Calls to your locations that rang you, or for which you were considered, and why.",
+    "Calls that rang your phone",
+    "Calls to your locations that rang your phone or could have, and the reason.",
     Call,
     ("calls",),
     read=_calls_of,

@@ -55,7 +55,7 @@ def load_location_names(objects: Iterable[Any]) -> None:
 
 
 class OperatorForm(RecordForm):
-    """A form whose record an operator creates or changes, acting for its customer."""
+    """A form with which an operator creates or changes a record of a customer."""
 
     @property
     def actor(self) -> Actor:

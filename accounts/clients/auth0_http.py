@@ -1,7 +1,6 @@
 """Calls to Auth0's Management API, bounded in time and number (`config.bulkhead`).
 
-The SDK is imported late, because it is large, and told never to retry: retries belong to the
-outbox.
+The SDK is imported late, because it is large. Its retries are disabled: the outbox retries.
 """
 
 import threading

@@ -1,4 +1,4 @@
-"""Notification e-mail: tells users what others changed about them."""
+"""Notification e-mails about what others changed about a user."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

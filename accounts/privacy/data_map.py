@@ -49,7 +49,7 @@ PROFILE = ExportChapter(
 RIGHTS = ExportChapter(
     "rights",
     "Your role and rights",
-    "What you may do. Your role grants permissions; single permissions can be added or taken.",
+    "What you are allowed to do. Your role grants permissions; individual permissions can be added or removed.",
     User,
     ("work",),
     read=_rights_of,
@@ -57,7 +57,7 @@ RIGHTS = ExportChapter(
 LOCATIONS = ExportChapter(
     "locations",
     "Your locations",
-    "Where you work.",
+    "The locations where you work.",
     Location,
     ("places",),
     read=_locations_of,
@@ -74,7 +74,7 @@ TERMS = ExportChapter(
 DEVICES = ExportChapter(
     "devices",
     "Your devices",
-    "Where notifications are sent. A token identifies one installation of the app.",
+    "The devices that receive notifications. A token identifies one installation of the app.",
     PushToken,
     ("devices",),
     read=lambda user: devices.list_devices(user.id),

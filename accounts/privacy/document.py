@@ -34,7 +34,7 @@ class PrintedLine:
 
     @property
     def is_rtl(self) -> bool:
-        """By the first letter with a direction, as Unicode recommends."""
+        """Whether its first letter with a direction is a right-to-left letter."""
         kinds = map(unicodedata.bidirectional, self.text)
         return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"
 

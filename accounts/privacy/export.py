@@ -26,8 +26,8 @@ MAX_PRINTED_ROWS = 500
 """Printed rows of a chapter; the JSON contains all."""
 RIGHTS = (
     "You can see your data and download this copy at any time.",
-    "You can have wrong data corrected: most of it yourself in the app, the rest by the owners of your business.",
-    "You can have your account deleted; the table above lists what remains.",
+    "You can correct most of your data yourself in the app; the owners of your business can correct the rest.",
+    "You can have your account deleted. The table above shows what is stored afterwards.",
     "You can take your data to another service: use the file embedded in this document.",
     "You can object to the use of your data or ask to restrict it.",
     "You can complain to the data protection authority of your country.",

@@ -1,7 +1,7 @@
 """The base of the admin pages of records: lists by cursor, forms over domain functions, buttons.
 
 A model's admin declares what to show. Nothing is written here, and Django's own log stays empty:
-the domain functions write, and keep the audit.
+the domain functions write and audit.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ from config.backoffice.records import query_plan
 from config.backoffice.records.changelist import AutocompletePaginator, CursorChangeList
 
 SESSION_CUSTOMER = "back_office_customer"
-"""The session key of the chosen customer, whose records the lists show."""
+"""The session key of the chosen customer: lists show the records of this customer."""
 MAX_BULK_RECORDS = 500
 """The most records of one bulk action."""
 

@@ -79,7 +79,7 @@ HISTORY = ExportChapter(
         "By": ("by",),
         "About": ("about",),
         "Changes": ("changes",),
-        "From": ("ip", "userAgent"),
+        "Sent from": ("ip", "userAgent"),
     },
 )
 

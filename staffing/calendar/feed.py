@@ -1,7 +1,6 @@
-"""Calendar feeds: a person's shifts for their own calendar, by an address that can be revoked.
+"""Calendar feeds: a secret URL at which calendar apps read a person's shifts.
 
-The address holds a secret of which only a digest is kept. Asking again makes a new one, and the old
-one is closed.
+Only a digest of the secret is stored. Opening a feed again replaces the previous URL.
 """
 
 import hashlib
@@ -25,21 +24,22 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 HISTORY_PERIOD = timedelta(days=60)
-"""How long ago shifts may have ended that a feed still shows."""
+"""A feed shows shifts that ended at most this long ago."""
 
 
 @dataclass(frozen=True)
 class OpenedFeed:
-    """A feed that was just opened, with its address."""
+    """A feed that was just opened, with its URL."""
 
     url: str
     created_at: datetime
 
 
 def open_feed(*, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None) -> OpenedFeed:
-    """A new address for one's own feed; the one before is closed.
+    """Open the actor's feed at a new URL; the previous URL stops working.
 
-    With an Idempotency-Key the secret follows from it: the address is the same when it is repeated.
+    With an idempotency key the secret is derived from it, so a repeated request gets the same URL.
+    Raises `errors.NotFound` if the feed of a repeated request was closed since.
     """
     secret = _create_secret(actor.id, idempotency_key)
     feed = Feed(user_id=actor.id, customer_id=actor.customer_id, secret=_hash_secret(secret), created_at=at)
@@ -87,7 +87,7 @@ def _feed_key(user_id: str) -> dynamodb.RecordKey:
 
 
 def close_feed(*, actor: Actor, at: datetime) -> None:
-    """Close one's own feed; without one, nothing is to do."""
+    """Close the actor's feed, if there is one."""
 
     def decide() -> None:
         records = dynamodb.batch_get([_feed_key(actor.id), *journal.stream_keys([actor.stream])])
@@ -115,9 +115,9 @@ def list_feeds_of_user(user: "User") -> list[Feed]:
 
 
 def render_feed(user_id: str, secret: str, *, at: datetime) -> bytes | None:
-    """The feed of whoever this secret is, as iCalendar; None: nobody's, or closed.
+    """A person's feed as iCalendar; None if the secret is wrong or the account is not active.
 
-    It shows what ended less than `PAST` ago, and everything to come.
+    It contains shifts that ended less than `HISTORY_PERIOD` ago, and all future ones.
     """
     feed = dynamodb.get_record(Feed, user_id) if dynamodb.is_id("usr", user_id) else None
     if feed is None or not hmac.compare_digest(feed.secret, _hash_secret(secret)):

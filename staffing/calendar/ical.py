@@ -1,8 +1,8 @@
-"""Schedules as iCalendar (RFC 5545): one event per series, its exceptions, and the clocks it uses.
+"""Schedules as iCalendar (RFC 5545): an event per series, its exceptions, and its time zone.
 
-The rule of a series goes out as RRULE in its own zone, so a calendar shows every shift to come.
-What readers disagree on, shifts whose start or end a clock jumps over, is written out in UTC for
-`AHEAD`. The text depends on what is kept alone, so that its digest is an ETag.
+A series is an event with an RRULE in the zone of the series. Calendar apps disagree about shifts
+that start or end within a clock change, so those of `PAST_PERIOD` and `FUTURE_PERIOD` are separate
+events in UTC. The text depends only on stored values, so its digest is an ETag.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from accounts.models import Location
 
 PAST_PERIOD, FUTURE_PERIOD = timedelta(days=60), timedelta(days=400)
-"""For how long, around now, shifts that a clock jumps over are written out."""
+"""The period around now in which shifts within a clock change are separate events."""
 
 
 def render_calendar(
     schedules: Iterable[Schedule], user_id: str, *, locations_by_id: Mapping[str, "Location"], at: datetime
 ) -> bytes:
-    """What of these schedules is a person's, as a calendar."""
+    """The calendar of a person: their shifts of these schedules."""
     calendar = Calendar()
     calendar.add("prodid", "-//Dutyline//Rota//EN")
     calendar.add("version", "2.0")
@@ -96,7 +96,7 @@ def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterat
 
 
 def _iter_dst_affected(series: Series, at: datetime) -> Iterator[Occurrence]:
-    """Regular shifts around now whose start or end no clock shows, skipped ones too."""
+    """Regular shifts around now that start or end at a skipped wall time."""
     series_without_gap = Series(series.start, series.end, series.zone, series.rule, series.exceptions)
     for transition in dst.list_transitions(series.zone, at.year):
         if at - PAST_PERIOD <= transition <= at + FUTURE_PERIOD:
@@ -125,7 +125,7 @@ def _build_exception_event(uid: str, recurrence_id: datetime, start: datetime, e
 
 
 def _resolve_times(series: Series) -> tuple[datetime, datetime]:
-    """Start and end of a first shift: by its own clock, or in UTC where that does not show them."""
+    """Start and end of the first shift: local, or in UTC if a clock change skips one of them."""
     zone = series.zone
     if all(expand.is_valid_wall_time(wall_time, zone) for wall_time in (series.start, series.end)):
         return _to_zone(series.start, zone), _to_zone(series.end, zone)
@@ -139,9 +139,9 @@ def _to_zone(wall_time: datetime, zone: str) -> datetime:
     return wall_time.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
 
 
-# --- clocks ---------------------------------------------------------------------------------------
+# --- time zones -----------------------------------------------------------------------------------
 def build_timezone(zone: str, first_start: datetime, at: datetime) -> Timezone:
-    """The changes of a zone's clock from a first shift on, for some decades."""
+    """The VTIMEZONE of a zone: its clock changes from the first shift on, for some decades."""
     timezone = Timezone()
     timezone.add("tzid", zone)
     zone_info = ZoneInfo(zone)
@@ -167,7 +167,7 @@ def _local_times_around(transition: datetime, zone_info: ZoneInfo) -> tuple[date
 def _build_observance(
     time_before: datetime, time_after: datetime, transitions: list[datetime]
 ) -> TimezoneStandard | TimezoneDaylight:
-    """From when on a zone has which offset; times by the clock before it."""
+    """One offset of a zone and its onsets, in the local time before them."""
     observance = TimezoneDaylight() if time_after.dst() else TimezoneStandard()
     offset = time_before.utcoffset() or timedelta()
     first_onset, *later_onsets = [(transition + offset).replace(tzinfo=None) for transition in transitions]

@@ -1,4 +1,4 @@
-"""Who works when: rows that conflicts are decided from, read strongly consistent.
+"""When people work: rows for detecting conflicts, read strongly consistent.
 
 Each person has a row per schedule and a version record. A decision reads the version record first,
 then the rows, and writes on condition that the version is unchanged. A Query may see half of a

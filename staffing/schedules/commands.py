@@ -1,6 +1,6 @@
 """Create, update and delete schedules.
 
-Every decision depends on the version records of the people whose shifts it touches
+Every write is conditional on the version records of the people that it concerns
 (`staffing.schedules.availability`), so two managers at once never schedule one person twice. An
 edit is one transaction and one audit entry, also if it splits a series.
 """

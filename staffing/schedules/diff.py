@@ -22,7 +22,7 @@ _FIELDS = ("staffId", "locationId", "startTime", "endTime", "timeZone", "rrule")
 
 @dataclass(frozen=True)
 class ShiftState:
-    """Whose a shift or a series is, and when: wall times, as stored."""
+    """The person and the wall times of a shift or a series, as stored."""
 
     staff_id: str
     location_id: str | None

@@ -67,7 +67,7 @@ class Shift:
 
     @property
     def staff_id(self) -> str:
-        """Whose it is."""
+        """The person on duty: who covers the shift, or else the owner of the schedule."""
         return self.occurrence.staff_id or str(self.schedule.staff_id)
 
     @property

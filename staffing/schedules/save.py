@@ -13,7 +13,7 @@ from staffing.schedules import availability, diff
 from staffing.schedules.availability import ShiftAssignment
 
 BATCH_PERIOD = timedelta(seconds=60)
-"""What one author changes in one person's schedules within it is sent in one message."""
+"""Changes of one author to one person's schedules within this period are sent together."""
 BATCH_GRACE = timedelta(seconds=5)
 """For changes that are written at the very end of a batch."""
 
@@ -97,7 +97,7 @@ def save_schedules(
 
 
 def _list_relocated_staff(before: Schedule | None, after: list[Schedule]) -> set[str]:
-    """Whose shifts are at another location now; their availability does not show that."""
+    """People with shifts that moved to another location, which their availability does not show."""
     if before is None:
         return set()
     moved_schedules = [schedule for schedule in after if schedule.location_id != before.location_id]
@@ -111,7 +111,7 @@ def _check_new_staff(
     records: dynamodb.BatchResult,
     actor: audit.Author,
 ) -> list[str]:
-    """Who had no shifts of the schedule, or gets all of it anew: they must still be schedulable."""
+    """Check that people who are new to the schedule may be scheduled."""
     previous_staff = list_assigned_staff(before) if before else set()
     reassigned_staff = {staff_id for staff_id, _ in edit_result.added if staff_id == edit_result.staff_id}
     new_staff = sorted(

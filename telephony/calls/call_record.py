@@ -28,7 +28,7 @@ RECORDING_STEPS = ("recorded", "kept")
 
 
 class CallStep(NamedTuple):
-    """Something done for a call: once, however often its webhook is sent.
+    """A completed step of a call, recorded once however often its webhook is sent.
 
     Stored as text: the kind, then the other parts that are given, separated by spaces.
     """
@@ -57,7 +57,7 @@ class CallStep(NamedTuple):
 
 
 class CallEvent(TypedDict, total=False):
-    """Something that happened, as stored and as in the API; names no person, no phone of ours."""
+    """An event of a call, as stored and as in the API, without names and phones of users."""
 
     kind: Required[str]
     """entered, planned, nobody_to_ring, lookup_failed, rung, accepted, not_taken, key, voicemail,
@@ -67,7 +67,7 @@ class CallEvent(TypedDict, total=False):
     """A user's id, or a number of the configuration."""
     why: str
     how: str
-    """Why the call was not taken: no_answer, busy, not_pressed or failed."""
+    """Why nobody answered: no_answer, busy, not_pressed or failed."""
     where: str
     key: str | None
     path: str
@@ -76,12 +76,12 @@ class CallEvent(TypedDict, total=False):
 
 
 def ringing_event(candidate: RingCandidate, at: datetime) -> CallEvent:
-    """A candidate is rung."""
+    """A candidate's phone rings."""
     return CallEvent(kind="rung", at=at.isoformat(), who=candidate.id, why=candidate.why)
 
 
 def not_taken_event(candidate: RingCandidate, how: str, at: datetime) -> CallEvent:
-    """A candidate was rung and did not take the call."""
+    """A candidate's phone rang, and they did not answer."""
     return CallEvent(kind="not_taken", at=at.isoformat(), who=candidate.id, how=how)
 
 
@@ -171,7 +171,7 @@ class CallRecord:
         ]
 
     def plan(self, path: str) -> RingPlan | None:
-        """The ring plan of an action, once it is made."""
+        """The ring plan of an action, if it was created."""
         body = next((body for body in map(json.loads, self.row.plans or ()) if body["path"] == path), None)
         if body is None:
             return None
@@ -183,7 +183,7 @@ class CallRecord:
         return RingPlan(candidates, lookup_failed=body["lost"])
 
     def ringing_candidate(self, path: str, index: int) -> RingCandidate | None:
-        """The candidate that is rung at this position of a ring plan."""
+        """The candidate at this position of a ring plan."""
         plan = self.plan(path)
         return plan.ringable[index] if plan and index < len(plan.ringable) else None
 
@@ -198,7 +198,7 @@ class CallRecord:
 
     # --- writing ----------------------------------------------------------------------------------
     def save(self) -> None:
-        """Store a new call; if another webhook stored it first, take what that one stored."""
+        """Store a new call, or load it if another webhook stored it first."""
         if not unaudited.create(self.row):
             self._reload()
 
@@ -228,7 +228,7 @@ class CallRecord:
         return True
 
     def record_answer(self, step: CallStep, event: CallEvent, *, unless: CallStep | None = None) -> bool:
-        """Record that somebody took the call; like `record`."""
+        """Record that somebody answered; like `record`."""
         updates = [Call.outcome.set("answered"), Call.answered_by.set(event["who"])]
         return self.record(step, event, updates=updates, unless=unless)
 

@@ -36,7 +36,7 @@ def within_budget(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
         return _lookups.call(lambda: function(*args, **kwargs))
     except errors.Unavailable as error:
         logger.warning("a lookup or write failed; the call continues without it", extra={"why": error.detail})
-    except Exception:  # whatever the fault, the caller must hear something
+    except Exception:  # whatever the error, the caller must hear something
         logger.exception("unexpected error; the call continues without the result")
     return None
 
@@ -109,7 +109,7 @@ def _follow_actions(call: CallRecord, path: str, at: datetime) -> list[Instructi
 
 
 def _ring(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> list[Instruction]:
-    """Ring the target of an action; nothing if nobody can be rung."""
+    """Ring the target of an action; no instructions if there is no phone to ring."""
     is_sequence = action.get("strategy", "sequence") == "sequence"
     plan = call.plan(path) or _create_plan(call, path, action, at, is_sequence=is_sequence)
     if plan.lookup_failed:
@@ -123,7 +123,7 @@ def _ring(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> l
 
 
 def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
-    """Plan whom an action rings, and store the plan; a repeated webhook takes the stored one."""
+    """Create and store the ring plan of an action; a repeated webhook uses the stored one."""
     plan = within_budget(routing.create_plan, call.line, action["target"], at) or RingPlan(lookup_failed=True)
     outcome = "planned" if plan.ringable else "nobody_to_ring"
     new_events = [CallEvent(kind="lookup_failed" if plan.lookup_failed else outcome, at=at.isoformat())]
@@ -180,7 +180,7 @@ def handle_screening_key(webhook: CallWebhook) -> VoiceReply:
 
 
 def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
-    """Ringing one person ended: they talked with the caller, or the next person is rung.
+    """Ringing one person ended: they talked with the caller, or the next person's phone rings.
 
     Twilio counts a mailbox as an answer; whether somebody took the call depends on the key 1 only.
     """
@@ -201,7 +201,7 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
 
 
 def handle_wait(webhook: CallWebhook) -> VoiceReply:
-    """The caller has heard the ringing tone while everybody is rung at once."""
+    """The caller heard the ringing tone once while all phones ring."""
     call, path, poll_count = load_call(webhook), webhook.path, webhook.number
     if call.action(path) is None:
         return call.reply(instructions.fallback(call.configuration, path))

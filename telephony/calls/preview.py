@@ -1,4 +1,4 @@
-"""Preview of a call: what a caller would hear at a given time, and whom the call would ring."""
+"""Preview of a call: what a caller would hear at a given time, and which phones would ring."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from telephony.calls.routing import RingCandidate
 
 @dataclass(frozen=True)
 class PreviewStep:
-    """One thing that a caller meets; ``people`` in order, with those who would not ring."""
+    """One step of a call; ``people`` are the candidates in order, with those who would not ring."""
 
     path: str
     kind: str
@@ -24,7 +24,7 @@ class PreviewStep:
 
 @dataclass(frozen=True)
 class CallPreview:
-    """What a caller would meet, step by step."""
+    """The steps of a call at a given time."""
 
     location_id: str
     number: str | None

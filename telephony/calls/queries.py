@@ -1,4 +1,4 @@
-"""Stored calls: listed, looked up, looked at by operators, and deleted."""
+"""Stored calls: listing, reading, the log of operators' access, and deletion."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,7 +1,7 @@
 """Ringing everybody at once: each phone is a call of its own, a leg.
 
 The first person to press 1 meets the caller in a conference. Meanwhile the caller hears a ringing
-tone and the ``wait`` webhook checks every few seconds whether somebody took the call.
+tone and the ``wait`` webhook checks every few seconds whether somebody answered.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +65,7 @@ def waiting_instructions(path: str, poll_count: int) -> list[Instruction]:
 
 
 def conference_instruction(call: CallRecord) -> JoinConference:
-    """Let the caller, or the person who took the call, join the conference of the call."""
+    """Let the caller, or the person who answered, join the conference of the call."""
     return JoinConference(
         call.id,
         next_path="bye",
@@ -75,7 +75,7 @@ def conference_instruction(call: CallRecord) -> JoinConference:
 
 
 def is_ringing_over(call: CallRecord, path: str, poll_count: int) -> bool:
-    """Whether nobody will take the call any more: it rang long enough, or every leg has ended."""
+    """Whether ringing has ended: its time is over, or every leg has ended."""
     if is_answered(call, path):
         return False
     ring_seconds = int((call.action(path) or {}).get("ringSeconds", ivr.RING_SECONDS))
@@ -86,12 +86,12 @@ def is_ringing_over(call: CallRecord, path: str, poll_count: int) -> bool:
 
 
 def close_ringing(call: CallRecord, path: str) -> None:
-    """Let nobody take the call any more, unless somebody just did."""
+    """Close ringing, so that nobody can answer any more, unless somebody just did."""
     call.record(CallStep("closed", path), unless=CallStep("accept", path))
 
 
 def is_ringing_closed(call: CallRecord, path: str) -> bool:
-    """Whether the caller moves on: nobody took the call, or who took it hung up before they met."""
+    """Whether ringing was closed without an answer, or who answered hung up before they met."""
     leg = _answering_leg(call, path)
     return call.has_step("closed", path) or (leg is not None and call.has_step("left", path, leg))
 
@@ -103,7 +103,7 @@ def is_answered(call: CallRecord, path: str) -> bool:
 
 
 def _answering_leg(call: CallRecord, path: str) -> int | None:
-    """The leg that took the call by this action."""
+    """The leg of this action that answered."""
     accepted = (event for event in call.events if event["kind"] == "accepted" and event.get("path") == path)
     return next((event["leg"] for event in accepted), None)
 
@@ -129,7 +129,7 @@ def handle_join(webhook: CallWebhook) -> VoiceReply:
     if _answering_leg(call, path) != number:
         return call.reply([Prompt(get_phrase("taken", language)), Hangup()])
     if is_first:
-        with suppress(errors.Unavailable):  # the other legs then end when they have rung long enough
+        with suppress(errors.Unavailable):  # otherwise the other legs end by themselves after their ringing time
             enqueue_leg_hangup(call, webhook.now)
     return call.reply([conference_instruction(call)])
 

@@ -116,7 +116,7 @@ def _schema_faults(configuration: Any) -> Iterator[tuple[FaultPath, str]]:
 
 
 def _deepest_error(error: Any) -> Any:
-    """Follow a ``oneOf`` into the branch that was meant: the one whose type or member is there."""
+    """Follow a ``oneOf`` into the branch that the value selects by its type or member."""
     while error.context:
         matching_errors = [suberror for suberror in error.context if not _is_other_branch(suberror)]
         if not matching_errors:
@@ -262,7 +262,7 @@ def grace_period(configuration: IvrConfiguration) -> timedelta:
 
 
 def duty_grace_period(duty_target: Mapping[str, Any]) -> timedelta:
-    """How long a person is still rung after their shift."""
+    """How long after their shift calls still ring a person."""
     return timedelta(minutes=int(duty_target.get("graceMinutes", GRACE_MINUTES)))
 
 

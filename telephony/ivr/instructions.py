@@ -136,7 +136,7 @@ def voicemail(action: IvrAction, path: str, language: str) -> list[Instruction]:
 
 
 def fallback(configuration: IvrConfiguration, path: str) -> list[Instruction]:
-    """Take a voicemail where nothing else works: the next one after ``path``, or a plain one."""
+    """Take a voicemail if the action failed: the next one after ``path``, or a default one."""
     language = get_language(configuration)
     current_path = path
     while action := action_at(configuration, current_path):

@@ -51,7 +51,7 @@ class CallWebhook:
     end_reason: str
     """Why ringing a phone ended: no_answer, busy, not_pressed or failed."""
     is_bridged: bool
-    """Whether the person who was rung talked with the caller."""
+    """Whether the person talked with the caller."""
     call_seconds: int
     recording_sid: str
     recording_seconds: int

@@ -25,7 +25,7 @@ FieldValues = dict[str, Any]
 
 
 class RecordForm(forms.ModelForm):
-    """A form whose fields follow from the API bodies that create and change a record."""
+    """A form with fields derived from the API bodies that create and change a record."""
 
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     request: ClassVar[HttpRequest]

@@ -347,7 +347,7 @@ def test_long_audit_log_is_exported_within_limits(
     history = read_embedded_json(pdf_path)["data"]["history"]
     text = read_pdf_text(pdf_path)
     assert len(history) == ENTRY_COUNT
-    assert re.search(rf"The first \d{{3}} of {ENTRY_COUNT} are printed", text)
+    assert re.search(rf"The first \d{{3}} of {ENTRY_COUNT} are printed\.", text)
     assert elapsed < pdf_process.TIME_LIMIT
     assert max(durations) < 1.0, sorted(durations)[-5:]
     size_kib = pdf_path.stat().st_size // 1024
