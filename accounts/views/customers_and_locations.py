@@ -45,7 +45,7 @@ class CurrentCustomer(OperationViewSet):
 
     @operation("updateCustomer", "customer:update", rate_limit="write")
     @accepts(CustomerChange, {"settings": {"language": "de"}})
-    @returns(CustomerView, examples.CUSTOMER, etag=True)
+    @returns(CustomerView, examples.UPDATED_CUSTOMER, etag=True)
     def update(self, request: Request) -> Response:
         """Update the signed-in user's customer.
 
@@ -83,7 +83,7 @@ class Locations(OperationViewSet):
         return pagination.page_response(scope, page, LocationPage)
 
     @operation("createLocation", "locations:manage", rate_limit="write", errors=(404,), idempotent=True)
-    @accepts(NewLocation, {"name": "Boston Harbour", "timeZone": "America/New_York"})
+    @accepts(NewLocation, examples.NEW_LOCATION)
     @returns(LocationView, examples.LOCATION, status=201, etag=True)
     def create(self, request: Request) -> Response:
         """Create a location."""
@@ -104,7 +104,7 @@ class LocationDetail(OperationViewSet):
 
     @operation("updateLocation", "locations:manage", rate_limit="write", errors=(404,))
     @accepts(LocationChange, {"address": "2 Long Wharf, Boston"})
-    @returns(LocationView, examples.LOCATION, etag=True)
+    @returns(LocationView, {**examples.LOCATION, "address": "2 Long Wharf, Boston", "version": 2}, etag=True)
     def update(self, request: Request, id: str) -> Response:
         """Update a location."""
         location = locations.update_location(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from accounts import permissions
 from accounts.serializers import audit_log, customers_and_locations, terms, users
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 
@@ -18,9 +19,9 @@ _builder = ExampleBuilder(
         "email": EMAIL,
         "timeZone": "America/New_York",
         "token": PUSH_TOKEN,
-        "permissions": ["push:manage", "schedules:read", "self:export", "self:read", "self:update"],
+        "permissions": sorted(permissions.effective_permissions("staff", (), ())),
         "extraPermissions": [],
-        "deniedPermissions": ["terms:accept"],
+        "deniedPermissions": [],
         "locations": [LOCATION_ID],
         "userSkills": ["hygienist"],
         "reminderMinutes": 60,
@@ -39,14 +40,37 @@ _builder = ExampleBuilder(
         "url": f"https://api.dutyline.example/legal/terms-of-service/{TERMS_VERSION}",
     }
 )
-USER = _builder.build(users.UserView, role="staff", status="invited", acceptedAt=None, invitedAt=SAMPLE_TIME)
-NEW_USER = _builder.build(users.NewUser, locations=[LOCATION_ID])
-_AUDIT_ENTRY = _builder.build(audit_log.AuditLogItem, id="aud_01JDCXR6C1D3F5G7H9J0K2M4NP")
+USER = _builder.build(
+    users.UserView,
+    role="staff",
+    status="invited",
+    acceptedAt=None,
+    invitedAt=SAMPLE_TIME,
+    invitationExpiresAt="2026-11-30T09:00:00Z",
+)
+ACTIVE_USER = {**USER, "status": "active", "acceptedAt": "2026-11-23T09:30:00Z", "version": 2}
+UPDATED_USER = {
+    **ACTIVE_USER,
+    "profileName": "Sam",
+    "settings": {**ACTIVE_USER["settings"], "language": "es"},
+    "version": 3,
+}
+MANAGER = {
+    **ACTIVE_USER,
+    "role": "manager",
+    "permissions": sorted(permissions.effective_permissions("manager", (), ())),
+    "version": 3,
+}
+NEW_USER = _builder.build(users.NewUser, locations=[LOCATION_ID], userSkills=["hygienist"])
+_AUTHOR = {"type": "user", "id": "usr_01JDCXQ4B9C1D3E5F7G9H1J3KL", "name": "Ann Archer"}
+_AUDIT_ENTRY = _builder.build(audit_log.AuditLogItem, id="aud_01JDCXR6C1D3F5G7H9J0K2M4NP", actor=_AUTHOR)
 AUDIT_LOG = _builder.build(audit_log.AuditPage, items=[_AUDIT_ENTRY], limit=50, offset=0)
 CUSTOMER = _builder.build(customers_and_locations.CustomerView, id=USER["customerId"], name="Harbour Dental")
 LOCATION = _builder.build(
     customers_and_locations.LocationView, id=LOCATION_ID, name="Boston Harbour", address="1 Long Wharf, Boston"
 )
+UPDATED_CUSTOMER = {**CUSTOMER, "settings": {**CUSTOMER["settings"], "language": "de"}, "version": 2}
+NEW_LOCATION = {name: LOCATION[name] for name in ("name", "timeZone", "address")}
 _DOCUMENT = _builder.build(terms.LegalDocument, version=TERMS_VERSION)
 TERMS = _builder.build(terms.TermsView, documents=[_DOCUMENT])
 ACCEPTED_TERMS = {**TERMS, "accepted": True, "acceptedVersion": TERMS_VERSION, "acceptedAt": SAMPLE_TIME}

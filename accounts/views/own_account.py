@@ -43,7 +43,7 @@ class CurrentUser(OperationViewSet):
     tag = "Users"
 
     @operation("getCurrentUser", "self:read")
-    @returns(UserView, examples.USER, etag=True)
+    @returns(UserView, examples.ACTIVE_USER, etag=True)
     def retrieve(self, request: Request) -> Response:
         """Get the signed-in user.
 
@@ -65,7 +65,7 @@ class CurrentUser(OperationViewSet):
 
     @operation("updateCurrentUser", "self:update", rate_limit="write", errors=(404, 409))
     @accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})
-    @returns(UserView, examples.USER, etag=True)
+    @returns(UserView, examples.UPDATED_USER, etag=True)
     def update(self, request: Request) -> Response:
         """Update the signed-in user.
 

@@ -74,7 +74,7 @@ class UserManagement(OperationViewSet):
 
     @operation("updateManagedUser", "users:update", rate_limit="write", errors=(404, 409))
     @accepts(UserChange, {"id": examples.USER_ID, "userRole": "manager"})
-    @returns(UserView, examples.USER, etag=True)
+    @returns(UserView, examples.MANAGER, etag=True)
     def update(self, request: Request) -> Response:
         """Update a user.
 

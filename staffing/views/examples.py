@@ -20,16 +20,21 @@ _builder = ExampleBuilder(
     }
 )
 NEW_SCHEDULE = _builder.build(schedules.NewSchedule, recurring=True, recurrencePattern=PATTERN)
-SCHEDULE = _builder.build(
+CREATED_SCHEDULE = _builder.build(
     schedules.ScheduleView,
     id="sch_01JDCXS2N4P6Q8R0S2T4V6W8XY",
     recurring=True,
-    recurrencePattern={
-        **PATTERN,
-        "exceptions": {"2027-01-06T09:00:00": {"excluded": True}},
-        "rrule": "FREQ=WEEKLY;BYDAY=MO,WE",
-    },
+    recurrencePattern={**PATTERN, "rrule": "FREQ=WEEKLY;BYDAY=MO,WE"},
 )
+SCHEDULE = {
+    **CREATED_SCHEDULE,
+    "recurrencePattern": {
+        **CREATED_SCHEDULE["recurrencePattern"],
+        "exceptions": {"2027-01-06T09:00:00": {"excluded": True}},
+    },
+    "version": 2,
+}
+UPDATED_SCHEDULE = {**SCHEDULE, "endTime": "2027-01-04T18:00:00-05:00", "version": 3}
 ON_DUTY = _builder.build(schedules.LocationOnDutyView, at="2027-01-04T15:00:00Z")
 _TEMPLATE_VALUES = {"name": "Early shift", "startTime": "06:00", "endTime": "14:00", "recurrencePattern": PATTERN}
 NEW_TEMPLATE = _builder.build(shift_templates.NewTemplate, **_TEMPLATE_VALUES)

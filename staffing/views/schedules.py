@@ -67,7 +67,7 @@ class Schedules(OperationViewSet):
 
     @operation("createSchedule", "schedules:write", rate_limit="write", errors=(404, 409), idempotent=True)
     @accepts(NewSchedule, examples.NEW_SCHEDULE)
-    @returns(ScheduleView, examples.SCHEDULE, status=201, etag=True)
+    @returns(ScheduleView, examples.CREATED_SCHEDULE, status=201, etag=True)
     def create(self, request: Request) -> Response:
         """Create a new staff schedule.
 
@@ -102,7 +102,7 @@ class ScheduleDetail(OperationViewSet):
     @operation("updateSchedule", "schedules:write", rate_limit="write", errors=(404, 409))
     @accepts_query(ScopeQuery)
     @accepts(ScheduleChange, {"endTime": "2027-01-04T18:00:00"})
-    @returns(ScheduleView, examples.SCHEDULE, etag=True)
+    @returns(ScheduleView, examples.UPDATED_SCHEDULE, etag=True)
     def update(self, request: Request, id: str) -> Response:
         """Update a staff schedule.
 

@@ -79,7 +79,7 @@ class Templates(OperationViewSet):
 
     @operation("updateTemplate", "schedules:write", rate_limit="write", errors=(404,))
     @accepts(TemplateChange, {"id": examples.TEMPLATE["id"], "endTime": "15:00"})
-    @returns(TemplateView, examples.TEMPLATE, etag=True)
+    @returns(TemplateView, {**examples.TEMPLATE, "endTime": "15:00", "version": 2}, etag=True)
     def update(self, request: Request) -> Response:
         """Update a schedule template.
 

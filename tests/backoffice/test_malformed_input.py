@@ -121,7 +121,7 @@ def test_form_input_is_validated_like_api_input(
     invalid_configurations = {
         "{": "The body is not valid JSON.",
         "{}": "/: &#x27;version&#x27; is a required property",
-        '{"version": 1, "version": 1}': "A member stands twice",
+        '{"version": 1, "version": 1}': "A member occurs twice",
     }
     for entered_text, message in invalid_configurations.items():
         response = operator.post(line_url, configuration=entered_text, version=str(boston_line.version))

@@ -165,7 +165,7 @@ def test_invitation_is_resent(
     assert latest_operator_entry(user.id, "user.invitation_resent")
     page.get_by_role("link", name="Resend invitation").click()
     page.get_by_role("button", name="Resend invitation").click()
-    page.get_by_text("At most one invitation a minute").wait_for()
+    page.get_by_text("An invitation can be resent once a minute").wait_for()
 
 
 def test_conflicting_edit_in_a_second_tab_loses_nothing(

@@ -368,7 +368,7 @@ def test_oversized_document_is_aborted(
     """Only the PDF worker is killed."""
     started = time.monotonic()
 
-    with pytest.raises(errors.Unavailable, match="could not be rendered"):
+    with pytest.raises(errors.Unavailable, match="cannot be rendered"):
         pdf_process.render_pdf("<p>x</p>" * 60_000, b"{}", deadline=started + seconds, memory=memory)
 
     elapsed = time.monotonic() - started
