@@ -13,7 +13,7 @@ _personal = partial(PersonalData, retention="until the account is deleted", eras
 _derived = partial(_personal, "technical", withheld_because="derived from exported values")
 IDENTITY = _personal("identity", "identify and address the person")
 CONTACT = _personal("contact", "sign the person in, send them e-mail and call them")
-RIGHTS = _personal("work", "decide what the person may do, and where")
+RIGHTS = _personal("role and permissions", "decide what the person may do, and where")
 PREFERENCES = _personal("preferences", "use the language and the notifications that the person chose")
 ACCOUNT = _personal("account", "track the life of the account")
 DEVICES = _personal("devices", "send notifications to the person's devices")
@@ -29,7 +29,7 @@ TERMS = PersonalData(
     Erasure.PROOF,
 )
 PLACES = PersonalData(
-    "places", "manage customers and locations", "for as long as the customer exists", Erasure.NOT_PERSONAL
+    "locations", "manage customers and locations", "for as long as the customer exists", Erasure.NOT_PERSONAL
 )
 BUSINESS = replace(PLACES, category="business").withheld("not about a person")
 EMAIL_SENDERS = ("Auth0", "the mail service")

@@ -1,4 +1,4 @@
-"""JSON without what two readers could understand differently."""
+"""Strict JSON: refuses what parsers interpret differently."""
 
 import json
 from typing import Any
@@ -10,16 +10,16 @@ MAX_DEPTH = 32
 
 
 class MalformedJSON(errors.InvalidRequest):
-    """Not JSON as we accept it."""
+    """Not JSON, or JSON that is refused."""
 
     code = "malformed_json"
     title = "Invalid JSON"
 
 
 def loads(raw: bytes) -> Any:
-    """The value that ``raw`` writes: UTF-8, no duplicate members, NaN, lone surrogates, depth.
+    """Parse JSON in UTF-8; refuses duplicate members, NaN, lone surrogates and deep nesting.
 
-    Raises `Malformed`.
+    Raises `MalformedJSON`.
     """
     try:
         value = json.loads(

@@ -50,7 +50,7 @@ CALENDAR_FEED = ExportChapter(
     "Your calendar feed",
     "The secret web address that shows your shifts in a calendar app, if you opened one.",
     Feed,
-    ("feed",),
+    ("calendar feed",),
     read=feed.list_feeds_of_user,
 )
 

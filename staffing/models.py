@@ -26,7 +26,7 @@ TEMPLATES = PersonalData(
     "business", "reuse a schedule", "until it is deleted", Erasure.NOT_PERSONAL, withheld_because="not about a person"
 )
 FEED = PersonalData(
-    "feed",
+    "calendar feed",
     "show shifts in the person's own calendar",
     "until the feed is closed or the account is deleted",
     Erasure.REMOVED,

@@ -35,7 +35,7 @@ PHONE = ExportChapter(
     "Your phone",
     "The number that you verified; calls ring only this number.",
     PhoneVerification,
-    ("proof",),
+    ("verified phone",),
     read=phone_verification.list_verifications,
 )
 CALLS = ExportChapter(

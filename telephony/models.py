@@ -5,19 +5,21 @@ Written through `config.journal`; the progress of a call through `config.dynamod
 
 from dataclasses import replace
 
+from django.conf import settings
+
 from config import audit, dynamodb
 from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, TextList, TextSet, Timestamp
 
 VERIFICATION = PersonalData(
-    "proof",
+    "verified phone",
     "ring only phones that their owner verified",
     "until another phone is verified or the account is deleted",
     Erasure.REMOVED,
 )
 CALLS = PersonalData(
     "calls",
-    "know who called, who was rung and why, and how the call ended",
-    "CALLS_KEPT_DAYS, 90 by default",
+    "know who called, which phones rang and why, and how the call ended",
+    f"{settings.TELEPHONY['kept_days']} days",
     Erasure.EXPIRES,
 )
 CALLERS = CALLS.sent_to("Twilio").withheld("about the caller, not the person")
@@ -104,7 +106,7 @@ class Orphan(dynamodb.Record):
 
 
 class Call(dynamodb.Record):
-    """A call to a location: who was rung, why, and how it ended."""
+    """A call to a location: which phones rang, why, and how it ended."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("calls")

@@ -51,7 +51,7 @@ RIGHTS = ExportChapter(
     "Your role and rights",
     "What you are allowed to do. Your role grants permissions; individual permissions can be added or removed.",
     User,
-    ("work",),
+    ("role and permissions",),
     read=_rights_of,
 )
 LOCATIONS = ExportChapter(
@@ -59,7 +59,7 @@ LOCATIONS = ExportChapter(
     "Your locations",
     "The locations where you work.",
     Location,
-    ("places",),
+    ("locations",),
     read=_locations_of,
     columns={"Name": ("name",), "Address": ("address",), "Time zone": ("timeZone",), "Id": ("id",)},
 )
