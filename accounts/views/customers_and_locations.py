@@ -17,35 +17,25 @@ from accounts.serializers.customers_and_locations import (
     NewLocation,
 )
 from accounts.views import examples
+from config import api
 from config.api import pagination
 from config.api.fields import PageQuery
-from config.api.operations import (
-    OperationViewSet,
-    accepts,
-    accepts_query,
-    operation,
-    read_idempotency_key,
-    read_if_match_versions,
-    returns,
-    returns_page,
-    versioned_response,
-)
 
 
-class CurrentCustomer(OperationViewSet):
+class CurrentCustomer(api.OperationViewSet):
     """``/customer``."""
 
     tag = "Customer"
 
-    @operation("getCustomer", "self:read")
-    @returns(CustomerView, examples.CUSTOMER, etag=True)
+    @api.operation("getCustomer", "self:read")
+    @api.returns(CustomerView, examples.CUSTOMER, etag=True)
     def retrieve(self, request: Request) -> Response:
         """Get the signed-in user's customer."""
-        return versioned_response(request, CustomerView(authenticated_user(request).customer))
+        return api.versioned_response(request, CustomerView(authenticated_user(request).customer))
 
-    @operation("updateCustomer", "customer:update", rate_limit="write")
-    @accepts(CustomerChange, {"settings": {"language": "de"}})
-    @returns(CustomerView, examples.UPDATED_CUSTOMER, etag=True)
+    @api.operation("updateCustomer", "customer:update", rate_limit="write")
+    @api.accepts(CustomerChange, {"settings": {"language": "de"}})
+    @api.returns(CustomerView, examples.UPDATED_CUSTOMER, etag=True)
     def update(self, request: Request) -> Response:
         """Update the signed-in user's customer.
 
@@ -56,19 +46,19 @@ class CurrentCustomer(OperationViewSet):
             CustomerChange.parse(request.data),
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=read_if_match_versions(request),
+            versions=api.read_if_match_versions(request),
         )
-        return versioned_response(request, CustomerView(customer))
+        return api.versioned_response(request, CustomerView(customer))
 
 
-class Locations(OperationViewSet):
+class Locations(api.OperationViewSet):
     """``/location``."""
 
     tag = "Locations"
 
-    @operation("listLocations", "self:read", errors=(400,))
-    @accepts_query(PageQuery)
-    @returns_page(LocationPage, examples.LOCATION)
+    @api.operation("listLocations", "self:read", errors=(400,))
+    @api.accepts_query(PageQuery)
+    @api.returns_page(LocationPage, examples.LOCATION)
     def list_page(self, request: Request) -> Response:
         """List locations.
 
@@ -82,9 +72,9 @@ class Locations(OperationViewSet):
         )
         return pagination.page_response(scope, page, LocationPage)
 
-    @operation("createLocation", "locations:manage", rate_limit="write", errors=(404,), idempotent=True)
-    @accepts(NewLocation, examples.NEW_LOCATION)
-    @returns(LocationView, examples.LOCATION, status=201, etag=True)
+    @api.operation("createLocation", "locations:manage", rate_limit="write", errors=(404,), idempotent=True)
+    @api.accepts(NewLocation, examples.NEW_LOCATION)
+    @api.returns(LocationView, examples.LOCATION, status=201, etag=True)
     def create(self, request: Request) -> Response:
         """Create a location."""
         actor = actor_of(request)
@@ -92,19 +82,19 @@ class Locations(OperationViewSet):
             **NewLocation.parse(request.data),
             actor=actor,
             at=datetime.now(UTC),
-            idempotency_key=read_idempotency_key(request, actor),
+            idempotency_key=api.read_idempotency_key(request, actor),
         )
-        return versioned_response(request, LocationView(location), status=201)
+        return api.versioned_response(request, LocationView(location), status=201)
 
 
-class LocationDetail(OperationViewSet):
+class LocationDetail(api.OperationViewSet):
     """``/location/{id}``."""
 
     tag = "Locations"
 
-    @operation("updateLocation", "locations:manage", rate_limit="write", errors=(404,))
-    @accepts(LocationChange, {"address": "2 Long Wharf, Boston"})
-    @returns(LocationView, {**examples.LOCATION, "address": "2 Long Wharf, Boston", "version": 2}, etag=True)
+    @api.operation("updateLocation", "locations:manage", rate_limit="write", errors=(404,))
+    @api.accepts(LocationChange, {"address": "2 Long Wharf, Boston"})
+    @api.returns(LocationView, {**examples.LOCATION, "address": "2 Long Wharf, Boston", "version": 2}, etag=True)
     def update(self, request: Request, id: str) -> Response:
         """Update a location."""
         location = locations.update_location(
@@ -112,12 +102,12 @@ class LocationDetail(OperationViewSet):
             LocationChange.parse(request.data),
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=read_if_match_versions(request),
+            versions=api.read_if_match_versions(request),
         )
-        return versioned_response(request, LocationView(location))
+        return api.versioned_response(request, LocationView(location))
 
-    @operation("deleteLocation", "locations:manage", rate_limit="write", errors=(404, 409))
-    @returns(DeletedLocation, {"id": examples.LOCATION_ID, "status": "removed"})
+    @api.operation("deleteLocation", "locations:manage", rate_limit="write", errors=(404, 409))
+    @api.returns(DeletedLocation, {"id": examples.LOCATION_ID, "status": "removed"})
     def delete(self, request: Request, id: str) -> Response:
         """Delete a location.
 

@@ -23,37 +23,27 @@ from accounts.serializers.users import (
 from accounts.terms import acceptance
 from accounts.users import create, delete, update
 from accounts.views import examples
+from config import api
 from config.api.fields import StrictSerializer
-from config.api.operations import (
-    OperationViewSet,
-    accepts,
-    accepts_query,
-    operation,
-    read_idempotency_key,
-    read_if_match_versions,
-    returns,
-    returns_file,
-    versioned_response,
-)
 
 
-class CurrentUser(OperationViewSet):
+class CurrentUser(api.OperationViewSet):
     """``/user``."""
 
     tag = "Users"
 
-    @operation("getCurrentUser", "self:read")
-    @returns(UserView, examples.ACTIVE_USER, etag=True)
+    @api.operation("getCurrentUser", "self:read")
+    @api.returns(UserView, examples.ACTIVE_USER, etag=True)
     def retrieve(self, request: Request) -> Response:
         """Get the signed-in user.
 
         Includes locations, permissions and settings.
         """
-        return versioned_response(request, UserView(authenticated_user(request).user))
+        return api.versioned_response(request, UserView(authenticated_user(request).user))
 
-    @operation("createUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
-    @accepts(NewUser, examples.NEW_USER)
-    @returns(UserView, examples.USER, status=201, etag=True)
+    @api.operation("createUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @api.accepts(NewUser, examples.NEW_USER)
+    @api.returns(UserView, examples.USER, status=201, etag=True)
     def create(self, request: Request) -> Response:
         """Create a user.
 
@@ -63,9 +53,9 @@ class CurrentUser(OperationViewSet):
         """
         return create_user(request, NewUser)
 
-    @operation("updateCurrentUser", "self:update", rate_limit="write", errors=(404, 409))
-    @accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})
-    @returns(UserView, examples.UPDATED_USER, etag=True)
+    @api.operation("updateCurrentUser", "self:update", rate_limit="write", errors=(404, 409))
+    @api.accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})
+    @api.returns(UserView, examples.UPDATED_USER, etag=True)
     def update(self, request: Request) -> Response:
         """Update the signed-in user.
 
@@ -77,15 +67,15 @@ class CurrentUser(OperationViewSet):
             CurrentUserChange.parse(request.data),
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=read_if_match_versions(request),
+            versions=api.read_if_match_versions(request),
         )
-        return versioned_response(request, UserView(user))
+        return api.versioned_response(request, UserView(user))
 
-    @operation(
+    @api.operation(
         "deleteUser", "self:update", permission_for_others="users:delete", rate_limit="costly", errors=(404, 409)
     )
-    @accepts(UserReference, {"id": examples.USER_ID})
-    @returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
+    @api.accepts(UserReference, {"id": examples.USER_ID})
+    @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
     def delete(self, request: Request) -> Response:
         """Delete a user.
 
@@ -104,9 +94,9 @@ def create_user(request: Request, body: type[StrictSerializer]) -> Response:
         create.NewUserData(**body.parse(request.data)),
         actor=actor,
         at=datetime.now(UTC),
-        idempotency_key=read_idempotency_key(request, actor),
+        idempotency_key=api.read_idempotency_key(request, actor),
     )
-    return versioned_response(request, UserView(user), status=201)
+    return api.versioned_response(request, UserView(user), status=201)
 
 
 def delete_user(request: Request) -> Response:
@@ -116,13 +106,13 @@ def delete_user(request: Request) -> Response:
     return Response(DeletedUser(deleted_user).data)
 
 
-class Terms(OperationViewSet):
+class Terms(api.OperationViewSet):
     """``/user/accept-terms``, ``/user/terms-status``."""
 
     tag = "Users"
 
-    @operation("getTermsStatus", "self:read")
-    @returns(TermsView, examples.TERMS)
+    @api.operation("getTermsStatus", "self:read")
+    @api.returns(TermsView, examples.TERMS)
     def status(self, request: Request) -> Response:
         """Get the terms status.
 
@@ -134,9 +124,9 @@ class Terms(OperationViewSet):
         )
         return Response(TermsView(terms_status).data)
 
-    @operation("acceptTerms", "terms:accept", rate_limit="write", errors=(409,), idempotent=True)
-    @accepts(TermsAcceptanceBody, {"version": examples.TERMS_VERSION, "locale": "en"})
-    @returns(TermsView, examples.ACCEPTED_TERMS)
+    @api.operation("acceptTerms", "terms:accept", rate_limit="write", errors=(409,), idempotent=True)
+    @api.accepts(TermsAcceptanceBody, {"version": examples.TERMS_VERSION, "locale": "en"})
+    @api.returns(TermsView, examples.ACCEPTED_TERMS)
     def accept(self, request: Request) -> Response:
         """Accept the terms in force.
 
@@ -151,20 +141,20 @@ class Terms(OperationViewSet):
             caller.customer,
             actor=actor,
             at=datetime.now(UTC),
-            idempotency_key=read_idempotency_key(request, actor),
+            idempotency_key=api.read_idempotency_key(request, actor),
             **TermsAcceptanceBody.parse(request.data),
         )
         return Response(TermsView(terms_status).data)
 
 
-class PushTokens(OperationViewSet):
+class PushTokens(api.OperationViewSet):
     """``/user/push-token``."""
 
     tag = "Users"
 
-    @operation("registerPushToken", "push:manage", rate_limit="write", idempotent=True)
-    @accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
-    @returns(PushTokenView, examples.DEVICE)
+    @api.operation("registerPushToken", "push:manage", rate_limit="write", idempotent=True)
+    @api.accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
+    @api.returns(PushTokenView, examples.DEVICE)
     def register(self, request: Request) -> Response:
         """Register an Expo push token.
 
@@ -173,13 +163,13 @@ class PushTokens(OperationViewSet):
         """
         token, actor = PushTokenBody.parse(request.data)["token"], actor_of(request)
         device = devices.register_device(
-            token, actor=actor, at=datetime.now(UTC), idempotency_key=read_idempotency_key(request, actor)
+            token, actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request, actor)
         )
         return Response(PushTokenView({"token": device.token, "status": "registered"}).data)
 
-    @operation("removePushToken", "push:manage", rate_limit="write")
-    @accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
-    @returns(PushTokenView, {**examples.DEVICE, "status": "removed"})
+    @api.operation("removePushToken", "push:manage", rate_limit="write")
+    @api.accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
+    @api.returns(PushTokenView, {**examples.DEVICE, "status": "removed"})
     def delete(self, request: Request) -> Response:
         """Remove an Expo push token.
 
@@ -190,15 +180,15 @@ class PushTokens(OperationViewSet):
         return Response(PushTokenView({"token": token, "status": "removed"}).data)
 
 
-class PersonalData(OperationViewSet):
+class PersonalData(api.OperationViewSet):
     """``/user/export/my-data``."""
 
     tag = "Users"
 
-    @operation("exportMyData", "self:export", rate_limit="export", errors=(400,))
-    @accepts_query(ExportQuery)
-    @returns(ExportView, examples.EXPORT)
-    @returns_file("application/pdf")
+    @api.operation("exportMyData", "self:export", rate_limit="export", errors=(400,))
+    @api.accepts_query(ExportQuery)
+    @api.returns(ExportView, examples.EXPORT)
+    @api.returns_file("application/pdf")
     def download(self, request: Request) -> HttpResponse:
         """Download the signed-in user's personal data.
 

@@ -20,30 +20,20 @@ from accounts.serializers.users import (
 )
 from accounts.users import update
 from accounts.views import examples, own_account
+from config import api
 from config.api import pagination
 from config.api.fields import EmptyBody
-from config.api.operations import (
-    OperationViewSet,
-    accepts,
-    accepts_query,
-    operation,
-    read_idempotency_key,
-    read_if_match_versions,
-    returns,
-    returns_page,
-    versioned_response,
-)
 from config.audit import reader
 
 
-class UserManagement(OperationViewSet):
+class UserManagement(api.OperationViewSet):
     """``/userManagement``."""
 
     tag = "User Management"
 
-    @operation("listUsers", "users:read", errors=(400, 404), no_account_status=404)
-    @accepts_query(UserQuery)
-    @returns_page(UserPage, examples.USER)
+    @api.operation("listUsers", "users:read", errors=(400, 404), no_account_status=404)
+    @api.accepts_query(UserQuery)
+    @api.returns_page(UserPage, examples.USER)
     def list_page(self, request: Request) -> Response:
         """List the users of a customer.
 
@@ -62,9 +52,9 @@ class UserManagement(OperationViewSet):
         )
         return pagination.page_response(scope, page, UserPage)
 
-    @operation("createManagedUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
-    @accepts(NewManagedUser, {**examples.NEW_USER, "userRole": "staff"})
-    @returns(UserView, examples.USER, status=201, etag=True)
+    @api.operation("createManagedUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @api.accepts(NewManagedUser, {**examples.NEW_USER, "userRole": "staff"})
+    @api.returns(UserView, examples.USER, status=201, etag=True)
     def create(self, request: Request) -> Response:
         """Create a user.
 
@@ -72,9 +62,9 @@ class UserManagement(OperationViewSet):
         """
         return own_account.create_user(request, NewManagedUser)
 
-    @operation("updateManagedUser", "users:update", rate_limit="write", errors=(404, 409))
-    @accepts(UserChange, {"id": examples.USER_ID, "userRole": "manager"})
-    @returns(UserView, examples.MANAGER, etag=True)
+    @api.operation("updateManagedUser", "users:update", rate_limit="write", errors=(404, 409))
+    @api.accepts(UserChange, {"id": examples.USER_ID, "userRole": "manager"})
+    @api.returns(UserView, examples.MANAGER, etag=True)
     def update(self, request: Request) -> Response:
         """Update a user.
 
@@ -89,13 +79,13 @@ class UserManagement(OperationViewSet):
             changes,
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=read_if_match_versions(request),
+            versions=api.read_if_match_versions(request),
         )
-        return versioned_response(request, UserView(user))
+        return api.versioned_response(request, UserView(user))
 
-    @operation("deleteManagedUser", "users:delete", rate_limit="costly", errors=(404, 409))
-    @accepts(UserReference, {"id": examples.USER_ID})
-    @returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
+    @api.operation("deleteManagedUser", "users:delete", rate_limit="costly", errors=(404, 409))
+    @api.accepts(UserReference, {"id": examples.USER_ID})
+    @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
     def delete(self, request: Request) -> Response:
         """Delete a user.
 
@@ -104,14 +94,14 @@ class UserManagement(OperationViewSet):
         return own_account.delete_user(request)
 
 
-class Invitations(OperationViewSet):
+class Invitations(api.OperationViewSet):
     """``/userManagement/{id}/resend-invitation``."""
 
     tag = "User Management"
 
-    @operation("resendInvitation", "invitations:send", rate_limit="costly", errors=(404, 409))
-    @accepts(EmptyBody)
-    @returns(UserView, examples.USER)
+    @api.operation("resendInvitation", "invitations:send", rate_limit="costly", errors=(404, 409))
+    @api.accepts(EmptyBody)
+    @api.returns(UserView, examples.USER)
     def resend(self, request: Request, id: str) -> Response:
         """Resend an invitation.
 
@@ -121,19 +111,19 @@ class Invitations(OperationViewSet):
         EmptyBody.parse(request.data)
         actor = actor_of(request)
         user = invitations.resend_invitation(
-            id, actor=actor, at=datetime.now(UTC), idempotency_key=read_idempotency_key(request, actor)
+            id, actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request, actor)
         )
         return Response(UserView(user).data)
 
 
-class AuditLogs(OperationViewSet):
+class AuditLogs(api.OperationViewSet):
     """``/user/{userId}/audit-logs``."""
 
     tag = "Users"
 
-    @operation("getUserAuditLogs", "audit:read", errors=(400, 404))
-    @accepts_query(AuditQuery)
-    @returns(AuditPage, examples.AUDIT_LOG)
+    @api.operation("getUserAuditLogs", "audit:read", errors=(400, 404))
+    @api.accepts_query(AuditQuery)
+    @api.returns(AuditPage, examples.AUDIT_LOG)
     def list_page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name
         """Get the audit log of a user.
 

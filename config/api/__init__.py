@@ -1,0 +1,216 @@
+"""Operations of the API: what each one requires, accepts and returns.
+
+A view is an `api.OperationViewSet`. Each of its methods declares itself::
+
+    @api.operation("updateLocation", "locations:manage", rate_limit="write", errors=(404,))
+    @api.accepts(LocationChange, {"address": "2 Long Wharf, Boston"})
+    @api.returns(LocationView, examples.LOCATION, etag=True)
+    def update(self, request: Request, id: str) -> Response:
+        \"\"\"Update a location.\"\"\"
+
+`OperationViewSet` enforces the permission and the rate limit; `config.api.schema` documents the
+rest. The method's docstring gives the summary (first line) and the description (what follows).
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar, cast
+
+import orjson
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from config import errors
+from config.api import throttling
+from config.api.fields import StrictSerializer
+from config.dynamodb import idempotency
+
+M = TypeVar("M", bound=Callable[..., Any])
+
+
+class Caller(Protocol):
+    """What the API layer knows of the signed-in user; `accounts.permissions.Actor` is one."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def customer_id(self) -> str: ...
+
+    def require(self, permission: str) -> None:
+        """Raise `errors.Forbidden` without the permission."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The declaration of a view method."""
+
+    id: str = ""
+    permission: str = ""
+    permission_for_others: str = ""
+    rate_limit: str = "read"
+    no_account_status: int = 401
+    errors: tuple[int, ...] = ()
+    idempotent: bool = False
+    body: type[StrictSerializer] | None = None
+    body_example: Any = None
+    query: type[StrictSerializer] | None = None
+    response: type[serializers.Serializer[Any]] | None = None
+    response_example: Any = None
+    status: int = 200
+    etag: bool = False
+    file_media_type: str = ""
+
+    @property
+    def error_statuses(self) -> set[int]:
+        """Every status that the operation may answer instead of its own."""
+        statuses = {401, 403, 429, 500, 503, *self.errors}
+        if self.idempotent:
+            statuses.add(422)
+        if self.body:
+            statuses |= {400, 413, 415}
+        if self.body and self.etag and not self.idempotent:
+            statuses.add(412)
+        return statuses
+
+
+def operation(
+    id: str,
+    permission: str,
+    *,
+    rate_limit: str = "read",
+    errors: Sequence[int] = (),
+    idempotent: bool = False,
+    permission_for_others: str = "",
+    no_account_status: int = 401,
+) -> Callable[[M], M]:
+    """Declare a view method. Without this, `OperationViewSet` refuses every request for it.
+
+    ``errors``: statuses beyond those of `Operation.error_statuses`. ``idempotent``: honors
+    Idempotency-Key. ``permission_for_others``: what the domain function requires if the target is
+    another user. ``no_account_status``: the answer to a valid token that belongs to no account.
+    """
+    return _declare(
+        id=id,
+        permission=permission,
+        rate_limit=rate_limit,
+        errors=tuple(errors),
+        idempotent=idempotent,
+        permission_for_others=permission_for_others,
+        no_account_status=no_account_status,
+    )
+
+
+def accepts(body: type[StrictSerializer], example: Any = None) -> Callable[[M], M]:
+    """Declare the JSON body."""
+    return _declare(body=body, body_example=example)
+
+
+def accepts_query(query: type[StrictSerializer]) -> Callable[[M], M]:
+    """Declare the query parameters."""
+    return _declare(query=query)
+
+
+def returns(
+    response: type[serializers.Serializer[Any]], example: Any, *, status: int = 200, etag: bool = False
+) -> Callable[[M], M]:
+    """Declare the response. With ``etag``, If-None-Match or (with a body) If-Match is honored."""
+    return _declare(response=response, response_example=example, status=status, etag=etag)
+
+
+def returns_page(page: type[serializers.Serializer[Any]], item_example: Any) -> Callable[[M], M]:
+    """Declare a page of items as the response."""
+    return returns(page, {"items": [item_example], "nextCursor": None})
+
+
+def returns_file(media_type: str) -> Callable[[M], M]:
+    """Declare a file as the response, alone or beside the JSON that `returns` declares."""
+    return _declare(file_media_type=media_type)
+
+
+def _declare(**parts: Any) -> Callable[[M], M]:
+    def declare(method: M) -> M:
+        method.operation = replace(getattr(method, "operation", Operation()), **parts)  # type: ignore[attr-defined]
+        return method
+
+    return declare
+
+
+class OperationViewSet(ViewSet):
+    """Base of all API views."""
+
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    tag: str
+    """The group of the operations in the OpenAPI document."""
+    action: str
+    rate_limit_status: throttling.RateLimitStatus | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Authenticate, count and authorize the request before any data is read."""
+        handler = getattr(self, self.action or "", None)
+        if handler is None:
+            self.http_method_not_allowed(request)
+        declared: Operation = getattr(handler, "operation", Operation())
+        if not declared.permission:
+            raise errors.Forbidden("This operation has no permission declared.")
+        caller = _authenticate(request, declared)
+        request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
+        self.rate_limit_status = throttling.get_limiter().count_request(declared.rate_limit, caller.id)
+        caller.require(declared.permission)
+        super().initial(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
+        """Add the remaining quota of the caller's rate limit."""
+        final_response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():
+            final_response[name] = value
+        return final_response
+
+
+def _authenticate(request: Request, declared: Operation) -> Caller:
+    try:
+        return cast(Caller, request.user)
+    except errors.Unauthenticated as error:
+        throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+        if declared.no_account_status == 404 and isinstance(error, errors.NoAccount):
+            raise errors.NotFound(error.detail) from error
+        raise
+
+
+def read_idempotency_key(request: Request, caller: Caller) -> idempotency.IdempotencyKey | None:
+    """The Idempotency-Key of a request, bound to the caller and the path; None without one."""
+    header = request.headers.get("Idempotency-Key")
+    if header is None:
+        return None
+    if not (1 <= len(header) <= 255 and header.isascii() and header.isprintable()):
+        raise errors.InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
+    parts = [caller.id, str(request.method), request.path, header]
+    return idempotency.IdempotencyKey(
+        key=hashlib.sha256(orjson.dumps(parts)).hexdigest(),
+        request_hash=hashlib.sha256(orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)).hexdigest(),
+    )
+
+
+def versioned_response(request: Request, serializer: serializers.Serializer[Any], status: int = 200) -> Response:
+    """The response that shows one record, with its ETag; 304 if the caller has this version."""
+    etag = f'"{int(cast(Any, serializer.instance).version)}"'
+    is_read = request.method in ("GET", "HEAD")
+    if is_read and _etag_matches(request.headers.get("If-None-Match", ""), etag):
+        return Response(status=304, headers={"ETag": etag})
+    return Response(serializer.data, status=status, headers={"ETag": etag})
+
+
+def read_if_match_versions(request: Request) -> frozenset[int] | None:
+    """The versions that If-Match allows to change; None: any."""
+    header = request.headers.get("If-Match")
+    if header is None or "*" in (parts := {part.strip() for part in header.split(",")}):
+        return None
+    etags = {part.removeprefix("W/").strip('"') for part in parts}
+    return frozenset(int(etag) for etag in etags if etag.isascii() and etag.isdigit() and len(etag) < 10)
+
+
+def _etag_matches(header: str, etag: str) -> bool:
+    return any(part.strip().removeprefix("W/") in (etag, "*") for part in header.split(","))

@@ -1,4 +1,4 @@
-"""The OpenAPI document, from what view methods declare (`config.api.operations`)."""
+"""The OpenAPI document, from what view methods declare (`config.api`)."""
 
 import inspect
 from collections.abc import Iterable
@@ -11,8 +11,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from rest_framework import serializers
 
 from config import errors
-from config.api import problem_details
-from config.api.operations import Operation, OperationViewSet
+from config.api import Operation, OperationViewSet, problem_details
 
 COMMON_HEADERS = {
     "X-Request-Id": "Id of this request in logs and audit entries; quote it when you report a problem.",

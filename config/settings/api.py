@@ -4,10 +4,10 @@ from config.settings.base import VERSION
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.auth.authentication.BearerToken"],
-    "DEFAULT_PERMISSION_CLASSES": [],  # config.api.operations checks each operation's own
-    "DEFAULT_PARSER_CLASSES": ["config.api.content_negotiation.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["config.api.content_negotiation.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.api.content_negotiation.JSONOnlyNegotiation",
+    "DEFAULT_PERMISSION_CLASSES": [],  # config.api checks each operation's own
+    "DEFAULT_PARSER_CLASSES": ["config.content_negotiation.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.content_negotiation.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.content_negotiation.JSONOnlyNegotiation",
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.OperationSchema",
     "EXCEPTION_HANDLER": "config.api.problem_details.handle_exception",

@@ -10,23 +10,22 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
-from config import errors
+from config import api, errors
 from config.api import problem_details, throttling
 from config.api.fields import EmptyBody
-from config.api.operations import OperationViewSet, accepts, operation, read_idempotency_key, returns
 from staffing.calendar import feed
 from staffing.serializers.schedules import DeletedFeed, FeedView
 from staffing.views import examples
 
 
-class CalendarFeeds(OperationViewSet):
+class CalendarFeeds(api.OperationViewSet):
     """``/user/calendar-feed``."""
 
     tag = "Calendar Feed"
 
-    @operation("openCalendarFeed", "schedules:read", rate_limit="write", errors=(404,))
-    @accepts(EmptyBody)
-    @returns(FeedView, examples.FEED, status=201)
+    @api.operation("openCalendarFeed", "schedules:read", rate_limit="write", errors=(404,))
+    @api.accepts(EmptyBody)
+    @api.returns(FeedView, examples.FEED, status=201)
     def open(self, request: Request) -> Response:
         """Open a calendar feed of the signed-in user's shifts.
 
@@ -36,12 +35,12 @@ class CalendarFeeds(OperationViewSet):
         EmptyBody.parse(request.data)
         actor = actor_of(request)
         opened_feed = feed.open_feed(
-            actor=actor, at=datetime.now(UTC), idempotency_key=read_idempotency_key(request, actor)
+            actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request, actor)
         )
         return Response(FeedView(opened_feed).data, status=201)
 
-    @operation("closeCalendarFeed", "schedules:read", rate_limit="write")
-    @returns(DeletedFeed, {"status": "removed"})
+    @api.operation("closeCalendarFeed", "schedules:read", rate_limit="write")
+    @api.returns(DeletedFeed, {"status": "removed"})
     def close(self, request: Request) -> Response:
         """Close the signed-in user's calendar feed.
 

@@ -6,18 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
+from config import api
 from config.api import pagination
-from config.api.operations import (
-    OperationViewSet,
-    accepts,
-    accepts_query,
-    operation,
-    read_idempotency_key,
-    read_if_match_versions,
-    returns,
-    returns_page,
-    versioned_response,
-)
 from staffing.recurrence.edit import SeriesUpdate
 from staffing.schedules import commands, listing, on_duty
 from staffing.schedules.queries import ScheduleFilter
@@ -37,14 +27,14 @@ from staffing.views import examples
 _UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id")
 
 
-class Schedules(OperationViewSet):
+class Schedules(api.OperationViewSet):
     """``/staffSchedule``."""
 
     tag = "Staff Schedule"
 
-    @operation("listSchedules", "schedules:read", errors=(400, 404))
-    @accepts_query(ScheduleQuery)
-    @returns_page(SchedulePage, examples.SCHEDULE)
+    @api.operation("listSchedules", "schedules:read", errors=(400, 404))
+    @api.accepts_query(ScheduleQuery)
+    @api.returns_page(SchedulePage, examples.SCHEDULE)
     def list_page(self, request: Request) -> Response:
         """Get staff schedules.
 
@@ -65,9 +55,9 @@ class Schedules(OperationViewSet):
         page = list_items(schedule_filter, actor=actor, at=datetime.now(UTC), limit=limit, cursor=start_cursor)
         return pagination.page_response(scope, page, SchedulePage)
 
-    @operation("createSchedule", "schedules:write", rate_limit="write", errors=(404, 409), idempotent=True)
-    @accepts(NewSchedule, examples.NEW_SCHEDULE)
-    @returns(ScheduleView, examples.CREATED_SCHEDULE, status=201, etag=True)
+    @api.operation("createSchedule", "schedules:write", rate_limit="write", errors=(404, 409), idempotent=True)
+    @api.accepts(NewSchedule, examples.NEW_SCHEDULE)
+    @api.returns(ScheduleView, examples.CREATED_SCHEDULE, status=201, etag=True)
     def create(self, request: Request) -> Response:
         """Create a new staff schedule.
 
@@ -83,26 +73,26 @@ class Schedules(OperationViewSet):
             commands.ScheduleDraft(**NewSchedule.parse(request.data)),
             actor=actor,
             at=datetime.now(UTC),
-            idempotency_key=read_idempotency_key(request, actor),
+            idempotency_key=api.read_idempotency_key(request, actor),
         )
-        return versioned_response(request, ScheduleView(schedule), status=201)
+        return api.versioned_response(request, ScheduleView(schedule), status=201)
 
 
-class ScheduleDetail(OperationViewSet):
+class ScheduleDetail(api.OperationViewSet):
     """``/staffSchedule/{id}``."""
 
     tag = "Staff Schedule"
 
-    @operation("getSchedule", "schedules:read", errors=(404,))
-    @returns(ScheduleView, examples.SCHEDULE, etag=True)
+    @api.operation("getSchedule", "schedules:read", errors=(404,))
+    @api.returns(ScheduleView, examples.SCHEDULE, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a staff schedule."""
-        return versioned_response(request, ScheduleView(commands.get_schedule(id, actor=actor_of(request))))
+        return api.versioned_response(request, ScheduleView(commands.get_schedule(id, actor=actor_of(request))))
 
-    @operation("updateSchedule", "schedules:write", rate_limit="write", errors=(404, 409))
-    @accepts_query(ScopeQuery)
-    @accepts(ScheduleChange, {"endTime": "2027-01-04T18:00:00"})
-    @returns(ScheduleView, examples.UPDATED_SCHEDULE, etag=True)
+    @api.operation("updateSchedule", "schedules:write", rate_limit="write", errors=(404, 409))
+    @api.accepts_query(ScopeQuery)
+    @api.accepts(ScheduleChange, {"endTime": "2027-01-04T18:00:00"})
+    @api.returns(ScheduleView, examples.UPDATED_SCHEDULE, etag=True)
     def update(self, request: Request, id: str) -> Response:
         """Update a staff schedule.
 
@@ -129,13 +119,13 @@ class ScheduleDetail(OperationViewSet):
             **ScopeQuery.parse_query(request),
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=read_if_match_versions(request),
+            versions=api.read_if_match_versions(request),
         )
-        return versioned_response(request, ScheduleView(schedule))
+        return api.versioned_response(request, ScheduleView(schedule))
 
-    @operation("deleteSchedule", "schedules:write", rate_limit="write", errors=(400, 404))
-    @accepts_query(ScopeQuery)
-    @returns(DeletedSchedule, {"id": examples.SCHEDULE["id"], "status": "removed", "scope": "all"})
+    @api.operation("deleteSchedule", "schedules:write", rate_limit="write", errors=(400, 404))
+    @api.accepts_query(ScopeQuery)
+    @api.returns(DeletedSchedule, {"id": examples.SCHEDULE["id"], "status": "removed", "scope": "all"})
     def delete(self, request: Request, id: str) -> Response:
         """Delete a staff schedule.
 
@@ -145,20 +135,20 @@ class ScheduleDetail(OperationViewSet):
         """
         query = ScopeQuery.parse_query(request)
         commands.delete_schedule(
-            id, **query, actor=actor_of(request), at=datetime.now(UTC), versions=read_if_match_versions(request)
+            id, **query, actor=actor_of(request), at=datetime.now(UTC), versions=api.read_if_match_versions(request)
         )
         deleted = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
         return Response(DeletedSchedule(deleted).data)
 
 
-class LocationOnDuty(OperationViewSet):
+class LocationOnDuty(api.OperationViewSet):
     """``/location/{id}/on-duty``."""
 
     tag = "Staff Schedule"
 
-    @operation("getOnDuty", "schedules:read", errors=(400, 404))
-    @accepts_query(OnDutyQuery)
-    @returns(LocationOnDutyView, examples.ON_DUTY)
+    @api.operation("getOnDuty", "schedules:read", errors=(400, 404))
+    @api.accepts_query(OnDutyQuery)
+    @api.returns(LocationOnDutyView, examples.ON_DUTY)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get who is on duty at a location.
 

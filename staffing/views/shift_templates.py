@@ -7,18 +7,8 @@ from rest_framework.response import Response
 
 from accounts import denied_attempts, permissions
 from accounts.auth.authentication import actor_of
+from config import api
 from config.api import pagination
-from config.api.operations import (
-    OperationViewSet,
-    accepts,
-    accepts_query,
-    operation,
-    read_idempotency_key,
-    read_if_match_versions,
-    returns,
-    returns_page,
-    versioned_response,
-)
 from staffing import shift_templates
 from staffing.serializers.shift_templates import (
     DeletedTemplate,
@@ -32,14 +22,14 @@ from staffing.serializers.shift_templates import (
 from staffing.views import examples
 
 
-class Templates(OperationViewSet):
+class Templates(api.OperationViewSet):
     """``/scheduleTemplate``."""
 
     tag = "Schedule Templates"
 
-    @operation("listTemplates", "schedules:read", errors=(400, 404))
-    @accepts_query(TemplateQuery)
-    @returns_page(TemplatePage, examples.TEMPLATE)
+    @api.operation("listTemplates", "schedules:read", errors=(400, 404))
+    @api.accepts_query(TemplateQuery)
+    @api.returns_page(TemplatePage, examples.TEMPLATE)
     def list_page(self, request: Request) -> Response:
         """List schedule templates.
 
@@ -59,9 +49,9 @@ class Templates(OperationViewSet):
         )
         return pagination.page_response(scope, page, TemplatePage)
 
-    @operation("createTemplate", "schedules:write", rate_limit="write", errors=(404,), idempotent=True)
-    @accepts(NewTemplate, examples.NEW_TEMPLATE)
-    @returns(TemplateView, examples.TEMPLATE, status=201, etag=True)
+    @api.operation("createTemplate", "schedules:write", rate_limit="write", errors=(404,), idempotent=True)
+    @api.accepts(NewTemplate, examples.NEW_TEMPLATE)
+    @api.returns(TemplateView, examples.TEMPLATE, status=201, etag=True)
     def create(self, request: Request) -> Response:
         """Create a schedule template.
 
@@ -73,13 +63,13 @@ class Templates(OperationViewSet):
         with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id)
         template = shift_templates.create_template(
-            values, actor=actor, at=at, idempotency_key=read_idempotency_key(request, actor)
+            values, actor=actor, at=at, idempotency_key=api.read_idempotency_key(request, actor)
         )
-        return versioned_response(request, TemplateView(template), status=201)
+        return api.versioned_response(request, TemplateView(template), status=201)
 
-    @operation("updateTemplate", "schedules:write", rate_limit="write", errors=(404,))
-    @accepts(TemplateChange, {"id": examples.TEMPLATE["id"], "endTime": "15:00"})
-    @returns(TemplateView, {**examples.TEMPLATE, "endTime": "15:00", "version": 2}, etag=True)
+    @api.operation("updateTemplate", "schedules:write", rate_limit="write", errors=(404,))
+    @api.accepts(TemplateChange, {"id": examples.TEMPLATE["id"], "endTime": "15:00"})
+    @api.returns(TemplateView, {**examples.TEMPLATE, "endTime": "15:00", "version": 2}, etag=True)
     def update(self, request: Request) -> Response:
         """Update a schedule template.
 
@@ -91,13 +81,13 @@ class Templates(OperationViewSet):
             changes,
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=read_if_match_versions(request),
+            versions=api.read_if_match_versions(request),
         )
-        return versioned_response(request, TemplateView(template))
+        return api.versioned_response(request, TemplateView(template))
 
-    @operation("deleteTemplate", "schedules:write", rate_limit="write", errors=(404,))
-    @accepts(TemplateReference, {"id": examples.TEMPLATE["id"]})
-    @returns(DeletedTemplate, {"id": examples.TEMPLATE["id"], "status": "removed"})
+    @api.operation("deleteTemplate", "schedules:write", rate_limit="write", errors=(404,))
+    @api.accepts(TemplateReference, {"id": examples.TEMPLATE["id"]})
+    @api.returns(DeletedTemplate, {"id": examples.TEMPLATE["id"], "status": "removed"})
     def delete(self, request: Request) -> Response:
         """Delete a schedule template.
 

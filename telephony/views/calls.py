@@ -7,32 +7,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of, authenticated_user
+from config import api
 from config.api import pagination
 from config.api.fields import EmptyBody
-from config.api.operations import (
-    OperationViewSet,
-    accepts,
-    accepts_query,
-    operation,
-    read_idempotency_key,
-    returns,
-    returns_file,
-    returns_page,
-)
 from telephony import phone_verification
 from telephony.calls import queries, recordings
 from telephony.serializers.calls import CallPage, CallQuery, PhoneVerificationCode, PhoneView, RecordingQuery
 from telephony.views import examples
 
 
-class Calls(OperationViewSet):
+class Calls(api.OperationViewSet):
     """``/call``."""
 
     tag = "Calls"
 
-    @operation("listCalls", "calls:read", errors=(400, 404))
-    @accepts_query(CallQuery)
-    @returns_page(CallPage, examples.CALL)
+    @api.operation("listCalls", "calls:read", errors=(400, 404))
+    @api.accepts_query(CallQuery)
+    @api.returns_page(CallPage, examples.CALL)
     def list_page(self, request: Request) -> Response:
         """List the calls to a location.
 
@@ -54,14 +45,14 @@ class Calls(OperationViewSet):
         return pagination.page_response(scope, page, CallPage)
 
 
-class CallRecordings(OperationViewSet):
+class CallRecordings(api.OperationViewSet):
     """``/call/{id}/recording``."""
 
     tag = "Calls"
 
-    @operation("getCallRecording", "calls:read", errors=(400, 404))
-    @accepts_query(RecordingQuery)
-    @returns_file("audio/wav")
+    @api.operation("getCallRecording", "calls:read", errors=(400, 404))
+    @api.accepts_query(RecordingQuery)
+    @api.returns_file("audio/wav")
     def download(self, request: Request, id: str) -> HttpResponse:
         """Get the recording of a call.
 
@@ -74,13 +65,13 @@ class CallRecordings(OperationViewSet):
         return HttpResponse(audio, "audio/wav", headers={"Content-Disposition": disposition})
 
 
-class OwnPhone(OperationViewSet):
+class OwnPhone(api.OperationViewSet):
     """``/user/phone``."""
 
     tag = "Users"
 
-    @operation("getPhone", "self:read")
-    @returns(PhoneView, examples.PHONE)
+    @api.operation("getPhone", "self:read")
+    @api.returns(PhoneView, examples.PHONE)
     def retrieve(self, request: Request) -> Response:
         """Get the signed-in user's phone.
 
@@ -89,14 +80,14 @@ class OwnPhone(OperationViewSet):
         return Response(PhoneView(phone_verification.get_state(authenticated_user(request).user)).data)
 
 
-class PhoneVerifications(OperationViewSet):
+class PhoneVerifications(api.OperationViewSet):
     """``/user/phone/verify``."""
 
     tag = "Users"
 
-    @operation("verifyPhone", "self:update", rate_limit="costly", errors=(409,))
-    @accepts(EmptyBody)
-    @returns(PhoneView, examples.PHONE, status=202)
+    @api.operation("verifyPhone", "self:update", rate_limit="costly", errors=(409,))
+    @api.accepts(EmptyBody)
+    @api.returns(PhoneView, examples.PHONE, status=202)
     def verify(self, request: Request) -> Response:
         """Verify the signed-in user's phone.
 
@@ -110,19 +101,19 @@ class PhoneVerifications(OperationViewSet):
             authenticated_user(request).user,
             actor=actor,
             at=datetime.now(UTC),
-            idempotency_key=read_idempotency_key(request, actor),
+            idempotency_key=api.read_idempotency_key(request, actor),
         )
         return Response(PhoneView(state).data, status=202)
 
 
-class PhoneConfirmations(OperationViewSet):
+class PhoneConfirmations(api.OperationViewSet):
     """``/user/phone/confirm``."""
 
     tag = "Users"
 
-    @operation("confirmPhone", "self:update", rate_limit="costly")
-    @accepts(PhoneVerificationCode, {"code": "123456"})
-    @returns(PhoneView, {**examples.PHONE, "verified": True, "verifiedAt": "2026-11-23T09:00:00Z"})
+    @api.operation("confirmPhone", "self:update", rate_limit="costly")
+    @api.accepts(PhoneVerificationCode, {"code": "123456"})
+    @api.returns(PhoneView, {**examples.PHONE, "verified": True, "verifiedAt": "2026-11-23T09:00:00Z"})
     def confirm(self, request: Request) -> Response:
         """Confirm the signed-in user's phone.
 

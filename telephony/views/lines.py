@@ -10,15 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
-from config.api.operations import (
-    OperationViewSet,
-    accepts,
-    accepts_query,
-    operation,
-    read_if_match_versions,
-    returns,
-    versioned_response,
-)
+from config import api
 from telephony import lines
 from telephony.calls import preview
 from telephony.ivr.configuration import SCHEMA
@@ -26,24 +18,24 @@ from telephony.serializers.numbers import CallPreviewQuery, CallPreviewView, Ivr
 from telephony.views import examples
 
 
-class IvrConfigurations(OperationViewSet):
+class IvrConfigurations(api.OperationViewSet):
     """``/ivrConfiguration/{locationId}``."""
 
     tag = "IVR"
 
-    @operation("getIvrConfiguration", "calls:read", errors=(404,))
-    @returns(LineView, examples.LINE, etag=True)
+    @api.operation("getIvrConfiguration", "calls:read", errors=(404,))
+    @api.returns(LineView, examples.LINE, etag=True)
     def retrieve(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
         """Get the IVR configuration of a location.
 
         The JSON Schema of configurations is at `/schemas/ivr-1.json`.
         """
         line, _ = lines.get_line(locationId, actor=actor_of(request))
-        return versioned_response(request, LineView(line))
+        return api.versioned_response(request, LineView(line))
 
-    @operation("updateIvrConfiguration", "ivr:update", rate_limit="write", errors=(404,))
-    @accepts(IvrConfigurationChange, {"configuration": examples.CONFIGURATION})
-    @returns(LineView, examples.LINE, etag=True)
+    @api.operation("updateIvrConfiguration", "ivr:update", rate_limit="write", errors=(404,))
+    @api.accepts(IvrConfigurationChange, {"configuration": examples.CONFIGURATION})
+    @api.returns(LineView, examples.LINE, etag=True)
     def update(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
         """Update the IVR configuration of a location.
 
@@ -56,19 +48,19 @@ class IvrConfigurations(OperationViewSet):
             IvrConfigurationChange.parse(request.data)["configuration"],
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=read_if_match_versions(request),
+            versions=api.read_if_match_versions(request),
         )
-        return versioned_response(request, LineView(line))
+        return api.versioned_response(request, LineView(line))
 
 
-class CallPreviews(OperationViewSet):
+class CallPreviews(api.OperationViewSet):
     """``/ivrConfiguration/{locationId}/preview``."""
 
     tag = "IVR"
 
-    @operation("previewCall", "calls:read", errors=(400, 404))
-    @accepts_query(CallPreviewQuery)
-    @returns(CallPreviewView, examples.PREVIEW)
+    @api.operation("previewCall", "calls:read", errors=(400, 404))
+    @api.accepts_query(CallPreviewQuery)
+    @api.returns(CallPreviewView, examples.PREVIEW)
     def preview(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
         """Preview a call to a location.
 

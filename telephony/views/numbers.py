@@ -6,17 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
+from config import api
 from config.api import pagination
 from config.api.fields import EmptyBody, PageQuery
-from config.api.operations import (
-    OperationViewSet,
-    accepts,
-    accepts_query,
-    operation,
-    read_idempotency_key,
-    returns,
-    returns_page,
-)
 from telephony.numbers import inventory, purchase
 from telephony.serializers.numbers import (
     AvailableNumbers,
@@ -29,14 +21,14 @@ from telephony.serializers.numbers import (
 from telephony.views import examples
 
 
-class PhoneNumberSearches(OperationViewSet):
+class PhoneNumberSearches(api.OperationViewSet):
     """``/userManagement/find-phone-numbers``."""
 
     tag = "Phone Numbers"
 
-    @operation("findPhoneNumbers", "phone:search", rate_limit="costly")
-    @accepts(PhoneNumberSearch, {"country": "US", "areaCode": "415"})
-    @returns(AvailableNumbers, examples.AVAILABLE_NUMBERS)
+    @api.operation("findPhoneNumbers", "phone:search", rate_limit="costly")
+    @api.accepts(PhoneNumberSearch, {"country": "US", "areaCode": "415"})
+    @api.returns(AvailableNumbers, examples.AVAILABLE_NUMBERS)
     def search(self, request: Request) -> Response:
         """Find available phone numbers.
 
@@ -48,14 +40,14 @@ class PhoneNumberSearches(OperationViewSet):
         return Response(AvailableNumbers({"items": available_numbers}).data)
 
 
-class PhoneNumberPurchases(OperationViewSet):
+class PhoneNumberPurchases(api.OperationViewSet):
     """``/userManagement/purchase-phone-number``."""
 
     tag = "Phone Numbers"
 
-    @operation("purchasePhoneNumber", "phone:purchase", rate_limit="costly", errors=(404, 409), idempotent=True)
-    @accepts(NumberPurchase, examples.PURCHASE)
-    @returns(NumberWithConfigurationView, examples.NUMBER_WITH_CONFIGURATION)
+    @api.operation("purchasePhoneNumber", "phone:purchase", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @api.accepts(NumberPurchase, examples.PURCHASE)
+    @api.returns(NumberWithConfigurationView, examples.NUMBER_WITH_CONFIGURATION)
     def purchase(self, request: Request) -> Response:
         """Purchase a phone number.
 
@@ -66,19 +58,19 @@ class PhoneNumberPurchases(OperationViewSet):
         actor = actor_of(request)
         body = NumberPurchase.parse(request.data)
         result = purchase.purchase_number(
-            **body, actor=actor, at=datetime.now(UTC), idempotency_key=read_idempotency_key(request, actor)
+            **body, actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request, actor)
         )
         return Response(NumberWithConfigurationView(result).data)
 
 
-class PhoneNumbers(OperationViewSet):
+class PhoneNumbers(api.OperationViewSet):
     """``/phoneNumber``."""
 
     tag = "Phone Numbers"
 
-    @operation("listPhoneNumbers", "phone:search", errors=(400,))
-    @accepts_query(PageQuery)
-    @returns_page(PhoneNumberPage, examples.PHONE_NUMBER)
+    @api.operation("listPhoneNumbers", "phone:search", errors=(400,))
+    @api.accepts_query(PageQuery)
+    @api.returns_page(PhoneNumberPage, examples.PHONE_NUMBER)
     def list_page(self, request: Request) -> Response:
         """List phone numbers.
 
@@ -94,13 +86,13 @@ class PhoneNumbers(OperationViewSet):
         return pagination.page_response(scope, page, PhoneNumberPage)
 
 
-class PhoneNumberDetail(OperationViewSet):
+class PhoneNumberDetail(api.OperationViewSet):
     """``/phoneNumber/{number}``."""
 
     tag = "Phone Numbers"
 
-    @operation("releasePhoneNumber", "phone:release", rate_limit="write", errors=(404, 409))
-    @returns(PhoneNumberView, {**examples.PHONE_NUMBER, "status": "releasing", "releaseAt": "2026-11-30T09:00:00Z"})
+    @api.operation("releasePhoneNumber", "phone:release", rate_limit="write", errors=(404, 409))
+    @api.returns(PhoneNumberView, {**examples.PHONE_NUMBER, "status": "releasing", "releaseAt": "2026-11-30T09:00:00Z"})
     def release(self, request: Request, number: str) -> Response:
         """Release a phone number.
 
@@ -111,14 +103,14 @@ class PhoneNumberDetail(OperationViewSet):
         return Response(PhoneNumberView(phone_number).data)
 
 
-class PhoneNumberRestorations(OperationViewSet):
+class PhoneNumberRestorations(api.OperationViewSet):
     """``/phoneNumber/{number}/restore``."""
 
     tag = "Phone Numbers"
 
-    @operation("restorePhoneNumber", "phone:release", rate_limit="write", errors=(404, 409))
-    @accepts(EmptyBody)
-    @returns(NumberWithConfigurationView, examples.NUMBER_WITH_CONFIGURATION)
+    @api.operation("restorePhoneNumber", "phone:release", rate_limit="write", errors=(404, 409))
+    @api.accepts(EmptyBody)
+    @api.returns(NumberWithConfigurationView, examples.NUMBER_WITH_CONFIGURATION)
     def restore(self, request: Request, number: str) -> Response:
         """Restore a phone number.
 

@@ -1,4 +1,8 @@
-"""Reads and writes JSON, whatever the Accept header says; strict in what it reads."""
+"""Reads and writes JSON, whatever the Accept header says; strict in what it reads.
+
+REST framework imports this while it defines its views, so `config.api`, which imports those, cannot
+contain it.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
