@@ -1,4 +1,4 @@
-"""Locations: the places of a customer."""
+"""Locations of a customer: created, listed, changed, removed, and checked by other modules."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from config.journal import write_set
 
 AUDITED_FIELDS = ("name", "time_zone", "address")
 REMOVAL_GRACE = timedelta(seconds=60)
-"""After it, no request goes on that saw a location before it was removed."""
+"""By then every request that read the location before its removal has ended."""
 
 
 class LocationInUse(errors.Conflict):
@@ -27,12 +27,12 @@ class LocationInUse(errors.Conflict):
 
 @dataclass(frozen=True)
 class LocationGuard:
-    """What another floor has of a location; ``settings.LOCATION_HOLDS`` names them."""
+    """What another app stores of a location; ``settings.LOCATION_GUARDS`` lists them."""
 
     find_blocker: Callable[[str, datetime], str | None]
-    """The sentence that keeps the location of this id from being removed; None: nothing does."""
+    """Why the location of this id cannot be removed, as a sentence; None: it can."""
     cleanup_task: str
-    """The task that clears what was made in the moment in which the location went."""
+    """The task that removes what was created while the location was being removed."""
 
 
 def create_location(
@@ -44,7 +44,7 @@ def create_location(
     at: datetime,
     idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> Location:
-    """A new place, in an IANA time zone."""
+    """Create a location; ``time_zone`` is an IANA name."""
     actor.require("locations:manage")
     if actor.is_location_restricted:
         raise errors.Forbidden("Only people with access to all locations can create a location.")
@@ -67,7 +67,7 @@ def create_location(
 def list_accessible_locations(
     actor: Actor, *, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Location]:
-    """The customer's locations by name; who is confined to some sees those."""
+    """The locations that the actor can access, by name."""
     if not actor.is_location_restricted:
         condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
         return pagination.query_page(Location, "byCustomer", condition, values, limit=limit, cursor=cursor)
@@ -105,7 +105,7 @@ def update_location(
 
 
 def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location:
-    """Remove a place that nobody is confined to and nothing else needs. Raises `InUse`."""
+    """Remove a location. Raises `LocationInUse` while users or other records depend on it."""
     location, records = _load_target(location_id, actor)
     guards: list[LocationGuard] = [import_string(path) for path in settings.LOCATION_GUARDS]
     for guard in guards:
@@ -130,19 +130,19 @@ def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location
 
 
 def name_sort_key(name: str, id: str) -> str:
-    """What lists by name are sorted by."""
+    """The sort key of a record in a list by name."""
     return make_name_key(name, id)
 
 
 def location_key(location_id: str) -> dynamodb.RecordKey:
-    """Where a location's record is, to be read with others."""
+    """The key of a location's record, for a batch read."""
     return dynamodb.RecordKey(Location, location_id)
 
 
 def get_location_from(records: dynamodb.BatchResult, location_id: str, actor: Actor, *, pointer: str = "") -> Location:
-    """A place of the actor's customer, of what was read.
+    """A location of the actor's customer from records that were read.
 
-    Raises `errors.NotFound`, alike for nobody's and another customer's.
+    Raises `errors.NotFound`, also for a location of another customer.
     """
     location = records.get(Location, location_id)
     if location is None or location.customer_id != actor.customer_id:
@@ -151,25 +151,25 @@ def get_location_from(records: dynamodb.BatchResult, location_id: str, actor: Ac
 
 
 def find_location_in(records: dynamodb.BatchResult, location_id: str, customer_id: str) -> Location | None:
-    """A place of this customer, of what was read."""
+    """A location of this customer from records that were read, or None."""
     location = records.get(Location, location_id)
     return location if location and location.customer_id == customer_id else None
 
 
 def require_exists(write: write_set.Write, location_id: str, *, pointer: str) -> None:
-    """Write only if this place is still there. Raises `errors.NotFound` at the commit."""
+    """Write only if this location exists. Raises `errors.NotFound` at the commit."""
     refusal = errors.NotFound("Location not found.", pointer=pointer)
     write.require(Location(location_id), Location.id.exists(), error=refusal)
 
 
 def check_access(actor: Actor, *location_ids: str) -> None:
-    """Refuse what is beyond one's own locations. Raises `errors.Forbidden`."""
+    """Raise `errors.Forbidden` unless the actor can access all of these locations."""
     if not actor.can_access_locations(location_ids):
         raise errors.Forbidden("You have no access to this location.")
 
 
 def load_locations(location_ids: Iterable[str], customer_id: str) -> dict[str, Location]:
-    """These places of a customer, as far as they are there."""
+    """The locations of a customer with these ids that exist, by id."""
     records = dynamodb.batch_get(location_key(id) for id in location_ids)
     locations = (records.get(Location, id) for id in location_ids)
     return {location.id: location for location in locations if location and location.customer_id == customer_id}
@@ -178,15 +178,9 @@ def load_locations(location_ids: Iterable[str], customer_id: str) -> dict[str, L
 def _load_target(location_id: str, actor: Actor) -> tuple[Location, dynamodb.BatchResult]:
     actor.require("locations:manage")
     if not dynamodb.is_id("loc", location_id):
-        raise _location_not_found()
+        raise errors.NotFound("Location not found.")
     streams = journal.stream_keys([actor.stream, actor.customer_id])
     records = dynamodb.batch_get([dynamodb.RecordKey(Location, location_id), *streams])
-    location = records.get(Location, location_id)
-    if location is None or location.customer_id != actor.customer_id:
-        raise _location_not_found()
+    location = get_location_from(records, location_id, actor)
     check_access(actor, location.id)
     return location, records
-
-
-def _location_not_found() -> errors.NotFound:
-    return errors.NotFound("Location not found.")

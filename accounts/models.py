@@ -50,7 +50,7 @@ class Customer(dynamodb.Record):
     status = Text(BUSINESS, default="active")
     """active or suspended"""
     owner_count = Number(BUSINESS, default=0)
-    """Owners with full access (`accounts.users.counters`); never zero."""
+    """Owners with full access (`accounts.users.side_effects`); never zero."""
     settings = Json(BUSINESS, default=dict)
     """Defaults for people who chose nothing: `accounts.preferences`."""
     terms_announced = Text(BUSINESS, null=True)

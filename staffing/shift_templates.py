@@ -13,18 +13,18 @@ from staffing.recurrence import rrule
 
 FIELDS = ("name", "location_id", "start", "end", "pattern")
 _SERIES_ONLY_FIELDS = ("exceptions", "until", "count")
-"""What only makes sense of one series."""
+"""Fields that belong to one series, not to a template."""
 
 
 def template_key(template_id: str) -> dynamodb.RecordKey:
-    """Where a template is, to be read with others."""
+    """The key of a template, for a batch read."""
     return dynamodb.RecordKey(Template, template_id)
 
 
 def get_template_from(records: dynamodb.BatchResult, template_id: str, actor: Actor) -> Template:
-    """A template of the actor's customer, of what was read.
+    """A template of the actor's customer from records that were read.
 
-    Raises `errors.NotFound`, alike for nobody's and another customer's.
+    Raises `errors.NotFound`, also for a template of another customer.
     """
     template = records.get(Template, template_id)
     if template is None or template.customer_id != actor.customer_id:
@@ -35,7 +35,7 @@ def get_template_from(records: dynamodb.BatchResult, template_id: str, actor: Ac
 def list_templates(
     actor: Actor, *, location_id: str | None, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Template]:
-    """Templates by name: of one's locations, and those that are for any.
+    """Templates of the actor's locations and those for all locations, by name.
 
     A page may hold fewer than ``limit`` before the list ends.
     """
@@ -59,9 +59,10 @@ def _is_visible(template: Template, actor: Actor, location_id: str | None) -> bo
 def create_template(
     values: Mapping[str, Any], *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> Template:
-    """A new template; ``values`` are attributes of the record, of `NAMES`.
+    """Create a template; ``values`` are attributes of the record, named in `FIELDS`.
 
-    Who is confined to some locations makes one for one of them.
+    Actors with some locations must name one of them. Raises `errors.Forbidden`, `errors.NotFound`
+    (the location) or `errors.InvalidRequest` (the pattern).
     """
     actor.require("schedules:write")
     location_id = values.get("location_id")
@@ -93,7 +94,7 @@ def _check_location(location_id: str | None, records: dynamodb.BatchResult, acto
 
 
 def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values with a pattern in canonical form. Raises `errors.Invalid`."""
+    """The values with the pattern in canonical form. Raises `errors.InvalidRequest`."""
     pattern = values.get("pattern")
     if not pattern:
         return {**values, **({"pattern": None} if "pattern" in values else {})}
@@ -115,7 +116,7 @@ def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
 def update_template(
     template_id: str, updates: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> Template:
-    """Change a template; schedules made of it stay. Raises `errors.PreconditionFailed`."""
+    """Change a template, not the schedules made from it. Raises `errors.PreconditionFailed`."""
 
     def decide() -> Template:
         location_id = updates.get("location_id")
@@ -135,7 +136,7 @@ def update_template(
 
 
 def delete_template(template_id: str, *, actor: Actor, at: datetime) -> Template:
-    """Remove a template; schedules made of it stay."""
+    """Remove a template, not the schedules made from it."""
 
     def decide() -> Template:
         before, records = _fetch_target(template_id, actor)

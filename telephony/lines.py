@@ -1,4 +1,4 @@
-"""How locations answer: reading and changing configurations, and finding the line of a call."""
+"""Lines: how locations answer calls. Reads and changes their configuration, resolves a call."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ResolvedLine:
-    """A number that is called, and all that its calls rest on."""
+    """A called number with everything that its calls need."""
 
     number: str
     customer_id: str
@@ -31,21 +31,21 @@ class ResolvedLine:
     configuration: dict[str, Any]
     is_suspended: bool
     is_called_by_own_number: bool = False
-    """Whether another of our numbers calls it: lines that ring each other would never end."""
+    """Whether the caller is a Dutyline number: lines that call each other would loop."""
 
     @property
     def country(self) -> str | None:
-        """Where its calls may go."""
+        """The country that its calls may go to."""
         return allowed_country(dialing_rules.country_of_location(self.time_zone, self.number))
 
 
 def allowed_country(country: str | None) -> str | None:
-    """A country, if whoever runs this lets calls go there."""
+    """The country if `settings.CALL_COUNTRIES` allows calls to it."""
     return country if country in settings.CALL_COUNTRIES else None
 
 
 def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
-    """What answers a number; None where nothing does. Two round trips."""
+    """The line that answers a number, or None; two round trips."""
     lookup_numbers = [candidate for candidate in (number, caller) if 0 < len(candidate) < 32]
     own_numbers = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, candidate) for candidate in lookup_numbers)
     phone_number = own_numbers.get(PhoneNumber, number)
@@ -70,7 +70,7 @@ def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
 
 
 def to_resolved_line(line: Line, location: "Location | None") -> ResolvedLine:
-    """What answers the number of a line."""
+    """A line with its location, not suspended."""
     return ResolvedLine(
         number=str(line.number or ""),
         customer_id=line.customer_id,
@@ -83,7 +83,7 @@ def to_resolved_line(line: Line, location: "Location | None") -> ResolvedLine:
 
 
 def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
-    """How a location answers. Raises `errors.NotFound` and `errors.Forbidden`."""
+    """A location and its line. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.")
@@ -103,10 +103,11 @@ def _require_configured_line(records: dynamodb.BatchResult, location_id: str) ->
 def update_configuration(
     location_id: str, ivr_configuration: Any, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> Line:
-    """Let a location answer otherwise; it holds for the next call.
+    """Change how a location answers, from the next call on.
 
-    Raises `ivr.BadConfiguration` (also for numbers that may not be called from there),
-    `errors.NotFound` (the location, or a person that is named) and `errors.PreconditionFailed`.
+    Raises `ivr.InvalidConfiguration` (also for numbers that may not be called from there),
+    `errors.NotFound` (the location, or a user in the configuration) and
+    `errors.PreconditionFailed`.
     """
     actor.require("ivr:update")
     if not dynamodb.is_id("loc", location_id):
@@ -168,7 +169,7 @@ def _save_configuration(
 
 
 def _with_body_pointers(check: Callable[[], T]) -> T:
-    """Run a check of the configuration; its faults are told as members of the body."""
+    """Run a check of the configuration; pointers of its errors are made relative to the body."""
     try:
         return check()
     except ivr.InvalidConfiguration as refusal:

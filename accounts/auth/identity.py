@@ -5,7 +5,7 @@ from datetime import datetime
 
 from accounts import permissions
 from accounts.models import Customer, User
-from accounts.users import counters, diff
+from accounts.users import diff, side_effects
 from config import dynamodb, errors, journal
 
 MAX_CACHED_CUSTOMERS = 50_000
@@ -71,7 +71,7 @@ def accept_invitation(user: User, *, origin: permissions.Origin, at: datetime) -
             permissions.user_actor(user, origin), "user.accepted", user, at, changes=diff.diff_users(user, after)
         ) as write:
             write.save(user, after)
-            counters.update_counters(write, user, after)
+            side_effects.update_counters(write, user, after)
     except errors.Conflict:
         # Another request activated them, or they were blocked.
         return authenticate_user(user.id, origin=origin, at=at).user

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from accounts import permissions
 from accounts.models import User
 from accounts.serializers.preferences import SettingsChange, SettingsView
-from accounts.users import counters, email_address
+from accounts.users import email_address, side_effects
 from config.api.fields import (
     NextCursorField,
     PageQuery,
@@ -67,7 +67,7 @@ class LocationIdsField(TextListField):
     """Location ids, or ``["*"]`` for all."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_item_length=64, max_items=counters.MAX_LOCATIONS, **kwargs)
+        super().__init__(max_item_length=64, max_items=side_effects.MAX_LOCATIONS, **kwargs)
 
 
 class SkillsField(TextListField):

@@ -15,7 +15,7 @@ from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from accounts.permissions import Actor
-from accounts.users import counters, create, diff, email_address, side_effects
+from accounts.users import create, diff, email_address, side_effects
 from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption
 from config.journal import two_phase, write_set
@@ -40,7 +40,7 @@ def begin_email_change(
     """
     after = diff.apply_patch(user, patch, at)
     immediate_user = diff.apply_patch(user, {n: patch[n] for n in patch if n == "status"}, at)
-    if counters.is_full_owner(immediate_user) != counters.is_full_owner(after):
+    if side_effects.is_full_owner(immediate_user) != side_effects.is_full_owner(after):
         raise errors.InvalidRequest("Change the e-mail address of an owner and their access in separate requests.")
     deferred_patch = {name: patch[name] for name in patch if name != "status"}
     pending_change = {"asked": deferred_patch, "seen": diff.snapshot(immediate_user)}
@@ -58,8 +58,7 @@ def begin_email_change(
         write.save(user, pending_user)
         if after.email_key != user.email_key:
             create.claim_email(write, after.email_key, user.id)
-        counters.update_counters(write, user, pending_user)
-        side_effects.enqueue_side_effects(write, user, pending_user)
+        side_effects.add_side_effects(write, user, pending_user)
         EMAIL_CHANGE.enqueue_finisher(write, user.id, user_id=user.id)
     return finish_email_change(pending_user, two_phase.Attempt(actor, at, records=write.prefetched))
 
@@ -141,8 +140,7 @@ def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.
         write.save(before, after)
         if after.email_key != before.email_key:
             write.remove(EmailOwner(before.email_key), only_if=EmailOwner.user_id == before.id)
-        counters.update_counters(write, before, after)
-        side_effects.enqueue_side_effects(write, before, after)
+        side_effects.add_side_effects(write, before, after)
         _enqueue_notification(write, before, after, attempt.records)
     return after
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from accounts import denied_attempts, permissions, users
 from accounts.clients import auth0
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
-from accounts.users import counters, diff, email_address
+from accounts.users import diff, email_address, side_effects
 from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption, idempotency
 from config.journal import two_phase, write_set
@@ -149,7 +149,7 @@ def _withdraw_creation(user: User, refusal: errors.DomainError, attempt: two_pha
         write.remove(user, only_if=User.status == "pending")
         write.remove(EmailOwner(user.email_key), only_if=EmailOwner.user_id == user.id)
         write.remove(encryption.PersonKey(user.id))
-        counters.update_counters(write, user, None)
+        side_effects.update_counters(write, user, None)
 
 
 def _result_of_concurrent_attempt(user: User, cause: errors.DomainError) -> User:
@@ -203,7 +203,7 @@ def _build_pending_user(new_user: NewUserData, at: datetime) -> User:
 def _put_pending_user(write: write_set.Write, user: User, key: idempotency.IdempotencyKey | None = None) -> None:
     claim_email(write, user.email_key, user.id)
     write.put(user, only_if=User.id.does_not_exist())
-    counters.update_counters(write, None, user)
+    side_effects.update_counters(write, None, user)
     CREATION.enqueue_finisher(write, user.id, key, user_id=user.id)
 
 

@@ -13,7 +13,7 @@ from accounts import denied_attempts, permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
-from accounts.users import change_email, counters, create
+from accounts.users import change_email, create, side_effects
 from config import audit, dynamodb, journal, outbox
 from config.journal import two_phase
 from config.privacy import data_map
@@ -33,8 +33,8 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
     """Delete a person of the actor's customer, or the actor.
 
     Repeating it finishes an unfinished deletion. Raises `errors.NotFound`,
-    `permissions.TargetForbidden`, `counters.LastOwner`, or `errors.Unavailable`, after which the
-    outbox finishes it.
+    `permissions.TargetForbidden`, `side_effects.LastOwner`, or `errors.Unavailable`, after which
+    the outbox finishes it.
     """
     if user_id != actor.id:
         actor.require("users:delete")
@@ -63,7 +63,7 @@ def _begin_deletion(
     changes = [audit.FieldChange("status", user.status, "deleting")]
     with journal.write(actor, "user.deletion_begun", user, at, changes=changes, prefetched=records) as write:
         write.save(user, deleting_user)
-        counters.update_counters(write, user, deleting_user)
+        side_effects.update_counters(write, user, deleting_user)
         DELETION.enqueue_finisher(write, user.id, user_id=user.id)
     return deleting_user, write.prefetched
 
@@ -90,7 +90,7 @@ def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
             for record in data_map.records_to_erase(user):
                 if not isinstance(record, User):
                     write.remove(record)
-            counters.update_counters(write, user, None)
+            side_effects.update_counters(write, user, None)
             write.complete(change_email.EMAIL_CHANGE.message_id(user.id))
     except journal.StaleRecord:
         remaining_user = dynamodb.get_record(User, user.id)

@@ -1,4 +1,4 @@
-"""What a change makes of a person; pure. Who may make it is decided in `accounts.users.update`."""
+"""Patches of users, applied and compared; pure. `accounts.users.update` decides who may."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,23 +10,23 @@ from accounts.users import email_address
 from config import audit
 
 UserPatch = Mapping[str, Any]
-"""The members of a person that somebody wants changed: any of `PLAIN` and `RIGHTS`, ``email`` and
-``settings``. ``permissions`` is the effective list wanted, ``status`` active or blocked."""
+"""New values by name: any of `PROFILE_FIELDS` and `RIGHTS_FIELDS`, ``email`` and ``settings``.
+``permissions`` is the whole effective list, ``status`` active or blocked."""
 
 PROFILE_FIELDS = ("name", "profile_name", "phone", "skills", "is_setup")
 RIGHTS_FIELDS = ("role", "permissions", "locations", "status")
 RIGHTS_ATTRIBUTES = ("role", "extra", "denied", "locations", "status")
 AUDITED_FIELDS = ("email", *PROFILE_FIELDS, *RIGHTS_ATTRIBUTES, "settings")
-"""What the audit tells of a person, field by field."""
+"""The attributes that audit entries about a user show."""
 
 
 def normalize_locations(locations: Any) -> list[str]:
-    """Locations as they are stored: all of them, or each once."""
+    """Locations as they are stored: all, or a sorted list without duplicates."""
     return [ALL_LOCATIONS] if ALL_LOCATIONS in locations else sorted(set(locations))
 
 
 def apply_patch(user: User, patch: UserPatch, at: datetime) -> User:
-    """The person after a change; the same where nothing is another."""
+    """The user after a patch; the same record if no audited attribute differs."""
     values: dict[str, Any] = {name: patch[name] for name in PROFILE_FIELDS if name in patch}
     if "name" in patch:
         values["name_key"] = make_name_key(patch["name"], user.id)
@@ -43,7 +43,7 @@ def apply_patch(user: User, patch: UserPatch, at: datetime) -> User:
 
 
 def _patched_rights(user: User, patch: UserPatch) -> dict[str, Any]:
-    """A new role comes with its own permissions, unless others are wanted."""
+    """A new role brings its own permissions, unless the patch has ``permissions``."""
     role = patch.get("role", user.role)
     if role == user.role and "permissions" not in patch:
         return {}
@@ -52,42 +52,35 @@ def _patched_rights(user: User, patch: UserPatch) -> dict[str, Any]:
 
 
 def _patched_status(user: User, requested_status: str) -> str:
-    """Who is unblocked is what they were: active if they had come, else invited."""
+    """Unblocking restores active if the invitation was accepted, else invited."""
     if requested_status == "blocked" or user.status != "blocked":
         return requested_status if requested_status == "blocked" else user.status
     return "active" if user.accepted_at else "invited"
 
 
 def audit_action(before: User, after: User) -> str:
-    """What the audit calls a change."""
+    """The audit action of a change."""
     if (before.status == "blocked") == (after.status == "blocked"):
         return "user.changed"
     return "user.blocked" if after.status == "blocked" else "user.unblocked"
 
 
 def diff_users(before: User | None, after: User) -> list[audit.FieldChange]:
-    """Field by field, what the audit shows; of somebody new only what is not empty."""
-    if before is None:
-        return [audit.FieldChange(name, None, value) for name, value in snapshot(after).items() if value]
-    previous = snapshot(before)
-    return [
-        audit.FieldChange(name, previous[name], value)
-        for name, value in snapshot(after).items()
-        if value != previous[name]
-    ]
+    """The audited attributes that differ; of a new user those that are not empty."""
+    return audit.diff_records(before, after, AUDITED_FIELDS)
 
 
 def snapshot(user: User) -> dict[str, Any]:
-    """The values that the audit shows and that a change is decided on, as JSON."""
-    values = {name: getattr(user, name) for name in AUDITED_FIELDS}
-    return {name: list(value) if isinstance(value, list | tuple) else value for name, value in values.items()}
+    """The audited attributes, as JSON."""
+    return {name: getattr(user, name) for name in AUDITED_FIELDS}
 
 
 def rebase_patch(user: User, patch: UserPatch, original: UserPatch) -> dict[str, Any] | None:
-    """What of a change that had to wait is still to be made; None: all of it is overtaken.
+    """What remains of a patch that had to wait; None if the user's rights changed meanwhile.
 
-    ``seen`` are the values that it was decided on. What somebody else changed meanwhile was decided
-    later, and stays. If that is the person's rights, who asked might not reach them any more.
+    ``original`` is the `snapshot` that the patch was checked against. Fields that somebody changed
+    since keep their newer values. After a change of rights the requester might not be allowed to
+    make this change any more.
     """
     current = snapshot(user)
     changed_fields = {name for name in original if original[name] != current[name]}

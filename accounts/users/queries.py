@@ -1,4 +1,4 @@
-"""People: finding them, to be shown or to be acted on."""
+"""Reading users: single records, lists, and checks of records that were read in a batch."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -11,7 +11,7 @@ from config.dynamodb import pagination
 from config.journal import write_set
 
 CHUNK_SIZE, MAX_CHUNKS = 250, 4
-"""Records that are read at once, and how often, where not all of them may be shown."""
+"""Records per query, and queries per page, for actors who may not see every user."""
 
 
 class UserNotReady(errors.Conflict):
@@ -21,13 +21,13 @@ class UserNotReady(errors.Conflict):
 
 
 class UserBlocked(errors.Conflict):
-    """The person is blocked, or gone."""
+    """The person is blocked or deleted."""
 
     code = "person_blocked"
 
 
 def get_user(user_id: str) -> User:
-    """A person's record. Raises `errors.NotFound`."""
+    """Return a user. Raises `errors.NotFound`."""
     user = dynamodb.get_record(User, user_id)
     if user is None:
         raise user_not_found()
@@ -35,12 +35,12 @@ def get_user(user_id: str) -> User:
 
 
 def user_not_found() -> errors.NotFound:
-    """Alike for who does not exist and who is another customer's."""
+    """The same error for an unknown user and for one of another customer."""
     return errors.NotFound("User not found.")
 
 
 def find_users_by_email(addresses: Iterable[str]) -> dict[str, User]:
-    """Who has these addresses, by their keys, whosever customer they are."""
+    """Users of any customer by `email_key` of these addresses."""
     keys = [email_address.email_key(address) for address in addresses]
     owners = dynamodb.batch_get(dynamodb.RecordKey(EmailOwner, key) for key in keys)
     user_ids = {key: owner.user_id for key in keys if (owner := owners.get(EmailOwner, key))}
@@ -51,10 +51,10 @@ def find_users_by_email(addresses: Iterable[str]) -> dict[str, User]:
 def list_users(
     actor: permissions.Actor, at: datetime, *, customer_id: str | None, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[User]:
-    """The people of one's own customer by name; who is confined sees who works where they do.
+    """Users of the actor's customer by name; actors with some locations see who shares one.
 
-    For them it reads chunk after chunk, but only so many: a page may hold fewer than ``limit``
-    before the list ends. Raises `actors.ForeignCustomer`.
+    For these actors a page may hold fewer than ``limit`` users before the list ends, because at
+    most `MAX_CHUNKS` queries are made. Raises `permissions.ForeignCustomer`.
     """
     actor.require("users:read")
     if customer_id is not None:
@@ -84,9 +84,9 @@ def _is_visible_to(user: User, actor: permissions.Actor) -> bool:
 def load_target(
     user_id: str, actor: permissions.Actor, *extra_keys: dynamodb.RecordKey
 ) -> tuple[User, dynamodb.BatchResult]:
-    """Somebody to be acted on, with the heads of the audit and ``more``; one round trip.
+    """A user to be changed, with the audit streams and ``extra_keys``, in one round trip.
 
-    Raises `errors.NotFound`, alike for nobody's and another customer's, and `NotReady`.
+    Raises `errors.NotFound`, also for a user of another customer, and `UserNotReady`.
     """
     if not dynamodb.is_id("usr", user_id):
         raise user_not_found()
@@ -101,7 +101,7 @@ def load_target(
 
 
 def require_account_open(write: write_set.Write, user_id: str) -> None:
-    """Write only if this account is still open: a request let in before may come after its end.
+    """Write only if this account was not blocked or deleted since the request signed in.
 
     Raises `errors.Unauthenticated` at the commit.
     """
@@ -110,14 +110,14 @@ def require_account_open(write: write_set.Write, user_id: str) -> None:
 
 
 def user_key(user_id: str) -> dynamodb.RecordKey:
-    """Where a person's record is, to be read with others."""
+    """The key of a user's record, for a batch read."""
     return dynamodb.RecordKey(User, user_id)
 
 
 def get_user_from(records: dynamodb.BatchResult, user_id: str, customer_id: str, *, pointer: str) -> User:
-    """Somebody of this customer, of what was read.
+    """A user of this customer from records that were read.
 
-    Raises `errors.NotFound`, alike for nobody's, who is going, and another customer's.
+    Raises `errors.NotFound`, also for a user of another customer or one who is being deleted.
     """
     user = records.get(User, user_id)
     if user is None or user.customer_id != customer_id or user.status == "deleting":
@@ -126,7 +126,7 @@ def get_user_from(records: dynamodb.BatchResult, user_id: str, customer_id: str,
 
 
 def check_schedulable(user: User, *, pointer: str) -> None:
-    """Refuse to plan with who is not there yet or blocked. Raises `NotReady` or `Blocked`."""
+    """Raise `UserNotReady` or `UserBlocked` for users who cannot get shifts."""
     if user.status == "pending":
         raise UserNotReady("This person is still being created; retry in a moment.", pointer=pointer)
     if user.status == "blocked":
@@ -134,23 +134,20 @@ def check_schedulable(user: User, *, pointer: str) -> None:
 
 
 def require_schedulable(write: write_set.Write, user_id: str) -> None:
-    """Write only if this person was not blocked or deleted meanwhile.
-
-    Raises `Blocked` at the commit.
-    """
+    """Write only if this user is not blocked or deleted. Raises `UserBlocked` at the commit."""
     refusal = UserBlocked("This person is blocked or deleted.", pointer="/staffId")
     write.require(User(user_id), User.status.is_in("active", "invited"), error=refusal)
 
 
 def load_users(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
-    """These people of a customer, as far as they are there."""
+    """The users of a customer with these ids that exist, by id."""
     records = dynamodb.batch_get(user_key(id) for id in user_ids)
     users = (records.get(User, id) for id in user_ids)
     return {user.id: user for user in users if user and user.customer_id == customer_id}
 
 
 def find_location_managers(location_id: str, customer_id: str) -> list[User]:
-    """Who is told what concerns a location: its managers; without any, admins and owners."""
+    """The active managers of a location; without any, the customer's admins and owners."""
     active_users: list[User] = []
     cursor: pagination.Cursor | None = None
     while True:
@@ -169,22 +166,22 @@ def _is_assigned_to(user: User, location_id: str) -> bool:
 
 
 def audit_user_view(user: User, *, actor: permissions.Actor, at: datetime) -> None:
-    """Note that an operator looked at what is kept of somebody."""
+    """Audit that an operator viewed a user."""
     actor.require("users:read")
     journal.write_audit_event(actor, "user.viewed", user, at)
 
 
 def location_keys(locations: Iterable[str]) -> list[dynamodb.RecordKey]:
-    """What to read to know that these locations are there."""
+    """The keys of the valid ids among these, for `check_locations`."""
     return [dynamodb.RecordKey(Location, id) for id in locations if dynamodb.is_id("loc", id)]
 
 
 def check_locations(
     locations: Iterable[str], records: dynamodb.BatchResult, customer_id: str, *, existing: Collection[str] = ()
 ) -> None:
-    """Raise `errors.NotFound` for the first that is nobody's or another customer's, both alike.
+    """Raise `errors.NotFound` for the first location that is not the customer's.
 
-    ``known`` are those that a person had already.
+    ``existing`` are locations that the user already has; they are not checked.
     """
     for index, id in enumerate(locations):
         if id in existing or id == ALL_LOCATIONS:

@@ -1,20 +1,100 @@
-"""What must happen after a person was changed, stored with the change."""
+"""What a change of a user entails, stored in its transaction: counters, Auth0, notifications.
+
+The counters are always exact. A customer's full owners never fall to zero. A location that users
+are assigned to cannot be removed, and a removed location cannot be assigned.
+"""
 
 from typing import Any
 
 from accounts import permissions
-from accounts.models import ALL_LOCATIONS, User
+from accounts.models import ALL_LOCATIONS, Customer, Location, User
+from config import errors
 from config.journal import write_set
 
+MAX_LOCATIONS = 80
+"""Locations that one user may have, and that one change may add and remove together: each is an
+action of the transaction, which takes 100."""
 
-def enqueue_side_effects(write: write_set.Write, before: User, after: User) -> None:
-    """Tell Auth0 what concerns it, and the person what somebody else changed about their rights."""
+
+class LastOwner(errors.Conflict, permissions.DeniedAttempt):
+    """The change would leave the customer without a full owner."""
+
+    code = "last_owner"
+
+
+def is_full_owner(user: User | None) -> bool:
+    """Whether this user is an active owner with all locations and all permissions."""
+    return (
+        user is not None
+        and user.role == "owner"
+        and user.status == "active"
+        and ALL_LOCATIONS in user.locations
+        and permissions.effective_permissions(user.role, user.extra, user.denied) >= permissions.PERMISSIONS
+    )
+
+
+def check_location_changes(before: User | None, after: User) -> None:
+    """Raise `errors.InvalidRequest` for more location changes than one transaction takes."""
+    if len(_location_ids(before) ^ _location_ids(after)) > MAX_LOCATIONS:
+        raise errors.InvalidRequest(
+            f"At most {MAX_LOCATIONS} locations can be added and removed at once.", pointer="/locations"
+        )
+
+
+def update_counters(write: write_set.Write, before: User | None, after: User | None) -> None:
+    """Count a change of a user; None: did not, or does not, exist.
+
+    Raises `LastOwner` or `errors.NotFound` (a location) at the commit.
+    """
+    user = after or before
+    if user is None:
+        return
+    _update_owner_count(
+        write, user.customer_id, was_full_owner=is_full_owner(before), is_full_owner_now=is_full_owner(after)
+    )
+    previous_ids = _location_ids(before)
+    current_ids = _location_ids(after)
+    for id in sorted(current_ids - previous_ids):
+        write.update(
+            Location(id),
+            [Location.people.add(1)],
+            only_if=Location.id.exists(),
+            error=errors.NotFound("Location not found.", pointer="/locations"),
+        )
+    for id in sorted(previous_ids - current_ids):
+        write.update(Location(id), [Location.people.add(-1)], only_if=Location.id.exists())
+
+
+def _update_owner_count(
+    write: write_set.Write, customer_id: str, *, was_full_owner: bool, is_full_owner_now: bool
+) -> None:
+    if was_full_owner and not is_full_owner_now:
+        write.update(
+            Customer(customer_id),
+            [Customer.owner_count.add(-1)],
+            only_if=Customer.owner_count > 1,
+            error=LastOwner("A customer needs an active owner with full access; make another person owner first."),
+        )
+    if is_full_owner_now and not was_full_owner:
+        write.update(Customer(customer_id), [Customer.owner_count.add(1)], only_if=Customer.id.exists())
+
+
+def _location_ids(user: User | None) -> set[str]:
+    return set(user.locations) - {ALL_LOCATIONS} if user else set()
+
+
+def add_side_effects(write: write_set.Write, before: User, after: User) -> None:
+    """Update the counters, sync Auth0, and notify users of rights that somebody else changed.
+
+    Raises what `update_counters` raises.
+    """
+    update_counters(write, before, after)
     block_changed = (before.status == "blocked") != (after.status == "blocked")
     if before.name != after.name or block_changed:
         write.enqueue("accounts.carry_to_auth0", id=f"carry-{after.id}", user_id=after.id)
     was_unblocked = before.status == "blocked" and after.status == "invited"
     if was_unblocked and not after.invitation_sent_at and not after.awaited:
-        write.enqueue("accounts.send_invitation", user_id=after.id)  # what was due was not sent
+        write.enqueue("accounts.send_invitation", user_id=after.id)  # it was not sent while they were blocked
     if after.status != "active" or write.author.id == after.id:
         return
     rights_before, rights_after = (permissions.access_rights_of(before), permissions.access_rights_of(after))
@@ -25,6 +105,6 @@ def enqueue_side_effects(write: write_set.Write, before: User, after: User) -> N
 
 
 def enqueue_notification(write: write_set.Write, user_id: str, event: str, **arguments: Any) -> None:
-    """Let a person hear of an event of `preferences.EVENTS`, on each channel they want it on."""
+    """Notify a user of an event of `preferences.EVENTS`, on each channel that they chose."""
     write.enqueue("accounts.send_notice", user_id=user_id, event=event, **arguments)
     write.enqueue("accounts.send_push", user_id=user_id, event=event)

@@ -8,18 +8,18 @@ from accounts import denied_attempts, permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
-from accounts.users import change_email, counters, diff, side_effects
+from accounts.users import change_email, diff, side_effects
 from config import dynamodb, errors, journal, outbox
 
 
 def update_user(
     user_id: str, patch: diff.UserPatch, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> User:
-    """Change somebody of one's own customer. Answers the person as they then are.
+    """Change another user of the actor's customer. Returns the user after the change.
 
-    Raises `errors.NotFound` (the person, or a location), `actors.BeyondReach`,
-    `actors.GrantRefused`, `headcounts.LastOwner`, `errors.PreconditionFailed`, and for an e-mail
-    address what `addresses.begin` raises.
+    Raises `errors.NotFound` (the user or a location), `permissions.TargetForbidden`,
+    `permissions.GrantRefused`, `side_effects.LastOwner`, `errors.PreconditionFailed`, and for a new
+    e-mail address what `change_email.begin_email_change` raises.
     """
     actor.require("users:update")
 
@@ -34,10 +34,7 @@ def update_user(
             if "email" in patch and user.awaited:
                 change_email.EMAIL_CHANGE.finish_now(user.id, at=at)
                 raise journal.StaleRecord("The pending change of the e-mail address is already finished.")
-            after = diff.apply_patch(user, patch, at)
-            location_ids = patch.get("locations", ())
-            users.check_locations(location_ids, records, actor.customer_id, existing=user.locations)
-            counters.check_location_changes(user, after)
+            after = _apply_patch(user, patch, records, at)
             permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
             if after.status != user.status:
                 actor.require("users:deactivate")
@@ -52,9 +49,9 @@ def update_user(
 def update_own_profile(
     user: User, patch: diff.UserPatch, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> User:
-    """Change one's own profile; rights can only shrink. ``user`` is one's record as just read.
+    """Change the actor's own profile; rights can only shrink. ``user`` is the record just read.
 
-    Raises `errors.NotFound` (a location), `actors.GrantRefused`, `headcounts.LastOwner` or
+    Raises `errors.NotFound` (a location), `permissions.GrantRefused`, `side_effects.LastOwner` or
     `errors.PreconditionFailed`.
     """
     actor.require("self:update")
@@ -65,16 +62,20 @@ def update_own_profile(
         location_keys = users.location_keys(patch.get("locations", ()))
         records = dynamodb.batch_get([*journal.stream_keys([actor.stream]), *location_keys])
         with denied_attempts.audit_denied_attempts(actor, at, subject=before, values=_audited_values(patch)):
-            after = diff.apply_patch(before, patch, at)
-            location_ids = patch.get("locations", ())
-            users.check_locations(location_ids, records, actor.customer_id, existing=before.locations)
-            counters.check_location_changes(before, after)
+            after = _apply_patch(before, patch, records, at)
             permissions.check_no_self_escalation(
                 permissions.access_rights_of(before), permissions.access_rights_of(after)
             )
             return _save_user(before, after, actor=actor, at=at, records=records)
 
     return journal.retry_on_conflict(decide, user)
+
+
+def _apply_patch(before: User, patch: diff.UserPatch, records: dynamodb.BatchResult, at: datetime) -> User:
+    after = diff.apply_patch(before, patch, at)
+    users.check_locations(patch.get("locations", ()), records, before.customer_id, existing=before.locations)
+    side_effects.check_location_changes(before, after)
+    return after
 
 
 def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult) -> User:
@@ -85,8 +86,7 @@ def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records
         actor, diff.audit_action(before, after), before, at, changes=audit_changes, prefetched=records
     ) as write:
         write.save(before, after)
-        counters.update_counters(write, before, after)
-        side_effects.enqueue_side_effects(write, before, after)
+        side_effects.add_side_effects(write, before, after)
     return after
 
 

@@ -1,10 +1,10 @@
-"""The audit as a file: one JSON object a line, which verifies without the database or DATA_KEY.
+"""Signed export of the audit log, which verifies without the database or DATA_KEY.
 
-A ``header`` names the public key; then comes each stream in alphabetical order, a ``stream`` line
-that tells how far it goes, and its entries as stored (personal values sealed); an ``end`` line
-tells how many there were. Header, stream and end lines are signed (Ed25519), each over its content
-and the signature of the one before; the entries of a stream are chained to the hash in its signed
-line. Every line is canonical JSON (RFC 8785).
+The file has one JSON object a line. The ``header`` names the public key. Each stream follows in
+alphabetical order: a ``stream`` line with its last number and hash, then its entries as stored
+(personal values encrypted). The ``end`` line counts streams and entries. Header, stream and end
+lines are signed (Ed25519), each over its content and the signature before; the entries of a stream
+are chained to the hash in its signed line. Every line is canonical JSON (RFC 8785).
 """
 
 from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ _ENTRY_FIELDS = {"kind", "stream", "seq", "customerId", "listedFor", "at", "body
 
 @dataclass
 class ExportSummary:
-    """How much a file holds, of what, and when it was made."""
+    """What a file contains and when it was created."""
 
     streams: int = 0
     entries: int = 0
@@ -39,13 +39,13 @@ class ExportSummary:
 
 
 class AuditCorrupted(errors.Conflict):
-    """The audit itself is not as it was written: nothing of it is signed."""
+    """The audit log fails verification, so it is not exported."""
 
     code = "audit_unsound"
 
 
 class InvalidExportFile(Exception):
-    """The first line that is not as written; ``line`` counts from 1."""
+    """A line of the file is invalid; ``line`` counts from 1."""
 
     def __init__(self, line: int, description: str) -> None:
         super().__init__(f"line {line}: {description}")
@@ -53,14 +53,15 @@ class InvalidExportFile(Exception):
 
 
 def export_public_key() -> str:
-    """The public key (hex) that checks files of this installation."""
+    """The public key (hex) that verifies files of this installation."""
     return encryption.ed25519_public_key(_SIGNING_PURPOSE)
 
 
 def export_lines(streams: Iterable[str], *, scope: str, at: datetime) -> Iterator[bytes]:
-    """The file of these streams, each checked before it is signed. Raises `Unsound`.
+    """The lines of the file; each stream is verified before it is signed.
 
-    The product may go on writing meanwhile: a stream goes up to where its head stood.
+    Writes may go on meanwhile: a stream is exported up to the head that was read. Raises
+    `AuditCorrupted`.
     """
     signer = _LineSigner()
     created_at = at.isoformat(timespec="seconds")
@@ -86,7 +87,7 @@ def export_lines(streams: Iterable[str], *, scope: str, at: datetime) -> Iterato
 
 
 class _LineSigner:
-    """Signs line after line, so that none can be taken to another file."""
+    """Signs each line with the signature before it, so that no line fits another file."""
 
     def __init__(self) -> None:
         self._last_signature = ""
@@ -106,7 +107,10 @@ def _canonical_line(content: dict[str, Any]) -> bytes:
 
 
 def verify_export(file: Iterable[bytes], *, public_key: str) -> ExportSummary:
-    """Check a file against the key of whoever made it. Raises `Broken` at its first bad line."""
+    """Verify a file with its installation's public key.
+
+    Raises `InvalidExportFile` at the first invalid line.
+    """
     verifier = _ExportVerifier(public_key)
     line_number = 0
     for line_number, raw in enumerate(file, start=1):
@@ -119,19 +123,18 @@ def verify_export(file: Iterable[bytes], *, public_key: str) -> ExportSummary:
 
 
 class _ExportVerifier:
-    """What must come next, from what has come so far."""
+    """Checks line after line."""
 
     def __init__(self, public_key: str) -> None:
         self._public_key = public_key
         self._stream: dict[str, Any] | None = None
         self._position = audit.StreamPosition()
         self._last_signature = ""
-        """The signature before."""
         self.is_complete = False
         self.summary = ExportSummary()
 
     def check_line(self, raw: bytes) -> str:
-        """Read one line; what is wrong with it, or nothing."""
+        """Check the next line; returns what is wrong, or an empty string."""
         if not raw.endswith(b"\n"):
             return "it is cut off"
         parsed = _parse_canonical_line(raw)
@@ -206,7 +209,7 @@ class _ExportVerifier:
 
 
 def _parse_canonical_line(raw: bytes) -> dict[str, Any] | None:
-    """A line, if it is written as we write: what means the same in other bytes is not ours."""
+    """The object of a line, or None unless the line is canonical JSON."""
     try:
         line = strict_json.loads(raw)
         return line if isinstance(line, dict) and _canonical_line(line) == raw else None

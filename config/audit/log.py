@@ -1,10 +1,10 @@
-"""The audit: one gapless, chained sequence of entries per stream.
+"""The audit log: a hash chain of entries without gaps per stream.
 
-A stream is a person (``usr_…``), an operator (``opr_…``) or a customer (``cus_…``: what concerns
-nobody in particular). An entry stands in the stream of its author and in that of each person it
-concerns. Sequence number 0 is the stream's head: how far it goes, and a signature of that.
-``hash`` is the SHA-256 of the canonical JSON (RFC 8785) of the entry as stored, with the hash of
-the one before. Personal values are sealed, so destroying a key leaves the chain whole.
+A stream belongs to a user (``usr_…``), an operator (``opr_…``) or a customer (``cus_…``: what
+concerns no single person). An entry is in the stream of its author and of each person it concerns.
+Sequence number 0 is the stream head: the last number and hash, signed. ``hash`` is the SHA-256 of
+the canonical JSON (RFC 8785) of the stored entry, which includes the hash of the entry before.
+Personal values are encrypted, so destroying a key does not break the chain.
 """
 
 import base64
@@ -54,7 +54,7 @@ class Party:
 
 @dataclass(frozen=True)
 class Author:
-    """Who does something, and from where. `accounts.permissions.Actor` adds what they may do."""
+    """Who acts, and from where. `accounts.permissions.Actor` adds permissions."""
 
     type: str
     id: str
@@ -66,7 +66,7 @@ class Author:
 
     @property
     def stream(self) -> str:
-        """Where the entries of what they do stand."""
+        """The stream of this author's entries."""
         return self.customer_id if self.type == "system" else self.id
 
     @property
@@ -76,7 +76,7 @@ class Author:
 
 @dataclass(frozen=True)
 class FieldChange:
-    """One field of the subject before and after; values are JSON."""
+    """A field of the subject before and after; values are JSON."""
 
     field: str
     before: Any
@@ -86,14 +86,14 @@ class FieldChange:
 def diff_records(
     before: dynamodb.Record | None, after: dynamodb.Record, attributes: Iterable[str]
 ) -> list[FieldChange]:
-    """The attributes that differ; of a new record those that are not empty."""
+    """The attributes that differ; for a new record (``before`` None) those that are not empty."""
     changes = [FieldChange(name, getattr(before, name, None), getattr(after, name)) for name in attributes]
     return [change for change in changes if (change.before != change.after if before else change.after)]
 
 
 @dataclass(frozen=True)
 class AuditEvent:
-    """What one entry tells, before it has its place in any stream."""
+    """The content of an entry, before it has a position in its streams."""
 
     id: str
     at: datetime
@@ -102,13 +102,13 @@ class AuditEvent:
     subject: Party
     changes: tuple[FieldChange, ...] = ()
     attests: str = ""
-    """The digest of a record that this entry vouches for; it stays readable."""
+    """The digest of a record that this entry proves; never encrypted."""
     related_streams: tuple[str, ...] = ()
-    """Streams of people whom it concerns beside the author and the subject."""
+    """Streams of other people that the entry concerns."""
 
     @property
     def streams(self) -> list[str]:
-        """The author's stream first, then the subject's and others', each once."""
+        """The streams of author, subject and others, without duplicates."""
         return list(dict.fromkeys([self.author.stream, self.subject.stream, *self.related_streams]))
 
 
@@ -127,7 +127,7 @@ class AuditEntry(dynamodb.Record):
     listed_for = Text(POSITION, null=True)
     at = Text(HISTORY, null=True)
     action = Text(HISTORY, null=True)
-    """As in the body; here so that DynamoDB can filter by it."""
+    """A copy of the body's, so that DynamoDB can filter by it."""
     body = Json(CONTENT, null=True)
     prev_hash = Text(POSITION, null=True)
     # of a head
@@ -136,7 +136,7 @@ class AuditEntry(dynamodb.Record):
 
     @property
     def content(self) -> dict[str, Any]:
-        """What ``hash`` covers."""
+        """The content that ``hash`` covers."""
         return {
             "stream": self.stream,
             "seq": int(self.seq),
@@ -149,12 +149,12 @@ class AuditEntry(dynamodb.Record):
 
     @property
     def is_intact(self) -> bool:
-        """Whether the entry fits its own hash."""
+        """Whether the entry matches its hash."""
         return bool(self.hash == digest(self.content) and self.action == self.body["action"])
 
     @property
     def key_owners(self) -> set[str]:
-        """The streams under whose keys its values are sealed."""
+        """The streams whose keys encrypt its values."""
         return {part["key"] for part in self.body["sealed"].values()}
 
 
@@ -165,7 +165,7 @@ def digest(content: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class StreamPosition:
-    """How far a stream goes: the last number and its hash."""
+    """The end of a stream: the last number and its hash."""
 
     last: int = 0
     hash: str = ""
@@ -173,12 +173,12 @@ class StreamPosition:
 
 
 def stream_head_key(stream: str) -> dynamodb.RecordKey:
-    """The key of a stream's head."""
+    """The record key of a stream head."""
     return dynamodb.RecordKey(AuditEntry, stream, 0)
 
 
 def stream_position(batch: dynamodb.BatchResult, stream: str) -> StreamPosition:
-    """Where the stream stands, from what was read."""
+    """The end of a stream, from records that were read."""
     stream_head = batch.get(AuditEntry, stream, 0)
     return (
         StreamPosition(int(stream_head.last), stream_head.hash, stream_head.customer_id)
@@ -188,7 +188,7 @@ def stream_position(batch: dynamodb.BatchResult, stream: str) -> StreamPosition:
 
 
 def build_stream_head(stream: str, position: StreamPosition) -> AuditEntry:
-    """The stream's new head. A stream belongs to the customer of its first entry for good."""
+    """A signed stream head. A stream belongs to the customer of its first entry."""
     return AuditEntry(
         stream=stream,
         seq=0,
@@ -200,7 +200,7 @@ def build_stream_head(stream: str, position: StreamPosition) -> AuditEntry:
 
 
 def has_valid_head_signature(stream_head: AuditEntry) -> bool:
-    """Whether the head's signature is ours."""
+    """Whether the head's signature is valid."""
     position = StreamPosition(int(stream_head.last), stream_head.hash, stream_head.customer_id)
     return encryption.is_valid_hmac(
         "audit head", _head_signing_input(stream_head.stream, position), stream_head.seal or ""
@@ -212,7 +212,7 @@ def _head_signing_input(stream: str, position: StreamPosition) -> str:
 
 
 def build_entry_body(event: AuditEvent, keys: Mapping[str, bytes]) -> dict[str, Any]:
-    """The entry's content with personal values sealed; a destroyed key loses its values."""
+    """The body with personal values encrypted; values without a key are dropped."""
     author, subject = event.author, event.subject
     actor_data = {"name": author.name, "ip": author.ip, "userAgent": author.user_agent}
     subject_data = {"name": subject.name, "values": [[c.before, c.after] for c in event.changes]}
@@ -242,7 +242,7 @@ def _encrypt_part(key_owner: str, value: Any, context: str, keys: Mapping[str, b
 def build_entries(
     events: Sequence[AuditEvent], positions: Mapping[str, StreamPosition], keys: Mapping[str, bytes]
 ) -> tuple[list[AuditEntry], dict[str, StreamPosition]]:
-    """All copies of the entries in their places, and where each stream then stands."""
+    """The entries of all streams, and the new end of each stream."""
     end_positions = dict(positions)
     new_entries = []
     for event in events:
@@ -266,5 +266,5 @@ def build_entries(
 
 
 def format_instant(at: datetime) -> str:
-    """A moment as entries keep it."""
+    """An instant as entries store it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -1,4 +1,4 @@
-"""Reading the audit: pages of a stream, entries of a time or action, what a reader may see."""
+"""Reads of the audit log: pages of a stream, filters by time and action, decryption."""
 
 import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ from config.audit.log import AuditEntry, format_instant
 from config.dynamodb import encryption
 
 PROBE_THRESHOLD, PROBE_COUNT = 2_000, 90
-"""From how many entries on a stream is probed before it is filtered, and at how many places."""
+"""Entries from which a filter probes a stream first, and how many entries it probes."""
 MAX_CLOCK_SKEW = timedelta(minutes=15)
-"""How much the clocks of our processes may differ."""
+"""How much the clocks of processes may differ."""
 
 
 MAX_FILTERED_ENTRIES = 10_000
@@ -22,14 +22,14 @@ MAX_FILTERED_ENTRIES = 10_000
 
 
 class FilterTooBroad(errors.InvalidRequest):
-    """The filter takes in more than may be read at once."""
+    """The filter would read more than `MAX_FILTERED_ENTRIES`."""
 
     code = "too_long"
 
 
 @dataclass(frozen=True)
 class DecryptedEntry:
-    """An entry as it may be read: names and values are None where they were erased."""
+    """A decrypted entry; erased names and values are None."""
 
     id: str
     seq: int
@@ -47,7 +47,7 @@ class DecryptedEntry:
 
 
 def read_page(stream: str, *, last: int, offset: int, limit: int) -> list[AuditEntry]:
-    """Entries newest first, skipping ``offset``: one range of keys, whatever the offset."""
+    """Entries newest first, after ``offset``; any offset costs the same, one range of keys."""
     newest_seq = last - offset
     if newest_seq < 1:
         return []
@@ -64,7 +64,7 @@ def read_page(stream: str, *, last: int, offset: int, limit: int) -> list[AuditE
 
 @dataclass(frozen=True)
 class EntryFilter:
-    """Which entries of a stream: of one action, from a moment on, until before another."""
+    """Entries of one action, from ``since`` on, before ``until``; None does not filter."""
 
     action: str | None = None
     since: datetime | None = None
@@ -76,10 +76,11 @@ class EntryFilter:
 
 
 def find_matching_seqs(stream: str, last: int, entry_filter: EntryFilter) -> list[int]:
-    """The numbers of the entries that a filter takes, newest first.
+    """The sequence numbers that match a filter, newest first.
 
-    Costs by the entries of the time asked for: in a long stream, one batch of reads finds out which
-    those are. That holds while clocks differ by less than `CLOCKS`. Raises `TooLong`.
+    Costs depend on the time range, not on the stream: in a long stream a batch read of probes finds
+    the range first, which is exact while clocks differ by less than `MAX_CLOCK_SKEW`. Raises
+    `FilterTooBroad`.
     """
     low, high = _seq_range(stream, last, entry_filter)
     if high - low >= MAX_FILTERED_ENTRIES:
@@ -110,7 +111,7 @@ def find_matching_seqs(stream: str, last: int, entry_filter: EntryFilter) -> lis
 
 
 def _seq_range(stream: str, last: int, entry_filter: EntryFilter) -> tuple[int, int]:
-    """The first and last number that can be of the time asked for."""
+    """The first and last number that can be in the time range."""
     low, high = 1, last
     while high - low >= PROBE_THRESHOLD and (entry_filter.since or entry_filter.until):
         previous = low, high
@@ -132,13 +133,13 @@ def _narrow_by_probing(stream: str, first: int, last: int, entry_filter: EntryFi
 
 
 def read_entries(stream: str, seqs: Sequence[int]) -> list[AuditEntry]:
-    """The entries of these numbers, in this order."""
+    """The entries with these numbers, in this order."""
     batch = dynamodb.batch_get(dynamodb.RecordKey(AuditEntry, stream, seq) for seq in seqs)
     return [entry for seq in seqs if (entry := batch.get(AuditEntry, stream, seq))]
 
 
 def iter_stream(stream: str, *, newest_first: bool = False) -> Iterator[AuditEntry]:
-    """Every entry of a stream and its head, which comes first, or last."""
+    """The head and all entries of a stream; newest first, the head comes last."""
     arguments = dynamodb.query_arguments(AuditEntry, "#stream = :stream", {":stream": {"S": stream}})
     arguments |= {"ScanIndexForward": not newest_first, "ConsistentRead": True}
     for items in dynamodb.iter_pages("Query", **arguments):
@@ -146,12 +147,12 @@ def iter_stream(stream: str, *, newest_first: bool = False) -> Iterator[AuditEnt
 
 
 def list_streams() -> set[str]:
-    """The names of all streams; reads the whole table, so never for a request."""
+    """The names of all streams; scans the table, so never for a request."""
     return dynamodb.scan_values(AuditEntry, "stream")
 
 
 def decrypt_entries(entries: Iterable[AuditEntry], keys: Mapping[str, bytes]) -> list[DecryptedEntry]:
-    """The entries with their sealed values opened, where the keys are still there."""
+    """Decrypt entries, as far as their keys exist."""
     return [_decrypt_entry(entry, keys) for entry in entries]
 
 

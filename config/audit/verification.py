@@ -1,6 +1,6 @@
-"""Verifies the audit: finds entries that were changed, removed, moved or cut off.
+"""Verification of the audit log: finds entries that were changed, removed, moved or truncated.
 
-Reads whole tables, so it is for the command line, never for a request.
+Scans tables, so it is for the command line, never for a request.
 """
 
 import time
@@ -11,12 +11,12 @@ from config.audit import reader
 from config.dynamodb import encryption
 
 _MALFORMED_ROW_ERRORS = (TypeError, ValueError, KeyError)
-"""What reading a row raises that was not written by us."""
+"""What decoding a forged row raises."""
 
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """What is wrong, and with which entry."""
+    """A problem and the entry that has it."""
 
     stream: str
     seq: int
@@ -28,21 +28,21 @@ class AuditFinding:
 
 @dataclass
 class VerificationResult:
-    """How much was read and what was found."""
+    """What was read and found."""
 
     streams: int = 0
     entries: int = 0
     findings: list[AuditFinding] = field(default_factory=list)
     missing_copies: dict[tuple[str, str], AuditFinding] = field(default_factory=dict)
-    """Copies that another stream must hold and that were not met yet."""
+    """Copies that another stream must have and that were not read yet."""
     seen_copies: set[tuple[str, str]] = field(default_factory=set)
 
 
 def verify_audit() -> VerificationResult:
-    """Check every stream, and that each entry stands in all the streams it names.
+    """Check every stream, and that each entry is in all streams that it names.
 
-    The product may go on writing meanwhile: a stream is read up to where its head stood first, and
-    what looks wrong is read again before it is told.
+    Writes may go on meanwhile: a stream is checked up to the head that was read first, and a
+    problem is reported only if a second read confirms it.
     """
     result = VerificationResult()
     key_owners = dynamodb.scan_values(encryption.PersonKey, "person")  # before the streams: each key has its stream
@@ -67,16 +67,16 @@ def verify_audit() -> VerificationResult:
 
 @dataclass(frozen=True)
 class IntactStream:
-    """A stream that is as it was written, up to its head."""
+    """A stream without problems, up to its head."""
 
     head: audit.AuditEntry
     entries: list[audit.AuditEntry]
 
 
 def verify_stream(stream: str) -> IntactStream | AuditFinding:
-    """Read a stream whole and check it: hashes, numbers, and our signature of its head.
+    """Read and check a stream: hashes, numbers, and the signature of its head.
 
-    A read may fall between the parts of a write; only what stays wrong is wrong.
+    A Query may see half of a transaction, so a problem must persist in three reads.
     """
     result: IntactStream | AuditFinding = AuditFinding(stream, 0, "it could not be read")
     for delay in (0.0, 0.1, 0.5):
@@ -131,14 +131,14 @@ def _check_head(stream: str, head: audit.AuditEntry, position: audit.StreamPosit
 
 
 def _check_beyond_head(stream: str, seqs: list[int]) -> AuditFinding | None:
-    """An entry that no head has counted, not even a later one, is not ours."""
+    """An entry beyond the current head was not written by the journal."""
     head = dynamodb.get_record(audit.AuditEntry, stream, 0) if seqs else None
     uncounted = [seq for seq in seqs if head is None or seq > head.last]
     return AuditFinding(stream, uncounted[0], "it is beyond the head") if uncounted else None
 
 
 def _track_copies(stream: str, entry: audit.AuditEntry, result: VerificationResult) -> None:
-    """Each entry awaits its copies; meeting a copy settles it, in whichever order they come."""
+    """Match an entry with its copies in other streams, in whichever order they are read."""
     event_id = entry.body["id"]
     result.seen_copies.add((stream, event_id))
     result.missing_copies.pop((stream, event_id), None)
@@ -149,7 +149,7 @@ def _track_copies(stream: str, entry: audit.AuditEntry, result: VerificationResu
 
 
 def _has_entry(stream: str, event_id: str) -> bool:
-    """Whether a stream that was read earlier holds the entry by now."""
+    """Whether a stream that was read earlier has the entry by now."""
     try:
         return any(entry.seq > 0 and entry.body["id"] == event_id for entry in reader.iter_stream(stream))
     except _MALFORMED_ROW_ERRORS:

@@ -1,7 +1,8 @@
-"""Seals personal values under a key of the person they are about.
+"""Encryption of personal values under one key per person, and signatures.
 
-Each person has a key of 256 bits, itself sealed under DATA_KEY. Destroying the key makes every
-value sealed under it unreadable, wherever copies lie. AES-GCM; a blob is nonce (12 bytes) + text.
+Each person has a 256-bit key, which is stored encrypted under DATA_KEY. Destroying the key makes
+all values encrypted under it unreadable, in backups too. AES-GCM; a ciphertext is the nonce
+(12 bytes) and the encrypted text.
 """
 
 import hashlib
@@ -43,12 +44,12 @@ class PersonKey(dynamodb.Record):
     created_at = Timestamp(KEY)
 
     def unwrap(self) -> bytes:
-        """The key itself."""
+        """The decrypted key. Raises `InvalidTag` if it was not encrypted under DATA_KEY."""
         return _decrypt(settings.DATA_KEY, bytes(self.sealed), self.person)
 
 
 def unwrap_keys(batch: dynamodb.BatchResult, owners: Iterable[str]) -> dict[str, bytes]:
-    """The keys of these people that are there; one that cannot be opened counts as destroyed."""
+    """The existing keys of these owners; one that cannot be decrypted counts as destroyed."""
     keys: dict[str, bytes] = {}
     for owner in owners:
         person_key = batch.get(PersonKey, owner)
@@ -60,44 +61,44 @@ def unwrap_keys(batch: dynamodb.BatchResult, owners: Iterable[str]) -> dict[str,
 
 
 def create_person_key(owner: str, at: datetime) -> PersonKey:
-    """A fresh key for a person."""
+    """A new random key."""
     plain_key = AESGCM.generate_key(bit_length=256)
     wrapped_key = _encrypt(settings.DATA_KEY, plain_key, owner)
     return PersonKey(person=owner, sealed=wrapped_key, created_at=at)
 
 
 def encrypt_json(key: bytes, value: Any, context: str) -> bytes:
-    """Seal a JSON value; it opens only with the same key and context."""
+    """Encrypt a JSON value, bound to a context that `decrypt_json` must repeat."""
     return _encrypt(key, orjson.dumps(value), context)
 
 
 def decrypt_json(key: bytes, ciphertext: bytes, context: str) -> Any:
-    """The value again. Raises `InvalidTag` when the blob, key or context is another."""
+    """Decrypt a value. Raises `InvalidTag` if the ciphertext, key or context differs."""
     return orjson.loads(_decrypt(key, ciphertext, context))
 
 
 def sign_hmac(purpose: str, message: str) -> str:
-    """A keyed digest that only holders of DATA_KEY can make."""
+    """An HMAC (hex) under a key derived from DATA_KEY."""
     return hmac.new(_derive_key(purpose), message.encode(), hashlib.sha256).hexdigest()
 
 
 def is_valid_hmac(purpose: str, message: str, signature: str) -> bool:
-    """Whether ``given`` is the signature of ``message``."""
+    """Whether ``signature`` is the HMAC of ``message``."""
     return hmac.compare_digest(sign_hmac(purpose, message), signature)
 
 
 def sign_ed25519(purpose: str, message: str) -> str:
-    """An Ed25519 signature (hex), which whoever has `public_key` can check without DATA_KEY."""
+    """An Ed25519 signature (hex), which `ed25519_public_key` verifies without DATA_KEY."""
     return _ed25519_private_key(purpose).sign(message.encode()).hex()
 
 
 def ed25519_public_key(purpose: str) -> str:
-    """The key (hex) that checks our signatures of this purpose."""
+    """The public key (hex) of the signatures of this purpose."""
     return _ed25519_private_key(purpose).public_key().public_bytes_raw().hex()
 
 
 def is_valid_ed25519_signature(key: str, message: str, signature: str) -> bool:
-    """Whether ``given`` is the signature of ``message`` by the owner of a public key."""
+    """Whether ``signature`` is valid for ``message`` and a public key (hex)."""
     try:
         verifier = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
         verifier.verify(bytes.fromhex(signature), message.encode())
@@ -111,7 +112,7 @@ def _ed25519_private_key(purpose: str) -> Ed25519PrivateKey:
 
 
 def application_key(purpose: str) -> bytes:
-    """A key of our own, for what must stay readable when a person's key is gone."""
+    """A key of Dutyline for values that outlive a person's key."""
     return _derive_key(f"house {purpose}")
 
 

@@ -1,4 +1,4 @@
-"""Pages of an index: lists that cost what they return."""
+"""Cursor pagination over an index: a page costs what it returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from config import dynamodb
 R = TypeVar("R", bound=dynamodb.Record)
 T = TypeVar("T")
 Cursor = dict[str, Any]
-"""Where a list goes on, in DynamoDB's own notation."""
+"""The key of the last item of a page, in DynamoDB's notation."""
 
 
 @dataclass(frozen=True)
 class CursorPage(Generic[T]):
-    """Some records in order, and where the list goes on; None at its end."""
+    """A page of records and the cursor of the next page; None after the last."""
 
     records: list[T]
     next_cursor: Cursor | None = None
     previous_cursor: Cursor | None = None
-    """Where a list that can be read backwards does so; None at its beginning."""
+    """The cursor of the page before, in lists that can be read backwards; None on the first."""
     scanned_count: int = 0
     """Items that DynamoDB read for a filtered page."""
 
@@ -34,9 +34,9 @@ def query_page(
     cursor: Cursor | None,
     newest_first: bool = False,
 ) -> CursorPage[R]:
-    """One page of an index; ``condition`` and ``values`` as in `dynamo.query`.
+    """A page of an index; ``condition`` and ``values`` as in `dynamodb.query_records`.
 
-    One record more than asked for is read, so that the last page knows it is the last.
+    Reads one record more than ``limit`` to know whether this page is the last.
     """
     arguments = dynamodb.query_arguments(record_class, condition, values)
     options: dict[str, Any] = {"ExclusiveStartKey": cursor} if cursor else {}

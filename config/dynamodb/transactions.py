@@ -1,4 +1,4 @@
-"""Writes that happen together or not at all."""
+"""DynamoDB transactions: all writes or none, with one cancellation reason per write."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from config import dynamodb
 
 
 class TransactionCancelled(Exception):
-    """A transaction was refused: one reason per action, in call order."""
+    """DynamoDB cancelled the transaction; ``reasons`` has one item per action, in call order."""
 
     def __init__(self, reasons: Sequence[CancellationReason | None]) -> None:
         super().__init__("transaction cancelled")
@@ -21,20 +21,20 @@ class TransactionCancelled(Exception):
 
 @dataclass
 class Transaction:
-    """Writes that happen together or not at all, in call order.
+    """Actions in call order, so that ``reasons[i]`` of a cancellation belongs to ``actions[i]``.
 
-    PynamoDB's own ``TransactWrite`` regroups its actions by kind, so a reason could not be traced
-    to its record; here ``reasons[i]`` belongs to ``actions[i]``.
+    PynamoDB's ``TransactWrite`` regroups actions by kind, which loses that. Methods that add an
+    action return its index.
     """
 
     actions: list[dict[str, Any]] = field(default_factory=list)
 
     def put(self, record: dynamodb.Record, only_if: Condition | None = None) -> int:
-        """Write a record whole; answers the action's position."""
+        """Store a whole record."""
         return self._add("Put", record.get_save_kwargs_from_instance(condition=only_if), only_if)
 
     def update(self, record: dynamodb.Record, changes: Sequence[Action], only_if: Condition | None = None) -> int:
-        """Change single attributes."""
+        """Change some attributes."""
         arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
         return self._add("Update", arguments, only_if)
 
@@ -44,7 +44,7 @@ class Transaction:
         return self._add("Delete", arguments, only_if)
 
     def check_condition(self, record: dynamodb.Record, condition: Condition) -> int:
-        """Only look: nothing happens at all unless this holds."""
+        """Make the transaction depend on a condition of a record that it does not change."""
         arguments = record.get_delete_kwargs_from_instance(condition=condition)
         return self._add("ConditionCheck", arguments, condition)
 
@@ -55,7 +55,10 @@ class Transaction:
         return len(self.actions) - 1
 
     def commit(self, token: str) -> None:
-        """Send it; the same token makes repeating harmless. Raises `Cancelled`."""
+        """Send the transaction; repeating it with the same token has no effect.
+
+        Raises `TransactionCancelled`.
+        """
         try:
             dynamodb.call("TransactWriteItems", TransactItems=self.actions, ClientRequestToken=token)
         except VerboseClientError as error:

@@ -1,7 +1,6 @@
-"""The other door for writes: bookkeeping that is nobody's business fact and needs no audit.
+"""Unaudited writes of technical state: leases, idempotency keys, usage, progress of calls.
 
-Leases, attempts, idempotency records, counters and how calls go. Only the tables named here can
-be touched.
+Only the tables in `UNAUDITED_TABLES` can be written.
 """
 
 from collections.abc import Sequence
@@ -17,14 +16,14 @@ UNAUDITED_TABLES = frozenset({"outbox", "idempotency", "calls", "phone-usage", "
 
 
 def update(record: dynamodb.Record, changes: Sequence[Action], only_if: Condition) -> dict[str, Any] | None:
-    """Change attributes under a condition; the item as it then is, or None if it did not hold."""
+    """Change attributes under a condition; returns the new item, or None if it failed."""
     _require_unaudited_table(record)
     arguments = record.get_update_kwargs_from_instance(list(changes), condition=only_if)
     return _call_conditionally("UpdateItem", {**arguments, "ReturnValues": "ALL_NEW"})
 
 
 def create(record: dynamodb.Record) -> bool:
-    """Store a record unless its key is taken; whether it was stored."""
+    """Store a record unless its key exists; returns whether it was stored."""
     _require_unaudited_table(record)
     hash_key = record.key_attributes()[0]
     arguments = record.get_save_kwargs_from_instance(condition=hash_key.does_not_exist())
@@ -32,7 +31,7 @@ def create(record: dynamodb.Record) -> bool:
 
 
 def remove(record: dynamodb.Record, only_if: Condition) -> bool:
-    """Remove a record under a condition; whether it held."""
+    """Remove a record under a condition; returns whether the condition held."""
     _require_unaudited_table(record)
     arguments = record.get_delete_kwargs_from_instance(condition=only_if)
     return _call_conditionally("DeleteItem", arguments) is not None

@@ -1,11 +1,10 @@
-"""The one door for writes: records, who changed them, and what must happen next, all or nothing.
+"""The only writer of records: one transaction with the audit entries and the outbox messages.
 
-`write` adds the audit entries and sends one transaction. `intend` begins a flow that crosses
-systems: it keeps an unfinished record together with the entry that will finish it, and is audited
-when it ends. Both raise the refusal given with the condition that failed.
+`write` commits an audited change. `write_intent` begins a flow that crosses systems: it stores an
+unfinished record with the outbox message that finishes it; the end of the flow is audited. Both
+raise the error that belongs to the condition that failed.
 """
 
-import random
 import threading
 import time
 import uuid
@@ -21,13 +20,13 @@ from config.journal.write_set import Write
 
 MAX_ATTEMPTS = 12
 BUDGET_SECONDS = 4.5
-"""Seconds that one write may spend on finding its place among others."""
+"""Seconds that one write may take, retries included."""
 
 _author_locks = [threading.Lock() for _ in range(64)]
 
 
 def stream_keys(streams: Iterable[str]) -> list[dynamodb.RecordKey]:
-    """What a write that touches these streams reads; a rule may fetch it with its own reads."""
+    """What a write to these streams reads; read it with other records to save a round trip."""
     record_keys: list[dynamodb.RecordKey] = []
     for stream in streams:
         record_keys += [audit.stream_head_key(stream), dynamodb.RecordKey(encryption.PersonKey, stream)]
@@ -45,10 +44,11 @@ def write(
     related_streams: Iterable[str] = (),
     prefetched: dynamodb.BatchResult | None = None,
 ) -> Iterator[Write]:
-    """Open the door; everything is written when the block ends, nothing if it raises.
+    """Collect a change in a block and commit it when the block ends; nothing if the block raises.
 
-    ``found`` may hold what `keys` asked for, read before, to save a round trip. ``concerns`` are
-    streams of people in whose logs the entry stands too.
+    ``subject`` is what the audit entry is about, ``changes`` its fields. The entry is also added to
+    ``related_streams``. ``prefetched`` may hold the records of `stream_keys`. Raises the error of a
+    failed condition, `idempotency.DuplicateRequest` or `errors.Unavailable`.
     """
     pending_write = Write(actor, at)
     pending_write.add_audit_event(action, subject, changes=changes, related_streams=related_streams)
@@ -60,18 +60,18 @@ def write(
 def write_intent(
     actor: audit.Author, at: datetime, *, prefetched: dynamodb.BatchResult | None = None
 ) -> Iterator[Write]:
-    """Begin a flow: what it leaves unfinished must come with an errand that finishes it."""
+    """Begin a flow; the block must enqueue the message that finishes it, else TypeError."""
     pending_write = Write(actor, at)
     yield pending_write
     if not pending_write.messages:
-        raise TypeError("An intent needs a finisher: write.later(…, due=…).")
+        raise TypeError("An intent needs a finisher: write.enqueue(…, due=…).")
     _commit(pending_write, prefetched)
 
 
 def write_audit_event(
     actor: audit.Author, action: str, subject: audit.Subject, at: datetime, *, changes: Iterable[audit.FieldChange] = ()
 ) -> None:
-    """Audit what changed no record: a refusal, or that somebody looked."""
+    """Audit an event without a change of records, such as a view or a denied attempt."""
     with write(actor, action, subject, at, changes=changes):
         pass
 
@@ -89,21 +89,16 @@ def _commit(pending_write: Write, prefetched: dynamodb.BatchResult | None) -> No
                 break
             except transactions.TransactionCancelled as cancelled:
                 _raise_condition_error(pending_write, cancelled.reasons)
-            if time.monotonic() > deadline:
-                raise _contention_error()
-            _back_off(attempt)
+                if not dynamodb.back_off(attempt, deadline=deadline):
+                    raise _contention_error() from cancelled
         else:
             raise _contention_error()
     outbox.notify_worker(_due_shards(transaction, pending_write.at))
 
 
-def _back_off(attempt: int) -> None:
-    time.sleep(random.uniform(0, min(1.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
-
-
 @contextmanager
 def _author_lock(stream: str) -> Iterator[None]:
-    """Writers of one author in this process go one after another: they would only collide."""
+    """Serialize the writes of one author in this process; in parallel they would conflict."""
     lock = _author_locks[hash(stream) % len(_author_locks)]
     is_locked = lock.acquire(timeout=BUDGET_SECONDS)
     try:
@@ -116,7 +111,7 @@ def _author_lock(stream: str) -> Iterator[None]:
 def _build_transaction(
     pending_write: Write, batch: dynamodb.BatchResult
 ) -> tuple[transactions.Transaction, dynamodb.BatchResult]:
-    """The whole transaction, and what `keys` would find after it."""
+    """The whole transaction, and the records of `stream_keys` after it."""
     transaction = transactions.Transaction(list(pending_write.transaction.actions))
     start_positions = {stream: audit.stream_position(batch, stream) for stream in pending_write.streams}
     data_keys: dict[str, bytes] = {}
@@ -124,8 +119,8 @@ def _build_transaction(
     for stream in pending_write.streams:
         person_key = batch.get(encryption.PersonKey, stream)
         if person_key is None and start_positions[stream].last:
-            # A batch may see the head of a first write and not yet its key: believe only a
-            # read that came after the head.
+            # A batch read may see the head of the stream's first write but not yet its key, so
+            # read the key again after the head.
             person_key = dynamodb.get_record(encryption.PersonKey, stream)
         if person_key is None and start_positions[stream].last == 0 and pending_write.events:
             person_key = encryption.create_person_key(stream, pending_write.at)
@@ -174,9 +169,9 @@ def _put_stream_heads(
 
 
 def _raise_condition_error(pending_write: Write, reasons: Sequence[CancellationReason | None]) -> None:
-    """Raise what the caller must hear; return where only the place in a stream was taken.
+    """Raise the caller's error; return if only the position in a stream was taken.
 
-    A repeated request comes first: its own first run made its conditions fail.
+    A duplicate request goes first: its first run is why the other conditions fail.
     """
     failed = {index: r for index, r in enumerate(reasons) if r and r.code == "ConditionalCheckFailed"}
     if pending_write.idempotency_action and pending_write.idempotency_action[0] in failed:

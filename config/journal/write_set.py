@@ -1,4 +1,4 @@
-"""What a domain function may do inside one write; `config.journal.commit` opens and commits it."""
+"""The content of one write, collected by a domain function; `config.journal.commit` commits it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,11 @@ class StaleRecord(errors.Conflict):
 
 @dataclass
 class Write:
-    """What a domain function may do inside one write, in call order."""
+    """Changes of records, audit events and outbox messages of one transaction, in call order.
+
+    ``only_if`` is a condition on the stored item; ``error`` is raised at the commit if it fails,
+    `errors.Conflict` by default.
+    """
 
     author: audit.Author
     at: datetime
@@ -31,12 +35,12 @@ class Write:
     messages: list[tuple[str, dict[str, Any], str | None, datetime]] = field(default_factory=list)
     idempotency_action: tuple[int, idempotency.IdempotencyKey] | None = None
     prefetched: dynamodb.BatchResult | None = None
-    """Once it is written: what a next write to the same streams would have to read."""
+    """After the commit: the records of `stream_keys` for a next write to the same streams."""
 
     def put(
         self, record: dynamodb.Record, *, only_if: Condition | None = None, error: errors.DomainError | None = None
     ) -> None:
-        """Write a record whole."""
+        """Store a whole record."""
         self._set_condition_error(self.transaction.put(record, only_if), error)
 
     def update(
@@ -47,13 +51,13 @@ class Write:
         only_if: Condition | None = None,
         error: errors.DomainError | None = None,
     ) -> None:
-        """Change single attributes, such as a counter."""
+        """Change some attributes, such as a counter."""
         self._set_condition_error(self.transaction.update(record, changes, only_if), error)
 
     def save(self, before: dynamodb.Record, after: dynamodb.Record) -> None:
-        """Write what differs between two versions of a record; counters keep their stored values.
+        """Store the attributes that differ between two versions; others keep their stored values.
 
-        Raises `StaleRecord` at the commit if the stored version is not ``before``'s any more.
+        Raises `StaleRecord` at the commit if the stored version is no longer that of ``before``.
         """
         old_item, new_item = before.serialize(), after.serialize()
         actions = [
@@ -64,10 +68,7 @@ class Write:
         self.update(before, actions, only_if=type(before).version == before.version, error=StaleRecord())
 
     def remove_unchanged(self, record: dynamodb.Record) -> None:
-        """Remove a record that has versions.
-
-        Raises `StaleRecord` at the commit if the stored version is another.
-        """
+        """Remove a record. Raises `StaleRecord` at the commit if the stored version is another."""
         self.remove(record, only_if=type(record).version == record.version, error=StaleRecord())
 
     def remove(
@@ -77,17 +78,17 @@ class Write:
         self._set_condition_error(self.transaction.remove(record, only_if), error)
 
     def enqueue(self, task: str, *, id: str | None = None, due: datetime | None = None, **arguments: Any) -> None:
-        """Run a task after this write, at least once; ``arguments`` hold no personal data."""
+        """Run a task at least once after this write; ``arguments`` contain no personal data."""
         self.messages.append((task, arguments, id, due or self.at))
 
     def complete(self, message_id: str) -> None:
-        """The entry of this id has done its work with this write."""
+        """Remove a message from the outbox: this write does its work."""
         self.transaction.remove(outbox.OutboxMessage(message_id))
 
     def replace(self, message_id: str, claim: str) -> None:
-        """What is left of this entry's work is done by others that this write makes.
+        """Remove a message from the outbox: messages of this write do the rest of its work.
 
-        Raises `outbox.Lost` at the commit if the entry is not ours any more.
+        Raises `outbox.LeaseLost` at the commit if another worker has claimed it.
         """
         is_still_claimed = outbox.OutboxMessage.claim == claim
         self.condition_errors[self.transaction.remove(outbox.OutboxMessage(message_id), is_still_claimed)] = (
@@ -95,7 +96,10 @@ class Write:
         )
 
     def begin_request(self, idempotency_key: idempotency.IdempotencyKey | None, resource_id: str) -> None:
-        """Note that the request is being worked on. Raises `idempotency.Seen` at the commit."""
+        """Store that the request is in progress.
+
+        Raises `idempotency.DuplicateRequest` at the commit.
+        """
         if idempotency_key:
             record = idempotency.build_running_record(idempotency_key, resource_id, self.at)
             action_index = self.transaction.put(record, idempotency.unused_key_condition(self.at))
@@ -104,9 +108,9 @@ class Write:
     def record_response(
         self, idempotency_key: idempotency.IdempotencyKey | None, resource_id: str, *, status: int
     ) -> None:
-        """Note the answer of a request that this write carries out whole.
+        """Store the response of a request that this write completes.
 
-        Raises `idempotency.Seen` at the commit.
+        Raises `idempotency.DuplicateRequest` at the commit.
         """
         if idempotency_key:
             record = idempotency.build_completed_record(idempotency_key, resource_id, self.at, status=status)
@@ -123,7 +127,7 @@ class Write:
         status: int,
         code: str | None = None,
     ) -> None:
-        """Note the answer of a request that `begin` noted."""
+        """Store the response of a request that `begin_request` stored."""
         if idempotency_key:
             record = idempotency.build_completed_record(idempotency_key, resource_id, self.at, status=status, code=code)
             self.transaction.put(record)
@@ -137,7 +141,7 @@ class Write:
         author: audit.Author | None = None,
         related_streams: Iterable[str] = (),
     ) -> audit.AuditEvent:
-        """One more audit entry of this write; ``author`` where it is told of as another's doing."""
+        """Add an audit entry; ``author`` if somebody else than the author of the write."""
         event = audit.AuditEvent(
             id=dynamodb.new_id("aud", self.at),
             at=self.at,
@@ -151,11 +155,11 @@ class Write:
         return event
 
     def attest(self, digest: str) -> None:
-        """The first entry of this write vouches for a record of this digest."""
+        """Store the digest of a record in the first audit entry, as its proof."""
         self.events[0] = replace(self.events[0], attests=digest)
 
     def require(self, record: dynamodb.Record, only_if: Condition, *, error: errors.DomainError | None = None) -> None:
-        """Write only if this holds of a record that is not written."""
+        """Write only if a condition holds of a record that this write does not change."""
         self._set_condition_error(self.transaction.check_condition(record, only_if), error)
 
     def _set_condition_error(self, action_index: int, error: errors.DomainError | None) -> None:
@@ -165,6 +169,6 @@ class Write:
 
     @property
     def streams(self) -> list[str]:
-        """Every stream this write touches; the author's first."""
+        """All audit streams of this write, the author's first."""
         event_streams = [stream for event in self.events for stream in event.streams]
         return list(dict.fromkeys([self.author.stream, *event_streams]))

@@ -1,4 +1,4 @@
-"""Numbers: finding some that can be bought, listing one's own, giving them up and back."""
+"""Phone numbers: searching for sale, listing, releasing and restoring."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,14 +13,14 @@ from telephony.numbers import purchase, reservation
 from telephony.twilio import client
 
 RELEASE_GRACE_PERIOD = timedelta(days=7)
-"""For which a number that was given up can be restored."""
+"""How long a number that was given up can be restored."""
 RESTORE_CUTOFF = timedelta(minutes=1)
-"""Before its release a number is not restored any more."""
+"""How long before its release a number can no longer be restored."""
 MAX_SEARCH_RESULTS = 30
 
 
 def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client.AvailableNumber]:
-    """Numbers that can be bought: of a country (ISO 3166) with an area code.
+    """Numbers for sale in a country (ISO 3166) with an area code.
 
     Raises `errors.Invalid` for what is no country or area code, and `errors.Unavailable`.
     """
@@ -58,7 +58,7 @@ def _area_code_error() -> errors.InvalidRequest:
 
 
 def list_numbers(actor: Actor, *, limit: int, start: pagination.Cursor | None) -> pagination.CursorPage[PhoneNumber]:
-    """The customer's numbers; who is confined sees those of their locations.
+    """The customer's numbers at locations that the actor can access.
 
     A page may hold fewer than ``limit`` before the list ends.
     """
@@ -73,7 +73,7 @@ def list_numbers(actor: Actor, *, limit: int, start: pagination.Cursor | None) -
 
 
 def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
-    """Stop answering a number; it is released after `GRACE`, and can be restored until then."""
+    """Stop answering a number; it is released after `RELEASE_GRACE_PERIOD` unless restored."""
     actor.require("phone:release")
 
     def decide() -> PhoneNumber:
@@ -106,9 +106,9 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
 
 
 def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
-    """Answer a number again that was given up.
+    """Answer again a number that was given up.
 
-    Raises `claims.Releasing`, `claims.HasNumber` or `errors.NotFound`.
+    Raises `reservation.NumberReleasing`, `reservation.LocationHasNumber` or `errors.NotFound`.
     """
     actor.require("phone:release")
 
@@ -139,7 +139,7 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
 
 @outbox.task("telephony.release_number")
 def release_number(number: str, purchase_id: str, *, job: outbox.TaskContext) -> None:
-    """Give a number back for good whose time has come."""
+    """Release a number at Twilio once its grace period is over."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None or phone_number.purchase_id != purchase_id or phone_number.status != "releasing":
         return
@@ -168,7 +168,7 @@ def _load_number(number: str, actor: Actor) -> tuple[PhoneNumber, dynamodb.Batch
 
 
 def get_location_number(location_id: str) -> str | None:
-    """The number that a location answers, or that is being bought for it."""
+    """The number that a location has or that is being purchased for it."""
     line = dynamodb.get_record(Line, location_id)
     return line.number if line else None
 

@@ -13,11 +13,11 @@ from telephony.twilio import client
 logger = logging.getLogger("dutyline.orphans")
 
 PLATFORM_STREAM = "house"
-"""The log of what concerns no customer."""
+"""The audit stream of what concerns no customer."""
 
 
 def reconcile_numbers(at: datetime) -> list[Orphan]:
-    """Compare what Twilio has with what we know; nothing is changed at Twilio.
+    """Store the numbers at Twilio that have no record; nothing is changed at Twilio.
 
     Raises `errors.Unavailable`.
     """
@@ -38,7 +38,7 @@ def reconcile_numbers(at: datetime) -> list[Orphan]:
 
 
 def list_orphans() -> list[Orphan]:
-    """What was found by the last comparison; a Scan: of few, and for operators only."""
+    """The orphans of the last comparison; scans a small table."""
     table = Orphan.table_name()
     pages = dynamodb.iter_pages("Scan", TableName=table, ConsistentRead=True)
     unexplained = [Orphan.from_item(item) for items in pages for item in items]
@@ -46,7 +46,7 @@ def list_orphans() -> list[Orphan]:
 
 
 def adopt_orphan(number: str, location_id: str, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
-    """Make it the number of a location of the customer that one acts for.
+    """Assign an orphan to a location of the actor's customer.
 
     Raises `errors.NotFound`, or what a purchase raises.
     """
@@ -58,7 +58,10 @@ def adopt_orphan(number: str, location_id: str, *, actor: Actor, at: datetime) -
 
 
 def release_orphan(number: str, *, actor: audit.Author, at: datetime) -> None:
-    """Give it back to Twilio. Raises `errors.NotFound` or `errors.Unavailable`."""
+    """Release an orphan at Twilio.
+
+    Raises `errors.NotFound`, `errors.Conflict` or `errors.Unavailable`.
+    """
     orphan = _load_orphan(number)
     owned_number = client.OwnedNumber(orphan.number, orphan.sid, orphan.tag)
     if not inventory.filter_unexplained([owned_number]):

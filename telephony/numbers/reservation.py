@@ -15,7 +15,7 @@ from telephony.models import Line, PhoneNumber, Quota
 
 
 class NumberUnavailable(errors.Conflict):
-    """Somebody has the number, or it cannot be bought any more."""
+    """The number is taken or no longer for sale."""
 
     code = "number_taken"
 
@@ -27,7 +27,7 @@ class LocationHasNumber(errors.Conflict):
 
 
 class NumberQuotaReached(errors.Conflict):
-    """The customer holds as many numbers as it may."""
+    """The customer has as many numbers as its limit."""
 
     code = "number_quota_reached"
 
@@ -46,7 +46,7 @@ class NumberNotPurchasable(errors.InvalidRequest):
 
 @dataclass(frozen=True)
 class NumberWithLine:
-    """A number, and how its location answers."""
+    """A number and the line of its location."""
 
     number: PhoneNumber
     line: Line | None
@@ -66,7 +66,7 @@ def check_available(line: Line | None, quota: Quota | None) -> None:
 
 
 def number_limit(quota: Quota | None) -> int:
-    """How many numbers a customer may hold."""
+    """How many numbers a customer may have."""
     custom_limit = quota.most if quota else None
     return int(settings.TELEPHONY["numbers"] if custom_limit is None else custom_limit)
 
@@ -87,7 +87,7 @@ def assign_to_line(write: Write, phone_number: PhoneNumber) -> None:
 
 
 def unassign_from_line(write: Write, phone_number: PhoneNumber) -> None:
-    """Let the location answer this number no more."""
+    """Stop the location from answering this number."""
     write.update(
         Line(phone_number.location_id),
         [Line.number.remove(), Line.updated_at.set(write.at)],
@@ -96,7 +96,7 @@ def unassign_from_line(write: Write, phone_number: PhoneNumber) -> None:
 
 
 def increment_held_count(write: Write, phone_number: PhoneNumber, quota: Quota | None) -> None:
-    """Count one number more. Raises `NumberQuotaReached` at the commit."""
+    """Count one more number. Raises `NumberQuotaReached` at the commit."""
     write.update(
         Quota(phone_number.customer_id),
         [Quota.held.add(1)],
@@ -106,27 +106,27 @@ def increment_held_count(write: Write, phone_number: PhoneNumber, quota: Quota |
 
 
 def decrement_held_count(write: Write, phone_number: PhoneNumber) -> None:
-    """Count one number less."""
+    """Count one number fewer."""
     write.update(Quota(phone_number.customer_id), [Quota.held.add(-1)], only_if=Quota.held > 0)
 
 
 def number_unavailable_error() -> NumberUnavailable:
-    """The refusal of a number that somebody has."""
+    """The error for a number that is taken."""
     return NumberUnavailable("This number is no longer available.", pointer="/phoneNumber")
 
 
 def location_has_number_error() -> LocationHasNumber:
-    """The refusal of a second number."""
+    """The error for a second number of a location."""
     return LocationHasNumber("This location already has a phone number.", pointer="/locationId")
 
 
 def quota_reached_error(quota: Quota | None) -> NumberQuotaReached:
-    """The refusal of one number more."""
+    """The error for a number beyond the limit."""
     return NumberQuotaReached(f"You may hold {number_limit(quota)} numbers; contact support to raise the limit.")
 
 
 def set_number_limit(limit: int, *, actor: permissions.Actor, at: datetime) -> None:
-    """Let the customer that one acts for hold so many numbers."""
+    """Set how many numbers the actor's customer may have."""
     actor.require("numbers:adopt")
     customer_id = actor.customer_id
     quota = dynamodb.get_record(Quota, customer_id)

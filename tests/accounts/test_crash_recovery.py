@@ -16,7 +16,7 @@ from accounts.clients import auth0
 from accounts.models import Customer, EmailOwner, Location, PushTokenOwner, User
 from accounts.notifications import devices
 from accounts.terms import acceptance
-from accounts.users import counters
+from accounts.users import side_effects
 from config import audit, dynamodb, outbox
 from config.audit import reader, verification
 from config.dynamodb import encryption
@@ -305,7 +305,7 @@ def check_counters(test_users: UserFixtures) -> None:
     """Check that the stored counters match the rows."""
     all_users = [User.from_item(item) for item in dynamodb.call("Scan", TableName=User.table_name())["Items"]]
     customer_users = [user for user in all_users if user.customer_id == test_users.customer.id]
-    owner_count = sum(counters.is_full_owner(user) for user in customer_users)
+    owner_count = sum(side_effects.is_full_owner(user) for user in customer_users)
     assert (dynamodb.get_record(Customer, test_users.customer.id) or test_users.customer).owner_count == owner_count
     for location in (test_users.boston, test_users.denver):
         user_count = sum(location.id in user.locations for user in customer_users)
