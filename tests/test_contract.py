@@ -17,7 +17,10 @@ from accounts.users import create
 from config import dynamodb
 from config.api import throttling
 from telephony.models import PhoneNumber
-from tests.conftest import (
+from tests.support.environment import ENVIRONMENT, Environment
+from tests.support.proxy import FaultPlan
+from tests.support.samples import SAMPLES, UNKNOWN_IDS, Operation, RequestSample, operations
+from tests.support.users import (
     SignedInUser,
     UserFixtures,
     accept_invitation,
@@ -26,9 +29,6 @@ from tests.conftest import (
     parse_problem,
     phone_number_of,
 )
-from tests.support.environment import ENVIRONMENT, Environment
-from tests.support.proxy import FaultPlan
-from tests.support.samples import SAMPLES, UNKNOWN_IDS, Operation, RequestSample, operations
 
 REFERENCE = {
     "getCurrentUser": ("GET /user", {200, 401, 500}),

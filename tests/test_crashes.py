@@ -16,10 +16,10 @@ from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from config import dynamodb, outbox
 from config.audit import reader, verification
-from tests.conftest import UserFixtures, emails_to
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan
+from tests.support.users import UserFixtures, emails_to
 
 CRASH_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost", "conflict")
 _key_sequence = itertools.count(1)

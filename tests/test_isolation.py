@@ -19,8 +19,8 @@ from config.audit import AuditEntry
 from config.dynamodb.encryption import PersonKey
 from config.dynamodb.idempotency import IdempotencyRecord
 from config.outbox import OutboxMessage
-from tests.conftest import SignedInUser, UserFixtures, parse_problem
 from tests.support.samples import SAMPLES, Operation, RequestSample, foreign_value, id_fields, operations, unknown_value
+from tests.support.users import SignedInUser, UserFixtures, parse_problem
 from tests.test_contract import send_request, success_status
 
 CANARY = "Canary-Hil"

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, Playwright, Request, sync_playwright
 
 from config.dev.bootstrap import CHROMIUM_PATH
-from tests.conftest import UserFixtures, emails_to, process_outbox
 from tests.support.environment import Environment
+from tests.support.users import UserFixtures, emails_to, process_outbox
 
 ALLOWED_URL = re.compile(r"http://127\.0\.0\.1:\d+/|data:|about:")
 

@@ -8,8 +8,8 @@ import pytest
 
 from config.audit import reader
 from tests.config.journal.test_journal import temporary_audit_entries
-from tests.conftest import UserFixtures, parse_problem
 from tests.support.environment import Environment
+from tests.support.users import UserFixtures, parse_problem
 
 ENTRY_COUNT = 3000
 

@@ -20,10 +20,10 @@ from accounts.users import side_effects
 from config import audit, dynamodb, outbox
 from config.audit import reader, verification
 from config.dynamodb import encryption
-from tests.conftest import UserFixtures, accept_invitation, emails_to, now, process_outbox
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan
+from tests.support.users import UserFixtures, accept_invitation, emails_to, now, process_outbox
 
 FAULT_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost")
 _key_numbers = itertools.count(1)

@@ -15,9 +15,9 @@ from accounts import csv_import
 from accounts.models import User
 from config import dynamodb
 from config.audit import verification
-from tests.conftest import UserFixtures, create_user_fixtures, process_outbox
 from tests.support.environment import IS_SCALE_RUN, ROOT, Environment
 from tests.support.proxy import FaultPlan
+from tests.support.users import UserFixtures, create_user_fixtures, process_outbox
 
 USER_COUNT = 10_000 if IS_SCALE_RUN else 100
 

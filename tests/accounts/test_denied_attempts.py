@@ -11,9 +11,9 @@ import pytest
 from accounts import customers, permissions, users
 from accounts.models import Customer, User
 from config import dynamodb
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, parse_problem
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.samples import UNKNOWN_IDS
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, parse_problem
 
 
 def latest_entries(test_users: UserFixtures, person: SignedInUser, limit: int = 1) -> list[dict[str, Any]]:
@@ -259,7 +259,7 @@ class TwoOwnerCustomer:
 
 @pytest.fixture
 def two_owner_customer(test_users: UserFixtures, env: Environment) -> TwoOwnerCustomer:
-    from tests.conftest import create_user_fixtures
+    from tests.support.users import create_user_fixtures
 
     owner_fixtures = create_user_fixtures(env, test_users.ann.web)
     second_owner = accept_invitation(env, test_users.ann.web, owner_fixtures.create_user(role="owner", locations=["*"]))
@@ -311,7 +311,7 @@ def is_owner(person: SignedInUser) -> bool:
 
 def create_owner(env: Environment, owner: SignedInUser) -> SignedInUser:
     """Add a second owner for the next round."""
-    from tests.conftest import new_user_body
+    from tests.support.users import new_user_body
 
     body = {**new_user_body(owner.user.customer_id), "role": "owner"}
     response = owner.post("/user", body)

@@ -7,8 +7,8 @@ import pytest
 
 from accounts import permissions, users
 from accounts.users import email_address
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, parse_problem
 from tests.support.environment import Environment
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, parse_problem
 
 GRANT_CASES = [
     # actor, granted role, extra permissions, locations, allowed

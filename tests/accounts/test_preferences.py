@@ -7,8 +7,8 @@ import pytest
 
 from accounts import preferences
 from accounts.models import User
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, emails_to, parse_problem, process_outbox
 from tests.support.environment import Environment
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, emails_to, parse_problem, process_outbox
 
 MERGE_CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({}, {"language": "de"}, {"language": "de"}),

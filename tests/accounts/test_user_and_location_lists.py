@@ -7,8 +7,8 @@ import pytest
 
 from accounts.models import User
 from config import dynamodb
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, create_user_fixtures, parse_problem
 from tests.support.environment import IS_SCALE_RUN, Environment
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, create_user_fixtures, parse_problem
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 
 from accounts import locations, users
 from config.audit import reader
-from tests.conftest import UserFixtures, now
 from tests.support.operators import OperatorSession, create_many_users
+from tests.support.users import UserFixtures, now
 
 MALFORMED_IDS = ["x", "é" * 300, "%00", "..%2F..", "usr_" + "9" * 3000, "~", "a~b~c", "_5F", "'\"<b>", "😀"]
 MALFORMED_QUERIES = [

@@ -18,10 +18,10 @@ from config.outbox import OutboxMessage
 from telephony.models import PhoneNumber
 from tests.backoffice.test_permissions import create_dead_letter
 from tests.backoffice.test_sign_in import age_sessions
-from tests.conftest import UserFixtures, emails_to, process_outbox
 from tests.emulators.auth0 import operators
 from tests.support.environment import Environment
 from tests.support.operators import create_many_users, create_operator, set_operator_roles
+from tests.support.users import UserFixtures, emails_to, process_outbox
 from tests.test_journeys import ALLOWED_URL, launch_browser
 
 WIDE_VIEWPORT, NARROW_VIEWPORT = {"width": 1280, "height": 900}, {"width": 390, "height": 844}

@@ -26,8 +26,8 @@ from config.dynamodb import unaudited
 from config.outbox import OutboxMessage
 from staffing.calendar import feed
 from telephony.models import Orphan, Quota
-from tests.conftest import UserFixtures, free_number, now
 from tests.support.operators import OperatorSession, open_operator_session
+from tests.support.users import UserFixtures, free_number, now
 from tests.test_isolation import rows_of_customer
 
 READ_ONLY_PATHS = {"find", "switch", "search", "autocomplete", "jsi18n", "app_list", "index"}

@@ -12,9 +12,9 @@ from accounts.models import User as Record
 from config import dynamodb
 from config.backoffice.records import query_plan, range_reader
 from config.dynamodb.pagination import CursorPage
-from tests.conftest import UserFixtures, now
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.operators import create_many_users
+from tests.support.users import UserFixtures, now
 
 get_resolver().url_patterns  # noqa: B018 - the admin's modules are found with its paths
 

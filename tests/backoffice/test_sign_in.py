@@ -8,9 +8,9 @@ import httpx
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
-from tests.conftest import UserFixtures
 from tests.support.environment import Environment, free_port
 from tests.support.operators import OperatorSession, create_operator, open_operator_session, set_operator_roles
+from tests.support.users import UserFixtures
 
 
 def query_operators_database(env: Environment, query: str, *values: object) -> list[tuple[object, ...]]:

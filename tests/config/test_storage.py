@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from config.audit import export
-from tests.conftest import UserFixtures
 from tests.support.environment import ROOT, Environment, free_port, wait_for_port
+from tests.support.users import UserFixtures
 
 BUCKET = "dutyline-files"
 STORE_AND_READ_SCRIPT = """

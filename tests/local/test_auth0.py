@@ -21,8 +21,8 @@ from openapi_core.testing import MockRequest, MockResponse
 
 from accounts.clients import auth0
 from config import dynamodb, errors
-from tests.conftest import now
 from tests.support.environment import ROOT, Environment
+from tests.support.users import now
 
 SPECIFICATION = ROOT.parent / "shared/specs/auth0-management-subset.json"
 APP_CREDENTIALS = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}

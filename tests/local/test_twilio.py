@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from telephony.twilio import client
-from tests.conftest import UserFixtures, free_number, simulate_call
 from tests.support.environment import Environment
 from tests.support.proxy import Exchange
 from tests.support.twilio_specification import SPECIFICATION, SpecificationValidator
+from tests.support.users import UserFixtures, free_number, simulate_call
 
 ACCOUNT_SID, AUTH_TOKEN = "AC" + "10ca1" * 6 + "00", "local-twilio-token"
 

@@ -10,7 +10,7 @@ import httpx
 from accounts import locations
 from accounts.models import Location, User
 from telephony.numbers import purchase
-from tests.conftest import UserFixtures, create_shift, enable_ringing, free_number, now, simulate_call
+from tests.support.users import UserFixtures, create_shift, enable_ringing, free_number, now, simulate_call
 
 WEDNESDAY_NOON = datetime.fromisoformat("2027-06-02T12:00:00-04:00")
 """A Wednesday noon in Boston."""

@@ -11,10 +11,10 @@ import httpx
 
 from accounts.models import User, make_name_key
 from config import dynamodb
-from tests.conftest import now
 from tests.emulators.auth0 import operators
 from tests.emulators.auth0.management import build_user
 from tests.support.environment import Environment
+from tests.support.users import now
 
 CSRF_COOKIE = "dutyline-form"
 ROLES_CLAIM = "roles"

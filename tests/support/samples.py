@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from telephony import ivr
-from tests.conftest import UserFixtures, free_number
+from tests.support.users import UserFixtures, free_number
 
 _sequence = itertools.count(1)
 UNKNOWN_IDS = {

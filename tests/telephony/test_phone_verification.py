@@ -12,10 +12,10 @@ from accounts.models import User
 from config import dynamodb
 from telephony import phone_verification
 from telephony.models import PhoneVerification
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, create_line, local_times_around, post_webhook
 from tests.support.environment import Environment, free_port
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
 
 VERIFY_PATH, CONFIRM_PATH, PHONE_PATH = "/user/phone/verify", "/user/phone/confirm", "/user/phone"
 

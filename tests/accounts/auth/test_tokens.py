@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from accounts.auth import tokens
-from tests.conftest import UserFixtures, parse_problem
 from tests.emulators.auth0.login import AuthenticationApi
 from tests.emulators.auth0.tenant import Auth0Tenant
 from tests.emulators.server import Emulator, create_server, json_response
 from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
+from tests.support.users import UserFixtures, parse_problem
 
 AUDIENCE = "https://api.dutyline.example/"
 FOREIGN_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

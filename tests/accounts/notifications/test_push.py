@@ -15,10 +15,10 @@ from accounts.notifications import devices
 from accounts.users import side_effects
 from config import dynamodb, errors, journal, outbox
 from config.audit import reader
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
 from tests.support.crash_harness import CrashHarness
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import FaultPlan
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem, process_outbox
 
 _token_numbers = itertools.count(1)
 QUARTER_HOUR = 15 * 60

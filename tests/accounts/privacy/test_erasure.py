@@ -15,8 +15,8 @@ from config.audit import reader, verification
 from config.dynamodb import encryption
 from config.dynamodb.attributes import Erasure, RecordAttribute
 from config.privacy import data_map
-from tests.conftest import UserFixtures, accept_invitation, process_outbox
 from tests.support.environment import ROOT, Environment
+from tests.support.users import UserFixtures, accept_invitation, process_outbox
 
 CANARY = {
     "email": "zyxwcanary@cast.example",

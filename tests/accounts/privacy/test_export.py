@@ -24,7 +24,10 @@ from staffing.schedules import availability
 from telephony import ivr, lines
 from telephony.numbers import inventory, purchase
 from tests.config.journal.test_journal import temporary_audit_entries
-from tests.conftest import (
+from tests.support.environment import IS_SCALE_RUN, Environment
+from tests.support.proxy import FaultPlan
+from tests.support.samples import SAMPLES, Operation, operations
+from tests.support.users import (
     SignedInUser,
     UserFixtures,
     accept_invitation,
@@ -35,9 +38,6 @@ from tests.conftest import (
     parse_problem,
     simulate_call,
 )
-from tests.support.environment import IS_SCALE_RUN, Environment
-from tests.support.proxy import FaultPlan
-from tests.support.samples import SAMPLES, Operation, operations
 from tests.test_contract import _exhaust_rate_limits
 
 EXPORT_PATH = "/user/export/my-data"

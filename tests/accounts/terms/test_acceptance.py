@@ -17,8 +17,16 @@ from config import audit, dynamodb, errors, outbox
 from config.audit import reader
 from config.dynamodb import idempotency
 from config.outbox import worker
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, emails_to, now, parse_problem, process_outbox
 from tests.support.environment import Environment
+from tests.support.users import (
+    SignedInUser,
+    UserFixtures,
+    accept_invitation,
+    emails_to,
+    now,
+    parse_problem,
+    process_outbox,
+)
 
 OLD_VERSION, CURRENT_VERSION = (documents.list_versions()[0], documents.current_edition(now()).version)
 OLD_ACCEPTANCE_TIME = documents.effective_instant(OLD_VERSION) + timedelta(days=30)

@@ -11,7 +11,9 @@ from accounts import customers, users
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from config import dynamodb
-from tests.conftest import (
+from tests.support.environment import Environment, free_port
+from tests.support.proxy import FaultPlan
+from tests.support.users import (
     SignedInUser,
     UserFixtures,
     accept_invitation,
@@ -21,8 +23,6 @@ from tests.conftest import (
     parse_problem,
     process_outbox,
 )
-from tests.support.environment import Environment, free_port
-from tests.support.proxy import FaultPlan
 
 
 @pytest.fixture(scope="module")

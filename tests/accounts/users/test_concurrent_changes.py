@@ -13,7 +13,9 @@ from accounts.users import change_email, create
 from config import dynamodb, errors, outbox
 from config.dynamodb import encryption
 from config.journal import two_phase
-from tests.conftest import (
+from tests.support.environment import Environment
+from tests.support.proxy import FaultPlan
+from tests.support.users import (
     SignedInUser,
     UserFixtures,
     accept_invitation,
@@ -23,8 +25,6 @@ from tests.conftest import (
     parse_problem,
     process_outbox,
 )
-from tests.support.environment import Environment
-from tests.support.proxy import FaultPlan
 
 AUTH0_UNAVAILABLE = {"identity": "503"}
 

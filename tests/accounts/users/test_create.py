@@ -4,8 +4,8 @@ import re
 
 import httpx
 
-from tests.conftest import UserFixtures, emails_to, fetch_access_token, parse_problem, process_outbox
 from tests.support.environment import Environment
+from tests.support.users import UserFixtures, emails_to, fetch_access_token, parse_problem, process_outbox
 
 
 def test_user_is_created_invited_and_signs_in(test_users: UserFixtures, env: Environment) -> None:

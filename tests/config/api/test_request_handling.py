@@ -12,9 +12,9 @@ from accounts import locations, users
 from accounts.models import Location
 from config import audit, dynamodb, outbox
 from config.dynamodb import idempotency
-from tests.conftest import SignedInUser, UserFixtures, emails_to, now, parse_problem, process_outbox
 from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
+from tests.support.users import SignedInUser, UserFixtures, emails_to, now, parse_problem, process_outbox
 
 DEPTH = 100_000
 HOSTILE_BODIES: dict[str, bytes] = {

@@ -13,8 +13,8 @@ import rfc8785
 from config import audit, dynamodb
 from config.audit import export, reader
 from config.dynamodb import encryption
-from tests.conftest import UserFixtures, now
 from tests.support.environment import Environment
+from tests.support.users import UserFixtures, now
 
 Lines = list[bytes]
 

@@ -16,8 +16,8 @@ from accounts.users import create
 from config import audit, dynamodb, errors, journal
 from config.audit import verification
 from config.dynamodb import encryption, unaudited
-from tests.conftest import SignedInUser, UserFixtures, free_number, now
 from tests.support.environment import Environment, free_port
+from tests.support.users import SignedInUser, UserFixtures, free_number, now
 
 
 def list_findings() -> list[str]:

@@ -7,7 +7,7 @@ from accounts.models import Location
 from accounts.permissions import Actor
 from config import dynamodb, errors, journal
 from config.dynamodb import idempotency
-from tests.conftest import UserFixtures, now
+from tests.support.users import UserFixtures, now
 
 
 def create_location(actor: Actor, key: idempotency.IdempotencyKey | None = None) -> Location:

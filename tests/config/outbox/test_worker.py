@@ -16,8 +16,8 @@ from accounts import users
 from config import errors, journal, outbox
 from config.dev import services
 from config.outbox import worker
-from tests.conftest import UserFixtures, emails_to, now, process_outbox
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
+from tests.support.users import UserFixtures, emails_to, now, process_outbox
 
 COMPLETED: list[str] = []
 

@@ -15,9 +15,9 @@ from staffing import demo
 from staffing.calendar import ical
 from staffing.models import Feed
 from staffing.recurrence import dst
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, create_user_fixtures, now
 from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, create_user_fixtures, now
 
 FEED_PATH = "/user/calendar-feed"
 

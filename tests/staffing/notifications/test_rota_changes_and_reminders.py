@@ -9,9 +9,9 @@ import pytest
 
 from accounts import preferences
 from config import dynamodb, outbox
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, emails_to, now, process_outbox
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, emails_to, now, process_outbox
 
 BATCH_SECONDS = 130
 """Seconds after which a batch is sent."""

@@ -7,9 +7,9 @@ from config import dynamodb
 from config.audit import verification
 from staffing.models import Feed, Schedule
 from staffing.schedules import availability, commands
-from tests.conftest import UserFixtures, accept_invitation, create_shift, now, parse_problem, process_outbox
 from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
+from tests.support.users import UserFixtures, accept_invitation, create_shift, now, parse_problem, process_outbox
 
 
 def local_midnight() -> datetime:

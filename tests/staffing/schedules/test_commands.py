@@ -9,8 +9,8 @@ import pytest
 
 from accounts.models import User
 from staffing.models import Schedule
-from tests.conftest import SignedInUser, UserFixtures, accept_invitation, parse_problem
 from tests.support.environment import Environment
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, parse_problem
 
 PATH = "/staffSchedule"
 WEEKLY = {"frequency": "weekly", "byDay": [{"day": "mo"}]}

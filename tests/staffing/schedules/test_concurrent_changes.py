@@ -14,9 +14,9 @@ from staffing.models import Schedule, StaffAvailability
 from staffing.recurrence import conflicts
 from staffing.schedules import availability
 from tests.config.journal.test_journal import run_concurrently
-from tests.conftest import SignedInUser, UserFixtures
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
 from tests.support.environment import IS_SCALE_RUN, Environment, free_port
+from tests.support.users import SignedInUser, UserFixtures
 
 ROUNDS = 50 if IS_SCALE_RUN else 4
 CONCURRENT_REQUESTS = 50

@@ -18,11 +18,11 @@ from config.audit import reader, verification
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability
 from staffing.recurrence import expand
 from staffing.schedules import availability
-from tests.conftest import UserFixtures, process_outbox
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, schedule_body
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN
 from tests.support.proxy import MODES, FaultPlan
+from tests.support.users import UserFixtures, process_outbox
 
 FAULT_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost")
 MONDAY = "2031-06-02T09:00"

@@ -13,9 +13,9 @@ from staffing.notifications import rota_changes
 from staffing.recurrence import conflicts, rules
 from staffing.recurrence.expand import Series
 from staffing.recurrence.rules import RecurrenceRule
-from tests.conftest import UserFixtures, accept_invitation, now, parse_problem
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
 from tests.support.environment import Environment
+from tests.support.users import UserFixtures, accept_invitation, now, parse_problem
 
 MAX_SECONDS = 3.0
 """Generous for slow machines; none of these requests should take a second."""

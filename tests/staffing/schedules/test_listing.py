@@ -13,9 +13,9 @@ from staffing.models import Schedule, to_attributes
 from staffing.recurrence.expand import Series
 from staffing.recurrence.rules import NthWeekday, RecurrenceRule
 from staffing.schedules import queries
-from tests.conftest import SignedInUser, UserFixtures, create_user_fixtures, parse_problem
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, put_schedule, schedule_body
 from tests.support.environment import IS_SCALE_RUN, Environment
+from tests.support.users import SignedInUser, UserFixtures, create_user_fixtures, parse_problem
 
 FROM, TO = "2031-06-02T00:00:00Z", "2031-06-09T00:00:00Z"
 

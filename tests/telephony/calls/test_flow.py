@@ -15,11 +15,11 @@ from accounts.users import update
 from config import dynamodb, errors, storage
 from telephony.calls import call_record
 from telephony.models import Call
-from tests.conftest import UserFixtures, enable_ringing, now, parse_problem, process_outbox
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, local_times_around, post_webhook
 from tests.support.environment import IS_SCALE_RUN, Environment, free_port
 from tests.support.proxy import FaultPlan
+from tests.support.users import UserFixtures, enable_ringing, now, parse_problem, process_outbox
 
 AUTH_TOKEN = "local-twilio-token"
 TranscriptSaver = Callable[[str, PlayedCall], None]

@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 from telephony import dialing_rules, ivr
 from telephony.ivr.configuration import MAX_DEPTH, SCHEMA
 from telephony.ivr.phrases import PHRASES
-from tests.conftest import UserFixtures, parse_problem
 from tests.support.calls import WEDNESDAY_NOON, create_line, local_times_around
+from tests.support.users import UserFixtures, parse_problem
 
 DEFAULT = ivr.default_configuration("Boston")
 ConfigurationEdit = Callable[[dict[str, Any]], object]

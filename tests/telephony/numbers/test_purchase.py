@@ -17,7 +17,10 @@ from config import audit, dynamodb, outbox
 from config.audit import reader, verification
 from telephony.models import Line, PhoneNumber, Quota
 from telephony.numbers import inventory, reconcile, reservation
-from tests.conftest import (
+from tests.support.crash_harness import CrashHarness, is_worth_trying
+from tests.support.environment import IS_SCALE_RUN, Environment
+from tests.support.proxy import MODES, FaultPlan
+from tests.support.users import (
     SignedInUser,
     UserFixtures,
     accept_invitation,
@@ -27,9 +30,6 @@ from tests.conftest import (
     process_outbox,
     simulate_call,
 )
-from tests.support.crash_harness import CrashHarness, is_worth_trying
-from tests.support.environment import IS_SCALE_RUN, Environment
-from tests.support.proxy import MODES, FaultPlan
 
 PATH = "/userManagement/purchase-phone-number"
 BUY_PATH_PATTERN = r"/2010-04-01/Accounts/[^/]+/IncomingPhoneNumbers\.json"

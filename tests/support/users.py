@@ -1,0 +1,336 @@
+"""Test users and what tests do with them.
+
+Ann (owner), Abe (admin), Mia (manager) and Sam (staff) work for Harbour Dental, Cleo (owner) for
+Hilltop Vets. Each test module gets new ones.
+"""
+
+import itertools
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+from accounts import customers, locations, permissions, users
+from accounts.auth import identity
+from accounts.clients import auth0
+from accounts.models import Customer, Location, User
+from accounts.users import create, update
+from config import outbox
+from config.outbox import worker
+from staffing import shift_templates
+from staffing.models import Schedule, Template
+from staffing.schedules import commands
+from telephony import phone_verification
+from telephony.numbers import purchase
+from telephony.numbers.reservation import NumberWithLine
+from tests.support.environment import ENVIRONMENT, Environment
+
+PASSWORD = "a-good-password"
+_sequence = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class SignedInUser:
+    """A test user, signed in."""
+
+    user: User
+    token: str
+    web: str
+
+    @property
+    def id(self) -> str:
+        return str(self.user.id)
+
+    @property
+    def actor(self) -> permissions.Actor:
+        return permissions.user_actor(self.user)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request as this user."""
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return httpx.request(method, self.web + path, headers=headers, timeout=30, **options)
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def patch(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self.request("PATCH", path, json=body, **options)
+
+    def delete(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self.request("DELETE", path, **({"json": body} if body is not None else {}), **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self.request("POST", path, json=body, **options)
+
+
+@dataclass(frozen=True)
+class UserFixtures:
+    """A customer with its users, and the owner of another customer."""
+
+    customer: Customer
+    boston: Location
+    denver: Location
+    ann: SignedInUser
+    abe: SignedInUser
+    mia: SignedInUser
+    sam: SignedInUser
+    other_customer: Customer
+    hilltop: Location
+    cleo: SignedInUser
+
+    @property
+    def users_by_role(self) -> dict[str, SignedInUser]:
+        return {"owner": self.ann, "admin": self.abe, "manager": self.mia, "staff": self.sam}
+
+    def create_user(self, **fields: Any) -> User:
+        """A new invited user: staff of Boston by default."""
+        body = self.user_body()
+        new_user_fields = {"locations": [self.boston.id], "name": body["name"], **fields}
+        return create.create_user(
+            create.NewUserData(customer_id=self.customer.id, email=body["email"], **new_user_fields),
+            actor=self.ann.actor,
+            at=now(),
+        )
+
+    def create_location(self) -> Location:
+        """A new location without users."""
+        return locations.create_location(actor=self.ann.actor, name="New", time_zone="UTC", at=now())
+
+    def create_shift(self, **fields: Any) -> Schedule:
+        """A new shift of Sam in Boston, on an unused day."""
+        return create_shift(self.ann.actor, self.boston, self.sam.id, **fields)
+
+    @cached_property
+    def foreign_shift(self) -> Schedule:
+        """A shift of Cleo."""
+        return create_shift(self.cleo.actor, self.hilltop, self.cleo.id)
+
+    def shift_body(self, **fields: Any) -> dict[str, Any]:
+        """A valid body for POST /staffSchedule."""
+        start = next(_free_days)
+        body = {
+            "customerId": self.customer.id,
+            "locationId": self.boston.id,
+            "staffId": self.sam.id,
+            "startTime": start.isoformat(),
+            "endTime": (start + timedelta(hours=8)).isoformat(),
+        }
+        return {**body, **fields}
+
+    def create_template(self) -> Template:
+        """A new template for Boston."""
+        return create_template(self.ann.actor, self.boston)
+
+    @cached_property
+    def foreign_template(self) -> Template:
+        """A template of Cleo's customer."""
+        return create_template(self.cleo.actor, self.hilltop)
+
+    def purchase_number(self, location: Location | None = None) -> NumberWithLine:
+        """Buy a number, for a new location by default."""
+        number_location = location or self.create_location()
+        return purchase.purchase_number(free_number(), number_location.id, actor=self.ann.actor, at=now())
+
+    @cached_property
+    def boston_number(self) -> NumberWithLine:
+        """Boston's phone number."""
+        return self.purchase_number(self.boston)
+
+    @cached_property
+    def foreign_number(self) -> NumberWithLine:
+        """The phone number of Cleo's location."""
+        return purchase.purchase_number(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
+
+    @cached_property
+    def recorded_call_id(self) -> str:
+        """A call to Boston's number with a voicemail."""
+        return leave_voicemail(self.boston_number)
+
+    @cached_property
+    def foreign_recorded_call_id(self) -> str:
+        """A call to Cleo's number with a voicemail."""
+        return leave_voicemail(self.foreign_number)
+
+    @cached_property
+    def phones_verified(self) -> bool:
+        """Give every user of the customer a verified phone with ringing enabled, once."""
+        for user in self.users_by_role.values():
+            enable_ringing(user.user)
+        return True
+
+    def user_body(self, **fields: Any) -> dict[str, Any]:
+        """A valid body for POST /user."""
+        return {**new_user_body(self.customer.id), **fields}
+
+
+_free_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.count())  # noqa: DTZ001
+
+
+def create_shift(actor: permissions.Actor, location: Location, staff_id: str, **fields: Any) -> Schedule:
+    """Create a shift, on an unused day by default."""
+    start = fields.pop("start", None) or next(_free_days)
+    end = fields.pop("end", start + timedelta(hours=8))
+    new_schedule = commands.ScheduleDraft(actor.customer_id, location.id, staff_id, start, end, **fields)
+    return commands.create_schedule(new_schedule, actor=actor, at=now())
+
+
+_line_digits = itertools.count(2_000_000)
+
+
+def free_number() -> str:
+    """An available number in San Francisco."""
+    return f"+1415{next(_line_digits)}"
+
+
+def phone_number_of(user: User) -> str:
+    """The phone number of a test user."""
+    return _phone_numbers.setdefault(user.id, f"+1617{next(_line_digits)}")
+
+
+_phone_numbers: dict[str, str] = {}
+
+
+def enable_ringing(user: User, phone: str = "") -> str:
+    """Give a user a verified phone and enable ringing; the phone number."""
+    number = phone or phone_number_of(user)
+    changes = {"phone": number, "settings": {"ringing": True}}
+    current = users.get_user(user.id)
+    phone_verification.mark_verified(
+        update.update_own_profile(current, changes, actor=permissions.user_actor(current), at=now()), at=now()
+    )
+    return number
+
+
+def simulate_call(to: str, **parameters: Any) -> dict[str, Any]:
+    """Call a number; the transcript, the webhooks and the call's id."""
+    response = httpx.post(f"{ENVIRONMENT.twilio}/_local/calls", json={"to": to, **parameters}, timeout=60)
+    return dict(response.raise_for_status().json())
+
+
+def leave_voicemail(held: NumberWithLine) -> str:
+    """Call a number, leave a voicemail and wait until it is stored."""
+    call_id = str(simulate_call(held.number.number)["sid"])
+    process_outbox()
+    return call_id
+
+
+def create_template(actor: permissions.Actor, location: Location) -> Template:
+    """Create a template for single shifts."""
+    values = {"name": "Early", "location_id": location.id, "start": "06:00", "end": "14:00"}
+    return shift_templates.create_template(values, actor=actor, at=now())
+
+
+def new_user_body(customer_id: str) -> dict[str, Any]:
+    """A body that creates a new user."""
+    number = next(_sequence)
+    return {
+        "email": f"new{number}.{_timestamp()}@harbour.example",
+        "customerId": customer_id,
+        "name": f"New Person {number}",
+    }
+
+
+def _timestamp() -> str:
+    return str(datetime.now(UTC).timestamp()).replace(".", "")
+
+
+def now() -> datetime:
+    """The current time in UTC."""
+    return datetime.now(UTC)
+
+
+def fetch_access_token(env: Environment, email: str, password: str = PASSWORD) -> str:
+    """Fetch an access token as an app does."""
+    response = httpx.post(
+        f"{env.issuer}oauth/token",
+        data={
+            "grant_type": "password",
+            "username": email,
+            "password": password,
+            "audience": "https://api.dutyline.example/",
+            "client_id": "dutyline-app",
+            "client_secret": "local-app-secret",
+        },
+    )
+    response.raise_for_status()
+    return str(response.json()["access_token"])
+
+
+def accept_invitation(env: Environment, web: str, user: User) -> SignedInUser:
+    """Accept a user's invitation: set a password and sign in."""
+    link = auth0.create_password_ticket(user_id=user.id, seconds=600)
+    httpx.post(link, data={"password": PASSWORD}).raise_for_status()
+    accepted = identity.accept_invitation(user, origin=permissions.Origin(), at=now())
+    return SignedInUser(accepted, fetch_access_token(env, user.email), web)
+
+
+def create_user_fixtures(env: Environment, web: str) -> UserFixtures:
+    """Create both customers with their users and locations."""
+
+    def create_customer(name: str, owner_name: str) -> tuple[Customer, SignedInUser]:
+        email = f"{owner_name.lower()}.{_timestamp()}@cast.example"
+        customer, user = customers.create_customer(
+            name=name, owner_name=f"{owner_name} Canary-{name[:3]}", owner_email=email, at=now()
+        )
+        return customer, accept_invitation(env, web, user)
+
+    customer, ann = create_customer("Harbour Dental", "Ann")
+    other_customer, cleo = create_customer("Hilltop Vets", "Cleo")
+    boston, denver, hilltop = (
+        locations.create_location(actor=owner.actor, name=name, time_zone=zone, at=now())
+        for owner, name, zone in (
+            (ann, "Boston", "America/New_York"),
+            (ann, "Denver", "America/Denver"),
+            (cleo, "Hilltop", "Europe/Berlin"),
+        )
+    )
+
+    def add_user(name: str, role: str, location_ids: list[str] | None = None) -> SignedInUser:
+        new_user = create.NewUserData(
+            customer_id=customer.id,
+            email=f"{name.lower()}.{_timestamp()}@cast.example",
+            name=f"{name} Canary-Har",
+            role=role,
+            locations=location_ids,
+        )
+        return accept_invitation(env, web, create.create_user(new_user, actor=ann.actor, at=now()))
+
+    return UserFixtures(
+        customer=customer,
+        boston=boston,
+        denver=denver,
+        ann=ann,
+        abe=add_user("Abe", "admin"),
+        mia=add_user("Mia", "manager", [boston.id]),
+        sam=add_user("Sam", "staff", [boston.id]),
+        other_customer=other_customer,
+        hilltop=hilltop,
+        cleo=cleo,
+    )
+
+
+def emails_to(env: Environment, address: str) -> list[dict[str, Any]]:
+    """The e-mails delivered to an address, newest first."""
+    response = httpx.get(f"{env.mail}/messages", params={"to": address})
+    return list(response.raise_for_status().json())
+
+
+def process_outbox(seconds_ahead: float = 0) -> worker.PassReport:
+    """Process due outbox messages in this process, with the clock ``seconds_ahead``."""
+    report = worker.PassReport()
+    for shard in outbox.SHARDS:
+        worker.process_shard(shard, clock=lambda: now() + timedelta(seconds=seconds_ahead), report=report)
+    return report
+
+
+def parse_problem(response: httpx.Response) -> dict[str, Any]:
+    """The problem document of an error response, checked for its members."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    document = json.loads(response.content)
+    assert set(document) == {"type", "title", "status", "code", "detail", "errors", "requestId"}
+    assert document["status"] == response.status_code
+    assert document["requestId"] == response.headers["x-request-id"]
+    return dict(document)
