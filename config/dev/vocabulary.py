@@ -1,33 +1,32 @@
-"""Names that `make check` refuses: words of the old dialect, which the glossary replaced.
+"""Names that `make check` refuses.
 
-Function, class and method names are refused if one of their words is in `BANNED_WORDS`; local
-names and parameters if they are in `BANNED_LOCALS`, except as the variable of a comprehension that
-fits on one line.
+Words of the old vocabulary, which the glossary replaced: in names of functions and classes
+(`BANNED_WORDS`), and as local names and parameters (`BANNED_LOCALS`), except the variable of a
+comprehension that fits on one line. And symbols in single backticks that no code binds.
 """
 
 import ast
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("config", "accounts", "staffing", "telephony", "tests")
 BANNED_LOCALS = frozenset({"found", "one", "told", "kept", "made", "place", "every", "given", "wanted", "asked"})
 BANNED_WORDS = frozenset(
-    {"found", "told", "kept", "made", "given", "wanted", "asked", "every"}
-    | {"errand", "errands", "plumbing", "bell", "house", "stranger", "strangers", "zygote"}
-    | {"letters", "departure", "departures", "headcount", "headcounts"}
-    | {"escalations", "roster", "rosters", "rung", "standin", "daysets", "clash"}
-    | {"clashes", "busy", "revival", "ledger", "trail", "seal", "sealed", "sealing"}
+    {"found", "told", "kept", "made", "given", "wanted", "asked", "every", "rung", "busy", "clash", "clashes"}
+    | {"errand", "errands", "plumbing", "bell", "house", "stranger", "strangers", "zygote", "standin", "daysets"}
+    | {"letters", "departure", "departures", "headcount", "headcounts", "escalations", "roster", "rosters"}
+    | {"revival", "ledger", "trail", "seal", "sealed", "sealing"}
 )
 STANDARD_TERMS = frozenset({"not_found", "dead_letters"})
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+SYMBOL = re.compile(r"(?<!`)`([A-Za-z_][\w.]*)(?:\(\))?`(?!`)")
 
 
-def banned_names(source: str) -> Iterator[tuple[int, str]]:
-    """Line and name of each banned name that Python source text binds."""
-    tree = ast.parse(source)
+def banned_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Line and name of each banned name that a module binds."""
     exempt = _comprehension_variables(tree) | _class_members(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -71,14 +70,34 @@ def _class_members(tree: ast.AST) -> set[int]:
     }
 
 
+def symbols(tree: ast.AST) -> Iterator[str]:
+    """Every identifier of a module, and the words of its short strings (fields on the wire)."""
+    for node in ast.walk(tree):
+        for value in vars(node).values():
+            if isinstance(value, str) and len(value) < 80 and " " not in value:
+                yield from re.findall(r"\w+", value)
+
+
+def unknown_symbols(tree: ast.AST, known: set[str]) -> Iterator[tuple[int, str]]:
+    """Line and text of each symbol in single backticks of which a part is not ``known``."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            for match in SYMBOL.finditer(node.value):
+                if not known.issuperset(match[1].split(".")):
+                    yield node.lineno, f"`{match[1]}` is not defined"
+
+
 def main() -> None:
-    """Print each banned name of the code base as ``path:line name``; exit 1 if there is one."""
-    files = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
+    """Print ``path:line name`` for each name to change; exit 1 if there is one."""
+    listing = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    paths = [path for path in listing.stdout.split() if (ROOT / path).exists()]
+    trees = {path: ast.parse((ROOT / path).read_text()) for path in paths}
+    known = {name for tree in trees.values() for name in symbols(tree)}
+    known |= {part for path in paths for part in Path(path).with_suffix("").parts}
     lines = [
-        f"{file.relative_to(ROOT)}:{line} {name}"
-        for file in files
-        if "node_modules" not in file.parts
-        for line, name in banned_names(file.read_text())
+        f"{path}:{line} {name}"
+        for path, tree in trees.items()
+        for line, name in (*banned_names(tree), *unknown_symbols(tree, known))
     ]
     print("\n".join(lines))
     sys.exit(1 if lines else 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 from config import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 ENVIRONMENT = env.choice("ENVIRONMENT", ("local", "production"), "local")
 LOCAL = ENVIRONMENT == "local"

@@ -229,7 +229,7 @@ def test_pdf_has_page_numbers_contents_and_metadata(
 
 
 def test_fonts_cover_all_scripts(signed_in_user: SignedInUser, tmp_path: Path) -> None:
-    """The PDF worker logs `notdef` for each character without a glyph; there must be none."""
+    """The PDF worker logs ``notdef`` for each character without a glyph; there must be none."""
     paragraphs = "".join(f"<p>{text}</p>" for text in SCRIPT_SAMPLES.values())
     html = f"<meta charset=utf-8><style>{_font_css()}</style>{paragraphs}"
     worker_input = len(html.encode()).to_bytes(8) + html.encode() + b"{}"
