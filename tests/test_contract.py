@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,24 +10,20 @@ from django.conf import settings
 from jsonschema import Draft202012Validator
 from limits import RateLimitItemPerMinute
 
-from accounts import locations
-from accounts.terms import documents
 from accounts.users import create
-from config import dynamodb
 from config.api import throttling
-from telephony.models import PhoneNumber
-from tests.support.environment import ENVIRONMENT, Environment
+from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
-from tests.support.samples import SAMPLES, UNKNOWN_IDS, Operation, RequestSample, operations
-from tests.support.users import (
-    SignedInUser,
-    UserFixtures,
-    accept_invitation,
-    free_number,
-    now,
-    parse_problem,
-    phone_number_of,
+from tests.support.samples import (
+    REQUEST_BY_OPERATION,
+    REQUEST_BY_STATUS,
+    SAMPLES,
+    Operation,
+    RequestSample,
+    operations,
+    send_request,
 )
+from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem
 
 REFERENCE = {
     "getCurrentUser": ("GET /user", {200, 401, 500}),
@@ -66,229 +61,6 @@ def unprivileged_user(test_users: UserFixtures, env: Environment, web: str) -> S
         permissions=[],
     )
     return accept_invitation(env, web, create.create_user(new_user, actor=test_users.ann.actor, at=now()))
-
-
-def send_request(
-    user: SignedInUser | None, operation: Operation, sample: RequestSample, **options: Any
-) -> httpx.Response:
-    """Send an operation's request."""
-    web = options.pop("web", user.web if user else "")
-    headers = options.pop("headers", {})
-    if user:
-        headers = {"Authorization": f"Bearer {user.token}", **headers}
-    if sample.body is not None and "content" not in options:
-        options["json"] = sample.body
-    url = web + operation.path(sample)
-    return httpx.request(operation.method, url, params=sample.query, headers=headers, timeout=30, **options)
-
-
-def success_status(operation: Operation) -> int:
-    return min(int(status) for status in operation.definition["responses"])
-
-
-# --- requests by status, for all operations ------------------------------------------------------
-def _invalid_request(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    query = {**sample.query, **(sample.invalid_values if sample.body is None else {})}
-    body = {**sample.body, **sample.invalid_values} if sample.body is not None else None
-    return send_request(test_users.ann, operation, replace(sample, query=query, body=body))
-
-
-def _reused_key(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    headers = {"Idempotency-Key": f"reused by {operation.id}"}
-    assert send_request(test_users.ann, operation, sample, headers=headers).status_code == success_status(operation)
-    other_sample = SAMPLES[operation.id](test_users)
-    return send_request(test_users.ann, operation, other_sample, headers=headers)
-
-
-def _not_modified(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    etag = send_request(test_users.ann, operation, sample).headers["ETag"]
-    return send_request(test_users.ann, operation, sample, headers={"If-None-Match": etag})
-
-
-def _with_unknown_id(sample: RequestSample) -> RequestSample:
-    unknown_id = {"id": UNKNOWN_IDS[sample.id_kind]}
-    if "id" in sample.path:
-        return replace(sample, path=unknown_id)
-    return replace(sample, body={**(sample.body or {}), **unknown_id})
-
-
-def _unknown_location(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    body = {**(sample.body or {}), "locations": [UNKNOWN_IDS["loc"]]}
-    return send_request(test_users.ann, operation, replace(sample, body=body))
-
-
-def _duplicate_email(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    body = {**(sample.body or {}), "email": test_users.sam.user.email}
-    return send_request(test_users.ann, operation, replace(sample, body=body))
-
-
-def _delete_last_owner(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    return send_request(test_users.ann, operation, replace(sample, body={"id": test_users.ann.id}))
-
-
-def _token_of_unknown_user(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    unknown_user = replace(test_users.ann, token=token_for(f"auth0|{UNKNOWN_IDS['usr']}"))
-    return send_request(unknown_user, operation, sample)
-
-
-def _replay_after_delete(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    headers = {"Idempotency-Key": "created and removed"}
-    created = send_request(test_users.ann, operation, sample, headers=headers)
-    assert test_users.ann.delete(f"/location/{created.json()['id']}").status_code == 200
-    return send_request(test_users.ann, operation, sample, headers=headers)
-
-
-def _with_body_fields(
-    test_users: UserFixtures, operation: Operation, sample: RequestSample, **fields: Any
-) -> httpx.Response:
-    return send_request(test_users.ann, operation, replace(sample, body={**(sample.body or {}), **fields}))
-
-
-def _send_twice(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    assert send_request(test_users.ann, operation, sample).status_code == 201
-    return send_request(test_users.ann, operation, sample)
-
-
-def _overlap_another_shift(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    other_shift = test_users.create_shift()
-    times = {"startTime": f"{other_shift.start}", "endTime": f"{other_shift.end}"}
-    return send_request(test_users.ann, operation, replace(sample, body=times))
-
-
-def _replay_closed_feed(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    headers = {"Idempotency-Key": "opened and closed"}
-    assert send_request(test_users.ann, operation, sample, headers=headers).status_code == 201
-    assert test_users.ann.delete("/user/calendar-feed").status_code == 200
-    return send_request(test_users.ann, operation, sample, headers=headers)
-
-
-def _unknown_ivr_location(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    return send_request(test_users.ann, operation, replace(sample, path={"locationId": UNKNOWN_IDS["loc"]}))
-
-
-def _release_pending_purchase(test_users: UserFixtures, operation: Operation) -> httpx.Response:
-    body = {"phoneNumber": free_number(), "locationId": test_users.create_location().id}
-    with ENVIRONMENT.apply_plan(FaultPlan(always={"twilio": "503"})):
-        purchase_response = test_users.ann.post("/userManagement/purchase-phone-number", body)
-    assert purchase_response.status_code == 503, purchase_response.text
-    return send_request(test_users.ann, operation, RequestSample(path={"number": body["phoneNumber"]}))
-
-
-def _restore_when_replaced(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    number = dynamodb.get_record(PhoneNumber, sample.path["number"])
-    assert number
-    assert test_users.ann.delete(f"/phoneNumber/{number.number}").status_code == 200
-    test_users.purchase_number(
-        locations.load_locations([number.location_id], test_users.customer.id)[number.location_id]
-    )
-    return send_request(test_users.ann, operation, sample)
-
-
-def _verify_foreign_phone(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    for phone in ("+442071838750", phone_number_of(test_users.ann.user)):
-        assert test_users.ann.patch("/user", {"phone": phone}).status_code == 200
-        if phone.startswith("+44"):
-            response = send_request(test_users.ann, operation, sample)
-    return response
-
-
-def token_for(subject: str) -> str:
-    """A valid token for any subject."""
-    issued_at = int(now().timestamp())
-    audience = "https://api.dutyline.example/"
-    claims = {"iss": ENVIRONMENT.issuer, "aud": audience, "sub": subject, "iat": issued_at, "exp": issued_at + 600}
-    return ENVIRONMENT.tenant().sign(claims)
-
-
-REQUEST_BY_STATUS: dict[int, Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
-    304: _not_modified,
-    400: _invalid_request,
-    401: lambda test_users, operation, sample: send_request(None, operation, sample, web=test_users.ann.web),
-    404: lambda test_users, operation, sample: send_request(test_users.ann, operation, _with_unknown_id(sample)),
-    412: lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, sample, headers={"If-Match": '"999"'}
-    ),
-    413: lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, replace(sample, body={**(sample.body or {}), "name": "x" * 300_000})
-    ),
-    415: lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, sample, content=b"a=1", headers={"Content-Type": "text/plain"}
-    ),
-    422: _reused_key,
-}
-
-# --- requests by status, for single operations ----------------------------------------------------
-REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
-    ("createUser", 404): _unknown_location,
-    ("createUser", 409): _duplicate_email,
-    ("createManagedUser", 404): _unknown_location,
-    ("createManagedUser", 409): _duplicate_email,
-    ("updateManagedUser", 409): _duplicate_email,
-    ("updateCurrentUser", 404): _unknown_location,
-    ("updateCurrentUser", 409): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(body={"locations": [test_users.boston.id]})
-    ),
-    ("deleteUser", 409): _delete_last_owner,
-    ("deleteManagedUser", 409): _delete_last_owner,
-    ("listUsers", 404): _token_of_unknown_user,
-    ("resendInvitation", 409): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(path={"id": test_users.sam.id}, body={})
-    ),
-    ("acceptTerms", 409): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(body={"version": documents.list_versions()[0]})
-    ),
-    ("createLocation", 404): _replay_after_delete,
-    ("deleteLocation", 409): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(path={"id": test_users.boston.id}, id_kind="loc")
-    ),
-    ("createSchedule", 404): lambda test_users, operation, sample: _with_body_fields(
-        test_users, operation, sample, staffId=UNKNOWN_IDS["usr"]
-    ),
-    ("createSchedule", 409): lambda test_users, operation, sample: _send_twice(test_users, operation, sample),
-    ("updateSchedule", 409): lambda test_users, operation, sample: _overlap_another_shift(
-        test_users, operation, sample
-    ),
-    ("listSchedules", 404): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
-    ),
-    ("listTemplates", 404): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
-    ),
-    ("createTemplate", 404): lambda test_users, operation, sample: _with_body_fields(
-        test_users, operation, sample, locationId=UNKNOWN_IDS["loc"]
-    ),
-    ("openCalendarFeed", 404): lambda test_users, operation, sample: _replay_closed_feed(test_users, operation, sample),
-    ("purchasePhoneNumber", 404): lambda test_users, operation, sample: _with_body_fields(
-        test_users, operation, sample, locationId=UNKNOWN_IDS["loc"]
-    ),
-    ("purchasePhoneNumber", 409): lambda test_users, operation, sample: _with_body_fields(
-        test_users, operation, sample, locationId=test_users.boston_number.number.location_id
-    ),
-    ("releasePhoneNumber", 404): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(path={"number": UNKNOWN_IDS["num"]})
-    ),
-    ("releasePhoneNumber", 409): lambda test_users, operation, sample: _release_pending_purchase(test_users, operation),
-    ("restorePhoneNumber", 404): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(path={"number": UNKNOWN_IDS["num"]}, body={})
-    ),
-    ("restorePhoneNumber", 409): lambda test_users, operation, sample: _restore_when_replaced(
-        test_users, operation, sample
-    ),
-    ("getIvrConfiguration", 404): lambda test_users, operation, sample: _unknown_ivr_location(
-        test_users, operation, sample
-    ),
-    ("updateIvrConfiguration", 404): lambda test_users, operation, sample: _unknown_ivr_location(
-        test_users, operation, sample
-    ),
-    ("previewCall", 404): lambda test_users, operation, sample: _unknown_ivr_location(test_users, operation, sample),
-    ("listCalls", 404): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
-    ),
-    ("verifyPhone", 409): lambda test_users, operation, sample: _verify_foreign_phone(test_users, operation, sample),
-    ("getUserAuditLogs", 404): lambda test_users, operation, sample: send_request(
-        test_users.ann, operation, RequestSample(path={"userId": UNKNOWN_IDS["usr"]})
-    ),
-}
 
 
 STORE_FAULTS = {500: "nonsense", 503: "503"}

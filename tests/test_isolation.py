@@ -19,9 +19,18 @@ from config.audit import AuditEntry
 from config.dynamodb.encryption import PersonKey
 from config.dynamodb.idempotency import IdempotencyRecord
 from config.outbox import OutboxMessage
-from tests.support.samples import SAMPLES, Operation, RequestSample, foreign_value, id_fields, operations, unknown_value
+from tests.support.samples import (
+    SAMPLES,
+    Operation,
+    RequestSample,
+    foreign_value,
+    id_fields,
+    operations,
+    send_request,
+    success_status,
+    unknown_value,
+)
 from tests.support.users import SignedInUser, UserFixtures, parse_problem
-from tests.test_contract import send_request, success_status
 
 CANARY = "Canary-Hil"
 """Part of every name of the other customer."""
