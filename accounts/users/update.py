@@ -100,7 +100,7 @@ def sync_profile_to_auth0(user_id: str) -> None:
     """Let the sign-in say what the record says: the name, and whether it is blocked.
 
     The record is read again afterwards: of two that carry at once, the last one to speak may have
-    read first. Raises `auth0.NoSignIn` or `errors.Unavailable`.
+    read first. Raises `auth0.NoAuth0Account` or `errors.Unavailable`.
     """
     user = dynamodb.get_record(User, user_id)
     for _ in range(5):

@@ -22,7 +22,7 @@ MAX_SEARCH_RESULTS = 30
 def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client.AvailableNumber]:
     """Numbers for sale in a country (ISO 3166) with an area code.
 
-    Raises `errors.Invalid` for what is no country or area code, and `errors.Unavailable`.
+    Raises `errors.InvalidRequest` for what is no country or area code, and `errors.Unavailable`.
     """
     actor.require("phone:search")
     calling_code = dialing_rules.calling_code(country)
