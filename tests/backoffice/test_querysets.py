@@ -40,7 +40,7 @@ PLAN_CASES: list[tuple[Any, str]] = [
     (AuditEntry.objects.filter(stream="usr_1", seq__gte=1), "table"),
     (AuditEntry.objects.filter(listed_for="cus_1"), "index byCustomer"),
     (OutboxEntry.objects.filter(shard__in=["0", "1"]), "index byDue"),
-    (Orphan.objects.all(), "scan"),
+    (Orphan.objects.all(), "table scan"),
 ]
 QUERIES_WITHOUT_KEY: list[Any] = [
     User.objects.all(),
