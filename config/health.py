@@ -1,7 +1,7 @@
 """Liveness and readiness of this process, for load balancers and monitoring."""
 
 import time
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -34,19 +34,8 @@ def _redis_client() -> Redis:
     )
 
 
-_cached_reports: dict[int, dict[str, Any]] = {}
-
-
+@lru_cache(maxsize=1)
 def _cached_report(period: int) -> dict[str, Any]:
-    if period not in _cached_reports:
-        report = _check_dependencies()
-        _cached_reports.clear()
-        _cached_reports[period] = report
-        return report
-    return _cached_reports[period]
-
-
-def _check_dependencies() -> dict[str, Any]:
     try:
         outbox_status = outbox.read_outbox_status(outbox.utc_now())
         outbox_report: dict[str, Any] = {

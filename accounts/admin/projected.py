@@ -17,21 +17,9 @@ class Customer(Projection, record=records.Customer):
 
     status = models.CharField(max_length=20, choices=to_choices("active", "suspended"))
 
-    class Meta:
-        verbose_name = "customer"
-
-    def __str__(self) -> str:
-        return str(self.record.name)
-
 
 class Location(Projection, record=records.Location):
     """A location of a customer."""
-
-    class Meta:
-        verbose_name = "location"
-
-    def __str__(self) -> str:
-        return str(self.record.name)
 
 
 class User(Projection, record=records.User):
@@ -50,9 +38,6 @@ class User(Projection, record=records.User):
 
 class TermsAcceptance(Projection, record=records.TermsAcceptance):
     """The proof that a person accepted the terms."""
-
-    class Meta:
-        verbose_name = "terms acceptance"
 
     def __str__(self) -> str:
         return f"{self.record.user_id}, terms of {self.record.version}"

@@ -179,36 +179,24 @@ def stream_head_key(stream: str) -> dynamodb.RecordKey:
 
 def stream_position(batch: dynamodb.BatchResult, stream: str) -> StreamPosition:
     """The end of a stream, from records that were read."""
-    stream_head = batch.get(AuditEntry, stream, 0)
-    return (
-        StreamPosition(int(stream_head.last), stream_head.hash, stream_head.customer_id)
-        if stream_head
-        else StreamPosition()
-    )
+    head = batch.get(AuditEntry, stream, 0)
+    return StreamPosition(int(head.last), head.hash, head.customer_id) if head else StreamPosition()
 
 
 def build_stream_head(stream: str, position: StreamPosition) -> AuditEntry:
     """A signed stream head. A stream belongs to the customer of its first entry."""
-    return AuditEntry(
-        stream=stream,
-        seq=0,
-        customer_id=position.customer_id,
-        last=position.last,
-        hash=position.hash,
-        seal=encryption.sign_hmac("audit head", _head_signing_input(stream, position)),
-    )
+    head = AuditEntry(stream=stream, seq=0, customer_id=position.customer_id, last=position.last, hash=position.hash)
+    head.seal = encryption.sign_hmac("audit head", _head_signing_input(head))
+    return head
 
 
 def has_valid_head_signature(stream_head: AuditEntry) -> bool:
     """Whether the head's signature is valid."""
-    position = StreamPosition(int(stream_head.last), stream_head.hash, stream_head.customer_id)
-    return encryption.is_valid_hmac(
-        "audit head", _head_signing_input(stream_head.stream, position), stream_head.seal or ""
-    )
+    return encryption.is_valid_hmac("audit head", _head_signing_input(stream_head), stream_head.seal or "")
 
 
-def _head_signing_input(stream: str, position: StreamPosition) -> str:
-    return f"{stream} {position.customer_id} {position.last} {position.hash}"
+def _head_signing_input(head: AuditEntry) -> str:
+    return f"{head.stream} {head.customer_id} {int(head.last)} {head.hash}"
 
 
 def build_entry_body(event: AuditEvent, keys: Mapping[str, bytes]) -> dict[str, Any]:

@@ -153,35 +153,23 @@ def batch_get(keys: Iterable[RecordKey]) -> BatchResult:
 
 
 def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
-    keys_by_identity = {_key_identity(k.record_class, k.record_class.to_dynamodb_key(k.hash, k.range)): k for k in keys}
-    record_classes_by_table = {key.record_class.table_name(): key.record_class for key in keys}
-    pending: dict[str, Any] = {}
-    for key in keys:
-        table_request = pending.setdefault(key.record_class.table_name(), {"Keys": [], "ConsistentRead": True})
-        table_request["Keys"].append(key.record_class.to_dynamodb_key(key.hash, key.range))
+    record_classes = {key.record_class.table_name(): key.record_class for key in keys}
+    pending: dict[str, Any] = {name: {"Keys": [], "ConsistentRead": True} for name in record_classes}
+    for record_class, hash_key, range_key in keys:
+        pending[record_class.table_name()]["Keys"].append(record_class.to_dynamodb_key(hash_key, range_key))
     items: dict[RecordKey, Record] = {}
     deadline = time.monotonic() + BUDGET_SECONDS
     for attempt in range(MAX_ATTEMPTS):
         response = call("BatchGetItem", RequestItems=pending)
         for name, rows in response["Responses"].items():
-            for row in rows:
-                wire_key = {
-                    attribute.attr_name: row[attribute.attr_name]
-                    for attribute in record_classes_by_table[name].key_attributes()
-                }
-                items[keys_by_identity[_key_identity(record_classes_by_table[name], wire_key)]] = (
-                    record_classes_by_table[name].from_item(row)
-                )
+            for record in map(record_classes[name].from_item, rows):
+                items[RecordKey(type(record), *record.key_values())] = record
         pending = response.get("UnprocessedKeys") or {}
         if not pending:
             return items
         if not back_off(attempt, deadline=deadline):
             break
     raise errors.Unavailable("The database is overloaded; retry.", retry_after=2)
-
-
-def _key_identity(record_class: type[Record], wire_key: Mapping[str, Any]) -> tuple[Any, ...]:
-    return record_class, *sorted((name, *value.items()) for name, value in wire_key.items())
 
 
 def query_records(record_class: type[R], condition: str, values: Mapping[str, Any], **options: Any) -> list[R]:

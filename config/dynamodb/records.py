@@ -97,10 +97,12 @@ class Record(Model):
     def key_attributes(cls) -> list[Attribute[Any]]:
         """The attribute of the hash key and, if there is one, of the range key."""
         attributes = cls.get_attributes().values()
-        return sorted(
-            (attribute for attribute in attributes if attribute.is_hash_key or attribute.is_range_key),
-            key=_hash_key_first,
-        )
+        keys = [attribute for attribute in attributes if attribute.is_hash_key or attribute.is_range_key]
+        return sorted(keys, key=lambda attribute: not attribute.is_hash_key)
+
+    def key_values(self) -> list[Any]:
+        """The value of the hash key and, if there is one, of the range key."""
+        return [getattr(self, attribute.attr_name) for attribute in self.key_attributes()]
 
     @classmethod
     def declared_attributes(cls) -> list[RecordAttribute[Any]]:
@@ -124,7 +126,3 @@ class Record(Model):
 def record_classes() -> list[type[Record]]:
     """Every record class of the installed apps, by table name."""
     return sorted(Record.__subclasses__(), key=lambda record_class: record_class.table_name())
-
-
-def _hash_key_first(attribute: Attribute[Any]) -> bool:
-    return not attribute.is_hash_key

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from importlib import import_module
@@ -188,22 +188,16 @@ def _save_progress(message: OutboxMessage, progress: str) -> None:
 
 
 def _decrypt_author(message: OutboxMessage) -> audit.Author:
-    author_data = message.author
-    name = ip = user_agent = ""
-    redacted_author = audit.Author(
-        author_data["type"], author_data["id"], "", author_data["customer"], request_id=author_data["request"]
-    )
-    key = dynamodb.get_record(encryption.PersonKey, redacted_author.stream) if author_data.get("sealed") else None
+    data = message.author
+    author = audit.Author(data["type"], data["id"], "", data["customer"], request_id=data["request"])
+    key = dynamodb.get_record(encryption.PersonKey, author.stream) if data.get("sealed") else None
     if key:
         try:
-            name, ip, user_agent = encryption.decrypt_json(
-                key.unwrap(), bytes.fromhex(author_data["sealed"]), message.id
-            )
+            name, ip, user_agent = encryption.decrypt_json(key.unwrap(), bytes.fromhex(data["sealed"]), message.id)
+            author = replace(author, name=name, ip=ip, user_agent=user_agent)
         except InvalidTag:
             logger.warning("the author of a message cannot be decrypted", extra={"message_id": message.id})
-    return audit.Author(
-        author_data["type"], author_data["id"], name, author_data["customer"], ip, user_agent, author_data["request"]
-    )
+    return author
 
 
 def _defer(message: OutboxMessage, at: datetime, error: errors.Unavailable) -> str:

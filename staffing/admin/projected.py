@@ -12,13 +12,8 @@ class Schedule(Projection, record=records.Schedule):
 
     least_selective_key = "customer_id"
 
-    staff = models.ForeignKey(User, models.DO_NOTHING, db_column="staff_id", db_constraint=False, related_name="+")
-    location = models.ForeignKey(
-        Location, models.DO_NOTHING, db_column="location_id", db_constraint=False, related_name="+"
-    )
-
-    class Meta:
-        verbose_name = "schedule"
+    staff = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, related_name="+")
+    location = models.ForeignKey(Location, models.DO_NOTHING, db_constraint=False, related_name="+")
 
     def __str__(self) -> str:
         kind = "series" if self.record.is_series else "shift"
@@ -28,12 +23,4 @@ class Schedule(Projection, record=records.Schedule):
 class Template(Projection, record=records.Template):
     """A reusable schedule without a date and a person."""
 
-    location = models.ForeignKey(
-        Location, models.DO_NOTHING, db_column="location_id", db_constraint=False, related_name="+"
-    )
-
-    class Meta:
-        verbose_name = "template"
-
-    def __str__(self) -> str:
-        return str(self.record.name)
+    location = models.ForeignKey(Location, models.DO_NOTHING, db_constraint=False, related_name="+")

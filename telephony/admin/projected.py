@@ -12,9 +12,6 @@ class PhoneNumber(Projection, record=records.PhoneNumber):
 
     status = models.CharField(max_length=20, choices=to_choices("active", "buying", "releasing"))
 
-    class Meta:
-        verbose_name = "phone number"
-
     def __str__(self) -> str:
         return str(self.record.number)
 
@@ -35,9 +32,6 @@ class Call(Projection, record=records.Call):
     outcome = models.CharField(
         max_length=20, choices=to_choices("answered", "voicemail", "missed", "closed", "ringing")
     )
-
-    class Meta:
-        verbose_name = "call"
 
     def __str__(self) -> str:
         return f"call at {self.record.started_at:%Y-%m-%d %H:%M} UTC"

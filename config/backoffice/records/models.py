@@ -72,6 +72,10 @@ class Projection(models.Model, metaclass=ProjectionBase):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        """The record's name, for those that have one."""
+        return str(self.record.name)
+
     @classmethod
     def from_record(cls, record: dynamodb.Record) -> Self:
         """The projection of a record."""
@@ -85,7 +89,7 @@ class Projection(models.Model, metaclass=ProjectionBase):
     @classmethod
     def pk_of(cls, record: dynamodb.Record) -> str:
         """Django's primary key of a record."""
-        parts = [getattr(record, attribute.attr_name) for attribute in record.key_attributes()]
+        parts = record.key_values()
         return CompositeKey.join(*parts) if cls.is_composite else str(parts[0])
 
     @classmethod

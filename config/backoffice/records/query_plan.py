@@ -42,16 +42,23 @@ LOOKUPS: Mapping[str, tuple[Callable[[Any, Any], Condition], ValueTest]] = {
 """DynamoDB's condition for each lookup, and the same test of a plain value."""
 MAX_RANGES = 10
 """The most hash keys of a query; each is a range."""
-KEY_LOOKUPS = frozenset({"exact", "gt", "gte", "lt", "lte", "range", "startswith"})
+HASH_LOOKUPS = frozenset({"exact", "in"})
+RANGE_LOOKUPS = frozenset({"exact", "gt", "gte", "lt", "lte", "range", "startswith"})
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison."""
+    """One comparison; ``node`` is its part of the tree."""
 
+    node: Any
     name: str
     lookup: str
     value: Any
+
+    @property
+    def values(self) -> list[Any]:
+        """The values of ``exact`` or ``in``."""
+        return [self.value] if self.lookup == "exact" else self.value
 
 
 @dataclass(frozen=True)
@@ -95,32 +102,27 @@ def key_sources(record_class: type[dynamodb.Record]) -> list[KeySource]:
     keys = {bool(attribute.is_hash_key): attribute.attr_name for attribute in record_class.key_attributes()}
     available = [KeySource(None, keys[True], keys.get(False))]
     for index in record_class._indexes.values():
-        key_names = {part["KeyType"]: part["AttributeName"] for part in _key_schema(index)}
+        key_names = {part["KeyType"]: part["AttributeName"] for part in index._get_schema()["key_schema"]}
         available.append(KeySource(index.Meta.index_name, key_names["HASH"], key_names.get("RANGE")))
     return available
 
 
-def projects_all_attributes(record_class: type[dynamodb.Record], index: str) -> bool:
-    """Whether an index holds all attributes."""
-    projection = record_class._indexes[index].Meta.projection
-    return bool(projection.projection_type == "ALL")
-
-
-def _key_schema(index: Any) -> list[dict[str, str]]:
-    return list(index._get_schema()["key_schema"])
+def projects_all_attributes(record_class: type[dynamodb.Record], index: str | None) -> bool:
+    """Whether an index holds all attributes, as the table (None) does."""
+    return index is None or bool(record_class._indexes[index].Meta.projection.projection_type == "ALL")
 
 
 def to_comparison(lookup: Any) -> Comparison:
     """A comparison of the tree. Raises `UnsupportedQuery`."""
     if isinstance(lookup.lhs, ColPairs) and len(lookup.lhs.targets) == 1:  # prefetch asks so
-        return Comparison(lookup.lhs.targets[0].attname, "in", [value for (value,) in lookup.rhs])
+        return Comparison(lookup, lookup.lhs.targets[0].attname, "in", [value for (value,) in lookup.rhs])
     target = getattr(lookup.lhs, "target", None)
     if target is None or lookup.lookup_name not in LOOKUPS:
         raise UnsupportedQuery(f"DynamoDB does not support {lookup.lookup_name} here.")
     value = lookup.rhs
     if lookup.lookup_name == "in":
         value = [getattr(item, "pk", item) for item in value]
-    return Comparison(target.attname, lookup.lookup_name, value)
+    return Comparison(lookup, target.attname, lookup.lookup_name, value)
 
 
 def split_conjunction(node: Any) -> Iterator[Any]:
@@ -176,24 +178,16 @@ def plan_query(
     terms = list(split_conjunction(where))
     if any(isinstance(term, NothingNode) for term in terms):
         return QueryPlan("nothing")
-    comparisons = {id(term): to_comparison(term) for term in terms if not isinstance(term, WhereNode)}
-    for term_id, candidate in comparisons.items():
-        if candidate.name == pk and candidate.lookup in ("exact", "in"):
-            keys = [candidate.value] if candidate.lookup == "exact" else candidate.value
-            filter_nodes = tuple(term for term in terms if id(term) != term_id)
-            pks = tuple(dict.fromkeys(str(key) for key in keys))
-            return QueryPlan("keys", keys=pks, filter_nodes=filter_nodes) if pks else QueryPlan("nothing")
-    range_plans = [
-        range_plan
-        for source in key_sources(record_class)
-        if (range_plan := _plan_range(source, terms, comparisons, record_class))
-    ]
-    if range_plans:
+    comparisons = [to_comparison(term) for term in terms if not isinstance(term, WhereNode)]
+    if key_comparison := _find_comparison(comparisons, pk, HASH_LOOKUPS):
+        pks = tuple(dict.fromkeys(str(key) for key in key_comparison.values))
+        filter_nodes = _without(terms, key_comparison)
+        return QueryPlan("keys", keys=pks, filter_nodes=filter_nodes) if pks else QueryPlan("nothing")
+    candidates = [_plan_range(source, terms, comparisons, record_class) for source in key_sources(record_class)]
+    if range_plans := [candidate for candidate in candidates if candidate]:
         order_name = order[0].lstrip("-") if order else ""
-        selective_plans = [
-            candidate for candidate in range_plans if candidate.hash_name != least_selective_key
-        ] or range_plans
-        return max(selective_plans, key=lambda candidate: _score(candidate, order_name))
+        selective_plans = [plan for plan in range_plans if plan.hash_name != least_selective_key]
+        return max(selective_plans or range_plans, key=lambda plan: _score(plan, order_name))
     if may_scan:
         return QueryPlan("scan", filter_nodes=tuple(terms))
     raise KeyRequired("A hash key is required.")
@@ -205,38 +199,35 @@ def _score(range_plan: QueryPlan, order: str) -> int:
 
 
 def _plan_range(
-    source: KeySource, terms: Sequence[Any], comparisons: Mapping[int, Comparison], record_class: type[dynamodb.Record]
+    source: KeySource, terms: Sequence[Any], comparisons: Sequence[Comparison], record_class: type[dynamodb.Record]
 ) -> QueryPlan | None:
-    hash_term = _find_comparison(comparisons, source.hash_name, frozenset({"exact", "in"}))
-    if hash_term is None or comparisons[hash_term].value is None:
+    on_hash = _find_comparison(comparisons, source.hash_name, HASH_LOOKUPS)
+    if on_hash is None or on_hash.value is None:
         return None
-    hash_comparison = comparisons[hash_term]
-    range_term = _find_comparison(comparisons, source.range_name, KEY_LOOKUPS) if source.range_name else None
+    on_range = _find_comparison(comparisons, source.range_name, RANGE_LOOKUPS)
     range_condition = None
-    if range_term is not None:
-        range_comparison = comparisons[range_term]
-        attribute = record_class.get_attributes()[range_comparison.name]
-        range_condition = LOOKUPS[range_comparison.lookup][0](attribute, range_comparison.value)
-    hash_values = [hash_comparison.value] if hash_comparison.lookup == "exact" else hash_comparison.value
-    if len(hash_values) > MAX_RANGES:
+    if on_range:
+        attribute = record_class.get_attributes()[on_range.name]
+        range_condition = LOOKUPS[on_range.lookup][0](attribute, on_range.value)
+    if len(on_hash.values) > MAX_RANGES:
         raise UnsupportedQuery(f"At most {MAX_RANGES} values at once.")
     return QueryPlan(
         "range",
         index=source.index,
         hash_name=source.hash_name,
-        hash_values=tuple(hash_values),
+        hash_values=tuple(on_hash.values),
         range_name=source.range_name,
         range_condition=range_condition,
-        filter_nodes=tuple(term for term in terms if id(term) not in (hash_term, range_term)),
+        filter_nodes=_without(terms, on_hash, on_range),
     )
 
 
-def _find_comparison(comparisons: Mapping[int, Comparison], name: str | None, lookups: frozenset[str]) -> int | None:
-    return next(
-        (
-            term_id
-            for term_id, comparison in comparisons.items()
-            if comparison.name == name and comparison.lookup in lookups
-        ),
-        None,
-    )
+def _find_comparison(comparisons: Sequence[Comparison], name: str | None, lookups: frozenset[str]) -> Comparison | None:
+    matches = (comparison for comparison in comparisons if comparison.name == name and comparison.lookup in lookups)
+    return next(matches, None)
+
+
+def _without(terms: Sequence[Any], *comparisons: Comparison | None) -> tuple[Any, ...]:
+    """The terms that these comparisons do not decide."""
+    decided_ids = {id(comparison.node) for comparison in comparisons if comparison}
+    return tuple(term for term in terms if id(term) not in decided_ids)

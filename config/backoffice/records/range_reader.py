@@ -66,10 +66,12 @@ class PlanReader:
         return all(query_plan.is_match(term, lambda name: getattr(record, name)) for term in self.plan.filter_nodes)
 
     # --- ranges -----------------------------------------------------------------------------------
-    def _read_range(self, size: int, origin: Cursor | None, budget: int) -> CursorPage[Any]:
-        backward = bool(origin and origin["backward"])
+    def _collect_rows(
+        self, size: int, origin: Cursor | None, budget: int, *, backward: bool
+    ) -> tuple[list[tuple[int, dict[str, Any]]], Cursor | None, int]:
+        """Items with the index of their range, where reading goes on, and how many were read."""
         rows: list[tuple[int, dict[str, Any]]] = []
-        scanned_count, start, next_start = 0, origin, None
+        scanned_count, start = 0, origin
         while True:
             limit = size + 1 - len(rows)
             if self._filter_condition is not None:
@@ -80,9 +82,8 @@ class PlanReader:
             rows += [(range_index, item) for item in response["Items"]]
             next_start = self._next_cursor(response, range_index, backward=backward)
             if next_start is None or len(rows) > size or scanned_count >= budget:
-                break
+                return rows, next_start, scanned_count
             start = next_start
-        return self._build_page(rows, size, origin, next_start, scanned_count, backward=backward)
 
     def _next_cursor(self, response: dict[str, Any], range_index: int, *, backward: bool) -> Cursor | None:
         """Where reading goes on: in the same range, or at the start of the next one."""
@@ -91,17 +92,10 @@ class PlanReader:
         next_index = range_index - 1 if backward else range_index + 1
         return range_cursor({}, next_index, backward=backward) if 0 <= next_index < len(self._hash_values) else None
 
-    def _build_page(
-        self,
-        rows: list[tuple[int, dict[str, Any]]],
-        size: int,
-        origin: Cursor | None,
-        next_start: Cursor | None,
-        scanned_count: int,
-        *,
-        backward: bool,
-    ) -> CursorPage[Any]:
+    def _read_range(self, size: int, origin: Cursor | None, budget: int) -> CursorPage[Any]:
         """The page in the order of the list, with the cursors around it."""
+        backward = bool(origin and origin["backward"])
+        rows, next_start, scanned_count = self._collect_rows(size, origin, budget, backward=backward)
         has_more = len(rows) > size
         page_rows = rows[:size]
         cursor_ahead = self._cursor_at(*page_rows[-1], backward=backward) if has_more else next_start
@@ -124,7 +118,7 @@ class PlanReader:
 
     def _load_records(self, items: list[dict[str, Any]]) -> list[dynamodb.Record]:
         """The records; those of an index that has only keys are read again, strongly consistent."""
-        if self.plan.index is None or query_plan.projects_all_attributes(self.model.record_class, self.plan.index):
+        if query_plan.projects_all_attributes(self.model.record_class, self.plan.index):
             return [self.model.record_class.from_item(item) for item in items]
         return self._read_by_key(self.model.pk_of(self.model.record_class.from_item(item)) for item in items)
 
@@ -135,7 +129,7 @@ class PlanReader:
     @property
     def _filter_condition(self) -> Condition | None:
         """The condition that DynamoDB applies to the items it reads."""
-        if self.plan.index and not query_plan.projects_all_attributes(self.model.record_class, self.plan.index):
+        if not query_plan.projects_all_attributes(self.model.record_class, self.plan.index):
             return None
         node_conditions = [
             query_plan.to_condition(term, self.model.record_class, self.model._meta.pk.attname)
