@@ -9,7 +9,7 @@ from accounts.users import diff, side_effects
 from config import dynamodb, errors, journal
 
 MAX_CACHED_CUSTOMERS = 50_000
-"""Users whose customer a process caches."""
+"""The number of users for which a process caches the customer."""
 
 _customer_ids: dict[str, str] = {}
 """Customer id by user id. It never changes, and caching it saves a round trip."""

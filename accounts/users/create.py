@@ -214,7 +214,7 @@ def claim_email(write: write_set.Write, email_key: str, user_id: str) -> None:
 
 
 def to_client_error(refusal: errors.DomainError) -> errors.DomainError:
-    """Auth0's refusal as clients see it, which does not tell whose address it is."""
+    """The client error for a refusal of Auth0, without revealing who owns the address."""
     return user_exists() if isinstance(refusal, auth0.EmailInUse) else refusal
 
 

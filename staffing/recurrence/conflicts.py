@@ -1,9 +1,9 @@
 """Conflicts: whether shifts of one person's series overlap, and when first. Pure.
 
-Two series without end are not expanded. The days on which their rules start shifts are compared as
-bits for `dst.HORIZON` from the later first start, and the shifts of common days at their instants.
-Shifts near a change of a clock are compared one by one, because wall times mislead there. A shift
-that was given to somebody else is theirs and does not count.
+Two endless series are not expanded. Their start days are compared as bitmaps for `dst.HORIZON` from
+the later first start, and shifts on common days by their instants. Shifts near a clock change are
+compared one by one, because wall times are not enough there. A shift that somebody else covers does
+not count.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from staffing.recurrence.overlap import ConflictingShifts
 MAX_SHORT_SERIES_SPAN = timedelta(days=60)
 """A series that ends within this time is expanded."""
 SELF_CONFLICT_HORIZON, MAX_SELF_CONFLICT_SHIFTS = timedelta(days=366 * 28), 1000
-"""For how long, and how many of, the shifts of one series are compared with each other."""
+"""The period and the number of shifts of one series that are compared with each other."""
 MINUTES_PER_DAY = 1440
 IdentifiedSeries = tuple[str, Series]
 """The id of a schedule, and its series."""
@@ -42,10 +42,10 @@ def find_conflict(a: Series, b: Series) -> ConflictingShifts | None:
 def find_first_conflict(
     own_schedules: Sequence[IdentifiedSeries], other_schedules: Sequence[IdentifiedSeries]
 ) -> tuple[str, ConflictingShifts] | None:
-    """The first overlap of one's own schedules with each other, themselves or the others.
+    """The first overlap of new series with themselves, each other or existing ones.
 
-    Answers it with the id of the schedule it is with. Single shifts are sorted once and compared
-    with their neighbours, however many there are.
+    Returns a schedule id and the overlap. Single shifts are sorted once, and each
+    is compared with its neighbours only.
     """
     conflicts = [
         (schedule_id, conflict) for schedule_id, series in own_schedules if (conflict := find_self_conflict(series))
@@ -78,7 +78,7 @@ def _partition_by_recurrence(
 def _find_single_conflicts(
     own_schedules: Sequence[IdentifiedSeries], other_schedules: Sequence[IdentifiedSeries]
 ) -> list[tuple[str, ConflictingShifts]]:
-    """The first overlap of single shifts, at least one of them one's own."""
+    """The first overlap of single shifts, at least one of them new."""
     occurrences = [
         (expand.build_first_occurrence(shift), schedule_id, is_own)
         for schedules, is_own in ((own_schedules, True), (other_schedules, False))
@@ -98,7 +98,7 @@ def _find_single_conflicts(
 def find_self_conflict(series: Series) -> ConflictingShifts | None:
     """The first overlap of two shifts of one series.
 
-    All start at one time of day, so only those of almost a day and moved ones can overlap.
+    All start at the same time of day, so only shifts of almost a day, and moved ones, can overlap.
     """
     series = expand.replace_count_with_until(expand.exclude_covers(series))
     conflicts = [
@@ -122,7 +122,7 @@ def _exclude_occurrence(series: Series, recurrence_id: datetime) -> Series:
 
 
 def _exclude_exceptions(series: Series) -> Series:
-    """A series without the shifts that were left out or moved."""
+    """A series without its excluded and moved shifts."""
     return replace(series, exceptions=dict.fromkeys(series.exceptions, RecurrenceException()))
 
 
@@ -140,20 +140,20 @@ def _get_earliest(conflicts: Iterable[ConflictingShifts | None]) -> ConflictingS
 
 
 def _find_by_expansion(short: Series, other_series: Series) -> ConflictingShifts | None:
-    """Every shift of a series that ends soon, against another."""
+    """The first overlap of a series that ends soon, shift by shift, with another one."""
     since, until = expand.get_earliest_start(short) - MAX_SHIFT_DURATION, expand.get_latest_end(short)
     occurrences = list(expand.iter_occurrences(short, since, until + timedelta(seconds=1)))
     return _get_earliest(overlap.iter_conflicts_with_series(occurrences, other_series))
 
 
 def _find_exception_conflict(a: Series, b: Series) -> ConflictingShifts | None:
-    """The moved shifts of ``a``, against all of ``b``."""
+    """The first overlap of the moved shifts of ``a`` with ``b``."""
     return _get_earliest(overlap.iter_conflicts_with_series([*expand.iter_exception_occurrences(a)], b))
 
 
 # --- regular shifts of two series -----------------------------------------------------------------
 def _iter_regular_conflicts(a: Series, b: Series) -> Iterator[ConflictingShifts]:
-    """The first overlap for each number of days by which b's shifts may start after a's."""
+    """The first overlap for each offset in days between the starts of a's and b's shifts."""
     later_start = _get_later_start(a, b)
     base_day = date(later_start.year - 1, 12, 1).toordinal()
     first_day = later_start.date().toordinal() - 6
@@ -168,7 +168,7 @@ def _iter_regular_conflicts(a: Series, b: Series) -> Iterator[ConflictingShifts]
 
 
 def _list_day_offsets(a: Series, b: Series, year: int) -> list[int]:
-    """By how many days b's start may lie after a's so that the shifts can overlap."""
+    """The offsets in days from a's start to b's start at which shifts can overlap."""
     day_offsets = set()
     start_a, duration_a, duration_b = _get_minute_of_day(a.start), _get_minutes(a), _get_minutes(b)
     for offset_minutes in dst.list_offset_differences(a.zone, b.zone, year):
@@ -188,7 +188,7 @@ def _get_minutes(series: Series) -> float:
 
 
 def _find_near_transitions(a: Series, b: Series) -> ConflictingShifts | None:
-    """The first overlap around a change of either clock."""
+    """The first overlap near a clock change of either zone."""
     later_start = _get_later_start(a, b)
     if a.zone == b.zone and not any(_is_near_dst_gap(series, later_start.year) for series in (a, b)):
         return None
@@ -204,7 +204,7 @@ def _find_near_transitions(a: Series, b: Series) -> ConflictingShifts | None:
 
 
 def _iter_occurrences_near(series: Series, transition: datetime) -> Iterator[Occurrence]:
-    """The regular shifts of a series around a change of a clock."""
+    """The regular shifts of a series near a clock change."""
     day = timedelta(days=1)
     span = Occurrence(series.start, transition - day, transition + day)
     return (shift for shift in overlap.iter_regular_near(series, span) if overlap.is_overlapping(shift, span))
@@ -215,7 +215,7 @@ def _get_later_start(a: Series, b: Series) -> datetime:
 
 
 def _is_near_dst_gap(series: Series, year: int) -> bool:
-    """Whether a start or end may be within three hours after a time at which the clock jumps."""
+    """Whether a start or end may be within three hours after a skipped wall time."""
     for transition in dst.list_transitions(series.zone, year):
         jump = _get_minute_of_day(expand.to_wall_time(transition - timedelta(minutes=1), series.zone))
         if any((_get_minute_of_day(at) - jump) % MINUTES_PER_DAY <= 180 for at in (series.start, series.end)):

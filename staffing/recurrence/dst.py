@@ -16,7 +16,7 @@ def list_zone_names() -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def list_transitions(zone: str, year: int) -> tuple[datetime, ...]:
-    """The instants at which a zone's clock changes, from the year before ``year`` for `HORIZON`."""
+    """The instants of a zone's clock changes, from the year before ``year`` for `HORIZON`."""
     zone_info = ZoneInfo(zone)
     transitions = []
     at = datetime(year - 1, 1, 1, tzinfo=UTC)
@@ -45,7 +45,7 @@ def _locate_transition(zone_info: ZoneInfo, low: datetime, high: datetime) -> da
 
 @lru_cache(maxsize=256)
 def list_offset_differences(zone_a: str, zone_b: str, year: int) -> tuple[int, ...]:
-    """By how many minutes b's wall clock may be ahead of a's."""
+    """The minutes by which the wall time of zone b can be ahead of that of zone a."""
     if zone_a == zone_b:
         return (0,)
     transitions = {*list_transitions(zone_a, year), *list_transitions(zone_b, year)}

@@ -187,7 +187,7 @@ def _set_exception(series: Series, recurrence_id: datetime, exception: Recurrenc
 def _resolve_times(
     series: Series, update: SeriesUpdate, start: datetime, end: datetime | None, local_zone: str
 ) -> tuple[datetime, datetime]:
-    """The times of a shift after an update; one that only starts elsewhere keeps its length."""
+    """The times of a shift after an update; if only the start changes, the length stays."""
     duration = (end or start + (series.end - series.start)) - start
     new_start = _to_wall_time(update.start, series.zone, local_zone, "/startTime") or start
     new_end = _to_wall_time(update.end, series.zone, local_zone, "/endTime") or new_start + duration
@@ -211,7 +211,7 @@ def _update_whole_series(
 
 
 def _build_updated_series(series: Series, update: SeriesUpdate, recurrence_id: datetime, local_zone: str) -> Series:
-    """A series whose shift ``recurrence_id`` gets the new times, and the others accordingly."""
+    """A series after moving the shift ``recurrence_id`` to new times, and the others by as much."""
     if series.rule is None and update.pattern is None:
         return _update_single_shift(series, update, local_zone)
     pattern_fields = dict(update.pattern or {})
@@ -250,7 +250,7 @@ def _update_single_shift(series: Series, update: SeriesUpdate, local_zone: str) 
 
 
 def _move_rule_end(rule: RecurrenceRule, first_start: datetime, offset: timedelta) -> RecurrenceRule:
-    """A rule that ends after as many shifts once they are moved."""
+    """The rule with its end moved, so that the number of shifts stays the same."""
     if rule.until is None or not offset:
         return rule
     last_start = rules.find_last_start_before(rule, first_start, rule.until + timedelta(seconds=1)) or first_start
@@ -258,7 +258,7 @@ def _move_rule_end(rule: RecurrenceRule, first_start: datetime, offset: timedelt
 
 
 def _carry_exceptions(before: Series, after: Series, offset: timedelta) -> dict[datetime, RecurrenceException]:
-    """The exceptions whose shifts the new rule still starts, moved along."""
+    """The exceptions that still match a shift of the new rule, moved along with it."""
     exceptions = {}
     for recurrence_id, exception in before.exceptions.items():
         if after.rule and rules.has_start(after.rule, after.start, recurrence_id + offset):
@@ -278,7 +278,7 @@ def _list_assignments(series: Series, staff_id: str) -> tuple[tuple[str, Series]
 
 
 def assign_series(series: Series, staff_id: str) -> Series:
-    """A series of a person: shifts of it that they covered are simply theirs."""
+    """A series assigned to a person; their covers in it become regular shifts."""
     exceptions = {
         recurrence_id: replace(exception, staff_id=None) if exception.staff_id == staff_id else exception
         for recurrence_id, exception in series.exceptions.items()

@@ -1,7 +1,7 @@
 """Series of shifts, and their occurrences in a window. Pure.
 
-A rule is expanded in naive wall time, and only then are the wall times put into their zone: a shift
-from 9 to 5 stays one through every change of the clock.
+A rule is expanded in naive wall time, and the wall times are then converted in their zone, so a
+shift from 9 to 5 keeps its times across clock changes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,9 +18,9 @@ MAX_SHIFT_DURATION = timedelta(hours=48)
 """Wall time from the start of a shift to its end, at most."""
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 MAX_CLOCK_JUMP = timedelta(hours=3)
-"""More than any clock jumps."""
+"""An upper bound of clock changes."""
 _MAX_ZONE_DIFFERENCE = timedelta(days=2)
-"""More than the wall times of two zones, or of a zone and UTC, can differ."""
+"""An upper bound of the difference between the wall times of two zones, UTC included."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Series:
     exceptions: Mapping[datetime, RecurrenceException] = field(default_factory=dict)
     """By the wall time at which the rule starts the occurrence."""
     gap: Literal["shift", "skip"] = "shift"
-    """Where the clock skips a start: it moves forward by the gap, or is left out."""
+    """What happens to a start within a clock gap: it moves forward by the gap, or is skipped."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Occurrence:
     staff_id: str | None = None
     """Who covers it, if not the owner of the series."""
     is_adjusted: bool = False
-    """Whether the clock skips its start or end."""
+    """Whether its start or end is a skipped wall time."""
     is_changed: bool = False
 
 
@@ -77,7 +77,7 @@ def to_wall_time(at: datetime, zone: str) -> datetime:
 
 
 def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
-    """Whether the clock ever shows this time."""
+    """Whether this wall time exists, i.e. no clock change skips it."""
     return to_wall_time(to_instant(wall_time, zone), zone) == wall_time
 
 
@@ -141,7 +141,7 @@ def _build_occurrence(
     staff_id: str | None = None,
     is_changed: bool = False,
 ) -> Occurrence:
-    """A shift at its instants. One that lies in a gap as a whole keeps its length."""
+    """An occurrence at its instants. A shift entirely within a clock gap keeps its length."""
     start_instant, end_instant = to_instant(start, zone), to_instant(end, zone)
     if end_instant <= start_instant:
         end_instant = start_instant + (end - start)

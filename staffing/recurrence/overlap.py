@@ -17,15 +17,15 @@ from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence, Series
 from staffing.recurrence.rules import WEEKDAY_CODES, RecurrenceRule
 
 MAX_UTC_OFFSET = timedelta(hours=18)
-"""More than any wall time differs from UTC, a jump of the clock included."""
+"""An upper bound of UTC offsets, clock changes included."""
 MAX_EXPANDED_SHIFTS = 20
-"""Up to how many shifts are compared by expanding the series around each; more use the bitmap."""
+"""Up to this number of shifts, the series is expanded around each; above it, the bitmap is used."""
 BITMAP_DAYS = dst.HORIZON.days + 440
 """Days in a bitmap: those of `dst.HORIZON` after any day of the year after ``base_day``."""
 
 
 class ConflictingShifts(NamedTuple):
-    """Two shifts that overlap, and the first moment at which both are on duty."""
+    """Two overlapping shifts, and the instant at which the overlap begins."""
 
     at: datetime
     first: Occurrence

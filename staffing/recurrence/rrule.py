@@ -98,7 +98,7 @@ def parse_rule(pattern: Mapping[str, Any], *, zone: str) -> RecurrenceRule:
 
 
 def _normalize_until(rule: RecurrenceRule, zone: str) -> RecurrenceRule:
-    """With an end that the zone's clock shows, so that it survives UTC, in which RRULE has it."""
+    """The rule with an ``until`` that exists in the zone, as RRULE stores it in UTC."""
     if rule.until is None:
         return rule
     return replace(rule, until=expand.to_wall_time(expand.to_instant(rule.until, zone), zone))

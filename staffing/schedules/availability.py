@@ -65,7 +65,7 @@ def check_available(
     existing: Collection[ShiftAssignment],
     excluded_schedule_id: str | None,
 ) -> None:
-    """Refuse shifts that overlap each other, ``existing`` ones, or what their people have already.
+    """Raise if shifts overlap each other, ``existing`` ones, or other shifts of their people.
 
     ``records`` holds the version records, read before; rows of ``excluded_schedule_id`` do not
     count. Raises `ScheduleConflict`, `AssignmentLimitExceeded`, or `journal.StaleRecord`.

@@ -1,7 +1,7 @@
 """Removes the future shifts of people who leave and of locations that are removed.
 
 Past shifts stay: who was on duty when is a business record. Each schedule is one transaction and
-one audit entry, so a crash leaves none half done, and the next attempt ends the others.
+one audit entry; after a crash, the next attempt continues with the remaining ones.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) ->
     """End the shifts of a user who leaves; may be repeated.
 
     Their own schedules end now. Their shifts that others cover become schedules of those others,
-    and shifts of others that they were to cover are excluded.
+    and shifts of others that they would have covered are excluded.
     """
     for row in availability.fetch_rows(user.id, at, None):
         while _detach_covered_shifts(str(row.schedule_id), user.id, actor, at):

@@ -1,4 +1,4 @@
-"""What an audit entry stores of a change of schedules, and how it is read to notify people.
+"""The changes of schedules that an audit entry stores, and reading them for notifications.
 
 The fields of an entry are those of the schedule, ``rest/…`` of the series that was split off, and
 ``shift/…`` of single shifts, by start.
@@ -57,7 +57,7 @@ class ShiftChange:
 def diff_schedules(
     before: Schedule | None, after: list[Schedule], *, allow_overlap: bool = False
 ) -> list[audit.FieldChange]:
-    """What an entry stores of a change; a second schedule ``after`` it was split off."""
+    """The fields of the audit entry of a change; a second schedule ``after`` was split off."""
     old_values, new_values = (
         _get_state(schedule).to_json() if schedule else {} for schedule in (before, after[0] if after else None)
     )
@@ -102,7 +102,7 @@ def _get_state(schedule: Schedule) -> ShiftState:
 def _diff_series(before: Schedule, after: Schedule) -> list[audit.FieldChange] | None:
     """The single shifts that changed; None where the series moved.
 
-    What its new end cuts off of the owner's own shifts is not listed.
+    The owner's shifts after a new end of the series are not listed.
     """
     old_series, new_series = before.series(), after.series()
     if old_series.rule is None or new_series.rule is None or old_series.start != new_series.start:
@@ -123,7 +123,7 @@ def _is_regular_start(series: Series, recurrence_id: datetime) -> bool:
 
 
 def _get_shift_state(schedule: Schedule, series: Series, recurrence_id: datetime) -> ShiftState | None:
-    """One shift of a series; None where the rule starts none, or it was left out."""
+    """One shift of a series; None if the rule has no such shift, or it is excluded."""
     exception = series.exceptions.get(recurrence_id)
     if exception is None and _is_regular_start(series, recurrence_id):
         exception = RecurrenceException(recurrence_id)

@@ -39,9 +39,9 @@ class OnDuty:
 
 
 def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)) -> list[OnDuty]:
-    """Who is on duty at a customer's location, by start; users who are blocked or gone excluded.
+    """The people on duty at a customer's location by start, except blocked ones. Two round trips.
 
-    After them those whose shift ended less than ``grace`` ago, latest first. Takes two round trips.
+    People with a shift that ended less than ``grace`` ago follow, the latest first.
     """
     shifts = queries.list_current_shifts(location_id, at, grace=grace)
     staff = users.load_users(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
@@ -56,7 +56,7 @@ def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: tim
 
 
 def list_on_duty_for_actor(location_id: str, at: datetime, *, actor: Actor) -> list[OnDuty]:
-    """Who is on duty, for an actor. Raises `errors.NotFound` and `errors.Forbidden`."""
+    """The people on duty, for an actor. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("schedules:read")
     records = dynamodb.batch_get([locations.location_key(location_id)])
     locations.get_location_from(records, location_id, actor)

@@ -19,7 +19,7 @@ from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 MAX_SERIES = 5_000
 """Series that one list may expand."""
 SINGLE_SHIFT_LOOKBACK = MAX_SHIFT_DURATION + timedelta(hours=3)
-"""How long ago a single shift that is still on may have started."""
+"""How long ago a current single shift may have started."""
 FIRST_STEP = timedelta(days=7)
 LATEST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -161,7 +161,7 @@ def _iter_shifts_in_window(schedule: Schedule, schedule_filter: ScheduleFilter) 
 
 
 def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
-    """The shifts of schedules by start, expanded step by step: what is not taken costs little."""
+    """The shifts of schedules by start, expanded lazily, window by window."""
     schedule_series = [(schedule, schedule.series()) for schedule in schedules]
     since, until = schedule_filter.since or LATEST_INSTANT, schedule_filter.until or LATEST_INSTANT
     for step_start, step_end in iter_steps(since, until):
@@ -185,7 +185,7 @@ def iter_steps(since: datetime, until: datetime) -> Iterator[tuple[datetime, dat
 
 
 def list_current_shifts(location_id: str, at: datetime, *, grace: timedelta = timedelta(0)) -> list[Shift]:
-    """The shifts at a location that are on, or ended less than ``grace`` ago, by start."""
+    """The current shifts at a location, and those that ended less than ``grace`` ago, by start."""
     until = at + timedelta(microseconds=1)
     return list(iter_shifts(ScheduleFilter(location_id=location_id, since=at - grace, until=until), 1000))
 

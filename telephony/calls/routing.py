@@ -86,7 +86,7 @@ class _Match:
 
 
 def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
-    """Who is on duty at the line's location, then whose shift ended within the grace period."""
+    """The people on duty at the line's location, then those with a shift that just ended."""
     return on_duty.list_on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
 
 

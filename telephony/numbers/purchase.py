@@ -268,7 +268,7 @@ def adopt_number(owned_number: client.OwnedNumber, location_id: str, *, actor: A
     """Assign a number at Twilio without a record to a location.
 
     Raises what `purchase_number` raises. If this process dies on the way, the outbox withdraws the
-    purchase, and the number is unexplained as before.
+    purchase, and the number stays unassigned.
     """
     actor.require("numbers:adopt")
     pending_number = _build_pending_number(owned_number.number, location_id, actor.customer_id, at)
