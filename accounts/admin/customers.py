@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from unfold.decorators import display
 
 from accounts import customers
-from accounts.admin.base import OperatorForm, run_command
+from accounts.admin.operator_commands import OperatorForm, run_command
 from accounts.admin.projected import Customer
 from accounts.models import Customer as CustomerRecord
 from accounts.serializers.customers_and_locations import CustomerChange, CustomerView

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from accounts import locations
-from accounts.admin.base import OperatorForm, run_command
+from accounts.admin.operator_commands import OperatorForm, run_command
 from accounts.admin.projected import Location
 from accounts.models import Location as LocationRecord
 from accounts.serializers.customers_and_locations import LocationChange, LocationView, NewLocation

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
-from accounts.admin.base import actor_for
+from accounts.admin.operator_commands import actor_for
 from accounts.admin.projected import TermsAcceptance
 from accounts.terms import acceptance
 from config.backoffice import operators

@@ -10,7 +10,7 @@ from unfold.decorators import display
 
 from accounts import locations as location_queries
 from accounts import permissions, preferences, users
-from accounts.admin.base import OperatorForm, actor_for, run_command
+from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
 from accounts.admin.projected import User, to_choices
 from accounts.models import ALL_LOCATIONS
 from accounts.models import User as UserRecord

@@ -16,7 +16,7 @@ from django.template.loader import render_to_string
 from accounts import customers, preferences, users
 from accounts.models import Customer, User
 from accounts.permissions import Actor
-from accounts.privacy import document, pdf_process
+from accounts.privacy import export_document, pdf_process
 from config import errors, journal
 from config.dynamodb.attributes import RecordAttribute
 from config.privacy import data_map
@@ -41,7 +41,7 @@ class PersonalDataExport:
     """An export: the JSON, and the chapters to print."""
 
     json: bytes
-    chapters: tuple[document.PrintedChapter, ...]
+    chapters: tuple[export_document.PrintedChapter, ...]
 
 
 def export_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
@@ -61,9 +61,9 @@ def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) ->
     with pdf_process.worker_slot() as deadline:
         personal_data = _collect(user, customer, deadline)
         context = {
-            "name": document.strip_bidi_marks(user.name),
-            "customer": document.strip_bidi_marks(customer.name),
-            "at": document.format_instant(at, zone),
+            "name": export_document.strip_bidi_marks(user.name),
+            "customer": export_document.strip_bidi_marks(customer.name),
+            "at": export_document.format_instant(at, zone),
             "chapters": [chapter.to_context(zone) for chapter in personal_data.chapters],
             "recipients": list_recipients(),
             "retention": list_retention_rules(),
@@ -101,7 +101,7 @@ def _collect(user: User, customer: Customer, deadline: float) -> PersonalDataExp
             if time.monotonic() > deadline:
                 raise errors.Unavailable("The export takes too long; retry later.", retry_after=60)
         json_chapters.append(orjson.dumps(chapter.name) + b":[" + b",".join(json_rows) + b"]")
-        chapters.append(document.PrintedChapter(chapter, tuple(printed_rows), len(json_rows)))
+        chapters.append(export_document.PrintedChapter(chapter, tuple(printed_rows), len(json_rows)))
     header = {
         "format": FORMAT,
         "person": {"id": user.id, "name": user.name, "email": user.email},

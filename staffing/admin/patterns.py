@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.admin.base import OperatorForm
+from accounts.admin.operator_commands import OperatorForm
 from accounts.admin.projected import to_choices
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.record_form import FieldValues

@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 
 from accounts import locations, users
 from accounts.admin import projected
-from accounts.admin.base import actor_for, operator_actor
+from accounts.admin.operator_commands import actor_for, operator_actor
 from config import errors
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
 from accounts import users
-from accounts.admin.base import actor_for, group_by_customer, load_location_names
+from accounts.admin.operator_commands import actor_for, group_by_customer, load_location_names
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from accounts.admin.base import run_command
+from accounts.admin.operator_commands import run_command
 from config.backoffice.forms.actions import Button
 from config.backoffice.forms.record_form import FieldValues
 from config.backoffice.links import admin_change_url, admin_list_url

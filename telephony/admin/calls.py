@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from unfold.decorators import display
 
 from accounts import locations
-from accounts.admin.base import actor_for, operator_actor
+from accounts.admin.operator_commands import actor_for, operator_actor
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin

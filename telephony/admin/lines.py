@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.decorators import display
 
-from accounts.admin.base import OperatorForm, actor_for, load_location_names
+from accounts.admin.operator_commands import OperatorForm, actor_for, load_location_names
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button

@@ -12,7 +12,7 @@ from rest_framework.serializers import ValidationError
 from unfold.decorators import display
 
 from accounts.admin import projected
-from accounts.admin.base import actor_for, load_location_names, operator_actor, run_command
+from accounts.admin.operator_commands import actor_for, load_location_names, operator_actor, run_command
 from accounts.permissions import Actor
 from config import dynamodb, errors
 from config.backoffice import operators

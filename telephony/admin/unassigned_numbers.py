@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.base import actor_for
+from accounts.admin.operator_commands import actor_for
 from accounts.admin.projected import Location
 from config import dynamodb, errors
 from config.backoffice import operators

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from accounts import locations, permissions, users
-from accounts.privacy import document, export, pdf_process
+from accounts.privacy import export, export_document, pdf_process
 from config import dynamodb, errors
 from config.dynamodb import encryption
 from config.privacy import data_map
@@ -424,13 +424,13 @@ def test_printed_text_is_limited() -> None:
     row = {"at": now(), "action": "user.changed", "by": "you", "about": "you", "changes": changes}
     row |= {"ip": "::1", "userAgent": "y" * 8_000}
 
-    section = document.PrintedChapter(chapter, [row] * export.MAX_PRINTED_ROWS, 20_000).to_context("UTC")
+    section = export_document.PrintedChapter(chapter, [row] * export.MAX_PRINTED_ROWS, 20_000).to_context("UTC")
 
     printed_texts = [line.text for cells in section["table"] for cell in cells for line in cell]
-    assert sum(map(len, printed_texts)) <= document.MAX_CHAPTER_LENGTH
+    assert sum(map(len, printed_texts)) <= export_document.MAX_CHAPTER_LENGTH
     assert 0 < section["printed"] == len(section["table"]) < export.MAX_PRINTED_ROWS
     assert "→ skill 49" in printed_texts[4], "the new value is shown even if the old one is cut"
-    assert all(len(text) <= document.MAX_VALUE_LENGTH for text in printed_texts)
+    assert all(len(text) <= export_document.MAX_VALUE_LENGTH for text in printed_texts)
     assert any(text.endswith("…") for text in printed_texts), "cut values end with an ellipsis"
 
 
