@@ -324,7 +324,7 @@ def test_new_terms_are_announced_once_to_previous_acceptors(
     process_outbox()
 
     def count_announcements(person: SignedInUser) -> int:
-        subject = "The terms at"
+        subject = "New terms at"
         return sum(m["subject"].startswith(subject) for m in emails_to(env, person.user.email))
 
     assert (first_result, second_result) == (True, False)
