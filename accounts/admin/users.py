@@ -80,10 +80,6 @@ def _set_status(pk: str, *, status: str, **context: Any) -> None:
     update.update_user(pk, {"status": status}, **context)
 
 
-_block = run_command(_set_status, "{obj.record.name} is blocked.", status="blocked")
-_unblock = run_command(_set_status, "{obj.record.name} can sign in again.", status="active")
-
-
 def _export(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> HttpResponse:
     pdf = export.export_for_operator(obj.pk, actor=actor_for(request, obj), at=operators.now())
     response = HttpResponse(pdf, content_type="application/pdf")
@@ -102,7 +98,6 @@ class PersonAdmin(RecordAdmin):
     list_display = ("name", "email", "role_badge", "state", "created_at")
     list_filter = ("role", "status")
     search_help_text = "An e-mail address, an id, or the beginning of a name"
-    actions = ("block", "unblock")
     fieldsets = (
         (None, {"fields": ("version", *_COMMON_FIELDS[:4], "profileName", "phone")}),
         ("Permissions", {"fields": _COMMON_FIELDS[4:], "classes": ("tab",)}),
@@ -121,16 +116,18 @@ class PersonAdmin(RecordAdmin):
             "block",
             "Block",
             "They can no longer sign in or use the app, starting now.",
-            _block,
+            run_command(_set_status, "{obj.record.name} is blocked.", status="blocked"),
             is_available=lambda obj: obj.record.status in ("active", "invited"),
             is_destructive=True,
+            bulk_outcome="blocked",
         ),
         Button(
             "unblock",
             "Unblock",
             "They can sign in again, with the role and permissions they had.",
-            _unblock,
+            run_command(_set_status, "{obj.record.name} can sign in again.", status="active"),
             is_available=lambda obj: obj.record.status == "blocked",
+            bulk_outcome="unblocked",
         ),
         Button(
             "export",
@@ -158,16 +155,6 @@ class PersonAdmin(RecordAdmin):
     )
     def state(self, obj: Any) -> str:
         return str(obj.record.status)
-
-    @admin.action(description="Block", permissions=["change"])
-    def block(self, request: HttpRequest, queryset: Any) -> None:
-        """Block the selected people."""
-        self.apply_to_selected(request, queryset, _block, "blocked")
-
-    @admin.action(description="Unblock", permissions=["change"])
-    def unblock(self, request: HttpRequest, queryset: Any) -> None:
-        """Unblock the selected people."""
-        self.apply_to_selected(request, queryset, _unblock, "unblocked")
 
     def find_pk(self, term: str) -> str | None:
         try:

@@ -74,7 +74,6 @@ class AuditAdmin(RecordAdmin):
     ordering = ("-at", "-seq")
     list_display = ("logged_at", "action", "actor", "subject", "changed_fields")
     list_display_links = ("logged_at", "action")
-    list_per_page = 50
     fields = ("logged_at", "action", "actor", "subject", "changes", "origin", "log_position")
     buttons = (
         Button(
@@ -130,10 +129,8 @@ class AuditAdmin(RecordAdmin):
 
     @display(description="Origin")
     def origin(self, obj: Any) -> str:
-        decrypted_entry = obj.decrypted
-        return ", ".join(
-            part for part in (decrypted_entry.ip, decrypted_entry.user_agent, decrypted_entry.request_id) if part
-        )
+        entry = obj.decrypted
+        return ", ".join(part for part in (entry.ip, entry.user_agent, entry.request_id) if part)
 
     @display(description="Position in the log")
     def log_position(self, obj: Any) -> str:

@@ -11,14 +11,16 @@ class NotDeadLetter(errors.Conflict):
 
     code = "not_dead"
 
+    def __init__(self) -> None:
+        super().__init__("This message is no longer a dead letter.")
+
 
 def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) -> OutboxMessage:
     """Retry a message from its beginning, at once. Raises `NotDeadLetter`."""
     message = _get_dead_letter(message_id)
     shard = outbox.shard_for(message_id)
-    with journal.write(
-        author, "errand.revived", _message_party(message), at, changes=[audit.FieldChange("error", message.error, None)]
-    ) as write:
+    changes = [audit.FieldChange("error", message.error, None)]
+    with journal.write(author, "errand.revived", _message_party(message), at, changes=changes) as write:
         write.update(
             message,
             [
@@ -30,7 +32,7 @@ def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) ->
                 OutboxMessage.claim.remove(),
             ],
             only_if=OutboxMessage.shard == DEAD_LETTER_SHARD,
-            error=_not_dead_letter_error(),
+            error=NotDeadLetter(),
         )
     outbox.notify_worker([shard])
     return message
@@ -39,28 +41,19 @@ def retry_dead_letter(message_id: str, *, author: audit.Author, at: datetime) ->
 def discard_dead_letter(message_id: str, *, author: audit.Author, at: datetime) -> OutboxMessage:
     """Delete a message, so that its task never runs. Raises `NotDeadLetter`."""
     message = _get_dead_letter(message_id)
-    with journal.write(
-        author,
-        "errand.given_up",
-        _message_party(message),
-        at,
-        changes=[audit.FieldChange("error", message.error, None)],
-    ) as write:
-        write.remove(message, only_if=OutboxMessage.shard == DEAD_LETTER_SHARD, error=_not_dead_letter_error())
+    changes = [audit.FieldChange("error", message.error, None)]
+    with journal.write(author, "errand.given_up", _message_party(message), at, changes=changes) as write:
+        write.remove(message, only_if=OutboxMessage.shard == DEAD_LETTER_SHARD, error=NotDeadLetter())
     return message
 
 
 def _get_dead_letter(message_id: str) -> OutboxMessage:
     message = dynamodb.get_record(OutboxMessage, message_id)
     if message is None or message.shard != DEAD_LETTER_SHARD:
-        raise _not_dead_letter_error()
+        raise NotDeadLetter()
     return message
 
 
 def _message_party(message: OutboxMessage) -> audit.Party:
     customer_id = message.author["customer"]
     return audit.Party("errand", message.id, message.task, customer_id, customer_id)
-
-
-def _not_dead_letter_error() -> NotDeadLetter:
-    return NotDeadLetter("This message is no longer a dead letter.")

@@ -67,7 +67,6 @@ class OutboxAdmin(RecordAdmin):
     ordering = ("due_at",)
     list_display = ("task", "state", "due_at", "attempts", "error", "customer")
     list_filter = (OutboxStateFilter,)
-    actions = ("retry",)
     fields = (
         *("task", "state", "error", "due_at", "first_due_at", "attempts", "deferrals"),
         *("progress", "arguments_json", "requested_by", "customer"),
@@ -79,6 +78,7 @@ class OutboxAdmin(RecordAdmin):
             "Runs the task again now. Steps that are already done are skipped.",
             _retry,
             is_available=lambda obj: obj.record.shard == outbox.DEAD_LETTER_SHARD,
+            bulk_outcome="retried",
         ),
         Button(
             "give-up",
@@ -109,15 +109,6 @@ class OutboxAdmin(RecordAdmin):
     @display(description="Customer")
     def customer(self, obj: Any) -> str:
         return link_to("accounts", "customer", obj.record.author["customer"])
-
-    @admin.action(description="Retry", permissions=["retry"])
-    def retry(self, request: HttpRequest, queryset: Any) -> None:
-        """Retry the selected dead letters."""
-        self.apply_to_selected(request, queryset, _retry, "retried")
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Whether the operator may write."""
-        return operators.has_right(request, operators.WRITE)
 
 
 def outbox_panels(_: str | None) -> list[Panel]:

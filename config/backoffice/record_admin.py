@@ -4,7 +4,8 @@ A model's admin declares what to show. Nothing is written here, and Django's own
 the domain functions write and audit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from django import forms
@@ -19,7 +20,7 @@ from django.utils.http import urlencode
 
 from config import dynamodb, errors
 from config.backoffice import operators
-from config.backoffice.forms.actions import ButtonAdmin
+from config.backoffice.forms.actions import Button, ButtonAdmin
 from config.backoffice.forms.record_form import RecordForm
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.records import query_plan
@@ -164,17 +165,14 @@ class RecordAdmin(ButtonAdmin):
         return not any(name.partition("__")[0] in keys for name in request.GET)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = dict(super().get_actions(request))
-        actions.pop("delete_selected", None)
-        return actions
+        """The buttons that apply to selected records."""
+        return {
+            button.name: (partial(RecordAdmin.run_for_selected, button=button), button.name, button.label)
+            for button in self.buttons
+            if button.bulk_outcome and operators.has_right(request, button.required_right)
+        }
 
-    def apply_to_selected(
-        self,
-        request: HttpRequest,
-        queryset: Any,
-        run: Callable[[HttpRequest, Any, Mapping[str, Any]], object],
-        outcome: str,
-    ) -> None:
+    def run_for_selected(self, request: HttpRequest, queryset: Any, *, button: Button) -> None:
         """Run a button's function for each selected record, and report successes and errors."""
         done_count, error_counts = 0, dict[str, int]()
         for index, obj in enumerate(queryset.iterator()):
@@ -182,15 +180,15 @@ class RecordAdmin(ButtonAdmin):
                 messages.warning(request, f"Only the first {MAX_BULK_RECORDS} records were processed.")
                 break
             try:
-                run(request, obj, {})
+                button.run(request, obj, {})
                 done_count += 1
             except errors.DomainError as error:
                 error_counts[error.detail] = error_counts.get(error.detail, 0) + 1
         if done_count:
             name = self.opts.verbose_name if done_count == 1 else self.opts.verbose_name_plural
-            messages.success(request, f"{done_count} {name} {outcome}.")
+            messages.success(request, f"{done_count} {name} {button.bulk_outcome}.")
         for detail, count in error_counts.items():
-            messages.error(request, f"{count} not {outcome}: {detail}")
+            messages.error(request, f"{count} not {button.bulk_outcome}: {detail}")
 
     # --- one record -------------------------------------------------------------------------------
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:

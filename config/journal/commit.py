@@ -8,7 +8,7 @@ raise the error that belongs to the condition that failed.
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -131,12 +131,9 @@ def _build_transaction(
     entries, end_positions = audit.build_entries(pending_write.events, start_positions, data_keys)
     for entry in entries:
         transaction.put(entry, audit.AuditEntry.seq.does_not_exist())
-    _put_stream_heads(transaction, pending_write, start_positions, end_positions)
-    next_records |= {
-        audit.stream_head_key(s): audit.build_stream_head(s, position)
-        for s, position in end_positions.items()
-        if position.last
-    }
+    heads = {stream: audit.build_stream_head(stream, end) for stream, end in end_positions.items() if end.last}
+    _put_stream_heads(transaction, heads, start_positions)
+    next_records |= {audit.stream_head_key(stream): head for stream, head in heads.items()}
     for task, arguments, message_id, due_at in pending_write.messages:
         message = outbox.build_message(
             task,
@@ -152,20 +149,16 @@ def _build_transaction(
 
 def _put_stream_heads(
     transaction: transactions.Transaction,
-    pending_write: Write,
-    start_positions: dict[str, audit.StreamPosition],
-    end_positions: dict[str, audit.StreamPosition],
+    heads: Mapping[str, audit.AuditEntry],
+    start_positions: Mapping[str, audit.StreamPosition],
 ) -> None:
-    for stream, position in end_positions.items():
-        if position == start_positions[stream]:
+    """Write the heads that differ, unless another write has changed them since they were read."""
+    for stream, head in heads.items():
+        start = start_positions[stream]
+        if head.last == start.last:
             continue
-        head_unchanged = (
-            (audit.AuditEntry.last == start_positions[stream].last)
-            & (audit.AuditEntry.hash == start_positions[stream].hash)
-            if start_positions[stream].last
-            else audit.AuditEntry.seq.does_not_exist()
-        )
-        transaction.put(audit.build_stream_head(stream, position), head_unchanged)
+        head_unchanged = (audit.AuditEntry.last == start.last) & (audit.AuditEntry.hash == start.hash)
+        transaction.put(head, head_unchanged if start.last else audit.AuditEntry.seq.does_not_exist())
 
 
 def _raise_condition_error(pending_write: Write, reasons: Sequence[CancellationReason | None]) -> None:

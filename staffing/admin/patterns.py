@@ -33,7 +33,7 @@ class PatternForm(OperatorForm):
         days = [day["day"] for day in pattern.get("byDay", [])]
         return {**values, **{name: pattern.get(name) for name in PATTERN_FIELDS}, "byDay": days}
 
-    def with_pattern(self, field_values: FieldValues) -> FieldValues:
+    def to_body(self, field_values: FieldValues) -> FieldValues:
         """The body with the pattern, if one of its fields is set or changed."""
         pattern_names = [name for name in PATTERN_FIELDS if name in self.fields]
         body = {name: value for name, value in field_values.items() if name not in pattern_names}

@@ -49,7 +49,7 @@ class ScheduleForm(PatternForm):
     scope_params: Mapping[str, Any] = {}
 
     def to_body(self, field_values: FieldValues) -> FieldValues:
-        body = self.with_pattern(field_values)
+        body = super().to_body(field_values)
         if self.is_change:
             scope = {name: value for name in ("scope", "recurrenceId") if (value := self.cleaned_data[name])}
             self.scope_params = ScopeQuery.parse(scope)

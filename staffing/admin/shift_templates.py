@@ -6,7 +6,6 @@ from django.contrib import admin
 
 from accounts.admin.operator_commands import run_command
 from config.backoffice.forms.actions import Button
-from config.backoffice.forms.record_form import FieldValues
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
 from staffing import shift_templates
@@ -26,9 +25,6 @@ class TemplateForm(PatternForm):
         "startTime": "A time of day, such as 09:00.",
         "endTime": "A time of day. If it is not after the start, the shift ends on the next day.",
     }
-
-    def to_body(self, field_values: FieldValues) -> FieldValues:
-        return self.with_pattern(field_values)
 
     def save_record(self) -> TemplateRecord:
         actor, now = self.actor, self.now

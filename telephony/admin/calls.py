@@ -20,6 +20,7 @@ from telephony.calls.call_record import CallRecord
 from telephony.twilio import voice
 
 MAX_LOCATIONS = 200
+OUTCOMES = {"answered": "success", "voicemail": "info", "missed": "danger", "closed": "warning", "ringing": "warning"}
 
 
 @admin.register(Call)
@@ -36,16 +37,7 @@ class CallAdmin(RecordAdmin):
         *("candidates", "event_log", "recording_players"),
     )
 
-    @display(
-        description="Outcome",
-        label={
-            "answered": "success",
-            "voicemail": "info",
-            "missed": "danger",
-            "closed": "warning",
-            "ringing": "warning",
-        },
-    )
+    @display(description="Outcome", label=OUTCOMES)
     def state(self, obj: Any) -> str:
         return str(obj.record.outcome)
 

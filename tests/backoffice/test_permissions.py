@@ -186,7 +186,7 @@ def plausible_form(path: AdminPath, admin_samples: AdminSamples) -> dict[str, An
     }
     model = path.url.split("/")[3] if path.url.count("/") > 3 else ""
     if model in admin_samples.ids_by_model:
-        actions = {"user": "block", "outboxentry": "retry"}
+        actions = {"user": "block", "outboxentry": "revive"}
         form_data |= {"_selected_action": admin_samples.ids_by_model[model], "action": actions.get(model, "")}
     return form_data
 

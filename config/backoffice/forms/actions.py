@@ -35,6 +35,8 @@ class Button:
     confirmation_name: Callable[[Any], str] | None = None
     """Of an action that cannot be undone: the name that the operator must type."""
     is_destructive: bool = False
+    bulk_outcome: str = ""
+    """Of an action that lists offer for selected records, too: what has happened to them then."""
 
     @property
     def is_dangerous(self) -> bool:

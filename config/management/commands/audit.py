@@ -86,10 +86,8 @@ def _select_streams(customer: str | None, stream: str | None) -> list[str]:
     if stream:
         selected = {stream}
     elif customer:
-        stream_heads = (dynamodb.get_record(audit.AuditEntry, name, 0) for name in reader.list_streams())
-        selected = {
-            stream_head.stream for stream_head in stream_heads if stream_head and stream_head.customer_id == customer
-        }
+        heads = (dynamodb.get_record(audit.AuditEntry, name, 0) for name in reader.list_streams())
+        selected = {head.stream for head in heads if head and head.customer_id == customer}
     else:
         selected = reader.list_streams()
     if not selected:
