@@ -1,12 +1,11 @@
 """Serializers of customers and locations."""
 
-from typing import Any
 
 from rest_framework import serializers
 
 from accounts.models import Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
-from config.api.fields import NextCursorField, StrictSerializer, TextField, TimeZoneField
+from config.api.fields import StrictSerializer, TextField, TimeZoneField
 
 
 class CustomerView(serializers.Serializer[Customer]):
@@ -55,17 +54,3 @@ class LocationView(serializers.Serializer[Location]):
     timeZone = serializers.CharField(source="time_zone", help_text="IANA time zone.")
     createdAt = serializers.DateTimeField(source="created_at")
     version = serializers.IntegerField()
-
-
-class LocationPage(serializers.Serializer[Any]):
-    """A page of locations, by name."""
-
-    items = LocationView(many=True)
-    nextCursor = NextCursorField()
-
-
-class DeletedLocation(serializers.Serializer[Any]):
-    """A deleted location."""
-
-    id = serializers.CharField()
-    status = serializers.ChoiceField(choices=["removed"])

@@ -10,7 +10,6 @@ from accounts.models import User
 from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import email_address, side_effects
 from config.api.fields import (
-    NextCursorField,
     PageQuery,
     StrictBooleanField,
     StrictChoiceField,
@@ -202,13 +201,6 @@ class UserQuery(PageQuery):
     customerId = TextField(
         max_length=64, required=False, help_text="Must be the signed-in user's customer, which is the default."
     )
-
-
-class UserPage(serializers.Serializer[Any]):
-    """A page of users, by name."""
-
-    items = UserView(many=True)
-    nextCursor = NextCursorField()
 
 
 class PushTokenBody(StrictSerializer):

@@ -10,16 +10,14 @@ from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.serializers.customers_and_locations import (
     CustomerChange,
     CustomerView,
-    DeletedLocation,
     LocationChange,
-    LocationPage,
     LocationView,
     NewLocation,
 )
 from accounts.views import examples
 from config import api
 from config.api import pagination
-from config.api.fields import PageQuery
+from config.api.fields import DeletedRecord, PageQuery
 
 
 class CurrentCustomer(api.OperationViewSet):
@@ -58,7 +56,7 @@ class Locations(api.OperationViewSet):
 
     @api.operation("listLocations", "self:read", errors=(400,))
     @api.accepts_query(PageQuery)
-    @api.returns_page(LocationPage, examples.LOCATION)
+    @api.returns_page(LocationView, examples.LOCATION)
     def list_page(self, request: Request) -> Response:
         """List locations.
 
@@ -70,19 +68,18 @@ class Locations(api.OperationViewSet):
         page = locations.list_accessible_locations(
             actor, limit=query.get("limit", 1000), cursor=pagination.decode_cursor(scope, query.get("cursor"))
         )
-        return pagination.page_response(scope, page, LocationPage)
+        return pagination.page_response(scope, page, LocationView)
 
     @api.operation("createLocation", "locations:manage", rate_limit="write", errors=(404,), idempotent=True)
     @api.accepts(NewLocation, examples.NEW_LOCATION)
     @api.returns(LocationView, examples.LOCATION, status=201, etag=True)
     def create(self, request: Request) -> Response:
         """Create a location."""
-        actor = actor_of(request)
         location = locations.create_location(
             **NewLocation.parse(request.data),
-            actor=actor,
+            actor=actor_of(request),
             at=datetime.now(UTC),
-            idempotency_key=api.read_idempotency_key(request, actor),
+            idempotency_key=api.read_idempotency_key(request),
         )
         return api.versioned_response(request, LocationView(location), status=201)
 
@@ -107,11 +104,11 @@ class LocationDetail(api.OperationViewSet):
         return api.versioned_response(request, LocationView(location))
 
     @api.operation("deleteLocation", "locations:manage", rate_limit="write", errors=(404, 409))
-    @api.returns(DeletedLocation, {"id": examples.LOCATION_ID, "status": "removed"})
+    @api.returns(DeletedRecord, {"id": examples.LOCATION_ID, "status": "removed"})
     def delete(self, request: Request, id: str) -> Response:
         """Delete a location.
 
         409 while users are assigned to it, or it has future shifts or a phone number.
         """
         location = locations.delete_location(id, actor=actor_of(request), at=datetime.now(UTC))
-        return Response(DeletedLocation({"id": location.id, "status": "removed"}).data)
+        return Response(DeletedRecord({"id": location.id, "status": "removed"}).data)

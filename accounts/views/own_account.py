@@ -89,12 +89,11 @@ class CurrentUser(api.OperationViewSet):
 
 def create_user(request: Request, body: type[StrictSerializer]) -> Response:
     """Create the user that the body describes."""
-    actor = actor_of(request)
     user = create.create_user(
         create.NewUserData(**body.parse(request.data)),
-        actor=actor,
+        actor=actor_of(request),
         at=datetime.now(UTC),
-        idempotency_key=api.read_idempotency_key(request, actor),
+        idempotency_key=api.read_idempotency_key(request),
     )
     return api.versioned_response(request, UserView(user), status=201)
 
@@ -141,7 +140,7 @@ class Terms(api.OperationViewSet):
             caller.customer,
             actor=actor,
             at=datetime.now(UTC),
-            idempotency_key=api.read_idempotency_key(request, actor),
+            idempotency_key=api.read_idempotency_key(request),
             **TermsAcceptanceBody.parse(request.data),
         )
         return Response(TermsView(terms_status).data)
@@ -163,7 +162,7 @@ class PushTokens(api.OperationViewSet):
         """
         token, actor = PushTokenBody.parse(request.data)["token"], actor_of(request)
         device = devices.register_device(
-            token, actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request, actor)
+            token, actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request)
         )
         return Response(PushTokenView({"token": device.token, "status": "registered"}).data)
 

@@ -9,15 +9,7 @@ from accounts import audit_log, users
 from accounts.auth.authentication import actor_of
 from accounts.notifications import invitations
 from accounts.serializers.audit_log import AuditPage, AuditQuery
-from accounts.serializers.users import (
-    DeletedUser,
-    NewManagedUser,
-    UserChange,
-    UserPage,
-    UserQuery,
-    UserReference,
-    UserView,
-)
+from accounts.serializers.users import DeletedUser, NewManagedUser, UserChange, UserQuery, UserReference, UserView
 from accounts.users import update
 from accounts.views import examples, own_account
 from config import api
@@ -33,7 +25,7 @@ class UserManagement(api.OperationViewSet):
 
     @api.operation("listUsers", "users:read", errors=(400, 404), no_account_status=404)
     @api.accepts_query(UserQuery)
-    @api.returns_page(UserPage, examples.USER)
+    @api.returns_page(UserView, examples.USER)
     def list_page(self, request: Request) -> Response:
         """List the users of a customer.
 
@@ -50,7 +42,7 @@ class UserManagement(api.OperationViewSet):
             limit=query.get("limit", 1000),
             cursor=pagination.decode_cursor(scope, query.get("cursor")),
         )
-        return pagination.page_response(scope, page, UserPage)
+        return pagination.page_response(scope, page, UserView)
 
     @api.operation("createManagedUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
     @api.accepts(NewManagedUser, {**examples.NEW_USER, "userRole": "staff"})
@@ -109,9 +101,8 @@ class Invitations(api.OperationViewSet):
         minute per user. 409 if the user has already accepted the invitation.
         """
         EmptyBody.parse(request.data)
-        actor = actor_of(request)
         user = invitations.resend_invitation(
-            id, actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request, actor)
+            id, actor=actor_of(request), at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request)
         )
         return Response(UserView(user).data)
 

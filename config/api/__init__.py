@@ -24,7 +24,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from config import errors
-from config.api import throttling
+from config.api import pagination, throttling
 from config.api.fields import StrictSerializer
 from config.dynamodb import idempotency
 
@@ -121,9 +121,9 @@ def returns(
     return _declare(response=response, response_example=example, status=status, etag=etag)
 
 
-def returns_page(page: type[serializers.Serializer[Any]], item_example: Any) -> Callable[[M], M]:
-    """Declare a page of items as the response."""
-    return returns(page, {"items": [item_example], "nextCursor": None})
+def returns_page(item: type[serializers.Serializer[Any]], item_example: Any) -> Callable[[M], M]:
+    """Declare a page of items as the response; `pagination.page_response` builds it."""
+    return returns(pagination.page_serializer(item), {"items": [item_example], "nextCursor": None})
 
 
 def returns_file(media_type: str) -> Callable[[M], M]:
@@ -180,14 +180,14 @@ def _authenticate(request: Request, declared: Operation) -> Caller:
         raise
 
 
-def read_idempotency_key(request: Request, caller: Caller) -> idempotency.IdempotencyKey | None:
+def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:
     """The Idempotency-Key of a request, bound to the caller and the path; None without one."""
     header = request.headers.get("Idempotency-Key")
     if header is None:
         return None
     if not (1 <= len(header) <= 255 and header.isascii() and header.isprintable()):
         raise errors.InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
-    parts = [caller.id, str(request.method), request.path, header]
+    parts = [cast(Caller, request.user).id, str(request.method), request.path, header]
     return idempotency.IdempotencyKey(
         key=hashlib.sha256(orjson.dumps(parts)).hexdigest(),
         request_hash=hashlib.sha256(orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)).hexdigest(),

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, NoReturn
+from typing import Any
 from zoneinfo import available_timezones
 
 from rest_framework import serializers
@@ -58,21 +58,16 @@ class StrictSerializer(serializers.Serializer[Any]):
 class TextField(serializers.CharField):
     """A string, trimmed and normalized to NFC; refuses control characters."""
 
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self._raise_invalid("Must be a string.")
-        text = unicodedata.normalize("NFC", data.strip())
-        if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in text):
-            self._raise_invalid("Contains a character that cannot be displayed.")
-        return text
-
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is not serializers.empty and data is not None and not isinstance(data, str):
-            self._raise_invalid("Must be a string.")
+            raise serializers.ValidationError("Must be a string.", code="invalid")
         return super().run_validation(data)
 
-    def _raise_invalid(self, detail: str) -> NoReturn:
-        raise serializers.ValidationError(detail, code="invalid")
+    def to_internal_value(self, data: str) -> str:
+        text = unicodedata.normalize("NFC", data.strip())
+        if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in text):
+            raise serializers.ValidationError("Contains a character that cannot be displayed.", code="invalid")
+        return text
 
 
 class TextListField(serializers.ListField):
@@ -193,3 +188,10 @@ class NextCursorField(serializers.CharField):
 
 class EmptyBody(StrictSerializer):
     """No body, or an empty object."""
+
+
+class DeletedRecord(serializers.Serializer[Any]):
+    """A deleted record."""
+
+    id = serializers.CharField()
+    status = serializers.ChoiceField(choices=["removed"])

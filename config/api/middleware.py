@@ -107,20 +107,21 @@ class BodyLimitMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        length = request.META.get("CONTENT_LENGTH") or "0"
-        if not (length.isascii() and length.isdigit()):
-            return problem_details.problem_response(request, errors.InvalidRequest("Content-Length must be a number."))
-        if int(length) > settings.BODY_LIMIT:
-            max_size = f"{settings.BODY_LIMIT // 1024} KiB"
-            return problem_details.problem_response(
-                request, errors.PayloadTooLarge(f"The body must be at most {max_size}.")
-            )
-        if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
-            return problem_details.problem_response(
-                request, errors.InvalidRequest("Send the body with Content-Length, not chunked.")
-            )
         try:
+            _check_body_length(request)
             _ = request.body  # responding before the body is read may reset the connection
         except UnreadablePostError:
             return problem_details.problem_response(request, errors.InvalidRequest("The body is incomplete."))
+        except errors.DomainError as error:
+            return problem_details.problem_response(request, error)
         return self._get_response(request)
+
+
+def _check_body_length(request: HttpRequest) -> None:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit()):
+        raise errors.InvalidRequest("Content-Length must be a number.")
+    if int(length) > settings.BODY_LIMIT:
+        raise errors.PayloadTooLarge(f"The body must be at most {settings.BODY_LIMIT // 1024} KiB.")
+    if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+        raise errors.InvalidRequest("Send the body with Content-Length, not chunked.")

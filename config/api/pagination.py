@@ -12,6 +12,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from config import errors
+from config.api.fields import NextCursorField
 from config.dynamodb import encryption, pagination
 
 
@@ -44,12 +45,16 @@ def decode_cursor(scope: str, encoded: str | None) -> pagination.Cursor | None:
         ) from error
 
 
-def page_response(
-    scope: str, page: pagination.CursorPage[Any], serializer_class: type[serializers.Serializer[Any]]
-) -> Response:
+def page_serializer(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """Documents a page of items, named for them: ``LocationPage`` of ``LocationView``."""
+    fields = {"items": item(many=True), "nextCursor": NextCursorField(), "__doc__": "One page of a list."}
+    return type(item.__name__.removesuffix("View") + "Page", (serializers.Serializer,), fields)
+
+
+def page_response(scope: str, page: pagination.CursorPage[Any], item: type[serializers.Serializer[Any]]) -> Response:
     """The response for a page: ``{"items": […], "nextCursor": … or null}``."""
-    data = {"items": page.records, "nextCursor": encode_cursor(scope, page.next_cursor)}
-    return Response(serializer_class(data).data)
+    items = item(page.records, many=True).data
+    return Response({"items": items, "nextCursor": encode_cursor(scope, page.next_cursor)})
 
 
 def _cursor_key() -> bytes:

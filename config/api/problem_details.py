@@ -70,13 +70,8 @@ def to_problem_document(error: errors.DomainError, request_id: str) -> dict[str,
         "code": error.code,
         "detail": error.detail,
         "errors": [
-            {
-                "pointer": field_error.pointer,
-                "code": field_error.code,
-                "detail": field_error.detail,
-                **field_error.extra,
-            }
-            for field_error in error.field_errors
+            {"pointer": field.pointer, "code": field.code, "detail": field.detail, **field.extra}
+            for field in error.field_errors
         ],
         "requestId": request_id,
     }

@@ -8,6 +8,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from config.api.fields import (
+    DeletedRecord,
     NextCursorField,
     PageQuery,
     StrictBooleanField,
@@ -178,30 +179,28 @@ class ShiftView(serializers.Serializer[Shift]):
         }
 
 
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="ScheduleOrShift",
+        serializers=[ScheduleView, ShiftView],
+        resource_type_field_name=None,
+        many=True,
+    )
+)
+class SchedulesOrShiftsField(serializers.ListField):
+    """Schedules or shifts."""
+
+
 class SchedulePage(serializers.Serializer[Any]):
     """A page of schedules, or with `expand=occurrences` of shifts by start."""
 
-    items = serializers.SerializerMethodField()
+    items = SchedulesOrShiftsField(read_only=True)
     nextCursor = NextCursorField()
 
-    @extend_schema_field(
-        PolymorphicProxySerializer(
-            component_name="ScheduleOrShift",
-            serializers=[ScheduleView, ShiftView],
-            resource_type_field_name=None,
-            many=True,
-        )
-    )
-    def get_items(self, page: dict[str, Any]) -> list[dict[str, Any]]:
-        """Schedules or shifts."""
-        return [dict((ShiftView if isinstance(item, Shift) else ScheduleView)(item).data) for item in page["items"]]
 
-
-class DeletedSchedule(serializers.Serializer[Any]):
+class DeletedSchedule(DeletedRecord):
     """A deleted schedule."""
 
-    id = serializers.CharField()
-    status = serializers.ChoiceField(choices=["removed"])
     scope = serializers.ChoiceField(choices=SCOPES)
 
 

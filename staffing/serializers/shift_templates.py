@@ -1,10 +1,9 @@
 """Serializers of schedule templates."""
 
-from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import NextCursorField, PageQuery, StrictSerializer, TextField
+from config.api.fields import PageQuery, StrictSerializer, TextField
 from staffing.models import Template
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import TimeOfDayField
@@ -69,17 +68,3 @@ class TemplateView(serializers.Serializer[Template]):
     createdAt = serializers.DateTimeField(source="created_at")
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
-
-
-class TemplatePage(serializers.Serializer[Any]):
-    """A page of schedule templates, by name."""
-
-    items = TemplateView(many=True)
-    nextCursor = NextCursorField()
-
-
-class DeletedTemplate(serializers.Serializer[Any]):
-    """A deleted schedule template."""
-
-    id = serializers.CharField()
-    status = serializers.ChoiceField(choices=["removed"])

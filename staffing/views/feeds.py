@@ -33,9 +33,8 @@ class CalendarFeeds(api.OperationViewSet):
         only a digest is stored, so it is shown once. Opening a new feed closes the previous one.
         """
         EmptyBody.parse(request.data)
-        actor = actor_of(request)
         opened_feed = feed.open_feed(
-            actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request, actor)
+            actor=actor_of(request), at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request)
         )
         return Response(FeedView(opened_feed).data, status=201)
 

@@ -21,6 +21,7 @@ from staffing.serializers.schedules import (
     ScheduleQuery,
     ScheduleView,
     ScopeQuery,
+    ShiftView,
 )
 from staffing.views import examples
 
@@ -34,7 +35,7 @@ class Schedules(api.OperationViewSet):
 
     @api.operation("listSchedules", "schedules:read", errors=(400, 404))
     @api.accepts_query(ScheduleQuery)
-    @api.returns_page(SchedulePage, examples.SCHEDULE)
+    @api.returns(SchedulePage, {"items": [examples.SCHEDULE], "nextCursor": None})
     def list_page(self, request: Request) -> Response:
         """Get staff schedules.
 
@@ -53,7 +54,7 @@ class Schedules(api.OperationViewSet):
         start_cursor = pagination.decode_cursor(scope, cursor)
         list_items = listing.list_shifts if is_expanded else listing.list_schedules
         page = list_items(schedule_filter, actor=actor, at=datetime.now(UTC), limit=limit, cursor=start_cursor)
-        return pagination.page_response(scope, page, SchedulePage)
+        return pagination.page_response(scope, page, ShiftView if is_expanded else ScheduleView)
 
     @api.operation("createSchedule", "schedules:write", rate_limit="write", errors=(404, 409), idempotent=True)
     @api.accepts(NewSchedule, examples.NEW_SCHEDULE)
@@ -68,12 +69,11 @@ class Schedules(api.OperationViewSet):
         names that schedule and the first overlapping time. `allowOverlap` permits the overlap; the
         audit log records it.
         """
-        actor = actor_of(request)
         schedule = commands.create_schedule(
             commands.ScheduleDraft(**NewSchedule.parse(request.data)),
-            actor=actor,
+            actor=actor_of(request),
             at=datetime.now(UTC),
-            idempotency_key=api.read_idempotency_key(request, actor),
+            idempotency_key=api.read_idempotency_key(request),
         )
         return api.versioned_response(request, ScheduleView(schedule), status=201)
 

@@ -9,12 +9,11 @@ from accounts import denied_attempts, permissions
 from accounts.auth.authentication import actor_of
 from config import api
 from config.api import pagination
+from config.api.fields import DeletedRecord
 from staffing import shift_templates
 from staffing.serializers.shift_templates import (
-    DeletedTemplate,
     NewTemplate,
     TemplateChange,
-    TemplatePage,
     TemplateQuery,
     TemplateReference,
     TemplateView,
@@ -29,7 +28,7 @@ class Templates(api.OperationViewSet):
 
     @api.operation("listTemplates", "schedules:read", errors=(400, 404))
     @api.accepts_query(TemplateQuery)
-    @api.returns_page(TemplatePage, examples.TEMPLATE)
+    @api.returns_page(TemplateView, examples.TEMPLATE)
     def list_page(self, request: Request) -> Response:
         """List schedule templates.
 
@@ -47,7 +46,7 @@ class Templates(api.OperationViewSet):
             limit=query.get("limit", 1000),
             cursor=pagination.decode_cursor(scope, query.get("cursor")),
         )
-        return pagination.page_response(scope, page, TemplatePage)
+        return pagination.page_response(scope, page, TemplateView)
 
     @api.operation("createTemplate", "schedules:write", rate_limit="write", errors=(404,), idempotent=True)
     @api.accepts(NewTemplate, examples.NEW_TEMPLATE)
@@ -63,7 +62,7 @@ class Templates(api.OperationViewSet):
         with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id)
         template = shift_templates.create_template(
-            values, actor=actor, at=at, idempotency_key=api.read_idempotency_key(request, actor)
+            values, actor=actor, at=at, idempotency_key=api.read_idempotency_key(request)
         )
         return api.versioned_response(request, TemplateView(template), status=201)
 
@@ -87,7 +86,7 @@ class Templates(api.OperationViewSet):
 
     @api.operation("deleteTemplate", "schedules:write", rate_limit="write", errors=(404,))
     @api.accepts(TemplateReference, {"id": examples.TEMPLATE["id"]})
-    @api.returns(DeletedTemplate, {"id": examples.TEMPLATE["id"], "status": "removed"})
+    @api.returns(DeletedRecord, {"id": examples.TEMPLATE["id"], "status": "removed"})
     def delete(self, request: Request) -> Response:
         """Delete a schedule template.
 
@@ -95,4 +94,4 @@ class Templates(api.OperationViewSet):
         """
         template_id = TemplateReference.parse(request.data)["id"]
         template = shift_templates.delete_template(template_id, actor=actor_of(request), at=datetime.now(UTC))
-        return Response(DeletedTemplate({"id": template.id, "status": "removed"}).data)
+        return Response(DeletedRecord({"id": template.id, "status": "removed"}).data)

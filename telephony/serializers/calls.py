@@ -5,14 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import (
-    DateTimeRangeQuery,
-    NextCursorField,
-    PageQuery,
-    StrictChoiceField,
-    StrictSerializer,
-    TextField,
-)
+from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictSerializer, TextField
 from telephony.calls import recordings
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call
@@ -122,13 +115,6 @@ class CallView(serializers.Serializer[Call]):
     def get_events(self, call: Call) -> Any:
         """In order."""
         return CallRecord(call).events
-
-
-class CallPage(serializers.Serializer[Any]):
-    """A page of calls, newest first."""
-
-    items = CallView(many=True)
-    nextCursor = NextCursorField()
 
 
 class PhoneVerificationCode(StrictSerializer):

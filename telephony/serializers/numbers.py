@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import NextCursorField, StrictDateTimeField, StrictSerializer, TextField
+from config.api.fields import StrictDateTimeField, StrictSerializer, TextField
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 
@@ -128,13 +128,6 @@ class PhoneNumberView(serializers.Serializer[PhoneNumber]):
         help_text="When the number is released; it can be restored until then. null: no release is scheduled.",
     )
     createdAt = serializers.DateTimeField(source="created_at")
-
-
-class PhoneNumberPage(serializers.Serializer[Any]):
-    """A page of phone numbers."""
-
-    items = PhoneNumberView(many=True)
-    nextCursor = NextCursorField()
 
 
 class IvrConfigurationChange(StrictSerializer):

@@ -12,7 +12,7 @@ from config.api import pagination
 from config.api.fields import EmptyBody
 from telephony import phone_verification
 from telephony.calls import queries, recordings
-from telephony.serializers.calls import CallPage, CallQuery, PhoneVerificationCode, PhoneView, RecordingQuery
+from telephony.serializers.calls import CallQuery, CallView, PhoneVerificationCode, PhoneView, RecordingQuery
 from telephony.views import examples
 
 
@@ -23,7 +23,7 @@ class Calls(api.OperationViewSet):
 
     @api.operation("listCalls", "calls:read", errors=(400, 404))
     @api.accepts_query(CallQuery)
-    @api.returns_page(CallPage, examples.CALL)
+    @api.returns_page(CallView, examples.CALL)
     def list_page(self, request: Request) -> Response:
         """List the calls to a location.
 
@@ -42,7 +42,7 @@ class Calls(api.OperationViewSet):
             limit=query.get("limit", 1000),
             start=pagination.decode_cursor(scope, query.get("cursor")),
         )
-        return pagination.page_response(scope, page, CallPage)
+        return pagination.page_response(scope, page, CallView)
 
 
 class CallRecordings(api.OperationViewSet):
@@ -96,12 +96,11 @@ class PhoneVerifications(api.OperationViewSet):
         is limited for each user and each customer (429).
         """
         EmptyBody.parse(request.data)
-        actor = actor_of(request)
         state = phone_verification.start_verification(
             authenticated_user(request).user,
-            actor=actor,
+            actor=actor_of(request),
             at=datetime.now(UTC),
-            idempotency_key=api.read_idempotency_key(request, actor),
+            idempotency_key=api.read_idempotency_key(request),
         )
         return Response(PhoneView(state).data, status=202)
 

@@ -14,7 +14,6 @@ from telephony.serializers.numbers import (
     AvailableNumbers,
     NumberPurchase,
     NumberWithConfigurationView,
-    PhoneNumberPage,
     PhoneNumberSearch,
     PhoneNumberView,
 )
@@ -55,10 +54,9 @@ class PhoneNumberPurchases(api.OperationViewSet):
         Repeating the request for the same number and location buys nothing more. After a 503 the
         purchase still completes in the background; retry to get the result.
         """
-        actor = actor_of(request)
         body = NumberPurchase.parse(request.data)
         result = purchase.purchase_number(
-            **body, actor=actor, at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request, actor)
+            **body, actor=actor_of(request), at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request)
         )
         return Response(NumberWithConfigurationView(result).data)
 
@@ -70,7 +68,7 @@ class PhoneNumbers(api.OperationViewSet):
 
     @api.operation("listPhoneNumbers", "phone:search", errors=(400,))
     @api.accepts_query(PageQuery)
-    @api.returns_page(PhoneNumberPage, examples.PHONE_NUMBER)
+    @api.returns_page(PhoneNumberView, examples.PHONE_NUMBER)
     def list_page(self, request: Request) -> Response:
         """List phone numbers.
 
@@ -83,7 +81,7 @@ class PhoneNumbers(api.OperationViewSet):
         page = inventory.list_numbers(
             actor, limit=query.get("limit", 1000), start=pagination.decode_cursor(scope, query.get("cursor"))
         )
-        return pagination.page_response(scope, page, PhoneNumberPage)
+        return pagination.page_response(scope, page, PhoneNumberView)
 
 
 class PhoneNumberDetail(api.OperationViewSet):
