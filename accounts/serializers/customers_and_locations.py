@@ -1,6 +1,5 @@
 """Serializers of customers and locations."""
 
-
 from rest_framework import serializers
 
 from accounts.models import Customer, Location

@@ -1,6 +1,5 @@
 """Serializers of schedule templates."""
 
-
 from rest_framework import serializers
 
 from config.api.fields import PageQuery, StrictSerializer, TextField
