@@ -1,8 +1,8 @@
 """Rate limits, counted in Redis so that all web processes share them.
 
 While Redis is unavailable, this process counts the limits in `ENFORCED_WITHOUT_REDIS` by itself and
-does not enforce the others. Redis is retried every `REDIS_RETRY_SECONDS`. An operation names its limit
-in ``@operation(rate_limit=…)``; ``settings.RATE_LIMITS`` holds the numbers.
+does not enforce the others. Redis is retried every `REDIS_RETRY_SECONDS`. An operation names its
+limit in ``@operation(rate_limit=…)``; ``settings.RATE_LIMITS`` holds the numbers.
 """
 
 import logging
