@@ -4,11 +4,14 @@ A person's permissions are those of the role, plus extra, minus denied; they hol
 person's locations. See ``docs/architecture.md``.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
 
 from accounts.models import ALL_LOCATIONS, User
-from config import audit, errors
+from config import audit, errors, journal
 
 _SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
 _STAFF = (*_SELF_SERVICE, "schedules:read")
@@ -66,7 +69,7 @@ class Origin:
 
 
 class DeniedAttempt(errors.DomainError):
-    """Base of attempts to exceed one's permissions, which `accounts.denied_attempts` audits."""
+    """Base of attempts to exceed one's permissions, which `audit_denied_attempts` audits."""
 
 
 class GrantRefused(errors.Forbidden, DeniedAttempt):
@@ -122,6 +125,25 @@ class Actor(audit.Author):
         return not self.is_location_restricted or (bool(locations) and self.can_access_locations(locations))
 
 
+@contextmanager
+def audit_denied_attempts(
+    actor: Actor, at: datetime, *, subject: audit.Subject | None = None, values: Mapping[str, Any]
+) -> Iterator[None]:
+    """Audit a `DeniedAttempt` raised inside: the actor, the subject, the values."""
+    try:
+        yield
+    except DeniedAttempt as refusal:
+        attempted_changes = [audit.FieldChange(name, None, value) for name, value in values.items()]
+        journal.write_audit_event(
+            actor,
+            "grant.refused" if isinstance(refusal, GrantRefused) else "attempt.refused",
+            subject or audit.Party("customer", actor.customer_id, "", actor.customer_id, actor.customer_id),
+            at,
+            changes=[*attempted_changes, audit.FieldChange("reason", None, refusal.code)],
+        )
+        raise
+
+
 @dataclass(frozen=True)
 class AccessRights:
     """The role, permissions and locations of a person."""
@@ -133,22 +155,13 @@ class AccessRights:
 
     @property
     def permissions(self) -> frozenset[str]:
-        return effective_permissions(self.role, self.extra, self.denied)
-
-    @property
-    def has_custom_permissions(self) -> bool:
-        """Whether the permissions differ from the role's."""
-        return bool(self.extra or self.denied)
+        """The effective permissions."""
+        return (ROLES[self.role] | set(self.extra)) - set(self.denied)
 
 
 def access_rights_of(user: User) -> AccessRights:
     """The current access rights of a person."""
     return AccessRights(user.role, tuple(user.extra), tuple(user.denied), tuple(user.locations))
-
-
-def effective_permissions(role: str, extra: Collection[str], denied: Collection[str]) -> frozenset[str]:
-    """The effective permissions of a person."""
-    return (ROLES[role] | set(extra)) - set(denied)
 
 
 def split_permissions(role: str, permissions: Collection[str]) -> tuple[list[str], list[str]]:
@@ -163,11 +176,9 @@ def user_actor(user: User, origin: Origin = Origin()) -> Actor:
         id=user.id,
         name=user.name,
         customer_id=user.customer_id,
-        ip=origin.ip,
-        user_agent=origin.user_agent,
-        request_id=origin.request_id,
+        **asdict(origin),
         role=user.role,
-        permissions=effective_permissions(user.role, user.extra, user.denied),
+        permissions=access_rights_of(user).permissions,
         locations=tuple(user.locations),
     )
 
@@ -272,5 +283,5 @@ def _has_permission_changes(after: AccessRights, before: AccessRights | None) ->
     if before is None:
         return bool(after.extra)
     if before.role != after.role:
-        return after.has_custom_permissions
+        return bool(after.extra or after.denied)
     return (set(after.extra), set(after.denied)) != (set(before.extra), set(before.denied))

@@ -166,10 +166,9 @@ def announce_code(user_id: str, nonce: str, phone: str, *, at: datetime) -> Voic
         return VoiceReply([Hangup()])
     if verification.asked_at is None or at - verification.asked_at > CODE_LIFETIME:
         return VoiceReply([Hangup()])
-    language = preferences.language_of(recipient.user.settings, recipient.customer.settings)
     spaced_digits = ", ".join(_compute_code(user_id, nonce, phone))
-    prompt = Prompt(say=get_phrase("code", language).format(code=spaced_digits))
-    return VoiceReply([prompt, prompt, prompt, Hangup()], LOCALES[language])
+    prompt = Prompt(say=get_phrase("code", recipient.language).format(code=spaced_digits))
+    return VoiceReply([prompt, prompt, prompt, Hangup()], LOCALES[recipient.language])
 
 
 def _compute_code(user_id: str, nonce: str, phone: str) -> str:

@@ -192,9 +192,8 @@ def _delete_device(write: write_set.Write, device: PushToken) -> None:
 
 def list_devices(user_id: str) -> list[PushToken]:
     """Every device of a user, ordered by key."""
-    arguments = dynamodb.query_arguments(PushToken, "#user_id = :user", {":user": {"S": user_id}})
-    pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=True)
-    return [PushToken.from_item(item) for items in pages for item in items]
+    values = {":user": {"S": user_id}}
+    return list(dynamodb.iter_records(PushToken, "#user_id = :user", values, ConsistentRead=True))
 
 
 def _record_keys(user_id: str, key: str) -> list[dynamodb.RecordKey]:

@@ -5,9 +5,8 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
-from accounts import preferences
-from accounts.models import Customer, Location, User
-from accounts.notifications import mailer
+from accounts.models import Location
+from accounts.notifications import mailer, recipients
 from config import dynamodb, outbox
 from config.dynamodb import encryption
 
@@ -27,17 +26,15 @@ def send_notification_email(
 
     ``values`` are further variables of its template, besides the author and the locations.
     """
-    user, customer = _load_recipient(user_id, job)
-    if user is None or customer is None or user.status != "active":
-        return
-    if not preferences.is_notification_enabled(user.settings, "email", event):
+    recipient = recipients.get_recipient(user_id) if job.progress != SENT else None
+    if recipient is None or recipient.user.status != "active" or not recipient.has_enabled("email", event):
         return
     records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in locations)
     names = [location.name for id in locations if (location := records.get(Location, id))]
     if locations and not names:
         return  # they were deleted since
     template_values = {"by": job.author.name, "locations": ", ".join(sorted(names)), "location_count": len(names)}
-    mailer.send_email(event, user, customer, message_id=job.id, values=template_values | dict(values or {}))
+    mailer.send_email(event, recipient, message_id=job.id, values=template_values | dict(values or {}))
     job.save_progress(SENT)
 
 
@@ -48,21 +45,14 @@ def send_email_changed_warning(user_id: str, sealed: str, *, job: outbox.TaskCon
     Users cannot turn it off: it is how they notice that an account was taken over. ``sealed`` is
     the address, encrypted under the user's key, which does not exist once they are deleted.
     """
-    user, customer = _load_recipient(user_id, job)
+    recipient = recipients.get_recipient(user_id) if job.progress != SENT else None
     person_key = dynamodb.get_record(encryption.PersonKey, user_id)
-    if user is None or customer is None or person_key is None:
+    if recipient is None or person_key is None:
         return
     try:
         former_email = str(encryption.decrypt_json(person_key.unwrap(), bytes.fromhex(sealed), user_id))
     except InvalidTag:
         return  # encrypted under a key that was replaced
     values = {"by": job.author.name}
-    mailer.send_email("address_changed", user, customer, message_id=job.id, values=values, to=former_email)
+    mailer.send_email("address_changed", recipient, message_id=job.id, values=values, to=former_email)
     job.save_progress(SENT)
-
-
-def _load_recipient(user_id: str, job: outbox.TaskContext) -> tuple[User | None, Customer | None]:
-    user = dynamodb.get_record(User, user_id) if job.progress != SENT else None
-    if user is None or user.status == "deleting":
-        return None, None
-    return user, dynamodb.get_record(Customer, user.customer_id)

@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from accounts import denied_attempts, permissions, users
+from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import Customer, User
-from accounts.notifications import mailer
+from accounts.notifications import mailer, recipients
 from accounts.permissions import Actor
 from accounts.users import create
 from config import dynamodb, errors, journal, outbox
@@ -36,7 +36,7 @@ def resend_invitation(
         user, records = users.load_target(user_id, actor, *idempotency.record_keys(idempotency_key))
         try:
             idempotency.ensure_key_unused(idempotency_key, records, at)
-            with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={}):
+            with permissions.audit_denied_attempts(actor, at, subject=user, values={}):
                 permissions.check_target_user(actor, user)
             _check_resendable(user, at)
             after = user.with_changes(resent_at=at, updated_at=at)
@@ -86,7 +86,8 @@ def _send_invitation_email(user: User, job: outbox.TaskContext) -> None:
     link = auth0.create_password_ticket(user_id=user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
     inviter = job.author.name if job.author.type == "user" else ""
     values = {"inviter": inviter, "until": job.at + create.INVITATION_TTL}
-    mailer.send_email("invitation", user, customer, message_id=job.id, values=values, link=link)
+    recipient = recipients.Recipient(user, customer)
+    mailer.send_email("invitation", recipient, message_id=job.id, values=values, link=link)
 
 
 def _record_sending(user: User, job: outbox.TaskContext) -> None:

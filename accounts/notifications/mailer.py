@@ -19,7 +19,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 
 from accounts import preferences
-from accounts.models import Customer, User
+from accounts.notifications.recipients import Recipient
 from config import errors
 
 
@@ -31,21 +31,20 @@ class MailRefused(errors.Conflict):
 
 def send_email(
     kind: str,
-    user: User,
-    customer: Customer,
+    recipient: Recipient,
     *,
     message_id: str,
     values: Mapping[str, Any],
     to: str | None = None,
     link: str = "",
 ) -> None:
-    """Send an e-mail to a user, or to another address ``to`` about them.
+    """Send an e-mail to a recipient, or to another address ``to`` about them.
 
-    Times among ``values`` are formatted in the user's time zone. ``message_id`` is the id of the
+    Times among ``values`` are formatted in the recipient's time zone. ``message_id`` is that of the
     outbox message, so that a repetition after a crash has the same Message-ID. Raises
     `errors.Unavailable` or `MailRefused`.
     """
-    language = preferences.language_of(user.settings, customer.settings)
+    user, customer, language = recipient.user, recipient.customer, recipient.language
     zone = preferences.time_zone_of(user.settings, customer.settings)
     template_values = {name: _localize(value, language, zone) for name, value in values.items()}
     context = {"name": user.name, "customer": customer.name, "email": user.email, **template_values}

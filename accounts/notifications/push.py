@@ -6,16 +6,15 @@ appear on locked screens and pass through Expo, Apple and Google, so they name o
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.template.loader import render_to_string
 
-from accounts import preferences
 from accounts.clients import expo
-from accounts.models import Customer, PushToken, User
-from accounts.notifications import devices
+from accounts.models import PushToken, User
+from accounts.notifications import devices, recipients
 from config import dynamodb, journal, outbox
 from config.journal import write_set
 
@@ -43,18 +42,13 @@ def send_push(
     work without them, as a retry has none. A retry continues after the last chunk that was stored
     as progress, so a crash repeats at most one chunk. Raises `errors.Unavailable`.
     """
-    user = dynamodb.get_record(User, user_id)
-    if user is None or user.status != "active":
-        return
-    if not preferences.is_notification_enabled(user.settings, "push", event):
-        return
     target_devices = [d for d in devices.list_devices(user_id) if only is None or d.key in only]
     remaining_devices = [device for device in target_devices if device.key > (job.progress or "")]
-    customer = dynamodb.get_record(Customer, user.customer_id) if remaining_devices else None
-    if customer is None:
+    recipient = recipients.get_recipient(user_id) if remaining_devices else None
+    if recipient is None or recipient.user.status != "active" or not recipient.has_enabled("push", event):
         return
-    message = _build_message(event, user, customer, values or {})
-    retry = PushRetry(user.id, event, round)
+    message = _build_message(event, recipient, values or {})
+    retry = PushRetry(user_id, event, round)
     for start in range(0, len(remaining_devices), expo.CHUNK_SIZE):
         chunk = remaining_devices[start : start + expo.CHUNK_SIZE]
         try:
@@ -64,7 +58,7 @@ def send_push(
         except expo.PushRejected as refusal:
             logger.exception("Expo rejected the notifications", extra={"why": refusal.code})
         else:
-            _process_results(user, list(zip(chunk, outcomes, strict=True)), retry, job=job)
+            _process_results(recipient.user, list(zip(chunk, outcomes, strict=True)), retry, job=job)
         job.save_progress(chunk[-1].key)
 
 
@@ -76,26 +70,42 @@ class PushRetry:
     event: str
     round: int
 
-    def enqueue(self, write: write_set.Write, keys: Sequence[str], due: datetime, id: str) -> None:
+    @property
+    def is_last(self) -> bool:
+        return self.round >= MAX_ROUNDS
+
+    def keys_to_retry(self, device_errors: Iterable[tuple[str, str]]) -> list[str]:
+        """The keys of rate-limited devices among (key, error) pairs; none in the last round."""
+        return [key for key, error in device_errors if error == expo.RATE_EXCEEDED and not self.is_last]
+
+    @property
+    def backoff(self) -> timedelta:
+        """How long to wait before sending to rate-limited devices again."""
+        return timedelta(seconds=60 * 2**self.round)
+
+    def enqueue(self, write: write_set.Write, keys: Sequence[str], id: str, delay: timedelta = timedelta()) -> None:
         """Send to these devices again."""
+        user_id, event, next_round = self.user_id, self.event, self.round + 1
+        due = write.at + delay
+        write.enqueue("accounts.send_push", id=id, due=due, user_id=user_id, event=event, only=keys, round=next_round)
+
+    def enqueue_receipt_check(
+        self, write: write_set.Write, tickets: Sequence[Sequence[str]], sent_at: str, id: str | None = None
+    ) -> None:
+        """Check these tickets later; they are as `collect_receipts` takes them."""
         write.enqueue(
-            "accounts.send_push",
+            "accounts.collect_receipts",
             id=id,
-            due=due,
-            user_id=self.user_id,
-            event=self.event,
-            only=list(keys),
-            round=self.round + 1,
+            due=write.at + timedelta(seconds=expo.RECEIPT_DELAY),
+            **asdict(self),
+            tickets=tickets,
+            sent_at=sent_at,
         )
 
-    def enqueue_with_backoff(self, write: write_set.Write, keys: Sequence[str], at: datetime, id: str) -> None:
-        """Send to rate-limited devices again, with exponential backoff."""
-        self.enqueue(write, keys, at + timedelta(seconds=60 * 2**self.round), id)
 
-
-def _build_message(event: str, user: User, customer: Customer, values: Mapping[str, Any]) -> dict[str, Any]:
-    language = preferences.language_of(user.settings, customer.settings)
-    text = render_to_string(f"push/{event}.{language}.txt", {"customer": customer.name, **values})
+def _build_message(event: str, recipient: recipients.Recipient, values: Mapping[str, Any]) -> dict[str, Any]:
+    context = {"customer": recipient.customer.name, **values}
+    text = render_to_string(f"push/{event}.{recipient.language}.txt", context)
     title, _, body = text.strip().partition("\n")
     return {
         "title": _truncate(title),
@@ -117,53 +127,29 @@ def _send_per_project(
     keys = {device.token: device.key for device in chunk}
     known_groups = ([keys[token] for token in group if token in keys] for group in mixed_projects.groups)
     groups = [group for group in known_groups if group]
-    if retry.round >= MAX_ROUNDS or {key for group in groups for key in group} != set(keys.values()):
+    if retry.is_last or {key for group in groups for key in group} != set(keys.values()):
         raise expo.invalid_response()
     with journal.write_intent(job.author, job.at) as write:
         for group in groups:
-            retry.enqueue(write, group, job.at, f"{job.id}-apart-{min(group)[:12]}")
+            retry.enqueue(write, group, f"{job.id}-apart-{min(group)[:12]}")
 
 
 def _process_results(
-    user: User,
-    device_results: Sequence[tuple[PushToken, expo.PushResult]],
-    retry: PushRetry,
-    *,
-    job: outbox.TaskContext,
+    user: User, results: Sequence[tuple[PushToken, expo.PushResult]], retry: PushRetry, *, job: outbox.TaskContext
 ) -> None:
     """Check tickets later, retry rate-limited devices, delete unregistered ones."""
-    tickets = [[o.ticket, d.key, d.registered_at.isoformat()] for d, o in device_results if o.ticket]
-    rate_limited = [device.key for device, outcome in device_results if outcome.error == expo.RATE_EXCEEDED]
-    unregistered = [device for device, outcome in device_results if outcome.error == expo.DEVICE_NOT_REGISTERED]
-    id_suffix = device_results[-1][0].key[:12]
-    if tickets or (rate_limited and retry.round < MAX_ROUNDS):
+    tickets = [[o.ticket, d.key, d.registered_at.isoformat()] for d, o in results if o.ticket]
+    rate_limited = retry.keys_to_retry((device.key, outcome.error) for device, outcome in results)
+    unregistered = [device for device, outcome in results if outcome.error == expo.DEVICE_NOT_REGISTERED]
+    id_suffix = results[-1][0].key[:12]
+    if tickets or rate_limited:
         with journal.write_intent(job.author, job.at) as write:
             if tickets:
-                _enqueue_receipt_check(write, tickets, retry, job.at.isoformat(), job, f"{job.id}-receipts-{id_suffix}")
-            if rate_limited and retry.round < MAX_ROUNDS:
-                retry.enqueue_with_backoff(write, rate_limited, job.at, f"{job.id}-again-{id_suffix}")
+                retry.enqueue_receipt_check(write, tickets, job.at.isoformat(), f"{job.id}-receipts-{id_suffix}")
+            if rate_limited:
+                retry.enqueue(write, rate_limited, f"{job.id}-again-{id_suffix}", retry.backoff)
     devices.delete_stale_devices(user, unregistered, at=job.at)
-    _log_other_errors(outcome for _, outcome in device_results)
-
-
-def _enqueue_receipt_check(
-    write: write_set.Write,
-    tickets: Sequence[Sequence[str]],
-    retry: PushRetry,
-    sent_at: str,
-    job: outbox.TaskContext,
-    id: str | None = None,
-) -> None:
-    write.enqueue(
-        "accounts.collect_receipts",
-        id=id,
-        due=job.at + timedelta(seconds=expo.RECEIPT_DELAY),
-        user_id=retry.user_id,
-        event=retry.event,
-        round=retry.round,
-        tickets=[list(ticket) for ticket in tickets],
-        sent_at=sent_at,
-    )
+    _log_other_errors(outcome for _, outcome in results)
 
 
 @outbox.task("accounts.collect_receipts")
@@ -192,17 +178,15 @@ def collect_receipts(
     if user:
         devices.delete_stale_devices(user, unregistered, at=job.at)
     _log_other_errors(results.values())
-    rate_limited = [key for (_, key, _), error in ticket_errors if error == expo.RATE_EXCEEDED]
-    pending_tickets = [entry for entry in tickets if entry[0] not in results]
-    if round >= MAX_ROUNDS:
-        rate_limited = []
     retry = PushRetry(user_id, event, round)
+    rate_limited = retry.keys_to_retry((key, error) for (_, key, _), error in ticket_errors)
+    pending_tickets = [entry for entry in tickets if entry[0] not in results]
     if rate_limited or pending_tickets:
         with journal.write_intent(job.author, job.at) as write:
             if rate_limited:
-                retry.enqueue_with_backoff(write, rate_limited, job.at, f"{job.id}-again")
+                retry.enqueue(write, rate_limited, f"{job.id}-again", retry.backoff)
             if pending_tickets:
-                _enqueue_receipt_check(write, pending_tickets, retry, sent_at, job)
+                retry.enqueue_receipt_check(write, pending_tickets, sent_at)
             write.replace(job.id, job.claim)
 
 

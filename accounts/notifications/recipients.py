@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from accounts import preferences
 from accounts.models import Customer, User
 from config import dynamodb
 
@@ -17,6 +18,15 @@ class Recipient:
     def is_notifiable(self) -> bool:
         """Whether both are active: nobody else receives notifications."""
         return bool(self.user.status == "active" and self.customer.status == "active")
+
+    @property
+    def language(self) -> str:
+        """The language of notifications."""
+        return preferences.language_of(self.user.settings, self.customer.settings)
+
+    def has_enabled(self, channel: str, event: str) -> bool:
+        """Whether the user receives an event of `preferences.EVENTS` on this channel."""
+        return preferences.is_notification_enabled(self.user.settings, channel, event)
 
 
 def get_recipient(user_id: str) -> Recipient | None:

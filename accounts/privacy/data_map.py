@@ -29,9 +29,7 @@ def _locations_of(user: User) -> Iterator[Location]:
         yield from (location for id in user.locations if (location := records.get(Location, id)))
         return
     values = {":of": {"S": user.customer_id}}
-    arguments = dynamodb.query_arguments(Location, "#customer_id = :of", values)
-    for items in dynamodb.iter_pages("Query", **arguments, IndexName="byCustomer"):
-        yield from map(Location.from_item, items)
+    yield from dynamodb.iter_records(Location, "#customer_id = :of", values, IndexName="byCustomer")
 
 
 def _terms_acceptances_of(user: User) -> Iterator[ExportRow]:

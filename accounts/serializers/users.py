@@ -192,7 +192,7 @@ class UserView(serializers.Serializer[User]):
 
     def get_permissions(self, user: User) -> list[str]:
         """Those of the role, plus `extraPermissions`, minus `deniedPermissions`."""
-        return sorted(permissions.effective_permissions(user.role, user.extra, user.denied))
+        return sorted(permissions.access_rights_of(user).permissions)
 
 
 class UserQuery(PageQuery):

@@ -178,9 +178,7 @@ def _digest(acceptance: TermsAcceptance) -> str:
 def list_acceptances(user_id: str) -> list[TermsAcceptance]:
     """Every acceptance of a user, oldest first, also after deletion."""
     values = {":user": {"S": user_id}}
-    arguments = dynamodb.query_arguments(TermsAcceptance, "#user_id = :user", values)
-    pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=True)
-    return [TermsAcceptance.from_item(item) for items in pages for item in items]
+    return list(dynamodb.iter_records(TermsAcceptance, "#user_id = :user", values, ConsistentRead=True))
 
 
 def decrypt_acceptance(acceptance: TermsAcceptance) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from accounts import denied_attempts, permissions, users
+from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
 from accounts.users import diff, email_address, side_effects
@@ -57,7 +57,7 @@ def create_user(
     location), `auth0.EmailRefused`, or `errors.Unavailable`, after which the outbox finishes it.
     """
     actor.require("users:create")
-    with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": new_user.customer_id}):
+    with permissions.audit_denied_attempts(actor, at, values={"customerId": new_user.customer_id}):
         permissions.check_customer(actor, new_user.customer_id)
     user = _build_pending_user(new_user, at)
     location_ids = new_user.locations or ()
@@ -68,7 +68,7 @@ def create_user(
         idempotency.ensure_key_unused(idempotency_key, records, at)
         users.check_locations(location_ids, records, actor.customer_id)
         rights = permissions.access_rights_of(user)
-        with denied_attempts.audit_denied_attempts(actor, at, values=asdict(rights)):
+        with permissions.audit_denied_attempts(actor, at, values=asdict(rights)):
             permissions.check_grant(actor, rights)
         with journal.write_intent(actor, at, prefetched=records) as write:
             write.begin_request(idempotency_key, user.id)

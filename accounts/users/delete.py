@@ -9,7 +9,7 @@ See `config.journal.two_phase`.
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from accounts import denied_attempts, permissions, users
+from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
@@ -45,7 +45,7 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
         except users.UserNotReady as not_ready:
             create.CREATION.finish_now(user_id, at=at)
             raise journal.StaleRecord("The creation of this person is already finished.") from not_ready
-        with denied_attempts.audit_denied_attempts(actor, at, subject=user, values={"status": "deleted"}):
+        with permissions.audit_denied_attempts(actor, at, subject=user, values={"status": "deleted"}):
             if user.id != actor.id:
                 permissions.check_target_user(actor, user)
             if user.status == "deleting":

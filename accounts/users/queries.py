@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from accounts import denied_attempts, permissions
+from accounts import permissions
 from accounts.models import ALL_LOCATIONS, EmailOwner, Location, User
 from accounts.users import email_address
 from config import dynamodb, errors, journal
@@ -58,7 +58,7 @@ def list_users(
     """
     actor.require("users:read")
     if customer_id is not None:
-        with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
+        with permissions.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id, pointer="?customerId")
     condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
     users: list[User] = []
@@ -148,21 +148,15 @@ def load_users(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
 
 def find_location_managers(location_id: str, customer_id: str) -> list[User]:
     """The active managers of a location; without any, the customer's admins and owners."""
-    active_users: list[User] = []
-    cursor: pagination.Cursor | None = None
-    while True:
-        values = {":of": {"S": customer_id}}
-        page = pagination.query_page(User, "byCustomer", "#customer_id = :of", values, limit=1000, cursor=cursor)
-        active_users += [user for user in page.records if user.status == "active"]
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    managers = [user for user in active_users if user.role == "manager" and _is_assigned_to(user, location_id)]
+    values = {":of": {"S": customer_id}}
+    customer_users = dynamodb.iter_records(User, "#customer_id = :of", values, IndexName="byCustomer")
+    active_users = [user for user in customer_users if user.status == "active"]
+    managers = [
+        user
+        for user in active_users
+        if user.role == "manager" and (ALL_LOCATIONS in user.locations or location_id in user.locations)
+    ]
     return managers or [user for user in active_users if user.role in ("admin", "owner")]
-
-
-def _is_assigned_to(user: User, location_id: str) -> bool:
-    return ALL_LOCATIONS in user.locations or location_id in user.locations
 
 
 def audit_user_view(user: User, *, actor: permissions.Actor, at: datetime) -> None:

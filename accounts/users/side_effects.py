@@ -29,7 +29,7 @@ def is_full_owner(user: User | None) -> bool:
         and user.role == "owner"
         and user.status == "active"
         and ALL_LOCATIONS in user.locations
-        and permissions.effective_permissions(user.role, user.extra, user.denied) >= permissions.PERMISSIONS
+        and permissions.access_rights_of(user).permissions >= permissions.PERMISSIONS
     )
 
 

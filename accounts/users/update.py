@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from accounts import denied_attempts, permissions, users
+from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
@@ -28,7 +28,7 @@ def update_user(
         user, records = users.load_target(user_id, actor, *location_keys)
         if user.status == "deleting":
             raise users.user_not_found()
-        with denied_attempts.audit_denied_attempts(actor, at, subject=user, values=_audited_values(patch)):
+        with permissions.audit_denied_attempts(actor, at, subject=user, values=_audited_values(patch)):
             permissions.check_target_user(actor, user)
             journal.check_version(user, versions)
             if "email" in patch and user.awaited:
@@ -61,7 +61,7 @@ def update_own_profile(
         journal.check_version(before, versions)
         location_keys = users.location_keys(patch.get("locations", ()))
         records = dynamodb.batch_get([*journal.stream_keys([actor.stream]), *location_keys])
-        with denied_attempts.audit_denied_attempts(actor, at, subject=before, values=_audited_values(patch)):
+        with permissions.audit_denied_attempts(actor, at, subject=before, values=_audited_values(patch)):
             after = _apply_patch(before, patch, records, at)
             permissions.check_no_self_escalation(
                 permissions.access_rights_of(before), permissions.access_rights_of(after)

@@ -19,7 +19,7 @@ _builder = ExampleBuilder(
         "email": EMAIL,
         "timeZone": "America/New_York",
         "token": PUSH_TOKEN,
-        "permissions": sorted(permissions.effective_permissions("staff", (), ())),
+        "permissions": sorted(permissions.ROLES["staff"]),
         "extraPermissions": [],
         "deniedPermissions": [],
         "locations": [LOCATION_ID],
@@ -55,12 +55,7 @@ UPDATED_USER = {
     "settings": {**ACTIVE_USER["settings"], "language": "es"},
     "version": 3,
 }
-MANAGER = {
-    **ACTIVE_USER,
-    "role": "manager",
-    "permissions": sorted(permissions.effective_permissions("manager", (), ())),
-    "version": 3,
-}
+MANAGER = {**ACTIVE_USER, "role": "manager", "permissions": sorted(permissions.ROLES["manager"]), "version": 3}
 NEW_USER = _builder.build(users.NewUser, locations=[LOCATION_ID], userSkills=["hygienist"])
 _AUTHOR = {"type": "user", "id": "usr_01JDCXQ4B9C1D3E5F7G9H1J3KL", "name": "Ann Archer"}
 _AUDIT_ENTRY = _builder.build(audit_log.AuditLogItem, id="aud_01JDCXR6C1D3F5G7H9J0K2M4NP", actor=_AUTHOR)

@@ -57,9 +57,7 @@ def read_page(stream: str, *, last: int, offset: int, limit: int) -> list[AuditE
         ":high": {"N": str(newest_seq)},
     }
     condition = "#stream = :stream AND #seq BETWEEN :low AND :high"
-    arguments = dynamodb.query_arguments(AuditEntry, condition, values)
-    pages = dynamodb.iter_pages("Query", **arguments, ScanIndexForward=False, ConsistentRead=True)
-    return [AuditEntry.from_item(item) for items in pages for item in items]
+    return list(dynamodb.iter_records(AuditEntry, condition, values, ScanIndexForward=False, ConsistentRead=True))
 
 
 @dataclass(frozen=True)
@@ -140,10 +138,9 @@ def read_entries(stream: str, seqs: Sequence[int]) -> list[AuditEntry]:
 
 def iter_stream(stream: str, *, newest_first: bool = False) -> Iterator[AuditEntry]:
     """The head and all entries of a stream; newest first, the head comes last."""
-    arguments = dynamodb.query_arguments(AuditEntry, "#stream = :stream", {":stream": {"S": stream}})
-    arguments |= {"ScanIndexForward": not newest_first, "ConsistentRead": True}
-    for items in dynamodb.iter_pages("Query", **arguments):
-        yield from (AuditEntry.from_item(item) for item in items)
+    values = {":stream": {"S": stream}}
+    options = {"ScanIndexForward": not newest_first, "ConsistentRead": True}
+    return dynamodb.iter_records(AuditEntry, "#stream = :stream", values, **options)
 
 
 def list_streams() -> set[str]:

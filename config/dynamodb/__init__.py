@@ -9,6 +9,7 @@ from config.dynamodb.client import (
     get_connection,
     get_record,
     iter_pages,
+    iter_records,
     query_arguments,
     query_records,
     scan_values,

@@ -182,6 +182,12 @@ def query_records(record_class: type[R], condition: str, values: Mapping[str, An
     return [record_class.from_item(item) for item in response["Items"]]
 
 
+def iter_records(record_class: type[R], condition: str, values: Mapping[str, Any], **options: Any) -> Iterator[R]:
+    """All pages of a query, as records; ``condition`` and ``values`` as in `query_records`."""
+    for items in iter_pages("Query", **query_arguments(record_class, condition, values), **options):
+        yield from map(record_class.from_item, items)
+
+
 def iter_pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]]]:
     """All pages of a Query or Scan, as items in DynamoDB's notation."""
     continuation: dict[str, Any] = {}

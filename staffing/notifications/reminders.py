@@ -79,10 +79,7 @@ def enqueue_reminders(user_id: str, start: str, *, job: outbox.TaskContext) -> N
     recipient = recipients.get_recipient(user_id)
     if recipient is None:
         return
-    settings = recipient.user.settings
-    channels = [
-        channel for channel in preferences.CHANNELS if preferences.is_notification_enabled(settings, channel, EVENT)
-    ]
+    channels = [channel for channel in preferences.CHANNELS if recipient.has_enabled(channel, EVENT)]
     starts_at = datetime.fromisoformat(start)
     is_due = recipient.is_notifiable and job.at < starts_at and _find_shift_at(user_id, starts_at) is not None
     try:

@@ -38,9 +38,7 @@ def enqueue_messages(user_id: str, since: str, *, job: outbox.TaskContext) -> No
 def send_message(user_id: str, since: str, channel: str, *, job: outbox.TaskContext) -> None:
     """Tell a person on one channel what the author of the job changed since the batch began."""
     recipient = recipients.get_recipient(user_id)
-    if recipient is None or not recipient.is_notifiable:
-        return
-    if not preferences.is_notification_enabled(recipient.user.settings, channel, EVENT):
+    if recipient is None or not recipient.is_notifiable or not recipient.has_enabled(channel, EVENT):
         return
     changes = list(dict.fromkeys(_iter_rota_changes(user_id, str(job.author.id), datetime.fromisoformat(since))))
     if not changes:

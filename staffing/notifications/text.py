@@ -29,13 +29,12 @@ class RotaChange:
 
 def format_rota_change(change: RotaChange, recipient: recipients.Recipient) -> str:
     """One change as one line."""
-    language = preferences.language_of(recipient.user.settings, recipient.customer.settings)
     start, end = (
         expand.to_instant(datetime.fromisoformat(wall_time), change.zone) for wall_time in (change.start, change.end)
     )
     time_text = format_time_range(start, end, change.zone, recipient)
     values = {"kind": change.kind, "is_recurring": change.is_recurring, "when": time_text}
-    return render_to_string(f"notifications/rota_change.{language}.txt", values).strip()
+    return render_to_string(f"notifications/rota_change.{recipient.language}.txt", values).strip()
 
 
 def format_time_range(start: datetime, end: datetime, zone: str, recipient: recipients.Recipient) -> str:
@@ -43,8 +42,7 @@ def format_time_range(start: datetime, end: datetime, zone: str, recipient: reci
     settings_by_priority = (recipient.user.settings, recipient.customer.settings)
     zone = next((settings["time_zone"] for settings in settings_by_priority if settings.get("time_zone")), zone)
     local_start, local_end = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
-    language = preferences.language_of(*settings_by_priority)
-    with translation.override(language):
+    with translation.override(recipient.language):
         day_text = f"{date_format(local_start, 'l')}, {date_format(local_start, 'DATE_FORMAT')}"
         hours_text = f"{date_format(local_start, 'TIME_FORMAT')} – {date_format(local_end, 'TIME_FORMAT')}"
-        return f"{day_text}, {hours_text}{preferences.time_suffix(local_start, language)}"
+        return f"{day_text}, {hours_text}{preferences.time_suffix(local_start, recipient.language)}"

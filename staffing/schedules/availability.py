@@ -100,9 +100,8 @@ def fetch_rows(
     """
     lower_bound = format_instant(since) if since else "0"
     values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
-    arguments = dynamodb.query_arguments(StaffAvailability, "#staff_id = :staff AND #end > :low", values)
-    pages = dynamodb.iter_pages("Query", **arguments, ConsistentRead=consistent)
-    rows = [StaffAvailability.from_item(item) for items in pages for item in items]
+    condition = "#staff_id = :staff AND #end > :low"
+    rows = list(dynamodb.iter_records(StaffAvailability, condition, values, ConsistentRead=consistent))
     version_record = records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY) if records else None
     seen_versions = {row.end: int(row.version) for row in rows}
     for end, version in (version_record.wrote if version_record else {}).items():

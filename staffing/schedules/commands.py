@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from accounts import denied_attempts, locations, permissions, users
+from accounts import locations, permissions, users
 from accounts.permissions import Actor
 from config import dynamodb, errors, journal
 from config.dynamodb import idempotency
@@ -52,7 +52,7 @@ def create_schedule(
     unknown location, user or template, and `errors.InvalidRequest` for an invalid pattern.
     """
     actor.require("schedules:write")
-    with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": draft.customer_id}):
+    with permissions.audit_denied_attempts(actor, at, values={"customerId": draft.customer_id}):
         permissions.check_customer(actor, draft.customer_id)
 
     def decide() -> Schedule:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from accounts import denied_attempts, locations, permissions, users
+from accounts import locations, permissions, users
 from accounts.permissions import Actor
 from config import dynamodb, errors
 from config.dynamodb import pagination
@@ -53,7 +53,7 @@ def _check_access(schedule_filter: ScheduleFilter, actor: Actor, at: datetime) -
         field_errors = [errors.FieldError(f"?{name}", "required", detail) for name in _REQUIRED_FILTERS]
         raise errors.InvalidRequest(detail, field_errors=field_errors)
     if customer_id is not None:
-        with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
+        with permissions.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id, pointer="?customerId")
     keys = [locations.location_key(location_id)] if location_id is not None else []
     keys += [users.user_key(staff_id)] if staff_id is not None else []

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import denied_attempts, permissions
+from accounts import permissions
 from accounts.auth.authentication import actor_of
 from config import api
 from config.api import pagination
@@ -59,7 +59,7 @@ class Templates(api.OperationViewSet):
         actor, at = actor_of(request), datetime.now(UTC)
         values = NewTemplate.parse(request.data)
         customer_id = values.pop("customer_id", actor.customer_id)
-        with denied_attempts.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
+        with permissions.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id)
         template = shift_templates.create_template(
             values, actor=actor, at=at, idempotency_key=api.read_idempotency_key(request)

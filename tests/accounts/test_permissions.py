@@ -52,7 +52,7 @@ def test_nobody_can_grant_what_they_lack(
 def test_roles_are_nested() -> None:
     roles = list(permissions.ROLES.values())
     assert all(lower < higher for lower, higher in pairwise(roles))
-    assert permissions.effective_permissions("staff", ["audit:read"], ["self:read"]) == (
+    assert permissions.AccessRights("staff", ["audit:read"], ["self:read"]).permissions == (
         permissions.ROLES["staff"] | {"audit:read"}
     ) - {"self:read"}
     assert permissions.split_permissions("staff", ["self:read", "audit:read"])[0] == ["audit:read"]
