@@ -17,8 +17,8 @@ from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import encryption, idempotency
 from staffing.calendar import ical
-from staffing.models import Feed, Schedule
-from staffing.schedules import availability, on_duty
+from staffing.models import Feed
+from staffing.schedules import availability, on_duty, queries
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -45,7 +45,7 @@ def open_feed(*, actor: Actor, at: datetime, idempotency_key: idempotency.Idempo
     feed = Feed(user_id=actor.id, customer_id=actor.customer_id, secret=_hash_secret(secret), created_at=at)
 
     def decide() -> Feed:
-        records = dynamodb.batch_get([_feed_key(actor.id), *journal.stream_keys([actor.stream])])
+        records = dynamodb.batch_get([dynamodb.RecordKey(Feed, actor.id), *journal.stream_keys([actor.stream])])
         before = records.get(Feed, actor.id)
         with journal.write(
             actor,
@@ -82,15 +82,11 @@ def _hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _feed_key(user_id: str) -> dynamodb.RecordKey:
-    return dynamodb.RecordKey(Feed, user_id)
-
-
 def close_feed(*, actor: Actor, at: datetime) -> None:
     """Close the actor's feed, if there is one."""
 
     def decide() -> None:
-        records = dynamodb.batch_get([_feed_key(actor.id), *journal.stream_keys([actor.stream])])
+        records = dynamodb.batch_get([dynamodb.RecordKey(Feed, actor.id), *journal.stream_keys([actor.stream])])
         before = records.get(Feed, actor.id)
         if before is None:
             return
@@ -128,7 +124,6 @@ def render_feed(user_id: str, secret: str, *, at: datetime) -> bytes | None:
     if not customers.is_active(feed.customer_id):
         return None
     rows = availability.fetch_rows(user_id, at - HISTORY_PERIOD, None, consistent=False)
-    records = dynamodb.batch_get(dynamodb.RecordKey(Schedule, str(row.schedule_id)) for row in rows)
-    schedules = [schedule for row in rows if (schedule := records.get(Schedule, str(row.schedule_id))) is not None]
+    schedules = [schedule for _, schedule in queries.join_schedules(rows)]
     locations_by_id = locations.load_locations(dict.fromkeys(item.location_id for item in schedules), feed.customer_id)
     return ical.render_calendar(schedules, user_id, locations_by_id=locations_by_id, at=at)

@@ -68,12 +68,12 @@ def _iter_events(schedule: Schedule, series: Series, user_id: str, at: datetime)
     for recurrence_id, exception in sorted(series.exceptions.items()):
         if exception.staff_id == user_id and exception.start:
             shift = expand.to_single_shift(series, recurrence_id, exception)
-            yield _build_event(f"{schedule.id}-{recurrence_id:%Y%m%dT%H%M%S}", shift)
+            yield _build_event(f"{schedule.id}-{recurrence_id:%Y%m%dT%H%M%S}", _resolve_times(shift))
 
 
 def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterator[Event]:
     if series.rule is None:
-        yield _build_event(schedule.id, series)
+        yield _build_event(schedule.id, _resolve_times(series))
         return
     excluded = [recurrence_id for recurrence_id, exception in series.exceptions.items() if exception.start is None]
     overrides = {
@@ -86,13 +86,15 @@ def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterat
             excluded.append(occurrence.recurrence_id)
         else:
             overrides[occurrence.recurrence_id] = (occurrence.start, occurrence.end)
-    event = _build_event(schedule.id, series)
+    event = _build_event(schedule.id, _resolve_times(series))
     event.add("rrule", vRecur.from_ical(rrule.to_rrule(series.rule, zone=series.zone)))
     if excluded:
         event.add("exdate", [_to_zone(recurrence_id, series.zone) for recurrence_id in sorted(excluded)])
     yield event
-    for recurrence_id, (start, end) in sorted(overrides.items()):
-        yield _build_exception_event(schedule.id, recurrence_id, start, end, series.zone)
+    for recurrence_id, times in sorted(overrides.items()):
+        exception_event = _build_event(schedule.id, times)
+        exception_event.add("recurrence-id", _to_zone(recurrence_id, series.zone))
+        yield exception_event
 
 
 def _iter_dst_affected(series: Series, at: datetime) -> Iterator[Occurrence]:
@@ -106,30 +108,18 @@ def _iter_dst_affected(series: Series, at: datetime) -> Iterator[Occurrence]:
                     yield occurrence
 
 
-def _build_event(uid: str, series: Series) -> Event:
+def _build_event(uid: str, times: tuple[datetime, datetime]) -> Event:
     event = Event()
     event.add("uid", f"{uid}@dutyline")
-    start, end = _resolve_times(series)
-    event.add("dtstart", start)
-    event.add("dtend", end)
-    return event
-
-
-def _build_exception_event(uid: str, recurrence_id: datetime, start: datetime, end: datetime, zone: str) -> Event:
-    event = Event()
-    event.add("uid", f"{uid}@dutyline")
-    event.add("recurrence-id", _to_zone(recurrence_id, zone))
-    event.add("dtstart", start)
-    event.add("dtend", end)
+    event.add("dtstart", times[0])
+    event.add("dtend", times[1])
     return event
 
 
 def _resolve_times(series: Series) -> tuple[datetime, datetime]:
     """Start and end of the first shift: local, or in UTC if a clock change skips one of them."""
     zone = series.zone
-    if all(expand.is_valid_wall_time(wall_time, zone) for wall_time in (series.start, series.end)):
-        return _to_zone(series.start, zone), _to_zone(series.end, zone)
-    if series.rule:
+    if series.rule or all(expand.is_valid_wall_time(wall_time, zone) for wall_time in (series.start, series.end)):
         return _to_zone(series.start, zone), _to_zone(series.end, zone)
     occurrence = expand.build_first_occurrence(series)
     return occurrence.start, occurrence.end

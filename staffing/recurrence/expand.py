@@ -83,15 +83,9 @@ def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
 
 def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
     """The shifts of a series that overlap a window, by start; instants are aware."""
-    low, high = (
-        to_wall_time(since, series.zone) - MAX_SHIFT_DURATION - _MAX_ZONE_DIFFERENCE,
-        to_wall_time(until, series.zone) + _MAX_ZONE_DIFFERENCE,
-    )
-    candidates = [
-        build_exception_occurrence(series, recurrence_id, exception)
-        for recurrence_id, exception in series.exceptions.items()
-        if exception.start and low <= exception.start < high
-    ]
+    low = to_wall_time(since, series.zone) - MAX_SHIFT_DURATION - _MAX_ZONE_DIFFERENCE
+    high = to_wall_time(until, series.zone) + _MAX_ZONE_DIFFERENCE
+    candidates: list[Occurrence | None] = [*iter_exception_occurrences(series, low, high)]
     starts = rules.iter_starts(series.rule, series.start, low, high) if series.rule else (series.start,)
     candidates += [build_regular_occurrence(series, start) for start in starts if start not in series.exceptions]
     overlapping = [
@@ -107,24 +101,15 @@ def build_regular_occurrence(series: Series, start: datetime) -> Occurrence | No
     return None if is_skipped else _build_occurrence(start, start, end, series.zone)
 
 
-def build_exception_occurrence(
-    series: Series, recurrence_id: datetime, exception: RecurrenceException
-) -> Occurrence | None:
-    """The moved shift; None if it is excluded."""
-    if exception.start is None:
-        return None
-    end = exception.end or exception.start + (series.end - series.start)
-    return _build_occurrence(
-        recurrence_id, exception.start, end, series.zone, staff_id=exception.staff_id, is_changed=True
-    )
-
-
-def iter_exception_occurrences(series: Series) -> Iterator[Occurrence]:
-    """The moved shifts, in no order."""
+def iter_exception_occurrences(
+    series: Series, since: datetime = datetime.min, until: datetime = datetime.max
+) -> Iterator[Occurrence]:
+    """The moved shifts that start between these wall times, in no order."""
     for recurrence_id, exception in series.exceptions.items():
-        occurrence = build_exception_occurrence(series, recurrence_id, exception)
-        if occurrence:
-            yield occurrence
+        if exception.start and since <= exception.start < until:
+            end = exception.end or exception.start + (series.end - series.start)
+            times = (recurrence_id, exception.start, end, series.zone)
+            yield _build_occurrence(*times, staff_id=exception.staff_id, is_changed=True)
 
 
 def build_first_occurrence(series: Series) -> Occurrence:
@@ -189,23 +174,11 @@ def replace_count_with_until(series: Series) -> Series:
 
 def get_latest_end(series: Series) -> datetime:
     """An instant by which every occurrence has ended, moved ones included; up to hours late."""
-    last_start = _get_last_regular_start(series)
+    rule = replace_count_with_until(series).rule
+    last_start = rule.until if rule else series.start
     if last_start is None:
         return END_OF_TIME
-    exception_ends = [occurrence.end for occurrence in iter_exception_occurrences(series)]
-    if series.rule is None:
-        return max([_build_occurrence(last_start, last_start, series.end, series.zone).end, *exception_ends])
-    last_regular_end = _build_occurrence(
-        last_start, last_start, last_start + (series.end - series.start), series.zone
-    ).end
-    return max([last_regular_end + MAX_CLOCK_JUMP, *exception_ends])
-
-
-def _get_last_regular_start(series: Series) -> datetime | None:
-    """The wall time after which no regular occurrence starts; None: they never end."""
-    rule = series.rule
-    if rule is None:
-        return series.start
-    if rule.count:
-        return max(rules.list_counted_starts(rule, series.start), default=series.start)
-    return rule.until
+    last_end = _build_occurrence(last_start, last_start, last_start + (series.end - series.start), series.zone).end
+    if rule:
+        last_end += MAX_CLOCK_JUMP
+    return max([last_end, *(occurrence.end for occurrence in iter_exception_occurrences(series))])

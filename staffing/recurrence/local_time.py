@@ -1,6 +1,6 @@
 """Wall times from the start and end of a request. Pure."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from config import errors
 from staffing.recurrence import expand, rrule, rules
@@ -24,9 +24,9 @@ def resolve_wall_times(
         if at.tzinfo and expand.to_instant(wall_times[pointer], zone) != at:
             if not allow_utc:
                 raise errors.InvalidRequest(AMBIGUOUS_TIME, pointer=pointer)
-            start_utc, end_utc = (_to_instant(value, input_zone).replace(tzinfo=None) for value in (start, end))
-            return _check_wall_times(start_utc, end_utc, "UTC")
-    return _check_wall_times(wall_times["/startTime"], wall_times["/endTime"], zone)
+            return resolve_wall_times(start, end, input_zone=input_zone, zone="UTC")
+    check_times(wall_times["/startTime"], wall_times["/endTime"])
+    return wall_times["/startTime"], wall_times["/endTime"], zone
 
 
 def resolve_wall_time(at: datetime, *, input_zone: str, zone: str, pointer: str) -> datetime:
@@ -48,16 +48,7 @@ def check_times(start: datetime, end: datetime) -> None:
         raise errors.InvalidRequest(f"Must be {span}.", pointer="/startTime")
 
 
-def _check_wall_times(start: datetime, end: datetime, zone: str) -> WallTimes:
-    check_times(start, end)
-    return start, end, zone
-
-
 def _to_wall_time(at: datetime, input_zone: str, zone: str) -> datetime:
     if at.tzinfo is None and input_zone == zone:
         return at
-    return expand.to_wall_time(_to_instant(at, input_zone), zone)
-
-
-def _to_instant(at: datetime, input_zone: str) -> datetime:
-    return at.astimezone(UTC) if at.tzinfo else expand.to_instant(at, input_zone)
+    return expand.to_wall_time(at if at.tzinfo else expand.to_instant(at, input_zone), zone)

@@ -38,10 +38,6 @@ def parse_series(pattern: Mapping[str, Any], *, start: datetime, end: datetime, 
     if gap not in ("shift", "skip"):
         raise rrule.invalid_field("gap", "Must be shift or skip.")
     rule = rrule.parse_rule(pattern, zone=zone)
-    if not rrule.EARLIEST_START <= start < rules.LATEST_START:
-        raise errors.InvalidRequest(
-            f"Must be from {rrule.EARLIEST_START.year} to {rules.LATEST_START.year - 1}.", pointer="/startTime"
-        )
     series = Series(start, end, zone, rule, gap=gap)
     check_series(series)
     return replace(series, exceptions=_parse_exceptions(pattern.get("exceptions", {}), rule, start))

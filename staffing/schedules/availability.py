@@ -52,9 +52,9 @@ class ShiftAssignment:
     series: Series
 
 
-def version_record_key(staff_id: str) -> dynamodb.RecordKey:
-    """The key of a person's version record, to be read before their rows."""
-    return dynamodb.RecordKey(StaffAvailability, staff_id, VERSION_RECORD_KEY)
+def version_record_keys(staff_ids: Iterable[str]) -> list[dynamodb.RecordKey]:
+    """The keys of people's version records, to be read before their rows."""
+    return [dynamodb.RecordKey(StaffAvailability, staff_id, VERSION_RECORD_KEY) for staff_id in staff_ids]
 
 
 # --- deciding -------------------------------------------------------------------------------------
@@ -126,9 +126,7 @@ def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> d
     for staff_id in sorted({*rows_before, *rows_after}):
         old_rows, new_rows = rows_before.get(staff_id, {}), rows_after.get(staff_id, {})
         removed = [old_rows[end] for end in old_rows if end not in new_rows]
-        written = [
-            new_rows[end] for end in new_rows if end not in old_rows or _is_different(old_rows[end], new_rows[end])
-        ]
+        written = [row for end, row in new_rows.items() if end not in old_rows or old_rows[end].shifts != row.shifts]
         if removed or written:
             changes_by_staff[staff_id] = RowChanges(removed, written)
     if len(changes_by_staff) > MAX_COVERING_STAFF + 1:
@@ -141,7 +139,7 @@ def write_row_changes(
 ) -> None:
     """Write rows on condition that each person's version record is as it was read."""
     for staff_id, row_changes in changes_by_staff.items():
-        _put_version_record(write, staff_id, row_changes.removed, row_changes.written, records)
+        _put_version_record(write, staff_id, row_changes, records)
         for row in row_changes.removed:
             write.remove(row)
         for row in row_changes.written:
@@ -149,11 +147,7 @@ def write_row_changes(
 
 
 def _put_version_record(
-    write: write_set.Write,
-    staff_id: str,
-    removed: Iterable[StaffAvailability],
-    written: Iterable[StaffAvailability],
-    records: dynamodb.BatchResult,
+    write: write_set.Write, staff_id: str, row_changes: RowChanges, records: dynamodb.BatchResult
 ) -> None:
     version_record = records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY)
     condition = (
@@ -161,7 +155,8 @@ def _put_version_record(
         if version_record
         else StaffAvailability.end.does_not_exist()
     )
-    written_versions = {**{row.end: 0 for row in removed}, **{row.end: int(row.version) for row in written}}
+    written_versions = {row.end: 0 for row in row_changes.removed}
+    written_versions |= {row.end: int(row.version) for row in row_changes.written}
     version = int(version_record.version) + 1 if version_record else 1
     next_record = StaffAvailability(staff_id=staff_id, end=VERSION_RECORD_KEY, version=version, wrote=written_versions)
     write.put(next_record, only_if=condition, error=journal.StaleRecord())
@@ -189,12 +184,3 @@ def _build_row(schedule: Schedule, staff_id: str, shifts: list[Series]) -> Staff
         schedule_id=schedule.id,
         shifts=[[values["start"], values["end"], values["zone"], values["pattern"]] for values in shift_values],
     )
-
-
-def _is_different(row: StaffAvailability, other_row: StaffAvailability) -> bool:
-    return bool(row.shifts != other_row.shifts)
-
-
-def version_record_keys(staff_ids: Iterable[str]) -> list[dynamodb.RecordKey]:
-    """The keys of the version records of these people."""
-    return [version_record_key(staff_id) for staff_id in staff_ids]

@@ -164,7 +164,7 @@ def _remove_covers(series: Series, user_id: str, at: datetime) -> Series:
 
 # --- locations ------------------------------------------------------------------------------------
 def _find_blocker(location_id: str, at: datetime) -> str | None:
-    if queries.has_future_schedules(location_id, at):
+    if queries.list_future_schedules(location_id, at):
         return "This location has future shifts; move or delete them first."
     return None
 

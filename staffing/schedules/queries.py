@@ -8,7 +8,8 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby, islice
+from typing import Any
 
 from config import dynamodb, errors
 from config.dynamodb import pagination
@@ -41,21 +42,17 @@ class ScheduleFilter:
     until: datetime | None = None
 
     @property
-    def partition(self) -> tuple[str, str, str]:
-        """The index to read, the name of its hash key, and the key."""
-        if self.location_id is not None:
-            return "byLocation", "location_id", self.location_id
-        return "byCustomer", "customer_id", self.customer_id or ""
+    def window(self) -> tuple[datetime, datetime]:
+        return self.since or LATEST_INSTANT, self.until or LATEST_INSTANT
 
     def key_ranges(self) -> list[tuple[str, str]]:
-        """The ranges of windows to read: single shifts, then series."""
-        earliest_start = self.since - SINGLE_SHIFT_LOOKBACK if self.since else None
-        singles = (
-            SINGLE_PREFIX + (format_instant(earliest_start) if earliest_start else ""),
-            SINGLE_PREFIX + (format_instant(self.until or LATEST_INSTANT)),
-        )
-        series = (SERIES_PREFIX + (format_instant(self.since) if self.since else ""), SERIES_PREFIX + "~")
-        return [singles, series]
+        """The ranges of the index to read: single shifts, then series."""
+        earliest_start = format_instant(self.since - SINGLE_SHIFT_LOOKBACK) if self.since else ""
+        earliest_end = format_instant(self.since) if self.since else ""
+        return [
+            (SINGLE_PREFIX + earliest_start, SINGLE_PREFIX + format_instant(self.window[1])),
+            (SERIES_PREFIX + earliest_end, SERIES_PREFIX + "~"),
+        ]
 
 
 @dataclass(frozen=True)
@@ -77,25 +74,27 @@ class Shift:
         return (format_instant(occurrence.start), str(self.schedule.id), occurrence.recurrence_id.isoformat())
 
 
-def _query_range(
-    schedule_filter: ScheduleFilter, key_range: tuple[str, str], limit: int, cursor: pagination.Cursor | None
-) -> pagination.CursorPage[Schedule]:
-    index, key_name, key_value = schedule_filter.partition
+def _build_query(schedule_filter: ScheduleFilter, key_range: tuple[str, str]) -> tuple[str, str, dict[str, Any]]:
+    """The index, the condition and its values."""
+    if schedule_filter.location_id is not None:
+        index, key_name, key_value = "byLocation", "location_id", schedule_filter.location_id
+    else:
+        index, key_name, key_value = "byCustomer", "customer_id", schedule_filter.customer_id or ""
     values = {":of": {"S": key_value}, ":low": {"S": key_range[0]}, ":high": {"S": key_range[1]}}
-    condition = f"#{key_name} = :of AND #window BETWEEN :low AND :high"
-    return pagination.query_page(Schedule, index, condition, values, limit=limit, cursor=cursor)
+    return index, f"#{key_name} = :of AND #window BETWEEN :low AND :high", values
 
 
 def query_schedules(
     schedule_filter: ScheduleFilter, *, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Schedule]:
     """Up to ``limit`` schedules of both ranges."""
-    index = schedule_filter.partition[0]
     schedules: list[Schedule] = []
     for key_range in schedule_filter.key_ranges():
         if cursor and cursor["window"]["S"] > key_range[1]:
             continue
-        page = _query_range(schedule_filter, key_range, limit - len(schedules), cursor)
+        index, condition, values = _build_query(schedule_filter, key_range)
+        limit_left = limit - len(schedules)
+        page = pagination.query_page(Schedule, index, condition, values, limit=limit_left, cursor=cursor)
         schedules += page.records
         cursor = None
         if page.next_cursor or len(schedules) == limit:
@@ -103,67 +102,48 @@ def query_schedules(
     return pagination.CursorPage(schedules, None)
 
 
-def query_single_schedules(
-    schedule_filter: ScheduleFilter, limit: int, cursor: pagination.Cursor | None
-) -> pagination.CursorPage[Schedule]:
-    return _query_range(schedule_filter, schedule_filter.key_ranges()[0], limit, cursor)
+def _iter_schedules(
+    schedule_filter: ScheduleFilter, key_range: tuple[str, str], *, page_size: int
+) -> Iterator[Schedule]:
+    index, condition, values = _build_query(schedule_filter, key_range)
+    return dynamodb.iter_records(Schedule, condition, values, IndexName=index, Limit=page_size)
 
 
 def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
     """The series alive in the window. Raises `QueryTooWide`."""
-    schedules: list[Schedule] = []
-    cursor: pagination.Cursor | None = None
-    while True:
-        page = _query_range(schedule_filter, schedule_filter.key_ranges()[1], 1000, cursor)
-        schedules += page.records
-        if len(schedules) > MAX_SERIES:
-            raise QueryTooWide("Too many series for one list; filter by `locationId`.")
-        if page.next_cursor is None:
-            return schedules
-        cursor = page.next_cursor
+    _, series_range = schedule_filter.key_ranges()
+    schedules = list(islice(_iter_schedules(schedule_filter, series_range, page_size=1000), MAX_SERIES + 1))
+    if len(schedules) > MAX_SERIES:
+        raise QueryTooWide("Too many series for one list; filter by `locationId`.")
+    return schedules
 
 
 def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Shift]:
     """The shifts of a location or customer in a window, by start; single ones are read as taken."""
-    first_page, series_schedules = dynamodb.gather(
-        lambda: query_single_schedules(schedule_filter, read_limit, None), lambda: query_series(schedule_filter)
+    singles_range, _ = schedule_filter.key_ranges()
+    singles = _iter_schedules(schedule_filter, singles_range, page_size=read_limit)
+    first_single, series_schedules = dynamodb.gather(
+        lambda: list(islice(singles, 1)), lambda: query_series(schedule_filter)
     )
     return heapq.merge(
-        _iter_single_shifts(schedule_filter, first_page, read_limit),
+        _iter_single_shifts(chain(first_single, singles), schedule_filter),
         iter_series_shifts(series_schedules, schedule_filter),
         key=lambda shift: shift.sort_key,
     )
 
 
-def _iter_single_shifts(
-    schedule_filter: ScheduleFilter, first_page: pagination.CursorPage[Schedule], limit: int
-) -> Iterator[Shift]:
+def _iter_single_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
     """Single shifts by start and id."""
-    schedules = _iter_single_schedules(schedule_filter, first_page, limit)
     for _, group in groupby(schedules, key=lambda schedule: schedule.window):
         for schedule in sorted(group, key=lambda schedule: str(schedule.id)):
-            yield from _iter_shifts_in_window(schedule, schedule_filter)
-
-
-def _iter_single_schedules(
-    schedule_filter: ScheduleFilter, page: pagination.CursorPage[Schedule], limit: int
-) -> Iterator[Schedule]:
-    yield from page.records
-    while page.next_cursor is not None:
-        page = query_single_schedules(schedule_filter, limit, page.next_cursor)
-        yield from page.records
-
-
-def _iter_shifts_in_window(schedule: Schedule, schedule_filter: ScheduleFilter) -> Iterator[Shift]:
-    if schedule_filter.since and schedule_filter.until:
-        for occurrence in expand.iter_occurrences(schedule.series(), schedule_filter.since, schedule_filter.until):
-            yield Shift(schedule, occurrence)
+            for occurrence in expand.iter_occurrences(schedule.series(), *schedule_filter.window):
+                yield Shift(schedule, occurrence)
 
 
 def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
     """The shifts of schedules by start, expanded lazily, window by window."""
     schedule_series = [(schedule, schedule.series()) for schedule in schedules]
-    since, until = schedule_filter.since or LATEST_INSTANT, schedule_filter.until or LATEST_INSTANT
+    since, until = schedule_filter.window
     for step_start, step_end in iter_steps(since, until):
         shifts = [
             Shift(schedule, occurrence)
@@ -193,19 +173,12 @@ def list_current_shifts(location_id: str, at: datetime, *, grace: timedelta = ti
 def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:
     """The schedules of a location that have current or future shifts."""
     schedule_filter = ScheduleFilter(location_id=location_id, since=at)
-    schedules: list[Schedule] = []
-    cursor: pagination.Cursor | None = None
-    while True:
-        page = query_schedules(schedule_filter, limit=250, cursor=cursor)
-        schedules += [schedule for schedule in page.records if expand.get_latest_end(schedule.series()) > at]
-        if page.next_cursor is None:
-            return schedules
-        cursor = page.next_cursor
-
-
-def has_future_schedules(location_id: str, at: datetime) -> bool:
-    """Whether any schedule of a location has current or future shifts."""
-    return bool(list_future_schedules(location_id, at))
+    return [
+        schedule
+        for key_range in schedule_filter.key_ranges()
+        for schedule in _iter_schedules(schedule_filter, key_range, page_size=250)
+        if expand.get_latest_end(schedule.series()) > at
+    ]
 
 
 def join_schedules(rows: Iterable[StaffAvailability]) -> Iterator[tuple[StaffAvailability, Schedule]]:

@@ -25,7 +25,7 @@ def telephony_panels(customer_id: str | None) -> list[Panel]:
     without_shifts = [
         PanelItem(number.number, reverse("admin:rota", args=(number.location_id,)), "no future shifts")
         for number in numbers
-        if number.status == "active" and not queries.has_future_schedules(number.location_id, now)
+        if number.status == "active" and not queries.list_future_schedules(number.location_id, now)
     ]
     stuck_purchases = [
         _number_item(number, "not bought yet")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 
@@ -37,30 +38,24 @@ def list_calls(
     latest = (until or at + timedelta(days=1)) - timedelta(microseconds=1)
     if earliest > latest:
         return pagination.CursorPage([], None)
-    return _query_between(location_id, earliest, latest, limit=limit, start=start)
-
-
-def _query_between(
-    location_id: str, earliest: datetime, latest: datetime, *, limit: int, start: pagination.Cursor | None
-) -> pagination.CursorPage[Call]:
-    serialize = dynamodb.format_timestamp
-    values = {":of": {"S": location_id}, ":low": {"S": serialize(earliest)}, ":high": {"S": serialize(latest)}}
-    condition = "#location_id = :of AND #started_at BETWEEN :low AND :high"
+    condition, values = _query_between(location_id, earliest, latest)
     return pagination.query_page(Call, "byLocation", condition, values, limit=limit, cursor=start, newest_first=True)
+
+
+def _query_between(location_id: str, earliest: datetime, latest: datetime) -> tuple[str, dict[str, Any]]:
+    low, high = dynamodb.format_timestamp(earliest), dynamodb.format_timestamp(latest)
+    values = {":of": {"S": location_id}, ":low": {"S": low}, ":high": {"S": high}}
+    return "#location_id = :of AND #started_at BETWEEN :low AND :high", values
 
 
 def list_calls_of_user(location_ids: Sequence[str], user_id: str, at: datetime) -> list[CallRecord]:
     """The calls to these locations for which a user was considered."""
     earliest = at - timedelta(days=settings.TELEPHONY["kept_days"])
-    calls: list[CallRecord] = []
-    for location_id in location_ids:
-        start: pagination.Cursor | None = None
-        while True:
-            page = _query_between(location_id, earliest, at, limit=500, start=start)
-            calls += [CallRecord(row) for row in page.records]
-            start = page.next_cursor
-            if start is None:
-                break
+    calls = [
+        CallRecord(row)
+        for location_id in location_ids
+        for row in dynamodb.iter_records(Call, *_query_between(location_id, earliest, at), IndexName="byLocation")
+    ]
     return [call for call in calls if user_id in {candidate.id for candidate in call.candidates}]
 
 
