@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
-from staffing.calendar import feed
 from staffing.models import Feed, Schedule, StaffAvailability
 from staffing.recurrence import expand, rrule
 from staffing.schedules import availability, cleanup, queries
@@ -51,7 +50,6 @@ CALENDAR_FEED = ExportChapter(
     "The secret web address that shows your shifts in a calendar app, if you opened one.",
     Feed,
     ("calendar feed",),
-    read=feed.list_feeds_of_user,
 )
 
 MAP = AppDataMap(

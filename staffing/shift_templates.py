@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts import locations
+from accounts.models import make_name_key
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency, pagination
@@ -16,19 +17,16 @@ _SERIES_ONLY_FIELDS = ("exceptions", "until", "count")
 """Fields that belong to one series, not to a template."""
 
 
-def template_key(template_id: str) -> dynamodb.RecordKey:
-    """The key of a template, for a batch read."""
-    return dynamodb.RecordKey(Template, template_id)
-
-
-def get_template_from(records: dynamodb.BatchResult, template_id: str, actor: Actor) -> Template:
+def get_template_from(
+    records: dynamodb.BatchResult, template_id: str, actor: Actor, pointer: str | None = None
+) -> Template:
     """A template of the actor's customer from records that were read.
 
     Raises `errors.NotFound`, also for a template of another customer.
     """
     template = records.get(Template, template_id)
     if template is None or template.customer_id != actor.customer_id:
-        raise errors.NotFound("Schedule template not found.", pointer="/templateId")
+        raise errors.NotFound("Schedule template not found.", pointer=pointer)
     return template
 
 
@@ -73,7 +71,7 @@ def create_template(
     template = Template(
         id=template_id,
         customer_id=actor.customer_id,
-        name_key=locations.name_sort_key(values["name"], template_id),
+        name_key=make_name_key(values["name"], template_id),
         created_at=at,
         updated_at=at,
         version=1,
@@ -97,7 +95,7 @@ def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values with the pattern in canonical form. Raises `errors.InvalidRequest`."""
     pattern = values.get("pattern")
     if not pattern:
-        return {**values, **({"pattern": None} if "pattern" in values else {})}
+        return {**values, "pattern": None} if "pattern" in values else dict(values)
     for name in _SERIES_ONLY_FIELDS:
         if name in pattern:
             raise rrule.invalid_field(name, "A template cannot have this; set it on the schedule.")
@@ -108,9 +106,8 @@ def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
         raise rrule.invalid_field("rrule", "A template cannot have UNTIL or COUNT; set the end on the schedule.")
     if gap not in ("shift", "skip"):
         raise rrule.invalid_field("gap", "Must be shift or skip.")
-    rule_fields = rrule.to_fields(rule)
     extra_fields = {**({"timeZone": zone} if zone else {}), **({"gap": gap} if gap != "shift" else {})}
-    return {**values, "pattern": {**rule_fields, **extra_fields}}
+    return {**values, "pattern": {**rrule.to_fields(rule), **extra_fields}}
 
 
 def update_template(
@@ -120,15 +117,14 @@ def update_template(
 
     def decide() -> Template:
         location_id = updates.get("location_id")
-        before, records = _fetch_target(
-            template_id, actor, *([locations.location_key(location_id)] if location_id else [])
-        )
+        location_keys = [locations.location_key(location_id)] if location_id else []
+        before, records = _fetch_target(template_id, actor, *location_keys)
         journal.check_version(before, versions)
         if "location_id" in updates:
             _check_location(location_id, records, actor)
         values = _normalize_pattern(updates)
         if "name" in values:
-            values["name_key"] = locations.name_sort_key(values["name"], before.id)
+            values["name_key"] = make_name_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)
         return journal.update_record(actor, "template.changed", before, after, at, audited=FIELDS, prefetched=records)
 
@@ -161,10 +157,8 @@ def _fetch_target(
     if not dynamodb.is_id("tpl", template_id):
         raise errors.NotFound("Schedule template not found.")
     streams = journal.stream_keys([actor.stream, actor.customer_id])
-    records = dynamodb.batch_get([template_key(template_id), *extra_keys, *streams])
-    template = records.get(Template, template_id)
-    if template is None or template.customer_id != actor.customer_id:
-        raise errors.NotFound("Schedule template not found.")
+    records = dynamodb.batch_get([dynamodb.RecordKey(Template, template_id), *extra_keys, *streams])
+    template = get_template_from(records, template_id, actor)
     if actor.is_location_restricted and not (
         template.location_id and actor.can_access_locations([template.location_id])
     ):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from accounts import locations, permissions
 from config import outbox
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
-from telephony import phone_verification
 from telephony.calls import queries
 from telephony.models import Call, PhoneVerification
 
@@ -36,7 +35,6 @@ PHONE = ExportChapter(
     "The number that you verified; calls ring only this number.",
     PhoneVerification,
     ("verified phone",),
-    read=phone_verification.list_verifications,
 )
 CALLS = ExportChapter(
     "calls",

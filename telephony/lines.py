@@ -1,9 +1,9 @@
 """Lines: how locations answer calls. Reads and changes their configuration, resolves a call."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
@@ -15,8 +15,6 @@ from telephony.models import Line, PhoneNumber
 
 if TYPE_CHECKING:
     from accounts.models import Location
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def update_configuration(
     actor.require("ivr:update")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.")
-    validated = _with_body_pointers(lambda: ivr.validate_configuration(ivr_configuration))
+    validated = ivr.validate_configuration(ivr_configuration)
     user_references = ivr.list_user_references(validated)
     number_references = ivr.list_number_references(validated)
 
@@ -131,10 +129,10 @@ def update_configuration(
         before = _require_configured_line(records, location_id)
         journal.check_version(before, versions)
         for pointer, user_id in user_references:
-            users.get_user_from(records, user_id, actor.customer_id, pointer=f"/configuration{pointer}")
+            users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
         country = allowed_country(dialing_rules.country_of_location(location.time_zone, before.number))
         own_numbers = {number for _, number in number_references if records.get(PhoneNumber, number)}
-        _with_body_pointers(lambda: _check_numbers(number_references, country, own_numbers))
+        _check_numbers(number_references, country, own_numbers)
         if before.configuration == validated:
             return before
         return _save_configuration(before, validated, location, actor=actor, at=at, records=records)
@@ -166,15 +164,6 @@ def _save_configuration(
     ) as write:
         write.save(before, after)
     return after
-
-
-def _with_body_pointers(check: Callable[[], T]) -> T:
-    """Run a check of the configuration; pointers of its errors are made relative to the body."""
-    try:
-        return check()
-    except ivr.InvalidConfiguration as refusal:
-        faults = [replace(fault, pointer=f"/configuration{fault.pointer}") for fault in refusal.field_errors]
-        raise ivr.InvalidConfiguration(refusal.detail, field_errors=faults) from refusal
 
 
 REJECTION_DETAILS = {

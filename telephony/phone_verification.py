@@ -86,11 +86,16 @@ def start_verification(
     Raises `NoPhone`, `PhoneNotCallable`, `errors.TooManyRequests` and `errors.Unavailable`.
     """
     actor.require("self:update")
-    verification = dynamodb.get_record(PhoneVerification, user.id)
-    current_state = _to_state(user, verification)
+    verification_key = dynamodb.RecordKey(PhoneVerification, user.id)
+    records = dynamodb.batch_get([verification_key, *idempotency.record_keys(idempotency_key)])
+    current_state = _to_state(user, records.get(PhoneVerification, user.id))
     if not user.phone:
         raise NoPhone("Your profile has no phone; set one with `PATCH /user`.")
-    if current_state.is_verified or _is_repeated_request(idempotency_key, at):
+    if current_state.is_verified:
+        return current_state
+    try:
+        idempotency.ensure_key_unused(idempotency_key, records, at)
+    except idempotency.DuplicateRequest:
         return current_state
     _check_country(user)
     _check_limits(user, at)
@@ -122,16 +127,6 @@ def start_verification(
     return current_state
 
 
-def _is_repeated_request(idempotency_key: idempotency.IdempotencyKey | None, at: datetime) -> bool:
-    request_record = (
-        dynamodb.get_record(idempotency.IdempotencyRecord, idempotency_key.key) if idempotency_key else None
-    )
-    if idempotency_key and request_record and request_record.expires_at >= at.timestamp():
-        idempotency.resolve_duplicate(idempotency_key, request_record, at)
-        return True
-    return False
-
-
 def _check_country(user: "User") -> None:
     """A phone must be of a country where the customer has a location."""
     system_actor = permissions.system_actor(user.customer_id)
@@ -141,17 +136,13 @@ def _check_country(user: "User") -> None:
     }
     reasons = {dialing_rules.rejection_reason(str(user.phone), country) for country in countries if country}
     if "" not in reasons:
-        fallback_reason = "kind_of_number" if "kind_of_number" in reasons else "other_country"
-        reason = "no_number" if "no_number" in reasons else fallback_reason
+        reason = next((reason for reason in ("no_number", "kind_of_number") if reason in reasons), "other_country")
         raise PhoneNotCallable(lines.REJECTION_DETAILS[reason])
 
 
 def _check_limits(user: "User", at: datetime) -> None:
-    daily_limits = settings.TELEPHONY
-    is_allowed = usage.consume("proofs", user.id, at, limit=daily_limits["proofs"]) and usage.consume(
-        "proofs", user.customer_id, at, limit=daily_limits["customer_proofs"]
-    )
-    if not is_allowed:
+    limits = ((user.id, settings.TELEPHONY["proofs"]), (user.customer_id, settings.TELEPHONY["customer_proofs"]))
+    if not all(usage.consume("proofs", owner_id, at, limit=limit) for owner_id, limit in limits):
         tomorrow = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0)
         raise errors.TooManyRequests(
             "Too many verification calls today; retry tomorrow.", retry_after=int((tomorrow - at).total_seconds()) + 1
@@ -220,9 +211,3 @@ def mark_verified(user: "User", *, at: datetime) -> None:
         changes=[audit.FieldChange("phone", None, user.phone)],
     ) as write:
         write.put(verification)
-
-
-def list_verifications(user: "User") -> list[PhoneVerification]:
-    """The verification of a user's phone, if there is one."""
-    verification = dynamodb.get_record(PhoneVerification, user.id)
-    return [verification] if verification else []

@@ -31,8 +31,8 @@ class ExportChapter:
     description: str
     record_class: type[dynamodb.Record]
     categories: tuple[str, ...]
-    read: Callable[[Any], Iterable[dynamodb.Record | ExportRow]]
-    """The records or rows of a person."""
+    read: Callable[[Any], Iterable[dynamodb.Record | ExportRow]] | None = None
+    """The records or rows of a person; None: the record with the person's id, if there is one."""
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Printed as a table: heading -> members in that column; empty: printed as facts."""
 
@@ -47,7 +47,9 @@ class ExportChapter:
 
     def rows(self, person: Any) -> Iterator[ExportRow]:
         """The rows of a person; records are read as the rows are consumed."""
-        for item in self.read(person):
+        record = dynamodb.get_record(self.record_class, person.id) if self.read is None else None
+        items = self.read(person) if self.read else [record] if record else []
+        for item in items:
             yield self.to_row(item) if isinstance(item, dynamodb.Record) else item
 
     def to_row(self, record: dynamodb.Record) -> ExportRow:

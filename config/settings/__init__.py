@@ -31,7 +31,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.numbers.purchase",
 ]
 
-DAILY_TASKS = ["telephony.numbers.reconcile.reconcile_numbers"]
+DAILY_TASKS = ["telephony.numbers.unassigned.update_list"]
 
 DATA_MAPS = [
     "accounts.privacy.data_map.MAP",

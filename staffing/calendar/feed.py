@@ -8,7 +8,6 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -19,9 +18,6 @@ from config.dynamodb import encryption, idempotency
 from staffing.calendar import ical
 from staffing.models import Feed
 from staffing.schedules import availability, on_duty, queries
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 HISTORY_PERIOD = timedelta(days=60)
 """A feed shows shifts that ended at most this long ago."""
@@ -102,12 +98,6 @@ def close_feed(*, actor: Actor, at: datetime) -> None:
             write.remove(before, only_if=condition, error=journal.StaleRecord())
 
     journal.retry_on_conflict(decide)
-
-
-def list_feeds_of_user(user: "User") -> list[Feed]:
-    """The feed of a person, if there is one."""
-    feed = dynamodb.get_record(Feed, user.id)
-    return [feed] if feed else []
 
 
 def render_feed(user_id: str, secret: str, *, at: datetime) -> bytes | None:

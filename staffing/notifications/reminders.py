@@ -5,7 +5,8 @@ A change of their schedules enqueues again: the message id names the shift, so t
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accounts import permissions, preferences
@@ -13,7 +14,7 @@ from accounts.notifications import dispatch, push, recipients
 from config import journal, outbox
 from config.dynamodb import idempotency
 from config.journal import write_set
-from staffing.models import StaffAvailability, format_instant
+from staffing.models import format_instant
 from staffing.notifications import text
 from staffing.recurrence import expand
 from staffing.recurrence.expand import Occurrence
@@ -21,7 +22,18 @@ from staffing.schedules import availability
 
 EVENT = "shift_reminder"
 LOOKAHEAD = timedelta(days=35)
-"""How far ahead the next shift is looked for; then it is looked for again."""
+"""How far ahead the next shift is looked for."""
+LOOK_AGAIN_AFTER = LOOKAHEAD - timedelta(days=3)
+"""When it is looked for again if there was none: in time for the longest lead time, a day, even if
+the outbox is a day late."""
+
+
+@dataclass(frozen=True)
+class NextShift:
+    """When a person's next shift starts; ``is_found`` is False if one is to be looked for then."""
+
+    at: datetime
+    is_found: bool = True
 
 
 @outbox.task("staffing.plan_reminder")
@@ -39,9 +51,9 @@ def _get_lead_time(recipient: recipients.Recipient) -> timedelta:
     return timedelta(minutes=preferences.reminder_minutes_of(recipient.user.settings))
 
 
-def _enqueue_upcoming(write: write_set.Write, user_id: str, upcoming: "UpcomingShift", lead_time: timedelta) -> None:
-    start, is_shift = upcoming
-    if is_shift:
+def _enqueue_upcoming(write: write_set.Write, user_id: str, upcoming: NextShift, lead_time: timedelta) -> None:
+    start = upcoming.at
+    if upcoming.is_found:
         due = max(write.at, start - lead_time)
         message_id = f"remind-{user_id}-{format_instant(start)}"
         write.enqueue("staffing.remind", id=message_id, due=due, user_id=user_id, start=start.isoformat())
@@ -50,24 +62,19 @@ def _enqueue_upcoming(write: write_set.Write, user_id: str, upcoming: "UpcomingS
         write.enqueue("staffing.plan_reminder", id=message_id, due=start, user_id=user_id)
 
 
-UpcomingShift = tuple[datetime, bool]
-"""When the next shift starts and True, or when to look again and False."""
-
-
-def _find_upcoming(user_id: str, after: datetime) -> UpcomingShift | None:
+def _find_upcoming(user_id: str, after: datetime) -> NextShift | None:
+    """The next shift of a person; None if they have no schedule."""
     rows = availability.fetch_rows(user_id, after, None, consistent=False)
-    starts = _iter_starts(rows, after, after + LOOKAHEAD)
-    next_start = min(starts, default=None)
-    if next_start:
-        return next_start, True
-    return (after + LOOKAHEAD - timedelta(days=3), False) if rows else None
-
-
-def _iter_starts(rows: list[StaffAvailability], after: datetime, until: datetime) -> Iterator[datetime]:
-    for row in rows:
-        for series in row.series():
-            occurrences = expand.iter_occurrences(series, after, until)
-            yield from (occurrence.start for occurrence in occurrences if occurrence.start > after)
+    starts = [
+        occurrence.start
+        for row in rows
+        for series in row.series()
+        for occurrence in expand.iter_occurrences(series, after, after + LOOKAHEAD)
+        if occurrence.start > after
+    ]
+    if starts:
+        return NextShift(min(starts))
+    return NextShift(after + LOOK_AGAIN_AFTER, is_found=False) if rows else None
 
 
 @outbox.task("staffing.remind")

@@ -58,12 +58,6 @@ class EditResult:
     """Other shifts of the series that the added ones could overlap, by user id."""
 
 
-def add_series(series: Series, staff_id: str) -> EditResult:
-    """A new series."""
-    assigned = assign_series(series, staff_id)
-    return EditResult(assigned, staff_id=staff_id, added=_list_assignments(assigned, staff_id))
-
-
 def update_series(
     series: Series,
     update: SeriesUpdate,
@@ -93,7 +87,7 @@ def update_series(
     if remaining is None:
         return result
     remaining = assign_series(remaining, staff_id)
-    existing = _list_assignments(remaining, staff_id)
+    existing = list_assignments(remaining, staff_id)
     return replace(result, remaining=remaining, split_off=result.remaining, existing=existing)
 
 
@@ -171,7 +165,7 @@ def _update_occurrence(
     if recurrence_id in series.exceptions and has_same_times and current.staff_id == cover_id:
         return EditResult(updated, staff_id=staff_id)
     added = ((assignee_id, Series(start, end, series.zone)),)
-    existing = _list_assignments(_set_exception(series, recurrence_id, RecurrenceException()), staff_id)
+    existing = list_assignments(_set_exception(series, recurrence_id, RecurrenceException()), staff_id)
     return EditResult(updated, staff_id=staff_id, added=added, existing=existing)
 
 
@@ -206,7 +200,7 @@ def _update_whole_series(
     new_staff_id = update.staff_id or staff_id
     updated = assign_series(_build_updated_series(series, update, recurrence_id, local_zone), new_staff_id)
     is_unchanged = updated == series and new_staff_id == staff_id
-    added = () if is_unchanged else _list_assignments(updated, new_staff_id)
+    added = () if is_unchanged else list_assignments(updated, new_staff_id)
     return EditResult(updated, staff_id=new_staff_id, added=added)
 
 
@@ -272,7 +266,8 @@ def _move_exception(exception: RecurrenceException, recurrence_id: datetime, off
     return replace(exception, start=recurrence_id + offset, end=exception.end + offset if exception.end else None)
 
 
-def _list_assignments(series: Series, staff_id: str) -> tuple[tuple[str, Series], ...]:
+def list_assignments(series: Series, staff_id: str) -> tuple[tuple[str, Series], ...]:
+    """The shifts of a series by user id: those of its owner, and single ones of who covers."""
     series_by_staff = expand.split_by_staff(series, staff_id)
     return tuple((assignee_id, part) for assignee_id, parts in series_by_staff.items() for part in parts)
 

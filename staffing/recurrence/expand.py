@@ -102,7 +102,9 @@ def build_regular_occurrence(series: Series, start: datetime) -> Occurrence | No
 
 
 def iter_exception_occurrences(
-    series: Series, since: datetime = datetime.min, until: datetime = datetime.max
+    series: Series,
+    since: datetime = datetime.min,  # noqa: DTZ901 - a wall time
+    until: datetime = datetime.max,  # noqa: DTZ901 - a wall time
 ) -> Iterator[Occurrence]:
     """The moved shifts that start between these wall times, in no order."""
     for recurrence_id, exception in series.exceptions.items():

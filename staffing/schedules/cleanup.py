@@ -24,11 +24,6 @@ SHIFTS_PER_TRANSACTION = 8
 """Covered shifts that one transaction makes schedules of their own."""
 
 
-def end_schedule(schedule_id: str, *, actor: audit.Author, at: datetime) -> None:
-    """End a schedule now."""
-    _rewrite_series(schedule_id, lambda schedule: _end_series(schedule.series(), at), actor, at)
-
-
 def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) -> None:
     """End the shifts of a user who leaves; may be repeated.
 
@@ -135,15 +130,11 @@ def _end_series(series: Series, at: datetime) -> Series | None:
     last_start = rules.find_last_start_before(series.rule, series.start, now)
     if last_start is None and not past_exceptions:
         return None
-    until = last_start or series.start
-    if last_start is None:
-        excluded = {
-            series.start: RecurrenceException(),
-            **excluded,
-        }  # only shifts that were moved before its first day are left
-    if series.rule.until and series.rule.until <= until:
-        return replace(series, exceptions={**excluded, **past_exceptions})
-    rule = replace(series.rule, count=None, until=until)
+    if last_start is None:  # only shifts that were moved before its first day are left
+        excluded[series.start] = RecurrenceException()
+    rule, until = series.rule, last_start or series.start
+    if rule.until is None or rule.until > until:
+        rule = replace(rule, count=None, until=until)
     return replace(series, rule=rule, exceptions={**excluded, **past_exceptions})
 
 
@@ -175,8 +166,10 @@ def end_location_schedules(location_id: str, *, job: outbox.TaskContext) -> None
     if locations.load_locations([location_id], job.author.customer_id):
         return
     system_actor = permissions.system_actor(job.author.customer_id)
-    for schedule in queries.list_future_schedules(location_id, job.at):
-        end_schedule(schedule.id, actor=system_actor, at=job.at)
+    for future_schedule in queries.list_future_schedules(location_id, job.at):
+        _rewrite_series(
+            future_schedule.id, lambda schedule: _end_series(schedule.series(), job.at), system_actor, job.at
+        )
 
 
 LOCATION_GUARD = locations.LocationGuard(find_blocker=_find_blocker, cleanup_task="staffing.clear_location")

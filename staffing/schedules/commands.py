@@ -60,16 +60,16 @@ def create_schedule(
             [draft.staff_id, *_list_staff_in_pattern(draft.pattern)],
             actor,
             locations.location_key(draft.location_id),
-            *([shift_templates.template_key(draft.template_id)] if draft.template_id else []),
+            *([dynamodb.RecordKey(Template, draft.template_id)] if draft.template_id else []),
             *idempotency.record_keys(idempotency_key),
         )
         idempotency.ensure_key_unused(idempotency_key, records, at)
         schedule = _build_schedule(draft, records, actor, at)
-        edit_result = edit.add_series(schedule.series(), schedule.staff_id)
+        added = edit.list_assignments(schedule.series(), schedule.staff_id)
         save.save_schedules(
             None,
             [schedule],
-            edit_result,
+            EditResult(schedule.series(), staff_id=schedule.staff_id, added=added),
             actor=actor,
             at=at,
             records=records,
@@ -111,7 +111,11 @@ def _build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: 
     location = locations.get_location_from(records, draft.location_id, actor, pointer="/locationId")
     locations.check_access(actor, location.id)
     _check_staff(draft.staff_id, records, actor)
-    template = shift_templates.get_template_from(records, draft.template_id, actor) if draft.template_id else None
+    template = (
+        shift_templates.get_template_from(records, draft.template_id, actor, "/templateId")
+        if draft.template_id
+        else None
+    )
     if template and template.location_id not in (None, location.id):
         raise errors.InvalidRequest("This template belongs to another location.", pointer="/templateId")
     series = _build_series(draft, location.time_zone, template)

@@ -8,7 +8,7 @@ from config.backoffice import operators
 from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
 from staffing.schedules import queries
 from telephony.admin.projected import PhoneNumber
-from telephony.numbers import reconcile
+from telephony.numbers import unassigned
 from telephony.numbers.purchase import TWILIO_LIST_LAG
 
 MAX_NUMBERS, PANEL_SIZE = 50, 10
@@ -17,7 +17,7 @@ MAX_NUMBERS, PANEL_SIZE = 50, 10
 def telephony_panels(customer_id: str | None) -> list[Panel]:
     """Problems with a customer's numbers; across customers, unassigned numbers at Twilio."""
     if customer_id is None:
-        items = [_number_item(orphan, orphan.tag, "orphan") for orphan in reconcile.list_orphans()]
+        items = [_number_item(orphan, orphan.tag, "orphan") for orphan in unassigned.list_numbers()]
         url = admin_list_url("telephony", "orphan")
         return [Panel("Unassigned numbers", items, "Every number at Twilio is assigned.", url, on_customer_page=False)]
     now = operators.now()

@@ -15,7 +15,7 @@ from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.record_admin import RecordAdmin
 from telephony.admin.projected import Orphan
-from telephony.numbers import reconcile
+from telephony.numbers import unassigned
 
 
 class AssignNumberForm(forms.Form):
@@ -29,13 +29,13 @@ def _adopt(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
     location = Location.get(location_id) if dynamodb.is_id("loc", location_id) else None
     if location is None:
         raise errors.NotFound("Location not found.")
-    reconcile.adopt_orphan(obj.pk, location_id, actor=actor_for(request, location), at=operators.now())
+    unassigned.adopt_number(obj.pk, location_id, actor=actor_for(request, location), at=operators.now())
     return f"{obj} is now the number of {location}."
 
 
 def _release(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    author = operators.author_of(request, reconcile.PLATFORM_STREAM)
-    reconcile.release_orphan(obj.pk, actor=author, at=operators.now())
+    author = operators.author_of(request, unassigned.PLATFORM_STREAM)
+    unassigned.release_number(obj.pk, actor=author, at=operators.now())
     return f"{obj} was released at Twilio."
 
 

@@ -58,7 +58,7 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
             return VoiceReply([Prompt(get_phrase("not_in_service", "en")), Hangup()])
         if line.is_suspended or line.is_called_by_own_number:
             language = instructions.get_language(line.configuration)
-            return VoiceReply([Prompt(get_phrase("closed", language)), Hangup()], language)
+            return VoiceReply([Prompt(get_phrase("calls_refused", language)), Hangup()], language)
         entrance = _select_entrance(line, webhook.at)
         call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance=entrance, at=webhook.at)
         within_budget(call.save)

@@ -76,14 +76,12 @@ def delete_call(call_id: str) -> None:
 
 def log_call_viewed(call: Call, *, actor: Actor, at: datetime) -> None:
     """Write to the audit log that an operator opened a call, which shows who called."""
-    _log_access(call, "call.viewed", [], actor, at)
+    actor.require("calls:read")
+    journal.write_audit_event(actor, "call.viewed", call, at)
 
 
 def log_recording_played(call: Call, kind: str, *, actor: Actor, at: datetime) -> None:
     """Write to the audit log that an operator listened to a recording."""
-    _log_access(call, "call.listened", [audit.FieldChange("recording", None, kind)], actor, at)
-
-
-def _log_access(call: Call, action: str, changes: list[audit.FieldChange], actor: Actor, at: datetime) -> None:
     actor.require("calls:read")
-    journal.write_audit_event(actor, action, call, at, changes=changes)
+    changes = [audit.FieldChange("recording", None, kind)]
+    journal.write_audit_event(actor, "call.listened", call, at, changes=changes)

@@ -21,6 +21,8 @@ FaultPath = tuple[str | int, ...]
 
 SCHEMA: dict[str, Any] = orjson.loads((Path(__file__).parent / "schema.json").read_bytes())
 """JSON Schema 2020-12, published at ``/schemas/ivr-1.json``."""
+POINTER = "/configuration"
+"""The member of a request that holds the configuration; the pointers of faults begin with it."""
 MAX_DEPTH = 6
 """Levels of nested actions."""
 MAX_ACTIONS = 60
@@ -70,14 +72,14 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
     try:
         size = len(orjson.dumps(configuration))
     except TypeError as error:
-        raise InvalidConfiguration("The configuration contains a number that is too large.", pointer="") from error
+        raise InvalidConfiguration("The configuration contains a number that is too large.", pointer=POINTER) from error
     if size > MAX_BYTES:
-        raise InvalidConfiguration(f"The configuration is larger than {MAX_BYTES} bytes.", pointer="")
+        raise InvalidConfiguration(f"The configuration is larger than {MAX_BYTES} bytes.", pointer=POINTER)
     _check_depth(configuration)
     faults = list(_schema_faults(configuration)) or list(_semantic_faults(configuration))
     if faults:
         field_faults = [
-            errors.FieldError(f"/{'/'.join(map(_escape_pointer, path))}" if path else "", "invalid", detail)
+            errors.FieldError("/".join([POINTER, *map(_escape_pointer, path)]), "invalid", detail)
             for path, detail in faults[:MAX_FAULTS]
         ]
         raise InvalidConfiguration(
@@ -88,7 +90,7 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
 
 def _check_depth(configuration: Any) -> None:
     """Limit the depth first: the time that the schema check takes grows with it."""
-    stack = [(configuration, 0, "")]
+    stack = [(configuration, 0, POINTER)]
     while stack:
         value, depth, path = stack.pop()
         if not isinstance(value, Mapping):
@@ -226,7 +228,7 @@ def list_number_references(configuration: IvrConfiguration) -> list[tuple[str, s
 
 def _list_references(configuration: IvrConfiguration, target: str) -> list[tuple[str, str]]:
     return [
-        (f"/{path}/target/{target}/{index}", reference)
+        (f"{POINTER}/{path}/target/{target}/{index}", reference)
         for path, action in iter_actions(configuration)
         for index, reference in enumerate(action.get("target", {}).get(target, ()))
     ]

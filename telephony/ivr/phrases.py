@@ -3,7 +3,7 @@
 PHRASES = {
     "en": {
         "not_in_service": "This number is not in service.",
-        "closed": "We cannot take calls at the moment. Goodbye.",
+        "calls_refused": "We cannot take calls at the moment. Goodbye.",
         "sorry": "We cannot connect your call right now.",
         "leave_message": "Please leave a message after the tone.",
         "call_for": "You have a call for {location}.",
@@ -18,7 +18,7 @@ PHRASES = {
     },
     "de": {
         "not_in_service": "Diese Nummer ist nicht vergeben.",
-        "closed": "Wir können zurzeit leider keine Anrufe annehmen. Auf Wiederhören.",
+        "calls_refused": "Wir können zurzeit leider keine Anrufe annehmen. Auf Wiederhören.",
         "sorry": "Wir können Sie im Moment leider nicht verbinden.",
         "leave_message": "Bitte hinterlassen Sie nach dem Signalton eine Nachricht.",
         "call_for": "Sie haben einen Anruf für {location}.",
@@ -33,7 +33,7 @@ PHRASES = {
     },
     "es": {
         "not_in_service": "Este número no está en servicio.",
-        "closed": "No podemos atender llamadas en este momento. Adiós.",
+        "calls_refused": "No podemos atender llamadas en este momento. Adiós.",
         "sorry": "En este momento no podemos pasar su llamada.",
         "leave_message": "Por favor, deje un mensaje después de la señal.",
         "call_for": "Tiene una llamada para {location}.",

@@ -22,7 +22,7 @@ MAX_SEARCH_RESULTS = 30
 def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client.AvailableNumber]:
     """Numbers for sale in a country (ISO 3166) with an area code.
 
-    Raises `errors.InvalidRequest` for what is no country or area code, and `errors.Unavailable`.
+    Raises `errors.InvalidRequest` for an unknown country or area code, and `errors.Unavailable`.
     """
     actor.require("phone:search")
     calling_code = dialing_rules.calling_code(country)
@@ -32,7 +32,7 @@ def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client
     if not area_code.isascii() or not area_code.isdigit() or not _is_valid_area_code(area_code, is_north_american):
         raise _area_code_error()
     try:
-        available_numbers = client.search_numbers(
+        numbers = client.search_numbers(
             country,
             area_code=int(area_code) if is_north_american else None,
             prefix=None if is_north_american else f"+{calling_code}{area_code.lstrip('0')}",
@@ -42,9 +42,7 @@ def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client
             detail = "The telephone service offers no numbers in this country."
             raise errors.InvalidRequest(detail, pointer="/country") from refusal
         raise _area_code_error() from refusal
-    return [available_number for available_number in available_numbers if available_number.capabilities.get("voice")][
-        :MAX_SEARCH_RESULTS
-    ]
+    return [number for number in numbers if number.capabilities.get("voice")][:MAX_SEARCH_RESULTS]
 
 
 def _is_valid_area_code(area_code: str, is_north_american: bool) -> bool:  # noqa: FBT001 - private
@@ -63,13 +61,10 @@ def list_numbers(actor: Actor, *, limit: int, start: pagination.Cursor | None) -
     A page may hold fewer than ``limit`` before the list ends.
     """
     actor.require("phone:search")
-    values = {":of": {"S": actor.customer_id}}
-    condition = "#customer_id = :of"
+    condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
     page = pagination.query_page(PhoneNumber, "byCustomer", condition, values, limit=limit, cursor=start)
-    return pagination.CursorPage(
-        [phone_number for phone_number in page.records if actor.can_access_locations([phone_number.location_id])],
-        page.next_cursor,
-    )
+    visible = [number for number in page.records if actor.can_access_locations([number.location_id])]
+    return pagination.CursorPage(visible, page.next_cursor)
 
 
 def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
@@ -175,15 +170,13 @@ def get_location_number(location_id: str) -> str | None:
 
 def filter_unexplained(owned_numbers: Sequence[client.OwnedNumber]) -> list[client.OwnedNumber]:
     """Our numbers at Twilio without a record."""
-    records = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, owned_number.number) for owned_number in owned_numbers)
-    explained_keys = {
-        (owned_number.number, client.NUMBER_TAG_PREFIX + str(record.purchase_id))
-        for owned_number in owned_numbers
-        if (record := records.get(PhoneNumber, owned_number.number))
+    records = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, owned.number) for owned in owned_numbers)
+    explained_tags = {
+        owned.number: client.NUMBER_TAG_PREFIX + str(record.purchase_id)
+        for owned in owned_numbers
+        if (record := records.get(PhoneNumber, owned.number))
     }
-    return [
-        owned_number for owned_number in owned_numbers if (owned_number.number, owned_number.tag) not in explained_keys
-    ]
+    return [owned for owned in owned_numbers if explained_tags.get(owned.number) != owned.tag]
 
 
 # --- locations ------------------------------------------------------------------------------------

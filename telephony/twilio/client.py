@@ -75,11 +75,9 @@ def search_numbers(country: str, *, area_code: int | None, prefix: str | None) -
     filters: dict[str, Any] = {"voice_enabled": True, "exclude_all_address_required": True}
     filters |= {"area_code": area_code} if area_code is not None else {"contains": prefix}
 
-    def request_numbers(client: "Client") -> list[Any]:
-        resources = client.available_phone_numbers(country).local.list(limit=30, page_size=30, **filters)
-        return list(resources)
-
-    return [_to_available_number(resource) for resource in _call_twilio(request_numbers)]
+    filters |= {"limit": 30, "page_size": 30}
+    resources = _call_twilio(lambda client: list(client.available_phone_numbers(country).local.list(**filters)))
+    return [_to_available_number(resource) for resource in resources]
 
 
 def _to_available_number(resource: Any) -> AvailableNumber:
@@ -99,11 +97,8 @@ def buy_number(number: str, *, tag: str) -> OwnedNumber:
 
     Raises `TwilioRejected`, or `errors.Unavailable`, after which the purchase may have succeeded.
     """
-
-    def request_purchase(client: "Client") -> Any:
-        return client.incoming_phone_numbers.create(phone_number=number, friendly_name=tag, **_webhook_settings())
-
-    return _to_owned_number(_call_twilio(request_purchase))
+    options = {"phone_number": number, "friendly_name": tag, **_webhook_settings()}
+    return _to_owned_number(_call_twilio(lambda client: client.incoming_phone_numbers.create(**options)))
 
 
 def _webhook_settings() -> dict[str, str]:

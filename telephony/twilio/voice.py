@@ -13,17 +13,7 @@ from django.conf import settings
 
 from config import errors
 from telephony import dialing_rules
-from telephony.ivr.instructions import (
-    DialNumber,
-    GatherKey,
-    Hangup,
-    Instruction,
-    JoinConference,
-    Prompt,
-    RecordVoicemail,
-    Redirect,
-    VoiceReply,
-)
+from telephony.ivr import instructions as ivr
 
 if TYPE_CHECKING:
     from twilio.request_validator import RequestValidator
@@ -111,7 +101,7 @@ def _validators() -> "list[RequestValidator]":
     return [RequestValidator(token) for token in tokens if token]
 
 
-def to_twiml(reply: VoiceReply) -> bytes:
+def to_twiml(reply: ivr.VoiceReply) -> bytes:
     """The TwiML document of a reply."""
     from twilio.twiml.voice_response import VoiceResponse
 
@@ -122,10 +112,12 @@ def to_twiml(reply: VoiceReply) -> bytes:
     return str(response).encode()
 
 
-def _append_instruction(response: "VoiceResponse", instruction: Instruction, voice_options: Mapping[str, str]) -> None:
-    if isinstance(instruction, Prompt):
+def _append_instruction(
+    response: "VoiceResponse", instruction: ivr.Instruction, voice_options: Mapping[str, str]
+) -> None:
+    if isinstance(instruction, ivr.Prompt):
         _append_prompt(response, instruction, voice_options)
-    elif isinstance(instruction, GatherKey):
+    elif isinstance(instruction, ivr.GatherKey):
         gather = response.gather(
             input="dtmf",
             num_digits=1,
@@ -136,16 +128,16 @@ def _append_instruction(response: "VoiceResponse", instruction: Instruction, voi
         )
         for prompt in instruction.prompts:
             _append_prompt(gather, prompt, voice_options)
-    elif isinstance(instruction, Redirect):
+    elif isinstance(instruction, ivr.Redirect):
         response.redirect(_absolute_url(instruction.next_path), method="POST")
-    elif isinstance(instruction, Hangup):
+    elif isinstance(instruction, ivr.Hangup):
         response.hangup()
     else:
         _append_dial_or_record(response, instruction)
 
 
-def _append_dial_or_record(response: "VoiceResponse", instruction: Instruction) -> None:
-    if isinstance(instruction, DialNumber):
+def _append_dial_or_record(response: "VoiceResponse", instruction: ivr.Instruction) -> None:
+    if isinstance(instruction, ivr.DialNumber):
         dial = response.dial(
             action=_absolute_url(instruction.next_path),
             method="POST",
@@ -156,7 +148,7 @@ def _append_dial_or_record(response: "VoiceResponse", instruction: Instruction) 
             **_recording_options(instruction.recording_path),
         )
         dial.number(instruction.number, url=_absolute_url(instruction.screen_path), method="POST")
-    elif isinstance(instruction, JoinConference):
+    elif isinstance(instruction, ivr.JoinConference):
         dial = response.dial(
             action=_absolute_url(instruction.next_path),
             method="POST",
@@ -171,7 +163,7 @@ def _append_dial_or_record(response: "VoiceResponse", instruction: Instruction) 
             max_participants=2,
             **_recording_options(instruction.recording_path, record_mode="record-from-start"),
         )
-    elif isinstance(instruction, RecordVoicemail):
+    elif isinstance(instruction, ivr.RecordVoicemail):
         response.record(
             max_length=instruction.seconds,
             play_beep=True,
@@ -195,7 +187,7 @@ def _recording_options(callback_path: str, *, record_mode: str = "record-from-an
     }
 
 
-def _append_prompt(parent: Any, prompt: Prompt, voice_options: Mapping[str, str]) -> None:
+def _append_prompt(parent: Any, prompt: ivr.Prompt, voice_options: Mapping[str, str]) -> None:
     if prompt.play:
         parent.play(prompt.play)
     else:

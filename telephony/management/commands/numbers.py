@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import permissions
 from config import errors
-from telephony.numbers import reconcile, reservation
+from telephony.numbers import reservation, unassigned
 
 
 class Command(BaseCommand):
@@ -33,14 +33,14 @@ class Command(BaseCommand):
         at = datetime.now(UTC)
         try:
             if options["what"] == "unexplained":
-                self._list_orphans(at)
+                self._list_unassigned(at)
             elif options["what"] == "adopt":
                 system_actor = permissions.system_actor(options["customer"])
-                result = reconcile.adopt_orphan(options["number"], options["location"], actor=system_actor, at=at)
+                result = unassigned.adopt_number(options["number"], options["location"], actor=system_actor, at=at)
                 self.stdout.write(f"{result.number.number} is {result.number.status}")
             elif options["what"] == "release":
-                reconcile.release_orphan(
-                    options["number"], actor=permissions.system_actor(reconcile.PLATFORM_STREAM), at=at
+                unassigned.release_number(
+                    options["number"], actor=permissions.system_actor(unassigned.PLATFORM_STREAM), at=at
                 )
                 self.stdout.write(f"{options['number']} is released")
             else:
@@ -51,8 +51,8 @@ class Command(BaseCommand):
         except errors.DomainError as refusal:
             raise CommandError(refusal.detail) from refusal
 
-    def _list_orphans(self, at: datetime) -> None:
-        unexplained = reconcile.reconcile_numbers(at)
+    def _list_unassigned(self, at: datetime) -> None:
+        unexplained = unassigned.update_list(at)
         for orphan in unexplained:
             self.stdout.write(f"{orphan.number} {orphan.sid} {orphan.tag}")
         self.stdout.write(f"{len(unexplained)} unassigned numbers at Twilio")

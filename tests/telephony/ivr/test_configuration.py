@@ -80,7 +80,7 @@ def test_invalid_configuration_is_reported_with_its_pointer(change: Configuratio
     change(ivr_document)
     with pytest.raises(ivr.InvalidConfiguration) as excinfo:
         ivr.validate_configuration(ivr_document)
-    assert pointer in [fault.pointer for fault in excinfo.value.field_errors]
+    assert f"/configuration{pointer}" in [fault.pointer for fault in excinfo.value.field_errors]
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 7, {}, {"open": None}])

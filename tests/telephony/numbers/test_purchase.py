@@ -16,7 +16,7 @@ from accounts.models import Location
 from config import audit, dynamodb, outbox
 from config.audit import reader, verification
 from telephony.models import Line, PhoneNumber, Quota
-from telephony.numbers import inventory, reconcile, reservation
+from telephony.numbers import inventory, reservation, unassigned
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan
@@ -478,7 +478,7 @@ def test_unexplained_numbers_are_reported_adopted_or_released(
         run_numbers_command("release", recorded_number)
     assert not account_has_number(env, spare_number)
     assert [
-        orphan.number for orphan in reconcile.reconcile_numbers(now()) if orphan.number in (lost_number, spare_number)
+        orphan.number for orphan in unassigned.update_list(now()) if orphan.number in (lost_number, spare_number)
     ] == []
 
 

@@ -16,8 +16,8 @@ PLATFORM_STREAM = "house"
 """The audit stream of what concerns no customer."""
 
 
-def reconcile_numbers(at: datetime) -> list[Orphan]:
-    """Store the numbers at Twilio that have no record; nothing is changed at Twilio.
+def update_list(at: datetime) -> list[Orphan]:
+    """Compare Twilio's numbers with our records; nothing is changed at Twilio.
 
     Raises `errors.Unavailable`.
     """
@@ -29,55 +29,48 @@ def reconcile_numbers(at: datetime) -> list[Orphan]:
             Orphan.number.does_not_exist() | (Orphan.sid != owned_number.sid) | (Orphan.tag != owned_number.tag),
         )
     unexplained_numbers = {owned_number.number for owned_number in unexplained}
-    for orphan in list_orphans():
+    for orphan in list_numbers():
         if orphan.number not in unexplained_numbers:
             unaudited.remove(orphan, Orphan.sid == orphan.sid)
     if unexplained:
         logger.error("unassigned numbers at Twilio", extra={"count": len(unexplained)})
-    return list_orphans()
+    return list_numbers()
 
 
-def list_orphans() -> list[Orphan]:
-    """The orphans of the last comparison; scans a small table."""
-    table = Orphan.table_name()
-    pages = dynamodb.iter_pages("Scan", TableName=table, ConsistentRead=True)
+def list_numbers() -> list[Orphan]:
+    """What the last comparison found; a Scan of few items, for operators only."""
+    pages = dynamodb.iter_pages("Scan", TableName=Orphan.table_name(), ConsistentRead=True)
     unexplained = [Orphan.from_item(item) for items in pages for item in items]
     return sorted(unexplained, key=lambda orphan: str(orphan.number))
 
 
-def adopt_orphan(number: str, location_id: str, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
-    """Assign an orphan to a location of the actor's customer.
+def adopt_number(number: str, location_id: str, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
+    """Assign the number to a location of the customer that the actor acts for.
 
     Raises `errors.NotFound`, or what a purchase raises.
     """
-    orphan = _load_orphan(number)
-    owned_number = client.OwnedNumber(orphan.number, orphan.sid, orphan.tag)
+    orphan, owned_number = _load_number(number)
     result = purchase.adopt_number(owned_number, location_id, actor=actor, at=at)
     unaudited.remove(orphan, Orphan.sid == orphan.sid)
     return result
 
 
-def release_orphan(number: str, *, actor: audit.Author, at: datetime) -> None:
-    """Release an orphan at Twilio.
+def release_number(number: str, *, actor: audit.Author, at: datetime) -> None:
+    """Give the number back to Twilio.
 
-    Raises `errors.NotFound`, `errors.Conflict` or `errors.Unavailable`.
+    Raises `errors.NotFound`, `errors.Conflict` if it has a record by now, or `errors.Unavailable`.
     """
-    orphan = _load_orphan(number)
-    owned_number = client.OwnedNumber(orphan.number, orphan.sid, orphan.tag)
+    orphan, owned_number = _load_number(number)
     if not inventory.filter_unexplained([owned_number]):
         raise errors.Conflict("This number is no longer unassigned.")
     client.release_number(orphan.sid)
-    journal.write_audit_event(
-        actor,
-        "number.orphan_released",
-        audit.Party("phone number", number, number, actor.stream, actor.customer_id),
-        at,
-    )
+    subject = audit.Party("phone number", number, number, actor.stream, actor.customer_id)
+    journal.write_audit_event(actor, "number.orphan_released", subject, at)
     unaudited.remove(orphan, Orphan.sid == orphan.sid)
 
 
-def _load_orphan(number: str) -> Orphan:
+def _load_number(number: str) -> tuple[Orphan, client.OwnedNumber]:
     orphan = dynamodb.get_record(Orphan, number)
     if orphan is None:
         raise errors.NotFound("This number is not in the list of unassigned numbers.")
-    return orphan
+    return orphan, client.OwnedNumber(orphan.number, orphan.sid, orphan.tag)
