@@ -112,7 +112,7 @@ def _iter_schedules(
 def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
     """The series alive in the window. Raises `QueryTooWide`."""
     _, series_range = schedule_filter.key_ranges()
-    schedules = list(islice(_iter_schedules(schedule_filter, series_range, page_size=1000), MAX_SERIES + 1))
+    schedules = list(islice(_iter_schedules(schedule_filter, series_range, page_size=MAX_SERIES + 1), MAX_SERIES + 1))
     if len(schedules) > MAX_SERIES:
         raise QueryTooWide("Too many series for one list; filter by `locationId`.")
     return schedules
