@@ -129,6 +129,11 @@ def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location
     return location
 
 
+def name_sort_key(name: str, id: str) -> str:
+    """The sort key of a record in a list by name."""
+    return make_name_key(name, id)
+
+
 def location_key(location_id: str) -> dynamodb.RecordKey:
     """The key of a location's record, for a batch read."""
     return dynamodb.RecordKey(Location, location_id)

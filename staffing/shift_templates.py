@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from accounts import locations
-from accounts.models import make_name_key
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency, pagination
@@ -71,7 +70,7 @@ def create_template(
     template = Template(
         id=template_id,
         customer_id=actor.customer_id,
-        name_key=make_name_key(values["name"], template_id),
+        name_key=locations.name_sort_key(values["name"], template_id),
         created_at=at,
         updated_at=at,
         version=1,
@@ -124,7 +123,7 @@ def update_template(
             _check_location(location_id, records, actor)
         values = _normalize_pattern(updates)
         if "name" in values:
-            values["name_key"] = make_name_key(values["name"], before.id)
+            values["name_key"] = locations.name_sort_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)
         return journal.update_record(actor, "template.changed", before, after, at, audited=FIELDS, prefetched=records)
 
