@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from accounts import users
 from accounts.models import User
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
@@ -29,11 +30,11 @@ def get_user_audit_log(
     """
     actor.require("audit:read")
     if not dynamodb.is_id("usr", user_id):
-        raise _user_not_found()
+        raise users.user_not_found()
     records = dynamodb.batch_get([dynamodb.RecordKey(User, user_id), *journal.stream_keys([user_id, actor.stream])])
     stream_head = records.get(audit.AuditEntry, user_id, 0)
     if stream_head is None or stream_head.customer_id != actor.customer_id:
-        raise _user_not_found()
+        raise users.user_not_found()
     user = records.get(User, user_id)
     if user_id != actor.id and not actor.can_access_user_in(user.locations if user else ()):
         raise errors.Forbidden("The person must work at locations that you have access to, and at no others.")
@@ -53,7 +54,3 @@ def get_user_audit_log(
         remaining_records, person_ids - loaded_ids
     )
     return AuditLogPage(reader.decrypt_entries(entries, keys), total, limit, offset)
-
-
-def _user_not_found() -> errors.NotFound:
-    return errors.NotFound("User not found.")

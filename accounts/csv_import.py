@@ -15,13 +15,12 @@ from typing import IO, Any
 
 from rest_framework.exceptions import ValidationError
 
-from accounts import locations, permissions, users
-from accounts.models import User
+from accounts import permissions, users
+from accounts.models import Location, User
 from accounts.permissions import Actor
 from accounts.serializers.users import NewUser
 from accounts.users import create, email_address
-from config import errors
-from config.dynamodb import pagination
+from config import dynamodb, errors
 from config.journal import two_phase
 
 COLUMNS = ("email", "name", "role", "locations", "userSkills")
@@ -47,6 +46,11 @@ class ImportRow:
     new_user: create.NewUserData | None = None
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def email_key(self) -> str:
+        """The key of the person's address; empty without a person."""
+        return email_address.email_key(self.new_user.email) if self.new_user else ""
+
 
 @dataclass
 class ImportResult:
@@ -59,16 +63,14 @@ class ImportResult:
 
 def read_rows(file: IO[str], customer_id: str) -> list[ImportRow]:
     """Every line, validated alone and against the others. Raises `InvalidImportFile`."""
-    actor = permissions.system_actor(customer_id)
-    location_ids_by_name = _location_ids_by_name(actor)
+    location_ids_by_name = _location_ids_by_name(customer_id)
     rows: list[ImportRow] = []
     first_lines: dict[str, int] = {}
     for line, values in _read_lines(file):
         row = _parse_row(line, values, customer_id, location_ids_by_name)
-        key = email_address.email_key(row.new_user.email) if row.new_user else ""
-        if row.new_user and key in first_lines:
-            row.problems.append(f"email: duplicate of line {first_lines[key]}")
-        first_lines.setdefault(key, line)
+        first_line = first_lines.setdefault(row.email_key, line)
+        if row.new_user and first_line != line:
+            row.problems.append(f"email: duplicate of line {first_line}")
         rows.append(row)
     return rows
 
@@ -78,7 +80,7 @@ def check_rows(rows: Sequence[ImportRow], customer_id: str) -> Iterator[tuple[in
     existing_users = _load_existing_users(rows)
     for row in rows:
         yield from ((row.line, problem) for problem in row.problems)
-        existing_user = existing_users.get(email_address.email_key(row.new_user.email)) if row.new_user else None
+        existing_user = existing_users.get(row.email_key)
         if existing_user and existing_user.customer_id != customer_id:
             yield row.line, "email: already in use"
 
@@ -100,14 +102,13 @@ def import_rows(
         existing_users = _load_existing_users(batch)
         for row in batch:
             if row.new_user:
-                existing_user = existing_users.get(email_address.email_key(row.new_user.email))
-                _import_row(row.line, row.new_user, existing_user, actor, result, wait)
+                _import_row(row, row.new_user, existing_users.get(row.email_key), actor, result, wait)
             on_progress()
     return result
 
 
 def _import_row(
-    line: int,
+    row: ImportRow,
     new_user: create.NewUserData,
     existing_user: User | None,
     actor: Actor,
@@ -126,9 +127,9 @@ def _import_row(
             if time.monotonic() > deadline:
                 raise
             wait(unavailable.retry_after)
-            existing_user = users.find_users_by_email([new_user.email]).get(email_address.email_key(new_user.email))
+            existing_user = users.find_users_by_email([new_user.email]).get(row.email_key)
         except errors.DomainError as refusal:
-            result.problems.append((line, str(refusal)))
+            result.problems.append((row.line, str(refusal)))
             return
         else:
             return
@@ -214,18 +215,14 @@ def _resolve_locations(
     return ids
 
 
-def _location_ids_by_name(actor: Actor) -> dict[str, list[str]]:
+def _location_ids_by_name(customer_id: str) -> dict[str, list[str]]:
     """Location ids of the customer by lower-case id and name; ``*`` stands for all."""
     location_ids: dict[str, list[str]] = {"*": ["*"]}
-    cursor: pagination.Cursor | None = None
-    while True:
-        page = locations.list_accessible_locations(actor, limit=1000, cursor=cursor)
-        for location in page.records:
-            location_ids.setdefault(location.id.casefold(), []).append(location.id)
-            location_ids.setdefault(location.name.strip().casefold(), []).append(location.id)
-        if page.next_cursor is None:
-            return location_ids
-        cursor = page.next_cursor
+    values = {":of": {"S": customer_id}}
+    for location in dynamodb.iter_records(Location, "#customer_id = :of", values, IndexName="byCustomer"):
+        location_ids.setdefault(location.id.casefold(), []).append(location.id)
+        location_ids.setdefault(location.name.strip().casefold(), []).append(location.id)
+    return location_ids
 
 
 def _load_existing_users(rows: Sequence[ImportRow]) -> dict[str, User]:

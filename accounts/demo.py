@@ -29,14 +29,10 @@ class DemoCustomer:
 
 def create_harbour_dental() -> DemoCustomer:
     """Create Harbour Dental: an owner, an admin, a manager of Boston, two staff."""
-    at = datetime.now(UTC)
-    _, ann = customers.create_customer(
-        name="Harbour Dental", owner_name="Ann Archer", owner_email="ann@harbour.example", at=at
-    )
-    ann = _accept_invitation(ann)
+    ann = _create_owner("Harbour Dental", "Ann Archer", "harbour")
     owner = permissions.user_actor(ann)
     created_locations = [
-        locations.create_location(actor=owner, name=name, time_zone=zone, at=at)
+        locations.create_location(actor=owner, name=name, time_zone=zone, at=datetime.now(UTC))
         for name, zone in (("Boston Harbour", "America/New_York"), ("Denver", "America/Denver"))
     ]
     boston, denver = (location.id for location in created_locations)
@@ -52,15 +48,17 @@ def create_harbour_dental() -> DemoCustomer:
 
 def create_hilltop_vets() -> DemoCustomer:
     """Create Hilltop Vets: an owner and one staff."""
-    at = datetime.now(UTC)
-    _, cleo = customers.create_customer(
-        name="Hilltop Vets", owner_name="Cleo Cole", owner_email="cleo@hilltop.example", at=at
-    )
-    cleo = _accept_invitation(cleo)
-    owner = permissions.user_actor(cleo)
+    cleo = _create_owner("Hilltop Vets", "Cleo Cole", "hilltop")
+    owner, at = permissions.user_actor(cleo), datetime.now(UTC)
     location = locations.create_location(actor=owner, name="Hilltop", time_zone="Europe/Berlin", at=at)
     carl = _create_active_user(owner, "hilltop", "Carl Quist", "staff", [location.id])
     return DemoCustomer([cleo, carl], [location])
+
+
+def _create_owner(customer_name: str, name: str, domain: str) -> User:
+    email = f"{first_name(name)}@{domain}.example"
+    _, owner = customers.create_customer(name=customer_name, owner_name=name, owner_email=email, at=datetime.now(UTC))
+    return _accept_invitation(owner)
 
 
 def _create_active_user(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from django.conf import settings
@@ -73,16 +74,13 @@ def list_accessible_locations(
         return pagination.query_page(Location, "byCustomer", condition, values, limit=limit, cursor=cursor)
     records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in actor.locations)
     accessible = [location for id in actor.locations if (location := records.get(Location, id))]
+    accessible.sort(key=attrgetter("name_key"))
     after_key = cursor["name_key"]["S"] if cursor else ""
-    remaining = sorted((location for location in accessible if location.name_key > after_key), key=_name_key_of)
+    remaining = [location for location in accessible if location.name_key > after_key]
     has_more = len(remaining) > limit
     return pagination.CursorPage(
         remaining[:limit], pagination.cursor_after(remaining[limit - 1], "byCustomer") if has_more else None
     )
-
-
-def _name_key_of(location: Location) -> str:
-    return str(location.name_key)
 
 
 def update_location(

@@ -224,14 +224,12 @@ class TokenVerifier:
         if cached and cached[0] > self._clock():
             return cached[1]
         claims = verify_token(token, self._keys)
-        self._cache_subject(digest, min(self._clock() + TOKEN_CACHE_TTL, claims["exp"]), claims["sub"])
-        return str(claims["sub"])
-
-    def _cache_subject(self, digest: bytes, expires_at: float, subject: str) -> None:
+        expires_at = min(self._clock() + TOKEN_CACHE_TTL, claims["exp"])
         with self._lock:
-            self._known[digest] = (expires_at, subject)
+            self._known[digest] = (expires_at, claims["sub"])
             while len(self._known) > MAX_CACHED_TOKENS:
                 self._known.popitem(last=False)
+        return str(claims["sub"])
 
 
 @cache

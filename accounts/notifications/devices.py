@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from pynamodb.expressions.condition import Condition
 
@@ -34,57 +35,42 @@ def register_device(
     Raises `InvalidPushToken`, or `errors.Unauthenticated` if the account was closed meanwhile.
     """
     actor.require("push:manage")
-    if not expo.is_push_token(token):
-        raise InvalidPushToken("Must be an Expo push token such as `ExponentPushToken[…]`.", pointer="/token")
-    key = _token_hash(token)
+    key = _key_of(token)
+    keys = [*_record_keys(actor.id, key), *journal.stream_keys([actor.stream])]
+    keys += idempotency.record_keys(idempotency_key)
+    new_device = PushToken(user_id=actor.id, key=key, token=token, registered_at=at)
 
     def decide() -> PushToken:
-        records = dynamodb.batch_get(
-            [
-                *_record_keys(actor.id, key),
-                *journal.stream_keys([actor.stream]),
-                *idempotency.record_keys(idempotency_key),
-            ]
-        )
+        records = dynamodb.batch_get(keys)
         idempotency.ensure_key_unused(idempotency_key, records, at)
         owner, own_device = records.get(PushTokenOwner, key), records.get(PushToken, actor.id, key)
         if owner and own_device and owner.user_id == actor.id:
             idempotency.save_completed(idempotency_key, actor.id, at, status=200)
             return own_device
-        new_device = PushToken(user_id=actor.id, key=key, token=token, registered_at=at)
         previous_owner = owner if owner and owner.user_id != actor.id else None
-        _save_device(
-            new_device,
-            previous_owner,
-            actor=actor,
-            at=at,
-            idempotency_key=idempotency_key,
-            records=None if previous_owner else records,
-        )
+        prefetched = None if previous_owner else records
+        _save_device(new_device, previous_owner, idempotency_key, actor=actor, prefetched=prefetched)
         return new_device
 
     try:
         return journal.retry_on_conflict(decide)
     except idempotency.DuplicateRequest:
-        return PushToken(user_id=actor.id, key=key, token=token, registered_at=at)
+        return new_device
 
 
 def _save_device(
     new_device: PushToken,
     previous_owner: PushTokenOwner | None,
+    idempotency_key: idempotency.IdempotencyKey | None,
     *,
     actor: Actor,
-    at: datetime,
-    idempotency_key: idempotency.IdempotencyKey | None,
-    records: dynamodb.BatchResult | None,
+    prefetched: dynamodb.BatchResult | None,
 ) -> None:
-    existing_devices = list_devices(actor.id)
-    oldest = (
-        min(existing_devices, key=lambda device: device.registered_at) if len(existing_devices) >= MAX_DEVICES else None
-    )
-    audit_changes = [audit.FieldChange("device", None, _short_key(new_device.key))]
-    audit_changes += [audit.FieldChange("device", _short_key(oldest.key), None)] if oldest else []
-    with journal.write(actor, "device.registered", actor, at, changes=audit_changes, prefetched=records) as write:
+    at, devices = new_device.registered_at, list_devices(actor.id)
+    oldest = min(devices, key=attrgetter("registered_at")) if len(devices) >= MAX_DEVICES else None
+    changes = [audit.FieldChange("device", None, _short_key(new_device.key))]
+    changes += [audit.FieldChange("device", _short_key(oldest.key), None)] if oldest else []
+    with journal.write(actor, "device.registered", actor, at, changes=changes, prefetched=prefetched) as write:
         users.require_account_open(write, actor.id)
         owner = PushTokenOwner(key=new_device.key, user_id=actor.id, customer_id=actor.customer_id)
         write.put(owner, only_if=_owner_is_unchanged(previous_owner, actor), error=journal.StaleRecord())
@@ -121,9 +107,7 @@ def unregister_device(token: str, *, actor: Actor, at: datetime) -> None:
     Raises `InvalidPushToken`.
     """
     actor.require("push:manage")
-    if not expo.is_push_token(token):
-        raise InvalidPushToken("Must be an Expo push token such as `ExponentPushToken[…]`.", pointer="/token")
-    key = _token_hash(token)
+    key = _key_of(token)
 
     def decide() -> None:
         streams = journal.stream_keys([actor.stream])
@@ -171,14 +155,8 @@ def _delete_devices(
     at: datetime,
     records: dynamodb.BatchResult | None,
 ) -> None:
-    with journal.write(
-        author,
-        action,
-        subject,
-        at,
-        changes=[audit.FieldChange("device", _short_key(device.key), None) for device in devices],
-        prefetched=records,
-    ) as write:
+    changes = [audit.FieldChange("device", _short_key(device.key), None) for device in devices]
+    with journal.write(author, action, subject, at, changes=changes, prefetched=records) as write:
         for device in devices:
             _delete_device(write, device)
 
@@ -200,7 +178,10 @@ def _record_keys(user_id: str, key: str) -> list[dynamodb.RecordKey]:
     return [dynamodb.RecordKey(PushTokenOwner, key), dynamodb.RecordKey(PushToken, user_id, key)]
 
 
-def _token_hash(token: str) -> str:
+def _key_of(token: str) -> str:
+    """The key of a token's records. Raises `InvalidPushToken`."""
+    if not expo.is_push_token(token):
+        raise InvalidPushToken("Must be an Expo push token such as `ExponentPushToken[…]`.", pointer="/token")
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 from accounts import permissions, users
 from accounts.clients import auth0
-from accounts.models import Customer, User
+from accounts.models import User
 from accounts.notifications import mailer, recipients
 from accounts.permissions import Actor
 from accounts.users import create
-from config import dynamodb, errors, journal, outbox
+from config import errors, journal, outbox
 from config.dynamodb import idempotency
 
 SENT = "sent"
@@ -68,25 +68,21 @@ def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
 
     After the e-mail was sent, a retry only records it. Raises `errors.Unavailable`.
     """
-    user = dynamodb.get_record(User, user_id)
-    if user is None or user.status not in ("invited", "active"):
+    recipient = recipients.get_recipient(user_id)
+    if recipient is None or recipient.user.status not in ("invited", "active"):
         return
     if job.progress != SENT:
-        if user.status == "active":
+        if recipient.user.status == "active":
             return
-        _send_invitation_email(user, job)
+        _send_invitation_email(recipient, job)
         job.save_progress(SENT)
-    _record_sending(user, job)
+    _record_sending(recipient.user, job)
 
 
-def _send_invitation_email(user: User, job: outbox.TaskContext) -> None:
-    customer = dynamodb.get_record(Customer, user.customer_id)
-    if customer is None:
-        raise errors.NotFound("The customer of this user no longer exists.")
-    link = auth0.create_password_ticket(user_id=user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
+def _send_invitation_email(recipient: recipients.Recipient, job: outbox.TaskContext) -> None:
+    link = auth0.create_password_ticket(user_id=recipient.user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
     inviter = job.author.name if job.author.type == "user" else ""
     values = {"inviter": inviter, "until": job.at + create.INVITATION_TTL}
-    recipient = recipients.Recipient(user, customer)
     mailer.send_email("invitation", recipient, message_id=job.id, values=values, link=link)
 
 

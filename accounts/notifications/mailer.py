@@ -58,7 +58,12 @@ def send_email(
         headers={"Message-ID": f"<{message_id}@{domain}>", "Auto-Submitted": "auto-generated"},
     )
     mail.attach_alternative(_render_html(subject, paragraphs, language, link), "text/html")
-    _deliver(mail)
+    try:
+        mail.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        raise MailRefused("The mail server rejects this address.") from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise errors.Unavailable("The mail server does not answer.") from error
 
 
 def _render_paragraphs(template: str, context: Mapping[str, Any]) -> list[str]:
@@ -85,12 +90,3 @@ def _localize(value: Any, language: str, zone: str) -> Any:
     with translation.override(language):
         local = value.astimezone(ZoneInfo(zone))
         return date_format(local, "DATETIME_FORMAT") + preferences.time_suffix(local, language)
-
-
-def _deliver(mail: EmailMultiAlternatives) -> None:
-    try:
-        mail.send()
-    except smtplib.SMTPRecipientsRefused as error:
-        raise MailRefused("The mail server rejects this address.") from error
-    except (OSError, smtplib.SMTPException) as error:
-        raise errors.Unavailable("The mail server does not answer.") from error

@@ -6,7 +6,6 @@ is in the next export.
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -36,14 +35,6 @@ RIGHTS = (
 )
 
 
-@dataclass(frozen=True)
-class PersonalDataExport:
-    """An export: the JSON, and the chapters to print."""
-
-    json: bytes
-    chapters: tuple[export_document.PrintedChapter, ...]
-
-
 def export_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
     """The personal data of a user as JSON (UTF-8); ``user`` must be freshly read.
 
@@ -51,7 +42,7 @@ def export_json(user: User, customer: Customer, *, actor: Actor) -> bytes:
     """
     actor.require("self:export")
     with pdf_process.worker_slot() as deadline:
-        return _collect(user, customer, deadline).json
+        return _collect(user, customer, deadline)[0]
 
 
 def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) -> bytes:
@@ -59,18 +50,18 @@ def export_pdf(user: User, customer: Customer, *, actor: Actor, at: datetime) ->
     actor.require("self:export")
     zone = preferences.time_zone_of(user.settings, customer.settings)
     with pdf_process.worker_slot() as deadline:
-        personal_data = _collect(user, customer, deadline)
+        json, chapters = _collect(user, customer, deadline)
         context = {
             "name": export_document.strip_bidi_marks(user.name),
             "customer": export_document.strip_bidi_marks(customer.name),
             "at": export_document.format_instant(at, zone),
-            "chapters": [chapter.to_context(zone) for chapter in personal_data.chapters],
+            "chapters": [chapter.to_context(zone) for chapter in chapters],
             "recipients": list_recipients(),
             "retention": list_retention_rules(),
             "rights": RIGHTS,
         }
         html = render_to_string("export/my-data.html", context)
-        return pdf_process.render_pdf(html, personal_data.json, deadline=deadline)
+        return pdf_process.render_pdf(html, json, deadline=deadline)
 
 
 def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
@@ -88,7 +79,8 @@ def export_for_operator(user_id: str, *, actor: Actor, at: datetime) -> bytes:
     return export_pdf(user, customer, actor=actor, at=at)
 
 
-def _collect(user: User, customer: Customer, deadline: float) -> PersonalDataExport:
+def _collect(user: User, customer: Customer, deadline: float) -> tuple[bytes, list[export_document.PrintedChapter]]:
+    """The JSON, and the chapters to print."""
     json_chapters: list[bytes] = []
     chapters = []
     for chapter in data_map.export_chapters():
@@ -109,7 +101,7 @@ def _collect(user: User, customer: Customer, deadline: float) -> PersonalDataExp
     }
     footer = {"recipients": list_recipients(), "retention": list_retention_rules(), "rights": RIGHTS}
     json_parts = [orjson.dumps(header)[:-1], b',"data":{', b",".join(json_chapters), b"},"]
-    return PersonalDataExport(b"".join([*json_parts, orjson.dumps(footer)[1:]]), tuple(chapters))
+    return b"".join([*json_parts, orjson.dumps(footer)[1:]]), chapters
 
 
 def _to_plain_value(value: Any) -> Any:

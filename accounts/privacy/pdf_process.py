@@ -50,18 +50,15 @@ def worker_slot() -> Iterator[float]:
 def render_pdf(html: str, embedded: bytes, *, deadline: float, memory: int = MEMORY_LIMIT) -> bytes:
     """The PDF of ``html`` with ``embedded`` attached; ``deadline`` in monotonic seconds.
 
-    Raises `errors.Unavailable` if it fails or exceeds the deadline or ``memory`` (bytes).
+    The worker receives its input and the paths of its caches, but no settings or secrets. Raises
+    `errors.Unavailable` if it fails or exceeds the deadline or ``memory`` (bytes).
     """
-    return _run_worker(html.encode(), embedded, max(1.0, deadline - time.monotonic()), memory)
-
-
-def _run_worker(html: bytes, embedded: bytes, seconds: float, memory: int) -> bytes:
-    """The worker receives its input and the paths of its caches, but no settings or secrets."""
+    content, seconds = html.encode(), max(1.0, deadline - time.monotonic())
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     try:
         process = subprocess.run(  # noqa: S603 - our own script
             [sys.executable, "-I", str(_WORKER_SCRIPT), str(memory), str(int(seconds) + 1)],
-            input=len(html).to_bytes(8) + html + embedded,
+            input=len(content).to_bytes(8) + content + embedded,
             env={**environment, "LANG": "C.UTF-8"},
             capture_output=True,
             timeout=seconds,

@@ -179,7 +179,7 @@ def push_token_of(user: User) -> str:
 
 
 def check_device(case: UserChangeCase) -> None:
-    uniqueness_record = dynamodb.get_record(PushTokenOwner, devices._token_hash(push_token_of(case.user)))
+    uniqueness_record = dynamodb.get_record(PushTokenOwner, devices._key_of(push_token_of(case.user)))
     tokens = [device.token for device in devices.list_devices(case.user.id)]
     assert tokens == ([push_token_of(case.user)] if uniqueness_record else []), case.summary
     if case.token:

@@ -54,7 +54,7 @@ def write_devices(person: SignedInUser, count: int) -> list[str]:
     for start in range(0, count, 25):
         with journal.write(person.actor, "device.registered", person.user, now()) as write:
             for token in push_tokens[start : start + 25]:
-                key, customer_id = devices._token_hash(token), person.user.customer_id
+                key, customer_id = devices._key_of(token), person.user.customer_id
                 write.put(PushToken(user_id=person.id, key=key, token=token, registered_at=now()))
                 write.put(PushTokenOwner(key=key, user_id=person.id, customer_id=customer_id))
     return push_tokens
@@ -182,7 +182,7 @@ def test_concurrent_registrations_leave_a_single_owner(
 
         with ThreadPoolExecutor(len(people)) as pool:
             assert set(pool.map(register, people)) <= {200, 503}
-        uniqueness_record = dynamodb.get_record(PushTokenOwner, devices._token_hash(token))
+        uniqueness_record = dynamodb.get_record(PushTokenOwner, devices._key_of(token))
         assert uniqueness_record
         owners = [person.id for person in people if token in list_tokens(person.id)]
         assert owners == [uniqueness_record.user_id]
@@ -219,7 +219,7 @@ def test_deleting_user_removes_all_devices(test_users: UserFixtures, signed_in_u
 
     assert deletion.status_code == 200
     assert list_tokens(signed_in_user.id) == []
-    assert not [t for t in tokens if dynamodb.get_record(PushTokenOwner, devices._token_hash(t))]
+    assert not [t for t in tokens if dynamodb.get_record(PushTokenOwner, devices._key_of(t))]
     assert list_audit_actions(signed_in_user.id).count("device.removed") == 3, "in batches of at most 20"
 
 
@@ -293,7 +293,7 @@ def test_unregistered_device_is_pruned_by_its_ticket(env: Environment, signed_in
     process_outbox()
 
     assert list_tokens(signed_in_user.id) == [live_token]
-    assert dynamodb.get_record(PushTokenOwner, devices._token_hash(dead_token)) is None
+    assert dynamodb.get_record(PushTokenOwner, devices._key_of(dead_token)) is None
     assert list_audit_actions(signed_in_user.id)[-1] == "device.pruned"
 
 
