@@ -18,10 +18,10 @@ check:
 	@.venv/bin/python -m config.dev.check
 
 token:
-	@python3 -m config.dev.sign_in "$(USER)" "$(PASSWORD)"
+	@python3 -m config.dev.running token "$(USER)" "$(PASSWORD)"
 
 manage:
-	@.venv/bin/python -m config.dev.manage $(CMD)
+	@.venv/bin/python -m config.dev.running manage $(CMD)
 
 openapi:
 	@.venv/bin/python -m config.dev.openapi

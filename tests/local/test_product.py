@@ -229,7 +229,7 @@ def processes_in_groups(groups: list[str]) -> list[str]:
 def run_management_command(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run ``make manage`` in the clone."""
     return subprocess.run(
-        [sys.executable, "-m", "config.dev.manage", *command],
+        [sys.executable, "-m", "config.dev.running", "manage", *command],
         cwd=clone,
         env={"PATH": os.environ["PATH"], "HOME": str(clone)},
         capture_output=True,
