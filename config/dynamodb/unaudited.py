@@ -1,18 +1,17 @@
 """Unaudited writes of technical state: leases, idempotency keys, usage, progress of calls.
 
-Only the tables in `UNAUDITED_TABLES` can be written.
+Only the tables in ``settings.UNAUDITED_TABLES`` can be written.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from pynamodb.exceptions import VerboseClientError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from config import dynamodb
-
-UNAUDITED_TABLES = frozenset({"outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans"})
 
 
 def update(record: dynamodb.Record, changes: Sequence[Action], only_if: Condition) -> dict[str, Any] | None:
@@ -47,5 +46,5 @@ def _call_conditionally(operation: str, arguments: dict[str, Any]) -> dict[str, 
 
 
 def _require_unaudited_table(record: dynamodb.Record) -> None:
-    if record.table_name() not in {dynamodb.full_table_name(name) for name in UNAUDITED_TABLES}:
+    if record.table_name() not in {dynamodb.full_table_name(name) for name in settings.UNAUDITED_TABLES}:
         raise TypeError(f"{record.table_name()} is written with config.journal only.")

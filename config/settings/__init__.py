@@ -12,6 +12,7 @@ from config.settings.storage import *
 from config.settings.vendors import *
 
 # Where the mechanisms of config find the parts of the apps
+UNAUDITED_TABLES = ("outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans")
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
 OUTBOX_TASK_MODULES = [
     "accounts.notifications.dispatch",
