@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from contextlib import closing
+from html import unescape
 
 import httpx
 import pytest
@@ -201,7 +202,7 @@ def test_api_works_without_the_operators_database(test_users: UserFixtures, env:
         sign_in_response = anonymous.post("/admin/sign-in/begin/", next="/admin/")
         assert sign_in_response.status_code == 503
         assert sign_in_response.headers["retry-after"]
-        assert "The operators' database is temporarily unavailable." in sign_in_response.text
+        assert "The operators' database is temporarily unavailable." in unescape(sign_in_response.text)
     response = httpx.get(f"{web}/user", headers={"Authorization": f"Bearer {test_users.ann.token}"})
     assert response.status_code == 200
     env.stop("without")
