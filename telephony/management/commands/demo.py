@@ -8,9 +8,20 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import demo
+from accounts import demo, permissions
+from accounts.users import update
 from staffing.demo import create_rota
-from telephony.demo import create_demo_phones
+from telephony import phone_verification
+from telephony.numbers import inventory, purchase
+
+PHONES = {
+    "ann": "+16175550101",
+    "abe": "+13035550102",
+    "mia": "+16175550103",
+    "sam": "+16175550104",
+    "sue": "+16175550105",
+}
+AREA_CODE = "617"
 
 
 class Command(BaseCommand):
@@ -32,13 +43,20 @@ class Command(BaseCommand):
             locations_by_name={item.name: (str(item.id), str(item.time_zone)) for item in harbour.locations},
             at=datetime.now(UTC),
         )
-        create_demo_phones(
-            harbour.owner,
-            people=harbour.people,
-            location_ids={str(item.name): str(item.id) for item in harbour.locations},
-            at=datetime.now(UTC),
-        )
+        _create_demo_phones(harbour)
         accounts = [demo.sign_in_details(item) for item in (*harbour.people, *hilltop.people)]
         temporary_file = options["out"].with_suffix(".part")
         temporary_file.write_text(json.dumps({"accounts": accounts}, indent=2))
         temporary_file.rename(options["out"])
+
+
+def _create_demo_phones(business: demo.DemoCustomer) -> None:
+    """Give each user a verified phone, and Boston Harbour a number."""
+    at = datetime.now(UTC)
+    for user in business.people:
+        profile = {"phone": PHONES[demo.first_name(user.name)], "settings": {"ringing": True}}
+        updated_user = update.update_own_profile(user, profile, actor=permissions.user_actor(user), at=at)
+        phone_verification.mark_verified(updated_user, at=at)
+    location_ids = {location.name: str(location.id) for location in business.locations}
+    available_number = inventory.search_numbers("US", AREA_CODE, actor=business.owner)[0]
+    purchase.purchase_number(available_number.number, location_ids["Boston Harbour"], actor=business.owner, at=at)
