@@ -5,7 +5,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import health
-from config.api import problem_details, schema
+from config.api import docs, problem_details
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -15,7 +15,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("healthz", health.liveness),
     path("readyz", health.readiness),
-    path("docs/", schema.ApiDocsView.as_view(), name="docs"),
+    path("docs/", docs.ApiDocsView.as_view(), name="docs"),
     path("docs", RedirectView.as_view(pattern_name="docs")),
     path("", RedirectView.as_view(pattern_name="docs")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),

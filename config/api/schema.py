@@ -1,4 +1,4 @@
-"""The OpenAPI document, from what view methods declare (`config.api`), and ``/docs/``."""
+"""The OpenAPI document, from what view methods declare (`config.api`)."""
 
 import inspect
 from collections.abc import Iterable
@@ -8,10 +8,7 @@ from typing import Any, cast
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
-from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from config import errors
 from config.api import Operation, OperationViewSet, problem_details
@@ -29,10 +26,6 @@ ETAG_HEADER = "Version of the record."
 IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
 IF_MATCH_HEADER = "ETag of the version to change; 412 if the record has another version."
 IF_NONE_MATCH_HEADER = "ETag of an earlier response; 304 if nothing has changed."
-_DOCS_CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
-)
 _DOCUMENTED_ERRORS: dict[int, type[errors.DomainError]] = {
     error.status: error
     for error in (
@@ -171,14 +164,3 @@ def add_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 def _response_headers(status: str) -> dict[str, Any]:
     descriptions = {**COMMON_HEADERS, **HEADERS_BY_STATUS.get(status, {})}
     return {name: {"description": text, "schema": {"type": "string"}} for name, text in descriptions.items()}
-
-
-class ApiDocsView(SpectacularSwaggerSplitView):
-    """Swagger UI from our own static files, without inline scripts."""
-
-    url_name = "openapi"
-
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
-        response["Content-Security-Policy"] = _DOCS_CONTENT_SECURITY_POLICY
-        return response
