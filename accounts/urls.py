@@ -5,7 +5,7 @@ from django.urls import path
 from accounts.views import legal_documents
 from accounts.views.customers_and_locations import CurrentCustomer, LocationDetail, Locations
 from accounts.views.own_account import CurrentUser, PersonalData, PushTokens, Terms
-from accounts.views.user_management import AuditLogs, Invitations, UserManagement
+from accounts.views.user_management import AuditLogs, Invitations, UserDetail, UserManagement
 
 urlpatterns = [
     path("user", CurrentUser.as_view({"get": "retrieve", "post": "create", "patch": "update", "delete": "delete"})),
@@ -18,6 +18,7 @@ urlpatterns = [
         "userManagement",
         UserManagement.as_view({"get": "list_page", "post": "create", "patch": "update", "delete": "delete"}),
     ),
+    path("userManagement/<str:id>", UserDetail.as_view({"get": "retrieve"})),
     path("userManagement/<str:id>/resend-invitation", Invitations.as_view({"post": "resend"})),
     path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "update"})),
     path("location", Locations.as_view({"get": "list_page", "post": "create"})),

@@ -8,9 +8,9 @@ from config import health
 from config.api import docs, problem_details
 
 urlpatterns = [
-    path("", include("accounts.urls")),
+    path("", include("telephony.urls")),  # before `userManagement/{id}` of accounts: it has paths below
     path("", include("staffing.urls")),
-    path("", include("telephony.urls")),
+    path("", include("accounts.urls")),
     path("admin/", include("config.backoffice.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("healthz", health.liveness),

@@ -133,7 +133,9 @@ def assert_conforms(openapi: dict[str, Any], operation: Operation, response: htt
     """Check headers and body against the OpenAPI document."""
     definition = operation.definition["responses"][str(response.status_code)]
     for name in definition.get("headers", {}):
-        if name != "RateLimit" or response.status_code < 400:
+        if name == "Link":
+            assert (name in response.headers) == bool(response.json().get("nextCursor")), operation.id
+        elif name != "RateLimit" or response.status_code < 400:
             assert name in response.headers, f"{operation.id} {response.status_code} lacks {name}"
     if response.status_code >= 400:
         parse_problem(response)

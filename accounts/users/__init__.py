@@ -7,6 +7,7 @@ from accounts.users.queries import (
     find_users_by_email,
     get_user,
     get_user_from,
+    get_visible_user,
     list_users,
     load_target,
     load_users,

@@ -81,6 +81,18 @@ def _is_visible_to(user: User, actor: permissions.Actor) -> bool:
     return bool(set(user.locations) & set(actor.locations))
 
 
+def get_visible_user(user_id: str, *, actor: permissions.Actor) -> User:
+    """A user who is in the actor's list of users.
+
+    Raises `errors.NotFound`, also for a user of another customer or of other locations.
+    """
+    actor.require("users:read")
+    user = dynamodb.get_record(User, user_id) if dynamodb.is_id("usr", user_id) else None
+    if user is None or user.customer_id != actor.customer_id or not _is_visible_to(user, actor):
+        raise user_not_found()
+    return user
+
+
 def load_target(
     user_id: str, actor: permissions.Actor, *extra_keys: dynamodb.RecordKey
 ) -> tuple[User, dynamodb.BatchResult]:

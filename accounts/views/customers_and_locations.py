@@ -72,7 +72,7 @@ class Locations(api.OperationViewSet):
 
     @api.operation("createLocation", "locations:manage", rate_limit="write", errors=(404,), idempotent=True)
     @api.accepts(NewLocation, examples.NEW_LOCATION)
-    @api.returns(LocationView, examples.LOCATION, status=201, etag=True)
+    @api.returns(LocationView, examples.LOCATION, status=201, etag=True, location="/location/{id}")
     def create(self, request: Request) -> Response:
         """Create a location."""
         location = locations.create_location(

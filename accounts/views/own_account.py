@@ -43,7 +43,7 @@ class CurrentUser(api.OperationViewSet):
 
     @api.operation("createUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
     @api.accepts(NewUser, examples.NEW_USER)
-    @api.returns(UserView, examples.USER, status=201, etag=True)
+    @api.returns(UserView, examples.USER, status=201, etag=True, location="/userManagement/{id}")
     def create(self, request: Request) -> Response:
         """Create a user.
 

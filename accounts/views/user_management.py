@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit_log, users
-from accounts.auth.authentication import actor_of
+from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.notifications import invitations
 from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.serializers.users import DeletedUser, NewManagedUser, UserChange, UserQuery, UserReference, UserView
@@ -46,7 +46,7 @@ class UserManagement(api.OperationViewSet):
 
     @api.operation("createManagedUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
     @api.accepts(NewManagedUser, {**examples.NEW_USER, "userRole": "staff"})
-    @api.returns(UserView, examples.USER, status=201, etag=True)
+    @api.returns(UserView, examples.USER, status=201, etag=True, location="/userManagement/{id}")
     def create(self, request: Request) -> Response:
         """Create a user.
 
@@ -84,6 +84,24 @@ class UserManagement(api.OperationViewSet):
         Same as `DELETE /user`.
         """
         return own_account.delete_user(request)
+
+
+class UserDetail(api.OperationViewSet):
+    """``/userManagement/{id}``."""
+
+    tag = "User Management"
+
+    @api.operation("getUser", "self:read", permission_for_others="users:read", errors=(404,))
+    @api.returns(UserView, examples.ACTIVE_USER, etag=True)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Get a user.
+
+        Everybody can get themselves. Users who are restricted to some locations can get users of
+        those locations; others do not exist for them (404).
+        """
+        caller = authenticated_user(request)
+        user = caller.user if id == caller.user.id else users.get_visible_user(id, actor=actor_of(request))
+        return api.versioned_response(request, UserView(user))
 
 
 class Invitations(api.OperationViewSet):

@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, cast
+from urllib.parse import urlencode
 
 import orjson
 from rest_framework import serializers
@@ -62,6 +63,7 @@ class Operation:
     response_example: Any = None
     status: int = 200
     etag: bool = False
+    location: str = ""
     file_media_type: str = ""
 
     @property
@@ -115,10 +117,21 @@ def accepts_query(query: type[StrictSerializer]) -> Callable[[M], M]:
 
 
 def returns(
-    response: type[serializers.Serializer[Any]], example: Any, *, status: int = 200, etag: bool = False
+    response: type[serializers.Serializer[Any]],
+    example: Any,
+    *,
+    status: int = 200,
+    etag: bool = False,
+    location: str = "",
 ) -> Callable[[M], M]:
-    """Declare the response. With ``etag``, If-None-Match or (with a body) If-Match is honored."""
-    return _declare(response=response, response_example=example, status=status, etag=etag)
+    """Declare the response. With ``etag``, If-None-Match or (with a body) If-Match is honored.
+
+    ``location``: the path of a created resource, with fields of the response in braces; the header
+    Location of a 201.
+    """
+    if (status == 201) != bool(location):
+        raise TypeError("A response with status 201 needs the path of what was created, others have none.")
+    return _declare(response=response, response_example=example, status=status, etag=etag, location=location)
 
 
 def returns_page(item: type[serializers.Serializer[Any]], item_example: Any) -> Callable[[M], M]:
@@ -150,10 +163,9 @@ class OperationViewSet(ViewSet):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, count and authorize the request before any data is read."""
-        handler = getattr(self, self.action or "", None)
-        if handler is None:
+        if getattr(self, self.action or "", None) is None:
             self.http_method_not_allowed(request)
-        declared: Operation = getattr(handler, "operation", Operation())
+        declared = self._declared_operation()
         if not declared.permission:
             raise errors.Forbidden("This operation has no permission declared.")
         caller = _authenticate(request, declared)
@@ -162,9 +174,14 @@ class OperationViewSet(ViewSet):
         caller.require(declared.permission)
         super().initial(request, *args, **kwargs)
 
+    def _declared_operation(self) -> Operation:
+        return cast(Operation, getattr(getattr(self, self.action or "", None), "operation", Operation()))
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        """Add the remaining quota of the caller's rate limit."""
+        """Add the remaining quota of the caller's rate limit, and links to what the body names."""
         final_response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in _link_headers(self._declared_operation(), request, final_response).items():
+            final_response[name] = value
         for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():
             final_response[name] = value
         return final_response
@@ -178,6 +195,19 @@ def _authenticate(request: Request, declared: Operation) -> Caller:
         if declared.no_account_status == 404 and isinstance(error, errors.NoAccount):
             raise errors.NotFound(error.detail) from error
         raise
+
+
+def _link_headers(declared: Operation, request: Request, response: Any) -> dict[str, str]:
+    """Location of a created resource, Link to the next page of a list."""
+    content = getattr(response, "data", None)
+    if not isinstance(content, dict) or response.status_code >= 300:
+        return {}
+    if response.status_code == 201:
+        return {"Location": declared.location.format_map(content)}
+    if next_cursor := content.get("nextCursor"):
+        query = urlencode({**request.query_params.dict(), "cursor": next_cursor})
+        return {"Link": f'<{request.path}?{query}>; rel="next"'}
+    return {}
 
 
 def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:

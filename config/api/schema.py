@@ -23,6 +23,8 @@ HEADERS_BY_STATUS = {
     "401": {"WWW-Authenticate": "`Bearer`, and the error if the token is invalid."},
 }
 ETAG_HEADER = "Version of the record."
+LOCATION_HEADER = "Path of what was created."
+LINK_HEADER = '`<path>; rel="next"` of the next page, if there is one.'
 IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
 IF_MATCH_HEADER = "ETag of the version to change; 412 if the record has another version."
 IF_NONE_MATCH_HEADER = "ETag of an earlier response; 304 if nothing has changed."
@@ -109,6 +111,10 @@ class OperationSchema(AutoSchema):
         parameters: list[Any] = [operation.query] if operation.query else []
         if operation.etag:
             parameters.append(_header("ETag", ETAG_HEADER, response=[operation.status]))
+        if operation.location:
+            parameters.append(_header("Location", LOCATION_HEADER, response=[operation.status]))
+        if operation.response and "nextCursor" in operation.response().fields:
+            parameters.append(_header("Link", LINK_HEADER, response=[operation.status]))
         if operation.idempotent:
             parameters.append(_header("Idempotency-Key", IDEMPOTENCY_KEY_HEADER))
         elif operation.etag and operation.body:

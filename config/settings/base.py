@@ -100,7 +100,10 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 CORS_ALLOW_CREDENTIALS = False
-CORS_EXPOSE_HEADERS = [*("ETag", "Location", "Content-Disposition"), *("X-Request-Id", "Retry-After", "RateLimit")]
+CORS_EXPOSE_HEADERS = [
+    *("ETag", "Location", "Link", "Content-Disposition"),
+    *("X-Request-Id", "Retry-After", "RateLimit"),
+]
 CORS_ALLOW_HEADERS = [
     "accept",
     "authorization",

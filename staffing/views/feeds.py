@@ -25,7 +25,7 @@ class CalendarFeeds(api.OperationViewSet):
 
     @api.operation("openCalendarFeed", "schedules:read", rate_limit="write", errors=(404,))
     @api.accepts(EmptyBody)
-    @api.returns(FeedView, examples.FEED, status=201)
+    @api.returns(FeedView, examples.FEED, status=201, location="/user/calendar-feed")
     def open(self, request: Request) -> Response:
         """Open a calendar feed of the signed-in user's shifts.
 

@@ -58,7 +58,7 @@ class Schedules(api.OperationViewSet):
 
     @api.operation("createSchedule", "schedules:write", rate_limit="write", errors=(404, 409), idempotent=True)
     @api.accepts(NewSchedule, examples.NEW_SCHEDULE)
-    @api.returns(ScheduleView, examples.CREATED_SCHEDULE, status=201, etag=True)
+    @api.returns(ScheduleView, examples.CREATED_SCHEDULE, status=201, etag=True, location="/staffSchedule/{id}")
     def create(self, request: Request) -> Response:
         """Create a new staff schedule.
 

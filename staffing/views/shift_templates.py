@@ -50,7 +50,7 @@ class Templates(api.OperationViewSet):
 
     @api.operation("createTemplate", "schedules:write", rate_limit="write", errors=(404,), idempotent=True)
     @api.accepts(NewTemplate, examples.NEW_TEMPLATE)
-    @api.returns(TemplateView, examples.TEMPLATE, status=201, etag=True)
+    @api.returns(TemplateView, examples.TEMPLATE, status=201, etag=True, location="/scheduleTemplate/{id}")
     def create(self, request: Request) -> Response:
         """Create a schedule template.
 

@@ -79,6 +79,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "listUsers": lambda test_users: RequestSample(
         query={"customerId": test_users.customer.id, "limit": "50"}, invalid_values={"limit": "1001"}
     ),
+    "getUser": lambda test_users: RequestSample(path={"id": test_users.sam.id}),
     "createManagedUser": lambda test_users: RequestSample(
         body=test_users.user_body(locations=[test_users.boston.id], isSetup=True), invalid_values={"userRole": "king"}
     ),
