@@ -78,7 +78,7 @@ def creating_operations(openapi: dict[str, Any]) -> list[Any]:
     return [operation for operation in operations(openapi) if "201" in operation.definition["responses"]]
 
 
-def test_every_created_resource_has_a_location(
+def test_created_resources_have_a_location(
     test_users: UserFixtures, openapi: dict[str, Any], creating_operations: list[Any]
 ) -> None:
     readable_paths = {operation.path_template for operation in operations(openapi) if operation.method == "GET"}
