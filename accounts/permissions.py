@@ -1,7 +1,7 @@
 """Roles, permissions, and the rules about who may do what.
 
-A person's permissions are those of the role, plus extra, minus denied; they hold within the
-person's locations. See ``docs/architecture.md``.
+A person's permissions are those of the role, plus extra, minus denied, and always those over
+oneself; they hold within the person's locations. See ``docs/architecture.md``.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -14,6 +14,8 @@ from accounts.models import ALL_LOCATIONS, User
 from config import audit, errors, journal
 
 _SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
+"""The permissions over oneself, which nobody can lose: without them a person could not read their
+data, accept the terms or ask for anything back."""
 _STAFF = (*_SELF_SERVICE, "schedules:read")
 _MANAGER = (
     *_STAFF,
@@ -155,18 +157,22 @@ class AccessRights:
 
     @property
     def permissions(self) -> frozenset[str]:
-        """The effective permissions."""
-        return (ROLES[self.role] | set(self.extra)) - set(self.denied)
+        """The effective permissions; always with those over oneself."""
+        return ((ROLES[self.role] | set(self.extra)) - set(self.denied)).union(_SELF_SERVICE)
 
 
 def access_rights_of(user: User) -> AccessRights:
-    """The current access rights of a person."""
-    return AccessRights(user.role, tuple(user.extra), tuple(user.denied), tuple(user.locations))
+    """The current access rights of a person.
+
+    Older records may deny permissions over oneself; they are read as if they did not.
+    """
+    denied = tuple(name for name in user.denied if name not in _SELF_SERVICE)
+    return AccessRights(user.role, tuple(user.extra), denied, tuple(user.locations))
 
 
 def split_permissions(role: str, permissions: Collection[str]) -> tuple[list[str], list[str]]:
-    """The extra and denied permissions that turn a role's permissions into ``wanted``."""
-    return sorted(set(permissions) - ROLES[role]), sorted(ROLES[role] - set(permissions))
+    """The extra and denied permissions that turn a role's into these and those over oneself."""
+    return sorted(set(permissions) - ROLES[role]), sorted(ROLES[role].difference(permissions, _SELF_SERVICE))
 
 
 def user_actor(user: User, origin: Origin = Origin()) -> Actor:

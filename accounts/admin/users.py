@@ -17,7 +17,7 @@ from accounts.models import User as UserRecord
 from accounts.notifications import invitations
 from accounts.privacy import export
 from accounts.serializers.preferences import ChannelChange
-from accounts.serializers.users import NewManagedUser, UserChange, UserView
+from accounts.serializers.users import PERMISSIONS_HELP, NewManagedUser, UserChange, UserView
 from accounts.users import create, delete, email_address, update
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
@@ -52,7 +52,7 @@ class PersonForm(OperatorForm):
     }
     help_texts = {
         "phone": "With country code, such as +1 617 555 0123.",
-        "permissions": "If you change only the role, the person gets the permissions of that role.",
+        "permissions": f"{PERMISSIONS_HELP} If you change only the role, the person gets the permissions of that role.",
     }
     choices = {
         "userRole": to_choices(*permissions.ROLES),

@@ -19,7 +19,8 @@ def _email_owners_of(user: User) -> list[EmailOwner]:
 
 
 def _rights_of(user: User) -> Iterator[ExportRow]:
-    yield {**RIGHTS.to_row(user), "permissions": sorted(permissions.access_rights_of(user).permissions)}
+    rights = permissions.access_rights_of(user)
+    yield {**RIGHTS.to_row(user), "denied": list(rights.denied), "permissions": sorted(rights.permissions)}
 
 
 def _locations_of(user: User) -> Iterator[Location]:

@@ -19,6 +19,8 @@ from config.api.fields import (
 )
 
 ROLE_CHOICES = list(reversed(permissions.ROLES))
+PERMISSIONS_HELP = "The permissions beyond those over oneself; omit for the role's."
+_PRESENT_PERMISSIONS = "An update without a new role keeps the present ones if omitted."
 _IS_SETUP = "Set by client applications; Dutyline only stores it."
 _STATUS = (
     "pending: being created; invited: has not signed in yet; active; blocked: has no access; deleting: being deleted."
@@ -94,7 +96,7 @@ class _NewUserBase(StrictSerializer):
     email = UserEmailField(max_length=254)
     customerId = TextField(max_length=64, source="customer_id")
     name = TextField(max_length=200)
-    permissions = PermissionsField(required=False, help_text="All permissions of the user; default: those of the role.")
+    permissions = PermissionsField(required=False, help_text=PERMISSIONS_HELP)
     locations = LocationIdsField(
         required=False, help_text='Location ids, or ["*"] for all; default: none (all for owner and admin).'
     )
@@ -121,7 +123,9 @@ class CurrentUserChange(StrictSerializer):
     phone = PhoneField(required=False, allow_null=True)
     locations = LocationIdsField(required=False, help_text="A subset of the current locations.")
     userPermissions = PermissionsField(
-        required=False, source="permissions", help_text="All permissions of the user; a subset of the current ones."
+        required=False,
+        source="permissions",
+        help_text=f"{PERMISSIONS_HELP} {_PRESENT_PERMISSIONS} Permissions can only be removed.",
     )
     userSkills = SkillsField(required=False)
     settings = SettingsChange(required=False)
@@ -136,9 +140,9 @@ class UserChange(StrictSerializer):
     phone = PhoneField(required=False, allow_null=True)
     email = UserEmailField(max_length=254, required=False)
     userRole = RoleField(
-        required=False, source="role", help_text="Sets the permissions of the role, unless `permissions` is sent."
+        required=False, source="role", help_text="Brings the permissions of the role, unless `permissions` is sent."
     )
-    permissions = PermissionsField(required=False, help_text="All permissions of the user.")
+    permissions = PermissionsField(required=False, help_text=f"{PERMISSIONS_HELP} {_PRESENT_PERMISSIONS}")
     locations = LocationIdsField(required=False, help_text='Location ids, or ["*"] for all.')
     userSkills = SkillsField(required=False)
     isSetup = StrictBooleanField(required=False, source="is_setup", help_text=_IS_SETUP)
@@ -175,7 +179,7 @@ class UserView(serializers.Serializer[User]):
     role = serializers.ChoiceField(choices=ROLE_CHOICES)
     permissions = serializers.SerializerMethodField()
     extraPermissions = serializers.ListField(child=serializers.CharField(), source="extra")
-    deniedPermissions = serializers.ListField(child=serializers.CharField(), source="denied")
+    deniedPermissions = serializers.SerializerMethodField()
     locations = serializers.ListField(child=serializers.CharField(), help_text='Location ids, or ["*"] for all.')
     userSkills = serializers.ListField(child=serializers.CharField(), source="skills")
     isSetup = serializers.BooleanField(source="is_setup", help_text=_IS_SETUP)
@@ -191,8 +195,15 @@ class UserView(serializers.Serializer[User]):
     version = serializers.IntegerField()
 
     def get_permissions(self, user: User) -> list[str]:
-        """Those of the role, plus `extraPermissions`, minus `deniedPermissions`."""
+        """Those of the role, plus `extraPermissions`, minus `deniedPermissions`.
+
+        Always with those over oneself.
+        """
         return sorted(permissions.access_rights_of(user).permissions)
+
+    def get_deniedPermissions(self, user: User) -> list[str]:  # noqa: N802 - the wire's name
+        """Permissions of the role that the user does not have."""
+        return list(permissions.access_rights_of(user).denied)
 
 
 class UserQuery(PageQuery):

@@ -11,7 +11,8 @@ from config import audit
 
 UserPatch = Mapping[str, Any]
 """New values by name: any of `PROFILE_FIELDS` and `RIGHTS_FIELDS`, ``email`` and ``settings``.
-``permissions`` is the whole effective list, ``status`` active or blocked."""
+``permissions`` is the effective list, with or without the permissions over oneself; ``status`` is
+active or blocked."""
 
 PROFILE_FIELDS = ("name", "profile_name", "phone", "skills", "is_setup")
 RIGHTS_FIELDS = ("role", "permissions", "locations", "status")
@@ -46,7 +47,7 @@ def _patched_rights(user: User, patch: UserPatch) -> dict[str, Any]:
     """A new role brings its own permissions, unless the patch has ``permissions``."""
     role = patch.get("role", user.role)
     if role == user.role and "permissions" not in patch:
-        return {}
+        return {"denied": list(permissions.access_rights_of(user).denied)}
     extra, denied = permissions.split_permissions(role, patch.get("permissions", permissions.ROLES[role]))
     return {"role": role, "extra": extra, "denied": denied}
 

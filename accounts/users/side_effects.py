@@ -23,13 +23,16 @@ class LastOwner(errors.Conflict, permissions.DeniedAttempt):
 
 
 def is_full_owner(user: User | None) -> bool:
-    """Whether this user is an active owner with all locations and all permissions."""
+    """Whether this user is an active owner with all locations and all permissions.
+
+    As stored: the counter did not count owners whose record denies a permission over oneself.
+    """
     return (
         user is not None
         and user.role == "owner"
         and user.status == "active"
         and ALL_LOCATIONS in user.locations
-        and permissions.access_rights_of(user).permissions >= permissions.PERMISSIONS
+        and not user.denied
     )
 
 

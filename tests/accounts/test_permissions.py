@@ -10,6 +10,7 @@ from accounts.users import email_address
 from tests.support.environment import Environment
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, parse_problem
 
+SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
 GRANT_CASES = [
     # actor, granted role, extra permissions, locations, allowed
     ("owner", "owner", [], ["*"], True),
@@ -52,10 +53,10 @@ def test_nobody_can_grant_what_they_lack(
 def test_roles_are_nested() -> None:
     roles = list(permissions.ROLES.values())
     assert all(lower < higher for lower, higher in pairwise(roles))
-    assert permissions.AccessRights("staff", ["audit:read"], ["self:read"]).permissions == (
+    assert permissions.AccessRights("staff", ["audit:read"], ["schedules:read"]).permissions == (
         permissions.ROLES["staff"] | {"audit:read"}
-    ) - {"self:read"}
-    assert permissions.split_permissions("staff", ["self:read", "audit:read"])[0] == ["audit:read"]
+    ) - {"schedules:read"}
+    assert permissions.split_permissions("staff", ["self:read", "audit:read"]) == (["audit:read"], ["schedules:read"])
 
 
 def test_refused_grants_are_audited(test_users: UserFixtures) -> None:
@@ -125,13 +126,11 @@ def test_manager_invites_staff_to_own_location(test_users: UserFixtures) -> None
 
 
 def test_permissions_match_the_requested_list(test_users: UserFixtures) -> None:
-    requested = ["self:read", "audit:read"]
+    user = test_users.ann.post("/user", test_users.user_body(permissions=["self:read", "audit:read"])).json()
 
-    user = test_users.ann.post("/user", test_users.user_body(permissions=requested)).json()
-
-    assert user["permissions"] == sorted(requested)
+    assert user["permissions"] == sorted([*SELF_SERVICE, "audit:read"])
     assert user["extraPermissions"] == ["audit:read"]
-    assert "terms:accept" in user["deniedPermissions"]
+    assert user["deniedPermissions"] == ["schedules:read"]
 
 
 EQUIVALENT_ADDRESSES = [
