@@ -6,21 +6,18 @@ A configuration is a tree of actions. A path such as ``open/keys/1/otherwise`` n
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from config import errors
+from telephony.ivr import schema
 from telephony.ivr.phrases import get_phrase
 
 IvrConfiguration = Mapping[str, Any]
 IvrAction = Mapping[str, Any]
-FaultPath = tuple[str | int, ...]
 
-SCHEMA: dict[str, Any] = orjson.loads((Path(__file__).parent / "schema.json").read_bytes())
-"""JSON Schema 2020-12, published at ``/schemas/ivr-1.json``."""
 POINTER = "/configuration"
 """The member of a request that holds the configuration; the pointers of faults begin with it."""
 MAX_DEPTH = 6
@@ -76,7 +73,7 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
     if size > MAX_BYTES:
         raise InvalidConfiguration(f"The configuration is larger than {MAX_BYTES} bytes.", pointer=POINTER)
     _check_depth(configuration)
-    faults = list(_schema_faults(configuration)) or list(_semantic_faults(configuration))
+    faults = list(schema.iter_faults(configuration)) or list(_semantic_faults(configuration))
     if faults:
         field_faults = [
             errors.FieldError("/".join([POINTER, *map(_escape_pointer, path)]), "invalid", detail)
@@ -104,46 +101,11 @@ def _check_depth(configuration: Any) -> None:
             stack.append((child, depth + 1, f"{path}/keys/{key}"))
 
 
-@cache
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(SCHEMA)
-
-
-def _schema_faults(configuration: Any) -> Iterator[tuple[FaultPath, str]]:
-    for error in _validator().iter_errors(configuration):
-        deepest_error = _deepest_error(error)
-        yield tuple(deepest_error.absolute_path), str(deepest_error.message)[:300]
-
-
-def _deepest_error(error: Any) -> Any:
-    """Follow a ``oneOf`` into the branch that the value selects by its type or member."""
-    while error.context:
-        matching_errors = [suberror for suberror in error.context if not _is_other_branch(suberror)]
-        if not matching_errors:
-            return error
-        error = max(matching_errors, key=lambda suberror: len(suberror.absolute_path))
-    return error
-
-
-def _is_other_branch(error: Any) -> bool:
-    """Whether an error is of a branch with another ``type``, or without its only member."""
-    branch = error.parent.schema["oneOf"][error.schema_path[0]] if error.parent else {}
-    instance = error.parent.instance if error.parent else None
-    expected_type = branch.get("properties", {}).get("type", {}).get("const")
-    if not isinstance(instance, dict):
-        return True
-    if expected_type:
-        return bool(instance.get("type") != expected_type)
-    return not set(branch.get("required", ())) & set(instance)
-
-
 def _escape_pointer(segment: str | int) -> str:
     return str(segment).replace("~", "~0").replace("/", "~1")
 
 
-def _semantic_faults(configuration: IvrConfiguration) -> Iterator[tuple[FaultPath, str]]:
+def _semantic_faults(configuration: IvrConfiguration) -> Iterator[tuple[schema.FaultPath, str]]:
     """Check what the schema cannot: number of actions, opening hours, dates, zones, countries."""
     if len(list(iter_actions(configuration))) > MAX_ACTIONS:
         yield (), f"A configuration may have at most {MAX_ACTIONS} actions."
@@ -153,7 +115,7 @@ def _semantic_faults(configuration: IvrConfiguration) -> Iterator[tuple[FaultPat
         yield ("timeZone",), "Must be an IANA time zone, such as Europe/Berlin."
 
 
-def _opening_hours_faults(hours: Mapping[str, Any]) -> Iterator[tuple[FaultPath, str]]:
+def _opening_hours_faults(hours: Mapping[str, Any]) -> Iterator[tuple[schema.FaultPath, str]]:
     for day, spans in hours.get("weekly", {}).items():
         for index, (start, end) in enumerate(spans):
             if start >= end:

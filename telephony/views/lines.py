@@ -1,9 +1,9 @@
 """``/ivrConfiguration/{locationId}`` and its preview, and the schema of configurations."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from rest_framework.request import Request
@@ -13,7 +13,7 @@ from accounts.auth.authentication import actor_of
 from config import api
 from telephony import lines
 from telephony.calls import preview
-from telephony.ivr.configuration import SCHEMA
+from telephony.ivr import schema
 from telephony.serializers.numbers import CallPreviewQuery, CallPreviewView, IvrConfigurationChange, LineView
 from telephony.views import examples
 
@@ -76,14 +76,12 @@ class CallPreviews(api.OperationViewSet):
 @require_safe
 def ivr_schema(request: HttpRequest) -> HttpResponse:
     """The JSON Schema of configurations."""
-    response = JsonResponse(SCHEMA)
+    response = JsonResponse(schema.published_schema(settings.PUBLIC_BASE_URL))
     response["Content-Type"] = "application/schema+json"
     return response
 
 
 def add_ivr_schema(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the JSON Schema of configurations to the OpenAPI document, with adapted references."""
-    text = json.dumps({name: value for name, value in SCHEMA.items() if name != "$schema"})
-    text = text.replace('"#/$defs/', '"#/components/schemas/IvrConfiguration/$defs/')
-    result["components"]["schemas"]["IvrConfiguration"] = json.loads(text)
+    """Add the parts of configurations to the components of the OpenAPI document."""
+    result["components"]["schemas"] |= schema.openapi_components()
     return result

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from telephony import dialing_rules, ivr
-from telephony.ivr.configuration import MAX_DEPTH, SCHEMA
+from telephony.ivr.configuration import MAX_DEPTH
 from telephony.ivr.phrases import PHRASES
+from telephony.ivr.schema import SCHEMA
 from tests.support.calls import WEDNESDAY_NOON, create_line, local_times_around
 from tests.support.users import UserFixtures, parse_problem
 
