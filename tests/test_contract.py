@@ -36,7 +36,7 @@ REFERENCE = {
     "registerPushToken": ("POST /user/push-token", {200, 400, 401, 500}),
     "removePushToken": ("DELETE /user/push-token", {200, 400, 401, 500}),
     "exportMyData": ("GET /user/export/my-data", {200, 401, 500}),
-    "listUsers": ("GET /userManagement", {200, 400, 401, 404, 500}),
+    "listManagedUsers": ("GET /userManagement", {200, 400, 401, 404, 500}),
     "createManagedUser": ("POST /userManagement", {201, 400, 409, 500}),
     "updateManagedUser": ("PATCH /userManagement", {200, 400, 500}),
     "deleteManagedUser": ("DELETE /userManagement", {200, 400, 500}),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from accounts import preferences
@@ -22,6 +23,7 @@ _RINGING = "Whether calls ring the user's verified phone while the user is on du
 _REMINDER = "Minutes between the reminder and the start of a shift, 5 to 1,440; default 60."
 
 
+@extend_schema_serializer(component_name="NotificationChannelChange")
 class ChannelChange(StrictSerializer):
     """Which events the user is notified of on this channel."""
 
@@ -59,6 +61,7 @@ class SettingsChange(StrictSerializer):
     notifications = NotificationsChange(required=False)
 
 
+@extend_schema_serializer(component_name="NotificationChannel")
 class ChannelView(serializers.Serializer[Any]):
     """Which events the user is notified of on this channel."""
 
@@ -91,6 +94,7 @@ class SettingsView(serializers.Serializer[Any]):
         return dict(super().to_representation(preferences.with_defaults(instance)))
 
 
+@extend_schema_serializer(component_name="CustomerDefaultsChange")
 class DefaultsChange(StrictSerializer):
     """Defaults to update; they apply to users who chose nothing else."""
 
@@ -98,6 +102,7 @@ class DefaultsChange(StrictSerializer):
     timeZone = TimeZoneField(required=False, allow_null=True, source="time_zone")
 
 
+@extend_schema_serializer(component_name="CustomerDefaults")
 class DefaultsView(serializers.Serializer[Any]):
     """Defaults for users who chose nothing else."""
 

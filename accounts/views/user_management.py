@@ -23,7 +23,7 @@ class UserManagement(api.OperationViewSet):
 
     tag = "User Management"
 
-    @api.operation("listUsers", "users:read", errors=(400, 404), no_account_status=404)
+    @api.operation("listManagedUsers", "users:read", errors=(400, 404), no_account_status=404)
     @api.accepts_query(UserQuery)
     @api.returns_page(UserView, examples.USER)
     def list_page(self, request: Request) -> Response:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from django.conf import settings
+from drf_spectacular.drainage import get_override
 from rest_framework import serializers
 from rest_framework.response import Response
 
@@ -48,7 +49,8 @@ def decode_cursor(scope: str, encoded: str | None) -> pagination.Cursor | None:
 def page_serializer(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
     """Documents a page of items, named for them: ``LocationPage`` of ``LocationView``."""
     fields = {"items": item(many=True), "nextCursor": NextCursorField(), "__doc__": "One page of a list."}
-    return type(item.__name__.removesuffix("View") + "Page", (serializers.Serializer,), fields)
+    name = get_override(item, "component_name") or item.__name__.removesuffix("View")
+    return type(f"{name}Page", (serializers.Serializer,), fields)
 
 
 def page_response(scope: str, page: pagination.CursorPage[Any], item: type[serializers.Serializer[Any]]) -> Response:

@@ -76,6 +76,15 @@ class OperationSchema(AutoSchema):
                 operation["requestBody"] = body
         return operation
 
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """Name components for the thing: ``User`` of ``UserView``."""
+        return str(super().get_serializer_name(serializer, direction)).removesuffix("View")
+
+    def _get_request_for_media_type(self, serializer: Any, direction: Any = "request") -> tuple[Any, bool]:
+        """A change needs a body even if each of its fields is optional."""
+        schema, is_required = super()._get_request_for_media_type(serializer, direction)  # type: ignore[no-untyped-call]
+        return schema, is_required or (schema is not None and self.method in ("PATCH", "PUT"))
+
     def get_operation_id(self) -> str:
         return self.operation.id
 

@@ -33,6 +33,7 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["config.api.schema.exclude_documentation_paths"],
     "POSTPROCESSING_HOOKS": ["config.api.schema.add_common_headers", "telephony.views.lines.add_ivr_schema"],
     "COMPONENT_SPLIT_REQUEST": False,
+    "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP address

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config.api.fields import (
@@ -107,6 +107,7 @@ class ScheduleQuery(PageQuery, TimeRangeQuery):
 class ScheduleView(serializers.Serializer[Schedule]):
     """A shift or a series."""
 
+    kind = serializers.ChoiceField(choices=["schedule"], help_text="Distinguishes schedules from occurrences.")
     id = serializers.CharField()
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
@@ -129,6 +130,7 @@ class ScheduleView(serializers.Serializer[Schedule]):
         series = instance.series()
         first_occurrence = expand.build_first_occurrence(series)
         return {
+            "kind": "schedule",
             "id": instance.id,
             "customerId": instance.customer_id,
             "locationId": instance.location_id,
@@ -146,9 +148,11 @@ class ScheduleView(serializers.Serializer[Schedule]):
         }
 
 
+@extend_schema_serializer(component_name="Occurrence")
 class ShiftView(serializers.Serializer[Shift]):
-    """A shift."""
+    """An occurrence of a series, or the only shift of a schedule."""
 
+    kind = serializers.ChoiceField(choices=["occurrence"], help_text="Distinguishes occurrences from schedules.")
     scheduleId = serializers.CharField()
     recurrenceId = serializers.CharField(
         allow_null=True, help_text="Original local start of the occurrence; null if the schedule is not a series."
@@ -166,6 +170,7 @@ class ShiftView(serializers.Serializer[Shift]):
         """Times are in the schedule's time zone."""
         schedule, occurrence = instance.schedule, instance.occurrence
         return {
+            "kind": "occurrence",
             "scheduleId": schedule.id,
             "recurrenceId": occurrence.recurrence_id.isoformat() if schedule.is_series else None,
             "customerId": schedule.customer_id,
@@ -181,9 +186,9 @@ class ShiftView(serializers.Serializer[Shift]):
 
 @extend_schema_field(
     PolymorphicProxySerializer(
-        component_name="ScheduleOrShift",
-        serializers=[ScheduleView, ShiftView],
-        resource_type_field_name=None,
+        component_name="ScheduleOrOccurrence",
+        serializers={"schedule": ScheduleView, "occurrence": ShiftView},
+        resource_type_field_name="kind",
         many=True,
     )
 )
@@ -241,6 +246,7 @@ class LocationOnDutyView(serializers.Serializer[Any]):
     items = OnDutyView(many=True)
 
 
+@extend_schema_serializer(component_name="CalendarFeed")
 class FeedView(serializers.Serializer[Any]):
     """A calendar feed. Its URL is shown once, and gives access to anybody who knows it."""
 
@@ -248,6 +254,7 @@ class FeedView(serializers.Serializer[Any]):
     createdAt = serializers.DateTimeField(source="created_at")
 
 
+@extend_schema_serializer(component_name="DeletedCalendarFeed")
 class DeletedFeed(serializers.Serializer[Any]):
     """A closed calendar feed."""
 

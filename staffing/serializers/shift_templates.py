@@ -1,5 +1,6 @@
 """Serializers of schedule templates."""
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from config.api.fields import PageQuery, StrictSerializer, TextField
@@ -11,6 +12,7 @@ _LOCATION_HELP = "Id of the location; null: any location."
 _END_TIME_HELP = "Time of day; on the next day unless it is after `startTime`."
 
 
+@extend_schema_serializer(component_name="NewScheduleTemplate")
 class NewTemplate(StrictSerializer):
     """A new schedule template."""
 
@@ -24,6 +26,7 @@ class NewTemplate(StrictSerializer):
     recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
 
 
+@extend_schema_serializer(component_name="ScheduleTemplateChange")
 class TemplateChange(StrictSerializer):
     """The fields to update; all but `id` are optional."""
 
@@ -37,6 +40,7 @@ class TemplateChange(StrictSerializer):
     recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
 
 
+@extend_schema_serializer(component_name="ScheduleTemplateReference")
 class TemplateReference(StrictSerializer):
     """The schedule template to delete."""
 
@@ -54,6 +58,7 @@ class TemplateQuery(PageQuery):
     )
 
 
+@extend_schema_serializer(component_name="ScheduleTemplate")
 class TemplateView(serializers.Serializer[Template]):
     """A reusable schedule."""
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import DateTimeRangeQuery, TextField
@@ -17,6 +18,13 @@ _TIME_OF_DAY_PATTERN = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 TIME_EXAMPLES = "such as 2027-01-04T09:00:00-05:00, or 2027-01-04T09:00:00 in the location's time zone"
 
 
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(:\d{2}(\.0{1,9})?)?([Zz]|[+-]\d{2}:\d{2})?$",
+        "examples": ["2027-01-04T09:00:00", "2027-01-04T09:00:00-05:00"],
+    }
+)
 class ShiftTimeField(serializers.DateTimeField):
     """A date-time with an offset (aware), or a local one without (naive)."""
 

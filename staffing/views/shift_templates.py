@@ -26,7 +26,7 @@ class Templates(api.OperationViewSet):
 
     tag = "Schedule Templates"
 
-    @api.operation("listTemplates", "schedules:read", errors=(400, 404))
+    @api.operation("listScheduleTemplates", "schedules:read", errors=(400, 404))
     @api.accepts_query(TemplateQuery)
     @api.returns_page(TemplateView, examples.TEMPLATE)
     def list_page(self, request: Request) -> Response:
@@ -48,7 +48,7 @@ class Templates(api.OperationViewSet):
         )
         return pagination.page_response(scope, page, TemplateView)
 
-    @api.operation("createTemplate", "schedules:write", rate_limit="write", errors=(404,), idempotent=True)
+    @api.operation("createScheduleTemplate", "schedules:write", rate_limit="write", errors=(404,), idempotent=True)
     @api.accepts(NewTemplate, examples.NEW_TEMPLATE)
     @api.returns(TemplateView, examples.TEMPLATE, status=201, etag=True, location="/scheduleTemplate/{id}")
     def create(self, request: Request) -> Response:
@@ -66,7 +66,7 @@ class Templates(api.OperationViewSet):
         )
         return api.versioned_response(request, TemplateView(template), status=201)
 
-    @api.operation("updateTemplate", "schedules:write", rate_limit="write", errors=(404,))
+    @api.operation("updateScheduleTemplate", "schedules:write", rate_limit="write", errors=(404,))
     @api.accepts(TemplateChange, {"id": examples.TEMPLATE["id"], "endTime": "15:00"})
     @api.returns(TemplateView, {**examples.TEMPLATE, "endTime": "15:00", "version": 2}, etag=True)
     def update(self, request: Request) -> Response:
@@ -84,7 +84,7 @@ class Templates(api.OperationViewSet):
         )
         return api.versioned_response(request, TemplateView(template))
 
-    @api.operation("deleteTemplate", "schedules:write", rate_limit="write", errors=(404,))
+    @api.operation("deleteScheduleTemplate", "schedules:write", rate_limit="write", errors=(404,))
     @api.accepts(TemplateReference, {"id": examples.TEMPLATE["id"]})
     @api.returns(DeletedRecord, {"id": examples.TEMPLATE["id"], "status": "removed"})
     def delete(self, request: Request) -> Response:

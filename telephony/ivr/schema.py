@@ -1,4 +1,4 @@
-"""The JSON Schema of IVR configurations: validation, publication, components of the OpenAPI document.
+"""The JSON Schema of IVR configurations: validation, publication, OpenAPI components.
 
 ``schema.json`` names every part, so that generators of clients get a type for each.
 """
@@ -50,7 +50,8 @@ def _resolve(reference: Mapping[str, str]) -> Schema:
 
 def _type_of(variant: Mapping[str, Any]) -> str | None:
     """The value of `type` that selects a variant; None if a member of its own does."""
-    return variant["properties"].get("type", {}).get("const")
+    expected_type: str | None = variant["properties"].get("type", {}).get("const")
+    return expected_type
 
 
 def iter_faults(configuration: Any) -> Iterator[tuple[FaultPath, str]]:
@@ -63,7 +64,8 @@ def iter_faults(configuration: Any) -> Iterator[tuple[FaultPath, str]]:
 def _validator() -> Any:
     from jsonschema import Draft202012Validator, validators
 
-    return validators.extend(Draft202012Validator, {"oneOf": _check_variant, "pattern": _check_pattern})(SCHEMA)
+    keywords = {"oneOf": _check_variant, "pattern": _check_pattern}
+    return validators.extend(Draft202012Validator, keywords)(SCHEMA)  # type: ignore[no-untyped-call]
 
 
 def _check_variant(validator: Any, variants: Sequence[Any], instance: Any, schema: Schema) -> Iterator[Any]:

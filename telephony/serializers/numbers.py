@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config.api.fields import StrictDateTimeField, StrictSerializer, TextField
@@ -136,6 +136,7 @@ class IvrConfigurationChange(StrictSerializer):
     configuration = IvrConfigurationField()
 
 
+@extend_schema_serializer(component_name="PhoneLine")
 class LineView(serializers.Serializer[Line]):
     """The phone line of a location."""
 

@@ -76,7 +76,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "deleteUser": lambda test_users: RequestSample(
         body={"id": test_users.create_user().id}, invalid_values={"id": None}
     ),
-    "listUsers": lambda test_users: RequestSample(
+    "listManagedUsers": lambda test_users: RequestSample(
         query={"customerId": test_users.customer.id, "limit": "50"}, invalid_values={"limit": "1001"}
     ),
     "getUser": lambda test_users: RequestSample(path={"id": test_users.sam.id}),
@@ -146,10 +146,10 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"at": "noon"},
         id_kind="loc",
     ),
-    "listTemplates": lambda test_users: RequestSample(
+    "listScheduleTemplates": lambda test_users: RequestSample(
         query={"locationId": test_users.boston.id, "limit": "50"}, invalid_values={"limit": "0"}
     ),
-    "createTemplate": lambda test_users: RequestSample(
+    "createScheduleTemplate": lambda test_users: RequestSample(
         body={
             "customerId": test_users.customer.id,
             "name": f"Early {next(_sequence)}",
@@ -160,12 +160,12 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         },
         invalid_values={"startTime": "25:00"},
     ),
-    "updateTemplate": lambda test_users: RequestSample(
+    "updateScheduleTemplate": lambda test_users: RequestSample(
         body={"id": test_users.create_template().id, "locationId": test_users.boston.id, "endTime": "15:00"},
         invalid_values={"endTime": "3 pm"},
         id_kind="tpl",
     ),
-    "deleteTemplate": lambda test_users: RequestSample(
+    "deleteScheduleTemplate": lambda test_users: RequestSample(
         body={"id": test_users.create_template().id}, invalid_values={"x": 1}, id_kind="tpl"
     ),
     "openCalendarFeed": lambda test_users: RequestSample(body={}, invalid_values={"x": 1}),
@@ -443,7 +443,7 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ),
     ("deleteUser", 409): _delete_last_owner,
     ("deleteManagedUser", 409): _delete_last_owner,
-    ("listUsers", 404): _token_of_unknown_user,
+    ("listManagedUsers", 404): _token_of_unknown_user,
     ("resendInvitation", 409): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"id": test_users.sam.id}, body={})
     ),
@@ -464,10 +464,10 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("listSchedules", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),
-    ("listTemplates", 404): lambda test_users, operation, sample: send_request(
+    ("listScheduleTemplates", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),
-    ("createTemplate", 404): lambda test_users, operation, sample: _with_body_fields(
+    ("createScheduleTemplate", 404): lambda test_users, operation, sample: _with_body_fields(
         test_users, operation, sample, locationId=UNKNOWN_IDS["loc"]
     ),
     ("openCalendarFeed", 404): lambda test_users, operation, sample: _replay_closed_feed(test_users, operation, sample),
