@@ -7,12 +7,14 @@ import base64
 import binascii
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
 
+_ORIGIN = re.compile(r"https?://(\*\.(?=[^.]+\.))?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
@@ -49,6 +51,24 @@ def integer(name: str, default: int, *, minimum: int, maximum: int) -> int:
 def text_list(name: str, default: str = "") -> list[str]:
     """A comma-separated list without its empty parts."""
     return [item.strip() for item in text(name, default).split(",") if item.strip()]
+
+
+def origins(name: str, default: str = "") -> list[str]:
+    """A comma-separated list of web origins; ``*`` as the first label stands for any one label."""
+    values = text_list(name, default)
+    for value in values:
+        if not _ORIGIN.fullmatch(value):
+            raise Misconfigured(
+                f"{name} must list origins like https://app.example.com or https://*.preview.example.com "
+                f"(lower case, without path), not {value!r}."
+            )
+    return values
+
+
+def origin_pattern(origin: str) -> str:
+    """A regular expression for an origin with ``*`` as its first label: one label, nothing else."""
+    scheme, _, rest = origin.partition("://*")
+    return rf"\A{scheme}://[a-z0-9]([a-z0-9-]*[a-z0-9])?{re.escape(rest)}\Z"
 
 
 def url(name: str, default: str | None = None, *, schemes: tuple[str, ...] = ("https", "http")) -> str:

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Error, Page, Playwright, Request, sync_
 
 from config.dev.bootstrap import CHROMIUM_PATH
 from tests.support.environment import Environment
+from tests.support.sign_in import WEB_APP, allow_app_at
 from tests.support.users import UserFixtures, emails_to, process_outbox
 
 ALLOWED_URL = re.compile(r"http://127\.0\.0\.1:\d+/|data:|about:")
@@ -89,11 +90,12 @@ def test_an_invited_user_signs_in(test_users: UserFixtures, env: Environment, pa
 def sign_in_with_code(env: Environment, page: Page, email: str, password: str) -> str:
     """Sign in at the login page as a web app does: code, PKCE, state and nonce."""
     redirect_uri = f"{env.web}/signed-in"  # the callback of an app
+    allow_app_at(env, callback=redirect_uri)
     verifier = "a-verifier-of-enough-letters-and-numbers-0123456789"
     digest = hashlib.sha256(verifier.encode()).digest()
     query = {
         "response_type": "code",
-        "client_id": "dutyline-app",
+        "client_id": WEB_APP,
         "redirect_uri": redirect_uri,
         "audience": "https://api.dutyline.example/",
         "scope": "openid",
@@ -119,8 +121,7 @@ def sign_in_with_code(env: Environment, page: Page, email: str, password: str) -
             "code": parameters["code"][0],
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
-            "client_id": "dutyline-app",
-            "client_secret": "local-app-secret",
+            "client_id": WEB_APP,
         },
     )
     return str(response.raise_for_status().json()["access_token"])

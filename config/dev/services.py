@@ -16,6 +16,7 @@ from config.dev.supervisor import StopRequested, Supervisor, is_port_free
 ROOT = Path(__file__).resolve().parent.parent.parent
 DYNAMODB_BINARY = ROOT / "config/dev/node_modules/@dynoxide/linux-x64/dynoxide"
 APP_CREDENTIALS = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}
+APP_CLIENT_IDS = {"spa_client_id": "dutyline-web", "native_client_id": "dutyline-mobile"}
 OPERATOR_CREDENTIALS = {"username": "olive", "password": "local-operator"}
 AUDIENCE = "https://api.dutyline.example/"
 STOPPED_FIRST = ("web", "worker", "beat")
@@ -193,12 +194,17 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> 
 
 def _announce_running(ports: PortBlock, folder: Path) -> None:
     accounts: list[dict[str, Any]] = json.loads((folder / "demo.json").read_text())["accounts"]
-    run_info = {
+    run_info: dict[str, Any] = {
         "port": ports.web,
         "api": base_url(ports.web),
         "admin": f"{base_url(ports.web)}/admin/",
         "docs": f"{base_url(ports.web)}/docs/",
-        "identity": {"issuer": f"{base_url(ports.identity)}/", "audience": AUDIENCE, **APP_CREDENTIALS},
+        "identity": {
+            "issuer": f"{base_url(ports.identity)}/",
+            "audience": AUDIENCE,
+            **APP_CREDENTIALS,
+            **APP_CLIENT_IDS,
+        },
         "twilio": base_url(ports.twilio),
         "expo": base_url(ports.expo),
         "mail": str(folder / "mail"),
@@ -229,6 +235,11 @@ Demo accounts:
 
 Try it:
   curl -s {api}/user -H "Authorization: Bearer $(make -s token USER=ann@harbour.example)"
+
+Sign in from an app on this machine (docs/sign-in.md): authorization code with PKCE, no secret
+  issuer {run_info["identity"]["issuer"]}   audience {AUDIENCE}
+  client id {APP_CLIENT_IDS["spa_client_id"]} in a browser at http://localhost:8081, :19006, :3000 or :5173
+            {APP_CLIENT_IDS["native_client_id"]} on a phone, back to dutyline://callback or exp://127.0.0.1:8081/--/callback
 
 Ctrl-C stops everything. The data is in .local/; make run FRESH=1 deletes it first.
 """,

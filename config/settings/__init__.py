@@ -75,7 +75,8 @@ def _check_production_settings() -> None:
         "EMAIL_URL": f"//{vendors.EMAIL_HOST}",
         "DATABASE_URL": f"//{storage.DATABASES['default'].get('HOST', '')}",
     }
-    for name, address in addresses.items():
+    origins = [("CORS_ORIGINS", origin) for origin in base.CORS_ORIGINS]
+    for name, address in [*addresses.items(), *origins]:
         if env.is_loopback(address):
             raise env.Misconfigured(f"{name} points at this machine, which production does not allow.")
         if address.startswith("http://"):

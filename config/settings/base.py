@@ -24,7 +24,22 @@ SECRET_KEY = env.text("SECRET_KEY", local_default(LOCAL_SECRET_KEY))
 DATA_KEY = env.base64_key("DATA_KEY", local_default(LOCAL_DATA_KEY))
 PUBLIC_BASE_URL = env.url("PUBLIC_BASE_URL", local_default("http://127.0.0.1:8000")).rstrip("/")
 ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", "127.0.0.1,localhost" if LOCAL else "")
-CORS_ALLOWED_ORIGINS = env.text_list("CORS_ORIGINS")
+_LOCAL_APP_ORIGINS = [
+    f"http://{host}:{port}" for host in ("localhost", "127.0.0.1") for port in (8081, 19006, 3000, 5173)
+]  # where Expo, Create React App and Next.js, and Vite serve an app under development
+CORS_ORIGINS = env.origins("CORS_ORIGINS", ",".join(_LOCAL_APP_ORIGINS) if LOCAL else "")
+APP_CALLBACK_URLS = env.text_list(
+    "APP_CALLBACK_URLS",
+    ",".join(
+        [
+            *(page for origin in _LOCAL_APP_ORIGINS for page in (origin, f"{origin}/", f"{origin}/callback")),
+            *("dutyline://callback", "exp://127.0.0.1:8081", "exp://localhost:8081"),
+            *("exp://127.0.0.1:8081/--/callback", "exp://localhost:8081/--/callback"),
+        ]
+    )
+    if LOCAL
+    else "",
+)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 
 INSTALLED_APPS = [
@@ -99,17 +114,33 @@ SILENCED_SYSTEM_CHECKS = [
     "urls.W002",
 ]
 
+CORS_ALLOWED_ORIGINS = [origin for origin in CORS_ORIGINS if "*" not in origin]
+CORS_ALLOWED_ORIGIN_REGEXES = [env.origin_pattern(origin) for origin in CORS_ORIGINS if "*" in origin]
 CORS_ALLOW_CREDENTIALS = False
 CORS_EXPOSE_HEADERS = [
-    *("ETag", "Location", "Link", "Content-Disposition"),
-    *("X-Request-Id", "Retry-After", "RateLimit"),
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Request-Id",
 ]
 CORS_ALLOW_HEADERS = [
     "accept",
     "authorization",
+    "baggage",
     "content-type",
     "idempotency-key",
     "if-match",
     "if-none-match",
+    "range",
+    "sentry-trace",
+    "traceparent",
+    "tracestate",
     "x-request-id",
 ]

@@ -17,6 +17,8 @@ AUTH0 = {
     "connection": env.text("AUTH0_CONNECTION", "Username-Password-Authentication"),
     "sso_client_id": env.text("AUTH0_SSO_CLIENT_ID", local_default("dutyline-admin")),
     "sso_client_secret": env.text("AUTH0_SSO_CLIENT_SECRET", local_default("local-admin-secret")),
+    "spa_client_id": env.text("AUTH0_SPA_CLIENT_ID", "dutyline-web" if LOCAL else ""),
+    "native_client_id": env.text("AUTH0_NATIVE_CLIENT_ID", "dutyline-mobile" if LOCAL else ""),
     "roles_claim": env.text("AUTH0_ROLES_CLAIM", local_default("https://dutyline.example/roles")),
 }
 EXPO = {

@@ -26,7 +26,6 @@ from tests.support.users import now
 
 SPECIFICATION = ROOT.parent / "shared/specs/auth0-management-subset.json"
 APP_CREDENTIALS = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}
-REDIRECT_URI = "http://127.0.0.1:9/complete/"
 
 
 def request_machine_token(env: Environment, **overrides: str) -> httpx.Response:
@@ -221,12 +220,13 @@ def test_the_code_flow_checks_pkce_nonce_and_callback(env: Environment) -> None:
     auth0.create_user(user_id=id, email=email, name="Code", customer_id="c")
     link = auth0.create_password_ticket(user_id=id, seconds=60)
     httpx.post(link, data={"password": "Pass-word-1"}).raise_for_status()
+    redirect_uri = f"{env.web}/admin/sign-in/complete/auth0_openidconnect/"
     verifier = "v" * 50
     digest = hashlib.sha256(verifier.encode()).digest()
     query = {
         "response_type": "code",
         "client_id": "dutyline-admin",
-        "redirect_uri": REDIRECT_URI,
+        "redirect_uri": redirect_uri,
         "scope": "openid email",
         "state": "s1",
         "nonce": "n1",
@@ -243,7 +243,7 @@ def test_the_code_flow_checks_pkce_nonce_and_callback(env: Environment) -> None:
         return parameters["code"][0]
 
     def redeem_code(code: str, **overrides: str) -> httpx.Response:
-        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT_URI}
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
         client_credentials = {"client_id": "dutyline-admin", "client_secret": "local-admin-secret"}
         return httpx.post(f"{env.issuer}oauth/token", data={**form, **client_credentials, **overrides})
 
@@ -258,7 +258,7 @@ def test_the_code_flow_checks_pkce_nonce_and_callback(env: Environment) -> None:
     assert (identity["nonce"], identity["aud"]) == ("n1", "dutyline-admin")
     assert redeem_code(used_code, code_verifier=verifier).status_code == 403, "a code can be redeemed once"
     assert redeem_code(request_code(), code_verifier="other").status_code == 403
-    assert redeem_code(request_code(), code_verifier=verifier, redirect_uri=REDIRECT_URI + "x").status_code == 403
+    assert redeem_code(request_code(), code_verifier=verifier, redirect_uri=redirect_uri + "x").status_code == 403
     userinfo = httpx.get(
         f"{env.issuer}userinfo", headers={"Authorization": f"Bearer {token_response.json()['access_token']}"}
     )

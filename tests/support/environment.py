@@ -172,7 +172,7 @@ class Environment:
         """The state of the Auth0 emulator, to sign tokens with its keys."""
         path = str(self.folder / "identity")
         if self._tenant is None:
-            self._tenant = Auth0Tenant(path, issuer=self.issuer, audience="", clients=[])
+            self._tenant = Auth0Tenant(path, issuer=self.issuer)
         return self._tenant
 
     def exchanges(self, service: str) -> list[Exchange]:

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from accounts.auth import tokens
-from tests.emulators.auth0.login import AuthenticationApi
 from tests.emulators.auth0.tenant import Auth0Tenant
+from tests.emulators.auth0.tokens import TokenApi
 from tests.emulators.server import Emulator, create_server, json_response
 from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
@@ -272,9 +272,9 @@ def test_old_and_new_tokens_work_after_a_key_rotation(test_users: UserFixtures, 
 
 
 def test_unannounced_key_is_fetched_after_the_cooldown() -> None:
-    tenant = Auth0Tenant(":memory:", issuer="http://127.0.0.1/", audience="", clients=[])
+    tenant = Auth0Tenant(":memory:", issuer="http://127.0.0.1/")
     emulator = Emulator(malformed_response=lambda text: json_response({}, 400))
-    AuthenticationApi(tenant).register_routes(emulator)
+    TokenApi(tenant).register_routes(emulator)
     clock = [0.0]
     with create_server(emulator, 0) as http_server:
         threading.Thread(target=http_server.serve_forever, daemon=True).start()

@@ -3,15 +3,13 @@
 import argparse
 import os
 
-from tests.emulators.auth0 import operators
-from tests.emulators.auth0.login import AuthenticationApi
+from accounts.auth.tenant_configuration import read_installation
+from tests.emulators.auth0 import local_configuration, operators
+from tests.emulators.auth0.login import LoginPages
 from tests.emulators.auth0.management import ManagementApi, build_user, error_response
-from tests.emulators.auth0.tenant import Auth0Tenant, ClientApplication
-from tests.emulators.server import Emulator, create_server
-
-MANAGEMENT_SCOPES = (
-    "create:users read:users update:users delete:users create:user_tickets delete:sessions delete:refresh_tokens"
-)
+from tests.emulators.auth0.tenant import Auth0Tenant
+from tests.emulators.auth0.tokens import TokenApi
+from tests.emulators.server import Emulator, create_server, refuse_production
 
 
 def main() -> None:
@@ -19,18 +17,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tests.emulators.auth0", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", default=":memory:", help="state file; in memory if omitted")
+    parser.add_argument("--empty", action="store_true", help="a tenant that is not set up for Dutyline")
     arguments = parser.parse_args()
+    refuse_production()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     issuer = os.environ.get("AUTH0_ISSUER", f"http://127.0.0.1:{arguments.port}/")
-    tenant = Auth0Tenant(
-        arguments.state,
-        issuer=issuer,
-        audience=os.environ.get("AUTH0_AUDIENCE", "https://api.dutyline.example/"),
-        clients=client_applications(),
-    )
+    tenant = Auth0Tenant(arguments.state, issuer=issuer)
     emulator = Emulator(malformed_response=lambda text: error_response(400, "Bad Request", text, "invalid_body"))
-    AuthenticationApi(tenant).register_routes(emulator)
-    ManagementApi(tenant).register_routes(emulator)
-    _add_operators(tenant)
+    for api in (LoginPages(tenant), TokenApi(tenant), ManagementApi(tenant)):
+        api.register_routes(emulator)
+    if arguments.empty:
+        local_configuration.create_system_records(tenant)
+    else:
+        local_configuration.create_local_records(tenant, read_installation())
+        _add_operators(tenant)
     create_server(emulator, arguments.port).serve_forever()
 
 
@@ -40,20 +40,6 @@ def _add_operators(tenant: Auth0Tenant) -> None:
             id = f"operator-{email.partition('@')[0]}"
             fields = {"user_id": id, "email": email, "name": name, "password": operators.PASSWORD}
             tenant.add_user(build_user({**fields, "app_metadata": {"roles": roles}}))
-
-
-def client_applications() -> list[ClientApplication]:
-    """The registered applications: backend, app and admin site."""
-    loopback = ("http://127.0.0.1:", "http://localhost:")
-    return [
-        ClientApplication(
-            os.environ.get("AUTH0_CLIENT_ID", "dutyline-machine"),
-            os.environ.get("AUTH0_CLIENT_SECRET", "local-machine-secret"),
-            scopes=MANAGEMENT_SCOPES,
-        ),
-        ClientApplication("dutyline-app", "local-app-secret", callback_prefixes=loopback),
-        ClientApplication("dutyline-admin", "local-admin-secret", callback_prefixes=loopback),
-    ]
 
 
 if __name__ == "__main__":

@@ -1,114 +1,99 @@
-"""Signing in: discovery, keys, the login and password pages, tokens and userinfo."""
+"""Signing in and out in a browser: the login page, its session, and the password page."""
 
-import base64
-import binascii
-import hashlib
-import hmac
-import time
+import re
 from collections.abc import Mapping
 from dataclasses import replace
-from html import escape
 from http.cookies import SimpleCookie
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
 import jwt
 
-from tests.emulators.auth0.tenant import (
-    CODE_TTL_SECONDS,
-    ROLES_CLAIM,
-    Auth0Tenant,
-    Auth0User,
-    ClientApplication,
-    hash_password,
-    verify_password,
-)
-from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, html_response, json_response, redirect
+from tests.emulators.auth0 import applications, login_pages
+from tests.emulators.auth0.tenant import CODE_TTL_SECONDS, Auth0Tenant, Auth0User, authenticate_user, hash_password
+from tests.emulators.server import Emulator, EmulatorRequest, EmulatorResponse, html_response, redirect
 
-DAY_SECONDS = 86_400
+SESSION_SECONDS = 259_200
 SESSION_COOKIE = "auth0-emulator"
 """The cookie that identifies a browser session."""
-MIN_PASSWORD_LENGTH = 8
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-class AuthenticationApi:
-    """Adds the routes of the Authentication API and its pages to an emulator."""
+class LoginPages:
+    """Adds the pages of sign-in to an emulator."""
 
     def __init__(self, tenant: Auth0Tenant) -> None:
         self._tenant = tenant
 
     def register_routes(self, emulator: Emulator) -> None:
-        emulator.add_route("GET", "/.well-known/openid-configuration", self.discovery)
-        emulator.add_route("GET", "/.well-known/jwks.json", self.jwks)
         emulator.add_route("GET", "/authorize", self.authorize)
         emulator.add_route("POST", "/authorize", self.authorize)
-        emulator.add_route("POST", "/oauth/token", self.issue_token)
-        emulator.add_route("GET", "/userinfo", self.userinfo)
         emulator.add_route("GET", "/v2/logout", self.logout)
+        emulator.add_route("GET", "/oidc/logout", self.logout_with_hint)
         emulator.add_route("GET", "/u/reset-verify", self.show_password_page)
         emulator.add_route("POST", "/u/reset-verify", self.set_password)
-        emulator.add_route("POST", "/_local/rotate", self.rotate_keys)
 
-    def discovery(self, request: EmulatorRequest) -> EmulatorResponse:
-        issuer = self._tenant.issuer
-        return json_response(
-            {
-                "issuer": issuer,
-                "authorization_endpoint": f"{issuer}authorize",
-                "token_endpoint": f"{issuer}oauth/token",
-                "userinfo_endpoint": f"{issuer}userinfo",
-                "end_session_endpoint": f"{issuer}oidc/logout",
-                "jwks_uri": f"{issuer}.well-known/jwks.json",
-                "response_types_supported": ["code"],
-                "subject_types_supported": ["public"],
-                "id_token_signing_alg_values_supported": ["RS256"],
-                "code_challenge_methods_supported": ["S256"],
-                "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-                "scopes_supported": ["openid", "profile", "email"],
-            }
-        )
-
-    def jwks(self, request: EmulatorRequest) -> EmulatorResponse:
-        return json_response(self._tenant.jwks())
-
-    def rotate_keys(self, request: EmulatorRequest) -> EmulatorResponse:
-        self._tenant.rotate_keys()
-        return json_response(self._tenant.jwks())
-
-    # --- pages ----------------------------------------------------------------------------------
     def authorize(self, request: EmulatorRequest) -> EmulatorResponse:
+        """The login page (GET) or a sign-in (POST), both with the request in the query."""
         query = request.query
-        client = self._tenant.clients.get(query.get("client_id", ""))
-        redirect_uri = query.get("redirect_uri", "")
-        if client is None or not any(redirect_uri.startswith(prefix) for prefix in client.callback_prefixes):
-            return html_response("Callback URL mismatch", _message_html("Callback URL mismatch."), 400)
-        if query.get("response_type") != "code":
-            return _redirect_back(query, error="unsupported_response_type")
-        if query.get("code_challenge_method", "S256") != "S256":
-            return _redirect_back(query, error="invalid_request")
+        application = applications.get_application(self._tenant, query.get("client_id", ""))
+        if application is None:
+            return _error_page("Unknown client", "No application has this client_id.")
+        if not applications.allows_callback(application, query.get("redirect_uri", "")):
+            text = "The redirect_uri is not in the list of allowed callback URLs of this application."
+            return _error_page("Callback URL mismatch", text)
+        if error := self._request_error(application, query):
+            return _redirect_back(query, error=error[0], error_description=error[1])
         if request.method == "GET":
-            return self._authorize_with_session(request)
+            return self._authorize_with_session(request, application)
         form = request.form()
         email = form.get("username", "")
-        user = self._authenticate_user(email, form.get("password", ""))
-        if user is None or user["blocked"]:
-            html = _login_form_html(email, "Wrong email or password.")
+        user = authenticate_user(self._tenant, email, form.get("password", ""))
+        if user is None:
+            html = login_pages.login_form(application["name"], email, "Wrong email or password.")
             return html_response("Log in", html, 400)
-        session_id = self._tenant.issue_secret("session", {"user_id": user["user_id"]}, DAY_SECONDS)
-        cookie = f"{SESSION_COOKIE}={session_id}; Path=/; HttpOnly; SameSite=Lax"
+        if user["blocked"]:
+            return _redirect_back(query, error="unauthorized", error_description="user is blocked")
+        session_id = self._tenant.issue_secret("session", {"user_id": user["user_id"]}, SESSION_SECONDS)
         response = self._redirect_with_code(query, user)
+        cookie = f"{SESSION_COOKIE}={session_id}; Path=/; HttpOnly; SameSite=Lax"
         return replace(response, headers={**response.headers, "Set-Cookie": cookie})
 
-    def _authorize_with_session(self, request: EmulatorRequest) -> EmulatorResponse:
+    def _request_error(self, application: applications.Application, query: Mapping[str, str]) -> tuple[str, str] | None:
+        """Error and description if the request is not one that this application may send."""
+        if query.get("response_type") != "code":
+            return "unsupported_response_type", "Only response_type=code is supported."
+        if "authorization_code" not in application["grant_types"]:
+            return "unauthorized_client", "Grant type 'authorization_code' not allowed for the client."
+        if query.get("response_mode", "query") != "query":
+            return "invalid_request", "Only response_mode=query is supported."
+        challenge = query.get("code_challenge")
+        if challenge is None and applications.is_public(application):
+            return "invalid_request", "Missing parameter: code_challenge. An application without a secret uses PKCE."
+        if challenge is not None and query.get("code_challenge_method") != "S256":
+            return "invalid_request", "code_challenge_method must be S256."
+        if challenge is not None and not _CHALLENGE.fullmatch(challenge):
+            return "invalid_request", "code_challenge must be the base64url of a SHA-256 digest."
+        if not self._tenant.allows_sign_in(application["client_id"]):
+            return "invalid_request", "no connections enabled for the client"
+        audience = query.get("audience")
+        if audience and self._tenant.get_resource_server(audience) is None:
+            return "access_denied", f"Service not found: {audience}"
+        return None
+
+    def _authorize_with_session(
+        self, request: EmulatorRequest, application: applications.Application
+    ) -> EmulatorResponse:
         """Skip the login form if this browser has a session, unless ``prompt=login``."""
         query = request.query
-        session = self._tenant.read_secret("session", _parse_cookies(request).get(SESSION_COOKIE, ""))
+        session = self._tenant.read_secret("session", _session_id(request))
         user = self._tenant.get_user(session["user_id"]) if session else None
         if user and not user["blocked"] and query.get("prompt") != "login":
             return self._redirect_with_code(query, user)
         if query.get("prompt") == "none":
             return _redirect_back(query, error="login_required", error_description="Login required")
-        return html_response("Log in", _login_form_html(query.get("login_hint", ""), ""))
+        form = login_pages.login_form(application["name"], query.get("login_hint", ""), "")
+        return html_response("Log in", form)
 
     def _redirect_with_code(self, query: Mapping[str, str], user: Auth0User) -> EmulatorResponse:
         authorization = {"query": dict(query), "user_id": user["user_id"]}
@@ -116,182 +101,79 @@ class AuthenticationApi:
 
     def logout(self, request: EmulatorRequest) -> EmulatorResponse:
         """End the session of this browser and go back to the application."""
+        return self._log_out(request, request.query.get("client_id", ""), request.query.get("returnTo", ""))
+
+    def logout_with_hint(self, request: EmulatorRequest) -> EmulatorResponse:
+        """OpenID Connect's logout, with ``id_token_hint`` or ``client_id``."""
         query = request.query
-        client = self._tenant.clients.get(query.get("client_id", ""))
-        return_url = query.get("returnTo", "")
-        if client is None or not any(return_url.startswith(prefix) for prefix in client.callback_prefixes):
-            return html_response("Oops", _message_html("The returnTo address is not allowed."), 400)
-        self._tenant.redeem_secret("session", _parse_cookies(request).get(SESSION_COOKIE, ""))
-        return redirect(return_url)
+        client_id = query.get("client_id", "")
+        if hint := query.get("id_token_hint"):
+            try:
+                claims = jwt.decode(hint, options={"verify_signature": False, "verify_aud": False})
+            except jwt.PyJWTError:
+                return _error_page("Invalid id_token_hint", "The hint is not an ID token.")
+            client_id = str(claims.get("aud", ""))
+        target = query.get("post_logout_redirect_uri", "")
+        if target and query.get("state"):
+            target = _with_parameters(target, state=query["state"])
+        return self._log_out(request, client_id, target, query.get("post_logout_redirect_uri"))
+
+    def _log_out(
+        self, request: EmulatorRequest, client_id: str, target: str, listed_url: str | None = None
+    ) -> EmulatorResponse:
+        application = applications.get_application(self._tenant, client_id)
+        if target and not (application and applications.allows_logout(application, listed_url or target)):
+            text = "The address to return to is not in the list of allowed logout URLs of this application."
+            return _error_page("Not an allowed logout URL", text)
+        self._tenant.redeem_secret("session", _session_id(request))
+        response = redirect(target) if target else html_response("Signed out", login_pages.message_page("Signed out."))
+        cookie = f"{SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+        return replace(response, headers={**response.headers, "Set-Cookie": cookie})
 
     def show_password_page(self, request: EmulatorRequest) -> EmulatorResponse:
         ticket = self._tenant.read_secret("ticket", request.query.get("ticket", ""))
         user = self._tenant.get_user(ticket["user_id"]) if ticket else None
         if user is None:
-            return html_response("Link expired", _message_html("This link was used or has expired."), 410)
-        return html_response("Set your password", _password_form_html(user["email"], ""))
+            return _expired_link_page()
+        return html_response("Set your password", login_pages.password_form(user["email"], ""))
 
     def set_password(self, request: EmulatorRequest) -> EmulatorResponse:
+        """Set the password; sessions and refresh tokens of the old one end."""
         ticket_id = request.query.get("ticket", "")
         ticket = self._tenant.read_secret("ticket", ticket_id)
         user = self._tenant.get_user(ticket["user_id"]) if ticket else None
         if ticket is None or user is None:
-            return html_response("Link expired", _message_html("This link was used or has expired."), 410)
+            return _expired_link_page()
         password = request.form().get("password", "")
-        if len(password) < MIN_PASSWORD_LENGTH:
-            message = f"Use at least {MIN_PASSWORD_LENGTH} characters."
-            return html_response("Set your password", _password_form_html(user["email"], message), 400)
+        if len(password) < login_pages.MIN_PASSWORD_LENGTH:
+            message = f"Use at least {login_pages.MIN_PASSWORD_LENGTH} characters."
+            return html_response("Set your password", login_pages.password_form(user["email"], message), 400)
         self._tenant.redeem_secret("ticket", ticket_id)
         user["_password"] = hash_password(password)
         user["email_verified"] = user["email_verified"] or ticket["verifies"]
         self._tenant.save_user(user)
-        return html_response("Password set", _message_html("Your password is set. You can sign in now."))
-
-    # --- tokens ---------------------------------------------------------------------------------
-    def issue_token(self, request: EmulatorRequest) -> EmulatorResponse:
-        form = request.form()
-        client = self._authenticate_client(request, form)
-        if client is None:
-            return _oauth_error(401, "access_denied", "Unauthorized")
-        grant = form.get("grant_type", "")
-        if grant == "client_credentials":
-            return self._client_credentials_grant(client, form)
-        if grant == "authorization_code":
-            return self._authorization_code_grant(client, form)
-        if grant in ("password", "http://auth0.com/oauth/grant-type/password-realm"):
-            return self._password_grant(client, form)
-        return _oauth_error(403, "unsupported_grant_type", f"Unsupported grant type: {grant}")
-
-    def _authenticate_client(self, request: EmulatorRequest, form: dict[str, str]) -> ClientApplication | None:
-        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-        header = request.headers.get("authorization", "")
-        if header.startswith("Basic "):
-            try:
-                credentials = base64.b64decode(header[6:], validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
-                return None
-            client_id, secret = (unquote(part) for part in (credentials + ":").split(":")[:2])
-        client = self._tenant.clients.get(client_id)
-        is_authenticated = client and hmac.compare_digest(secret.encode(), client.secret.encode())
-        return client if is_authenticated else None
-
-    def _client_credentials_grant(self, client: ClientApplication, form: dict[str, str]) -> EmulatorResponse:
-        audience = form.get("audience", "")
-        if audience not in (f"{self._tenant.issuer}api/v2/", self._tenant.audience):
-            return _oauth_error(403, "access_denied", f"Service not enabled within domain: {audience}")
-        if not client.scopes:
-            return _oauth_error(403, "unauthorized_client", "Grant type not allowed for the client.")
-        claims = {"sub": f"{client.id}@clients", "aud": audience, "scope": client.scopes}
-        token = self._sign({**claims, "azp": client.id, "gty": "client-credentials"}, DAY_SECONDS)
-        return json_response(
-            {"access_token": token, "scope": client.scopes, "expires_in": DAY_SECONDS, "token_type": "Bearer"}
-        )
-
-    def _authorization_code_grant(self, client: ClientApplication, form: dict[str, str]) -> EmulatorResponse:
-        authorization = self._tenant.redeem_secret("code", form.get("code", ""))
-        query = authorization["query"] if authorization else {}
-        user = self._tenant.get_user(authorization["user_id"]) if authorization else None
-        is_same_client = (query.get("client_id"), query.get("redirect_uri")) == (client.id, form.get("redirect_uri"))
-        if user is None or not is_same_client:
-            return _oauth_error(403, "invalid_grant", "Invalid authorization code")
-        challenge = query.get("code_challenge")
-        if challenge and _pkce_challenge(form.get("code_verifier", "")) != challenge:
-            return _oauth_error(403, "invalid_grant", "Failed to verify code verifier")
-        return self._token_response(user, client, query)
-
-    def _password_grant(self, client: ClientApplication, form: dict[str, str]) -> EmulatorResponse:
-        user = self._authenticate_user(form.get("username", ""), form.get("password", ""))
-        if user is None:
-            return _oauth_error(403, "invalid_grant", "Wrong email or password.")
-        if user["blocked"]:
-            return _oauth_error(403, "unauthorized", "user is blocked")
-        return self._token_response(user, client, {"scope": "openid profile email", **form})
-
-    def _token_response(self, user: Auth0User, client: ClientApplication, query: dict[str, str]) -> EmulatorResponse:
-        scope, audience = query.get("scope", "openid"), query.get("audience", "")
-        userinfo = f"{self._tenant.issuer}userinfo"
-        roles = {ROLES_CLAIM: user["app_metadata"].get("roles", [])}
-        shared_claims = {"sub": user["user_id"], "azp": client.id, **roles}
-        access_token = self._sign(
-            {**shared_claims, "aud": [audience, userinfo] if audience else userinfo, "scope": scope}, DAY_SECONDS
-        )
-        profile_claims = ("name", "nickname", "picture", "email", "email_verified", "updated_at")
-        id_claims = {**shared_claims, "aud": client.id, **{name: user[name] for name in profile_claims}}
-        if nonce := query.get("nonce"):
-            id_claims["nonce"] = nonce
-        return json_response(
-            {
-                "access_token": access_token,
-                "id_token": self._sign(id_claims, DAY_SECONDS // 2),
-                "scope": scope,
-                "expires_in": DAY_SECONDS,
-                "token_type": "Bearer",
-            }
-        )
-
-    def userinfo(self, request: EmulatorRequest) -> EmulatorResponse:
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        try:
-            claims = self._tenant.read_token(token, f"{self._tenant.issuer}userinfo")
-        except jwt.PyJWTError:
-            return EmulatorResponse(401, b"Unauthorized", "text/plain")
-        user = self._tenant.get_user(claims["sub"])
-        if user is None:
-            return EmulatorResponse(401, b"Unauthorized", "text/plain")
-        profile_claims = ("name", "nickname", "picture", "email", "email_verified", "updated_at")
-        roles = {ROLES_CLAIM: user["app_metadata"].get("roles", [])}
-        return json_response({"sub": user["user_id"], **roles, **{name: user[name] for name in profile_claims}})
-
-    def _sign(self, claims: dict[str, Any], seconds: int) -> str:
-        now = int(time.time())
-        return self._tenant.sign({"iss": self._tenant.issuer, "iat": now, "exp": now + seconds, **claims})
-
-    def _authenticate_user(self, email: str, password: str) -> Auth0User | None:
-        user = self._tenant.get_user_by_email(email.strip())
-        return user if user and verify_password(password, user["_password"]) else None
+        self._tenant.revoke_access(user["user_id"])
+        return html_response("Password set", login_pages.message_page("Your password is set.", "You can sign in now."))
 
 
-def _parse_cookies(request: EmulatorRequest) -> dict[str, str]:
-    cookies = SimpleCookie(request.headers.get("cookie", ""))
-    return {name: morsel.value for name, morsel in cookies.items()}
-
-
-def _pkce_challenge(verifier: str) -> str:
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+def _session_id(request: EmulatorRequest) -> str:
+    morsel = SimpleCookie(request.headers.get("cookie", "")).get(SESSION_COOKIE)
+    return morsel.value if morsel else ""
 
 
 def _redirect_back(query: Any, **parameters: str) -> EmulatorResponse:
     if query.get("state"):
         parameters["state"] = query["state"]
-    separator = "&" if "?" in query["redirect_uri"] else "?"
-    return redirect(query["redirect_uri"] + separator + urlencode(parameters))
+    return redirect(_with_parameters(query["redirect_uri"], **parameters))
 
 
-def _oauth_error(status: int, error: str, description: str) -> EmulatorResponse:
-    return json_response({"error": error, "error_description": description}, status)
+def _with_parameters(url: str, **parameters: str) -> str:
+    return url + ("&" if "?" in url else "?") + urlencode(parameters)
 
 
-def _message_html(text: str) -> str:
-    return f"<main><h1>{escape(text)}</h1><p class=hint>Sign-in page of the Auth0 emulator.</p></main>"
+def _error_page(title: str, text: str) -> EmulatorResponse:
+    return html_response(title, login_pages.message_page(title, text), 400)
 
 
-def _login_form_html(email: str, error: str) -> str:
-    return f"""<main><h1>Log in</h1>{_error_html(error)}<form method="post">
-<label for="username">Email</label><input id="username" name="username" type="email"
- autocomplete="username" value="{escape(email)}" required>
-<label for="password">Password</label><input id="password" name="password" type="password"
- autocomplete="current-password" required><button>Continue</button></form></main>"""
-
-
-def _password_form_html(email: str, error: str) -> str:
-    return f"""<main><h1>Set your password</h1>
-<p class="hint">for {escape(email)}</p>{_error_html(error)}
-<form method="post"><label for="password">New password</label>
-<input id="password" name="password" type="password" autocomplete="new-password" required
- minlength="{MIN_PASSWORD_LENGTH}"><p class="hint">At least {MIN_PASSWORD_LENGTH} characters.</p>
-<button>Set password</button></form></main>"""
-
-
-def _error_html(text: str) -> str:
-    return f'<p class="error" role="alert">{escape(text)}</p>' if text else ""
+def _expired_link_page() -> EmulatorResponse:
+    return html_response("Link expired", login_pages.message_page("This link was used or has expired."), 410)

@@ -39,7 +39,6 @@ class ManagementApi:
 
     def __init__(self, tenant: Auth0Tenant) -> None:
         self._tenant = tenant
-        self.audience = f"{tenant.issuer}api/v2/"
 
     def register_routes(self, emulator: Emulator) -> None:
         def add(method: str, path: str, scope: str, handler: Callable[..., EmulatorResponse]) -> None:
@@ -60,7 +59,7 @@ class ManagementApi:
             if not token:
                 return error_response(401, "Unauthorized", "Missing authentication")
             try:
-                claims = self._tenant.read_token(token, self.audience)
+                claims = self._tenant.read_token(token, self._tenant.management_audience)
             except jwt.PyJWTError:
                 return error_response(401, "Unauthorized", "Invalid token")
             if scope not in str(claims.get("scope", "")).split():
@@ -127,13 +126,14 @@ class ManagementApi:
         return EmulatorResponse(204)
 
     def revoke_access(self, request: EmulatorRequest, user_id: str) -> EmulatorResponse:
-        """The emulator has no sessions or refresh tokens: only codes can be revoked."""
+        """End the sessions of a user and, unless they are preserved, their refresh tokens."""
         body = request.json() if request.body else {}
         unknown = sorted(set(body) - {"session_id", "preserve_refresh_tokens"})
         if unknown:
             message = f"Payload validation error: 'Additional properties not allowed: {unknown[0]}'."
             return error_response(400, "Bad Request", message, "invalid_body")
-        self._tenant.revoke_codes(user_id)
+        preserves = bool(body.get("preserve_refresh_tokens"))
+        self._tenant.revoke_access(user_id, kinds=("code", "session", *(() if preserves else ("refresh",))))
         return EmulatorResponse(202)
 
     def list_users_by_email(self, request: EmulatorRequest) -> EmulatorResponse:

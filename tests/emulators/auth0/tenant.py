@@ -1,4 +1,8 @@
-"""State of the emulator: users, tickets, codes and signing keys, in memory or in a file."""
+"""State of the emulator: users, secrets, signing keys and the tenant's configuration.
+
+It is in memory or in a file. Applications, APIs and the rest of the configuration are records of
+a kind, in the form of the Management API.
+"""
 
 import hashlib
 import hmac
@@ -7,7 +11,8 @@ import secrets
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -17,8 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 CONNECTION = "Username-Password-Authentication"
-CODE_TTL_SECONDS = 600
-ROLES_CLAIM = "https://dutyline.example/roles"
+CODE_TTL_SECONDS = 60
 
 Auth0User = dict[str, Any]
 
@@ -27,24 +31,12 @@ class DuplicateUser(Exception):
     """A user with this id or e-mail address exists already."""
 
 
-@dataclass(frozen=True)
-class ClientApplication:
-    """An application registered at the tenant."""
-
-    id: str
-    secret: str
-    scopes: str = ""
-    callback_prefixes: tuple[str, ...] = ()
-    """Prefixes of allowed redirect URLs."""
-
-
 class Auth0Tenant:
     """All state of the tenant. Every method is thread-safe."""
 
-    def __init__(self, path: str, *, issuer: str, audience: str, clients: list[ClientApplication]) -> None:
+    def __init__(self, path: str, *, issuer: str) -> None:
         self.issuer = issuer
-        self.audience = audience
-        self.clients = {client.id: client for client in clients}
+        self.management_audience = f"{issuer}api/v2/"
         self._lock = threading.RLock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("pragma journal_mode=wal")
@@ -75,10 +67,10 @@ class Auth0Tenant:
             if previous_email:
                 self._database.execute("delete from emails where email = ?", (previous_email,))
             self._database.execute("insert or replace into emails values (?, ?)", (user["email"], user["user_id"]))
-            self._put("user", user["user_id"], user)
+            self.put_record("user", user["user_id"], user)
 
     def get_user(self, user_id: str) -> Auth0User | None:
-        return self._get("user", user_id)
+        return self.get_record("user", user_id)
 
     def get_user_by_email(self, email: str) -> Auth0User | None:
         with self._lock:
@@ -99,34 +91,34 @@ class Auth0Tenant:
 
     def delete_user(self, user_id: str) -> None:
         with self._lock:
+            self.revoke_access(user_id)
             self._database.execute("delete from emails where id = ?", (user_id,))
-            self._database.execute("delete from things where kind = 'user' and id = ?", (user_id,))
+            self.delete_record("user", user_id)
             self._database.execute("pragma wal_checkpoint(truncate)")
 
-    def revoke_codes(self, user_id: str) -> None:
-        """Revoke a user's pending authorization codes."""
+    def revoke_access(self, user_id: str, *, kinds: tuple[str, ...] = ("code", "session", "refresh")) -> None:
+        """Revoke a user's authorization codes, browser sessions and refresh tokens."""
         with self._lock:
-            query = "delete from things where kind = 'code' and json_extract(value, '$.user_id') = ?"
-            self._database.execute(query, (user_id,))
+            for kind in kinds:
+                self.delete_matching(kind, "user_id", user_id)
 
     # --- secrets --------------------------------------------------------------------------------
     def issue_secret(self, kind: str, value: dict[str, Any], seconds: float) -> str:
         """Issue a secret that stands for ``value`` for some seconds."""
         secret = secrets.token_urlsafe(24)
-        self._put(kind, secret, {**value, "until": time.time() + seconds})
+        self.put_record(kind, secret, {**value, "until": time.time() + seconds})
         return secret
 
     def read_secret(self, kind: str, secret: str) -> dict[str, Any] | None:
         """The value of a secret, or None if it is unknown or expired."""
-        value = self._get(kind, secret)
+        value = self.get_record(kind, secret)
         return value if value and value["until"] > time.time() else None
 
     def redeem_secret(self, kind: str, secret: str) -> dict[str, Any] | None:
         """The value of a secret, which is invalid afterwards."""
         with self._lock:
             value = self.read_secret(kind, secret)
-            query = "delete from things where kind = ? and id = ?"
-            self._database.execute(query, (kind, secret))
+            self.delete_record(kind, secret)
             return value
 
     def expire_tickets(self, user_id: str) -> None:
@@ -141,13 +133,13 @@ class Auth0Tenant:
     # --- keys -----------------------------------------------------------------------------------
     def signing_keys(self) -> list[dict[str, Any]]:
         """Signing keys ``{"kid", "pem"}``: the previous one, if any, the current and the next."""
-        stored = self._get("keys", "all")
+        stored = self.get_record("keys", "all")
         return list(stored["keys"]) if stored else []
 
     def rotate_keys(self) -> None:
         """Sign with the next key from now on; like Auth0, it was published beforehand."""
         current_keys = self.signing_keys()[-2:] or [_generate_key()]
-        self._put("keys", "all", {"keys": [*current_keys, _generate_key()]})
+        self.put_record("keys", "all", {"keys": [*current_keys, _generate_key()]})
 
     def jwks(self) -> dict[str, Any]:
         """The public keys as a JWK set."""
@@ -171,15 +163,53 @@ class Auth0Tenant:
         )
         return claims
 
-    def _put(self, kind: str, id: str, value: dict[str, Any]) -> None:
+    # --- configuration --------------------------------------------------------------------------
+    def get_resource_server(self, identifier: str) -> dict[str, Any] | None:
+        """The API with this identifier (audience)."""
+        return next((api for api in self.list_records("resource_server") if api["identifier"] == identifier), None)
+
+    def granted_scopes(self, client_id: str, audience: str) -> list[str] | None:
+        """The scopes that a machine may have at an API; None if it may not call it."""
+        grants = self.list_records("client_grant")
+        pairs = {(grant["client_id"], grant["audience"]): list(grant["scope"]) for grant in grants}
+        return pairs.get((client_id, audience))
+
+    def allows_sign_in(self, client_id: str) -> bool:
+        """Whether users of the database connection may sign in with an application."""
+        return any(client_id in connection["enabled_clients"] for connection in self.list_records("connection"))
+
+    # --- records --------------------------------------------------------------------------------
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else changes the tenant within this block."""
+        with self._lock:
+            yield
+
+    def put_record(self, kind: str, id: str, value: dict[str, Any]) -> None:
         with self._lock:
             self._database.execute("insert or replace into things values (?, ?, ?)", (kind, id, json.dumps(value)))
 
-    def _get(self, kind: str, id: str) -> dict[str, Any] | None:
+    def get_record(self, kind: str, id: str) -> dict[str, Any] | None:
         with self._lock:
             query = "select value from things where kind = ? and id = ?"
             row = self._database.execute(query, (kind, id)).fetchone()
             return dict(json.loads(row[0])) if row else None
+
+    def list_records(self, kind: str) -> list[dict[str, Any]]:
+        """All records of a kind, by id."""
+        with self._lock:
+            rows = self._database.execute("select value from things where kind = ? order by id", (kind,)).fetchall()
+            return [json.loads(row[0]) for row in rows]
+
+    def delete_record(self, kind: str, id: str) -> None:
+        with self._lock:
+            self._database.execute("delete from things where kind = ? and id = ?", (kind, id))
+
+    def delete_matching(self, kind: str, member: str, value: str) -> None:
+        """Delete the records of a kind that have this value in a member."""
+        with self._lock:
+            query = "delete from things where kind = ? and json_extract(value, '$.' || ?) = ?"
+            self._database.execute(query, (kind, member, value))
 
 
 def _generate_key() -> dict[str, Any]:
@@ -211,6 +241,12 @@ def verify_password(password: str, password_hash: str) -> bool:
     """Whether a password matches its hash."""
     salt, _, digest = password_hash.partition("$")
     return hmac.compare_digest(_derive_key(password, bytes.fromhex(salt)).hex(), digest)
+
+
+def authenticate_user(tenant: Auth0Tenant, email: str, password: str) -> Auth0User | None:
+    """The user with this e-mail address and password."""
+    user = tenant.get_user_by_email(email.strip())
+    return user if user and verify_password(password, user["_password"]) else None
 
 
 def _derive_key(password: str, salt: bytes) -> bytes:
