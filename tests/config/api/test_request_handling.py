@@ -272,6 +272,38 @@ def test_cors_allows_only_configured_origins(test_users: UserFixtures) -> None:
     assert allowed.headers["Access-Control-Allow-Origin"] == "https://app.dutyline.example"
     assert "Access-Control-Allow-Origin" not in denied.headers
     assert "Access-Control-Allow-Credentials" not in allowed.headers
+    allowed_headers = allowed.headers["Access-Control-Allow-Headers"]
+    assert {"sentry-trace", "baggage", "traceparent", "idempotency-key"} <= set(allowed_headers.split(", "))
+    answer = httpx.get(f"{test_users.ann.web}/user", headers={"Origin": "https://app.dutyline.example"})
+    exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+    assert {"WWW-Authenticate", "Location", "Link", "Content-Range", "Idempotent-Replayed", "RateLimit"} <= exposed
+
+
+def test_a_wildcard_origin_allows_one_label_only(env: Environment) -> None:
+    web = env.start_web("preview", free_port(), CORS_ORIGINS="https://*.preview.example,http://localhost:4200")
+    origins = {
+        "https://pr-7.preview.example": True,
+        "http://localhost:4200": True,
+        "https://preview.example": False,
+        "https://.preview.example": False,
+        "https://a.b.preview.example": False,
+        "https://pr-7.preview.example.evil.example": False,
+        "https://pr-7.preview.example:8443": False,
+        "https://pr-7.previewxexample": False,
+        "https://evil.example/x.preview.example": False,
+        "https://evil.example#.preview.example": False,
+        "http://pr-7.preview.example": False,
+        "http://localhost:42001": False,
+        "null": False,
+    }
+    try:
+        allowed = {
+            origin: httpx.get(f"{web}/healthz", headers={"Origin": origin}).headers.get("Access-Control-Allow-Origin")
+            for origin in origins
+        }
+    finally:
+        env.stop("preview")
+    assert allowed == {origin: origin if is_allowed else None for origin, is_allowed in origins.items()}
 
 
 def test_body_without_content_length_is_rejected(test_users: UserFixtures) -> None:
