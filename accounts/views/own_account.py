@@ -205,4 +205,5 @@ class PersonalData(api.OperationViewSet):
 
 def _file_response(content: bytes, content_type: str, name: str) -> HttpResponse:
     disposition = f'attachment; filename="{name}"'
-    return HttpResponse(content, content_type, headers={"Content-Disposition": disposition})
+    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+    return HttpResponse(content, content_type, headers=headers)

@@ -124,8 +124,9 @@ def returns(
     etag: bool = False,
     location: str = "",
 ) -> Callable[[M], M]:
-    """Declare the response. With ``etag``, If-None-Match or (with a body) If-Match is honored.
+    """Declare the response. With ``etag``, it shows a record: its ETag is the version.
 
+    A body may then come with If-Match. Every GET honors If-None-Match.
     ``location``: the path of a created resource, with fields of the response in braces; the header
     Location of a 201.
     """
@@ -225,11 +226,8 @@ def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:
 
 
 def versioned_response(request: Request, serializer: serializers.Serializer[Any], status: int = 200) -> Response:
-    """The response that shows one record, with its ETag; 304 if the caller has this version."""
+    """The response that shows one record; its ETag is the version, which If-Match takes."""
     etag = f'"{int(cast(Any, serializer.instance).version)}"'
-    is_read = request.method in ("GET", "HEAD")
-    if is_read and _etag_matches(request.headers.get("If-None-Match", ""), etag):
-        return Response(status=304, headers={"ETag": etag})
     return Response(serializer.data, status=status, headers={"ETag": etag})
 
 
@@ -240,7 +238,3 @@ def read_if_match_versions(request: Request) -> frozenset[int] | None:
         return None
     etags = {part.removeprefix("W/").strip('"') for part in parts}
     return frozenset(int(etag) for etag in etags if etag.isascii() and etag.isdigit() and len(etag) < 10)
-
-
-def _etag_matches(header: str, etag: str) -> bool:
-    return any(part.strip().removeprefix("W/") in (etag, "*") for part in header.split(","))

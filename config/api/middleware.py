@@ -96,8 +96,10 @@ def _set_default_headers(response: HttpResponse) -> None:
     response.setdefault("Cache-Control", "private, no-cache" if "ETag" in response else "no-store")
     response.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
     response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    if "ETag" in response:
+    if "ETag" in response and "public" not in response["Cache-Control"]:
         patch_vary_headers(response, ["Authorization"])
+    if not response.streaming and response.status_code not in (204, 304):
+        response.setdefault("Content-Length", str(len(response.content)))  # else it is sent in chunks
 
 
 class BodyLimitMiddleware:

@@ -1,12 +1,16 @@
-"""Page cursors: encrypted, so that clients can neither forge nor read them."""
+"""Page cursors: encrypted, so that clients can neither forge nor read them.
+
+AES-SIV (RFC 5297): the same cursor is always the same text, so that the ETag of a page is stable.
+"""
 
 import base64
 import binascii
-import hashlib
 import hmac
 from typing import Any
 
+import orjson
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from django.conf import settings
 from drf_spectacular.drainage import get_override
 from rest_framework import serializers
@@ -14,7 +18,7 @@ from rest_framework.response import Response
 
 from config import errors
 from config.api.fields import NextCursorField
-from config.dynamodb import encryption, pagination
+from config.dynamodb import pagination
 
 
 class InvalidCursor(errors.InvalidRequest):
@@ -30,7 +34,8 @@ def encode_cursor(scope: str, cursor: pagination.Cursor | None) -> str | None:
     """
     if not cursor:
         return None
-    return base64.urlsafe_b64encode(encryption.encrypt_json(_cursor_key(), cursor, scope)).decode()
+    plaintext = orjson.dumps(cursor, option=orjson.OPT_SORT_KEYS)
+    return base64.urlsafe_b64encode(_cursor_cipher().encrypt(plaintext, [scope.encode()])).decode()
 
 
 def decode_cursor(scope: str, encoded: str | None) -> pagination.Cursor | None:
@@ -39,7 +44,7 @@ def decode_cursor(scope: str, encoded: str | None) -> pagination.Cursor | None:
         return None
     try:
         ciphertext = base64.b64decode(encoded, altchars=b"-_", validate=True)
-        return dict(encryption.decrypt_json(_cursor_key(), ciphertext, scope))
+        return dict(orjson.loads(_cursor_cipher().decrypt(ciphertext, [scope.encode()])))
     except (InvalidTag, binascii.Error, ValueError) as error:
         raise InvalidCursor(
             "This cursor does not belong to this list; start without a cursor.", pointer="?cursor"
@@ -59,5 +64,5 @@ def page_response(scope: str, page: pagination.CursorPage[Any], item: type[seria
     return Response({"items": items, "nextCursor": encode_cursor(scope, page.next_cursor)})
 
 
-def _cursor_key() -> bytes:
-    return hmac.new(settings.SECRET_KEY.encode(), b"cursor", hashlib.sha256).digest()
+def _cursor_cipher() -> AESSIV:
+    return AESSIV(hmac.digest(settings.SECRET_KEY.encode(), b"cursor", "sha512"))

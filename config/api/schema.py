@@ -22,9 +22,10 @@ HEADERS_BY_STATUS = {
     "503": {"Retry-After": "Seconds to wait."},
     "401": {"WWW-Authenticate": "`Bearer`, and the error if the token is invalid."},
 }
-ETAG_HEADER = "Version of the record."
 LOCATION_HEADER = "Path of what was created."
 LINK_HEADER = '`<path>; rel="next"` of the next page, if there is one.'
+ETAG_HEADER = "Version of the record, for If-Match; weak if the response is compressed."
+ETAG_OF_BODY_HEADER = "Changes with the response; send it as If-None-Match the next time."
 IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
 IF_MATCH_HEADER = "ETag of the version to change; 412 if the record has another version."
 IF_NONE_MATCH_HEADER = "ETag of an earlier response; 304 if nothing has changed."
@@ -115,11 +116,17 @@ class OperationSchema(AutoSchema):
         example = self.operation.body_example
         return [OpenApiExample("request", value=example, request_only=True)] if example else []
 
+    @property
+    def _is_conditional(self) -> bool:
+        """Whether If-None-Match is honored; `config.api.conditional` does so for all but files."""
+        return bool(self.method == "GET" and self.operation.response and not self.operation.file_media_type)
+
     def get_override_parameters(self) -> list[Any]:
         operation = self.operation
         parameters: list[Any] = [operation.query] if operation.query else []
-        if operation.etag:
-            parameters.append(_header("ETag", ETAG_HEADER, response=[operation.status]))
+        if operation.etag or self._is_conditional:
+            description = ETAG_HEADER if operation.etag else ETAG_OF_BODY_HEADER
+            parameters.append(_header("ETag", description, response=[operation.status]))
         if operation.location:
             parameters.append(_header("Location", LOCATION_HEADER, response=[operation.status]))
         if operation.response and "nextCursor" in operation.response().fields:
@@ -128,7 +135,7 @@ class OperationSchema(AutoSchema):
             parameters.append(_header("Idempotency-Key", IDEMPOTENCY_KEY_HEADER))
         elif operation.etag and operation.body:
             parameters.append(_header("If-Match", IF_MATCH_HEADER))
-        elif operation.etag:
+        elif self._is_conditional:
             parameters.append(_header("If-None-Match", IF_NONE_MATCH_HEADER))
         return parameters
 
@@ -165,12 +172,13 @@ def exclude_documentation_paths(endpoints: Iterable[Any], **_: Any) -> list[Any]
 
 
 def add_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add the headers of responses, and 304 where a record has an ETag."""
+    """Add the headers of responses, and 304 where If-None-Match is honored."""
     for operations in result["paths"].values():
         for method, operation in operations.items():
             names = {parameter["name"] for parameter in operation.get("parameters", ())}
             if method == "get" and "If-None-Match" in names:
-                operation["responses"]["304"] = {"description": "Not Modified"}
+                etag = {"description": ETAG_OF_BODY_HEADER, "schema": {"type": "string"}}
+                operation["responses"]["304"] = {"description": "Not Modified", "headers": {"ETag": etag}}
             for status, response in operation["responses"].items():
                 response.setdefault("headers", {}).update(_response_headers(status))
     return result

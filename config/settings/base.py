@@ -66,6 +66,8 @@ MIDDLEWARE = [
     "config.api.middleware.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.api.compression.CompressionMiddleware",
+    "config.api.conditional.ConditionalRequestMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.api.middleware.BodyLimitMiddleware",

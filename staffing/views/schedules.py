@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api
-from config.api import pagination
+from config.api import conditional, pagination
 from staffing.recurrence.edit import SeriesUpdate
 from staffing.schedules import commands, listing, on_duty
 from staffing.schedules.queries import ScheduleFilter
@@ -157,4 +157,5 @@ class LocationOnDuty(api.OperationViewSet):
         """
         at = OnDutyQuery.parse_query(request).get("at") or datetime.now(UTC)
         entries = on_duty.list_on_duty_for_actor(id, at, actor=actor_of(request))
-        return Response(LocationOnDutyView({"location_id": id, "at": at, "items": entries}).data)
+        view = LocationOnDutyView({"location_id": id, "at": at, "items": entries}).data
+        return Response(view, headers={"ETag": conditional.weak_etag(view["items"])})

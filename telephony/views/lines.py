@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api
+from config.api import conditional
 from telephony import lines
 from telephony.calls import preview
 from telephony.ivr import schema
@@ -70,7 +71,8 @@ class CallPreviews(api.OperationViewSet):
         """
         at = CallPreviewQuery.parse_query(request).get("at", datetime.now(UTC))
         call_preview = preview.preview_call(locationId, actor=actor_of(request), at=at)
-        return Response(CallPreviewView(call_preview).data)
+        view = CallPreviewView(call_preview).data
+        return Response(view, headers={"ETag": conditional.weak_etag([view["entrance"], view["steps"]])})
 
 
 @require_safe
