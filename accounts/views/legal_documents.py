@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from markdown_it import MarkdownIt
 
 from accounts.terms import documents
+from config.api.published import CACHE_CONTROL
 
 CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 
@@ -42,7 +43,9 @@ def document_version(request: HttpRequest, document: str, version: str) -> HttpR
 
 def _render_text(request: HttpRequest, text: documents.LegalText) -> HttpResponse:
     if request.GET.get("format") == "text":
-        return HttpResponse(text.text, content_type="text/markdown; charset=utf-8")
+        response = HttpResponse(text.text, content_type="text/markdown; charset=utf-8")
+        response["Cache-Control"] = CACHE_CONTROL
+        return response
     return _render_page(request, "legal/document.html", {"text": text, "html": _markdown_to_html(text)})
 
 
@@ -55,7 +58,7 @@ def _markdown_to_html(text: documents.LegalText) -> SafeString:
 def _render_page(request: HttpRequest, template: str, context: dict[str, object]) -> HttpResponse:
     response = render(request, template, context)
     response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    response["Cache-Control"] = "public, max-age=300"
+    response["Cache-Control"] = CACHE_CONTROL
     return response
 
 

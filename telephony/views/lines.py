@@ -3,15 +3,15 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_safe
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api
 from config.api import conditional
+from config.api.published import published_document
 from telephony import lines
 from telephony.calls import preview
 from telephony.ivr import schema
@@ -75,12 +75,12 @@ class CallPreviews(api.OperationViewSet):
         return Response(view, headers={"ETag": conditional.weak_etag([view["entrance"], view["steps"]])})
 
 
-@require_safe
-def ivr_schema(request: HttpRequest) -> HttpResponse:
-    """The JSON Schema of configurations."""
-    response = JsonResponse(schema.published_schema(settings.PUBLIC_BASE_URL))
-    response["Content-Type"] = "application/schema+json"
-    return response
+def _build_ivr_schema() -> bytes:
+    return orjson.dumps(schema.published_schema(settings.PUBLIC_BASE_URL))
+
+
+ivr_schema = published_document(_build_ivr_schema, "application/schema+json")
+"""The JSON Schema of configurations."""
 
 
 def add_ivr_schema(result: dict[str, Any], **_: Any) -> dict[str, Any]:
