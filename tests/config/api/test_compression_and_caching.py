@@ -111,7 +111,7 @@ def test_long_problems_documents_and_calendars_are_compressed(test_users: UserFi
         assert response.headers["Content-Encoding"] == "br", (path, response.status_code)
 
 
-def test_every_get_answers_304_to_a_client_that_has_it(test_users: UserFixtures, openapi: dict[str, Any]) -> None:
+def test_every_get_returns_304_for_a_matching_etag(test_users: UserFixtures, openapi: dict[str, Any]) -> None:
     conditional = [operation for operation in operations(openapi) if "304" in operation.definition["responses"]]
     other_gets = {operation.id for operation in operations(openapi) if operation.method == "GET"} - {
         operation.id for operation in conditional
@@ -141,7 +141,7 @@ def _assert_not_modified_until_changed(test_users: UserFixtures, operation: Oper
     assert response.status_code == 200
 
 
-def test_a_change_makes_a_new_version_of_every_list_that_shows_it(test_users: UserFixtures) -> None:
+def test_change_updates_the_etags_of_lists(test_users: UserFixtures) -> None:
     boston = test_users.boston.id
     list_paths = ["/userManagement?limit=1000", "/userManagement?limit=2", "/location", "/scheduleTemplate"]
     list_paths += [f"/staffSchedule?locationId={boston}", f"/location/{boston}/on-duty", "/phoneNumber"]
@@ -183,7 +183,7 @@ def test_public_documents_may_be_stored_by_proxies(web: str, path: str) -> None:
     assert (httpx.get(web + path, headers=headers).status_code, httpx.head(web + path).content) == (304, b"")
 
 
-def test_swagger_ui_is_kept_for_a_week(web: str) -> None:
+def test_swagger_ui_is_cached_for_a_week(web: str) -> None:
     path = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui.css"
     assert httpx.head(web + path).headers["Cache-Control"] == "public, max-age=604800"
 
