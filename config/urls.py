@@ -15,6 +15,7 @@ urlpatterns = [
     path("healthz", health.liveness),
     path("readyz", health.readiness),
     path("docs/", docs.ApiDocsView.as_view(), name="docs"),
+    path("docs/oauth2-redirect.html", docs.sign_in_redirect),
     path("docs", RedirectView.as_view(pattern_name="docs")),
     path("", RedirectView.as_view(pattern_name="docs")),
     path("openapi.json", published.openapi_json, name="openapi"),

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Error, Page, Playwright, Request, sync_
 from config.dev.bootstrap import CHROMIUM_PATH
 from tests.support.environment import Environment
 from tests.support.sign_in import WEB_APP, allow_app_at
-from tests.support.users import UserFixtures, emails_to, process_outbox
+from tests.support.users import PASSWORD, UserFixtures, emails_to, process_outbox
 
 ALLOWED_URL = re.compile(r"http://127\.0\.0\.1:\d+/|data:|about:")
 
@@ -133,6 +133,29 @@ def test_api_reference_works_offline(web: str, page: Page) -> None:
     page.get_by_text("Create a user").first.wait_for()
     page.get_by_text("Create a user").first.click()
     page.get_by_text("Idempotency-Key").first.wait_for()
+
+
+def test_api_reference_signs_in_by_itself(test_users: UserFixtures, page: Page) -> None:
+    page.goto(f"{test_users.ann.web}/docs/")
+    page.get_by_role("button", name="Authorize").first.click()
+    dialog = page.locator(".dialog-ux")
+    assert dialog.get_by_label("client_id").input_value() == WEB_APP
+    with page.expect_popup() as opening:
+        dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
+    popup = opening.value
+    popup.get_by_label("Email").fill(test_users.ann.user.email)
+    popup.get_by_label("Password").fill(PASSWORD)
+    with popup.expect_event("close"):
+        popup.get_by_role("button", name="Continue").click()
+    dialog.get_by_role("button", name="Remove authorization").wait_for()
+    dialog.get_by_role("button", name="Close").last.click()
+
+    operation = page.locator("[id$=-getCurrentUser]")
+    operation.click()
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+
+    operation.locator(".live-responses-table").get_by_text(test_users.ann.user.email).wait_for()
 
 
 def test_invitation_email_has_a_plain_text_part(test_users: UserFixtures, env: Environment) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
@@ -11,6 +12,13 @@ from accounts import permissions
 from accounts.auth import identity, tokens
 from accounts.clients import auth0
 from config import errors
+
+SIGN_IN_SCOPES = {
+    "openid": "an ID token",
+    "profile": "the name, in the ID token",
+    "email": "the e-mail address, in the ID token",
+    "offline_access": "a refresh token",
+}
 
 
 class BearerToken(BaseAuthentication):
@@ -54,15 +62,35 @@ def authenticated_user(request: Request) -> identity.AuthenticatedUser:
 
 
 class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """Describes bearer tokens in the OpenAPI document."""
+    """Describes in the OpenAPI document how to get an access token and how to send one."""
 
     target_class = "accounts.auth.authentication.BearerToken"
-    name = "bearer"
+    name = ["auth0", "bearer"]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[str]]]:
+        """Either of both, with any scopes."""
+        return [{name: []} for name in self.name]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
+        issuer = settings.AUTH0["issuer"]
+        code_flow = {
+            "authorizationUrl": f"{issuer}authorize",
+            "tokenUrl": f"{issuer}oauth/token",
+            "refreshUrl": f"{issuer}oauth/token",
+            "scopes": SIGN_IN_SCOPES,
+        }
+        sign_in = {
+            "type": "oauth2",
+            "description": (
+                "Sign-in at Auth0: authorization code with PKCE (S256), with the `audience` "
+                f"`{settings.AUTH0['audience']}`. What a user may do does not depend on scopes."
+            ),
+            "flows": {"authorizationCode": code_flow},
+        }
+        bearer = {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "JWT",
             "description": "An RS256 access token of Auth0 for this API's audience.",
         }
+        return [sign_in, bearer]

@@ -1,6 +1,7 @@
 """The JSON API: REST framework, OpenAPI document and rate limits."""
 
 from config.settings.base import VERSION
+from config.settings.vendors import AUTH0
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.auth.authentication.BearerToken"],
@@ -30,6 +31,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "displayRequestDuration": True},
+    "SWAGGER_UI_OAUTH2_CONFIG": {
+        "clientId": AUTH0["spa_client_id"],
+        "scopes": "openid profile email",
+        "usePkceWithAuthorizationCodeGrant": True,
+        "additionalQueryStringParams": {"audience": AUTH0["audience"]},
+    },
     "PREPROCESSING_HOOKS": ["config.api.schema.exclude_documentation_paths"],
     "POSTPROCESSING_HOOKS": ["config.api.schema.add_common_headers", "telephony.views.lines.add_ivr_schema"],
     "COMPONENT_SPLIT_REQUEST": False,

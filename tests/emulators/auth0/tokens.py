@@ -26,7 +26,7 @@ OPENID_SCOPES = ("openid", *CLAIMS_BY_SCOPE, "offline_access")
 PASSWORD_GRANTS = ("password", "http://auth0.com/oauth/grant-type/password-realm")
 CORS_HEADERS = {
     "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "authorization, content-type, auth0-client",
+    "Access-Control-Allow-Headers": "authorization, content-type, auth0-client, x-requested-with",
     "Access-Control-Max-Age": "600",
 }
 
