@@ -24,6 +24,8 @@ class LocationInUse(errors.Conflict):
     """Something still depends on the location."""
 
     code = "location_in_use"
+    title = "Location in use"
+    example_detail = "This location has a phone number; release it first."
 
 
 @dataclass(frozen=True)

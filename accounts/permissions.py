@@ -75,21 +75,26 @@ class DeniedAttempt(errors.DomainError):
 
 
 class GrantRefused(errors.Forbidden, DeniedAttempt):
-    """An attempt to grant a role, permission or location that the actor does not have."""
+    """You cannot grant a role, permission or location that you do not have."""
 
     code = "grant_refused"
+    example_detail = "You can only assign locations that you have access to."
+    example_pointer = "/locations"
 
 
 class TargetForbidden(errors.Forbidden, DeniedAttempt):
-    """An attempt to act on a person of equal or higher rank, or outside the actor's locations."""
+    """The person's role is not lower than yours, or they work at locations without your access."""
 
-    code = "beyond_reach"
+    code = "target_forbidden"
+    example_detail = "This person's role is not lower than yours."
 
 
 class ForeignCustomer(errors.Forbidden, DeniedAttempt):
-    """An attempt to act for another customer."""
+    """The id is that of another customer."""
 
     code = "foreign_customer"
+    example_detail = "Must be the id of your own customer."
+    example_pointer = "/customerId"
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,36 @@
 Domain modules raise these, or a subclass defined beside the function that raises it; the API layer
 and the back office translate them. ``pointer`` names the invalid field of the body (RFC 6901).
 
-The docstrings of the classes describe the statuses in the OpenAPI document.
+A class that defines a `code` is an entry of the error catalog (`config.api.error_catalog`): its
+docstring says what the code means. Each code has one meaning and one status.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
+
+FIELD_CODES: dict[str, str] = {}
+"""Codes of field errors that no class of this module stands for, and what they mean."""
+
+
+def define_field_code(code: str, meaning: str) -> str:
+    """Add a code of field errors to the catalog; returns the code."""
+    FIELD_CODES[code] = meaning
+    return code
+
+
+INVALID_FIELD = define_field_code("invalid", "The value has the wrong type or form; `detail` says what is expected.")
+
+
+INVALID_PHONE = define_field_code("invalid_phone", "Not a phone number with country code, such as +14155550123.")
+
+
+@dataclass(frozen=True)
+class Member:
+    """An additional member of a field error: a string."""
+
+    description: str
+    is_date_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -18,26 +43,49 @@ class FieldError:
     code: str
     detail: str
     extra: Mapping[str, str] = field(default_factory=dict)
-    """Additional machine-readable members."""
+    """Additional machine-readable members, by name; see `DomainError.members`."""
 
 
 class DomainError(Exception):
     """Base of all expected errors."""
 
-    status = 400
-    code = "invalid_request"
-    title = "Validation failed"
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "invalid_request"
+    title: ClassVar[str] = "Validation failed"
+    members: ClassVar[Mapping[str, "Member"]] = {}
+    """Additional members of its field error."""
+    example_detail: ClassVar[str] = ""
+    example_pointer: ClassVar[str] = ""
+    is_general: ClassVar[bool] = False
+    """Whether this class, not a subclass, is answered elsewhere too, such as at unknown paths."""
 
     def __init__(self, detail: str, *, pointer: str | None = None, field_errors: Sequence[FieldError] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field_errors = list(field_errors)
         if pointer is not None:
-            self.field_errors.append(FieldError(pointer, self.code, detail))
+            field_code = INVALID_FIELD if self.code == InvalidRequest.code else self.code
+            self.field_errors.append(FieldError(pointer, field_code, detail))
+
+    @classmethod
+    def example(cls) -> "DomainError":
+        """An instance for the documentation."""
+        detail = cls.example_detail or " ".join((cls.__doc__ or "").split())
+        return cls(detail, pointer=cls.example_pointer) if cls.example_pointer else cls(detail)
 
 
 class InvalidRequest(DomainError):
-    """A field is missing or invalid; `errors` names it."""
+    """The request is not valid; `errors` names the fields or query parameters at fault."""
+
+    code = "invalid_request"
+    example_detail = "Some fields are missing or invalid; see `errors`."
+    is_general = True
+
+    @classmethod
+    def example(cls) -> DomainError:
+        if cls.code != InvalidRequest.code:
+            return super().example()
+        return cls(cls.example_detail, field_errors=[FieldError("/name", "required", "This field is required.")])
 
 
 class Unauthenticated(DomainError):
@@ -68,14 +116,23 @@ class NotFound(DomainError):
     status = 404
     code = "not_found"
     title = "Not found"
+    is_general = True
 
 
 class Conflict(DomainError):
-    """The current state does not allow this."""
+    """Another request has changed the record; read it again."""
 
     status = 409
     code = "conflict"
     title = "Conflict"
+    is_general = True
+
+
+class RequestInProgress(Conflict):
+    """The first request with this `Idempotency-Key` is still in progress; retry."""
+
+    code = "request_in_progress"
+    title = "Request in progress"
 
 
 class PreconditionFailed(DomainError):
@@ -90,7 +147,7 @@ class PayloadTooLarge(DomainError):
     """The body is larger than 256 KiB."""
 
     status = 413
-    code = "too_large"
+    code = "payload_too_large"
     title = "Payload too large"
 
 

@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from config import health
-from config.api import docs, problem_details, published
+from config.api import docs, error_catalog, problem_details, published
 
 urlpatterns = [
     path("", include("telephony.urls")),  # before `userManagement/{id}` of accounts: it has paths below
@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("healthz", health.liveness),
     path("readyz", health.readiness),
+    path("docs/errors", error_catalog.errors_page, name="errors"),
     path("docs/", docs.ApiDocsView.as_view(), name="docs"),
     path("docs/oauth2-redirect.html", docs.sign_in_redirect),
     path("docs", RedirectView.as_view(pattern_name="docs")),

@@ -166,6 +166,12 @@ def _save_configuration(
     return after
 
 
+_REJECTION_CODES = {
+    "no_number": errors.INVALID_PHONE,
+    "other_country": errors.define_field_code("other_country", "The number is not in the country of the location."),
+    "kind_of_number": errors.define_field_code("kind_of_number", "Not a landline, mobile or VoIP number."),
+    "own_number": errors.define_field_code("own_number", "The number is that of a location."),
+}
 REJECTION_DETAILS = {
     "no_number": "Must be a valid phone number with country code.",
     "other_country": "Only numbers in a location's own country can be called.",
@@ -178,7 +184,7 @@ def _check_numbers(
     number_references: Iterable[tuple[str, str]], country: str | None, own_numbers: Collection[str]
 ) -> None:
     faults = [
-        errors.FieldError(pointer, reason, REJECTION_DETAILS[reason])
+        errors.FieldError(pointer, _REJECTION_CODES[reason], REJECTION_DETAILS[reason])
         for pointer, number in number_references
         if (reason := "own_number" if number in own_numbers else dialing_rules.rejection_reason(number, country))
     ]

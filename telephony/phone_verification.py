@@ -40,18 +40,22 @@ class NoPhone(errors.Conflict):
     """The user's profile has no phone."""
 
     code = "no_phone"
+    example_detail = "Your profile has no phone; set one with `PATCH /user`."
 
 
 class PhoneNotCallable(errors.Conflict):
     """The phone in the user's profile may not be called."""
 
     code = "phone_not_callable"
+    example_detail = "Only numbers in a location's own country can be called."
 
 
 class WrongCode(errors.InvalidRequest):
     """The code is wrong or expired, or there were too many attempts."""
 
     code = "wrong_code"
+    example_detail = "Wrong or expired code; request a new one."
+    example_pointer = "/code"
 
 
 @dataclass(frozen=True)

@@ -175,8 +175,9 @@ def _iter_examples(openapi: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any
         contents = {"request": operation.definition.get("requestBody", {}), **operation.definition["responses"]}
         for label, content in contents.items():
             for media in content.get("content", {}).values():
-                for example in media.get("examples", {}).values():
-                    yield f"{operation.id} {label}", media["schema"], example["value"]
+                for name, example in media.get("examples", {}).items():
+                    value = example["value"] if "value" in example else openapi["components"]["examples"][name]["value"]
+                    yield f"{operation.id} {label}", media["schema"], value
 
 
 def test_examples_match_their_schemas(openapi: dict[str, Any]) -> None:

@@ -40,8 +40,8 @@ class InvalidToken(errors.Unauthenticated):
 
     code = "invalid_token"
 
-    def __init__(self) -> None:
-        super().__init__("The access token is not valid; sign in again.")
+    def __init__(self, detail: str = "The access token is not valid; sign in again.") -> None:
+        super().__init__(detail)
 
 
 class KeysUnavailable(errors.Unavailable):

@@ -30,12 +30,13 @@ class EmailRefused(errors.InvalidRequest):
     """Auth0 rejects this e-mail address or name."""
 
     code = "email_refused"
+    example_detail = "The sign-in service rejects this e-mail address or name."
 
 
 class NoAuth0Account(errors.Conflict):
     """Auth0 has no account for this user."""
 
-    code = "no_sign_in"
+    code = "no_auth0_account"
 
 
 def subject_of_user(user_id: str) -> str:

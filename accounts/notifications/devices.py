@@ -24,7 +24,9 @@ BATCH_SIZE = 20
 class InvalidPushToken(errors.InvalidRequest):
     """Not an Expo push token."""
 
-    code = "no_push_token"
+    code = "invalid_push_token"
+    example_detail = "Must be an Expo push token such as `ExponentPushToken[…]`."
+    example_pointer = "/token"
 
 
 def register_device(

@@ -20,6 +20,7 @@ class NotInvited(errors.Conflict):
     """The person has accepted the invitation, or is blocked."""
 
     code = "not_invited"
+    example_detail = "This person has already accepted the invitation."
 
 
 def resend_invitation(

@@ -9,6 +9,7 @@ from accounts import permissions
 from accounts.models import User
 from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import email_address, side_effects
+from config import errors
 from config.api.fields import (
     PageQuery,
     StrictBooleanField,
@@ -25,6 +26,8 @@ _IS_SETUP = "Set by client applications; Dutyline only stores it."
 _STATUS = (
     "pending: being created; invited: has not signed in yet; active; blocked: has no access; deleting: being deleted."
 )
+
+UNKNOWN_PERMISSION = errors.define_field_code("unknown_permission", "There is no permission of this name.")
 
 
 class RoleField(StrictChoiceField):
@@ -59,7 +62,7 @@ class PhoneField(TextField):
             number = None
         if number is None or not phonenumbers.is_possible_number(number):
             raise serializers.ValidationError(
-                "Must be a phone number with country code, such as +49 30 1234567.", code="invalid_phone"
+                "Must be a phone number with country code, such as +49 30 1234567.", code=errors.INVALID_PHONE
             )
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
@@ -88,7 +91,7 @@ class PermissionsField(TextListField):
         names = super().to_internal_value(data)
         unknown = sorted(set(names) - permissions.PERMISSIONS)
         if unknown:
-            raise serializers.ValidationError(f"Unknown permission {unknown[0]}.", code="unknown_permission")
+            raise serializers.ValidationError(f"Unknown permission {unknown[0]}.", code=UNKNOWN_PERMISSION)
         return names
 
 

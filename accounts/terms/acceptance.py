@@ -24,6 +24,8 @@ class TermsOutdated(errors.Conflict):
     """A newer version than the one shown is in force."""
 
     code = "terms_outdated"
+    example_detail = "Version 2026-11-01 is in force; show that version and send it."
+    example_pointer = "/version"
 
 
 @dataclass(frozen=True)

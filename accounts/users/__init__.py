@@ -1,4 +1,5 @@
 from accounts.users.queries import (
+    UserBlocked,
     UserNotReady,
     audit_user_view,
     check_locations,

@@ -26,7 +26,8 @@ EMAIL_CHANGE = two_phase.Flow("accounts.finish_address", prefix="address", withd
 class StaleEmailChange(errors.Conflict):
     """The rights of the person or of the requester have changed since the request."""
 
-    code = "overtaken"
+    code = "email_change_outdated"
+    example_detail = "This person's permissions have changed since the request; repeat it."
 
 
 def begin_email_change(

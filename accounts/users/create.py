@@ -28,6 +28,7 @@ class UserExists(errors.Conflict):
     """The e-mail address belongs to an account already, here or at another customer."""
 
     code = "user_exists"
+    title = "User exists"
 
 
 @dataclass(frozen=True, kw_only=True)

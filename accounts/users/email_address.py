@@ -12,7 +12,7 @@ from config import errors
 class InvalidEmail(errors.InvalidRequest):
     """The address cannot receive an invitation."""
 
-    code = "invalid_email"
+    code = errors.define_field_code("invalid_email", "Not an e-mail address that can receive mail.")
 
 
 def normalize_email(address: str) -> str:

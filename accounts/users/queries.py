@@ -17,13 +17,16 @@ CHUNK_SIZE, MAX_CHUNKS = 250, 4
 class UserNotReady(errors.Conflict):
     """The person is still being created."""
 
-    code = "not_ready"
+    code = "user_not_ready"
+    example_detail = "This person is still being created; retry in a moment."
 
 
 class UserBlocked(errors.Conflict):
     """The person is blocked or deleted."""
 
-    code = "person_blocked"
+    code = "user_blocked"
+    example_detail = "This person is blocked."
+    example_pointer = "/staffId"
 
 
 def get_user(user_id: str) -> User:

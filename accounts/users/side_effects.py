@@ -17,9 +17,11 @@ action of the transaction, which takes 100."""
 
 
 class LastOwner(errors.Conflict, permissions.DeniedAttempt):
-    """The change would leave the customer without a full owner."""
+    """The customer would be left without an active owner who has full access."""
 
     code = "last_owner"
+    title = "Last owner"
+    example_detail = "A customer needs an active owner with full access; make another person owner first."
 
 
 def is_full_owner(user: User | None) -> bool:

@@ -15,7 +15,7 @@ from accounts.serializers.customers_and_locations import (
     NewLocation,
 )
 from accounts.views import examples
-from config import api
+from config import api, errors
 from config.api import pagination
 from config.api.fields import DeletedRecord, PageQuery
 
@@ -54,7 +54,7 @@ class Locations(api.OperationViewSet):
 
     tag = "Locations"
 
-    @api.operation("listLocations", "self:read", errors=(400,))
+    @api.operation("listLocations", "self:read")
     @api.accepts_query(PageQuery)
     @api.returns_page(LocationView, examples.LOCATION)
     def list_page(self, request: Request) -> Response:
@@ -70,7 +70,7 @@ class Locations(api.OperationViewSet):
         )
         return pagination.page_response(scope, page, LocationView)
 
-    @api.operation("createLocation", "locations:manage", rate_limit="write", errors=(404,), idempotent=True)
+    @api.operation("createLocation", "locations:manage", rate_limit="write", idempotent=True, errors=(errors.NotFound,))
     @api.accepts(NewLocation, examples.NEW_LOCATION)
     @api.returns(LocationView, examples.LOCATION, status=201, etag=True, location="/location/{id}")
     def create(self, request: Request) -> Response:
@@ -89,7 +89,7 @@ class LocationDetail(api.OperationViewSet):
 
     tag = "Locations"
 
-    @api.operation("updateLocation", "locations:manage", rate_limit="write", errors=(404,))
+    @api.operation("updateLocation", "locations:manage", rate_limit="write", errors=(errors.NotFound,))
     @api.accepts(LocationChange, {"address": "2 Long Wharf, Boston"})
     @api.returns(LocationView, {**examples.LOCATION, "address": "2 Long Wharf, Boston", "version": 2}, etag=True)
     def update(self, request: Request, id: str) -> Response:
@@ -103,7 +103,9 @@ class LocationDetail(api.OperationViewSet):
         )
         return api.versioned_response(request, LocationView(location))
 
-    @api.operation("deleteLocation", "locations:manage", rate_limit="write", errors=(404, 409))
+    @api.operation(
+        "deleteLocation", "locations:manage", rate_limit="write", errors=(errors.NotFound, locations.LocationInUse)
+    )
     @api.returns(DeletedRecord, {"id": examples.LOCATION_ID, "status": "removed"})
     def delete(self, request: Request, id: str) -> Response:
         """Delete a location.

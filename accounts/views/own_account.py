@@ -6,7 +6,9 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import permissions
 from accounts.auth.authentication import actor_of, authenticated_user
+from accounts.clients import auth0
 from accounts.notifications import devices
 from accounts.privacy import export
 from accounts.serializers.exports import ExportQuery, ExportView
@@ -21,10 +23,16 @@ from accounts.serializers.users import (
     UserView,
 )
 from accounts.terms import acceptance
-from accounts.users import create, delete, update
+from accounts.users import create, delete, side_effects, update
 from accounts.views import examples
-from config import api
+from config import api, errors
 from config.api.fields import StrictSerializer
+
+CREATION_ERRORS = (
+    *(permissions.ForeignCustomer, permissions.GrantRefused),
+    *(errors.NotFound, errors.RequestInProgress, create.UserExists, auth0.EmailRefused),
+)
+DELETION_ERRORS = (permissions.TargetForbidden, errors.NotFound, side_effects.LastOwner)
 
 
 class CurrentUser(api.OperationViewSet):
@@ -41,7 +49,7 @@ class CurrentUser(api.OperationViewSet):
         """
         return api.versioned_response(request, UserView(authenticated_user(request).user))
 
-    @api.operation("createUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @api.operation("createUser", "users:create", rate_limit="costly", idempotent=True, errors=CREATION_ERRORS)
     @api.accepts(NewUser, examples.NEW_USER)
     @api.returns(UserView, examples.USER, status=201, etag=True, location="/userManagement/{id}")
     def create(self, request: Request) -> Response:
@@ -53,7 +61,12 @@ class CurrentUser(api.OperationViewSet):
         """
         return create_user(request, NewUser)
 
-    @api.operation("updateCurrentUser", "self:update", rate_limit="write", errors=(404, 409))
+    @api.operation(
+        "updateCurrentUser",
+        "self:update",
+        rate_limit="write",
+        errors=(errors.NotFound, permissions.GrantRefused, side_effects.LastOwner),
+    )
     @api.accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})
     @api.returns(UserView, examples.UPDATED_USER, etag=True)
     def update(self, request: Request) -> Response:
@@ -72,7 +85,7 @@ class CurrentUser(api.OperationViewSet):
         return api.versioned_response(request, UserView(user))
 
     @api.operation(
-        "deleteUser", "self:update", permission_for_others="users:delete", rate_limit="costly", errors=(404, 409)
+        "deleteUser", "self:update", permission_for_others="users:delete", rate_limit="costly", errors=DELETION_ERRORS
     )
     @api.accepts(UserReference, {"id": examples.USER_ID})
     @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
@@ -123,7 +136,9 @@ class Terms(api.OperationViewSet):
         )
         return Response(TermsView(terms_status).data)
 
-    @api.operation("acceptTerms", "terms:accept", rate_limit="write", errors=(409,), idempotent=True)
+    @api.operation(
+        "acceptTerms", "terms:accept", rate_limit="write", idempotent=True, errors=(acceptance.TermsOutdated,)
+    )
     @api.accepts(TermsAcceptanceBody, {"version": examples.TERMS_VERSION, "locale": "en"})
     @api.returns(TermsView, examples.ACCEPTED_TERMS)
     def accept(self, request: Request) -> Response:
@@ -151,7 +166,9 @@ class PushTokens(api.OperationViewSet):
 
     tag = "Users"
 
-    @api.operation("registerPushToken", "push:manage", rate_limit="write", idempotent=True)
+    @api.operation(
+        "registerPushToken", "push:manage", rate_limit="write", idempotent=True, errors=(devices.InvalidPushToken,)
+    )
     @api.accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
     @api.returns(PushTokenView, examples.DEVICE)
     def register(self, request: Request) -> Response:
@@ -166,7 +183,7 @@ class PushTokens(api.OperationViewSet):
         )
         return Response(PushTokenView({"token": device.token, "status": "registered"}).data)
 
-    @api.operation("removePushToken", "push:manage", rate_limit="write")
+    @api.operation("removePushToken", "push:manage", rate_limit="write", errors=(devices.InvalidPushToken,))
     @api.accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
     @api.returns(PushTokenView, {**examples.DEVICE, "status": "removed"})
     def delete(self, request: Request) -> Response:
@@ -184,7 +201,7 @@ class PersonalData(api.OperationViewSet):
 
     tag = "Users"
 
-    @api.operation("exportMyData", "self:export", rate_limit="export", errors=(400,))
+    @api.operation("exportMyData", "self:export", rate_limit="export")
     @api.accepts_query(ExportQuery)
     @api.returns(ExportView, examples.EXPORT)
     @api.returns_file("application/pdf")

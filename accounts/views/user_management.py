@@ -5,17 +5,24 @@ from datetime import UTC, datetime
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import audit_log, users
+from accounts import audit_log, permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
+from accounts.clients import auth0
 from accounts.notifications import invitations
 from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.serializers.users import DeletedUser, NewManagedUser, UserChange, UserQuery, UserReference, UserView
-from accounts.users import update
+from accounts.users import change_email, create, side_effects, update
 from accounts.views import examples, own_account
-from config import api
+from config import api, errors
 from config.api import pagination
 from config.api.fields import EmptyBody
 from config.audit import reader
+
+UPDATE_ERRORS = (
+    *(permissions.GrantRefused, permissions.TargetForbidden, errors.NotFound, users.UserNotReady),
+    *(side_effects.LastOwner, create.UserExists, auth0.EmailRefused, auth0.NoAuth0Account),
+    change_email.StaleEmailChange,
+)
 
 
 class UserManagement(api.OperationViewSet):
@@ -23,7 +30,9 @@ class UserManagement(api.OperationViewSet):
 
     tag = "User Management"
 
-    @api.operation("listManagedUsers", "users:read", errors=(400, 404), no_account_status=404)
+    @api.operation(
+        "listManagedUsers", "users:read", no_account_status=404, errors=(errors.NotFound, permissions.ForeignCustomer)
+    )
     @api.accepts_query(UserQuery)
     @api.returns_page(UserView, examples.USER)
     def list_page(self, request: Request) -> Response:
@@ -44,7 +53,9 @@ class UserManagement(api.OperationViewSet):
         )
         return pagination.page_response(scope, page, UserView)
 
-    @api.operation("createManagedUser", "users:create", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @api.operation(
+        "createManagedUser", "users:create", rate_limit="costly", idempotent=True, errors=own_account.CREATION_ERRORS
+    )
     @api.accepts(NewManagedUser, {**examples.NEW_USER, "userRole": "staff"})
     @api.returns(UserView, examples.USER, status=201, etag=True, location="/userManagement/{id}")
     def create(self, request: Request) -> Response:
@@ -54,7 +65,7 @@ class UserManagement(api.OperationViewSet):
         """
         return own_account.create_user(request, NewManagedUser)
 
-    @api.operation("updateManagedUser", "users:update", rate_limit="write", errors=(404, 409))
+    @api.operation("updateManagedUser", "users:update", rate_limit="write", errors=UPDATE_ERRORS)
     @api.accepts(UserChange, {"id": examples.USER_ID, "userRole": "manager"})
     @api.returns(UserView, examples.MANAGER, etag=True)
     def update(self, request: Request) -> Response:
@@ -75,7 +86,7 @@ class UserManagement(api.OperationViewSet):
         )
         return api.versioned_response(request, UserView(user))
 
-    @api.operation("deleteManagedUser", "users:delete", rate_limit="costly", errors=(404, 409))
+    @api.operation("deleteManagedUser", "users:delete", rate_limit="costly", errors=own_account.DELETION_ERRORS)
     @api.accepts(UserReference, {"id": examples.USER_ID})
     @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
     def delete(self, request: Request) -> Response:
@@ -91,7 +102,7 @@ class UserDetail(api.OperationViewSet):
 
     tag = "User Management"
 
-    @api.operation("getUser", "self:read", permission_for_others="users:read", errors=(404,))
+    @api.operation("getUser", "self:read", permission_for_others="users:read", errors=(errors.NotFound,))
     @api.returns(UserView, examples.ACTIVE_USER, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a user.
@@ -109,7 +120,12 @@ class Invitations(api.OperationViewSet):
 
     tag = "User Management"
 
-    @api.operation("resendInvitation", "invitations:send", rate_limit="costly", errors=(404, 409))
+    @api.operation(
+        "resendInvitation",
+        "invitations:send",
+        rate_limit="costly",
+        errors=(permissions.TargetForbidden, errors.NotFound, users.UserNotReady, invitations.NotInvited),
+    )
     @api.accepts(EmptyBody)
     @api.returns(UserView, examples.USER)
     def resend(self, request: Request, id: str) -> Response:
@@ -130,7 +146,7 @@ class AuditLogs(api.OperationViewSet):
 
     tag = "Users"
 
-    @api.operation("getUserAuditLogs", "audit:read", errors=(400, 404))
+    @api.operation("getUserAuditLogs", "audit:read", errors=(errors.NotFound, reader.FilterTooBroad))
     @api.accepts_query(AuditQuery)
     @api.returns(AuditPage, examples.AUDIT_LOG)
     def list_page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name

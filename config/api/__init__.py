@@ -2,7 +2,7 @@
 
 A view is an `api.OperationViewSet`. Each of its methods declares itself::
 
-    @api.operation("updateLocation", "locations:manage", rate_limit="write", errors=(404,))
+    @api.operation("updateLocation", "locations:manage", errors=(errors.NotFound,))
     @api.accepts(LocationChange, {"address": "2 Long Wharf, Boston"})
     @api.returns(LocationView, examples.LOCATION, etag=True)
     def update(self, request: Request, id: str) -> Response:
@@ -13,7 +13,7 @@ rest. The method's docstring gives the summary (first line) and the description 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlencode
@@ -24,12 +24,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from config import errors
-from config.api import pagination, throttling
-from config.api.fields import StrictSerializer
+from config import errors, strict_json
+from config.api import pagination, problem_details, throttling
+from config.api.fields import EmptyBody, StrictSerializer
 from config.dynamodb import idempotency
 
 M = TypeVar("M", bound=Callable[..., Any])
+ErrorType = type[errors.DomainError]
 
 
 class Caller(Protocol):
@@ -54,8 +55,9 @@ class Operation:
     permission_for_others: str = ""
     rate_limit: str = "read"
     no_account_status: int = 401
-    errors: tuple[int, ...] = ()
+    errors: tuple[ErrorType, ...] = ()
     idempotent: bool = False
+    if_match: bool = False
     body: type[StrictSerializer] | None = None
     body_example: Any = None
     query: type[StrictSerializer] | None = None
@@ -67,16 +69,36 @@ class Operation:
     file_media_type: str = ""
 
     @property
-    def error_statuses(self) -> set[int]:
-        """Every status that the operation may answer instead of its own."""
-        statuses = {401, 403, 429, 500, 503, *self.errors}
-        if self.idempotent:
-            statuses.add(422)
+    def honors_if_match(self) -> bool:
+        return self.if_match or bool(self.body and self.etag and not self.idempotent)
+
+    @property
+    def has_reusable_key(self) -> bool:
+        """Whether requests with one Idempotency-Key can differ."""
+        return self.idempotent and self.body is not EmptyBody
+
+    @property
+    def error_types(self) -> list[ErrorType]:
+        """Every error that the operation may answer, by status and code."""
+        types = {errors.Forbidden, errors.TooManyRequests, problem_details.InternalError, *self.errors}
+        types |= {*own_codes(errors.Unauthenticated), *own_codes(errors.Unavailable)}
         if self.body:
-            statuses |= {400, 413, 415}
-        if self.body and self.etag and not self.idempotent:
-            statuses.add(412)
-        return statuses
+            types |= {errors.InvalidRequest, strict_json.MalformedJSON, errors.PayloadTooLarge}
+            types.add(problem_details.UnsupportedMediaType)
+        if self.query:
+            types.add(errors.InvalidRequest)
+            types |= {pagination.InvalidCursor} if "cursor" in self.query().fields else set()
+        types |= {errors.PreconditionFailed} if self.honors_if_match else set()
+        types |= {errors.IdempotencyKeyReused} if self.has_reusable_key else set()
+        return sorted(types, key=lambda error: (error.status, error.code))
+
+
+def own_codes(base: ErrorType) -> Iterator[ErrorType]:
+    """The class and its subclasses, of those already imported, that define a code."""
+    if "code" in vars(base) and base is not errors.DomainError:
+        yield base
+    for subclass in base.__subclasses__():
+        yield from own_codes(subclass)
 
 
 def operation(
@@ -84,16 +106,19 @@ def operation(
     permission: str,
     *,
     rate_limit: str = "read",
-    errors: Sequence[int] = (),
+    errors: Sequence[ErrorType] = (),
     idempotent: bool = False,
+    if_match: bool = False,
     permission_for_others: str = "",
     no_account_status: int = 401,
 ) -> Callable[[M], M]:
     """Declare a view method. Without this, `OperationViewSet` refuses every request for it.
 
-    ``errors``: statuses beyond those of `Operation.error_statuses`. ``idempotent``: honors
-    Idempotency-Key. ``permission_for_others``: what the domain function requires if the target is
-    another user. ``no_account_status``: the answer to a valid token that belongs to no account.
+    ``errors``: what it may answer beyond the common errors of `Operation.error_types`.
+    ``idempotent``: honors Idempotency-Key. ``if_match``: honors If-Match; an operation with a body
+    that returns an ETag always does. ``permission_for_others``: what the domain function requires
+    if the target is another user. ``no_account_status``: the answer to a valid token that belongs
+    to no account.
     """
     return _declare(
         id=id,
@@ -101,6 +126,7 @@ def operation(
         rate_limit=rate_limit,
         errors=tuple(errors),
         idempotent=idempotent,
+        if_match=if_match,
         permission_for_others=permission_for_others,
         no_account_status=no_account_status,
     )

@@ -12,6 +12,9 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
+from config import errors
+
+UNKNOWN_TIME_ZONE = errors.define_field_code("unknown_time_zone", "Not the name of an IANA time zone.")
 _DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -110,7 +113,7 @@ class TimeZoneField(TextField):
         name = super().to_internal_value(data)
         if name not in _time_zones():
             raise serializers.ValidationError(
-                "Must be an IANA time zone, such as Europe/Berlin.", code="unknown_time_zone"
+                "Must be an IANA time zone, such as Europe/Berlin.", code=UNKNOWN_TIME_ZONE
             )
         return name
 

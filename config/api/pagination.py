@@ -24,7 +24,9 @@ from config.dynamodb import pagination
 class InvalidCursor(errors.InvalidRequest):
     """The cursor was not issued for this list and caller."""
 
-    code = "bad_cursor"
+    code = "invalid_cursor"
+    example_detail = "This cursor does not belong to this list; start without a cursor."
+    example_pointer = "?cursor"
 
 
 def encode_cursor(scope: str, cursor: pagination.Cursor | None) -> str | None:

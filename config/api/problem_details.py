@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
@@ -19,11 +20,12 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class MethodNotAllowed(errors.DomainError):
-    """The path does not support the method."""
+    """The path does not support the method; `Allow` lists those that it does."""
 
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
+    is_general = True
 
 
 class UnsupportedMediaType(errors.DomainError):
@@ -64,7 +66,7 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
 def to_problem_document(error: errors.DomainError, request_id: str) -> dict[str, Any]:
     """The problem document of an error."""
     return {
-        "type": f"urn:dutyline:problem:{error.code.replace('_', '-')}",
+        "type": documentation_url(error.code),
         "title": error.title,
         "status": error.status,
         "code": error.code,
@@ -75,6 +77,15 @@ def to_problem_document(error: errors.DomainError, request_id: str) -> dict[str,
         ],
         "requestId": request_id,
     }
+
+
+def documentation_url(code: str) -> str:
+    """The URI that identifies a type of problem, and leads to its entry in the error catalog.
+
+    It is absolute, as RFC 9457 (3.1.1) recommends: a client that logs or forwards the document
+    would resolve a relative one against another base. Clients compare ``code``.
+    """
+    return f"{settings.PUBLIC_BASE_URL}/docs/errors#{code}"
 
 
 def _bearer_error(request: HttpRequest) -> str:

@@ -3,15 +3,16 @@
 import inspect
 from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, cast
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
-from rest_framework import serializers
 
 from config import errors
-from config.api import Operation, OperationViewSet, problem_details
+from config.api import Operation, OperationViewSet, error_catalog, problem_details
 
 COMMON_HEADERS = {
     "X-Request-Id": "Id of this request in logs and audit entries; quote it when you report a problem.",
@@ -29,29 +30,6 @@ ETAG_OF_BODY_HEADER = "Changes with the response; send it as If-None-Match the n
 IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
 IF_MATCH_HEADER = "ETag of the version to change; 412 if the record has another version."
 IF_NONE_MATCH_HEADER = "ETag of an earlier response; 304 if nothing has changed."
-_DOCUMENTED_ERRORS: dict[int, type[errors.DomainError]] = {
-    error.status: error
-    for error in (
-        *(errors.InvalidRequest, errors.Unauthenticated, errors.Forbidden, errors.NotFound, errors.Conflict),
-        *(errors.PreconditionFailed, errors.PayloadTooLarge, problem_details.UnsupportedMediaType),
-        *(errors.IdempotencyKeyReused, errors.TooManyRequests, problem_details.InternalError, errors.Unavailable),
-    )
-}
-
-
-class Problem(serializers.Serializer[Any]):
-    """Problem details (RFC 9457)."""
-
-    type = serializers.CharField(help_text="URI of the type of problem.")
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    code = serializers.CharField(help_text="Short, stable name of the type of problem; clients can compare it.")
-    detail = serializers.CharField(help_text="What is wrong and what to do, for developers of clients.")
-    errors = serializers.ListField(  # type: ignore[assignment] # the member's name in RFC 9457
-        child=serializers.DictField(child=serializers.CharField()),
-        help_text="Invalid fields: `pointer` (RFC 6901; `?name` for query parameters), `code`, `detail`.",
-    )
-    requestId = serializers.CharField()  # noqa: N815 - the wire's name
 
 
 class OperationSchema(AutoSchema):
@@ -67,9 +45,15 @@ class OperationSchema(AutoSchema):
         return cast(Operation, self._handler.operation)
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Any:
-        """Keep the bodies of DELETE operations, which the library drops."""
+        """Keep the bodies of DELETE operations, which the library drops; add examples of errors."""
         operation = super().get_operation(path, path_regex, path_prefix, method, registry)
-        if operation and method == "DELETE" and "requestBody" not in operation:
+        if operation is None:
+            return None
+        for status, errors_of_status in self._errors_by_status():
+            operation["responses"][str(status)]["content"][problem_details.CONTENT_TYPE]["examples"] = {
+                error.code: {"$ref": f"#/components/examples/{error.code}"} for error in errors_of_status
+            }
+        if method == "DELETE" and "requestBody" not in operation:
             self.method = "POST"
             body = self._get_request_body()  # type: ignore[no-untyped-call]
             self.method = method
@@ -107,7 +91,15 @@ class OperationSchema(AutoSchema):
             "x-permission": self.operation.permission,
             "x-permission-for-others": self.operation.permission_for_others,
         }
-        return {name: permission for name, permission in permissions.items() if permission}
+        codes = {
+            str(status): [error.code for error in errors_of_status]
+            for status, errors_of_status in self._errors_by_status()
+        }
+        return {name: permission for name, permission in permissions.items() if permission} | {"x-error-codes": codes}
+
+    def _errors_by_status(self) -> list[tuple[int, list[type[errors.DomainError]]]]:
+        by_status = groupby(self.operation.error_types, key=attrgetter("status"))
+        return [(status, list(group)) for status, group in by_status]
 
     def get_request_serializer(self) -> Any:
         return self.operation.body
@@ -133,7 +125,7 @@ class OperationSchema(AutoSchema):
             parameters.append(_header("Link", LINK_HEADER, response=[operation.status]))
         if operation.idempotent:
             parameters.append(_header("Idempotency-Key", IDEMPOTENCY_KEY_HEADER))
-        elif operation.etag and operation.body:
+        elif operation.honors_if_match:
             parameters.append(_header("If-Match", IF_MATCH_HEADER))
         elif self._is_conditional:
             parameters.append(_header("If-None-Match", IF_NONE_MATCH_HEADER))
@@ -151,8 +143,10 @@ class OperationSchema(AutoSchema):
         if operation.file_media_type:
             responses[200, operation.file_media_type] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
         return responses | {
-            (status, problem_details.CONTENT_TYPE): _error_response(_DOCUMENTED_ERRORS[status])
-            for status in sorted(operation.error_statuses)
+            (status, problem_details.CONTENT_TYPE): OpenApiResponse(
+                error_catalog.Problem, description=_describe_errors(errors_of_status)
+            )
+            for status, errors_of_status in self._errors_by_status()
         }
 
 
@@ -160,10 +154,9 @@ def _header(name: str, description: str, **options: Any) -> OpenApiParameter:
     return OpenApiParameter(name, str, "header", description=description, **options)
 
 
-def _error_response(error: type[errors.DomainError]) -> OpenApiResponse:
-    description = inspect.cleandoc(error.__doc__ or "")
-    example = problem_details.to_problem_document(error(description), "01JDCXR5V7W8M3T6Q2Z9K4B1NF")
-    return OpenApiResponse(Problem, description=description, examples=[OpenApiExample(error.code, value=example)])
+def _describe_errors(errors_of_status: list[type[errors.DomainError]]) -> str:
+    """Each code of a response, with its meaning."""
+    return "\n".join(f"- `{error.code}`: {error_catalog.describe(error)}" for error in errors_of_status)
 
 
 def exclude_documentation_paths(endpoints: Iterable[Any], **_: Any) -> list[Any]:

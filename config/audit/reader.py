@@ -22,9 +22,9 @@ MAX_FILTERED_ENTRIES = 10_000
 
 
 class FilterTooBroad(errors.InvalidRequest):
-    """The filter would read more than `MAX_FILTERED_ENTRIES`."""
+    """The filter would read more entries than allowed."""
 
-    code = "too_long"
+    code = "filter_too_broad"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Writes docs/openapi.yaml and docs/personal-data.md from the code.
+"""Writes docs/openapi.yaml, docs/personal-data.md and docs/errors.md from the code.
 
 ``--check`` fails if one of them is out of date.
 """
@@ -12,8 +12,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = {
     "docs/openapi.yaml": ["spectacular", "--validate", "--fail-on-warn"],
     "docs/personal-data.md": ["data_map"],
+    "docs/errors.md": ["error_catalog"],
 }
-PLACEHOLDERS = {"AUTH0_ISSUER": "https://sign-in.dutyline.example/"}
+PLACEHOLDERS = {
+    "AUTH0_ISSUER": "https://sign-in.dutyline.example/",
+    "PUBLIC_BASE_URL": "https://api.dutyline.example",
+}
 """Settings that the documents show, whatever the caller's environment is."""
 
 

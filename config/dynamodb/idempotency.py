@@ -104,12 +104,13 @@ def unused_key_condition(at: datetime) -> Condition:
 def resolve_duplicate(idempotency_key: IdempotencyKey, record: IdempotencyRecord, at: datetime) -> DuplicateRequest:
     """The error that resumes or repeats an earlier request.
 
-    Raises `errors.IdempotencyKeyReused` for another body, `errors.Conflict` while in progress.
+    Raises `errors.IdempotencyKeyReused` for another body, `errors.RequestInProgress` while in
+    progress.
     """
     if record.request_hash != idempotency_key.request_hash:
         raise errors.IdempotencyKeyReused("This Idempotency-Key was used for a request with another body.")
     if record.state == "running" and record.running_until > at.timestamp():
-        raise errors.Conflict("The first request with this Idempotency-Key is still in progress; retry.")
+        raise errors.RequestInProgress("The first request with this Idempotency-Key is still in progress; retry.")
     return DuplicateRequest(record)
 
 
@@ -150,7 +151,7 @@ def save_completed(idempotency_key: IdempotencyKey | None, resource_id: str, at:
 def resume_request(duplicate: DuplicateRequest, at: datetime) -> None:
     """Take over a request that was left unfinished.
 
-    Raises `errors.Conflict` if another process has taken it over.
+    Raises `errors.RequestInProgress` if another process has taken it over.
     """
     updated = unaudited.update(
         IdempotencyRecord(duplicate.key),
@@ -158,7 +159,7 @@ def resume_request(duplicate: DuplicateRequest, at: datetime) -> None:
         (IdempotencyRecord.state == "running") & (IdempotencyRecord.running_until == duplicate.running_until),
     )
     if updated is None:
-        raise errors.Conflict("The first request with this Idempotency-Key is still in progress; retry.")
+        raise errors.RequestInProgress("The first request with this Idempotency-Key is still in progress; retry.")
 
 
 def release_request(idempotency_key: IdempotencyKey) -> None:

@@ -38,7 +38,11 @@ SPECTACULAR_SETTINGS = {
         "additionalQueryStringParams": {"audience": AUTH0["audience"]},
     },
     "PREPROCESSING_HOOKS": ["config.api.schema.exclude_documentation_paths"],
-    "POSTPROCESSING_HOOKS": ["config.api.schema.add_common_headers", "telephony.views.lines.add_ivr_schema"],
+    "POSTPROCESSING_HOOKS": [
+        "config.api.schema.add_common_headers",
+        "config.api.error_catalog.add_error_catalog",
+        "telephony.views.lines.add_ivr_schema",
+    ],
     "COMPONENT_SPLIT_REQUEST": False,
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

@@ -22,7 +22,9 @@ PATTERN_OF_SINGLE_SHIFT = "A schedule that does not recur has no `recurrencePatt
 class OccurrenceNotFound(errors.NotFound):
     """No occurrence of the series starts at that recurrence id."""
 
-    code = "no_such_occurrence"
+    code = "occurrence_not_found"
+    example_detail = "No occurrence of this series starts at that `recurrenceId`."
+    example_pointer = "?recurrenceId"
 
 
 class ExceptionsLost(errors.Conflict):

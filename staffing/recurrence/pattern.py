@@ -19,6 +19,8 @@ class RecurrenceStartMismatch(errors.InvalidRequest):
     """The first shift is not an occurrence of the rule."""
 
     code = "recurrence_start_mismatch"
+    example_detail = "The first shift does not match the recurrence rule."
+    example_pointer = "/startTime"
 
 
 class RecurrenceTooRare(errors.InvalidRequest):

@@ -42,7 +42,7 @@ _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
 
 
 class RecurrenceUnsupported(errors.InvalidRequest):
-    """A member, or a use of one, that is not supported."""
+    """A field of the recurrence rule, or this use of it, is not supported."""
 
     code = "recurrence_unsupported"
 

@@ -8,14 +8,15 @@ repeated (`journal.retry_on_conflict`).
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import ClassVar, Self
+from zoneinfo import ZoneInfo
 
 from config import dynamodb, errors, journal
 from config.journal import write_set
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant, to_attributes
 from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import Series
-from staffing.recurrence.overlap import ConflictingShifts
 
 MAX_SERIES_PER_PERSON = 100
 """Series that one person may have at a time: a new one is compared with all of them."""
@@ -28,19 +29,31 @@ class ScheduleConflict(errors.Conflict):
 
     code = "schedule_clash"
     title = "Schedule conflict"
+    members: ClassVar = {
+        "scheduleId": errors.Member("Id of the other schedule."),
+        "staffId": errors.Member("Id of the person who has both shifts."),
+        "at": errors.Member("When the overlap begins, with the offset of the schedule's time zone.", is_date_time=True),
+    }
 
-    def __init__(self, staff_id: str, schedule_id: str, conflict: ConflictingShifts) -> None:
-        at = format_instant(conflict.at)
-        detail = f"Overlaps schedule {schedule_id} from {at}."
+    def __init__(self, staff_id: str, schedule_id: str, at: datetime, zone: str) -> None:
+        local = at.astimezone(ZoneInfo(zone))
+        detail = f"Overlaps schedule {schedule_id} from {local:%H:%M on %A}, {local.day} {local:%B %Y} ({zone})."
         super().__init__(detail)
-        extra = {"scheduleId": schedule_id, "staffId": staff_id, "at": at}
+        extra = {"scheduleId": schedule_id, "staffId": staff_id, "at": local.isoformat()}
         self.field_errors.append(errors.FieldError("/startTime", self.code, detail, extra))
+
+    @classmethod
+    def example(cls) -> Self:
+        """An overlap in Boston."""
+        ids = ("usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF", "sch_01JDCXS2N4P6Q8R0S2T4V6W8XY")
+        return cls(*ids, datetime(2027, 3, 1, 14, tzinfo=UTC), "America/New_York")
 
 
 class AssignmentLimitExceeded(errors.Conflict):
-    """More people or series than one decision may concern."""
+    """Too many people or series for one request."""
 
-    code = "too_many"
+    code = "assignment_limit_exceeded"
+    example_detail = "A person can have at most 100 series at a time."
 
 
 @dataclass(frozen=True)
@@ -84,7 +97,7 @@ def check_available(
         )
         if first_conflict:
             schedule_id, conflict = first_conflict
-            raise ScheduleConflict(staff_id, schedule_id, conflict)
+            raise ScheduleConflict(staff_id, schedule_id, conflict.at, own_assignments[0].series.zone)
 
 
 def _is_recurring(row: StaffAvailability) -> bool:

@@ -38,9 +38,10 @@ class ScheduleDraft:
 
 
 class ForeignSchedule(errors.Forbidden):
-    """The schedule belongs to another customer; the API contract reveals that on delete."""
+    """The schedule belongs to another customer."""
 
-    code = "foreign_customer"
+    code = "foreign_schedule"
+    example_detail = "This schedule belongs to another customer."
 
 
 def create_schedule(

@@ -28,7 +28,9 @@ LATEST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
 class QueryTooWide(errors.InvalidRequest):
     """The query would read more than is allowed at once."""
 
-    code = "too_wide"
+    code = "query_too_wide"
+    example_detail = "A window is at most 400 days long."
+    example_pointer = "?to"
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import permissions, users
 from accounts.auth.authentication import actor_of
-from config import api
+from config import api, errors
 from config.api import conditional, pagination
+from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.edit import SeriesUpdate
-from staffing.schedules import commands, listing, on_duty
-from staffing.schedules.queries import ScheduleFilter
+from staffing.schedules import availability, commands, listing, on_duty
+from staffing.schedules.queries import QueryTooWide, ScheduleFilter
 from staffing.serializers.schedules import (
     DeletedSchedule,
     LocationOnDutyView,
@@ -25,6 +27,11 @@ from staffing.serializers.schedules import (
 )
 from staffing.views import examples
 
+_SAVE_ERRORS = (
+    *(errors.NotFound, users.UserNotReady, users.UserBlocked),
+    *(availability.ScheduleConflict, availability.AssignmentLimitExceeded),
+    *(rrule.RecurrenceUnsupported, pattern.RecurrenceStartMismatch, pattern.RecurrenceTooRare),
+)
 _UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id")
 
 
@@ -33,7 +40,9 @@ class Schedules(api.OperationViewSet):
 
     tag = "Staff Schedule"
 
-    @api.operation("listSchedules", "schedules:read", errors=(400, 404))
+    @api.operation(
+        "listSchedules", "schedules:read", errors=(errors.NotFound, permissions.ForeignCustomer, QueryTooWide)
+    )
     @api.accepts_query(ScheduleQuery)
     @api.returns(SchedulePage, {"items": [examples.SCHEDULE], "nextCursor": None})
     def list_page(self, request: Request) -> Response:
@@ -56,7 +65,13 @@ class Schedules(api.OperationViewSet):
         page = list_items(schedule_filter, actor=actor, at=datetime.now(UTC), limit=limit, cursor=start_cursor)
         return pagination.page_response(scope, page, ShiftView if is_expanded else ScheduleView)
 
-    @api.operation("createSchedule", "schedules:write", rate_limit="write", errors=(404, 409), idempotent=True)
+    @api.operation(
+        "createSchedule",
+        "schedules:write",
+        rate_limit="write",
+        idempotent=True,
+        errors=(*_SAVE_ERRORS, permissions.ForeignCustomer),
+    )
     @api.accepts(NewSchedule, examples.NEW_SCHEDULE)
     @api.returns(ScheduleView, examples.CREATED_SCHEDULE, status=201, etag=True, location="/staffSchedule/{id}")
     def create(self, request: Request) -> Response:
@@ -83,13 +98,18 @@ class ScheduleDetail(api.OperationViewSet):
 
     tag = "Staff Schedule"
 
-    @api.operation("getSchedule", "schedules:read", errors=(404,))
+    @api.operation("getSchedule", "schedules:read", errors=(errors.NotFound,))
     @api.returns(ScheduleView, examples.SCHEDULE, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a staff schedule."""
         return api.versioned_response(request, ScheduleView(commands.get_schedule(id, actor=actor_of(request))))
 
-    @api.operation("updateSchedule", "schedules:write", rate_limit="write", errors=(404, 409))
+    @api.operation(
+        "updateSchedule",
+        "schedules:write",
+        rate_limit="write",
+        errors=(*_SAVE_ERRORS, edit.OccurrenceNotFound, edit.ExceptionsLost),
+    )
     @api.accepts_query(ScopeQuery)
     @api.accepts(ScheduleChange, {"endTime": "2027-01-04T18:00:00"})
     @api.returns(ScheduleView, examples.UPDATED_SCHEDULE, etag=True)
@@ -123,7 +143,13 @@ class ScheduleDetail(api.OperationViewSet):
         )
         return api.versioned_response(request, ScheduleView(schedule))
 
-    @api.operation("deleteSchedule", "schedules:write", rate_limit="write", errors=(400, 404))
+    @api.operation(
+        "deleteSchedule",
+        "schedules:write",
+        rate_limit="write",
+        errors=(errors.NotFound, commands.ForeignSchedule, edit.OccurrenceNotFound),
+        if_match=True,
+    )
     @api.accepts_query(ScopeQuery)
     @api.returns(DeletedSchedule, {"id": examples.SCHEDULE["id"], "status": "removed", "scope": "all"})
     def delete(self, request: Request, id: str) -> Response:
@@ -146,7 +172,7 @@ class LocationOnDuty(api.OperationViewSet):
 
     tag = "Staff Schedule"
 
-    @api.operation("getOnDuty", "schedules:read", errors=(400, 404))
+    @api.operation("getOnDuty", "schedules:read", errors=(errors.NotFound,))
     @api.accepts_query(OnDutyQuery)
     @api.returns(LocationOnDutyView, examples.ON_DUTY)
     def retrieve(self, request: Request, id: str) -> Response:

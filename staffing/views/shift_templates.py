@@ -7,10 +7,11 @@ from rest_framework.response import Response
 
 from accounts import permissions
 from accounts.auth.authentication import actor_of
-from config import api
+from config import api, errors
 from config.api import pagination
 from config.api.fields import DeletedRecord
 from staffing import shift_templates
+from staffing.recurrence.rrule import RecurrenceUnsupported
 from staffing.serializers.shift_templates import (
     NewTemplate,
     TemplateChange,
@@ -26,7 +27,7 @@ class Templates(api.OperationViewSet):
 
     tag = "Schedule Templates"
 
-    @api.operation("listScheduleTemplates", "schedules:read", errors=(400, 404))
+    @api.operation("listScheduleTemplates", "schedules:read", errors=(errors.NotFound,))
     @api.accepts_query(TemplateQuery)
     @api.returns_page(TemplateView, examples.TEMPLATE)
     def list_page(self, request: Request) -> Response:
@@ -48,7 +49,13 @@ class Templates(api.OperationViewSet):
         )
         return pagination.page_response(scope, page, TemplateView)
 
-    @api.operation("createScheduleTemplate", "schedules:write", rate_limit="write", errors=(404,), idempotent=True)
+    @api.operation(
+        "createScheduleTemplate",
+        "schedules:write",
+        rate_limit="write",
+        idempotent=True,
+        errors=(errors.NotFound, permissions.ForeignCustomer, RecurrenceUnsupported),
+    )
     @api.accepts(NewTemplate, examples.NEW_TEMPLATE)
     @api.returns(TemplateView, examples.TEMPLATE, status=201, etag=True, location="/scheduleTemplate/{id}")
     def create(self, request: Request) -> Response:
@@ -66,7 +73,9 @@ class Templates(api.OperationViewSet):
         )
         return api.versioned_response(request, TemplateView(template), status=201)
 
-    @api.operation("updateScheduleTemplate", "schedules:write", rate_limit="write", errors=(404,))
+    @api.operation(
+        "updateScheduleTemplate", "schedules:write", rate_limit="write", errors=(errors.NotFound, RecurrenceUnsupported)
+    )
     @api.accepts(TemplateChange, {"id": examples.TEMPLATE["id"], "endTime": "15:00"})
     @api.returns(TemplateView, {**examples.TEMPLATE, "endTime": "15:00", "version": 2}, etag=True)
     def update(self, request: Request) -> Response:
@@ -84,7 +93,7 @@ class Templates(api.OperationViewSet):
         )
         return api.versioned_response(request, TemplateView(template))
 
-    @api.operation("deleteScheduleTemplate", "schedules:write", rate_limit="write", errors=(404,))
+    @api.operation("deleteScheduleTemplate", "schedules:write", rate_limit="write", errors=(errors.NotFound,))
     @api.accepts(TemplateReference, {"id": examples.TEMPLATE["id"]})
     @api.returns(DeletedRecord, {"id": examples.TEMPLATE["id"], "status": "removed"})
     def delete(self, request: Request) -> Response:

@@ -35,7 +35,7 @@ RING_SECONDS, GRACE_MINUTES, MENU_RETRIES, VOICEMAIL_SECONDS = 20, 10, 1, 115
 class InvalidConfiguration(errors.InvalidRequest):
     """The configuration does not match its schema; see `errors`."""
 
-    code = "bad_configuration"
+    code = "invalid_configuration"
 
 
 def default_configuration(location_name: str, *, language: str = "en-US") -> dict[str, Any]:

@@ -76,7 +76,7 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
         if before.status == "releasing":
             return before
         if before.status == "buying":
-            raise reservation.NumberUnavailable("This number is still being purchased; retry in a moment.")
+            raise reservation.NumberBeingPurchased("This number is still being purchased; retry in a moment.")
         after = before.with_changes(status="releasing", release_at=at + RELEASE_GRACE_PERIOD, updated_at=at)
         with journal.write(
             actor,

@@ -18,6 +18,14 @@ class NumberUnavailable(errors.Conflict):
     """The number is taken or no longer for sale."""
 
     code = "number_taken"
+    example_detail = "This number is no longer available."
+    example_pointer = "/phoneNumber"
+
+
+class NumberBeingPurchased(errors.Conflict):
+    """The number is still being purchased; retry in a moment."""
+
+    code = "number_being_purchased"
 
 
 class LocationHasNumber(errors.Conflict):
@@ -27,7 +35,7 @@ class LocationHasNumber(errors.Conflict):
 
 
 class NumberQuotaReached(errors.Conflict):
-    """The customer has as many numbers as its limit."""
+    """The customer cannot have more numbers; support can raise the limit."""
 
     code = "number_quota_reached"
 
@@ -36,12 +44,16 @@ class NumberReleasing(errors.Conflict):
     """The number was given up; it can be restored until it is released."""
 
     code = "number_releasing"
+    example_detail = "This number is being released; restore it instead."
+    example_pointer = "/phoneNumber"
 
 
 class NumberNotPurchasable(errors.InvalidRequest):
     """Numbers of this kind cannot be bought here."""
 
-    code = "number_not_available"
+    code = "number_not_purchasable"
+    example_detail = "Only geographic and mobile numbers can be purchased."
+    example_pointer = "/phoneNumber"
 
 
 @dataclass(frozen=True)

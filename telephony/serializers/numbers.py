@@ -6,6 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from config import errors
 from config.api.fields import StrictDateTimeField, StrictSerializer, TextField
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
@@ -46,7 +47,7 @@ class PhoneNumberField(TextField):
         number = dialing_rules.normalize_number(super().to_internal_value(data))
         if number is None:
             raise serializers.ValidationError(
-                "Must be a phone number with country code, such as +14155550123.", code="invalid_phone"
+                "Must be a phone number with country code, such as +14155550123.", code=errors.INVALID_PHONE
             )
         return number
 

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of, authenticated_user
-from config import api
+from config import api, errors
 from config.api import pagination
 from config.api.fields import EmptyBody
 from telephony import phone_verification
@@ -21,7 +21,7 @@ class Calls(api.OperationViewSet):
 
     tag = "Calls"
 
-    @api.operation("listCalls", "calls:read", errors=(400, 404))
+    @api.operation("listCalls", "calls:read", errors=(errors.NotFound,))
     @api.accepts_query(CallQuery)
     @api.returns_page(CallView, examples.CALL)
     def list_page(self, request: Request) -> Response:
@@ -50,7 +50,7 @@ class CallRecordings(api.OperationViewSet):
 
     tag = "Calls"
 
-    @api.operation("getCallRecording", "calls:read", errors=(400, 404))
+    @api.operation("getCallRecording", "calls:read", errors=(errors.NotFound,))
     @api.accepts_query(RecordingQuery)
     @api.returns_file("audio/wav")
     def download(self, request: Request, id: str) -> HttpResponse:
@@ -85,7 +85,12 @@ class PhoneVerifications(api.OperationViewSet):
 
     tag = "Users"
 
-    @api.operation("verifyPhone", "self:update", rate_limit="costly", errors=(409,))
+    @api.operation(
+        "verifyPhone",
+        "self:update",
+        rate_limit="costly",
+        errors=(phone_verification.NoPhone, phone_verification.PhoneNotCallable),
+    )
     @api.accepts(EmptyBody)
     @api.returns(PhoneView, examples.PHONE, status=202)
     def verify(self, request: Request) -> Response:
@@ -110,7 +115,7 @@ class PhoneConfirmations(api.OperationViewSet):
 
     tag = "Users"
 
-    @api.operation("confirmPhone", "self:update", rate_limit="costly")
+    @api.operation("confirmPhone", "self:update", rate_limit="costly", errors=(phone_verification.WrongCode,))
     @api.accepts(PhoneVerificationCode, {"code": "123456"})
     @api.returns(PhoneView, {**examples.PHONE, "verified": True, "verifiedAt": "2026-11-23T09:00:00Z"})
     def confirm(self, request: Request) -> Response:

@@ -9,12 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
-from config import api
+from config import api, errors
 from config.api import conditional
 from config.api.published import published_document
 from telephony import lines
 from telephony.calls import preview
 from telephony.ivr import schema
+from telephony.ivr.configuration import InvalidConfiguration
 from telephony.serializers.numbers import CallPreviewQuery, CallPreviewView, IvrConfigurationChange, LineView
 from telephony.views import examples
 
@@ -24,7 +25,7 @@ class IvrConfigurations(api.OperationViewSet):
 
     tag = "IVR"
 
-    @api.operation("getIvrConfiguration", "calls:read", errors=(404,))
+    @api.operation("getIvrConfiguration", "calls:read", errors=(errors.NotFound,))
     @api.returns(LineView, examples.LINE, etag=True)
     def retrieve(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
         """Get the IVR configuration of a location.
@@ -34,7 +35,9 @@ class IvrConfigurations(api.OperationViewSet):
         line, _ = lines.get_line(locationId, actor=actor_of(request))
         return api.versioned_response(request, LineView(line))
 
-    @api.operation("updateIvrConfiguration", "ivr:update", rate_limit="write", errors=(404,))
+    @api.operation(
+        "updateIvrConfiguration", "ivr:update", rate_limit="write", errors=(errors.NotFound, InvalidConfiguration)
+    )
     @api.accepts(IvrConfigurationChange, {"configuration": examples.CONFIGURATION})
     @api.returns(LineView, examples.LINE, etag=True)
     def update(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name
@@ -59,7 +62,7 @@ class CallPreviews(api.OperationViewSet):
 
     tag = "IVR"
 
-    @api.operation("previewCall", "calls:read", errors=(400, 404))
+    @api.operation("previewCall", "calls:read", errors=(errors.NotFound,))
     @api.accepts_query(CallPreviewQuery)
     @api.returns(CallPreviewView, examples.PREVIEW)
     def preview(self, request: Request, locationId: str) -> Response:  # noqa: N803 - the path's name

@@ -6,10 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
-from config import api
+from config import api, errors
 from config.api import pagination
 from config.api.fields import EmptyBody, PageQuery
-from telephony.numbers import inventory, purchase
+from telephony.numbers import inventory, purchase, reservation
 from telephony.serializers.numbers import (
     AvailableNumbers,
     NumberPurchase,
@@ -18,6 +18,11 @@ from telephony.serializers.numbers import (
     PhoneNumberView,
 )
 from telephony.views import examples
+
+_PURCHASE_ERRORS = (
+    *(errors.NotFound, errors.RequestInProgress, reservation.NumberUnavailable, reservation.NumberReleasing),
+    *(reservation.LocationHasNumber, reservation.NumberQuotaReached, reservation.NumberNotPurchasable),
+)
 
 
 class PhoneNumberSearches(api.OperationViewSet):
@@ -44,7 +49,9 @@ class PhoneNumberPurchases(api.OperationViewSet):
 
     tag = "Phone Numbers"
 
-    @api.operation("purchasePhoneNumber", "phone:purchase", rate_limit="costly", errors=(404, 409), idempotent=True)
+    @api.operation(
+        "purchasePhoneNumber", "phone:purchase", rate_limit="costly", idempotent=True, errors=_PURCHASE_ERRORS
+    )
     @api.accepts(NumberPurchase, examples.PURCHASE)
     @api.returns(NumberWithConfigurationView, examples.NUMBER_WITH_CONFIGURATION)
     def purchase(self, request: Request) -> Response:
@@ -66,7 +73,7 @@ class PhoneNumbers(api.OperationViewSet):
 
     tag = "Phone Numbers"
 
-    @api.operation("listPhoneNumbers", "phone:search", errors=(400,))
+    @api.operation("listPhoneNumbers", "phone:search")
     @api.accepts_query(PageQuery)
     @api.returns_page(PhoneNumberView, examples.PHONE_NUMBER)
     def list_page(self, request: Request) -> Response:
@@ -89,7 +96,12 @@ class PhoneNumberDetail(api.OperationViewSet):
 
     tag = "Phone Numbers"
 
-    @api.operation("releasePhoneNumber", "phone:release", rate_limit="write", errors=(404, 409))
+    @api.operation(
+        "releasePhoneNumber",
+        "phone:release",
+        rate_limit="write",
+        errors=(errors.NotFound, reservation.NumberBeingPurchased),
+    )
     @api.returns(PhoneNumberView, {**examples.PHONE_NUMBER, "status": "releasing", "releaseAt": "2026-11-30T09:00:00Z"})
     def release(self, request: Request, number: str) -> Response:
         """Release a phone number.
@@ -106,7 +118,12 @@ class PhoneNumberRestorations(api.OperationViewSet):
 
     tag = "Phone Numbers"
 
-    @api.operation("restorePhoneNumber", "phone:release", rate_limit="write", errors=(404, 409))
+    @api.operation(
+        "restorePhoneNumber",
+        "phone:release",
+        rate_limit="write",
+        errors=(errors.NotFound, reservation.NumberReleasing, reservation.LocationHasNumber),
+    )
     @api.accepts(EmptyBody)
     @api.returns(NumberWithConfigurationView, examples.NUMBER_WITH_CONFIGURATION)
     def restore(self, request: Request, number: str) -> Response:

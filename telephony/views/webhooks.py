@@ -22,7 +22,8 @@ View = Callable[[HttpRequest], HttpResponse]
 class InvalidSignature(errors.Forbidden):
     """The request is not from Twilio."""
 
-    code = "bad_signature"
+    code = "invalid_signature"
+    is_general = True
 
 
 def signed_webhook(view: Callable[[HttpRequest], VoiceReply | None]) -> View:

@@ -74,19 +74,19 @@ def create_admin(test_users: UserFixtures) -> User:
 ATTEMPT_CASES = {
     "an admin promotes to owner": AttemptCase("abe", create_staff, {"userRole": "owner"}),
     "an admin grants an owner permission": AttemptCase("abe", create_staff, {"permissions": ["owners:manage"]}),
-    "an admin changes another admin": AttemptCase("abe", create_admin, {"name": "X"}, "beyond_reach"),
-    "an admin demotes another admin": AttemptCase("abe", create_admin, {"userRole": "staff"}, "beyond_reach"),
+    "an admin changes another admin": AttemptCase("abe", create_admin, {"name": "X"}, "target_forbidden"),
+    "an admin demotes another admin": AttemptCase("abe", create_admin, {"userRole": "staff"}, "target_forbidden"),
     "an admin changes themself via user management": AttemptCase(
-        "abe", lambda test_users: test_users.abe.user, {"name": "X"}, "beyond_reach"
+        "abe", lambda test_users: test_users.abe.user, {"name": "X"}, "target_forbidden"
     ),
     "an admin blocks the owner": AttemptCase(
-        "abe", lambda test_users: test_users.ann.user, {"status": "blocked"}, "beyond_reach"
+        "abe", lambda test_users: test_users.ann.user, {"status": "blocked"}, "target_forbidden"
     ),
     "an admin deletes the owner": AttemptCase(
-        "abe", lambda test_users: test_users.ann.user, {}, "beyond_reach", "DELETE"
+        "abe", lambda test_users: test_users.ann.user, {}, "target_forbidden", "DELETE"
     ),
-    "an admin deletes another admin": AttemptCase("abe", create_admin, {}, "beyond_reach", "DELETE"),
-    "a manager changes another manager": AttemptCase("mia", create_manager, {"name": "X"}, "beyond_reach"),
+    "an admin deletes another admin": AttemptCase("abe", create_admin, {}, "target_forbidden", "DELETE"),
+    "a manager changes another manager": AttemptCase("mia", create_manager, {"name": "X"}, "target_forbidden"),
     "a manager promotes": AttemptCase("mia", create_staff, {"userRole": "manager"}),
     "a manager grants a permission": AttemptCase("mia", create_staff, {"permissions": ["self:read", "users:read"]}),
     "a manager revokes permissions": AttemptCase("mia", create_staff, {"permissions": ["self:read"]}),
@@ -94,22 +94,22 @@ ATTEMPT_CASES = {
     "a manager assigns all locations": AttemptCase("mia", create_staff, {"locations": ["*"]}),
     "a manager removes all locations of a user": AttemptCase("mia", create_staff, {"locations": []}),
     "a manager changes a user of two locations": AttemptCase(
-        "mia", create_staff_in_both_locations, {"name": "X"}, "beyond_reach"
+        "mia", create_staff_in_both_locations, {"name": "X"}, "target_forbidden"
     ),
     "a manager blocks a user of two locations": AttemptCase(
-        "mia", create_staff_in_both_locations, {"status": "blocked"}, "beyond_reach"
+        "mia", create_staff_in_both_locations, {"status": "blocked"}, "target_forbidden"
     ),
     "a manager changes a user without location": AttemptCase(
-        "mia", create_staff_without_location, {"name": "X"}, "beyond_reach"
+        "mia", create_staff_without_location, {"name": "X"}, "target_forbidden"
     ),
     "a manager assigns a user without location": AttemptCase(
-        "mia", create_staff_without_location, {"locations": ["boston"]}, "beyond_reach"
+        "mia", create_staff_without_location, {"locations": ["boston"]}, "target_forbidden"
     ),
     "a manager changes the e-mail of a user with more permissions": AttemptCase(
         "mia",
         lambda test_users: test_users.create_user(permissions=["self:read", "audit:read"]),
         {"email": "taken.over@cast.example"},
-        "beyond_reach",
+        "target_forbidden",
     ),
     "the last owner demotes themself": AttemptCase(
         "ann", lambda test_users: test_users.ann.user, {"userRole": "admin"}, "last_owner"

@@ -19,6 +19,7 @@ from config import dynamodb
 from telephony import ivr
 from telephony.models import PhoneNumber
 from tests.support.environment import ENVIRONMENT
+from tests.support.problems import check_error
 from tests.support.proxy import FaultPlan
 from tests.support.users import SignedInUser, UserFixtures, free_number, now, phone_number_of
 
@@ -292,7 +293,8 @@ def send_request(
     if sample.body is not None and "content" not in options:
         options["json"] = sample.body
     url = web + operation.path(sample)
-    return httpx.request(operation.method, url, params=sample.query, headers=headers, timeout=30, **options)
+    response = httpx.request(operation.method, url, params=sample.query, headers=headers, timeout=30, **options)
+    return check_error(response)
 
 
 def success_status(operation: Operation) -> int:

@@ -27,6 +27,7 @@ from telephony import phone_verification
 from telephony.numbers import purchase
 from telephony.numbers.reservation import NumberWithLine
 from tests.support.environment import ENVIRONMENT, Environment
+from tests.support.problems import check_document, check_error
 
 PASSWORD = "a-good-password"
 _sequence = itertools.count(1)
@@ -51,7 +52,7 @@ class SignedInUser:
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request as this user."""
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
-        return httpx.request(method, self.web + path, headers=headers, timeout=30, **options)
+        return check_error(httpx.request(method, self.web + path, headers=headers, timeout=30, **options))
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)
@@ -330,7 +331,6 @@ def parse_problem(response: httpx.Response) -> dict[str, Any]:
     """The problem document of an error response, checked for its members."""
     assert response.headers["content-type"] == "application/problem+json", response.text
     document = json.loads(response.content)
-    assert set(document) == {"type", "title", "status", "code", "detail", "errors", "requestId"}
-    assert document["status"] == response.status_code
+    assert check_document(document).status == response.status_code
     assert document["requestId"] == response.headers["x-request-id"]
     return dict(document)

@@ -88,7 +88,7 @@ def test_pending_email_change_ends_when_its_author_is_blocked(
     assert (env.tenant().get_user(auth0.subject_of_user(person.id)) or {})["email"] == person.user.email
     entry = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=1").json()["items"][0]
     assert entry["action"] == "user.change_refused"
-    assert {"field": "reason", "before": None, "after": "overtaken"} in entry["changes"]
+    assert {"field": "reason", "before": None, "after": "email_change_outdated"} in entry["changes"]
 
 
 def test_unauthorized_request_does_not_finish_a_pending_change(test_users: UserFixtures, env: Environment) -> None:

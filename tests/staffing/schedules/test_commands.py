@@ -209,7 +209,7 @@ def test_blocked_user_cannot_be_scheduled(test_users: UserFixtures) -> None:
     response = test_users.ann.post(
         PATH, schedule_body(test_users, "2031-06-04T09:00", "2031-06-04T17:00", staffId=user.id)
     )
-    assert (response.status_code, parse_problem(response)["code"]) == (409, "person_blocked")
+    assert (response.status_code, parse_problem(response)["code"]) == (409, "user_blocked")
 
 
 # --- conflicts ------------------------------------------------------------------------------------
@@ -241,7 +241,9 @@ def test_conflict_names_the_other_schedule_and_the_first_moment(test_users: User
     assert fault["scheduleId"] == series["id"]
     assert fault["staffId"] == sue.id
     # 03:00 in Denver is 05:00 in New York; both intervals first coincide on 4 February
-    assert fault["at"] == "2031-02-04T10:00:00Z"
+    assert fault["at"] == "2031-02-04T05:00:00-05:00"
+    local_time = "05:00 on Tuesday, 4 February 2031 (America/New_York)"
+    assert error["detail"] == fault["detail"] == f"Overlaps schedule {series['id']} from {local_time}."
     overlapping = create_schedule(test_users.ann, {**request_body, "allowOverlap": True})
     entry = test_users.ann.get(f"/user/{sue.id}/audit-logs").json()["items"][0]
     assert entry["subject"]["id"] == overlapping["id"]
@@ -256,7 +258,7 @@ def test_adjacent_shifts_do_not_conflict(test_users: UserFixtures, sue: User) ->
         PATH, schedule_body(test_users, "2031-02-03T14:59", "2031-02-03T15:30", staffId=sue.id)
     )
     assert response.status_code == 409
-    assert parse_problem(response)["errors"][0]["at"] == "2031-02-03T19:59:00Z"
+    assert parse_problem(response)["errors"][0]["at"] == "2031-02-03T14:59:00-05:00"
 
 
 def test_series_that_overlaps_itself_is_a_conflict(test_users: UserFixtures, sue: User) -> None:
@@ -267,7 +269,7 @@ def test_series_that_overlaps_itself_is_a_conflict(test_users: UserFixtures, sue
         ),
     )
     assert response.status_code == 409
-    assert parse_problem(response)["errors"][0]["at"] == "2031-02-04T14:00:00Z"
+    assert parse_problem(response)["errors"][0]["at"] == "2031-02-04T09:00:00-05:00"
 
 
 # --- permissions ----------------------------------------------------------------------------------
@@ -352,7 +354,7 @@ def test_single_shift_is_moved_excluded_and_restored(test_users: UserFixtures, s
     assert delete_response.json() == {"id": id, "status": "removed", "scope": "occurrence"}
     assert list_june_starts(test_users, sue) == ["02T09:00", "16T09:00", "23T09:00", "30T09:00"]
     repeated_response = test_users.mia.request("DELETE", f"{PATH}/{id}", params=occurrence_query)
-    assert (repeated_response.status_code, parse_problem(repeated_response)["code"]) == (404, "no_such_occurrence")
+    assert (repeated_response.status_code, parse_problem(repeated_response)["code"]) == (404, "occurrence_not_found")
 
     original_times = {"startTime": "2031-06-09T09:00", "endTime": "2031-06-09T17:00"}
     assert put_schedule(test_users.mia, id, original_times, **occurrence_query).status_code == 200
@@ -469,7 +471,7 @@ def test_series_is_reassigned(test_users: UserFixtures, sue: User) -> None:
     )
 
     conflict_response = put_schedule(test_users.mia, id, {"staffId": other_user.id})
-    assert parse_problem(conflict_response)["errors"][0]["at"] == "2031-06-30T20:00:00Z"
+    assert parse_problem(conflict_response)["errors"][0]["at"] == "2031-06-30T16:00:00-04:00"
     assert list_june_starts(test_users, sue) != []
     assert put_schedule(test_users.mia, id, {"staffId": other_user.id, "allowOverlap": True}).status_code == 200
     assert list_june_starts(test_users, sue) == []
@@ -530,7 +532,7 @@ def test_unknown_occurrence_returns_404(test_users: UserFixtures, sue: User) -> 
     for scope in ("occurrence", "following"):
         query = {"scope": scope, "recurrenceId": "2031-06-03T09:00:00"}
         response = put_schedule(test_users.ann, id, {"staffId": test_users.sam.id}, **query)
-        assert (response.status_code, parse_problem(response)["code"]) == (404, "no_such_occurrence")
+        assert (response.status_code, parse_problem(response)["code"]) == (404, "occurrence_not_found")
 
 
 def test_idempotency_key_creates_a_single_schedule(test_users: UserFixtures, sue: User) -> None:

@@ -506,7 +506,7 @@ def test_webhook_requires_the_twilio_signature(line: LineFixture, save_transcrip
     ]
     save_transcript("forged webhooks", call)
     assert [response.status_code for response in responses] == [403] * 5 + [405, 403]
-    assert parse_problem(responses[0])["code"] == "bad_signature"
+    assert parse_problem(responses[0])["code"] == "invalid_signature"
     assert (
         post_webhook(webhook["url"], webhook["form"], **{"X-Twilio-Signature": webhook["signature"]}).text
         == (webhook["answer"])
