@@ -14,10 +14,7 @@ DOCUMENTS = {
     "docs/personal-data.md": ["data_map"],
     "docs/errors.md": ["error_catalog"],
 }
-PLACEHOLDERS = {
-    "AUTH0_ISSUER": "https://sign-in.dutyline.example/",
-    "PUBLIC_BASE_URL": "https://api.dutyline.example",
-}
+PLACEHOLDERS = {"AUTH0_ISSUER": "https://sign-in.dutyline.example/", "PUBLIC_BASE_URL": "https://api.dutyline.example"}
 """Settings that the documents show, whatever the caller's environment is."""
 
 
