@@ -33,11 +33,14 @@ type Call<Method extends HttpMethod> = <
   ...init: InitParam<Init>
 ) => Promise<Answer<DataOf<paths[Path][Method], Init>>>;
 
-type ItemOf<Path extends keyof paths> =
-  DataOf<paths[Path]["get"], unknown> extends { items: (infer Item)[]; nextCursor: unknown } ? Item : never;
+/** What an operation answers: `Data<"/user">`, `Data<"/staffSchedule", "post">`. */
+export type Data<Path extends keyof paths, Method extends HttpMethod = "get"> = DataOf<paths[Path][Method], unknown>;
+/** An item of a list: `Item<"/location">`. */
+export type Item<Path extends keyof paths> =
+  Data<Path> extends { items: (infer Element)[]; nextCursor: unknown } ? Element : never;
 /** The paths whose GET answers pages. */
 export type PagedPath = {
-  [Path in keyof paths]: ItemOf<Path> extends never ? never : Path;
+  [Path in keyof paths]: Item<Path> extends never ? never : Path;
 }[keyof paths];
 
 /** The operations by method and path, as in the reference. */
@@ -51,7 +54,7 @@ export interface Dutyline {
   pages<Path extends PagedPath, Init extends MaybeOptionalInit<paths[Path], "get">>(
     path: Path,
     ...init: InitParam<Init>
-  ): AsyncGenerator<ItemOf<Path>, void, undefined>;
+  ): AsyncGenerator<Item<Path>, void, undefined>;
 }
 
 interface Result {

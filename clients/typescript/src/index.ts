@@ -1,4 +1,13 @@
-export { createDutyline, ifMatch, type Answer, type Dutyline, type DutylineOptions, type PagedPath } from "./client.js";
+export {
+  createDutyline,
+  ifMatch,
+  type Answer,
+  type Data,
+  type Dutyline,
+  type DutylineOptions,
+  type Item,
+  type PagedPath,
+} from "./client.js";
 export { isProblem, NetworkError, ProblemError, type Problem } from "./problems.js";
 export type { components, operations, paths } from "./schema.js";
 export { SignInError } from "./provider.js";
