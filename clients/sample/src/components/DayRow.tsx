@@ -20,7 +20,7 @@ export function DayRow({ day, isToday, shifts, describe, showPeople }: Props) {
   const colors = useColors();
   return (
     <View role="listitem" aria-label={formatDay(day)} style={[styles.row, { borderColor: colors.line }]}>
-      <View aria-hidden style={[styles.day, isToday && { backgroundColor: colors.accent }]}>
+      <View aria-hidden style={[styles.day, shifts.length === 0 && styles.oneLine, isToday && { backgroundColor: colors.accent }]}>
         <Words kind="small" tone={isToday ? "onAccent" : "quiet"}>
           {formatWeekday(day)}
         </Words>
@@ -50,8 +50,9 @@ export function DayRow({ day, isToday, shifts, describe, showPeople }: Props) {
 }
 
 const styles = StyleSheet.create({
-  row: { flexDirection: "row", gap: 16, paddingVertical: 12, borderTopWidth: 1 },
-  day: { width: 52, height: 56, borderRadius: 12, alignItems: "center", justifyContent: "center" },
+  row: { flexDirection: "row", gap: 12, paddingVertical: 8, borderTopWidth: 1 },
+  day: { width: 64, minHeight: 56, borderRadius: 12, alignItems: "center", justifyContent: "center" },
+  oneLine: { flexDirection: "row", gap: 6, minHeight: 32 },
   shifts: { flex: 1, gap: 8, justifyContent: "center" },
   shift: { flexDirection: "row", alignItems: "center", gap: 12, padding: 12, borderRadius: 12, borderWidth: 1 },
   bar: { width: 4, alignSelf: "stretch", borderRadius: 2 },

@@ -17,7 +17,16 @@ export function Navigation({ current, onChange }: Props) {
   const colors = useColors();
   const isWide = useIsWide();
   return (
-    <View role="navigation" aria-label="Screens" style={isWide ? styles.column : [styles.bar, { borderColor: colors.line, backgroundColor: colors.surface }]}>
+    <View
+      role="navigation"
+      aria-label="Screens"
+      style={isWide ? styles.column : [styles.bar, { borderColor: colors.line, backgroundColor: colors.surface }]}
+    >
+      {isWide && (
+        <Words bold tone="accent" style={styles.brand}>
+          Dutyline
+        </Words>
+      )}
       {(Object.keys(SCREENS) as ScreenName[]).map((screen) => {
         const isCurrent = screen === current;
         return (
@@ -44,13 +53,14 @@ export function Person({ name, signOut }: { name: string; signOut: () => void })
       <Words kind="small" tone="quiet" numberOfLines={1} style={styles.name}>
         {name}
       </Words>
-      <Button look="plain" label="Sign out" onPress={signOut} />
+      <Button look="quiet" label="Sign out" onPress={signOut} />
     </View>
   );
 }
 
 const styles = StyleSheet.create({
   column: { gap: 4, flex: 1 },
+  brand: { padding: 16 },
   bar: { flexDirection: "row", borderTopWidth: 1, padding: 8, gap: 4 },
   item: { minHeight: 48, paddingHorizontal: 16, borderRadius: 12, justifyContent: "center" },
   fill: { flex: 1, alignItems: "center" },

@@ -1,17 +1,18 @@
 import type { ReactNode } from "react";
 import { ActivityIndicator, Pressable, type PressableProps, StyleSheet, TextInput, View } from "react-native";
 
-import { useColors } from "../theme";
+import { useColors, useIsWide } from "../theme";
 import { Words } from "./text";
 
 interface ButtonProps extends Pick<PressableProps, "onPress"> {
   label: string;
-  look?: "filled" | "plain";
+  look?: "filled" | "plain" | "quiet";
   disabled?: boolean;
 }
 
 export function Button({ label, look = "filled", disabled = false, onPress }: ButtonProps) {
   const colors = useColors();
+  const isWide = useIsWide();
   const isFilled = look === "filled";
   return (
     <Pressable
@@ -20,11 +21,14 @@ export function Button({ label, look = "filled", disabled = false, onPress }: Bu
       onPress={onPress}
       style={({ pressed }) => [
         styles.button,
-        isFilled ? { backgroundColor: colors.accent } : { borderColor: colors.line, borderWidth: 1 },
+        isFilled && { backgroundColor: colors.accent },
+        look === "plain" && { borderColor: colors.line, borderWidth: 1 },
+        look === "quiet" && styles.quiet,
+        isWide && styles.wide,
         { opacity: pressed ? 0.8 : disabled ? 0.6 : 1 },
       ]}
     >
-      <Words bold tone={isFilled ? "onAccent" : "accent"}>
+      <Words bold kind={look === "quiet" ? "small" : "body"} tone={isFilled ? "onAccent" : "accent"}>
         {label}
       </Words>
     </Pressable>
@@ -136,6 +140,8 @@ export function Avatar({ name }: { name: string }) {
 
 const styles = StyleSheet.create({
   button: { minHeight: 48, paddingHorizontal: 20, borderRadius: 12, alignItems: "center", justifyContent: "center" },
+  wide: { alignSelf: "flex-start", minWidth: 96 },
+  quiet: { minHeight: 44, paddingHorizontal: 8 },
   icon: { width: 44, height: 44, borderRadius: 12, borderWidth: 1, alignItems: "center", justifyContent: "center" },
   choice: { flexDirection: "row", flexWrap: "wrap", gap: 8 },
   option: { minHeight: 44, paddingHorizontal: 16, borderRadius: 22, borderWidth: 1, justifyContent: "center" },
