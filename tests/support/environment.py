@@ -58,7 +58,7 @@ class Environment:
     """The ports, processes and proxies of a test process."""
 
     def __init__(self) -> None:
-        names = ("dynamodb", "redis", "identity", "smtp", "expo", "twilio", "mail_page", "web")
+        names = ("dynamodb", "redis", "identity", "smtp", "expo", "twilio", "mail_page", "web", "app")
         self.ports = {name: free_port() for name in names}
         self.proxy_ports = {name: free_port() for name in names[:6]}
         """Ports of the proxies."""
@@ -71,6 +71,11 @@ class Environment:
     @property
     def web(self) -> str:
         return f"http://127.0.0.1:{self.ports['web']}"
+
+    @property
+    def app(self) -> str:
+        """The origin of an app in a browser that may call the API."""
+        return f"http://127.0.0.1:{self.ports['app']}"
 
     @property
     def expo(self) -> str:
@@ -108,7 +113,7 @@ class Environment:
             "NUMBERS_PER_CUSTOMER": "10000",
             "PHONE_CHECKS_PER_DAY": "100",
             "PHONE_CHECKS_PER_CUSTOMER": "10000",
-            "CORS_ORIGINS": "https://app.dutyline.example",
+            "CORS_ORIGINS": f"https://app.dutyline.example,{self.app}",
         }
 
     def process_environment(self, *, proxied: bool) -> dict[str, str]:

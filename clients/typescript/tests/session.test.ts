@@ -97,11 +97,12 @@ test("a token is refreshed before it expires", async () => {
 test("tokens of one's own are refreshed once for all calls", async () => {
   const { session } = await signedIn();
   let refreshes = 0;
+  let token: string | undefined = "stale";
   const tokens = {
-    current: async () => "stale",
+    current: async () => token,
     refresh: async () => {
       refreshes++;
-      return session.current();
+      return (token = await session.current());
     },
   };
   const dutyline = client(tokens);
