@@ -37,7 +37,7 @@ export function createTransport({ tokens, attempts = 4, fetch = globalThis.fetch
         if (outcome instanceof NetworkError) throw outcome;
         return outcome;
       }
-      if (outcome instanceof Response) await outcome.body?.cancel();
+      if (outcome instanceof Response) await drain(outcome);
       await sleep(wait, request.signal);
     }
   };
@@ -56,10 +56,13 @@ function createSignedSend(tokens: Tokens, send: Send): Send {
     const present = await tokens.current();
     const fresh = present !== undefined && present !== token ? present : await refreshOnce(token);
     if (fresh === undefined) return response;
-    await response.body?.cancel();
+    await drain(response);
     return send(sign(request, fresh));
   };
 }
+
+/** Read a short answer that nobody wants, so that its connection can serve again. */
+const drain = (response: Response) => response.arrayBuffer();
 
 function sign(request: Request, token: string | undefined): Request {
   const signed = request.clone();

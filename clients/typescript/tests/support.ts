@@ -85,9 +85,10 @@ async function forward(request: IncomingMessage): Promise<Response> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const { host: _host, connection: _connection, "content-length": _length, ...headers } = request.headers;
+  headers["accept-encoding"] = "identity"; // fetch would decode the answer but keep its headers
   return fetch(product.api + request.url, {
     method: request.method ?? "GET",
-    headers: { ...(headers as Record<string, string>), "Accept-Encoding": "identity" },
+    headers: headers as Record<string, string>,
     ...(chunks.length === 0 ? {} : { body: Buffer.concat(chunks) }),
   });
 }
