@@ -7,7 +7,6 @@ contain it.
 from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
-import orjson
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -37,7 +36,7 @@ def _check_charset(media_type: str) -> None:
 
 
 class JSONRenderer(BaseRenderer):
-    """JSON by orjson."""
+    """JSON; serializers leave times as datetimes (``DATETIME_FORMAT``), so that all are alike."""
 
     media_type = "application/json"
     format = "json"
@@ -46,7 +45,7 @@ class JSONRenderer(BaseRenderer):
     def render(
         self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
     ) -> bytes:
-        return b"" if data is None else orjson.dumps(data, default=str, option=orjson.OPT_UTC_Z)
+        return b"" if data is None else strict_json.dumps(data, default=str)
 
 
 class JSONOnlyNegotiation(BaseContentNegotiation):

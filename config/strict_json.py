@@ -1,7 +1,10 @@
-"""Strict JSON: refuses what parsers interpret differently."""
+"""Strict JSON: refuses what parsers interpret differently, and writes times in one form."""
 
 import json
+from collections.abc import Callable
 from typing import Any
+
+import orjson
 
 from config import errors
 
@@ -14,6 +17,11 @@ class MalformedJSON(errors.InvalidRequest):
 
     code = "malformed_json"
     title = "Invalid JSON"
+
+
+def dumps(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:
+    """JSON in UTF-8; times as RFC 3339 to the second, with ``Z`` or the offset of their zone."""
+    return orjson.dumps(value, default=default, option=orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS)
 
 
 def loads(raw: bytes) -> Any:

@@ -1,5 +1,6 @@
 """Every operation returns every documented status, and responses conform to the document."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -63,6 +64,9 @@ def unprivileged_user(test_users: UserFixtures, env: Environment, web: str) -> S
     return accept_invitation(env, web, create.create_user(new_user, actor=test_users.ann.actor, at=now()))
 
 
+TIME_START = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 STORE_FAULTS = {500: "nonsense", 503: "503"}
 """Fault mode of DynamoDB that causes each status."""
 
@@ -146,9 +150,28 @@ def assert_conforms(openapi: dict[str, Any], operation: Operation, response: htt
     if definition["content"][media]["schema"].get("format") == "binary":
         assert response.content
         return
+    assert_times_in_one_form(response.json(), operation.id)
     schema = {**definition["content"][media]["schema"], "components": openapi["components"]}
     violations = [error.message for error in Draft202012Validator(schema).iter_errors(response.json())]
     assert not violations, f"{operation.id} {response.status_code}: {violations}"
+
+
+def assert_times_in_one_form(value: Any, name: str) -> None:
+    """Times have seconds, no fraction and an offset; moments, whose names end in At, are in UTC.
+
+    Wall times of a schedule have no offset: its exceptions, what identifies them, and what the
+    audit log says of it.
+    """
+    if isinstance(value, dict):
+        for member, part in value.items():
+            if member not in ("recurrenceId", "recurrencePattern", "changes", "name"):
+                assert_times_in_one_form(part, member)
+    elif isinstance(value, list):
+        for part in value:
+            assert_times_in_one_form(part, name)
+    elif isinstance(value, str) and TIME_START.match(value):
+        form = MOMENT if name.endswith("At") else TIME
+        assert form.fullmatch(value), f"{name}: {value}"
 
 
 def test_openapi_contains_the_reference_operations(openapi: dict[str, Any]) -> None:
@@ -185,3 +208,5 @@ def test_examples_match_their_schemas(openapi: dict[str, Any]) -> None:
         full_schema = {**schema, "components": openapi["components"]}
         violations = [error.message for error in Draft202012Validator(full_schema).iter_errors(value)]
         assert not violations, f"{label}: {violations}"
+        if not label.endswith(" request"):
+            assert_times_in_one_form(value, label)

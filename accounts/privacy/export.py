@@ -16,7 +16,7 @@ from accounts import customers, preferences, users
 from accounts.models import Customer, User
 from accounts.permissions import Actor
 from accounts.privacy import export_document, pdf_process
-from config import errors, journal
+from config import errors, journal, strict_json
 from config.dynamodb.attributes import RecordAttribute
 from config.privacy import data_map
 
@@ -87,7 +87,7 @@ def _collect(user: User, customer: Customer, deadline: float) -> tuple[bytes, li
         json_rows: list[bytes] = []
         printed_rows: list[data_map.ExportRow] = []
         for row in chapter.rows(user):
-            json_rows.append(orjson.dumps(row, default=_to_plain_value, option=orjson.OPT_UTC_Z))
+            json_rows.append(strict_json.dumps(row, default=_to_plain_value))
             if len(printed_rows) < MAX_PRINTED_ROWS:
                 printed_rows.append(row)
             if time.monotonic() > deadline:

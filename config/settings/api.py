@@ -9,6 +9,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["config.content_negotiation.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["config.content_negotiation.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.content_negotiation.JSONOnlyNegotiation",
+    "DATETIME_FORMAT": None,  # the renderer writes times
     "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_SCHEMA_CLASS": "config.api.schema.OperationSchema",
     "EXCEPTION_HANDLER": "config.api.problem_details.handle_exception",

@@ -76,6 +76,11 @@ def to_wall_time(at: datetime, zone: str) -> datetime:
     return at.astimezone(_get_zone_info(zone)).replace(tzinfo=None, fold=0)
 
 
+def to_zoned_time(at: datetime, zone: str) -> datetime:
+    """The same instant, with the offset of the zone."""
+    return at.astimezone(_get_zone_info(zone))
+
+
 def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
     """Whether this wall time exists, i.e. no clock change skips it."""
     return to_wall_time(to_instant(wall_time, zone), zone) == wall_time

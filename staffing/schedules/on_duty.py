@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from accounts import locations, users
 from accounts.permissions import Actor
 from config import dynamodb
+from staffing.recurrence import expand
 from staffing.schedules import queries
 from staffing.schedules.queries import Shift
 
@@ -27,8 +28,8 @@ class OnDuty:
 
     @property
     def until(self) -> datetime:
-        """When the shift ends."""
-        return self.shift.occurrence.end
+        """When the shift ends, with the offset of its time zone."""
+        return expand.to_zoned_time(self.shift.occurrence.end, str(self.shift.schedule.zone))
 
     @property
     def reason(self) -> Literal["scheduled", "moved", "covering"]:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
@@ -21,14 +20,7 @@ from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
 from staffing.schedules.queries import Shift
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
-from staffing.serializers.times import (
-    TIME_EXAMPLES,
-    LocalTimeField,
-    ShiftTimeField,
-    TimeRangeQuery,
-    check_year,
-    format_with_offset,
-)
+from staffing.serializers.times import TIME_EXAMPLES, LocalTimeField, ShiftTimeField, TimeRangeQuery, check_year
 
 SCOPES = ("occurrence", "following", "all")
 _ALLOW_OVERLAP_HELP = "true: allows overlaps with other schedules of the user."
@@ -135,8 +127,8 @@ class ScheduleView(serializers.Serializer[Schedule]):
             "customerId": instance.customer_id,
             "locationId": instance.location_id,
             "staffId": instance.staff_id,
-            "startTime": format_with_offset(first_occurrence.start, series.zone),
-            "endTime": format_with_offset(first_occurrence.end, series.zone),
+            "startTime": expand.to_zoned_time(first_occurrence.start, series.zone),
+            "endTime": expand.to_zoned_time(first_occurrence.end, series.zone),
             "timeZone": series.zone,
             "recurring": instance.is_series,
             "recurrencePattern": pattern.to_pattern(series) if series.rule else None,
@@ -176,8 +168,8 @@ class ShiftView(serializers.Serializer[Shift]):
             "customerId": schedule.customer_id,
             "locationId": schedule.location_id,
             "staffId": instance.staff_id,
-            "startTime": format_with_offset(occurrence.start, schedule.zone),
-            "endTime": format_with_offset(occurrence.end, schedule.zone),
+            "startTime": expand.to_zoned_time(occurrence.start, schedule.zone),
+            "endTime": expand.to_zoned_time(occurrence.end, schedule.zone),
             "timeZone": schedule.zone,
             "changed": occurrence.is_changed,
             "adjusted": occurrence.is_adjusted,
@@ -225,17 +217,12 @@ class OnDutyView(serializers.Serializer[Any]):
 
     staffId = serializers.CharField(source="user.id")
     name = serializers.CharField(source="user.name")
-    until = serializers.SerializerMethodField()
+    until = serializers.DateTimeField(help_text="When the user goes off duty.")
     reason = serializers.ChoiceField(
         choices=["scheduled", "moved", "covering"],
         help_text="scheduled: as planned; moved: the occurrence was moved; covering: for the user of the series.",
     )
     shift = ShiftView()
-
-    @extend_schema_field(OpenApiTypes.DATETIME)
-    def get_until(self, instance: Any) -> str:
-        """When the user goes off duty, in the schedule's time zone."""
-        return format_with_offset(instance.until, instance.shift.schedule.zone)
 
 
 class LocationOnDutyView(serializers.Serializer[Any]):

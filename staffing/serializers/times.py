@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -84,8 +83,3 @@ def check_year(at: datetime, wire_name: str = "") -> None:
     if not rrule.EARLIEST_START.year < at.year < LATEST_START.year:
         span = f"Must be from {rrule.EARLIEST_START.year + 1} to {LATEST_START.year - 1}."
         raise serializers.ValidationError({wire_name: [span]} if wire_name else span, code="invalid")
-
-
-def format_with_offset(at: datetime, zone: str) -> str:
-    """An RFC 3339 date-time in a time zone."""
-    return at.astimezone(ZoneInfo(zone)).isoformat()

@@ -1,5 +1,6 @@
 """Serializers of calls and of phone verification."""
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -114,7 +115,7 @@ class CallView(serializers.Serializer[Call]):
     @extend_schema_field({"type": "array", "items": {"type": "object"}, "description": _EVENTS})
     def get_events(self, call: Call) -> Any:
         """In order."""
-        return CallRecord(call).events
+        return [{**event, "at": datetime.fromisoformat(event["at"])} for event in CallRecord(call).events]
 
 
 class PhoneVerificationCode(StrictSerializer):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -97,14 +98,16 @@ class LocalDateTimeField(forms.CharField):
         self.widget.input_type = "datetime-local"
 
     def prepare_value(self, value: Any) -> Any:
-        return str(value)[:16] if value else value
+        """A datetime, or text with at least minutes, in the form of the widget."""
+        text = value.isoformat() if isinstance(value, datetime) else value
+        return str(text)[:16] if text else text
 
     def to_python(self, value: Any) -> Any:
         local_time = super().to_python(value)
         return f"{local_time}:00" if local_time and len(local_time) == 16 else local_time
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        return (str(initial)[:16] if initial else "") != (str(data)[:16] if data else "")
+        return (self.prepare_value(initial) or "") != (self.prepare_value(data) or "")
 
 
 class CommaSeparatedField(forms.CharField):

@@ -346,7 +346,7 @@ def test_preview_matches_the_actual_call(test_users: UserFixtures) -> None:
         (reachable.id, True, None),
         (unreachable.id, False, "no_phone"),
     ]
-    assert people[0]["until"] == "2027-06-02T21:00:00Z"
+    assert people[0]["until"] == "2027-06-02T17:00:00-04:00"
     call = line.call("2027-06-02T16:00:00+00:00", phones={phone: "answers"})
     call.assert_sequence(f"talks with {phone}")
     night = test_users.ann.get(path.replace("T16", "T04")).json()
