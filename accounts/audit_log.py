@@ -7,7 +7,7 @@ from accounts.models import User
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.audit import reader
-from config.dynamodb import encryption
+from config.dynamodb import encryption, pagination
 
 
 @dataclass(frozen=True)
@@ -18,15 +18,24 @@ class AuditLogPage:
     total: int
     limit: int
     offset: int
+    next_cursor: pagination.Cursor | None
 
 
 def get_user_audit_log(
-    user_id: str, *, actor: Actor, limit: int, offset: int, criteria: reader.EntryFilter
+    user_id: str,
+    *,
+    actor: Actor,
+    limit: int,
+    offset: int = 0,
+    cursor: pagination.Cursor | None = None,
+    criteria: reader.EntryFilter,
 ) -> AuditLogPage:
     """A page of the audit log of a person of the actor's customer, deleted people included.
 
-    ``total`` counts the entries that match the filter. Raises `errors.NotFound`, also for people of
-    other customers, and `errors.Forbidden` for people outside the actor's locations.
+    ``cursor`` replaces ``offset``: it names the entry that the page begins with, so that entries
+    added meanwhile move nothing. ``total`` counts the entries that match the filter. Raises
+    `errors.NotFound`, also for people of other customers, and `errors.Forbidden` for people outside
+    the actor's locations.
     """
     actor.require("audit:read")
     if not dynamodb.is_id("usr", user_id):
@@ -38,13 +47,18 @@ def get_user_audit_log(
     user = records.get(User, user_id)
     if user_id != actor.id and not actor.can_access_user_in(user.locations if user else ()):
         raise errors.Forbidden("The person must work at locations that you have access to, and at no others.")
+    total = int(stream_head.last)
+    first_seq = int(cursor["seq"]["N"]) if cursor else None
     if criteria.matches_all:
-        total = int(stream_head.last)
+        offset = offset if first_seq is None else total - first_seq
         entries = reader.read_page(user_id, last=total, offset=offset, limit=limit)
+        next_seq = total - offset - limit
     else:
-        sequence_numbers = reader.find_matching_seqs(user_id, int(stream_head.last), criteria)
+        sequence_numbers = reader.find_matching_seqs(user_id, total, criteria)
         total = len(sequence_numbers)
+        offset = offset if first_seq is None else sum(seq > first_seq for seq in sequence_numbers)
         entries = reader.read_entries(user_id, sequence_numbers[offset : offset + limit])
+        next_seq = next(iter(sequence_numbers[offset + limit :]), 0)
     person_ids = {person for entry in entries for person in entry.key_owners}
     loaded_ids = {user_id, actor.stream}
     remaining_records = dynamodb.batch_get(
@@ -53,4 +67,5 @@ def get_user_audit_log(
     keys = encryption.unwrap_keys(records, person_ids & loaded_ids) | encryption.unwrap_keys(
         remaining_records, person_ids - loaded_ids
     )
-    return AuditLogPage(reader.decrypt_entries(entries, keys), total, limit, offset)
+    next_cursor = {"seq": {"N": str(next_seq)}} if next_seq > 0 else None
+    return AuditLogPage(reader.decrypt_entries(entries, keys), total, limit, offset, next_cursor)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -36,6 +36,16 @@ class LocationGuard:
     """Why the location of this id cannot be removed, as a sentence; None: it can."""
     cleanup_task: str
     """The task that removes what was created while the location was being removed."""
+
+
+@dataclass(frozen=True)
+class LocationNumbers:
+    """Where another app keeps the phone numbers of locations: ``settings.LOCATION_NUMBERS``."""
+
+    get_number: Callable[[str], str | None]
+    """The number of the location of this id."""
+    list_numbers: Callable[[str], Mapping[str, str]]
+    """The numbers of a customer's locations, by location id; one round trip."""
 
 
 def create_location(
@@ -85,10 +95,46 @@ def list_accessible_locations(
     )
 
 
+def list_locations(actor: Actor, *, limit: int, cursor: pagination.Cursor | None) -> pagination.CursorPage[Location]:
+    """The locations that the actor can access with their phone numbers, by name."""
+    page, numbers = dynamodb.gather(
+        lambda: list_accessible_locations(actor, limit=limit, cursor=cursor),
+        lambda: _location_numbers().list_numbers(actor.customer_id),
+    )
+    for location in page.records:
+        location.phone_number = numbers.get(location.id)
+    return cast(pagination.CursorPage[Location], page)
+
+
+def get_location(location_id: str, *, actor: Actor) -> Location:
+    """A location with its phone number.
+
+    Raises `errors.NotFound`, also for another customer's location, and `errors.Forbidden`.
+    """
+    actor.require("self:read")
+    if not dynamodb.is_id("loc", location_id):
+        raise errors.NotFound("Location not found.")
+    location = get_location_from(dynamodb.batch_get([location_key(location_id)]), location_id, actor)
+    check_access(actor, location_id)
+    return _with_phone_number(location)
+
+
+def _with_phone_number(location: Location) -> Location:
+    location.phone_number = _location_numbers().get_number(location.id)
+    return location
+
+
+def _location_numbers() -> LocationNumbers:
+    return cast(LocationNumbers, import_string(settings.LOCATION_NUMBERS))
+
+
 def update_location(
     location_id: str, patch: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
 ) -> Location:
-    """Change the name, address or time zone of a location. Raises `errors.PreconditionFailed`."""
+    """Change the name, address or time zone of a location; it has its phone number.
+
+    Raises `errors.PreconditionFailed`.
+    """
 
     def decide() -> Location:
         before, records = _load_target(location_id, actor)
@@ -101,7 +147,7 @@ def update_location(
             actor, "location.changed", before, after, at, audited=AUDITED_FIELDS, prefetched=records
         )
 
-    return journal.retry_on_conflict(decide)
+    return _with_phone_number(journal.retry_on_conflict(decide))
 
 
 def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location:

@@ -83,6 +83,13 @@ class Location(dynamodb.Record):
     created_at = Timestamp(BUSINESS)
     updated_at = Timestamp(BUSINESS, null=True)
     version = Number(BUSINESS, default=1)
+    phone_number: str | None = None
+    """Not stored here: `accounts.locations` adds it where a client sees the location."""
+
+    @property
+    def variant(self) -> str:
+        """What its ETag adds to the version: the phone number changes without it."""
+        return (self.phone_number or "").removeprefix("+")
 
     @property
     def party(self) -> audit.Party:

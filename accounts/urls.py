@@ -22,7 +22,7 @@ urlpatterns = [
     path("userManagement/<str:id>/resend-invitation", Invitations.as_view({"post": "resend"})),
     path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "update"})),
     path("location", Locations.as_view({"get": "list_page", "post": "create"})),
-    path("location/<str:id>", LocationDetail.as_view({"patch": "update", "delete": "delete"})),
+    path("location/<str:id>", LocationDetail.as_view({"get": "retrieve", "patch": "update", "delete": "delete"})),
     path("legal", legal_documents.index),
     path("legal/<str:document>", legal_documents.current_document),
     path("legal/<str:document>/<str:version>", legal_documents.document_version),

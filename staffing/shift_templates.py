@@ -46,6 +46,18 @@ def list_templates(
     return pagination.CursorPage(visible, page.next_cursor)
 
 
+def get_template(template_id: str, *, actor: Actor) -> Template:
+    """A template. Raises `errors.NotFound`, and `errors.Forbidden` for one of other locations."""
+    actor.require("schedules:read")
+    if not dynamodb.is_id("tpl", template_id):
+        raise errors.NotFound("Schedule template not found.")
+    records = dynamodb.batch_get([dynamodb.RecordKey(Template, template_id)])
+    template = get_template_from(records, template_id, actor)
+    if not _is_visible(template, actor, None):
+        raise errors.Forbidden("This template applies to locations that you have no access to.")
+    return template
+
+
 def _is_visible(template: Template, actor: Actor, location_id: str | None) -> bool:
     template_location_id = template.location_id
     return template_location_id is None or (

@@ -4,7 +4,7 @@ from django.urls import path
 
 from staffing.views import feeds
 from staffing.views.schedules import LocationOnDuty, ScheduleDetail, Schedules
-from staffing.views.shift_templates import Templates
+from staffing.views.shift_templates import TemplateDetail, Templates
 
 urlpatterns = [
     path("staffSchedule", Schedules.as_view({"get": "list_page", "post": "create"})),
@@ -13,6 +13,7 @@ urlpatterns = [
         "scheduleTemplate",
         Templates.as_view({"get": "list_page", "post": "create", "patch": "update", "delete": "delete"}),
     ),
+    path("scheduleTemplate/<str:id>", TemplateDetail.as_view({"get": "retrieve"})),
     path("location/<str:id>/on-duty", LocationOnDuty.as_view({"get": "retrieve"})),
     path("user/calendar-feed", feeds.CalendarFeeds.as_view({"post": "open", "delete": "close"})),
     path("calendar/<str:user_id>/<str:secret>.ics", feeds.serve_calendar_feed),

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from telephony.views import lines, webhooks
-from telephony.views.calls import CallRecordings, Calls, OwnPhone, PhoneConfirmations, PhoneVerifications
+from telephony.views.calls import CallDetail, CallRecordings, Calls, OwnPhone, PhoneConfirmations, PhoneVerifications
 from telephony.views.numbers import (
     PhoneNumberDetail,
     PhoneNumberPurchases,
@@ -22,6 +22,7 @@ urlpatterns = [
     path("ivrConfiguration/<str:locationId>/preview", lines.CallPreviews.as_view({"get": "preview"})),
     path("schemas/ivr-1.json", lines.ivr_schema),
     path("call", Calls.as_view({"get": "list_page"})),
+    path("call/<str:id>", CallDetail.as_view({"get": "retrieve"})),
     path("call/<str:id>/recording", CallRecordings.as_view({"get": "download"})),
     path("user/phone", OwnPhone.as_view({"get": "retrieve"})),
     path("user/phone/verify", PhoneVerifications.as_view({"post": "verify"})),

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import DateTimeRangeQuery, QueryIntegerField, TextField
+from config.api.fields import DateTimeRangeQuery, NextCursorField, QueryIntegerField, TextField
 
 
 class AuditQuery(DateTimeRangeQuery):
@@ -13,7 +13,20 @@ class AuditQuery(DateTimeRangeQuery):
     action = TextField(required=False, max_length=100, help_text="Only entries with this action, such as user.blocked.")
 
     limit = QueryIntegerField(required=False, min_value=1, max_value=100, help_text="1 to 100; default 50.")
-    offset = QueryIntegerField(required=False, min_value=0, help_text="Number of newer entries to skip.")
+    offset = QueryIntegerField(
+        required=False, min_value=0, help_text="Number of newer entries to skip; not together with `cursor`."
+    )
+    cursor = TextField(
+        required=False,
+        max_length=2000,
+        help_text="`nextCursor` of the previous page: unlike an offset, it does not shift while the log grows.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse two positions."""
+        if "cursor" in attrs and "offset" in attrs:
+            raise serializers.ValidationError({"offset": ["Send either `cursor` or `offset`."]})
+        return attrs
 
 
 class AuditParty(serializers.Serializer[Any]):
@@ -60,4 +73,5 @@ class AuditPage(serializers.Serializer[Any]):
     items = AuditLogItem(many=True, source="lines")
     total = serializers.IntegerField(help_text="Number of entries that match the filters.")
     limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
+    offset = serializers.IntegerField(help_text="Number of newer entries that match the filters.")
+    nextCursor = NextCursorField()

@@ -51,5 +51,8 @@ class LocationView(serializers.Serializer[Location]):
     name = serializers.CharField()
     address = serializers.CharField()
     timeZone = serializers.CharField(source="time_zone", help_text="IANA time zone.")
+    phoneNumber = serializers.CharField(
+        source="phone_number", allow_null=True, help_text="In E.164; null if the location has no number."
+    )
     createdAt = serializers.DateTimeField(source="created_at")
     version = serializers.IntegerField()

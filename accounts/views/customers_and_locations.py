@@ -65,7 +65,7 @@ class Locations(api.OperationViewSet):
         actor = actor_of(request)
         query = PageQuery.parse_query(request)
         scope = f"locations for {actor.id}"
-        page = locations.list_accessible_locations(
+        page = locations.list_locations(
             actor, limit=query.get("limit", 1000), cursor=pagination.decode_cursor(scope, query.get("cursor"))
         )
         return pagination.page_response(scope, page, LocationView)
@@ -88,6 +88,12 @@ class LocationDetail(api.OperationViewSet):
     """``/location/{id}``."""
 
     tag = "Locations"
+
+    @api.operation("getLocation", "self:read", errors=(errors.NotFound,))
+    @api.returns(LocationView, examples.LOCATION, etag=True)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Get a location."""
+        return api.versioned_response(request, LocationView(locations.get_location(id, actor=actor_of(request))))
 
     @api.operation("updateLocation", "locations:manage", rate_limit="write", errors=(errors.NotFound,))
     @api.accepts(LocationChange, {"address": "2 Long Wharf, Boston"})

@@ -13,7 +13,7 @@ from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.serializers.users import DeletedUser, NewManagedUser, UserChange, UserQuery, UserReference, UserView
 from accounts.users import change_email, create, side_effects, update
 from accounts.views import examples, own_account
-from config import api, errors
+from config import api, errors, local_time
 from config.api import pagination
 from config.api.fields import EmptyBody
 from config.audit import reader
@@ -155,12 +155,19 @@ class AuditLogs(api.OperationViewSet):
         Changes made by the user and changes to the user, newest first; also available after the
         user is deleted. `total` is the number of entries that match the filters.
         """
+        actor = actor_of(request)
         query = AuditQuery.parse_query(request)
+        customer_zone = authenticated_user(request).customer.settings.get("time_zone")
+        since, until = local_time.resolve_range(query.get("since"), query.get("until"), customer_zone)
+        criteria = reader.EntryFilter(query.get("action"), since, until)
+        scope = f"audit log of {userId} for {actor.id} {criteria}"
         log_page = audit_log.get_user_audit_log(
             userId,
-            actor=actor_of(request),
+            actor=actor,
             limit=query.get("limit", 50),
             offset=query.get("offset", 0),
-            criteria=reader.EntryFilter(query.get("action"), query.get("since"), query.get("until")),
+            cursor=pagination.decode_cursor(scope, query.get("cursor")),
+            criteria=criteria,
         )
-        return Response(AuditPage(log_page).data)
+        next_cursor = pagination.encode_cursor(scope, log_page.next_cursor)
+        return Response(AuditPage({**vars(log_page), "nextCursor": next_cursor}).data)

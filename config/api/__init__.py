@@ -252,8 +252,13 @@ def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:
 
 
 def versioned_response(request: Request, serializer: serializers.Serializer[Any], status: int = 200) -> Response:
-    """The response that shows one record; its ETag is the version, which If-Match takes."""
-    etag = f'"{int(cast(Any, serializer.instance).version)}"'
+    """The response that shows one record; its ETag is the version, which If-Match takes.
+
+    What a record shows beyond what its version counts, its ``variant``, follows the version.
+    """
+    record: Any = serializer.instance
+    variant = getattr(record, "variant", "")
+    etag = f'"{int(record.version)}.{variant}"' if variant else f'"{int(record.version)}"'
     return Response(serializer.data, status=status, headers={"ETag": etag})
 
 
@@ -262,5 +267,5 @@ def read_if_match_versions(request: Request) -> frozenset[int] | None:
     header = request.headers.get("If-Match")
     if header is None or "*" in (parts := {part.strip() for part in header.split(",")}):
         return None
-    etags = {part.removeprefix("W/").strip('"') for part in parts}
+    etags = {part.removeprefix("W/").strip('"').partition(".")[0] for part in parts}
     return frozenset(int(etag) for etag in etags if etag.isascii() and etag.isdigit() and len(etag) < 10)

@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -16,6 +18,11 @@ from config import errors
 
 UNKNOWN_TIME_ZONE = errors.define_field_code("unknown_time_zone", "Not the name of an IANA time zone.")
 _DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?", re.ASCII)
+LOCAL_TIMES_HELP = (
+    "A date-time with an offset; or a local time without one, or a date (its midnight), in the time zone of the "
+    "location, otherwise in the customer's `timeZone` setting."
+)
 
 
 class InvalidQuery(serializers.ValidationError):
@@ -142,37 +149,43 @@ class StrictIntegerField(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
-class StrictDateTimeField(serializers.DateTimeField):
-    """An RFC 3339 date-time, with an offset or Z."""
+@extend_schema_field(OpenApiTypes.STR)
+class QueryTimeField(serializers.DateTimeField):
+    """A date-time with an offset or Z (aware), or a local one or a date (naive).
+
+    `config.local_time` resolves the naive ones.
+    """
 
     def to_internal_value(self, value: Any) -> datetime:
         text = value.replace(" ", "+") if isinstance(value, str) else ""  # "+", not escaped
         text = text.upper()
         try:
-            instant = datetime.fromisoformat(text) if _DATE_TIME_PATTERN.fullmatch(text) else None
-            if instant and instant.tzinfo:
-                return instant.astimezone(UTC)
+            if _DATE_TIME_PATTERN.fullmatch(text):
+                return datetime.fromisoformat(text).astimezone(UTC)
+            if _LOCAL_TIME_PATTERN.fullmatch(text) and not text.startswith(("0001", "9999")):
+                return datetime.fromisoformat(text)
         except (ValueError, OverflowError):
             pass
         raise serializers.ValidationError(
-            "Must be an RFC 3339 date-time with an offset, such as 2026-11-23T09:00:00Z.", code="invalid"
+            "Must be a date-time with an offset, such as 2026-11-23T09:00:00Z, a local time without one, or a date.",
+            code="invalid",
         )
 
 
 class DateTimeRangeQuery(StrictSerializer):
-    """A query for a time range: ``from`` is inclusive, ``to`` exclusive."""
+    """A query for a time range; `config.local_time.resolve_range` resolves and checks it."""
 
     def get_fields(self) -> dict[str, Any]:
         """``from`` cannot be the name of a class attribute."""
-        since = StrictDateTimeField(required=False, source="since", help_text="Start of the range, inclusive.")
-        until = StrictDateTimeField(required=False, source="until", help_text="End of the range, exclusive.")
+        since = QueryTimeField(
+            required=False, source="since", help_text=f"Start of the range, inclusive. {LOCAL_TIMES_HELP}"
+        )
+        until = QueryTimeField(
+            required=False,
+            source="until",
+            help_text="End of the range, exclusive: a date is the midnight at which it begins.",
+        )
         return {**super().get_fields(), "from": since, "to": until}
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse an empty or reversed range."""
-        if "since" in attrs and "until" in attrs and attrs["since"] >= attrs["until"]:
-            raise serializers.ValidationError({"to": ["Must be later than `from`."]})
-        return attrs
 
 
 class PageQuery(StrictSerializer):

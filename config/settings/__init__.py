@@ -41,6 +41,7 @@ DATA_MAPS = [
     "config.privacy.own_data.MAP",
 ]
 
+LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
 LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.numbers.inventory.LOCATION_GUARD"]
 
 # Logs: one JSON object per line

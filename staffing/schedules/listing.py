@@ -10,7 +10,7 @@ from itertools import islice
 
 from accounts import locations, permissions, users
 from accounts.permissions import Actor
-from config import dynamodb, errors
+from config import dynamodb, errors, local_time
 from config.dynamodb import pagination
 from staffing.models import Schedule
 from staffing.recurrence import expand
@@ -25,14 +25,22 @@ _REQUIRED_FILTERS = ("locationId", "customerId")
 
 
 def list_schedules(
-    schedule_filter: ScheduleFilter, *, actor: Actor, at: datetime, limit: int, cursor: pagination.Cursor | None
+    schedule_filter: ScheduleFilter,
+    *,
+    actor: Actor,
+    at: datetime,
+    limit: int,
+    cursor: pagination.Cursor | None,
+    customer_zone: str | None = None,
 ) -> pagination.CursorPage[Schedule]:
     """Schedules with a shift in the window: single ones by start, then series by their end.
 
-    A page may hold fewer than ``limit`` before the list ends. Raises `errors.NotFound` and
-    `errors.Forbidden` for a location that does not exist or is not one of the actor's.
+    Naive times of the window are local at the location, or without one in ``customer_zone``. A page
+    may hold fewer than ``limit`` before the list ends. Raises `errors.NotFound` and
+    `errors.Forbidden` for a location that does not exist or is not one of the actor's, and as
+    `local_time.resolve_range` does.
     """
-    _check_access(schedule_filter, actor, at)
+    schedule_filter = _resolve_filter(schedule_filter, actor, at, customer_zone)
     if schedule_filter.staff_id is not None:
         return _list_staff_schedules(schedule_filter, schedule_filter.staff_id, actor, limit=limit, cursor=cursor)
     page = queries.query_schedules(schedule_filter, limit=limit, cursor=cursor)
@@ -40,8 +48,10 @@ def list_schedules(
     return pagination.CursorPage(visible, page.next_cursor)
 
 
-def _check_access(schedule_filter: ScheduleFilter, actor: Actor, at: datetime) -> None:
-    """Refuse a filter that names no location or customer, or one that the actor may not see."""
+def _resolve_filter(
+    schedule_filter: ScheduleFilter, actor: Actor, at: datetime, customer_zone: str | None
+) -> ScheduleFilter:
+    """The filter with instants; refused if it names nothing, or what the actor may not see."""
     actor.require("schedules:read")
     customer_id, location_id, staff_id = (
         schedule_filter.customer_id,
@@ -57,15 +67,16 @@ def _check_access(schedule_filter: ScheduleFilter, actor: Actor, at: datetime) -
             permissions.check_customer(actor, customer_id, pointer="?customerId")
     keys = [locations.location_key(location_id)] if location_id is not None else []
     keys += [users.user_key(staff_id)] if staff_id is not None else []
-    if not keys:
-        return
     records = dynamodb.batch_get(keys)
+    zone = customer_zone
     if location_id is not None:
-        locations.get_location_from(records, location_id, actor, pointer="?locationId")
+        zone = locations.get_location_from(records, location_id, actor, pointer="?locationId").time_zone
         if staff_id != actor.id:
             locations.check_access(actor, location_id)
     if staff_id is not None:
         users.get_user_from(records, staff_id, actor.customer_id, pointer="?staffId")
+    since, until = local_time.resolve_range(schedule_filter.since, schedule_filter.until, zone)
+    return replace(schedule_filter, since=since, until=until)
 
 
 def _is_visible(schedule: Schedule, schedule_filter: ScheduleFilter, actor: Actor) -> bool:
@@ -117,14 +128,20 @@ def _is_matching(schedule: Schedule, schedule_filter: ScheduleFilter, actor: Act
 
 
 def list_shifts(
-    schedule_filter: ScheduleFilter, *, actor: Actor, at: datetime, limit: int, cursor: pagination.Cursor | None
+    schedule_filter: ScheduleFilter,
+    *,
+    actor: Actor,
+    at: datetime,
+    limit: int,
+    cursor: pagination.Cursor | None,
+    customer_zone: str | None = None,
 ) -> pagination.CursorPage[Shift]:
     """The single shifts in a window, by start; series are expanded.
 
     Raises as `list_schedules` does, and `queries.QueryTooWide`.
     """
+    schedule_filter = _resolve_filter(schedule_filter, actor, at, customer_zone)
     since, until = schedule_filter.since, schedule_filter.until
-    _check_access(schedule_filter, actor, at)
     if since is None or until is None:
         raise errors.InvalidRequest("Single shifts need a window: `from` and `to`.", pointer="?from")
     if until - since > MAX_WINDOW:

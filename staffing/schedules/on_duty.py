@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from accounts import locations, users
 from accounts.permissions import Actor
-from config import dynamodb
+from config import dynamodb, local_time
 from staffing.recurrence import expand
 from staffing.schedules import queries
 from staffing.schedules.queries import Shift
@@ -56,10 +56,24 @@ def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: tim
     return [*(entry for entry in entries if not entry.is_over), *just_ended]
 
 
-def list_on_duty_for_actor(location_id: str, at: datetime, *, actor: Actor) -> list[OnDuty]:
-    """The people on duty, for an actor. Raises `errors.NotFound` and `errors.Forbidden`."""
+@dataclass(frozen=True)
+class LocationDuty:
+    """The people on duty at a location; ``at`` has its offset."""
+
+    location_id: str
+    at: datetime
+    items: list[OnDuty]
+
+
+def get_location_duty(location_id: str, at: datetime, *, actor: Actor) -> LocationDuty:
+    """The people on duty, for an actor; a naive ``at`` is local at the location.
+
+    Raises `errors.NotFound` and `errors.Forbidden`.
+    """
     actor.require("schedules:read")
     records = dynamodb.batch_get([locations.location_key(location_id)])
-    locations.get_location_from(records, location_id, actor)
+    location = locations.get_location_from(records, location_id, actor)
     locations.check_access(actor, location_id)
-    return list_on_duty(location_id, at, customer_id=actor.customer_id)
+    instant = local_time.resolve_instant(at, location.time_zone, pointer="?at")
+    entries = list_on_duty(location_id, instant, customer_id=actor.customer_id)
+    return LocationDuty(location_id, expand.to_zoned_time(instant, location.time_zone), entries)

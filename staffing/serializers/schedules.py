@@ -7,12 +7,13 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from config.api.fields import (
+    LOCAL_TIMES_HELP,
     DeletedRecord,
     NextCursorField,
     PageQuery,
+    QueryTimeField,
     StrictBooleanField,
     StrictChoiceField,
-    StrictDateTimeField,
     StrictSerializer,
     TextField,
 )
@@ -204,7 +205,7 @@ class DeletedSchedule(DeletedRecord):
 class OnDutyQuery(StrictSerializer):
     """The time of interest."""
 
-    at = StrictDateTimeField(required=False, help_text="Default: now.")
+    at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")
 
     def validate_at(self, value: datetime) -> datetime:
         """Refuse years outside of all schedules."""
@@ -229,7 +230,7 @@ class LocationOnDutyView(serializers.Serializer[Any]):
     """The users on duty at a location, by start of their shift."""
 
     locationId = serializers.CharField(source="location_id")
-    at = serializers.DateTimeField()
+    at = serializers.DateTimeField(help_text="The time of interest, at the location.")
     items = OnDutyView(many=True)
 
 

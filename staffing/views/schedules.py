@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions, users
-from accounts.auth.authentication import actor_of
+from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors
 from config.api import conditional, pagination
 from staffing.recurrence import edit, pattern, rrule
@@ -62,7 +62,14 @@ class Schedules(api.OperationViewSet):
         scope = f"roster for {actor.id} {'shifts' if is_expanded else 'schedules'} {schedule_filter}"
         start_cursor = pagination.decode_cursor(scope, cursor)
         list_items = listing.list_shifts if is_expanded else listing.list_schedules
-        page = list_items(schedule_filter, actor=actor, at=datetime.now(UTC), limit=limit, cursor=start_cursor)
+        page = list_items(
+            schedule_filter,
+            actor=actor,
+            at=datetime.now(UTC),
+            limit=limit,
+            cursor=start_cursor,
+            customer_zone=authenticated_user(request).customer.settings.get("time_zone"),
+        )
         return pagination.page_response(scope, page, ShiftView if is_expanded else ScheduleView)
 
     @api.operation(
@@ -182,6 +189,5 @@ class LocationOnDuty(api.OperationViewSet):
         shift. By default, a call to the location rings these users.
         """
         at = OnDutyQuery.parse_query(request).get("at") or datetime.now(UTC)
-        entries = on_duty.list_on_duty_for_actor(id, at, actor=actor_of(request))
-        view = LocationOnDutyView({"location_id": id, "at": at, "items": entries}).data
+        view = LocationOnDutyView(on_duty.get_location_duty(id, at, actor=actor_of(request))).data
         return Response(view, headers={"ETag": conditional.weak_etag(view["items"])})

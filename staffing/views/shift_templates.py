@@ -104,3 +104,15 @@ class Templates(api.OperationViewSet):
         template_id = TemplateReference.parse(request.data)["id"]
         template = shift_templates.delete_template(template_id, actor=actor_of(request), at=datetime.now(UTC))
         return Response(DeletedRecord({"id": template.id, "status": "removed"}).data)
+
+
+class TemplateDetail(api.OperationViewSet):
+    """``/scheduleTemplate/{id}``."""
+
+    tag = "Schedule Templates"
+
+    @api.operation("getScheduleTemplate", "schedules:read", errors=(404,))
+    @api.returns(TemplateView, examples.TEMPLATE, etag=True)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Get a schedule template."""
+        return api.versioned_response(request, TemplateView(shift_templates.get_template(id, actor=actor_of(request))))

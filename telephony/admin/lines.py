@@ -1,7 +1,7 @@
 """Lines: the IVR configurations of locations, and previews of calls."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -48,13 +48,13 @@ class IvrConfigurationForm(OperatorForm):
 class CallTimeForm(forms.Form):
     """The time of a previewed call."""
 
-    at = form_fields.LocalDateTimeField("Time", required=False, help_text="In UTC. Leave empty for the current time.")
+    at = form_fields.LocalDateTimeField("Time", required=False, help_text="Local time of the location; empty: now.")
 
 
 def _preview(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> HttpResponse:
     actor = actor_for(request, obj)
     at = datetime.fromisoformat(form_data["at"]) if form_data.get("at") else operators.now()
-    call_preview = preview.preview_call(obj.pk, actor=actor, at=at.replace(tzinfo=at.tzinfo or UTC))
+    call_preview = preview.preview_call(obj.pk, actor=actor, at=at)
     line, location = lines.get_line(obj.pk, actor=actor)
     context = {
         **admin.site.each_context(request),

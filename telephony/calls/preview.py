@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from accounts.permissions import Actor
+from config import local_time
 from telephony import ivr, lines
 from telephony.calls import routing
 from telephony.calls.routing import RingCandidate
@@ -24,7 +26,7 @@ class PreviewStep:
 
 @dataclass(frozen=True)
 class CallPreview:
-    """The steps of a call at a given time."""
+    """The steps of a call at a given time, with the offset of the location."""
 
     location_id: str
     number: str | None
@@ -34,9 +36,13 @@ class CallPreview:
 
 
 def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview:
-    """Preview a call at ``at``. Raises `errors.NotFound` and `errors.Forbidden`."""
+    """Preview a call at ``at``; a naive one is local at the location.
+
+    Raises `errors.NotFound` and `errors.Forbidden`.
+    """
     line_record, location = lines.get_line(location_id, actor=actor)
     line = lines.to_resolved_line(line_record, location)
+    at = local_time.resolve_instant(at, line.time_zone, pointer="?at").astimezone(ZoneInfo(line.time_zone))
     configuration = line.configuration
     is_staffed = True
     if ivr.follows_rota(configuration):

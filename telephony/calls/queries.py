@@ -8,7 +8,7 @@ from django.conf import settings
 
 from accounts import locations
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal
+from config import audit, dynamodb, errors, journal, local_time
 from config.dynamodb import pagination, unaudited
 from telephony.calls import call_record
 from telephony.calls.call_record import CallRecord
@@ -26,13 +26,17 @@ def list_calls(
     limit: int,
     start: pagination.Cursor | None,
 ) -> pagination.CursorPage[Call]:
-    """The calls to a location, newest first. Raises `errors.NotFound` and `errors.Forbidden`."""
+    """The calls to a location, newest first; naive times are local at the location.
+
+    Raises `errors.NotFound`, `errors.Forbidden`, and as `local_time.resolve_range` does.
+    """
     actor.require("calls:read")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.", pointer="?locationId")
     records = dynamodb.batch_get([locations.location_key(location_id)])
-    locations.get_location_from(records, location_id, actor, pointer="?locationId")
+    location = locations.get_location_from(records, location_id, actor, pointer="?locationId")
     locations.check_access(actor, location_id)
+    since, until = local_time.resolve_range(since, until, location.time_zone)
     oldest = at - timedelta(days=settings.TELEPHONY["kept_days"])
     earliest = max(since, oldest) if since else oldest
     latest = (until or at + timedelta(days=1)) - timedelta(microseconds=1)

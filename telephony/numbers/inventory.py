@@ -168,6 +168,13 @@ def get_location_number(location_id: str) -> str | None:
     return line.number if line else None
 
 
+def list_location_numbers(customer_id: str) -> dict[str, str]:
+    """The numbers of a customer's locations, by location id; as `get_location_number`."""
+    condition, values = "#customer_id = :of", {":of": {"S": customer_id}}
+    numbers = dynamodb.iter_records(PhoneNumber, condition, values, IndexName="byCustomer")
+    return {number.location_id: number.number for number in numbers if number.status != "releasing"}
+
+
 def filter_unexplained(owned_numbers: Sequence[client.OwnedNumber]) -> list[client.OwnedNumber]:
     """Our numbers at Twilio without a record."""
     records = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, owned.number) for owned in owned_numbers)
@@ -197,3 +204,4 @@ def release_location_number(location_id: str, *, job: outbox.TaskContext) -> Non
 
 
 LOCATION_GUARD = locations.LocationGuard(find_blocker=_find_blocker, cleanup_task="telephony.clear_location")
+LOCATION_NUMBERS = locations.LocationNumbers(get_number=get_location_number, list_numbers=list_location_numbers)

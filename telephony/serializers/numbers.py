@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config import errors
-from config.api.fields import StrictDateTimeField, StrictSerializer, TextField
+from config.api.fields import LOCAL_TIMES_HELP, QueryTimeField, StrictSerializer, TextField
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 
@@ -153,7 +153,7 @@ class LineView(serializers.Serializer[Line]):
 class CallPreviewQuery(StrictSerializer):
     """The time to preview."""
 
-    at = StrictDateTimeField(required=False, help_text="Default: now.")
+    at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")
 
     def validate_at(self, at: datetime) -> datetime:
         """Refuse years outside of all schedules."""

@@ -45,6 +45,22 @@ class Calls(api.OperationViewSet):
         return pagination.page_response(scope, page, CallView)
 
 
+class CallDetail(api.OperationViewSet):
+    """``/call/{id}``."""
+
+    tag = "Calls"
+
+    @api.operation("getCall", "calls:read", errors=(404,))
+    @api.returns(CallView, examples.CALL, etag=True)
+    def retrieve(self, request: Request, id: str) -> Response:
+        """Get a call.
+
+        Its ETag changes with what happens in the call, so it can be polled.
+        """
+        call = queries.get_visible_call(id, actor_of(request), datetime.now(UTC))
+        return Response(CallView(call.row).data)
+
+
 class CallRecordings(api.OperationViewSet):
     """``/call/{id}/recording``."""
 

@@ -102,6 +102,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "createLocation": lambda test_users: RequestSample(
         body={"name": f"Place {next(_sequence)}", "timeZone": "America/Denver"}, invalid_values={"timeZone": "MST7MDTX"}
     ),
+    "getLocation": lambda test_users: RequestSample(path={"id": test_users.boston.id}, id_kind="loc"),
     "updateLocation": lambda test_users: RequestSample(
         path={"id": test_users.boston.id},
         body={"address": f"{next(_sequence)} Long Wharf"},
@@ -161,6 +162,9 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         },
         invalid_values={"startTime": "25:00"},
     ),
+    "getScheduleTemplate": lambda test_users: RequestSample(
+        path={"id": test_users.create_template().id}, id_kind="tpl"
+    ),
     "updateScheduleTemplate": lambda test_users: RequestSample(
         body={"id": test_users.create_template().id, "locationId": test_users.boston.id, "endTime": "15:00"},
         invalid_values={"endTime": "3 pm"},
@@ -199,6 +203,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "listCalls": lambda test_users: RequestSample(
         query={"locationId": test_users.boston_number.number.location_id, "limit": "50"}, invalid_values={"limit": "0"}
     ),
+    "getCall": lambda test_users: RequestSample(path={"id": test_users.recorded_call_id}, id_kind="cal"),
     "getCallRecording": lambda test_users: RequestSample(
         path={"id": test_users.recorded_call_id},
         query={"kind": "voicemail"},
