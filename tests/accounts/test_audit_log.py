@@ -91,6 +91,41 @@ def test_time_filter_accepts_extreme_dates(test_users: UserFixtures, log_path: s
     assert fetch_page(test_users, log_path, **{"from": time_range["to"]})["total"] == 0
 
 
+@pytest.mark.parametrize("query", [{}, {"action": "test.happened"}])
+def test_cursor_continues_where_the_page_ended_while_the_log_grows(
+    test_users: UserFixtures, log_path: str, env: Environment, query: dict[str, str]
+) -> None:
+    first = fetch_page(test_users, log_path, limit=3, **query)
+    user_id = log_path.split("/")[2]
+
+    with temporary_audit_entries(test_users, user_id, ENTRY_COUNT + 4), env.apply_plan() as fault_plan:
+        second = fetch_page(test_users, log_path, limit=3, cursor=first["nextCursor"], **query)
+        shifted = fetch_page(test_users, log_path, limit=3, offset=3, **query)
+
+    seqs = [entry["seq"] for entry in first["items"] + second["items"]]
+    assert seqs == list(range(ENTRY_COUNT, ENTRY_COUNT - 6, -1))
+    assert (second["total"], second["offset"]) == (first["total"] + 4, 7)
+    assert shifted["items"][0]["seq"] == ENTRY_COUNT + 1, "an offset shifts"
+    calls = [call for call in fault_plan.calls if call.service == "dynamodb"]
+    halves = calls[: len(calls) // 2], calls[len(calls) // 2 :]
+    by_cursor, by_offset = ([(call.operation, call.capacity) for call in half] for half in halves)
+    assert by_cursor == by_offset, "a cursor costs what an offset costs"
+
+
+def test_last_page_has_no_cursor_and_cursors_belong_to_their_log(test_users: UserFixtures, log_path: str) -> None:
+    cursor = fetch_page(test_users, log_path, limit=1)["nextCursor"]
+    last_page = fetch_page(test_users, log_path, limit=3, offset=ENTRY_COUNT - 3)
+
+    assert [entry["seq"] for entry in last_page["items"]] == [3, 2, 1]
+    assert last_page["nextCursor"] is None
+    for path, query in (
+        (log_path, {"cursor": cursor, "offset": 0}),
+        (log_path, {"cursor": cursor, "action": "user.changed"}),
+        (f"/user/{test_users.sam.id}/audit-logs", {"cursor": cursor}),
+    ):
+        assert test_users.ann.get(path, params=query).status_code == 400
+
+
 def test_filtering_a_too_long_log_is_rejected(test_users: UserFixtures) -> None:
     audit_filter = reader.EntryFilter(action="user.changed")
 

@@ -124,6 +124,27 @@ def test_confined_admin_changes_only_own_locations(test_users: UserFixtures, env
     assert confined_admin.patch(f"/location/{test_users.boston.id}", {"name": "Boston"}).status_code == 200
 
 
+def test_location_shows_its_phone_number(test_users: UserFixtures) -> None:
+    location = test_users.create_location()
+    path = f"/location/{location.id}"
+    before = test_users.ann.get(path)
+
+    number = test_users.purchase_number(location).number.number
+
+    after = test_users.ann.get(path, headers={"If-None-Match": before.headers["ETag"]})
+    assert (before.json()["phoneNumber"], after.status_code) == (None, 200), after.text
+    assert after.json() == {**before.json(), "phoneNumber": number}
+    assert after.json() in test_users.ann.get("/location").json()["items"]
+    assert test_users.ann.get(path, headers={"If-None-Match": after.headers["ETag"]}).status_code == 304
+    changed = test_users.ann.patch(path, {"address": "1 Quay"}, headers={"If-Match": after.headers["ETag"]})
+    assert changed.json() == {**after.json(), "address": "1 Quay", "version": 2}
+    stale = test_users.ann.patch(path, {"address": "2 Quay"}, headers={"If-Match": after.headers["ETag"]})
+    assert stale.status_code == 412
+    assert test_users.ann.delete(f"/phoneNumber/{number}").status_code == 200
+    assert test_users.ann.get(path).json()["phoneNumber"] is None
+    assert test_users.mia.get(f"/location/{test_users.denver.id}").status_code == 403
+
+
 def test_idempotency_key_creates_a_single_location(test_users: UserFixtures) -> None:
     headers = {"Idempotency-Key": f"one {test_users.customer.id}"}
     body = {"name": "Once", "timeZone": "Asia/Tokyo", "address": "1-1 Chiyoda"}

@@ -112,6 +112,10 @@ def test_shifts_in_progress_at_the_range_start_are_listed(june: UserFixtures) ->
         ({"expand": "occurrences", "from": FROM, "to": "2032-07-20T00:00:00Z"}, "?to"),
         ({"expand": "everything"}, "?expand"),
         ({"from": TO, "to": FROM}, "?to"),
+        ({"from": "2031-06-02", "to": "2031-06-02T00:00"}, "?to"),
+        ({"from": "2031-06-02T04:00:00Z", "to": "2031-06-02"}, "?to"),
+        ({"from": "2031-02-30"}, "?from"),
+        ({"from": "0001-01-01", "to": "9999-12-31"}, "?from"),
         ({"from": "0001-01-01T00:00:00Z"}, "?from"),
         ({"to": "9999-12-31T23:59:59Z"}, "?to"),
         ({"from": "yesterday"}, "?from"),
@@ -122,6 +126,24 @@ def test_invalid_list_query_is_rejected(june: UserFixtures, query: dict[str, str
     response = june.ann.get(PATH, params={"locationId": june.boston.id, **query})
     assert response.status_code == 400, response.text
     assert parse_problem(response)["errors"][0]["pointer"] == pointer
+
+
+def test_range_may_be_local_where_the_time_zone_is_known(june: UserFixtures) -> None:
+    """A date is its midnight in Boston; the last day is exclusive."""
+    query = {"expand": "occurrences", "locationId": june.boston.id}
+    days = list_all(june.ann, **query, **{"from": "2031-06-02", "to": "2031-06-04"})
+    assert [item["startTime"][5:16] for item in days] == ["06-02T09:00", "06-02T18:00", "06-03T09:00", "06-03T18:00"]
+    evening = list_all(june.ann, **query, **{"from": "2031-06-02T17:00", "to": "2031-06-03T13:00:00Z"}, limit=1)
+    assert [item["startTime"][5:16] for item in evening] == ["06-02T18:00"]
+
+    customer_query = {"customerId": june.customer.id, "from": "2031-06-02", "to": "2031-06-03"}
+    response = june.ann.get(PATH, params=customer_query)
+    assert response.status_code == 400
+    assert parse_problem(response)["errors"][0]["code"] == "time_zone_unknown"
+    assert june.ann.patch("/customer", {"settings": {"timeZone": "America/New_York"}}).status_code == 200
+    starts = [item["startTime"][5:16] for item in list_all(june.ann, **customer_query, expand="occurrences")]
+    assert starts == ["06-02T09:00", "06-02T18:00"]
+    assert june.ann.patch("/customer", {"settings": {"timeZone": None}}).status_code == 200
 
 
 def test_cursor_is_valid_only_for_its_own_list(june: UserFixtures) -> None:
@@ -172,6 +194,7 @@ def test_on_duty_shows_person_end_and_reason(env: Environment, web: str) -> None
     blocked = {"id": away_user.id, "status": "blocked"}
     assert test_users.ann.patch("/userManagement", blocked).status_code == 200
     assert [name for name, *_ in list_on_duty(test_users.sam, test_users.boston.id, at)] == ["Sue"]
+    assert [name for name, *_ in list_on_duty(test_users.sam, test_users.boston.id, "2031-03-09T01:30")] == ["Sue"]
     after_end = list_on_duty(test_users.sam, test_users.boston.id, "2031-03-09T06:45:00Z")
     assert after_end == [], "the end is exclusive"
     assert test_users.mia.get(f"/location/{test_users.denver.id}/on-duty").status_code == 403

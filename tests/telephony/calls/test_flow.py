@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.notifications import devices
 from accounts.users import update
 from config import dynamodb, errors, storage
+from config.dynamodb import unaudited
 from telephony.calls import call_record
 from telephony.models import Call
 from tests.emulators.twilio.phones import sign_webhook
@@ -623,6 +624,22 @@ def test_calls_are_listed_newest_first_in_pages(line: LineFixture, test_users: U
             break
     assert listed_ids == call_ids[::-1]
     assert test_users.mia.get(path).status_code == 403
+
+
+def test_one_call_is_read_until_it_changes(line: LineFixture, test_users: UserFixtures) -> None:
+    call = line.call("2027-06-02T23:30:00-04:00")
+    path = f"/call/{call.id}"
+
+    response = test_users.ann.get(path)
+
+    listed = test_users.ann.get(f"/call?locationId={line.location.id}&from=2027-06-02&to=2027-06-03").json()["items"]
+    assert response.json() in listed
+    assert {event["at"][-4:] for event in response.json()["events"]} <= {f":{second:02d}Z" for second in range(60)}
+    etag = response.headers["ETag"]
+    assert test_users.ann.get(path, headers={"If-None-Match": etag}).status_code == 304
+    unaudited.update(Call(call.id), [Call.outcome.set("answered")], Call.id.exists())
+    assert test_users.ann.get(path, headers={"If-None-Match": etag}).status_code == 200
+    assert test_users.mia.get(path).status_code == 403, "the manager has no access to this location"
 
 
 # --- helpers --------------------------------------------------------------------------------------

@@ -349,6 +349,8 @@ def test_preview_matches_the_actual_call(test_users: UserFixtures) -> None:
     assert people[0]["until"] == "2027-06-02T17:00:00-04:00"
     call = line.call("2027-06-02T16:00:00+00:00", phones={phone: "answers"})
     call.assert_sequence(f"talks with {phone}")
+    assert test_users.ann.get(path.replace("T16:00:00Z", "T12:00")).json() == preview
+    assert preview["at"] == "2027-06-02T12:00:00-04:00"
     night = test_users.ann.get(path.replace("T16", "T04")).json()
     assert night["entrance"] == "closed"
     assert [step["type"] for step in night["steps"]] == ["say", "say", "voicemail"]
