@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlencode
 
 import orjson
+from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -61,7 +62,7 @@ class Operation:
     body: type[StrictSerializer] | None = None
     body_example: Any = None
     query: type[StrictSerializer] | None = None
-    response: type[serializers.Serializer[Any]] | None = None
+    response: type[serializers.Serializer[Any]] | PolymorphicProxySerializer | None = None
     response_example: Any = None
     status: int = 200
     etag: bool = False
@@ -143,7 +144,7 @@ def accepts_query(query: type[StrictSerializer]) -> Callable[[M], M]:
 
 
 def returns(
-    response: type[serializers.Serializer[Any]],
+    response: type[serializers.Serializer[Any]] | PolymorphicProxySerializer,
     example: Any,
     *,
     status: int = 200,

@@ -121,7 +121,7 @@ class OperationSchema(AutoSchema):
             parameters.append(_header("ETag", description, response=[operation.status]))
         if operation.location:
             parameters.append(_header("Location", LOCATION_HEADER, response=[operation.status]))
-        if operation.response and "nextCursor" in operation.response().fields:
+        if "nextCursor" in getattr(operation.response, "_declared_fields", {}):
             parameters.append(_header("Link", LINK_HEADER, response=[operation.status]))
         if operation.idempotent:
             parameters.append(_header("Idempotency-Key", IDEMPOTENCY_KEY_HEADER))

@@ -79,7 +79,7 @@ def update_series(
         raise errors.InvalidRequest(PATTERN_MISSING, pointer="/recurrencePattern")
     if scope == "all":
         if recurrence_id is not None:
-            _require_recurrence_id(series, recurrence_id)
+            recurrence_id = _require_recurrence_id(series, recurrence_id)
         return _update_whole_series(series, update, recurrence_id or series.start, staff_id, local_zone)
     recurrence_id = _require_recurrence_id(series, recurrence_id)
     if scope == "occurrence":
@@ -117,10 +117,24 @@ def _require_recurrence_id(series: Series, recurrence_id: datetime | None) -> da
         raise errors.InvalidRequest("This schedule does not recur; use scope=all.", pointer="?scope")
     if recurrence_id is None:
         raise errors.InvalidRequest("A `recurrenceId` is required with this scope.", pointer="?recurrenceId")
+    recurrence_id = to_recurrence_id(series, recurrence_id)
     if not rules.has_start(series.rule, series.start, recurrence_id):
         detail = "No occurrence of this series starts at that `recurrenceId`."
         raise OccurrenceNotFound(detail, pointer="?recurrenceId")
     return recurrence_id
+
+
+def to_recurrence_id(series: Series, start: datetime) -> datetime:
+    """The wall time at which a rule starts a shift; ``start`` is naive already, or the instant."""
+    if start.tzinfo is None:
+        return start
+    wall_time = expand.to_wall_time(start, series.zone)
+    if series.rule and rules.has_start(series.rule, series.start, wall_time):
+        return wall_time
+    # a start that a clock change skips takes place later; the rule names the time that is skipped
+    offset_before = expand.to_zoned_time(start - expand.MAX_CLOCK_JUMP, series.zone).utcoffset() or timedelta()
+    skipped_time = (start + offset_before).replace(tzinfo=None)
+    return skipped_time if expand.to_instant(skipped_time, series.zone) == start else wall_time
 
 
 def split_series(series: Series, recurrence_id: datetime) -> tuple[Series | None, Series]:

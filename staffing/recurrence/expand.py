@@ -106,6 +106,15 @@ def build_regular_occurrence(series: Series, start: datetime) -> Occurrence | No
     return None if is_skipped else _build_occurrence(start, start, end, series.zone)
 
 
+def build_occurrence(series: Series, recurrence_id: datetime) -> Occurrence:
+    """The shift that the rule starts at this wall time, moved or not, also if it is skipped."""
+    exception = series.exceptions.get(recurrence_id)
+    if exception and exception.start:
+        return _build_exception_occurrence(series, recurrence_id, exception.start, exception)
+    end = recurrence_id + (series.end - series.start)
+    return _build_occurrence(recurrence_id, recurrence_id, end, series.zone)
+
+
 def iter_exception_occurrences(
     series: Series,
     since: datetime = datetime.min,  # noqa: DTZ901 - a wall time
@@ -114,9 +123,15 @@ def iter_exception_occurrences(
     """The moved shifts that start between these wall times, in no order."""
     for recurrence_id, exception in series.exceptions.items():
         if exception.start and since <= exception.start < until:
-            end = exception.end or exception.start + (series.end - series.start)
-            times = (recurrence_id, exception.start, end, series.zone)
-            yield _build_occurrence(*times, staff_id=exception.staff_id, is_changed=True)
+            yield _build_exception_occurrence(series, recurrence_id, exception.start, exception)
+
+
+def _build_exception_occurrence(
+    series: Series, recurrence_id: datetime, start: datetime, exception: RecurrenceException
+) -> Occurrence:
+    end = exception.end or start + (series.end - series.start)
+    times = (recurrence_id, start, end, series.zone)
+    return _build_occurrence(*times, staff_id=exception.staff_id, is_changed=True)
 
 
 def build_first_occurrence(series: Series) -> Occurrence:

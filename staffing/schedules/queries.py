@@ -14,7 +14,7 @@ from typing import Any
 from config import dynamodb, errors
 from config.dynamodb import pagination
 from staffing.models import SERIES_PREFIX, SINGLE_PREFIX, Schedule, StaffAvailability, format_instant
-from staffing.recurrence import expand
+from staffing.recurrence import edit, expand
 from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 
 MAX_SERIES = 5_000
@@ -70,10 +70,22 @@ class Shift:
         return self.occurrence.staff_id or str(self.schedule.staff_id)
 
     @property
+    def version(self) -> int:
+        """The version of its schedule."""
+        return int(self.schedule.version)
+
+    @property
     def sort_key(self) -> tuple[str, str, str]:
         """What shifts are sorted by, and what a cursor holds."""
         occurrence = self.occurrence
         return (format_instant(occurrence.start), str(self.schedule.id), occurrence.recurrence_id.isoformat())
+
+
+def get_shift(schedule: Schedule, recurrence_id: datetime) -> Shift:
+    """One shift of a series that an edit has kept, by its recurrence id as the edit got it."""
+    series = schedule.series()
+    start = edit.to_recurrence_id(series, recurrence_id)
+    return Shift(schedule, expand.build_occurrence(series, start))
 
 
 def _build_query(schedule_filter: ScheduleFilter, key_range: tuple[str, str]) -> tuple[str, str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
 from staffing.schedules.queries import Shift
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
-from staffing.serializers.times import TIME_EXAMPLES, LocalTimeField, ShiftTimeField, TimeRangeQuery, check_year
+from staffing.serializers.times import TIME_EXAMPLES, RecurrenceIdField, ShiftTimeField, TimeRangeQuery, check_year
 
 SCOPES = ("occurrence", "following", "all")
 _ALLOW_OVERLAP_HELP = "true: allows overlaps with other schedules of the user."
@@ -69,10 +69,10 @@ class ScopeQuery(StrictSerializer):
     """The occurrences of a series to change."""
 
     scope = StrictChoiceField(choices=SCOPES, required=False, help_text="Which occurrences of a series; default: all.")
-    recurrenceId = LocalTimeField(
+    recurrenceId = RecurrenceIdField(
         required=False,
         source="recurrence_id",
-        help_text="Original local start of the occurrence, such as 2027-01-04T09:00:00.",
+        help_text="Original start of the occurrence: local, such as 2027-01-04T09:00:00, or with an offset.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -187,6 +187,14 @@ class ShiftView(serializers.Serializer[Shift]):
 )
 class SchedulesOrShiftsField(serializers.ListField):
     """Schedules or shifts."""
+
+
+SCHEDULE_OR_OCCURRENCE = PolymorphicProxySerializer(
+    component_name="ScheduleOrOccurrence",
+    serializers={"schedule": ScheduleView, "occurrence": ShiftView},
+    resource_type_field_name="kind",
+)
+"""What a change answers, for the document."""
 
 
 class SchedulePage(serializers.Serializer[Any]):

@@ -12,7 +12,6 @@ from staffing.recurrence import rrule
 from staffing.recurrence.rules import LATEST_START
 
 _DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d(:\d\d(\.0{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
-_LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 _TIME_OF_DAY_PATTERN = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 TIME_EXAMPLES = "such as 2027-01-04T09:00:00-05:00, or 2027-01-04T09:00:00 in the location's time zone"
 
@@ -38,20 +37,13 @@ class ShiftTimeField(serializers.DateTimeField):
         raise serializers.ValidationError(f"Must be a date-time, {TIME_EXAMPLES}.", code="invalid")
 
 
-class LocalTimeField(serializers.CharField):
-    """A local date-time without an offset, as `recurrenceId` is."""
+@extend_schema_field({"type": "string", "examples": ["2027-01-04T09:00:00"]})
+class RecurrenceIdField(ShiftTimeField):
+    """The original start of an occurrence: local, or with an offset as `startTime` shows it."""
 
-    def to_internal_value(self, data: Any) -> Any:
-        try:
-            if isinstance(data, str) and _LOCAL_TIME_PATTERN.fullmatch(data):
-                parsed = datetime.fromisoformat(data)
-                if rrule.EARLIEST_START <= parsed < LATEST_START:
-                    return parsed
-        except ValueError:
-            pass
-        raise serializers.ValidationError(
-            "Must be a local date-time without an offset, such as 2027-01-04T09:00:00.", code="invalid"
-        )
+    def to_internal_value(self, value: Any) -> datetime:
+        text = value.replace(" ", "+") if isinstance(value, str) else value  # "+", not escaped
+        return super().to_internal_value(text)
 
 
 class TimeOfDayField(TextField):

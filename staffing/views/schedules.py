@@ -12,8 +12,9 @@ from config.api import conditional, pagination
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.edit import SeriesUpdate
 from staffing.schedules import availability, commands, listing, on_duty
-from staffing.schedules.queries import QueryTooWide, ScheduleFilter
+from staffing.schedules.queries import QueryTooWide, ScheduleFilter, get_shift
 from staffing.serializers.schedules import (
+    SCHEDULE_OR_OCCURRENCE,
     DeletedSchedule,
     LocationOnDutyView,
     NewSchedule,
@@ -119,12 +120,13 @@ class ScheduleDetail(api.OperationViewSet):
     )
     @api.accepts_query(ScopeQuery)
     @api.accepts(ScheduleChange, {"endTime": "2027-01-04T18:00:00"})
-    @api.returns(ScheduleView, examples.UPDATED_SCHEDULE, etag=True)
+    @api.returns(SCHEDULE_OR_OCCURRENCE, examples.UPDATED_SCHEDULE, etag=True)
     def update(self, request: Request, id: str) -> Response:
         """Update a staff schedule.
 
         Without `scope`, or with `scope=all`: updates a single shift or a whole series. With
-        `scope=occurrence` and `recurrenceId`: updates one occurrence of a series. With
+        `scope=occurrence` and `recurrenceId`: updates one occurrence of a series; the response is
+        the occurrence, with the ETag of its series. With
         `scope=following` and `recurrenceId`: updates that occurrence and all later ones, which
         become a new series; the response is the new series.
 
@@ -137,17 +139,19 @@ class ScheduleDetail(api.OperationViewSet):
         names that schedule and the first overlapping time. `allowOverlap` permits the overlap; the
         audit log records it.
         """
-        values = ScheduleChange.parse(request.data)
+        values, query = ScheduleChange.parse(request.data), ScopeQuery.parse_query(request)
         schedule = commands.update_schedule(
             id,
             SeriesUpdate(**{name: values[name] for name in _UPDATE_FIELDS if name in values}),
             location_id=values.get("location_id"),
             allow_overlap=values.get("allow_overlap", False),
-            **ScopeQuery.parse_query(request),
+            **query,
             actor=actor_of(request),
             at=datetime.now(UTC),
             versions=api.read_if_match_versions(request),
         )
+        if query.get("scope") == "occurrence":
+            return api.versioned_response(request, ShiftView(get_shift(schedule, query["recurrence_id"])))
         return api.versioned_response(request, ScheduleView(schedule))
 
     @api.operation(

@@ -111,7 +111,7 @@ class TemplateDetail(api.OperationViewSet):
 
     tag = "Schedule Templates"
 
-    @api.operation("getScheduleTemplate", "schedules:read", errors=(404,))
+    @api.operation("getScheduleTemplate", "schedules:read", errors=(errors.NotFound,))
     @api.returns(TemplateView, examples.TEMPLATE, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a schedule template."""

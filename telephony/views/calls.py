@@ -50,8 +50,8 @@ class CallDetail(api.OperationViewSet):
 
     tag = "Calls"
 
-    @api.operation("getCall", "calls:read", errors=(404,))
-    @api.returns(CallView, examples.CALL, etag=True)
+    @api.operation("getCall", "calls:read", errors=(errors.NotFound,))
+    @api.returns(CallView, examples.CALL)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a call.
 

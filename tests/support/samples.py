@@ -450,6 +450,9 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ),
     ("deleteUser", 409): _delete_last_owner,
     ("deleteManagedUser", 409): _delete_last_owner,
+    ("getLocation", 403): lambda test_users, operation, sample: send_request(
+        test_users.mia, operation, replace(sample, path={"id": test_users.denver.id})
+    ),
     ("listManagedUsers", 404): _token_of_unknown_user,
     ("resendInvitation", 409): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"id": test_users.sam.id}, body={})

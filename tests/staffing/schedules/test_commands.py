@@ -346,7 +346,12 @@ def test_single_shift_is_moved_excluded_and_restored(test_users: UserFixtures, s
 
     move_response = put_schedule(test_users.mia, id, {"startTime": "2031-06-10T12:00"}, **occurrence_query)
     assert move_response.status_code == 200, move_response.text
-    exceptions = move_response.json()["recurrencePattern"]["exceptions"]
+    moved = move_response.json()
+    assert (moved["kind"], moved["scheduleId"], moved["changed"]) == ("occurrence", id, True)
+    assert (moved["recurrenceId"], moved["startTime"]) == ("2031-06-09T09:00:00", "2031-06-10T12:00:00-04:00")
+    read_response = test_users.ann.get(f"{PATH}/{id}")
+    assert move_response.headers["ETag"] == read_response.headers["ETag"], "the series has the version"
+    exceptions = read_response.json()["recurrencePattern"]["exceptions"]
     assert exceptions == {"2031-06-09T09:00:00": {"startTime": "2031-06-10T12:00:00", "endTime": "2031-06-10T20:00:00"}}
     assert list_june_starts(test_users, sue) == ["02T09:00", "10T12:00", "16T09:00", "23T09:00", "30T09:00"]
 
@@ -357,9 +362,33 @@ def test_single_shift_is_moved_excluded_and_restored(test_users: UserFixtures, s
     assert (repeated_response.status_code, parse_problem(repeated_response)["code"]) == (404, "occurrence_not_found")
 
     original_times = {"startTime": "2031-06-09T09:00", "endTime": "2031-06-09T17:00"}
-    assert put_schedule(test_users.mia, id, original_times, **occurrence_query).status_code == 200
+    restored = put_schedule(test_users.mia, id, original_times, **occurrence_query).json()
+    assert (restored["startTime"], restored["changed"]) == ("2031-06-09T09:00:00-04:00", False)
     assert "exceptions" not in test_users.ann.get(f"{PATH}/{id}").json()["recurrencePattern"]
     assert len(list_june_starts(test_users, sue)) == 5
+
+
+def test_recurrence_id_may_have_an_offset(test_users: UserFixtures, sue: User) -> None:
+    """The start of an item identifies it; a start that a clock change skips is shown later."""
+    id = create_monday_series(test_users, sue)["id"]
+    query = {"scope": "occurrence", "recurrenceId": "2031-06-09T13:00:00Z"}
+    moved = put_schedule(test_users.mia, id, {"endTime": "2031-06-09T18:00"}, **query).json()
+    assert (moved["recurrenceId"], moved["endTime"]) == ("2031-06-09T09:00:00", "2031-06-09T18:00:00-04:00")
+    following = {"scope": "following", "recurrenceId": "2031-06-16T09:00:00-04:00"}
+    assert test_users.mia.request("DELETE", f"{PATH}/{id}", params=following).status_code == 200
+    assert list_june_starts(test_users, sue) == ["02T09:00", "09T09:00"]
+    unknown = {"scope": "occurrence", "recurrenceId": "2031-06-09T09:00:00Z"}
+    assert put_schedule(test_users.mia, id, {"endTime": "2031-06-09T18:00"}, **unknown).status_code == 404
+
+    night = schedule_body(
+        test_users, "2031-03-08T02:30", "2031-03-08T06:00", staffId=sue.id, recurrencePattern={"frequency": "daily"}
+    )
+    night_id = create_schedule(test_users.ann, night)["id"]
+    (start, _), *_ = list_shifts(test_users, sue, "2031-03-09T05:00:00Z", "2031-03-10T04:00:00Z")
+    assert start == "2031-03-09T03:30:00-04:00"
+    skipped = {"scope": "occurrence", "recurrenceId": start}
+    response = put_schedule(test_users.mia, night_id, {"endTime": "2031-03-09T07:00"}, **skipped)
+    assert response.json()["recurrenceId"] == "2031-03-09T02:30:00", response.text
 
 
 def test_single_shift_is_reassigned(test_users: UserFixtures, sue: User) -> None:
@@ -496,8 +525,8 @@ INVALID_EDITS: dict[str, tuple[dict[str, str], Any, str]] = {
     "an occurrence without id": ({"scope": "occurrence"}, {"staffId": "x"}, "?recurrenceId"),
     "an occurrence without scope": ({"recurrenceId": "2031-06-02T09:00:00"}, {"staffId": "x"}, "?scope"),
     "an unknown scope": ({"scope": "some"}, {"staffId": "x"}, "?scope"),
-    "an occurrence id with an offset": (
-        {"scope": "occurrence", "recurrenceId": "2031-06-02T09:00:00Z"},
+    "an occurrence id that is a date": (
+        {"scope": "occurrence", "recurrenceId": "2031-06-02"},
         {"staffId": "x"},
         "?recurrenceId",
     ),
