@@ -146,7 +146,9 @@ class AuditLogs(api.OperationViewSet):
 
     tag = "Users"
 
-    @api.operation("getUserAuditLogs", "audit:read", errors=(errors.NotFound, reader.FilterTooBroad))
+    @api.operation(
+        "getUserAuditLogs", "audit:read", errors=(errors.NotFound, reader.FilterTooBroad, local_time.TimeZoneUnknown)
+    )
     @api.accepts_query(AuditQuery)
     @api.returns(AuditPage, examples.AUDIT_LOG)
     def list_page(self, request: Request, userId: str) -> Response:  # noqa: N803 - the wire's name

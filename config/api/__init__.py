@@ -233,7 +233,8 @@ def _link_headers(declared: Operation, request: Request, response: Any) -> dict[
     if response.status_code == 201:
         return {"Location": declared.location.format_map(content)}
     if next_cursor := content.get("nextCursor"):
-        query = urlencode({**request.query_params.dict(), "cursor": next_cursor})
+        others = {name: value for name, value in request.query_params.items() if name != "offset"}
+        query = urlencode({**others, "cursor": next_cursor})
         return {"Link": f'<{request.path}?{query}>; rel="next"'}
     return {}
 

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from accounts import permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
-from config import api, errors
+from config import api, errors, local_time
 from config.api import conditional, pagination
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.edit import SeriesUpdate
@@ -42,7 +42,9 @@ class Schedules(api.OperationViewSet):
     tag = "Staff Schedule"
 
     @api.operation(
-        "listSchedules", "schedules:read", errors=(errors.NotFound, permissions.ForeignCustomer, QueryTooWide)
+        "listSchedules",
+        "schedules:read",
+        errors=(errors.NotFound, permissions.ForeignCustomer, QueryTooWide, local_time.TimeZoneUnknown),
     )
     @api.accepts_query(ScheduleQuery)
     @api.returns(SchedulePage, {"items": [examples.SCHEDULE], "nextCursor": None})

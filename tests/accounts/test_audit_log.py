@@ -113,7 +113,10 @@ def test_cursor_continues_where_the_page_ended_while_the_log_grows(
 
 
 def test_last_page_has_no_cursor_and_cursors_belong_to_their_log(test_users: UserFixtures, log_path: str) -> None:
-    cursor = fetch_page(test_users, log_path, limit=1)["nextCursor"]
+    first_response = test_users.ann.get(log_path, params={"limit": 1, "offset": 1})
+    cursor = first_response.json()["nextCursor"]
+    linked_page = test_users.ann.get(first_response.links["next"]["url"]).json()
+    assert [entry["seq"] for entry in linked_page["items"]] == [ENTRY_COUNT - 2]
     last_page = fetch_page(test_users, log_path, limit=3, offset=ENTRY_COUNT - 3)
 
     assert [entry["seq"] for entry in last_page["items"]] == [3, 2, 1]
