@@ -19,7 +19,6 @@ from typing import Any, Protocol, TypeVar, cast
 from urllib.parse import urlencode
 
 import orjson
-from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -62,7 +61,7 @@ class Operation:
     body: type[StrictSerializer] | None = None
     body_example: Any = None
     query: type[StrictSerializer] | None = None
-    response: type[serializers.Serializer[Any]] | PolymorphicProxySerializer | None = None
+    response: type[serializers.Serializer[Any]] | Any = None
     response_example: Any = None
     status: int = 200
     etag: bool = False
@@ -144,16 +143,17 @@ def accepts_query(query: type[StrictSerializer]) -> Callable[[M], M]:
 
 
 def returns(
-    response: type[serializers.Serializer[Any]] | PolymorphicProxySerializer,
+    response: type[serializers.Serializer[Any]] | Any,
     example: Any,
     *,
     status: int = 200,
     etag: bool = False,
     location: str = "",
 ) -> Callable[[M], M]:
-    """Declare the response. With ``etag``, it shows a record: its ETag is the version.
+    """Declare the response: a serializer class, or for the document a choice of several.
 
-    A body may then come with If-Match. Every GET honors If-None-Match.
+    With ``etag``, it shows a record: its ETag is the version, and a body may come with If-Match.
+    Every GET honors If-None-Match.
     ``location``: the path of a created resource, with fields of the response in braces; the header
     Location of a 201.
     """
