@@ -1,6 +1,7 @@
 """Converts every error to an ``application/problem+json`` document (RFC 9457)."""
 
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from config.api.fields import InvalidQuery
 
 logger = logging.getLogger("dutyline.web")
 CONTENT_TYPE = "application/problem+json"
+_NOT_IN_CHALLENGES = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
+"""What RFC 6750 does not allow in `error_description`."""
 
 
 class MethodNotAllowed(errors.DomainError):
@@ -57,7 +60,7 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
         orjson.dumps(to_problem_document(error, request_id)), content_type=CONTENT_TYPE, status=error.status
     )
     if isinstance(error, errors.Unauthenticated):
-        response["WWW-Authenticate"] = f'Bearer realm="dutyline", error="{_bearer_error(request)}"'
+        response["WWW-Authenticate"] = _bearer_challenge(request, error)
     if isinstance(error, errors.TooManyRequests | errors.Unavailable):
         response["Retry-After"] = str(error.retry_after)
     return response
@@ -88,8 +91,17 @@ def documentation_url(code: str) -> str:
     return f"{settings.PUBLIC_BASE_URL}/docs/errors#{code}"
 
 
-def _bearer_error(request: HttpRequest) -> str:
-    return "invalid_token" if "Authorization" in request.headers else "missing_token"
+def _bearer_challenge(request: HttpRequest, error: errors.DomainError) -> str:
+    """The challenge of RFC 6750: it names an error only if the request has a bearer token.
+
+    403 has none: `insufficient_scope` tells clients to ask for a token with more scopes, but
+    permissions come from the user's record, not from the token.
+    """
+    challenge = 'Bearer realm="dutyline"'
+    if not request.headers.get("Authorization", "").lower().startswith("bearer "):
+        return challenge
+    description = _NOT_IN_CHALLENGES.sub("", error.detail)
+    return f'{challenge}, error="invalid_token", error_description="{description}"'
 
 
 def _to_domain_error(error: Exception, request: HttpRequest) -> errors.DomainError:

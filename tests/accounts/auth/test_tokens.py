@@ -208,6 +208,23 @@ def test_hostile_tokens_are_401(
     record_figure(f"tokens: {len(hostile_cases)} hostile tokens refused")
 
 
+def test_challenge_names_an_error_only_if_a_token_came(test_users: UserFixtures) -> None:
+    challenge = 'Bearer realm="dutyline"'
+    invalid = f'{challenge}, error="invalid_token", error_description="The access token is not valid; sign in again."'
+    for header, expected in {
+        None: challenge,
+        "Basic eDp5": challenge,
+        "Bearer x": invalid,
+        "bearer x": invalid,
+    }.items():
+        headers = {"Authorization": header} if header else {}
+        response = httpx.get(f"{test_users.ann.web}/user", headers=headers)
+        assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, expected)
+    forbidden = test_users.sam.get("/userManagement")
+    assert forbidden.status_code == 403
+    assert "WWW-Authenticate" not in forbidden.headers
+
+
 def test_unknown_key_ids_do_not_cause_repeated_fetches(test_users: UserFixtures, env: Environment) -> None:
     factory = TokenFactory(env, f"auth0|{test_users.ann.id}")
     with env.apply_plan() as fault_plan:
