@@ -1,12 +1,18 @@
 """Files: in the bucket that STORAGE_BUCKET names, else in STORAGE_FOLDER."""
 
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import default_storage
 
 from config import errors
+
+CHUNK_BYTES = 65_536
 
 
 def save_file(name: str, content: IO[bytes]) -> str:
@@ -20,14 +26,53 @@ def save_file(name: str, content: IO[bytes]) -> str:
         raise errors.Unavailable("The file storage does not accept files at the moment.") from error
 
 
+@dataclass(frozen=True)
+class StoredFile:
+    """A file in the storage; ``name`` identifies its content, since files are never overwritten."""
+
+    name: str
+    size: int
+
+    def read_chunks(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes from ``start`` up to ``end`` (exclusive), without reading all into memory.
+
+        The file is opened at once. Raises `errors.NotFound` or `errors.Unavailable`.
+        """
+        with _reading():
+            if settings.STORAGE_BUCKET:
+                item = cast(Any, default_storage).bucket.Object(self.name)
+                return iter(item.get(Range=f"bytes={start}-{end - 1}")["Body"].iter_chunks(CHUNK_BYTES))
+            return _read_and_close(default_storage.open(self.name), start, end)
+
+
+def _read_and_close(file: Any, start: int, end: int) -> Iterator[bytes]:
+    with file:
+        file.seek(start)
+        for position in range(start, end, CHUNK_BYTES):
+            yield bytes(file.read(min(CHUNK_BYTES, end - position)))
+
+
+def find_file(name: str) -> StoredFile:
+    """A stored file, not opened yet. Raises `errors.NotFound` or `errors.Unavailable`."""
+    with _reading():
+        return StoredFile(name, default_storage.size(name))
+
+
 def read_file(name: str) -> bytes:
     """The content of a file. Raises `errors.NotFound` or `errors.Unavailable`."""
+    with _reading(), default_storage.open(name) as file:
+        return bytes(file.read())
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
     try:
-        with default_storage.open(name) as file:
-            return bytes(file.read())
+        yield
     except FileNotFoundError as error:
         raise errors.NotFound("File not found.") from error
     except (OSError, BotoCoreError, ClientError) as error:
+        if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+            raise errors.NotFound("File not found.") from error
         raise errors.Unavailable("The file storage does not answer.") from error
 
 

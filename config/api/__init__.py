@@ -25,7 +25,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from config import errors, strict_json
-from config.api import pagination, problem_details, throttling
+from config.api import pagination, problem_details, ranges, throttling
 from config.api.fields import EmptyBody, StrictSerializer
 from config.dynamodb import idempotency
 
@@ -67,6 +67,7 @@ class Operation:
     etag: bool = False
     location: str = ""
     file_media_type: str = ""
+    file_ranges: bool = False
 
     @property
     def honors_if_match(self) -> bool:
@@ -89,6 +90,7 @@ class Operation:
             types.add(errors.InvalidRequest)
             types |= {pagination.InvalidCursor} if "cursor" in self.query().fields else set()
         types |= {errors.PreconditionFailed} if self.honors_if_match else set()
+        types |= {ranges.RangeNotSatisfiable} if self.file_ranges else set()
         types |= {errors.IdempotencyKeyReused} if self.has_reusable_key else set()
         return sorted(types, key=lambda error: (error.status, error.code))
 
@@ -167,9 +169,12 @@ def returns_page(item: type[serializers.Serializer[Any]], item_example: Any) -> 
     return returns(pagination.page_serializer(item), {"items": [item_example], "nextCursor": None})
 
 
-def returns_file(media_type: str) -> Callable[[M], M]:
-    """Declare a file as the response, alone or beside the JSON that `returns` declares."""
-    return _declare(file_media_type=media_type)
+def returns_file(media_type: str, *, ranges: bool = False) -> Callable[[M], M]:
+    """Declare a file as the response, alone or beside the JSON that `returns` declares.
+
+    With ``ranges``, it is a `ranges.file_response`.
+    """
+    return _declare(file_media_type=media_type, file_ranges=ranges)
 
 
 def _declare(**parts: Any) -> Callable[[M], M]:

@@ -15,6 +15,7 @@ from rest_framework import exceptions
 
 from config import errors
 from config.api.fields import InvalidQuery
+from config.api.ranges import RangeNotSatisfiable
 
 logger = logging.getLogger("dutyline.web")
 CONTENT_TYPE = "application/problem+json"
@@ -61,6 +62,8 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
     )
     if isinstance(error, errors.Unauthenticated):
         response["WWW-Authenticate"] = _bearer_challenge(request, error)
+    if isinstance(error, RangeNotSatisfiable):
+        response["Content-Range"] = error.content_range
     if isinstance(error, errors.TooManyRequests | errors.Unavailable):
         response["Retry-After"] = str(error.retry_after)
     return response

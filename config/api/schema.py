@@ -21,6 +21,8 @@ COMMON_HEADERS = {
 HEADERS_BY_STATUS = {
     "429": {"Retry-After": "Seconds to wait."},
     "503": {"Retry-After": "Seconds to wait."},
+    "206": {"Content-Range": "The bytes of this part, and the length of the file: `bytes 0-1/112044`."},
+    "416": {"Content-Range": "The length of the file: `bytes */112044`."},
     "401": {"WWW-Authenticate": "`Bearer`, and the error if the token is invalid."},
 }
 LOCATION_HEADER = "Path of what was created."
@@ -29,6 +31,8 @@ ETAG_HEADER = "Version of the record, for If-Match; weak if the response is comp
 ETAG_OF_BODY_HEADER = "Changes with the response; send it as If-None-Match the next time."
 IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
 IF_MATCH_HEADER = "ETag of the version to change; 412 if the record has another version."
+RANGE_HEADER = "One range of bytes, such as `bytes=0-65535`; of several, all of the file is sent."
+IF_RANGE_HEADER = "ETag of the parts that the client has; if the file has another, all of it is sent."
 IF_NONE_MATCH_HEADER = "ETag of an earlier response; 304 if nothing has changed."
 
 
@@ -111,14 +115,16 @@ class OperationSchema(AutoSchema):
     @property
     def _is_conditional(self) -> bool:
         """Whether If-None-Match is honored; `config.api.conditional` does so for all but files."""
-        return bool(self.method == "GET" and self.operation.response and not self.operation.file_media_type)
+        is_file = self.operation.file_media_type and not self.operation.file_ranges
+        return self.method == "GET" and not is_file
 
     def get_override_parameters(self) -> list[Any]:
         operation = self.operation
         parameters: list[Any] = [operation.query] if operation.query else []
         if operation.etag or self._is_conditional:
             description = ETAG_HEADER if operation.etag else ETAG_OF_BODY_HEADER
-            parameters.append(_header("ETag", description, response=[operation.status]))
+            statuses = [200, 206] if operation.file_ranges else [operation.status]
+            parameters.append(_header("ETag", description, response=statuses))
         if operation.location:
             parameters.append(_header("Location", LOCATION_HEADER, response=[operation.status]))
         if "nextCursor" in getattr(operation.response, "_declared_fields", {}):
@@ -129,6 +135,9 @@ class OperationSchema(AutoSchema):
             parameters.append(_header("If-Match", IF_MATCH_HEADER))
         elif self._is_conditional:
             parameters.append(_header("If-None-Match", IF_NONE_MATCH_HEADER))
+        if operation.file_ranges:
+            parameters.append(_header("Accept-Ranges", "`bytes`.", response=[200, 206]))
+            parameters += [_header("Range", RANGE_HEADER), _header("If-Range", IF_RANGE_HEADER)]
         return parameters
 
     def get_response_serializers(self) -> Any:
@@ -142,6 +151,9 @@ class OperationSchema(AutoSchema):
             )
         if operation.file_media_type:
             responses[200, operation.file_media_type] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")
+        if operation.file_ranges:
+            part = OpenApiResponse(OpenApiTypes.BINARY, description="The requested range of the file")
+            responses[206, operation.file_media_type] = part
         return responses | {
             (status, problem_details.CONTENT_TYPE): OpenApiResponse(
                 error_catalog.Problem, description=_describe_errors(errors_of_status)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.views.decorators.http import require_safe
@@ -11,6 +12,7 @@ from unfold.decorators import display
 
 from accounts import locations
 from accounts.admin.operator_commands import actor_for, operator_actor
+from config.api import ranges
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
@@ -110,13 +112,13 @@ class CallAdmin(RecordAdmin):
         view = self.admin_site.admin_view(require_safe(self.recording_view))
         return [path("<str:call_id>/sound/<slug:kind>/", view, name="call_sound"), *super().get_urls()]
 
-    def recording_view(self, request: HttpRequest, call_id: str, kind: str) -> HttpResponse:
+    def recording_view(self, request: HttpRequest, call_id: str, kind: str) -> HttpResponseBase:
         """A recording as WAV; audited."""
         call = self.model.get(call_id)
         actor = operator_actor(request, str(call.record.customer_id) if call else "")
         now = operators.now()
-        wav = recordings.read_recording(call_id, kind=kind, actor=actor, at=now)
+        wav = recordings.find_recording(call_id, kind=kind, actor=actor, at=now)
         queries.log_recording_played(call.record, kind, actor=actor, at=now)
-        response = HttpResponse(wav, content_type="audio/wav")
-        response["Content-Disposition"] = "inline"
+        response = ranges.file_response(request, wav, "audio/wav", disposition="inline")
+        response["Cache-Control"] = "no-store"
         return response

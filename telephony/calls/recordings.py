@@ -110,8 +110,8 @@ def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[st
     return list(dict.fromkeys(user_ids))[:MAX_RECIPIENTS]
 
 
-def read_recording(call_id: str, *, kind: str | None, actor: Actor, at: datetime) -> bytes:
-    """A recording of a call as WAV: the voicemail, else the conversation.
+def find_recording(call_id: str, *, kind: str | None, actor: Actor, at: datetime) -> storage.StoredFile:
+    """A recording of a call as a WAV file: the voicemail, else the conversation.
 
     Raises `errors.NotFound`, also while the recording is still being fetched.
     """
@@ -122,7 +122,7 @@ def read_recording(call_id: str, *, kind: str | None, actor: Actor, at: datetime
         raise errors.NotFound("This call has no recording.")
     if not recordings[0].file:
         raise errors.NotFound("The recording is still being fetched; retry in a moment.")
-    return storage.read_file(recordings[0].file)
+    return storage.find_file(recordings[0].file)
 
 
 @outbox.task("telephony.forget_at_twilio")

@@ -75,10 +75,18 @@ class RecordingView(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=recordings.RECORDING_KINDS)
     seconds = serializers.IntegerField(help_text="Length of the recording.")
     ready = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
 
     def get_ready(self, recording: Any) -> bool:
         """Whether the recording can be downloaded."""
         return bool(recording.file)
+
+    @extend_schema_field(
+        {"type": ["string", "null"], "description": "Path of `GET /call/{id}/recording`; null until it is ready."}
+    )
+    def get_url(self, recording: Any) -> str | None:
+        """Null until the recording is ready."""
+        return f"/call/{self.context['call_id']}/recording?kind={recording.kind}" if recording.file else None
 
 
 class CallView(serializers.Serializer[Call]):
@@ -110,7 +118,7 @@ class CallView(serializers.Serializer[Call]):
     @extend_schema_field(RecordingView(many=True))
     def get_recordings(self, call: Call) -> Any:
         """The recordings of the call."""
-        return RecordingView(CallRecord(call).recordings, many=True).data
+        return RecordingView(CallRecord(call).recordings, many=True, context={"call_id": call.id}).data
 
     @extend_schema_field({"type": "array", "items": {"type": "object"}, "description": _EVENTS})
     def get_events(self, call: Call) -> Any:

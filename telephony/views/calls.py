@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors
-from config.api import pagination
+from config.api import pagination, ranges
 from config.api.fields import EmptyBody
 from telephony import phone_verification
 from telephony.calls import queries, recordings
@@ -68,17 +68,16 @@ class CallRecordings(api.OperationViewSet):
 
     @api.operation("getCallRecording", "calls:read", errors=(errors.NotFound,))
     @api.accepts_query(RecordingQuery)
-    @api.returns_file("audio/wav")
-    def download(self, request: Request, id: str) -> HttpResponse:
+    @api.returns_file("audio/wav", ranges=True)
+    def download(self, request: Request, id: str) -> HttpResponseBase:
         """Get the recording of a call.
 
         A WAV file: the voicemail if there is one, otherwise the conversation. 404 until the
-        recording is ready.
+        recording is ready. Players may ask for a range of bytes.
         """
         kind = RecordingQuery.parse_query(request).get("kind")
-        audio = recordings.read_recording(id, kind=kind, actor=actor_of(request), at=datetime.now(UTC))
-        disposition = f'inline; filename="{id}.wav"'
-        return HttpResponse(audio, "audio/wav", headers={"Content-Disposition": disposition})
+        audio = recordings.find_recording(id, kind=kind, actor=actor_of(request), at=datetime.now(UTC))
+        return ranges.file_response(request, audio, "audio/wav", disposition=f'inline; filename="{id}.wav"')
 
 
 class OwnPhone(api.OperationViewSet):

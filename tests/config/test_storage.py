@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from config import storage
 from config.audit import export
 from tests.support.environment import ROOT, Environment, free_port, wait_for_port
 from tests.support.users import UserFixtures
@@ -23,11 +24,16 @@ from config import errors, storage
 name = storage.save_file("calls/v.wav", io.BytesIO(b"RIFF"))
 again = storage.save_file("calls/v.wav", io.BytesIO(b"other"))
 read = [storage.read_file(name).decode(), storage.read_file(again).decode()]
-result = {"name": name, "again": again, "read": read}
-try:
-    storage.read_file("calls/none.wav")
-except errors.NotFound as error:
-    result["missing"] = error.code
+result = {"name": name, "again": again, "read": read, "missing": []}
+for read_missing in (storage.read_file, storage.find_file, lambda name: storage.StoredFile(name, 4).read_chunks(0, 4)):
+    try:
+        read_missing("calls/none.wav")
+    except errors.NotFound as error:
+        result["missing"].append(error.code)
+large = storage.find_file(storage.save_file("calls/large.wav", io.BytesIO(bytes(range(256)) * 800)))
+parts = [list(large.read_chunks(*part)) for part in ((0, 2), (70_000, 140_001), (0, large.size))]
+result["parts"] = [[sum(map(len, part)), part[0][0], part[-1][-1]] for part in parts]
+result["largest"] = max(len(chunk) for part in parts for chunk in part)
 print(json.dumps(result))
 """
 UNAVAILABLE_SCRIPT = """
@@ -87,7 +93,9 @@ def test_files_are_stored_and_never_overwritten(env: Environment, storage_settin
     assert result["name"] == "calls/v.wav"
     assert result["again"] != result["name"]
     assert result["read"] == ["RIFF", "other"]
-    assert result["missing"] == "not_found"
+    assert result["missing"] == ["not_found"] * 3
+    assert result["parts"] == [[2, 0, 1], [70_001, 70_000 % 256, 140_000 % 256], [204_800, 0, 255]]
+    assert result["largest"] <= storage.CHUNK_BYTES
 
 
 def test_audit_export_is_written_to_storage(

@@ -421,6 +421,12 @@ def token_for(subject: str) -> str:
 
 
 REQUEST_BY_STATUS: dict[int, Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
+    206: lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, sample, headers={"Range": "bytes=0-1"}
+    ),
+    416: lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, sample, headers={"Range": "bytes=999999999-"}
+    ),
     304: _not_modified,
     400: _invalid_request,
     401: lambda test_users, operation, sample: send_request(None, operation, sample, web=test_users.ann.web),

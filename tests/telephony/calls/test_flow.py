@@ -114,7 +114,7 @@ def test_unanswered_call_leaves_a_voicemail_and_notifies(
     call.assert_sequence(f"rings {phone}", "nobody picks up", "leave a message", "speaks for 7 seconds")
     stored_call = call.api_record
     assert stored_call["outcome"] == "voicemail"
-    assert stored_call["recordings"] == [{"kind": "voicemail", "seconds": 7, "ready": False}]
+    assert stored_call["recordings"] == [{"kind": "voicemail", "seconds": 7, "ready": False, "url": None}]
     early_response = test_users.ann.get(f"/call/{call.id}/recording")
     assert early_response.status_code == 404
     process_outbox()
@@ -462,7 +462,9 @@ def test_call_recording_requires_a_consent_prompt(line: LineFixture, save_transc
     save_transcript("recorded call", call)
     call.assert_sequence("This call is recorded.", "hears: The call will be recorded.", "talks with")
     process_outbox()
-    assert call.api_record["recordings"] == [{"kind": "conversation", "seconds": 30, "ready": True}]
+    (recording,) = call.api_record["recordings"]
+    url = f"/call/{call.id}/recording?kind=conversation"
+    assert recording == {"kind": "conversation", "seconds": 30, "ready": True, "url": url}
     assert call.api_record["outcome"] == "answered"
     response = line.test_users.ann.request(
         "PUT",
