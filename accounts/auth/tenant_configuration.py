@@ -21,8 +21,9 @@ MACHINE_SCOPES = (
 """What the product does at the Management API."""
 SETUP_SCOPES = tuple(
     f"{verb}:{noun}"
-    for noun in ("clients", "resource_servers", "client_grants", "connections", "actions")
+    for noun in ("clients", "resource_servers", "client_grants", "connections", "connections_options", "actions")
     for verb in ("read", "create", "update")
+    if (verb, noun) != ("create", "connections_options")
 )
 """What the set-up itself does there, as an application of its own."""
 PUBLIC_APPLICATIONS = ("web", "mobile")
@@ -34,7 +35,13 @@ DOCS_CALLBACK_PATH = "/docs/oauth2-redirect.html"
 OPERATORS_CALLBACK_PATH = "/admin/sign-in/complete/auth0_openidconnect/"
 OPERATORS_LOGOUT_PATH = "/admin/login/"
 _ROTATING_REFRESH_TOKENS = {"rotation_type": "rotating", "expiration_type": "expiring"}
-_REFRESH_TOKEN_LIFETIMES = {"leeway": 10, "token_lifetime": 2_592_000, "idle_token_lifetime": 1_296_000}
+_REFRESH_TOKEN_LIFETIMES = {
+    "leeway": 10,
+    "token_lifetime": 2_592_000,
+    "idle_token_lifetime": 1_296_000,
+    "infinite_token_lifetime": False,
+    "infinite_idle_token_lifetime": False,
+}
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,7 @@ def plan_action_code(installation: Installation) -> str:
 def _public_application(name: str, *, app_type: str, **lists: list[str]) -> ApplicationPlan:
     required = {
         "app_type": app_type,
+        "oidc_conformant": True,
         "token_endpoint_auth_method": "none",
         "grant_types": ["authorization_code", "refresh_token"],
         "jwt_configuration": {"alg": "RS256"},
@@ -132,7 +140,7 @@ def _public_application(name: str, *, app_type: str, **lists: list[str]) -> Appl
         **lists,
     }
     refresh_token = {**_ROTATING_REFRESH_TOKENS, **_REFRESH_TOKEN_LIFETIMES}
-    return ApplicationPlan(name, required, {"oidc_conformant": True, "refresh_token": refresh_token})
+    return ApplicationPlan(name, required, {"refresh_token": refresh_token})
 
 
 def _is_web_address(url: str) -> bool:

@@ -19,6 +19,8 @@ AUTH0 = {
     "sso_client_secret": env.text("AUTH0_SSO_CLIENT_SECRET", local_default("local-admin-secret")),
     "spa_client_id": env.text("AUTH0_SPA_CLIENT_ID", "dutyline-web" if LOCAL else ""),
     "native_client_id": env.text("AUTH0_NATIVE_CLIENT_ID", "dutyline-mobile" if LOCAL else ""),
+    "setup_client_id": env.text("AUTH0_SETUP_CLIENT_ID", "dutyline-setup" if LOCAL else ""),
+    "setup_client_secret": env.text("AUTH0_SETUP_CLIENT_SECRET", "local-setup-secret" if LOCAL else ""),
     "roles_claim": env.text("AUTH0_ROLES_CLAIM", local_default("https://dutyline.example/roles")),
 }
 EXPO = {

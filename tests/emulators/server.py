@@ -35,9 +35,13 @@ class EmulatorRequest:
     headers: Mapping[str, str]
     body: bytes
 
+    def json_value(self) -> Any:
+        """The body as JSON of any type. Raises ValueError."""
+        return json.loads(self.body or b"{}")
+
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises ValueError."""
-        value = json.loads(self.body or b"{}")
+        value = self.json_value()
         if not isinstance(value, dict):
             raise ValueError("not an object")  # noqa: TRY004 - a malformed body, not a type
         return value

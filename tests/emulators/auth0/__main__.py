@@ -5,6 +5,7 @@ import os
 
 from accounts.auth.tenant_configuration import read_installation
 from tests.emulators.auth0 import local_configuration, operators
+from tests.emulators.auth0.configuration import ConfigurationApi
 from tests.emulators.auth0.login import LoginPages
 from tests.emulators.auth0.management import ManagementApi, build_user, error_response
 from tests.emulators.auth0.tenant import Auth0Tenant
@@ -24,7 +25,7 @@ def main() -> None:
     issuer = os.environ.get("AUTH0_ISSUER", f"http://127.0.0.1:{arguments.port}/")
     tenant = Auth0Tenant(arguments.state, issuer=issuer)
     emulator = Emulator(malformed_response=lambda text: error_response(400, "Bad Request", text, "invalid_body"))
-    for api in (LoginPages(tenant), TokenApi(tenant), ManagementApi(tenant)):
+    for api in (LoginPages(tenant), TokenApi(tenant), ManagementApi(tenant), ConfigurationApi(tenant)):
         api.register_routes(emulator)
     if arguments.empty:
         local_configuration.create_system_records(tenant)

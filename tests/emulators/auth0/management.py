@@ -42,7 +42,7 @@ class ManagementApi:
 
     def register_routes(self, emulator: Emulator) -> None:
         def add(method: str, path: str, scope: str, handler: Callable[..., EmulatorResponse]) -> None:
-            emulator.add_route(method, f"/api/v2/{path}", self._require_scope(scope, handler))
+            emulator.add_route(method, f"/api/v2/{path}", require_scope(self._tenant, scope, handler))
 
         add("GET", "users", "read:users", self.list_users)
         add("POST", "users", "create:users", self.create_user)
@@ -52,22 +52,6 @@ class ManagementApi:
         add("GET", "users-by-email", "read:users", self.list_users_by_email)
         add("POST", "users/{user_id}/revoke-access", "delete:sessions", self.revoke_access)
         add("POST", "tickets/password-change", "create:user_tickets", self.create_password_ticket)
-
-    def _require_scope(self, scope: str, handler: Callable[..., EmulatorResponse]) -> Callable[..., EmulatorResponse]:
-        def authorized(request: EmulatorRequest, **parts: str) -> EmulatorResponse:
-            token = request.headers.get("authorization", "").removeprefix("Bearer ")
-            if not token:
-                return error_response(401, "Unauthorized", "Missing authentication")
-            try:
-                claims = self._tenant.read_token(token, self._tenant.management_audience)
-            except jwt.PyJWTError:
-                return error_response(401, "Unauthorized", "Invalid token")
-            if scope not in str(claims.get("scope", "")).split():
-                message = f"Insufficient scope, expected any of: {scope}"
-                return error_response(403, "Forbidden", message, "insufficient_scope")
-            return handler(request, **parts)
-
-        return authorized
 
     def list_users(self, request: EmulatorRequest) -> EmulatorResponse:
         page, per_page = int(request.query.get("page", 0)), int(request.query.get("per_page", 50))
@@ -153,6 +137,27 @@ class ManagementApi:
         ticket = {"user_id": user["user_id"], "verifies": verifies_email}
         ticket_id = self._tenant.issue_secret("ticket", ticket, float(ttl_seconds))
         return json_response({"ticket": f"{self._tenant.issuer}u/reset-verify?ticket={ticket_id}"}, 201)
+
+
+def require_scope(
+    tenant: Auth0Tenant, scope: str, handler: Callable[..., EmulatorResponse]
+) -> Callable[..., EmulatorResponse]:
+    """The handler for requests whose token has a scope of the Management API."""
+
+    def authorized(request: EmulatorRequest, **parts: str) -> EmulatorResponse:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if not token:
+            return error_response(401, "Unauthorized", "Missing authentication")
+        try:
+            claims = tenant.read_token(token, tenant.management_audience)
+        except jwt.PyJWTError:
+            return error_response(401, "Unauthorized", "Invalid token")
+        if scope not in str(claims.get("scope", "")).split():
+            message = f"Insufficient scope, expected any of: {scope}"
+            return error_response(403, "Forbidden", message, "insufficient_scope")
+        return handler(request, **parts)
+
+    return authorized
 
 
 def error_response(status: int, name: str, message: str, code: str = "") -> EmulatorResponse:
