@@ -82,14 +82,14 @@ def test_actions_are_deployed_once_built_and_bound_once_deployed(env: Environmen
     with pytest.raises(BadRequestError):
         client.actions.deploy(action.id)
     binding = {"ref": {"type": "action_id", "value": action.id}, "display_name": "x"}
-    kept = [{"ref": {"type": "binding_id", "value": id}, "display_name": "y"} for id in before]
+    others = [{"ref": {"type": "binding_id", "value": id}, "display_name": "y"} for id in before]
     with pytest.raises(BadRequestError):
-        bindings.update_many("post-login", bindings=[*kept, binding])
+        bindings.update_many("post-login", bindings=[*others, binding])
     time.sleep(0.6)
     assert client.actions.deploy(action.id).deployed
-    bound = bindings.update_many("post-login", bindings=[*kept, binding])
+    bound = bindings.update_many("post-login", bindings=[*others, binding])
     assert [item.action.id for item in bound.bindings or [] if item.action][-1] == action.id
-    bindings.update_many("post-login", bindings=kept)
+    bindings.update_many("post-login", bindings=others)
     assert [item.id for item in bindings.list("post-login")] == before
     assert action.id in {item.id for item in client.actions.list(trigger_id="post-login")}
 

@@ -224,15 +224,15 @@ def test_each_fault_is_reported_by_name_and_corrected(complete: TenantUnderTest,
     code, lines = complete.run_setup()
     assert (code, lines[-1]) == (0, COMPLETE), lines
     assert any(expected in line for line in lines if line.startswith("corrected")), lines
-    kept = {
+    unknown = {
         "callback missing": ("client", "dutyline-web", "callbacks", "https://kept.example/callback"),
         "machine scope": ("client_grant", "cgr_dutyline-machine", "scope", "kept:scope"),
         "sign-up": ("connection", "con_local", "options", "passwordPolicy"),
         "connection not enabled": ("connection", "con_local", "enabled_clients", "kept"),
         "ID tokens with HS256": ("client", "dutyline-admin", "jwt_configuration", "lifetime_in_seconds"),
     }
-    if name in kept:
-        kind, id, member, value = kept[name]
+    if name in unknown:
+        kind, id, member, value = unknown[name]
         assert value in (complete.tenant.get_record(kind, id) or {})[member], "what is unknown stays"
 
 

@@ -138,7 +138,6 @@ class LoginPages:
         return html_response("Set your password", login_pages.password_form(user["email"], ""))
 
     def set_password(self, request: EmulatorRequest) -> EmulatorResponse:
-        """Set the password; sessions and refresh tokens of the old one end."""
         ticket_id = request.query.get("ticket", "")
         ticket = self._tenant.read_secret("ticket", ticket_id)
         user = self._tenant.get_user(ticket["user_id"]) if ticket else None
@@ -152,7 +151,6 @@ class LoginPages:
         user["_password"] = hash_password(password)
         user["email_verified"] = user["email_verified"] or ticket["verifies"]
         self._tenant.save_user(user)
-        self._tenant.revoke_access(user["user_id"])
         return html_response("Password set", login_pages.message_page("Your password is set.", "You can sign in now."))
 
 
