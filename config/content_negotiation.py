@@ -1,11 +1,11 @@
-"""Reads and writes JSON, whatever the Accept header says; strict in what it reads.
+"""Reads and writes JSON, strict in what it reads; and which media type the Accept header prefers.
 
 REST framework imports this while it defines its views, so `config.api`, which imports those, cannot
 contain it.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import IO, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO, Any, cast
 
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.negotiation import BaseContentNegotiation
@@ -49,7 +49,11 @@ class JSONRenderer(BaseRenderer):
 
 
 class JSONOnlyNegotiation(BaseContentNegotiation):
-    """Ignores the Accept header; bodies must be JSON."""
+    """Answers JSON whatever Accept says; bodies must be JSON.
+
+    Views that offer something else ask `select_media_type`. Nothing is 406: a client that accepts
+    only what an operation does not have can do more with JSON than with an error (RFC 9110, 12.1).
+    """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         content_type = (request.content_type or "").split(";")[0].strip().lower()
@@ -60,3 +64,24 @@ class JSONOnlyNegotiation(BaseContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         renderer = next(iter(renderers))
         return renderer, str(renderer.media_type)
+
+
+def select_media_type(request: Request, offered: Sequence[str]) -> str:
+    """The offered type with the highest quality in Accept; of equals, or if none fits, the first.
+
+    So ``*/*`` and lists of everything that a generated client can read get the first. Parameters
+    such as ``charset`` do not count.
+    """
+    accepted_types = cast(Any, request).accepted_types
+
+    def quality(media_type: str) -> float:
+        main_type, _, sub_type = media_type.partition("/")
+        matching = [
+            accepted
+            for accepted in accepted_types
+            if accepted.main_type in (main_type, "*") and accepted.sub_type in (sub_type, "*")
+        ]
+        matching.sort(key=lambda accepted: (accepted.main_type == "*", accepted.sub_type == "*"))
+        return float(matching[0].quality) if matching else 0.0
+
+    return max(offered, key=quality)

@@ -10,7 +10,9 @@ from config.api.fields import StrictChoiceField, StrictSerializer
 class ExportQuery(StrictSerializer):
     """The format of the export."""
 
-    format = StrictChoiceField(choices=("pdf", "json"), required=False, help_text="pdf (default) or json.")
+    format = StrictChoiceField(
+        choices=("pdf", "json"), required=False, help_text="Default: pdf, unless `Accept` prefers JSON."
+    )
 
 
 class ExportSubject(serializers.Serializer[Any]):

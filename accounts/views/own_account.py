@@ -27,6 +27,7 @@ from accounts.users import create, delete, side_effects, update
 from accounts.views import examples
 from config import api, errors
 from config.api.fields import StrictSerializer
+from config.content_negotiation import select_media_type
 
 CREATION_ERRORS = (
     *(permissions.ForeignCustomer, permissions.GrantRefused),
@@ -209,9 +210,11 @@ class PersonalData(api.OperationViewSet):
         """Download the signed-in user's personal data.
 
         All stored data about the signed-in user, without data about others: a PDF with the same
-        data embedded as JSON (my-data.json), or that JSON alone.
+        data embedded as JSON (my-data.json), or that JSON alone, with `format=json` or an `Accept`
+        that prefers JSON to PDF.
         """
-        file_format = ExportQuery.parse_query(request).get("format", "pdf")
+        accepted_type = select_media_type(request, ["application/pdf", "application/json"])
+        file_format = ExportQuery.parse_query(request).get("format") or accepted_type.removeprefix("application/")
         caller, actor = authenticated_user(request), actor_of(request)
         if file_format == "json":
             content = export.export_json(caller.user, caller.customer, actor=actor)
@@ -222,5 +225,5 @@ class PersonalData(api.OperationViewSet):
 
 def _file_response(content: bytes, content_type: str, name: str) -> HttpResponse:
     disposition = f'attachment; filename="{name}"'
-    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store", "Vary": "Accept"}
     return HttpResponse(content, content_type, headers=headers)

@@ -1,7 +1,9 @@
 """``/userManagement``: the users of a customer; and the audit log of a user."""
 
 from datetime import UTC, datetime
+from functools import partial
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -9,12 +11,13 @@ from accounts import audit_log, permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.clients import auth0
 from accounts.notifications import invitations
+from accounts.serializers import user_table
 from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.serializers.users import DeletedUser, NewManagedUser, UserChange, UserQuery, UserReference, UserView
 from accounts.users import change_email, create, side_effects, update
 from accounts.views import examples, own_account
 from config import api, errors, local_time
-from config.api import pagination
+from config.api import csv_tables, pagination
 from config.api.fields import EmptyBody
 from config.audit import reader
 
@@ -35,22 +38,24 @@ class UserManagement(api.OperationViewSet):
     )
     @api.accepts_query(UserQuery)
     @api.returns_page(UserView, examples.USER)
-    def list_page(self, request: Request) -> Response:
+    @api.returns_csv(user_table.COLUMNS)
+    def list_page(self, request: Request) -> HttpResponse:
         """List the users of a customer.
 
         Sorted by name. Users who are restricted to some locations see only users of those
         locations. A page may hold fewer than `limit` items before the end of the list.
+
+        With `Accept: text/csv`: the same users as CSV, up to 10,000 if there is no `limit`.
         """
         actor = actor_of(request)
         query = UserQuery.parse_query(request)
+        limit, cursor = query.get("limit"), query.get("cursor")
         scope = f"users for {actor.id}"
-        page = users.list_users(
-            actor,
-            datetime.now(UTC),
-            customer_id=query.get("customerId"),
-            limit=query.get("limit", 1000),
-            cursor=pagination.decode_cursor(scope, query.get("cursor")),
-        )
+        fetch_page = partial(users.list_users, actor, datetime.now(UTC), customer_id=query.get("customerId"))
+        if csv_tables.is_requested(request):
+            table = user_table.user_table(authenticated_user(request).customer)
+            return csv_tables.table_response(request, table, scope, fetch_page, limit=limit, cursor=cursor)
+        page = fetch_page(limit=limit or 1000, cursor=pagination.decode_cursor(scope, cursor))
         return pagination.page_response(scope, page, UserView)
 
     @api.operation(

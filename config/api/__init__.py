@@ -16,9 +16,9 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar, cast
-from urllib.parse import urlencode
 
 import orjson
+from django.utils.cache import patch_vary_headers
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -68,6 +68,7 @@ class Operation:
     location: str = ""
     file_media_type: str = ""
     file_ranges: bool = False
+    csv_columns: tuple[str, ...] = ()
 
     @property
     def honors_if_match(self) -> bool:
@@ -177,6 +178,11 @@ def returns_file(media_type: str, *, ranges: bool = False) -> Callable[[M], M]:
     return _declare(file_media_type=media_type, file_ranges=ranges)
 
 
+def returns_csv(columns: Sequence[str]) -> Callable[[M], M]:
+    """Declare CSV with these columns, for `Accept: text/csv` (`config.api.csv_tables`)."""
+    return _declare(csv_columns=tuple(columns))
+
+
 def _declare(**parts: Any) -> Callable[[M], M]:
     def declare(method: M) -> M:
         method.operation = replace(getattr(method, "operation", Operation()), **parts)  # type: ignore[attr-defined]
@@ -217,6 +223,8 @@ class OperationViewSet(ViewSet):
             final_response[name] = value
         for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():
             final_response[name] = value
+        if self._declared_operation().csv_columns:
+            patch_vary_headers(final_response, ["Accept"])
         return final_response
 
 
@@ -238,9 +246,7 @@ def _link_headers(declared: Operation, request: Request, response: Any) -> dict[
     if response.status_code == 201:
         return {"Location": declared.location.format_map(content)}
     if next_cursor := content.get("nextCursor"):
-        others = {name: value for name, value in request.query_params.items() if name != "offset"}
-        query = urlencode({**others, "cursor": next_cursor})
-        return {"Link": f'<{request.path}?{query}>; rel="next"'}
+        return {"Link": pagination.next_link(request, next_cursor)}
     return {}
 
 

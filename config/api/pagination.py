@@ -7,6 +7,7 @@ import base64
 import binascii
 import hmac
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from django.conf import settings
 from drf_spectacular.drainage import get_override
 from rest_framework import serializers
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from config import errors
@@ -64,6 +66,13 @@ def page_response(scope: str, page: pagination.CursorPage[Any], item: type[seria
     """The response for a page: ``{"items": […], "nextCursor": … or null}``."""
     items = item(page.records, many=True).data
     return Response({"items": items, "nextCursor": encode_cursor(scope, page.next_cursor)})
+
+
+def next_link(request: Request, next_cursor: str) -> str:
+    """The header Link of a page that is not the last."""
+    others = {name: value for name, value in request.query_params.items() if name != "offset"}
+    query = urlencode({**others, "cursor": next_cursor})
+    return f'<{request.path}?{query}>; rel="next"'
 
 
 def _cursor_cipher() -> AESSIV:

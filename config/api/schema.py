@@ -12,7 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from config import errors
-from config.api import Operation, OperationViewSet, error_catalog, problem_details
+from config.api import Operation, OperationViewSet, csv_tables, error_catalog, problem_details
 
 COMMON_HEADERS = {
     "X-Request-Id": "Id of this request in logs and audit entries; quote it when you report a problem.",
@@ -148,6 +148,11 @@ class OperationSchema(AutoSchema):
             description = HTTPStatus(operation.status).phrase
             responses[operation.status, "application/json"] = OpenApiResponse(
                 operation.response, description=description, examples=examples
+            )
+        if operation.csv_columns:
+            example = ",".join(operation.csv_columns) + "\r\n"
+            responses[200, csv_tables.MEDIA_TYPE] = OpenApiResponse(
+                OpenApiTypes.STR, examples=[OpenApiExample("CSV", value=example, media_type=csv_tables.MEDIA_TYPE)]
             )
         if operation.file_media_type:
             responses[200, operation.file_media_type] = OpenApiResponse(OpenApiTypes.BINARY, description="A file")

@@ -1,18 +1,22 @@
 """``/staffSchedule`` and who is on duty."""
 
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors, local_time
-from config.api import conditional, pagination
+from config.api import conditional, csv_tables, pagination
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.edit import SeriesUpdate
 from staffing.schedules import availability, commands, listing, on_duty
 from staffing.schedules.queries import QueryTooWide, ScheduleFilter, get_shift
+from staffing.serializers import shift_table
 from staffing.serializers.schedules import (
     SCHEDULE_OR_OCCURRENCE,
     DeletedSchedule,
@@ -48,7 +52,8 @@ class Schedules(api.OperationViewSet):
     )
     @api.accepts_query(ScheduleQuery)
     @api.returns(SchedulePage, {"items": [examples.SCHEDULE], "nextCursor": None})
-    def list_page(self, request: Request) -> Response:
+    @api.returns_csv(shift_table.COLUMNS)
+    def list_page(self, request: Request) -> HttpResponse:
         """Get staff schedules.
 
         Schedules of a location or of the customer, optionally of one user; `locationId` or
@@ -56,23 +61,25 @@ class Schedules(api.OperationViewSet):
         With `expand=occurrences`, the items are single shifts, sorted by start; this requires
         `from` and `to`, at most 400 days apart. A page may hold fewer than `limit` items before the
         end of the list.
+
+        With `expand=occurrences` and `Accept: text/csv`: the same shifts as CSV, up to 10,000 if
+        there is no `limit`.
         """
         actor = actor_of(request)
         query = ScheduleQuery.parse_query(request)
-        limit, cursor = query.pop("limit", 1000), query.pop("cursor", None)
+        limit, cursor = query.pop("limit", None), query.pop("cursor", None)
         is_expanded = query.pop("expand", None) is not None
         schedule_filter = ScheduleFilter(**query)
         scope = f"roster for {actor.id} {'shifts' if is_expanded else 'schedules'} {schedule_filter}"
-        start_cursor = pagination.decode_cursor(scope, cursor)
+        customer_zone = authenticated_user(request).customer.settings.get("time_zone")
+        options: dict[str, Any] = {"actor": actor, "at": datetime.now(UTC), "customer_zone": customer_zone}
+        if is_expanded and csv_tables.is_requested(request):
+            fetch_page = partial(listing.list_shifts, schedule_filter, **options)
+            table = shift_table.shift_table(actor.customer_id)
+            return csv_tables.table_response(request, table, scope, fetch_page, limit=limit, cursor=cursor)
         list_items = listing.list_shifts if is_expanded else listing.list_schedules
-        page = list_items(
-            schedule_filter,
-            actor=actor,
-            at=datetime.now(UTC),
-            limit=limit,
-            cursor=start_cursor,
-            customer_zone=authenticated_user(request).customer.settings.get("time_zone"),
-        )
+        start_cursor = pagination.decode_cursor(scope, cursor)
+        page = list_items(schedule_filter, limit=limit or 1000, cursor=start_cursor, **options)
         return pagination.page_response(scope, page, ShiftView if is_expanded else ScheduleView)
 
     @api.operation(

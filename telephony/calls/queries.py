@@ -24,7 +24,7 @@ def list_calls(
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int,
-    start: pagination.Cursor | None,
+    cursor: pagination.Cursor | None,
 ) -> pagination.CursorPage[Call]:
     """The calls to a location, newest first; naive times are local at the location.
 
@@ -43,7 +43,7 @@ def list_calls(
     if earliest > latest:
         return pagination.CursorPage([], None)
     condition, values = _query_between(location_id, earliest, latest)
-    return pagination.query_page(Call, "byLocation", condition, values, limit=limit, cursor=start, newest_first=True)
+    return pagination.query_page(Call, "byLocation", condition, values, limit=limit, cursor=cursor, newest_first=True)
 
 
 def _query_between(location_id: str, earliest: datetime, latest: datetime) -> tuple[str, dict[str, Any]]:

@@ -1,17 +1,20 @@
 """``/call`` and ``/user/phone``."""
 
 from datetime import UTC, datetime
+from functools import partial
 
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors
-from config.api import pagination, ranges
+from config.api import csv_tables, pagination, ranges
 from config.api.fields import EmptyBody
 from telephony import phone_verification
 from telephony.calls import queries, recordings
+from telephony.serializers import call_table
 from telephony.serializers.calls import CallQuery, CallView, PhoneVerificationCode, PhoneView, RecordingQuery
 from telephony.views import examples
 
@@ -24,24 +27,31 @@ class Calls(api.OperationViewSet):
     @api.operation("listCalls", "calls:read", errors=(errors.NotFound,))
     @api.accepts_query(CallQuery)
     @api.returns_page(CallView, examples.CALL)
-    def list_page(self, request: Request) -> Response:
+    @api.returns_csv(call_table.COLUMNS)
+    def list_page(self, request: Request) -> HttpResponse:
         """List the calls to a location.
 
         Calls, newest first, with who was called, why, and the outcome. `from` and `to` apply to
         `startedAt`.
+
+        With `Accept: text/csv`: the same calls as CSV, up to 10,000 if there is no `limit`.
         """
         actor = actor_of(request)
         query = CallQuery.parse_query(request)
+        limit, cursor = query.get("limit"), query.get("cursor")
         scope = f"calls for {actor.id} {query['location_id']} {query.get('since')} {query.get('until')}"
-        page = queries.list_calls(
+        fetch_page = partial(
+            queries.list_calls,
             query["location_id"],
             actor=actor,
             at=datetime.now(UTC),
             since=query.get("since"),
             until=query.get("until"),
-            limit=query.get("limit", 1000),
-            start=pagination.decode_cursor(scope, query.get("cursor")),
         )
+        if csv_tables.is_requested(request):
+            table = call_table.call_table(actor.customer_id)
+            return csv_tables.table_response(request, table, scope, fetch_page, limit=limit, cursor=cursor)
+        page = fetch_page(limit=limit or 1000, cursor=pagination.decode_cursor(scope, cursor))
         return pagination.page_response(scope, page, CallView)
 
 
