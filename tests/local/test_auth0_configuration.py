@@ -5,6 +5,7 @@ The published subset that `tests.local.test_auth0` reads lacks these paths.
 
 import inspect
 import time
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -20,15 +21,25 @@ from tests.support.environment import Environment
 pytestmark = pytest.mark.filterwarnings("ignore:invalid escape sequence:DeprecationWarning")  # in the SDK's comments
 
 
-def management_client(env: Environment, client_id: str = SETUP_ID, secret: str = SETUP_SECRET) -> Auth0:
+@pytest.fixture(scope="module")
+def connections() -> Iterator[httpx.Client]:
+    """The HTTP client of the SDK, closed at the end."""
+    with httpx.Client() as client:
+        yield client
+
+
+def management_client(
+    env: Environment, connections: httpx.Client, client_id: str = SETUP_ID, secret: str = SETUP_SECRET
+) -> Auth0:
     """The SDK with the token of an application."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
     response = httpx.post(f"{env.issuer}oauth/token", json={**form, "audience": f"{env.issuer}api/v2/"})
-    return Auth0(base_url=f"{env.issuer}api/v2", token=response.json()["access_token"], max_retries=0)
+    token = response.json()["access_token"]
+    return Auth0(base_url=f"{env.issuer}api/v2", token=token, max_retries=0, httpx_client=connections)
 
 
-def test_the_sdk_creates_reads_and_changes_a_tenant(env: Environment) -> None:
-    client, number = management_client(env), time.time_ns()
+def test_the_sdk_creates_reads_and_changes_a_tenant(env: Environment, connections: httpx.Client) -> None:
+    client, number = management_client(env, connections), time.time_ns()
 
     application = client.clients.create(name=f"App {number}", app_type="spa", callbacks=["https://a.example/"])
     assert application.client_id
@@ -68,8 +79,8 @@ def test_the_sdk_creates_reads_and_changes_a_tenant(env: Environment) -> None:
         )
 
 
-def test_actions_are_deployed_once_built_and_bound_once_deployed(env: Environment) -> None:
-    client = management_client(env)
+def test_actions_are_deployed_once_built_and_bound_once_deployed(env: Environment, connections: httpx.Client) -> None:
+    client = management_client(env, connections)
     bindings = client.actions.triggers.bindings
     before = [binding.id for binding in bindings.list("post-login")]
 
@@ -94,8 +105,10 @@ def test_actions_are_deployed_once_built_and_bound_once_deployed(env: Environmen
     assert action.id in {item.id for item in client.actions.list(trigger_id="post-login")}
 
 
-def test_the_products_machine_application_cannot_configure_the_tenant(env: Environment) -> None:
-    client = management_client(env, "dutyline-machine", "local-machine-secret")
+def test_the_products_machine_application_cannot_configure_the_tenant(
+    env: Environment, connections: httpx.Client
+) -> None:
+    client = management_client(env, connections, "dutyline-machine", "local-machine-secret")
 
     with pytest.raises(ForbiddenError):
         list(client.clients.list())
@@ -103,8 +116,8 @@ def test_the_products_machine_application_cannot_configure_the_tenant(env: Envir
         client.connections.update("con_local", options={"disable_signup": False})
 
 
-def test_the_emulator_knows_no_members_that_auth0_does_not(env: Environment) -> None:
-    client = management_client(env)
+def test_the_emulator_knows_no_members_that_auth0_does_not(env: Environment, connections: httpx.Client) -> None:
+    client = management_client(env, connections)
     sdk = {
         "clients": client.clients,
         "resource-servers": client.resource_servers,
