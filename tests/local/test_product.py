@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from tests.support.environment import ROOT, free_port
+from tests.support.sign_in import MOBILE_CALLBACK, WEB_CALLBACK, PublicApp
 
 
 @pytest.fixture(scope="module")
@@ -141,13 +142,20 @@ def test_run_json_describes_the_running_product(
             "grant_type": "password",
             "username": account["email"],
             "password": account["password"],
-            **{name: value for name, value in run_info["identity"].items() if name != "issuer"},
+            **{name: run_info["identity"][name] for name in ("audience", "client_id", "client_secret")},
         }
         token = httpx.post(f"{run_info['identity']['issuer']}oauth/token", data=form).json()
         headers = {"Authorization": f"Bearer {token['access_token']}"}
         user = httpx.get(f"{run_info['api']}/user", headers=headers).json()
         assert user["id"] == account["userId"]
         assert (user["status"], user["locations"]) == ("active", account["locations"])
+    for name, callback in (("spa_client_id", WEB_CALLBACK), ("native_client_id", MOBILE_CALLBACK)):
+        app = PublicApp(run_info["identity"]["issuer"], run_info["identity"][name], callback)
+        tokens = app.sign_in(run_info["accounts"][0]["email"], run_info["accounts"][0]["password"])
+        headers = {"Authorization": f"Bearer {tokens['access_token']}", "Origin": "http://localhost:8081"}
+        answer = httpx.get(f"{run_info['api']}/user", headers=headers)
+        assert answer.headers["Access-Control-Allow-Origin"] == "http://localhost:8081"
+        assert answer.json()["id"] == run_info["accounts"][0]["userId"]
     with httpx.Client(follow_redirects=True) as browser:
         login_page = browser.get(run_info["admin"])
         token = browser.cookies.get("dutyline-form", path="/admin/")
