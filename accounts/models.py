@@ -35,6 +35,16 @@ BUSINESS = replace(PLACES, category="business").withheld("not about a person")
 EMAIL_SENDERS = ("Auth0", "the mail service")
 
 
+CUSTOMER_STATUSES = {"active": "users have access", "suspended": "users have no access"}
+USER_STATUSES = {
+    "pending": "being created",
+    "invited": "has not signed in yet",
+    "active": "has signed in",
+    "blocked": "has no access",
+    "deleting": "being deleted",
+}
+
+
 class Customer(dynamodb.Record):
     """A tenant: one business."""
 
@@ -48,7 +58,7 @@ class Customer(dynamodb.Record):
     listed = Text(BUSINESS, default="all")
     """The same for every customer: the hash key of the index by name."""
     status = Text(BUSINESS, default="active")
-    """active or suspended"""
+    """One of `CUSTOMER_STATUSES`."""
     owner_count = Number(BUSINESS, default=0)
     """Owners with full access (`accounts.users.side_effects`); never zero."""
     settings = Json(BUSINESS, default=dict)
@@ -121,7 +131,7 @@ class User(dynamodb.Record):
     awaited = Json(CONTACT.sent_to(*EMAIL_SENDERS), null=True, label="Pending change of e-mail address")
     """A pending change of e-mail address: `accounts.users.change_email`."""
     status = Text(ACCOUNT)
-    """pending, invited, active, blocked or deleting"""
+    """One of `USER_STATUSES`."""
     is_setup = Boolean(ACCOUNT, default=False, label="Set up")
     invited_at = Timestamp(ACCOUNT, null=True)
     invitation_expires_at = Timestamp(ACCOUNT, null=True)

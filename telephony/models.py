@@ -34,6 +34,20 @@ BUSINESS = PersonalData(
 USAGE = PersonalData("business", "limit the cost of calls", "two days", Erasure.EXPIRES, withheld_because="a counter")
 
 
+NUMBER_STATUSES = {
+    "buying": "the purchase is not complete",
+    "active": "answers calls",
+    "releasing": "no longer answers calls, can be restored",
+}
+CALL_OUTCOMES = {
+    "ringing": "in progress",
+    "answered": "a user or number took the call",
+    "voicemail": "the caller left a message",
+    "missed": "ended without either",
+    "closed": "the same, outside opening hours",
+}
+
+
 class PhoneNumber(dynamodb.Record):
     """The number of a location, bought or being bought; the record reserves the number."""
 
@@ -46,7 +60,7 @@ class PhoneNumber(dynamodb.Record):
     customer_id = Text(BUSINESS)
     location_id = Text(BUSINESS)
     status = Text(BUSINESS)
-    """buying, active or releasing"""
+    """One of `NUMBER_STATUSES`."""
     purchase_id = Text(BUSINESS)
     """The friendly name at Twilio: identifies our purchase if its outcome is unknown."""
     sid = Text(BUSINESS, null=True)

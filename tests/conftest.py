@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 
 from accounts.auth import tokens
 from accounts.clients import auth0_http, expo
@@ -12,6 +13,11 @@ from telephony.twilio import client
 from tests.support.crash_harness import CrashHarness
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, create_user_fixtures
+
+AUDIT_ACTIONS = dict.fromkeys(
+    [f"test.{name}" for name in ("counted", "happened", "large", "refused", "saved", "torn")], "Written by a test."
+)
+settings.AUDIT_ACTIONS = [*settings.AUDIT_ACTIONS, f"{__name__}.AUDIT_ACTIONS"]
 
 
 @pytest.fixture(scope="session", autouse=True)

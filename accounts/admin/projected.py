@@ -15,7 +15,7 @@ def to_choices(*values: str) -> list[tuple[str, str]]:
 class Customer(Projection, record=records.Customer):
     """A customer."""
 
-    status = models.CharField(max_length=20, choices=to_choices("active", "suspended"))
+    status = models.CharField(max_length=20, choices=to_choices(*records.CUSTOMER_STATUSES))
 
 
 class Location(Projection, record=records.Location):
@@ -26,7 +26,7 @@ class User(Projection, record=records.User):
     """A person of a customer."""
 
     role = models.CharField(max_length=20, choices=to_choices(*reversed(permissions.ROLES)))
-    status = models.CharField(max_length=20, choices=to_choices("active", "invited", "blocked", "pending", "deleting"))
+    status = models.CharField(max_length=20, choices=to_choices(*records.USER_STATUSES))
 
     class Meta:
         verbose_name = "person"

@@ -2,15 +2,22 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config import audit
 from config.api.fields import DateTimeRangeQuery, NextCursorField, QueryIntegerField, TextField
+
+
+@extend_schema_field({"type": "string", "enum": list(audit.known_actions())})
+class AuditActionField(TextField):
+    """An audit action; one that does not exist matches no entry."""
 
 
 class AuditQuery(DateTimeRangeQuery):
     """Filters of an audit log."""
 
-    action = TextField(required=False, max_length=100, help_text="Only entries with this action, such as user.blocked.")
+    action = AuditActionField(required=False, max_length=100, help_text="Only entries with this action.")
 
     limit = QueryIntegerField(required=False, min_value=1, max_value=100, help_text="1 to 100; default 50.")
     offset = QueryIntegerField(
@@ -40,9 +47,9 @@ class AuditParty(serializers.Serializer[Any]):
 class AuditChange(serializers.Serializer[Any]):
     """A changed field; values are null after personal data is erased."""
 
-    field = serializers.CharField()
-    before = serializers.JSONField()
-    after = serializers.JSONField()
+    field = serializers.CharField(help_text="Name of the field.")
+    before = serializers.JSONField(help_text="Value before, as JSON; null: none.")
+    after = serializers.JSONField(help_text="Value after, as JSON; null: none.")
 
 
 class AuditLogItem(serializers.Serializer[Any]):
@@ -50,17 +57,17 @@ class AuditLogItem(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     seq = serializers.IntegerField(help_text="Sequence number in this user's log, from 1.")
-    at = serializers.DateTimeField()
-    action = serializers.CharField(help_text="Such as user.blocked.")
+    at = serializers.DateTimeField(help_text="When it happened.")
+    action = serializers.ChoiceField(choices=list(audit.known_actions()))
     actor = AuditParty()
     subject = AuditParty()
     customerId = serializers.CharField(source="customer_id")
-    changes = AuditChange(many=True)
+    changes = AuditChange(many=True, help_text="The changed fields of the subject.")
     ip = serializers.CharField(allow_null=True, help_text="IP address of the actor; null if unknown or erased.")
     userAgent = serializers.CharField(
         source="user_agent", allow_null=True, help_text="User agent of the actor; null if unknown or erased."
     )
-    requestId = serializers.CharField(source="request_id")
+    requestId = serializers.CharField(source="request_id", help_text="Id of the request, as in `X-Request-Id`.")
     hash = serializers.CharField(help_text="SHA-256 of this entry, which includes `prevHash`.")
     prevHash = serializers.CharField(
         source="prev_hash", help_text="`hash` of the previous entry; empty for the first entry."
@@ -72,6 +79,6 @@ class AuditPage(serializers.Serializer[Any]):
 
     items = AuditLogItem(many=True, source="lines")
     total = serializers.IntegerField(help_text="Number of entries that match the filters.")
-    limit = serializers.IntegerField()
+    limit = serializers.IntegerField(help_text="The limit that applied.")
     offset = serializers.IntegerField(help_text="Number of newer entries that match the filters.")
     nextCursor = NextCursorField()

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from accounts.models import Customer, Location
+from accounts.models import CUSTOMER_STATUSES, Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
 from config.api.fields import StrictSerializer, TextField, TimeZoneField
 
@@ -12,9 +12,7 @@ class CustomerView(serializers.Serializer[Customer]):
 
     id = serializers.CharField()
     name = serializers.CharField()
-    status = serializers.ChoiceField(
-        choices=["active", "suspended"], help_text="suspended: users of the customer have no access."
-    )
+    status = serializers.ChoiceField(choices=list(CUSTOMER_STATUSES))
     settings = DefaultsView()
     createdAt = serializers.DateTimeField(source="created_at")
     version = serializers.IntegerField()

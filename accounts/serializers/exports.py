@@ -35,7 +35,7 @@ class RetentionRule(serializers.Serializer[Any]):
     """How long a kind of data is stored."""
 
     what = serializers.CharField(help_text="The kind of data.")
-    purpose = serializers.CharField()
+    purpose = serializers.CharField(help_text="Why it is stored.")
     kept = serializers.CharField(help_text="How long it is stored.")
     afterDeletion = serializers.CharField(help_text="What remains after the account is deleted.")
 
@@ -43,13 +43,13 @@ class RetentionRule(serializers.Serializer[Any]):
 class ExportView(serializers.Serializer[Any]):
     """All stored data about a user."""
 
-    format = serializers.CharField()
+    format = serializers.CharField(help_text="Name and version of this format.")
     person = ExportSubject()
     customer = ExportSubject()
     data = serializers.DictField(  # type: ignore[assignment] # the wire's name
         child=serializers.ListField(child=serializers.DictField()),
         help_text="By section: profile, rights, locations, terms, devices, history …",
     )
-    recipients = DataRecipient(many=True)
-    retention = RetentionRule(many=True)
+    recipients = DataRecipient(many=True, help_text="Who receives personal data.")
+    retention = RetentionRule(many=True, help_text="How long each kind of data is stored.")
     rights = serializers.ListField(child=serializers.CharField(), help_text="Rights of the user, as sentences.")

@@ -26,10 +26,10 @@ class TermsAcceptanceBody(StrictSerializer):
 class LegalDocument(serializers.Serializer[Any]):
     """A legal document in force."""
 
-    document = serializers.ChoiceField(choices=documents.DOCUMENTS)
-    title = serializers.CharField()
+    document = serializers.ChoiceField(choices=documents.DOCUMENTS, help_text="Which document.")
+    title = serializers.CharField(help_text="Title of the text.")
     version = serializers.CharField()
-    effectiveFrom = serializers.DateTimeField(source="effective_from")
+    effectiveFrom = serializers.DateTimeField(source="effective_from", help_text="When it came into force.")
     locale = serializers.CharField(help_text="Language of this text.")
     sha256 = serializers.CharField(help_text="SHA-256 of the text at `url` with the parameter `format=text`.")
     url = serializers.SerializerMethodField(help_text="Public page with the text.")
@@ -44,7 +44,11 @@ class TermsView(serializers.Serializer[Any]):
     """The terms status of a user."""
 
     accepted = serializers.BooleanField(help_text="Whether the user has accepted the current version.")
-    currentVersion = serializers.CharField(source="current_version")
-    acceptedVersion = serializers.CharField(source="accepted_version", allow_null=True)
-    acceptedAt = serializers.DateTimeField(source="accepted_at", allow_null=True)
-    documents = LegalDocument(many=True)
+    currentVersion = serializers.CharField(source="current_version", help_text="The version in force.")
+    acceptedVersion = serializers.CharField(
+        source="accepted_version", allow_null=True, help_text="The version that the user accepted last; null: none."
+    )
+    acceptedAt = serializers.DateTimeField(
+        source="accepted_at", allow_null=True, help_text="When the user accepted it."
+    )
+    documents = LegalDocument(many=True, help_text="The documents in force.")

@@ -3,10 +3,11 @@
 from typing import Any
 
 import phonenumbers
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import permissions
-from accounts.models import User
+from accounts.models import USER_STATUSES, User
 from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import email_address, side_effects
 from config import errors
@@ -23,9 +24,6 @@ ROLE_CHOICES = list(reversed(permissions.ROLES))
 PERMISSIONS_HELP = "The permissions beyond those over oneself; omit for the role's."
 _PRESENT_PERMISSIONS = "An update without a new role keeps the present ones if omitted."
 _IS_SETUP = "Set by client applications; Dutyline only stores it."
-_STATUS = (
-    "pending: being created; invited: has not signed in yet; active; blocked: has no access; deleting: being deleted."
-)
 
 UNKNOWN_PERMISSION = errors.define_field_code("unknown_permission", "There is no permission of this name.")
 
@@ -37,6 +35,7 @@ class RoleField(StrictChoiceField):
         super().__init__(choices=ROLE_CHOICES, **kwargs)
 
 
+@extend_schema_field({"type": "string", "format": "email", "maxLength": 254})
 class UserEmailField(TextField):
     """An e-mail address that can receive an invitation."""
 
@@ -81,6 +80,9 @@ class SkillsField(TextListField):
         super().__init__(max_item_length=100, max_items=50, source="skills", **kwargs)
 
 
+@extend_schema_field(
+    {"type": "array", "items": {"type": "string", "enum": sorted(permissions.PERMISSIONS)}, "uniqueItems": True}
+)
 class PermissionsField(TextListField):
     """A list of permissions; refuses unknown ones."""
 
@@ -167,7 +169,14 @@ class DeletedUser(serializers.Serializer[Any]):
     """A deleted user."""
 
     id = serializers.CharField()
-    status = serializers.ChoiceField(choices=["deleted"])
+    status = serializers.ChoiceField(choices=["deleted"], help_text="Confirms the deletion.")
+
+
+class _PermissionView(serializers.ChoiceField):
+    """A permission."""
+
+    def __init__(self) -> None:
+        super().__init__(choices=sorted(permissions.PERMISSIONS))
 
 
 class UserView(serializers.Serializer[User]):
@@ -180,15 +189,25 @@ class UserView(serializers.Serializer[User]):
     phone = serializers.CharField(allow_null=True)
     customerId = serializers.CharField(source="customer_id")
     role = serializers.ChoiceField(choices=ROLE_CHOICES)
-    permissions = serializers.SerializerMethodField()
-    extraPermissions = serializers.ListField(child=serializers.CharField(), source="extra")
-    deniedPermissions = serializers.SerializerMethodField()
+    permissions = serializers.SerializerMethodField(
+        help_text="All permissions of the user: those of the role, plus `extraPermissions`, minus `deniedPermissions`."
+    )
+    extraPermissions = serializers.ListField(
+        child=_PermissionView(), source="extra", help_text="Permissions beyond those of the role."
+    )
+    deniedPermissions = serializers.SerializerMethodField(
+        help_text="Permissions of the role that the user does not have."
+    )
     locations = serializers.ListField(child=serializers.CharField(), help_text='Location ids, or ["*"] for all.')
     userSkills = serializers.ListField(child=serializers.CharField(), source="skills")
     isSetup = serializers.BooleanField(source="is_setup", help_text=_IS_SETUP)
-    status = serializers.ChoiceField(choices=["pending", "invited", "active", "blocked", "deleting"], help_text=_STATUS)
-    invitedAt = serializers.DateTimeField(source="invited_at", allow_null=True)
-    invitationExpiresAt = serializers.DateTimeField(source="invitation_expires_at", allow_null=True)
+    status = serializers.ChoiceField(choices=list(USER_STATUSES))
+    invitedAt = serializers.DateTimeField(
+        source="invited_at", allow_null=True, help_text="When the user was invited; null: not yet."
+    )
+    invitationExpiresAt = serializers.DateTimeField(
+        source="invitation_expires_at", allow_null=True, help_text="When the link of the invitation expires."
+    )
     acceptedAt = serializers.DateTimeField(
         source="accepted_at", allow_null=True, help_text="When the user first signed in."
     )
@@ -197,6 +216,7 @@ class UserView(serializers.Serializer[User]):
     updatedAt = serializers.DateTimeField(source="updated_at")
     version = serializers.IntegerField()
 
+    @extend_schema_field(serializers.ListField(child=_PermissionView()))
     def get_permissions(self, user: User) -> list[str]:
         """Those of the role, plus `extraPermissions`, minus `deniedPermissions`.
 
@@ -204,6 +224,7 @@ class UserView(serializers.Serializer[User]):
         """
         return sorted(permissions.access_rights_of(user).permissions)
 
+    @extend_schema_field(serializers.ListField(child=_PermissionView()))
     def get_deniedPermissions(self, user: User) -> list[str]:  # noqa: N802 - the wire's name
         """Permissions of the role that the user does not have."""
         return list(permissions.access_rights_of(user).denied)
@@ -226,5 +247,7 @@ class PushTokenBody(StrictSerializer):
 class PushTokenView(serializers.Serializer[Any]):
     """The status of a push token."""
 
-    token = serializers.CharField()
-    status = serializers.ChoiceField(choices=["registered", "removed"])
+    token = serializers.CharField(help_text="The token of the request.")
+    status = serializers.ChoiceField(
+        choices=["registered", "removed"], help_text="Whether notifications are sent to the device."
+    )

@@ -107,7 +107,7 @@ class UserDetail(api.OperationViewSet):
 
     tag = "User Management"
 
-    @api.operation("getUser", "self:read", permission_for_others="users:read", errors=(errors.NotFound,))
+    @api.operation("getManagedUser", "self:read", permission_for_others="users:read", errors=(errors.NotFound,))
     @api.returns(UserView, examples.ACTIVE_USER, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a user.

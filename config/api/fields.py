@@ -210,4 +210,4 @@ class DeletedRecord(serializers.Serializer[Any]):
     """A deleted record."""
 
     id = serializers.CharField()
-    status = serializers.ChoiceField(choices=["removed"])
+    status = serializers.ChoiceField(choices=["removed"], help_text="Confirms the deletion.")

@@ -1,3 +1,4 @@
+from config.audit.actions import known_actions, require_known
 from config.audit.log import (
     AuditEntry,
     AuditEvent,

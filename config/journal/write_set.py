@@ -142,6 +142,7 @@ class Write:
         related_streams: Iterable[str] = (),
     ) -> audit.AuditEvent:
         """Add an audit entry; ``author`` if somebody else than the author of the write."""
+        audit.require_known(action)
         event = audit.AuditEvent(
             id=dynamodb.new_id("aud", self.at),
             at=self.at,

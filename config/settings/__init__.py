@@ -8,6 +8,7 @@ from config.settings import base, storage, vendors
 from config.settings.api import *
 from config.settings.backoffice import *
 from config.settings.base import *
+from config.settings.openapi import *
 from config.settings.storage import *
 from config.settings.vendors import *
 
@@ -30,6 +31,13 @@ OUTBOX_TASK_MODULES = [
     "telephony.calls.ring_all",
     "telephony.numbers.inventory",
     "telephony.numbers.purchase",
+]
+
+AUDIT_ACTIONS = [
+    "accounts.audit_actions.ACTIONS",
+    "staffing.audit_actions.ACTIONS",
+    "telephony.audit_actions.ACTIONS",
+    "config.audit.actions.ACTIONS",
 ]
 
 DAILY_TASKS = ["telephony.numbers.unassigned.update_list"]

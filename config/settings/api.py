@@ -1,6 +1,7 @@
 """The JSON API: REST framework, OpenAPI document and rate limits."""
 
-from config.settings.base import VERSION
+from config.settings.base import PUBLIC_BASE_URL, VERSION
+from config.settings.openapi import OPENAPI_TAGS
 from config.settings.vendors import AUTH0
 
 REST_FRAMEWORK = {
@@ -25,7 +26,10 @@ SPECTACULAR_SETTINGS = {
         "`application/problem+json` document (RFC 9457)."
     ),
     "OAS_VERSION": "3.1.0",
-    "SERVERS": [{"url": "/"}],
+    "SERVERS": [{"url": PUBLIC_BASE_URL, "description": "This deployment"}],
+    "TAGS": [{"name": name, "description": text} for name, text in OPENAPI_TAGS.items()],
+    "CONTACT": {"name": "Dutyline", "url": f"{PUBLIC_BASE_URL}/docs/"},
+    "LICENSE": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
@@ -43,6 +47,9 @@ SPECTACULAR_SETTINGS = {
         "config.api.schema.add_common_headers",
         "config.api.error_catalog.add_error_catalog",
         "telephony.views.lines.add_ivr_schema",
+        "config.api.schema_members.name_enums",
+        "config.api.schema_members.describe_members",
+        "config.api.schema_components.share_components",
     ],
     "COMPONENT_SPLIT_REQUEST": False,
     "COMPONENT_SPLIT_PATCH": False,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from accounts import locations, users
 from accounts.permissions import Actor
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 WORKING_STATUSES = ("active", "invited")
+OnDutyReason = Literal["scheduled", "moved", "covering"]
+REASONS = get_args(OnDutyReason)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class OnDuty:
         return expand.to_zoned_time(self.shift.occurrence.end, str(self.shift.schedule.zone))
 
     @property
-    def reason(self) -> Literal["scheduled", "moved", "covering"]:
+    def reason(self) -> OnDutyReason:
         """As scheduled, moved to this time, or covering for the owner of the series."""
         if self.shift.occurrence.staff_id:
             return "covering"

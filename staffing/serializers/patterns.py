@@ -6,13 +6,13 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 _MONTHS = [str(number) for number in range(1, 13)]
-_WEEKDAYS = ["mo", "tu", "we", "th", "fr", "sa", "su"]
+WEEKDAYS = ["mo", "tu", "we", "th", "fr", "sa", "su"]
 
 
 class WeekdayView(serializers.Serializer[Any]):
     """A weekday, or with `nthOfPeriod` the nth one of the month or year."""
 
-    day = serializers.ChoiceField(choices=_WEEKDAYS)
+    day = serializers.ChoiceField(choices=WEEKDAYS)
     nthOfPeriod = serializers.IntegerField(
         required=False, min_value=-5, max_value=5, help_text="Negative numbers count from the end."
     )
@@ -36,17 +36,19 @@ class RecurrencePatternView(serializers.Serializer[Any]):
     interval = serializers.IntegerField(
         required=False, min_value=1, max_value=366, help_text="Every nth day, week, month or year; default 1."
     )
-    byDay = WeekdayView(many=True, required=False)
+    byDay = WeekdayView(many=True, required=False, help_text="Days of the week, or of the month or year.")
     byMonthDay = serializers.ListField(
         child=serializers.IntegerField(), required=False, help_text="Negative numbers count from the end of the month."
     )
-    byMonth = serializers.ListField(child=serializers.ChoiceField(choices=_MONTHS), required=False)
+    byMonth = serializers.ListField(
+        child=serializers.ChoiceField(choices=_MONTHS), required=False, help_text="Months, from 1 to 12."
+    )
     bySetPosition = serializers.ListField(
         child=serializers.IntegerField(),
         required=False,
         help_text="Which of the matching days of a period; -1 is the last one.",
     )
-    firstDayOfWeek = serializers.ChoiceField(choices=_WEEKDAYS, required=False, help_text="Default: mo.")
+    firstDayOfWeek = serializers.ChoiceField(choices=WEEKDAYS, required=False, help_text="Default: mo.")
     count = serializers.IntegerField(
         required=False, min_value=1, max_value=1000, help_text="Number of occurrences; not together with `until`."
     )

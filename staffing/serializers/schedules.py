@@ -19,6 +19,7 @@ from config.api.fields import (
 )
 from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
+from staffing.schedules import on_duty
 from staffing.schedules.queries import Shift
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import TIME_EXAMPLES, RecurrenceIdField, ShiftTimeField, TimeRangeQuery, check_year
@@ -108,7 +109,7 @@ class ScheduleView(serializers.Serializer[Schedule]):
     startTime = serializers.DateTimeField(help_text="Start of the first shift.")
     endTime = serializers.DateTimeField(help_text="End of the first shift.")
     timeZone = serializers.CharField(source="zone", help_text="IANA time zone.")
-    recurring = serializers.BooleanField(source="is_series")
+    recurring = serializers.BooleanField(source="is_series", help_text="Whether it is a series.")
     recurrencePattern = RecurrencePatternView(allow_null=True)
     templateId = serializers.CharField(source="template_id", allow_null=True)
     splitFrom = serializers.CharField(
@@ -228,7 +229,7 @@ class OnDutyView(serializers.Serializer[Any]):
     name = serializers.CharField(source="user.name")
     until = serializers.DateTimeField(help_text="When the user goes off duty.")
     reason = serializers.ChoiceField(
-        choices=["scheduled", "moved", "covering"],
+        choices=on_duty.REASONS,
         help_text="scheduled: as planned; moved: the occurrence was moved; covering: for the user of the series.",
     )
     shift = ShiftView()
@@ -254,4 +255,4 @@ class FeedView(serializers.Serializer[Any]):
 class DeletedFeed(serializers.Serializer[Any]):
     """A closed calendar feed."""
 
-    status = serializers.ChoiceField(choices=["removed"])
+    status = serializers.ChoiceField(choices=["removed"], help_text="Confirms the deletion.")

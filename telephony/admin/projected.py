@@ -10,7 +10,7 @@ from telephony import models as records
 class PhoneNumber(Projection, record=records.PhoneNumber):
     """A number of a location."""
 
-    status = models.CharField(max_length=20, choices=to_choices("active", "buying", "releasing"))
+    status = models.CharField(max_length=20, choices=to_choices(*records.NUMBER_STATUSES))
 
     def __str__(self) -> str:
         return str(self.record.number)
@@ -29,9 +29,7 @@ class Line(Projection, record=records.Line):
 class Call(Projection, record=records.Call):
     """A call to a location."""
 
-    outcome = models.CharField(
-        max_length=20, choices=to_choices("answered", "voicemail", "missed", "closed", "ringing")
-    )
+    outcome = models.CharField(max_length=20, choices=to_choices(*records.CALL_OUTCOMES))
 
     def __str__(self) -> str:
         return f"call at {self.record.started_at:%Y-%m-%d %H:%M} UTC"

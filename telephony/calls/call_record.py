@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, NamedTuple, Required, TypedDict
+from typing import Any, Literal, NamedTuple, Required, TypedDict, get_args
 
 import orjson
 from django.conf import settings
@@ -56,12 +56,26 @@ class CallStep(NamedTuple):
         return cls(kind, path, int(number) if number else None, sid)
 
 
+EventKind = Literal[
+    "entered",
+    "planned",
+    "nobody_to_ring",
+    "lookup_failed",
+    "rung",
+    "accepted",
+    "not_taken",
+    "key",
+    "voicemail",
+    "conversation",
+    "ended",
+]
+EVENT_KINDS = get_args(EventKind)
+
+
 class CallEvent(TypedDict, total=False):
     """An event of a call, as stored and as in the API, without names and phones of users."""
 
-    kind: Required[str]
-    """entered, planned, nobody_to_ring, lookup_failed, rung, accepted, not_taken, key, voicemail,
-    conversation or ended"""
+    kind: Required[EventKind]
     at: Required[str]
     who: str
     """A user's id, or a number of the configuration."""

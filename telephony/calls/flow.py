@@ -15,7 +15,7 @@ from django.conf import settings
 from config import bulkhead, errors
 from telephony import ivr, lines, usage
 from telephony.calls import call_record, recordings, ring_all, routing
-from telephony.calls.call_record import CallEvent, CallRecord, CallStep
+from telephony.calls.call_record import CallEvent, CallRecord, CallStep, EventKind
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, DialNumber, Hangup, Instruction, Prompt, VoiceReply, webhook_path
@@ -125,7 +125,7 @@ def _ring(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> l
 def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
     """Create and store the ring plan of an action; a repeated webhook uses the stored one."""
     plan = within_budget(routing.create_plan, call.line, action["target"], at) or RingPlan(lookup_failed=True)
-    outcome = "planned" if plan.ringable else "nobody_to_ring"
+    outcome: EventKind = "planned" if plan.ringable else "nobody_to_ring"
     new_events = [CallEvent(kind="lookup_failed" if plan.lookup_failed else outcome, at=at.isoformat())]
     if is_sequence and plan.ringable:
         new_events.append(call_record.ringing_event(plan.ringable[0], at))

@@ -1,6 +1,7 @@
 """Recordings of calls: moved from Twilio into our storage, announced, played and deleted."""
 
 from datetime import datetime
+from typing import Literal, get_args
 
 from accounts import permissions, users
 from accounts.permissions import Actor
@@ -14,12 +15,14 @@ from telephony.models import Call
 from telephony.twilio import client
 from telephony.twilio.voice import CallWebhook
 
-RECORDING_KINDS = ("voicemail", "conversation")
+RecordingKind = Literal["voicemail", "conversation"]
+RECORDING_KINDS = get_args(RecordingKind)
+_AUDIT_ACTIONS = {"voicemail": "voicemail.recorded", "conversation": "conversation.recorded"}
 MAX_RECIPIENTS = 30
 """People who are notified of one voicemail: all of it is one transaction."""
 
 
-def receive(webhook: CallWebhook, *, kind: str) -> None:
+def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
     """Record that Twilio has a recording, and have it fetched; a repetition changes nothing.
 
     A call that could not be stored when it began is stored now. Raises `errors.InvalidRequest`,
@@ -76,7 +79,7 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
     step = CallStep("kept", sid=recording_sid)
     with journal.write(
         job.author,
-        f"{recording.kind}.recorded",
+        _AUDIT_ACTIONS[recording.kind],
         call.row,
         job.at,
         changes=[audit.FieldChange("seconds", None, recording.seconds)],

@@ -38,7 +38,7 @@ class RingCandidate:
     def reason(self) -> str:
         """Why the candidate rings, or does not, in words."""
         why = REASONS.get(self.why, self.why)
-        return f"{why}, does not ring: {REASONS.get(self.why_not, self.why_not)}" if self.why_not else why
+        return f"{why}, does not ring: {EXCLUSIONS.get(self.why_not, self.why_not)}" if self.why_not else why
 
 
 REASONS = {
@@ -47,6 +47,9 @@ REASONS = {
     "covering": "on duty, covering a shift",
     "handing_over": "shift has just ended",
     "named": "named in the IVR configuration",
+}
+"""The codes of ``why`` in words."""
+EXCLUSIONS = {
     "blocked": "account is not active",
     "no_phone": "no phone number",
     "ringing_off": "calls are turned off in the person's settings",
@@ -59,7 +62,7 @@ REASONS = {
     "other_country": "number of another country",
     "kind_of_number": "not an ordinary phone number",
 }
-"""The codes of ``why`` and ``why_not`` in words."""
+"""The codes of ``why_not`` in words."""
 
 
 @dataclass(frozen=True)

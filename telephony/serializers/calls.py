@@ -7,19 +7,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictSerializer, TextField
-from telephony.calls import recordings
+from telephony.calls import call_record, recordings, routing
 from telephony.calls.call_record import CallRecord
-from telephony.models import Call
-
-_OUTCOMES = (
-    "ringing: in progress; answered: a user or number took the call; voicemail: the caller left a message; "
-    "missed: ended without either; closed: the same, outside opening hours."
-)
-_EVENTS = (
-    "In order, each with `kind` and `at`. Kinds: entered (`where`: open, closed or holiday), planned, nobody_to_ring, "
-    "lookup_failed, rung (`who`, `why`), accepted (`who`), not_taken (`who`, `how`), key (`key`), voicemail "
-    "and conversation (`seconds`), ended."
-)
+from telephony.models import CALL_OUTCOMES, Call
 
 
 class CallQuery(PageQuery, DateTimeRangeQuery):
@@ -41,7 +31,7 @@ class CallCandidateView(serializers.Serializer[Any]):
 
     staffId = serializers.SerializerMethodField()
     phoneNumber = serializers.SerializerMethodField()
-    why = serializers.CharField(help_text="Reason, as in `PreviewCandidateView`.")
+    why = serializers.ChoiceField(choices=list(routing.REASONS), help_text="Why they were considered.")
     whyNot = serializers.SerializerMethodField()
 
     @extend_schema_field(
@@ -59,10 +49,11 @@ class CallCandidateView(serializers.Serializer[Any]):
         return candidate.id if candidate.id.startswith("+") else None
 
     @extend_schema_field(
-        {
-            "type": ["string", "null"],
-            "description": "Why they could not be called, as in `PreviewCandidateView`; null if they could.",
-        }
+        serializers.ChoiceField(
+            choices=list(routing.EXCLUSIONS),
+            allow_null=True,
+            help_text="Why they could not be called; null if they could.",
+        )
     )
     def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
         """Null if there is no reason."""
@@ -89,6 +80,34 @@ class RecordingView(serializers.Serializer[Any]):
         return f"/call/{self.context['call_id']}/recording?kind={recording.kind}" if recording.file else None
 
 
+class CallEventView(serializers.Serializer[Any]):
+    """An event in a call. `kind` says which other members there are."""
+
+    kind = serializers.ChoiceField(choices=call_record.EVENT_KINDS)
+    at = serializers.DateTimeField(help_text="When it happened.")
+    who = serializers.CharField(
+        required=False,
+        help_text="With rung, accepted and not_taken: id of the user, or phone number of the configuration.",
+    )
+    why = serializers.ChoiceField(
+        choices=list(routing.REASONS), required=False, help_text="With rung: why they were called."
+    )
+    how = serializers.CharField(
+        required=False, help_text="With not_taken: no_answer, busy, not_pressed (the key to accept) or failed."
+    )
+    where = serializers.ChoiceField(
+        choices=["open", "closed", "holiday"], required=False, help_text="With entered: where the call began."
+    )
+    key = serializers.CharField(
+        required=False, allow_null=True, help_text="With key: the key that the caller pressed; null: none."
+    )
+    path = serializers.CharField(required=False, help_text="Path of the action in the configuration.")
+    leg = serializers.IntegerField(required=False, help_text="Number of the phone among those that rang at once.")
+    seconds = serializers.IntegerField(
+        required=False, help_text="With voicemail and conversation: length of the recording."
+    )
+
+
 class CallView(serializers.Serializer[Call]):
     """A call to a location."""
 
@@ -97,18 +116,20 @@ class CallView(serializers.Serializer[Call]):
     locationId = serializers.CharField(source="location_id")
     phoneNumber = serializers.CharField(source="number", help_text="The number that was called.")
     caller = serializers.CharField(help_text="Number of the caller; empty if withheld.")
-    startedAt = serializers.DateTimeField(source="started_at")
-    endedAt = serializers.DateTimeField(source="ended_at", allow_null=True)
-    seconds = serializers.IntegerField(allow_null=True, help_text="Length of the call; null until it ends.")
-    outcome = serializers.ChoiceField(
-        choices=["ringing", "answered", "voicemail", "missed", "closed"], help_text=_OUTCOMES
+    startedAt = serializers.DateTimeField(source="started_at", help_text="When the call began.")
+    endedAt = serializers.DateTimeField(
+        source="ended_at", allow_null=True, help_text="When the call ended; null until then."
     )
+    seconds = serializers.IntegerField(allow_null=True, help_text="Length of the call; null until it ends.")
+    outcome = serializers.ChoiceField(choices=list(CALL_OUTCOMES))
     answeredBy = serializers.CharField(
         source="answered_by", allow_null=True, help_text="Id of the user, or phone number of the configuration."
     )
-    people = serializers.SerializerMethodField()
-    recordings = serializers.SerializerMethodField()
-    events = serializers.SerializerMethodField()
+    people = serializers.SerializerMethodField(
+        help_text="The users on duty and numbers of the configuration, and why they were not called."
+    )
+    recordings = serializers.SerializerMethodField(help_text="The recordings of the call.")
+    events = serializers.SerializerMethodField(help_text="What happened, in order.")
 
     @extend_schema_field(CallCandidateView(many=True))
     def get_people(self, call: Call) -> Any:
@@ -120,7 +141,7 @@ class CallView(serializers.Serializer[Call]):
         """The recordings of the call."""
         return RecordingView(CallRecord(call).recordings, many=True, context={"call_id": call.id}).data
 
-    @extend_schema_field({"type": "array", "items": {"type": "object"}, "description": _EVENTS})
+    @extend_schema_field(CallEventView(many=True))
     def get_events(self, call: Call) -> Any:
         """In order."""
         return [{**event, "at": datetime.fromisoformat(event["at"])} for event in CallRecord(call).events]
@@ -129,7 +150,7 @@ class CallView(serializers.Serializer[Call]):
 class PhoneVerificationCode(StrictSerializer):
     """The code from the verification call."""
 
-    code = TextField(max_length=12)
+    code = TextField(max_length=12, help_text="The digits that the call said.")
 
 
 class PhoneView(serializers.Serializer[Any]):
@@ -137,7 +158,9 @@ class PhoneView(serializers.Serializer[Any]):
 
     phone = serializers.CharField(allow_null=True, help_text="Set by `PATCH /user`.")
     verified = serializers.BooleanField(source="is_verified")
-    verifiedAt = serializers.DateTimeField(source="verified_at", allow_null=True)
+    verifiedAt = serializers.DateTimeField(
+        source="verified_at", allow_null=True, help_text="When the user confirmed the phone; null: not yet."
+    )
     rings = serializers.BooleanField(
         help_text="Whether calls ring it while the user is on duty: it is verified, and `ringing` is on."
     )

@@ -9,21 +9,9 @@ from rest_framework import serializers
 from config import errors
 from config.api.fields import LOCAL_TIMES_HELP, QueryTimeField, StrictSerializer, TextField
 from telephony import dialing_rules
-from telephony.models import Line, PhoneNumber
+from telephony.calls import routing
+from telephony.models import NUMBER_STATUSES, Line, PhoneNumber
 
-_STATUS = (
-    "buying: the purchase is not complete; active: answers calls; releasing: no longer answers calls, can be restored."
-)
-_REASONS = (
-    "scheduled: on duty; moved: on duty in a moved shift; covering: on duty for another user; "
-    "handing_over: the shift ended within the `graceMinutes`; named: listed in the configuration."
-)
-_EXCLUSIONS = (
-    "Why no phone would ring; null if one would. no_phone: none in the profile; ringing_off: `ringing` is off; "
-    "phone_not_verified; no_number: not a valid number; other_country: not in the location's country; kind_of_number: "
-    "not a landline, mobile or VoIP number; blocked: the user is not active; other_role, other_skill: excluded by the "
-    "configuration; too_many: ten others ring; minutes_used_up: the customer has no call minutes left today."
-)
 _CONFIGURATION_SCHEMA_REF = {"$ref": "#/components/schemas/IvrConfiguration"}
 
 
@@ -71,9 +59,9 @@ class PhoneNumberSearch(StrictSerializer):
 class NumberCapabilities(serializers.Serializer[Any]):
     """The capabilities of a number."""
 
-    voice = serializers.BooleanField()
-    sms = serializers.BooleanField()
-    mms = serializers.BooleanField()
+    voice = serializers.BooleanField(help_text="Whether it can receive calls.")
+    sms = serializers.BooleanField(help_text="Whether it can receive text messages.")
+    mms = serializers.BooleanField(help_text="Whether it can receive multimedia messages.")
 
 
 class AvailableNumberView(serializers.Serializer[Any]):
@@ -81,7 +69,7 @@ class AvailableNumberView(serializers.Serializer[Any]):
 
     phoneNumber = serializers.CharField(source="number")
     friendlyName = serializers.CharField(source="friendly_name", help_text="The number in national format.")
-    locality = serializers.CharField(allow_null=True)
+    locality = serializers.CharField(allow_null=True, help_text="City.")
     region = serializers.CharField(allow_null=True, help_text="State or province.")
     country = serializers.CharField(help_text="Two-letter country code (ISO 3166-1).")
     capabilities = NumberCapabilities()
@@ -105,10 +93,8 @@ class NumberWithConfigurationView(serializers.Serializer[Any]):
 
     phoneNumber = serializers.CharField(source="number.number")
     locationId = serializers.CharField(source="number.location_id")
-    status = serializers.ChoiceField(
-        choices=["buying", "active", "releasing"], source="number.status", help_text=_STATUS
-    )
-    ivrConfiguration = serializers.SerializerMethodField()
+    status = serializers.ChoiceField(choices=list(NUMBER_STATUSES), source="number.status")
+    ivrConfiguration = serializers.SerializerMethodField(help_text="null if the location no longer has one.")
 
     @extend_schema_field({"oneOf": [_CONFIGURATION_SCHEMA_REF, {"type": "null"}]})
     def get_ivrConfiguration(self, number_with_line: Any) -> Any:  # noqa: N802 - the wire's name
@@ -122,7 +108,7 @@ class PhoneNumberView(serializers.Serializer[PhoneNumber]):
     phoneNumber = serializers.CharField(source="number")
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
-    status = serializers.ChoiceField(choices=["buying", "active", "releasing"], help_text=_STATUS)
+    status = serializers.ChoiceField(choices=list(NUMBER_STATUSES))
     releaseAt = serializers.DateTimeField(
         source="release_at",
         allow_null=True,
@@ -167,9 +153,7 @@ class PreviewCandidateView(serializers.Serializer[Any]):
 
     staffId = serializers.SerializerMethodField()
     name = serializers.CharField(help_text="Name of the user, or the phone number.")
-    why = serializers.ChoiceField(
-        choices=["scheduled", "moved", "covering", "handing_over", "named"], help_text=_REASONS
-    )
+    why = serializers.ChoiceField(choices=list(routing.REASONS), help_text="Why they are considered.")
     until = serializers.DateTimeField(allow_null=True, help_text="End of the shift; null for why=named.")
     rings = serializers.SerializerMethodField()
     whyNot = serializers.SerializerMethodField()
@@ -186,15 +170,9 @@ class PreviewCandidateView(serializers.Serializer[Any]):
         return bool(candidate.phone)
 
     @extend_schema_field(
-        {
-            "type": ["string", "null"],
-            "description": _EXCLUSIONS,
-            "enum": [
-                *("no_phone", "ringing_off", "phone_not_verified", "no_number", "other_country"),
-                *("kind_of_number", "blocked", "other_role", "other_skill", "too_many"),
-                *("minutes_used_up", None),
-            ],
-        }
+        serializers.ChoiceField(
+            choices=list(routing.EXCLUSIONS), allow_null=True, help_text="Why no phone would ring; null if one would."
+        )
     )
     def get_whyNot(self, candidate: Any) -> str | None:  # noqa: N802 - the wire's name
         """Null if a phone would ring."""
@@ -205,10 +183,12 @@ class PreviewStepView(serializers.Serializer[Any]):
     """A step of a call."""
 
     path = serializers.CharField(help_text="Path of the action in the configuration, such as open/otherwise.")
-    type = serializers.ChoiceField(choices=["say", "menu", "ring", "voicemail", "hangup"], source="kind")
+    type = serializers.ChoiceField(
+        choices=["say", "menu", "ring", "voicemail", "hangup"], source="kind", help_text="The kind of action."
+    )
     text = serializers.CharField(allow_null=True, help_text="Text that is spoken, or URL of the audio that is played.")
     keys = serializers.DictField(child=serializers.CharField(), help_text="For a menu: path of the action by key.")
-    people = PreviewCandidateView(many=True)
+    people = PreviewCandidateView(many=True, help_text="For a ring action: who is considered, in order.")
 
 
 class CallPreviewView(serializers.Serializer[Any]):
@@ -216,8 +196,8 @@ class CallPreviewView(serializers.Serializer[Any]):
 
     locationId = serializers.CharField(source="location_id")
     phoneNumber = serializers.CharField(source="number", allow_null=True)
-    at = serializers.DateTimeField()
+    at = serializers.DateTimeField(help_text="The time of the simulated call.")
     entrance = serializers.ChoiceField(
         choices=["open", "closed", "holiday"], help_text="The action with which the call begins."
     )
-    steps = PreviewStepView(many=True)
+    steps = PreviewStepView(many=True, help_text="The steps of the call, in order.")

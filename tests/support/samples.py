@@ -80,7 +80,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "listManagedUsers": lambda test_users: RequestSample(
         query={"customerId": test_users.customer.id, "limit": "50"}, invalid_values={"limit": "1001"}
     ),
-    "getUser": lambda test_users: RequestSample(path={"id": test_users.sam.id}),
+    "getManagedUser": lambda test_users: RequestSample(path={"id": test_users.sam.id}),
     "createManagedUser": lambda test_users: RequestSample(
         body=test_users.user_body(locations=[test_users.boston.id], isSetup=True), invalid_values={"userRole": "king"}
     ),
@@ -278,12 +278,24 @@ class Operation:
 
 
 def operations(openapi: dict[str, Any]) -> list[Operation]:
-    """All documented operations."""
+    """All documented operations, with their shared parameters, responses and headers."""
     return [
-        Operation(definition["operationId"], method.upper(), path_template, definition)
+        Operation(definition["operationId"], method.upper(), path_template, _resolve(definition, openapi))
         for path_template, methods in openapi["paths"].items()
         for method, definition in methods.items()
     ]
+
+
+def _resolve(node: Any, openapi: dict[str, Any]) -> Any:
+    """A part of the document without references, except those to schemas."""
+    if isinstance(node, list):
+        return [_resolve(child, openapi) for child in node]
+    if not isinstance(node, dict):
+        return node
+    _, _, kind, name = f"{node.get('$ref', '')}///".split("/")[:4]
+    if kind and kind != "schemas":
+        return _resolve(openapi["components"][kind][name], openapi)
+    return {key: _resolve(value, openapi) for key, value in node.items()}
 
 
 # --- how each documented failure is provoked ---

@@ -1,0 +1,26 @@
+"""The actions that the audit log knows; each app names its own in its ``audit_actions``."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+ACTIONS = {
+    "errand.given_up": "An operator deleted a dead letter.",
+    "errand.revived": "An operator sent a dead letter again.",
+}
+"""Of the kernel itself."""
+
+
+@cache
+def known_actions() -> Mapping[str, str]:
+    """Every action with its meaning, in alphabetical order."""
+    actions = {name: text for path in settings.AUDIT_ACTIONS for name, text in import_string(path).items()}
+    return dict(sorted(actions.items()))
+
+
+def require_known(action: str) -> None:
+    """Raise LookupError for an action that no module names: nobody could read its entries."""
+    if action not in known_actions():
+        raise LookupError(f"Add the audit action {action} to the module `audit_actions` of its app.")
