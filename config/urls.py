@@ -20,6 +20,7 @@ urlpatterns = [
     path("docs", RedirectView.as_view(pattern_name="docs")),
     path("", RedirectView.as_view(pattern_name="docs")),
     path("openapi.json", published.openapi_json, name="openapi"),
+    path("openapi.yaml", published.openapi_yaml),
 ]
 
 handler400 = problem_details.bad_request

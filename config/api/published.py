@@ -5,6 +5,7 @@ from functools import cache
 from threading import Lock
 
 import orjson
+import yaml
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from django_http_compression.middleware import best_coding
@@ -40,8 +41,15 @@ def published_document(build: Callable[[], bytes], media_type: str) -> Callable[
     return view
 
 
+@cache
 def _build_openapi() -> bytes:
     return orjson.dumps(SchemaGenerator().get_schema(request=None, public=True))  # type: ignore[no-untyped-call]
 
 
+def _build_openapi_yaml() -> bytes:
+    document = orjson.loads(_build_openapi())
+    return yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, encoding="utf-8")
+
+
 openapi_json = published_document(_build_openapi, "application/vnd.oai.openapi+json")
+openapi_yaml = published_document(_build_openapi_yaml, "application/yaml")

@@ -27,8 +27,10 @@ HEADERS_BY_STATUS = {
 }
 LOCATION_HEADER = "Path of what was created."
 LINK_HEADER = '`<path>; rel="next"` of the next page, if there is one.'
-ETAG_HEADER = "Version of the record, for If-Match; weak if the response is compressed."
-ETAG_OF_BODY_HEADER = "Changes with the response; send it as If-None-Match the next time."
+ETAG_HEADER = (
+    "Changes with the response; send it as If-None-Match the next time. Of a single record: its "
+    "version, also for If-Match. Weak if the response is compressed."
+)
 IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
 IF_MATCH_HEADER = "ETag of the version to change; 412 if the record has another version."
 RANGE_HEADER = "One range of bytes, such as `bytes=0-65535`; of several, all of the file is sent."
@@ -122,9 +124,8 @@ class OperationSchema(AutoSchema):
         operation = self.operation
         parameters: list[Any] = [operation.query] if operation.query else []
         if operation.etag or self._is_conditional:
-            description = ETAG_HEADER if operation.etag else ETAG_OF_BODY_HEADER
             statuses = [200, 206] if operation.file_ranges else [operation.status]
-            parameters.append(_header("ETag", description, response=statuses))
+            parameters.append(_header("ETag", ETAG_HEADER, response=statuses))
         if operation.location:
             parameters.append(_header("Location", LOCATION_HEADER, response=[operation.status]))
         if "nextCursor" in getattr(operation.response, "_declared_fields", {}):
@@ -187,7 +188,7 @@ def add_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for method, operation in operations.items():
             names = {parameter["name"] for parameter in operation.get("parameters", ())}
             if method == "get" and "If-None-Match" in names:
-                etag = {"description": ETAG_OF_BODY_HEADER, "schema": {"type": "string"}}
+                etag = {"description": ETAG_HEADER, "schema": {"type": "string"}}
                 operation["responses"]["304"] = {"description": "Not Modified", "headers": {"ETag": etag}}
             for status, response in operation["responses"].items():
                 response.setdefault("headers", {}).update(_response_headers(status))

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from accounts.models import User
 from config import dynamodb
@@ -172,7 +173,7 @@ def test_etag_of_a_compressed_response_is_taken_by_if_match(test_users: UserFixt
     assert (changed.status_code, stale.status_code) == (200, 412)
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/schemas/ivr-1.json", "/legal", "/legal/privacy-policy", "/docs/"])
+@pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/schemas/ivr-1.json", "/legal", "/docs/"])
 def test_public_documents_may_be_stored_by_proxies(web: str, path: str) -> None:
     response = httpx.get(web + path)
 
@@ -195,6 +196,15 @@ def test_openapi_is_built_once_per_process(web: str) -> None:
         httpx.get(f"{web}/openapi.json")
         durations.append(time.perf_counter() - started_at)
     assert min(durations) < 0.3, "building takes more than half a second"
+
+
+def test_openapi_is_served_as_yaml_too(web: str, openapi: dict[str, Any]) -> None:
+    response = httpx.get(f"{web}/openapi.yaml")
+
+    assert response.headers["Content-Type"] == "application/yaml"
+    assert response.headers["Content-Encoding"] in ("br", "gzip")
+    assert yaml.load(response.text, yaml.CSafeLoader) == openapi
+    assert openapi["servers"][0]["url"] == web
 
 
 def test_export_is_not_stored(test_users: UserFixtures) -> None:
