@@ -8,11 +8,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Error, Page, Playwright, Request, sync_playwright
 
 from config.dev.bootstrap import CHROMIUM_PATH
 from tests.support.environment import Environment
-from tests.support.sign_in import WEB_APP, allow_app_at
+from tests.support.sign_in import WEB_APP, PublicApp, allow_app_at
 from tests.support.users import PASSWORD, UserFixtures, emails_to, process_outbox
 
 ALLOWED_URL = re.compile(r"http://127\.0\.0\.1:\d+/|data:|about:")
@@ -125,6 +126,24 @@ def sign_in_with_code(env: Environment, page: Page, email: str, password: str) -
         },
     )
     return str(response.raise_for_status().json()["access_token"])
+
+
+@pytest.mark.parametrize("width", [360, 1100])
+def test_the_login_page_is_accessible(env: Environment, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(PublicApp(env.issuer).authorization_url())
+    page.get_by_text("to continue to Dutyline web").wait_for()
+    assert Axe().run(page).response["violations"] == []
+
+    page.keyboard.type("nobody@cast.example")
+    page.keyboard.press("Tab")
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").get_by_text("Wrong email or password").wait_for()
+
+    assert Axe().run(page).response["violations"] == []
+    assert page.get_by_label("Email").input_value() == "nobody@cast.example"
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_api_reference_works_offline(web: str, page: Page) -> None:
