@@ -130,6 +130,7 @@ CORS_ALLOWED_ORIGINS = [origin for origin in CORS_ORIGINS if "*" not in origin]
 CORS_ALLOWED_ORIGIN_REGEXES = [env.origin_pattern(origin) for origin in CORS_ORIGINS if "*" in origin]
 CORS_ALLOW_CREDENTIALS = False
 CORS_EXPOSE_HEADERS = [
+    "Accept-Ranges",
     "Content-Disposition",
     "Content-Range",
     "ETag",
@@ -150,6 +151,7 @@ CORS_ALLOW_HEADERS = [
     "idempotency-key",
     "if-match",
     "if-none-match",
+    "if-range",
     "range",
     "sentry-trace",
     "traceparent",
