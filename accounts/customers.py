@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from accounts import preferences
-from accounts.models import Customer, User, make_name_key
+from accounts.models import DIRECTORY_VERSION, Customer, User, make_name_key
 from accounts.permissions import Actor
 from accounts.users import create
 from config import dynamodb, errors, journal
@@ -19,7 +19,9 @@ def create_customer(*, name: str, owner_name: str, owner_email: str, at: datetim
     Raises what `create.create_customer_with_owner` raises.
     """
     id = dynamodb.new_id("cus", at)
-    customer = Customer(id=id, name=name, name_key=make_name_key(name, id), created_at=at)
+    customer = Customer(
+        id=id, name=name, name_key=make_name_key(name, id), created_at=at, directory_version=DIRECTORY_VERSION
+    )
     owner = create.NewUserData(customer_id=customer.id, email=owner_email, name=owner_name, role="owner")
     return customer, create.create_customer_with_owner(customer, owner, at=at)
 

@@ -1,13 +1,19 @@
 """Records of customers, locations and users. Written through `config.journal`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from config import audit, dynamodb
+from config import audit, dynamodb, folding
 from config.dynamodb.attributes import Binary, Boolean, Erasure, Json, Number, PersonalData, Text, TextList, Timestamp
 
 ALL_LOCATIONS = "*"
 """In a user's ``locations``: all locations of the customer, present and future."""
+DIRECTORY_VERSION = 1
+"""Of what a `DirectoryEntry` contains; `manage.py directory` updates older entries."""
+DIRECTORY_STATUSES = ("invited", "active", "blocked")
+MAX_FOLDED_LENGTH = 1_000
+"""Characters of a folded value in a `DirectoryEntry`, which may be longer than the value."""
 
 _personal = partial(PersonalData, retention="until the account is deleted", erasure=Erasure.REMOVED)
 _derived = partial(_personal, "technical", withheld_because="derived from exported values")
@@ -21,6 +27,7 @@ EMAIL_UNIQUENESS = _derived("allow one account per e-mail address")
 DEVICE_UNIQUENESS = _derived("send the notifications of a device to one person only")
 DEVICE_KEYS = _derived("find the devices of a person")
 SORTING = _derived("sort people by name")
+DIRECTORY = _derived("find people by name, e-mail address, role, location and skill")
 VERSION = _personal("technical", "detect concurrent changes", withheld_because="a counter of changes")
 TERMS = PersonalData(
     "terms",
@@ -63,6 +70,8 @@ class Customer(dynamodb.Record):
     """Owners with full access (`accounts.users.side_effects`); never zero."""
     settings = Json(BUSINESS, default=dict)
     """Defaults for people who chose nothing: `accounts.preferences`."""
+    directory_version = Number(BUSINESS, null=True)
+    """The version of which all its people have an entry in the directory."""
     terms_announced = Text(BUSINESS, null=True)
     """The newest version of the terms that was announced to its people."""
     created_at = Timestamp(BUSINESS)
@@ -154,6 +163,45 @@ class User(dynamodb.Record):
     def can_sign_in(self) -> bool:
         """Whether the API accepts tokens of this person."""
         return self.status in ("invited", "active")
+
+    def derived_records(self) -> Sequence[dynamodb.Record]:
+        """Their entry in the directory, unless they are being created or deleted."""
+        return [self.directory_entry()] if self.status in DIRECTORY_STATUSES else []
+
+    def directory_entry(self) -> "DirectoryEntry":
+        """What they are found by."""
+        names = [self.name, self.profile_name or ""]
+        return DirectoryEntry(
+            customer_id=self.customer_id,
+            key=self.name_key,
+            id=self.id,
+            names="\n".join(folding.fold_text(name)[:MAX_FOLDED_LENGTH] for name in names),
+            email=folding.fold_text(self.email)[:MAX_FOLDED_LENGTH],
+            role=self.role,
+            status=self.status,
+            locations=list(self.locations),
+            skills=[folding.fold_text(skill)[:MAX_FOLDED_LENGTH] for skill in self.skills],
+        )
+
+
+class DirectoryEntry(dynamodb.Record):
+    """What a person is found by in lists: small, as a search reads many."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("directory")
+
+    customer_id = Text(DIRECTORY, hash_key=True)
+    key = Text(DIRECTORY, range_key=True)
+    """The person's ``name_key``."""
+    id = Text(DIRECTORY)
+    names = Text(DIRECTORY)
+    """Name and profile name, folded, one per line."""
+    email = Text(DIRECTORY)
+    role = Text(DIRECTORY)
+    status = Text(DIRECTORY)
+    locations = TextList(DIRECTORY)
+    skills = TextList(DIRECTORY)
+    """Folded."""
 
 
 class EmailOwner(dynamodb.Record):

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.views import legal_documents
+from accounts.views.colleagues import Colleagues
 from accounts.views.customers_and_locations import CurrentCustomer, LocationDetail, Locations
 from accounts.views.own_account import CurrentUser, PersonalData, PushTokens, Terms
 from accounts.views.user_management import AuditLogs, Invitations, UserDetail, UserManagement
@@ -20,6 +21,7 @@ urlpatterns = [
     ),
     path("userManagement/<str:id>", UserDetail.as_view({"get": "retrieve"})),
     path("userManagement/<str:id>/resend-invitation", Invitations.as_view({"post": "resend"})),
+    path("colleague", Colleagues.as_view({"get": "list_page"})),
     path("customer", CurrentCustomer.as_view({"get": "retrieve", "patch": "update"})),
     path("location", Locations.as_view({"get": "list_page", "post": "create"})),
     path("location/<str:id>", LocationDetail.as_view({"get": "retrieve", "patch": "update", "delete": "delete"})),

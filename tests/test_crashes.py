@@ -19,7 +19,7 @@ from config.audit import reader, verification
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan
-from tests.support.users import UserFixtures, emails_to
+from tests.support.users import UserFixtures, directory_differences, emails_to
 
 CRASH_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost", "conflict")
 _key_sequence = itertools.count(1)
@@ -65,6 +65,7 @@ def test_create_user_survives_crashes(
         check_invariants(env, body["email"], results, plan, retries=retries)
     cases = len(attempts)
     assert cases
+    assert directory_differences(test_users.customer.id) == []
     assert verification.verify_audit().findings == []
     record_figure(f"create, {mode}, {'retried' if retries else 'abandoned'}: {cases} of {cases} survived")
 

@@ -3,7 +3,16 @@
 from collections.abc import Iterator
 
 from accounts import permissions
-from accounts.models import ALL_LOCATIONS, EmailOwner, Location, PushToken, PushTokenOwner, TermsAcceptance, User
+from accounts.models import (
+    ALL_LOCATIONS,
+    DirectoryEntry,
+    EmailOwner,
+    Location,
+    PushToken,
+    PushTokenOwner,
+    TermsAcceptance,
+    User,
+)
 from accounts.notifications import devices
 from accounts.terms import acceptance
 from accounts.users import email_address
@@ -82,7 +91,11 @@ DEVICES = ExportChapter(
 
 MAP = AppDataMap(
     chapters=[PROFILE, RIGHTS, LOCATIONS, TERMS, DEVICES],
-    records_to_erase={User: lambda user: [user], EmailOwner: _email_owners_of},
+    records_to_erase={
+        User: lambda user: [user],
+        DirectoryEntry: lambda user: [user.directory_entry()],
+        EmailOwner: _email_owners_of,
+    },
     erase_in_batches={PushToken: devices.delete_all_devices, PushTokenOwner: devices.delete_all_devices},
     recipients={
         "Auth0": "signs you in and stores your password, which Dutyline never sees",

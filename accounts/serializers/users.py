@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import permissions
-from accounts.models import USER_STATUSES, User
+from accounts.models import DIRECTORY_STATUSES, USER_STATUSES, User
 from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import email_address, side_effects
 from config import errors
@@ -230,12 +230,54 @@ class UserView(serializers.Serializer[User]):
         return list(permissions.access_rights_of(user).denied)
 
 
-class UserQuery(PageQuery):
+class PeopleQuery(PageQuery):
+    """The query of a list of people. A parameter without a value is as if it were not sent."""
+
+    q = TextField(
+        max_length=100,
+        required=False,
+        source="text",
+        help_text="Words that all must be part of the name. Case, accents and Unicode form do not matter.",
+    )
+    locationId = TextField(
+        max_length=64,
+        required=False,
+        source="location_id",
+        help_text="Only who works at this location, also because of access to all locations.",
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        """Pages of people are shorter by default."""
+        fields: dict[str, Any] = super().get_fields()
+        fields["limit"].help_text = str(fields["limit"].help_text).replace("default 1,000", "default 200")
+        return fields
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
+
+
+class UserQuery(PeopleQuery):
     """Filters of users."""
 
     customerId = TextField(
-        max_length=64, required=False, help_text="Must be the signed-in user's customer, which is the default."
+        max_length=64,
+        required=False,
+        source="customer_id",
+        help_text="Must be the signed-in user's customer, which is the default.",
     )
+    q = TextField(
+        max_length=100,
+        required=False,
+        source="text",
+        help_text=(
+            "Words that all must be part of the name, the profile name or the e-mail address. Case, accents and "
+            "Unicode form do not matter."
+        ),
+    )
+    role = RoleField(required=False, help_text="Only users with this role.")
+    status = StrictChoiceField(choices=DIRECTORY_STATUSES, required=False, help_text="Only users with this status.")
+    skill = TextField(max_length=100, required=False, help_text="Only users with this skill, compared like `q`.")
+    sort = StrictChoiceField(choices=("name", "-name"), required=False, help_text="Default: name, ascending.")
 
 
 class PushTokenBody(StrictSerializer):

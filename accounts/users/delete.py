@@ -11,7 +11,7 @@ from datetime import datetime
 
 from accounts import permissions, users
 from accounts.clients import auth0
-from accounts.models import User
+from accounts.models import DirectoryEntry, User
 from accounts.permissions import Actor
 from accounts.users import change_email, create, side_effects
 from config import audit, dynamodb, journal, outbox
@@ -88,7 +88,7 @@ def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
         with DELETION.finish(user.id, "user.deleted", user, attempt, changes=changes) as write:
             write.remove_unchanged(user)
             for record in data_map.records_to_erase(user):
-                if not isinstance(record, User):
+                if not isinstance(record, User | DirectoryEntry):  # the entry went when the deletion began
                     write.remove(record)
             side_effects.update_counters(write, user, None)
             write.complete(change_email.EMAIL_CHANGE.message_id(user.id))

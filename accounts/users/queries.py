@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from accounts import permissions
-from accounts.models import ALL_LOCATIONS, EmailOwner, Location, User
-from accounts.users import email_address
+from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, Location, User
+from accounts.users import directory, email_address
 from config import dynamodb, errors, journal
 from config.dynamodb import pagination
 from config.journal import write_set
 
-CHUNK_SIZE, MAX_CHUNKS = 250, 4
-"""Records per query, and queries per page, for actors who may not see every user."""
+WORKING_STATUSES = ("active", "invited")
+"""Of people who can have shifts."""
 
 
 class UserNotReady(errors.Conflict):
@@ -52,36 +52,54 @@ def find_users_by_email(addresses: Iterable[str]) -> dict[str, User]:
 
 
 def list_users(
-    actor: permissions.Actor, at: datetime, *, customer_id: str | None, limit: int, cursor: pagination.Cursor | None
+    actor: permissions.Actor,
+    at: datetime,
+    *,
+    customer: Customer,
+    customer_id: str | None = None,
+    criteria: directory.Criteria = directory.EVERYBODY,
+    limit: int,
+    cursor: pagination.Cursor | None,
 ) -> pagination.CursorPage[User]:
     """Users of the actor's customer by name; actors with some locations see who shares one.
 
-    For these actors a page may hold fewer than ``limit`` users before the list ends, because at
-    most `MAX_CHUNKS` queries are made. Raises `permissions.ForeignCustomer`.
+    ``customer_id`` is that of the request, if any. For these actors, and with ``criteria``, a page
+    may hold fewer than ``limit`` users before the list ends. Raises `permissions.ForeignCustomer`
+    and as `directory.search` does.
     """
     actor.require("users:read")
     if customer_id is not None:
         with permissions.audit_denied_attempts(actor, at, values={"customerId": customer_id}):
             permissions.check_customer(actor, customer_id, pointer="?customerId")
+    if actor.is_location_restricted or not criteria.is_empty:
+        return directory.search(criteria, actor=actor, customer=customer, limit=limit, cursor=cursor)
     condition, values = "#customer_id = :of", {":of": {"S": actor.customer_id}}
-    users: list[User] = []
-    for _ in range(1 if not actor.is_location_restricted else MAX_CHUNKS):
-        page_size = limit if not actor.is_location_restricted else CHUNK_SIZE
-        page = pagination.query_page(User, "byCustomer", condition, values, limit=page_size, cursor=cursor)
-        users += [user for user in page.records if _is_visible_to(user, actor)]
-        cursor = page.next_cursor
-        if len(users) > limit:
-            users = users[:limit]
-            cursor = pagination.cursor_after(users[-1], "byCustomer")
-        if cursor is None or len(users) == limit:
-            break
-    return pagination.CursorPage(users, cursor)
+    return pagination.query_page(
+        User, "byCustomer", condition, values, limit=limit, cursor=cursor, newest_first=criteria.descending
+    )
 
 
-def _is_visible_to(user: User, actor: permissions.Actor) -> bool:
-    if not actor.is_location_restricted or user.id == actor.id or ALL_LOCATIONS in user.locations:
-        return True
-    return bool(set(user.locations) & set(actor.locations))
+def list_colleagues(
+    actor: permissions.Actor,
+    *,
+    customer: Customer,
+    text: str = "",
+    location_id: str = "",
+    limit: int,
+    cursor: pagination.Cursor | None,
+) -> pagination.CursorPage[User]:
+    """Who works at the actor's locations, the actor included, by name; pages as in `list_users`.
+
+    ``text`` is compared with names only: a search must not reveal e-mail addresses.
+    """
+    actor.require("schedules:read")
+    criteria = directory.Criteria(text=text, location_id=location_id, statuses=WORKING_STATUSES, names_only=True)
+    return directory.search(criteria, actor=actor, customer=customer, limit=limit, cursor=cursor)
+
+
+def display_name(user: User) -> str:
+    """The name that colleagues see: the profile name, or else the name."""
+    return str(user.profile_name or user.name)
 
 
 def get_visible_user(user_id: str, *, actor: permissions.Actor) -> User:
@@ -91,7 +109,7 @@ def get_visible_user(user_id: str, *, actor: permissions.Actor) -> User:
     """
     actor.require("users:read")
     user = dynamodb.get_record(User, user_id) if dynamodb.is_id("usr", user_id) else None
-    if user is None or user.customer_id != actor.customer_id or not _is_visible_to(user, actor):
+    if user is None or user.customer_id != actor.customer_id or not directory.is_visible_to(user, actor):
         raise user_not_found()
     return user
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts import permissions
-from accounts.serializers import audit_log, customers_and_locations, terms, users
+from accounts.serializers import audit_log, colleagues, customers_and_locations, terms, users
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
@@ -57,6 +57,7 @@ UPDATED_USER = {
 }
 MANAGER = {**ACTIVE_USER, "role": "manager", "permissions": sorted(permissions.ROLES["manager"]), "version": 3}
 NEW_USER = _builder.build(users.NewUser, locations=[LOCATION_ID], userSkills=["hygienist"])
+COLLEAGUE = _builder.build(colleagues.ColleagueView, profileName="Sam")
 _AUTHOR = {"type": "user", "id": "usr_01JDCXQ4B9C1D3E5F7G9H1J3KL", "name": "Ann Archer"}
 _AUDIT_ENTRY = _builder.build(audit_log.AuditLogItem, id="aud_01JDCXR6C1D3F5G7H9J0K2M4NP", actor=_AUTHOR)
 AUDIT_LOG = _builder.build(audit_log.AuditPage, items=[_AUDIT_ENTRY], limit=50, offset=0)

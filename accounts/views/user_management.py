@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -14,7 +15,7 @@ from accounts.notifications import invitations
 from accounts.serializers import user_table
 from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.serializers.users import DeletedUser, NewManagedUser, UserChange, UserQuery, UserReference, UserView
-from accounts.users import change_email, create, side_effects, update
+from accounts.users import change_email, create, directory, side_effects, update
 from accounts.views import examples, own_account
 from config import api, errors, local_time
 from config.api import csv_tables, pagination
@@ -42,20 +43,33 @@ class UserManagement(api.OperationViewSet):
     def list_page(self, request: Request) -> HttpResponse:
         """List the users of a customer.
 
-        Sorted by name. Users who are restricted to some locations see only users of those
-        locations. A page may hold fewer than `limit` items before the end of the list.
+        Sorted by name. The filters combine. Users who are restricted to some locations see only
+        users of those locations. With a filter, and for these users, a page holds at most 99 items;
+        it may hold fewer than `limit` items, even none, before the end of the list. Users who are
+        being created or deleted are then left out.
+
+        `q` ignores case, accents and Unicode form: text is decomposed (NFKD), marks are removed and
+        case is folded, so that “strasse” finds Straße and “soren” Søren.
 
         With `Accept: text/csv`: the same users as CSV, up to 10,000 if there is no `limit`.
         """
-        actor = actor_of(request)
+        actor, customer = actor_of(request), authenticated_user(request).customer
         query = UserQuery.parse_query(request)
-        limit, cursor = query.get("limit"), query.get("cursor")
-        scope = f"users for {actor.id}"
-        fetch_page = partial(users.list_users, actor, datetime.now(UTC), customer_id=query.get("customerId"))
+        limit, cursor, customer_id = query.pop("limit", None), query.pop("cursor", None), query.pop("customer_id", None)
+        criteria = read_criteria(query)
+        scope = f"users for {actor.id} {criteria}"
+        fetch_page = partial(
+            users.list_users,
+            actor,
+            datetime.now(UTC),
+            customer=customer,
+            customer_id=customer_id,
+            criteria=criteria,
+        )
         if csv_tables.is_requested(request):
-            table = user_table.user_table(authenticated_user(request).customer)
+            table = user_table.user_table(customer)
             return csv_tables.table_response(request, table, scope, fetch_page, limit=limit, cursor=cursor)
-        page = fetch_page(limit=limit or 1000, cursor=pagination.decode_cursor(scope, cursor))
+        page = fetch_page(limit=limit or 200, cursor=pagination.decode_cursor(scope, cursor))
         return pagination.page_response(scope, page, UserView)
 
     @api.operation(
@@ -100,6 +114,12 @@ class UserManagement(api.OperationViewSet):
         Same as `DELETE /user`.
         """
         return own_account.delete_user(request)
+
+
+def read_criteria(query: dict[str, Any]) -> directory.Criteria:
+    """The criteria of a validated query."""
+    descending, status = query.pop("sort", "name") == "-name", query.pop("status", None)
+    return directory.Criteria(**query, statuses=(status,) if status else (), descending=descending)
 
 
 class UserDetail(api.OperationViewSet):

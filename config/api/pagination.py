@@ -6,6 +6,7 @@ AES-SIV (RFC 5297): the same cursor is always the same text, so that the ETag of
 import base64
 import binascii
 import hmac
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -62,9 +63,18 @@ def page_serializer(item: type[serializers.Serializer[Any]]) -> type[serializers
     return type(f"{name}Page", (serializers.Serializer,), fields)
 
 
-def page_response(scope: str, page: pagination.CursorPage[Any], item: type[serializers.Serializer[Any]]) -> Response:
-    """The response for a page: ``{"items": […], "nextCursor": … or null}``."""
-    items = item(page.records, many=True).data
+def page_response(
+    scope: str,
+    page: pagination.CursorPage[Any],
+    item: type[serializers.Serializer[Any]],
+    *,
+    context: Mapping[str, Any] | None = None,
+) -> Response:
+    """The response for a page: ``{"items": […], "nextCursor": … or null}``.
+
+    ``context`` is for the serializer of the items.
+    """
+    items = item(page.records, many=True, context=dict(context or {})).data
     return Response({"items": items, "nextCursor": encode_cursor(scope, page.next_cursor)})
 
 

@@ -178,6 +178,7 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> 
             supervisor.wait_for_port({"mail_page": "mail", "smtp": "mail"}.get(name, name), port)
     manage = [sys.executable, "manage.py"]
     supervisor.run("tables", [*manage, "tables"])
+    supervisor.run("directory", [*manage, "directory"])
     supervisor.run("migrate", [*manage, "migrate", "--verbosity", "0"])
     demo_file = folder / "demo.json"
     if not demo_file.exists():

@@ -163,7 +163,7 @@ def _batch_get_chunk(keys: list[RecordKey]) -> dict[RecordKey, Record]:
         response = call("BatchGetItem", RequestItems=pending)
         for name, rows in response["Responses"].items():
             for record in map(record_classes[name].from_item, rows):
-                items[RecordKey(type(record), *record.key_values())] = record
+                items[record.record_key] = record
         pending = response.get("UnprocessedKeys") or {}
         if not pending:
             return items

@@ -1,7 +1,7 @@
 """Records: PynamoDB models that are written only through `config.journal`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
@@ -79,6 +79,10 @@ class Record(Model):
 
     update = delete = save
 
+    def derived_records(self) -> "Sequence[Record]":
+        """Records that repeat values of this one, to find it; the journal writes them with it."""
+        return ()
+
     @classmethod
     def table_name(cls) -> str:
         return str(cls.Meta.table_name)
@@ -103,6 +107,11 @@ class Record(Model):
     def key_values(self) -> list[Any]:
         """The value of the hash key and, if there is one, of the range key."""
         return [getattr(self, attribute.attr_name) for attribute in self.key_attributes()]
+
+    @property
+    def record_key(self) -> RecordKey:
+        """Its class and key, for a batch read."""
+        return RecordKey(type(self), *self.key_values())
 
     @classmethod
     def declared_attributes(cls) -> list[RecordAttribute[Any]]:

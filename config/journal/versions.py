@@ -1,12 +1,15 @@
 """Versioned records: created once per request, and changed only in the version that was read."""
 
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from pynamodb.expressions.condition import Condition
+
 from config import audit, dynamodb, errors
-from config.dynamodb import idempotency
+from config.dynamodb import idempotency, transactions
 from config.journal.commit import write
 from config.journal.write_set import StaleRecord
 
@@ -85,3 +88,27 @@ def update_record(
     with write(actor, action, before, at, changes=changes, prefetched=prefetched) as pending_write:
         pending_write.save(before, after)
     return after
+
+
+def repair_derived_records(
+    sources: Iterable[tuple[dynamodb.Record, Condition]],
+    *,
+    missing: Iterable[dynamodb.Record] = (),
+    obsolete: Iterable[dynamodb.Record] = (),
+) -> None:
+    """Write and remove derived records; not audited, as they only repeat ``sources``.
+
+    Each source has the condition under which the repair is right. Raises `StaleRecord` if one does
+    not hold any more.
+    """
+    transaction = transactions.Transaction()
+    for source, condition in sources:
+        transaction.check_condition(source, condition)
+    for record in missing:
+        transaction.put(record)
+    for record in obsolete:
+        transaction.remove(record)
+    try:
+        transaction.commit(uuid.uuid4().hex)
+    except transactions.TransactionCancelled as cancelled:
+        raise StaleRecord from cancelled

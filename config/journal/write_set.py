@@ -42,6 +42,7 @@ class Write:
     ) -> None:
         """Store a whole record."""
         self._set_condition_error(self.transaction.put(record, only_if), error)
+        self._write_derived(None, record)
 
     def update(
         self,
@@ -66,6 +67,7 @@ class Write:
             if old_item.get(attribute.attr_name) != new_item.get(attribute.attr_name)
         ]
         self.update(before, actions, only_if=type(before).version == before.version, error=StaleRecord())
+        self._write_derived(before, after)
 
     def remove_unchanged(self, record: dynamodb.Record) -> None:
         """Remove a record. Raises `StaleRecord` at the commit if the stored version is another."""
@@ -76,6 +78,7 @@ class Write:
     ) -> None:
         """Remove a record."""
         self._set_condition_error(self.transaction.remove(record, only_if), error)
+        self._write_derived(record, None)
 
     def enqueue(self, task: str, *, id: str | None = None, due: datetime | None = None, **arguments: Any) -> None:
         """Run a task at least once after this write; ``arguments`` contain no personal data."""
@@ -162,6 +165,17 @@ class Write:
     def require(self, record: dynamodb.Record, only_if: Condition, *, error: errors.DomainError | None = None) -> None:
         """Write only if a condition holds of a record that this write does not change."""
         self._set_condition_error(self.transaction.check_condition(record, only_if), error)
+
+    def _write_derived(self, before: dynamodb.Record | None, after: dynamodb.Record | None) -> None:
+        """Write what is derived from a record, where it differs; every write of a record does."""
+        old_records = {old.record_key: old for old in before.derived_records()} if before else {}
+        new_records = {new.record_key: new for new in after.derived_records()} if after else {}
+        for key, old in old_records.items():
+            if key not in new_records:
+                self.transaction.remove(old)
+        for key, new in new_records.items():
+            if key not in old_records or old_records[key].serialize() != new.serialize():
+                self.transaction.put(new)
 
     def _set_condition_error(self, action_index: int, error: errors.DomainError | None) -> None:
         self.condition_errors[action_index] = error or errors.Conflict(

@@ -23,7 +23,7 @@ from config.dynamodb import encryption
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan
-from tests.support.users import UserFixtures, accept_invitation, emails_to, now, process_outbox
+from tests.support.users import UserFixtures, accept_invitation, directory_differences, emails_to, now, process_outbox
 
 FAULT_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost")
 _key_numbers = itertools.count(1)
@@ -302,7 +302,8 @@ def check_case(flow: UserChangeFlow, case: UserChangeCase) -> None:
 
 
 def check_counters(test_users: UserFixtures) -> None:
-    """Check that the stored counters match the rows."""
+    """Check that the stored counters and the directory match the rows."""
+    assert directory_differences(test_users.customer.id) == []
     all_users = [User.from_item(item) for item in dynamodb.call("Scan", TableName=User.table_name())["Items"]]
     customer_users = [user for user in all_users if user.customer_id == test_users.customer.id]
     owner_count = sum(side_effects.is_full_owner(user) for user in customer_users)

@@ -78,7 +78,11 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         body={"id": test_users.create_user().id}, invalid_values={"id": None}
     ),
     "listManagedUsers": lambda test_users: RequestSample(
-        query={"customerId": test_users.customer.id, "limit": "50"}, invalid_values={"limit": "1001"}
+        query={"customerId": test_users.customer.id, "locationId": test_users.boston.id, "q": "a", "limit": "50"},
+        invalid_values={"limit": "0"},
+    ),
+    "listColleagues": lambda test_users: RequestSample(
+        query={"locationId": test_users.boston.id, "q": "a", "limit": "50"}, invalid_values={"limit": "0"}
     ),
     "getManagedUser": lambda test_users: RequestSample(path={"id": test_users.sam.id}),
     "createManagedUser": lambda test_users: RequestSample(

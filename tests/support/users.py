@@ -16,9 +16,9 @@ import httpx
 from accounts import customers, locations, permissions, users
 from accounts.auth import identity
 from accounts.clients import auth0
-from accounts.models import Customer, Location, User
+from accounts.models import Customer, DirectoryEntry, Location, User
 from accounts.users import create, update
-from config import outbox
+from config import dynamodb, outbox
 from config.outbox import worker
 from staffing import shift_templates
 from staffing.models import Schedule, Template
@@ -311,6 +311,23 @@ def create_user_fixtures(env: Environment, web: str) -> UserFixtures:
         hilltop=hilltop,
         cleo=cleo,
     )
+
+
+def directory_differences(customer_id: str) -> list[str]:
+    """Where the directory of a customer differs from its users; empty: nowhere."""
+    condition, values = "#customer_id = :of", {":of": {"S": customer_id}}
+    entries = dynamodb.iter_records(DirectoryEntry, condition, values, ConsistentRead=True)
+    items = dynamodb.iter_pages(
+        "Scan",
+        TableName=User.table_name(),
+        ConsistentRead=True,
+        FilterExpression=condition,
+        ExpressionAttributeNames=dynamodb.expression_names(condition),
+        ExpressionAttributeValues=values,
+    )
+    users_of_customer = [User.from_item(item) for page in items for item in page]
+    expected = {str(entry.serialize()) for user in users_of_customer for entry in user.derived_records()}
+    return sorted(expected ^ {str(entry.serialize()) for entry in entries})
 
 
 def emails_to(env: Environment, address: str) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import demo, permissions, users
+from accounts import customers, demo, permissions, users
 from config import dynamodb, outbox
 from telephony.models import PhoneNumber
 
@@ -64,7 +64,8 @@ def _load_phones(number: str) -> dict[str, str]:
     if phone_number is None:
         return {}
     system_actor = permissions.system_actor(phone_number.customer_id)
-    page = users.list_users(system_actor, outbox.utc_now(), customer_id=None, limit=1000, cursor=None)
+    customer = customers.get_customer(phone_number.customer_id)
+    page = users.list_users(system_actor, outbox.utc_now(), customer=customer, limit=1000, cursor=None)
     return {demo.first_name(user.name): str(user.phone) for user in page.records if user.phone}
 
 

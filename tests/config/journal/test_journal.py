@@ -367,6 +367,15 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
     "read own profile": ("GET", "/user", lambda test_users: None, 1, 2),
     "read the customer": ("GET", "/customer", lambda test_users: None, 1, 2),
     "list users": ("GET", f"{USERS_PATH}?limit=10", lambda test_users: None, 2, 5),
+    "find users": (
+        "GET",
+        f"{USERS_PATH}?q=a&role=staff&locationId={{boston}}&limit=10",
+        lambda test_users: None,
+        3,
+        30,
+    ),
+    "list colleagues": ("GET", "/colleague?limit=10", lambda test_users: None, 3, 30),
+    "read a user": ("GET", f"{USERS_PATH}/{{sam}}", lambda test_users: None, 2, 4),
     "list locations": ("GET", "/location", lambda test_users: None, 2, 3),
     "change own profile": ("PATCH", "/user", lambda test_users: {"profileName": "Me"}, 3, 20),
     "change a user": (

@@ -1,0 +1,29 @@
+"""Complete the directory of people, which searches use."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from accounts.models import DIRECTORY_VERSION, Customer
+from accounts.users import directory_upkeep
+from config import dynamodb
+
+
+class Command(BaseCommand):
+    """``manage.py directory``; safe to interrupt and to repeat."""
+
+    help = "Complete the directory of people of every customer that has none of the present version."
+    requires_system_checks: list[str] = []  # `make check` runs them
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--all", action="store_true", help="check and repair the directory of every customer")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        at, completed, repaired = datetime.now(UTC), 0, 0
+        for items in dynamodb.iter_pages("Scan", TableName=Customer.table_name()):
+            for customer in map(Customer.from_item, items):
+                if options["all"] or customer.directory_version != DIRECTORY_VERSION:
+                    repaired += directory_upkeep.complete_directory(customer, at=at)
+                    completed += 1
+        self.stdout.write(f"directory: {completed} customers checked, {repaired} entries repaired")
