@@ -59,12 +59,7 @@ class UserManagement(api.OperationViewSet):
         criteria = read_criteria(query)
         scope = f"users for {actor.id} {criteria}"
         fetch_page = partial(
-            users.list_users,
-            actor,
-            datetime.now(UTC),
-            customer=customer,
-            customer_id=customer_id,
-            criteria=criteria,
+            users.list_users, actor, datetime.now(UTC), customer=customer, customer_id=customer_id, criteria=criteria
         )
         if csv_tables.is_requested(request):
             table = user_table.user_table(customer)

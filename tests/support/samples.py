@@ -84,7 +84,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "listColleagues": lambda test_users: RequestSample(
         query={"locationId": test_users.boston.id, "q": "a", "limit": "50"}, invalid_values={"limit": "0"}
     ),
-    "getManagedUser": lambda test_users: RequestSample(path={"id": test_users.sam.id}),
+    "getManagedUser": lambda test_users: RequestSample(path={"id": test_users.mia.id}),
     "createManagedUser": lambda test_users: RequestSample(
         body=test_users.user_body(locations=[test_users.boston.id], isSetup=True), invalid_values={"userRole": "king"}
     ),
