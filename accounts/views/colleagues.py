@@ -8,7 +8,7 @@ from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.serializers.colleagues import ColleagueView
 from accounts.serializers.users import PeopleQuery
 from accounts.views import examples
-from config import api
+from config import api, errors
 from config.api import pagination
 
 
@@ -17,7 +17,7 @@ class Colleagues(api.OperationViewSet):
 
     tag = "Users"
 
-    @api.operation("listColleagues", "schedules:read", errors=(400, 404))
+    @api.operation("listColleagues", "schedules:read", errors=(errors.NotFound,))
     @api.accepts_query(PeopleQuery)
     @api.returns_page(ColleagueView, examples.COLLEAGUE)
     def list_page(self, request: Request) -> Response:

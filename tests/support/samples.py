@@ -493,6 +493,9 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("updateSchedule", 409): lambda test_users, operation, sample: _overlap_another_shift(
         test_users, operation, sample
     ),
+    ("listColleagues", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, replace(sample, query={"locationId": UNKNOWN_IDS["loc"]})
+    ),
     ("listSchedules", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),

@@ -86,7 +86,7 @@ def find_names(person: SignedInUser, path: str = "/userManagement", **query: Any
         (":v0", set()),
     ],
 )
-def test_any_part_of_a_name_is_found(office: UserFixtures, text: str, expected: set[str]) -> None:
+def test_any_part_of_a_name_matches(office: UserFixtures, text: str, expected: set[str]) -> None:
     normalized = {name.replace("Zoe\u0308", "Zoë") for name in expected}
     for person in (office.ann, office.mia):
         names = find_names(person, q=text)
@@ -94,7 +94,7 @@ def test_any_part_of_a_name_is_found(office: UserFixtures, text: str, expected: 
         assert names == sorted(names, key=str.casefold)
 
 
-def test_profile_names_and_email_addresses_are_found(office: UserFixtures) -> None:
+def test_profile_names_and_email_addresses_match(office: UserFixtures) -> None:
     assert office.sam.patch("/user", {"profileName": "Sammy Çelik"}).status_code == 200
     assert find_names(office.ann, q="celik") == [office.sam.user.name]
     assert find_names(office.ann, q="sam.") == [office.sam.user.name]
@@ -180,7 +180,7 @@ def test_a_restricted_manager_finds_nobody_elsewhere(office: UserFixtures, env: 
     assert find_names(office.cleo, q="a") == [office.cleo.user.name]
 
 
-def test_colleagues_are_shown_to_every_role(office: UserFixtures) -> None:
+def test_all_roles_see_their_colleagues(office: UserFixtures) -> None:
     blocked, denver = (office.create_user(name=f"Colleague {name}") for name in ("Blocked", "Denver"))
     office.create_user(
         name="Colleague Both", locations=[office.boston.id, office.denver.id], skills=["x-ray"], role="manager"
@@ -216,7 +216,7 @@ def test_the_search_for_colleagues_reveals_no_email_address(office: UserFixtures
 
 
 # --- the directory itself -------------------------------------------------------------------------
-def test_every_change_of_a_person_changes_the_directory(office: UserFixtures, env: Environment) -> None:
+def test_all_changes_of_a_person_change_the_directory(office: UserFixtures, env: Environment) -> None:
     user = office.create_user(name="Path One")
     person = accept_invitation(env, office.ann.web, user)
     changes: list[dict[str, Any]] = [

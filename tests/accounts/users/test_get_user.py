@@ -16,7 +16,7 @@ def test_a_user_is_read_as_in_the_list(test_users: UserFixtures) -> None:
     for person in (test_users.ann, test_users.abe, test_users.mia):
         response = person.get(f"/userManagement/{test_users.sam.id}")
         assert (response.status_code, response.json()) == (200, listed[test_users.sam.id])
-        headers = {"If-None-Match": f'W/{response.headers["ETag"]}, "x"'}
+        headers = {"If-None-Match": f'"x", {response.headers["ETag"]}'}
         assert person.get(f"/userManagement/{test_users.sam.id}", headers=headers).status_code == 304
 
 
