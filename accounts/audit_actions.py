@@ -10,6 +10,7 @@ ACTIONS = {
     "device.pruned": "A device that no longer accepts notifications was removed.",
     "device.registered": "A device was registered for notifications.",
     "device.removed": "A device was removed.",
+    "directory.completed": "The directory that searches for users read was completed.",
     "grant.refused": "An attempt to grant a role, permission or location that the actor does not have was refused.",
     "location.changed": "The location was changed.",
     "location.created": "The location was created.",
