@@ -93,14 +93,17 @@ def start_verification(
     verification_key = dynamodb.RecordKey(PhoneVerification, user.id)
     records = dynamodb.batch_get([verification_key, *idempotency.record_keys(idempotency_key)])
     current_state = _to_state(user, records.get(PhoneVerification, user.id))
-    if not user.phone:
-        raise NoPhone("Your profile has no phone; set one with `PATCH /user`.")
-    if current_state.is_verified:
-        return current_state
-    try:
+    with suppress(idempotency.DuplicateRequest):
         idempotency.ensure_key_unused(idempotency_key, records, at)
-    except idempotency.DuplicateRequest:
-        return current_state
+        if not user.phone:
+            raise NoPhone("Your profile has no phone; set one with `PATCH /user`.")
+        if not current_state.is_verified:
+            _call_with_code(user, at)
+        idempotency.save_completed(idempotency_key, user.id, at, status=202)
+    return current_state
+
+
+def _call_with_code(user: "User", at: datetime) -> None:
     _check_country(user)
     _check_limits(user, at)
     nonce = secrets.token_hex(16)
@@ -126,9 +129,6 @@ def start_verification(
         )
     except client.TwilioRejected as refusal:
         raise PhoneNotCallable("This phone cannot be called.") from refusal
-    with suppress(idempotency.DuplicateRequest):  # the same request at the same moment
-        idempotency.save_completed(idempotency_key, user.id, at, status=202)
-    return current_state
 
 
 def _check_country(user: "User") -> None:
@@ -172,13 +172,34 @@ def _compute_code(user_id: str, nonce: str, phone: str) -> str:
     return f"{int.from_bytes(digest[:8]) % 1_000_000:06}"
 
 
-def confirm_code(user: "User", code: str, *, actor: Actor, at: datetime) -> PhoneVerificationState:
+def confirm_code(
+    user: "User", code: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
+) -> PhoneVerificationState:
     """Verify the user's phone with the code it was called with. Raises `WrongCode`."""
     actor.require("self:update")
-    verification = dynamodb.get_record(PhoneVerification, user.id)
+    verification_key = dynamodb.RecordKey(PhoneVerification, user.id)
+    records = dynamodb.batch_get([verification_key, *idempotency.record_keys(idempotency_key)])
+    verification = records.get(PhoneVerification, user.id)
     current_state = _to_state(user, verification)
-    if current_state.is_verified:
-        return current_state
+    try:
+        idempotency.ensure_key_unused(idempotency_key, records, at)
+        if not current_state.is_verified:
+            return _check_code(user, verification, code, actor=actor, at=at, idempotency_key=idempotency_key)
+        idempotency.save_completed(idempotency_key, user.id, at, status=200)
+    except idempotency.DuplicateRequest:
+        return get_state(user)
+    return current_state
+
+
+def _check_code(
+    user: "User",
+    verification: PhoneVerification | None,
+    code: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None,
+) -> PhoneVerificationState:
     if verification is None or verification.nonce is None or verification.asked_phone != user.phone:
         raise _wrong_code_error()
     counted_attempt = unaudited.update(
@@ -197,6 +218,7 @@ def confirm_code(user: "User", code: str, *, actor: Actor, at: datetime) -> Phon
         actor, "phone.verified", user, at, changes=[audit.FieldChange("phone", None, user.phone)]
     ) as write:
         write.put(new_verification, only_if=PhoneVerification.nonce == verification.nonce, error=_wrong_code_error())
+        write.record_response(idempotency_key, user.id, status=200)
     return _to_state(user, new_verification)
 
 

@@ -23,6 +23,7 @@ from tests.support.samples import (
     RequestSample,
     operations,
     send_request,
+    success_status,
 )
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem
 
@@ -139,7 +140,7 @@ def assert_conforms(openapi: dict[str, Any], operation: Operation, response: htt
     for name in definition.get("headers", {}):
         if name == "Link":
             assert (name in response.headers) == bool(response.json().get("nextCursor")), operation.id
-        elif name != "RateLimit" or response.status_code < 400:
+        elif name != "Idempotent-Replayed":
             assert name in response.headers, f"{operation.id} {response.status_code} lacks {name}"
     if response.status_code >= 400:
         parse_problem(response)
@@ -172,6 +173,27 @@ def assert_times_in_one_form(value: Any, name: str) -> None:
     elif isinstance(value, str) and TIME_START.match(value):
         form = MOMENT if name.endswith("At") else TIME
         assert form.fullmatch(value), f"{name}: {value}"
+
+
+def test_a_repeated_request_is_marked_where_a_key_is_declared(
+    test_users: UserFixtures, openapi: dict[str, Any], record_figure: Callable[[str], None]
+) -> None:
+    count = 0
+    for operation in operations(openapi):
+        names = {parameter["name"] for parameter in operation.definition.get("parameters", ())}
+        sample = SAMPLES[operation.id](test_users)
+        headers = {"Idempotency-Key": f"replay of {operation.id}"}
+        if "Idempotency-Key" not in names:
+            assert operation.method != "POST" or operation.id == "findPhoneNumbers", operation.id
+            continue
+        responses = [send_request(test_users.ann, operation, sample, headers=headers) for _ in range(3)]
+        assert {response.status_code for response in responses} == {success_status(operation)}, responses[-1].text
+        marks = [response.headers.get("Idempotent-Replayed") for response in responses]
+        assert marks == [None, "true", "true"], f"{operation.id}: {marks}"
+        ids = {response.json().get("id") for response in responses}
+        assert len(ids) == 1, operation.id
+        count += 1
+    record_figure(f"contract: replays of {count} operations are marked")
 
 
 def test_openapi_contains_the_reference_operations(openapi: dict[str, Any]) -> None:

@@ -144,6 +144,7 @@ class Invitations(api.OperationViewSet):
         "resendInvitation",
         "invitations:send",
         rate_limit="costly",
+        idempotent=True,
         errors=(permissions.TargetForbidden, errors.NotFound, users.UserNotReady, invitations.NotInvited),
     )
     @api.accepts(EmptyBody)

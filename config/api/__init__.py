@@ -31,6 +31,8 @@ from config.dynamodb import idempotency
 
 M = TypeVar("M", bound=Callable[..., Any])
 ErrorType = type[errors.DomainError]
+_KEY_OF_REQUEST = "dutyline.idempotency_key"
+"""Where a request keeps its key, so that the response can say whether it is a replay."""
 
 
 class Caller(Protocol):
@@ -204,38 +206,41 @@ class OperationViewSet(ViewSet):
         """Authenticate, count and authorize the request before any data is read."""
         if getattr(self, self.action or "", None) is None:
             self.http_method_not_allowed(request)
-        declared = self._declared_operation()
+        declared = self.declared_operation()
         if not declared.permission:
             raise errors.Forbidden("This operation has no permission declared.")
-        caller = _authenticate(request, declared)
+        caller = self._authenticate(request, declared)
         request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
         self.rate_limit_status = throttling.get_limiter().count_request(declared.rate_limit, caller.id)
         caller.require(declared.permission)
         super().initial(request, *args, **kwargs)
 
-    def _declared_operation(self) -> Operation:
+    def declared_operation(self) -> Operation:
+        """What the method that handles the request declares."""
         return cast(Operation, getattr(getattr(self, self.action or "", None), "operation", Operation()))
 
+    def _authenticate(self, request: Request, declared: Operation) -> Caller:
+        try:
+            return cast(Caller, request.user)
+        except errors.Unauthenticated as error:
+            self.rate_limit_status = throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+            if declared.no_account_status == 404 and isinstance(error, errors.NoAccount):
+                raise errors.NotFound(error.detail) from error
+            raise
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
-        """Add the remaining quota of the caller's rate limit, and links to what the body names."""
+        """Add the caller's quota, links to what the body names, and the mark of a replay."""
         final_response = super().finalize_response(request, response, *args, **kwargs)
-        for name, value in _link_headers(self._declared_operation(), request, final_response).items():
+        for name, value in _link_headers(self.declared_operation(), request, final_response).items():
             final_response[name] = value
         for name, value in (self.rate_limit_status.headers() if self.rate_limit_status else {}).items():
             final_response[name] = value
-        if self._declared_operation().csv_columns:
+        if self.declared_operation().csv_columns:
             patch_vary_headers(final_response, ["Accept"])
+        idempotency_key = request.META.get(_KEY_OF_REQUEST)
+        if idempotency_key and idempotency_key.is_replayed:
+            final_response["Idempotent-Replayed"] = "true"
         return final_response
-
-
-def _authenticate(request: Request, declared: Operation) -> Caller:
-    try:
-        return cast(Caller, request.user)
-    except errors.Unauthenticated as error:
-        throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
-        if declared.no_account_status == 404 and isinstance(error, errors.NoAccount):
-            raise errors.NotFound(error.detail) from error
-        raise
 
 
 def _link_headers(declared: Operation, request: Request, response: Any) -> dict[str, str]:
@@ -251,17 +256,21 @@ def _link_headers(declared: Operation, request: Request, response: Any) -> dict[
 
 
 def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:
-    """The Idempotency-Key of a request, bound to the caller and the path; None without one."""
+    """The Idempotency-Key of a request, bound to the caller and the path.
+
+    None without one, and in operations that do not declare that they honor it.
+    """
     header = request.headers.get("Idempotency-Key")
-    if header is None:
+    if header is None or not cast(Any, request.parser_context)["view"].declared_operation().idempotent:
         return None
     if not (1 <= len(header) <= 255 and header.isascii() and header.isprintable()):
         raise errors.InvalidRequest("Idempotency-Key must be 1 to 255 printable ASCII characters.")
     parts = [cast(Caller, request.user).id, str(request.method), request.path, header]
-    return idempotency.IdempotencyKey(
+    request.META[_KEY_OF_REQUEST] = idempotency_key = idempotency.IdempotencyKey(
         key=hashlib.sha256(orjson.dumps(parts)).hexdigest(),
         request_hash=hashlib.sha256(orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS)).hexdigest(),
     )
+    return idempotency_key
 
 
 def versioned_response(request: Request, serializer: serializers.Serializer[Any], status: int = 200) -> Response:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.utils.cache import patch_vary_headers
 from ulid import ULID
 
@@ -74,6 +74,8 @@ class RequestLogMiddleware:
         request.META["dutyline.request_id"] = request_id
         started_at = time.perf_counter()
         response = self._get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            problem_details.describe_refused_method(request, response)
         response["X-Request-Id"] = request_id
         _set_default_headers(response)
         logger.info("request", extra=_log_fields(request, response, time.perf_counter() - started_at))

@@ -3,17 +3,18 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from django.conf import settings
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from rest_framework import exceptions
 
 from config import errors
+from config.api import throttling
 from config.api.fields import InvalidQuery
 from config.api.ranges import RangeNotSatisfiable
 
@@ -30,6 +31,10 @@ class MethodNotAllowed(errors.DomainError):
     code = "method_not_allowed"
     title = "Method not allowed"
     is_general = True
+
+    def __init__(self, detail: str, *, allowed_methods: Sequence[str] = ("GET", "HEAD")) -> None:
+        super().__init__(detail)
+        self.allowed_methods = allowed_methods
 
 
 class UnsupportedMediaType(errors.DomainError):
@@ -51,6 +56,8 @@ class InternalError(errors.DomainError):
 def handle_exception(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """The exception handler of every API view."""
     request: HttpRequest = context["request"]
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return problem_response(request, _method_not_allowed(request, context["view"].allowed_methods))
     return problem_response(request, _to_domain_error(error, request))
 
 
@@ -66,6 +73,11 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
         response["Content-Range"] = error.content_range
     if isinstance(error, errors.TooManyRequests | errors.Unavailable):
         response["Retry-After"] = str(error.retry_after)
+    if isinstance(error, throttling.QuotaExceeded):
+        for name, value in error.rate_limit_status.headers().items():
+            response[name] = value
+    if isinstance(error, MethodNotAllowed):
+        response["Allow"] = ", ".join(error.allowed_methods)
     return response
 
 
@@ -115,8 +127,6 @@ def _to_domain_error(error: Exception, request: HttpRequest) -> errors.DomainErr
         return errors.InvalidRequest("Some fields are missing or invalid; see `errors`.", field_errors=field_errors)
     if isinstance(error, Http404 | exceptions.NotFound):
         return errors.NotFound("Not found.")
-    if isinstance(error, exceptions.MethodNotAllowed):
-        return MethodNotAllowed(f"{request.method} is not supported at this path.")
     if isinstance(error, exceptions.UnsupportedMediaType):
         return UnsupportedMediaType("Send the body as application/json in UTF-8.")
     if isinstance(error, UnreadablePostError | SuspiciousOperation | BadRequest):
@@ -148,6 +158,18 @@ def _extend_pointer(pointer: str, name: str) -> str:
     if pointer == "?":
         return f"?{name}"
     return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+
+
+def describe_refused_method(request: HttpRequest, response: HttpResponseNotAllowed) -> None:
+    """Make Django's own answer to an unsupported method, which is empty, a problem document."""
+    allowed_methods = response["Allow"].split(", ")
+    problem = problem_response(request, _method_not_allowed(request, allowed_methods))
+    response.content, response["Content-Type"] = problem.content, CONTENT_TYPE
+
+
+def _method_not_allowed(request: HttpRequest, allowed_methods: Sequence[str]) -> MethodNotAllowed:
+    detail = f"{request.method} is not supported at this path; it supports {', '.join(allowed_methods)}."
+    return MethodNotAllowed(detail, allowed_methods=allowed_methods)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

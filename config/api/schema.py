@@ -14,10 +14,13 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiRespo
 from config import errors
 from config.api import Operation, OperationViewSet, csv_tables, error_catalog, problem_details
 
-COMMON_HEADERS = {
-    "X-Request-Id": "Id of this request in logs and audit entries; quote it when you report a problem.",
-    "RateLimit": 'Remaining quota of the rate limit: `"name";r=remaining;t=seconds`.',
+COMMON_HEADERS = {"X-Request-Id": "Id of this request in logs and audit entries; quote it when you report a problem."}
+RATE_LIMIT_HEADERS = {
+    "RateLimit": 'What is left of the rate limit: `"name";r=requests;t=seconds until it is full again`.',
+    "RateLimit-Policy": 'The rate limit: `"name";q=requests;w=seconds`.',
 }
+STATUSES_WITHOUT_RATE_LIMIT = ("413", "500", "503")
+"""These can be answered before the caller is known."""
 HEADERS_BY_STATUS = {
     "429": {"Retry-After": "Seconds to wait."},
     "503": {"Retry-After": "Seconds to wait."},
@@ -32,6 +35,7 @@ ETAG_HEADER = (
     "version, also for If-Match. Weak if the response is compressed."
 )
 IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
+REPLAYED_HEADER = "`true` if an earlier request with this Idempotency-Key had this answer; else absent."
 IF_MATCH_HEADER = "ETag of the version to change; 412 if the record has another version."
 RANGE_HEADER = "One range of bytes, such as `bytes=0-65535`; of several, all of the file is sent."
 IF_RANGE_HEADER = "ETag of the parts that the client has; if the file has another, all of it is sent."
@@ -132,6 +136,7 @@ class OperationSchema(AutoSchema):
             parameters.append(_header("Link", LINK_HEADER, response=[operation.status]))
         if operation.idempotent:
             parameters.append(_header("Idempotency-Key", IDEMPOTENCY_KEY_HEADER))
+            parameters.append(_header("Idempotent-Replayed", REPLAYED_HEADER, response=[operation.status]))
         elif operation.honors_if_match:
             parameters.append(_header("If-Match", IF_MATCH_HEADER))
         elif self._is_conditional:
@@ -196,5 +201,6 @@ def add_common_headers(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def _response_headers(status: str) -> dict[str, Any]:
-    descriptions = {**COMMON_HEADERS, **HEADERS_BY_STATUS.get(status, {})}
+    rate_limit_headers = {} if status in STATUSES_WITHOUT_RATE_LIMIT else RATE_LIMIT_HEADERS
+    descriptions = {**COMMON_HEADERS, **rate_limit_headers, **HEADERS_BY_STATUS.get(status, {})}
     return {name: {"description": text, "schema": {"type": "string"}} for name, text in descriptions.items()}

@@ -46,6 +46,14 @@ class RateLimitStatus:
         }
 
 
+class QuotaExceeded(errors.TooManyRequests):
+    """The caller has used up a quota."""
+
+    def __init__(self, detail: str, status: RateLimitStatus) -> None:
+        super().__init__(detail, retry_after=status.reset_seconds)
+        self.rate_limit_status = status
+
+
 class RateLimiter:
     """Counts requests per minute."""
 
@@ -62,7 +70,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def count_request(self, name: str, caller_key: str) -> RateLimitStatus | None:
-        """Count one request; None if Redis cannot count it. Raises `errors.TooManyRequests`."""
+        """Count one request; None if Redis cannot count it. Raises `QuotaExceeded`."""
         item = RateLimitItemPerMinute(settings.RATE_LIMITS[name], namespace=f"dutyline-{name}")
         if time.monotonic() >= self._redis_retry_at:
             try:
@@ -77,9 +85,10 @@ class RateLimiter:
         is_allowed = limiter.hit(item, caller_key)
         window = limiter.get_window_stats(item, caller_key)
         reset = max(1, int(window.reset_time - time.time() + 0.999))
+        status = RateLimitStatus(name, item.amount, max(0, window.remaining), reset)
         if not is_allowed:
-            raise errors.TooManyRequests(f"At most {item.amount} requests of this kind per minute.", retry_after=reset)
-        return RateLimitStatus(name, item.amount, max(0, window.remaining), reset)
+            raise QuotaExceeded(f"At most {item.amount} requests of this kind per minute.", status)
+        return status
 
     def _pause_redis(self) -> None:
         with self._lock:

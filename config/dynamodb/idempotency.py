@@ -4,7 +4,7 @@ Only a digest of the request, a status and the id of the resource are stored; a 
 renders its answer anew, so that there are no copies of personal data.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -45,12 +45,14 @@ class IdempotencyRecord(dynamodb.Record):
     expires_at = Number(IDEMPOTENCY)
 
 
-@dataclass(frozen=True)
+@dataclass
 class IdempotencyKey:
     """The identity of a request: digest of actor, method, path and key; digest of the body."""
 
     key: str
     request_hash: str
+    is_replayed: bool = field(default=False, init=False, compare=False)
+    """Whether an earlier request with the key was answered: its answer is repeated."""
 
 
 class DuplicateRequest(Exception):
@@ -111,6 +113,7 @@ def resolve_duplicate(idempotency_key: IdempotencyKey, record: IdempotencyRecord
         raise errors.IdempotencyKeyReused("This Idempotency-Key was used for a request with another body.")
     if record.state == "running" and record.running_until > at.timestamp():
         raise errors.RequestInProgress("The first request with this Idempotency-Key is still in progress; retry.")
+    idempotency_key.is_replayed = record.state == "done"
     return DuplicateRequest(record)
 
 

@@ -7,7 +7,7 @@ be safe to repeat, and the last write holds only while the record is unfinished.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,7 +56,7 @@ class Flow:
     ) -> None:
         """Have the outbox finish the flow that this write begins, unless it is finished by then."""
         due = write.at + FINISHER_DELAY
-        once = {"once": asdict(key)} if key else {}
+        once = {"once": {"key": key.key, "request_hash": key.request_hash}} if key else {}
         write.enqueue(self.task, id=self.message_id(flow_id), due=due, **arguments, **once)
 
     @contextmanager

@@ -21,7 +21,7 @@ class CalendarFeeds(api.OperationViewSet):
 
     tag = "Calendar Feed"
 
-    @api.operation("openCalendarFeed", "schedules:read", rate_limit="write", errors=(errors.NotFound,))
+    @api.operation("openCalendarFeed", "schedules:read", rate_limit="write", errors=(errors.NotFound,), idempotent=True)
     @api.accepts(EmptyBody)
     @api.returns(FeedView, examples.FEED, status=201, location="/user/calendar-feed")
     def open(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from accounts import locations, permissions
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, outbox
-from config.dynamodb import pagination
+from config.dynamodb import idempotency, pagination
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 from telephony.numbers import purchase, reservation
@@ -100,7 +100,9 @@ def schedule_release(number: str, *, actor: Actor, at: datetime) -> PhoneNumber:
     return journal.retry_on_conflict(decide)
 
 
-def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.NumberWithLine:
+def restore_number(
+    number: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
+) -> reservation.NumberWithLine:
     """Answer again a number that was given up.
 
     Raises `reservation.NumberReleasing`, `reservation.LocationHasNumber` or `errors.NotFound`.
@@ -108,28 +110,44 @@ def restore_number(number: str, *, actor: Actor, at: datetime) -> reservation.Nu
     actor.require("phone:release")
 
     def decide() -> PhoneNumber:
-        before, records = _load_number(number, actor)
-        if before.status != "releasing":
-            return before
-        if before.release_at and before.release_at <= at + RESTORE_CUTOFF:
-            raise reservation.NumberReleasing("The release of this number can no longer be cancelled.")
-        after = before.with_changes(status="active", release_at=None, updated_at=at)
-        with journal.write(
-            actor,
-            "number.restored",
-            before,
-            at,
-            changes=[audit.FieldChange("location", None, before.location_id)],
-            prefetched=records,
-        ) as write:
-            write.save(before, after)
-            reservation.assign_to_line(write, after)
-            locations.require_exists(write, before.location_id, pointer="")
-            write.complete(_release_message_id(before))
-        return after
+        before, records = _load_number(number, actor, *idempotency.record_keys(idempotency_key))
+        try:
+            idempotency.ensure_key_unused(idempotency_key, records, at)
+            if before.status == "releasing":
+                return _restore(before, actor=actor, at=at, records=records, idempotency_key=idempotency_key)
+            idempotency.save_completed(idempotency_key, before.number, at, status=200)
+        except idempotency.DuplicateRequest:
+            pass
+        return before
 
-    phone_number = journal.retry_on_conflict(decide)
-    return reservation.load_with_line(phone_number)
+    return reservation.load_with_line(journal.retry_on_conflict(decide))
+
+
+def _restore(
+    before: PhoneNumber,
+    *,
+    actor: Actor,
+    at: datetime,
+    records: dynamodb.BatchResult,
+    idempotency_key: idempotency.IdempotencyKey | None,
+) -> PhoneNumber:
+    if before.release_at and before.release_at <= at + RESTORE_CUTOFF:
+        raise reservation.NumberReleasing("The release of this number can no longer be cancelled.")
+    after = before.with_changes(status="active", release_at=None, updated_at=at)
+    with journal.write(
+        actor,
+        "number.restored",
+        before,
+        at,
+        changes=[audit.FieldChange("location", None, before.location_id)],
+        prefetched=records,
+    ) as write:
+        write.save(before, after)
+        reservation.assign_to_line(write, after)
+        locations.require_exists(write, before.location_id, pointer="")
+        write.complete(_release_message_id(before))
+        write.record_response(idempotency_key, before.number, status=200)
+    return after
 
 
 @outbox.task("telephony.release_number")
@@ -152,9 +170,11 @@ def _release_message_id(phone_number: PhoneNumber) -> str:
     return f"release-{phone_number.purchase_id}"
 
 
-def _load_number(number: str, actor: Actor) -> tuple[PhoneNumber, dynamodb.BatchResult]:
+def _load_number(
+    number: str, actor: Actor, *extra_keys: dynamodb.RecordKey
+) -> tuple[PhoneNumber, dynamodb.BatchResult]:
     stream_keys = journal.stream_keys([actor.stream, actor.customer_id])
-    records = dynamodb.batch_get([dynamodb.RecordKey(PhoneNumber, number[:32]), *stream_keys])
+    records = dynamodb.batch_get([dynamodb.RecordKey(PhoneNumber, number[:32]), *stream_keys, *extra_keys])
     phone_number = records.get(PhoneNumber, number)
     if phone_number is None or phone_number.customer_id != actor.customer_id:
         raise errors.NotFound("Phone number not found.")

@@ -114,6 +114,7 @@ class PhoneVerifications(api.OperationViewSet):
         "verifyPhone",
         "self:update",
         rate_limit="costly",
+        idempotent=True,
         errors=(phone_verification.NoPhone, phone_verification.PhoneNotCallable),
     )
     @api.accepts(EmptyBody)
@@ -140,7 +141,9 @@ class PhoneConfirmations(api.OperationViewSet):
 
     tag = "Users"
 
-    @api.operation("confirmPhone", "self:update", rate_limit="costly", errors=(phone_verification.WrongCode,))
+    @api.operation(
+        "confirmPhone", "self:update", rate_limit="costly", idempotent=True, errors=(phone_verification.WrongCode,)
+    )
     @api.accepts(PhoneVerificationCode, {"code": "123456"})
     @api.returns(PhoneView, {**examples.PHONE, "verified": True, "verifiedAt": "2026-11-23T09:00:00Z"})
     def confirm(self, request: Request) -> Response:
@@ -150,7 +153,11 @@ class PhoneConfirmations(api.OperationViewSet):
         minutes.
         """
         code = PhoneVerificationCode.parse(request.data)["code"]
-        user = authenticated_user(request).user
-        return Response(
-            PhoneView(phone_verification.confirm_code(user, code, actor=actor_of(request), at=datetime.now(UTC))).data
+        state = phone_verification.confirm_code(
+            authenticated_user(request).user,
+            code,
+            actor=actor_of(request),
+            at=datetime.now(UTC),
+            idempotency_key=api.read_idempotency_key(request),
         )
+        return Response(PhoneView(state).data)

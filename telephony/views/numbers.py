@@ -122,6 +122,7 @@ class PhoneNumberRestorations(api.OperationViewSet):
         "restorePhoneNumber",
         "phone:release",
         rate_limit="write",
+        idempotent=True,
         errors=(errors.NotFound, reservation.NumberReleasing, reservation.LocationHasNumber),
     )
     @api.accepts(EmptyBody)
@@ -132,5 +133,7 @@ class PhoneNumberRestorations(api.OperationViewSet):
         Cancels the pending release of a number; its location accepts calls again.
         """
         EmptyBody.parse(request.data)
-        result = inventory.restore_number(number, actor=actor_of(request), at=datetime.now(UTC))
+        result = inventory.restore_number(
+            number, actor=actor_of(request), at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request)
+        )
         return Response(NumberWithConfigurationView(result).data)

@@ -46,7 +46,7 @@ def signed_webhook(view: Callable[[HttpRequest], VoiceReply | None]) -> View:
 
 def _check_signature(request: HttpRequest) -> None:
     if request.method != "POST":
-        raise problem_details.MethodNotAllowed("Webhooks are POST requests.")
+        raise problem_details.MethodNotAllowed("Webhooks are POST requests.", allowed_methods=["POST"])
     signature = request.headers.get("X-Twilio-Signature")
     is_signed = voice.is_signed_by_twilio(request.get_full_path(), request.POST, signature)
     if not is_signed or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:

@@ -217,7 +217,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "getPhone": lambda test_users: RequestSample(),
     "verifyPhone": lambda test_users: RequestSample(body={}, invalid_values={"x": not test_users.phones_verified}),
     "confirmPhone": lambda test_users: RequestSample(
-        body={"code": "123456"}, invalid_values={"code": 7 if test_users.phones_verified else 0}
+        body={"code": f"{next(_sequence):06}"}, invalid_values={"code": 7 if test_users.phones_verified else 0}
     ),
 }
 

@@ -190,6 +190,18 @@ def test_idempotency_key_places_a_single_call(person: SignedInUser, env: Environ
     assert sum(any(phone in line for line in call["lines"]) for call in calls) == 1
 
 
+def test_repeated_confirmation_is_a_replay(person: SignedInUser) -> None:
+    headers = {"Idempotency-Key": f"confirm {person.id}"}
+    code = {"code": request_code(person)}
+
+    responses = [person.post(CONFIRM_PATH, code, headers=headers) for _ in range(2)]
+
+    assert [response.status_code for response in responses] == [200, 200]
+    assert responses[0].json() == responses[1].json()
+    assert responses[0].json()["verified"] is True
+    assert [response.headers.get("Idempotent-Replayed") for response in responses] == [None, "true"]
+
+
 def test_deleting_user_deletes_the_verification(test_users: UserFixtures, person: SignedInUser) -> None:
     phone_verification.mark_verified(load_user(person), at=now())
     assert dynamodb.get_record(PhoneVerification, person.id)

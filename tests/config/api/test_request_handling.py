@@ -7,10 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
+from limits import RateLimitItemPerMinute
 
 from accounts import locations, users
 from accounts.models import Location
 from config import audit, dynamodb, outbox
+from config.api import throttling
 from config.dynamodb import idempotency
 from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
@@ -239,6 +242,50 @@ def test_unknown_paths_and_methods_return_a_problem(
 
     assert response.status_code == status
     parse_problem(response)
+    assert ("Allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/user", {"DELETE", "GET", "HEAD", "PATCH", "POST"}),
+        ("/docs/errors", {"GET", "HEAD"}),
+        ("/openapi.json", {"GET", "HEAD"}),
+        ("/telephony/voice", {"POST"}),
+    ],
+)
+def test_refused_method_names_the_methods_of_the_path(web: str, path: str, allowed: set[str]) -> None:
+    response = httpx.request("PUT" if "POST" in allowed else "POST", web + path, json={})
+
+    assert response.status_code == 405
+    assert set(response.headers["Allow"].split(", ")) >= allowed
+    problem = parse_problem(response)
+    assert problem["code"] == "method_not_allowed"
+    assert "GET" in problem["detail"] or "POST" in problem["detail"]
+
+
+def test_exhausted_quota_is_described(test_users: UserFixtures) -> None:
+    user = test_users.abe
+    item = RateLimitItemPerMinute(settings.RATE_LIMITS["export"], namespace="dutyline-export")
+    limiter = throttling.get_limiter()
+    limiter._shared.hit(item, user.id, cost=item.amount)
+    try:
+        response = user.get("/user/export/my-data", params={"format": "json"})
+    finally:
+        limiter._shared.clear(item, user.id)
+
+    assert response.status_code == 429
+    assert response.headers["RateLimit-Policy"] == '"export";q=10;w=60'
+    seconds = int(response.headers["Retry-After"])
+    assert 1 <= seconds <= 60
+    assert response.headers["RateLimit"] == f'"export";r=0;t={seconds}'
+
+
+def test_anonymous_requests_see_their_quota(web: str) -> None:
+    response = httpx.get(f"{web}/user")
+
+    assert response.status_code == 401
+    assert response.headers["RateLimit-Policy"] == '"stranger";q=3000;w=60'
 
 
 def test_unknown_host_is_rejected(test_users: UserFixtures) -> None:
