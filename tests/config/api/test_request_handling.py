@@ -242,7 +242,7 @@ def test_unknown_paths_and_methods_return_a_problem(
 
     assert response.status_code == status
     parse_problem(response)
-    assert ("Allow" in response.headers) == (status == 405)
+    assert status != 405 or "Allow" in response.headers
 
 
 @pytest.mark.parametrize(
