@@ -15,6 +15,7 @@ from social_core.backends.auth0_openidconnect import Auth0OpenIdConnectAuth
 from social_core.exceptions import AuthPolicyError
 from social_django.models import UserSocialAuth
 
+from accounts.auth import tokens
 from config.backoffice import operators
 
 
@@ -24,6 +25,12 @@ class Auth0(Auth0OpenIdConnectAuth):
     def api_path(self, path: str = "") -> str:
         url: str = settings.AUTH0["issuer"].rstrip("/")
         return f"{url}/{path.strip('/')}".rstrip("/")
+
+    def get_remote_jwks_keys(self, uri: str | None = None) -> list[dict[str, Any]]:
+        """The issuer's keys that may sign ID tokens: the same as for access tokens."""
+        jwk_list: list[dict[str, Any]] = super().get_remote_jwks_keys(uri)
+        usable_kids = tokens.parse_signing_keys({"keys": jwk_list}).keys()
+        return [key for key in jwk_list if isinstance(key.get("kid"), str) and key["kid"] in usable_kids]
 
 
 class NotAnOperator(AuthPolicyError):

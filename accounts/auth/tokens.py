@@ -10,7 +10,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -30,6 +30,9 @@ COOLDOWN = 30.0
 """Seconds between two fetches of keys, also after a failed one."""
 TIMEOUT, LOCK_TIMEOUT = 2.0, 3.0
 MAX_JWKS_BYTES = 64 * 1024
+MIN_RSA_BITS, MAX_RSA_BITS = 2_048, 8_192
+_PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+"""Members that no published key has (RFC 7518, 6.3.2 and 6.4.1)."""
 MAX_CACHED_TOKENS, TOKEN_CACHE_TTL = 4096, 60.0
 
 logger = logging.getLogger("dutyline.tokens")
@@ -131,19 +134,42 @@ def http_client() -> httpx.Client:
 
 
 def parse_signing_keys(document: Any) -> dict[str, jwt.PyJWK]:
-    """The keys of a JWKS document that may sign access tokens: RSA, for signatures, RS256."""
+    """The keys of a JWKS document that may sign access tokens, by key id.
+
+    A key counts only if it says itself that it is a public RSA key which verifies RS256 signatures
+    and has at least `MIN_RSA_BITS`; two keys of one id leave none.
+    """
     jwk_list = document.get("keys") if isinstance(document, dict) else None
+    named_keys = [
+        key
+        for key in (jwk_list if isinstance(jwk_list, list) else [])
+        if isinstance(key, dict) and isinstance(key.get("kid"), str)
+    ]
+    kids = Counter(key["kid"] for key in named_keys)
     keys = {}
-    for key in jwk_list if isinstance(jwk_list, list) else []:
-        if not isinstance(key, dict) or not isinstance(key.get("kid"), str):
-            continue
-        if (key.get("kty"), key.get("use", "sig"), key.get("alg", "RS256")) != ("RSA", "sig", "RS256"):
+    for key in named_keys:
+        if kids[key["kid"]] > 1 or not _is_signing_key(key):
             continue
         try:
-            keys[key["kid"]] = jwt.PyJWK.from_dict(key, "RS256")
-        except jwt.PyJWTError:
+            signing_key = jwt.PyJWK.from_dict(key, "RS256")
+        except (jwt.PyJWTError, ValueError, TypeError):
             logger.warning("a signing key of the token issuer is invalid")
+            continue
+        if MIN_RSA_BITS <= signing_key.key.key_size <= MAX_RSA_BITS:
+            keys[key["kid"]] = signing_key
+        else:
+            logger.warning("a signing key of the token issuer has an unsafe size")
     return keys
+
+
+def _is_signing_key(key: dict[str, Any]) -> bool:
+    """Whether its members say that it verifies RS256 signatures, and none is of a private key."""
+    return (
+        (key.get("kty"), key.get("use"), key.get("alg")) == ("RSA", "sig", "RS256")
+        and key.get("key_ops", ["verify"]) == ["verify"]
+        and all(isinstance(key.get(name), str) for name in ("n", "e"))
+        and not _PRIVATE_MEMBERS & key.keys()
+    )
 
 
 def verify_token(token: str, keys: KeyStore) -> dict[str, Any]:
