@@ -21,7 +21,7 @@ def define_field_code(code: str, meaning: str) -> str:
     return code
 
 
-INVALID_FIELD = define_field_code("invalid", "The value has the wrong type or form; `detail` says what is expected.")
+INVALID_FIELD = define_field_code("invalid", "The value has the wrong type or form; the detail says what is expected.")
 
 
 INVALID_PHONE = define_field_code("invalid_phone", "Not a phone number with country code, such as +14155550123.")
