@@ -191,10 +191,12 @@ def errors_page(request: HttpRequest) -> HttpResponse:
 
 
 def add_error_catalog(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Add an example of each code to the OpenAPI document, and list the codes where they appear."""
+    """Add examples of the codes of operations to the OpenAPI document, and list all codes."""
     components = result["components"]
     components["examples"] = components.get("examples", {}) | {
-        entry.code: {"summary": entry.meaning, "value": example_document(entry.error)} for entry in build_catalog()
+        entry.code: {"summary": entry.meaning, "value": example_document(entry.error)}
+        for entry in build_catalog()
+        if entry.operations
     }
     codes = [entry.code for entry in build_catalog()]
     components["schemas"]["Problem"]["properties"]["code"]["x-extensible-enum"] = codes

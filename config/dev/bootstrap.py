@@ -73,6 +73,7 @@ def main() -> None:
     _install_dynamodb_engine()
     if purpose == "test":
         _install_npm_packages(ROOT / "clients", "TypeScript client and sample app")
+        _install_npm_packages(LOCAL_FOLDER / "openapi_clients", "OpenAPI linters and client generators")
 
 
 def _is_product_running() -> bool:

@@ -44,6 +44,7 @@ CHECKS: dict[str, list[str]] = {
     "deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "legal": [PYTHON, "manage.py", "terms", "publish", "--check"],
     "openapi": [PYTHON, "config/dev/openapi.py", "--check"],
+    "generators": [PYTHON, "config/dev/client_generators.py"],
     "clients": ["npm", "run", "--silent", "--prefix", "clients", "check"],
     "locks": [PYTHON, "config/dev/locks.py", "--check"],
 }
