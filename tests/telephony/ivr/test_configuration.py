@@ -1,9 +1,12 @@
 """IVR configurations: validation, menus, dialing rules, the API and the preview."""
 
 import copy
+import json
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from telephony import dialing_rules, ivr
+from telephony.ivr import schema
 from telephony.ivr.configuration import MAX_DEPTH
 from telephony.ivr.phrases import PHRASES
 from telephony.ivr.schema import SCHEMA
@@ -20,15 +24,76 @@ from tests.support.calls import WEDNESDAY_NOON, create_line, local_times_around
 from tests.support.users import UserFixtures, parse_problem
 
 DEFAULT = ivr.default_configuration("Boston")
+AJV_SCRIPT = Path(__file__).resolve().parents[3] / "config/dev/openapi_clients/ajv.mjs"
 ConfigurationEdit = Callable[[dict[str, Any]], object]
 
 
 def test_default_configuration_matches_the_published_schema(web: str) -> None:
     published = httpx.get(f"{web}/schemas/ivr-1.json")
     assert published.headers["content-type"] == "application/schema+json"
+    assert published.json()["$id"] == f"{web}/schemas/ivr-1.json"
     Draft202012Validator.check_schema(published.json())
     assert Draft202012Validator(published.json()).is_valid(DEFAULT)
     assert ivr.validate_configuration(DEFAULT) == DEFAULT
+
+
+ODD_VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    1,
+    1.0,
+    -1,
+    10**25,
+    "",
+    "x",
+    "en-US\n",
+    "\ufeff",
+    "09:00",
+    "24:00",
+    [],
+    ["09:00"],
+]
+ODD_VALUES += [{}, {"say": "x"}, {"say": "x", "play": "y"}, {"play": "https://x.example/\x85"}, {"type": "hangup"}]
+ODD_VALUES += [{"type": "ring"}, {"mode": "weekly"}, {"onDuty": {}}, {"users": ["usr_" + "0" * 26 + "\n"]}]
+ODD_VALUES += [{"numbers": ["+4930123456"] * 2}, [["09:00", "17:00"], ["18:00", "24:00"]]]
+
+
+def list_variants(value: Any) -> Iterator[Any]:
+    """The value with each of its parts removed or replaced by an odd value, one at a time."""
+    yield from ODD_VALUES
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield {key: other for key, other in value.items() if key != name}
+            yield from ({**value, name: variant} for variant in list_variants(member))
+        yield {**value, "colour": "blue"}
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from ([*value[:index], variant, *value[index + 1 :]] for variant in list_variants(item))
+
+
+def test_published_schema_and_product_agree(web: str, tmp_path: Path) -> None:
+    menu = {"type": "menu", "prompt": {"say": "x"}, "keys": {"1": {"type": "hangup"}}, "otherwise": {"type": "hangup"}}
+    weekly = {"mode": "weekly", "weekly": {"mo": [["09:00", "17:00"]]}, "holidays": {"dates": ["2026-12-24"]}}
+    changed_parts = {"closed": menu, "hours": weekly, "recording": {"calls": True, "consentPrompt": {"say": "x"}}}
+    values = [
+        DEFAULT,
+        *list_variants({**DEFAULT, "timeZone": "Europe/Berlin", "voice": "Polly.Joanna", **changed_parts}),
+    ]
+    (tmp_path / "schema.json").write_bytes(httpx.get(f"{web}/schemas/ivr-1.json").content)
+    (tmp_path / "values.json").write_text(json.dumps(values))
+
+    command = ["node", str(AJV_SCRIPT), str(tmp_path / "schema.json"), str(tmp_path / "values.json")]
+    completed = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    verdicts = json.loads(completed.stdout)
+    disagreements = [
+        value
+        for value, is_valid in zip(values, verdicts, strict=True)
+        if is_valid != (not list(schema.iter_faults(value)))
+    ]
+    assert not disagreements
+    assert 50 < sum(verdicts) < len(values) - 500
 
 
 def nested_action(depth: int) -> dict[str, Any]:
