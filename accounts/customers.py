@@ -1,6 +1,6 @@
 """Customers: the businesses that use Dutyline."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -52,7 +52,12 @@ def is_active(customer_id: str) -> bool:
 
 
 def update_customer(
-    customer: Customer, patch: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
+    customer: Customer,
+    patch: Mapping[str, Any],
+    *,
+    actor: Actor,
+    at: datetime,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Customer:
     """Change the name or settings of the actor's customer; ``customer`` is the record just read.
 
@@ -64,10 +69,12 @@ def update_customer(
 
     def decide(known: Customer | None = None) -> Customer:
         before = known or get_customer(customer.id)
-        journal.check_version(before, versions)
+        precondition.check(before)
         values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
         if "settings" in values:
-            values["settings"] = preferences.merge_settings(before.settings, values["settings"])
+            values["settings"] = preferences.merge_settings(
+                before.settings, values["settings"], shown=preferences.defaults_of(before.settings)
+            )
         if "name" in values:
             values["name_key"] = make_name_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)

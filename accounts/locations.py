@@ -1,6 +1,6 @@
 """Locations of a customer: created, listed, changed, removed, and checked by other modules."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -129,7 +129,12 @@ def _location_numbers() -> LocationNumbers:
 
 
 def update_location(
-    location_id: str, patch: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
+    location_id: str,
+    patch: Mapping[str, Any],
+    *,
+    actor: Actor,
+    at: datetime,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Location:
     """Change the name, address or time zone of a location; it has its phone number.
 
@@ -138,7 +143,7 @@ def update_location(
 
     def decide() -> Location:
         before, records = _load_target(location_id, actor)
-        journal.check_version(before, versions)
+        precondition.check(before)
         values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
         if "name" in values:
             values["name_key"] = make_name_key(values["name"], before.id)

@@ -13,10 +13,10 @@ from typing import Any
 from accounts.models import ALL_LOCATIONS, User
 from config import audit, errors, journal
 
-_SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
+SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
 """The permissions over oneself, which nobody can lose: without them a person could not read their
 data, accept the terms or ask for anything back."""
-_STAFF = (*_SELF_SERVICE, "schedules:read")
+_STAFF = (*SELF_SERVICE, "schedules:read")
 _MANAGER = (
     *_STAFF,
     "users:read",
@@ -114,6 +114,11 @@ class Actor(audit.Author):
         if not self.has_permission(permission):
             raise errors.Forbidden(f"This requires the permission `{permission}`.")
 
+    def check_customer(self, customer_id: Any, at: datetime) -> None:
+        """Raise `ForeignCustomer`, audited, unless this is the actor's customer."""
+        with audit_denied_attempts(self, at, values={"customerId": str(customer_id)[:64]}):
+            check_customer(self, customer_id)
+
     @property
     def is_location_restricted(self) -> bool:
         """Whether the actor's permissions apply to some locations only."""
@@ -163,7 +168,7 @@ class AccessRights:
     @property
     def permissions(self) -> frozenset[str]:
         """The effective permissions; always with those over oneself."""
-        return ((ROLES[self.role] | set(self.extra)) - set(self.denied)).union(_SELF_SERVICE)
+        return ((ROLES[self.role] | set(self.extra)) - set(self.denied)).union(SELF_SERVICE)
 
 
 def access_rights_of(user: User) -> AccessRights:
@@ -171,13 +176,13 @@ def access_rights_of(user: User) -> AccessRights:
 
     Older records may deny permissions over oneself; they are read as if they did not.
     """
-    denied = tuple(name for name in user.denied if name not in _SELF_SERVICE)
+    denied = tuple(name for name in user.denied if name not in SELF_SERVICE)
     return AccessRights(user.role, tuple(user.extra), denied, tuple(user.locations))
 
 
 def split_permissions(role: str, permissions: Collection[str]) -> tuple[list[str], list[str]]:
     """The extra and denied permissions that turn a role's into these and those over oneself."""
-    return sorted(set(permissions) - ROLES[role]), sorted(ROLES[role].difference(permissions, _SELF_SERVICE))
+    return sorted(set(permissions) - ROLES[role]), sorted(ROLES[role].difference(permissions, SELF_SERVICE))
 
 
 def user_actor(user: User, origin: Origin = Origin()) -> Actor:

@@ -28,12 +28,19 @@ REMINDER_MINUTES, MAX_REMINDER_MINUTES = 60, 1440
 Settings = Mapping[str, Any]
 
 
-def merge_settings(settings: Settings, change: Settings) -> dict[str, Any]:
-    """The settings after a partial change; None removes a choice."""
-    merged_settings = {**settings, **change}
+def merge_settings(settings: Settings, change: Settings, *, shown: Settings) -> dict[str, Any]:
+    """The settings after a partial change; None removes a choice.
+
+    ``shown`` are the settings with their defaults, as clients see them. A value that is as shown
+    changes nothing: clients may send back what they have read.
+    """
+    merged_settings = {**settings, **{name: value for name, value in change.items() if value != shown[name]}}
     notifications = {**settings.get("notifications", {})}
     for channel, events in change.get("notifications", {}).items():
-        notifications[channel] = {**notifications.get(channel, {}), **events}
+        shown_events = shown["notifications"][channel]
+        changed_events = {event: value for event, value in events.items() if value != shown_events[event]}
+        if changed_events:
+            notifications[channel] = {**notifications.get(channel, {}), **changed_events}
     merged_settings["notifications"] = notifications
     return {name: value for name, value in merged_settings.items() if value not in (None, {})}
 
@@ -66,6 +73,11 @@ def reminder_minutes_of(settings: Settings) -> int:
 def is_ringing_enabled(settings: Settings) -> bool:
     """Whether calls may ring the person's phone while they are on duty; off by default."""
     return bool(settings.get("ringing"))
+
+
+def defaults_of(customer: Settings) -> dict[str, Any]:
+    """What applies to people of a customer who chose nothing."""
+    return {"language": language_of({}, customer), "time_zone": time_zone_of({}, customer)}
 
 
 def language_of(person: Settings, customer: Settings) -> str:

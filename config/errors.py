@@ -7,8 +7,9 @@ A class that defines a `code` is an entry of the error catalog (`config.api.erro
 docstring says what the code means. Each code has one meaning and one status.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import ClassVar
 
 FIELD_CODES: dict[str, str] = {}
@@ -33,6 +34,13 @@ class Member:
 
     description: str
     is_date_time: bool = False
+
+
+def did_you_mean(name: str, accepted_names: Iterable[str]) -> str:
+    """The end of a sentence about a name: the accepted name that is near, if there is one."""
+    names_by_folded = {accepted.casefold(): accepted for accepted in accepted_names}
+    matches = get_close_matches(name[:64].casefold(), names_by_folded, n=1, cutoff=0.5)
+    return f"; did you mean `{names_by_folded[matches[0]]}`?" if matches else "."
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Templates: reusable schedules without a date and a person, for one location or all."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -122,7 +122,12 @@ def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def update_template(
-    template_id: str, updates: Mapping[str, Any], *, actor: Actor, at: datetime, versions: Collection[int] | None = None
+    template_id: str,
+    updates: Mapping[str, Any],
+    *,
+    actor: Actor,
+    at: datetime,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Template:
     """Change a template, not the schedules made from it. Raises `errors.PreconditionFailed`."""
 
@@ -130,7 +135,7 @@ def update_template(
         location_id = updates.get("location_id")
         location_keys = [locations.location_key(location_id)] if location_id else []
         before, records = _fetch_target(template_id, actor, *location_keys)
-        journal.check_version(before, versions)
+        precondition.check(before)
         if "location_id" in updates:
             _check_location(location_id, records, actor)
         values = _normalize_pattern(updates)
@@ -142,11 +147,14 @@ def update_template(
     return journal.retry_on_conflict(decide)
 
 
-def delete_template(template_id: str, *, actor: Actor, at: datetime) -> Template:
-    """Remove a template, not the schedules made from it."""
+def delete_template(
+    template_id: str, *, actor: Actor, at: datetime, precondition: journal.Precondition = journal.NO_PRECONDITION
+) -> Template:
+    """Remove a template, not the schedules made from it. Raises `errors.PreconditionFailed`."""
 
     def decide() -> Template:
         before, records = _fetch_target(template_id, actor)
+        precondition.check(before)
         with journal.write(
             actor,
             "template.removed",

@@ -99,7 +99,12 @@ def _require_configured_line(records: dynamodb.BatchResult, location_id: str) ->
 
 
 def update_configuration(
-    location_id: str, ivr_configuration: Any, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
+    location_id: str,
+    ivr_configuration: Any,
+    *,
+    actor: Actor,
+    at: datetime,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Line:
     """Change how a location answers, from the next call on.
 
@@ -127,7 +132,7 @@ def update_configuration(
         location = locations.get_location_from(records, location_id, actor)
         locations.check_access(actor, location_id)
         before = _require_configured_line(records, location_id)
-        journal.check_version(before, versions)
+        precondition.check(before)
         for pointer, user_id in user_references:
             users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
         country = allowed_country(dialing_rules.country_of_location(location.time_zone, before.number))

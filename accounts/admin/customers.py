@@ -30,7 +30,9 @@ class CustomerForm(OperatorForm):
 
     def save_record(self) -> CustomerRecord:
         record = self.instance.record
-        return customers.update_customer(record, self.body, actor=self.actor, at=self.now, versions=self.versions)
+        return customers.update_customer(
+            record, self.body, actor=self.actor, at=self.now, precondition=self.precondition
+        )
 
 
 @admin.register(Customer)

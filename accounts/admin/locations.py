@@ -25,7 +25,7 @@ class LocationForm(OperatorForm):
         if not self.is_change:
             return locations.create_location(actor=self.actor, at=self.now, **self.body)
         pk = self.instance.pk
-        return locations.update_location(pk, self.body, actor=self.actor, at=self.now, versions=self.versions)
+        return locations.update_location(pk, self.body, actor=self.actor, at=self.now, precondition=self.precondition)
 
 
 @admin.register(Location)

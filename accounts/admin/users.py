@@ -17,7 +17,7 @@ from accounts.models import User as UserRecord
 from accounts.notifications import invitations
 from accounts.privacy import export
 from accounts.serializers.preferences import ChannelChange
-from accounts.serializers.users import PERMISSIONS_HELP, NewManagedUser, UserChange, UserView
+from accounts.serializers.users import PERMISSIONS_HELP, NewUser, UserChange, UserView
 from accounts.users import create, delete, email_address, update
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
@@ -39,7 +39,7 @@ _PREFERENCES = ("settings__language", "settings__timeZone", "settings__reminderM
 class PersonForm(OperatorForm):
     """A person."""
 
-    view_serializer, create_body, change_body = UserView, NewManagedUser, UserChange
+    view_serializer, create_body, change_body = UserView, NewUser, UserChange
     aliases = {"role": "userRole"}
     labels = {
         "email": "E-mail",
@@ -73,7 +73,7 @@ class PersonForm(OperatorForm):
         if not self.is_change:
             new_user = create.NewUserData(customer_id=self.customer_id, **self.body)
             return create.create_user(new_user, actor=actor, at=now)
-        return update.update_user(self.instance.pk, self.body, actor=actor, at=now, versions=self.versions)
+        return update.update_user(self.instance.pk, self.body, actor=actor, at=now, precondition=self.precondition)
 
 
 def _set_status(pk: str, *, status: str, **context: Any) -> None:

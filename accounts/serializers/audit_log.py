@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config import audit
-from config.api.fields import DateTimeRangeQuery, NextCursorField, QueryIntegerField, TextField
+from config.api.fields import DateTimeRangeQuery, LimitField, NextCursorField, QueryIntegerField, TextField
 
 
 @extend_schema_field({"type": "string", "enum": list(audit.known_actions())})
@@ -19,9 +19,12 @@ class AuditQuery(DateTimeRangeQuery):
 
     action = AuditActionField(required=False, max_length=100, help_text="Only entries with this action.")
 
-    limit = QueryIntegerField(required=False, min_value=1, max_value=100, help_text="1 to 100; default 50.")
+    limit = LimitField(maximum=100, default=50)
     offset = QueryIntegerField(
-        required=False, min_value=0, help_text="Number of newer entries to skip; not together with `cursor`."
+        required=False,
+        min_value=0,
+        max_value=999_999_999,
+        help_text="Number of newer entries to skip; not together with `cursor`.",
     )
     cursor = TextField(
         required=False,

@@ -5,6 +5,7 @@ from rest_framework import serializers
 from accounts.models import CUSTOMER_STATUSES, Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
 from config.api.fields import StrictSerializer, TextField, TimeZoneField
+from config.api.record_bodies import NewRecordBody
 
 
 class CustomerView(serializers.Serializer[Customer]):
@@ -19,26 +20,14 @@ class CustomerView(serializers.Serializer[Customer]):
 
 
 class CustomerChange(StrictSerializer):
-    """The fields to update; all are optional."""
+    """The fields to update; all are optional.
 
+    Other fields of the customer may be sent back unchanged.
+    """
+
+    record_view = CustomerView
     name = TextField(max_length=200, required=False)
     settings = DefaultsChange(required=False)
-
-
-class NewLocation(StrictSerializer):
-    """A new location."""
-
-    name = TextField(max_length=200)
-    timeZone = TimeZoneField(source="time_zone", help_text="IANA time zone, such as America/Denver.")
-    address = TextField(max_length=500, required=False, allow_blank=True)
-
-
-class LocationChange(StrictSerializer):
-    """The fields to update; all are optional."""
-
-    name = TextField(max_length=200, required=False)
-    timeZone = TimeZoneField(required=False, source="time_zone", help_text="IANA time zone.")
-    address = TextField(max_length=500, required=False, allow_blank=True)
 
 
 class LocationView(serializers.Serializer[Location]):
@@ -54,3 +43,24 @@ class LocationView(serializers.Serializer[Location]):
     )
     createdAt = serializers.DateTimeField(source="created_at")
     version = serializers.IntegerField()
+
+
+class NewLocation(NewRecordBody):
+    """A new location."""
+
+    record_view = LocationView
+    name = TextField(max_length=200)
+    timeZone = TimeZoneField(source="time_zone", help_text="IANA time zone, such as America/Denver.")
+    address = TextField(max_length=500, required=False, allow_blank=True)
+
+
+class LocationChange(StrictSerializer):
+    """The fields to update; all are optional.
+
+    Other fields of the location may be sent back unchanged.
+    """
+
+    record_view = LocationView
+    name = TextField(max_length=200, required=False)
+    timeZone = TimeZoneField(required=False, source="time_zone", help_text="IANA time zone.")
+    address = TextField(max_length=500, required=False, allow_blank=True)

@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import StrictChoiceField, StrictSerializer
+from config.api.fields import StrictChoiceField, StrictQuery
 
 
-class ExportQuery(StrictSerializer):
+class ExportQuery(StrictQuery):
     """The format of the export."""
 
     format = StrictChoiceField(

@@ -111,6 +111,4 @@ class DefaultsView(serializers.Serializer[Any]):
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:
         """Stored settings are sparse: add the defaults."""
-        language = preferences.language_of({}, instance)
-        zone = preferences.time_zone_of({}, instance)
-        return dict(super().to_representation({"language": language, "time_zone": zone}))
+        return dict(super().to_representation(preferences.defaults_of(instance)))

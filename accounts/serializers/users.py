@@ -12,13 +12,16 @@ from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import email_address, side_effects
 from config import errors
 from config.api.fields import (
+    LimitField,
     PageQuery,
     StrictBooleanField,
     StrictChoiceField,
+    StrictQuery,
     StrictSerializer,
     TextField,
     TextListField,
 )
+from config.api.record_bodies import NewRecordBody
 
 ROLE_CHOICES = list(reversed(permissions.ROLES))
 PERMISSIONS_HELP = "The permissions beyond those over oneself; omit for the role's."
@@ -93,83 +96,9 @@ class PermissionsField(TextListField):
         names = super().to_internal_value(data)
         unknown = sorted(set(names) - permissions.PERMISSIONS)
         if unknown:
-            raise serializers.ValidationError(f"Unknown permission {unknown[0]}.", code=UNKNOWN_PERMISSION)
-        return names
-
-
-class _NewUserBase(StrictSerializer):
-    email = UserEmailField(max_length=254)
-    customerId = TextField(max_length=64, source="customer_id")
-    name = TextField(max_length=200)
-    permissions = PermissionsField(required=False, help_text=PERMISSIONS_HELP)
-    locations = LocationIdsField(
-        required=False, help_text='Location ids, or ["*"] for all; default: none (all for owner and admin).'
-    )
-    userSkills = SkillsField(required=False)
-
-
-class NewUser(_NewUserBase):
-    """A new user."""
-
-    role = RoleField(required=False, help_text="Default: staff.")
-
-
-class NewManagedUser(_NewUserBase):
-    """A new user."""
-
-    userRole = RoleField(required=False, source="role", help_text="Default: staff.")
-    isSetup = StrictBooleanField(required=False, source="is_setup", help_text=_IS_SETUP)
-
-
-class CurrentUserChange(StrictSerializer):
-    """The fields to update; all are optional. Permissions and locations can only be removed."""
-
-    profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
-    phone = PhoneField(required=False, allow_null=True)
-    locations = LocationIdsField(required=False, help_text="A subset of the current locations.")
-    userPermissions = PermissionsField(
-        required=False,
-        source="permissions",
-        help_text=f"{PERMISSIONS_HELP} {_PRESENT_PERMISSIONS} Permissions can only be removed.",
-    )
-    userSkills = SkillsField(required=False)
-    settings = SettingsChange(required=False)
-
-
-class UserChange(StrictSerializer):
-    """The fields to update; all but `id` are optional."""
-
-    id = TextField(max_length=64)
-    name = TextField(max_length=200, required=False)
-    profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
-    phone = PhoneField(required=False, allow_null=True)
-    email = UserEmailField(max_length=254, required=False)
-    userRole = RoleField(
-        required=False, source="role", help_text="Brings the permissions of the role, unless `permissions` is sent."
-    )
-    permissions = PermissionsField(required=False, help_text=f"{PERMISSIONS_HELP} {_PRESENT_PERMISSIONS}")
-    locations = LocationIdsField(required=False, help_text='Location ids, or ["*"] for all.')
-    userSkills = SkillsField(required=False)
-    isSetup = StrictBooleanField(required=False, source="is_setup", help_text=_IS_SETUP)
-    settings = SettingsChange(required=False)
-    status = StrictChoiceField(
-        choices=["active", "blocked"],
-        required=False,
-        help_text="blocked: ends access with the next request; active: unblocks the user.",
-    )
-
-
-class UserReference(StrictSerializer):
-    """The user to delete."""
-
-    id = TextField(max_length=64)
-
-
-class DeletedUser(serializers.Serializer[Any]):
-    """A deleted user."""
-
-    id = serializers.CharField()
-    status = serializers.ChoiceField(choices=["deleted"], help_text="Confirms the deletion.")
+            hint = errors.did_you_mean(unknown[0], permissions.PERMISSIONS)
+            raise serializers.ValidationError(f"Unknown permission {unknown[0]}{hint}", code=UNKNOWN_PERMISSION)
+        return sorted(names)
 
 
 class _PermissionView(serializers.ChoiceField):
@@ -230,9 +159,98 @@ class UserView(serializers.Serializer[User]):
         return list(permissions.access_rights_of(user).denied)
 
 
+class NewUser(NewRecordBody):
+    """A new user. `role` and `userRole`, `permissions` and `userPermissions` mean the same."""
+
+    record_view = UserView
+    email = UserEmailField(max_length=254)
+    customerId = TextField(max_length=64, source="customer_id")
+    name = TextField(max_length=200)
+    role = RoleField(required=False, help_text="Default: staff.")
+    userRole = RoleField(required=False, source="role", help_text="As `role`.")
+    permissions = PermissionsField(required=False, help_text=PERMISSIONS_HELP)
+    userPermissions = PermissionsField(required=False, source="permissions", help_text="As `permissions`.")
+    locations = LocationIdsField(
+        required=False, help_text='Location ids, or ["*"] for all; default: none (all for owner and admin).'
+    )
+    userSkills = SkillsField(required=False)
+    isSetup = StrictBooleanField(required=False, source="is_setup", help_text=_IS_SETUP)
+
+
+class CurrentUserChange(StrictSerializer):
+    """The fields to update; all are optional. Permissions and locations can only be removed.
+
+    Other fields of the user may be sent back unchanged.
+    """
+
+    record_view, read_only_aliases = UserView, {"userRole": "role"}
+    profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
+    phone = PhoneField(required=False, allow_null=True)
+    locations = LocationIdsField(required=False, help_text="A subset of the current locations.")
+    userPermissions = PermissionsField(
+        required=False,
+        source="permissions",
+        help_text=f"{PERMISSIONS_HELP} {_PRESENT_PERMISSIONS} Permissions can only be removed.",
+    )
+    permissions = PermissionsField(required=False, help_text="As `userPermissions`.")
+    userSkills = SkillsField(required=False)
+    settings = SettingsChange(required=False)
+
+
+class UserChange(StrictSerializer):
+    """The fields to update; all but `id` are optional.
+
+    Other fields of the user may be sent back unchanged.
+    """
+
+    record_view = UserView
+    id = TextField(max_length=64)
+    name = TextField(max_length=200, required=False)
+    profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
+    phone = PhoneField(required=False, allow_null=True)
+    email = UserEmailField(max_length=254, required=False)
+    userRole = RoleField(
+        required=False, source="role", help_text="Brings the permissions of the role, unless `permissions` is sent."
+    )
+    role = RoleField(required=False, help_text="As `userRole`.")
+    permissions = PermissionsField(required=False, help_text=f"{PERMISSIONS_HELP} {_PRESENT_PERMISSIONS}")
+    userPermissions = PermissionsField(required=False, source="permissions", help_text="As `permissions`.")
+    locations = LocationIdsField(required=False, help_text='Location ids, or ["*"] for all.')
+    userSkills = SkillsField(required=False)
+    isSetup = StrictBooleanField(required=False, source="is_setup", help_text=_IS_SETUP)
+    settings = SettingsChange(required=False)
+    status = StrictChoiceField(
+        choices=["active", "invited", "blocked"],
+        required=False,
+        help_text="blocked: ends access with the next request; active: unblocks the user. "
+        "invited: only for a user who has not signed in yet.",
+    )
+
+
+class UserReference(StrictSerializer):
+    """The user to delete. Other fields of the user may be sent, as they were read."""
+
+    record_view = UserView
+    id = TextField(max_length=64)
+
+
+class UserReferenceQuery(StrictQuery):
+    """The user to delete, for clients that cannot send a body with DELETE."""
+
+    id = TextField(max_length=64, required=False, help_text="Instead of `id` in the body.")
+
+
+class DeletedUser(serializers.Serializer[Any]):
+    """A deleted user."""
+
+    id = serializers.CharField()
+    status = serializers.ChoiceField(choices=["deleted"], help_text="Confirms the deletion.")
+
+
 class PeopleQuery(PageQuery):
     """The query of a list of people. A parameter without a value is as if it were not sent."""
 
+    limit = LimitField(maximum=1000, default=200)
     q = TextField(
         max_length=100,
         required=False,
@@ -245,12 +263,6 @@ class PeopleQuery(PageQuery):
         source="location_id",
         help_text="Only who works at this location, also because of access to all locations.",
     )
-
-    def get_fields(self) -> dict[str, Any]:
-        """Pages of people are shorter by default."""
-        fields: dict[str, Any] = super().get_fields()
-        fields["limit"].help_text = str(fields["limit"].help_text).replace("default 1,000", "default 200")
-        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         return super().to_internal_value({name: value for name, value in data.items() if value != ""})
@@ -278,18 +290,3 @@ class UserQuery(PeopleQuery):
     status = StrictChoiceField(choices=DIRECTORY_STATUSES, required=False, help_text="Only users with this status.")
     skill = TextField(max_length=100, required=False, help_text="Only users with this skill, compared like `q`.")
     sort = StrictChoiceField(choices=("name", "-name"), required=False, help_text="Default: name, ascending.")
-
-
-class PushTokenBody(StrictSerializer):
-    """An Expo push token."""
-
-    token = TextField(max_length=250, help_text="ExponentPushToken[…] or ExpoPushToken[…].")
-
-
-class PushTokenView(serializers.Serializer[Any]):
-    """The status of a push token."""
-
-    token = serializers.CharField(help_text="The token of the request.")
-    status = serializers.ChoiceField(
-        choices=["registered", "removed"], help_text="Whether notifications are sent to the device."
-    )

@@ -29,7 +29,9 @@ class DeletionResult:
     status: str = "deleted"
 
 
-def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
+def delete_user(
+    user_id: str, *, actor: Actor, at: datetime, precondition: journal.Precondition = journal.NO_PRECONDITION
+) -> DeletionResult:
     """Delete a person of the actor's customer, or the actor.
 
     Repeating it finishes an unfinished deletion. Raises `errors.NotFound`,
@@ -50,6 +52,7 @@ def delete_user(user_id: str, *, actor: Actor, at: datetime) -> DeletionResult:
                 permissions.check_target_user(actor, user)
             if user.status == "deleting":
                 return user, None
+            precondition.check(user)
             return _begin_deletion(user, actor=actor, at=at, records=records)
 
     user, records = journal.retry_on_conflict(decide)

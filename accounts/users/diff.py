@@ -7,7 +7,7 @@ from typing import Any
 from accounts import permissions, preferences
 from accounts.models import ALL_LOCATIONS, User, make_name_key
 from accounts.users import email_address
-from config import audit
+from config import audit, errors
 
 UserPatch = Mapping[str, Any]
 """New values by name: any of `PROFILE_FIELDS` and `RIGHTS_FIELDS`, ``email`` and ``settings``.
@@ -34,7 +34,9 @@ def apply_patch(user: User, patch: UserPatch, at: datetime) -> User:
     if "email" in patch:
         values |= {"email": patch["email"], "email_key": email_address.email_key(patch["email"])}
     if "settings" in patch:
-        values["settings"] = preferences.merge_settings(user.settings, patch["settings"])
+        values["settings"] = preferences.merge_settings(
+            user.settings, patch["settings"], shown=preferences.with_defaults(user.settings)
+        )
     if "locations" in patch:
         values["locations"] = normalize_locations(patch["locations"])
     if "status" in patch:
@@ -53,10 +55,17 @@ def _patched_rights(user: User, patch: UserPatch) -> dict[str, Any]:
 
 
 def _patched_status(user: User, requested_status: str) -> str:
-    """Unblocking restores active if the invitation was accepted, else invited."""
-    if requested_status == "blocked" or user.status != "blocked":
-        return requested_status if requested_status == "blocked" else user.status
-    return "active" if user.accepted_at else "invited"
+    """Unblocking restores active if the invitation was accepted, else invited.
+
+    Raises `errors.InvalidRequest` for an invitation that was accepted.
+    """
+    if requested_status == "blocked":
+        return requested_status
+    restored_status = "active" if user.accepted_at else "invited"
+    status = restored_status if user.status == "blocked" else user.status
+    if requested_status == "invited" != status:
+        raise errors.InvalidRequest("This user has accepted the invitation; send active.", pointer="/status")
+    return str(status)
 
 
 def audit_action(before: User, after: User) -> str:

@@ -1,6 +1,5 @@
 """Changing people: what they are called, what they may do and where, whether they may come in."""
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,12 @@ from config import dynamodb, errors, journal, outbox
 
 
 def update_user(
-    user_id: str, patch: diff.UserPatch, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
+    user_id: str,
+    patch: diff.UserPatch,
+    *,
+    actor: Actor,
+    at: datetime,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> User:
     """Change another user of the actor's customer. Returns the user after the change.
 
@@ -30,7 +34,7 @@ def update_user(
             raise users.user_not_found()
         with permissions.audit_denied_attempts(actor, at, subject=user, values=_audited_values(patch)):
             permissions.check_target_user(actor, user)
-            journal.check_version(user, versions)
+            precondition.check(user)
             if "email" in patch and user.awaited:
                 change_email.EMAIL_CHANGE.finish_now(user.id, at=at)
                 raise journal.StaleRecord("The pending change of the e-mail address is already finished.")
@@ -47,7 +51,12 @@ def update_user(
 
 
 def update_own_profile(
-    user: User, patch: diff.UserPatch, *, actor: Actor, at: datetime, versions: Collection[int] | None = None
+    user: User,
+    patch: diff.UserPatch,
+    *,
+    actor: Actor,
+    at: datetime,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> User:
     """Change the actor's own profile; rights can only shrink. ``user`` is the record just read.
 
@@ -58,7 +67,7 @@ def update_own_profile(
 
     def decide(known: User | None = None) -> User:
         before = known or users.get_user(actor.id)
-        journal.check_version(before, versions)
+        precondition.check(before)
         location_keys = users.location_keys(patch.get("locations", ()))
         records = dynamodb.batch_get([*journal.stream_keys([actor.stream]), *location_keys])
         with permissions.audit_denied_attempts(actor, at, subject=before, values=_audited_values(patch)):

@@ -44,7 +44,7 @@ class CurrentCustomer(api.OperationViewSet):
             CustomerChange.parse(request.data),
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=api.read_if_match_versions(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, CustomerView(customer))
 
@@ -105,7 +105,7 @@ class LocationDetail(api.OperationViewSet):
             LocationChange.parse(request.data),
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=api.read_if_match_versions(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, LocationView(location))
 

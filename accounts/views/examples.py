@@ -3,7 +3,7 @@
 from typing import Any
 
 from accounts import permissions
-from accounts.serializers import audit_log, colleagues, customers_and_locations, terms, users
+from accounts.serializers import audit_log, colleagues, customers_and_locations, push_tokens, terms, users
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
@@ -70,7 +70,7 @@ NEW_LOCATION = {name: LOCATION[name] for name in ("name", "timeZone", "address")
 _DOCUMENT = _builder.build(terms.LegalDocument, version=TERMS_VERSION)
 TERMS = _builder.build(terms.TermsView, documents=[_DOCUMENT])
 ACCEPTED_TERMS = {**TERMS, "accepted": True, "acceptedVersion": TERMS_VERSION, "acceptedAt": SAMPLE_TIME}
-DEVICE = _builder.build(users.PushTokenView)
+DEVICE = _builder.build(push_tokens.PushTokenView)
 EXPORT: dict[str, Any] = {
     "format": "dutyline-personal-data/1",
     "person": {"id": USER_ID, "name": "Sam Reed", "email": EMAIL},

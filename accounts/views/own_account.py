@@ -12,28 +12,30 @@ from accounts.clients import auth0
 from accounts.notifications import devices
 from accounts.privacy import export
 from accounts.serializers.exports import ExportQuery, ExportView
+from accounts.serializers.push_tokens import PushTokenBody, PushTokenQuery, PushTokenView
 from accounts.serializers.terms import TermsAcceptanceBody, TermsView
 from accounts.serializers.users import (
     CurrentUserChange,
     DeletedUser,
     NewUser,
-    PushTokenBody,
-    PushTokenView,
     UserReference,
+    UserReferenceQuery,
     UserView,
 )
 from accounts.terms import acceptance
 from accounts.users import create, delete, side_effects, update
 from accounts.views import examples
 from config import api, errors
-from config.api.fields import StrictSerializer
 from config.content_negotiation import select_media_type
 
 CREATION_ERRORS = (
     *(permissions.ForeignCustomer, permissions.GrantRefused),
     *(errors.NotFound, errors.RequestInProgress, create.UserExists, auth0.EmailRefused),
 )
-DELETION_ERRORS = (permissions.TargetForbidden, errors.NotFound, side_effects.LastOwner)
+DELETION_ERRORS = (
+    *(permissions.TargetForbidden, permissions.ForeignCustomer, errors.Forbidden),
+    *(errors.NotFound, side_effects.LastOwner),
+)
 
 
 class CurrentUser(api.OperationViewSet):
@@ -60,13 +62,13 @@ class CurrentUser(api.OperationViewSet):
         is sent once both have the user and the invitation is queued. After a 503 the creation still
         completes in the background; retry with the same Idempotency-Key to get the result.
         """
-        return create_user(request, NewUser)
+        return create_user(request)
 
     @api.operation(
         "updateCurrentUser",
         "self:update",
         rate_limit="write",
-        errors=(errors.NotFound, permissions.GrantRefused, side_effects.LastOwner),
+        errors=(errors.NotFound, permissions.ForeignCustomer, permissions.GrantRefused, side_effects.LastOwner),
     )
     @api.accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})
     @api.returns(UserView, examples.UPDATED_USER, etag=True)
@@ -81,13 +83,14 @@ class CurrentUser(api.OperationViewSet):
             CurrentUserChange.parse(request.data),
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=api.read_if_match_versions(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, UserView(user))
 
     @api.operation(
         "deleteUser", "self:update", permission_for_others="users:delete", rate_limit="costly", errors=DELETION_ERRORS
     )
+    @api.accepts_query(UserReferenceQuery)
     @api.accepts(UserReference, {"id": examples.USER_ID})
     @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
     def delete(self, request: Request) -> Response:
@@ -96,15 +99,16 @@ class CurrentUser(api.OperationViewSet):
         Deletes the signed-in user or a user with a lower role, in Dutyline and at Auth0; owners can
         also delete owners. Access ends with the next request and the user's records are erased.
         Audit entries remain, with the user's personal data unreadable. After a 503 the deletion
-        still completes in the background. The last active owner cannot be deleted.
+        still completes in the background. The last active owner cannot be deleted. The id is in the
+        body or in the query.
         """
         return delete_user(request)
 
 
-def create_user(request: Request, body: type[StrictSerializer]) -> Response:
+def create_user(request: Request) -> Response:
     """Create the user that the body describes."""
     user = create.create_user(
-        create.NewUserData(**body.parse(request.data)),
+        create.NewUserData(**NewUser.parse(request.data)),
         actor=actor_of(request),
         at=datetime.now(UTC),
         idempotency_key=api.read_idempotency_key(request),
@@ -114,8 +118,10 @@ def create_user(request: Request, body: type[StrictSerializer]) -> Response:
 
 def delete_user(request: Request) -> Response:
     """Delete the user that the body names."""
-    user_id = UserReference.parse(request.data)["id"]
-    deleted_user = delete.delete_user(user_id, actor=actor_of(request), at=datetime.now(UTC))
+    user_id = UserReference.parse_body_or_query(request)["id"]
+    deleted_user = delete.delete_user(
+        user_id, actor=actor_of(request), at=datetime.now(UTC), precondition=api.read_precondition(request)
+    )
     return Response(DeletedUser(deleted_user).data)
 
 
@@ -185,14 +191,16 @@ class PushTokens(api.OperationViewSet):
         return Response(PushTokenView({"token": device.token, "status": "registered"}).data)
 
     @api.operation("removePushToken", "push:manage", rate_limit="write", errors=(devices.InvalidPushToken,))
+    @api.accepts_query(PushTokenQuery)
     @api.accepts(PushTokenBody, {"token": examples.PUSH_TOKEN})
     @api.returns(PushTokenView, {**examples.DEVICE, "status": "removed"})
     def delete(self, request: Request) -> Response:
         """Remove an Expo push token.
 
-        Stops notifications to this device. Removing an unknown token changes nothing.
+        Stops notifications to this device. Removing an unknown token changes nothing. The token is
+        in the body or in the query.
         """
-        token = PushTokenBody.parse(request.data)["token"]
+        token = PushTokenBody.parse_body_or_query(request)["token"]
         devices.unregister_device(token, actor=actor_of(request), at=datetime.now(UTC))
         return Response(PushTokenView({"token": token, "status": "removed"}).data)
 

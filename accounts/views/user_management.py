@@ -14,7 +14,15 @@ from accounts.clients import auth0
 from accounts.notifications import invitations
 from accounts.serializers import user_table
 from accounts.serializers.audit_log import AuditPage, AuditQuery
-from accounts.serializers.users import DeletedUser, NewManagedUser, UserChange, UserQuery, UserReference, UserView
+from accounts.serializers.users import (
+    DeletedUser,
+    NewUser,
+    UserChange,
+    UserQuery,
+    UserReference,
+    UserReferenceQuery,
+    UserView,
+)
 from accounts.users import change_email, create, directory, side_effects, update
 from accounts.views import examples, own_account
 from config import api, errors, local_time
@@ -23,7 +31,8 @@ from config.api.fields import EmptyBody
 from config.audit import reader
 
 UPDATE_ERRORS = (
-    *(permissions.GrantRefused, permissions.TargetForbidden, errors.NotFound, users.UserNotReady),
+    *(permissions.ForeignCustomer, permissions.GrantRefused, permissions.TargetForbidden),
+    *(errors.NotFound, users.UserNotReady),
     *(side_effects.LastOwner, create.UserExists, auth0.EmailRefused, auth0.NoAuth0Account),
     change_email.StaleEmailChange,
 )
@@ -70,14 +79,14 @@ class UserManagement(api.OperationViewSet):
     @api.operation(
         "createManagedUser", "users:create", rate_limit="costly", idempotent=True, errors=own_account.CREATION_ERRORS
     )
-    @api.accepts(NewManagedUser, {**examples.NEW_USER, "userRole": "staff"})
+    @api.accepts(NewUser, {**examples.NEW_USER, "userRole": "staff"})
     @api.returns(UserView, examples.USER, status=201, etag=True, location="/userManagement/{id}")
     def create(self, request: Request) -> Response:
         """Create a user.
 
-        Same as `POST /user`; the role is sent as `userRole`.
+        Same as `POST /user`.
         """
-        return own_account.create_user(request, NewManagedUser)
+        return own_account.create_user(request)
 
     @api.operation("updateManagedUser", "users:update", rate_limit="write", errors=UPDATE_ERRORS)
     @api.accepts(UserChange, {"id": examples.USER_ID, "userRole": "manager"})
@@ -96,11 +105,12 @@ class UserManagement(api.OperationViewSet):
             changes,
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=api.read_if_match_versions(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, UserView(user))
 
     @api.operation("deleteManagedUser", "users:delete", rate_limit="costly", errors=own_account.DELETION_ERRORS)
+    @api.accepts_query(UserReferenceQuery)
     @api.accepts(UserReference, {"id": examples.USER_ID})
     @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})
     def delete(self, request: Request) -> Response:
@@ -122,7 +132,9 @@ class UserDetail(api.OperationViewSet):
 
     tag = "User Management"
 
-    @api.operation("getManagedUser", "self:read", permission_for_others="users:read", errors=(errors.NotFound,))
+    @api.operation(
+        "getManagedUser", "self:read", permission_for_others="users:read", errors=(errors.Forbidden, errors.NotFound)
+    )
     @api.returns(UserView, examples.ACTIVE_USER, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a user.

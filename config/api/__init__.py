@@ -15,10 +15,13 @@ rest. The method's docstring gives the summary (first line) and the description 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
 import orjson
+from django.conf import settings
 from django.utils.cache import patch_vary_headers
+from django.utils.module_loading import import_string
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +29,8 @@ from rest_framework.viewsets import ViewSet
 
 from config import errors, strict_json
 from config.api import pagination, problem_details, ranges, throttling
-from config.api.fields import EmptyBody, StrictSerializer
+from config.api.fields import EmptyBody, StrictQuery, StrictSerializer
+from config.api.record_bodies import read_precondition as read_precondition
 from config.dynamodb import idempotency
 
 M = TypeVar("M", bound=Callable[..., Any])
@@ -46,6 +50,9 @@ class Caller(Protocol):
 
     def require(self, permission: str) -> None:
         """Raise `errors.Forbidden` without the permission."""
+
+    def check_customer(self, customer_id: Any, at: datetime) -> None:
+        """Raise `errors.Forbidden`, audited, unless this is the caller's customer."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +91,13 @@ class Operation:
     @property
     def error_types(self) -> list[ErrorType]:
         """Every error that the operation may answer, by status and code."""
-        types = {errors.Forbidden, errors.TooManyRequests, problem_details.InternalError, *self.errors}
+        types = {errors.InvalidRequest, errors.TooManyRequests, problem_details.InternalError, *self.errors}
         types |= {*own_codes(errors.Unauthenticated), *own_codes(errors.Unavailable)}
+        if self.permission not in import_string(settings.PERMISSIONS_OF_EVERYONE):
+            types.add(errors.Forbidden)
         if self.body:
-            types |= {errors.InvalidRequest, strict_json.MalformedJSON, errors.PayloadTooLarge}
-            types.add(problem_details.UnsupportedMediaType)
+            types |= {strict_json.MalformedJSON, errors.PayloadTooLarge, problem_details.UnsupportedMediaType}
         if self.query:
-            types.add(errors.InvalidRequest)
             types |= {pagination.InvalidCursor} if "cursor" in self.query().fields else set()
         types |= {errors.PreconditionFailed} if self.honors_if_match else set()
         types |= {ranges.RangeNotSatisfiable} if self.file_ranges else set()
@@ -213,6 +220,8 @@ class OperationViewSet(ViewSet):
         request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
         self.rate_limit_status = throttling.get_limiter().count_request(declared.rate_limit, caller.id)
         caller.require(declared.permission)
+        if declared.query is None:
+            StrictQuery.parse_query(request)
         super().initial(request, *args, **kwargs)
 
     def declared_operation(self) -> Operation:
@@ -282,12 +291,3 @@ def versioned_response(request: Request, serializer: serializers.Serializer[Any]
     variant = getattr(record, "variant", "")
     etag = f'"{int(record.version)}.{variant}"' if variant else f'"{int(record.version)}"'
     return Response(serializer.data, status=status, headers={"ETag": etag})
-
-
-def read_if_match_versions(request: Request) -> frozenset[int] | None:
-    """The versions that If-Match allows to change; None: any."""
-    header = request.headers.get("If-Match")
-    if header is None or "*" in (parts := {part.strip() for part in header.split(",")}):
-        return None
-    etags = {part.removeprefix("W/").strip('"').partition(".")[0] for part in parts}
-    return frozenset(int(etag) for etag in etags if etag.isascii() and etag.isdigit() and len(etag) < 10)

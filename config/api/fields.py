@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from drf_spectacular.types import OpenApiTypes
@@ -30,31 +30,74 @@ class InvalidQuery(serializers.ValidationError):
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A request body or query that refuses unknown fields."""
+    """A request body or query that refuses unknown fields.
+
+    Two fields with one source are two names of one value: a body may have either, or both if they
+    agree.
+    """
+
+    default_error_messages = {"invalid": "Must be a JSON object."}
+    noun: ClassVar[str] = "field"
+    """What a client calls one of its members."""
+    record_view: ClassVar[type[serializers.Serializer[Any]] | None] = None
+    """Of a body that changes a record: how GET shows it. Its other members may be sent back, too:
+    `config.api.read_precondition` refuses those that differ from the stored record."""
+    read_only_aliases: ClassVar[Mapping[str, str]] = {}
+    """Further names of members of ``record_view``."""
 
     @classmethod
     def parse(cls, data: Any) -> dict[str, Any]:
         """The validated values. Raises ValidationError."""
+        if data is None:
+            raise serializers.ValidationError({"non_field_errors": [cls.default_error_messages["invalid"]]})
         serializer = cls(data=data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
     @classmethod
     def parse_query(cls, request: Request) -> dict[str, Any]:
-        """The validated query parameters. Raises InvalidQuery, also for repeated parameters."""
-        for name, values in request.query_params.lists():
-            if len(values) > 1:
-                raise InvalidQuery({name: ["Send this parameter once."]})
+        """The validated query parameters. Raises InvalidQuery, also for repeated parameters.
+
+        Ignores parameters that begin with an underscore or ``utm_``, as caches and campaigns do.
+        """
+        names = [name for name in request.query_params if not name.startswith(("_", "utm_"))]
+        if repeated := [name for name in names if len(request.query_params.getlist(name)) > 1]:
+            raise InvalidQuery({name: ["Send this parameter once."] for name in repeated})
         try:
-            return cls.parse(request.query_params.dict())
+            return cls.parse({name: request.query_params[name] for name in names})
         except serializers.ValidationError as error:
             raise InvalidQuery(error.detail) from error
 
+    @classmethod
+    def parse_body_or_query(cls, request: Request) -> dict[str, Any]:
+        """The validated values of a body; what the query names may be there instead.
+
+        For clients and proxies that drop the bodies of DELETE. Raises InvalidQuery if both have a
+        parameter and differ.
+        """
+        names = [name for name in request.query_params if name in field_names(cls)]
+        query, body = {name: request.query_params[name] for name in names}, request.data
+        if not query or not isinstance(body, Mapping):
+            return cls.parse(body)
+        if differing := [name for name in query if body.get(name, query[name]) != query[name]]:
+            raise InvalidQuery({name: ["Differs from the body; send one of them."] for name in differing})
+        return cls.parse({**body, **query})
+
+    @classmethod
+    def read_only_values(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The members that the record has and this body cannot change, by name of the body."""
+        shown = field_names(cls.record_view) if cls.record_view else ()
+        known = {*shown, *cls.read_only_aliases} - field_names(cls)
+        return {name: value for name, value in data.items() if name in known}
+
     def to_internal_value(self, data: Any) -> Any:
         """Report all errors at once, unknown fields included."""
-        names = data if isinstance(data, Mapping) else ()
+        names = data if isinstance(data, Mapping) else {}
+        read_only = self.read_only_values(names)
         field_errors: dict[str, Any] = {
-            name: [ErrorDetail("Unknown field.", code="unknown")] for name in names if name not in self.fields
+            name: [ErrorDetail(f"Unknown {self.noun}{errors.did_you_mean(name, self.fields)}", code="unknown")]
+            for name in names
+            if name not in self.fields and name not in read_only
         }
         try:
             values = super().to_internal_value(data)
@@ -62,7 +105,27 @@ class StrictSerializer(serializers.Serializer[Any]):
             field_errors |= error.detail if isinstance(error.detail, dict) else {}
         if field_errors:
             raise serializers.ValidationError(field_errors)
+        self._check_names_agree(data)
         return values
+
+    def _check_names_agree(self, data: Mapping[str, Any]) -> None:
+        names_by_source: dict[str, str] = {}
+        for name, field in self.fields.items():
+            other = names_by_source.setdefault(str(field.source), name) if name in data else name
+            if other != name and field.run_validation(data[name]) != field.run_validation(data[other]):
+                raise serializers.ValidationError({name: [f"Differs from `{other}`; send one of them."]})
+
+
+@cache
+def field_names(serializer: type[serializers.Serializer[Any]]) -> frozenset[str]:
+    """The names of a serializer's fields."""
+    return frozenset(serializer().fields)
+
+
+class StrictQuery(StrictSerializer):
+    """Query parameters; none of its own."""
+
+    noun = "query parameter"
 
 
 class TextField(serializers.CharField):
@@ -105,9 +168,9 @@ class StrictChoiceField(serializers.ChoiceField):
     """One of a set of strings."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):
-            raise serializers.ValidationError("Must be a string.", code="invalid")
-        return super().to_internal_value(data)
+        if not isinstance(data, str) or data not in self.choices:
+            raise serializers.ValidationError(f"Must be one of {', '.join(self.choices)}.", code="invalid_choice")
+        return data
 
 
 class TimeZoneField(TextField):
@@ -130,22 +193,46 @@ def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-class QueryIntegerField(serializers.IntegerField):
+class _BoundedIntegerField(serializers.IntegerField):
+    """An integer whose every error says the bounds."""
+
+    def __init__(self, *, min_value: int, max_value: int, **options: Any) -> None:
+        text = f"Must be a whole number from {min_value:,} to {max_value:,}."
+        messages: dict[str, Any] = dict.fromkeys(("invalid", "min_value", "max_value"), text)
+        super().__init__(min_value=min_value, max_value=max_value, error_messages=messages, **options)
+
+
+class QueryIntegerField(_BoundedIntegerField):
     """An integer in a query: digits only."""
 
     def to_internal_value(self, data: Any) -> int:
         text = str(data)
         if not (text.isascii() and text.isdigit()) or len(text) > 9:
-            raise serializers.ValidationError("Must be an integer.", code="invalid")
+            self.fail("invalid")
         return int(text)
 
 
-class StrictIntegerField(serializers.IntegerField):
+class LimitField(serializers.IntegerField):
+    """The number of items in a page; more than the maximum is cut to it."""
+
+    def __init__(self, *, maximum: int, default: int) -> None:
+        self.maximum = maximum
+        text = f"1 to {maximum:,}; more is cut to it. Default {default:,}."
+        super().__init__(required=False, min_value=1, help_text=text)
+
+    def to_internal_value(self, data: Any) -> int:
+        text = str(data).lstrip("0")
+        if not (text.isascii() and text.isdigit()):
+            raise serializers.ValidationError("Must be a whole number from 1 on.", code="invalid")
+        return min(int(text[:9]), self.maximum)
+
+
+class StrictIntegerField(_BoundedIntegerField):
     """An integer in a body: a JSON number without a fraction."""
 
     def to_internal_value(self, data: Any) -> int:
         if not isinstance(data, int) or isinstance(data, bool):
-            raise serializers.ValidationError("Must be an integer.", code="invalid")
+            self.fail("invalid")
         return int(super().to_internal_value(data))
 
 
@@ -172,7 +259,7 @@ class QueryTimeField(serializers.DateTimeField):
         )
 
 
-class DateTimeRangeQuery(StrictSerializer):
+class DateTimeRangeQuery(StrictQuery):
     """A query for a time range; `config.local_time.resolve_range` resolves and checks it."""
 
     def get_fields(self) -> dict[str, Any]:
@@ -188,10 +275,10 @@ class DateTimeRangeQuery(StrictSerializer):
         return {**super().get_fields(), "from": since, "to": until}
 
 
-class PageQuery(StrictSerializer):
+class PageQuery(StrictQuery):
     """The query of a paginated list."""
 
-    limit = QueryIntegerField(required=False, min_value=1, max_value=1000, help_text="1 to 1,000; default 1,000.")
+    limit = LimitField(maximum=1000, default=1000)
     cursor = TextField(required=False, max_length=2000, help_text="`nextCursor` of the previous page.")
 
 

@@ -7,7 +7,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 import orjson
@@ -79,9 +79,12 @@ def page_response(
 
 
 def next_link(request: Request, next_cursor: str) -> str:
-    """The header Link of a page that is not the last."""
-    others = {name: value for name, value in request.query_params.items() if name != "offset"}
-    query = urlencode({**others, "cursor": next_cursor})
+    """The header Link of a page that is not the last; its ``limit`` is the one that applied."""
+    parameters = {name: value for name, value in request.query_params.items() if name != "offset"}
+    if "limit" in parameters:
+        query_fields = cast(Any, request.parser_context)["view"].declared_operation().query().fields
+        parameters["limit"] = str(query_fields["limit"].to_internal_value(parameters["limit"]))
+    query = urlencode({**parameters, "cursor": next_cursor})
     return f'<{request.path}?{query}>; rel="next"'
 
 

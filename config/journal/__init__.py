@@ -1,6 +1,7 @@
 from config.journal.commit import stream_keys, write, write_audit_event, write_intent
 from config.journal.versions import (
-    check_version,
+    NO_PRECONDITION,
+    Precondition,
     create_record,
     repair_derived_records,
     retry_on_conflict,

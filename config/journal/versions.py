@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,10 +21,23 @@ R = TypeVar("R", bound=dynamodb.Record)
 T = TypeVar("T")
 
 
-def check_version(record: dynamodb.Record, expected_versions: Collection[int] | None) -> None:
-    """Raise `errors.PreconditionFailed` unless the record has one of these versions; None: any."""
-    if expected_versions is not None and int(record.version) not in expected_versions:
-        raise errors.PreconditionFailed("The record has changed since you read it; read it again.")
+@dataclass(frozen=True)
+class Precondition:
+    """What a request expects of the stored record that it changes."""
+
+    versions: Collection[int] | None = None
+    """The versions that it may have; None: any."""
+    check_content: Callable[[Any], None] = lambda record: None
+    """Raises `errors.InvalidRequest` if the record is not as the request says."""
+
+    def check(self, record: dynamodb.Record) -> None:
+        """Raise `errors.PreconditionFailed` or `errors.InvalidRequest` unless the record fits."""
+        if self.versions is not None and int(record.version) not in self.versions:
+            raise errors.PreconditionFailed("The record has changed since you read it; read it again.")
+        self.check_content(record)
+
+
+NO_PRECONDITION = Precondition()
 
 
 def retry_on_conflict(decide: Callable[..., T], *first_reads: Any) -> T:

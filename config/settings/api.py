@@ -55,6 +55,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
+PERMISSIONS_OF_EVERYONE = "accounts.permissions.SELF_SERVICE"
+"""The permissions that nobody can lose: operations that need one of them document no 403."""
 RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP address
     "read": 6_000,
     "write": 1_200,

@@ -70,7 +70,7 @@ class ScheduleForm(PatternForm):
             **self.scope_params,
             actor=actor,
             at=now,
-            versions=self.versions,
+            precondition=self.precondition,
         )
 
 

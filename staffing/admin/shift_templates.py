@@ -30,7 +30,9 @@ class TemplateForm(PatternForm):
         actor, now = self.actor, self.now
         if not self.is_change:
             return shift_templates.create_template(self.body, actor=actor, at=now)
-        return shift_templates.update_template(self.instance.pk, self.body, actor=actor, at=now, versions=self.versions)
+        return shift_templates.update_template(
+            self.instance.pk, self.body, actor=actor, at=now, precondition=self.precondition
+        )
 
 
 @admin.register(Template)

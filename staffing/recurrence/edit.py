@@ -16,6 +16,7 @@ from staffing.recurrence.rules import RecurrenceRule
 
 EditScope = Literal["occurrence", "following", "all"]
 PATTERN_MISSING = "A recurring schedule needs a `recurrencePattern`."
+PATTERN_OMITTED = "null makes a series a single shift; confirm with `recurring`: false, or leave it out."
 PATTERN_OF_SINGLE_SHIFT = "A schedule that does not recur has no `recurrencePattern`."
 
 
@@ -41,6 +42,7 @@ class SeriesUpdate:
     end: datetime | None = None
     recurring: bool | None = None
     pattern: Mapping[str, Any] | None = None
+    is_pattern_null: bool = False
     staff_id: str | None = None
 
 
@@ -73,10 +75,7 @@ def update_series(
 
     Raises `OccurrenceNotFound`, `ExceptionsLost` and `errors.InvalidRequest`.
     """
-    if update.recurring is False and update.pattern is not None:
-        raise errors.InvalidRequest(PATTERN_OF_SINGLE_SHIFT, pointer="/recurrencePattern")
-    if update.recurring and update.pattern is None and series.rule is None:
-        raise errors.InvalidRequest(PATTERN_MISSING, pointer="/recurrencePattern")
+    update = _without_unchanged_pattern(series, update)
     if scope == "all":
         if recurrence_id is not None:
             recurrence_id = _require_recurrence_id(series, recurrence_id)
@@ -91,6 +90,20 @@ def update_series(
     remaining = assign_series(remaining, staff_id)
     existing = list_assignments(remaining, staff_id)
     return replace(result, remaining=remaining, split_off=result.remaining, existing=existing)
+
+
+def _without_unchanged_pattern(series: Series, update: SeriesUpdate) -> SeriesUpdate:
+    """The update without a pattern that is as read. Raises `errors.InvalidRequest`."""
+    if series.rule and update.pattern == pattern.to_pattern(series):
+        update = replace(update, pattern=None)
+    for is_refused, detail in (
+        (series.rule and update.is_pattern_null and update.recurring is not False, PATTERN_OMITTED),
+        (update.recurring is False and update.pattern is not None, PATTERN_OF_SINGLE_SHIFT),
+        (update.recurring and update.pattern is None and series.rule is None, PATTERN_MISSING),
+    ):
+        if is_refused:
+            raise errors.InvalidRequest(detail, pointer="/recurrencePattern")
+    return update
 
 
 def remove_from_series(
@@ -119,8 +132,7 @@ def _require_recurrence_id(series: Series, recurrence_id: datetime | None) -> da
         raise errors.InvalidRequest("A `recurrenceId` is required with this scope.", pointer="?recurrenceId")
     recurrence_id = to_recurrence_id(series, recurrence_id)
     if not rules.has_start(series.rule, series.start, recurrence_id):
-        detail = "No occurrence of this series starts at that `recurrenceId`."
-        raise OccurrenceNotFound(detail, pointer="?recurrenceId")
+        raise OccurrenceNotFound("No occurrence of this series has that `recurrenceId`.", pointer="?recurrenceId")
     return recurrence_id
 
 
@@ -164,11 +176,13 @@ def split_series(series: Series, recurrence_id: datetime) -> tuple[Series | None
 def _update_occurrence(
     series: Series, update: SeriesUpdate, recurrence_id: datetime, staff_id: str, local_zone: str
 ) -> EditResult:
-    for value, pointer in ((update.recurring, "/recurring"), (update.pattern, "/recurrencePattern")):
-        if value is not None:
-            raise errors.InvalidRequest("Applies to the whole series; use scope=following or all.", pointer=pointer)
+    if update.recurring is False or update.pattern is not None:
+        pointer = "/recurring" if update.recurring is False else "/recurrencePattern"
+        raise errors.InvalidRequest("Applies to the whole series; use scope=following or all.", pointer=pointer)
     current = series.exceptions.get(recurrence_id, RecurrenceException(recurrence_id))
-    start, end = _resolve_times(series, update, current.start or recurrence_id, current.end, local_zone)
+    start, end = local_time.resolve_changed_times(
+        series, current.start or recurrence_id, current.end, (update.start, update.end), local_zone
+    )
     if abs(start - recurrence_id) > pattern.MAX_MOVE_DISTANCE:
         detail = f"Must be within {pattern.MAX_MOVE_DISTANCE.days} days of the original start."
         raise errors.InvalidRequest(detail, pointer="/startTime")
@@ -194,21 +208,6 @@ def _set_exception(series: Series, recurrence_id: datetime, exception: Recurrenc
     return replace(series, exceptions=exceptions)
 
 
-def _resolve_times(
-    series: Series, update: SeriesUpdate, start: datetime, end: datetime | None, local_zone: str
-) -> tuple[datetime, datetime]:
-    """The times of a shift after an update; if only the start changes, the length stays."""
-    duration = (end or start + (series.end - series.start)) - start
-    new_start = _to_wall_time(update.start, series.zone, local_zone, "/startTime") or start
-    new_end = _to_wall_time(update.end, series.zone, local_zone, "/endTime") or new_start + duration
-    local_time.check_times(new_start, new_end)
-    return new_start, new_end
-
-
-def _to_wall_time(at: datetime | None, zone: str, local_zone: str, pointer: str) -> datetime | None:
-    return local_time.resolve_wall_time(at, input_zone=local_zone, zone=zone, pointer=pointer) if at else None
-
-
 # --- all of a series ------------------------------------------------------------------------------
 def _update_whole_series(
     series: Series, update: SeriesUpdate, recurrence_id: datetime, staff_id: str, local_zone: str
@@ -226,7 +225,9 @@ def _build_updated_series(series: Series, update: SeriesUpdate, recurrence_id: d
         return _update_single_shift(series, update, local_zone)
     pattern_fields = dict(update.pattern or {})
     zone = rrule.parse_zone(pattern_fields.get("timeZone", series.zone))
-    start, end = _resolve_times(replace(series, zone=zone), update, recurrence_id, None, local_zone)
+    start, end = local_time.resolve_changed_times(
+        replace(series, zone=zone), recurrence_id, None, (update.start, update.end), local_zone
+    )
     offset, duration = start - recurrence_id, end - start
     first_start = series.start + offset
     if update.recurring is False:
@@ -251,12 +252,14 @@ def _build_updated_series(series: Series, update: SeriesUpdate, recurrence_id: d
 
 def _update_single_shift(series: Series, update: SeriesUpdate, local_zone: str) -> Series:
     """A single shift at other times; if both are new, it may move to another zone."""
-    if update.start and update.end:
+    shown = expand.build_first_occurrence(series)
+    if update.start and update.end and (update.start, update.end) != (shown.start, shown.end):
         start, end, zone = local_time.resolve_wall_times(
             update.start, update.end, input_zone=local_zone, zone=local_zone, allow_utc=True
         )
         return Series(start, end, zone)
-    return Series(*_resolve_times(series, update, series.start, None, local_zone), series.zone)
+    start, end = local_time.resolve_changed_times(series, series.start, None, (update.start, update.end), local_zone)
+    return Series(start, end, series.zone)
 
 
 def _move_rule_end(rule: RecurrenceRule, first_start: datetime, offset: timedelta) -> RecurrenceRule:

@@ -37,6 +37,32 @@ def resolve_wall_time(at: datetime, *, input_zone: str, zone: str, pointer: str)
     return wall_time
 
 
+def resolve_changed_times(
+    series: expand.Series,
+    start: datetime,
+    end: datetime | None,
+    changes: tuple[datetime | None, datetime | None],
+    input_zone: str,
+) -> tuple[datetime, datetime]:
+    """The wall times of a shift after an update; a time stays that is None, or as clients see it.
+
+    ``start`` and ``end`` are the present ones; without ``end`` the shift is as long as others of
+    the series. ``changes`` are the new start and end. Raises `errors.InvalidRequest`.
+    """
+    end = end or start + (series.end - series.start)
+    shown = expand.build_first_occurrence(expand.Series(start, end, series.zone))
+    new_start, new_end = start, end
+    if changes[0] not in (None, shown.start):
+        new_start = resolve_wall_time(changes[0], input_zone=input_zone, zone=series.zone, pointer="/startTime")
+    if changes[1] not in (None, shown.end):
+        new_end = resolve_wall_time(changes[1], input_zone=input_zone, zone=series.zone, pointer="/endTime")
+    if changes[1] is None and new_end <= new_start:
+        detail = f"Must be before `endTime`, which stays {end.isoformat()}; send `endTime` to move it, too."
+        raise errors.InvalidRequest(detail, pointer="/startTime")
+    check_times(new_start, new_end)
+    return new_start, new_end
+
+
 def check_times(start: datetime, end: datetime) -> None:
     """Check the order, length and year of a shift. Raises `errors.InvalidRequest`."""
     if end <= start:

@@ -53,7 +53,11 @@ def check_series(series: Series, *, is_new: bool = True) -> None:
     if series.rule is None:
         return
     if not (rules.can_start_on(series.rule, series.start) and rules.has_start(series.rule, series.start, series.start)):
-        raise RecurrenceStartMismatch("The first shift does not match the recurrence rule.", pointer="/startTime")
+        raise RecurrenceStartMismatch(
+            f"The first shift starts on {series.start:%A, %Y-%m-%d at %H:%M} in {series.zone}, when the recurrence "
+            "rule starts none.",
+            pointer="/startTime",
+        )
     if not rules.is_count_reached(series.rule, series.start):
         raise rrule.invalid_field("count", f"The series must end before {rules.LATEST_START.year}.")
     if series.rule.until and series.rule.until >= rules.LATEST_START:

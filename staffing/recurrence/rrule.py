@@ -36,6 +36,7 @@ _RRULE_FIELDS = {
     "COUNT": "count",
     "UNTIL": "until",
 }
+_RRULE_DAY = re.compile(r"([+-]?\d{1,2})?[A-Za-z]{2}", re.ASCII)
 _RRULE_INTEGER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
 _RRULE_UNTIL = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
@@ -84,7 +85,7 @@ def parse_rule(pattern: Mapping[str, Any], *, zone: str) -> RecurrenceRule:
     """
     for name in pattern:
         if name not in PATTERN_FIELDS:
-            raise _unsupported_field(name, "Unknown field.")
+            raise _unsupported_field(name, f"Unknown field; a pattern has {', '.join(sorted(PATTERN_FIELDS))}.")
     if pattern.get("skip", "omit") != "omit":
         raise _unsupported_field("skip", "Must be omit: days that do not exist are left out.")
     rule_fields = {name: pattern[name] for name in pattern if name in _RULE_FIELDS}
@@ -93,7 +94,7 @@ def parse_rule(pattern: Mapping[str, Any], *, zone: str) -> RecurrenceRule:
         return _normalize_until(_check_supported(parse_fields(rule_fields)), zone)
     rule = _normalize_until(_check_supported(parse_rrule(text, zone=zone)), zone)
     if rule_fields and _normalize_until(_check_supported(parse_fields(rule_fields)), zone) != rule:
-        raise invalid_field("rrule", "Contradicts the other members.")
+        raise invalid_field("rrule", "Contradicts the other members; send either.")
     return rule
 
 
@@ -106,7 +107,7 @@ def _normalize_until(rule: RecurrenceRule, zone: str) -> RecurrenceRule:
 
 def parse_fields(fields: Mapping[str, Any]) -> RecurrenceRule:
     """The rule of these members, each within its limits. Raises `errors.InvalidRequest`."""
-    frequency = fields.get("frequency")
+    frequency = _fold(fields.get("frequency"))
     if frequency not in FREQUENCIES:
         raise invalid_field("frequency", f"Must be one of {', '.join(FREQUENCIES)}.")
     return RecurrenceRule(
@@ -120,6 +121,11 @@ def parse_fields(fields: Mapping[str, Any]) -> RecurrenceRule:
         count=_parse_integer(fields, "count", MAX_COUNT),
         until=_parse_until(fields["until"]) if "until" in fields else None,
     )
+
+
+def _fold(value: Any) -> Any:
+    """Text in lower case; RRULE has frequencies and days in upper case."""
+    return value.lower() if isinstance(value, str) else value
 
 
 def _is_integer(value: Any, minimum: int, maximum: int) -> bool:
@@ -157,17 +163,19 @@ def _parse_months(fields: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def _parse_weekday(value: Any, name: str) -> str:
-    if value not in WEEKDAY_CODES:
+    if _fold(value) not in WEEKDAY_CODES:
         raise invalid_field(name, f"Must be one of {', '.join(WEEKDAY_CODES)}.")
-    return str(value)
+    return str(value).lower()
 
 
 def _parse_weekdays(fields: Mapping[str, Any]) -> tuple[NthWeekday, ...]:
     weekdays = set()
     for index, value in enumerate(_parse_list(fields, "byDay", MAX_BY_DAY)):
         name = f"byDay/{index}"
+        if isinstance(value, str) and _RRULE_DAY.fullmatch(value):
+            value = _parse_rrule_day(value)
         if not isinstance(value, Mapping) or not {"day"} <= set(value) <= {"day", "nthOfPeriod"}:
-            raise invalid_field(name, 'Must be like {"day": "mo"} or {"day": "fr", "nthOfPeriod": -1}.')
+            raise invalid_field(name, 'Must be like {"day": "mo"}, {"day": "fr", "nthOfPeriod": -1} or "MO".')
         nth = value.get("nthOfPeriod")
         if "nthOfPeriod" in value and not (_is_integer(nth, -5, 5) and nth):
             raise invalid_field(f"{name}/nthOfPeriod", "Must be a whole number from -5 to 5, without 0.")
@@ -185,6 +193,7 @@ def _parse_until(value: Any) -> datetime:
 def _check_supported(rule: RecurrenceRule) -> RecurrenceRule:
     """The rule itself. Raises `RecurrenceUnsupported`."""
     has_nth = any(day.nth for day in rule.by_day)
+    has_monthly_days = rule.frequency == "monthly" and rule.by_day
     is_monthly_or_yearly = rule.frequency in ("monthly", "yearly")
     for is_refused, field, detail in (
         (rule.count and rule.until, "count", "Use either `count` or `until`."),
@@ -195,11 +204,7 @@ def _check_supported(rule: RecurrenceRule) -> RecurrenceRule:
             "byDay" if rule.by_day else "byMonthDay",
             "A yearly frequency with days needs `byMonth`.",
         ),
-        (
-            rule.by_set_position and not (rule.frequency == "monthly" and rule.by_day),
-            "bySetPosition",
-            "Needs a monthly frequency and `byDay`.",
-        ),
+        (rule.by_set_position and not has_monthly_days, "bySetPosition", "Needs a monthly frequency and `byDay`."),
     ):
         if is_refused:
             raise _unsupported_field(field, detail)
@@ -249,7 +254,7 @@ def parse_rrule(text: Any, *, zone: str) -> RecurrenceRule:
     if not isinstance(text, str) or not text.isascii() or len(text) > 500:
         raise invalid_field("rrule", "Must be an RRULE such as FREQ=WEEKLY;BYDAY=MO,FR.")
     fields: dict[str, Any] = {}
-    for part in text.upper().removeprefix("RRULE:").split(";"):
+    for part in "".join(text.upper().split()).removeprefix("RRULE:").rstrip(";").split(";"):
         name, _, value = part.partition("=")
         if name not in _RRULE_FIELDS:
             raise _unsupported_field("rrule", f"Unsupported part: {name[:20] or 'it is empty'}.")
@@ -276,13 +281,16 @@ def _parse_rrule_value(name: str, text: str, zone: str) -> Any:
         return (expand.to_wall_time(until, zone) if until.tzinfo else until).isoformat()
     values = text.split(",")
     if name == "BYDAY":
-        return [
-            {"day": day[-2:].lower(), **({"nthOfPeriod": _parse_rrule_integer(day[:-2])} if day[:-2] else {})}
-            for day in values
-        ]
+        return [_parse_rrule_day(day) for day in values]
     if name in ("INTERVAL", "COUNT"):
         return _parse_rrule_integer(text)
     return [_parse_rrule_integer(value) for value in values]
+
+
+def _parse_rrule_day(text: str) -> dict[str, Any]:
+    """A day such as MO or -1FR, as the member of a pattern."""
+    nth = {"nthOfPeriod": _parse_rrule_integer(text[:-2])} if text[:-2] else {}
+    return {"day": text[-2:].lower(), **nth}
 
 
 def _parse_rrule_integer(text: str) -> int:

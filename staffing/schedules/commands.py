@@ -5,7 +5,7 @@ Every write is conditional on the version records of the people that it concerns
 edit is one transaction and one audit entry, also if it splits a series.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -196,7 +196,7 @@ def update_schedule(
     allow_overlap: bool = False,
     actor: Actor,
     at: datetime,
-    versions: Collection[int] | None = None,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Schedule:
     """Change a single shift, one shift of a series, one and all that follow, or all of it.
 
@@ -208,7 +208,7 @@ def update_schedule(
     def decide() -> Schedule:
         before = _get_target(schedule_id, actor)
         locations.check_access(actor, before.location_id)
-        journal.check_version(before, versions)
+        precondition.check(before)
         new_location_id = location_id or before.location_id
         if new_location_id != before.location_id and scope == "occurrence":
             detail = "A single shift of a series cannot move to another location; create a schedule there."
@@ -270,7 +270,7 @@ def delete_schedule(
     recurrence_id: datetime | None = None,
     actor: Actor,
     at: datetime,
-    versions: Collection[int] | None = None,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> Schedule:
     """Delete a schedule, one of its shifts, or one and all that follow; returns it as it was.
 
@@ -281,7 +281,7 @@ def delete_schedule(
     def decide() -> Schedule:
         before = _get_target(schedule_id, actor, reveals_foreign=True)
         locations.check_access(actor, before.location_id)
-        journal.check_version(before, versions)
+        precondition.check(before)
         edit_result = edit.remove_from_series(
             before.series(), staff_id=before.staff_id, scope=scope, recurrence_id=recurrence_id
         )

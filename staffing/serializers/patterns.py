@@ -38,13 +38,15 @@ class RecurrencePatternView(serializers.Serializer[Any]):
     )
     byDay = WeekdayView(many=True, required=False, help_text="Days of the week, or of the month or year.")
     byMonthDay = serializers.ListField(
-        child=serializers.IntegerField(), required=False, help_text="Negative numbers count from the end of the month."
+        child=serializers.IntegerField(min_value=-31, max_value=31),
+        required=False,
+        help_text="Negative numbers count from the end of the month.",
     )
     byMonth = serializers.ListField(
         child=serializers.ChoiceField(choices=_MONTHS), required=False, help_text="Months, from 1 to 12."
     )
     bySetPosition = serializers.ListField(
-        child=serializers.IntegerField(),
+        child=serializers.IntegerField(min_value=-31, max_value=31),
         required=False,
         help_text="Which of the matching days of a period; -1 is the last one.",
     )

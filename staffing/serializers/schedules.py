@@ -14,9 +14,11 @@ from config.api.fields import (
     QueryTimeField,
     StrictBooleanField,
     StrictChoiceField,
+    StrictQuery,
     StrictSerializer,
     TextField,
 )
+from config.api.record_bodies import NewRecordBody
 from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
 from staffing.schedules import on_duty
@@ -26,76 +28,6 @@ from staffing.serializers.times import TIME_EXAMPLES, RecurrenceIdField, ShiftTi
 
 SCOPES = ("occurrence", "following", "all")
 _ALLOW_OVERLAP_HELP = "true: allows overlaps with other schedules of the user."
-
-
-class NewSchedule(StrictSerializer):
-    """A new shift or series."""
-
-    customerId = TextField(max_length=100, source="customer_id")
-    locationId = TextField(max_length=100, source="location_id")
-    staffId = TextField(max_length=100, source="staff_id", help_text="Id of a user.")
-    startTime = ShiftTimeField(source="start", help_text=f"Start of the first shift, {TIME_EXAMPLES}.")
-    endTime = ShiftTimeField(source="end", help_text="At most 48 hours after `startTime`.")
-    recurring = StrictBooleanField(required=False, help_text="Default: true if there is a `recurrencePattern`.")
-    recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
-    templateId = TextField(
-        max_length=100,
-        required=False,
-        allow_null=True,
-        source="template_id",
-        help_text="Schedule template whose `recurrencePattern` applies unless one is sent.",
-    )
-    allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
-
-
-class ScheduleChange(StrictSerializer):
-    """The fields to update; all are optional."""
-
-    startTime = ShiftTimeField(required=False, source="start")
-    endTime = ShiftTimeField(required=False, source="end")
-    recurring = StrictBooleanField(required=False, help_text="false: makes a series a single shift.")
-    recurrencePattern = RecurrencePatternField(required=False, source="pattern")
-    staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Id of a user.")
-    locationId = TextField(max_length=100, required=False, source="location_id")
-    allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse an empty update."""
-        if not set(attrs) - {"allow_overlap"}:
-            raise serializers.ValidationError("No fields to update.", code="required")
-        return attrs
-
-
-class ScopeQuery(StrictSerializer):
-    """The occurrences of a series to change."""
-
-    scope = StrictChoiceField(choices=SCOPES, required=False, help_text="Which occurrences of a series; default: all.")
-    recurrenceId = RecurrenceIdField(
-        required=False,
-        source="recurrence_id",
-        help_text="Original start of the occurrence: local, such as 2027-01-04T09:00:00, or with an offset.",
-    )
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Require both fields together."""
-        if "recurrence_id" in attrs and "scope" not in attrs:
-            raise serializers.ValidationError({"scope": ["Required with `recurrenceId`."]})
-        if attrs.get("scope", "all") != "all" and "recurrence_id" not in attrs:
-            raise serializers.ValidationError({"recurrenceId": ["Required with this scope."]})
-        return attrs
-
-
-class ScheduleQuery(PageQuery, TimeRangeQuery):
-    """Filters of schedules; `locationId` or `customerId` is required."""
-
-    locationId = TextField(max_length=100, required=False, source="location_id", help_text="Only at this location.")
-    customerId = TextField(
-        max_length=100, required=False, source="customer_id", help_text="Must be the id of the user's own customer."
-    )
-    staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Only schedules of this user.")
-    expand = StrictChoiceField(
-        choices=("occurrences",), required=False, help_text="Return single shifts instead of schedules."
-    )
 
 
 class ScheduleView(serializers.Serializer[Schedule]):
@@ -140,6 +72,86 @@ class ScheduleView(serializers.Serializer[Schedule]):
             "updatedAt": instance.updated_at,
             "version": int(instance.version),
         }
+
+
+class NewSchedule(NewRecordBody):
+    """A new shift or series."""
+
+    record_view = ScheduleView
+    customerId = TextField(max_length=100, source="customer_id")
+    locationId = TextField(max_length=100, source="location_id")
+    staffId = TextField(max_length=100, source="staff_id", help_text="Id of a user.")
+    startTime = ShiftTimeField(source="start", help_text=f"Start of the first shift, {TIME_EXAMPLES}.")
+    endTime = ShiftTimeField(source="end", help_text="At most 48 hours after `startTime`.")
+    recurring = StrictBooleanField(required=False, help_text="Default: true if there is a `recurrencePattern`.")
+    recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
+    templateId = TextField(
+        max_length=100,
+        required=False,
+        allow_null=True,
+        source="template_id",
+        help_text="Schedule template whose `recurrencePattern` applies unless one is sent.",
+    )
+    allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
+
+
+class ScheduleChange(StrictSerializer):
+    """The fields to update; all are optional.
+
+    Other fields of the schedule may be sent back unchanged.
+    """
+
+    record_view = ScheduleView
+    startTime = ShiftTimeField(required=False, source="start")
+    endTime = ShiftTimeField(required=False, source="end")
+    recurring = StrictBooleanField(required=False, help_text="false: makes a series a single shift.")
+    recurrencePattern = RecurrencePatternField(
+        required=False,
+        allow_null=True,
+        source="pattern",
+        help_text="null: there is none; of a series only with `recurring`: false.",
+    )
+    staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Id of a user.")
+    locationId = TextField(max_length=100, required=False, source="location_id")
+    allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse an empty update."""
+        if not set(attrs) - {"allow_overlap"}:
+            raise serializers.ValidationError("No fields to update.", code="required")
+        return attrs
+
+
+class ScopeQuery(StrictQuery):
+    """The occurrences of a series to change."""
+
+    scope = StrictChoiceField(choices=SCOPES, required=False, help_text="Which occurrences of a series; default: all.")
+    recurrenceId = RecurrenceIdField(
+        required=False,
+        source="recurrence_id",
+        help_text="Original start of the occurrence: local, such as 2027-01-04T09:00:00, or with an offset.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require both fields together."""
+        if "recurrence_id" in attrs and "scope" not in attrs:
+            raise serializers.ValidationError({"scope": ["Required with `recurrenceId`."]})
+        if attrs.get("scope", "all") != "all" and "recurrence_id" not in attrs:
+            raise serializers.ValidationError({"recurrenceId": ["Required with this scope."]})
+        return attrs
+
+
+class ScheduleQuery(PageQuery, TimeRangeQuery):
+    """Filters of schedules; `locationId` or `customerId` is required."""
+
+    locationId = TextField(max_length=100, required=False, source="location_id", help_text="Only at this location.")
+    customerId = TextField(
+        max_length=100, required=False, source="customer_id", help_text="Must be the id of the user's own customer."
+    )
+    staffId = TextField(max_length=100, required=False, source="staff_id", help_text="Only schedules of this user.")
+    expand = StrictChoiceField(
+        choices=("occurrences",), required=False, help_text="Return single shifts instead of schedules."
+    )
 
 
 @extend_schema_serializer(component_name="Occurrence")
@@ -211,7 +223,7 @@ class DeletedSchedule(DeletedRecord):
     scope = serializers.ChoiceField(choices=SCOPES)
 
 
-class OnDutyQuery(StrictSerializer):
+class OnDutyQuery(StrictQuery):
     """The time of interest."""
 
     at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")

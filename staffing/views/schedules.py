@@ -139,10 +139,10 @@ class ScheduleDetail(api.OperationViewSet):
         `scope=following` and `recurrenceId`: updates that occurrence and all later ones, which
         become a new series; the response is the new series.
 
-        Fields that are not sent keep their values. `staffId` and `locationId` reassign the
-        schedule. With `scope=all` and `recurrenceId`, the times are the new times of that
-        occurrence; all other occurrences move by the same amount. A new `recurrencePattern` without
-        `exceptions` keeps the exceptions that still match.
+        Fields that are not sent keep their values: with `startTime` alone, `endTime` stays.
+        `staffId` and `locationId` reassign the schedule. With `scope=all` and `recurrenceId`, the
+        times are the new times of that occurrence; all other occurrences move by the same amount. A
+        new `recurrencePattern` without `exceptions` keeps the exceptions that still match.
 
         An overlap with another schedule of the user within 28 years is refused with 409, which
         names that schedule and the first overlapping time. `allowOverlap` permits the overlap; the
@@ -151,13 +151,16 @@ class ScheduleDetail(api.OperationViewSet):
         values, query = ScheduleChange.parse(request.data), ScopeQuery.parse_query(request)
         schedule = commands.update_schedule(
             id,
-            SeriesUpdate(**{name: values[name] for name in _UPDATE_FIELDS if name in values}),
+            SeriesUpdate(
+                **{name: values[name] for name in _UPDATE_FIELDS if name in values},
+                is_pattern_null="pattern" in values and values["pattern"] is None,
+            ),
             location_id=values.get("location_id"),
             allow_overlap=values.get("allow_overlap", False),
             **query,
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=api.read_if_match_versions(request),
+            precondition=api.read_precondition(request),
         )
         if query.get("scope") == "occurrence":
             return api.versioned_response(request, ShiftView(get_shift(schedule, query["recurrence_id"])))
@@ -181,7 +184,7 @@ class ScheduleDetail(api.OperationViewSet):
         """
         query = ScopeQuery.parse_query(request)
         commands.delete_schedule(
-            id, **query, actor=actor_of(request), at=datetime.now(UTC), versions=api.read_if_match_versions(request)
+            id, **query, actor=actor_of(request), at=datetime.now(UTC), precondition=api.read_precondition(request)
         )
         deleted = {"id": id, "status": "removed", "scope": query.get("scope", "all")}
         return Response(DeletedSchedule(deleted).data)

@@ -17,6 +17,7 @@ from staffing.serializers.shift_templates import (
     TemplateChange,
     TemplateQuery,
     TemplateReference,
+    TemplateReferenceQuery,
     TemplateView,
 )
 from staffing.views import examples
@@ -89,20 +90,23 @@ class Templates(api.OperationViewSet):
             changes,
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=api.read_if_match_versions(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, TemplateView(template))
 
     @api.operation("deleteScheduleTemplate", "schedules:write", rate_limit="write", errors=(errors.NotFound,))
+    @api.accepts_query(TemplateReferenceQuery)
     @api.accepts(TemplateReference, {"id": examples.TEMPLATE["id"]})
     @api.returns(DeletedRecord, {"id": examples.TEMPLATE["id"], "status": "removed"})
     def delete(self, request: Request) -> Response:
         """Delete a schedule template.
 
-        Schedules that were created from it do not change.
+        Schedules that were created from it do not change. The id is in the body or in the query.
         """
-        template_id = TemplateReference.parse(request.data)["id"]
-        template = shift_templates.delete_template(template_id, actor=actor_of(request), at=datetime.now(UTC))
+        template_id = TemplateReference.parse_body_or_query(request)["id"]
+        template = shift_templates.delete_template(
+            template_id, actor=actor_of(request), at=datetime.now(UTC), precondition=api.read_precondition(request)
+        )
         return Response(DeletedRecord({"id": template.id, "status": "removed"}).data)
 
 

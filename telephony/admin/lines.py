@@ -37,7 +37,7 @@ class IvrConfigurationForm(OperatorForm):
             return record
         configuration = self.body["configuration"]
         return lines.update_configuration(
-            self.instance.pk, configuration, actor=self.actor, at=self.now, versions=self.versions
+            self.instance.pk, configuration, actor=self.actor, at=self.now, precondition=self.precondition
         )
 
     def error_text(self, detail: str, path: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictSerializer, TextField
+from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictQuery, StrictSerializer, TextField
 from telephony.calls import call_record, recordings, routing
 from telephony.calls.call_record import CallRecord
 from telephony.models import CALL_OUTCOMES, Call
@@ -18,7 +18,7 @@ class CallQuery(PageQuery, DateTimeRangeQuery):
     locationId = TextField(max_length=100, source="location_id", help_text="Only calls to this location.")
 
 
-class RecordingQuery(StrictSerializer):
+class RecordingQuery(StrictQuery):
     """The recording to return."""
 
     kind = StrictChoiceField(

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config import errors
-from config.api.fields import LOCAL_TIMES_HELP, QueryTimeField, StrictSerializer, TextField
+from config.api.fields import LOCAL_TIMES_HELP, QueryTimeField, StrictQuery, StrictSerializer, TextField
 from telephony import dialing_rules
 from telephony.calls import routing
 from telephony.models import NUMBER_STATUSES, Line, PhoneNumber
@@ -40,6 +40,15 @@ class PhoneNumberField(TextField):
         return number
 
 
+@extend_schema_field({"type": ["string", "integer"]})
+class AreaCodeField(TextField):
+    """An area code, as text or as a number."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        is_number = isinstance(data, int) and not isinstance(data, bool)
+        return super().run_validation(str(data) if is_number else data)
+
+
 @extend_schema_field(_CONFIGURATION_SCHEMA_REF)
 class IvrConfigurationField(serializers.JSONField):
     """An IVR configuration; `telephony.ivr.configuration` validates it."""
@@ -49,7 +58,7 @@ class PhoneNumberSearch(StrictSerializer):
     """The numbers to search for."""
 
     country = CountryField(max_length=2, help_text="Two-letter country code (ISO 3166-1), such as US.")
-    areaCode = TextField(
+    areaCode = AreaCodeField(
         max_length=10,
         source="area_code",
         help_text="Three digits in the US and Canada; elsewhere the first digits, such as 020.",
@@ -117,12 +126,6 @@ class PhoneNumberView(serializers.Serializer[PhoneNumber]):
     createdAt = serializers.DateTimeField(source="created_at")
 
 
-class IvrConfigurationChange(StrictSerializer):
-    """The IVR configuration to use from the next call on."""
-
-    configuration = IvrConfigurationField()
-
-
 @extend_schema_serializer(component_name="PhoneLine")
 class LineView(serializers.Serializer[Line]):
     """The phone line of a location."""
@@ -136,7 +139,17 @@ class LineView(serializers.Serializer[Line]):
     version = serializers.IntegerField()
 
 
-class CallPreviewQuery(StrictSerializer):
+class IvrConfigurationChange(StrictSerializer):
+    """The IVR configuration to use from the next call on.
+
+    Other fields of the line may be sent back unchanged.
+    """
+
+    record_view = LineView
+    configuration = IvrConfigurationField()
+
+
+class CallPreviewQuery(StrictQuery):
     """The time to preview."""
 
     at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")

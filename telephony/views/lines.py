@@ -52,7 +52,7 @@ class IvrConfigurations(api.OperationViewSet):
             IvrConfigurationChange.parse(request.data)["configuration"],
             actor=actor_of(request),
             at=datetime.now(UTC),
-            versions=api.read_if_match_versions(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, LineView(line))
 

@@ -68,7 +68,7 @@ def test_dry_run_reports_all_problems_by_line(test_users: UserFixtures, env: Env
     assert stdout.splitlines() == [
         "line 3: locations: unknown location 'Nowhere'",
         "line 3: email: Must be a valid e-mail address.",
-        'line 3: role: "king" is not a valid choice.',
+        "line 3: role: Must be one of owner, admin, manager, staff.",
         "line 5: email: duplicate of line 2",
         "line 6: email: already in use",
         "line 7: has 2 columns instead of 5",

@@ -31,7 +31,7 @@ MERGE_CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 def test_merge_changes_only_named_settings(
     before: dict[str, Any], change: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    assert preferences.merge_settings(before, change) == after
+    assert preferences.merge_settings(before, change, shown=preferences.with_defaults(before)) == after
 
 
 def test_notifications_are_on_by_default_except_opt_in() -> None:

@@ -324,7 +324,8 @@ def success_status(operation: Operation) -> int:
 
 # --- requests by status, for all operations ------------------------------------------------------
 def _invalid_request(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
-    query = {**sample.query, **(sample.invalid_values if sample.body is None else {})}
+    """A wrong value in the body or the query; where neither takes one, an unknown parameter."""
+    query = {**sample.query, **((sample.invalid_values or {"unknown": "1"}) if sample.body is None else {})}
     body = {**sample.body, **sample.invalid_values} if sample.body is not None else None
     return send_request(test_users.ann, operation, replace(sample, query=query, body=body))
 
@@ -469,6 +470,9 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("updateCurrentUser", 404): _unknown_location,
     ("updateCurrentUser", 409): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(body={"locations": [test_users.boston.id]})
+    ),
+    ("updateCurrentUser", 403): lambda test_users, operation, sample: send_request(
+        test_users.sam, operation, RequestSample(body={"userPermissions": ["users:read"]})
     ),
     ("deleteUser", 409): _delete_last_owner,
     ("deleteManagedUser", 409): _delete_last_owner,

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, QueryDict
 from rest_framework import serializers
 
-from config import dynamodb, errors
+from config import dynamodb, errors, journal
 from config.api import problem_details
 from config.api.fields import StrictSerializer
 from config.backoffice.forms import form_fields
@@ -92,10 +92,10 @@ class RecordForm(forms.ModelForm):
         return str(getattr(self.instance.record, "customer_id", self.instance.pk))
 
     @property
-    def versions(self) -> list[int] | None:
-        """The version that the page showed."""
+    def precondition(self) -> journal.Precondition:
+        """The record has the version that the page showed."""
         value = self.cleaned_data.get("version")
-        return [int(value)] if value is not None else None
+        return journal.Precondition([int(value)] if value is not None else None)
 
     def prepare_fields(self) -> None:
         """Set choices that depend on the record or the request."""

@@ -58,7 +58,8 @@ def bodies_with_wrong_values(valid_body: dict[str, Any]) -> dict[str, dict[str, 
     bodies = {}
     for field in fields:
         for value in values:
-            if type(value) is type(fields[field]) and value in ([], "x"):
+            is_valid = value is None and field not in valid_body  # counts as not sent
+            if is_valid or (type(value) is type(fields[field]) and value in ([], "x")):
                 continue
             bodies[f"{field} = {json.dumps(value)[:20]}"] = {**valid_body, field: value}
     return bodies
@@ -98,7 +99,7 @@ def test_unknown_and_missing_fields_are_reported(test_users: UserFixtures) -> No
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=101", "limit=-1", "limit=1e3", "limit=٣", "offset=-1", "limit=5&limit=6",
+    ["limit=0", "limit=-1", "limit=1e3", "limit=٣", "offset=-1", "limit=5&limit=6",
      "offset=99999999999999999999", "page=2", "limit="],
 )  # fmt: skip
 def test_invalid_query_is_reported(test_users: UserFixtures, query: str) -> None:

@@ -93,8 +93,10 @@ INVALID_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
     ({"frequency": "daily", "until": "2027-02-01T09:00:00Z"}, "until", "invalid_request"),
     ({"frequency": "daily", "until": ["2027-02-01"]}, "until", "invalid_request"),
     ({"frequency": "weekly", "byDay": "fr"}, "byDay", "invalid_request"),
-    ({"frequency": "weekly", "byDay": ["fr"]}, "byDay/0", "invalid_request"),
-    ({"frequency": "weekly", "byDay": [{"day": "FR"}]}, "byDay/0/day", "invalid_request"),
+    ({"frequency": "weekly", "byDay": ["friday"]}, "byDay/0", "invalid_request"),
+    ({"frequency": "weekly", "byDay": ["XX"]}, "byDay/0/day", "invalid_request"),
+    ({"frequency": "monthly", "byDay": ["0FR"]}, "byDay/0/nthOfPeriod", "invalid_request"),
+    ({"frequency": "WEEKDAYS"}, "frequency", "invalid_request"),
     ({"frequency": "weekly", "byDay": [{"day": []}]}, "byDay/0/day", "invalid_request"),
     ({"frequency": "weekly", "byDay": [{"day": "fr", "nthOfPeriod": 1}]}, "byDay", "recurrence_unsupported"),
     ({"frequency": "monthly", "byDay": [{"day": "fr", "nthOfPeriod": 0}]}, "byDay/0/nthOfPeriod", "invalid_request"),
@@ -160,7 +162,7 @@ INVALID_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
     ({"rrule": "FREQ=DAILY;UNTIL=00010101T000000Z"}, "rrule", "invalid_request"),
     ({"rrule": "FREQ=DAILY;UNTIL=99991231T235959Z"}, "rrule", "invalid_request"),
     ({"rrule": "FREQ=DAILY;INTERVAL=1_0"}, "rrule", "invalid_request"),
-    ({"rrule": "FREQ=DAILY;INTERVAL= 2"}, "rrule", "invalid_request"),
+    ({"rrule": "FREQ=DAILY;;INTERVAL=2"}, "rrule", "recurrence_unsupported"),
     ({"rrule": "FREQ=HOURLY"}, "rrule", "invalid_request"),
     ({"rrule": "FREQ=DAILY;BYHOUR=9"}, "rrule", "recurrence_unsupported"),
     ({"rrule": "FREQ=DAILY;FREQ=DAILY"}, "rrule", "invalid_request"),
@@ -173,6 +175,34 @@ INVALID_PATTERNS: list[tuple[dict[str, Any], str, str]] = [
     ({"rrule": "FREQ=DAILY;" * 100}, "rrule", "invalid_request"),
     ({"frequency": "weekly", "rrule": "FREQ=DAILY"}, "rrule", "invalid_request"),
 ]
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"frequency": "WEEKLY", "byDay": ["MO", "FR"], "firstDayOfWeek": "SU"},
+        {"frequency": "Weekly", "byDay": [{"day": "FR"}, {"day": "MO"}], "firstDayOfWeek": "su"},
+        {"rrule": "FREQ=WEEKLY; BYDAY=MO, FR; WKST=SU;"},
+        {"rrule": " RRULE:freq=weekly;byday=mo,fr;wkst=su"},
+    ],
+    ids=str,
+)
+def test_other_spellings_of_a_rule_are_read(members: dict[str, Any]) -> None:
+    rule = parse_members(members).rule
+
+    assert rule == RecurrenceRule("weekly", by_day=(NthWeekday("mo"), NthWeekday("fr")), first_day_of_week="su")
+
+
+def test_nth_weekdays_may_be_as_in_rrule() -> None:
+    rule = parse_members({"frequency": "monthly", "byDay": ["1FR", "-1mo"]}).rule
+
+    assert rule is not None
+    assert set(rule.by_day) == {NthWeekday("fr", 1), NthWeekday("mo", -1)}
+
+
+def test_unknown_members_are_refused_with_the_accepted_ones() -> None:
+    with pytest.raises(errors.InvalidRequest, match=r"a pattern has .*byDay, .*frequency"):
+        parse_members({"type": "weekly", "daysOfWeek": [1]})
 
 
 def test_until_in_a_dst_gap_round_trips() -> None:
@@ -203,5 +233,7 @@ def test_invalid_pattern_is_reported_with_its_pointer(members: dict[str, Any], p
     ],
 )
 def test_first_shift_must_match_the_rule(members: dict[str, Any]) -> None:
-    with pytest.raises(pattern.RecurrenceStartMismatch, match="does not match"):
+    with pytest.raises(
+        pattern.RecurrenceStartMismatch, match="starts on Friday, 2027-01-01 at 09:00 in America/New_York"
+    ):
         parse_members(members)

@@ -1,7 +1,7 @@
 """Schedules over HTTP: stored values, validation, conflicts, permissions and edits of series."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -344,7 +344,8 @@ def test_single_shift_is_moved_excluded_and_restored(test_users: UserFixtures, s
     id = create_monday_series(test_users, sue)["id"]
     occurrence_query = {"scope": "occurrence", "recurrenceId": "2031-06-09T09:00:00"}
 
-    move_response = put_schedule(test_users.mia, id, {"startTime": "2031-06-10T12:00"}, **occurrence_query)
+    moved_times = {"startTime": "2031-06-10T12:00", "endTime": "2031-06-10T20:00"}
+    move_response = put_schedule(test_users.mia, id, moved_times, **occurrence_query)
     assert move_response.status_code == 200, move_response.text
     moved = move_response.json()
     assert (moved["kind"], moved["scheduleId"], moved["changed"]) == ("occurrence", id, True)
@@ -389,6 +390,34 @@ def test_recurrence_id_may_have_an_offset(test_users: UserFixtures, sue: User) -
     skipped = {"scope": "occurrence", "recurrenceId": start}
     response = put_schedule(test_users.mia, night_id, {"endTime": "2031-03-09T07:00"}, **skipped)
     assert response.json()["recurrenceId"] == "2031-03-09T02:30:00", response.text
+
+
+@pytest.mark.parametrize("scope", ["all", "following", "occurrence"])
+def test_start_alone_keeps_the_end(test_users: UserFixtures, sue: User, scope: str) -> None:
+    id = create_monday_series(test_users, sue)["id"]
+    query = {"scope": scope, "recurrenceId": "2031-06-09T09:00:00"}
+
+    late_response = put_schedule(test_users.mia, id, {"startTime": "2031-06-09T17:00"}, **query)
+    assert late_response.status_code == 400
+    (error,) = parse_problem(late_response)["errors"]
+    assert error["pointer"] == "/startTime"
+    assert "`endTime`, which stays 2031-06-09T17:00:00" in error["detail"]
+    assert put_schedule(test_users.mia, id, {"startTime": "2031-06-09T11:00"}, **query).status_code == 200
+
+    window = {"expand": "occurrences", "from": "2031-06-09T00:00:00Z", "to": "2031-06-10T04:00:00Z"}
+    filters = {"locationId": test_users.boston.id, "staffId": sue.id}
+    (shift,) = test_users.ann.get(PATH, params={**filters, **window}).json()["items"]
+    assert (shift["startTime"], shift["endTime"]) == ("2031-06-09T11:00:00-04:00", "2031-06-09T17:00:00-04:00")
+
+
+def test_start_alone_keeps_the_end_of_a_single_shift(test_users: UserFixtures) -> None:
+    schedule = test_users.create_shift()
+    start, end = datetime.fromisoformat(schedule.start), schedule.end
+
+    later = (start + timedelta(hours=1)).isoformat()
+    body = put_schedule(test_users.ann, schedule.id, {"startTime": later}).json()
+    assert (body["startTime"][:19], body["endTime"][:19]) == (later, end)
+    assert put_schedule(test_users.ann, schedule.id, {"startTime": end}).status_code == 400
 
 
 def test_single_shift_is_reassigned(test_users: UserFixtures, sue: User) -> None:
@@ -468,7 +497,8 @@ def test_whole_series_is_moved(test_users: UserFixtures, sue: User) -> None:
     assert response.status_code == 200, response.text
     assert response.json()["startTime"] == "2031-06-02T10:30:00-04:00"
     assert list_june_starts(test_users, sue) == ["02T10:30", "18T07:00", "23T10:30", "30T10:30"]
-    mismatch_response = put_schedule(test_users.ann, id, {"startTime": "2031-06-03T10:30"})
+    tuesday = {"startTime": "2031-06-03T10:30", "endTime": "2031-06-03T17:00"}
+    mismatch_response = put_schedule(test_users.ann, id, tuesday)
     assert (mismatch_response.status_code, parse_problem(mismatch_response)["code"]) == (
         400,
         "recurrence_start_mismatch",

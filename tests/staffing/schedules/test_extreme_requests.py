@@ -178,14 +178,15 @@ def test_edit_that_would_lose_exceptions_is_rejected(test_users: UserFixtures) -
     exceptions = {"2031-02-07T09:00:00": {"excluded": True}, "2031-02-14T09:00:00": {"staffId": cover.id}}
     request_body = series_body(test_users, owner.id, frequency="weekly", byDay=days, exceptions=exceptions)
     schedule = create_schedule(test_users.ann, request_body)
-    changes = {"startTime": "2031-02-05T09:00"}
+    changes = {"startTime": "2031-02-05T09:00", "endTime": "2031-02-05T10:00"}
     move_response = put_schedule(test_users.ann, schedule["id"], changes)
     assert (move_response.status_code, parse_problem(move_response)["code"]) == (409, "exceptions_lost")
     for id in exceptions:
         query = {"scope": "following", "recurrenceId": id}
         single_response = put_schedule(test_users.ann, schedule["id"], {"recurring": False}, **query)
         assert (single_response.status_code, parse_problem(single_response)["code"]) == (409, "exceptions_lost")
-    hour_response = put_schedule(test_users.ann, schedule["id"], {"startTime": "2031-02-03T11:00"})
+    two_hours_later = {"startTime": "2031-02-03T11:00", "endTime": "2031-02-03T12:00"}
+    hour_response = put_schedule(test_users.ann, schedule["id"], two_hours_later)
     assert sorted(hour_response.json()["recurrencePattern"]["exceptions"]) == [
         *("2031-02-07T11:00:00", "2031-02-14T11:00:00")
     ]

@@ -1,0 +1,75 @@
+"""Bodies that create and change records, and the fields of those that only the server sets."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import orjson
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.request import Request
+
+from config import errors, journal, strict_json
+from config.api.fields import StrictSerializer, field_names
+
+READ_ONLY = errors.define_field_code("read_only", "Only the server sets this field; the stored value is another.")
+
+
+class NewRecordBody(StrictSerializer):
+    """A body that creates a record: what is null and not required counts as not sent.
+
+    Members that only the server sets must be null or absent.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return super().to_internal_value(data)
+        read_only = self.read_only_values(data)
+        if server_set := [name for name, value in read_only.items() if value is not None]:
+            refusal = ErrorDetail("Set by the server; leave it out.", READ_ONLY)
+            raise serializers.ValidationError({name: [refusal] for name in server_set})
+        optional = {*read_only, *(name for name, field in self.fields.items() if not field.required)}
+        sent = {name: value for name, value in data.items() if value is not None or name not in optional}
+        return super().to_internal_value(sent)
+
+
+def read_precondition(request: Request) -> journal.Precondition:
+    """What a request expects of the record that it changes: If-Match, unchanged read-only fields.
+
+    Raises `errors.Forbidden` for a ``customerId`` of another customer.
+    """
+    body: type[StrictSerializer] | None = cast(Any, request.parser_context)["view"].declared_operation().body
+    sent = body.read_only_values(cast(Mapping[str, Any], request.data)) if body else {}
+    if "customerId" in sent:
+        cast(Any, request.user).check_customer(sent["customerId"], datetime.now(UTC))
+
+    def check_read_only(record: Any) -> None:
+        if body and sent:
+            _check_read_only(body, sent, record)
+
+    return journal.Precondition(_read_if_match_versions(request), check_read_only)
+
+
+def _read_if_match_versions(request: Request) -> frozenset[int] | None:
+    """The versions that If-Match allows to change; None: any."""
+    header = request.headers.get("If-Match")
+    if header is None or "*" in (parts := {part.strip() for part in header.split(",")}):
+        return None
+    etags = {part.removeprefix("W/").strip('"').partition(".")[0] for part in parts}
+    return frozenset(int(etag) for etag in etags if etag.isascii() and etag.isdigit() and len(etag) < 10)
+
+
+def _check_read_only(body: type[StrictSerializer], sent: Mapping[str, Any], record: Any) -> None:
+    """Raise `errors.InvalidRequest`, naming the fields that differ from the record."""
+    view = cast(Any, body.record_view)(record)
+    shown = orjson.loads(strict_json.dumps(view.data, default=str))
+    differing = [name for name in sent if sent[name] != shown.get(body.read_only_aliases.get(name, name))]
+    if differing:
+        field_errors = [
+            errors.FieldError(
+                f"/{name}", READ_ONLY, f"Read-only, and not as stored{errors.did_you_mean(name, field_names(body))}"
+            )
+            for name in differing
+        ]
+        detail = "Read-only fields differ from the stored record; leave them out, or send them as last read."
+        raise errors.InvalidRequest(detail, field_errors=field_errors)
