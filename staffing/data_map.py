@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 from staffing.models import Feed, Schedule, StaffAvailability
 from staffing.recurrence import expand, rrule
+from staffing.recurrence.details import Details, get_details, to_json
+from staffing.recurrence.expand import Occurrence
 from staffing.schedules import availability, cleanup, queries
 
 if TYPE_CHECKING:
@@ -14,26 +16,38 @@ if TYPE_CHECKING:
 
 def _shifts_of(user: "User") -> Iterator[ExportRow]:
     """The shifts of a person, without those of anybody else in the same schedules."""
-    for row, schedule in queries.join_schedules(availability.fetch_rows(user.id, None, None)):
-        for series in row.series():
+    for _, schedule in queries.join_schedules(availability.fetch_rows(user.id, None, None)):
+        series, details = schedule.series(), get_details(schedule)
+        if schedule.staff_id == user.id:
             rrule_text = rrule.to_rrule(series.rule, zone=series.zone) if series.rule else None
-            occurrence = expand.build_first_occurrence(series)
-            yield {
-                "scheduleId": row.schedule_id,
-                "locationId": schedule.location_id,
-                "start": occurrence.start,
-                "end": occurrence.end,
-                "zone": series.zone,
-                "pattern": rrule_text,
-            }
+            first = expand.build_first_occurrence(series)
+            yield _to_row(schedule, first, details, pattern=rrule_text)
+        for recurrence_id, exception in sorted(series.exceptions.items()):
+            is_own = (exception.staff_id or schedule.staff_id) == user.id
+            if is_own and exception.start and (exception.staff_id or exception.details):
+                occurrence = expand.build_occurrence(series, recurrence_id)
+                yield _to_row(schedule, occurrence, {**details, **exception.details})
+
+
+def _to_row(schedule: Schedule, occurrence: Occurrence, details: Details, *, pattern: str | None = None) -> ExportRow:
+    return {
+        "scheduleId": schedule.id,
+        "locationId": schedule.location_id,
+        "start": occurrence.start,
+        "end": occurrence.end,
+        "zone": schedule.zone,
+        "pattern": pattern,
+        **to_json(details),
+    }
 
 
 SHIFTS = ExportChapter(
     "shifts",
     "Your shifts",
-    "When and where you are or were scheduled. A series is shown as its first shift and its rule (RFC 5545).",
+    "When and where you are or were scheduled. A series is shown as its first shift and its rule (RFC 5545); shifts "
+    "of it that you cover, or that have their own notes, follow.",
     Schedule,
-    ("shifts",),
+    ("shifts", "shift notes"),
     read=_shifts_of,
     columns={
         "From": ("start",),
@@ -41,6 +55,7 @@ SHIFTS = ExportChapter(
         "Time zone": ("zone",),
         "Recurrence": ("pattern",),
         "Location": ("locationId",),
+        "Position and notes": ("position", "notes"),
         "Id": ("scheduleId",),
     },
 )

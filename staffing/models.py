@@ -20,6 +20,12 @@ SHIFTS = PersonalData(
     "past shifts: for as long as the customer exists",
     Erasure.FUTURE_REMOVED,
 )
+NOTES = PersonalData(
+    "shift notes",
+    "tell the person what to know about a shift",
+    "until the account is deleted or the schedule is removed",
+    Erasure.REMOVED,
+)
 SCHEDULE_KEYS = replace(SHIFTS, category="technical").withheld("keys, counters and times of changes")
 AVAILABILITY = replace(SCHEDULE_KEYS, purpose="detect overlapping shifts").withheld("derived from exported shifts")
 TEMPLATES = PersonalData(
@@ -52,6 +58,13 @@ class Schedule(dynamodb.Record):
     """An IANA name."""
     pattern = Json(SHIFTS, null=True)
     """Recurrence and exceptions; None: a single shift."""
+    notes = Text(NOTES, null=True)
+    """What the person should know; an exception in ``pattern`` may have notes of its own."""
+    position = Text(SHIFTS, null=True)
+    """What the person works as: Front desk."""
+    break_minutes = Number(SHIFTS, null=True)
+    color = Text(SHIFTS, null=True)
+    """#rrggbb"""
     window = Text(SCHEDULE_KEYS)
     """``O#`` and the start of a single shift, or ``R#`` and the end of a series, in UTC."""
     template_id = Text(SCHEDULE_KEYS, null=True)
@@ -143,6 +156,10 @@ class Template(dynamodb.Record):
     """A local time, HH:MM; if not after ``start``, on the next day."""
     pattern = Json(TEMPLATES, null=True)
     """A ``recurrencePattern`` as the API has it."""
+    notes = Text(TEMPLATES, null=True)
+    position = Text(TEMPLATES, null=True)
+    break_minutes = Number(TEMPLATES, null=True)
+    color = Text(TEMPLATES, null=True)
     created_at = Timestamp(TEMPLATES)
     updated_at = Timestamp(TEMPLATES)
     version = Number(TEMPLATES, default=1)

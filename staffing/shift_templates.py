@@ -1,7 +1,7 @@
 """Templates: reusable schedules without a date and a person, for one location or all."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from accounts import locations
@@ -10,8 +10,10 @@ from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency, pagination
 from staffing.models import Template
 from staffing.recurrence import rrule
+from staffing.recurrence.details import WIRE_NAMES, check_breaks, get_details, normalize_details
+from staffing.recurrence.expand import Series
 
-FIELDS = ("name", "location_id", "start", "end", "pattern")
+FIELDS = ("name", "location_id", "start", "end", "pattern", *WIRE_NAMES)
 _SERIES_ONLY_FIELDS = ("exceptions", "until", "count")
 """Fields that belong to one series, not to a template."""
 
@@ -86,8 +88,9 @@ def create_template(
         created_at=at,
         updated_at=at,
         version=1,
-        **_normalize_pattern(values),
+        **{**_normalize_pattern(values), **normalize_details(values)},
     )
+    _check_break(template)
     return journal.create_record(
         actor, "template.created", template, at, audited=FIELDS, idempotency_key=idempotency_key, prefetched=records
     )
@@ -100,6 +103,13 @@ def _check_location(location_id: str | None, records: dynamodb.BatchResult, acto
         return
     locations.get_location_from(records, location_id, actor, pointer="/locationId")
     locations.check_access(actor, location_id)
+
+
+def _check_break(template: Template) -> None:
+    day = "2001-01-01"
+    start, end = (datetime.fromisoformat(f"{day}T{time}") for time in (template.start, template.end))
+    series = Series(start, end if end > start else end + timedelta(days=1), "UTC")
+    check_breaks(series, get_details(template))
 
 
 def _normalize_pattern(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,7 +151,8 @@ def update_template(
         values = _normalize_pattern(updates)
         if "name" in values:
             values["name_key"] = locations.name_sort_key(values["name"], before.id)
-        after = before.with_changes(**values, updated_at=at)
+        after = before.with_changes(**{**values, **normalize_details(values)}, updated_at=at)
+        _check_break(after)
         return journal.update_record(actor, "template.changed", before, after, at, audited=FIELDS, prefetched=records)
 
     return journal.retry_on_conflict(decide)

@@ -1,7 +1,6 @@
 """Strict serializer fields, and serializers that refuse unknown fields."""
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -15,6 +14,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
 from config import errors
+from config.text import clean_text
 
 UNKNOWN_TIME_ZONE = errors.define_field_code("unknown_time_zone", "Not the name of an IANA time zone.")
 _DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -131,16 +131,24 @@ class StrictQuery(StrictSerializer):
 class TextField(serializers.CharField):
     """A string, trimmed and normalized to NFC; refuses control characters."""
 
+    is_multiline = False
+
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is not serializers.empty and data is not None and not isinstance(data, str):
             raise serializers.ValidationError("Must be a string.", code="invalid")
         return super().run_validation(data)
 
     def to_internal_value(self, data: str) -> str:
-        text = unicodedata.normalize("NFC", data.strip())
-        if any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Cn") for character in text):
-            raise serializers.ValidationError("Contains a character that cannot be displayed.", code="invalid")
-        return text
+        try:
+            return clean_text(data, is_multiline=self.is_multiline)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error), code="invalid") from error
+
+
+class MultilineTextField(TextField):
+    """A `TextField` of several lines."""
+
+    is_multiline = True
 
 
 class TextListField(serializers.ListField):

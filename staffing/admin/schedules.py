@@ -22,6 +22,7 @@ from staffing.admin import rota
 from staffing.admin.patterns import PatternForm, describe_pattern
 from staffing.admin.projected import Schedule
 from staffing.models import Schedule as ScheduleRecord
+from staffing.recurrence.details import WIRE_NAMES
 from staffing.recurrence.edit import SeriesUpdate
 from staffing.schedules import commands
 from staffing.serializers.schedules import NewSchedule, ScheduleChange, ScheduleView, ScopeQuery
@@ -40,6 +41,8 @@ class ScheduleForm(PatternForm):
     labels = {"staffId": "Person", "startTime": "Start", "endTime": "End"}
     help_texts = {
         "startTime": "In the time zone of the location.",
+        "breakMinutes": "In minutes.",
+        "color": "Such as #1f7a8c.",
         "allowOverlap": "Save even if the person already has a shift at that time.",
     }
     scope = form_fields.choice_field("Applies to", _SCOPE_CHOICES, initial="all")
@@ -53,7 +56,12 @@ class ScheduleForm(PatternForm):
         if self.is_change:
             scope = {name: value for name in ("scope", "recurrenceId") if (value := self.cleaned_data[name])}
             self.scope_params = ScopeQuery.parse(scope)
-            body = {name: value for name, value in body.items() if name not in scope and value is not None}
+            clearable = WIRE_NAMES.values()
+            body = {
+                name: value
+                for name, value in body.items()
+                if name not in scope and (value is not None or name in clearable)
+            }
         return body
 
     def save_record(self) -> ScheduleRecord:
@@ -107,10 +115,11 @@ class ScheduleAdmin(RecordAdmin):
     list_display = ("time_range", "person_link", "location_link", "recurrence", "updated_at")
     fieldsets = (
         (None, {"fields": ("version", "locationId", "staffId", "startTime", "endTime")}),
+        ("Details", {"fields": ("position", "breakMinutes", "color", "notes")}),
         ("Recurs", {"fields": ("frequency", "interval", "byDay", "until", "count")}),
         ("This change", {"fields": ("scope", "recurrenceId", "allowOverlap")}),
     )
-    add_fieldsets = (*fieldsets[:2], (None, {"fields": ("allowOverlap",)}))
+    add_fieldsets = (*fieldsets[:3], (None, {"fields": ("allowOverlap",)}))
     buttons = (
         Button(
             "remove",

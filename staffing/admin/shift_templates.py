@@ -47,6 +47,7 @@ class TemplateAdmin(RecordAdmin):
     search_help_text = "The beginning of a name, or an id"
     fieldsets = (
         (None, {"fields": ("version", "name", "locationId", "startTime", "endTime")}),
+        ("Details", {"fields": ("position", "breakMinutes", "color", "notes")}),
         ("Recurs", {"fields": ("frequency", "interval", "byDay")}),
     )
     buttons = (

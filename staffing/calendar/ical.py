@@ -14,6 +14,7 @@ from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStand
 
 from staffing.models import Schedule
 from staffing.recurrence import dst, expand, rrule
+from staffing.recurrence.details import NO_DETAILS, Details, get_details
 from staffing.recurrence.expand import Occurrence, Series
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def render_calendar(
     for schedule in sorted(schedules, key=lambda item: str(item.id)):
         series = schedule.series()
         zones[series.zone] = min(series.start, zones.get(series.zone, series.start))
-        schedule_events = _iter_events(schedule, series, user_id, at)
-        events += [_add_metadata(event, schedule, locations_by_id) for event in schedule_events]
+        events += [
+            _add_metadata(event, schedule, {**get_details(schedule), **overrides}, locations_by_id)
+            for event, overrides in _iter_events(schedule, series, user_id, at)
+        ]
     for zone, first_start in sorted(zones.items()):
         if zone != "UTC":
             calendar.add_component(build_timezone(zone, first_start, at))
@@ -49,9 +52,16 @@ def render_calendar(
     return bytes(calendar.to_ical())
 
 
-def _add_metadata(event: Event, schedule: Schedule, locations_by_id: Mapping[str, "Location"]) -> Event:
+def _add_metadata(
+    event: Event, schedule: Schedule, details: Details, locations_by_id: Mapping[str, "Location"]
+) -> Event:
     location = locations_by_id.get(schedule.location_id)
-    event.add("summary", location.name if location else "On duty")
+    place = location.name if location else "On duty"
+    event.add("summary", f"{details['position']}, {place}" if details["position"] else place)
+    description = [f"Break: {details['break_minutes']:g} min"] if details["break_minutes"] else []
+    description += [details["notes"]] if details["notes"] else []
+    if description:
+        event.add("description", "\n\n".join(description))
     if location and location.address:
         event.add("location", location.address)
     event.add("dtstamp", schedule.updated_at)
@@ -61,19 +71,21 @@ def _add_metadata(event: Event, schedule: Schedule, locations_by_id: Mapping[str
     return event
 
 
-def _iter_events(schedule: Schedule, series: Series, user_id: str, at: datetime) -> Iterator[Event]:
+def _iter_events(schedule: Schedule, series: Series, user_id: str, at: datetime) -> Iterator[tuple[Event, Details]]:
+    """Each event, and the details that differ from those of the schedule."""
     if schedule.staff_id == user_id:
         yield from _iter_own_events(schedule, expand.exclude_covers(series), at)
         return
     for recurrence_id, exception in sorted(series.exceptions.items()):
         if exception.staff_id == user_id and exception.start:
             shift = expand.to_single_shift(series, recurrence_id, exception)
-            yield _build_event(f"{schedule.id}-{recurrence_id:%Y%m%dT%H%M%S}", _resolve_times(shift))
+            event = _build_event(f"{schedule.id}-{recurrence_id:%Y%m%dT%H%M%S}", _resolve_times(shift))
+            yield event, exception.details
 
 
-def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterator[Event]:
+def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterator[tuple[Event, Details]]:
     if series.rule is None:
-        yield _build_event(schedule.id, _resolve_times(series))
+        yield _build_event(schedule.id, _resolve_times(series)), NO_DETAILS
         return
     excluded = [recurrence_id for recurrence_id, exception in series.exceptions.items() if exception.start is None]
     overrides = {
@@ -90,11 +102,12 @@ def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterat
     event.add("rrule", vRecur.from_ical(rrule.to_rrule(series.rule, zone=series.zone)))
     if excluded:
         event.add("exdate", [_to_zone(recurrence_id, series.zone) for recurrence_id in sorted(excluded)])
-    yield event
+    yield event, NO_DETAILS
     for recurrence_id, times in sorted(overrides.items()):
         exception_event = _build_event(schedule.id, times)
         exception_event.add("recurrence-id", _to_zone(recurrence_id, series.zone))
-        yield exception_event
+        exception = series.exceptions.get(recurrence_id)
+        yield exception_event, exception.details if exception else NO_DETAILS
 
 
 def _iter_dst_affected(series: Series, at: datetime) -> Iterator[Occurrence]:

@@ -5,12 +5,13 @@ was moved since. Fields that an edit omits stay as they are.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from config import errors
 from staffing.recurrence import expand, local_time, pattern, rrule, rules
+from staffing.recurrence.details import Details, find_overrides, strip_details
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
 
@@ -44,6 +45,8 @@ class SeriesUpdate:
     pattern: Mapping[str, Any] | None = None
     is_pattern_null: bool = False
     staff_id: str | None = None
+    details: Details = field(default_factory=dict)
+    """Only those to change."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,11 @@ def update_series(
     scope: EditScope,
     recurrence_id: datetime | None,
     local_zone: str,
+    series_details: Details,
 ) -> EditResult:
     """A series after an edit; times without offset are local in ``local_zone``.
 
-    Raises `OccurrenceNotFound`, `ExceptionsLost` and `errors.InvalidRequest`.
+    The result has the details of occurrences, not of the series. Raises `OccurrenceNotFound`, `ExceptionsLost` and `errors.InvalidRequest`.
     """
     update = _without_unchanged_pattern(series, update)
     if scope == "all":
@@ -82,7 +86,7 @@ def update_series(
         return _update_whole_series(series, update, recurrence_id or series.start, staff_id, local_zone)
     recurrence_id = _require_recurrence_id(series, recurrence_id)
     if scope == "occurrence":
-        return _update_occurrence(series, update, recurrence_id, staff_id, local_zone)
+        return _update_occurrence(series, update, recurrence_id, staff_id, local_zone, series_details)
     remaining, following = split_series(series, recurrence_id)
     result = _update_whole_series(following, update, recurrence_id, staff_id, local_zone)
     if remaining is None:
@@ -130,23 +134,10 @@ def _require_recurrence_id(series: Series, recurrence_id: datetime | None) -> da
         raise errors.InvalidRequest("This schedule does not recur; use scope=all.", pointer="?scope")
     if recurrence_id is None:
         raise errors.InvalidRequest("A `recurrenceId` is required with this scope.", pointer="?recurrenceId")
-    recurrence_id = to_recurrence_id(series, recurrence_id)
+    recurrence_id = local_time.to_recurrence_id(series, recurrence_id)
     if not rules.has_start(series.rule, series.start, recurrence_id):
         raise OccurrenceNotFound("No occurrence of this series has that `recurrenceId`.", pointer="?recurrenceId")
     return recurrence_id
-
-
-def to_recurrence_id(series: Series, start: datetime) -> datetime:
-    """The wall time at which a rule starts a shift; ``start`` is naive already, or the instant."""
-    if start.tzinfo is None:
-        return start
-    wall_time = expand.to_wall_time(start, series.zone)
-    if series.rule and rules.has_start(series.rule, series.start, wall_time):
-        return wall_time
-    # a start that a clock change skips takes place later; the rule names the time that is skipped
-    offset_before = expand.to_zoned_time(start - expand.MAX_CLOCK_JUMP, series.zone).utcoffset() or timedelta()
-    skipped_time = (start + offset_before).replace(tzinfo=None)
-    return skipped_time if expand.to_instant(skipped_time, series.zone) == start else wall_time
 
 
 def split_series(series: Series, recurrence_id: datetime) -> tuple[Series | None, Series]:
@@ -174,7 +165,12 @@ def split_series(series: Series, recurrence_id: datetime) -> tuple[Series | None
 
 # --- one shift ------------------------------------------------------------------------------------
 def _update_occurrence(
-    series: Series, update: SeriesUpdate, recurrence_id: datetime, staff_id: str, local_zone: str
+    series: Series,
+    update: SeriesUpdate,
+    recurrence_id: datetime,
+    staff_id: str,
+    local_zone: str,
+    series_details: Details,
 ) -> EditResult:
     if update.recurring is False or update.pattern is not None:
         pointer = "/recurring" if update.recurring is False else "/recurrencePattern"
@@ -189,10 +185,14 @@ def _update_occurrence(
     duration = series.end - series.start
     assignee_id = update.staff_id or current.staff_id or staff_id
     cover_id = assignee_id if assignee_id != staff_id else None
-    is_regular = start == recurrence_id and end - start == duration and cover_id is None
-    updated = _set_exception(series, recurrence_id, None if is_regular else RecurrenceException(start, end, cover_id))
+    overrides = find_overrides({**current.details, **update.details}, series_details)
+    exception: RecurrenceException | None = RecurrenceException(start, end, cover_id, overrides)
+    if start == recurrence_id and end - start == duration and cover_id is None:
+        exception = RecurrenceException(start, details=overrides) if overrides else None
+    updated = _set_exception(series, recurrence_id, exception)
     has_same_times = current.start == start and (current.end or start + duration) == end
-    if recurrence_id in series.exceptions and has_same_times and current.staff_id == cover_id:
+    takes_place = recurrence_id in series.exceptions or expand.build_regular_occurrence(series, recurrence_id)
+    if takes_place and has_same_times and current.staff_id == cover_id:
         return EditResult(updated, staff_id=staff_id)
     added = ((assignee_id, Series(start, end, series.zone)),)
     existing = list_assignments(_set_exception(series, recurrence_id, RecurrenceException()), staff_id)
@@ -287,7 +287,7 @@ def _move_exception(exception: RecurrenceException, recurrence_id: datetime, off
 
 def list_assignments(series: Series, staff_id: str) -> tuple[tuple[str, Series], ...]:
     """The shifts of a series by user id: those of its owner, and single ones of who covers."""
-    series_by_staff = expand.split_by_staff(series, staff_id)
+    series_by_staff = expand.split_by_staff(strip_details(series), staff_id)
     return tuple((assignee_id, part) for assignee_id, parts in series_by_staff.items() for part in parts)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from staffing.recurrence import rules
@@ -30,6 +30,12 @@ class RecurrenceException:
     start: datetime | None = None
     end: datetime | None = None
     staff_id: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Overrides of the series' details: `staffing.recurrence.details`."""
+
+    def keeps_times(self, recurrence_id: datetime, duration: timedelta) -> bool:
+        """Whether the occurrence takes place at the time of the rule, for as long as the others."""
+        return self.start == recurrence_id and self.end in (None, recurrence_id + duration)
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,11 @@ class Occurrence:
     is_adjusted: bool = False
     """Whether its start or end is a skipped wall time."""
     is_changed: bool = False
+    """Whether it is an exception of its series."""
+    is_moved: bool = False
+    """Whether it takes place at other times than the rule says."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Overrides of the series' details."""
 
 
 @cache
@@ -129,9 +140,14 @@ def iter_exception_occurrences(
 def _build_exception_occurrence(
     series: Series, recurrence_id: datetime, start: datetime, exception: RecurrenceException
 ) -> Occurrence:
-    end = exception.end or start + (series.end - series.start)
-    times = (recurrence_id, start, end, series.zone)
-    return _build_occurrence(*times, staff_id=exception.staff_id, is_changed=True)
+    duration = series.end - series.start
+    return replace(
+        _build_occurrence(recurrence_id, start, exception.end or start + duration, series.zone),
+        staff_id=exception.staff_id,
+        is_changed=True,
+        is_moved=not exception.keeps_times(recurrence_id, duration),
+        details=exception.details,
+    )
 
 
 def build_first_occurrence(series: Series) -> Occurrence:
@@ -139,21 +155,13 @@ def build_first_occurrence(series: Series) -> Occurrence:
     return _build_occurrence(series.start, series.start, series.end, series.zone)
 
 
-def _build_occurrence(
-    recurrence_id: datetime,
-    start: datetime,
-    end: datetime,
-    zone: str,
-    *,
-    staff_id: str | None = None,
-    is_changed: bool = False,
-) -> Occurrence:
+def _build_occurrence(recurrence_id: datetime, start: datetime, end: datetime, zone: str) -> Occurrence:
     """An occurrence at its instants. A shift entirely within a clock gap keeps its length."""
     start_instant, end_instant = to_instant(start, zone), to_instant(end, zone)
     if end_instant <= start_instant:
         end_instant = start_instant + (end - start)
     is_adjusted = not (is_valid_wall_time(start, zone) and is_valid_wall_time(end, zone))
-    return Occurrence(recurrence_id, start_instant, end_instant, staff_id, is_adjusted, is_changed)
+    return Occurrence(recurrence_id, start_instant, end_instant, is_adjusted=is_adjusted)
 
 
 def exclude_covers(series: Series) -> Series:

@@ -1,9 +1,10 @@
 """Wall times from the start and end of a request. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from config import errors
 from staffing.recurrence import expand, rrule, rules
+from staffing.recurrence.expand import Series
 
 AMBIGUOUS_TIME = "This local time occurs twice as the clock is set back; use another."
 WallTimes = tuple[datetime, datetime, str]
@@ -78,3 +79,16 @@ def _to_wall_time(at: datetime, input_zone: str, zone: str) -> datetime:
     if at.tzinfo is None and input_zone == zone:
         return at
     return expand.to_wall_time(at if at.tzinfo else expand.to_instant(at, input_zone), zone)
+
+
+def to_recurrence_id(series: Series, start: datetime) -> datetime:
+    """The wall time at which a rule starts a shift; ``start`` is naive already, or the instant."""
+    if start.tzinfo is None:
+        return start
+    wall_time = expand.to_wall_time(start, series.zone)
+    if series.rule and rules.has_start(series.rule, series.start, wall_time):
+        return wall_time
+    # a start that a clock change skips takes place later; the rule names the time that is skipped
+    offset_before = expand.to_zoned_time(start - expand.MAX_CLOCK_JUMP, series.zone).utcoffset() or timedelta()
+    skipped_time = (start + offset_before).replace(tzinfo=None)
+    return skipped_time if expand.to_instant(skipped_time, series.zone) == start else wall_time

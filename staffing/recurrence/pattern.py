@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from config import errors
-from staffing.recurrence import expand, rrule, rules
+from staffing.recurrence import details, expand, rrule, rules
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
 
 MAX_EXCEPTIONS = 500
+_EXCEPTION_FIELDS = ("startTime", "endTime", "staffId", *details.WIRE_NAMES.values())
 MAX_MOVE_DISTANCE = timedelta(days=400)
 """How far a shift may be moved from its original start."""
 
@@ -84,7 +85,7 @@ def _exception_to_json(exception: RecurrenceException) -> dict[str, Any]:
         "endTime": exception.end.isoformat() if exception.end else None,
         "staffId": exception.staff_id,
     }
-    return {name: value for name, value in fields.items() if value}
+    return {name: value for name, value in fields.items() if value} | details.to_json(exception.details)
 
 
 def _parse_exceptions(
@@ -106,9 +107,9 @@ def _parse_exceptions(
 def _parse_exception(value: Any, start: datetime, name: str) -> RecurrenceException:
     if value == {"excluded": True} and value["excluded"] is True:
         return RecurrenceException()
-    known_fields = {"startTime", "endTime", "staffId"}
-    if not isinstance(value, Mapping) or not value or set(value) - known_fields:
-        raise rrule.invalid_field(name, "Must be `excluded`: true, or any of `startTime`, `endTime`, `staffId`.")
+    if not isinstance(value, Mapping) or not value or set(value) - set(_EXCEPTION_FIELDS):
+        names = ", ".join(f"`{field}`" for field in _EXCEPTION_FIELDS)
+        raise rrule.invalid_field(name, f"Must be `excluded`: true, or any of {names}.")
     new_start = rrule.parse_local_time(value["startTime"], f"{name}/startTime") if "startTime" in value else start
     if abs(new_start - start) > MAX_MOVE_DISTANCE:
         raise rrule.invalid_field(f"{name}/startTime", f"Must be within {MAX_MOVE_DISTANCE.days} days.")
@@ -118,7 +119,7 @@ def _parse_exception(value: Any, start: datetime, name: str) -> RecurrenceExcept
     staff_id = value.get("staffId")
     if staff_id is not None and not isinstance(staff_id, str):
         raise rrule.invalid_field(f"{name}/staffId", "Must be a string.")
-    return RecurrenceException(new_start, new_end, staff_id)
+    return RecurrenceException(new_start, new_end, staff_id, details.parse_overrides(value, name))
 
 
 def to_stored_pattern(series: Series) -> dict[str, Any] | None:
@@ -153,5 +154,8 @@ def _exception_from_json(fields: Mapping[str, Any]) -> RecurrenceException:
         return RecurrenceException()
     end = fields.get("endTime")
     return RecurrenceException(
-        datetime.fromisoformat(fields["startTime"]), datetime.fromisoformat(end) if end else None, fields.get("staffId")
+        datetime.fromisoformat(fields["startTime"]),
+        datetime.fromisoformat(end) if end else None,
+        fields.get("staffId"),
+        {name: fields[wire] for name, wire in details.WIRE_NAMES.items() if wire in fields},
     )

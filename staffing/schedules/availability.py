@@ -9,13 +9,14 @@ repeated (`journal.retry_on_conflict`).
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
 from config import dynamodb, errors, journal
 from config.journal import write_set
 from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant, to_attributes
 from staffing.recurrence import conflicts, expand
+from staffing.recurrence.details import strip_details
 from staffing.recurrence.expand import Series
 
 MAX_SERIES_PER_PERSON = 100
@@ -68,6 +69,17 @@ class ShiftAssignment:
 def version_record_keys(staff_ids: Iterable[str]) -> list[dynamodb.RecordKey]:
     """The keys of people's version records, to be read before their rows."""
     return [dynamodb.RecordKey(StaffAvailability, staff_id, VERSION_RECORD_KEY) for staff_id in staff_ids]
+
+
+def list_staff_in_pattern(pattern_fields: Mapping[str, Any] | None) -> list[str]:
+    """Who covers shifts of a pattern that was not checked yet."""
+    exceptions = (pattern_fields or {}).get("exceptions")
+    values = exceptions.values() if isinstance(exceptions, Mapping) else ()
+    candidates = (value.get("staffId") for value in values if isinstance(value, Mapping))
+    staff_ids = list(dict.fromkeys(staff_id for staff_id in candidates if isinstance(staff_id, str)))
+    if len(staff_ids) > MAX_COVERING_STAFF:
+        raise AssignmentLimitExceeded(f"At most {MAX_COVERING_STAFF} other people can cover shifts of one series.")
+    return staff_ids
 
 
 # --- deciding -------------------------------------------------------------------------------------
@@ -178,7 +190,7 @@ def _put_version_record(
 def _build_rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, StaffAvailability]]:
     rows: dict[str, dict[str, StaffAvailability]] = {}
     for schedule in schedules:
-        series_by_staff = expand.split_by_staff(schedule.series(), schedule.staff_id)
+        series_by_staff = expand.split_by_staff(strip_details(schedule.series()), schedule.staff_id)
         if len(series_by_staff) > MAX_COVERING_STAFF + 1:
             raise AssignmentLimitExceeded(f"At most {MAX_COVERING_STAFF} other people can cover shifts of one series.")
         for staff_id, shifts in series_by_staff.items():

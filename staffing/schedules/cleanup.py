@@ -13,6 +13,7 @@ from accounts import locations, permissions
 from config import audit, dynamodb, journal, outbox
 from staffing.models import Schedule, to_attributes
 from staffing.recurrence import expand, rules
+from staffing.recurrence.details import get_details
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.schedules import availability, queries, save
@@ -27,9 +28,10 @@ SHIFTS_PER_TRANSACTION = 8
 def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) -> None:
     """End the shifts of a user who leaves; may be repeated.
 
-    Their own schedules end now. Their shifts that others cover become schedules of those others,
-    and shifts of others that they would have covered are excluded.
+    Their notes are erased. Their own schedules end now. Their shifts that others cover become
+    schedules of those others, and shifts of others that they would have covered are excluded.
     """
+    _erase_notes(user.id, actor, at)
     for row in availability.fetch_rows(user.id, at, None):
         while _detach_covered_shifts(str(row.schedule_id), user.id, actor, at):
             pass
@@ -40,6 +42,39 @@ def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) ->
             return _remove_covers(schedule.series(), user.id, at)
 
         _rewrite_series(str(row.schedule_id), end_share, actor, at)
+
+
+def _erase_notes(user_id: str, actor: audit.Author, at: datetime) -> None:
+    """Erase the notes of a person's shifts, past ones too: of their schedules and of covers."""
+    for _, schedule in queries.join_schedules(availability.fetch_rows(user_id, None, None)):
+        if _without_notes(schedule, user_id, at):
+            _erase_notes_of_schedule(str(schedule.id), user_id, actor, at)
+
+
+def _erase_notes_of_schedule(schedule_id: str, user_id: str, actor: audit.Author, at: datetime) -> None:
+    def decide() -> None:
+        before = dynamodb.get_record(Schedule, schedule_id)
+        after = _without_notes(before, user_id, at) if before else None
+        if before and after:
+            changes = [audit.FieldChange("notes", None, None)]  # the values may name the person
+            with journal.write(actor, "schedule.changed", before, at, changes=changes) as write:
+                write.save(before, after)
+
+    journal.retry_on_conflict(decide)
+
+
+def _without_notes(schedule: Schedule, user_id: str, at: datetime) -> Schedule | None:
+    """A schedule without the notes of this person's shifts; None if there are none."""
+    is_owner, series = schedule.staff_id == user_id, schedule.series()
+    erased = {
+        recurrence_id: replace(exception, details={**exception.details, "notes": None})
+        for recurrence_id, exception in series.exceptions.items()
+        if exception.details.get("notes") and (exception.staff_id == user_id or (is_owner and not exception.staff_id))
+    }
+    if not erased and not (is_owner and schedule.notes):
+        return None
+    attributes = to_attributes(replace(series, exceptions={**series.exceptions, **erased}))
+    return schedule.with_changes(**attributes, notes=None if is_owner else schedule.notes, updated_at=at)
 
 
 def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author, at: datetime) -> bool:
@@ -67,6 +102,8 @@ def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author,
                 customer_id=before.customer_id,
                 location_id=before.location_id,
                 split_from=before.id,
+                # the notes of the series are about the person who leaves
+                details={**get_details(before), "notes": None, **exception.details},
             )
             for recurrence_id, exception in covers
         ]

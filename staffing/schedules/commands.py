@@ -6,7 +6,7 @@ edit is one transaction and one audit entry, also if it splits a series.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from config.dynamodb import idempotency
 from staffing import shift_templates
 from staffing.models import Schedule, Template, to_attributes
 from staffing.recurrence import edit, local_time, pattern, rrule
+from staffing.recurrence.details import NO_DETAILS, WIRE_NAMES, Details, get_details, normalize_details
 from staffing.recurrence.edit import EditResult, EditScope, SeriesUpdate
 from staffing.recurrence.expand import Series
 from staffing.schedules import availability, save
@@ -35,6 +36,8 @@ class ScheduleDraft:
     pattern: Mapping[str, Any] | None = None
     template_id: str | None = None
     allow_overlap: bool = False
+    details: Details = field(default_factory=dict)
+    """Those that are missing are the template's."""
 
 
 class ForeignSchedule(errors.Forbidden):
@@ -58,7 +61,7 @@ def create_schedule(
 
     def decide() -> Schedule:
         records = _fetch_records(
-            [draft.staff_id, *_list_staff_in_pattern(draft.pattern)],
+            [draft.staff_id, *availability.list_staff_in_pattern(draft.pattern)],
             actor,
             locations.location_key(draft.location_id),
             *([dynamodb.RecordKey(Template, draft.template_id)] if draft.template_id else []),
@@ -95,19 +98,6 @@ def _fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.
     )
 
 
-def _list_staff_in_pattern(pattern_fields: Mapping[str, Any] | None) -> list[str]:
-    """Who covers shifts of a pattern that was not checked yet."""
-    exceptions = (pattern_fields or {}).get("exceptions")
-    values = exceptions.values() if isinstance(exceptions, Mapping) else ()
-    candidates = (value.get("staffId") for value in values if isinstance(value, Mapping))
-    staff_ids = list(dict.fromkeys(staff_id for staff_id in candidates if isinstance(staff_id, str)))
-    if len(staff_ids) > availability.MAX_COVERING_STAFF:
-        raise availability.AssignmentLimitExceeded(
-            f"At most {availability.MAX_COVERING_STAFF} other people can cover shifts of one series."
-        )
-    return staff_ids
-
-
 def _build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime) -> Schedule:
     location = locations.get_location_from(records, draft.location_id, actor, pointer="/locationId")
     locations.check_access(actor, location.id)
@@ -127,6 +117,7 @@ def _build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: 
         customer_id=actor.customer_id,
         location_id=location.id,
         template_id=draft.template_id,
+        details={**(get_details(template) if template else {}), **normalize_details(draft.details)},
     )
 
 
@@ -204,6 +195,7 @@ def update_schedule(
     `edit.ExceptionsLost`, `errors.PreconditionFailed`, and as `create_schedule` does.
     """
     actor.require("schedules:write")
+    update = replace(update, details=normalize_details(update.details))
 
     def decide() -> Schedule:
         before = _get_target(schedule_id, actor)
@@ -214,7 +206,7 @@ def update_schedule(
             detail = "A single shift of a series cannot move to another location; create a schedule there."
             raise errors.InvalidRequest(detail, pointer="/locationId")
         new_staff = [update.staff_id] if update.staff_id else []
-        staff_ids = [*save.list_assigned_staff(before), *new_staff, *_list_staff_in_pattern(update.pattern)]
+        staff_ids = [*save.list_assigned_staff(before), *new_staff, *availability.list_staff_in_pattern(update.pattern)]
         records = _fetch_records(staff_ids, actor, locations.location_key(new_location_id))
         location = locations.get_location_from(records, new_location_id, actor, pointer="/locationId")
         locations.check_access(actor, location.id)
@@ -227,8 +219,10 @@ def update_schedule(
             scope=scope,
             recurrence_id=recurrence_id,
             local_zone=location.time_zone,
+            series_details=get_details(before),
         )
-        after = _build_records(before, edit_result, location_id=new_location_id, at=at)
+        details = {} if scope == "occurrence" else update.details
+        after = _build_records(before, edit_result, location_id=new_location_id, at=at, details=details)
         if _is_unchanged(before, after):
             return before
         save.save_schedules(
@@ -239,13 +233,15 @@ def update_schedule(
     return journal.retry_on_conflict(decide)
 
 
-def _build_records(before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime) -> list[Schedule]:
-    """The records that an edit leaves; the last is the one that was edited."""
+def _build_records(
+    before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime, details: Details = NO_DETAILS
+) -> list[Schedule]:
+    """The records that an edit leaves; the last is the one that was edited and gets ``details``."""
     if edit_result.remaining is None:
         return []
     values: dict[str, Any] = {**to_attributes(edit_result.remaining), "updated_at": at}
     if edit_result.split_off is None:
-        return [before.with_changes(**values, location_id=location_id, staff_id=edit_result.staff_id)]
+        return [before.with_changes(**values, **details, location_id=location_id, staff_id=edit_result.staff_id)]
     split_off = save.build_schedule(
         edit_result.split_off,
         edit_result.staff_id,
@@ -254,12 +250,13 @@ def _build_records(before: Schedule, edit_result: EditResult, *, location_id: st
         location_id=location_id,
         template_id=before.template_id,
         split_from=before.id,
+        details={**get_details(before), **details},
     )
     return [before.with_changes(**values), split_off]
 
 
 def _is_unchanged(before: Schedule, after: list[Schedule]) -> bool:
-    names = ("staff_id", "location_id", "start", "end", "zone", "pattern")
+    names = ("staff_id", "location_id", "start", "end", "zone", "pattern", *WIRE_NAMES)
     return len(after) == 1 and all(getattr(before, name) == getattr(after[0], name) for name in names)
 
 

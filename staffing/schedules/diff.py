@@ -1,7 +1,7 @@
 """The changes of schedules that an audit entry stores, and reading them for notifications.
 
-The fields of an entry are those of the schedule, ``rest/…`` of the series that was split off, and
-``shift/…`` of single shifts, by start.
+The fields of an entry are those of the schedule, ``rest/…`` of the series that was split off,
+``shift/…`` of single shifts and ``details/…`` of single occurrences, by start.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from typing import Any
 from config import audit, dynamodb
 from config.audit import reader
 from staffing.models import Schedule
-from staffing.recurrence import expand, rrule, rules
+from staffing.recurrence import details, expand, rrule, rules
 from staffing.recurrence.expand import RecurrenceException, Series
 
 MAX_LISTED_SHIFTS = 20
@@ -59,16 +59,16 @@ def diff_schedules(
 ) -> list[audit.FieldChange]:
     """The fields of the audit entry of a change; a second schedule ``after`` was split off."""
     old_values, new_values = (
-        _get_state(schedule).to_json() if schedule else {} for schedule in (before, after[0] if after else None)
+        _to_json(schedule) if schedule else {} for schedule in (before, after[0] if after else None)
     )
     changes = [
         audit.FieldChange(name, old_values.get(name), new_values.get(name))
-        for name in _FIELDS
+        for name in (*_FIELDS, *details.WIRE_NAMES.values())
         if old_values.get(name) != new_values.get(name)
     ]
     for split_off in after[1:]:
         changes.append(audit.FieldChange("splitOff", None, split_off.id))
-        for name, value in _get_state(split_off).to_json().items():
+        for name, value in _to_json(split_off).items():
             changes.append(audit.FieldChange(f"rest/{name}", old_values[name] if name == "staffId" else None, value))
     shifts = _diff_series(before, after[0]) if before and len(after) == 1 else None
     if shifts is None:
@@ -77,9 +77,34 @@ def diff_schedules(
     changes += listed
     if len(shifts) > len(listed):
         changes.append(audit.FieldChange("shifts", None, f"{len(shifts) - len(listed)} more"))
+    changes += _diff_occurrence_details(before, after)
     if allow_overlap:
         changes.append(audit.FieldChange("allowOverlap", before=None, after=True))
     return changes
+
+
+def _to_json(schedule: Schedule) -> dict[str, Any]:
+    values = details.to_json(details.get_details(schedule))
+    return {**_get_state(schedule).to_json(), **{name: value for name, value in values.items() if value is not None}}
+
+
+def _diff_occurrence_details(before: Schedule | None, after: list[Schedule]) -> list[audit.FieldChange]:
+    """The details of single occurrences that changed: ``details/`` and the original start."""
+    old, new = (
+        {
+            recurrence_id.isoformat(): details.to_json(exception.details)
+            for schedule in schedules
+            for recurrence_id, exception in schedule.series().exceptions.items()
+            if exception.details
+        }
+        for schedules in ([before] if before else [], after)
+    )
+    changes = [
+        audit.FieldChange(f"details/{id}", old.get(id), new.get(id))
+        for id in sorted({*old, *new})
+        if old.get(id) != new.get(id)
+    ]
+    return changes[:MAX_LISTED_SHIFTS] if after else []
 
 
 def _limit_shifts(shifts: list[audit.FieldChange]) -> list[audit.FieldChange]:

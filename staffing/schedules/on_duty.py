@@ -38,7 +38,7 @@ class OnDuty:
         """As scheduled, moved to this time, or covering for the owner of the series."""
         if self.shift.occurrence.staff_id:
             return "covering"
-        return "moved" if self.shift.occurrence.is_changed else "scheduled"
+        return "moved" if self.shift.occurrence.is_moved else "scheduled"
 
 
 def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)) -> list[OnDuty]:

@@ -14,7 +14,8 @@ from typing import Any
 from config import dynamodb, errors
 from config.dynamodb import pagination
 from staffing.models import SERIES_PREFIX, SINGLE_PREFIX, Schedule, StaffAvailability, format_instant
-from staffing.recurrence import edit, expand
+from staffing.recurrence import expand, local_time
+from staffing.recurrence.details import get_details
 from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 
 MAX_SERIES = 5_000
@@ -70,6 +71,11 @@ class Shift:
         return self.occurrence.staff_id or str(self.schedule.staff_id)
 
     @property
+    def details(self) -> dict[str, Any]:
+        """Notes, position, break and color: of the occurrence, or else of the schedule."""
+        return {**get_details(self.schedule), **self.occurrence.details}
+
+    @property
     def version(self) -> int:
         """The version of its schedule."""
         return int(self.schedule.version)
@@ -84,7 +90,7 @@ class Shift:
 def get_shift(schedule: Schedule, recurrence_id: datetime) -> Shift:
     """One shift of a series that an edit has kept, by its recurrence id as the edit got it."""
     series = schedule.series()
-    start = edit.to_recurrence_id(series, recurrence_id)
+    start = local_time.to_recurrence_id(series, recurrence_id)
     return Shift(schedule, expand.build_occurrence(series, start))
 
 

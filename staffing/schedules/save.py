@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import orjson
+
 from accounts import users
-from config import audit, dynamodb, journal
+from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency
 from config.journal import write_set
 from staffing.models import Schedule, to_attributes
+from staffing.recurrence.details import Details, check_breaks, get_details
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import Series
 from staffing.schedules import availability, diff
@@ -16,6 +19,16 @@ BATCH_PERIOD = timedelta(seconds=60)
 """Changes of one author to one person's schedules within this period are sent together."""
 BATCH_GRACE = timedelta(seconds=5)
 """For changes that are written at the very end of a batch."""
+
+
+MAX_PATTERN_BYTES = 100_000
+"""Of the rule and exceptions of a series as stored: an item has at most 400 KB, a list many."""
+
+
+class SeriesTooLarge(errors.InvalidRequest):
+    """The exceptions of the series, with their notes, are too long together."""
+
+    code = "series_too_large"
 
 
 def list_assigned_staff(schedule: Schedule) -> set[str]:
@@ -33,6 +46,7 @@ def build_schedule(
     location_id: str,
     template_id: str | None = None,
     split_from: str | None = None,
+    details: Details,
 ) -> Schedule:
     """A new schedule."""
     return Schedule(
@@ -46,6 +60,7 @@ def build_schedule(
         updated_at=at,
         version=1,
         **to_attributes(series),
+        **details,
     )
 
 
@@ -63,8 +78,11 @@ def save_schedules(
     """Write schedules as an edit leaves them, with everything that depends on them.
 
     ``records`` holds the people concerned, their version records and streams. Raises
-    `availability.ScheduleConflict` unless ``allow_overlap``, and as `users.check_schedulable` does.
+    `availability.ScheduleConflict` unless ``allow_overlap``, `SeriesTooLarge`,
+    `errors.InvalidRequest` for too long a break, and as `users.check_schedulable` does.
     """
+    for schedule in after:
+        _check_details(schedule)
     target = after[-1] if after else None
     new_staff = _check_new_staff(before, after, edit_result, records, actor)
     if edit_result.added and target and not allow_overlap:
@@ -94,6 +112,13 @@ def save_schedules(
             _enqueue_rota_messages(write, user_id)
         if idempotency_key and target:
             write.record_response(idempotency_key, target.id, status=201)
+
+
+def _check_details(schedule: Schedule) -> None:
+    if len(orjson.dumps(schedule.pattern)) > MAX_PATTERN_BYTES:
+        detail = "The exceptions and notes of this series are too long together; shorten notes, or split the series."
+        raise SeriesTooLarge(detail, pointer="/notes")
+    check_breaks(schedule.series(), get_details(schedule))
 
 
 def _list_relocated_staff(before: Schedule | None, after: list[Schedule]) -> set[str]:

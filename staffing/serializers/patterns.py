@@ -19,12 +19,18 @@ class WeekdayView(serializers.Serializer[Any]):
 
 
 class RecurrenceExceptionView(serializers.Serializer[Any]):
-    """A change of one occurrence: excluded, moved, or covered by another user."""
+    """A change of one occurrence: excluded, moved, covered by another user, or other details."""
 
     excluded = serializers.BooleanField(required=False, help_text="true: the occurrence does not take place.")
     startTime = serializers.CharField(required=False, help_text="Local start.")
     endTime = serializers.CharField(required=False, help_text="Local end.")
     staffId = serializers.CharField(required=False, help_text="Id of the user who covers the occurrence.")
+    notes = serializers.CharField(required=False, allow_null=True, help_text="Instead of those of the schedule.")
+    position = serializers.CharField(required=False, allow_null=True, help_text="Instead of that of the schedule.")
+    breakMinutes = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Instead of those of the schedule."
+    )
+    color = serializers.CharField(required=False, allow_null=True, help_text="Instead of that of the schedule.")
 
 
 class RecurrencePatternView(serializers.Serializer[Any]):

@@ -15,14 +15,15 @@ from config.api.fields import (
     StrictBooleanField,
     StrictChoiceField,
     StrictQuery,
-    StrictSerializer,
     TextField,
 )
 from config.api.record_bodies import NewRecordBody
 from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
+from staffing.recurrence.details import get_details, to_json
 from staffing.schedules import on_duty
 from staffing.schedules.queries import Shift
+from staffing.serializers.details import DetailsView, ScheduleDetails
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import TIME_EXAMPLES, RecurrenceIdField, ShiftTimeField, TimeRangeQuery, check_year
 
@@ -30,7 +31,7 @@ SCOPES = ("occurrence", "following", "all")
 _ALLOW_OVERLAP_HELP = "true: allows overlaps with other schedules of the user."
 
 
-class ScheduleView(serializers.Serializer[Schedule]):
+class ScheduleView(DetailsView):
     """A shift or a series."""
 
     kind = serializers.ChoiceField(choices=["schedule"], help_text="Distinguishes schedules from occurrences.")
@@ -68,13 +69,14 @@ class ScheduleView(serializers.Serializer[Schedule]):
             "recurrencePattern": pattern.to_pattern(series) if series.rule else None,
             "templateId": instance.template_id,
             "splitFrom": instance.split_from,
+            **to_json(get_details(instance)),
             "createdAt": instance.created_at,
             "updatedAt": instance.updated_at,
             "version": int(instance.version),
         }
 
 
-class NewSchedule(NewRecordBody):
+class NewSchedule(ScheduleDetails, NewRecordBody):
     """A new shift or series."""
 
     record_view = ScheduleView
@@ -95,7 +97,7 @@ class NewSchedule(NewRecordBody):
     allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
 
-class ScheduleChange(StrictSerializer):
+class ScheduleChange(ScheduleDetails):
     """The fields to update; all are optional.
 
     Other fields of the schedule may be sent back unchanged.
@@ -155,7 +157,7 @@ class ScheduleQuery(PageQuery, TimeRangeQuery):
 
 
 @extend_schema_serializer(component_name="Occurrence")
-class ShiftView(serializers.Serializer[Shift]):
+class ShiftView(DetailsView):
     """An occurrence of a series, or the only shift of a schedule."""
 
     kind = serializers.ChoiceField(choices=["occurrence"], help_text="Distinguishes occurrences from schedules.")
@@ -187,6 +189,7 @@ class ShiftView(serializers.Serializer[Shift]):
             "timeZone": schedule.zone,
             "changed": occurrence.is_changed,
             "adjusted": occurrence.is_adjusted,
+            **to_json(instance.details),
         }
 
 

@@ -5,7 +5,7 @@ from rest_framework import serializers
 
 from config.api.fields import PageQuery, StrictQuery, StrictSerializer, TextField
 from config.api.record_bodies import NewRecordBody
-from staffing.models import Template
+from staffing.serializers.details import DetailsView, TemplateDetails
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import TimeOfDayField
 
@@ -14,7 +14,7 @@ _END_TIME_HELP = "Time of day; on the next day unless it is after `startTime`."
 
 
 @extend_schema_serializer(component_name="ScheduleTemplate")
-class TemplateView(serializers.Serializer[Template]):
+class TemplateView(DetailsView):
     """A reusable schedule."""
 
     id = serializers.CharField()
@@ -30,7 +30,7 @@ class TemplateView(serializers.Serializer[Template]):
 
 
 @extend_schema_serializer(component_name="NewScheduleTemplate")
-class NewTemplate(NewRecordBody):
+class NewTemplate(TemplateDetails, NewRecordBody):
     """A new schedule template."""
 
     record_view = TemplateView
@@ -45,7 +45,7 @@ class NewTemplate(NewRecordBody):
 
 
 @extend_schema_serializer(component_name="ScheduleTemplateChange")
-class TemplateChange(StrictSerializer):
+class TemplateChange(TemplateDetails):
     """The fields to update; all but `id` are optional.
 
     Other fields of the template may be sent back unchanged.

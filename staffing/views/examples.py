@@ -5,6 +5,7 @@ from staffing.serializers import schedules, shift_templates
 
 STAFF_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 PATTERN = {"frequency": "weekly", "byDay": [{"day": "mo"}, {"day": "we"}], "timeZone": "America/New_York"}
+DETAILS = {"position": "Front desk", "breakMinutes": 30, "color": "#1f7a8c", "notes": "Please open the shop."}
 _builder = ExampleBuilder(
     {
         "customerId": "cus_01JDCXQ3A8P0Y5D7E9G2H4J6KM",
@@ -17,9 +18,10 @@ _builder = ExampleBuilder(
         "recurrenceId": "2027-01-04T09:00:00",
         "name": "Sam Reed",
         "until": "2027-01-04T17:00:00-05:00",
+        **DETAILS,
     }
 )
-NEW_SCHEDULE = _builder.build(schedules.NewSchedule, recurring=True, recurrencePattern=PATTERN)
+NEW_SCHEDULE = _builder.build(schedules.NewSchedule, recurring=True, recurrencePattern=PATTERN, **DETAILS)
 CREATED_SCHEDULE = _builder.build(
     schedules.ScheduleView,
     id="sch_01JDCXS2N4P6Q8R0S2T4V6W8XY",

@@ -14,7 +14,7 @@ from config import api, errors, local_time
 from config.api import conditional, csv_tables, pagination
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.edit import SeriesUpdate
-from staffing.schedules import availability, commands, listing, on_duty
+from staffing.schedules import availability, commands, listing, on_duty, save
 from staffing.schedules.queries import QueryTooWide, ScheduleFilter, get_shift
 from staffing.serializers import shift_table
 from staffing.serializers.schedules import (
@@ -34,10 +34,10 @@ from staffing.views import examples
 
 _SAVE_ERRORS = (
     *(errors.NotFound, users.UserNotReady, users.UserBlocked),
-    *(availability.ScheduleConflict, availability.AssignmentLimitExceeded),
+    *(availability.ScheduleConflict, availability.AssignmentLimitExceeded, save.SeriesTooLarge),
     *(rrule.RecurrenceUnsupported, pattern.RecurrenceStartMismatch, pattern.RecurrenceTooRare),
 )
-_UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id")
+_UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id", "details")
 
 
 class Schedules(api.OperationViewSet):

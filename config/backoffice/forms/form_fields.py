@@ -14,6 +14,7 @@ from rest_framework import serializers
 from unfold import widgets
 
 from config import strict_json
+from config.api.fields import MultilineTextField
 
 
 def for_member(member: serializers.Field[Any, Any, Any, Any], label: str, choices: Any = None, **options: Any) -> Any:
@@ -36,8 +37,10 @@ def for_member(member: serializers.Field[Any, Any, Any, Any], label: str, choice
         return JSONTextField(label, **options)
     if isinstance(member, serializers.DateTimeField):
         return LocalDateTimeField(label, required=required, **options)
-    empty_value = None if member.allow_null else ""
-    return text_field(label, required=required, empty_value=empty_value, **options)
+    options["empty_value"] = None if member.allow_null else ""
+    if isinstance(member, MultilineTextField):
+        options["widget"] = widgets.UnfoldAdminTextareaWidget(attrs={"rows": 4})
+    return text_field(label, required=required, **options)
 
 
 def label_for(name: str) -> str:
@@ -48,7 +51,8 @@ def label_for(name: str) -> str:
 
 def text_field(label: str, *, required: bool = True, **options: Any) -> Any:
     """One line of text."""
-    return forms.CharField(label=label, required=required, widget=widgets.UnfoldAdminTextInputWidget, **options)
+    options.setdefault("widget", widgets.UnfoldAdminTextInputWidget)
+    return forms.CharField(label=label, required=required, **options)
 
 
 def choice_field(label: str, choices: Any, *, required: bool = True, **options: Any) -> Any:

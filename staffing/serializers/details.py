@@ -1,0 +1,82 @@
+"""Fields of what a shift says beyond its times: notes, position, break and color."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from config.api.fields import MultilineTextField, StrictIntegerField, StrictSerializer, TextField
+from staffing.recurrence.details import (
+    COLOR_PATTERN,
+    MAX_BREAK_MINUTES,
+    MAX_NOTES_LENGTH,
+    MAX_POSITION_LENGTH,
+    WIRE_NAMES,
+)
+
+_HELP = {
+    "notes": "What the user should know; may have several lines. null: none.",
+    "position": "What the user works as, such as Front desk. null: none.",
+    "breakMinutes": "Length of the unpaid or paid break, at most that of the shift. null: not known.",
+    "color": "Color in calendars, such as #1f7a8c. null: none.",
+}
+
+
+class ColorField(serializers.RegexField):
+    """A color, #rrggbb."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(COLOR_PATTERN, **options)
+        self.error_messages["invalid"] = "Must be a color such as #1f7a8c."
+
+
+def _body_fields() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    optional: dict[str, Any] = {"required": False, "allow_null": True}
+    return {
+        "position": TextField(
+            max_length=MAX_POSITION_LENGTH, allow_blank=True, help_text=_HELP["position"], **optional
+        ),
+        "breakMinutes": StrictIntegerField(
+            min_value=0,
+            max_value=MAX_BREAK_MINUTES,
+            source="break_minutes",
+            help_text=_HELP["breakMinutes"],
+            **optional,
+        ),
+        "color": ColorField(max_length=7, help_text=_HELP["color"], **optional),
+        "notes": MultilineTextField(
+            max_length=MAX_NOTES_LENGTH, allow_blank=True, help_text=_HELP["notes"], **optional
+        ),
+    }
+
+
+class TemplateDetails(StrictSerializer):
+    """The details of a template, as its other values."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """After those of the body."""
+        return {**super().get_fields(), **_body_fields()}
+
+
+class ScheduleDetails(TemplateDetails):
+    """The details of a schedule, together in ``details``: only those that were sent."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        values = super().to_internal_value(data)
+        details = {name: values.pop(name) for name in WIRE_NAMES if name in values}
+        return {**values, "details": details} if details else values
+
+
+class DetailsView(serializers.Serializer[Any]):
+    """The details of what is shown."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """After those of the view."""
+        details = {
+            "position": serializers.CharField(allow_null=True, help_text=_HELP["position"]),
+            "breakMinutes": serializers.IntegerField(
+                source="break_minutes", allow_null=True, help_text=_HELP["breakMinutes"]
+            ),
+            "color": serializers.CharField(allow_null=True, help_text=_HELP["color"]),
+            "notes": serializers.CharField(allow_null=True, help_text=_HELP["notes"]),
+        }
+        return {**super().get_fields(), **details}
