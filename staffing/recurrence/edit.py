@@ -75,9 +75,9 @@ def update_series(
     local_zone: str,
     series_details: Details,
 ) -> EditResult:
-    """A series after an edit; times without offset are local in ``local_zone``.
+    """A series after an edit, without its details; naive times are local in ``local_zone``.
 
-    The result has the details of occurrences, not of the series. Raises `OccurrenceNotFound`, `ExceptionsLost` and `errors.InvalidRequest`.
+    Raises `OccurrenceNotFound`, `ExceptionsLost` and `errors.InvalidRequest`.
     """
     update = _without_unchanged_pattern(series, update)
     if scope == "all":

@@ -138,7 +138,8 @@ def test_an_occurrence_has_its_own_details_and_inherits_the_others(test_users: U
 
     assert put_schedule(test_users.mia, id, {"color": "#000000"}).status_code == 200
     assert [item["color"] for item in list_occurrences(test_users, sue)] == ["#000000"] * 5
-    moved = put_schedule(test_users.mia, id, {"startTime": "2031-06-10T09:00"}, **SECOND).json()
+    later = {"startTime": "2031-06-10T09:00", "endTime": "2031-06-10T17:00"}
+    moved = put_schedule(test_users.mia, id, later, **SECOND).json()
     assert details_of(moved) == {**own, "color": "#000000"}
     restored = {**DETAILS, "color": "#000000", "startTime": "2031-06-09T09:00", "endTime": "2031-06-09T17:00"}
     assert put_schedule(test_users.mia, id, restored, **SECOND).status_code == 200
@@ -206,7 +207,7 @@ def test_a_template_gives_its_details_to_schedules(test_users: UserFixtures, sue
     assert details_of(template) == DETAILS
     body = schedule_body(test_users, "2031-06-02T09:00", "2031-06-02T17:00", staffId=sue.id, templateId=template["id"])
 
-    schedule = create_schedule(test_users.ann, {**body, "notes": None, "breakMinutes": 45})
+    schedule = create_schedule(test_users.ann, {**body, "notes": "", "breakMinutes": 45, "color": None})
 
     assert details_of(schedule) == {**DETAILS, "notes": None, "breakMinutes": 45}
     too_long = test_users.ann.patch("/scheduleTemplate", {"id": template["id"], "breakMinutes": 481})
