@@ -15,7 +15,7 @@ from staffing.recurrence.details import (
 
 _HELP = {
     "notes": "What the user should know; may have several lines. null: none.",
-    "position": "What the user works as, such as Front desk. null: none; of a new schedule: that of its template, if any.",
+    "position": "What the user works as, such as Front desk. null: none.",
     "breakMinutes": "Length of the unpaid or paid break, at most that of the shift. null: not known.",
     "color": "Color in calendars, such as #1f7a8c. null: none.",
 }

@@ -92,7 +92,10 @@ class NewSchedule(ScheduleDetails, NewRecordBody):
         required=False,
         allow_null=True,
         source="template_id",
-        help_text="Schedule template whose `recurrencePattern` applies unless one is sent.",
+        help_text=(
+            "Schedule template whose `recurrencePattern`, `notes`, `position`, `breakMinutes` and `color` apply unless "
+            "others are sent; an empty text means none."
+        ),
     )
     allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
