@@ -56,8 +56,8 @@ def _add_metadata(
     event: Event, schedule: Schedule, details: Details, locations_by_id: Mapping[str, "Location"]
 ) -> Event:
     location = locations_by_id.get(schedule.location_id)
-    place = location.name if location else "On duty"
-    event.add("summary", f"{details['position']}, {place}" if details["position"] else place)
+    location_name = location.name if location else "On duty"
+    event.add("summary", f"{details['position']}, {location_name}" if details["position"] else location_name)
     description = [f"Break: {details['break_minutes']:g} min"] if details["break_minutes"] else []
     description += [details["notes"]] if details["notes"] else []
     if description:

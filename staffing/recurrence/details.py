@@ -43,9 +43,9 @@ def get_details(record: Any) -> dict[str, Any]:
     return {name: getattr(record, name) for name in WIRE_NAMES}
 
 
-def find_overrides(wanted: Details, inherited: Details) -> dict[str, Any]:
-    """What an exception stores so that its occurrence has the ``wanted`` details."""
-    return {name: value for name, value in wanted.items() if value != inherited.get(name)}
+def find_overrides(effective: Details, inherited: Details) -> dict[str, Any]:
+    """What an exception stores so that its occurrence has the ``effective`` details."""
+    return {name: value for name, value in effective.items() if value != inherited.get(name)}
 
 
 def parse_overrides(values: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -237,7 +237,7 @@ def test_the_feed_and_the_export_contain_details(test_users: UserFixtures, env: 
     ]
 
 
-def test_notes_are_erased_with_the_person_and_sealed_in_the_audit(test_users: UserFixtures, sue: User) -> None:
+def test_notes_are_erased_with_the_person_and_encrypted_in_the_audit(test_users: UserFixtures, sue: User) -> None:
     """Past shifts stay as evidence: their own, and those that the person covered."""
     owner = test_users.create_user()
     first = now().replace(hour=9, minute=0, second=0, microsecond=0, tzinfo=None) - timedelta(days=20)
