@@ -10,7 +10,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config import errors, outbox
+from config import dynamodb, errors, outbox
 
 CACHE_SECONDS = 2.0
 """Seconds for which a readiness report is reused."""
@@ -42,7 +42,7 @@ def _cached_report(period: int) -> dict[str, Any]:
             "store": "ok",
             "outbox": {"oldestDueSeconds": outbox_status.oldest_due_seconds, "dead": outbox_status.dead},
         }
-    except errors.Unavailable:
+    except (errors.Unavailable, dynamodb.CallRejected):
         outbox_report = {"store": "unavailable", "outbox": None}
     try:
         _redis_client().ping()

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from rest_framework import exceptions
 
-from config import errors
+from config import dynamodb, errors
 from config.api import throttling
 from config.api.fields import InvalidQuery
 from config.api.ranges import RangeNotSatisfiable
@@ -131,8 +131,16 @@ def _to_domain_error(error: Exception, request: HttpRequest) -> errors.DomainErr
         return UnsupportedMediaType("Send the body as application/json in UTF-8.")
     if isinstance(error, UnreadablePostError | SuspiciousOperation | BadRequest):
         return errors.InvalidRequest("The request could not be read.")
-    logger.error("unexpected error", exc_info=error, extra=_log_fields(request))
+    _log_unexpected_error(error, request)
     return InternalError("An unexpected error occurred; report it with the request id.")
+
+
+def _log_unexpected_error(error: BaseException | None, request: HttpRequest) -> None:
+    if isinstance(error, dynamodb.CallRejected):
+        fields = {**_log_fields(request), **error.log_fields}
+        logger.error("the database rejects a call for good", exc_info=error, extra=fields)
+    else:
+        logger.error("unexpected error", exc_info=error, extra=_log_fields(request))
 
 
 def _log_fields(request: HttpRequest) -> dict[str, str]:
@@ -187,5 +195,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(sys.exception(), OperationalError):
         logger.error("the operators' database does not respond", extra=_log_fields(request))
         return problem_response(request, errors.Unavailable("The operators' database is temporarily unavailable."))
-    logger.error("unexpected error", exc_info=sys.exception(), extra=_log_fields(request))
+    _log_unexpected_error(sys.exception(), request)
     return problem_response(request, InternalError("An unexpected error occurred; report it with the request id."))

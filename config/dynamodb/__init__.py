@@ -1,6 +1,7 @@
 from config.dynamodb.attributes import Timestamp, format_timestamp
 from config.dynamodb.client import (
     BatchResult,
+    CallRejected,
     back_off,
     batch_get,
     call,

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import orjson
 from botocore.exceptions import (
-    ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
@@ -43,6 +42,9 @@ _RETRYABLE_CODES = {
     "TransactionInProgressException",
     "TransactionConflictException",  # a single write met a transaction: AWS only
 }
+_EXPECTED_CODES = {"ConditionalCheckFailedException", "TransactionCanceledException"}
+"""Errors that callers of `call` handle."""
+MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES = 2_048, 1_024
 _CONNECTION_ERRORS = (
     EndpointConnectionError,
     ConnectTimeoutError,
@@ -70,6 +72,22 @@ def get_connection() -> Connection:
     return new_connection
 
 
+class CallRejected(Exception):
+    """DynamoDB rejects a call for good: a defect, an item that is too large, missing rights.
+
+    Repeating the call would not help. Holds no values: DynamoDB's own messages may quote them.
+    """
+
+    def __init__(self, operation: str, table: str, reason: str) -> None:
+        super().__init__(f"{operation} of {table}: {reason}")
+        self.operation, self.table, self.reason = operation, table, reason
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What log lines say about it."""
+        return {"operation": self.operation, "table": self.table, "reason": self.reason}
+
+
 class InvalidResponse(Exception):
     """DynamoDB answered 200 with a body that is not JSON."""
 
@@ -87,7 +105,8 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
     """Make one DynamoDB call; retry it within the budget if it was throttled or unanswered.
 
     Retries are safe because all writes are idempotent: conditional, or a transaction with a token.
-    Raises `errors.Unavailable` if the budget is spent; other errors of DynamoDB pass through.
+    Raises `errors.Unavailable` if the budget is spent, and `CallRejected`. Failed conditions and
+    cancelled transactions pass through as `VerboseClientError`.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
     for attempt in range(MAX_ATTEMPTS):
@@ -95,8 +114,11 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
             # dispatch() would add a parameter that table operations do not know.
             return dict(get_connection()._make_api_call(operation, arguments))  # noqa: SLF001
         except VerboseClientError as error:
-            if not _is_retryable(error):
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in _EXPECTED_CODES:
                 raise
+            if not _is_retryable(code):
+                raise CallRejected(operation, _table_names(arguments), code) from error
             cause: Exception = error
         except _CONNECTION_ERRORS as error:
             cause = error
@@ -116,13 +138,29 @@ def back_off(attempt: int, *, deadline: float) -> bool:
     return True
 
 
-def _is_retryable(error: ClientError) -> bool:
-    code = str(error.response.get("Error", {}).get("Code", ""))
+def _is_retryable(code: str) -> bool:
     return code in _RETRYABLE_CODES or (code.isdigit() and int(code) >= 500)
+
+
+def _table_names(arguments: Mapping[str, Any]) -> str:
+    """The tables of a call, for logs."""
+    names = {str(arguments["TableName"])} if "TableName" in arguments else set(arguments.get("RequestItems", ()))
+    for action in arguments.get("TransactItems", ()):
+        names |= {str(part["TableName"]) for part in action.values()}
+    return ", ".join(sorted(names)) or "no table"
+
+
+def is_storable_key(hash_key: str, range_key: int | str | None = None) -> bool:
+    """Whether DynamoDB could store this key; it rejects reads of any other."""
+    sizes = [len(key.encode("utf-8", "surrogatepass")) for key in (hash_key, range_key) if isinstance(key, str)]
+    limits = (MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES)
+    return all(0 < size <= limit for size, limit in zip(sizes, limits, strict=False))
 
 
 def get_record(record_class: type[R], hash_key: str, range_key: int | str | None = None) -> R | None:
     """One record, strongly consistent; None if it does not exist."""
+    if not is_storable_key(hash_key, range_key):
+        return None
     response = call(
         "GetItem",
         TableName=record_class.table_name(),
@@ -145,7 +183,7 @@ class BatchResult:
 
 def batch_get(keys: Iterable[RecordKey]) -> BatchResult:
     """All of these records, strongly consistent; one round trip per 100."""
-    unique_keys = list(dict.fromkeys(keys))
+    unique_keys = [key for key in dict.fromkeys(keys) if is_storable_key(key.hash, key.range)]
     items: dict[RecordKey, Record] = {}
     for start in range(0, len(unique_keys), 100):
         items |= _batch_get_chunk(unique_keys[start : start + 100])

@@ -10,9 +10,15 @@ from pynamodb.expressions.update import Action
 
 from config import dynamodb
 
+_TEMPORARY_REASONS = {"TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError", "InternalServerError"}
+_CONDITION_FAILED = "ConditionalCheckFailed"
+
 
 class TransactionCancelled(Exception):
-    """DynamoDB cancelled the transaction; ``reasons`` has one item per action, in call order."""
+    """DynamoDB cancelled the transaction; ``reasons`` has one item per action, in call order.
+
+    Either a condition failed, or all reasons are temporary.
+    """
 
     def __init__(self, reasons: Sequence[CancellationReason | None]) -> None:
         super().__init__("transaction cancelled")
@@ -57,11 +63,25 @@ class Transaction:
     def commit(self, token: str) -> None:
         """Send the transaction; repeating it with the same token has no effect.
 
-        Raises `TransactionCancelled`.
+        Raises `TransactionCancelled`, or `dynamodb.CallRejected` if repeating it would not help.
         """
         try:
             dynamodb.call("TransactWriteItems", TransactItems=self.actions, ClientRequestToken=token)
         except VerboseClientError as error:
             if not error.cancellation_reasons:
                 raise
-            raise TransactionCancelled(list(error.cancellation_reasons)) from error
+            reasons = list(error.cancellation_reasons)
+            if rejection := self._find_rejection(reasons):
+                raise rejection from error
+            raise TransactionCancelled(reasons) from error
+
+    def _find_rejection(self, reasons: Sequence[CancellationReason | None]) -> dynamodb.CallRejected | None:
+        """The first reason that never passes, unless a condition failed as well."""
+        codes = [reason.code if reason else "" for reason in reasons]
+        if _CONDITION_FAILED in codes:
+            return None
+        for action, code in zip(self.actions, codes, strict=False):
+            if code and code not in _TEMPORARY_REASONS:
+                (kind, arguments), *_ = action.items()
+                return dynamodb.CallRejected(f"TransactWriteItems ({kind})", str(arguments["TableName"]), code)
+        return None

@@ -48,7 +48,8 @@ def write(
 
     ``subject`` is what the audit entry is about, ``changes`` its fields. The entry is also added to
     ``related_streams``. ``prefetched`` may hold the records of `stream_keys`. Raises the error of a
-    failed condition, `idempotency.DuplicateRequest` or `errors.Unavailable`.
+    failed condition, `idempotency.DuplicateRequest`, `errors.Unavailable` or
+    `dynamodb.CallRejected`.
     """
     pending_write = Write(actor, at)
     pending_write.add_audit_event(action, subject, changes=changes, related_streams=related_streams)

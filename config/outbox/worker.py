@@ -3,7 +3,7 @@
 A worker claims a message by moving its due time: it holds the message for `LEASE`, and if it dies
 the message falls due again. An unavailable dependency does not count as an attempt: the message is
 deferred, for up to `MAX_DEFERRAL_TIME`. Crashes and defects count: after `MAX_ATTEMPTS` the message
-is a dead letter.
+is a dead letter, and at once if DynamoDB rejects a call for good.
 """
 
 import logging
@@ -168,6 +168,9 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
         function(**{name: arguments[name] for name in signature(function).parameters if name in arguments})
     except errors.Unavailable as error:
         return _defer(message, clock(), error)
+    except dynamodb.CallRejected as rejection:
+        logger.exception("the database rejects a task's call for good", extra={**log_fields, **rejection.log_fields})
+        return _move_to_dead_letters(message, clock(), str(rejection))
     except LeaseLost:
         logger.warning("another worker has claimed the message", extra=log_fields)
         return "lost"

@@ -293,6 +293,12 @@ def _fault_response(mode: str, head: bytes, body: bytes) -> bytes:
         return _aws_error("TransactionCanceledException", CancellationReasons=[reason] * count)
     if mode == "conflict" and is_dynamodb and _operation_name(head) in ("UpdateItem", "DeleteItem", "PutItem"):
         return _aws_error("TransactionConflictException")
+    if mode == "denied" and is_dynamodb:
+        return _aws_error("AccessDeniedException")
+    if mode == "invalid" and _operation_name(head) == "TransactWriteItems":
+        count = len(json.loads(body)["TransactItems"])
+        reasons = [{"Code": "None"}] * (count - 1) + [{"Code": "ValidationError", "Message": body.decode()}]
+        return _aws_error("TransactionCanceledException", CancellationReasons=reasons)
     if mode == "unprocessed" and _operation_name(head) == "BatchGetItem":
         keys = json.loads(body)["RequestItems"]
         unprocessed = {"Responses": {}, "UnprocessedKeys": keys}

@@ -6,7 +6,6 @@ from functools import reduce
 from operator import and_
 from typing import Any
 
-from pynamodb.exceptions import VerboseClientError
 from pynamodb.expressions.condition import Condition
 
 from config import dynamodb
@@ -145,8 +144,8 @@ class PlanReader:
         operation = "Scan" if self.plan.kind == "scan" else "Query"
         try:
             return dynamodb.call(operation, Limit=limit, **arguments)
-        except VerboseClientError as error:
-            if error.response["Error"]["Code"] != "ValidationException":
+        except dynamodb.CallRejected as error:
+            if error.reason != "ValidationException":
                 raise
             raise query_plan.UnsupportedQuery("DynamoDB cannot compare with that.") from error
 

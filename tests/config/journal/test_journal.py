@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from pynamodb.exceptions import VerboseClientError
 
 from accounts import permissions, users
 from accounts.models import EmailOwner, User
@@ -522,5 +521,5 @@ def test_failed_write_leaves_nothing(test_users: UserFixtures) -> None:
 
 
 def test_unexpected_database_error_is_raised() -> None:
-    with pytest.raises(VerboseClientError):
+    with pytest.raises(dynamodb.CallRejected, match="GetItem of dutyline-test-nothing: ResourceNotFoundException"):
         dynamodb.call("GetItem", TableName="dutyline-test-nothing", Key={"id": {"S": "x"}})

@@ -1,0 +1,100 @@
+"""What DynamoDB rejects for good is a defect: told as 500 and dead at once, never as "busy"."""
+
+import json
+import time
+
+import pytest
+
+from accounts import users
+from accounts.models import User
+from config import dynamodb, errors, journal, outbox
+from config.dynamodb import transactions
+from tests.support.environment import Environment
+from tests.support.proxy import FaultPlan
+from tests.support.users import UserFixtures, now, process_outbox
+
+NAME = "Canary Person"
+
+
+@outbox.task("test.too_large")
+def write_too_much(user_id: str, *, job: outbox.TaskContext) -> None:
+    """Writes an item that no table takes: more than 400 KB."""
+    user = users.get_user(user_id)
+    with journal.write(job.author, "test.large", user, job.at) as write:
+        write.put(user.with_changes(name="x" * 410_000))
+
+
+@pytest.mark.parametrize(
+    ("mode", "call", "reason"),
+    [
+        ("invalid", "TransactWriteItems", "ValidationError"),
+        ("denied", "TransactWriteItems", "AccessDeniedException"),
+        ("denied", "BatchGetItem", "AccessDeniedException"),
+    ],
+)
+def test_rejections_are_500_and_logged_without_values(
+    test_users: UserFixtures, env: Environment, mode: str, call: str, reason: str
+) -> None:
+    """M11: every reason except conditions and conflicts was 503 with `Retry-After: 2`."""
+    with env.apply_plan(FaultPlan(always={f"dynamodb {call}": mode})) as plan:
+        response = test_users.sam.patch("/user", {"profileName": NAME})
+
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert "Retry-After" not in response.headers
+    assert len([name for name in plan.fired_faults if call in name]) == 1, "it was asked again"
+    lines = [json.loads(line) for line in env.read_log("web").splitlines() if response.json()["requestId"] in line]
+    (rejection,) = [line for line in lines if line["message"] == "the database rejects a call for good"]
+    assert rejection["reason"] == reason
+    assert "dutyline-test-" in rejection["table"]
+    assert NAME not in json.dumps(lines)
+
+
+@pytest.mark.parametrize(
+    ("mode", "call"), [("conflict", "TransactWriteItems"), ("throttle", "BatchGetItem"), ("503", "BatchGetItem")]
+)
+def test_what_passes_stays_503(test_users: UserFixtures, env: Environment, mode: str, call: str) -> None:
+    with env.apply_plan(FaultPlan(always={f"dynamodb {call}": mode})):
+        response = test_users.sam.patch("/user", {"profileName": NAME})
+
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_rejected_task_is_dead_at_once(test_users: UserFixtures) -> None:
+    """M11: an outbox task was retried for 72 hours."""
+    message_id = f"test.too_large-{time.time_ns()}"
+    with journal.write(test_users.ann.actor, "test.happened", test_users.sam.user, now()) as write:
+        write.enqueue("test.too_large", id=message_id, user_id=test_users.sam.id)
+
+    process_outbox()
+
+    message = dynamodb.get_record(outbox.OutboxMessage, message_id)
+    assert message is not None
+    assert (message.shard, int(message.attempts)) == (outbox.DEAD_LETTER_SHARD, 1)
+    assert message.error is not None
+    assert "ValidationException" in message.error
+    assert "xxx" not in message.error
+
+
+def test_reason_of_the_engine_is_a_rejection(test_users: UserFixtures) -> None:
+    """M11 with the engine's own cancellation: a number is added to a text."""
+    action = {
+        "TableName": User.table_name(),
+        "Key": User.to_dynamodb_key(test_users.sam.id),
+        "UpdateExpression": "ADD #name :one",
+        "ExpressionAttributeNames": {"#name": "name"},
+        "ExpressionAttributeValues": {":one": {"N": "1"}},
+    }
+    with pytest.raises(dynamodb.CallRejected, match=r"\(Update\) of dutyline-test-users: ValidationError"):
+        transactions.Transaction([{"Update": action}]).commit(str(time.time_ns()))
+
+
+@pytest.mark.parametrize("key", ["", "x" * 2_049])
+def test_unstorable_keys_are_not_found(test_users: UserFixtures, key: str) -> None:
+    """LOW: `GetItem` with an empty key, as in `/telephony/voice/code?u=`, was a 500."""
+    assert dynamodb.get_record(User, key) is None
+    batch = dynamodb.batch_get([dynamodb.RecordKey(User, key), dynamodb.RecordKey(User, test_users.sam.id)])
+    assert batch.get(User, key) is None
+    assert batch.get(User, test_users.sam.id)
+    with pytest.raises(errors.NotFound):
+        users.get_user(key)
