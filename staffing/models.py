@@ -1,7 +1,9 @@
 """Records of shifts, templates and calendar feeds. Written through `config.journal`."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from config import audit, dynamodb
@@ -73,6 +75,8 @@ class Schedule(dynamodb.Record):
     created_at = Timestamp(SCHEDULE_KEYS)
     updated_at = Timestamp(SCHEDULE_KEYS)
     version = Number(SCHEDULE_KEYS, default=1)
+    staff_names: Mapping[str, str] = MappingProxyType({})
+    """Names of its people by id, as far as they were read when it was written; not stored."""
 
     @property
     def party(self) -> audit.Party:

@@ -5,6 +5,7 @@ from accounts.users.queries import (
     check_locations,
     check_schedulable,
     display_name,
+    display_names_in,
     find_location_managers,
     find_users_by_email,
     get_user,

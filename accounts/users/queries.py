@@ -102,6 +102,12 @@ def display_name(user: User) -> str:
     return str(user.profile_name or user.name)
 
 
+def display_names_in(records: dynamodb.BatchResult, user_ids: Iterable[str]) -> dict[str, str]:
+    """The names by id of those of these users who are among the records."""
+    users = (records.get(User, id) for id in user_ids)
+    return {user.id: display_name(user) for user in users if user}
+
+
 def get_visible_user(user_id: str, *, actor: permissions.Actor) -> User:
     """A user who is in the actor's list of users.
 

@@ -112,6 +112,8 @@ def save_schedules(
             _enqueue_rota_messages(write, user_id)
         if idempotency_key and target:
             write.record_response(idempotency_key, target.id, status=201)
+    if target:
+        target.staff_names = users.display_names_in(records, list_assigned_staff(target))
 
 
 def _check_details(schedule: Schedule) -> None:

@@ -27,6 +27,7 @@ from staffing.serializers.details import DetailsView, ScheduleDetails
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
 from staffing.serializers.times import TIME_EXAMPLES, RecurrenceIdField, ShiftTimeField, TimeRangeQuery, check_year
 
+_STAFF_NAME_HELP = "Profile name of the user, or else the name; null if the user was deleted."
 SCOPES = ("occurrence", "following", "all")
 _ALLOW_OVERLAP_HELP = "true: allows overlaps with other schedules of the user."
 
@@ -39,6 +40,7 @@ class ScheduleView(DetailsView):
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
     staffId = serializers.CharField(source="staff_id")
+    staffName = serializers.CharField(read_only=True, allow_null=True, help_text=_STAFF_NAME_HELP)
     startTime = serializers.DateTimeField(help_text="Start of the first shift.")
     endTime = serializers.DateTimeField(help_text="End of the first shift.")
     timeZone = serializers.CharField(source="zone", help_text="IANA time zone.")
@@ -62,6 +64,7 @@ class ScheduleView(DetailsView):
             "customerId": instance.customer_id,
             "locationId": instance.location_id,
             "staffId": instance.staff_id,
+            "staffName": self.context.get("staff_names", {}).get(instance.staff_id),
             "startTime": expand.to_zoned_time(first_occurrence.start, series.zone),
             "endTime": expand.to_zoned_time(first_occurrence.end, series.zone),
             "timeZone": series.zone,
@@ -171,6 +174,7 @@ class ShiftView(DetailsView):
     customerId = serializers.CharField()
     locationId = serializers.CharField()
     staffId = serializers.CharField(help_text="The user who has the shift.")
+    staffName = serializers.CharField(read_only=True, allow_null=True, help_text=_STAFF_NAME_HELP)
     startTime = serializers.DateTimeField()
     endTime = serializers.DateTimeField()
     timeZone = serializers.CharField()
@@ -187,6 +191,7 @@ class ShiftView(DetailsView):
             "customerId": schedule.customer_id,
             "locationId": schedule.location_id,
             "staffId": instance.staff_id,
+            "staffName": self.context.get("staff_names", {}).get(instance.staff_id),
             "startTime": expand.to_zoned_time(occurrence.start, schedule.zone),
             "endTime": expand.to_zoned_time(occurrence.end, schedule.zone),
             "timeZone": schedule.zone,

@@ -11,6 +11,7 @@ _builder = ExampleBuilder(
         "customerId": "cus_01JDCXQ3A8P0Y5D7E9G2H4J6KM",
         "locationId": "loc_01JDCXQ9R4S6T8V0W2X4Y6Z8AB",
         "staffId": STAFF_ID,
+        "staffName": "Sam",
         "scheduleId": "sch_01JDCXS2N4P6Q8R0S2T4V6W8XY",
         "startTime": "2027-01-04T09:00:00-05:00",
         "endTime": "2027-01-04T17:00:00-05:00",

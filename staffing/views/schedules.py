@@ -12,10 +12,12 @@ from accounts import permissions, users
 from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors, local_time
 from config.api import conditional, csv_tables, pagination
+from staffing.models import Schedule
 from staffing.recurrence import edit, pattern, rrule
 from staffing.recurrence.edit import SeriesUpdate
 from staffing.schedules import availability, commands, listing, on_duty, save
-from staffing.schedules.queries import QueryTooWide, ScheduleFilter, get_shift
+from staffing.schedules.queries import QueryTooWide, ScheduleFilter, Shift, get_shift
+from staffing.schedules.staff_names import load_staff_names
 from staffing.serializers import shift_table
 from staffing.serializers.schedules import (
     SCHEDULE_OR_OCCURRENCE,
@@ -38,6 +40,11 @@ _SAVE_ERRORS = (
     *(rrule.RecurrenceUnsupported, pattern.RecurrenceStartMismatch, pattern.RecurrenceTooRare),
 )
 _UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id", "details")
+
+
+def _context_of(request: Request, *items: Schedule | Shift) -> dict[str, Any]:
+    """The context of the serializers of these."""
+    return {"staff_names": load_staff_names(items, caller=authenticated_user(request).user)}
 
 
 class Schedules(api.OperationViewSet):
@@ -80,7 +87,8 @@ class Schedules(api.OperationViewSet):
         list_items = listing.list_shifts if is_expanded else listing.list_schedules
         start_cursor = pagination.decode_cursor(scope, cursor)
         page = list_items(schedule_filter, limit=limit or 1000, cursor=start_cursor, **options)
-        return pagination.page_response(scope, page, ShiftView if is_expanded else ScheduleView)
+        view, context = ShiftView if is_expanded else ScheduleView, _context_of(request, *page.records)
+        return pagination.page_response(scope, page, view, context=context)
 
     @api.operation(
         "createSchedule",
@@ -107,7 +115,8 @@ class Schedules(api.OperationViewSet):
             at=datetime.now(UTC),
             idempotency_key=api.read_idempotency_key(request),
         )
-        return api.versioned_response(request, ScheduleView(schedule), status=201)
+        view = ScheduleView(schedule, context=_context_of(request, schedule))
+        return api.versioned_response(request, view, status=201)
 
 
 class ScheduleDetail(api.OperationViewSet):
@@ -119,7 +128,8 @@ class ScheduleDetail(api.OperationViewSet):
     @api.returns(ScheduleView, examples.SCHEDULE, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a staff schedule."""
-        return api.versioned_response(request, ScheduleView(commands.get_schedule(id, actor=actor_of(request))))
+        schedule = commands.get_schedule(id, actor=actor_of(request))
+        return api.versioned_response(request, ScheduleView(schedule, context=_context_of(request, schedule)))
 
     @api.operation(
         "updateSchedule",
@@ -163,8 +173,9 @@ class ScheduleDetail(api.OperationViewSet):
             precondition=api.read_precondition(request),
         )
         if query.get("scope") == "occurrence":
-            return api.versioned_response(request, ShiftView(get_shift(schedule, query["recurrence_id"])))
-        return api.versioned_response(request, ScheduleView(schedule))
+            shift = get_shift(schedule, query["recurrence_id"])
+            return api.versioned_response(request, ShiftView(shift, context=_context_of(request, shift)))
+        return api.versioned_response(request, ScheduleView(schedule, context=_context_of(request, schedule)))
 
     @api.operation(
         "deleteSchedule",
@@ -205,5 +216,7 @@ class LocationOnDuty(api.OperationViewSet):
         shift. By default, a call to the location rings these users.
         """
         at = OnDutyQuery.parse_query(request).get("at") or datetime.now(UTC)
-        view = LocationOnDutyView(on_duty.get_location_duty(id, at, actor=actor_of(request))).data
+        duty = on_duty.get_location_duty(id, at, actor=actor_of(request))
+        names = {entry.user.id: users.display_name(entry.user) for entry in duty.items}
+        view = LocationOnDutyView(duty, context={"staff_names": names}).data
         return Response(view, headers={"ETag": conditional.weak_etag(view["items"])})

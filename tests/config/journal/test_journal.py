@@ -432,7 +432,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         4,
         50,
     ),
-    "read a shift": ("GET", f"{SCHEDULE_PATH}/{{shift}}", lambda test_users: None, 2, 4),
+    "read a shift": ("GET", f"{SCHEDULE_PATH}/{{shift}}", lambda test_users: None, 3, 4),
     "change a shift": (
         "PUT",
         f"{SCHEDULE_PATH}/{{shift}}",
