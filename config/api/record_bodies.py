@@ -60,10 +60,16 @@ def _read_if_match_versions(request: Request) -> frozenset[int] | None:
 
 
 def _check_read_only(body: type[StrictSerializer], sent: Mapping[str, Any], record: Any) -> None:
-    """Raise `errors.InvalidRequest`, naming the fields that differ from the record."""
+    """Raise `errors.InvalidRequest`, naming the fields that differ from the record.
+
+    Fields that the view lists as ``derived_fields`` come from other records and are ignored.
+    """
     view = cast(Any, body.record_view)(record)
     shown = orjson.loads(strict_json.dumps(view.data, default=str))
-    differing = [name for name in sent if sent[name] != shown.get(body.read_only_aliases.get(name, name))]
+    stored = sent.keys() - getattr(view, "derived_fields", ())
+    differing = [
+        name for name in sent if name in stored and sent[name] != shown.get(body.read_only_aliases.get(name, name))
+    ]
     if differing:
         field_errors = [
             errors.FieldError(

@@ -35,6 +35,7 @@ _ALLOW_OVERLAP_HELP = "true: allows overlaps with other schedules of the user."
 class ScheduleView(DetailsView):
     """A shift or a series."""
 
+    derived_fields = frozenset({"staffName"})
     kind = serializers.ChoiceField(choices=["schedule"], help_text="Distinguishes schedules from occurrences.")
     id = serializers.CharField()
     customerId = serializers.CharField(source="customer_id")

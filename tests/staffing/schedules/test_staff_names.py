@@ -79,6 +79,16 @@ def test_responses_to_changes_name_the_staff(test_users: UserFixtures) -> None:
     assert unchanged.json()["staffName"] == test_users.mia.user.name
 
 
+def test_the_name_can_be_sent_back(test_users: UserFixtures) -> None:
+    """Also with another ``staffId``: the name follows from it."""
+    schedule = test_users.ann.post("/staffSchedule", test_users.shift_body()).json()
+    path = f"/staffSchedule/{schedule['id']}"
+    for body in (schedule, {**schedule, "staffId": test_users.mia.id, "version": 1}):
+        response = test_users.ann.request("PUT", path, json=body)
+        assert response.status_code == 200, response.text
+    assert response.json()["staffName"] == test_users.mia.user.name
+
+
 def test_deleted_people_have_no_name(test_users: UserFixtures, env: Environment) -> None:
     leaver: User = test_users.create_user(name="Leaver")
     accept_invitation(env, test_users.ann.web, leaver)
