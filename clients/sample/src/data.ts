@@ -2,7 +2,7 @@
 
 import { type Data, type Dutyline, isProblem, type Item, type ProblemError } from "@dutyline/client";
 
-import { addDays, type Day, dayOf, formatDay, formatShift, formatTime, wallTimeAt } from "./clock";
+import { addDays, type Day, dayOf, formatDay, formatShift, formatTime } from "./clock";
 
 export type Me = Data<"/user">;
 export type Location = Item<"/location">;
@@ -85,22 +85,18 @@ export async function addShift(dutyline: Dutyline, shift: NewShift): Promise<str
 
 /** The other shift, where it is, in the time of that place. */
 async function describeClash(dutyline: Dutyline, clash: ProblemError, { person, location }: NewShift): Promise<string> {
-  const { scheduleId, at } = readClash(clash);
+  const { scheduleId, at = "" } = clash.errors[0] ?? {};
   const to = new Date(Date.parse(at) + 60_000).toISOString();
   const query = { customerId: location.customerId, staffId: person.id, from: at, to };
-  const [other] = await loadShifts(dutyline, query, (shift) => shift.scheduleId === scheduleId);
+  const [[other], { data }] = await Promise.all([
+    loadShifts(dutyline, query, (shift) => shift.scheduleId === scheduleId),
+    dutyline.GET("/location"),
+  ]);
   if (other === undefined) {
-    const time = wallTimeAt(at, location.timeZone);
-    return `${person.name} already works elsewhere from ${formatTime(time)} on ${formatDay(dayOf(time))}, ${location.name} time.`;
+    return `${person.name} already works elsewhere on ${formatDay(dayOf(at))} at ${formatTime(at)}, by the clock there.`;
   }
-  const { data } = await dutyline.GET("/location");
   const place = data.items.find(({ id }) => id === other.locationId)?.name ?? "another location";
   return `${person.name} already works then: ${place}, ${formatDay(dayOf(other.startTime))}, ${formatShift(other.startTime, other.endTime)}.`;
-}
-
-function readClash(clash: ProblemError): { scheduleId: string; at: string } {
-  const [{ scheduleId = "", at = "" } = {}] = clash.errors as { scheduleId?: string; at?: string }[];
-  return { scheduleId, at };
 }
 
 async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
