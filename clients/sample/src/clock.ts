@@ -30,7 +30,8 @@ export const today = (timeZone?: string): Day =>
 const format = (wallTime: string, options: Intl.DateTimeFormatOptions) =>
   new Intl.DateTimeFormat(undefined, { ...options, timeZone: "UTC" }).format(asDate(wallTime));
 
-export const formatTime = (time: string) => format(time, { hour: "numeric", minute: "2-digit" });
+/** 9:00 AM, never broken between two lines. */
+export const formatTime = (time: string) => format(time, { hour: "numeric", minute: "2-digit" }).replace(/\s/g, "\u00a0");
 export const formatWeekday = (day: Day) => format(day, { weekday: "short" });
 export const formatDayOfMonth = (day: Day) => format(day, { day: "numeric" });
 export const formatDay = (day: Day) => format(day, { weekday: "long", month: "long", day: "numeric" });

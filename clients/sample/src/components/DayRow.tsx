@@ -51,7 +51,7 @@ export function DayRow({ day, isToday, shifts, describe, showPeople }: Props) {
 
 const styles = StyleSheet.create({
   row: { flexDirection: "row", gap: 12, paddingVertical: 8, borderTopWidth: 1 },
-  day: { width: 64, minHeight: 56, borderRadius: 12, alignItems: "center", justifyContent: "center" },
+  day: { width: 64, alignSelf: "flex-start", minHeight: 56, borderRadius: 12, alignItems: "center", justifyContent: "center" },
   oneLine: { flexDirection: "row", gap: 6, minHeight: 32 },
   shifts: { flex: 1, gap: 8, justifyContent: "center" },
   shift: { flexDirection: "row", alignItems: "center", gap: 12, padding: 12, borderRadius: 12, borderWidth: 1 },

@@ -23,8 +23,7 @@ export function Button({ label, look = "filled", disabled = false, onPress }: Bu
         styles.button,
         isFilled && { backgroundColor: colors.accent },
         look === "plain" && { borderColor: colors.line, borderWidth: 1 },
-        look === "quiet" && styles.quiet,
-        isWide && styles.wide,
+        look === "quiet" ? styles.quiet : isWide && styles.wide,
         { opacity: pressed ? 0.8 : disabled ? 0.6 : 1 },
       ]}
     >
@@ -141,7 +140,7 @@ export function Avatar({ name }: { name: string }) {
 const styles = StyleSheet.create({
   button: { minHeight: 48, paddingHorizontal: 20, borderRadius: 12, alignItems: "center", justifyContent: "center" },
   wide: { alignSelf: "flex-start", minWidth: 96 },
-  quiet: { minHeight: 44, paddingHorizontal: 8 },
+  quiet: { minHeight: 44, paddingHorizontal: 8, marginRight: -8 },
   icon: { width: 44, height: 44, borderRadius: 12, borderWidth: 1, alignItems: "center", justifyContent: "center" },
   choice: { flexDirection: "row", flexWrap: "wrap", gap: 8 },
   option: { minHeight: 44, paddingHorizontal: 16, borderRadius: 22, borderWidth: 1, justifyContent: "center" },
