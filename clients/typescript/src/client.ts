@@ -1,7 +1,7 @@
 /** The client: openapi-fetch with the types of docs/openapi.yaml, whose problems are exceptions. */
 
 import createClient, { type FetchResponse, type MaybeOptionalInit } from "openapi-fetch";
-import type { HttpMethod, MediaType, PathsWithMethod, RequiredKeysOf } from "openapi-typescript-helpers";
+import type { HttpMethod, PathsWithMethod, RequiredKeysOf } from "openapi-typescript-helpers";
 
 import { ProblemError } from "./problems.js";
 import type { paths } from "./schema.js";
@@ -23,7 +23,7 @@ type InitParam<Init> = RequiredKeysOf<Init> extends never
   ? [(Init & Record<string, unknown>)?]
   : [Init & Record<string, unknown>];
 type DataOf<Operation, Init> = Operation extends Record<string | number, unknown>
-  ? NonNullable<FetchResponse<Operation, Init, MediaType>["data"]>
+  ? NonNullable<FetchResponse<Operation, Init, "application/json">["data"]>
   : never;
 type Call<Method extends HttpMethod> = <
   Path extends PathsWithMethod<paths, Method>,

@@ -39,6 +39,13 @@ test("an answer has the operation's type", async () => {
   assert.equal(response.status, 200);
 });
 
+test("lists also come as text", async () => {
+  const asText = { parseAs: "text", headers: { Accept: "text/csv" } } as const;
+  const { data, response } = await dutyline.GET("/userManagement", asText);
+  assert.match(response.headers.get("Content-Type") ?? "", /^text\/csv/);
+  assert.ok(data.includes(product.email));
+});
+
 test("pages iterates over all items", async () => {
   for (let count = 0; count < 3; count++) await dutyline.POST("/scheduleTemplate", { body: newTemplate() });
   const all = await dutyline.GET("/scheduleTemplate");

@@ -57,7 +57,9 @@ export function Week({ dutyline, workplace }: { dutyline: Dutyline; workplace: W
                 isToday={day === now}
                 shifts={loaded.filter((shift) => dayOf(shift.startTime) === day)}
                 describe={(shift) =>
-                  location ? shift.staffName : (locations.find(({ id }) => id === shift.locationId)?.name ?? "Elsewhere")
+                  location
+                    ? (shift.staffName ?? "A former colleague")
+                    : (locations.find(({ id }) => id === shift.locationId)?.name ?? "Elsewhere")
                 }
                 showPeople={location !== undefined}
               />
