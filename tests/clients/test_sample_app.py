@@ -208,7 +208,7 @@ def test_all_screens_are_accessible(
     problems: list[str] = []
 
     def check(page: Page, name: str) -> None:
-        page.get_by_label("Loading").wait_for(state="detached")
+        page.wait_for_function("!document.querySelector('[aria-label=Loading]')")
         if folder:
             page.screenshot(path=Path(folder) / f"{name}.png")
         if page.evaluate("document.documentElement.scrollWidth - window.innerWidth") > 1:
