@@ -83,9 +83,7 @@ function SignedIn({ dutyline, workplace, signOut }: { dutyline: Dutyline; workpl
   }
   return (
     <>
-      <View role="banner" style={styles.top}>
-        {person}
-      </View>
+      <View style={styles.top}>{person}</View>
       <Screen dutyline={dutyline} workplace={workplace} />
       {navigation}
     </>

@@ -49,7 +49,7 @@ export function Navigation({ current, onChange }: Props) {
 
 export function Person({ name, signOut }: { name: string; signOut: () => void }) {
   return (
-    <View style={styles.person}>
+    <View role="banner" style={styles.person}>
       <Words kind="small" tone="quiet" numberOfLines={1} style={styles.name}>
         {name}
       </Words>
