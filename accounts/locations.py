@@ -143,16 +143,18 @@ def update_location(
 
     def decide() -> Location:
         before, records = _load_target(location_id, actor)
-        precondition.check(before)
+        precondition.check(_with_phone_number(before))
         values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
         if "name" in values:
             values["name_key"] = make_name_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)
-        return journal.update_record(
+        updated = journal.update_record(
             actor, "location.changed", before, after, at, audited=AUDITED_FIELDS, prefetched=records
         )
+        updated.phone_number = before.phone_number
+        return updated
 
-    return _with_phone_number(journal.retry_on_conflict(decide))
+    return journal.retry_on_conflict(decide)
 
 
 def delete_location(location_id: str, *, actor: Actor, at: datetime) -> Location:

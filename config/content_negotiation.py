@@ -56,7 +56,7 @@ class JSONOnlyNegotiation(BaseContentNegotiation):
     """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        content_type = (request.content_type or "").split(";")[0].strip().lower()
+        content_type = (request.content_type or "application/json").split(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == content_type), None)
 
     def select_renderer(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import customers, locations
+from accounts import customers, locations, permissions
 from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.serializers.customers_and_locations import (
     CustomerChange,
@@ -95,7 +95,9 @@ class LocationDetail(api.OperationViewSet):
         """Get a location."""
         return api.versioned_response(request, LocationView(locations.get_location(id, actor=actor_of(request))))
 
-    @api.operation("updateLocation", "locations:manage", rate_limit="write", errors=(errors.NotFound,))
+    @api.operation(
+        "updateLocation", "locations:manage", rate_limit="write", errors=(errors.NotFound, permissions.ForeignCustomer)
+    )
     @api.accepts(LocationChange, {"address": "2 Long Wharf, Boston"})
     @api.returns(LocationView, {**examples.LOCATION, "address": "2 Long Wharf, Boston", "version": 2}, etag=True)
     def update(self, request: Request, id: str) -> Response:

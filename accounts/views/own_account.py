@@ -118,7 +118,7 @@ def create_user(request: Request) -> Response:
 
 def delete_user(request: Request) -> Response:
     """Delete the user that the body names."""
-    user_id = UserReference.parse_body_or_query(request)["id"]
+    user_id = api.parse_body_or_query(request, UserReference)["id"]
     deleted_user = delete.delete_user(
         user_id, actor=actor_of(request), at=datetime.now(UTC), precondition=api.read_precondition(request)
     )
@@ -200,7 +200,7 @@ class PushTokens(api.OperationViewSet):
         Stops notifications to this device. Removing an unknown token changes nothing. The token is
         in the body or in the query.
         """
-        token = PushTokenBody.parse_body_or_query(request)["token"]
+        token = api.parse_body_or_query(request, PushTokenBody)["token"]
         devices.unregister_device(token, actor=actor_of(request), at=datetime.now(UTC))
         return Response(PushTokenView({"token": token, "status": "removed"}).data)
 

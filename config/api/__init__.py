@@ -30,6 +30,7 @@ from rest_framework.viewsets import ViewSet
 from config import errors, strict_json
 from config.api import pagination, problem_details, ranges, throttling
 from config.api.fields import EmptyBody, StrictQuery, StrictSerializer
+from config.api.record_bodies import parse_body_or_query as parse_body_or_query
 from config.api.record_bodies import read_precondition as read_precondition
 from config.dynamodb import idempotency
 

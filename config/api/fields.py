@@ -69,21 +69,6 @@ class StrictSerializer(serializers.Serializer[Any]):
             raise InvalidQuery(error.detail) from error
 
     @classmethod
-    def parse_body_or_query(cls, request: Request) -> dict[str, Any]:
-        """The validated values of a body; what the query names may be there instead.
-
-        For clients and proxies that drop the bodies of DELETE. Raises InvalidQuery if both have a
-        parameter and differ.
-        """
-        names = [name for name in request.query_params if name in field_names(cls)]
-        query, body = {name: request.query_params[name] for name in names}, request.data
-        if not query or not isinstance(body, Mapping):
-            return cls.parse(body)
-        if differing := [name for name in query if body.get(name, query[name]) != query[name]]:
-            raise InvalidQuery({name: ["Differs from the body; send one of them."] for name in differing})
-        return cls.parse({**body, **query})
-
-    @classmethod
     def read_only_values(cls, data: Mapping[str, Any]) -> dict[str, Any]:
         """The members that the record has and this body cannot change, by name of the body."""
         shown = field_names(cls.record_view) if cls.record_view else ()

@@ -1,6 +1,6 @@
 """Bodies that create and change records, and the fields of those that only the server sets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -10,7 +10,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
 from config import errors, journal, strict_json
-from config.api.fields import StrictSerializer, field_names
+from config.api.fields import InvalidQuery, StrictSerializer, field_names
 
 READ_ONLY = errors.define_field_code("read_only", "Only the server sets this field; the stored value is another.")
 
@@ -33,21 +33,39 @@ class NewRecordBody(StrictSerializer):
         return super().to_internal_value(sent)
 
 
-def read_precondition(request: Request) -> journal.Precondition:
+def read_precondition(
+    request: Request, *, body: type[StrictSerializer] | None = None, show: Callable[[Any], Any] = lambda record: record
+) -> journal.Precondition:
     """What a request expects of the record that it changes: If-Match, unchanged read-only fields.
 
-    Raises `errors.Forbidden` for a ``customerId`` of another customer.
+    ``body`` is by default the one that the operation declares; ``show`` makes of the record what
+    its ``record_view`` shows. Raises `errors.Forbidden` for a ``customerId`` of another customer.
     """
-    body: type[StrictSerializer] | None = cast(Any, request.parser_context)["view"].declared_operation().body
+    body = body or cast(Any, request.parser_context)["view"].declared_operation().body
     sent = body.read_only_values(cast(Mapping[str, Any], request.data)) if body else {}
     if "customerId" in sent:
         cast(Any, request.user).check_customer(sent["customerId"], datetime.now(UTC))
 
     def check_read_only(record: Any) -> None:
         if body and sent:
-            _check_read_only(body, sent, record)
+            _check_read_only(body, sent, show(record))
 
     return journal.Precondition(_read_if_match_versions(request), check_read_only)
+
+
+def parse_body_or_query(request: Request, body: type[StrictSerializer]) -> dict[str, Any]:
+    """The validated values of a body; what the query may name, it may name instead.
+
+    For clients and proxies that drop the bodies of DELETE. Raises ValidationError, and InvalidQuery
+    if both have a parameter and differ.
+    """
+    query = {name: value for name, value in request.query_params.items() if name in field_names(body)}
+    data: Any = request.data
+    if not query or not isinstance(data, Mapping):
+        return body.parse(data)
+    if differing := [name for name in query if data.get(name, query[name]) != query[name]]:
+        raise InvalidQuery({name: ["Differs from the body; send one of them."] for name in differing})
+    return body.parse({**data, **query})
 
 
 def _read_if_match_versions(request: Request) -> frozenset[int] | None:

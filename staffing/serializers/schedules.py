@@ -1,7 +1,7 @@
 """Serializers of schedules, shifts, who is on duty, and calendar feeds."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
@@ -110,7 +110,7 @@ class ScheduleChange(ScheduleDetails):
     Other fields of the schedule may be sent back unchanged.
     """
 
-    record_view = ScheduleView
+    record_view: ClassVar[Any] = ScheduleView
     startTime = ShiftTimeField(required=False, source="start")
     endTime = ShiftTimeField(required=False, source="end")
     recurring = StrictBooleanField(required=False, help_text="false: makes a series a single shift.")
@@ -167,6 +167,7 @@ class ScheduleQuery(PageQuery, TimeRangeQuery):
 class ShiftView(DetailsView):
     """An occurrence of a series, or the only shift of a schedule."""
 
+    derived_fields = frozenset({"staffName"})
     kind = serializers.ChoiceField(choices=["occurrence"], help_text="Distinguishes occurrences from schedules.")
     scheduleId = serializers.CharField()
     recurrenceId = serializers.CharField(
@@ -200,6 +201,17 @@ class ShiftView(DetailsView):
             "adjusted": occurrence.is_adjusted,
             **to_json(instance.details),
         }
+
+
+class OccurrenceChange(ScheduleChange):
+    """The fields to update, with others of the occurrence unchanged."""
+
+    record_view: ClassVar[Any] = ShiftView
+
+
+def select_change_body(data: Any) -> type[ScheduleChange]:
+    """The body of a change by what is sent back: a schedule, or an occurrence as lists show it."""
+    return OccurrenceChange if isinstance(data, dict) and data.get("kind") == "occurrence" else ScheduleChange
 
 
 @extend_schema_field(

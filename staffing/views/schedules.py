@@ -1,5 +1,6 @@
 """``/staffSchedule`` and who is on duty."""
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -31,6 +32,7 @@ from staffing.serializers.schedules import (
     ScheduleView,
     ScopeQuery,
     ShiftView,
+    select_change_body,
 )
 from staffing.views import examples
 
@@ -45,6 +47,13 @@ _UPDATE_FIELDS = ("start", "end", "recurring", "pattern", "staff_id", "details")
 def _context_of(request: Request, *items: Schedule | Shift) -> dict[str, Any]:
     """The context of the serializers of these."""
     return {"staff_names": load_staff_names(items, caller=authenticated_user(request).user)}
+
+
+def _find_shown(body: type[ScheduleChange], query: Mapping[str, Any]) -> Callable[[Schedule], Schedule | Shift]:
+    """What a body sends back of a schedule: itself, or the occurrence that the query names."""
+    if body is ScheduleChange:
+        return lambda schedule: schedule
+    return lambda schedule: get_shift(schedule, query.get("recurrence_id") or schedule.series().start)
 
 
 class Schedules(api.OperationViewSet):
@@ -135,7 +144,7 @@ class ScheduleDetail(api.OperationViewSet):
         "updateSchedule",
         "schedules:write",
         rate_limit="write",
-        errors=(*_SAVE_ERRORS, edit.OccurrenceNotFound, edit.ExceptionsLost),
+        errors=(*_SAVE_ERRORS, permissions.ForeignCustomer, edit.OccurrenceNotFound, edit.ExceptionsLost),
     )
     @api.accepts_query(ScopeQuery)
     @api.accepts(ScheduleChange, {"endTime": "2027-01-04T18:00:00"})
@@ -157,8 +166,12 @@ class ScheduleDetail(api.OperationViewSet):
         An overlap with another schedule of the user within 28 years is refused with 409, which
         names that schedule and the first overlapping time. `allowOverlap` permits the overlap; the
         audit log records it.
+
+        The schedule or occurrence may be sent back as it was read: with `kind`: occurrence, other
+        fields are those of the occurrence.
         """
-        values, query = ScheduleChange.parse(request.data), ScopeQuery.parse_query(request)
+        body, query = select_change_body(request.data), ScopeQuery.parse_query(request)
+        values = body.parse(request.data)
         schedule = commands.update_schedule(
             id,
             SeriesUpdate(
@@ -170,7 +183,7 @@ class ScheduleDetail(api.OperationViewSet):
             **query,
             actor=actor_of(request),
             at=datetime.now(UTC),
-            precondition=api.read_precondition(request),
+            precondition=api.read_precondition(request, body=body, show=_find_shown(body, query)),
         )
         if query.get("scope") == "occurrence":
             shift = get_shift(schedule, query["recurrence_id"])

@@ -75,7 +75,10 @@ class Templates(api.OperationViewSet):
         return api.versioned_response(request, TemplateView(template), status=201)
 
     @api.operation(
-        "updateScheduleTemplate", "schedules:write", rate_limit="write", errors=(errors.NotFound, RecurrenceUnsupported)
+        "updateScheduleTemplate",
+        "schedules:write",
+        rate_limit="write",
+        errors=(errors.NotFound, permissions.ForeignCustomer, RecurrenceUnsupported),
     )
     @api.accepts(TemplateChange, {"id": examples.TEMPLATE["id"], "endTime": "15:00"})
     @api.returns(TemplateView, {**examples.TEMPLATE, "endTime": "15:00", "version": 2}, etag=True)
@@ -103,7 +106,7 @@ class Templates(api.OperationViewSet):
 
         Schedules that were created from it do not change. The id is in the body or in the query.
         """
-        template_id = TemplateReference.parse_body_or_query(request)["id"]
+        template_id = api.parse_body_or_query(request, TemplateReference)["id"]
         template = shift_templates.delete_template(
             template_id, actor=actor_of(request), at=datetime.now(UTC), precondition=api.read_precondition(request)
         )
