@@ -11,7 +11,7 @@ from typing import Any
 
 from config import dynamodb
 
-Tell = Callable[[str], object]
+Report = Callable[[str], object]
 Definition = Mapping[str, Any]
 
 _TEMPORARY_REASONS = {
@@ -49,7 +49,7 @@ class Converger:
 
     protect: bool
     timeout: float
-    tell: Tell
+    report: Report
 
     def converge_all(self) -> int:
         """Create what is missing, correct what differs; the number of tables.
@@ -75,7 +75,7 @@ class Converger:
             next(pauses)
 
     def _converge(self, record_class: type[dynamodb.Record]) -> None:
-        table, told = record_class.table_name(), set()
+        table, reported = record_class.table_name(), set()
         pauses = self._pauses(table, "does not get ready")
         while True:
             description = _describe(table)
@@ -85,9 +85,9 @@ class Converger:
             correction = next(self._corrections(record_class, description), None)
             if correction is None:
                 return
-            is_new = correction.description not in told
+            is_new = correction.description not in reported
             if is_new and self._try(correction, table):
-                told.add(correction.description)
+                reported.add(correction.description)
                 pauses = self._pauses(table, f"could not be verified: {correction.description}")
             else:
                 next(pauses)
@@ -102,7 +102,7 @@ class Converger:
             raise TableMismatch(
                 f"{table}: DynamoDB rejects {correction.operation} ({correction.description}): {rejection.reason}."
             ) from rejection
-        self.tell(f"{table}: {correction.description}")
+        self.report(f"{table}: {correction.description}")
         return True
 
     def _pauses(self, table: str, problem: str) -> Iterator[None]:
@@ -213,18 +213,20 @@ def _index_shape(index: Definition, table: Definition) -> tuple[Any, ...]:
 def _expiry_corrections(record_class: type[dynamodb.Record]) -> Iterator[Correction]:
     """Time to live on the record's attribute, and on no other."""
     table = record_class.table_name()
-    wanted = getattr(record_class.Meta, "ttl", None)
+    expected_attribute = getattr(record_class.Meta, "ttl", None)
     state = dynamodb.call("DescribeTimeToLive", TableName=table)["TimeToLiveDescription"]
     is_on = state.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
     attribute = state.get("AttributeName")
-    if is_on and attribute != wanted:
+    if is_on and attribute != expected_attribute:
         specification = {"Enabled": False, "AttributeName": attribute}
         yield Correction(
             f"no longer expires items by {attribute}", "UpdateTimeToLive", {"TimeToLiveSpecification": specification}
         )
-    elif wanted and not is_on:
-        specification = {"Enabled": True, "AttributeName": wanted}
-        yield Correction(f"expires items by {wanted}", "UpdateTimeToLive", {"TimeToLiveSpecification": specification})
+    elif expected_attribute and not is_on:
+        specification = {"Enabled": True, "AttributeName": expected_attribute}
+        yield Correction(
+            f"expires items by {expected_attribute}", "UpdateTimeToLive", {"TimeToLiveSpecification": specification}
+        )
 
 
 def _backup_corrections(table: str) -> Iterator[Correction]:

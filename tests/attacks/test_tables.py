@@ -110,7 +110,7 @@ def test_tables_converge_from_nothing(account: Account) -> None:
     assert second.stdout.splitlines() == [RIGHT], "a second run changes nothing"
 
 
-def test_backups_that_stay_refused_are_not_told_as_well(env: Environment) -> None:
+def test_backups_that_stay_refused_are_not_reported_as_right(env: Environment) -> None:
     """H6: 22 requests, none granted, "22 tables are as they should be"."""
     with open_account(env, refusals=10**6, busy_descriptions=0) as account:
         for _ in range(2):
@@ -161,14 +161,14 @@ def test_one_table_without_an_index_or_backups_is_corrected(account: Account) ->
         f"{unbacked}: turned on point-in-time recovery",
         RIGHT,
     ], completed.stderr
-    found = account.engine.query(
+    response = account.engine.query(
         TableName=name,
         IndexName="byDue",
         KeyConditionExpression="#shard = :s",
         ExpressionAttributeNames={"#shard": "shard"},
         ExpressionAttributeValues={":s": {"S": "0"}},
     )
-    assert found["Count"] == 1
+    assert response["Count"] == 1
 
 
 def test_150_other_tables_do_not_matter(account: Account) -> None:
