@@ -77,10 +77,10 @@ class AwsTables(Emulator):
         if response.status != 200:
             return response
         description = json.loads(response.body)["Table"]
-        if self._is_still_busy(table):
+        if self._consume_busy(table):
             description["TableStatus"] = "UPDATING" if self.calls["UpdateTable", table] else "CREATING"
         for index in description.get("GlobalSecondaryIndexes", ()):
-            if self._is_still_busy(f"{table}/{index['IndexName']}"):
+            if self._consume_busy(f"{table}/{index['IndexName']}"):
                 index |= {"IndexStatus": "CREATING", "Backfilling": True}
         if table in self.encrypted:
             description["SSEDescription"] = {"Status": "ENABLED", "SSEType": "KMS"}
@@ -98,7 +98,7 @@ class AwsTables(Emulator):
         self.recoverable.add(table)
         return self._DescribeContinuousBackups(request, body, table)
 
-    def _is_still_busy(self, name: str) -> bool:
+    def _consume_busy(self, name: str) -> bool:
         is_busy = self._busy[name] > 0
         self._busy[name] -= is_busy
         return is_busy
