@@ -25,7 +25,7 @@ class AwsTables(Emulator):
         self._client = httpx.Client(timeout=10)
         self._state_lock = threading.Lock()
         self._refusals, self._busy_descriptions = refusals, busy_descriptions
-        self._busy: Counter[str] = Counter()
+        self._delays: Counter[str] = Counter()
         """How many more descriptions show a table, or ``table/index``, at work."""
         self.calls: Counter[tuple[str, str]] = Counter()
         """By operation and table."""
@@ -57,19 +57,19 @@ class AwsTables(Emulator):
         specification = body.pop("SSESpecification", None)
         response = self._forward(request, body)
         if response.status == 200:
-            self._busy[table] = self._busy_descriptions
+            self._delays[table] = self._busy_descriptions
             self.encrypted |= {table} if specification else set()
         return response
 
     def _UpdateTable(self, request: EmulatorRequest, body: dict[str, Any], table: str) -> EmulatorResponse:  # noqa: N802
-        if self._busy[table]:
+        if self._delays[table]:
             return _error("ResourceInUseException")
-        self._busy[table] = self._busy_descriptions
+        self._delays[table] = self._busy_descriptions
         if body.pop("SSESpecification", None):
             self.encrypted.add(table)
             return json_response({"TableDescription": {}})
         for update in body.get("GlobalSecondaryIndexUpdates", ()):
-            self._busy[f"{table}/{update['Create']['IndexName']}"] = 2 * self._busy_descriptions
+            self._delays[f"{table}/{update['Create']['IndexName']}"] = 2 * self._busy_descriptions
         return self._forward(request, body)
 
     def _DescribeTable(self, request: EmulatorRequest, body: dict[str, Any], table: str) -> EmulatorResponse:  # noqa: N802
@@ -77,10 +77,10 @@ class AwsTables(Emulator):
         if response.status != 200:
             return response
         description = json.loads(response.body)["Table"]
-        if self._consume_busy(table):
+        if self._consume_delay(table):
             description["TableStatus"] = "UPDATING" if self.calls["UpdateTable", table] else "CREATING"
         for index in description.get("GlobalSecondaryIndexes", ()):
-            if self._consume_busy(f"{table}/{index['IndexName']}"):
+            if self._consume_delay(f"{table}/{index['IndexName']}"):
                 index |= {"IndexStatus": "CREATING", "Backfilling": True}
         if table in self.encrypted:
             description["SSEDescription"] = {"Status": "ENABLED", "SSEType": "KMS"}
@@ -98,10 +98,10 @@ class AwsTables(Emulator):
         self.recoverable.add(table)
         return self._DescribeContinuousBackups(request, body, table)
 
-    def _consume_busy(self, name: str) -> bool:
-        is_busy = self._busy[name] > 0
-        self._busy[name] -= is_busy
-        return is_busy
+    def _consume_delay(self, name: str) -> bool:
+        is_delayed = self._delays[name] > 0
+        self._delays[name] -= is_delayed
+        return is_delayed
 
 
 def _error(code: str) -> EmulatorResponse:
