@@ -38,10 +38,8 @@ class Member:
 
 def did_you_mean(name: str, accepted_names: Iterable[str]) -> str:
     """The end of a sentence about a name: the accepted name that is near, if there is one."""
-    folded_name, names_by_folded = (
-        name[:64].casefold() or "-",
-        {accepted.casefold(): accepted for accepted in accepted_names},
-    )
+    folded_name = name[:64].casefold() or "-"
+    names_by_folded = {accepted.casefold(): accepted for accepted in accepted_names}
     matches = [other for other in names_by_folded if other.endswith(folded_name) or folded_name.endswith(other)]
     matches += get_close_matches(folded_name, names_by_folded, n=1)
     return f"; did you mean `{names_by_folded[matches[0]]}`?" if matches else "."
