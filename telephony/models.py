@@ -4,6 +4,7 @@ Written through `config.journal`; the progress of a call through `config.dynamod
 """
 
 from dataclasses import replace
+from typing import Literal, get_args
 
 from django.conf import settings
 
@@ -46,6 +47,20 @@ CALL_OUTCOMES = {
     "missed": "ended without either",
     "closed": "the same, outside opening hours",
 }
+EventKind = Literal[
+    "entered",
+    "planned",
+    "nobody_to_ring",
+    "lookup_failed",
+    "rung",
+    "accepted",
+    "not_taken",
+    "key",
+    "voicemail",
+    "conversation",
+    "ended",
+]
+EVENT_KINDS = get_args(EventKind)
 
 
 class PhoneNumber(dynamodb.Record):

@@ -18,7 +18,7 @@ OPENAPI_TAGS = {
 
 OPENAPI_ENUMS = {
     "AuditAction": ("config.audit.known_actions", "What was done. Releases may add actions."),
-    "CallEventKind": ("telephony.calls.call_record.EVENT_KINDS", "A kind of event in a call."),
+    "CallEventKind": ("telephony.models.EVENT_KINDS", "A kind of event in a call."),
     "CallOutcome": ("telephony.models.CALL_OUTCOMES", "How a call ended."),
     "CustomerStatus": ("accounts.models.CUSTOMER_STATUSES", "Whether users of the customer have access."),
     "Language": ("accounts.preferences.LANGUAGES", "Language of notifications and legal texts."),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, Required, TypedDict, get_args
+from typing import Any, NamedTuple, Required, TypedDict
 
 import orjson
 from django.conf import settings
@@ -21,7 +21,7 @@ from telephony import ivr
 from telephony.calls.routing import RingCandidate, RingPlan
 from telephony.ivr.instructions import Instruction, VoiceReply, get_language
 from telephony.lines import ResolvedLine
-from telephony.models import Call
+from telephony.models import Call, EventKind
 
 ENCRYPTION_KEY_NAME = "calls"
 RECORDING_STEPS = ("recorded", "kept")
@@ -54,22 +54,6 @@ class CallStep(NamedTuple):
             return cls(kind, sid=parts[0])
         path, number, sid = [*parts, "", "", ""][:3]
         return cls(kind, path, int(number) if number else None, sid)
-
-
-EventKind = Literal[
-    "entered",
-    "planned",
-    "nobody_to_ring",
-    "lookup_failed",
-    "rung",
-    "accepted",
-    "not_taken",
-    "key",
-    "voicemail",
-    "conversation",
-    "ended",
-]
-EVENT_KINDS = get_args(EventKind)
 
 
 class CallEvent(TypedDict, total=False):

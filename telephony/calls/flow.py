@@ -15,13 +15,13 @@ from django.conf import settings
 from config import bulkhead, errors
 from telephony import ivr, lines, usage
 from telephony.calls import call_record, recordings, ring_all, routing
-from telephony.calls.call_record import CallEvent, CallRecord, CallStep, EventKind
+from telephony.calls.call_record import CallEvent, CallRecord, CallStep
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, DialNumber, Hangup, Instruction, Prompt, VoiceReply, webhook_path
 from telephony.ivr.phrases import get_phrase
 from telephony.lines import ResolvedLine
-from telephony.models import Call
+from telephony.models import Call, EventKind
 from telephony.twilio.voice import CallWebhook
 
 logger = logging.getLogger("dutyline.calls")

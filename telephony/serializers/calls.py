@@ -7,9 +7,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictQuery, StrictSerializer, TextField
-from telephony.calls import call_record, recordings, routing
+from telephony.calls import recordings, routing
 from telephony.calls.call_record import CallRecord
-from telephony.models import CALL_OUTCOMES, Call
+from telephony.models import CALL_OUTCOMES, EVENT_KINDS, Call
 
 
 class CallQuery(PageQuery, DateTimeRangeQuery):
@@ -83,7 +83,7 @@ class RecordingView(serializers.Serializer[Any]):
 class CallEventView(serializers.Serializer[Any]):
     """An event in a call. `kind` says which other members there are."""
 
-    kind = serializers.ChoiceField(choices=call_record.EVENT_KINDS)
+    kind = serializers.ChoiceField(choices=EVENT_KINDS)
     at = serializers.DateTimeField(help_text="When it happened.")
     who = serializers.CharField(
         required=False,
