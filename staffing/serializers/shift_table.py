@@ -10,6 +10,7 @@ from staffing.schedules.queries import Shift
 
 COLUMNS = (
     *("Person", "Location", "Start", "End", "Time zone", "Hours", "Series", "Changed", "Moved by a clock change"),
+    *("Position", "Break (minutes)", "Notes"),
     *("User id", "Location id", "Schedule id", "Occurrence id"),
 )
 
@@ -24,7 +25,7 @@ def _build_rows(customer_id: str, shifts: Sequence[Shift]) -> Iterator[Sequence[
     location_ids = dict.fromkeys(str(shift.schedule.location_id) for shift in shifts)
     locations_by_id = locations.load_locations(list(location_ids), customer_id)
     for shift in shifts:
-        schedule, occurrence = shift.schedule, shift.occurrence
+        schedule, occurrence, details = shift.schedule, shift.occurrence, shift.details
         user, location = users_by_id.get(shift.staff_id), locations_by_id.get(schedule.location_id)
         yield (
             *(user.name if user else None, location.name if location else None),
@@ -34,6 +35,7 @@ def _build_rows(customer_id: str, shifts: Sequence[Shift]) -> Iterator[Sequence[
             yes_no_cell(schedule.is_series),
             yes_no_cell(occurrence.is_changed),
             yes_no_cell(occurrence.is_adjusted),
+            *(details.get("position"), details.get("break_minutes"), details.get("notes")),
             *(shift.staff_id, schedule.location_id, schedule.id),
             occurrence.recurrence_id.isoformat() if schedule.is_series else None,
         )

@@ -177,7 +177,8 @@ def test_whole_lists_longer_than_a_page_come_in_one_file(test_users: UserFixture
 
 def test_shifts_are_on_the_clock_of_the_location(test_users: UserFixtures) -> None:
     times = {"startTime": "2033-03-12T22:00", "endTime": "2033-03-13T06:00"}  # the clock skips an hour
-    schedule = test_users.ann.post("/staffSchedule", test_users.shift_body(**times)).json()
+    details = {"position": "Front desk", "breakMinutes": 30, "notes": "=Keys: ask Mia\nDoor 2"}
+    schedule = test_users.ann.post("/staffSchedule", test_users.shift_body(**times, **details)).json()
     path = f"/staffSchedule?locationId={test_users.boston.id}&expand=occurrences&from=2033-03-12&to=2033-03-14"
 
     (row,) = read_rows(test_users.sam.get(path, headers=CSV))
@@ -185,6 +186,7 @@ def test_shifts_are_on_the_clock_of_the_location(test_users: UserFixtures) -> No
     assert (row["Person"], row["Location"]) == (test_users.sam.user.name, "Boston")
     assert (row["Start"], row["End"]) == ("2033-03-12 22:00", "2033-03-13 06:00")
     assert (row["Time zone"], row["Hours"], row["Series"]) == ("America/New_York", "7.0", "no")
+    assert (row["Position"], row["Break (minutes)"], row["Notes"]) == ("Front desk", "30", "'=Keys: ask Mia\nDoor 2")
     assert (row["User id"], row["Schedule id"]) == (test_users.sam.id, schedule["id"])
     unexpanded = test_users.sam.get(path.replace("&expand=occurrences", ""), headers=CSV)
     assert unexpanded.headers["Content-Type"] == "application/json", "schedules have no table"
