@@ -14,8 +14,7 @@ from accounts.models import ALL_LOCATIONS, User
 from config import audit, errors, journal
 
 SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
-"""The permissions over oneself, which nobody can lose: without them a person could not read their
-data, accept the terms or ask for anything back."""
+"""Nobody can lose these: without them a person could not read their data or accept the terms."""
 _STAFF = (*SELF_SERVICE, "schedules:read")
 _MANAGER = (
     *_STAFF,
@@ -172,10 +171,7 @@ class AccessRights:
 
 
 def access_rights_of(user: User) -> AccessRights:
-    """The current access rights of a person.
-
-    Older records may deny permissions over oneself; they are read as if they did not.
-    """
+    """The current access rights of a person; older records may deny those over oneself, in vain."""
     denied = tuple(name for name in user.denied if name not in SELF_SERVICE)
     return AccessRights(user.role, tuple(user.extra), denied, tuple(user.locations))
 
