@@ -1,6 +1,6 @@
 """Bounded calls to a dependency, so that a slow one does not hold up the whole process.
 
-A call runs in a thread of a small pool. One that hangs occupies its thread, not its caller, and the
+`Gate` bounds work of this process itself that takes much time or memory. A call runs in a thread of a small pool. One that hangs occupies its thread, not its caller, and the
 number of threads is fixed: while a dependency fails, callers hardly wait for a free thread. Nothing
 is repeated here: retries belong to the outbox.
 """
@@ -8,9 +8,10 @@ is repeated here: retries belong to the outbox.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
 
@@ -94,3 +95,33 @@ class Bulkhead:
     @cached_property
     def _thread_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._max_concurrent, thread_name_prefix=self.name)
+
+
+class Gate:
+    """Limits how many threads of this process do expensive work at once, and how many wait."""
+
+    def __init__(
+        self, *, max_concurrent: int, max_waiting: int, wait_seconds: float, busy: str, retry_after: int
+    ) -> None:
+        """``busy`` is what those read who are turned away, to return after ``retry_after`` seconds."""
+        self._wait_seconds, self._busy, self._retry_after = wait_seconds, busy, retry_after
+        self._slots = threading.BoundedSemaphore(max_concurrent)
+        self._queue = threading.BoundedSemaphore(max_concurrent + max_waiting)
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold a slot during a block.
+
+        Raises `errors.Unavailable` if too many wait, or none is free in time.
+        """
+        if not self._queue.acquire(blocking=False):
+            raise errors.Unavailable(self._busy, retry_after=self._retry_after)
+        try:
+            if not self._slots.acquire(timeout=self._wait_seconds):
+                raise errors.Unavailable(self._busy, retry_after=self._retry_after)
+            try:
+                yield
+            finally:
+                self._slots.release()
+        finally:
+            self._queue.release()

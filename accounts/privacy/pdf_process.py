@@ -4,13 +4,12 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config import errors
+from config import bulkhead, errors
 
 TIME_LIMIT = 30.0
 """Seconds of one export, from start to end."""
@@ -23,8 +22,13 @@ MAX_WAITING = 2
 WAIT_TIMEOUT = 10.0
 
 _WORKER_SCRIPT = Path(__file__).with_name("pdf_worker.py")
-_worker_slots = threading.BoundedSemaphore(MAX_CONCURRENT)
-_queue_slots = threading.BoundedSemaphore(MAX_CONCURRENT + MAX_WAITING)
+_gate = bulkhead.Gate(
+    max_concurrent=MAX_CONCURRENT,
+    max_waiting=MAX_WAITING,
+    wait_seconds=WAIT_TIMEOUT,
+    busy="Too many exports are running; retry.",
+    retry_after=10,
+)
 logger = logging.getLogger("dutyline.export")
 
 
@@ -34,17 +38,8 @@ def worker_slot() -> Iterator[float]:
 
     Raises `errors.Unavailable` if no slot is free within `WAIT_TIMEOUT` seconds.
     """
-    if not _queue_slots.acquire(blocking=False):
-        raise _no_free_slot()
-    try:
-        if not _worker_slots.acquire(timeout=WAIT_TIMEOUT):
-            raise _no_free_slot()
-        try:
-            yield time.monotonic() + TIME_LIMIT
-        finally:
-            _worker_slots.release()
-    finally:
-        _queue_slots.release()
+    with _gate.slot():
+        yield time.monotonic() + TIME_LIMIT
 
 
 def render_pdf(html: str, embedded: bytes, *, deadline: float, memory: int = MEMORY_LIMIT) -> bytes:
@@ -75,6 +70,3 @@ def _rendering_failed(reason: str) -> errors.Unavailable:
     logger.error("PDF rendering failed", extra={"why": reason.partition(":")[0]})
     return errors.Unavailable("The PDF cannot be rendered; use `?format=json` for the same data.", retry_after=60)
 
-
-def _no_free_slot() -> errors.Unavailable:
-    return errors.Unavailable("Too many exports are running; retry.", retry_after=10)

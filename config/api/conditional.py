@@ -53,6 +53,13 @@ def weak_etag(value: Any) -> str:
     return "W/" + digest_etag(orjson.dumps(value, default=str))
 
 
+def not_modified_response(request: HttpRequest, etag: str) -> HttpResponse | None:
+    """304 if the client has the representation with this ETag, before it is built; otherwise None."""
+    if not _matches(request.headers.get("If-None-Match", ""), etag):
+        return None
+    return _not_modified(HttpResponse(headers={"ETag": etag}))
+
+
 def _matches(header: str, etag: str) -> bool:
     tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
     return not tags.isdisjoint({"*", etag.removeprefix("W/")})

@@ -7,20 +7,26 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
 from django.conf import settings
 
-from accounts import customers, locations, users
+from accounts import customers, locations, permissions, users
+from accounts.models import User
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal
+from config import audit, bulkhead, dynamodb, errors, journal
 from config.dynamodb import encryption, idempotency
 from staffing.calendar import ical
 from staffing.models import Feed
 from staffing.schedules import availability, on_duty, queries
 
-HISTORY_PERIOD = timedelta(days=60)
+HISTORY_PERIOD = ical.PAST_PERIOD
 """A feed shows shifts that ended at most this long ago."""
+
+
+_rendering = bulkhead.Gate(
+    max_concurrent=2, max_waiting=4, wait_seconds=2.0, busy="Many calendars are being written; retry.", retry_after=30
+)
 
 
 @dataclass(frozen=True)
@@ -100,20 +106,61 @@ def close_feed(*, actor: Actor, at: datetime) -> None:
     journal.retry_on_conflict(decide)
 
 
-def render_feed(user_id: str, secret: str, *, at: datetime) -> bytes | None:
-    """A person's feed as iCalendar; None if the secret is wrong or the account is not active.
+# --- reading --------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class ReadableFeed:
+    """A feed that may be read, before anything of it is."""
 
-    It contains shifts that ended less than `HISTORY_PERIOD` ago, and all future ones.
+    user_id: str
+    customer_id: str
+    day: datetime
+    """The day (UTC) that the feed is of: it counts its periods from here."""
+    version: tuple[str | int, ...]
+    """What the text depends on. The same version means the same shifts."""
+    records: dynamodb.BatchResult
+
+
+def find_feed(user_id: str, secret: str, *, at: datetime) -> ReadableFeed | None:
+    """A person's feed, in two round trips; None if the secret is wrong or they may not read it.
+
+    They must have `schedules:read` and an open account, as for the API.
     """
-    feed = dynamodb.get_record(Feed, user_id) if dynamodb.is_id("usr", user_id) else None
+    if not dynamodb.is_id("usr", user_id):
+        return None
+    version_keys = availability.version_record_keys([user_id])
+    records = dynamodb.batch_get([dynamodb.RecordKey(Feed, user_id), users.user_key(user_id), *version_keys])
+    feed = records.get(Feed, user_id)
     if feed is None or not hmac.compare_digest(feed.secret, _hash_secret(secret)):
         return None
-    user = users.load_users([user_id], feed.customer_id).get(user_id)
-    if user is None or user.status not in on_duty.WORKING_STATUSES:
+    user = records.get(User, user_id)
+    if user is None or user.customer_id != feed.customer_id or user.status not in on_duty.WORKING_STATUSES:
         return None
-    if not customers.is_active(feed.customer_id):
+    if "schedules:read" not in permissions.access_rights_of(user).permissions:
         return None
-    rows = availability.fetch_rows(user_id, at - HISTORY_PERIOD, None, consistent=False)
-    schedules = [schedule for _, schedule in queries.join_schedules(rows)]
-    locations_by_id = locations.load_locations(dict.fromkeys(item.location_id for item in schedules), feed.customer_id)
-    return ical.render_calendar(schedules, user_id, locations_by_id=locations_by_id, at=at)
+    head_key = audit.stream_head_key(feed.customer_id)
+    customer_records = dynamodb.batch_get([customers.customer_key(feed.customer_id), head_key])
+    if not customers.is_active_in(customer_records, feed.customer_id):
+        return None
+    # Names and addresses of locations are in the feed; each change is in the customer's stream.
+    customer_changes = audit.stream_position(customer_records, feed.customer_id).last
+    day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    shift_changes = availability.count_changes(user_id, records)
+    version = (settings.VERSION, ical.FORMAT_VERSION, day.date().isoformat(), user_id, shift_changes, customer_changes)
+    return ReadableFeed(user_id, feed.customer_id, day, version, records)
+
+
+def render_feed(feed: ReadableFeed) -> bytes:
+    """The feed as iCalendar: shifts that ended less than `HISTORY_PERIOD` ago, and future ones.
+
+    At most `ical.MAX_EVENTS` events. Raises `errors.Unavailable` while others are rendered.
+    """
+    with _rendering.slot():
+        rows = journal.retry_on_conflict(
+            lambda: availability.fetch_row_keys(feed.user_id, feed.day - HISTORY_PERIOD, feed.records)
+        )
+        nearest, others = rows[: ical.MAX_EVENTS], rows[ical.MAX_EVENTS :]
+        rows = [*nearest, *others[-availability.MAX_SERIES_PER_PERSON :]]  # endless series end last
+        schedules = [schedule for _, schedule in queries.join_schedules(rows)]
+        location_ids = dict.fromkeys(schedule.location_id for schedule in schedules)
+        locations_by_id = locations.load_locations(location_ids, feed.customer_id)
+        return ical.render_calendar(schedules, feed.user_id, locations_by_id=locations_by_id, at=feed.day)

@@ -1,13 +1,17 @@
 """Schedules as iCalendar (RFC 5545): an event per series, its exceptions, and its time zone.
 
 A series is an event with an RRULE in the zone of the series. Calendar apps disagree about shifts
-that start or end within a clock change, so those of `PAST_PERIOD` and `FUTURE_PERIOD` are separate
-events in UTC. The text depends only on stored values, so its digest is an ETag.
+that start or end within a clock change, so those around now are separate events in UTC. What is
+written is bounded, as everybody who knows the URL can ask for it: changed shifts around now only
+(`PAST_PERIOD`, `FUTURE_PERIOD`), and at most `MAX_EVENTS` events, the nearest first.
 """
 
+import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
 from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStandard, vRecur
@@ -15,19 +19,23 @@ from icalendar import Calendar, Event, Timezone, TimezoneDaylight, TimezoneStand
 from staffing.models import Schedule
 from staffing.recurrence import dst, expand, rrule
 from staffing.recurrence.details import NO_DETAILS, Details, get_details
-from staffing.recurrence.expand import Occurrence, Series
+from staffing.recurrence.expand import Occurrence, RecurrenceException, Series
 
 if TYPE_CHECKING:
     from accounts.models import Location
 
+FORMAT_VERSION = 2
+"""Of the text; another version means that calendar apps load it again."""
 PAST_PERIOD, FUTURE_PERIOD = timedelta(days=60), timedelta(days=400)
-"""The period around now in which shifts within a clock change are separate events."""
+"""The period around now in which changed shifts, and those within a clock change, are written."""
+MAX_EVENTS = 2_000
+"""Series, single shifts, changed and excluded shifts of a calendar."""
 
 
 def render_calendar(
     schedules: Iterable[Schedule], user_id: str, *, locations_by_id: Mapping[str, "Location"], at: datetime
 ) -> bytes:
-    """The calendar of a person: their shifts of these schedules."""
+    """The calendar of a person: their shifts of these schedules, the nearest to ``at`` first."""
     calendar = Calendar()
     calendar.add("prodid", "-//Dutyline//Rota//EN")
     calendar.add("version", "2.0")
@@ -37,12 +45,12 @@ def render_calendar(
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"VALUE": "DURATION"})
     events: list[Event] = []
     zones: dict[str, datetime] = {}
-    for schedule in sorted(schedules, key=lambda item: str(item.id)):
-        series = schedule.series()
+    for schedule, parts in _select_parts(schedules, user_id, at):
+        series = parts[0].series
         zones[series.zone] = min(series.start, zones.get(series.zone, series.start))
         events += [
             _add_metadata(event, schedule, {**get_details(schedule), **overrides}, locations_by_id)
-            for event, overrides in _iter_events(schedule, series, user_id, at)
+            for event, overrides in _iter_events(schedule, parts)
         ]
     for zone, first_start in sorted(zones.items()):
         if zone != "UTC":
@@ -71,43 +79,60 @@ def _add_metadata(
     return event
 
 
-def _iter_events(schedule: Schedule, series: Series, user_id: str, at: datetime) -> Iterator[tuple[Event, Details]]:
-    """Each event, and the details that differ from those of the schedule."""
-    if schedule.staff_id == user_id:
-        yield from _iter_own_events(schedule, expand.exclude_covers(series), at)
+# --- what is written ------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class _Part:
+    """What a calendar says of a schedule: the series or single shift itself, or one of its shifts."""
+
+    kind: Literal["whole", "changed", "covered"]
+    distance: timedelta
+    """From now."""
+    series: Series
+    recurrence_id: datetime
+    exception: RecurrenceException = RecurrenceException()
+    occurrence: Occurrence | None = None
+    """A shift within a clock change."""
+
+    @property
+    def is_excluded(self) -> bool:
+        return self.exception.start is None and self.occurrence is None
+
+
+def _select_parts(
+    schedules: Iterable[Schedule], user_id: str, at: datetime
+) -> Iterator[tuple[Schedule, list[_Part]]]:
+    """The parts of each schedule that are written, by id; at most `MAX_EVENTS` in all."""
+    schedules_by_id = {str(schedule.id): schedule for schedule in schedules}
+    parts = ((part, id) for id, schedule in schedules_by_id.items() for part in _iter_parts(schedule, user_id, at))
+    parts_by_id: dict[str, list[_Part]] = defaultdict(list)
+    for part, id in heapq.nsmallest(MAX_EVENTS, parts, key=lambda item: item[0].distance):
+        parts_by_id[id].append(part)
+    for id in sorted(parts_by_id):
+        yield schedules_by_id[id], parts_by_id[id]
+
+
+def _iter_parts(schedule: Schedule, user_id: str, at: datetime) -> Iterator[_Part]:
+    series, now = schedule.series(), at.replace(tzinfo=None)
+    if schedule.staff_id != user_id:
+        for recurrence_id, exception in series.exceptions.items():
+            if exception.staff_id == user_id and exception.start and exception.start >= now - PAST_PERIOD:
+                yield _Part("covered", abs(exception.start - now), series, recurrence_id, exception)
         return
-    for recurrence_id, exception in sorted(series.exceptions.items()):
-        if exception.staff_id == user_id and exception.start:
-            shift = expand.to_single_shift(series, recurrence_id, exception)
-            event = _build_event(f"{schedule.id}-{recurrence_id:%Y%m%dT%H%M%S}", _resolve_times(shift))
-            yield event, exception.details
-
-
-def _iter_own_events(schedule: Schedule, series: Series, at: datetime) -> Iterator[tuple[Event, Details]]:
     if series.rule is None:
-        yield _build_event(schedule.id, _resolve_times(series)), NO_DETAILS
+        yield _Part("whole", abs(series.start - now), series, series.start)
         return
-    excluded = [recurrence_id for recurrence_id, exception in series.exceptions.items() if exception.start is None]
-    overrides = {
-        recurrence_id: _resolve_times(expand.to_single_shift(series, recurrence_id, exception))
-        for recurrence_id, exception in series.exceptions.items()
-        if exception.start
-    }
+    yield _Part("whole", timedelta(0), series, series.start)
+    for recurrence_id, exception in expand.exclude_covers(series).exceptions.items():
+        starts = [recurrence_id, exception.start or recurrence_id]
+        if max(starts) >= now - PAST_PERIOD:
+            is_distant = min(starts) > now + FUTURE_PERIOD
+            change = RecurrenceException() if is_distant else exception
+            distance = min(abs(start - now) for start in starts)
+            yield _Part("changed", distance, series, recurrence_id, change)
     for occurrence in _iter_dst_affected(series, at):
-        if series.gap == "skip" and not expand.is_valid_wall_time(occurrence.recurrence_id, series.zone):
-            excluded.append(occurrence.recurrence_id)
-        else:
-            overrides[occurrence.recurrence_id] = (occurrence.start, occurrence.end)
-    event = _build_event(schedule.id, _resolve_times(series))
-    event.add("rrule", vRecur.from_ical(rrule.to_rrule(series.rule, zone=series.zone)))
-    if excluded:
-        event.add("exdate", [_to_zone(recurrence_id, series.zone) for recurrence_id in sorted(excluded)])
-    yield event, NO_DETAILS
-    for recurrence_id, times in sorted(overrides.items()):
-        exception_event = _build_event(schedule.id, times)
-        exception_event.add("recurrence-id", _to_zone(recurrence_id, series.zone))
-        exception = series.exceptions.get(recurrence_id)
-        yield exception_event, exception.details if exception else NO_DETAILS
+        is_skipped = series.gap == "skip" and not expand.is_valid_wall_time(occurrence.recurrence_id, series.zone)
+        shift = None if is_skipped else occurrence
+        yield _Part("changed", abs(occurrence.start - at), series, occurrence.recurrence_id, occurrence=shift)
 
 
 def _iter_dst_affected(series: Series, at: datetime) -> Iterator[Occurrence]:
@@ -119,6 +144,40 @@ def _iter_dst_affected(series: Series, at: datetime) -> Iterator[Occurrence]:
             for occurrence in expand.iter_occurrences(series_without_gap, transition - day, transition + day):
                 if occurrence.is_adjusted and not occurrence.is_changed:
                     yield occurrence
+
+
+# --- events ---------------------------------------------------------------------------------------
+def _iter_events(schedule: Schedule, parts: list[_Part]) -> Iterator[tuple[Event, Details]]:
+    """Each event of a schedule, and the details that differ from those of the schedule."""
+    changed_parts = sorted((part for part in parts if part.kind != "whole"), key=lambda part: part.recurrence_id)
+    for part in parts:
+        if part.kind == "whole":
+            excluded = [item for item in changed_parts if item.is_excluded]
+            yield _build_main_event(schedule, part.series, excluded), NO_DETAILS
+    for part in changed_parts:
+        if part.kind == "covered":
+            event = _build_event(f"{schedule.id}-{part.recurrence_id:%Y%m%dT%H%M%S}", _resolve_part(part))
+            yield event, part.exception.details
+        elif not part.is_excluded:
+            event = _build_event(schedule.id, _resolve_part(part))
+            event.add("recurrence-id", _to_zone(part.recurrence_id, part.series.zone))
+            yield event, part.exception.details
+
+
+def _build_main_event(schedule: Schedule, series: Series, excluded: list[_Part]) -> Event:
+    event = _build_event(schedule.id, _resolve_times(series))
+    if series.rule:
+        event.add("rrule", vRecur.from_ical(rrule.to_rrule(series.rule, zone=series.zone)))
+    if excluded:
+        event.add("exdate", [_to_zone(part.recurrence_id, series.zone) for part in excluded])
+    return event
+
+
+def _resolve_part(part: _Part) -> tuple[datetime, datetime]:
+    """Start and end of a changed shift, or of one within a clock change."""
+    if part.occurrence:
+        return part.occurrence.start, part.occurrence.end
+    return _resolve_times(expand.to_single_shift(part.series, part.recurrence_id, part.exception))
 
 
 def _build_event(uid: str, times: tuple[datetime, datetime]) -> Event:

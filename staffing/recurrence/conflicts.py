@@ -26,7 +26,15 @@ IdentifiedSeries = tuple[str, Series]
 
 def find_conflict(a: Series, b: Series) -> ConflictingShifts | None:
     """The first overlap of two series that starts within `dst.HORIZON` of the later first start."""
-    a, b = (expand.replace_count_with_until(expand.exclude_covers(series)) for series in (a, b))
+    return _find_conflict(_normalize(a), _normalize(b))
+
+
+def _normalize(series: Series) -> Series:
+    """A series without the shifts that others cover, and without ``count``."""
+    return expand.replace_count_with_until(expand.exclude_covers(series))
+
+
+def _find_conflict(a: Series, b: Series) -> ConflictingShifts | None:
     a_ends_first = expand.get_latest_end(a) <= expand.get_earliest_start(b)
     if a_ends_first or expand.get_latest_end(b) <= expand.get_earliest_start(a):
         return None
@@ -47,21 +55,24 @@ def find_first_conflict(
     Returns a schedule id and the overlap. Single shifts are sorted once, and each
     is compared with its neighbours only.
     """
+    own_schedules, other_schedules = (
+        [(schedule_id, _normalize(series)) for schedule_id, series in schedules]
+        for schedules in (own_schedules, other_schedules)
+    )
     conflicts = [
-        (schedule_id, conflict) for schedule_id, series in own_schedules if (conflict := find_self_conflict(series))
+        (schedule_id, conflict) for schedule_id, series in own_schedules if (conflict := _find_self_conflict(series))
     ]
     singles, recurring = _partition_by_recurrence(own_schedules)
     other_singles, other_recurring = _partition_by_recurrence(other_schedules)
     conflicts += _find_single_conflicts(singles, other_singles)
-    pairs = chain(
-        combinations(recurring, 2),
-        product(recurring, [*other_recurring, *singles, *other_singles]),
-        product(singles, other_recurring),
-    )
-    for (_, series), (schedule_id, other_series) in pairs:
-        conflict = find_conflict(series, other_series)
-        if conflict:
+    for (_, series), (schedule_id, other_series) in chain(
+        combinations(recurring, 2), product(recurring, other_recurring)
+    ):
+        if conflict := _find_conflict(series, other_series):
             conflicts.append((schedule_id, conflict))
+    conflicts += [found for _, series in recurring for found in _find_with_singles(series, singles + other_singles)]
+    for schedule_id, other_series in other_recurring:
+        conflicts += [(schedule_id, conflict) for _, conflict in _find_with_singles(other_series, singles)]
     return min(conflicts, key=lambda candidate: candidate[1].at, default=None)
 
 
@@ -95,15 +106,28 @@ def _find_single_conflicts(
     return []
 
 
+def _find_with_singles(
+    series: Series, singles: Sequence[IdentifiedSeries]
+) -> Iterator[tuple[str, ConflictingShifts]]:
+    """The first overlap of each single shift with a series, with the id of the shift."""
+    shifts = [(expand.build_first_occurrence(shift), schedule_id) for schedule_id, shift in singles]
+    ids = {id(shift): schedule_id for shift, schedule_id in shifts}
+    for conflict in overlap.iter_conflicts_with_series([shift for shift, _ in shifts], series):
+        yield ids[id(conflict.first)], conflict
+
+
 def find_self_conflict(series: Series) -> ConflictingShifts | None:
     """The first overlap of two shifts of one series.
 
     All start at the same time of day, so only shifts of almost a day, and moved ones, can overlap.
     """
-    series = expand.replace_count_with_until(expand.exclude_covers(series))
+    return _find_self_conflict(_normalize(series))
+
+
+def _find_self_conflict(series: Series) -> ConflictingShifts | None:
     conflicts = [
-        overlap.find_conflict_with_series(occurrence, _exclude_occurrence(series, occurrence.recurrence_id))
-        for occurrence in expand.iter_exception_occurrences(series)
+        *overlap.iter_conflicts_with_series(series.moved_shifts, _exclude_exceptions(series)),
+        next((ConflictingShifts(b.start, a, b) for a, b in pairwise(series.moved_shifts) if b.start < a.end), None),
     ]
     if series.rule and series.end - series.start > timedelta(days=1) - expand.MAX_CLOCK_JUMP:
         first_instant = expand.to_instant(series.start, series.zone)
@@ -115,10 +139,6 @@ def find_self_conflict(series: Series) -> ConflictingShifts | None:
         )
         conflicts.append(next(adjacent_conflicts, None))
     return _get_earliest(conflicts)
-
-
-def _exclude_occurrence(series: Series, recurrence_id: datetime) -> Series:
-    return replace(series, exceptions={**series.exceptions, recurrence_id: RecurrenceException()})
 
 
 def _exclude_exceptions(series: Series) -> Series:
@@ -148,7 +168,7 @@ def _find_by_expansion(short: Series, other_series: Series) -> ConflictingShifts
 
 def _find_exception_conflict(a: Series, b: Series) -> ConflictingShifts | None:
     """The first overlap of the moved shifts of ``a`` with ``b``."""
-    return _get_earliest(overlap.iter_conflicts_with_series([*expand.iter_exception_occurrences(a)], b))
+    return _get_earliest(overlap.iter_conflicts_with_series(a.moved_shifts, b))
 
 
 # --- regular shifts of two series -----------------------------------------------------------------

@@ -7,7 +7,7 @@ shift from 9 to 5 keeps its times across clock changes.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from staffing.recurrence.rules import RecurrenceRule
 
 MAX_SHIFT_DURATION = timedelta(hours=48)
 """Wall time from the start of a shift to its end, at most."""
+SECONDS_PER_DAY = 86_400
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 MAX_CLOCK_JUMP = timedelta(hours=3)
 """An upper bound of clock changes."""
@@ -51,6 +52,17 @@ class Series:
     gap: Literal["shift", "skip"] = "shift"
     """What happens to a start within a clock gap: it moves forward by the gap, or is skipped."""
 
+    @cached_property
+    def seconds(self) -> tuple[int, int]:
+        """The time of day at which the first shift starts, and its length in wall time."""
+        start = count_seconds(self.start)
+        return start % SECONDS_PER_DAY, count_seconds(self.end) - start
+
+    @cached_property
+    def moved_shifts(self) -> "list[Occurrence]":
+        """The shifts that were moved or are covered, by start."""
+        return sorted(iter_exception_occurrences(self), key=lambda shift: shift.start)
+
 
 @dataclass(frozen=True)
 class Occurrence:
@@ -85,6 +97,12 @@ def to_instant(wall_time: datetime, zone: str) -> datetime:
 def to_wall_time(at: datetime, zone: str) -> datetime:
     """The wall time of an instant."""
     return at.astimezone(_get_zone_info(zone)).replace(tzinfo=None, fold=0)
+
+
+def count_seconds(wall_time: datetime) -> int:
+    """Whole seconds since day 0, of which the ordinals of days are multiples."""
+    seconds = wall_time.hour * 3600 + wall_time.minute * 60 + wall_time.second
+    return wall_time.toordinal() * SECONDS_PER_DAY + seconds
 
 
 def to_zoned_time(at: datetime, zone: str) -> datetime:
@@ -211,4 +229,4 @@ def get_latest_end(series: Series) -> datetime:
     last_end = _build_occurrence(last_start, last_start, last_start + (series.end - series.start), series.zone).end
     if rule:
         last_end += MAX_CLOCK_JUMP
-    return max([last_end, *(occurrence.end for occurrence in iter_exception_occurrences(series))])
+    return max([last_end, *(occurrence.end for occurrence in series.moved_shifts)])

@@ -8,16 +8,13 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from itertools import chain
 from math import lcm
 from typing import Literal, NamedTuple
 
 from staffing.recurrence import dst, expand, rules
-from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence, Series
+from staffing.recurrence.expand import MAX_SHIFT_DURATION, SECONDS_PER_DAY, Occurrence, Series
 from staffing.recurrence.rules import WEEKDAY_CODES, RecurrenceRule
 
-MAX_UTC_OFFSET = timedelta(hours=18)
-"""An upper bound of UTC offsets, clock changes included."""
 MAX_EXPANDED_SHIFTS = 20
 """Up to this number of shifts, the series is expanded around each; above it, the bitmap is used."""
 BITMAP_DAYS = dst.HORIZON.days + 440
@@ -44,12 +41,12 @@ def iter_conflicts_with_series(shifts: Sequence[Occurrence], series: Series) -> 
     if len(shifts) <= MAX_EXPANDED_SHIFTS or series.rule is None:
         yield from (conflict for shift in shifts if (conflict := find_conflict_with_series(shift, series)))
         return
-    exception_occurrences = sorted(expand.iter_exception_occurrences(series), key=lambda shift: shift.start)
-    exception_starts = [shift.start for shift in exception_occurrences]
+    exception_starts = [shift.start for shift in series.moved_shifts]
     for shift in shifts:
-        low_index = bisect_left(exception_starts, shift.start - MAX_SHIFT_DURATION - expand.MAX_CLOCK_JUMP)
-        nearby = exception_occurrences[low_index : bisect_left(exception_starts, shift.end)]
-        candidates = chain(nearby, iter_regular_near(series, shift))
+        candidates = list(iter_regular_near(series, shift))
+        if exception_starts:
+            low_index = bisect_left(exception_starts, shift.start - MAX_SHIFT_DURATION - expand.MAX_CLOCK_JUMP)
+            candidates += series.moved_shifts[low_index : bisect_left(exception_starts, shift.end)]
         overlapping = [candidate for candidate in candidates if is_overlapping(shift, candidate)]
         if overlapping:
             yield _build_conflict(shift, min(overlapping, key=lambda occurrence: occurrence.start))
@@ -66,16 +63,34 @@ def is_overlapping(shift: Occurrence, other_shift: Occurrence) -> bool:
 # --- days -----------------------------------------------------------------------------------------
 def iter_regular_near(series: Series, occurrence: Occurrence) -> Iterator[Occurrence]:
     """The regular shifts of a series that may overlap one shift."""
-    if series.rule is None:
+    rule = series.rule
+    if rule is None:
+        return
+    span_start, span_end = _get_wall_span(occurrence.start, occurrence.end, series.zone)
+    time_of_day, duration = series.seconds
+    first_day = (span_start - time_of_day - duration) // SECONDS_PER_DAY + 1
+    last_day = (span_end - time_of_day - 1) // SECONDS_PER_DAY
+    if first_day > last_day:
         return
     base_day = date(occurrence.start.year // 20 * 20 - 1, 12, 1).toordinal()
-    bitmap = build_bitmap(series.rule, series.start, base_day)
-    first_day = (occurrence.start - (series.end - series.start) - MAX_UTC_OFFSET).date().toordinal()
-    last_day = (occurrence.end + MAX_UTC_OFFSET).date().toordinal()
+    bitmap = build_bitmap(rule, series.start, base_day)
     for day in range(first_day, last_day + 1):
         shift = _build_shift_on_day(series, day) if bitmap >> (day - base_day) & 1 else None
         if shift:
             yield shift
+
+
+@lru_cache(maxsize=4_096)
+def _get_wall_span(start: datetime, end: datetime, zone: str) -> tuple[int, int]:
+    """The wall times between which a shift may overlap one of a zone, in seconds.
+
+    They are those of the shift itself, unless the clock changes near it.
+    """
+    margin = MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP
+    before, after = (expand.to_zoned_time(at, zone).utcoffset() for at in (start - margin, end + margin))
+    slack = 1 if before == after else int(expand.MAX_CLOCK_JUMP.total_seconds())
+    wall_start, wall_end = (expand.count_seconds(expand.to_wall_time(at, zone)) for at in (start, end))
+    return wall_start - slack, wall_end + slack
 
 
 def find_conflict_on_days(a: Series, day_a: int, b: Series, day_b: int) -> ConflictingShifts | None:

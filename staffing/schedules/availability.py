@@ -6,8 +6,8 @@ transaction: the version record lists what the last one wrote, so the decision n
 repeated (`journal.retry_on_conflict`).
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
@@ -21,6 +21,10 @@ from staffing.recurrence.expand import Series
 
 MAX_SERIES_PER_PERSON = 100
 """Series that one person may have at a time: a new one is compared with all of them."""
+MAX_CHANGED_SHIFTS_PER_PERSON = 2_000
+"""Shifts of these series that may be moved, excluded or covered: each is compared with the others."""
+MAX_SINGLE_SHIFTS_PER_PERSON = 5_000
+"""Single shifts from now, or from the start of a change, on; those that the person covers count."""
 MAX_COVERING_STAFF = 12
 """People other than the owner who may cover shifts of one series."""
 
@@ -85,54 +89,117 @@ def list_staff_in_pattern(pattern_fields: Mapping[str, Any] | None) -> list[str]
 # --- deciding -------------------------------------------------------------------------------------
 def check_available(
     assignments: Collection[ShiftAssignment],
+    row_changes: Mapping[str, "RowChanges"],
     records: dynamodb.BatchResult,
     *,
     existing: Collection[ShiftAssignment],
     excluded_schedule_id: str | None,
+    at: datetime,
+    allow_overlap: bool = False,
 ) -> None:
     """Raise if shifts overlap each other, ``existing`` ones, or other shifts of their people.
 
-    ``records`` holds the version records, read before; rows of ``excluded_schedule_id`` do not
-    count. Raises `ScheduleConflict`, `AssignmentLimitExceeded`, or `journal.StaleRecord`.
+    ``row_changes`` is what the change does to the rows of everybody; it must keep within the limits
+    of each person. ``records`` holds the version records, read before; rows of
+    ``excluded_schedule_id`` do not count. With ``allow_overlap`` only the limits are checked.
+    Raises `ScheduleConflict`, `AssignmentLimitExceeded`, or `journal.StaleRecord`.
     """
-    for staff_id in dict.fromkeys(assignment.staff_id for assignment in assignments):
+    for staff_id in dict.fromkeys([*(assignment.staff_id for assignment in assignments), *row_changes]):
         own_assignments = [assignment for assignment in assignments if assignment.staff_id == staff_id]
-        since = min(expand.get_earliest_start(assignment.series) for assignment in own_assignments)
+        changes = row_changes.get(staff_id, RowChanges([], []))
+        if not own_assignments and not changes.grows:
+            continue
+        since = min([at, *(expand.get_earliest_start(assignment.series) for assignment in own_assignments)])
         rows = fetch_rows(staff_id, since, records)
-        other_rows = [row for row in rows if row.schedule_id != excluded_schedule_id]
-        if sum(_is_recurring(row) for row in other_rows) >= MAX_SERIES_PER_PERSON:
-            raise AssignmentLimitExceeded(f"A person can have at most {MAX_SERIES_PER_PERSON} series at a time.")
-        existing_series = [(str(row.schedule_id), series) for row in other_rows for series in row.series()]
-        existing_series += [(entry.schedule_id, entry.series) for entry in existing if entry.staff_id == staff_id]
-        first_conflict = conflicts.find_first_conflict(
-            [(entry.schedule_id, entry.series) for entry in own_assignments], existing_series
+        _check_limits(rows, changes)
+        if own_assignments and not allow_overlap:
+            other_rows = [row for row in rows if row.schedule_id != excluded_schedule_id]
+            _check_conflicts(own_assignments, other_rows, existing)
+
+
+def _check_conflicts(
+    own_assignments: Sequence[ShiftAssignment],
+    other_rows: Iterable[StaffAvailability],
+    existing: Iterable[ShiftAssignment],
+) -> None:
+    staff_id = own_assignments[0].staff_id
+    existing_series = [(str(row.schedule_id), series) for row in other_rows for series in row.series()]
+    existing_series += [(entry.schedule_id, entry.series) for entry in existing if entry.staff_id == staff_id]
+    first_conflict = conflicts.find_first_conflict(
+        [(entry.schedule_id, entry.series) for entry in own_assignments], existing_series
+    )
+    if first_conflict:
+        schedule_id, conflict = first_conflict
+        raise ScheduleConflict(staff_id, schedule_id, conflict.at, own_assignments[0].series.zone)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """How much a change of a person's schedules is compared with."""
+
+    series: int = 0
+    changed_shifts: int = 0
+    single_shifts: int = 0
+
+    @classmethod
+    def of(cls, rows: Iterable[StaffAvailability]) -> "Workload":
+        """That of these rows."""
+        patterns = [pattern for row in rows for *_, pattern in row.shifts or ()]
+        recurring = [pattern for pattern in patterns if pattern]
+        changed_shifts = sum(len(pattern.get("exceptions", ())) for pattern in recurring)
+        return cls(len(recurring), changed_shifts, len(patterns) - len(recurring))
+
+
+def _check_limits(rows: Iterable[StaffAvailability], changes: "RowChanges") -> None:
+    """Raise `AssignmentLimitExceeded` if a change exceeds a limit; what exceeds one may shrink."""
+    rows_before = {row.end: row for row in rows}
+    rows_after = {**rows_before, **{row.end: row for row in changes.written}}
+    for row in changes.removed:
+        rows_after.pop(row.end, None)
+    before, after = Workload.of(rows_before.values()), Workload.of(rows_after.values())
+    if after.series > max(MAX_SERIES_PER_PERSON, before.series):
+        raise AssignmentLimitExceeded(f"A person can have at most {MAX_SERIES_PER_PERSON} series at a time.")
+    if after.changed_shifts > max(MAX_CHANGED_SHIFTS_PER_PERSON, before.changed_shifts):
+        raise AssignmentLimitExceeded(
+            f"At most {MAX_CHANGED_SHIFTS_PER_PERSON:,} shifts of a person's series can be moved, excluded or covered "
+            f"at a time, and this would make {after.changed_shifts:,}. End a series and create one that fits better."
         )
-        if first_conflict:
-            schedule_id, conflict = first_conflict
-            raise ScheduleConflict(staff_id, schedule_id, conflict.at, own_assignments[0].series.zone)
-
-
-def _is_recurring(row: StaffAvailability) -> bool:
-    return any(pattern for *_, pattern in row.shifts or ())
+    if after.single_shifts > max(MAX_SINGLE_SHIFTS_PER_PERSON, before.single_shifts):
+        raise AssignmentLimitExceeded(
+            f"A person can have at most {MAX_SINGLE_SHIFTS_PER_PERSON:,} single shifts at a time; create series."
+        )
 
 
 def fetch_rows(
-    staff_id: str, since: datetime | None, records: dynamodb.BatchResult | None, *, consistent: bool = True
+    staff_id: str, since: datetime | None, records: dynamodb.BatchResult | None, **options: Any
 ) -> list[StaffAvailability]:
-    """The rows of schedules that end after an instant.
+    """The rows of schedules that end after an instant, by end; ``options`` are those of a Query.
 
     Raises `journal.StaleRecord` if they lack what the version record in ``records`` lists.
     """
     lower_bound = format_instant(since) if since else "0"
     values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
     condition = "#staff_id = :staff AND #end > :low"
-    rows = list(dynamodb.iter_records(StaffAvailability, condition, values, ConsistentRead=consistent))
+    rows = list(dynamodb.iter_records(StaffAvailability, condition, values, ConsistentRead=True, **options))
     version_record = records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY) if records else None
     seen_versions = {row.end: int(row.version) for row in rows}
     for end, version in (version_record.wrote if version_record else {}).items():
         if end > lower_bound and not (seen_versions.get(end, 0) >= version if version else end not in seen_versions):
             raise journal.StaleRecord()
     return rows
+
+
+def fetch_row_keys(
+    staff_id: str, since: datetime | None, records: dynamodb.BatchResult | None
+) -> list[StaffAvailability]:
+    """The same rows as `fetch_rows` without their shifts, which may be many."""
+    return fetch_rows(staff_id, since, records, ProjectionExpression="#staff_id, #end, version, schedule_id")
+
+
+def count_changes(staff_id: str, records: dynamodb.BatchResult) -> int:
+    """How often a person's schedules have changed, by their version record in ``records``."""
+    version_record = records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY)
+    return int(version_record.version) if version_record else 0
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -142,6 +209,8 @@ class RowChanges:
 
     removed: list[StaffAvailability]
     written: list[StaffAvailability]
+    grows: bool = False
+    """Whether the person has more series, changed shifts or single shifts than before."""
 
 
 def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> dict[str, RowChanges]:
@@ -153,10 +222,15 @@ def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> d
         removed = [old_rows[end] for end in old_rows if end not in new_rows]
         written = [row for end, row in new_rows.items() if end not in old_rows or old_rows[end].shifts != row.shifts]
         if removed or written:
-            changes_by_staff[staff_id] = RowChanges(removed, written)
+            changes_by_staff[staff_id] = RowChanges(removed, written, _grows(old_rows.values(), new_rows.values()))
     if len(changes_by_staff) > MAX_COVERING_STAFF + 1:
         raise AssignmentLimitExceeded(f"One change can concern at most {MAX_COVERING_STAFF + 1} people; make several.")
     return changes_by_staff
+
+
+def _grows(old_rows: Iterable[StaffAvailability], new_rows: Iterable[StaffAvailability]) -> bool:
+    before, after = astuple(Workload.of(old_rows)), astuple(Workload.of(new_rows))
+    return any(new > old for old, new in zip(before, after, strict=True))
 
 
 def write_row_changes(
@@ -182,7 +256,9 @@ def _put_version_record(
     )
     written_versions = {row.end: 0 for row in row_changes.removed}
     written_versions |= {row.end: int(row.version) for row in row_changes.written}
-    version = int(version_record.version) + 1 if version_record else 1
+    if not written_versions and version_record:
+        written_versions = version_record.wrote or {}  # their transaction may still be under way
+    version = count_changes(staff_id, records) + 1
     next_record = StaffAvailability(staff_id=staff_id, end=VERSION_RECORD_KEY, version=version, wrote=written_versions)
     write.put(next_record, only_if=condition, error=journal.StaleRecord())
 

@@ -85,16 +85,22 @@ def save_schedules(
         _check_details(schedule)
     target = after[-1] if after else None
     new_staff = _check_new_staff(before, after, edit_result, records, actor)
-    if edit_result.added and target and not allow_overlap:
-        assignments = [ShiftAssignment(staff_id, target.id, series) for staff_id, series in edit_result.added]
-        existing = [ShiftAssignment(staff_id, after[0].id, series) for staff_id, series in edit_result.existing]
+    row_changes = availability.plan_row_changes([before] if before else [], after)
+    if target:
         availability.check_available(
-            assignments, records, existing=existing, excluded_schedule_id=before.id if before else None
+            [ShiftAssignment(staff_id, target.id, series) for staff_id, series in edit_result.added],
+            row_changes,
+            records,
+            existing=[ShiftAssignment(staff_id, after[0].id, series) for staff_id, series in edit_result.existing],
+            excluded_schedule_id=before.id if before else None,
+            at=at,
+            allow_overlap=allow_overlap,
         )
     subject = before or after[0]
-    row_changes = availability.plan_row_changes([before] if before else [], after)
     owners = {schedule.staff_id for schedule in [before, *after] if schedule}
-    affected_staff = sorted({*row_changes, *_list_relocated_staff(before, after)})
+    for staff_id in _list_relocated_staff(before, after):
+        row_changes.setdefault(staff_id, availability.RowChanges([], []))  # their calendar feeds change
+    affected_staff = sorted(row_changes)
     with journal.write(
         actor,
         _get_audit_action(before, after),

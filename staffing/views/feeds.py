@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api, errors
-from config.api import problem_details, throttling
+from config.api import conditional, problem_details
 from config.api.fields import EmptyBody
 from staffing.calendar import feed
 from staffing.serializers.schedules import DeletedFeed, FeedView
@@ -36,12 +36,13 @@ class CalendarFeeds(api.OperationViewSet):
         )
         return Response(FeedView(opened_feed).data, status=201)
 
-    @api.operation("closeCalendarFeed", "schedules:read", rate_limit="write")
+    @api.operation("closeCalendarFeed", "self:read", rate_limit="write")
     @api.returns(DeletedFeed, {"status": "removed"})
     def close(self, request: Request) -> Response:
         """Close the signed-in user's calendar feed.
 
-        Its URL stops working. Without an open feed, nothing changes.
+        Its URL stops working. Without an open feed, nothing changes. Who may no longer read
+        schedules can still close it.
         """
         feed.close_feed(actor=actor_of(request), at=datetime.now(UTC))
         return Response(DeletedFeed({"status": "removed"}).data)
@@ -49,13 +50,16 @@ class CalendarFeeds(api.OperationViewSet):
 
 @require_safe
 def serve_calendar_feed(request: HttpRequest, user_id: str, secret: str) -> HttpResponse:
-    """The feed, for anybody who knows its secret."""
+    """The feed, for anybody who knows its secret; a calendar app that has it costs a few reads."""
     try:
-        throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
-        content = feed.render_feed(user_id, secret, at=datetime.now(UTC))
-        if content is None:
+        found_feed = feed.find_feed(user_id, secret, at=datetime.now(UTC))
+        if found_feed is None:
             raise errors.NotFound("Unknown or closed calendar feed.")
+        etag = conditional.weak_etag(found_feed.version)
+        if unchanged := conditional.not_modified_response(request, etag):
+            return unchanged
+        content = feed.render_feed(found_feed)
     except errors.DomainError as refusal:
         return problem_details.problem_response(request, refusal)
-    disposition = 'inline; filename="dutyline.ics"'
-    return HttpResponse(content, "text/calendar; charset=utf-8", headers={"Content-Disposition": disposition})
+    headers = {"Content-Disposition": 'inline; filename="dutyline.ics"', "ETag": etag}
+    return HttpResponse(content, "text/calendar; charset=utf-8", headers=headers)
