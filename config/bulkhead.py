@@ -1,8 +1,8 @@
 """Bounded calls to a dependency, so that a slow one does not hold up the whole process.
 
-`Gate` bounds work of this process itself that takes much time or memory. A call runs in a thread of a small pool. One that hangs occupies its thread, not its caller, and the
+A call runs in a thread of a small pool. One that hangs occupies its thread, not its caller, and the
 number of threads is fixed: while a dependency fails, callers hardly wait for a free thread. Nothing
-is repeated here: retries belong to the outbox.
+is repeated here: retries belong to the outbox. `Gate` bounds work of this process itself.
 """
 
 import logging
@@ -103,7 +103,7 @@ class Gate:
     def __init__(
         self, *, max_concurrent: int, max_waiting: int, wait_seconds: float, busy: str, retry_after: int
     ) -> None:
-        """``busy`` is what those read who are turned away, to return after ``retry_after`` seconds."""
+        """Who is turned away reads ``busy``, and may return after ``retry_after`` seconds."""
         self._wait_seconds, self._busy, self._retry_after = wait_seconds, busy, retry_after
         self._slots = threading.BoundedSemaphore(max_concurrent)
         self._queue = threading.BoundedSemaphore(max_concurrent + max_waiting)

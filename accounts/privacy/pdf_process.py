@@ -69,4 +69,3 @@ def render_pdf(html: str, embedded: bytes, *, deadline: float, memory: int = MEM
 def _rendering_failed(reason: str) -> errors.Unavailable:
     logger.error("PDF rendering failed", extra={"why": reason.partition(":")[0]})
     return errors.Unavailable("The PDF cannot be rendered; use `?format=json` for the same data.", retry_after=60)
-

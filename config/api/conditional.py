@@ -54,7 +54,7 @@ def weak_etag(value: Any) -> str:
 
 
 def not_modified_response(request: HttpRequest, etag: str) -> HttpResponse | None:
-    """304 if the client has the representation with this ETag, before it is built; otherwise None."""
+    """304 if the client has the representation with this ETag, before it is built; or None."""
     if not _matches(request.headers.get("If-None-Match", ""), etag):
         return None
     return _not_modified(HttpResponse(headers={"ETag": etag}))

@@ -80,16 +80,19 @@ def _add_metadata(
 
 
 # --- what is written ------------------------------------------------------------------------------
+NO_SHIFT = RecurrenceException()
+
+
 @dataclass(frozen=True)
 class _Part:
-    """What a calendar says of a schedule: the series or single shift itself, or one of its shifts."""
+    """What a calendar says of a schedule: the series or single shift itself, or one shift."""
 
     kind: Literal["whole", "changed", "covered"]
     distance: timedelta
     """From now."""
     series: Series
     recurrence_id: datetime
-    exception: RecurrenceException = RecurrenceException()
+    exception: RecurrenceException = NO_SHIFT
     occurrence: Occurrence | None = None
     """A shift within a clock change."""
 
@@ -98,9 +101,7 @@ class _Part:
         return self.exception.start is None and self.occurrence is None
 
 
-def _select_parts(
-    schedules: Iterable[Schedule], user_id: str, at: datetime
-) -> Iterator[tuple[Schedule, list[_Part]]]:
+def _select_parts(schedules: Iterable[Schedule], user_id: str, at: datetime) -> Iterator[tuple[Schedule, list[_Part]]]:
     """The parts of each schedule that are written, by id; at most `MAX_EVENTS` in all."""
     schedules_by_id = {str(schedule.id): schedule for schedule in schedules}
     parts = ((part, id) for id, schedule in schedules_by_id.items() for part in _iter_parts(schedule, user_id, at))
@@ -126,7 +127,7 @@ def _iter_parts(schedule: Schedule, user_id: str, at: datetime) -> Iterator[_Par
         starts = [recurrence_id, exception.start or recurrence_id]
         if max(starts) >= now - PAST_PERIOD:
             is_distant = min(starts) > now + FUTURE_PERIOD
-            change = RecurrenceException() if is_distant else exception
+            change = NO_SHIFT if is_distant else exception
             distance = min(abs(start - now) for start in starts)
             yield _Part("changed", distance, series, recurrence_id, change)
     for occurrence in _iter_dst_affected(series, at):

@@ -106,9 +106,7 @@ def _find_single_conflicts(
     return []
 
 
-def _find_with_singles(
-    series: Series, singles: Sequence[IdentifiedSeries]
-) -> Iterator[tuple[str, ConflictingShifts]]:
+def _find_with_singles(series: Series, singles: Sequence[IdentifiedSeries]) -> Iterator[tuple[str, ConflictingShifts]]:
     """The first overlap of each single shift with a series, with the id of the shift."""
     shifts = [(expand.build_first_occurrence(shift), schedule_id) for schedule_id, shift in singles]
     ids = {id(shift): schedule_id for shift, schedule_id in shifts}

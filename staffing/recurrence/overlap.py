@@ -15,8 +15,9 @@ from staffing.recurrence import dst, expand, rules
 from staffing.recurrence.expand import MAX_SHIFT_DURATION, SECONDS_PER_DAY, Occurrence, Series
 from staffing.recurrence.rules import WEEKDAY_CODES, RecurrenceRule
 
-MAX_EXPANDED_SHIFTS = 20
-"""Up to this number of shifts, the series is expanded around each; above it, the bitmap is used."""
+MAX_EXPANDED_SHIFTS, MAX_EXPANDED_EXCEPTIONS = 20, 2_000
+"""Up to this number of shifts, and of exceptions that are looked at for all of them, the series is
+expanded around each; above it, the bitmap is used."""
 BITMAP_DAYS = dst.HORIZON.days + 440
 """Days in a bitmap: those of `dst.HORIZON` after any day of the year after ``base_day``."""
 
@@ -38,15 +39,17 @@ def find_conflict_with_series(shift: Occurrence, series: Series) -> ConflictingS
 
 def iter_conflicts_with_series(shifts: Sequence[Occurrence], series: Series) -> Iterator[ConflictingShifts]:
     """The first overlap of each shift with a series, where there is one."""
-    if len(shifts) <= MAX_EXPANDED_SHIFTS or series.rule is None:
+    are_few = len(shifts) <= MAX_EXPANDED_SHIFTS and len(shifts) * len(series.exceptions) <= MAX_EXPANDED_EXCEPTIONS
+    if are_few or series.rule is None:
         yield from (conflict for shift in shifts if (conflict := find_conflict_with_series(shift, series)))
         return
-    exception_starts = [shift.start for shift in series.moved_shifts]
+    moved_starts = [shift.start for shift in series.moved_shifts]
+    margin = MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP
     for shift in shifts:
-        candidates = list(iter_regular_near(series, shift))
-        if exception_starts:
-            low_index = bisect_left(exception_starts, shift.start - MAX_SHIFT_DURATION - expand.MAX_CLOCK_JUMP)
-            candidates += series.moved_shifts[low_index : bisect_left(exception_starts, shift.end)]
+        candidates = [*iter_regular_near(series, shift)] if _list_days_near(series, shift) else []
+        if moved_starts:
+            low_index = bisect_left(moved_starts, shift.start - margin)
+            candidates += series.moved_shifts[low_index : bisect_left(moved_starts, shift.end, low_index)]
         overlapping = [candidate for candidate in candidates if is_overlapping(shift, candidate)]
         if overlapping:
             yield _build_conflict(shift, min(overlapping, key=lambda occurrence: occurrence.start))
@@ -63,21 +66,23 @@ def is_overlapping(shift: Occurrence, other_shift: Occurrence) -> bool:
 # --- days -----------------------------------------------------------------------------------------
 def iter_regular_near(series: Series, occurrence: Occurrence) -> Iterator[Occurrence]:
     """The regular shifts of a series that may overlap one shift."""
-    rule = series.rule
-    if rule is None:
-        return
-    span_start, span_end = _get_wall_span(occurrence.start, occurrence.end, series.zone)
-    time_of_day, duration = series.seconds
-    first_day = (span_start - time_of_day - duration) // SECONDS_PER_DAY + 1
-    last_day = (span_end - time_of_day - 1) // SECONDS_PER_DAY
-    if first_day > last_day:
+    days = _list_days_near(series, occurrence)
+    if not days or series.rule is None:
         return
     base_day = date(occurrence.start.year // 20 * 20 - 1, 12, 1).toordinal()
-    bitmap = build_bitmap(rule, series.start, base_day)
-    for day in range(first_day, last_day + 1):
+    bitmap = build_bitmap(series.rule, series.start, base_day)
+    for day in days:
         shift = _build_shift_on_day(series, day) if bitmap >> (day - base_day) & 1 else None
         if shift:
             yield shift
+
+
+def _list_days_near(series: Series, occurrence: Occurrence) -> range:
+    """The ordinals of days on which a shift of the series may start that overlaps one shift."""
+    span_start, span_end = _get_wall_span(occurrence.start, occurrence.end, series.zone)
+    time_of_day, duration = series.seconds
+    first_day = (span_start - time_of_day - duration) // SECONDS_PER_DAY + 1
+    return range(first_day, (span_end - time_of_day - 1) // SECONDS_PER_DAY + 1)
 
 
 @lru_cache(maxsize=4_096)

@@ -22,7 +22,7 @@ from staffing.recurrence.expand import Series
 MAX_SERIES_PER_PERSON = 100
 """Series that one person may have at a time: a new one is compared with all of them."""
 MAX_CHANGED_SHIFTS_PER_PERSON = 2_000
-"""Shifts of these series that may be moved, excluded or covered: each is compared with the others."""
+"""Shifts of these series that may be moved, excluded or covered: each is compared with others."""
 MAX_SINGLE_SHIFTS_PER_PERSON = 5_000
 """Single shifts from now, or from the start of a change, on; those that the person covers count."""
 MAX_COVERING_STAFF = 12

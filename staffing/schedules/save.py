@@ -98,9 +98,9 @@ def save_schedules(
         )
     subject = before or after[0]
     owners = {schedule.staff_id for schedule in [before, *after] if schedule}
-    for staff_id in _list_relocated_staff(before, after):
+    affected_staff = sorted({*row_changes, *_list_relocated_staff(before, after)})
+    for staff_id in {staff_id for schedule in after for staff_id in list_assigned_staff(schedule)}:
         row_changes.setdefault(staff_id, availability.RowChanges([], []))  # their calendar feeds change
-    affected_staff = sorted(row_changes)
     with journal.write(
         actor,
         _get_audit_action(before, after),

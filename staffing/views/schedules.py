@@ -194,7 +194,10 @@ class ScheduleDetail(api.OperationViewSet):
         "deleteSchedule",
         "schedules:write",
         rate_limit="write",
-        errors=(errors.NotFound, commands.ForeignSchedule, edit.OccurrenceNotFound),
+        errors=(
+            *(errors.NotFound, commands.ForeignSchedule, edit.OccurrenceNotFound),
+            availability.AssignmentLimitExceeded,
+        ),
         if_match=True,
     )
     @api.accepts_query(ScopeQuery)

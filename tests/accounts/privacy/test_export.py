@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -406,14 +407,24 @@ def test_pdf_worker_fetches_nothing(tmp_path: Path) -> None:
 
 def test_concurrent_exports_are_limited(test_users: UserFixtures, signed_in_user: SignedInUser) -> None:
     """An export is rejected at once when the queue is full."""
-    for _ in range(pdf_process.MAX_CONCURRENT + pdf_process.MAX_WAITING):
-        assert pdf_process._queue_slots.acquire(blocking=False)
+    release = threading.Event()
+
+    def hold_slot() -> None:
+        with suppress(errors.Unavailable), pdf_process.worker_slot():
+            release.wait(30)
+
+    threads = [threading.Thread(target=hold_slot) for _ in range(pdf_process.MAX_CONCURRENT + pdf_process.MAX_WAITING)]
+    for thread in threads:
+        thread.start()
     try:
+        started = time.monotonic()
         with pytest.raises(errors.Unavailable, match="Too many exports"):
             export.export_json(signed_in_user.user, test_users.customer, actor=signed_in_user.actor)
+        assert time.monotonic() - started < pdf_process.WAIT_TIMEOUT / 2
     finally:
-        for _ in range(pdf_process.MAX_CONCURRENT + pdf_process.MAX_WAITING):
-            pdf_process._queue_slots.release()
+        release.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_printed_text_is_limited() -> None:
