@@ -118,7 +118,7 @@ def test_what_exceeds_the_budget_can_be_read_and_shrinks(test_users: UserFixture
     assert test_users.ann.request("DELETE", path).status_code == 200
 
 
-def test_who_is_on_duty_is_found_quickly(
+def test_on_duty_lookup_is_quick(
     test_users: UserFixtures, attacker: SignedInUser, record_figure: Callable[[str], None]
 ) -> None:
     """H2: an incoming call to the location took 0.5 CPU s and 2.2 s; the rota has 2 s."""
