@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from django.conf import settings
 
 from accounts import customers, locations, permissions, users
-from accounts.models import User
 from accounts.permissions import Actor
 from config import audit, bulkhead, dynamodb, errors, journal
 from config.dynamodb import encryption, idempotency
 from staffing.calendar import ical
 from staffing.models import Feed
-from staffing.schedules import availability, on_duty, queries
+from staffing.schedules import availability, queries
 
 HISTORY_PERIOD = ical.PAST_PERIOD
 """A feed shows shifts that ended at most this long ago."""
@@ -132,10 +131,11 @@ def find_feed(user_id: str, secret: str, *, at: datetime) -> ReadableFeed | None
     feed = records.get(Feed, user_id)
     if feed is None or not hmac.compare_digest(feed.secret, _hash_secret(secret)):
         return None
-    user = records.get(User, user_id)
-    if user is None or user.customer_id != feed.customer_id or user.status not in on_duty.WORKING_STATUSES:
+    try:
+        user = users.get_user_from(records, user_id, feed.customer_id, pointer="")
+    except errors.NotFound:
         return None
-    if "schedules:read" not in permissions.access_rights_of(user).permissions:
+    if not (user.can_sign_in and permissions.user_actor(user).has_permission("schedules:read")):
         return None
     head_key = audit.stream_head_key(feed.customer_id)
     customer_records = dynamodb.batch_get([customers.customer_key(feed.customer_id), head_key])
