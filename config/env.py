@@ -4,7 +4,6 @@
 """
 
 import base64
-import binascii
 import ipaddress
 import os
 import re
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 
 _ORIGIN = re.compile(r"https?://(\*\.(?=[^.]+\.))?[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?")
+_KEY_ID = re.compile(r"[a-z0-9-]{1,32}")
 LOOPBACK_HOSTS = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 
@@ -97,13 +97,38 @@ def database(name: str, default: str | None = None) -> dict[str, Any]:
 
 def base64_key(name: str, default: str | None = None) -> bytes:
     """A secret of 32 bytes, written in base64."""
-    try:
-        value = base64.b64decode(text(name, default), validate=True)
-    except binascii.Error:
-        value = b""
-    if len(value) != 32:
+    value = _decode_key(text(name, default))
+    if value is None:
         raise Misconfigured(f"{name} must be 32 random bytes in base64; create them with: openssl rand -base64 32")
     return value
+
+
+def data_keys(name: str, single_name: str, default: str | None = None) -> dict[str, bytes]:
+    """Keys by id: ``name`` lists ``id:base64``; or else ``single_name`` is the key ``legacy``."""
+    parts = text_list(name)
+    if not parts:
+        return {"legacy": base64_key(single_name, default)}
+    if text(single_name, ""):
+        raise Misconfigured(f"Set {name} or {single_name}, not both: in {name}, {single_name} is called legacy.")
+    keys: dict[str, bytes] = {}
+    for part in parts:
+        key_id, _, value = part.partition(":")
+        key = _decode_key(value)
+        if not _KEY_ID.fullmatch(key_id) or key is None or key_id in keys or key in keys.values():
+            raise Misconfigured(
+                f"{name} must list different keys as id:key, like 2026-12:…, an id in a-z, 0-9 and -, "
+                "a key of 32 random bytes in base64."
+            )
+        keys[key_id] = key
+    return keys
+
+
+def _decode_key(value: str) -> bytes | None:
+    try:
+        key = base64.b64decode(value, validate=True)
+    except ValueError:
+        return None
+    return key if len(key) == 32 else None
 
 
 def networks(name: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

@@ -1,5 +1,6 @@
 """Liveness and readiness of this process, for load balancers and monitoring."""
 
+import logging
 import time
 from functools import cache, lru_cache
 from typing import Any
@@ -11,9 +12,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config import dynamodb, errors, outbox
+from config.dynamodb import key_checks
 
 CACHE_SECONDS = 2.0
 """Seconds for which a readiness report is reused."""
+logger = logging.getLogger("dutyline.keys")
 
 
 def liveness(request: HttpRequest) -> JsonResponse:
@@ -22,9 +25,13 @@ def liveness(request: HttpRequest) -> JsonResponse:
 
 
 def readiness(request: HttpRequest) -> JsonResponse:
-    """503 while DynamoDB does not answer. Without Redis the outbox is slower, not down: 200."""
+    """503 while DynamoDB does not answer, or if the data keys are not those of the stored data.
+
+    Without Redis the outbox is slower, not down: 200.
+    """
     report = _cached_report(int(time.monotonic() / CACHE_SECONDS))
-    return JsonResponse(report, status=503 if report["store"] != "ok" else 200)
+    is_ready = report["store"] == "ok" and report["dataKeys"] != "wrong"
+    return JsonResponse(report, status=200 if is_ready else 503)
 
 
 @cache
@@ -49,5 +56,18 @@ def _cached_report(period: int) -> dict[str, Any]:
         redis_status = "ok"
     except RedisError:
         redis_status = "unavailable"
-    status = "ok" if outbox_report["store"] == redis_status == "ok" else "degraded"
-    return {"status": status, **outbox_report, "redis": redis_status}
+    data_keys_status = _data_keys_status() if outbox_report["store"] == "ok" else "unknown"
+    is_ok = outbox_report["store"] == redis_status == data_keys_status == "ok"
+    status = "ok" if is_ok else "degraded"
+    return {"status": status, **outbox_report, "dataKeys": data_keys_status, "redis": redis_status}
+
+
+def _data_keys_status() -> str:
+    try:
+        key_checks.verify_data_keys()
+    except key_checks.WrongDataKeys as error:
+        logger.error("the data keys are wrong", extra={"why": str(error)})  # noqa: TRY400 - no traceback needed
+        return "wrong"
+    except (errors.Unavailable, dynamodb.CallRejected):
+        return "unknown"
+    return "ok"

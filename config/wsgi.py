@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = get_wsgi_application()
+
+from config.dynamodb import key_checks  # noqa: E402 - it needs the applications
+
+key_checks.require_right_keys()

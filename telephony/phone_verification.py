@@ -161,15 +161,16 @@ def announce_code(user_id: str, nonce: str, phone: str, *, at: datetime) -> Voic
         return VoiceReply([Hangup()])
     if verification.asked_at is None or at - verification.asked_at > CODE_LIFETIME:
         return VoiceReply([Hangup()])
-    spaced_digits = ", ".join(_compute_code(user_id, nonce, phone))
+    spaced_digits = ", ".join(_compute_codes(user_id, nonce, phone)[0])
     prompt = Prompt(say=get_phrase("code", recipient.language).format(code=spaced_digits))
     return VoiceReply([prompt, prompt, prompt, Hangup()], LOCALES[recipient.language])
 
 
-def _compute_code(user_id: str, nonce: str, phone: str) -> str:
-    key = encryption.application_key("phone code")
-    digest = hmac.new(key, f"{user_id} {nonce} {phone}".encode(), hashlib.sha256).digest()
-    return f"{int.from_bytes(digest[:8]) % 1_000_000:06}"
+def _compute_codes(user_id: str, nonce: str, phone: str) -> list[str]:
+    """The code of a call, and those of earlier data keys, under which it may have been read out."""
+    message = f"{user_id} {nonce} {phone}".encode()
+    digests = [hmac.digest(key, message, hashlib.sha256) for key in encryption.application_keys("phone code")]
+    return [f"{int.from_bytes(digest[:8]) % 1_000_000:06}" for digest in digests]
 
 
 def confirm_code(
@@ -208,8 +209,9 @@ def _check_code(
         (PhoneVerification.nonce == verification.nonce) & (PhoneVerification.tries < MAX_ATTEMPTS),
     )
     is_expired = verification.asked_at is None or at - verification.asked_at > CODE_LIFETIME
-    expected_code = _compute_code(user.id, verification.nonce, str(user.phone))
-    if counted_attempt is None or is_expired or not hmac.compare_digest(expected_code.encode(), code.encode()):
+    expected_codes = _compute_codes(user.id, verification.nonce, str(user.phone))
+    is_right = any(hmac.compare_digest(expected.encode(), code.encode()) for expected in expected_codes)
+    if counted_attempt is None or is_expired or not is_right:
         raise _wrong_code_error()
     new_verification = PhoneVerification(
         user_id=user.id, customer_id=user.customer_id, phone=user.phone, verified_at=at, tries=0

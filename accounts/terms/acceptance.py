@@ -15,9 +15,11 @@ from accounts.terms import documents
 from accounts.terms.documents import LegalText
 from config import audit, dynamodb, errors, journal
 from config.audit import reader
-from config.dynamodb import encryption, idempotency
+from config.dynamodb import data_keys, encryption, idempotency
+from config.dynamodb.key_rotation import ProtectedAttribute
 
 _PURPOSE = "terms evidence"
+PURPOSE = encryption.application_purpose(_PURPOSE)
 
 
 class TermsOutdated(errors.Conflict):
@@ -149,9 +151,7 @@ def _write_acceptance(
             locale=locale,
             request_id=actor.request_id,
             entry_id=write.events[0].id,
-            sealed=encryption.encrypt_json(
-                encryption.application_key(_PURPOSE), identity, f"{user.id} {edition.version}"
-            ),
+            sealed=encryption.encrypt_application_json(_PURPOSE, identity, f"{user.id} {edition.version}"),
         )
         users.require_account_open(write, user.id)
         write.attest(_digest(acceptance))
@@ -172,9 +172,14 @@ def _digest(acceptance: TermsAcceptance) -> str:
             "locale": acceptance.locale,
             "requestId": acceptance.request_id,
             "entryId": acceptance.entry_id,
-            "sealed": bytes(acceptance.sealed).hex(),
+            "sealed": data_keys.original(PURPOSE, bytes(acceptance.sealed), encryption_context(acceptance)).hex(),
         }
     )
+
+
+def encryption_context(acceptance: TermsAcceptance) -> str:
+    """What the identity of an acceptance is bound to."""
+    return f"{acceptance.user_id} {acceptance.version}"
 
 
 def list_acceptances(user_id: str) -> list[TermsAcceptance]:
@@ -185,16 +190,26 @@ def list_acceptances(user_id: str) -> list[TermsAcceptance]:
 
 def decrypt_acceptance(acceptance: TermsAcceptance) -> dict[str, Any]:
     """An acceptance with its decrypted identity: name, e-mail, IP address and user agent."""
-    context = f"{acceptance.user_id} {acceptance.version}"
+    identity = encryption.decrypt_application_json(_PURPOSE, bytes(acceptance.sealed), encryption_context(acceptance))
     return {
         "version": acceptance.version,
         "acceptedAt": acceptance.accepted_at,
         "documents": acceptance.documents,
         "locale": acceptance.locale,
-        **encryption.decrypt_json(encryption.application_key(_PURPOSE), bytes(acceptance.sealed), context),
+        **identity,
         "requestId": acceptance.request_id,
         "entryId": acceptance.entry_id,
     }
+
+
+IDENTITIES = ProtectedAttribute(
+    "acceptances of terms",
+    TermsAcceptance,
+    "sealed",
+    get_key_id=lambda acceptance: data_keys.key_id_of(bytes(acceptance.sealed)),
+    renew=lambda acceptance: data_keys.enclose(PURPOSE, bytes(acceptance.sealed), encryption_context(acceptance)),
+)
+"""The audit attests the ciphertext, so it is enclosed, not replaced."""
 
 
 def audit_acceptance_view(acceptance: TermsAcceptance, *, actor: Actor, at: datetime) -> None:

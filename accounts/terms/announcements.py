@@ -47,8 +47,7 @@ def notify_customer_users(customer_id: str, version: str, *, job: outbox.TaskCon
     Each step is one transaction that replaces this message by the next, so a crash notifies nobody
     twice. ``start`` is the encrypted cursor of the list, as cursors contain names.
     """
-    key = encryption.application_key(_PURPOSE)
-    cursor = encryption.decrypt_json(key, bytes.fromhex(start), customer_id) if start else None
+    cursor = encryption.decrypt_application_json(_PURPOSE, bytes.fromhex(start), customer_id) if start else None
     values = {":of": {"S": customer_id}}
     page = pagination.query_page(User, "byCustomer", "#customer_id = :of", values, limit=BATCH_SIZE, cursor=cursor)
     active_users = [user for user in page.records if user.status == "active"]
@@ -59,7 +58,7 @@ def notify_customer_users(customer_id: str, version: str, *, job: outbox.TaskCon
         for user in users_to_notify:
             side_effects.enqueue_notification(write, user.id, "terms_renewed")
         if page.next_cursor:
-            next_cursor = encryption.encrypt_json(key, page.next_cursor, customer_id).hex()
+            next_cursor = encryption.encrypt_application_json(_PURPOSE, page.next_cursor, customer_id).hex()
             write.enqueue("accounts.tell_of_terms", customer_id=customer_id, version=version, start=next_cursor)
         write.replace(job.id, job.claim)
 

@@ -8,6 +8,8 @@ from django.utils.module_loading import import_string
 
 ACTIONS = {
     "errand.given_up": "An operator deleted a dead letter.",
+    "keys.rotated": "Everything was encrypted and signed under another data key.",
+    "keys.rotation_begun": "Data is being encrypted and signed under another data key.",
     "errand.revived": "An operator sent a dead letter again.",
 }
 """Of the kernel itself."""

@@ -54,7 +54,18 @@ class InvalidExportFile(Exception):
 
 def export_public_key() -> str:
     """The public key (hex) that verifies files of this installation."""
-    return encryption.ed25519_public_key(_SIGNING_PURPOSE)
+    return export_public_keys()[0]
+
+
+def export_public_keys() -> list[str]:
+    """The public keys (hex) of all data keys, the current one first."""
+    return encryption.ed25519_public_keys(_SIGNING_PURPOSE)
+
+
+def expected_public_key(first_line: bytes) -> str:
+    """The key of this installation that a file names, or else the current one."""
+    header = _parse_canonical_line(first_line) or {}
+    return next((key for key in export_public_keys() if key == header.get("publicKey")), export_public_key())
 
 
 def export_lines(streams: Iterable[str], *, scope: str, at: datetime) -> Iterator[bytes]:

@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import rfc8785
+from cryptography.exceptions import InvalidTag
 
 from config import dynamodb
-from config.dynamodb import encryption
+from config.dynamodb import data_keys, encryption
 from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text
+from config.dynamodb.key_rotation import ProtectedAttribute
 
 HISTORY = PersonalData(
     "history",
@@ -27,6 +29,8 @@ HISTORY = PersonalData(
     Erasure.EVIDENCE,
 )
 CONTENT = replace(HISTORY, erasure=Erasure.UNREADABLE)
+HEAD_PURPOSE = "audit head"
+"""The purpose of the keys that sign stream heads."""
 POSITION = HISTORY.withheld("the position in the log, not content")
 
 
@@ -186,13 +190,33 @@ def stream_position(batch: dynamodb.BatchResult, stream: str) -> StreamPosition:
 def build_stream_head(stream: str, position: StreamPosition) -> AuditEntry:
     """A signed stream head. A stream belongs to the customer of its first entry."""
     head = AuditEntry(stream=stream, seq=0, customer_id=position.customer_id, last=position.last, hash=position.hash)
-    head.seal = encryption.sign_hmac("audit head", _head_signing_input(head))
+    head.seal = data_keys.sign(HEAD_PURPOSE, _head_signing_input(head))
     return head
 
 
 def has_valid_head_signature(stream_head: AuditEntry) -> bool:
     """Whether the head's signature is valid."""
-    return encryption.is_valid_hmac("audit head", _head_signing_input(stream_head), stream_head.seal or "")
+    return data_keys.is_valid_signature(HEAD_PURPOSE, _head_signing_input(stream_head), stream_head.seal or "")
+
+
+def _renew_head_signature(head: AuditEntry) -> str:
+    if not has_valid_head_signature(head):
+        raise InvalidTag
+    return data_keys.sign(HEAD_PURPOSE, _head_signing_input(head))
+
+
+STREAM_HEADS = ProtectedAttribute(
+    "stream heads",
+    AuditEntry,
+    "seal",
+    get_key_id=lambda head: data_keys.signer_of(head.seal or ""),
+    renew=_renew_head_signature,
+    scan_filter={
+        "FilterExpression": "#seq = :zero",
+        "ExpressionAttributeNames": {"#seq": "seq"},
+        "ExpressionAttributeValues": {":zero": {"N": "0"}},
+    },
+)
 
 
 def _head_signing_input(head: AuditEntry) -> str:

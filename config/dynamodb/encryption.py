@@ -1,27 +1,24 @@
 """Encryption of personal values under one key per person, and signatures.
 
-Each person has a 256-bit key, which is stored encrypted under DATA_KEY. Destroying the key makes
-all values encrypted under it unreadable, in backups too. AES-GCM; a ciphertext is the nonce
-(12 bytes) and the encrypted text.
+Each person has a 256-bit key, which is stored encrypted under a data key
+(`config.dynamodb.data_keys`). Destroying it makes all values encrypted under it unreadable, in
+backups too.
 """
 
-import hashlib
-import hmac
 import logging
-import os
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import orjson
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 
 from config import dynamodb
+from config.dynamodb import data_keys
 from config.dynamodb.attributes import Binary, Erasure, PersonalData, Text, Timestamp
+from config.dynamodb.key_rotation import ProtectedAttribute
 
 KEY = PersonalData(
     "technical",
@@ -44,8 +41,17 @@ class PersonKey(dynamodb.Record):
     created_at = Timestamp(KEY)
 
     def unwrap(self) -> bytes:
-        """The decrypted key. Raises `InvalidTag` if it was not encrypted under DATA_KEY."""
-        return _decrypt(settings.DATA_KEY, bytes(self.sealed), self.person)
+        """The decrypted key. Raises `InvalidTag` if it was not encrypted under a data key."""
+        return data_keys.decrypt(data_keys.PERSON_KEYS, bytes(self.sealed), self.person)
+
+
+PERSON_KEYS = ProtectedAttribute(
+    "keys of people",
+    PersonKey,
+    "sealed",
+    get_key_id=lambda key: data_keys.key_id_of(bytes(key.sealed)),
+    renew=lambda key: data_keys.encrypt(data_keys.PERSON_KEYS, key.unwrap(), key.person),
+)
 
 
 def unwrap_keys(batch: dynamodb.BatchResult, owners: Iterable[str]) -> dict[str, bytes]:
@@ -63,38 +69,49 @@ def unwrap_keys(batch: dynamodb.BatchResult, owners: Iterable[str]) -> dict[str,
 def create_person_key(owner: str, at: datetime) -> PersonKey:
     """A new random key."""
     plain_key = AESGCM.generate_key(bit_length=256)
-    wrapped_key = _encrypt(settings.DATA_KEY, plain_key, owner)
+    wrapped_key = data_keys.encrypt(data_keys.PERSON_KEYS, plain_key, owner)
     return PersonKey(person=owner, sealed=wrapped_key, created_at=at)
 
 
 def encrypt_json(key: bytes, value: Any, context: str) -> bytes:
     """Encrypt a JSON value, bound to a context that `decrypt_json` must repeat."""
-    return _encrypt(key, orjson.dumps(value), context)
+    return data_keys.encrypt_with(key, orjson.dumps(value), context)
 
 
 def decrypt_json(key: bytes, ciphertext: bytes, context: str) -> Any:
     """Decrypt a value. Raises `InvalidTag` if the ciphertext, key or context differs."""
-    return orjson.loads(_decrypt(key, ciphertext, context))
+    return orjson.loads(data_keys.decrypt_with(key, ciphertext, context))
 
 
-def sign_hmac(purpose: str, message: str) -> str:
-    """An HMAC (hex) under a key derived from DATA_KEY."""
-    return hmac.new(_derive_key(purpose), message.encode(), hashlib.sha256).hexdigest()
+def application_purpose(purpose: str) -> str:
+    """The purpose of data keys for values of Dutyline that outlive a person's key."""
+    return f"house {purpose}"
 
 
-def is_valid_hmac(purpose: str, message: str, signature: str) -> bool:
-    """Whether ``signature`` is the HMAC of ``message``."""
-    return hmac.compare_digest(sign_hmac(purpose, message), signature)
+def encrypt_application_json(purpose: str, value: Any, context: str) -> bytes:
+    """Encrypt a JSON value under a key of Dutyline, not of a person."""
+    return data_keys.encrypt(application_purpose(purpose), orjson.dumps(value), context)
+
+
+def decrypt_application_json(purpose: str, ciphertext: bytes, context: str) -> Any:
+    """Decrypt such a value. Raises `InvalidTag`."""
+    return orjson.loads(data_keys.decrypt(application_purpose(purpose), ciphertext, context))
+
+
+def application_keys(purpose: str) -> list[bytes]:
+    """The keys of Dutyline for codes and secrets, the current one first, then earlier ones."""
+    return [data_keys.derive(application_purpose(purpose), key_id) for key_id in data_keys.key_ids()]
 
 
 def sign_ed25519(purpose: str, message: str) -> str:
-    """An Ed25519 signature (hex), which `ed25519_public_key` verifies without DATA_KEY."""
-    return _ed25519_private_key(purpose).sign(message.encode()).hex()
+    """An Ed25519 signature (hex), which `ed25519_public_keys` verify without a data key."""
+    return _ed25519_private_key(purpose, data_keys.current_id()).sign(message.encode()).hex()
 
 
-def ed25519_public_key(purpose: str) -> str:
-    """The public key (hex) of the signatures of this purpose."""
-    return _ed25519_private_key(purpose).public_key().public_bytes_raw().hex()
+def ed25519_public_keys(purpose: str) -> list[str]:
+    """The public keys (hex) of the signatures of this purpose, the current one first."""
+    private_keys = (_ed25519_private_key(purpose, key_id) for key_id in data_keys.key_ids())
+    return [key.public_key().public_bytes_raw().hex() for key in private_keys]
 
 
 def is_valid_ed25519_signature(key: str, message: str, signature: str) -> bool:
@@ -107,26 +124,5 @@ def is_valid_ed25519_signature(key: str, message: str, signature: str) -> bool:
     return True
 
 
-def _ed25519_private_key(purpose: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(_derive_key(purpose))
-
-
-def application_key(purpose: str) -> bytes:
-    """A key of Dutyline for values that outlive a person's key."""
-    return _derive_key(f"house {purpose}")
-
-
-@cache
-def _derive_key(purpose: str) -> bytes:
-    return hmac.new(settings.DATA_KEY, purpose.encode(), hashlib.sha256).digest()
-
-
-def _encrypt(key: bytes, plaintext: bytes, context: str) -> bytes:
-    nonce = os.urandom(12)
-    return nonce + AESGCM(key).encrypt(nonce, plaintext, context.encode())
-
-
-def _decrypt(key: bytes, ciphertext: bytes, context: str) -> bytes:
-    if len(ciphertext) < 28:
-        raise InvalidTag
-    return AESGCM(key).decrypt(ciphertext[:12], ciphertext[12:], context.encode())
+def _ed25519_private_key(purpose: str, key_id: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(data_keys.derive(purpose, key_id))

@@ -1,6 +1,7 @@
 """Unaudited writes of technical state: leases, idempotency keys, usage, progress of calls.
 
-Only the tables in ``settings.UNAUDITED_TABLES`` can be written.
+Only the tables in ``settings.UNAUDITED_TABLES`` can be written, except by
+`replace_protected_value`.
 """
 
 from collections.abc import Sequence
@@ -24,9 +25,20 @@ def update(record: dynamodb.Record, changes: Sequence[Action], only_if: Conditio
 def create(record: dynamodb.Record) -> bool:
     """Store a record unless its key exists; returns whether it was stored."""
     _require_unaudited_table(record)
-    hash_key = record.key_attributes()[0]
+    hash_key = record.key_attributes()[0]  # an item has it if it exists, also under a range key
     arguments = record.get_save_kwargs_from_instance(condition=hash_key.does_not_exist())
     return _call_conditionally("PutItem", arguments) is not None
+
+
+def replace_protected_value(record: dynamodb.Record, attribute: str, value: Any) -> bool:
+    """Replace a value by the same one, encrypted or signed under another data key.
+
+    For any table, as the content stays the same; returns whether the value was still as read.
+    """
+    member = type(record).get_attributes()[attribute]
+    is_unchanged = member == getattr(record, attribute)
+    arguments = record.get_update_kwargs_from_instance([member.set(value)], condition=is_unchanged)
+    return _call_conditionally("UpdateItem", arguments) is not None
 
 
 def remove(record: dynamodb.Record, only_if: Condition) -> bool:

@@ -4,13 +4,20 @@ import logging
 from typing import Any
 
 from celery import shared_task
+from celery.signals import worker_init
 from django.conf import settings
 from django.utils.module_loading import import_string
 
 from config import errors, outbox
+from config.dynamodb import key_checks
 from config.outbox import worker
 
 logger = logging.getLogger("dutyline.worker")
+
+
+@worker_init.connect
+def _check_data_keys(**_: Any) -> None:
+    key_checks.require_right_keys()
 
 
 @shared_task(name="outbox.drain")

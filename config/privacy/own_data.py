@@ -5,7 +5,10 @@ from typing import Any
 
 from config import dynamodb
 from config.audit import AuditEntry, reader
-from config.dynamodb import encryption
+from config.dynamodb import (
+    encryption,
+    key_checks,  # noqa: F401 - defines a record of the data map
+)
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 
 

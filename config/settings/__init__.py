@@ -3,6 +3,8 @@
 The defaults run everything on one machine. Production refuses them.
 """
 
+import base64
+
 from config import env
 from config.settings import base, storage, vendors
 from config.settings.api import *
@@ -13,7 +15,12 @@ from config.settings.storage import *
 from config.settings.vendors import *
 
 # Where the mechanisms of config find the parts of the apps
-UNAUDITED_TABLES = ("outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans")
+PROTECTED_ATTRIBUTES = [
+    "config.dynamodb.encryption.PERSON_KEYS",
+    "config.audit.log.STREAM_HEADS",
+    "accounts.terms.acceptance.IDENTITIES",
+]
+UNAUDITED_TABLES = ("data-keys", "outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans")
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
 OUTBOX_TASK_MODULES = [
     "accounts.notifications.dispatch",
@@ -92,8 +99,8 @@ def _check_production_settings() -> None:
             raise env.Misconfigured(f"{name} must be https in production.")
     if base.SECRET_KEY == base.LOCAL_SECRET_KEY or len(base.SECRET_KEY) < 50:
         raise env.Misconfigured("SECRET_KEY must be at least 50 random characters.")
-    if env.text("DATA_KEY") == base.LOCAL_DATA_KEY:
-        raise env.Misconfigured("DATA_KEY must be your own; the local key is public.")
+    if base64.b64decode(base.LOCAL_DATA_KEY) in base.DATA_KEYS.values():
+        raise env.Misconfigured("DATA_KEYS or DATA_KEY must be your own; the local key is public.")
     if not base.ALLOWED_HOSTS or "*" in base.ALLOWED_HOSTS:
         raise env.Misconfigured("ALLOWED_HOSTS must list the hosts that clients call.")
 

@@ -22,7 +22,8 @@ def local_default(value: str) -> str | None:
 
 
 SECRET_KEY = env.text("SECRET_KEY", local_default(LOCAL_SECRET_KEY))
-DATA_KEY = env.base64_key("DATA_KEY", local_default(LOCAL_DATA_KEY))
+DATA_KEYS = env.data_keys("DATA_KEYS", "DATA_KEY", local_default(LOCAL_DATA_KEY))
+"""By id; the first one encrypts and signs, all of them decrypt and verify."""
 PUBLIC_BASE_URL = env.url("PUBLIC_BASE_URL", local_default("http://127.0.0.1:8000")).rstrip("/")
 ALLOWED_HOSTS = env.text_list("ALLOWED_HOSTS", "127.0.0.1,localhost" if LOCAL else "")
 _LOCAL_APP_ORIGINS = [

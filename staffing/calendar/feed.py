@@ -42,7 +42,7 @@ def open_feed(*, actor: Actor, at: datetime, idempotency_key: idempotency.Idempo
     With an idempotency key the secret is derived from it, so a repeated request gets the same URL.
     Raises `errors.NotFound` if the feed of a repeated request was closed since.
     """
-    secret = _create_secret(actor.id, idempotency_key)
+    secret, *earlier_secrets = _create_secrets(actor.id, idempotency_key)
     feed = Feed(user_id=actor.id, customer_id=actor.customer_id, secret=_hash_secret(secret), created_at=at)
 
     def decide() -> Feed:
@@ -66,17 +66,21 @@ def open_feed(*, actor: Actor, at: datetime, idempotency_key: idempotency.Idempo
         stored_feed = journal.retry_on_conflict(decide)
     except idempotency.DuplicateRequest:
         existing_feed = dynamodb.get_record(Feed, actor.id)
-        if existing_feed is None or existing_feed.secret != _hash_secret(secret):
+        stored_hash = existing_feed.secret if existing_feed else ""
+        matching = [value for value in (secret, *earlier_secrets) if _hash_secret(value) == stored_hash]
+        if existing_feed is None or not matching:
             raise errors.NotFound("The feed that this request opened is closed.") from None
-        stored_feed = existing_feed
+        secret, stored_feed = matching[0], existing_feed
     return OpenedFeed(f"{settings.PUBLIC_BASE_URL}/calendar/{actor.id}/{secret}.ics", stored_feed.created_at)
 
 
-def _create_secret(user_id: str, idempotency_key: idempotency.IdempotencyKey | None) -> str:
+def _create_secrets(user_id: str, idempotency_key: idempotency.IdempotencyKey | None) -> list[str]:
+    """A new secret; with an idempotency key also those that earlier data keys gave the request."""
     if idempotency_key is None:
-        return secrets.token_urlsafe(32)
-    key = encryption.application_key("calendar feed")
-    return hmac.new(key, f"{user_id} {idempotency_key.key}".encode(), hashlib.sha256).hexdigest()
+        return [secrets.token_urlsafe(32)]
+    message = f"{user_id} {idempotency_key.key}".encode()
+    keys = encryption.application_keys("calendar feed")
+    return [hmac.new(key, message, hashlib.sha256).hexdigest() for key in keys]
 
 
 def _hash_secret(secret: str) -> str:

@@ -173,8 +173,9 @@ class CallRecord:
         body = next((body for body in map(json.loads, self.row.plans or ()) if body["path"] == path), None)
         if body is None:
             return None
-        key = encryption.application_key(ENCRYPTION_KEY_NAME)
-        phones = encryption.decrypt_json(key, bytes.fromhex(body["sealed"]), f"{self.id} {path}")
+        phones = encryption.decrypt_application_json(
+            ENCRYPTION_KEY_NAME, bytes.fromhex(body["sealed"]), f"{self.id} {path}"
+        )
         candidates = [
             RingCandidate(id, "", why, phone=phones.get(id, ""), why_not=why_not) for id, why, why_not in body["people"]
         ]
@@ -238,8 +239,7 @@ class CallRecord:
     def _encode_plan(self, plan: RingPlan, path: str) -> str:
         """The stored text of a plan; phones are encrypted."""
         phones = {candidate.id: candidate.phone for candidate in plan.ringable}
-        key = encryption.application_key(ENCRYPTION_KEY_NAME)
-        encrypted_phones = encryption.encrypt_json(key, phones, f"{self.id} {path}")
+        encrypted_phones = encryption.encrypt_application_json(ENCRYPTION_KEY_NAME, phones, f"{self.id} {path}")
         people = [[candidate.id, candidate.why, candidate.why_not] for candidate in plan.candidates]
         body = {"path": path, "people": people, "lost": plan.lookup_failed, "sealed": encrypted_phones.hex()}
         return orjson.dumps(body).decode()

@@ -11,12 +11,13 @@ import boto3
 import pytest
 
 from config import dynamodb
-from config.dynamodb import tables
+from config.dynamodb import key_checks, tables
 from tests.emulators.dynamodb_tables import AwsTables
 from tests.emulators.server import create_server
 from tests.support.environment import Environment
 
 RECORDS = dynamodb.record_classes()
+assert key_checks.DataKeyCheck in RECORDS
 COUNT = len(RECORDS)
 RIGHT = f"{COUNT} tables are as they should be"
 

@@ -1,5 +1,6 @@
 """A missing or invalid setting stops the start with a one-line message."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -10,9 +11,21 @@ import pytest
 from config.dev.check import PRODUCTION_ENVIRONMENT
 from tests.support.environment import ROOT
 
+LOCAL_KEY = "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="
+OTHER_KEY = base64.b64encode(b"x" * 32).decode()
 INVALID_SETTINGS = {
     "SECRET_KEY": ("", "short"),
     "DATA_KEY": ("", "x", "bG9jYWwtb25seS1kYXRhLWtleS0zMi1ieXRlcyEhISE="),
+    "DATA_KEYS": (
+        "a:x",
+        f"a:{LOCAL_KEY}",
+        f"A:{OTHER_KEY}",
+        f":{OTHER_KEY}",
+        OTHER_KEY,
+        f"a:{OTHER_KEY},a:{LOCAL_KEY}",
+        f"a:{OTHER_KEY},b:{OTHER_KEY}",
+        f"a:{OTHER_KEY}",  # DATA_KEY is set as well
+    ),
     "PUBLIC_BASE_URL": ("", "http://api.dutyline.example", "https://127.0.0.1"),
     "ALLOWED_HOSTS": ("", "*"),
     "CORS_ORIGINS": (
@@ -88,7 +101,7 @@ def test_valid_settings_are_accepted_and_files_are_read(tmp_path: Path) -> None:
 
 def test_all_settings_are_documented() -> None:
     settings_code = "".join(path.read_text() for path in (ROOT / "config/settings").glob("*.py"))
-    readers = ("text(", "choice(", "text_list(", "base64_key(", "networks(")
+    readers = ("text(", "choice(", "text_list(", "base64_key(", "data_keys(", "networks(")
     names = {fragment.split('"')[1] for reader in readers for fragment in settings_code.split(f"env.{reader}")[1:]}
     names |= {fragment.strip().split('"')[1] for fragment in settings_code.split("env.url(")[1:]}
     operations_doc = (ROOT / "docs/operations.md").read_text()

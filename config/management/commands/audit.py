@@ -33,15 +33,16 @@ class Command(BaseCommand):
         target_group = export_parser.add_mutually_exclusive_group()
         target_group.add_argument("--out", type=Path, help="write to this file")
         target_group.add_argument("--to-storage", action="store_true", help="write to the file storage")
-        subparsers.add_parser("key", help="print the public key that verifies exported files")
+        subparsers.add_parser("key", help="print the public keys that verify exported files, the current one first")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["what"] == "key":
-            self.stdout.write(export.export_public_key())
+            for key in export.export_public_keys():
+                self.stdout.write(key)
         elif options["what"] == "export":
             self._export(**options)
         elif options["file"]:
-            self._verify_file(options["file"], options["key"] or export.export_public_key())
+            self._verify_file(options["file"], options["key"])
         else:
             self._verify()
 
@@ -53,9 +54,11 @@ class Command(BaseCommand):
             raise CommandError(f"The audit is not intact: {len(result.findings)} finding(s).")
         self.stdout.write(f"{result.entries} entries in {result.streams} streams are intact")
 
-    def _verify_file(self, path: Path, key: str) -> None:
+    def _verify_file(self, path: Path, key: str | None) -> None:
         try:
             with path.open("rb") as file:
+                key = key or export.expected_public_key(file.readline())
+                file.seek(0)
                 summary = export.verify_export(file, public_key=key)
         except OSError as error:
             raise CommandError(f"{path} cannot be read.") from error

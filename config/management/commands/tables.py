@@ -1,6 +1,7 @@
 """Create the DynamoDB tables, and correct those that differ from what the records need."""
 
 from argparse import BooleanOptionalAction
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
@@ -8,13 +9,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.journal.commit  # noqa: F401 - defines the records of config
 from config import dynamodb, errors
-from config.dynamodb import tables
+from config.dynamodb import key_checks, tables
 
 
 class Command(BaseCommand):
     """``manage.py tables``; safe to run at every deploy."""
 
-    help = "Create missing DynamoDB tables, correct existing ones, and say what was changed."
+    help = "Create missing DynamoDB tables, correct existing ones, and check the data keys."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         converger = tables.Converger(options["protect"], options["timeout"], self.stdout.write)
         try:
             count = converger.converge_all()
-        except (tables.TableMismatch, dynamodb.CallRejected, errors.Unavailable) as error:
+            key_checks.store_checks(datetime.now(UTC))
+        except (tables.TableMismatch, key_checks.WrongDataKeys, dynamodb.CallRejected, errors.Unavailable) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{count} tables are as they should be")

@@ -43,8 +43,8 @@ def test_steps_have_one_stored_text(text: str, step: CallStep) -> None:
 
 
 def test_row_of_a_call_in_progress_is_read() -> None:
-    key = encryption.application_key(ENCRYPTION_KEY_NAME)
-    phones = encryption.encrypt_json(key, {"usr_1": "+16175550142"}, f"{CALL_ID} open").hex()
+    plain_phones = {"usr_1": "+16175550142"}
+    phones = encryption.encrypt_application_json(ENCRYPTION_KEY_NAME, plain_phones, f"{CALL_ID} open").hex()
     call = CallRecord(
         Call(
             id=CALL_ID,
