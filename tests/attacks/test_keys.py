@@ -77,7 +77,7 @@ def test_values_name_their_key_and_older_keys_still_decrypt(use_keys: Callable[.
     assert not data_keys.is_valid_signature("s", "text", early_signature)
 
 
-def test_attested_ciphertexts_survive_every_rotation(use_keys: Callable[..., None]) -> None:
+def test_attested_ciphertexts_survive_rotations(use_keys: Callable[..., None]) -> None:
     """H5: the audit attests the ciphertext of a proof, so it must come back byte for byte."""
     keys = {name: os.urandom(32) for name in ("legacy", "k2", "k3")}
     use_keys(legacy=keys["legacy"])
