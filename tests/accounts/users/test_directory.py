@@ -405,7 +405,7 @@ def crowd(env: Environment, web: str) -> UserFixtures:
 def test_a_search_among_many_people_takes_three_round_trips(
     crowd: UserFixtures, env: Environment, query: dict[str, str], count: int, record_figure: Callable[[str], None]
 ) -> None:
-    max_pages = 1_000 if IS_SCALE_RUN else 15
+    max_pages = 1_000 if IS_SCALE_RUN else 5
     names: list[str] = []
     pages: list[tuple[int, float, float]] = []
     cursor = None
