@@ -89,7 +89,7 @@ class LocationDetail(api.OperationViewSet):
 
     tag = "Locations"
 
-    @api.operation("getLocation", "self:read", errors=(errors.NotFound,))
+    @api.operation("getLocation", "self:read", errors=(errors.Forbidden, errors.NotFound))
     @api.returns(LocationView, examples.LOCATION, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a location."""

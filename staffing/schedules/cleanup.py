@@ -4,14 +4,14 @@ Past shifts stay: who was on duty when is a business record. Each schedule is on
 one audit entry; after a crash, the next attempt continues with the remaining ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from accounts import locations, permissions
 from config import audit, dynamodb, journal, outbox
-from staffing.models import Schedule, to_attributes
+from staffing.models import Schedule, StaffAvailability, format_instant, to_attributes
 from staffing.recurrence import expand, rules
 from staffing.recurrence.details import get_details
 from staffing.recurrence.edit import EditResult
@@ -31,8 +31,9 @@ def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) ->
     Their notes are erased. Their own schedules end now. Their shifts that others cover become
     schedules of those others, and shifts of others that they would have covered are excluded.
     """
-    _erase_notes(user.id, actor, at)
-    for row in availability.fetch_rows(user.id, at, None):
+    rows = availability.fetch_rows(user.id, None, None)
+    _erase_notes(user.id, rows, actor, at)
+    for row in (row for row in rows if row.end > format_instant(at)):
         while _detach_covered_shifts(str(row.schedule_id), user.id, actor, at):
             pass
 
@@ -44,9 +45,9 @@ def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) ->
         _rewrite_series(str(row.schedule_id), end_share, actor, at)
 
 
-def _erase_notes(user_id: str, actor: audit.Author, at: datetime) -> None:
+def _erase_notes(user_id: str, rows: Iterable[StaffAvailability], actor: audit.Author, at: datetime) -> None:
     """Erase the notes of a person's shifts, past ones too: of their schedules and of covers."""
-    for _, schedule in queries.join_schedules(availability.fetch_rows(user_id, None, None)):
+    for _, schedule in queries.join_schedules(rows):
         if _without_notes(schedule, user_id, at):
             _erase_notes_of_schedule(str(schedule.id), user_id, actor, at)
 
