@@ -9,10 +9,9 @@ import httpx
 import pytest
 from django.conf import settings
 from jsonschema import Draft202012Validator
-from limits import RateLimitItemPerMinute
 
 from accounts.users import create
-from config.api import throttling
+from tests.support import rate_limits
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
 from tests.support.samples import (
@@ -121,17 +120,8 @@ def _provoke_status(
 
 def _exhaust_rate_limits(user: SignedInUser, operation: Operation, sample: RequestSample) -> httpx.Response:
     """The response after all rate limits are exhausted."""
-    limiter = throttling.get_limiter()
-    exhausted_limits = [
-        RateLimitItemPerMinute(quota, namespace=f"dutyline-{name}") for name, quota in settings.RATE_LIMITS.items()
-    ]
-    for item in exhausted_limits:
-        limiter._shared.hit(item, user.id, cost=item.amount)
-    try:
+    with rate_limits.use_up(settings.RATE_LIMITS, user.id):
         return send_request(user, operation, sample)
-    finally:
-        for item in exhausted_limits:
-            limiter._shared.clear(item, user.id)
 
 
 def assert_conforms(openapi: dict[str, Any], operation: Operation, response: httpx.Response) -> None:

@@ -205,6 +205,8 @@ class OperationViewSet(ViewSet):
     """Base of all API views."""
 
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    counts_callers = True
+    """For `config.api.address_limit`."""
     tag: str
     """The group of the operations in the OpenAPI document."""
     action: str
@@ -213,13 +215,16 @@ class OperationViewSet(ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, count and authorize the request before any data is read."""
         if getattr(self, self.action or "", None) is None:
+            throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
             self.http_method_not_allowed(request)
         declared = self.declared_operation()
         if not declared.permission:
             raise errors.Forbidden("This operation has no permission declared.")
         caller = self._authenticate(request, declared)
         request.META |= {"dutyline.actor": caller.id, "dutyline.customer": caller.customer_id}
-        self.rate_limit_status = throttling.get_limiter().count_request(declared.rate_limit, caller.id)
+        throttling.set_payer(request, caller.id, caller.customer_id)
+        limiter = throttling.get_limiter()
+        self.rate_limit_status = limiter.count_request(declared.rate_limit, caller.id, caller.customer_id)
         caller.require(declared.permission)
         if declared.query is None:
             StrictQuery.parse_query(request)

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, Unrea
 from django.utils.cache import patch_vary_headers
 from ulid import ULID
 
-from config import errors
-from config.api import problem_details
+from config import costs, errors
+from config.api import problem_details, throttling
 
 logger = logging.getLogger("dutyline.web")
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -63,7 +63,7 @@ def _client_address(forwarded_for: str) -> str:
 
 
 class RequestLogMiddleware:
-    """Sets the request id, logs one line per request, and adds the headers of all responses."""
+    """Sets the request id, logs and charges each request, and adds the headers of all responses."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -73,22 +73,26 @@ class RequestLogMiddleware:
         request_id = client_request_id if _REQUEST_ID_PATTERN.fullmatch(client_request_id) else str(ULID())
         request.META["dutyline.request_id"] = request_id
         started_at = time.perf_counter()
-        response = self._get_response(request)
-        if isinstance(response, HttpResponseNotAllowed):
-            problem_details.describe_refused_method(request, response)
+        with costs.measure() as cost:
+            response = self._get_response(request)
+            if isinstance(response, HttpResponseNotAllowed):
+                problem_details.describe_refused_method(request, response)
+        throttling.charge_request(request, cost)
         response["X-Request-Id"] = request_id
         _set_default_headers(response)
-        logger.info("request", extra=_log_fields(request, response, time.perf_counter() - started_at))
+        logger.info("request", extra=_log_fields(request, response, cost, time.perf_counter() - started_at))
         return response
 
 
-def _log_fields(request: HttpRequest, response: HttpResponse, seconds: float) -> dict[str, object]:
+def _log_fields(request: HttpRequest, response: HttpResponse, cost: costs.Cost, seconds: float) -> dict[str, object]:
     return {
         "request_id": request.META["dutyline.request_id"],
         "method": request.method,
         "route": request.resolver_match.route if request.resolver_match else None,
         "status": response.status_code,
         "milliseconds": round(seconds * 1000, 1),
+        "cpu_milliseconds": round(cost.cpu_seconds * 1000, 1),
+        "round_trips": cost.round_trips,
         "actor": request.META.get("dutyline.actor"),
         "customer": request.META.get("dutyline.customer"),
     }

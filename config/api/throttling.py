@@ -1,28 +1,40 @@
-"""Rate limits, counted in Redis so that all web processes share them.
+"""Limits per minute, counted in Redis so that all web processes share them.
+
+An operation names the limit of its requests in ``@operation(rate_limit=…)``. Besides, each person
+and each customer has a budget of `COST_LIMITS`: what a request has cost (`config.costs`) is charged
+after it. A charge travels with the next count of this process, which is one round trip; so a
+request costs none more, and a charge that a crash loses is one that nobody misses.
+``settings.RATE_LIMITS`` holds all numbers.
 
 While Redis is unavailable, this process counts the limits in `ENFORCED_WITHOUT_REDIS` by itself and
-does not enforce the others. Redis is retried every `REDIS_RETRY_SECONDS`. An operation names its
-limit in ``@operation(rate_limit=…)``; ``settings.RATE_LIMITS`` holds the numbers.
+does not enforce the others. Redis is retried every `REDIS_RETRY_SECONDS`.
 """
 
 import logging
 import threading
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from django.conf import settings
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage, RedisStorage
-from limits.strategies import FixedWindowRateLimiter
-from redis import RedisError
+from django.http import HttpRequest
+from limits.storage import MemoryStorage
+from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config import errors
+from config.costs import Cost
 
 ENFORCED_WITHOUT_REDIS = ("costly", "export", "sign-in")
 """Limits that each process enforces by itself while Redis is unavailable."""
+COST_LIMITS = ("cost", "customer-cost")
+"""The budgets of a person and of a customer, in the units of `Cost`."""
+WINDOW_SECONDS = 60
+MAX_CHARGES = 100
+"""Charges that one count takes along."""
 REDIS_RETRY_SECONDS = 5.0
 """Seconds before Redis is retried."""
 
@@ -46,6 +58,10 @@ class RateLimitStatus:
         }
 
 
+CounterKey = tuple[str, str]
+"""The name of a limit, and whose it is: the id of a person or customer, or an IP address."""
+
+
 class QuotaExceeded(errors.TooManyRequests):
     """The caller has used up a quota."""
 
@@ -55,46 +71,104 @@ class QuotaExceeded(errors.TooManyRequests):
 
 
 class RateLimiter:
-    """Counts requests per minute."""
+    """Counts requests and costs per minute."""
 
     def __init__(self) -> None:
-        storage = RedisStorage(
-            settings.REDIS_URL,
-            socket_connect_timeout=0.25,
-            socket_timeout=0.25,
-            retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type] # passed to redis-py
+        self._redis = Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=0.25, socket_timeout=0.25, retry=Retry(NoBackoff(), 0)
         )
-        self._shared = FixedWindowRateLimiter(storage)
-        self._local = FixedWindowRateLimiter(MemoryStorage())
+        self._local = MemoryStorage()
+        self._charges: Counter[CounterKey] = Counter()
         self._redis_retry_at = 0.0
         self._lock = threading.Lock()
 
-    def count_request(self, name: str, caller_key: str) -> RateLimitStatus | None:
-        """Count one request; None if Redis cannot count it. Raises `QuotaExceeded`."""
-        item = RateLimitItemPerMinute(settings.RATE_LIMITS[name], namespace=f"dutyline-{name}")
-        if time.monotonic() >= self._redis_retry_at:
-            try:
-                return self._count_with(self._shared, item, name, caller_key)
-            except RedisError:
-                self._pause_redis()
-        return self._count_with(self._local, item, name, caller_key) if name in ENFORCED_WITHOUT_REDIS else None
+    def count_request(self, name: str, caller_key: str, customer_id: str = "") -> RateLimitStatus | None:
+        """Count one request; None if Redis cannot count it. Raises `QuotaExceeded`.
 
-    def _count_with(
-        self, limiter: FixedWindowRateLimiter, item: RateLimitItemPerMinute, name: str, caller_key: str
-    ) -> RateLimitStatus:
-        is_allowed = limiter.hit(item, caller_key)
-        window = limiter.get_window_stats(item, caller_key)
-        reset = max(1, int(window.reset_time - time.time() + 0.999))
-        status = RateLimitStatus(name, item.amount, max(0, window.remaining), reset)
-        if not is_allowed:
-            raise QuotaExceeded(f"At most {item.amount} requests of this kind per minute.", status)
+        With the caller's customer, the costs of both are checked as well.
+        """
+        payers = _payers(caller_key, customer_id) if customer_id else []
+        counts = self.add({(name, caller_key): 1, **dict.fromkeys(payers, 0)})
+        if counts is None:
+            return self._count_locally(name, caller_key) if name in ENFORCED_WITHOUT_REDIS else None
+        status = _check(name, counts[name, caller_key])
+        for payer in payers:
+            _check(payer[0], counts[payer])
         return status
+
+    def check_costs(self, person_id: str, customer_id: str) -> None:
+        """Raise `QuotaExceeded` if either has used up its budget; for requests without a token."""
+        payers = _payers(person_id, customer_id)
+        for payer, used in (self.add(dict.fromkeys(payers, 0)) or {}).items():
+            _check(payer[0], used)
+
+    def charge(self, person_id: str, customer_id: str, cost: Cost) -> None:
+        """Charge what a request has cost."""
+        with self._lock:
+            self._charges.update(dict.fromkeys(_payers(person_id, customer_id), cost.units))
+
+    def add(self, amounts: Mapping[CounterKey, int]) -> dict[CounterKey, int] | None:
+        """Add to counters of this minute, with pending charges; the counters, if Redis answers."""
+        with self._lock:
+            keys = [*(key for key in amounts if key in self._charges), *list(self._charges)[:MAX_CHARGES]]
+            charges = {key: self._charges.pop(key) for key in dict.fromkeys(keys)}
+        if time.monotonic() < self._redis_retry_at:
+            return None
+        totals = Counter(charges)
+        totals.update(amounts)
+        window = int(time.time() // WINDOW_SECONDS)
+        pipeline = self._redis.pipeline(transaction=False)
+        for (name, key), amount in totals.items():
+            redis_key = f"dutyline:{name}:{key}:{window}"
+            pipeline.incrby(redis_key, amount)
+            pipeline.expire(redis_key, 2 * WINDOW_SECONDS)
+        try:
+            results = pipeline.execute()[::2]
+        except RedisError:
+            self._pause_redis()
+            return None
+        counts = dict(zip(totals, results, strict=True))
+        return {key: counts[key] for key in amounts}
+
+    def _count_locally(self, name: str, caller_key: str) -> RateLimitStatus:
+        window = int(time.time() // WINDOW_SECONDS)
+        return _check(name, self._local.incr(f"{name}:{caller_key}:{window}", 2 * WINDOW_SECONDS))
 
     def _pause_redis(self) -> None:
         with self._lock:
             if time.monotonic() >= self._redis_retry_at:
                 logger.warning("Redis does not respond: rate limits are not shared")
             self._redis_retry_at = time.monotonic() + REDIS_RETRY_SECONDS
+
+
+def _payers(person_id: str, customer_id: str) -> list[CounterKey]:
+    return list(zip(COST_LIMITS, (person_id, customer_id), strict=True))
+
+
+def _check(name: str, used: int) -> RateLimitStatus:
+    """The status of a limit of which this much is used. Raises `QuotaExceeded`."""
+    quota = settings.RATE_LIMITS[name]
+    reset_seconds = max(1, int(WINDOW_SECONDS - time.time() % WINDOW_SECONDS + 0.999))
+    status = RateLimitStatus(name, quota, max(0, quota - used), reset_seconds)
+    if name in COST_LIMITS and used >= quota:
+        logger.warning("a budget of costs is used up", extra={"limit": name, "used": used})
+        whose = "Your requests have" if name == COST_LIMITS[0] else "The requests of your business have"
+        raise QuotaExceeded(f"{whose} used up the computing time of this minute; send fewer or smaller ones.", status)
+    if used > quota:
+        raise QuotaExceeded(f"At most {quota} requests of this kind per minute.", status)
+    return status
+
+
+def set_payer(request: HttpRequest, person_id: str, customer_id: str) -> None:
+    """Have the cost of a request charged to a person and their customer when it is answered."""
+    request.META["dutyline.payer"] = (person_id, customer_id)
+
+
+def charge_request(request: HttpRequest, cost: Cost) -> None:
+    """Charge a request that was answered, if anybody pays for it."""
+    if payer := request.META.get("dutyline.payer"):
+        person_id, customer_id = payer
+        get_limiter().charge(person_id, customer_id, cost)
 
 
 @cache

@@ -25,7 +25,7 @@ from django.conf import settings
 from pynamodb.connection import Connection
 from pynamodb.exceptions import VerboseClientError
 
-from config import errors
+from config import costs, errors
 from config.dynamodb.records import Record, RecordKey
 
 BUDGET_SECONDS = 4.0
@@ -110,6 +110,7 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
     """
     deadline = time.monotonic() + BUDGET_SECONDS
     for attempt in range(MAX_ATTEMPTS):
+        costs.count_round_trip()
         try:
             # dispatch() would add a parameter that table operations do not know.
             return dict(get_connection()._make_api_call(operation, arguments))  # noqa: SLF001
@@ -245,7 +246,7 @@ def _thread_pool() -> ThreadPoolExecutor:
 def gather(*reads: Callable[[], Any]) -> list[Any]:
     """Read concurrently, in the time of one round trip; raises the first error."""
     first_read, *other_reads = reads
-    futures = [_thread_pool().submit(read) for read in other_reads]
+    futures = [_thread_pool().submit(costs.bind_to_request(read)) for read in other_reads]
     return [first_read(), *(future.result() for future in futures)]
 
 

@@ -1,5 +1,6 @@
 """The JSON API: REST framework, OpenAPI document and rate limits."""
 
+from config import env
 from config.settings.base import PUBLIC_BASE_URL, VERSION
 from config.settings.openapi import OPENAPI_TAGS
 from config.settings.vendors import AUTH0
@@ -62,6 +63,9 @@ RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP addr
     "write": 1_200,
     "costly": 600,  # operations that cost money or send e-mail
     "export": 10,  # operations that take seconds of CPU time
-    "stranger": 3_000,
+    "stranger": env.integer("REQUESTS_PER_ADDRESS", 3_000, minimum=1, maximum=10_000_000),
+    # milliseconds of CPU time and round trips of one person and of one customer: config.costs
+    "cost": env.integer("COST_PER_USER", 20_000, minimum=1, maximum=10_000_000),
+    "customer-cost": env.integer("COST_PER_CUSTOMER", 120_000, minimum=1, maximum=10_000_000),
     "sign-in": 20,  # to the back office, of one IP address
 }

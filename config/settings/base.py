@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.api.middleware.RequestLogMiddleware",
     "config.api.middleware.TrustedProxyMiddleware",
+    "config.api.address_limit.AddressLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.api.compression.CompressionMiddleware",

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of
 from config import api, errors
-from config.api import conditional, problem_details
+from config.api import conditional, problem_details, throttling
 from config.api.fields import EmptyBody
 from staffing.calendar import feed
 from staffing.serializers.schedules import DeletedFeed, FeedView
@@ -55,9 +55,11 @@ def serve_calendar_feed(request: HttpRequest, user_id: str, secret: str) -> Http
         found_feed = feed.find_feed(user_id, secret, at=datetime.now(UTC))
         if found_feed is None:
             raise errors.NotFound("Unknown or closed calendar feed.")
+        throttling.set_payer(request, found_feed.user_id, found_feed.customer_id)
         etag = conditional.weak_etag(found_feed.version)
         if unchanged := conditional.not_modified_response(request, etag):
             return unchanged
+        throttling.get_limiter().check_costs(found_feed.user_id, found_feed.customer_id)
         content = feed.render_feed(found_feed)
     except errors.DomainError as refusal:
         return problem_details.problem_response(request, refusal)

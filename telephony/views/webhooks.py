@@ -41,6 +41,7 @@ def signed_webhook(view: Callable[[HttpRequest], VoiceReply | None]) -> View:
             return HttpResponse(status=204)
         return HttpResponse(voice.to_twiml(reply), content_type=voice.CONTENT_TYPE)
 
+    wrapper.counts_callers = True  # type: ignore[attr-defined] # those without a valid signature
     return wrapper
 
 

@@ -7,14 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
-from django.conf import settings
-from limits import RateLimitItemPerMinute
 
 from accounts import locations, users
 from accounts.models import Location
 from config import audit, dynamodb, outbox
-from config.api import throttling
 from config.dynamodb import idempotency
+from tests.support import rate_limits
 from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
 from tests.support.users import SignedInUser, UserFixtures, emails_to, now, parse_problem, process_outbox
@@ -267,13 +265,8 @@ def test_refused_method_names_the_methods_of_the_path(web: str, path: str, allow
 
 def test_exhausted_quota_is_described(test_users: UserFixtures) -> None:
     user = test_users.abe
-    item = RateLimitItemPerMinute(settings.RATE_LIMITS["export"], namespace="dutyline-export")
-    limiter = throttling.get_limiter()
-    limiter._shared.hit(item, user.id, cost=item.amount)
-    try:
+    with rate_limits.use_up(["export"], user.id):
         response = user.get("/user/export/my-data", params={"format": "json"})
-    finally:
-        limiter._shared.clear(item, user.id)
 
     assert response.status_code == 429
     assert response.headers["RateLimit-Policy"] == '"export";q=10;w=60'

@@ -1,0 +1,60 @@
+"""What the work for one request costs: CPU time of its threads, and round trips to DynamoDB."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass
+class Cost:
+    """The cost so far."""
+
+    cpu_seconds: float = 0.0
+    round_trips: int = 0
+
+    @property
+    def units(self) -> int:
+        """The cost as one number: milliseconds of CPU time, and one unit per round trip."""
+        return round(self.cpu_seconds * 1000) + self.round_trips
+
+
+_current: ContextVar[Cost | None] = ContextVar("cost", default=None)
+
+
+@contextmanager
+def measure() -> Iterator[Cost]:
+    """Measure a block; the cost is complete when the block ends."""
+    cost = Cost()
+    token = _current.set(cost)
+    started = time.thread_time()
+    try:
+        yield cost
+    finally:
+        cost.cpu_seconds += time.thread_time() - started
+        _current.reset(token)
+
+
+def count_round_trip() -> None:
+    """Count a round trip to DynamoDB."""
+    if cost := _current.get():
+        cost.round_trips += 1
+
+
+def bind_to_request(task: Callable[[], T]) -> Callable[[], T]:
+    """The task, to be run in another thread at the cost of the block that is being measured."""
+    cost, context = _current.get(), copy_context()
+
+    def run() -> T:
+        started = time.thread_time()
+        try:
+            return context.run(task)
+        finally:
+            if cost:
+                cost.cpu_seconds += time.thread_time() - started
+
+    return run

@@ -1,0 +1,29 @@
+"""Uses up limits per minute, as a caller who sends many requests does."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+
+from config.api import throttling
+
+
+@contextmanager
+def use_up(names: Iterable[str], key: str) -> Iterator[None]:
+    """Exhaust limits of a caller during a block, which must be short: they end with the minute."""
+    await_minute()
+    used = {(name, key): settings.RATE_LIMITS[name] for name in names}
+    limiter = throttling.get_limiter()
+    assert limiter.add(used)
+    try:
+        yield
+    finally:
+        assert limiter.add({counter: -amount for counter, amount in used.items()})
+
+
+def await_minute(seconds: float = 10) -> None:
+    """Wait until at least these seconds of the minute are left."""
+    remaining = throttling.WINDOW_SECONDS - time.time() % throttling.WINDOW_SECONDS
+    if remaining < seconds:
+        time.sleep(remaining)
