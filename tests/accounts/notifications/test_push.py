@@ -62,7 +62,7 @@ def write_devices(person: SignedInUser, count: int) -> list[str]:
 
 def enqueue_notification(person: SignedInUser, event: str = "rights_changed") -> None:
     """Enqueue a notification to a user."""
-    with journal.write(person.actor, "test.told", person.user, now()) as write:
+    with journal.write(person.actor, "test.happened", person.user, now()) as write:
         side_effects.enqueue_notification(write, person.id, event)
 
 
