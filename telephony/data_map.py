@@ -1,13 +1,13 @@
 """Erasure and export of verified phones and calls."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accounts import locations, permissions
 from config import outbox
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 from telephony.calls import queries
-from telephony.models import Call, PhoneVerification
+from telephony.models import Call, CallOfUser, PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -18,7 +18,7 @@ def _calls_of(user: "User") -> Iterator[ExportRow]:
     at = outbox.utc_now()
     system_actor = permissions.system_actor(user.customer_id)
     customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
-    for call in queries.list_calls_of_user([location.id for location in customer_locations], user.id, at):
+    for call in queries.iter_calls_of_user(user.id, [location.id for location in customer_locations], at):
         candidate = next(candidate for candidate in call.candidates if candidate.id == user.id)
         yield {
             "id": call.id,
@@ -27,6 +27,10 @@ def _calls_of(user: "User") -> Iterator[ExportRow]:
             "plans": candidate.reason,
             "answeredBy": user.id if call.row.answered_by == user.id else None,
         }
+
+
+def _erase_calls(user: "User", **_: Any) -> None:
+    queries.delete_calls_of_user(user.id)
 
 
 PHONE = ExportChapter(
@@ -55,5 +59,6 @@ CALLS = ExportChapter(
 MAP = AppDataMap(
     chapters=[PHONE, CALLS],
     records_to_erase={PhoneVerification: lambda user: [PhoneVerification(user_id=user.id)]},
+    erase_in_batches={CallOfUser: _erase_calls},
     recipients={"Twilio": "connects the calls"},
 )

@@ -3,13 +3,14 @@
 Written through `config.journal`; the progress of a call through `config.dynamodb.unaudited`.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal, get_args
 
 from django.conf import settings
 
 from config import audit, dynamodb
-from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, TextList, TextSet, Timestamp
+from config.dynamodb.attributes import Boolean, Erasure, Json, Number, PersonalData, Text, TextList, TextSet, Timestamp
 
 VERIFICATION = PersonalData(
     "verified phone",
@@ -25,6 +26,9 @@ CALLS = PersonalData(
 )
 CALLERS = CALLS.sent_to("Twilio").withheld("about the caller, not the person")
 CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of the call")
+CALL_KEYS = replace(
+    CALLS, category="technical", purpose="find the calls of a person", erasure=Erasure.REMOVED
+).withheld("derived from exported values")
 BUSINESS = PersonalData(
     "business",
     "answer calls to the locations",
@@ -166,11 +170,36 @@ class Call(dynamodb.Record):
     """Completed steps: a repeated webhook does not repeat them."""
     recordings = TextList(CALLERS, default=list)
     """Voicemail or conversation recordings: JSON objects."""
+    has_people = Boolean(CALL_FLOW, null=True)
+    """Whether its people are in `CallOfUser`; those of calls from before that are not."""
     expires_at = Number(CALL_FLOW)
 
     @property
     def party(self) -> audit.Party:
         return audit.Party("call", self.id, "", self.customer_id, self.customer_id)
+
+    def list_users(self, candidate_ids: Iterable[str]) -> "list[CallOfUser]":
+        """The records by which those candidates who are users find this call."""
+        key = f"{dynamodb.format_timestamp(self.started_at)}#{self.id}"
+        return [
+            CallOfUser(user_id=id, key=key, call_id=self.id, expires_at=self.expires_at)
+            for id in candidate_ids
+            if dynamodb.is_id("usr", id)
+        ]
+
+
+class CallOfUser(dynamodb.Record):
+    """A call for which a user was considered: an export of their data reads these calls only."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("call-people")
+        ttl = "expires_at"
+
+    user_id = Text(CALL_KEYS, hash_key=True)
+    key = Text(CALL_KEYS, range_key=True)
+    """When the call began, and its id."""
+    call_id = Text(CALL_KEYS)
+    expires_at = Number(CALL_KEYS)
 
 
 class PhoneVerification(dynamodb.Record):

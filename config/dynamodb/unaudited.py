@@ -4,7 +4,9 @@ Only the tables in ``settings.UNAUDITED_TABLES`` can be written, except by
 `replace_protected_value`.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -12,7 +14,11 @@ from pynamodb.exceptions import VerboseClientError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from config import dynamodb
+from config import dynamodb, errors
+
+BATCH_SIZE, CONCURRENT_BATCHES = 25, 8
+BUDGET_SECONDS, MAX_ATTEMPTS = 4.0, 12
+"""Of one batch of `write_all`, whose parts DynamoDB may leave undone."""
 
 
 def update(record: dynamodb.Record, changes: Sequence[Action], only_if: Condition) -> dict[str, Any] | None:
@@ -46,6 +52,36 @@ def remove(record: dynamodb.Record, only_if: Condition) -> bool:
     _require_unaudited_table(record)
     arguments = record.get_delete_kwargs_from_instance(condition=only_if)
     return _call_conditionally("DeleteItem", arguments) is not None
+
+
+def write_all(*, puts: Iterable[dynamodb.Record] = (), removals: Iterable[dynamodb.Record] = ()) -> None:
+    """Store and remove whole records without conditions, many at once; not all or nothing.
+
+    Raises `errors.Unavailable`, after which some may be written.
+    """
+    requests = [(record, {"PutRequest": {"Item": record.serialize()}}) for record in puts]
+    requests += [
+        (record, {"DeleteRequest": {"Key": record.to_dynamodb_key(*record.key_values())}}) for record in removals
+    ]
+    for record, _ in requests:
+        _require_unaudited_table(record)
+    batches = [requests[start : start + BATCH_SIZE] for start in range(0, len(requests), BATCH_SIZE)]
+    for start in range(0, len(batches), CONCURRENT_BATCHES):
+        dynamodb.gather(*(partial(_write_batch, batch) for batch in batches[start : start + CONCURRENT_BATCHES]))
+
+
+def _write_batch(requests: Sequence[tuple[dynamodb.Record, dict[str, Any]]]) -> None:
+    pending: dict[str, list[dict[str, Any]]] = {}
+    for record, request in requests:
+        pending.setdefault(record.table_name(), []).append(request)
+    deadline = time.monotonic() + BUDGET_SECONDS
+    for attempt in range(MAX_ATTEMPTS):
+        pending = dynamodb.call("BatchWriteItem", RequestItems=pending).get("UnprocessedItems") or {}
+        if not pending:
+            return
+        if not dynamodb.back_off(attempt, deadline=deadline):
+            break
+    raise errors.Unavailable("The database is overloaded; retry.", retry_after=2)
 
 
 def _call_conditionally(operation: str, arguments: dict[str, Any]) -> dict[str, Any] | None:

@@ -20,7 +20,16 @@ PROTECTED_ATTRIBUTES = [
     "config.audit.log.STREAM_HEADS",
     "accounts.terms.acceptance.IDENTITIES",
 ]
-UNAUDITED_TABLES = ("data-keys", "outbox", "idempotency", "calls", "phone-usage", "phone-proofs", "phone-orphans")
+UNAUDITED_TABLES = (
+    "data-keys",
+    "outbox",
+    "idempotency",
+    "calls",
+    "call-people",
+    "phone-usage",
+    "phone-proofs",
+    "phone-orphans",
+)
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
 OUTBOX_TASK_MODULES = [
     "accounts.notifications.dispatch",

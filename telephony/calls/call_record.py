@@ -211,8 +211,11 @@ class CallRecord:
     ) -> bool:
         """Record a step and its events; False if it, or the step ``unless``, was done before.
 
-        Either way the record then shows the latest state of the call.
+        Either way the record then shows the latest state of the call. The people of a plan are
+        listed before it is stored, so that a plan never names somebody who does not find the call.
         """
+        if plan and self.row.started_at:
+            unaudited.write_all(puts=self.row.list_users(candidate.id for candidate in plan.candidates))
         actions = [*step_updates(step, *events), *updates]
         if plan:
             actions.append(Call.plans.set(Call.plans.append([self._encode_plan(plan, step.path)])))
@@ -282,6 +285,7 @@ def new_call(call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at
                 "entrance": entrance,
             },
             events=[orjson.dumps(entered).decode()],
+            has_people=True,
             # after the outbox deletes the recordings and the call with them
             expires_at=int((expiry_time(at) + timedelta(days=7)).timestamp()),
         )

@@ -1,6 +1,6 @@
 """Stored calls: listing, reading, the log of operators' access, and deletion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,11 @@ from config import audit, dynamodb, errors, journal, local_time
 from config.dynamodb import pagination, unaudited
 from telephony.calls import call_record
 from telephony.calls.call_record import CallRecord
-from telephony.models import Call
+from telephony.models import Call, CallOfUser
 from telephony.twilio import voice
+
+DEPLOYMENT_TIME = timedelta(hours=1)
+"""How long processes of two releases may run side by side."""
 
 
 def list_calls(
@@ -52,15 +55,48 @@ def _query_between(location_id: str, earliest: datetime, latest: datetime) -> tu
     return "#location_id = :of AND #started_at BETWEEN :low AND :high", values
 
 
-def list_calls_of_user(location_ids: Sequence[str], user_id: str, at: datetime) -> list[CallRecord]:
-    """The calls to these locations for which a user was considered."""
+def iter_calls_of_user(user_id: str, location_ids: Iterable[str], at: datetime) -> Iterator[CallRecord]:
+    """The calls for which a user was considered, by start; only theirs are read.
+
+    Calls from before `CallOfUser` are searched at these locations until they expire.
+    """
     earliest = at - timedelta(days=settings.TELEPHONY["kept_days"])
-    calls = [
-        CallRecord(row)
-        for location_id in location_ids
-        for row in dynamodb.iter_records(Call, *_query_between(location_id, earliest, at), IndexName="byLocation")
-    ]
-    return [call for call in calls if user_id in {candidate.id for candidate in call.candidates}]
+    values = {":user": {"S": user_id}, ":low": {"S": dynamodb.format_timestamp(earliest)}}
+    rows = list(dynamodb.iter_records(CallOfUser, "#user_id = :user AND #key >= :low", values, ConsistentRead=True))
+    call_ids = {str(row.call_id) for row in rows}
+    for location_id in location_ids:
+        for call in _iter_unlisted_calls(location_id, earliest, at):
+            if call.id not in call_ids and user_id in {candidate.id for candidate in call.candidates}:
+                yield call
+    for start in range(0, len(rows), 100):
+        part = rows[start : start + 100]
+        records = dynamodb.batch_get(dynamodb.RecordKey(Call, str(row.call_id)) for row in part)
+        calls = (records.get(Call, str(row.call_id)) for row in part)
+        found_calls = [CallRecord(call) for call in calls if call]
+        yield from (call for call in found_calls if user_id in {candidate.id for candidate in call.candidates})
+
+
+def _iter_unlisted_calls(location_id: str, earliest: datetime, at: datetime) -> Iterator[CallRecord]:
+    """The calls from before their people were listed, with what says who they are.
+
+    All calls from a moment on are listed, except those of processes that ran on an older release
+    for a while.
+    """
+    until = None
+    rows = dynamodb.iter_records(
+        Call,
+        *_query_between(location_id, earliest, at),
+        IndexName="byLocation",
+        ProjectionExpression="id, #location_id, #started_at, answered_by, plans, has_people",
+        Limit=100,
+    )
+    for row in rows:
+        if until and row.started_at > until:
+            return
+        if row.has_people:
+            until = until or row.started_at + DEPLOYMENT_TIME
+        else:
+            yield CallRecord(row)
 
 
 def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
@@ -76,6 +112,12 @@ def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
 def delete_call(call_id: str) -> None:
     """Delete a call if it is still there."""
     unaudited.remove(Call(call_id), Call.id.exists())
+
+
+def delete_calls_of_user(user_id: str) -> None:
+    """Delete what says which calls were a user's; may be repeated."""
+    condition, values = "#user_id = :user", {":user": {"S": user_id}}
+    unaudited.write_all(removals=dynamodb.iter_records(CallOfUser, condition, values, ConsistentRead=True))
 
 
 def log_call_viewed(call: Call, *, actor: Actor, at: datetime) -> None:
