@@ -32,7 +32,7 @@ EXPORT_PATH = "/user/export/my-data?format=json"
 
 
 @pytest.fixture(scope="module")
-def busy_business(env: Environment, web: str) -> UserFixtures:
+def large_business(env: Environment, web: str) -> UserFixtures:
     """A business with many calls, none of which concerned Sam."""
     fixtures = create_user_fixtures(env, web)
     put_records(make_call(fixtures, number, "usr_of_nobody") for number in range(CALL_COUNT))
@@ -65,11 +65,11 @@ def export_calls(person: SignedInUser) -> list[dict[str, Any]]:
 
 
 def test_an_export_reads_only_the_calls_of_the_person(
-    busy_business: UserFixtures, env: Environment, record_figure: Callable[[str], None]
+    large_business: UserFixtures, env: Environment, record_figure: Callable[[str], None]
 ) -> None:
     """M5: it read every call of the business, and was 503 with 20,000 of them."""
-    sam = busy_business.sam
-    own = [make_call(busy_business, number, sam.id) for number in range(CALL_COUNT, CALL_COUNT + 30)]
+    sam = large_business.sam
+    own = [make_call(large_business, number, sam.id) for number in range(CALL_COUNT, CALL_COUNT + 30)]
     put_records([*own, *(record for call in own for record in call.list_users([sam.id]))])
 
     with env.apply_plan() as plan:
