@@ -72,9 +72,10 @@ def update_customer(
         precondition.check(before)
         values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
         if "settings" in values:
-            values["settings"] = preferences.merge_settings(
-                before.settings, values["settings"], shown=preferences.defaults_of(before.settings)
-            )
+            change = values["settings"]
+            if precondition.is_echo:
+                change = preferences.drop_shown(change, preferences.defaults_of(before.settings))
+            values["settings"] = preferences.merge_settings(before.settings, change)
         if "name" in values:
             values["name_key"] = make_name_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)

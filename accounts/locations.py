@@ -9,7 +9,7 @@ from typing import Any, cast
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from accounts.models import Location, make_name_key
+from accounts.models import ALL_LOCATIONS, Location, make_name_key
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency, pagination
@@ -73,7 +73,13 @@ def create_location(
         updated_at=at,
     )
     return journal.create_record(
-        actor, "location.created", location, at, audited=AUDITED_FIELDS, idempotency_key=idempotency_key
+        actor,
+        "location.created",
+        location,
+        at,
+        audited=AUDITED_FIELDS,
+        idempotency_key=idempotency_key,
+        check_replay=lambda created: check_access(actor, created.id),
     )
 
 
@@ -226,6 +232,13 @@ def load_locations(location_ids: Iterable[str], customer_id: str) -> dict[str, L
     records = dynamodb.batch_get(location_key(id) for id in location_ids)
     locations = (records.get(Location, id) for id in location_ids)
     return {location.id: location for location in locations if location and location.customer_id == customer_id}
+
+
+def load_accessible_names(location_ids: Iterable[str], actor: Actor) -> dict[str, str]:
+    """The names by id of those of these locations that the actor can access."""
+    distinct_ids = dict.fromkeys(location_ids)
+    accessible_ids = [id for id in distinct_ids if id != ALL_LOCATIONS and actor.can_access_locations([id])]
+    return {id: str(location.name) for id, location in load_locations(accessible_ids, actor.customer_id).items()}
 
 
 def _load_target(location_id: str, actor: Actor) -> tuple[Location, dynamodb.BatchResult]:

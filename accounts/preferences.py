@@ -28,21 +28,33 @@ REMINDER_MINUTES, MAX_REMINDER_MINUTES = 60, 1440
 Settings = Mapping[str, Any]
 
 
-def merge_settings(settings: Settings, change: Settings, *, shown: Settings) -> dict[str, Any]:
+def merge_settings(settings: Settings, change: Settings) -> dict[str, Any]:
     """The settings after a partial change; None removes a choice.
 
-    ``shown`` are the settings with their defaults, as clients see them. A value that is as shown
-    changes nothing: clients may send back what they have read.
+    A choice that equals the default is stored too: it stays when the default changes.
     """
-    merged_settings = {**settings, **{name: value for name, value in change.items() if value != shown[name]}}
     notifications = {**settings.get("notifications", {})}
     for channel, events in change.get("notifications", {}).items():
-        shown_events = shown["notifications"][channel]
-        changed_events = {event: value for event, value in events.items() if value != shown_events[event]}
-        if changed_events:
-            notifications[channel] = {**notifications.get(channel, {}), **changed_events}
-    merged_settings["notifications"] = notifications
+        if events:
+            notifications[channel] = {**notifications.get(channel, {}), **events}
+    merged_settings = {**settings, **change, "notifications": notifications}
     return {name: value for name, value in merged_settings.items() if value not in (None, {})}
+
+
+def drop_shown(change: Settings, shown: Settings) -> dict[str, Any]:
+    """The values of a change that differ from the settings as clients see them, with defaults.
+
+    For a client that sends back a whole record: what it has only read is not a choice.
+    """
+    changed_values = {name: value for name, value in change.items() if value != shown[name]}
+    if "notifications" in changed_values:
+        changed_values["notifications"] = {
+            channel: {
+                event: value for event, value in events.items() if value != shown["notifications"][channel][event]
+            }
+            for channel, events in change["notifications"].items()
+        }
+    return changed_values
 
 
 def with_defaults(settings: Settings) -> dict[str, Any]:

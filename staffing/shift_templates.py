@@ -55,9 +55,13 @@ def get_template(template_id: str, *, actor: Actor) -> Template:
         raise errors.NotFound("Schedule template not found.")
     records = dynamodb.batch_get([dynamodb.RecordKey(Template, template_id)])
     template = get_template_from(records, template_id, actor)
+    _check_visible(template, actor)
+    return template
+
+
+def _check_visible(template: Template, actor: Actor) -> None:
     if not _is_visible(template, actor, None):
         raise errors.Forbidden("This template applies to locations that you have no access to.")
-    return template
 
 
 def _is_visible(template: Template, actor: Actor, location_id: str | None) -> bool:
@@ -92,7 +96,14 @@ def create_template(
     )
     _check_break(template)
     return journal.create_record(
-        actor, "template.created", template, at, audited=FIELDS, idempotency_key=idempotency_key, prefetched=records
+        actor,
+        "template.created",
+        template,
+        at,
+        audited=FIELDS,
+        idempotency_key=idempotency_key,
+        check_replay=lambda created: _check_visible(created, actor),
+        prefetched=records,
     )
 
 

@@ -8,7 +8,7 @@ from accounts.models import User
 from accounts.notifications import mailer, recipients
 from accounts.permissions import Actor
 from accounts.users import create
-from config import errors, journal, outbox
+from config import dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency
 
 SENT = "sent"
@@ -34,22 +34,30 @@ def resend_invitation(
     actor.require("invitations:send")
 
     def decide() -> User:
-        user, records = users.load_target(user_id, actor, *idempotency.record_keys(idempotency_key))
-        try:
-            idempotency.ensure_key_unused(idempotency_key, records, at)
-            with permissions.audit_denied_attempts(actor, at, subject=user, values={}):
-                permissions.check_target_user(actor, user)
-            _check_resendable(user, at)
-            after = user.with_changes(resent_at=at, updated_at=at)
-            with journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write:
-                write.save(user, after)
-                write.enqueue("accounts.send_invitation", user_id=user.id)
-                write.record_response(idempotency_key, user.id, status=200)
-        except idempotency.DuplicateRequest:
-            return user
+        user, records = _load_target(user_id, actor, at, *idempotency.record_keys(idempotency_key))
+        idempotency.ensure_key_unused(idempotency_key, records, at)
+        _check_resendable(user, at)
+        after = user.with_changes(resent_at=at, updated_at=at)
+        with journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write:
+            write.save(user, after)
+            write.enqueue("accounts.send_invitation", user_id=user.id)
+            write.record_response(idempotency_key, user.id, status=200)
         return after
 
-    return journal.retry_on_conflict(decide)
+    try:
+        return journal.retry_on_conflict(decide)
+    except idempotency.DuplicateRequest:  # what was read before may be older than the first request's write
+        user, _ = _load_target(user_id, actor, at)
+        return user
+
+
+def _load_target(
+    user_id: str, actor: Actor, at: datetime, *extra_keys: dynamodb.RecordKey
+) -> tuple[User, dynamodb.BatchResult]:
+    user, records = users.load_target(user_id, actor, *extra_keys)
+    with permissions.audit_denied_attempts(actor, at, subject=user, values={}):
+        permissions.check_target_user(actor, user)
+    return user, records
 
 
 def _check_resendable(user: User, at: datetime) -> None:

@@ -4,6 +4,7 @@ from accounts.users.queries import (
     audit_user_view,
     check_locations,
     check_schedulable,
+    check_visible,
     display_name,
     display_names_in,
     find_location_managers,

@@ -75,7 +75,7 @@ def create_user(
             write.begin_request(idempotency_key, user.id)
             _put_pending_user(write, user, idempotency_key)
     except idempotency.DuplicateRequest as duplicate:
-        user = _get_created_user(duplicate)
+        user = _get_created_user(duplicate, actor)
         if user.status != "pending":
             return user
         idempotency.resume_request(duplicate, at)
@@ -162,8 +162,11 @@ def _result_of_concurrent_attempt(user: User, cause: errors.DomainError) -> User
     return current_user
 
 
-def _get_created_user(duplicate: idempotency.DuplicateRequest) -> User:
-    """The person that an earlier request with the key created; raises the refusal it met."""
+def _get_created_user(duplicate: idempotency.DuplicateRequest, actor: permissions.Actor) -> User:
+    """The person that an earlier request with the key created; raises the refusal it met.
+
+    Raises `errors.NotFound` if the actor cannot see the person any more.
+    """
     user = dynamodb.get_record(User, duplicate.resource_id)
     if duplicate.status == 400:
         raise auth0.EmailRefused("The sign-in service rejects this e-mail address or name.")
@@ -171,6 +174,7 @@ def _get_created_user(duplicate: idempotency.DuplicateRequest) -> User:
         raise user_exists()
     if user is None:
         raise errors.NotFound("The user that this request created was deleted.")
+    users.check_visible(user, actor)
     return user
 
 

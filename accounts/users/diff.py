@@ -26,6 +26,14 @@ def normalize_locations(locations: Any) -> list[str]:
     return [ALL_LOCATIONS] if ALL_LOCATIONS in locations else sorted(set(locations))
 
 
+def drop_shown_settings(user: User, patch: UserPatch) -> UserPatch:
+    """The patch of a request that sends the whole record back, without the settings as shown."""
+    if "settings" not in patch:
+        return patch
+    shown = preferences.with_defaults(user.settings)
+    return {**patch, "settings": preferences.drop_shown(patch["settings"], shown)}
+
+
 def apply_patch(user: User, patch: UserPatch, at: datetime) -> User:
     """The user after a patch; the same record if no audited attribute differs."""
     values: dict[str, Any] = {name: patch[name] for name in PROFILE_FIELDS if name in patch}
@@ -34,9 +42,7 @@ def apply_patch(user: User, patch: UserPatch, at: datetime) -> User:
     if "email" in patch:
         values |= {"email": patch["email"], "email_key": email_address.email_key(patch["email"])}
     if "settings" in patch:
-        values["settings"] = preferences.merge_settings(
-            user.settings, patch["settings"], shown=preferences.with_defaults(user.settings)
-        )
+        values["settings"] = preferences.merge_settings(user.settings, patch["settings"])
     if "locations" in patch:
         values["locations"] = normalize_locations(patch["locations"])
     if "status" in patch:

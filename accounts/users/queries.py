@@ -115,9 +115,16 @@ def get_visible_user(user_id: str, *, actor: permissions.Actor) -> User:
     """
     actor.require("users:read")
     user = dynamodb.get_record(User, user_id) if dynamodb.is_id("usr", user_id) else None
-    if user is None or user.customer_id != actor.customer_id or not directory.is_visible_to(user, actor):
+    if user is None:
         raise user_not_found()
+    check_visible(user, actor)
     return user
+
+
+def check_visible(user: User, actor: permissions.Actor) -> None:
+    """Raise `errors.NotFound` unless the user is in the actor's list of users."""
+    if user.customer_id != actor.customer_id or not directory.is_visible_to(user, actor):
+        raise user_not_found()
 
 
 def load_target(

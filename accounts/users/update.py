@@ -38,13 +38,14 @@ def update_user(
             if "email" in patch and user.awaited:
                 change_email.EMAIL_CHANGE.finish_now(user.id, at=at)
                 raise journal.StaleRecord("The pending change of the e-mail address is already finished.")
-            after = _apply_patch(user, patch, records, at)
+            changes = diff.drop_shown_settings(user, patch) if precondition.is_echo else patch
+            after = _apply_patch(user, changes, records, at)
             permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
             if after.status != user.status:
                 actor.require("users:deactivate")
             if after.email != user.email:
                 permissions.check_email_change(actor, user)
-                return change_email.begin_email_change(user, patch, actor=actor, at=at, records=records)
+                return change_email.begin_email_change(user, changes, actor=actor, at=at, records=records)
             return _save_user(user, after, actor=actor, at=at, records=records)
 
     return journal.retry_on_conflict(decide)
@@ -71,7 +72,8 @@ def update_own_profile(
         location_keys = users.location_keys(patch.get("locations", ()))
         records = dynamodb.batch_get([*journal.stream_keys([actor.stream]), *location_keys])
         with permissions.audit_denied_attempts(actor, at, subject=before, values=_audited_values(patch)):
-            after = _apply_patch(before, patch, records, at)
+            changes = diff.drop_shown_settings(before, patch) if precondition.is_echo else patch
+            after = _apply_patch(before, changes, records, at)
             permissions.check_no_self_escalation(
                 permissions.access_rights_of(before), permissions.access_rights_of(after)
             )

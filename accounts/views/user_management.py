@@ -71,7 +71,7 @@ class UserManagement(api.OperationViewSet):
             users.list_users, actor, datetime.now(UTC), customer=customer, customer_id=customer_id, criteria=criteria
         )
         if csv_tables.is_requested(request):
-            table = user_table.user_table(customer)
+            table = user_table.user_table(customer, actor)
             return csv_tables.table_response(request, table, scope, fetch_page, limit=limit, cursor=cursor)
         page = fetch_page(limit=limit or 200, cursor=pagination.decode_cursor(scope, cursor))
         return pagination.page_response(scope, page, UserView)

@@ -1,7 +1,8 @@
 """Lists as CSV (RFC 4180), for people who open them in a spreadsheet.
 
 A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula, and formulas
-can send the sheet to a stranger. Such text gets a leading apostrophe (OWASP, "CSV Injection").
+can send the contents of the sheet to an outside server. Such text gets a leading apostrophe (OWASP,
+"CSV Injection").
 """
 
 import csv
@@ -29,8 +30,8 @@ MAX_PAGES = 100
 PAGE_SIZE = 1_000
 BYTE_ORDER_MARK = "\ufeff"
 """Without it, Excel reads the file in the code page of the computer, and José becomes JosÃ©."""
-_FORMULA = re.compile(r"(^\s*|[;\t\r\n]\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
-"""Also after a semicolon, at which spreadsheets of many countries split cells."""
+_FORMULA = re.compile(r"((?:^|[;\t\r\n])[;\s\"]*+)([=+\-@\uff1d\uff0b\uff0d\uff20]?)")
+"""Also after a semicolon, where spreadsheets of many countries split cells, and inside quotes."""
 _PHONE = re.compile(r"\+\d{1,3} [\d -]{3,20}")
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ def neutralize(cell: Any) -> Any:
     """The cell as text that no spreadsheet takes for a formula; phone numbers stay as they are."""
     if not isinstance(cell, str) or _PHONE.fullmatch(cell):
         return cell
-    text = _FORMULA.sub(r"\1'", cell)
+    text = _FORMULA.sub(lambda match: f"{match[1]}'{match[2]}" if match[2] else match[0], cell)
     return f"'{text}" if text[:1] in ("\t", "\r", "\n") else text
 
 

@@ -50,7 +50,9 @@ def read_precondition(
         if body and sent:
             _check_read_only(body, sent, show(record))
 
-    return journal.Precondition(_read_if_match_versions(request), check_read_only)
+    view = body.record_view if body and sent else None
+    is_echo = view is not None and field_names(view) <= set(request.data)
+    return journal.Precondition(_read_if_match_versions(request), check_read_only, is_echo)
 
 
 def parse_body_or_query(request: Request, body: type[StrictSerializer]) -> dict[str, Any]:

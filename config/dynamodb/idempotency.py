@@ -4,6 +4,7 @@ Only a digest of the request, a status and the id of the resource are stored; a 
 renders its answer anew, so that there are no copies of personal data.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -124,11 +125,16 @@ def ensure_key_unused(idempotency_key: IdempotencyKey | None, batch: dynamodb.Ba
         raise resolve_duplicate(idempotency_key, record, at)
 
 
-def get_created_record(record_class: type[R], duplicate: DuplicateRequest) -> R:
-    """The record that the first request created. Raises `errors.NotFound` if it was removed."""
+def get_created_record(record_class: type[R], duplicate: DuplicateRequest, check_access: Callable[[R], object]) -> R:
+    """The record that the first request created, as it is now.
+
+    ``check_access`` raises what reading the record raises: the actor may have lost access since.
+    Raises `errors.NotFound` if it was removed.
+    """
     record = dynamodb.get_record(record_class, duplicate.resource_id)
     if record is None:
         raise errors.NotFound("The resource that this request created no longer exists.") from duplicate
+    check_access(record)
     return record
 
 

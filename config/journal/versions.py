@@ -29,6 +29,8 @@ class Precondition:
     """The versions that it may have; None: any."""
     check_content: Callable[[Any], None] = lambda record: None
     """Raises `errors.InvalidRequest` if the record is not as the request says."""
+    is_echo: bool = False
+    """Whether the request sends back the whole record: its values may be defaults, not choices."""
 
     def check(self, record: dynamodb.Record) -> None:
         """Raise `errors.PreconditionFailed` or `errors.InvalidRequest` unless the record fits."""
@@ -65,12 +67,14 @@ def create_record(
     *,
     audited: Iterable[str],
     idempotency_key: idempotency.IdempotencyKey | None,
+    check_replay: Callable[[R], object],
     prefetched: dynamodb.BatchResult | None = None,
 ) -> R:
     """Create a record; a repeated request gets the record that the first one created.
 
-    ``audited`` names the attributes that the audit entry shows. Raises `errors.NotFound` if the
-    record of a repeated request was removed since.
+    ``audited`` names the attributes that the audit entry shows. For a repeated request,
+    ``check_replay`` raises what reading the record raises, and `errors.NotFound` says that it was
+    removed since.
     """
     changes = audit.diff_records(None, record, audited)
     try:
@@ -78,7 +82,7 @@ def create_record(
             pending_write.put(record, only_if=type(record).id.does_not_exist())
             pending_write.record_response(idempotency_key, record.id, status=201)
     except idempotency.DuplicateRequest as duplicate:
-        return idempotency.get_created_record(type(record), duplicate)
+        return idempotency.get_created_record(type(record), duplicate, check_replay)
     return record
 
 

@@ -85,7 +85,7 @@ def create_schedule(
     try:
         return journal.retry_on_conflict(decide)
     except idempotency.DuplicateRequest as duplicate:
-        return idempotency.get_created_record(Schedule, duplicate)
+        return idempotency.get_created_record(Schedule, duplicate, lambda created: _check_visible(created, actor))
 
 
 def _fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey) -> dynamodb.BatchResult:
@@ -152,9 +152,13 @@ def get_schedule(schedule_id: str, *, actor: Actor) -> Schedule:
     """
     actor.require("schedules:read")
     schedule = _get_target(schedule_id, actor)
+    _check_visible(schedule, actor)
+    return schedule
+
+
+def _check_visible(schedule: Schedule, actor: Actor) -> None:
     if not can_see_schedule(actor, schedule):
         raise errors.Forbidden("You have no access to this location.")
-    return schedule
 
 
 def can_see_schedule(actor: Actor, schedule: Schedule) -> bool:

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from accounts import locations, users
+from accounts import locations
+from accounts.permissions import Actor
 from config.api.csv_tables import Table, local_time_cell, yes_no_cell
 from staffing.schedules.queries import Shift
+from staffing.schedules.staff_names import load_staff_names
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 COLUMNS = (
     *("Person", "Location", "Start", "End", "Time zone", "Hours", "Series", "Changed", "Moved by a clock change"),
@@ -15,20 +20,21 @@ COLUMNS = (
 )
 
 
-def shift_table(customer_id: str) -> Table[Shift]:
-    """The table of a customer's shifts; times are on the clock of the location."""
-    return Table("shifts", COLUMNS, partial(_build_rows, customer_id))
+def shift_table(actor: Actor, caller: "User") -> Table[Shift]:
+    """The table of shifts; times are on the clock of the location. The actor is the caller.
+
+    People have the names that the JSON shows. Locations that the actor cannot access have none.
+    """
+    return Table("shifts", COLUMNS, partial(_build_rows, actor, caller))
 
 
-def _build_rows(customer_id: str, shifts: Sequence[Shift]) -> Iterator[Sequence[Any]]:
-    users_by_id = users.load_users(list(dict.fromkeys(shift.staff_id for shift in shifts)), customer_id)
-    location_ids = dict.fromkeys(str(shift.schedule.location_id) for shift in shifts)
-    locations_by_id = locations.load_locations(list(location_ids), customer_id)
+def _build_rows(actor: Actor, caller: "User", shifts: Sequence[Shift]) -> Iterator[Sequence[Any]]:
+    staff_names = load_staff_names(shifts, caller=caller)
+    location_names = locations.load_accessible_names((str(shift.schedule.location_id) for shift in shifts), actor)
     for shift in shifts:
         schedule, occurrence, details = shift.schedule, shift.occurrence, shift.details
-        user, location = users_by_id.get(shift.staff_id), locations_by_id.get(schedule.location_id)
         yield (
-            *(user.name if user else None, location.name if location else None),
+            *(staff_names.get(shift.staff_id), location_names.get(schedule.location_id)),
             *(local_time_cell(occurrence.start, schedule.zone), local_time_cell(occurrence.end, schedule.zone)),
             schedule.zone,
             round((occurrence.end - occurrence.start).total_seconds() / 3600, 2),

@@ -86,12 +86,12 @@ class Schedules(api.OperationViewSet):
         limit, cursor = query.pop("limit", None), query.pop("cursor", None)
         is_expanded = query.pop("expand", None) is not None
         schedule_filter = ScheduleFilter(**query)
-        scope = f"roster for {actor.id} {'shifts' if is_expanded else 'schedules'} {schedule_filter}"
+        scope = f"{'shifts' if is_expanded else 'schedules'} for {actor.id} {schedule_filter}"
         customer_zone = authenticated_user(request).customer.settings.get("time_zone")
         options: dict[str, Any] = {"actor": actor, "at": datetime.now(UTC), "customer_zone": customer_zone}
         if is_expanded and csv_tables.is_requested(request):
             fetch_page = partial(listing.list_shifts, schedule_filter, **options)
-            table = shift_table.shift_table(actor.customer_id)
+            table = shift_table.shift_table(actor, authenticated_user(request).user)
             return csv_tables.table_response(request, table, scope, fetch_page, limit=limit, cursor=cursor)
         list_items = listing.list_shifts if is_expanded else listing.list_schedules
         start_cursor = pagination.decode_cursor(scope, cursor)

@@ -111,16 +111,17 @@ def restore_number(
 
     def decide() -> PhoneNumber:
         before, records = _load_number(number, actor, *idempotency.record_keys(idempotency_key))
-        try:
-            idempotency.ensure_key_unused(idempotency_key, records, at)
-            if before.status == "releasing":
-                return _restore(before, actor=actor, at=at, records=records, idempotency_key=idempotency_key)
-            idempotency.save_completed(idempotency_key, before.number, at, status=200)
-        except idempotency.DuplicateRequest:
-            pass
+        idempotency.ensure_key_unused(idempotency_key, records, at)
+        if before.status == "releasing":
+            return _restore(before, actor=actor, at=at, records=records, idempotency_key=idempotency_key)
+        idempotency.save_completed(idempotency_key, before.number, at, status=200)
         return before
 
-    return reservation.load_with_line(journal.retry_on_conflict(decide))
+    try:
+        restored_number = journal.retry_on_conflict(decide)
+    except idempotency.DuplicateRequest:  # what was read before may be older than the first request's write
+        restored_number, _ = _load_number(number, actor)
+    return reservation.load_with_line(restored_number)
 
 
 def _restore(

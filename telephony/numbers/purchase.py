@@ -106,6 +106,7 @@ def _get_requested_number(duplicate: idempotency.DuplicateRequest, actor: Actor)
     phone_number = dynamodb.get_record(PhoneNumber, duplicate.resource_id)
     if duplicate.status == 409 or phone_number is None or phone_number.customer_id != actor.customer_id:
         raise reservation.number_unavailable_error()
+    locations.check_access(actor, phone_number.location_id)
     return phone_number
 
 

@@ -49,7 +49,7 @@ class Calls(api.OperationViewSet):
             until=query.get("until"),
         )
         if csv_tables.is_requested(request):
-            table = call_table.call_table(actor.customer_id)
+            table = call_table.call_table(actor)
             return csv_tables.table_response(request, table, scope, fetch_page, limit=limit, cursor=cursor)
         page = fetch_page(limit=limit or 1000, cursor=pagination.decode_cursor(scope, cursor))
         return pagination.page_response(scope, page, CallView)

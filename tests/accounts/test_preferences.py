@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts import preferences
+from accounts import preferences, users
 from accounts.models import User
 from tests.support.environment import Environment
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, emails_to, parse_problem, process_outbox
@@ -31,7 +31,30 @@ MERGE_CASES: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
 def test_merge_changes_only_named_settings(
     before: dict[str, Any], change: dict[str, Any], after: dict[str, Any]
 ) -> None:
-    assert preferences.merge_settings(before, change, shown=preferences.with_defaults(before)) == after
+    assert preferences.merge_settings(before, change) == after
+
+
+def test_what_is_chosen_is_stored_though_it_is_the_default(test_users: UserFixtures, env: Environment) -> None:
+    cleo, query = test_users.cleo, f"customerId={test_users.other_customer.id}&from=2027-01-01&to=2027-02-01"
+    customer, user = cleo.get("/customer").json(), cleo.get("/user").json()
+    assert (cleo.patch("/customer", customer).json(), cleo.patch("/user", user).json()) == (customer, user)
+    assert cleo.get(f"/staffSchedule?{query}").status_code == 400, "what is sent back is no choice"
+
+    assert cleo.patch("/customer", {"settings": {"timeZone": "UTC"}}).json()["settings"] == customer["settings"]
+    assert cleo.get(f"/staffSchedule?{query}").status_code == 200
+    email = {"rightsChanged": True, "shiftReminder": False}
+    choices = {"reminderMinutes": 60, "ringing": False, "notifications": {"email": email}}
+    changed = cleo.patch("/user", {"settings": choices}).json()
+    assert changed["settings"] == user["settings"]
+    assert cleo.patch("/user", {**changed, "profileName": "Cleo"}).status_code == 200
+    assert users.get_user(cleo.id).settings == {
+        "reminder_minutes": 60,
+        "ringing": False,
+        "notifications": {"email": {"rights_changed": True, "shift_reminder": False}},
+    }
+    reset = {"settings": {"timeZone": None}}
+    assert cleo.patch("/customer", reset).json()["settings"] == customer["settings"]
+    assert cleo.get(f"/staffSchedule?{query}").status_code == 400
 
 
 def test_notifications_are_on_by_default_except_opt_in() -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -11,7 +11,9 @@ import pytest
 
 from accounts.models import User
 from config.api import csv_tables
-from tests.support.users import SignedInUser, UserFixtures, parse_problem
+from tests.support.environment import Environment
+from tests.support.proxy import FaultPlan
+from tests.support.users import SignedInUser, UserFixtures, create_shift, parse_problem
 
 CSV = {"Accept": "text/csv"}
 
@@ -49,6 +51,10 @@ def iter_files(user: SignedInUser, path: str) -> Iterator[list[dict[str, str]]]:
         ("\uff1d1", "'\uff1d1"),
         ('x;=HYPERLINK("https://evil.example")', 'x;\'=HYPERLINK("https://evil.example")'),
         ("x\n=1", "x\n'=1"),
+        ("x;\"=cmd|' /C calc'!A0;", "x;\"'=cmd|' /C calc'!A0;"),
+        ('x; " "\t-1', 'x; " "\t\'-1'),
+        ('"=1', "\"'=1"),
+        ('x; "y"; z', 'x; "y"; z'),
         ("a=b, c-d; e@f", "a=b, c-d; e@f"),
         ("+1 617-555-0142", "+1 617-555-0142"),
         ("+1 617-555-0142+cmd", "'+1 617-555-0142+cmd"),
@@ -147,6 +153,46 @@ def test_csv_shows_whom_and_what_the_json_shows(test_users: UserFixtures, people
     foreign = test_users.cleo.get(f"/userManagement?customerId={test_users.customer.id}", headers=CSV)
     invalid = test_users.ann.get("/userManagement?limit=0", headers=CSV)
     assert [parse_problem(response)["status"] for response in (denied, foreign, invalid)] == [403, 403, 400]
+
+
+def test_csv_names_only_locations_that_the_caller_can_read(test_users: UserFixtures) -> None:
+    both = [test_users.boston.id, test_users.denver.id]
+    user = test_users.create_user(name="Sue", locations=both)
+    times = {"startTime": "2034-03-01T09:00", "endTime": "2034-03-01T17:00"}
+    body = test_users.shift_body(**times, locationId=test_users.denver.id)
+    assert test_users.ann.post("/staffSchedule", body).status_code == 201
+    path = f"/staffSchedule?customerId={test_users.customer.id}&expand=occurrences"
+    path += f"&staffId={test_users.sam.id}&from=2034-03-01T00:00:00Z&to=2034-03-03T00:00:00Z"
+
+    def read_locations(person: SignedInUser) -> str:
+        rows = read_rows(person.get("/userManagement", headers=CSV))
+        row = next(row for row in rows if row["User id"] == user.id)
+        assert set(row["Location ids"].split("; ")) == set(both)
+        return row["Locations"]
+
+    assert test_users.mia.get(f"/location/{test_users.denver.id}").status_code == 403
+    assert [read_locations(person) for person in (test_users.ann, test_users.mia)] == ["Boston; Denver", "Boston"]
+    (shift,) = read_rows(test_users.ann.get(path, headers=CSV))
+    assert (shift["Location"], shift["Location id"]) == ("Denver", test_users.denver.id)
+    (own_shift,) = read_rows(test_users.sam.get(path, headers=CSV))
+    assert (own_shift["Location"], own_shift["Location id"]) == ("", test_users.denver.id)
+
+
+def test_csv_of_shifts_names_people_as_the_json_does(test_users: UserFixtures, env: Environment) -> None:
+    leaver, day = test_users.create_user(name="Leaver"), datetime.fromisoformat("2020-03-04T09:00")
+    for person_id, start in ((leaver.id, day), (test_users.sam.id, day + timedelta(days=1))):
+        create_shift(test_users.ann.actor, test_users.boston, person_id, start=start)
+    with env.apply_plan(FaultPlan(always={"identity": "503"})):
+        assert test_users.ann.delete("/user", {"id": leaver.id}).status_code == 503
+    path = f"/staffSchedule?locationId={test_users.boston.id}&expand=occurrences&from=2020-03-04&to=2020-03-06"
+    assert test_users.sam.patch("/user", {"profileName": "Sammy"}).status_code == 200
+
+    shown = [item["staffName"] for item in test_users.mia.get(path).json()["items"]]
+    rows = read_rows(test_users.mia.get(path, headers=CSV))
+
+    assert shown == [None, "Sammy"]
+    assert [row["Person"] or None for row in rows] == shown
+    assert test_users.sam.patch("/user", {"profileName": None}).status_code == 200
 
 
 def test_pages_of_csv_are_linked(test_users: UserFixtures, people: list[User]) -> None:
