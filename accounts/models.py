@@ -106,11 +106,6 @@ class Location(dynamodb.Record):
     """Not stored here: `accounts.locations` adds it where a client sees the location."""
 
     @property
-    def variant(self) -> str:
-        """What its ETag adds to the version: the phone number changes without it."""
-        return (self.phone_number or "").removeprefix("+")
-
-    @property
     def party(self) -> audit.Party:
         return audit.Party("location", self.id, self.name, self.customer_id, self.customer_id)
 

@@ -289,11 +289,13 @@ def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:
 
 
 def versioned_response(request: Request, serializer: serializers.Serializer[Any], status: int = 200) -> Response:
-    """The response that shows one record; its ETag is the version, which If-Match takes.
+    """The response that shows one record; its ETag is the version, and a digest of what it shows.
 
-    What a record shows beyond what its version counts, its ``variant``, follows the version.
+    If-Match takes the version. The digest tells apart what the version does not count: another
+    record at the same URL (``/user`` shows each caller a different one), and parts that come from
+    other records, such as names.
     """
-    record: Any = serializer.instance
-    variant = getattr(record, "variant", "")
-    etag = f'"{int(record.version)}.{variant}"' if variant else f'"{int(record.version)}"'
-    return Response(serializer.data, status=status, headers={"ETag": etag})
+    data = serializer.data
+    digest = hashlib.sha256(strict_json.dumps(data, default=str)).hexdigest()[:16]
+    version = int(cast(Any, serializer.instance).version)
+    return Response(data, status=status, headers={"ETag": f'"{version}.{digest}"'})

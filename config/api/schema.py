@@ -32,7 +32,7 @@ LOCATION_HEADER = "Path of what was created."
 LINK_HEADER = '`<path>; rel="next"` of the next page, if there is one.'
 ETAG_HEADER = (
     "Changes with the response; send it as If-None-Match the next time. Of a single record: its "
-    "version, also for If-Match. Weak if the response is compressed."
+    "version, also for If-Match, a dot and a digest. Weak if the response is compressed."
 )
 IDEMPOTENCY_KEY_HEADER = "Makes retries safe for 24 hours: repeating the same key and body returns the same result."
 REPLAYED_HEADER = "`true` if an earlier request with this Idempotency-Key had this answer; else absent."

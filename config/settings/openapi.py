@@ -67,7 +67,7 @@ OPENAPI_MEMBERS: dict[str, dict[str, Any]] = {
     "userId": {"description": "Id of the user.", **_USER},
     "userSkills": {"description": "Skills of the user, which an IVR configuration can ask for."},
     "verified": {"description": "Whether the user has confirmed the phone."},
-    "version": {"description": "Increases with every change; the ETag is this number in quotes."},
+    "version": {"description": "Increases with every change; in quotes, it is a value for `If-Match`."},
 }
 """By name: what a member or parameter says unless its serializer says it."""
 

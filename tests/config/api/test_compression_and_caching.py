@@ -142,6 +142,32 @@ def _assert_not_modified_until_changed(test_users: UserFixtures, operation: Oper
     assert response.status_code == 200
 
 
+def test_etags_tell_callers_apart(test_users: UserFixtures, openapi: dict[str, Any]) -> None:
+    """At one URL, a browser sends the ETag of whoever was signed in before."""
+    callers = (test_users.ann, test_users.abe, test_users.sam, test_users.cleo)
+    for operation in operations(openapi):
+        if "304" not in operation.definition["responses"] or "{" in operation.path_template:
+            continue
+        sample = SAMPLES[operation.id](test_users)
+        responses = [send_request(caller, operation, sample) for caller in callers]
+        answered = [response for response in responses if response.status_code == 200]
+        contents = {response.content for response in answered}
+        assert len({response.headers["ETag"] for response in answered}) == len(contents), operation.id
+
+
+def test_name_from_another_record_changes_the_etag(test_users: UserFixtures) -> None:
+    staff = test_users.create_user(name="Sue Stone")
+    times = {"startTime": "2034-05-01T09:00", "endTime": "2034-05-01T17:00"}
+    created = test_users.ann.post("/staffSchedule", test_users.shift_body(**times, staffId=staff.id))
+    path = created.headers["Location"]
+    etag = test_users.ann.get(path).headers["ETag"]
+    assert test_users.ann.patch("/userManagement", {"id": staff.id, "name": "Susan Renamed"}).status_code == 200
+
+    response = test_users.ann.get(path, headers={"If-None-Match": etag})
+
+    assert (response.status_code, response.json()["staffName"]) == (200, "Susan Renamed")
+
+
 def test_change_updates_the_etags_of_lists(test_users: UserFixtures) -> None:
     boston = test_users.boston.id
     list_paths = ["/userManagement?limit=1000", "/userManagement?limit=2", "/location", "/scheduleTemplate"]

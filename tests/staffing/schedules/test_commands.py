@@ -63,7 +63,7 @@ def test_shift_times_are_local_to_the_location(test_users: UserFixtures, sue: Us
     assert schedule["recurrencePattern"] is None
     response = test_users.ann.get(f"{PATH}/{schedule['id']}")
     assert response.json() == schedule
-    assert response.headers["ETag"] == '"1"'
+    assert response.headers["ETag"].startswith('"1.')
 
 
 def test_times_with_an_offset_are_converted(test_users: UserFixtures, sue: User) -> None:
@@ -351,7 +351,8 @@ def test_single_shift_is_moved_excluded_and_restored(test_users: UserFixtures, s
     assert (moved["kind"], moved["scheduleId"], moved["changed"]) == ("occurrence", id, True)
     assert (moved["recurrenceId"], moved["startTime"]) == ("2031-06-09T09:00:00", "2031-06-10T12:00:00-04:00")
     read_response = test_users.ann.get(f"{PATH}/{id}")
-    assert move_response.headers["ETag"] == read_response.headers["ETag"], "the series has the version"
+    versions = [response.headers["ETag"].split(".")[0] for response in (move_response, read_response)]
+    assert versions[0] == versions[1], "of the series"
     exceptions = read_response.json()["recurrencePattern"]["exceptions"]
     assert exceptions == {"2031-06-09T09:00:00": {"startTime": "2031-06-10T12:00:00", "endTime": "2031-06-10T20:00:00"}}
     assert list_june_starts(test_users, sue) == ["02T09:00", "10T12:00", "16T09:00", "23T09:00", "30T09:00"]
@@ -547,7 +548,7 @@ def test_edit_honors_if_match(test_users: UserFixtures, sue: User) -> None:
     second = test_users.ann.request("PUT", path, json={"endTime": "2031-08-04T19:00"}, headers=headers)
     third = test_users.ann.request("DELETE", path, headers=headers)
 
-    assert (first.status_code, first.headers["ETag"]) == (200, '"2"')
+    assert (first.status_code, first.headers["ETag"][:3]) == (200, '"2.')
     assert [second.status_code, third.status_code] == [412, 412]
 
 

@@ -283,16 +283,16 @@ def test_configuration_is_versioned(test_users: UserFixtures) -> None:
     line = create_line(test_users)
     path = f"/ivrConfiguration/{line.location.id}"
     first = test_users.ann.get(path)
-    assert first.headers["ETag"] == '"1"'
+    assert first.headers["ETag"].startswith('"1.')
     body = {"configuration": {**DEFAULT, "greeting": {"say": "Ahoy."}}}
 
     changed = test_users.ann.request("PUT", path, json=body, headers={"If-Match": '"1"'})
     stale = test_users.ann.request("PUT", path, json=body, headers={"If-Match": '"1"'})
     same = test_users.ann.request("PUT", path, json=body)
 
-    assert (changed.status_code, changed.headers["ETag"]) == (200, '"2"')
+    assert (changed.status_code, changed.headers["ETag"][:3]) == (200, '"2.')
     assert stale.status_code == 412
-    assert same.headers["ETag"] == '"2"', "nothing changed"
+    assert same.headers["ETag"] == changed.headers["ETag"], "nothing changed"
     line.call().assert_sequence("Ahoy.")
 
 
