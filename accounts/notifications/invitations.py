@@ -103,7 +103,6 @@ def _record_sending(user: User, job: outbox.TaskContext) -> None:
                 User.invited_at.set(job.at),
                 User.invitation_expires_at.set(job.at + create.INVITATION_TTL),
                 User.invitation_sent_at.set(job.at),
-                User.version.add(1),
             ],
             only_if=User.status.is_in("invited", "active"),
         )

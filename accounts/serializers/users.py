@@ -23,6 +23,7 @@ from config.api.fields import (
 )
 from config.api.record_bodies import NewRecordBody
 
+SETTABLE_STATUSES = ("active", "invited", "blocked")
 ROLE_CHOICES = list(reversed(permissions.ROLES))
 PERMISSIONS_HELP = "The permissions beyond those over oneself; omit for the role's."
 _PRESENT_PERMISSIONS = "An update without a new role keeps the present ones if omitted."
@@ -110,6 +111,9 @@ class _PermissionView(serializers.ChoiceField):
 
 class UserView(serializers.Serializer[User]):
     """A user."""
+
+    derived_fields = frozenset({"invitedAt", "invitationExpiresAt"})
+    """What the worker writes soon after a user was created; clients may send it back outdated."""
 
     id = serializers.CharField()
     email = serializers.EmailField()
@@ -220,11 +224,18 @@ class UserChange(StrictSerializer):
     isSetup = StrictBooleanField(required=False, source="is_setup", help_text=_IS_SETUP)
     settings = SettingsChange(required=False)
     status = StrictChoiceField(
-        choices=["active", "invited", "blocked"],
+        choices=list(USER_STATUSES),
         required=False,
         help_text="blocked: ends access with the next request; active: unblocks the user. "
-        "invited: only for a user who has not signed in yet.",
+        "invited: only for a user who has not signed in yet. The others cannot be set.",
     )
+
+    def validate_status(self, value: str) -> str:
+        """Refuse states that only Dutyline sets."""
+        if value not in SETTABLE_STATUSES:
+            choices = ", ".join(SETTABLE_STATUSES)
+            raise serializers.ValidationError(f"Must be one of {choices}.", code="invalid_choice")
+        return value
 
 
 class UserReference(StrictSerializer):

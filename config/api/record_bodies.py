@@ -82,7 +82,7 @@ def _read_if_match_versions(request: Request) -> frozenset[int] | None:
 def _check_read_only(body: type[StrictSerializer], sent: Mapping[str, Any], record: Any) -> None:
     """Raise `errors.InvalidRequest`, naming the fields that differ from the record.
 
-    Fields that the view lists as ``derived_fields`` come from other records and are ignored.
+    Fields that the view lists as ``derived_fields`` are ignored: they change without the version.
     """
     view = cast(Any, body.record_view)(record)
     shown = orjson.loads(strict_json.dumps(view.data, default=str))

@@ -68,6 +68,7 @@ class OperationSchema(AutoSchema):
             body = self._get_request_body()  # type: ignore[no-untyped-call]
             self.method = method
             if body:
+                body.pop("required", None)  # the query can name the record, too
                 operation["requestBody"] = body
         return operation
 
