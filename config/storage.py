@@ -64,6 +64,15 @@ def read_file(name: str) -> bytes:
         return bytes(file.read())
 
 
+def list_files(folder: str) -> list[str]:
+    """The names of the files in a folder; empty if there is none. Raises `errors.Unavailable`."""
+    try:
+        with _reading():
+            return sorted(default_storage.listdir(folder)[1])
+    except errors.NotFound:
+        return []
+
+
 @contextmanager
 def _reading() -> Iterator[None]:
     try:

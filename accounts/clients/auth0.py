@@ -7,6 +7,9 @@ token's ``sub`` is ``auth0|<our id>``. Every function may be repeated, and raise
 
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from auth0.management.client import Auth0
 
 NO_RETRIES: Any = {"max_retries": 0}
+LIST_PAGE_SIZE, MAX_LISTED = 100, 1_000
 
 
 class EmailInUse(errors.Conflict):
@@ -129,6 +133,55 @@ def delete_user(user_id: str) -> None:
             client.users.delete(subject_of_user(user_id), request_options=NO_RETRIES)
 
     call_auth0(delete)
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as Auth0 has it."""
+
+    email: str
+    is_blocked: bool
+
+
+def find_account(user_id: str) -> Account | None:
+    """The account of a user, if there is one."""
+
+    def find(client: "Auth0") -> Account | None:
+        try:
+            user = client.users.get(subject_of_user(user_id), request_options=NO_RETRIES)
+        except error_class("NotFoundError"):
+            return None
+        return Account(str(user.email or ""), bool(user.blocked))
+
+    return call_auth0(find)
+
+
+def list_user_ids_created_since(at: datetime) -> list[str]:
+    """Our ids of the accounts created since then, the oldest first; Auth0 lists at most 1,000."""
+    ids: list[str] = []
+    for page in range(MAX_LISTED // LIST_PAGE_SIZE):
+        users = call_auth0(partial(_list_created_since, at=at, page=page))
+        ids += [
+            id
+            for user in users
+            if datetime.fromisoformat(str(user.created_at)) >= at and (id := user_id_from_subject(str(user.user_id)))
+        ]
+        if len(users) < LIST_PAGE_SIZE:
+            break
+    return ids
+
+
+def _list_created_since(client: "Auth0", *, at: datetime, page: int) -> list[Any]:
+    """A page of the accounts created since that day (UTC)."""
+    pager = client.users.list(
+        q=f"created_at:[{at:%Y-%m-%d} TO *]",
+        search_engine="v3",
+        sort="created_at:1",
+        page=page,
+        per_page=LIST_PAGE_SIZE,
+        request_options=NO_RETRIES,
+    )
+    return list(pager.items or [])
 
 
 def create_password_ticket(*, user_id: str, seconds: int) -> str:

@@ -1,7 +1,8 @@
 """Deleting people, here and at Auth0, as far as the data map says.
 
 `delete_user` blocks the person and stores the outbox message that finishes the deletion.
-`finish_deletion` then deletes the Auth0 account, and one transaction removes every record of the
+`finish_deletion` then deletes the Auth0 account and logs the erasure outside the tables, so that it
+survives a restore (`config.privacy.erasure_log`), and one transaction removes every record of the
 person and the key that encrypts their values in the audit log, which stays complete but unreadable.
 See `config.journal.two_phase`.
 """
@@ -16,7 +17,7 @@ from accounts.permissions import Actor
 from accounts.users import change_email, create, side_effects
 from config import audit, dynamodb, journal, outbox
 from config.journal import two_phase
-from config.privacy import data_map
+from config.privacy import data_map, erasure_log
 
 DELETION = two_phase.Flow("accounts.finish_deletion", prefix="delete")
 
@@ -80,12 +81,13 @@ def resume_deletion(user_id: str, *, job: outbox.TaskContext) -> None:
 
 
 def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
-    """Delete the Auth0 account, then every record; another process may do the same.
+    """Delete the Auth0 account, log the erasure, then delete every record.
 
-    Raises `errors.Unavailable`.
+    Another process may do the same. Raises `errors.Unavailable`.
     """
     auth0.delete_user(user.id)
     data_map.erase_in_batches(user, actor=attempt.actor, at=attempt.at)
+    erasure_log.log_erasure(user.id, attempt.at)
     changes = [audit.FieldChange("status", "deleting", "deleted")]
     try:
         with DELETION.finish(user.id, "user.deleted", user, attempt, changes=changes) as write:

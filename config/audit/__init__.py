@@ -1,5 +1,6 @@
 from config.audit.actions import known_actions, require_known
 from config.audit.log import (
+    PLATFORM_STREAM,
     AuditEntry,
     AuditEvent,
     Author,

@@ -29,6 +29,8 @@ HISTORY = PersonalData(
     Erasure.EVIDENCE,
 )
 CONTENT = replace(HISTORY, erasure=Erasure.UNREADABLE)
+PLATFORM_STREAM = "house"
+"""The stream of what concerns no customer."""
 HEAD_PURPOSE = "audit head"
 """The purpose of the keys that sign stream heads."""
 POSITION = HISTORY.withheld("the position in the log, not content")

@@ -56,6 +56,12 @@ AUDIT_ACTIONS = [
     "config.audit.actions.ACTIONS",
 ]
 
+RESTORATION_STEPS = [
+    "accounts.users.restoration.erase_again",
+    "accounts.users.restoration.compare_accounts",
+    "telephony.numbers.restoration.compare_numbers",
+]
+
 DAILY_TASKS = ["telephony.numbers.unassigned.update_list"]
 
 DATA_MAPS = [

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from accounts.admin.operator_commands import actor_for
 from accounts.admin.projected import Location
-from config import dynamodb, errors
+from config import audit, dynamodb, errors
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
@@ -34,7 +34,7 @@ def _adopt(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
 
 
 def _release(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
-    author = operators.author_of(request, unassigned.PLATFORM_STREAM)
+    author = operators.author_of(request, audit.PLATFORM_STREAM)
     unassigned.release_number(obj.pk, actor=author, at=operators.now())
     return f"{obj} was released at Twilio."
 

@@ -12,9 +12,6 @@ from telephony.twilio import client
 
 logger = logging.getLogger("dutyline.orphans")
 
-PLATFORM_STREAM = "house"
-"""The audit stream of what concerns no customer."""
-
 
 def update_list(at: datetime) -> list[Orphan]:
     """Compare Twilio's numbers with our records; nothing is changed at Twilio.

@@ -33,6 +33,14 @@ for read_missing in (storage.read_file, storage.find_file, lambda name: storage.
 large = storage.find_file(storage.save_file("calls/large.wav", io.BytesIO(bytes(range(256)) * 800)))
 parts = [list(large.read_chunks(*part)) for part in ((0, 2), (70_000, 140_001), (0, large.size))]
 result["parts"] = [[sum(map(len, part)), part[0][0], part[-1][-1]] for part in parts]
+result["listed"] = [len(storage.list_files("calls")), storage.list_files("calls/none"), storage.list_files("none")]
+from datetime import UTC, datetime, timedelta
+from config.privacy import erasure_log
+at = datetime(2026, 11, 28, 23, 59, tzinfo=UTC)
+for day in (0, 0, 1):
+    erasure_log.log_erasure("usr_01M8J2Y4P0SGZQKXZKQ1PNGYJK", at + timedelta(days=day))
+result["erased"] = list(erasure_log.list_erased_ids(at - timedelta(days=3), at + timedelta(days=2)))
+result["erased later"] = list(erasure_log.list_erased_ids(at + timedelta(days=2), at + timedelta(days=3)))
 result["largest"] = max(len(chunk) for part in parts for chunk in part)
 print(json.dumps(result))
 """
@@ -59,7 +67,7 @@ def bucket(env: Environment) -> Iterator[dict[str, str]]:
     wait_for_port(port)
     client = boto3.client("s3", endpoint_url=endpoint, region_name="eu-central-1")
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-    yield {"STORAGE_BUCKET": BUCKET, "STORAGE_ENDPOINT_URL": endpoint}
+    yield {"STORAGE_BUCKET": BUCKET, "STORAGE_ENDPOINT_URL": endpoint, "STORAGE_FOLDER": ""}
     client.close()
     env.stop("s3")
 
@@ -95,6 +103,8 @@ def test_files_are_stored_and_never_overwritten(env: Environment, storage_settin
     assert result["read"] == ["RIFF", "other"]
     assert result["missing"] == ["not_found"] * 3
     assert result["parts"] == [[2, 0, 1], [70_001, 70_000 % 256, 140_000 % 256], [204_800, 0, 255]]
+    assert result["listed"] == [3, [], []]
+    assert (result["erased"], result["erased later"]) == (["usr_01M8J2Y4P0SGZQKXZKQ1PNGYJK"], [])
     assert result["largest"] <= storage.CHUNK_BYTES
 
 
@@ -122,7 +132,8 @@ print(storage.read_file({name!r}).decode(), end="")
 def test_unavailable_storage_is_reported(env: Environment, tmp_path: Path) -> None:
     not_a_folder = tmp_path / "file"
     not_a_folder.write_text("no folder")
-    unreachable = {"STORAGE_BUCKET": BUCKET, "STORAGE_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    unreachable = {"STORAGE_BUCKET": BUCKET, "STORAGE_ENDPOINT_URL": endpoint, "STORAGE_FOLDER": ""}
     for settings in (unreachable, {"STORAGE_FOLDER": str(not_a_folder)}):
         assert run_script(env, UNAVAILABLE_SCRIPT, settings).splitlines() == [
             "The file storage does not accept files at the moment.",

@@ -99,6 +99,7 @@ class Environment:
             "DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{ports['dynamodb']}",
             "DATABASE_URL": f"sqlite:///{self.folder}/operators.sqlite3",
             "DYNAMODB_TABLE_PREFIX": "dutyline-test",
+            "STORAGE_FOLDER": str(self.folder / "files"),
             "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
             "AUTH0_ISSUER": self.issuer,
             "AUTH0_MANAGEMENT_URL": f"{self.issuer}api/v2/",

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config import audit, errors, journal, outbox
 from config.dynamodb import data_keys, key_checks, key_rotation
 
-INSTALLATION = audit.Party("installation", "installation", "", "installation", "installation")
-AUTHOR = audit.Author("system", "system", "", "installation")
+AUTHOR = audit.Author("system", "system", "", audit.PLATFORM_STREAM)
+INSTALLATION = audit.Party("installation", "installation", "", audit.PLATFORM_STREAM, audit.PLATFORM_STREAM)
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import permissions
-from config import errors
+from config import audit, errors
 from telephony.numbers import reservation, unassigned
 
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{result.number.number} is {result.number.status}")
             elif options["what"] == "release":
                 unassigned.release_number(
-                    options["number"], actor=permissions.system_actor(unassigned.PLATFORM_STREAM), at=at
+                    options["number"], actor=permissions.system_actor(audit.PLATFORM_STREAM), at=at
                 )
                 self.stdout.write(f"{options['number']} is released")
             else:

@@ -30,6 +30,7 @@ CREATE_FIELDS = {
     "app_metadata",
 }
 UPDATE_FIELDS = CREATE_FIELDS - {"user_id"} | {"client_id", "verify_phone_number", "verify_password"}
+_CREATED_SINCE = re.compile(r"created_at:\[([0-9-]+) TO \*\]")
 _EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 TICKET_TTL_SECONDS = 432_000
 
@@ -57,11 +58,15 @@ class ManagementApi:
         page, per_page = int(request.query.get("page", 0)), int(request.query.get("per_page", 50))
         if page < 0 or not 1 <= per_page <= 100:
             return error_response(400, "Bad Request", "Query validation error", "invalid_query_string")
-        users = [to_json(user) for user in self._tenant.list_users(page * per_page, per_page)]
+        query = _CREATED_SINCE.fullmatch(request.query.get("q", "created_at:[0 TO *]"))
+        if query is None:
+            return error_response(400, "Bad Request", "This query is not emulated.", "invalid_query_string")
+        matching = [user for user in self._tenant.list_users(limit=-1) if user["created_at"] >= query[1]]
+        users = [to_json(user) for user in matching[page * per_page : (page + 1) * per_page]]
         if request.query.get("include_totals") != "true":
             return json_response(users)
         totals = {"start": page * per_page, "limit": per_page, "length": len(users)}
-        return json_response({**totals, "users": users, "total": self._tenant.count_users()})
+        return json_response({**totals, "users": users, "total": len(matching)})
 
     def create_user(self, request: EmulatorRequest) -> EmulatorResponse:
         body = request.json()

@@ -84,11 +84,6 @@ class Auth0Tenant:
             rows = self._database.execute(query, (limit, offset)).fetchall()
             return [json.loads(row[0]) for row in rows]
 
-    def count_users(self) -> int:
-        with self._lock:
-            query = "select count(*) from things where kind = 'user'"
-            return int(self._database.execute(query).fetchone()[0])
-
     def delete_user(self, user_id: str) -> None:
         with self._lock:
             self.revoke_access(user_id)

@@ -1,0 +1,87 @@
+"""After a restore of the tables: erase people again, and compare the records with Auth0."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+from accounts import permissions
+from accounts.clients import auth0
+from accounts.models import User
+from accounts.users import delete
+from config import audit, dynamodb, errors, journal
+from config.dynamodb import encryption
+from config.privacy import erasure_log
+from config.privacy.restoration import Finding
+
+MAX_WAIT = 120.0
+"""Seconds for which Auth0 may limit the requests about one person."""
+T = TypeVar("T")
+
+
+def erase_again(restored_to: datetime, at: datetime) -> Iterator[Finding]:
+    """Delete everybody who was deleted since the restored time. Raises `errors.Unavailable`."""
+    for person_id in erasure_log.list_erased_ids(restored_to, at):
+        try:
+            outcome = _wait_while_unavailable(partial(_erase, person_id, at))
+        except errors.Unavailable:
+            raise
+        except errors.DomainError as refusal:
+            yield Finding(f"{person_id} was deleted, is back, and cannot be deleted again: {refusal.detail}")
+            continue
+        if outcome:
+            yield Finding(outcome, needs_attention=False)
+
+
+def _erase(person_id: str, at: datetime) -> str:
+    """What was done; empty if nothing of the person is left."""
+    user = dynamodb.get_record(User, person_id)
+    if user:
+        delete.delete_user(person_id, actor=permissions.system_actor(user.customer_id), at=at)
+        return f"{person_id} is deleted again"
+    key = dynamodb.get_record(encryption.PersonKey, person_id)
+    head = dynamodb.get_record(audit.AuditEntry, person_id, 0)
+    if key is None or head is None:
+        return ""
+    subject = audit.Party("user", person_id, "", person_id, head.customer_id)
+    with journal.write(permissions.system_actor(head.customer_id), "user.deleted", subject, at) as write:
+        write.remove(key)
+    return f"the key of {person_id} is destroyed again"
+
+
+def compare_accounts(restored_to: datetime, at: datetime) -> Iterator[Finding]:
+    """Where Auth0 differs from the restored records. Raises `errors.Unavailable`."""
+    for items in dynamodb.iter_pages("Scan", TableName=User.table_name(), ConsistentRead=True):
+        for user in map(User.from_item, items):
+            if user.status in ("pending", "deleting") or user.awaited:
+                continue  # the outbox finishes it
+            account = _wait_while_unavailable(partial(auth0.find_account, str(user.id)))
+            if problem := _difference(user, account):
+                yield Finding(f"{user.id}: {problem}")
+    created_ids = _wait_while_unavailable(lambda: auth0.list_user_ids_created_since(restored_to))
+    records = dynamodb.batch_get(dynamodb.RecordKey(User, id) for id in created_ids)
+    for user_id in created_ids:
+        if records.get(User, user_id) is None:
+            yield Finding(f"{user_id}: has an account at Auth0, but no record; delete it there and invite them anew")
+
+
+def _difference(user: User, account: auth0.Account | None) -> str:
+    if account is None:
+        return "has no account at Auth0 any more; delete the person or create the account"
+    if account.email.lower() != str(user.email).lower():
+        return "has another e-mail address at Auth0 than in the record; set the right one"
+    if account.is_blocked != (user.status == "blocked"):
+        return f"is {'blocked' if account.is_blocked else 'not blocked'} at Auth0, but {user.status} in the record"
+    return ""
+
+
+def _wait_while_unavailable(task: Callable[[], T]) -> T:
+    deadline = time.monotonic() + MAX_WAIT
+    while True:
+        try:
+            return task()
+        except errors.Unavailable as unavailable:
+            if time.monotonic() + unavailable.retry_after > deadline:
+                raise
+            time.sleep(unavailable.retry_after)
