@@ -79,7 +79,7 @@ def test_restore_drill_leaves_no_trace(
     """M10: after a restore the log showed "Gerda Person" and her address again."""
     person = create_canary(test_users, env)
     removed_at_auth0, blocked_at_auth0 = test_users.create_user(), test_users.create_user()
-    released, kept = test_users.purchase_number().number, test_users.purchase_number().number
+    released, retained = test_users.purchase_number().number, test_users.purchase_number().number
     process_outbox()
     restored_to = now()
     backup = read_tables()
@@ -111,7 +111,7 @@ def test_restore_drill_leaves_no_trace(
     differing = {line.partition(" ")[0].rstrip(":") for line in lines[:-1]}
     expected = {removed_at_auth0.id, blocked_at_auth0.id, created_since.id, released.number, bought_since.number}
     assert expected <= differing, lines
-    assert kept.number not in differing
+    assert retained.number not in differing
     assert lines[-1].endswith("difference(s) need attention.")
 
     assert not [line for line in restored(env, restored_to) if "again" in line], "it may be repeated"
