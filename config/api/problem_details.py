@@ -1,5 +1,6 @@
 """Converts every error to an ``application/problem+json`` document (RFC 9457)."""
 
+import dataclasses
 import logging
 import re
 import sys
@@ -58,7 +59,23 @@ def handle_exception(error: Exception, context: Mapping[str, Any]) -> HttpRespon
     request: HttpRequest = context["request"]
     if isinstance(error, exceptions.MethodNotAllowed):
         return problem_response(request, _method_not_allowed(request, context["view"].allowed_methods))
-    return problem_response(request, _to_domain_error(error, request))
+    domain_error = _to_domain_error(error, request)
+    if any(field.pointer.startswith("/") for field in domain_error.field_errors):
+        _point_to_sent_names(domain_error, context)
+    return problem_response(request, domain_error)
+
+
+def _point_to_sent_names(error: errors.DomainError, context: Mapping[str, Any]) -> None:
+    """Of fields with two names, name the one that the request has."""
+    body, data = context["view"].declared_operation().body, context["request"].data
+    if body is None or not isinstance(data, Mapping):
+        return
+    sources = {name: field.source for name, field in body().fields.items()}
+    for index, field in enumerate(error.field_errors):
+        name = field.pointer.removeprefix("/")
+        sent_name = next((other for other in sources if other in data and sources[other] == sources.get(name)), name)
+        if name not in data and sent_name != name:
+            error.field_errors[index] = dataclasses.replace(field, pointer=f"/{sent_name}")
 
 
 def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import orjson
 from rest_framework import serializers
@@ -21,6 +21,9 @@ class NewRecordBody(StrictSerializer):
     Members that only the server sets must be null or absent.
     """
 
+    null_fields: ClassVar[frozenset[str]] = frozenset()
+    """Optional fields of which null says something else than leaving them out."""
+
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return super().to_internal_value(data)
@@ -29,6 +32,7 @@ class NewRecordBody(StrictSerializer):
             refusal = ErrorDetail("Set by the server; leave it out.", READ_ONLY)
             raise serializers.ValidationError({name: [refusal] for name in server_set})
         optional = {*read_only, *(name for name, field in self.fields.items() if not field.required)}
+        optional -= self.null_fields
         sent = {name: value for name, value in data.items() if value is not None or name not in optional}
         return super().to_internal_value(sent)
 

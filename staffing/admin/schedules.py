@@ -23,7 +23,7 @@ from staffing.admin.patterns import PatternForm, describe_pattern
 from staffing.admin.projected import Schedule
 from staffing.models import Schedule as ScheduleRecord
 from staffing.recurrence.details import WIRE_NAMES
-from staffing.recurrence.edit import SeriesUpdate
+from staffing.recurrence.series_update import SeriesUpdate
 from staffing.schedules import commands
 from staffing.serializers.schedules import NewSchedule, ScheduleChange, ScheduleView, ScopeQuery
 

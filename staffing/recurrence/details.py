@@ -83,16 +83,19 @@ def check_breaks(series: Series, details: Details) -> None:
     """Raise `errors.InvalidRequest` if a break is longer than its shift."""
     duration = series.end - series.start
     _check_break(details.get("break_minutes"), duration)
-    for exception in series.exceptions.values():
+    for recurrence_id, exception in series.exceptions.items():
         if exception.start:
+            exception_duration = exception.end - exception.start if exception.end else duration
+            own_break = "break_minutes" in exception.details
+            pointer = f"/recurrencePattern/exceptions/{recurrence_id.isoformat()}/breakMinutes" if own_break else ""
             break_minutes = exception.details.get("break_minutes", details.get("break_minutes"))
-            _check_break(break_minutes, exception.end - exception.start if exception.end else duration)
+            _check_break(break_minutes, exception_duration, pointer or "/breakMinutes")
 
 
-def _check_break(break_minutes: int | None, duration: timedelta) -> None:
+def _check_break(break_minutes: int | None, duration: timedelta, pointer: str = "/breakMinutes") -> None:
     if break_minutes and timedelta(minutes=break_minutes) > duration:
-        detail = f"Must be at most the {duration // timedelta(minutes=1):,} minutes of the shift."
-        raise errors.InvalidRequest(detail, pointer="/breakMinutes")
+        detail = f"The break must be at most the {duration // timedelta(minutes=1):,} minutes of the shift."
+        raise errors.InvalidRequest(detail, pointer=pointer)
 
 
 def strip_details(series: Series) -> Series:

@@ -4,21 +4,18 @@ A shift is identified by its recurrence id: the wall time at which the rule star
 was moved since. Fields that an edit omits stay as they are.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from config import errors
 from staffing.recurrence import expand, local_time, pattern, rrule, rules
 from staffing.recurrence.details import Details, find_overrides, strip_details
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
+from staffing.recurrence.series_update import SeriesUpdate, drop_unchanged_pattern, drop_unchanged_values
 
 EditScope = Literal["occurrence", "following", "all"]
-PATTERN_MISSING = "A recurring schedule needs a `recurrencePattern`."
-PATTERN_OMITTED = "null makes a series a single shift; confirm with `recurring`: false, or leave it out."
-PATTERN_OF_SINGLE_SHIFT = "A schedule that does not recur has no `recurrencePattern`."
 
 
 class OccurrenceNotFound(errors.NotFound):
@@ -36,20 +33,6 @@ class ExceptionsLost(errors.Conflict):
 
 
 @dataclass(frozen=True)
-class SeriesUpdate:
-    """The fields to change; None stays as it is. Times are naive (local) or aware."""
-
-    start: datetime | None = None
-    end: datetime | None = None
-    recurring: bool | None = None
-    pattern: Mapping[str, Any] | None = None
-    is_pattern_null: bool = False
-    staff_id: str | None = None
-    details: Details = field(default_factory=dict)
-    """Only those to change."""
-
-
-@dataclass(frozen=True)
 class EditResult:
     """What an edit makes of a series."""
 
@@ -63,6 +46,8 @@ class EditResult:
     """Shifts that people did not have before, or not at that time, by user id."""
     existing: tuple[tuple[str, Series], ...] = ()
     """Other shifts of the series that the added ones could overlap, by user id."""
+    details: Details = field(default_factory=dict)
+    """Those to change of the series that was edited."""
 
 
 def update_series(
@@ -79,35 +64,27 @@ def update_series(
 
     Raises `OccurrenceNotFound`, `ExceptionsLost` and `errors.InvalidRequest`.
     """
-    update = _without_unchanged_pattern(series, update)
+    update = drop_unchanged_pattern(series, update)
+    if scope == "all" and recurrence_id is None:
+        recurrence_id = series.start
+    else:
+        recurrence_id = _require_recurrence_id(series, recurrence_id)
+    update = drop_unchanged_values(
+        series, update, recurrence_id, staff_id=staff_id, details=series_details, local_zone=local_zone
+    )
     if scope == "all":
-        if recurrence_id is not None:
-            recurrence_id = _require_recurrence_id(series, recurrence_id)
-        return _update_whole_series(series, update, recurrence_id or series.start, staff_id, local_zone)
-    recurrence_id = _require_recurrence_id(series, recurrence_id)
+        result = _update_whole_series(series, update, recurrence_id, staff_id, local_zone)
+        return replace(result, details=update.details)
     if scope == "occurrence":
         return _update_occurrence(series, update, recurrence_id, staff_id, local_zone, series_details)
     remaining, following = split_series(series, recurrence_id)
     result = _update_whole_series(following, update, recurrence_id, staff_id, local_zone)
+    result = replace(result, details=update.details)
     if remaining is None:
         return result
     remaining = assign_series(remaining, staff_id)
     existing = list_assignments(remaining, staff_id)
     return replace(result, remaining=remaining, split_off=result.remaining, existing=existing)
-
-
-def _without_unchanged_pattern(series: Series, update: SeriesUpdate) -> SeriesUpdate:
-    """The update without a pattern that is as read. Raises `errors.InvalidRequest`."""
-    if series.rule and update.pattern == pattern.to_pattern(series):
-        update = replace(update, pattern=None)
-    for is_refused, detail in (
-        (series.rule and update.is_pattern_null and update.recurring is not False, PATTERN_OMITTED),
-        (update.recurring is False and update.pattern is not None, PATTERN_OF_SINGLE_SHIFT),
-        (update.recurring and update.pattern is None and series.rule is None, PATTERN_MISSING),
-    ):
-        if is_refused:
-            raise errors.InvalidRequest(detail, pointer="/recurrencePattern")
-    return update
 
 
 def remove_from_series(

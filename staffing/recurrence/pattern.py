@@ -74,7 +74,16 @@ def to_pattern(series: Series) -> dict[str, Any]:
     if series.rule is None:
         raise TypeError("A single shift has no pattern.")
     pattern = to_stored_pattern(series) or {}
+    if exceptions := pattern.get("exceptions"):
+        shown = {recurrence_id: _show_exception(recurrence_id, fields) for recurrence_id, fields in exceptions.items()}
+        pattern = {**pattern, "exceptions": shown}
     return {**pattern, "timeZone": series.zone, "rrule": rrule.to_rrule(series.rule, zone=series.zone)}
+
+
+def _show_exception(recurrence_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An exception without a start that is the original one, unless that is all it has."""
+    is_redundant = fields.get("startTime") == recurrence_id and len(fields) > 1
+    return {name: value for name, value in fields.items() if name != "startTime" or not is_redundant}
 
 
 def _exception_to_json(exception: RecurrenceException) -> dict[str, Any]:
@@ -94,12 +103,14 @@ def _parse_exceptions(
     if not isinstance(raw_exceptions, Mapping) or len(raw_exceptions) > MAX_EXCEPTIONS:
         detail = f"Must be an object of at most {MAX_EXCEPTIONS} changes by original start."
         raise rrule.invalid_field("exceptions", detail)
-    exceptions = {}
+    exceptions: dict[datetime, RecurrenceException] = {}
     for key, value in raw_exceptions.items():
         name = f"exceptions/{key[:40]}"
         start = rrule.parse_local_time(key, name)
         if not rules.has_start(rule, first_start, start):
             raise rrule.invalid_field(name, "No occurrence of this series starts at that time.")
+        if start in exceptions:
+            raise rrule.invalid_field(name, "This occurrence is named twice.")
         exceptions[start] = _parse_exception(value, start, name)
     return exceptions
 

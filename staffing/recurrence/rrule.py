@@ -23,7 +23,7 @@ PATTERN_FIELDS = {
     *("frequency", "interval", "byDay", "byMonthDay", "byMonth", "bySetPosition"),
     *("firstDayOfWeek", "skip", "count", "until", "timeZone", "gap", "exceptions", "rrule"),
 }
-_RULE_FIELDS = PATTERN_FIELDS - {"timeZone", "gap", "exceptions", "rrule", "skip"}
+RULE_FIELDS = PATTERN_FIELDS - {"timeZone", "gap", "exceptions", "rrule", "skip"}
 _POINTER = "/recurrencePattern"
 _RRULE_FIELDS = {
     "FREQ": "frequency",
@@ -39,7 +39,7 @@ _RRULE_FIELDS = {
 _RRULE_DAY = re.compile(r"([+-]?\d{1,2})?[A-Za-z]{2}", re.ASCII)
 _RRULE_INTEGER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
 _RRULE_UNTIL = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
-_LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", re.ASCII)
+_LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 
 
 class RecurrenceUnsupported(errors.InvalidRequest):
@@ -65,8 +65,8 @@ def parse_zone(name: Any) -> str:
 
 
 def parse_local_time(value: Any, field: str) -> datetime:
-    """A local time to the second, without an offset. Raises `errors.InvalidRequest`."""
-    detail = "Must be a local time without an offset: 2027-01-01T09:00:00."
+    """A local time without an offset. Raises `errors.InvalidRequest`."""
+    detail = "Must be a local time without an offset, such as 2027-01-01T09:00:00."
     if not isinstance(value, str) or not _LOCAL_TIME_PATTERN.fullmatch(value):
         raise invalid_field(field, detail)
     try:
@@ -88,7 +88,7 @@ def parse_rule(pattern: Mapping[str, Any], *, zone: str) -> RecurrenceRule:
             raise _unsupported_field(name, f"Unknown field; a pattern has {', '.join(sorted(PATTERN_FIELDS))}.")
     if pattern.get("skip", "omit") != "omit":
         raise _unsupported_field("skip", "Must be omit: days that do not exist are left out.")
-    rule_fields = {name: pattern[name] for name in pattern if name in _RULE_FIELDS}
+    rule_fields = {name: pattern[name] for name in pattern if name in RULE_FIELDS}
     text = pattern.get("rrule")
     if text is None:
         return _normalize_until(_check_supported(parse_fields(rule_fields)), zone)

@@ -16,10 +16,11 @@ from config import dynamodb, errors, journal
 from config.dynamodb import idempotency
 from staffing import shift_templates
 from staffing.models import Schedule, Template, to_attributes
-from staffing.recurrence import edit, local_time, pattern, rrule
-from staffing.recurrence.details import NO_DETAILS, WIRE_NAMES, Details, get_details, normalize_details
-from staffing.recurrence.edit import EditResult, EditScope, SeriesUpdate
+from staffing.recurrence import edit, local_time, pattern, rrule, series_update
+from staffing.recurrence.details import WIRE_NAMES, Details, get_details, normalize_details
+from staffing.recurrence.edit import EditResult, EditScope
 from staffing.recurrence.expand import Series
+from staffing.recurrence.series_update import SeriesUpdate
 from staffing.schedules import availability, save
 
 
@@ -34,6 +35,8 @@ class ScheduleDraft:
     end: datetime
     recurring: bool | None = None
     pattern: Mapping[str, Any] | None = None
+    is_pattern_null: bool = False
+    """It does not recur, whatever the template says."""
     template_id: str | None = None
     allow_overlap: bool = False
     details: Details = field(default_factory=dict)
@@ -123,17 +126,17 @@ def _build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: 
 
 def _build_series(draft: ScheduleDraft, local_zone: str, template: Template | None) -> Series:
     pattern_fields, recurring = draft.pattern, draft.recurring
-    if pattern_fields is None and recurring is not False and template:
+    if pattern_fields is None and recurring is not False and template and not draft.is_pattern_null:
         pattern_fields = template.pattern
     if pattern_fields is None:
         if recurring:
-            raise errors.InvalidRequest(edit.PATTERN_MISSING, pointer="/recurrencePattern")
+            raise errors.InvalidRequest(series_update.PATTERN_MISSING, pointer="/recurrencePattern")
         wall_times = local_time.resolve_wall_times(
             draft.start, draft.end, input_zone=local_zone, zone=local_zone, allow_utc=True
         )
         return Series(*wall_times)
     if recurring is False:
-        raise errors.InvalidRequest(edit.PATTERN_OF_SINGLE_SHIFT, pointer="/recurrencePattern")
+        raise errors.InvalidRequest(series_update.PATTERN_OF_SINGLE_SHIFT, pointer="/recurrencePattern")
     zone = rrule.parse_zone(pattern_fields.get("timeZone", local_zone))
     start, end, _ = local_time.resolve_wall_times(draft.start, draft.end, input_zone=local_zone, zone=zone)
     return pattern.parse_series(pattern_fields, start=start, end=end, zone=zone)
@@ -225,8 +228,7 @@ def update_schedule(
             local_zone=location.time_zone,
             series_details=get_details(before),
         )
-        details = {} if scope == "occurrence" else update.details
-        after = _build_records(before, edit_result, location_id=new_location_id, at=at, details=details)
+        after = _build_records(before, edit_result, location_id=new_location_id, at=at)
         if _is_unchanged(before, after):
             return before
         save.save_schedules(
@@ -237,13 +239,12 @@ def update_schedule(
     return journal.retry_on_conflict(decide)
 
 
-def _build_records(
-    before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime, details: Details = NO_DETAILS
-) -> list[Schedule]:
-    """The records that an edit leaves; the last is the one that was edited and gets ``details``."""
+def _build_records(before: Schedule, edit_result: EditResult, *, location_id: str, at: datetime) -> list[Schedule]:
+    """The records that an edit leaves; the last is the one that was edited."""
     if edit_result.remaining is None:
         return []
     values: dict[str, Any] = {**to_attributes(edit_result.remaining), "updated_at": at}
+    details = edit_result.details
     if edit_result.split_off is None:
         return [before.with_changes(**values, **details, location_id=location_id, staff_id=edit_result.staff_id)]
     split_off = save.build_schedule(

@@ -152,9 +152,20 @@ def _check_new_staff(
         | reassigned_staff
     )
     for staff_id in new_staff:
-        user = users.get_user_from(records, staff_id, actor.customer_id, pointer="/staffId")
-        users.check_schedulable(user, pointer="/staffId")
+        pointer = _find_staff_pointer(after, staff_id)
+        user = users.get_user_from(records, staff_id, actor.customer_id, pointer=pointer)
+        users.check_schedulable(user, pointer=pointer)
     return new_staff
+
+
+def _find_staff_pointer(after: list[Schedule], staff_id: str) -> str:
+    """Where a request names a user: as the owner, or as the one who covers an occurrence."""
+    if all(staff_id != schedule.staff_id for schedule in after):
+        for schedule in after:
+            for recurrence_id, exception in (schedule.pattern or {}).get("exceptions", {}).items():
+                if exception.get("staffId") == staff_id:
+                    return f"/recurrencePattern/exceptions/{recurrence_id}/staffId"
+    return "/staffId"
 
 
 def put_schedules(write: write_set.Write, before: Schedule | None, after: list[Schedule]) -> None:

@@ -60,7 +60,11 @@ class RecurrencePatternView(serializers.Serializer[Any]):
     count = serializers.IntegerField(
         required=False, min_value=1, max_value=1000, help_text="Number of occurrences; not together with `until`."
     )
-    until = serializers.CharField(required=False, help_text="Latest local start of an occurrence.")
+    until = serializers.CharField(
+        required=False,
+        help_text="Latest local start of an occurrence, inclusive: a local time without an offset, such as "
+        "2027-12-31T09:00:00, or a date, such as 2027-12-31, which includes that day.",
+    )
     timeZone = serializers.CharField(required=False, help_text="IANA time zone; default: that of the location.")
     gap = serializers.ChoiceField(
         choices=["shift", "skip"],

@@ -1,17 +1,15 @@
-"""Serializers of schedules, shifts, who is on duty, and calendar feeds."""
+"""Serializers of schedules, shifts and calendar feeds."""
 
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config.api.fields import (
-    LOCAL_TIMES_HELP,
     DeletedRecord,
     NextCursorField,
     PageQuery,
-    QueryTimeField,
     StrictBooleanField,
     StrictChoiceField,
     StrictQuery,
@@ -20,12 +18,12 @@ from config.api.fields import (
 from config.api.record_bodies import NewRecordBody
 from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
-from staffing.recurrence.details import get_details, to_json
-from staffing.schedules import on_duty
+from staffing.recurrence.details import WIRE_NAMES, get_details, to_json
+from staffing.recurrence.series_update import SentBack
 from staffing.schedules.queries import Shift
 from staffing.serializers.details import DetailsView, ScheduleDetails
 from staffing.serializers.patterns import RecurrencePatternField, RecurrencePatternView
-from staffing.serializers.times import TIME_EXAMPLES, RecurrenceIdField, ShiftTimeField, TimeRangeQuery, check_year
+from staffing.serializers.times import TIME_EXAMPLES, RecurrenceIdField, ShiftTimeField, TimeRangeQuery
 
 _STAFF_NAME_HELP = "Profile name of the user, or else the name; null if the user was deleted."
 SCOPES = ("occurrence", "following", "all")
@@ -84,21 +82,27 @@ class NewSchedule(ScheduleDetails, NewRecordBody):
     """A new shift or series."""
 
     record_view = ScheduleView
+    null_fields = frozenset({"recurrencePattern", *WIRE_NAMES.values()})
     customerId = TextField(max_length=100, source="customer_id")
     locationId = TextField(max_length=100, source="location_id")
     staffId = TextField(max_length=100, source="staff_id", help_text="Id of a user.")
     startTime = ShiftTimeField(source="start", help_text=f"Start of the first shift, {TIME_EXAMPLES}.")
     endTime = ShiftTimeField(source="end", help_text="At most 48 hours after `startTime`.")
     recurring = StrictBooleanField(required=False, help_text="Default: true if there is a `recurrencePattern`.")
-    recurrencePattern = RecurrencePatternField(required=False, allow_null=True, source="pattern")
+    recurrencePattern = RecurrencePatternField(
+        required=False,
+        allow_null=True,
+        source="pattern",
+        help_text="Left out: that of the template, if there is one. null: it does not recur.",
+    )
     templateId = TextField(
         max_length=100,
         required=False,
         allow_null=True,
         source="template_id",
         help_text=(
-            "Schedule template whose `recurrencePattern`, `notes`, `position`, `breakMinutes` and `color` apply unless "
-            "others are sent; an empty text means none."
+            "Schedule template whose `recurrencePattern`, `notes`, `position`, `breakMinutes` and `color` apply if "
+            "they are left out; null means none."
         ),
     )
     allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
@@ -125,8 +129,8 @@ class ScheduleChange(ScheduleDetails):
     allowOverlap = StrictBooleanField(required=False, source="allow_overlap", help_text=_ALLOW_OVERLAP_HELP)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse an empty update."""
-        if not set(attrs) - {"allow_overlap"}:
+        """Refuse an empty update; of what is sent back, the read-only fields are checked later."""
+        if not set(attrs) - {"allow_overlap"} and not self.read_only_values(self.initial_data):
             raise serializers.ValidationError("No fields to update.", code="required")
         return attrs
 
@@ -144,9 +148,9 @@ class ScopeQuery(StrictQuery):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Require both fields together."""
         if "recurrence_id" in attrs and "scope" not in attrs:
-            raise serializers.ValidationError({"scope": ["Required with `recurrenceId`."]})
+            raise serializers.ValidationError({"scope": ["Required with `recurrenceId`."]}, code="required")
         if attrs.get("scope", "all") != "all" and "recurrence_id" not in attrs:
-            raise serializers.ValidationError({"recurrenceId": ["Required with this scope."]})
+            raise serializers.ValidationError({"recurrenceId": ["Required with this scope."]}, code="required")
         return attrs
 
 
@@ -209,6 +213,13 @@ class OccurrenceChange(ScheduleChange):
     record_view: ClassVar[Any] = ShiftView
 
 
+def find_what_is_sent_back(data: Mapping[str, Any]) -> SentBack | None:
+    """What the fields of a change were read from."""
+    if data.get("kind") in ("schedule", "occurrence"):
+        return cast(SentBack, data["kind"])
+    return "part" if data.keys() - {"startTime", "endTime", "allowOverlap"} else None
+
+
 def select_change_body(data: Any) -> type[ScheduleChange]:
     """The body of a change by what is sent back: a schedule, or an occurrence as lists show it."""
     return OccurrenceChange if isinstance(data, dict) and data.get("kind") == "occurrence" else ScheduleChange
@@ -245,38 +256,6 @@ class DeletedSchedule(DeletedRecord):
     """A deleted schedule."""
 
     scope = serializers.ChoiceField(choices=SCOPES)
-
-
-class OnDutyQuery(StrictQuery):
-    """The time of interest."""
-
-    at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")
-
-    def validate_at(self, value: datetime) -> datetime:
-        """Refuse years outside of all schedules."""
-        check_year(value)
-        return value
-
-
-class OnDutyView(serializers.Serializer[Any]):
-    """A user on duty, until when, and why."""
-
-    staffId = serializers.CharField(source="user.id")
-    name = serializers.CharField(source="user.name")
-    until = serializers.DateTimeField(help_text="When the user goes off duty.")
-    reason = serializers.ChoiceField(
-        choices=on_duty.REASONS,
-        help_text="scheduled: as planned; moved: the occurrence was moved; covering: for the user of the series.",
-    )
-    shift = ShiftView()
-
-
-class LocationOnDutyView(serializers.Serializer[Any]):
-    """The users on duty at a location, by start of their shift."""
-
-    locationId = serializers.CharField(source="location_id")
-    at = serializers.DateTimeField(help_text="The time of interest, at the location.")
-    items = OnDutyView(many=True)
 
 
 @extend_schema_serializer(component_name="CalendarFeed")

@@ -60,7 +60,14 @@ class TimeOfDayField(TextField):
 
 
 class TimeRangeQuery(DateTimeRangeQuery):
-    """A query for a time range within the years of schedules."""
+    """A query for a time range within the years of schedules, which includes running shifts."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """Say which shifts are in the range."""
+        fields = super().get_fields()
+        fields["from"].help_text += " Shifts that began earlier and end after it are included."
+        fields["to"].help_text += " Shifts that begin before it and end later are included."
+        return fields
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse years outside of all schedules."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -15,26 +15,26 @@ from config import api, errors, local_time
 from config.api import conditional, csv_tables, pagination
 from staffing.models import Schedule
 from staffing.recurrence import edit, pattern, rrule
-from staffing.recurrence.edit import SeriesUpdate
+from staffing.recurrence.series_update import SeriesUpdate
 from staffing.schedules import availability, commands, listing, on_duty, save
 from staffing.schedules.queries import QueryTooWide, ScheduleFilter, Shift, get_shift
 from staffing.schedules.staff_names import load_staff_names
 from staffing.serializers import shift_table
+from staffing.serializers.on_duty import LocationOnDutyView, OnDutyQuery
 from staffing.serializers.schedules import (
     SCHEDULE_OR_OCCURRENCE,
     DeletedSchedule,
-    LocationOnDutyView,
     NewSchedule,
-    OnDutyQuery,
     ScheduleChange,
     SchedulePage,
     ScheduleQuery,
     ScheduleView,
     ScopeQuery,
     ShiftView,
+    find_what_is_sent_back,
     select_change_body,
 )
-from staffing.views import examples
+from staffing.views import examples, pointers
 
 _SAVE_ERRORS = (
     *(errors.NotFound, users.UserNotReady, users.UserBlocked),
@@ -54,6 +54,10 @@ def _find_shown(body: type[ScheduleChange], query: Mapping[str, Any]) -> Callabl
     if body is ScheduleChange:
         return lambda schedule: schedule
     return lambda schedule: get_shift(schedule, query.get("recurrence_id") or schedule.series().start)
+
+
+def _is_pattern_null(values: Mapping[str, Any]) -> bool:
+    return "pattern" in values and values["pattern"] is None
 
 
 class Schedules(api.OperationViewSet):
@@ -118,12 +122,14 @@ class Schedules(api.OperationViewSet):
         names that schedule and the first overlapping time. `allowOverlap` permits the overlap; the
         audit log records it.
         """
-        schedule = commands.create_schedule(
-            commands.ScheduleDraft(**NewSchedule.parse(request.data)),
-            actor=actor_of(request),
-            at=datetime.now(UTC),
-            idempotency_key=api.read_idempotency_key(request),
-        )
+        values = NewSchedule.parse(request.data)
+        with pointers.point_to_sent(NewSchedule, cast(Mapping[str, Any], request.data)):
+            schedule = commands.create_schedule(
+                commands.ScheduleDraft(**values, is_pattern_null=_is_pattern_null(values)),
+                actor=actor_of(request),
+                at=datetime.now(UTC),
+                idempotency_key=api.read_idempotency_key(request),
+            )
         view = ScheduleView(schedule, context=_context_of(request, schedule))
         return api.versioned_response(request, view, status=201)
 
@@ -168,23 +174,29 @@ class ScheduleDetail(api.OperationViewSet):
         audit log records it.
 
         The schedule or occurrence may be sent back as it was read: with `kind`: occurrence, other
-        fields are those of the occurrence.
+        fields are those of the occurrence. With `scope`, values count as not sent that are as read:
+        with `kind`, those of the schedule or occurrence; without it, the `startTime`, `endTime` and
+        `recurrencePattern` of the series, unless only times are sent.
         """
         body, query = select_change_body(request.data), ScopeQuery.parse_query(request)
         values = body.parse(request.data)
-        schedule = commands.update_schedule(
-            id,
-            SeriesUpdate(
-                **{name: values[name] for name in _UPDATE_FIELDS if name in values},
-                is_pattern_null="pattern" in values and values["pattern"] is None,
-            ),
-            location_id=values.get("location_id"),
-            allow_overlap=values.get("allow_overlap", False),
-            **query,
-            actor=actor_of(request),
-            at=datetime.now(UTC),
-            precondition=api.read_precondition(request, body=body, show=_find_shown(body, query)),
+        data = cast(Mapping[str, Any], request.data)
+        update = SeriesUpdate(
+            **{name: values[name] for name in _UPDATE_FIELDS if name in values},
+            is_pattern_null=_is_pattern_null(values),
+            sent_back=find_what_is_sent_back(data),
         )
+        with pointers.point_to_sent(body, data):
+            schedule = commands.update_schedule(
+                id,
+                update,
+                location_id=values.get("location_id"),
+                allow_overlap=values.get("allow_overlap", False),
+                **query,
+                actor=actor_of(request),
+                at=datetime.now(UTC),
+                precondition=api.read_precondition(request, body=body, show=_find_shown(body, query)),
+            )
         if query.get("scope") == "occurrence":
             shift = get_shift(schedule, query["recurrence_id"])
             return api.versioned_response(request, ShiftView(shift, context=_context_of(request, shift)))

@@ -195,7 +195,7 @@ def test_unknown_references_are_rejected(test_users: UserFixtures) -> None:
         ({**valid_body, "staffId": test_users.cleo.id}, "/staffId"),
         ({**valid_body, "locationId": test_users.hilltop.id}, "/locationId"),
         ({**valid_body, "templateId": test_users.foreign_template.id}, "/templateId"),
-        (series_body, "/staffId"),
+        (series_body, "/recurrencePattern/exceptions/2031-06-09T09:00:00/staffId"),
     ):
         response = test_users.ann.post(PATH, invalid_body)
         assert response.status_code == 404, response.text

@@ -1,0 +1,43 @@
+"""Serializers of who is on duty."""
+
+from datetime import datetime
+from typing import Any
+
+from rest_framework import serializers
+
+from config.api.fields import LOCAL_TIMES_HELP, QueryTimeField, StrictQuery
+from staffing.schedules import on_duty
+from staffing.serializers.schedules import ShiftView
+from staffing.serializers.times import check_year
+
+
+class OnDutyQuery(StrictQuery):
+    """The time of interest."""
+
+    at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")
+
+    def validate_at(self, value: datetime) -> datetime:
+        """Refuse years outside of all schedules."""
+        check_year(value)
+        return value
+
+
+class OnDutyView(serializers.Serializer[Any]):
+    """A user on duty, until when, and why."""
+
+    staffId = serializers.CharField(source="user.id")
+    name = serializers.CharField(source="user.name")
+    until = serializers.DateTimeField(help_text="When the user goes off duty.")
+    reason = serializers.ChoiceField(
+        choices=on_duty.REASONS,
+        help_text="scheduled: as planned; moved: the occurrence was moved; covering: for the user of the series.",
+    )
+    shift = ShiftView()
+
+
+class LocationOnDutyView(serializers.Serializer[Any]):
+    """The users on duty at a location, by start of their shift."""
+
+    locationId = serializers.CharField(source="location_id")
+    at = serializers.DateTimeField(help_text="The time of interest, at the location.")
+    items = OnDutyView(many=True)
