@@ -10,8 +10,13 @@ docstring says what the code means. Each code has one meaning and one status.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import ClassVar
 
+MAX_FIELD_ERRORS = 20
+"""Field errors in one answer. Whoever collects them stops after one more, which shows that there
+are more."""
+MAX_COMPARED_LENGTH = 64
 FIELD_CODES: dict[str, str] = {}
 """Codes of field errors that no class of this module stands for, and what they mean."""
 
@@ -37,12 +42,21 @@ class Member:
 
 
 def did_you_mean(name: str, accepted_names: Iterable[str]) -> str:
-    """The end of a sentence about a name: the accepted name that is near, if there is one."""
-    folded_name = name[:64].casefold() or "-"
-    names_by_folded = {accepted.casefold(): accepted for accepted in accepted_names}
+    """The end of a sentence about a name: the accepted name that is near, if there is one.
+
+    Names that are much longer than any accepted one are not compared: that takes long.
+    """
+    if not 0 < len(name) <= MAX_COMPARED_LENGTH:
+        return "."
+    folded_name, names_by_folded = name.casefold(), _fold_names(frozenset(accepted_names))
     matches = [other for other in names_by_folded if other.endswith(folded_name) or folded_name.endswith(other)]
     matches += get_close_matches(folded_name, names_by_folded, n=1)
     return f"; did you mean `{names_by_folded[matches[0]]}`?" if matches else "."
+
+
+@lru_cache(maxsize=256)
+def _fold_names(names: frozenset[str]) -> dict[str, str]:
+    return {name.casefold(): name for name in sorted(names)}
 
 
 @dataclass(frozen=True)

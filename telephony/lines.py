@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -188,10 +189,10 @@ REJECTION_DETAILS = {
 def _check_numbers(
     number_references: Iterable[tuple[str, str]], country: str | None, own_numbers: Collection[str]
 ) -> None:
-    faults = [
+    rejections = (
         errors.FieldError(pointer, _REJECTION_CODES[reason], REJECTION_DETAILS[reason])
         for pointer, number in number_references
         if (reason := "own_number" if number in own_numbers else dialing_rules.rejection_reason(number, country))
-    ]
-    if faults:
+    )
+    if faults := list(islice(rejections, errors.MAX_FIELD_ERRORS + 1)):
         raise ivr.InvalidConfiguration("Some phone numbers cannot be called; see `errors`.", field_errors=faults)

@@ -109,10 +109,12 @@ def test_update_current_user(test_users: UserFixtures, person: SignedInUser) -> 
 
 def test_update_current_user_refuses_other_read_only_values(test_users: UserFixtures, person: SignedInUser) -> None:
     user = read(person.get("/user"))
-    changes = {"email": "other@cast.example", "name": "Other", "role": "owner", "version": 99, "id": test_users.ann.id}
+    changes = {"email": "other@cast.example", "name": "Other", "role": "owner", "version": "x", "id": test_users.ann.id}
     details = pointers(person.patch("/user", {**user, **changes}))
     assert set(details) == {f"/{name}" for name in changes}
-    assert details["/name"] == "Read-only, and not as stored; did you mean `profileName`?"
+    assert set(details.values()) == {"Read-only, and not as stored."}
+    stale = person.patch("/user", {**user, **changes, "version": user["version"] - 1})
+    assert (stale.status_code, parse_problem(stale)["code"]) == (412, "precondition_failed")
     assert read(person.get("/user")) == user
     foreign = person.patch("/user", {**user, "customerId": test_users.other_customer.id})
     assert (foreign.status_code, parse_problem(foreign)["code"]) == (403, "foreign_customer")
@@ -134,6 +136,7 @@ def test_delete_user(test_users: UserFixtures, path: str) -> None:
     with_customer = {"id": users[1].id, "customerId": test_users.customer.id}
     assert read(ann.delete(path, with_customer)) == {"id": users[1].id, **deleted}
     assert pointers(ann.delete(path, {**views[2], "name": "Other"})) == {"/name": "Read-only, and not as stored."}
+    assert ann.delete(path, {**views[2], "version": views[2]["version"] + 1}).status_code == 412
     assert read(ann.delete(path, views[2])) == {"id": users[2].id, **deleted}
     details = pointers(ann.delete(f"{path}?id={users[3].id}", {"id": users[0].id}))
     assert details == {"?id": "Differs from the body; send one of them."}
@@ -432,7 +435,11 @@ def test_other_records_are_taken_back(test_users: UserFixtures) -> None:
         ann = test_users.ann
         assert read(ann.request(method, path, json=record)) == record, path
         refused = {**record, "version": record["version"] + 5}
-        assert pointers(ann.request(method, path, json=refused)) == {"/version": "Read-only, and not as stored."}
+        stale = ann.request(method, path, json=refused)
+        assert (stale.status_code, parse_problem(stale)["code"]) == (412, "precondition_failed"), path
+        assert pointers(ann.request(method, path, json={**record, "version": "1"})) == {
+            "/version": "Read-only, and not as stored."
+        }
         changed = read(ann.request(method, path, json={**record, **change}))
         others = record.keys() - change.keys() - {"version", "updatedAt"}
         assert {name: changed[name] for name in others} == {name: record[name] for name in others}, path

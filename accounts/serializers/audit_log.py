@@ -6,7 +6,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config import audit
-from config.api.fields import DateTimeRangeQuery, LimitField, NextCursorField, QueryIntegerField, TextField
+from config.api.fields import LimitField, NextCursorField, QueryIntegerField, TextField
+from config.api.time_queries import DateTimeRangeQuery
 
 
 @extend_schema_field({"type": "string", "enum": list(audit.known_actions())})

@@ -214,7 +214,9 @@ class UserChange(StrictSerializer):
     phone = PhoneField(required=False, allow_null=True)
     email = UserEmailField(max_length=254, required=False)
     userRole = RoleField(
-        required=False, source="role", help_text="Brings the permissions of the role, unless `permissions` is sent."
+        required=False,
+        source="role",
+        help_text="A new role brings its permissions, unless `permissions` is sent and differs from the present ones.",
     )
     role = RoleField(required=False, help_text="As `userRole`.")
     permissions = PermissionsField(required=False, help_text=f"{PERMISSIONS_HELP} {_PRESENT_PERMISSIONS}")

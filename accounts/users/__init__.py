@@ -1,4 +1,5 @@
 from accounts.users.queries import (
+    WORKING_STATUSES,
     UserBlocked,
     UserNotReady,
     audit_user_view,

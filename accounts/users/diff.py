@@ -52,11 +52,18 @@ def apply_patch(user: User, patch: UserPatch, at: datetime) -> User:
 
 
 def _patched_rights(user: User, patch: UserPatch) -> dict[str, Any]:
-    """A new role brings its own permissions, unless the patch has ``permissions``."""
-    role = patch.get("role", user.role)
-    if role == user.role and "permissions" not in patch:
-        return {"denied": list(permissions.access_rights_of(user).denied)}
-    extra, denied = permissions.split_permissions(role, patch.get("permissions", permissions.ROLES[role]))
+    """A new role brings its own permissions, unless the patch has other ``permissions``.
+
+    Those that the user has now do not count: clients change the role of a record that they read,
+    and send all of it back.
+    """
+    role, present = patch.get("role", user.role), permissions.access_rights_of(user)
+    requested = patch.get("permissions")
+    if role == user.role and requested is None:
+        return {"denied": list(present.denied)}
+    if requested is None or (role != user.role and present.permissions == {*requested, *permissions.SELF_SERVICE}):
+        requested = permissions.ROLES[role]
+    extra, denied = permissions.split_permissions(role, requested)
     return {"role": role, "extra": extra, "denied": denied}
 
 

@@ -88,7 +88,12 @@ class CurrentUser(api.OperationViewSet):
         return api.versioned_response(request, UserView(user))
 
     @api.operation(
-        "deleteUser", "self:update", permission_for_others="users:delete", rate_limit="costly", errors=DELETION_ERRORS
+        "deleteUser",
+        "self:update",
+        permission_for_others="users:delete",
+        rate_limit="costly",
+        errors=DELETION_ERRORS,
+        if_match=True,
     )
     @api.accepts_query(UserReferenceQuery)
     @api.accepts(UserReference, {"id": examples.USER_ID})

@@ -109,7 +109,9 @@ class UserManagement(api.OperationViewSet):
         )
         return api.versioned_response(request, UserView(user))
 
-    @api.operation("deleteManagedUser", "users:delete", rate_limit="costly", errors=own_account.DELETION_ERRORS)
+    @api.operation(
+        "deleteManagedUser", "users:delete", rate_limit="costly", errors=own_account.DELETION_ERRORS, if_match=True
+    )
     @api.accepts_query(UserReferenceQuery)
     @api.accepts(UserReference, {"id": examples.USER_ID})
     @api.returns(DeletedUser, {"id": examples.USER_ID, "status": "deleted"})

@@ -1,14 +1,11 @@
 """Strict serializer fields, and serializers that refuse unknown fields."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from functools import cache
+from itertools import islice
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -17,12 +14,6 @@ from config import errors
 from config.text import clean_text
 
 UNKNOWN_TIME_ZONE = errors.define_field_code("unknown_time_zone", "Not the name of an IANA time zone.")
-_DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?", re.ASCII)
-LOCAL_TIMES_HELP = (
-    "A date-time with an offset; or a local time without one, or a date (its midnight), in the time zone of the "
-    "location, otherwise in the customer's `timeZone` setting."
-)
 
 
 class InvalidQuery(serializers.ValidationError):
@@ -62,7 +53,9 @@ class StrictSerializer(serializers.Serializer[Any]):
         """
         names = [name for name in request.query_params if not name.startswith(("_", "utm_"))]
         if repeated := [name for name in names if len(request.query_params.getlist(name)) > 1]:
-            raise InvalidQuery({name: ["Send this parameter once."] for name in repeated})
+            raise InvalidQuery(
+                {name: ["Send this parameter once."] for name in repeated[: errors.MAX_FIELD_ERRORS + 1]}
+            )
         try:
             return cls.parse({name: request.query_params[name] for name in names})
         except serializers.ValidationError as error:
@@ -76,18 +69,18 @@ class StrictSerializer(serializers.Serializer[Any]):
         return {name: value for name, value in data.items() if name in known}
 
     def to_internal_value(self, data: Any) -> Any:
-        """Report all errors at once, unknown fields included."""
+        """Report the errors together, unknown fields included: as many as an answer lists."""
         names = data if isinstance(data, Mapping) else {}
         read_only = self.read_only_values(names)
+        unknown_names = (name for name in names if name not in self.fields and name not in read_only)
         field_errors: dict[str, Any] = {
             name: [ErrorDetail(f"Unknown {self.noun}{errors.did_you_mean(name, self.fields)}", code="unknown")]
-            for name in names
-            if name not in self.fields and name not in read_only
+            for name in islice(unknown_names, errors.MAX_FIELD_ERRORS + 1)
         }
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            field_errors |= error.detail if isinstance(error.detail, dict) else {}
+            field_errors = {**(error.detail if isinstance(error.detail, dict) else {}), **field_errors}
         if field_errors:
             raise serializers.ValidationError(field_errors)
         self._check_names_agree(data)
@@ -141,11 +134,15 @@ class TextListField(serializers.ListField):
 
     def __init__(self, *, max_item_length: int, max_items: int, **options: Any) -> None:
         super().__init__(child=TextField(max_length=max_item_length), max_length=max_items, **options)
+        self.max_items = max_items
 
     def to_internal_value(self, data: Any) -> list[str]:
         if not isinstance(data, list):
             raise serializers.ValidationError("Must be a list of strings.", code="invalid")
-        return list(dict.fromkeys(super().to_internal_value(data)))
+        items = {item if isinstance(item, str) else index: item for index, item in enumerate(data)}
+        if len(items) > self.max_items:  # before each is checked
+            self.fail("max_length", max_length=self.max_items)
+        return list(dict.fromkeys(super().to_internal_value(list(items.values()))))
 
 
 class StrictBooleanField(serializers.BooleanField):
@@ -227,45 +224,6 @@ class StrictIntegerField(_BoundedIntegerField):
         if not isinstance(data, int) or isinstance(data, bool):
             self.fail("invalid")
         return int(super().to_internal_value(data))
-
-
-@extend_schema_field(OpenApiTypes.STR)
-class QueryTimeField(serializers.DateTimeField):
-    """A date-time with an offset or Z (aware), or a local one or a date (naive).
-
-    `config.local_time` resolves the naive ones.
-    """
-
-    def to_internal_value(self, value: Any) -> datetime:
-        text = value.replace(" ", "+") if isinstance(value, str) else ""  # "+", not escaped
-        text = text.upper()
-        try:
-            if _DATE_TIME_PATTERN.fullmatch(text):
-                return datetime.fromisoformat(text).astimezone(UTC)
-            if _LOCAL_TIME_PATTERN.fullmatch(text) and not text.startswith(("0001", "9999")):
-                return datetime.fromisoformat(text)
-        except (ValueError, OverflowError):
-            pass
-        raise serializers.ValidationError(
-            "Must be a date-time with an offset, such as 2026-11-23T09:00:00Z, a local time without one, or a date.",
-            code="invalid",
-        )
-
-
-class DateTimeRangeQuery(StrictQuery):
-    """A query for a time range; `config.local_time.resolve_range` resolves and checks it."""
-
-    def get_fields(self) -> dict[str, Any]:
-        """``from`` cannot be the name of a class attribute."""
-        since = QueryTimeField(
-            required=False, source="since", help_text=f"Start of the range, inclusive. {LOCAL_TIMES_HELP}"
-        )
-        until = QueryTimeField(
-            required=False,
-            source="until",
-            help_text="End of the range, exclusive: a date is the midnight at which it begins.",
-        )
-        return {**super().get_fields(), "from": since, "to": until}
 
 
 class PageQuery(StrictQuery):

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from config.api.fields import InvalidQuery
 from config.api.ranges import RangeNotSatisfiable
 
 logger = logging.getLogger("dutyline.web")
+MAX_POINTER_NAME = 100
 CONTENT_TYPE = "application/problem+json"
 _NOT_IN_CHALLENGES = re.compile(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]")
 """What RFC 6750 does not allow in `error_description`."""
@@ -99,16 +101,18 @@ def problem_response(request: HttpRequest, error: errors.DomainError) -> HttpRes
 
 
 def to_problem_document(error: errors.DomainError, request_id: str) -> dict[str, Any]:
-    """The problem document of an error."""
+    """The problem document of an error, with at most `errors.MAX_FIELD_ERRORS` field errors."""
+    is_cut = len(error.field_errors) > errors.MAX_FIELD_ERRORS
+    hint = f" Only the first {errors.MAX_FIELD_ERRORS} errors are listed." if is_cut else ""
     return {
         "type": documentation_url(error.code),
         "title": error.title,
         "status": error.status,
         "code": error.code,
-        "detail": error.detail,
+        "detail": error.detail + hint,
         "errors": [
             {"pointer": field.pointer, "code": field.code, "detail": field.detail, **field.extra}
-            for field in error.field_errors
+            for field in error.field_errors[: errors.MAX_FIELD_ERRORS]
         ],
         "requestId": request_id,
     }
@@ -140,7 +144,8 @@ def _to_domain_error(error: Exception, request: HttpRequest) -> errors.DomainErr
     if isinstance(error, errors.DomainError):
         return error
     if isinstance(error, exceptions.ValidationError):
-        field_errors = list(to_field_errors(error.detail, "?" if isinstance(error, InvalidQuery) else ""))
+        all_errors = to_field_errors(error.detail, "?" if isinstance(error, InvalidQuery) else "")
+        field_errors = list(islice(all_errors, errors.MAX_FIELD_ERRORS + 1))
         return errors.InvalidRequest("Some fields are missing or invalid; see `errors`.", field_errors=field_errors)
     if isinstance(error, Http404 | exceptions.NotFound):
         return errors.NotFound("Not found.")
@@ -180,6 +185,8 @@ def to_field_errors(detail: Any, pointer: str) -> Iterator[errors.FieldError]:
 
 
 def _extend_pointer(pointer: str, name: str) -> str:
+    """The pointer to a member; names that are longer than any that the API has are cut."""
+    name = name if len(name) <= MAX_POINTER_NAME else f"{name[:MAX_POINTER_NAME]}…"
     if pointer == "?":
         return f"?{name}"
     return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"

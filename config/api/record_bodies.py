@@ -36,6 +36,13 @@ class NewRecordBody(StrictSerializer):
         sent = {name: value for name, value in data.items() if value is not None or name not in optional}
         return super().to_internal_value(sent)
 
+    def get_fields(self) -> dict[str, Any]:
+        """Those that may be left out may be null, also in the document."""
+        fields = super().get_fields()
+        for field in fields.values():
+            field.allow_null = field.allow_null or not field.required
+        return fields
+
 
 def read_precondition(
     request: Request, *, body: type[StrictSerializer] | None = None, show: Callable[[Any], Any] = lambda record: record
@@ -60,12 +67,14 @@ def read_precondition(
 
 
 def parse_body_or_query(request: Request, body: type[StrictSerializer]) -> dict[str, Any]:
-    """The validated values of a body; what the query may name, it may name instead.
+    """The validated values of a body; what the declared query may name, it may name instead.
 
     For clients and proxies that drop the bodies of DELETE. Raises ValidationError, and InvalidQuery
-    if both have a parameter and differ.
+    for an invalid query, or if both have a parameter and differ.
     """
-    query = {name: value for name, value in request.query_params.items() if name in field_names(body)}
+    declared_query = cast(Any, request.parser_context)["view"].declared_operation().query
+    declared_query.parse_query(request)
+    query = {name: value for name, value in request.query_params.items() if name in field_names(declared_query)}
     data: Any = request.data
     if not query or not isinstance(data, Mapping):
         return body.parse(data)
@@ -88,6 +97,8 @@ def _check_read_only(body: type[StrictSerializer], sent: Mapping[str, Any], reco
 
     Fields that the view lists as ``derived_fields`` are ignored: they change without the version.
     """
+    if type(sent.get("version")) is int and sent["version"] != record.version:
+        raise errors.PreconditionFailed("The record has changed since you read it; read it again.")
     view = cast(Any, body.record_view)(record)
     shown = orjson.loads(strict_json.dumps(view.data, default=str))
     stored = sent.keys() - getattr(view, "derived_fields", ())
@@ -95,11 +106,6 @@ def _check_read_only(body: type[StrictSerializer], sent: Mapping[str, Any], reco
         name for name in sent if name in stored and sent[name] != shown.get(body.read_only_aliases.get(name, name))
     ]
     if differing:
-        field_errors = [
-            errors.FieldError(
-                f"/{name}", READ_ONLY, f"Read-only, and not as stored{errors.did_you_mean(name, field_names(body))}"
-            )
-            for name in differing
-        ]
+        field_errors = [errors.FieldError(f"/{name}", READ_ONLY, "Read-only, and not as stored.") for name in differing]
         detail = "Read-only fields differ from the stored record; leave them out, or send them as last read."
         raise errors.InvalidRequest(detail, field_errors=field_errors)

@@ -14,7 +14,6 @@ from staffing.schedules.queries import Shift
 if TYPE_CHECKING:
     from accounts.models import User
 
-WORKING_STATUSES = ("active", "invited")
 OnDutyReason = Literal["scheduled", "moved", "covering"]
 REASONS = get_args(OnDutyReason)
 
@@ -52,7 +51,7 @@ def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: tim
     entries = [
         OnDuty(staff[entry.staff_id], entry, is_over=entry.occurrence.end <= at)
         for entry in known_shifts
-        if staff[entry.staff_id].status in WORKING_STATUSES
+        if staff[entry.staff_id].status in users.WORKING_STATUSES
     ]
     just_ended = sorted((entry for entry in entries if entry.is_over), key=lambda entry: entry.until, reverse=True)
     return [*(entry for entry in entries if not entry.is_over), *just_ended]

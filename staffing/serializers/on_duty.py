@@ -1,25 +1,19 @@
 """Serializers of who is on duty."""
 
-from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
 
-from config.api.fields import LOCAL_TIMES_HELP, QueryTimeField, StrictQuery
+from config.api.fields import StrictQuery
+from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from staffing.schedules import on_duty
 from staffing.serializers.schedules import ShiftView
-from staffing.serializers.times import check_year
 
 
 class OnDutyQuery(StrictQuery):
     """The time of interest."""
 
     at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")
-
-    def validate_at(self, value: datetime) -> datetime:
-        """Refuse years outside of all schedules."""
-        check_year(value)
-        return value
 
 
 class OnDutyView(serializers.Serializer[Any]):

@@ -7,7 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import DateTimeRangeQuery, TextField
+from config.api.fields import TextField
+from config.api.time_queries import DateTimeRangeQuery
 from staffing.recurrence import rrule
 from staffing.recurrence.rules import LATEST_START
 
@@ -60,7 +61,7 @@ class TimeOfDayField(TextField):
 
 
 class TimeRangeQuery(DateTimeRangeQuery):
-    """A query for a time range within the years of schedules, which includes running shifts."""
+    """A query for a time range that includes running shifts."""
 
     def get_fields(self) -> dict[str, Any]:
         """Say which shifts are in the range."""
@@ -68,17 +69,3 @@ class TimeRangeQuery(DateTimeRangeQuery):
         fields["from"].help_text += " Shifts that began earlier and end after it are included."
         fields["to"].help_text += " Shifts that begin before it and end later are included."
         return fields
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Refuse years outside of all schedules."""
-        for name, wire_name in (("since", "from"), ("until", "to")):
-            if name in attrs:
-                check_year(attrs[name], wire_name)
-        return attrs
-
-
-def check_year(at: datetime, wire_name: str = "") -> None:
-    """Refuse years outside of all schedules."""
-    if not rrule.EARLIEST_START.year < at.year < LATEST_START.year:
-        span = f"Must be from {rrule.EARLIEST_START.year + 1} to {LATEST_START.year - 1}."
-        raise serializers.ValidationError({wire_name: [span]} if wire_name else span, code="invalid")

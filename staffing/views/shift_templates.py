@@ -97,7 +97,9 @@ class Templates(api.OperationViewSet):
         )
         return api.versioned_response(request, TemplateView(template))
 
-    @api.operation("deleteScheduleTemplate", "schedules:write", rate_limit="write", errors=(errors.NotFound,))
+    @api.operation(
+        "deleteScheduleTemplate", "schedules:write", rate_limit="write", errors=(errors.NotFound,), if_match=True
+    )
     @api.accepts_query(TemplateReferenceQuery)
     @api.accepts(TemplateReference, {"id": examples.TEMPLATE["id"]})
     @api.returns(DeletedRecord, {"id": examples.TEMPLATE["id"], "status": "removed"})

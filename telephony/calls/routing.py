@@ -151,7 +151,7 @@ def _filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:
 
 
 def _skip_reason(user: "User", verification: PhoneVerification | None, country: str | None) -> str:
-    if user.status not in on_duty.WORKING_STATUSES:
+    if user.status not in users.WORKING_STATUSES:
         return "blocked"
     if not user.phone:
         return "no_phone"

@@ -6,6 +6,7 @@ A configuration is a tree of actions. A path such as ``open/keys/1/otherwise`` n
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import cache
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,6 @@ MAX_DEPTH = 6
 MAX_ACTIONS = 60
 MAX_BYTES = 16_384
 """Size of a whole configuration as JSON."""
-MAX_FAULTS = 20
 """Faults reported at once."""
 WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 RING_SECONDS, GRACE_MINUTES, MENU_RETRIES, VOICEMAIL_SECONDS = 20, 10, 1, 115
@@ -73,11 +73,14 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
     if size > MAX_BYTES:
         raise InvalidConfiguration(f"The configuration is larger than {MAX_BYTES} bytes.", pointer=POINTER)
     _check_depth(configuration)
-    faults = list(schema.iter_faults(configuration)) or list(_semantic_faults(configuration))
+    limit = errors.MAX_FIELD_ERRORS + 1
+    faults = list(islice(schema.iter_faults(configuration), limit)) or list(
+        islice(_semantic_faults(configuration), limit)
+    )
     if faults:
         field_faults = [
             errors.FieldError("/".join([POINTER, *map(_escape_pointer, path)]), "invalid", detail)
-            for path, detail in faults[:MAX_FAULTS]
+            for path, detail in faults
         ]
         raise InvalidConfiguration(
             "The configuration does not match its schema; see `errors`.", field_errors=field_faults

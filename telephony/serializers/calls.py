@@ -6,7 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import DateTimeRangeQuery, PageQuery, StrictChoiceField, StrictQuery, StrictSerializer, TextField
+from config.api.fields import PageQuery, StrictChoiceField, StrictQuery, StrictSerializer, TextField
+from config.api.time_queries import DateTimeRangeQuery
 from telephony.calls import recordings, routing
 from telephony.calls.call_record import CallRecord
 from telephony.models import CALL_OUTCOMES, EVENT_KINDS, Call

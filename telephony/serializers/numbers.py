@@ -7,7 +7,8 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config import errors
-from config.api.fields import LOCAL_TIMES_HELP, QueryTimeField, StrictQuery, StrictSerializer, TextField
+from config.api.fields import StrictQuery, StrictSerializer, TextField
+from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony import dialing_rules
 from telephony.calls import routing
 from telephony.models import NUMBER_STATUSES, Line, PhoneNumber

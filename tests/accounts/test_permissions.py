@@ -133,6 +133,28 @@ def test_permissions_match_the_requested_list(test_users: UserFixtures) -> None:
     assert user["deniedPermissions"] == ["schedules:read"]
 
 
+@pytest.mark.parametrize(("role", "new_role"), [("manager", "staff"), ("staff", "manager")])
+@pytest.mark.parametrize("extra", [[], ["audit:read"]])
+def test_a_record_sent_back_with_another_role_gets_its_permissions(
+    test_users: UserFixtures, role: str, new_role: str, extra: list[str]
+) -> None:
+    """The permissions sent back were kept: those of a manager who became staff."""
+    ann = test_users.ann
+    created = ann.post(
+        "/user", test_users.user_body(role=role, permissions=sorted({*permissions.ROLES[role], *extra}))
+    ).json()
+    user = next(item for item in ann.get("/userManagement").json()["items"] if item["id"] == created["id"])
+    expected = ann.post("/user", test_users.user_body(role=new_role)).json()
+
+    response = ann.patch("/userManagement", {**user, "role": new_role})
+
+    assert response.status_code == 200, response.text
+    rights = ("role", "permissions", "extraPermissions", "deniedPermissions")
+    assert {name: response.json()[name] for name in rights} == {name: expected[name] for name in rights}
+    other = ann.patch("/userManagement", {"id": user["id"], "role": role, "permissions": ["audit:read"]}).json()
+    assert other["extraPermissions"] == ["audit:read"], "other permissions than the present ones hold"
+
+
 EQUIVALENT_ADDRESSES = [
     ("ann@harbour.example", "ANN@Harbour.Example"),
     ("ann@harbour.example", "\uff41nn@harbour.example"),
