@@ -1,7 +1,8 @@
 """Audited actions of users, customers, locations, devices and terms, with their meanings."""
 
 ACTIONS = {
-    "attempt.refused": "An attempt to act on a user, location or customer beyond the actor's access was refused.",
+    "attempt.refused": "An attempt to act on a user, location or customer beyond the actor's access was refused, or "
+    "several within an hour: `attempts` of them.",
     "customer.changed": "Name or settings of the customer were changed.",
     "customer.created": "The customer was created.",
     "customer.resumed": "The customer's users have access again.",
@@ -11,7 +12,8 @@ ACTIONS = {
     "device.registered": "A device was registered for notifications.",
     "device.removed": "A device was removed.",
     "directory.completed": "The directory that searches for users read was completed.",
-    "grant.refused": "An attempt to grant a role, permission or location that the actor does not have was refused.",
+    "grant.refused": "An attempt to grant a role, permission or location that the actor does not have was refused, or "
+    "several within an hour: `attempts` of them.",
     "location.changed": "The location was changed.",
     "location.created": "The location was created.",
     "location.removed": "The location was deleted.",

@@ -5,7 +5,18 @@ from dataclasses import replace
 from functools import partial
 
 from config import audit, dynamodb, folding
-from config.dynamodb.attributes import Binary, Boolean, Erasure, Json, Number, PersonalData, Text, TextList, Timestamp
+from config.dynamodb.attributes import (
+    Binary,
+    Boolean,
+    Erasure,
+    Json,
+    Number,
+    PersonalData,
+    Text,
+    TextList,
+    TextSet,
+    Timestamp,
+)
 
 ALL_LOCATIONS = "*"
 """In a user's ``locations``: all locations of the customer, present and future."""
@@ -39,6 +50,13 @@ PLACES = PersonalData(
     "locations", "manage customers and locations", "for as long as the customer exists", Erasure.NOT_PERSONAL
 )
 BUSINESS = replace(PLACES, category="business").withheld("not about a person")
+ATTEMPTS = PersonalData(
+    "technical",
+    "limit and count attempts to exceed one's permissions",
+    "7 days",
+    Erasure.EXPIRES,
+    withheld_because="counters; the audit log has the attempts",
+)
 EMAIL_SENDERS = ("Auth0", "the mail service")
 
 
@@ -232,6 +250,21 @@ class PushTokenOwner(dynamodb.Record):
     user_id = Text(DEVICE_UNIQUENESS)
     customer_id = Text(DEVICE_UNIQUENESS)
     """The customer of that person."""
+
+
+class AttemptCounter(dynamodb.Record):
+    """How often somebody tried to exceed their permissions, in a minute or, by code, in an hour."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("denied-attempts")
+        ttl = "expires_at"
+
+    key = Text(ATTEMPTS, hash_key=True)
+    """The actor's id, the error code if any, and the minute or the hour (UTC)."""
+    attempts = Number(ATTEMPTS, default=0)
+    subjects = TextSet(ATTEMPTS, null=True)
+    """The ids of those at whom the attempts of the hour aimed."""
+    expires_at = Number(ATTEMPTS)
 
 
 class TermsAcceptance(dynamodb.Record):

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from accounts import denied_attempts
 from accounts.models import ALL_LOCATIONS, User
-from config import audit, errors, journal
+from config import audit, errors
 
 SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
 """Nobody can lose these: without them a person could not read their data or accept the terms."""
@@ -47,8 +48,7 @@ ROLES = {
     "admin": frozenset(_ADMIN),
     "owner": frozenset(_OWNER),
 }
-RANKS = {role: rank for rank, role in enumerate(ROLES)}
-PERMISSIONS = ROLES["owner"]
+RANKS, PERMISSIONS = {role: rank for rank, role in enumerate(ROLES)}, ROLES["owner"]
 VENDOR_PERMISSIONS = frozenset({"customers:suspend", "numbers:adopt"})
 """Permissions that only operators have."""
 
@@ -140,14 +140,15 @@ class Actor(audit.Author):
 def audit_denied_attempts(
     actor: Actor, at: datetime, *, subject: audit.Subject | None = None, values: Mapping[str, Any]
 ) -> Iterator[None]:
-    """Audit a `DeniedAttempt` raised inside: the actor, the subject, the values."""
+    """Audit a `DeniedAttempt` raised inside; `errors.TooManyRequests` replaces one too many."""
     try:
         yield
     except DeniedAttempt as refusal:
         attempted_changes = [audit.FieldChange(name, None, value) for name, value in values.items()]
-        journal.write_audit_event(
+        denied_attempts.audit_attempt(
             actor,
             "grant.refused" if isinstance(refusal, GrantRefused) else "attempt.refused",
+            refusal.code,
             subject or audit.Party("customer", actor.customer_id, "", actor.customer_id, actor.customer_id),
             at,
             changes=[*attempted_changes, audit.FieldChange("reason", None, refusal.code)],
@@ -232,8 +233,8 @@ def check_target_user(actor: Actor, user: User) -> None:
     """
     both_are_owners = user.role == actor.role == "owner" and actor.has_permission("owners:manage")
     if RANKS[user.role] >= RANKS[actor.role] and not both_are_owners:
-        hint = "To change yourself, use `PATCH /user`." if user.id == actor.id else ""
-        raise TargetForbidden(f"This person's role is not lower than yours. {hint}".strip())
+        hint = " To change yourself, use `PATCH /user`." if user.id == actor.id else ""
+        raise TargetForbidden(f"This person's role is not lower than yours.{hint}")
     if not actor.can_access_user_in(user.locations):
         raise TargetForbidden("The person must work at locations that you have access to, and at no others.")
 

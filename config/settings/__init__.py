@@ -21,6 +21,7 @@ PROTECTED_ATTRIBUTES = [
     "accounts.terms.acceptance.IDENTITIES",
 ]
 UNAUDITED_TABLES = (
+    "denied-attempts",
     "data-keys",
     "outbox",
     "idempotency",
@@ -32,6 +33,7 @@ UNAUDITED_TABLES = (
 )
 OUTBOX_NOTIFIER = "config.celery.notify_worker"
 OUTBOX_TASK_MODULES = [
+    "accounts.denied_attempts",
     "accounts.notifications.dispatch",
     "accounts.notifications.invitations",
     "accounts.notifications.push",

@@ -58,6 +58,7 @@ SPECTACULAR_SETTINGS = {
 }
 PERMISSIONS_OF_EVERYONE = "accounts.permissions.SELF_SERVICE"
 """The permissions that nobody can lose: operations that need one of them document no 403."""
+DENIED_ATTEMPTS_PER_MINUTE = env.integer("DENIED_ATTEMPTS_PER_MINUTE", 10, minimum=1, maximum=10_000)
 RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP address
     "read": 6_000,
     "write": 1_200,

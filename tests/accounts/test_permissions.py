@@ -7,6 +7,7 @@ import pytest
 
 from accounts import permissions, users
 from accounts.users import email_address
+from tests.support.attempts import forget_denied_attempts
 from tests.support.environment import Environment
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, parse_problem
 
@@ -71,6 +72,7 @@ def test_refused_grants_are_audited(test_users: UserFixtures) -> None:
         (test_users.mia, {"locations": [boston], "permissions": ["audit:read"]}),
     ]
     for person, fields in attempts:
+        forget_denied_attempts(person.id)
         response = person.post("/user", test_users.user_body(**fields))
         assert response.status_code == 403, fields
         assert parse_problem(response)["code"] == "grant_refused"

@@ -19,6 +19,7 @@ from telephony.models import PhoneNumber
 from tests.backoffice.test_permissions import create_dead_letter
 from tests.backoffice.test_sign_in import age_sessions
 from tests.emulators.auth0 import operators
+from tests.support.attempts import forget_denied_attempts
 from tests.support.environment import Environment
 from tests.support.operators import create_many_users, create_operator, set_operator_roles
 from tests.support.users import UserFixtures, emails_to, process_outbox
@@ -135,6 +136,7 @@ def test_user_is_searched_by_email_and_changed(
     assert users.get_user(user.id).role == "manager"
     assert latest_operator_entry(user.id, "user.changed")
 
+    forget_denied_attempts("opr_")
     page.locator("#id_userRole").select_option("owner")
     page.get_by_role("button", name="Save and continue editing").click()
     page.get_by_text("Only owners can assign the role `owner`.").wait_for()

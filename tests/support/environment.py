@@ -113,6 +113,7 @@ class Environment:
             "TRUSTED_PROXIES": "",
             "NUMBERS_PER_CUSTOMER": "10000",
             "PHONE_CHECKS_PER_DAY": "100",
+            "DENIED_ATTEMPTS_PER_MINUTE": "1000",
             "PHONE_CHECKS_PER_CUSTOMER": "10000",
             "CORS_ORIGINS": f"https://app.dutyline.example,{self.app}",
         }
