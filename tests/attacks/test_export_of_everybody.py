@@ -13,7 +13,7 @@ from telephony.calls.call_record import CallStep
 from telephony.calls.routing import RingCandidate, RingPlan
 from telephony.lines import ResolvedLine
 from telephony.models import Call, CallOfUser
-from tests.attacks.bulk import put_records
+from tests.support.bulk import put_records
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.users import (
     SignedInUser,

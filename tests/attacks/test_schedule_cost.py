@@ -14,9 +14,9 @@ from staffing.models import Schedule
 from staffing.recurrence import conflicts
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.schedules import availability, on_duty, save
-from tests.attacks.bulk import changed_series, load_series
 from tests.attacks.processes import ProcessCost
 from tests.staffing.schedules.test_commands import PATH, schedule_body
+from tests.support.bulk import changed_series, load_series
 from tests.support.environment import Environment
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem
 

@@ -9,6 +9,7 @@ A new operation needs a sample here; both tests then cover it automatically.
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from accounts.terms import documents
 from config import dynamodb
 from telephony import ivr
 from telephony.models import PhoneNumber
+from tests.support import bulk
 from tests.support.environment import ENVIRONMENT
 from tests.support.problems import check_error
 from tests.support.proxy import FaultPlan
@@ -399,6 +401,15 @@ def _replay_closed_feed(test_users: UserFixtures, operation: Operation, sample: 
     return send_request(test_users.ann, operation, sample, headers=headers)
 
 
+def _exclude_one_shift_too_many(test_users: UserFixtures, operation: Operation) -> httpx.Response:
+    """Exclude a shift from a series of a person whose series have the most changed shifts."""
+    start = datetime.fromisoformat("2032-01-05T09:00")
+    series = [bulk.changed_series(number, 400, start=start) for number in range(5)]
+    schedules = bulk.load_series(test_users, test_users.create_user().id, series)
+    query = {"scope": "occurrence", "recurrenceId": (start + timedelta(days=401)).isoformat()}
+    return send_request(test_users.ann, operation, RequestSample(path={"id": schedules[0].id}, query=query))
+
+
 def _unknown_ivr_location(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     return send_request(test_users.ann, operation, replace(sample, path={"locationId": UNKNOWN_IDS["loc"]}))
 
@@ -497,6 +508,7 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("updateSchedule", 409): lambda test_users, operation, sample: _overlap_another_shift(
         test_users, operation, sample
     ),
+    ("deleteSchedule", 409): lambda test_users, operation, sample: _exclude_one_shift_too_many(test_users, operation),
     ("listColleagues", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, replace(sample, query={"locationId": UNKNOWN_IDS["loc"]})
     ),
