@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode
 
 import orjson
@@ -110,7 +111,10 @@ class OperatorSessionMiddleware:
     """Confirms roles with Auth0 every few minutes.
 
     A GET is redirected through Auth0, which answers at once while its session lasts. A POST is
-    accepted until the idle limit, so that nobody loses what they typed.
+    accepted until the idle limit, so that nobody loses what they typed; but an action, which asks
+    before it runs, only soon after the role was confirmed: its page has it confirmed when it opens.
+    Auth0 is not asked at each POST. What it says at sign-in is the result of the tenant's Action;
+    its Management API shows direct assignments of roles only, so it could say something else.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -125,6 +129,20 @@ class OperatorSessionMiddleware:
             if age > settings.SESSION_RENEWAL_SECONDS and _is_page_request(request):
                 return redirect(_url_with_next("social:renew", request))
         return self._get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        """Have the role confirmed before the page of an action, and before an action runs late."""
+        if not (request.path.startswith(settings.ADMIN_PATH) and self._is_auth0_session(request)):
+            return None
+        url_name = request.resolver_match.url_name if request.resolver_match else ""
+        is_bulk_action = request.method == "POST" and "action" in request.POST
+        if not (is_bulk_action or str(url_name).endswith(settings.ACTION_PAGES)):
+            return None
+        age = time.time() - float(request.session.get(SESSION_RENEWED_AT, 0))
+        is_post = request.method == "POST"
+        if age > (settings.SESSION_RENEWAL_SECONDS if is_post else settings.ACTION_RENEWAL_SECONDS):
+            return redirect(f"{reverse('social:renew')}?{urlencode({'next': request.get_full_path()})}")
+        return None
 
     def _is_auth0_session(self, request: HttpRequest) -> bool:
         if "/sign-in/" in request.path or "/logout/" in request.path:

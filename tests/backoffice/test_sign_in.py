@@ -9,6 +9,7 @@ import httpx
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 
+from accounts import users
 from tests.support.environment import Environment, free_port
 from tests.support.operators import OperatorSession, create_operator, open_operator_session, set_operator_roles
 from tests.support.users import UserFixtures
@@ -217,3 +218,40 @@ def test_api_tokens_and_operator_sessions_are_not_interchangeable(
     operator = operator_sessions["lead"]
     cookies = {cookie.name: cookie.value or "" for cookie in operator.client.cookies.jar}
     assert httpx.get(f"{backoffice_url}/user", cookies=cookies).status_code == 401
+
+
+def test_actions_are_judged_by_a_role_that_was_just_confirmed(
+    env: Environment, test_users: UserFixtures, backoffice_url: str
+) -> None:
+    """Low: what was posted was believed for an hour after the role was taken."""
+    email = create_operator(env, "dora", ["support"])
+    user = test_users.create_user()
+    path = f"/admin/accounts/user/{user.id}/do/block/"
+    with open_operator_session(backoffice_url) as operator:
+        operator.sign_in(email)
+        assert operator.get(path).status_code == 200
+        age_sessions(env, 700)
+        asked_again = operator.post(path)
+        assert str(asked_again.url) == backoffice_url + path, "the role is confirmed, and the page asks again"
+        assert users.get_user(user.id).status == "invited"
+
+        age_sessions(env, 590)
+        set_operator_roles(env, email, [])
+        assert operator.get(path).status_code == 403, "the page of an action has the role confirmed"
+        assert str(operator.post(path).url).startswith(f"{backoffice_url}/admin/login/")
+    assert users.get_user(user.id).status == "invited"
+
+
+def test_bulk_actions_are_judged_by_a_role_that_was_just_confirmed(
+    env: Environment, test_users: UserFixtures, backoffice_url: str
+) -> None:
+    email = create_operator(env, "dina", ["support"])
+    user = test_users.create_user()
+    with open_operator_session(backoffice_url) as operator:
+        operator.sign_in(email)
+        operator.get("/admin/accounts/user/")
+        set_operator_roles(env, email, [])
+        age_sessions(env, 700)
+        response = operator.post("/admin/accounts/user/", action="block", _selected_action=user.id, confirmed="yes")
+        assert response.status_code == 403
+    assert users.get_user(user.id).status == "invited"
