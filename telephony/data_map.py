@@ -1,7 +1,7 @@
 """Erasure and export of verified phones and calls."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from accounts import locations, permissions
 from config import outbox
@@ -27,10 +27,6 @@ def _calls_of(user: "User") -> Iterator[ExportRow]:
             "plans": candidate.reason,
             "answeredBy": user.id if call.row.answered_by == user.id else None,
         }
-
-
-def _erase_calls(user: "User", **_: Any) -> None:
-    queries.delete_calls_of_user(user.id)
 
 
 PHONE = ExportChapter(
@@ -59,6 +55,6 @@ CALLS = ExportChapter(
 MAP = AppDataMap(
     chapters=[PHONE, CALLS],
     records_to_erase={PhoneVerification: lambda user: [PhoneVerification(user_id=user.id)]},
-    erase_in_batches={CallOfUser: _erase_calls},
+    erase_by_task={CallOfUser: "telephony.forget_calls_of_user"},
     recipients={"Twilio": "connects the calls"},
 )

@@ -95,6 +95,8 @@ def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
             for record in data_map.records_to_erase(user):
                 if not isinstance(record, User | DirectoryEntry):  # the entry went when the deletion began
                     write.remove(record)
+            for task in data_map.erasure_tasks():
+                write.enqueue(task, user_id=user.id)
             side_effects.update_counters(write, user, None)
             write.complete(change_email.EMAIL_CHANGE.message_id(user.id))
     except journal.StaleRecord:

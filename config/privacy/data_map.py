@@ -74,6 +74,8 @@ class AppDataMap:
     """The records of a person that erasure removes in one transaction, with the person."""
     erase_in_batches: Mapping[type[dynamodb.Record], Callable[..., None]] = field(default_factory=dict)
     """Removes records that may be many, before that: ``(person, actor=, at=)``; repeatable."""
+    erase_by_task: Mapping[type[dynamodb.Record], str] = field(default_factory=dict)
+    """The outbox tasks that remove records nobody sees without the person: ``(user_id)``."""
     recipients: Mapping[str, str] = field(default_factory=dict)
     """The purpose of each recipient, by the name that attributes use."""
 
@@ -109,6 +111,11 @@ def erase_in_batches(person: Any, *, actor: Any, at: datetime) -> None:
     for data_map in load_data_maps():
         for erase in dict.fromkeys(data_map.erase_in_batches.values()):
             erase(person, actor=actor, at=at)
+
+
+def erasure_tasks() -> list[str]:
+    """The outbox tasks that remove what remains of a person, after the transaction."""
+    return [task for data_map in load_data_maps() for task in data_map.erase_by_task.values()]
 
 
 _MARKDOWN_HEADER = """# Personal data

@@ -23,6 +23,7 @@ from tests.support.users import (
     create_user_fixtures,
     enable_ringing,
     now,
+    process_outbox,
     simulate_call,
 )
 
@@ -119,6 +120,7 @@ def test_calls_that_rang_somebody_are_in_their_export(test_users: UserFixtures, 
     assert [call["id"] for call in export_calls(person)] == [call_id]
 
     assert test_users.ann.delete("/userManagement", {"id": person.id}).status_code == 200
+    process_outbox()
     assert rows_of(person.id) == []
 
 

@@ -44,7 +44,9 @@ def test_attribute_requires_its_facts(attribute_class: Any) -> None:
 
 def test_data_map_describes_all_attributes() -> None:
     data_maps = data_map.load_data_maps()
-    erased = {record for part in data_maps for record in (*part.records_to_erase, *part.erase_in_batches)}
+    erased = {
+        record for part in data_maps for record in (*part.records_to_erase, *part.erase_in_batches, *part.erase_by_task)
+    }
     for record in dynamodb.record_classes():
         for attribute in record.declared_attributes():
             label = f"{record.__name__}.{attribute.attr_name}"
