@@ -55,6 +55,6 @@ CALLS = ExportChapter(
 MAP = AppDataMap(
     chapters=[PHONE, CALLS],
     records_to_erase={PhoneVerification: lambda user: [PhoneVerification(user_id=user.id)]},
-    erase_by_task={CallOfUser: "telephony.forget_calls_of_user"},
+    erase_afterwards={CallOfUser: queries.delete_calls_of_user},
     recipients={"Twilio": "connects the calls"},
 )

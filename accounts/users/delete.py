@@ -74,10 +74,14 @@ def _begin_deletion(
 
 @outbox.task(DELETION.task)
 def resume_deletion(user_id: str, *, job: outbox.TaskContext) -> None:
-    """Finish a deletion that its request left unfinished. Raises `errors.Unavailable`."""
+    """Finish a deletion that its request left unfinished, and remove what may be much.
+
+    Raises `errors.Unavailable`.
+    """
     user = dynamodb.get_record(User, user_id)
     if user and user.status == "deleting":
         finish_deletion(user, two_phase.Attempt.of_message(job))
+    data_map.erase_afterwards(user_id)
 
 
 def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
@@ -90,15 +94,17 @@ def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
     erasure_log.log_erasure(user.id, attempt.at)
     changes = [audit.FieldChange("status", "deleting", "deleted")]
     try:
-        with DELETION.finish(user.id, "user.deleted", user, attempt, changes=changes) as write:
+        # not DELETION.finish: its message stays, for what is erased afterwards
+        with journal.write(
+            attempt.actor, "user.deleted", user, attempt.at, changes=changes, prefetched=attempt.records
+        ) as write:
             write.remove_unchanged(user)
             for record in data_map.records_to_erase(user):
                 if not isinstance(record, User | DirectoryEntry):  # the entry went when the deletion began
                     write.remove(record)
-            for task in data_map.erasure_tasks():
-                write.enqueue(task, user_id=user.id)
             side_effects.update_counters(write, user, None)
-            write.complete(change_email.EMAIL_CHANGE.message_id(user.id))
+            if user.awaited:
+                write.complete(change_email.EMAIL_CHANGE.message_id(user.id))
     except journal.StaleRecord:
         remaining_user = dynamodb.get_record(User, user.id)
         if remaining_user is not None:

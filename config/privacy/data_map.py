@@ -74,8 +74,8 @@ class AppDataMap:
     """The records of a person that erasure removes in one transaction, with the person."""
     erase_in_batches: Mapping[type[dynamodb.Record], Callable[..., None]] = field(default_factory=dict)
     """Removes records that may be many, before that: ``(person, actor=, at=)``; repeatable."""
-    erase_by_task: Mapping[type[dynamodb.Record], str] = field(default_factory=dict)
-    """The outbox tasks that remove records nobody sees without the person: ``(user_id)``."""
+    erase_afterwards: Mapping[type[dynamodb.Record], Callable[[str], None]] = field(default_factory=dict)
+    """Removes records that nobody sees without the person, in the background: ``(user_id)``."""
     recipients: Mapping[str, str] = field(default_factory=dict)
     """The purpose of each recipient, by the name that attributes use."""
 
@@ -113,9 +113,11 @@ def erase_in_batches(person: Any, *, actor: Any, at: datetime) -> None:
             erase(person, actor=actor, at=at)
 
 
-def erasure_tasks() -> list[str]:
-    """The outbox tasks that remove what remains of a person, after the transaction."""
-    return [task for data_map in load_data_maps() for task in data_map.erase_by_task.values()]
+def erase_afterwards(user_id: str) -> None:
+    """Remove what remains after the transaction that removed the person; repeatable."""
+    for data_map in load_data_maps():
+        for erase in data_map.erase_afterwards.values():
+            erase(user_id)
 
 
 _MARKDOWN_HEADER = """# Personal data

@@ -45,7 +45,6 @@ OUTBOX_TASK_MODULES = [
     "staffing.notifications.reminders",
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",
-    "telephony.calls.queries",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
     "telephony.numbers.inventory",

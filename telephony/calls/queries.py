@@ -8,7 +8,7 @@ from django.conf import settings
 
 from accounts import locations
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal, local_time, outbox
+from config import audit, dynamodb, errors, journal, local_time
 from config.dynamodb import pagination, unaudited
 from telephony.calls import call_record
 from telephony.calls.call_record import CallRecord
@@ -114,7 +114,6 @@ def delete_call(call_id: str) -> None:
     unaudited.remove(Call(call_id), Call.id.exists())
 
 
-@outbox.task("telephony.forget_calls_of_user")
 def delete_calls_of_user(user_id: str) -> None:
     """Delete what says which calls a deleted user was in; they may be many."""
     condition, values = "#user_id = :user", {":user": {"S": user_id}}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from config import dynamodb
+from config.journal import two_phase
 from telephony.calls import call_record, queries
 from telephony.calls.call_record import CallStep
 from telephony.calls.routing import RingCandidate, RingPlan
@@ -120,7 +121,7 @@ def test_calls_that_rang_somebody_are_in_their_export(test_users: UserFixtures, 
     assert [call["id"] for call in export_calls(person)] == [call_id]
 
     assert test_users.ann.delete("/userManagement", {"id": person.id}).status_code == 200
-    process_outbox()
+    process_outbox(seconds_ahead=two_phase.FINISHER_DELAY.total_seconds())
     assert rows_of(person.id) == []
 
 

@@ -45,7 +45,10 @@ def test_attribute_requires_its_facts(attribute_class: Any) -> None:
 def test_data_map_describes_all_attributes() -> None:
     data_maps = data_map.load_data_maps()
     erased = {
-        record for part in data_maps for record in (*part.records_to_erase, *part.erase_in_batches, *part.erase_by_task)
+        record
+        for part in data_maps
+        for step in (part.records_to_erase, part.erase_in_batches, part.erase_afterwards)
+        for record in step
     }
     for record in dynamodb.record_classes():
         for attribute in record.declared_attributes():
