@@ -87,9 +87,9 @@ class Schedule(dynamodb.Record):
     def is_series(self) -> bool:
         return self.pattern is not None
 
-    def series(self) -> Series:
-        """Its shifts."""
-        return pattern.from_stored_pattern(self.start, self.end, self.zone, self.pattern)
+    def series(self, window: tuple[datetime, datetime] | None = None) -> Series:
+        """Its shifts; with a window, complete only for those that overlap it."""
+        return pattern.from_stored_pattern(self.start, self.end, self.zone, self.pattern, window)
 
 
 def to_attributes(series: Series) -> dict[str, Any]:

@@ -18,6 +18,7 @@ MAX_SHIFT_DURATION = timedelta(hours=48)
 """Wall time from the start of a shift to its end, at most."""
 SECONDS_PER_DAY = 86_400
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+LATEST_WINDOW_END = END_OF_TIME - timedelta(days=30)
 MAX_CLOCK_JUMP = timedelta(hours=3)
 """An upper bound of clock changes."""
 _MAX_ZONE_DIFFERENCE = timedelta(days=2)
@@ -115,6 +116,12 @@ def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
     return to_wall_time(to_instant(wall_time, zone), zone) == wall_time
 
 
+def widen_to_wall_times(since: datetime, until: datetime) -> tuple[datetime, datetime]:
+    """Wall times of any zone between which every occurrence starts that overlaps a window."""
+    latest = min(until.astimezone(UTC), LATEST_WINDOW_END)
+    return since.astimezone(UTC) - MAX_SHIFT_DURATION - _MAX_ZONE_DIFFERENCE, latest + _MAX_ZONE_DIFFERENCE
+
+
 def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
     """The shifts of a series that overlap a window, by start; instants are aware."""
     low = to_wall_time(since, series.zone) - MAX_SHIFT_DURATION - _MAX_ZONE_DIFFERENCE
@@ -176,9 +183,9 @@ def build_first_occurrence(series: Series) -> Occurrence:
 def _build_occurrence(recurrence_id: datetime, start: datetime, end: datetime, zone: str) -> Occurrence:
     """An occurrence at its instants. A shift entirely within a clock gap keeps its length."""
     start_instant, end_instant = to_instant(start, zone), to_instant(end, zone)
+    is_adjusted = to_wall_time(start_instant, zone) != start or to_wall_time(end_instant, zone) != end
     if end_instant <= start_instant:
         end_instant = start_instant + (end - start)
-    is_adjusted = not (is_valid_wall_time(start, zone) and is_valid_wall_time(end, zone))
     return Occurrence(recurrence_id, start_instant, end_instant, is_adjusted=is_adjusted)
 
 

@@ -1,6 +1,6 @@
 """``recurrencePattern``: the rule and the exceptions of a series as JSON. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -148,16 +148,36 @@ def to_stored_pattern(series: Series) -> dict[str, Any] | None:
     }
 
 
-def from_stored_pattern(start: str, end: str, zone: str, pattern: Mapping[str, Any] | None) -> Series:
-    """The series of a stored pattern; it was checked when it was stored."""
+def from_stored_pattern(
+    start: str, end: str, zone: str, pattern: Mapping[str, Any] | None, window: tuple[datetime, datetime] | None = None
+) -> Series:
+    """The series of a stored pattern; it was checked when it was stored.
+
+    With a ``window``, its exceptions are complete only for occurrences that overlap these instants.
+    """
     first_start, first_end = datetime.fromisoformat(start), datetime.fromisoformat(end)
     if pattern is None:
         return Series(first_start, first_end, zone)
     exceptions = {
         datetime.fromisoformat(recurrence_id): _exception_from_json(fields)
-        for recurrence_id, fields in pattern.get("exceptions", {}).items()
+        for recurrence_id, fields in _exceptions_within(pattern, window)
     }
     return Series(first_start, first_end, zone, rrule.parse_fields(pattern), exceptions, pattern.get("gap", "shift"))
+
+
+def _exceptions_within(
+    pattern: Mapping[str, Any], window: tuple[datetime, datetime] | None
+) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """The stored exceptions whose occurrences may overlap a window: there may be hundreds."""
+    exceptions: Mapping[str, Mapping[str, Any]] = pattern.get("exceptions", {})
+    if window is None:
+        return exceptions.items()
+    low, high = (at.replace(tzinfo=None).isoformat() for at in expand.widen_to_wall_times(*window))
+    return [
+        (recurrence_id, fields)
+        for recurrence_id, fields in exceptions.items()
+        if low <= recurrence_id <= high or low <= fields.get("startTime", "") <= high
+    ]
 
 
 def _exception_from_json(fields: Mapping[str, Any]) -> RecurrenceException:

@@ -162,8 +162,8 @@ def _iter_single_shifts(schedules: Iterable[Schedule], schedule_filter: Schedule
 
 def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
     """The shifts of schedules by start, expanded lazily, window by window."""
-    schedule_series = [(schedule, schedule.series()) for schedule in schedules]
     since, until = schedule_filter.window
+    schedule_series = [(schedule, schedule.series((since, until))) for schedule in schedules]
     for step_start, step_end in iter_steps(since, until):
         shifts = [
             Shift(schedule, occurrence)
