@@ -171,16 +171,22 @@ def _check_limits(rows: Iterable[StaffAvailability], changes: "RowChanges") -> N
 
 
 def fetch_rows(
-    staff_id: str, since: datetime | None, records: dynamodb.BatchResult | None, **options: Any
+    staff_id: str,
+    since: datetime | None,
+    records: dynamodb.BatchResult | None,
+    *,
+    consistent: bool = True,
+    projection: str | None = None,
 ) -> list[StaffAvailability]:
-    """The rows of schedules that end after an instant, by end; ``options`` are those of a Query.
+    """The rows of schedules that end after an instant, by end; all attributes, or a projection.
 
     Raises `journal.StaleRecord` if they lack what the version record in ``records`` lists.
     """
     lower_bound = format_instant(since) if since else "0"
     values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
     condition = "#staff_id = :staff AND #end > :low"
-    rows = list(dynamodb.iter_records(StaffAvailability, condition, values, ConsistentRead=True, **options))
+    options = {"ProjectionExpression": projection} if projection else {}
+    rows = list(dynamodb.iter_records(StaffAvailability, condition, values, ConsistentRead=consistent, **options))
     version_record = records.get(StaffAvailability, staff_id, VERSION_RECORD_KEY) if records else None
     seen_versions = {row.end: int(row.version) for row in rows}
     for end, version in (version_record.wrote if version_record else {}).items():
@@ -193,7 +199,7 @@ def fetch_row_keys(
     staff_id: str, since: datetime | None, records: dynamodb.BatchResult | None
 ) -> list[StaffAvailability]:
     """The same rows as `fetch_rows` without their shifts, which may be many."""
-    return fetch_rows(staff_id, since, records, ProjectionExpression="#staff_id, #end, version, schedule_id")
+    return fetch_rows(staff_id, since, records, projection="#staff_id, #end, version, schedule_id")
 
 
 def count_changes(staff_id: str, records: dynamodb.BatchResult) -> int:
