@@ -185,7 +185,8 @@ def test_reminder_lead_time_is_configurable(test_users: UserFixtures, sue: Signe
 def test_moved_shift_is_reminded_at_its_new_time(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
     schedule, start = create_shift_starting_in(test_users, sue, 300)
     run_due_tasks()
-    changes = {"startTime": (start + timedelta(days=1)).isoformat()}
+    end = datetime.fromisoformat(schedule["endTime"])
+    changes = {name: (time + timedelta(days=1)).isoformat() for name, time in (("startTime", start), ("endTime", end))}
     assert put_schedule(test_users.mia, schedule["id"], changes).is_success
     run_due_tasks(2 * BATCH_SECONDS)
     run_due_tasks(250 * 60)
