@@ -7,13 +7,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import permissions
-from accounts.models import DIRECTORY_STATUSES, USER_STATUSES, User
+from accounts.models import USER_STATUSES, User
 from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import email_address, side_effects
 from config import errors
 from config.api.fields import (
-    LimitField,
-    PageQuery,
     StrictBooleanField,
     StrictChoiceField,
     StrictQuery,
@@ -235,8 +233,7 @@ class UserChange(StrictSerializer):
     def validate_status(self, value: str) -> str:
         """Refuse states that only Dutyline sets."""
         if value not in SETTABLE_STATUSES:
-            choices = ", ".join(SETTABLE_STATUSES)
-            raise serializers.ValidationError(f"Must be one of {choices}.", code="invalid_choice")
+            raise serializers.ValidationError(f"Must be one of {', '.join(SETTABLE_STATUSES)}.", code="invalid_choice")
         return value
 
 
@@ -258,48 +255,3 @@ class DeletedUser(serializers.Serializer[Any]):
 
     id = serializers.CharField()
     status = serializers.ChoiceField(choices=["deleted"], help_text="Confirms the deletion.")
-
-
-class PeopleQuery(PageQuery):
-    """The query of a list of people. A parameter without a value is as if it were not sent."""
-
-    limit = LimitField(maximum=1000, default=200)
-    q = TextField(
-        max_length=100,
-        required=False,
-        source="text",
-        help_text="Words that all must be part of the name. Case, accents and Unicode form do not matter.",
-    )
-    locationId = TextField(
-        max_length=64,
-        required=False,
-        source="location_id",
-        help_text="Only who works at this location, also because of access to all locations.",
-    )
-
-    def to_internal_value(self, data: Any) -> Any:
-        return super().to_internal_value({name: value for name, value in data.items() if value != ""})
-
-
-class UserQuery(PeopleQuery):
-    """Filters of users."""
-
-    customerId = TextField(
-        max_length=64,
-        required=False,
-        source="customer_id",
-        help_text="Must be the signed-in user's customer, which is the default.",
-    )
-    q = TextField(
-        max_length=100,
-        required=False,
-        source="text",
-        help_text=(
-            "Words that all must be part of the name, the profile name or the e-mail address. Case, accents and "
-            "Unicode form do not matter."
-        ),
-    )
-    role = RoleField(required=False, help_text="Only users with this role.")
-    status = StrictChoiceField(choices=DIRECTORY_STATUSES, required=False, help_text="Only users with this status.")
-    skill = TextField(max_length=100, required=False, help_text="Only users with this skill, compared like `q`.")
-    sort = StrictChoiceField(choices=("name", "-name"), required=False, help_text="Default: name, ascending.")

@@ -6,7 +6,7 @@ from rest_framework.response import Response
 from accounts import users
 from accounts.auth.authentication import actor_of, authenticated_user
 from accounts.serializers.colleagues import ColleagueView
-from accounts.serializers.users import PeopleQuery
+from accounts.serializers.people_queries import PeopleQuery
 from accounts.views import examples
 from config import api, errors
 from config.api import pagination

@@ -14,15 +14,8 @@ from accounts.clients import auth0
 from accounts.notifications import invitations
 from accounts.serializers import user_table
 from accounts.serializers.audit_log import AuditPage, AuditQuery
-from accounts.serializers.users import (
-    DeletedUser,
-    NewUser,
-    UserChange,
-    UserQuery,
-    UserReference,
-    UserReferenceQuery,
-    UserView,
-)
+from accounts.serializers.people_queries import UserQuery
+from accounts.serializers.users import DeletedUser, NewUser, UserChange, UserReference, UserReferenceQuery, UserView
 from accounts.users import change_email, create, directory, side_effects, update
 from accounts.views import examples, own_account
 from config import api, errors, local_time

@@ -291,9 +291,8 @@ def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:
 def versioned_response(request: Request, serializer: serializers.Serializer[Any], status: int = 200) -> Response:
     """The response that shows one record; its ETag is the version, and a digest of what it shows.
 
-    If-Match takes the version. The digest tells apart what the version does not count: another
-    record at the same URL (``/user`` shows each caller a different one), and parts that come from
-    other records, such as names.
+    If-Match takes the version. The digest tells apart what the version does not count: the records
+    of different callers at one URL, such as ``/user``, and names from other records.
     """
     data = serializer.data
     digest = hashlib.sha256(strict_json.dumps(data, default=str)).hexdigest()[:16]
