@@ -3,6 +3,7 @@
 Every call goes through `call`. Records are written only through `config.journal`.
 """
 
+import os
 import random
 import re
 import time
@@ -79,8 +80,11 @@ class CallRejected(Exception):
     """
 
     def __init__(self, operation: str, table: str, reason: str) -> None:
-        super().__init__(f"{operation} of {table}: {reason}")
+        super().__init__(operation, table, reason)  # the arguments, so that workers can pickle it
         self.operation, self.table, self.reason = operation, table, reason
+
+    def __str__(self) -> str:
+        return f"{self.operation} of {self.table}: {self.reason}"
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -241,6 +245,18 @@ def iter_pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]
 @cache
 def _thread_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(32, thread_name_prefix="dynamo")
+
+
+def _drop_connections() -> None:
+    """Forget what a fork copied: processes that share a socket read each other's answers.
+
+    Threads are not copied at all, so the pool of the parent would never run anything.
+    """
+    get_connection.cache_clear()
+    _thread_pool.cache_clear()
+
+
+os.register_at_fork(after_in_child=_drop_connections)
 
 
 def gather(*reads: Callable[[], Any]) -> list[Any]:

@@ -1,6 +1,7 @@
 """Outbox processing: leases, back-off, dead letters, and real workers that are killed."""
 
 import itertools
+import multiprocessing
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from accounts import users
-from config import errors, journal, outbox
+from config import dynamodb, errors, journal, outbox
 from config.dev import services
 from config.outbox import worker
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
@@ -49,8 +50,6 @@ def enqueue_message(test_users: UserFixtures, task: str, **arguments: Any) -> st
 
 
 def get_message(message_id: str) -> outbox.OutboxMessage | None:
-    from config import dynamodb
-
     return dynamodb.get_record(outbox.OutboxMessage, message_id)
 
 
@@ -181,6 +180,30 @@ def start_worker(env: Environment) -> Iterator[Callable[[str], int]]:
             env.stop(name)
 
 
+def test_forked_processes_share_no_database_connection(test_users: UserFixtures) -> None:
+    """Celery forks after the check of the data keys: children that share its socket read each other's answers."""
+    parent_connection = dynamodb.get_connection()
+    expected_users = [test_users.ann.user, test_users.sam.user, test_users.mia.user, test_users.ann.user]
+    processes = multiprocessing.get_context("fork")
+
+    def read_own_user(user_id: str, results: Any) -> None:
+        is_shared = dynamodb.get_connection() is parent_connection
+        both = dynamodb.gather(*[lambda: users.get_user(user_id).id] * 4)
+        results.put((is_shared, {users.get_user(user_id).id for _ in range(100)} | set(both)))
+
+    results = processes.Queue()
+    children = [processes.Process(target=read_own_user, args=(user.id, results)) for user in expected_users]
+    for child in children:
+        child.start()
+    answers = [results.get(timeout=60) for _ in children]
+    for child in children:
+        child.join(10)
+
+    assert sorted(ids.pop() for _, ids in answers if len(ids) == 1) == sorted(user.id for user in expected_users)
+    assert not any(is_shared for is_shared, _ in answers)
+    assert dynamodb.get_connection() is parent_connection
+
+
 def wait_until(condition: Callable[[], Any], seconds: float = 40) -> None:
     """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
@@ -234,8 +257,6 @@ def test_killed_worker_loses_no_message(
 
 
 def _list_messages_of(user_id: str) -> list[outbox.OutboxMessage]:
-    from config import dynamodb
-
     rows = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
     messages = [outbox.OutboxMessage.from_item(row) for row in rows]
     return [message for message in messages if message.arguments.get("user_id") == user_id]
