@@ -181,7 +181,7 @@ def start_worker(env: Environment) -> Iterator[Callable[[str], int]]:
 
 
 def test_forked_processes_share_no_database_connection(test_users: UserFixtures) -> None:
-    """Celery forks after the check of the data keys: children that share its socket read each other's answers."""
+    """Celery forks after the check of the data keys has opened a connection."""
     parent_connection = dynamodb.get_connection()
     expected_users = [test_users.ann.user, test_users.sam.user, test_users.mia.user, test_users.ann.user]
     processes = multiprocessing.get_context("fork")
