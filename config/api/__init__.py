@@ -215,7 +215,7 @@ class OperationViewSet(ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Authenticate, count and authorize the request before any data is read."""
         if getattr(self, self.action or "", None) is None:
-            throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+            throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
             self.http_method_not_allowed(request)
         declared = self.declared_operation()
         if not declared.permission:
@@ -238,7 +238,7 @@ class OperationViewSet(ViewSet):
         try:
             return cast(Caller, request.user)
         except errors.Unauthenticated as error:
-            self.rate_limit_status = throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+            self.rate_limit_status = throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
             if declared.no_account_status == 404 and isinstance(error, errors.NoAccount):
                 raise errors.NotFound(error.detail) from error
             raise

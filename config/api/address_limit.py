@@ -41,7 +41,7 @@ class AddressLimitMiddleware:
         if request.path in HEALTH_CHECK_PATHS:
             return None
         try:
-            throttling.get_limiter().count_request("stranger", request.META.get("REMOTE_ADDR", ""))
+            throttling.get_limiter().count_request("anonymous", request.META.get("REMOTE_ADDR", ""))
         except errors.TooManyRequests as error:
             return problem_details.problem_response(request, error)
         return None

@@ -64,7 +64,7 @@ RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP addr
     "write": 1_200,
     "costly": 600,  # operations that cost money or send e-mail
     "export": 10,  # operations that take seconds of CPU time
-    "stranger": env.integer("REQUESTS_PER_ADDRESS", 3_000, minimum=1, maximum=10_000_000),
+    "anonymous": env.integer("REQUESTS_PER_ADDRESS", 3_000, minimum=1, maximum=10_000_000),
     # milliseconds of CPU time and round trips of one person and of one customer: config.costs
     "cost": env.integer("COST_PER_USER", 20_000, minimum=1, maximum=10_000_000),
     "customer-cost": env.integer("COST_PER_CUSTOMER", 120_000, minimum=1, maximum=10_000_000),

@@ -51,7 +51,7 @@ def _check_signature(request: HttpRequest) -> None:
     signature = request.headers.get("X-Twilio-Signature")
     is_signed = voice.is_signed_by_twilio(request.get_full_path(), request.POST, signature)
     if not is_signed or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:
-        throttling.get_limiter().count_request("stranger", request.META["REMOTE_ADDR"])
+        throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
         raise InvalidSignature("The signature is not Twilio's.")
 
 

@@ -55,7 +55,7 @@ def test_requests_without_a_token_count_against_their_address(strict_web: str, p
         assert httpx.get(strict_web + path).status_code != 429, "others are not"
         if not path.startswith("/admin"):
             assert parse_problem(refused)["code"] == "rate_limited"
-            assert refused.headers["RateLimit-Policy"] == '"stranger";q=20;w=60'
+            assert refused.headers["RateLimit-Policy"] == '"anonymous";q=20;w=60'
 
 
 def test_preflights_and_refused_methods_count_too(strict_web: str) -> None:
@@ -74,7 +74,7 @@ def test_signed_webhooks_do_not_count(test_users: UserFixtures, env: Environment
     """Twilio's requests come from few addresses; only those without a valid signature count."""
     number = test_users.boston_number.number.number
     assert number
-    with rate_limits.use_up(["stranger"], "127.0.0.1"):
+    with rate_limits.use_up(["anonymous"], "127.0.0.1"):
         unsigned = httpx.post(f"{test_users.ann.web}/telephony/voice", data={"To": number})
         call = httpx.post(f"{env.twilio}/_local/calls", json={"to": number}, timeout=60).json()
         assert unsigned.status_code == 429

@@ -279,7 +279,7 @@ def test_anonymous_requests_see_their_quota(web: str) -> None:
     response = httpx.get(f"{web}/user")
 
     assert response.status_code == 401
-    assert response.headers["RateLimit-Policy"] == '"stranger";q=3000;w=60'
+    assert response.headers["RateLimit-Policy"] == '"anonymous";q=3000;w=60'
 
 
 def test_unknown_host_is_rejected(test_users: UserFixtures) -> None:
