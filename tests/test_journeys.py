@@ -67,9 +67,9 @@ def test_an_invited_user_signs_in(test_users: UserFixtures, env: Environment, pa
 
     page.goto(env.mail)
     row = page.get_by_role("row").filter(has_text=body["email"])
-    row.get_by_role("link", name="Harbour Dental invites you").click()
+    row.get_by_role("link", name="Invitation to Dutyline from Harbour Dental").click()
     email_frame = page.frame_locator("iframe")
-    email_frame.get_by_text("Hello Zoë O'Hara <b>,").wait_for()
+    email_frame.get_by_text("A Dutyline account for Zoë O'Hara <b> at Harbour Dental").wait_for()
     assert email_frame.locator("b").count() == 0, "names must be escaped"
     link = email_frame.get_by_role("link", name="Set your password").get_attribute("href")
     assert link
@@ -184,7 +184,7 @@ def test_invitation_email_has_a_plain_text_part(test_users: UserFixtures, env: E
 
     (email,) = emails_to(env, body["email"])
 
-    assert "Hello R & D," in email["text"]
+    assert "account for R & D at" in email["text"]
     assert test_users.ann.user.name in email["text"]
     assert "works only once, until" in email["text"]
     assert email["messageId"].endswith("@dutyline.example>")

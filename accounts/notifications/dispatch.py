@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidTag
 
 from accounts.models import Location
 from accounts.notifications import mailer, recipients
-from config import dynamodb, outbox
+from config import dynamodb, names, outbox
 from config.dynamodb import encryption
 
 SENT = "sent"
@@ -30,10 +30,10 @@ def send_notification_email(
     if recipient is None or recipient.user.status != "active" or not recipient.has_enabled("email", event):
         return
     records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in locations)
-    names = [location.name for id in locations if (location := records.get(Location, id))]
-    if locations and not names:
+    location_names = [names.for_mail(location.name) for id in locations if (location := records.get(Location, id))]
+    if locations and not location_names:
         return  # they were deleted since
-    template_values = {"by": job.author.name, "locations": ", ".join(sorted(names)), "location_count": len(names)}
+    template_values = {"by": job.author.name, "locations": ", ".join(sorted(location_names)), "location_count": len(location_names)}
     mailer.send_email(event, recipient, message_id=job.id, values=template_values | dict(values or {}))
     job.save_progress(SENT)
 

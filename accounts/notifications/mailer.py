@@ -2,7 +2,8 @@
 
 ``templates/email/<kind>.<language>.txt``: the first line is the subject. Paragraphs follow,
 separated by empty lines; one in square brackets is the button that opens the link. The HTML part is
-rendered from the same text.
+rendered from the same text. What people wrote is never in the first line, nor at the beginning of
+the subject, and nothing of it makes a link (`config.names`).
 """
 
 import smtplib
@@ -20,7 +21,10 @@ from django.utils.formats import date_format
 
 from accounts import preferences
 from accounts.notifications.recipients import Recipient
-from config import errors
+from config import errors, names
+
+NAMES = ("by", "inviter")
+"""Values that are names of people."""
 
 
 class MailRefused(errors.Conflict):
@@ -47,7 +51,9 @@ def send_email(
     user, customer, language = recipient.user, recipient.customer, recipient.language
     zone = preferences.time_zone_of(user.settings, customer.settings)
     template_values = {name: _localize(value, language, zone) for name, value in values.items()}
-    context = {"name": user.name, "customer": customer.name, "email": user.email, **template_values}
+    people = {"name": user.name, "customer": customer.name, **{name: values[name] for name in NAMES if name in values}}
+    safe_names = {name: names.for_mail(value) for name, value in people.items()}
+    context = {"email": user.email, **template_values, **safe_names}
     subject, *paragraphs = _render_paragraphs(f"email/{kind}.{language}.txt", context)
     body_paragraphs = [link if _is_button(paragraph) else paragraph for paragraph in paragraphs]
     domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].rstrip("> ")

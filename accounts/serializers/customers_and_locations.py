@@ -5,6 +5,7 @@ from rest_framework import serializers
 from accounts.models import CUSTOMER_STATUSES, Customer, Location
 from accounts.serializers.preferences import DefaultsChange, DefaultsView
 from config.api.fields import StrictSerializer, TextField, TimeZoneField
+from config.api.name_field import NameField
 from config.api.record_bodies import NewRecordBody
 
 
@@ -26,7 +27,7 @@ class CustomerChange(StrictSerializer):
     """
 
     record_view = CustomerView
-    name = TextField(max_length=200, required=False)
+    name = NameField(required=False)
     settings = DefaultsChange(required=False)
 
 
@@ -49,7 +50,7 @@ class NewLocation(NewRecordBody):
     """A new location."""
 
     record_view = LocationView
-    name = TextField(max_length=200)
+    name = NameField()
     timeZone = TimeZoneField(source="time_zone", help_text="IANA time zone, such as America/Denver.")
     address = TextField(max_length=500, required=False, allow_blank=True)
 
@@ -61,6 +62,6 @@ class LocationChange(StrictSerializer):
     """
 
     record_view = LocationView
-    name = TextField(max_length=200, required=False)
+    name = NameField(required=False)
     timeZone = TimeZoneField(required=False, source="time_zone", help_text="IANA time zone.")
     address = TextField(max_length=500, required=False, allow_blank=True)

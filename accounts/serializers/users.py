@@ -19,6 +19,7 @@ from config.api.fields import (
     TextField,
     TextListField,
 )
+from config.api.name_field import NameField
 from config.api.record_bodies import NewRecordBody
 
 SETTABLE_STATUSES = ("active", "invited", "blocked")
@@ -167,7 +168,7 @@ class NewUser(NewRecordBody):
     record_view = UserView
     email = UserEmailField(max_length=254)
     customerId = TextField(max_length=64, source="customer_id")
-    name = TextField(max_length=200)
+    name = NameField()
     role = RoleField(required=False, help_text="Default: staff.")
     userRole = RoleField(required=False, source="role", help_text="As `role`.")
     permissions = PermissionsField(required=False, help_text=PERMISSIONS_HELP)
@@ -186,7 +187,7 @@ class CurrentUserChange(StrictSerializer):
     """
 
     record_view, read_only_aliases = UserView, {"userRole": "role"}
-    profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
+    profileName = NameField(required=False, allow_null=True, source="profile_name")
     phone = PhoneField(required=False, allow_null=True)
     locations = LocationIdsField(required=False, help_text="A subset of the current locations.")
     userPermissions = PermissionsField(
@@ -207,8 +208,8 @@ class UserChange(StrictSerializer):
 
     record_view = UserView
     id = TextField(max_length=64)
-    name = TextField(max_length=200, required=False)
-    profileName = TextField(max_length=200, required=False, allow_null=True, source="profile_name")
+    name = NameField(required=False)
+    profileName = NameField(required=False, allow_null=True, source="profile_name")
     phone = PhoneField(required=False, allow_null=True)
     email = UserEmailField(max_length=254, required=False)
     userRole = RoleField(

@@ -127,7 +127,7 @@ def test_own_changes_are_not_emailed(test_users: UserFixtures, env: Environment)
 
 
 @pytest.mark.parametrize(
-    ("language", "subject"), [("de", "lädt Sie zu Dutyline ein"), ("es", "le invita a Dutyline"), ("en", "invites you")]
+    ("language", "subject"), [("de", "Einladung zu Dutyline"), ("es", "Invitación a Dutyline"), ("en", "Invitation to")]
 )
 def test_email_uses_language_and_time_zone_of_the_recipient(
     test_users: UserFixtures, env: Environment, language: str, subject: str
@@ -153,7 +153,7 @@ def test_customer_settings_are_the_default(test_users: UserFixtures, env: Enviro
 
     (message,) = emails_to(env, body["email"])
 
-    assert "lädt Sie zu Dutyline ein" in message["subject"]
+    assert "Einladung zu Dutyline" in message["subject"]
     assert re.search(r" Uhr \(MES?Z\)", message["text"])
 
 
