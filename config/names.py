@@ -1,7 +1,7 @@
 """Names of people, businesses and locations that appear in e-mails to strangers. Pure.
 
 A name with a web address would be a link there, in Dutyline's name. So new names must have none,
-and what is written into an e-mail is made harmless as well: stored names may be older than the rule.
+and what is written into an e-mail is made harmless too: stored names may be older than the rule.
 """
 
 import re
@@ -55,7 +55,7 @@ def _is_top_level_domain(label: str) -> bool:
 
 @cache
 def _public_suffixes() -> "PublicSuffixList":
-    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 - reads a list of 10,000 lines
+    from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList(accept_unknown=False, only_icann=True)
 

@@ -33,7 +33,11 @@ def send_notification_email(
     location_names = [names.for_mail(location.name) for id in locations if (location := records.get(Location, id))]
     if locations and not location_names:
         return  # they were deleted since
-    template_values = {"by": job.author.name, "locations": ", ".join(sorted(location_names)), "location_count": len(location_names)}
+    template_values = {
+        "by": job.author.name,
+        "locations": ", ".join(sorted(location_names)),
+        "location_count": len(location_names),
+    }
     mailer.send_email(event, recipient, message_id=job.id, values=template_values | dict(values or {}))
     job.save_progress(SENT)
 

@@ -1,4 +1,4 @@
-"""Names carry no links into mails to strangers, which Dutyline sends in somebody's name: finding H7."""
+"""Names carry no links into mails to strangers, sent in Dutyline's name: finding H7."""
 
 import io
 import re
@@ -16,7 +16,17 @@ from tests.support.users import UserFixtures, emails_to, parse_problem, process_
 H7_NAME = "Your payroll is on hold. Confirm at https://payroll-harbour.evil.example/login now"
 REFUSED = [
     *(H7_NAME, "http://x", "http：//x", "www.evil", "See WWW.evil", "evil.com", "EVIL.CoM", "Ann evil.online now"),
-    *("evil．com", "evil。com", "evil｡com", "evil․com", "x.com", "t.co/abc", "help@evil.com", "evil.co.uk", "(evil.io)"),
+    *(
+        "evil．com",
+        "evil。com",
+        "evil｡com",
+        "evil․com",
+        "x.com",
+        "t.co/abc",
+        "help@evil.com",
+        "evil.co.uk",
+        "(evil.io)",
+    ),
     *("10.0.0.1/login", "paypal.com.", "evil.рф", "evil.xn--p1ai", "a-b.evil-shop.store:80"),
 ]
 ACCEPTED = [
