@@ -70,7 +70,7 @@ def test_long_names_are_shortened_in_mail() -> None:
         ("PATCH", "/location/{boston}", "/name", lambda test_users: {}),
     ],
 )
-def test_every_name_of_a_mail_is_checked(
+def test_all_names_in_emails_are_validated(
     test_users: UserFixtures, method: str, path: str, pointer: str, make_body: Any
 ) -> None:
     """H7: each of these names was in mails to strangers."""
