@@ -33,7 +33,7 @@ ACCEPTED = [
     *("St. Mary's", "J.R. Smith", "Dr. No", "Dr.No", "Mr.Smith", "St.Gallen", "Anna Berg M.Sc.", "Berg, Ph.D."),
     *("Dr.med. Berg", "Harbour GmbH & Co.KG", "Boats e.V.", "S.A.", "Clinic No.1", "Zoë O'Hara <b>", "R & D", "Ann:"),
 ]
-TEMPLATES = sorted(path.name for folder in settings.TEMPLATES[0]["DIRS"] for path in folder.glob("email/*.txt"))
+TEMPLATES = sorted(path.name for path in (settings.BASE_DIR / "templates/email").glob("*.txt"))
 CUSTOMER, NAME = "Harbour Marker", "Nora Marker"
 
 
