@@ -34,7 +34,7 @@ def within_budget(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
     """Call a function in a thread; None if it fails or takes longer than a caller may wait."""
     try:
         return _lookups.call(lambda: function(*args, **kwargs))
-    except errors.Unavailable as error:
+    except errors.DomainError as error:
         logger.warning("a lookup or write failed; the call continues without it", extra={"why": error.detail})
     except Exception:  # whatever the error, the caller must hear something
         logger.exception("unexpected error; the call continues without the result")

@@ -29,7 +29,7 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
     `errors.Unavailable`, and `errors.NotFound` if no line answers the number that was called.
     """
     sid, seconds, at = webhook.recording_sid, webhook.recording_seconds, webhook.now
-    if len(sid) != 34 or not sid.startswith("RE") or not sid.isalnum():
+    if len(sid) != 34 or not sid.startswith("RE") or not sid.isalnum() or not sid.isascii():
         raise errors.InvalidRequest("`RecordingSid` is not the id of a recording.")
     call = call_record.load(webhook.call_id) or _create_missing_call(webhook)
     was_accepted = any(step.kind == "accept" for step in call.steps)

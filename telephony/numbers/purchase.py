@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from pynamodb.expressions.condition import Condition
 
 from accounts import locations
@@ -48,8 +49,11 @@ def purchase_number(
     `errors.Forbidden`, or `errors.Unavailable`, after which the outbox finishes the purchase.
     """
     actor.require("phone:purchase")
-    if dialing_rules.rejection_reason(number, dialing_rules.country_of_number(number)):
+    country = dialing_rules.country_of_number(number)
+    if dialing_rules.rejection_reason(number, country):
         raise NumberNotPurchasable("Only geographic and mobile numbers can be purchased.", pointer="/phoneNumber")
+    if country not in settings.CALL_COUNTRIES:
+        raise NumberNotPurchasable("Numbers of this country cannot be purchased.", pointer="/phoneNumber")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.", pointer="/locationId")
     records = dynamodb.batch_get(
@@ -65,8 +69,9 @@ def purchase_number(
     attempt = two_phase.Attempt(actor, at, idempotency_key, records)
     try:
         idempotency.ensure_key_unused(idempotency_key, records, at)
-        locations.get_location_from(records, location_id, actor, pointer="/locationId")
+        location = locations.get_location_from(records, location_id, actor, pointer="/locationId")
         locations.check_access(actor, location_id)
+        _check_country(country, location)
         if existing_number := records.get(PhoneNumber, number):
             result = _repeat_purchase(existing_number, location_id, actor=actor, at=at)
             idempotency.save_completed(idempotency_key, number, at, status=200)
@@ -85,6 +90,14 @@ def purchase_number(
         attempt = two_phase.Attempt(actor, at, idempotency_key)
     with two_phase.release_key_if_unavailable(idempotency_key):
         return finish_purchase(pending_number, attempt)
+
+
+def _check_country(country: str | None, location: "Location") -> None:
+    """A number is of the location's own country, if its time zone tells one."""
+    if dialing_rules.country_of_location(location.time_zone) not in (None, country):
+        raise NumberNotPurchasable(
+            "Only numbers of the location's own country can be purchased.", pointer="/phoneNumber"
+        )
 
 
 def _repeat_purchase(existing_number: PhoneNumber, location_id: str, *, actor: Actor, at: datetime) -> NumberWithLine:

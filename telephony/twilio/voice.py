@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from twilio.twiml.voice_response import VoiceResponse
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
+KEYS = "0123456789*#"
 _END_REASONS = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
 
 
@@ -60,7 +61,7 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
         call_id=call_id,
         path=query.get("p", ""),
         number=_to_int(query.get("n") or query.get("a") or query.get("k"), max_digits=4),
-        digit=form.get("Digits", ""),
+        digit=_to_key(form.get("Digits", "")),
         called_number=form.get("To", ""),
         caller=dialing_rules.normalize_number(form.get("From", "")) or "",
         end_reason=_END_REASONS.get(form.get("DialCallStatus", form.get("CallStatus", "")), "failed"),
@@ -76,6 +77,11 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
 def is_call_sid(call_sid: str) -> bool:
     """Whether this has the form of Twilio's id of a call."""
     return len(call_sid) == 34 and call_sid.startswith("CA") and call_sid[2:].isalnum() and call_sid.isascii()
+
+
+def _to_key(text: str) -> str:
+    """The key pressed; empty for none and for what is not one key."""
+    return text if len(text) == 1 and text in KEYS else ""
 
 
 def _to_int(text: str | None, *, max_digits: int) -> int:

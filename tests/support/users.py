@@ -143,7 +143,8 @@ class UserFixtures:
     @cached_property
     def foreign_number(self) -> NumberWithLine:
         """The phone number of Cleo's location."""
-        return purchase.purchase_number(free_number(), self.hilltop.id, actor=self.cleo.actor, at=now())
+        number = f"+4930{next(_line_digits)}"  # Hilltop is in Berlin
+        return purchase.purchase_number(number, self.hilltop.id, actor=self.cleo.actor, at=now())
 
     @cached_property
     def recorded_call_id(self) -> str:

@@ -17,6 +17,7 @@ from config import audit, dynamodb, outbox
 from config.audit import reader, verification
 from telephony.models import Line, PhoneNumber, Quota
 from telephony.numbers import inventory, reservation, unassigned
+from telephony.numbers.purchase import purchase_number
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan
@@ -330,15 +331,32 @@ def test_repeated_purchase_returns_the_same_number(test_users: UserFixtures, twi
     assert parse_problem(elsewhere_response)["code"] == "number_taken"
     second_response = test_users.ann.post(PATH, {**purchase.body, "phoneNumber": other_purchase.number})
     assert parse_problem(second_response)["code"] == "location_has_number"
-    outsider_response = test_users.cleo.post(
-        PATH, {"phoneNumber": purchase.number, "locationId": test_users.hilltop.id}
-    )
+    outside_location = locations.create_location(actor=test_users.cleo.actor, name="New", time_zone="UTC", at=now())
+    outsider_response = test_users.cleo.post(PATH, {"phoneNumber": purchase.number, "locationId": outside_location.id})
     assert problem_without_request_id(outsider_response) == problem_without_request_id(elsewhere_response)
+
+
+def test_numbers_are_of_the_location_s_own_country(test_users: UserFixtures, env: Environment) -> None:
+    """LOW: a number of any country could be bought, also where `CALL_COUNTRIES` allows no calls."""
+    boston, kiel, lima, anywhere = (
+        locations.create_location(actor=test_users.ann.actor, name="New", time_zone=zone, at=now())
+        for zone in ("America/New_York", "Europe/Berlin", "America/Lima", "UTC")
+    )
+    foreign = [(boston, "+442071838750"), (boston, "+493012345672"), (kiel, free_number()), (lima, "+5112345678")]
+    for location, number in [*foreign, (anywhere, "+61255501234")]:
+        response = test_users.ann.post(PATH, {"phoneNumber": number, "locationId": location.id})
+        assert response.status_code == 400, (number, response.text)
+        problem = parse_problem(response)
+        assert (problem["code"], problem["errors"][0]["pointer"]) == ("number_not_purchasable", "/phoneNumber")
+        assert number not in read_twilio_account(env)["bought"]
+    allowed = test_users.ann.post(PATH, {"phoneNumber": "+493012345672", "locationId": kiel.id})
+    assert allowed.status_code == 200, allowed.text
 
 
 def test_location_answers_in_the_local_language(test_users: UserFixtures, env: Environment) -> None:
     location = locations.create_location(actor=test_users.ann.actor, name="Kiel", time_zone="Europe/Berlin", at=now())
-    transcript = "\n".join(simulate_call(test_users.purchase_number(location).number.number)["lines"])
+    purchase_number("+493012345671", location.id, actor=test_users.ann.actor, at=now())
+    transcript = "\n".join(simulate_call("+493012345671")["lines"])
     assert "Vielen Dank für Ihren Anruf bei Kiel." in transcript
     assert "Zurzeit ist leider niemand erreichbar." in transcript
 
