@@ -152,7 +152,7 @@ def kill_rotation(env: Environment) -> None:
     fault_plan = FaultPlan(
         faults={("dynamodb", "UpdateItem", 20): "kill_before"}, victim_pid=lambda: env.processes["rotation"].pid
     )
-    with env.apply_plan(fault_plan):
+    with env.apply_plan(fault_plan), env.as_role("maintenance"):
         process = env.spawn(
             "rotation",
             [sys.executable, "manage.py", "keys", "rotate"],

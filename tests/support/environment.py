@@ -21,7 +21,7 @@ import pytest
 from config.dev import services
 from config.dev.supervisor import wait_or_kill_group
 from tests.emulators.auth0.tenant import Auth0Tenant
-from tests.support import twilio_specification
+from tests.support import aws_rights, twilio_specification
 from tests.support.proxy import Exchange, FaultPlan, Proxy
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -98,7 +98,7 @@ class Environment:
             "PUBLIC_BASE_URL": self.web,
             "DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{ports['dynamodb']}",
             "DATABASE_URL": f"sqlite:///{self.folder}/operators.sqlite3",
-            "DYNAMODB_TABLE_PREFIX": "dutyline-test",
+            "DYNAMODB_TABLE_PREFIX": aws_rights.TABLE_PREFIX,
             "STORAGE_FOLDER": str(self.folder / "files"),
             "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
             "AUTH0_ISSUER": self.issuer,
@@ -198,6 +198,28 @@ class Environment:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
+    def as_role(self, role: str) -> Iterator[None]:
+        """Count proxied calls of DynamoDB as those of another role than the application."""
+        (proxy,) = (proxy for proxy in self.proxies if proxy.service == "dynamodb")
+        previous, proxy.role = proxy.role, role
+        yield
+        proxy.role = previous
+
+    def rights(self, role: str) -> set[aws_rights.Right]:
+        """What proxied calls of DynamoDB have needed so far."""
+        return set().union(*(proxy.rights.get(role, set()) for proxy in self.proxies))
+
+    def denied_calls(self) -> list[tuple[str, aws_rights.Right]]:
+        """Calls of DynamoDB that the policy of their role does not allow."""
+        roles = {role for proxy in self.proxies for role in proxy.rights}
+        return [
+            (role, right)
+            for role in sorted(roles)
+            for right in sorted(self.rights(role))
+            if not aws_rights.is_allowed(right, aws_rights.load_policy(role))
+        ]
+
+    @contextmanager
     def apply_plan(self, plan: FaultPlan | None = None) -> Iterator[FaultPlan]:
         """Count calls from 1 and inject the planned faults until the block ends."""
         plan = plan or FaultPlan()
@@ -246,6 +268,7 @@ def env() -> Iterator[Environment]:
     assert completed.returncode == 0, completed.stderr
     yield ENVIRONMENT
     ENVIRONMENT.close()
+    assert not ENVIRONMENT.denied_calls(), "a policy in docs/aws denies calls that the product makes"
     violations = sorted(
         {
             violation

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.support import aws_rights
+
 MODES = ("kill_before", "kill_after", "lost", "refuse", "429", "503", "throttle", "conflict")
 RECORDED_SERVICES = ("twilio",)
 """Services whose exchanges are recorded, to check them against a specification."""
@@ -106,6 +108,10 @@ class Proxy:
         self.plan = FaultPlan()
         self.exchanges: list[Exchange] = []
         """Exchanges, if the service is one of `RECORDED_SERVICES`."""
+        self.role = "application"
+        """Whose calls these are: the name of a policy in docs/aws."""
+        self.rights: dict[str, set[aws_rights.Right]] = {}
+        """What the calls of DynamoDB needed, by role."""
         self._http = http
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -134,6 +140,9 @@ class Proxy:
         while True:
             request_head, request_body = _read_message(reader)
             call, mode = self.plan.register_call(self.service, _operation_name(request_head))
+            if self.service == "dynamodb":
+                rights = aws_rights.required_rights(call.operation, json.loads(request_body))
+                self.rights.setdefault(self.role, set()).update(rights)
             if mode == "kill_before":
                 self.plan.record_fault(call, mode)
                 self.plan.kill_victim()
