@@ -97,11 +97,11 @@ class BackOfficeSite(UnfoldAdminSite):
             return HttpResponseNotAllowed(["POST"])
         backend = request.session.get("_auth_user_backend")
         logout(request)
-        login_url = settings.PUBLIC_BASE_URL + reverse("admin:login")
-        if backend != settings.AUTHENTICATION_BACKENDS[0]:
-            return HttpResponseRedirect(login_url)
-        params = {"client_id": settings.AUTH0["sso_client_id"], "returnTo": login_url}
-        return HttpResponseRedirect(f"{settings.AUTH0['issuer']}v2/logout?{urlencode(params)}")
+        login_url = target = settings.PUBLIC_BASE_URL + reverse("admin:login")
+        if backend == settings.AUTHENTICATION_BACKENDS[0]:
+            params = {"client_id": settings.AUTH0["sso_client_id"], "returnTo": login_url}
+            target = f"{settings.AUTH0['issuer']}v2/logout?{urlencode(params)}"
+        return HttpResponseRedirect(target, headers={"Clear-Site-Data": '"cache", "storage"'})
 
 
 def menu_sections(request: HttpRequest) -> list[dict[str, Any]]:

@@ -122,5 +122,16 @@ def _check_production_settings() -> None:
         raise env.Misconfigured("ALLOWED_HOSTS must list the hosts that clients call.")
 
 
+def _check_transport() -> None:
+    """Reject servers that may be reached without TLS."""
+    if storage.REDIS_URL.startswith("redis://"):
+        raise env.Misconfigured("REDIS_URL must be rediss:// or unix:// in production.")
+    if not (vendors.EMAIL_USE_TLS or vendors.EMAIL_USE_SSL):
+        raise env.Misconfigured("EMAIL_URL must be submission:// or smtps:// in production.")
+    if storage.DATABASES["default"].get("OPTIONS", {}).get("sslmode") in ("disable", "allow", "prefer"):
+        raise env.Misconfigured("DATABASE_URL must not allow connections without TLS in production.")
+
+
 if not base.LOCAL:
     _check_production_settings()
+    _check_transport()

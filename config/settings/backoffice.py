@@ -10,9 +10,12 @@ MIGRATION_MODULES = {"accounts": None, "staffing": None, "telephony": None, "con
 ADMIN_PATH = "/admin/"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
-SESSION_COOKIE_NAME = "dutyline-operator"
-CSRF_COOKIE_NAME = "dutyline-form"
-SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = ADMIN_PATH  # the API receives neither
+# A name with the prefix __Host- cannot be set by another host of the domain; browsers then require
+# Secure and the path /. The API receives the cookies and ignores them.
+_COOKIE_PREFIX = "" if LOCAL else "__Host-"
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}dutyline-operator"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}dutyline-form"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = ADMIN_PATH if LOCAL else "/"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"  # Auth0 sends the browser back

@@ -64,10 +64,10 @@ INSTALLED_APPS = [
     "config",
 ]
 MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",  # first: refusals of the others have its headers too
     "config.api.middleware.RequestLogMiddleware",
     "config.api.middleware.TrustedProxyMiddleware",
     "config.api.address_limit.AddressLimitMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.api.compression.CompressionMiddleware",
     "config.api.conditional.ConditionalRequestMiddleware",
