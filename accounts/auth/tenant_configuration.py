@@ -3,6 +3,7 @@
 Plans have the form of Auth0's Management API; docs/sign-in.md explains each part.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,6 +35,11 @@ ACTION_NAME = "Dutyline operator roles"
 DOCS_CALLBACK_PATH = "/docs/oauth2-redirect.html"
 OPERATORS_CALLBACK_PATH = "/admin/sign-in/complete/auth0_openidconnect/"
 OPERATORS_LOGOUT_PATH = "/admin/login/"
+MIN_PASSWORD_LENGTH = 8
+"""What ASVS 6.2.1 asks for; connections that the set-up creates have `NEW_PASSWORD_LENGTH`."""
+NEW_PASSWORD_LENGTH = 12
+PASSWORD_WORDS = ("dutyline",)
+"""Passwords that are refused besides the 10,000 commonest."""
 _ROTATING_REFRESH_TOKENS = {"rotation_type": "rotating", "expiration_type": "expiring"}
 _REFRESH_TOKEN_LIFETIMES = {
     "leeway": 10,
@@ -118,6 +124,41 @@ def plan_applications(installation: Installation) -> dict[str, ApplicationPlan]:
 def plan_api(installation: Installation) -> dict[str, Any]:
     """The API (resource server): RS256, with refresh tokens for who asks for them."""
     return {"identifier": installation.audience, "signing_alg": "RS256", "allow_offline_access": True}
+
+
+def plan_connection_options(options: Mapping[str, Any]) -> dict[str, tuple[Any, str]]:
+    """By option of a database connection: its value, and why it must be changed to that.
+
+    Passwords may consist of any characters: Auth0's level "low" is its only one that asks for
+    length alone; the length of its own, 6, is replaced by ours.
+    """
+    length = (options.get("password_complexity_options") or {}).get("min_length") or 0
+    dictionary = options.get("password_dictionary") or {}
+    words = dictionary.get("dictionary") or []
+    missing_words = [word for word in PASSWORD_WORDS if word not in words]
+    changes: dict[str, tuple[Any, str]] = {}
+    if not options.get("disable_signup"):
+        changes["disable_signup"] = (True, "Anybody can sign up: switch on Disable Sign Ups")
+    if options.get("brute_force_protection") is not True:
+        changes["brute_force_protection"] = (True, "Passwords may be guessed: switch on brute_force_protection")
+    if options.get("passwordPolicy") != "low":
+        changes["passwordPolicy"] = ("low", "The password policy asks for kinds of characters or for nothing: set Low")
+    if not isinstance(length, int) or length < MIN_PASSWORD_LENGTH:
+        changes["password_complexity_options"] = (
+            {"min_length": NEW_PASSWORD_LENGTH},
+            f"Passwords are too short: ask for {NEW_PASSWORD_LENGTH}",
+        )
+    if dictionary.get("enable") is not True or missing_words:
+        changes["password_dictionary"] = (
+            {"enable": True, "dictionary": [*words, *missing_words]},
+            "Common passwords are accepted: switch on the password dictionary",
+        )
+    if (options.get("password_no_personal_info") or {}).get("enable") is not True:
+        changes["password_no_personal_info"] = (
+            {"enable": True},
+            "Passwords may be the person's own name: switch on password_no_personal_info",
+        )
+    return changes
 
 
 def plan_action_code(installation: Installation) -> str:

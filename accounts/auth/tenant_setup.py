@@ -92,15 +92,17 @@ def _compare_connection(
     connections = tenant.list_from("connections", "connections", name=name, strategy="auth0")
     connection = next((connection for connection in connections if connection.get("name") == name), None)
     if connection is None:
-        body = {"name": name, "strategy": "auth0", "options": {"disable_signup": True}}
+        options = {option: value for option, (value, _) in plans.plan_connection_options({}).items()}
+        body = {"name": name, "strategy": "auth0", "options": options}
         sentence = f'The database connection "{name}" does not exist: create it without sign-up.'
         yield Difference(sentence, ("POST", "connections", body))
         return
     path, options = f"connections/{quoted(connection['id'])}", connection.get("options") or {}
-    if not options.get("disable_signup"):
-        sentence = f'Anybody can sign up in the connection "{name}": switch on Disable Sign Ups.'
+    changes = plans.plan_connection_options(options)
+    corrected = {**options, **{option: value for option, (value, _) in changes.items()}}
+    for _, reason in changes.values():
         # Auth0 replaces all options by those that are sent.
-        yield Difference(sentence, ("PATCH", path, {"options": {**options, "disable_signup": True}}))
+        yield Difference(f'{reason} in the connection "{name}".', ("PATCH", path, {"options": corrected}))
     enabled = {client.get("client_id") for client in tenant.list_from(f"{path}/clients", "clients")}
     ids_by_role = {role: application["client_id"] for role, application in by_role.items() if role != "machine"}
     missing = {role: id for role, id in ids_by_role.items() if id not in enabled}

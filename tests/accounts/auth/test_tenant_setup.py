@@ -138,6 +138,11 @@ def change_record(kind: str, id: str, **fields: Any) -> Callable[[TenantUnderTes
     return lambda under_test: under_test.change(kind, id, **fields)
 
 
+def change_options(**options: Any) -> Callable[[TenantUnderTest], None]:
+    planned = {option: value for option, (value, _) in plans.plan_connection_options({}).items()}
+    return change_record("connection", "con_local", options={**planned, **options})
+
+
 def delete_record(kind: str, id: str) -> Callable[[TenantUnderTest], None]:
     return lambda under_test: under_test.tenant.delete_record(kind, id)
 
@@ -194,9 +199,21 @@ FAULTS = {
         "The machine application lacks scopes of the Management API: grant it create:users",
     ),
     "sign-up": (
-        change_record("connection", "con_local", options={"passwordPolicy": "good"}),
-        "Anybody can sign up in the connection",
+        change_record("connection", "con_local", options={"import_mode": False, "passwordPolicy": "low"}),
+        "Anybody can sign up: switch on Disable Sign Ups in the connection",
     ),
+    "password rules of a new connection": (
+        change_record("connection", "con_local", options={"disable_signup": True}),
+        "Passwords are too short: ask for 12 in the connection",
+    ),
+    "kinds of characters": (change_options(passwordPolicy="good"), "The password policy asks for kinds of characters"),
+    "short passwords": (change_options(password_complexity_options={"min_length": 7}), "Passwords are too short"),
+    "common passwords": (
+        change_options(password_dictionary={"enable": False, "dictionary": ["harbour"]}),
+        "Common passwords are accepted: switch on the password dictionary",
+    ),
+    "names as passwords": (change_options(password_no_personal_info=None), "Passwords may be the person's own name"),
+    "guesses": (change_options(brute_force_protection=False), "Passwords may be guessed"),
     "connection not enabled": (
         change_record("connection", "con_local", enabled_clients=["kept", "dutyline-admin"]),
         "Nobody can sign in to the mobile application: enable",
@@ -227,7 +244,7 @@ def test_each_fault_is_reported_by_name_and_corrected(complete: TenantUnderTest,
     unknown = {
         "callback missing": ("client", "dutyline-web", "callbacks", "https://kept.example/callback"),
         "machine scope": ("client_grant", "cgr_dutyline-machine", "scope", "kept:scope"),
-        "sign-up": ("connection", "con_local", "options", "passwordPolicy"),
+        "sign-up": ("connection", "con_local", "options", "import_mode"),
         "connection not enabled": ("connection", "con_local", "enabled_clients", "kept"),
         "ID tokens with HS256": ("client", "dutyline-admin", "jwt_configuration", "lifetime_in_seconds"),
     }

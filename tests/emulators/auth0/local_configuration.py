@@ -50,7 +50,8 @@ def create_local_records(tenant: Auth0Tenant, installation: plans.Installation) 
     _put_application(tenant, "dutyline-app", "local-app-secret", TOKEN_APPLICATION)
     _put_grant(tenant, MACHINE_ID, tenant.management_audience, plans.MACHINE_SCOPES)
     signs_in = [CREDENTIALS[role][0] for role in ("web", "mobile", "operators")]
-    connection = {"id": "con_local", "name": CONNECTION, "strategy": "auth0", "options": {"disable_signup": True}}
+    options = {option: value for option, (value, _) in plans.plan_connection_options({}).items()}
+    connection = {"id": "con_local", "name": CONNECTION, "strategy": "auth0", "options": options}
     tenant.put_record("connection", "con_local", {**connection, "enabled_clients": [*signs_in, "dutyline-app"]})
     _put_action(tenant, installation)
 
