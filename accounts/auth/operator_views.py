@@ -1,5 +1,6 @@
 """``/admin/sign-in/…``: operators sign in at Auth0. A POST begins; renewing needs a session."""
 
+import logging
 import time
 from typing import Any
 
@@ -20,6 +21,7 @@ from config import errors
 from config.backoffice import middleware
 
 app_name = "social"
+logger = logging.getLogger("dutyline.signin")
 _REAUTHENTICATION_ERRORS = {"login_required", "interaction_required", "consent_required"}
 
 
@@ -65,20 +67,32 @@ def complete_sign_in(request: HttpRequest, backend: str) -> HttpResponse:
         response: HttpResponse = views.complete(request, Auth0.name)
     except NotAnOperator:
         logout(request)
+        _log_refusal(request, "no role")
         message = "Your account has no role in this back office. Ask your lead to assign one to you."
         return middleware.notice_page(request, "Not an operator", message, status=403)
     except (AuthCanceled, AuthProviderError) as error:
         logout(request)
+        _log_refusal(request, type(error).__name__)
         return middleware.notice_page(request, "Not signed in", f"Auth0 rejected the sign-in: {error}", status=403)
-    except SocialAuthBaseException:
+    except SocialAuthBaseException as error:
         logout(request)
+        _log_refusal(request, type(error).__name__)
         message = "This sign-in was not started here, or it took too long. Please sign in again."
         return middleware.notice_page(request, "Not signed in", message, status=403)
     except RequestException as error:
         raise errors.Unavailable("Auth0 does not answer.") from error
     if request.user.is_authenticated:
         request.session[middleware.SESSION_RENEWED_AT] = time.time()
+        logger.info("operator signed in", extra={**_log_fields(request), "operator": request.user.pk})
     return response
+
+
+def _log_refusal(request: HttpRequest, reason: str) -> None:
+    logger.warning("operator refused", extra={**_log_fields(request), "why": reason})
+
+
+def _log_fields(request: HttpRequest) -> dict[str, Any]:
+    return {"request_id": request.META.get("dutyline.request_id", "")}
 
 
 def _login_url(target: str) -> str:

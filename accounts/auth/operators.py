@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.models import User as Operator
 from django.contrib.sessions.models import Session
 from social_core.backends.auth0_openidconnect import Auth0OpenIdConnectAuth
-from social_core.exceptions import AuthPolicyError
+from social_core.exceptions import AuthPolicyError, AuthResponseError
 from social_django.models import UserSocialAuth
 
 from accounts.auth import tokens
@@ -25,6 +25,13 @@ class Auth0(Auth0OpenIdConnectAuth):
     def api_path(self, path: str = "") -> str:
         url: str = settings.AUTH0["issuer"].rstrip("/")
         return f"{url}/{path.strip('/')}".rstrip("/")
+
+    def oidc_config(self) -> dict[str, Any]:
+        """The issuer's metadata. Raises `AuthResponseError` for those of another issuer."""
+        metadata: dict[str, Any] = super().oidc_config()
+        if metadata.get("issuer") != settings.AUTH0["issuer"]:
+            raise AuthResponseError(self, code="malformed_response", stage="token_validation")
+        return metadata
 
     def get_remote_jwks_keys(self, uri: str | None = None) -> list[dict[str, Any]]:
         """The issuer's keys that may sign ID tokens: the same as for access tokens."""

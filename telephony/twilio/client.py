@@ -172,7 +172,8 @@ def hang_up(sid: str) -> None:
 def download_recording(sid: str) -> IO[bytes]:
     """A recording as mono WAV, in a temporary file that the caller closes.
 
-    Raises `errors.NotFound`, `errors.Unavailable`, and ValueError if it is longer than any call.
+    Raises `errors.NotFound`, `errors.Unavailable`, and ValueError if it is longer than any call or
+    something else.
     """
     account = settings.TWILIO["account_sid"]
     url = f"{settings.TWILIO['base_url']}/2010-04-01/Accounts/{account}/Recordings/{sid}.wav"
@@ -204,6 +205,10 @@ def _copy_to_file(file: "SpooledTemporaryFile[bytes]", chunks: Iterable[bytes]) 
         file.write(chunk)
         if file.tell() > max_bytes:
             raise ValueError("the recording is longer than a call may be")
+    file.seek(0)
+    head = file.read(12)
+    if (head[:4], head[8:]) != (b"RIFF", b"WAVE"):
+        raise ValueError("the recording is no WAV file")
     file.seek(0)
 
 

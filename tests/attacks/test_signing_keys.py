@@ -9,6 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
+from social_core.exceptions import AuthResponseError
 from social_django.utils import load_strategy
 
 from accounts.auth import operators, tokens
@@ -100,3 +101,16 @@ def test_a_hostile_key_does_not_hide_the_others(serve_keys: Callable[[list[Any]]
     for kid in ("a", "b"):
         assert tokens.verify_token(sign_token(KEY, "RS256", kid), keys)["sub"] == "auth0|usr_x"
     assert operators.Auth0(load_strategy()).get_remote_jwks_keys(url) == usable
+
+
+def test_metadata_of_another_issuer_are_refused(settings: Any) -> None:
+    """ASVS 10.5.3: what the configured issuer publishes must be about itself."""
+    emulator = Emulator(lambda text: json_response({}, 400))
+    metadata = {"issuer": "https://evil.example/", "authorization_endpoint": "https://evil.example/authorize"}
+    emulator.add_route("GET", "/.well-known/openid-configuration", lambda request: json_response(metadata))
+    with create_server(emulator, 0) as http_server:
+        threading.Thread(target=http_server.serve_forever, daemon=True).start()
+        settings.AUTH0 = {**settings.AUTH0, "issuer": f"http://127.0.0.1:{http_server.server_port}/"}
+        with pytest.raises(AuthResponseError):
+            operators.Auth0(load_strategy()).authorization_url()
+        http_server.shutdown()
