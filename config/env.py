@@ -76,7 +76,7 @@ def url(name: str, default: str | None = None, *, schemes: tuple[str, ...] = ("h
     value = text(name, default)
     if value or default != "":
         parts = urlsplit(value)
-        if parts.scheme not in schemes or not parts.hostname:
+        if parts.scheme not in schemes or not (parts.path if parts.scheme == "unix" else parts.hostname):
             raise Misconfigured(f"{name} must be a URL like {schemes[0]}://host.")
     return value
 

@@ -105,6 +105,13 @@ def test_valid_settings_are_accepted_and_files_are_read(tmp_path: Path) -> None:
     assert completed.returncode == 0, completed.stderr
 
 
+def test_redis_may_be_a_socket() -> None:
+    """It was documented, and refused for want of a host."""
+    completed = load_settings(REDIS_URL="unix:///run/redis.sock")
+
+    assert completed.returncode == 0, completed.stderr
+
+
 def test_all_settings_are_documented() -> None:
     settings_code = "".join(path.read_text() for path in (ROOT / "config/settings").glob("*.py"))
     readers = ("text(", "choice(", "text_list(", "base64_key(", "data_keys(", "networks(")
