@@ -39,10 +39,7 @@ answers = {path: client.get(path) for path in paths}
 answers["unknown host"] = client.get("/user", SERVER_NAME="evil.example")
 answers["refused method"] = client.put("/user")
 answers["large body"] = client.post("/user", "x" * 300_000, content_type="application/json")
-for _ in range(40):
-    answers["limited"] = client.get("/docs/errors")
-    if answers["limited"].status_code == 429:
-        break
+answers["catalog"] = client.get("/docs/errors")
 other = {**proxied, "HTTP_X_FORWARDED_FOR": "192.0.2.2"}
 login = Client(SERVER_NAME="api.dutyline.example", **other).get("/admin/login/")
 answers["login"] = login
@@ -61,7 +58,6 @@ print(json.dumps({
 def production(env: Environment) -> dict[str, Any]:
     """What a process with production's settings answers; its Redis is unreachable."""
     settings = {**PRODUCTION_ENVIRONMENT, "TRUSTED_PROXIES": "10.0.0.0/8", "REDIS_URL": f"unix://{env.folder}/nothing"}
-    settings["REQUESTS_PER_ADDRESS"] = "12"
     completed = subprocess.run(
         [sys.executable, "-c", PRODUCTION_SCRIPT],
         cwd=ROOT,
@@ -79,7 +75,6 @@ def test_every_response_has_the_headers_that_bind_browsers(production: dict[str,
     """ASVS 3.4: refusals before Django's security middleware had none of its headers."""
     statuses = {name: status for name, (status, _) in production["answers"].items()}
     assert statuses["unknown host"] == 400
-    assert statuses["limited"] == 429, statuses
     assert statuses["login"] == 200
     for name, (_, headers) in production["answers"].items():
         assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload", name
