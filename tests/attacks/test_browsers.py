@@ -71,7 +71,7 @@ def production(env: Environment) -> dict[str, Any]:
     return dict(json.loads(completed.stdout.splitlines()[-1]))
 
 
-def test_every_response_has_the_headers_that_bind_browsers(production: dict[str, Any]) -> None:
+def test_every_response_has_the_security_headers(production: dict[str, Any]) -> None:
     """ASVS 3.4: refusals before Django's security middleware had none of its headers."""
     statuses = {name: status for name, (status, _) in production["answers"].items()}
     assert statuses["unknown host"] == 400
@@ -83,7 +83,7 @@ def test_every_response_has_the_headers_that_bind_browsers(production: dict[str,
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], name
         assert "base-uri 'none'" in headers["Content-Security-Policy"], name
         assert "default-src 'none'" in headers["Content-Security-Policy"], name
-        assert "charset=utf-8" in headers["Content-Type"] or "text/" not in headers["Content-Type"], name
+        assert "charset=" in headers["Content-Type"] or "text/" not in headers["Content-Type"], name
 
 
 def test_cookies_belong_to_this_host_alone(production: dict[str, Any]) -> None:
