@@ -71,7 +71,7 @@ def production(env: Environment) -> dict[str, Any]:
     return dict(json.loads(completed.stdout.splitlines()[-1]))
 
 
-def test_every_response_has_the_security_headers(production: dict[str, Any]) -> None:
+def test_all_responses_have_security_headers(production: dict[str, Any]) -> None:
     """ASVS 3.4: refusals before Django's security middleware had none of its headers."""
     statuses = {name: status for name, (status, _) in production["answers"].items()}
     assert statuses["unknown host"] == 400
