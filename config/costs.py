@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,6 +16,8 @@ class Cost:
 
     cpu_seconds: float = 0.0
     round_trips: int = 0
+    received_at: float = field(default_factory=time.monotonic)
+    """When the request arrived, by the monotonic clock; it may have waited for a thread."""
 
     @property
     def units(self) -> int:
@@ -27,9 +29,9 @@ _current: ContextVar[Cost | None] = ContextVar("cost", default=None)
 
 
 @contextmanager
-def measure() -> Iterator[Cost]:
+def measure(received_at: float | None = None) -> Iterator[Cost]:
     """Measure a block; the cost is complete when the block ends."""
-    cost = Cost()
+    cost = Cost() if received_at is None else Cost(received_at=received_at)
     token = _current.set(cost)
     started = time.thread_time()
     try:
@@ -37,6 +39,12 @@ def measure() -> Iterator[Cost]:
     finally:
         cost.cpu_seconds += time.thread_time() - started
         _current.reset(token)
+
+
+def seconds_since_arrival() -> float:
+    """Seconds since the request of the block arrived; 0 outside of requests."""
+    cost = _current.get()
+    return time.monotonic() - cost.received_at if cost else 0.0
 
 
 def count_round_trip() -> None:

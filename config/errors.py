@@ -143,6 +143,14 @@ class NotFound(DomainError):
     is_general = True
 
 
+class RequestTimeout(DomainError):
+    """The body of the request did not arrive in time; send the request again."""
+
+    status = 408
+    code = "request_timeout"
+    title = "Request timeout"
+
+
 class Conflict(DomainError):
     """Another request has changed the record; read it again."""
 

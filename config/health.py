@@ -1,4 +1,4 @@
-"""Liveness and readiness of this process, for load balancers and monitoring."""
+"""Readiness of this process, for load balancers and monitoring; `config.asgi` answers liveness."""
 
 import logging
 import time
@@ -17,11 +17,6 @@ from config.dynamodb import key_checks
 CACHE_SECONDS = 2.0
 """Seconds for which a readiness report is reused."""
 logger = logging.getLogger("dutyline.keys")
-
-
-def liveness(request: HttpRequest) -> JsonResponse:
-    """200 while the process answers; no dependency is checked."""
-    return JsonResponse({"status": "ok"})
 
 
 def readiness(request: HttpRequest) -> JsonResponse:

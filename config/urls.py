@@ -12,7 +12,6 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("admin/", include("config.backoffice.urls")),
     path("admin", RedirectView.as_view(url="/admin/")),
-    path("healthz", health.liveness),
     path("readyz", health.readiness),
     path("docs/errors", error_catalog.errors_page, name="errors"),
     path("docs/", docs.ApiDocsView.as_view(), name="docs"),

@@ -1,4 +1,4 @@
-"""The web process: ``granian --interface wsgi config.wsgi:application``."""
+"""Django as a WSGI application, which `config.asgi` runs in threads."""
 
 import os
 

@@ -1,9 +1,12 @@
 """Every operation returns every documented status, and responses conform to the document."""
 
+import http.client
 import re
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -12,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 from accounts.users import create
 from tests.support import rate_limits
-from tests.support.environment import Environment
+from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
 from tests.support.samples import (
     REQUEST_BY_OPERATION,
@@ -69,6 +72,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 STORE_FAULTS = {500: "nonsense", 503: "503"}
 """Fault mode of DynamoDB that causes each status."""
+LATE_BODY = 408
 
 
 def test_all_documented_statuses_are_returned(
@@ -79,7 +83,7 @@ def test_all_documented_statuses_are_returned(
 ) -> None:
     count = 0
     for operation in operations(openapi):
-        for status in sorted({int(s) for s in operation.definition["responses"]} - set(STORE_FAULTS)):
+        for status in sorted({int(s) for s in operation.definition["responses"]} - {*STORE_FAULTS, LATE_BODY}):
             sample = SAMPLES[operation.id](test_users)
             response = _provoke_status(test_users, unprivileged_user, operation, sample, status)
             assert response.status_code == status, f"{operation.id} {status}: {response.text}"
@@ -101,6 +105,35 @@ def test_all_operations_report_an_unavailable_store(
         for operation, response in zip(documented_operations, responses, strict=True):
             assert response.status_code == status, f"{operation.id} {status}: {response.text}"
             assert_conforms(openapi, operation, response)
+
+
+def test_operations_with_a_body_report_a_late_one(web: str, env: Environment, openapi: dict[str, Any]) -> None:
+    late_operations = [
+        operation for operation in operations(openapi) if str(LATE_BODY) in operation.definition["responses"]
+    ]
+    hasty_web = env.start_web("late", free_port(), BODY_SECONDS="1")
+    try:
+        with ThreadPoolExecutor(len(late_operations)) as pool:
+            responses = pool.map(lambda operation: _send_late_body(hasty_web, operation), late_operations)
+            for operation, response in zip(late_operations, responses, strict=True):
+                assert response.status_code == LATE_BODY, f"{operation.id}: {response.text}"
+                assert_conforms(openapi, operation, response)
+    finally:
+        env.stop("late")
+    assert {operation.id for operation in late_operations} >= {
+        operation.id for operation in operations(openapi) if "requestBody" in operation.definition
+    }
+
+
+def _send_late_body(web: str, operation: Operation) -> httpx.Response:
+    """The response to the first byte of a body."""
+    path = re.sub(r"{\w+}", "x", operation.path_template)
+    head = f"{operation.method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{{"
+    with socket.create_connection(("127.0.0.1", urlsplit(web).port or 0), timeout=20) as connection:
+        connection.sendall(head.encode())
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        return httpx.Response(response.status, headers=response.getheaders(), content=response.read())
 
 
 def _provoke_status(

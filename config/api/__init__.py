@@ -97,7 +97,8 @@ class Operation:
         if self.permission not in import_string(settings.PERMISSIONS_OF_EVERYONE):
             types.add(errors.Forbidden)
         if self.body:
-            types |= {strict_json.MalformedJSON, errors.PayloadTooLarge, problem_details.UnsupportedMediaType}
+            types |= {strict_json.MalformedJSON, errors.RequestTimeout, errors.PayloadTooLarge}
+            types |= {problem_details.UnsupportedMediaType}
         if self.query:
             types |= {pagination.InvalidCursor} if "cursor" in self.query().fields else set()
         types |= {errors.PreconditionFailed} if self.honors_if_match else set()

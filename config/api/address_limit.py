@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from config import errors
 from config.api import problem_details, throttling
-from config.api.middleware import HEALTH_CHECK_PATHS
+from config.api.middleware import READINESS_PATH
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -38,7 +38,7 @@ class AddressLimitMiddleware:
         return self._refusal(request)
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
-        if request.path in HEALTH_CHECK_PATHS:
+        if request.path == READINESS_PATH:
             return None
         try:
             throttling.get_limiter().count_request("anonymous", request.META.get("REMOTE_ADDR", ""))

@@ -8,7 +8,7 @@ import orjson
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from config.api.middleware import HEALTH_CHECK_PATHS
+from config.api.middleware import READINESS_PATH
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _HEADERS_OF_BODY = ("content-type", "content-length", "content-encoding", "content-disposition", "content-range")
@@ -38,7 +38,7 @@ class ConditionalRequestMiddleware:
 def _is_storable(request: HttpRequest, response: HttpResponse) -> bool:
     if request.method not in ("GET", "HEAD") or response.status_code not in (200, 206):
         return False
-    if request.path.startswith(settings.ADMIN_PATH) or request.path in HEALTH_CHECK_PATHS:
+    if request.path.startswith(settings.ADMIN_PATH) or request.path == READINESS_PATH:
         return False
     return "no-store" not in response.get("Cache-Control", "") and (not response.streaming or "ETag" in response)
 

@@ -18,8 +18,8 @@ logger = logging.getLogger("dutyline.web")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-HEALTH_CHECK_PATHS = ("/healthz", "/readyz")
-"""Load balancers request these by IP address, without a host name of ours."""
+READINESS_PATH = "/readyz"
+"""Load balancers request it by IP address, without a host name of ours."""
 _FORWARDED_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
@@ -38,7 +38,7 @@ class TrustedProxyMiddleware:
                 request.META["wsgi.url_scheme"] = forwarded["HTTP_X_FORWARDED_PROTO"]
             if forwarded["HTTP_X_FORWARDED_HOST"]:
                 request.META["HTTP_HOST"] = forwarded["HTTP_X_FORWARDED_HOST"]
-        if request.path not in HEALTH_CHECK_PATHS:
+        if request.path != READINESS_PATH:
             request.get_host()  # raises DisallowedHost, which becomes a 400
         return self._get_response(request)
 
@@ -73,7 +73,7 @@ class RequestLogMiddleware:
         request_id = client_request_id if _REQUEST_ID_PATTERN.fullmatch(client_request_id) else str(ULID())
         request.META["dutyline.request_id"] = request_id
         started_at = time.perf_counter()
-        with costs.measure() as cost:
+        with costs.measure(request.META.get("dutyline.received_at")) as cost:
             response = self._get_response(request)
             if isinstance(response, HttpResponseNotAllowed):
                 problem_details.describe_refused_method(request, response)
@@ -109,7 +109,7 @@ def _set_default_headers(response: HttpResponse) -> None:
 
 
 class BodyLimitMiddleware:
-    """Refuses bodies that are too large or of unknown size, before reading them."""
+    """Refuses bodies that are too large, of unknown size, or did not arrive completely in time."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -117,12 +117,24 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         try:
             _check_body_length(request)
-            _ = request.body  # responding before the body is read may reset the connection
-        except UnreadablePostError:
-            return problem_details.problem_response(request, errors.InvalidRequest("The body is incomplete."))
+            _ = request.body
+        except UnreadablePostError as error:
+            return _refuse_incomplete_body(request, error)
         except errors.DomainError as error:
             return problem_details.problem_response(request, error)
         return self._get_response(request)
+
+
+def _refuse_incomplete_body(request: HttpRequest, error: UnreadablePostError) -> HttpResponse:
+    cause: BaseException | None = error
+    while isinstance(cause, UnreadablePostError):  # Django wraps it at each level
+        cause = cause.__cause__
+    if not isinstance(cause, TimeoutError):
+        return problem_details.problem_response(request, errors.InvalidRequest("The body is incomplete."))
+    detail = f"The body did not arrive within {settings.BODY_SECONDS} seconds; send the request again."
+    response = problem_details.problem_response(request, errors.RequestTimeout(detail))
+    response["Connection"] = "close"  # RFC 9110, 15.5.9
+    return response
 
 
 def _check_body_length(request: HttpRequest) -> None:

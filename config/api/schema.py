@@ -19,7 +19,7 @@ RATE_LIMIT_HEADERS = {
     "RateLimit": 'What is left of the rate limit: `"name";r=requests;t=seconds until it is full again`.',
     "RateLimit-Policy": 'The rate limit: `"name";q=requests;w=seconds`.',
 }
-STATUSES_WITHOUT_RATE_LIMIT = ("413", "500", "503")
+STATUSES_WITHOUT_RATE_LIMIT = ("408", "413", "500", "503")
 """These can be answered before the caller is known."""
 HEADERS_BY_STATUS = {
     "429": {"Retry-After": "Seconds to wait."},

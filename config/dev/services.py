@@ -67,12 +67,12 @@ def process_environment(ports: PortBlock) -> dict[str, str]:
     }
 
 
-def web_command(port: int, *, workers: int = 1, threads: int = 16) -> list[str]:
+def web_command(port: int, *, workers: int = 1) -> list[str]:
     """The command of the web process."""
     return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"),
-        *("--port", str(port), "--workers", str(workers), "--blocking-threads", str(threads)),
-        *("--no-ws", "--log-level", "warning", "config.wsgi:application"),
+        *(sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1"),
+        *("--port", str(port), "--workers", str(workers), "--http1-header-read-timeout", "10000"),
+        *("--no-ws", "--log-level", "warning", "config.asgi:application"),
     ]
 
 

@@ -27,10 +27,14 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import VerboseClientError
 
 from config import costs, errors
+from config.dynamodb.outage import Outage
 from config.dynamodb.records import Record, RecordKey
 
 BUDGET_SECONDS = 4.0
-"""Seconds that one call may take, retries included."""
+"""Seconds that one call may take, retries included.
+
+While the database does not answer, they are those of a whole request, from its arrival on.
+"""
 CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 1.5
 
 MAX_ATTEMPTS = 12
@@ -56,6 +60,7 @@ _CONNECTION_ERRORS = (
 
 
 R = TypeVar("R", bound=Record)
+_outage = Outage()
 
 
 @cache
@@ -113,25 +118,43 @@ def call(operation: str, **arguments: Any) -> dict[str, Any]:
     cancelled transactions pass through as `VerboseClientError`.
     """
     deadline = time.monotonic() + BUDGET_SECONDS
+    cause: BaseException | None = None
     for attempt in range(MAX_ATTEMPTS):
-        costs.count_round_trip()
+        if _outage.forbids_call(latest_start=BUDGET_SECONDS - READ_TIMEOUT):
+            break
         try:
-            # dispatch() would add a parameter that table operations do not know.
-            return dict(get_connection()._make_api_call(operation, arguments))  # noqa: SLF001
-        except VerboseClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _EXPECTED_CODES:
-                raise
-            if not _is_retryable(code):
-                raise CallRejected(operation, _table_names(arguments), code) from error
-            cause: Exception = error
-        except _CONNECTION_ERRORS as error:
-            cause = error
-        except (NoCredentialsError, PartialCredentialsError) as error:
-            raise errors.Unavailable("No AWS credentials for DynamoDB.") from error
+            return _call_once(operation, arguments)
+        except _CallFailed as error:
+            cause = error.__cause__
         if not back_off(attempt, deadline=deadline - READ_TIMEOUT):
             break
     raise errors.Unavailable("The database does not respond; retry.", retry_after=2) from cause
+
+
+class _CallFailed(Exception):
+    """A call was throttled or not answered; it can be repeated."""
+
+
+def _call_once(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    costs.count_round_trip()
+    try:
+        # dispatch() would add a parameter that table operations do not know.
+        response = dict(get_connection()._make_api_call(operation, arguments))  # noqa: SLF001
+    except VerboseClientError as error:
+        _outage.note_answer()
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        if code in _EXPECTED_CODES:
+            raise
+        if not _is_retryable(code):
+            raise CallRejected(operation, _table_names(arguments), code) from error
+        raise _CallFailed from error
+    except _CONNECTION_ERRORS as error:
+        _outage.note_failure()
+        raise _CallFailed from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise errors.Unavailable("No AWS credentials for DynamoDB.") from error
+    _outage.note_answer()
+    return response
 
 
 def back_off(attempt: int, *, deadline: float) -> bool:

@@ -115,6 +115,10 @@ LANGUAGE_CODE = "en"
 DEFAULT_CHARSET = "utf-8"
 BODY_LIMIT = 256 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT
+BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1, maximum=120)
+"""Seconds within which the body of a request must arrive."""
+WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
+"""Requests that a web process works on at the same time."""
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "no-referrer"

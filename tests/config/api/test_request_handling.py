@@ -339,7 +339,7 @@ def test_a_wildcard_origin_allows_one_label_only(env: Environment) -> None:
     }
     try:
         allowed = {
-            origin: httpx.get(f"{web}/healthz", headers={"Origin": origin}).headers.get("Access-Control-Allow-Origin")
+            origin: httpx.get(f"{web}/readyz", headers={"Origin": origin}).headers.get("Access-Control-Allow-Origin")
             for origin in origins
         }
     finally:

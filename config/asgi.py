@@ -1,0 +1,199 @@
+"""The web process: ``granian --interface asginl config.asgi:application``.
+
+An event loop reads each request, and answers `/healthz` itself. Only complete requests reach the
+threads that run Django, and a thread is free again as soon as it has computed the response. So
+neither clients that send or read slowly, nor threads that all wait for a database, stop the
+process from answering others or from showing that it lives.
+"""
+
+import asyncio
+import io
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from django.conf import settings
+from ulid import ULID
+
+from config.wsgi import application as wsgi_application
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+LIVENESS_PATH = "/healthz"
+_LIVENESS_HEADERS: Headers = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+]
+STREAM_CHUNK = 64 * 1024
+"""Bytes of a streamed response that a thread reads at a time."""
+
+
+class UnreadableBody(io.RawIOBase):
+    """The body of a request that did not arrive completely: reading it raises the error."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self._error = error
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        raise self._error
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        raise self._error
+
+
+@dataclass(frozen=True)
+class _Response:
+    """What Django answers: a body, or a stream, which must be closed."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+    stream: Any = None
+
+
+class Application:
+    """An ASGI application that runs Django's WSGI application in a fixed number of threads."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"The web process speaks HTTP only, not {scope['type']}.")
+        if scope["path"] == LIVENESS_PATH:
+            await _send_liveness(send)
+            return
+        received_at = time.monotonic()
+        environ = _build_environ(scope, await _read_body(scope, receive))
+        environ["dutyline.received_at"] = received_at
+        response = await self._run(lambda: _handle(environ))
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        if response.stream is not None:
+            await self._send_stream(response.stream, send)
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _send_stream(self, stream: Any, send: Send) -> None:
+        """Send a stream in chunks; while the client reads one, no thread waits."""
+        chunks = iter(stream)
+        try:
+            while chunk := await self._run(lambda: _read_chunk(chunks)):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            await self._run(stream.close)
+
+    async def _run(self, task: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, task)
+
+
+async def _send_liveness(send: Send) -> None:
+    request_id = (b"x-request-id", str(ULID()).encode())
+    await send({"type": "http.response.start", "status": 200, "headers": [*_LIVENESS_HEADERS, request_id]})
+    await send({"type": "http.response.body", "body": b'{"status":"ok"}'})
+
+
+async def _read_body(scope: Scope, receive: Receive) -> io.RawIOBase | io.BytesIO:
+    """The complete body, or one that raises `TimeoutError` or `ConnectionError` when it is read.
+
+    Bodies that `config.api.middleware.BodyLimitMiddleware` refuses are not read.
+    """
+    headers = dict(scope["headers"])
+    length = headers.get(b"content-length", b"")
+    if b"transfer-encoding" in headers or not length.isdigit() or not 0 < int(length) <= settings.BODY_LIMIT:
+        return io.BytesIO()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(settings.BODY_SECONDS):
+            while len(body) < int(length):
+                message = await receive()
+                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError as error:
+        return UnreadableBody(error)
+    if len(body) < int(length):
+        return UnreadableBody(ConnectionAbortedError())
+    return io.BytesIO(body)
+
+
+def _build_environ(scope: Scope, body: io.RawIOBase | io.BytesIO) -> dict[str, Any]:
+    """The WSGI environment (PEP 3333) of a request.
+
+    Headers whose names have underscores are left out: there they would look like those with
+    hyphens, such as the forwarding headers of a proxy.
+    """
+    server_name, server_port = scope.get("server") or ("localhost", 80)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": server_name,
+        "SERVER_PORT": str(server_port),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": (scope.get("client") or ("", 0))[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": body,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for raw_name, raw_value in scope["headers"]:
+        if b"_" in raw_name:
+            continue
+        name = raw_name.decode("latin-1").upper().replace("-", "_")
+        key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+        value = raw_value.decode("latin-1")
+        separator = "; " if key == "HTTP_COOKIE" else ","
+        environ[key] = f"{environ[key]}{separator}{value}" if key in environ else value
+    return environ
+
+
+def _handle(environ: dict[str, Any]) -> _Response:
+    """Run Django in this thread."""
+    status, headers = 500, []
+
+    def start_response(
+        status_line: str, header_list: list[tuple[str, str]], exc_info: object = None, /
+    ) -> Callable[[bytes], object]:
+        nonlocal status, headers
+        status = int(status_line.split(" ", 1)[0])
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in header_list]
+        return lambda data: None  # PEP 3333's `write`, which Django does not use
+
+    result: Any = wsgi_application(environ, start_response)
+    if getattr(result, "streaming", False):
+        return _Response(status, headers, stream=result)
+    try:
+        return _Response(status, headers, b"".join(result))
+    finally:
+        result.close()
+
+
+def _read_chunk(chunks: Iterator[bytes]) -> bytes:
+    """The next chunks together, up to about `STREAM_CHUNK` bytes; nothing at the end."""
+    collected = bytearray()
+    for chunk in chunks:
+        collected += chunk
+        if len(collected) >= STREAM_CHUNK:
+            break
+    return bytes(collected)
+
+
+application = Application()
