@@ -32,9 +32,14 @@ _LIVENESS_HEADERS: Headers = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 ]
+if settings.SECURE_HSTS_SECONDS:
+    _hsts = f"max-age={settings.SECURE_HSTS_SECONDS}; includeSubDomains; preload"
+    _LIVENESS_HEADERS.append((b"strict-transport-security", _hsts.encode()))
 STREAM_CHUNK = 64 * 1024
 """Bytes of a streamed response that a thread reads at a time."""
 
