@@ -34,7 +34,7 @@ from django.conf import settings
 from django.test import Client
 proxied = {"REMOTE_ADDR": "10.0.0.1", "HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "192.0.2.1"}
 client = Client(raise_request_exception=False, SERVER_NAME="api.dutyline.example", **proxied)
-paths = ["/readyz", "/user", "/nowhere", "/static/backoffice/style.css", "/openapi.json", "/legal/x", "/docs/"]
+paths = ["/user", "/nowhere", "/static/backoffice/style.css", "/openapi.json", "/legal/x", "/docs/"]
 answers = {path: client.get(path) for path in paths}
 answers["unknown host"] = client.get("/user", SERVER_NAME="evil.example")
 answers["refused method"] = client.put("/user")
