@@ -112,7 +112,7 @@ async def _send_liveness(send: Send) -> None:
 
 
 async def _read_body(scope: Scope, receive: Receive) -> io.RawIOBase | io.BytesIO:
-    """The complete body, or one that raises an error when it is read: late, or cut off by the client.
+    """The complete body, or one that raises an error when it is read: late, or cut off.
 
     Bodies that `config.api.middleware.BodyLimitMiddleware` refuses are not read.
     """
