@@ -28,6 +28,8 @@ ACTIONS = {
     "user.deleted": "The user was deleted.",
     "user.deletion_begun": "The deletion of the user began.",
     "user.exported": "The user exported their personal data.",
+    "user.handed_over": "What came before a new address, an unblocking or a new invitation ended: password, sessions, "
+    "tokens, links and devices.",
     "user.invitation_resent": "The invitation was requested again.",
     "user.invitation_sent": "The invitation was sent.",
     "user.invited": "The user was created and invited.",

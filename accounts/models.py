@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 from config import audit, dynamodb, folding
@@ -39,6 +40,9 @@ DEVICE_UNIQUENESS = _derived("send the notifications of a device to one person o
 DEVICE_KEYS = _derived("find the devices of a person")
 SORTING = _derived("sort people by name")
 DIRECTORY = _derived("find people by name, e-mail address, role, location and skill")
+HANDOVER = _personal(
+    "technical", "end the access of an earlier holder of the account", withheld_because="references to messages"
+)
 VERSION = _personal("technical", "detect concurrent changes", withheld_because="a counter of changes")
 TERMS = PersonalData(
     "terms",
@@ -162,6 +166,11 @@ class User(dynamodb.Record):
     resent_at = Timestamp(ACCOUNT, null=True, label="Invitation resend requested")
     """When somebody last asked to resend the invitation."""
     accepted_at = Timestamp(ACCOUNT, null=True, label="First signed in")
+    handed_over_at = Timestamp(ACCOUNT, null=True, label="Earlier sign-ins ended")
+    """What an earlier holder of the account had ended then: `accounts.users.handover`."""
+    handover_id = Text(HANDOVER, null=True)
+    """The outbox message of the last handover that was begun."""
+    completed_handover_id = Text(HANDOVER, null=True)
     created_at = Timestamp(ACCOUNT)
     updated_at = Timestamp(ACCOUNT, label="Last changed")
     email_key = Text(EMAIL_UNIQUENESS)
@@ -176,6 +185,20 @@ class User(dynamodb.Record):
     def can_sign_in(self) -> bool:
         """Whether the API accepts tokens of this person."""
         return self.status in ("invited", "active")
+
+    @property
+    def is_handover_pending(self) -> bool:
+        """Whether what an earlier holder of the account has is still to be ended."""
+        return bool(self.handover_id != self.completed_handover_id)
+
+    def is_of_present_holder(self, issued_at: datetime) -> bool:
+        """Whether what was issued to this account then, such as a token, still counts.
+
+        Of tokens only the second is known, so those of the second of the handover do not.
+        """
+        if self.is_handover_pending:
+            return False
+        return bool(self.handed_over_at is None or issued_at > self.handed_over_at)
 
     def derived_records(self) -> Sequence[dynamodb.Record]:
         """Their entry in the directory, unless they are being created or deleted."""

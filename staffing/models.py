@@ -184,3 +184,5 @@ class Feed(dynamodb.Record):
     secret = Text(FEED.withheld("a digest of the feed's secret"))
     """The SHA-256 of the secret."""
     created_at = Timestamp(FEED, label="Opened")
+    handover_id = Text(FEED.withheld("a reference to a message"), null=True)
+    """That of the person when they opened it; after another handover the feed does not work."""

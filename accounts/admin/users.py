@@ -108,7 +108,7 @@ class PersonAdmin(RecordAdmin):
         Button(
             "resend",
             "Resend invitation",
-            "Sends a new link by e-mail. The previous link stops working.",
+            "Sends a new link by e-mail. Earlier links, and passwords set with them, stop working.",
             run_command(invitations.resend_invitation, "The invitation to {obj.record.email} will be sent."),
             is_available=lambda obj: obj.record.status == "invited",
         ),
@@ -124,8 +124,9 @@ class PersonAdmin(RecordAdmin):
         Button(
             "unblock",
             "Unblock",
-            "They can sign in again, with the role and permissions they had.",
-            run_command(_set_status, "{obj.record.name} can sign in again.", status="active"),
+            "They get an e-mail to set a new password, and keep their role and permissions. "
+            "Earlier passwords and sign-ins stay ended.",
+            run_command(_set_status, "{obj.record.name} is unblocked, and gets an e-mail.", status="active"),
             is_available=lambda obj: obj.record.status == "blocked",
             bulk_outcome="unblocked",
         ),

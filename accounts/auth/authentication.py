@@ -30,14 +30,17 @@ class BearerToken(BaseAuthentication):
         Raises `errors.Unauthenticated`.
         """
         token = _extract_bearer_token(request.headers.get("Authorization", ""))
-        subject = tokens.get_verifier().get_subject(token)
+        identified = tokens.get_verifier().identify(token)
         origin = permissions.Origin(
             ip=request.META.get("REMOTE_ADDR", ""),
             user_agent=request.headers.get("User-Agent", "")[:256],
             request_id=request.META.get("dutyline.request_id", ""),
         )
         authenticated_user = identity.authenticate_user(
-            auth0.user_id_from_subject(subject), origin=origin, at=datetime.now(UTC)
+            auth0.user_id_from_subject(identified.subject),
+            issued_at=identified.issued_at,
+            origin=origin,
+            at=datetime.now(UTC),
         )
         return permissions.user_actor(authenticated_user.user, origin), authenticated_user
 

@@ -15,6 +15,15 @@ _customer_ids: dict[str, str] = {}
 """Customer id by user id. It never changes, and caching it saves a round trip."""
 
 
+class AccessEnded(errors.Unauthenticated):
+    """The account was unblocked, invited again or given another address since the token."""
+
+    code = "access_ended"
+
+    def __init__(self) -> None:
+        super().__init__("Earlier sign-ins of this account have ended. Sign in with the newest link sent by e-mail.")
+
+
 class CustomerSuspended(errors.Unauthenticated):
     """The customer of this user is suspended."""
 
@@ -29,11 +38,14 @@ class AuthenticatedUser:
     customer: Customer
 
 
-def authenticate_user(user_id: str | None, *, origin: permissions.Origin, at: datetime) -> AuthenticatedUser:
+def authenticate_user(
+    user_id: str | None, *, issued_at: datetime, origin: permissions.Origin, at: datetime
+) -> AuthenticatedUser:
     """The user of a verified token; their first request makes them active.
 
     One round trip if this process knows the user's customer. Raises `errors.NoAccount` for unknown
-    users, `errors.Unauthenticated` for machines and users who may not sign in.
+    users, `errors.Unauthenticated` for machines and users who may not sign in, `AccessEnded` for
+    tokens of an earlier holder of the account.
     """
     if user_id is None:
         raise errors.Unauthenticated("This token does not belong to a user.")
@@ -44,8 +56,13 @@ def authenticate_user(user_id: str | None, *, origin: permissions.Origin, at: da
         raise errors.Unauthenticated("This account cannot sign in.")
     if customer.status != "active":
         raise CustomerSuspended("Your organization is suspended; contact Dutyline support.")
+    if not user.is_of_present_holder(issued_at):
+        raise AccessEnded
     if user.status != "active":
-        user = accept_invitation(user, origin=origin, at=at)
+        try:
+            user = accept_invitation(user, origin=origin, at=at)
+        except errors.Conflict:  # another request activated them, or they were blocked or invited again
+            return authenticate_user(user_id, issued_at=issued_at, origin=origin, at=at)
     return AuthenticatedUser(user, customer)
 
 
@@ -64,15 +81,10 @@ def _load_user_and_customer(user_id: str) -> tuple[User | None, Customer | None]
 
 
 def accept_invitation(user: User, *, origin: permissions.Origin, at: datetime) -> User:
-    """Activate an invited user; a full owner counts from now on."""
+    """Activate an invited user; a full owner counts from now on. Raises `errors.Conflict`."""
     after = user.with_changes(status="active", accepted_at=at, updated_at=at)
-    try:
-        with journal.write(
-            permissions.user_actor(user, origin), "user.accepted", user, at, changes=diff.diff_users(user, after)
-        ) as write:
-            write.save(user, after)
-            side_effects.update_counters(write, user, after)
-    except errors.Conflict:
-        # Another request activated them, or they were blocked.
-        return authenticate_user(user.id, origin=origin, at=at).user
+    actor = permissions.user_actor(user, origin)
+    with journal.write(actor, "user.accepted", user, at, changes=diff.diff_users(user, after)) as write:
+        write.save(user, after)
+        side_effects.update_counters(write, user, after)
     return after

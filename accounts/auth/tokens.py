@@ -12,6 +12,8 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -230,6 +232,15 @@ def _has_valid_claims(claims: dict[str, Any]) -> bool:
     )
 
 
+@dataclass(frozen=True)
+class TokenIdentity:
+    """Whose a verified token is, and since when."""
+
+    subject: str
+    issued_at: datetime
+    """To the second (``iat``)."""
+
+
 class TokenVerifier:
     """Verifies tokens, and caches verified ones for a minute.
 
@@ -240,22 +251,23 @@ class TokenVerifier:
     def __init__(self, keys: KeyStore, clock: Callable[[], float] = time.time) -> None:
         self._keys = keys
         self._clock = clock
-        self._known: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[float, TokenIdentity]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get_subject(self, token: str) -> str:
-        """The subject (``sub``) of a token. Raises `InvalidToken` or `KeysUnavailable`."""
+    def identify(self, token: str) -> TokenIdentity:
+        """Whose a token is. Raises `InvalidToken` or `KeysUnavailable`."""
         digest = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
         cached = self._known.get(digest)
         if cached and cached[0] > self._clock():
             return cached[1]
         claims = verify_token(token, self._keys)
+        identity = TokenIdentity(claims["sub"], datetime.fromtimestamp(claims["iat"], UTC))
         expires_at = min(self._clock() + TOKEN_CACHE_TTL, claims["exp"])
         with self._lock:
-            self._known[digest] = (expires_at, claims["sub"])
+            self._known[digest] = (expires_at, identity)
             while len(self._known) > MAX_CACHED_TOKENS:
                 self._known.popitem(last=False)
-        return str(claims["sub"])
+        return identity
 
 
 @cache

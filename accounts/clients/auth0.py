@@ -8,10 +8,12 @@ token's ``sub`` is ``auth0|<our id>``. Every function may be repeated, and raise
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from django.conf import settings
 
 from accounts.clients.auth0_http import call_auth0, error_class
@@ -64,7 +66,7 @@ def create_user(*, user_id: str, email: str, name: str, customer_id: str) -> Non
                 user_id=user_id,
                 email=email,
                 name=name,
-                password=secrets.token_urlsafe(32) + "aA1!",
+                password=_random_password(),
                 verify_email=False,
                 email_verified=False,
                 app_metadata={"customer_id": customer_id},
@@ -122,6 +124,29 @@ def update_user(*, user_id: str, name: str, blocked: bool) -> None:
             _revoke_access(client, user_id)
 
     call_auth0(update)
+
+
+def end_access(user_id: str) -> datetime:
+    """End everything that gives access to an account; afterwards only a new ticket does.
+
+    That is the password, every ticket, session and refresh token. Returns the time by Auth0's clock
+    when it was done: tokens issued until then may be an earlier holder's. Raises `NoAuth0Account`;
+    and `errors.Unavailable` also if the tenant's plan cannot revoke refresh tokens.
+    """
+
+    def end(client: "Auth0") -> datetime:
+        subject = subject_of_user(user_id)
+        try:
+            client.users.update(subject, password=_random_password(), request_options=NO_RETRIES)
+            # Neither a password nor an address that was changed voids tickets: a newer ticket does.
+            client.tickets.change_password(user_id=subject, ttl_sec=1, request_options=NO_RETRIES)
+            response = client.users.with_raw_response.revoke_access(subject, request_options=NO_RETRIES)
+        except error_class("NotFoundError") as error:
+            raise _no_auth0_account() from error
+        # The header's fraction of a second is cut off; edge and token servers may differ a little.
+        return parsedate_to_datetime(httpx.Headers(response.headers).get("Date", "")) + timedelta(seconds=1)
+
+    return call_auth0(end)
 
 
 def delete_user(user_id: str) -> None:
@@ -203,6 +228,11 @@ def create_password_ticket(*, user_id: str, seconds: int) -> str:
         return str(response.ticket)
 
     return call_auth0(create)
+
+
+def _random_password() -> str:
+    """A password that nobody knows; the tenant's policy may ask for each class of characters."""
+    return secrets.token_urlsafe(32) + "aA1!"
 
 
 def _revoke_access(client: "Auth0", user_id: str) -> None:

@@ -7,7 +7,7 @@ from accounts.clients import auth0
 from accounts.models import User
 from accounts.notifications import mailer, recipients
 from accounts.permissions import Actor
-from accounts.users import create
+from accounts.users import create, handover
 from config import dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency
 
@@ -28,6 +28,8 @@ def resend_invitation(
 ) -> User:
     """Send an invitation again, with a new link; at most one a minute to a person.
 
+    What went before ends: earlier links, and passwords set with them (`accounts.users.handover`).
+
     Raises `errors.NotFound`, `permissions.TargetForbidden`, `users.UserNotReady`, `NotInvited` or
     `errors.TooManyRequests`.
     """
@@ -37,10 +39,10 @@ def resend_invitation(
         user, records = _load_target(user_id, actor, at, *idempotency.record_keys(idempotency_key))
         idempotency.ensure_key_unused(idempotency_key, records, at)
         _check_resendable(user, at)
-        after = user.with_changes(resent_at=at, updated_at=at)
+        after = handover.begin(user.with_changes(resent_at=at, updated_at=at), at)
         with journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write:
             write.save(user, after)
-            write.enqueue("accounts.send_invitation", user_id=user.id)
+            handover.enqueue(write, user, after)
             write.record_response(idempotency_key, user.id, status=200)
         return after
 
@@ -81,21 +83,26 @@ def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
     if recipient is None or recipient.user.status not in ("invited", "active"):
         return
     if job.progress != SENT:
-        if recipient.user.status == "active":
-            return
-        _send_invitation_email(recipient, job)
+        if recipient.user.status == "active" or recipient.user.handover_id:
+            return  # a handover since mails a link of its own
+        send_password_link("invitation", recipient, job)
         job.save_progress(SENT)
-    _record_sending(recipient.user, job)
+    record_sending(recipient.user, job)
 
 
-def _send_invitation_email(recipient: recipients.Recipient, job: outbox.TaskContext) -> None:
+def send_password_link(kind: str, recipient: recipients.Recipient, job: outbox.TaskContext) -> None:
+    """Mail a new link to set a password, in a text of this kind; earlier links stop working.
+
+    Raises `auth0.NoAuth0Account`, `mailer.MailRefused` or `errors.Unavailable`.
+    """
     link = auth0.create_password_ticket(user_id=recipient.user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
     inviter = job.author.name if job.author.type == "user" else ""
     values = {"inviter": inviter, "until": job.at + create.INVITATION_TTL}
-    mailer.send_email("invitation", recipient, message_id=job.id, values=values, link=link)
+    mailer.send_email(kind, recipient, message_id=job.id, values=values, link=link)
 
 
-def _record_sending(user: User, job: outbox.TaskContext) -> None:
+def record_sending(user: User, job: outbox.TaskContext) -> None:
+    """Audit that an invitation was sent, and complete its message. Raises `errors.Conflict`."""
     with journal.write(job.author, "user.invitation_sent", user, job.at) as write:
         write.update(
             user,

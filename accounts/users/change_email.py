@@ -2,9 +2,9 @@
 
 `begin_email_change` stores the requested change on the person, the uniqueness record of the new
 address and the outbox message that finishes the change. `finish_email_change` then changes the
-address at Auth0, and one transaction applies the change, releases the old address and notifies the
-person. Where Auth0 refuses or the change is stale, one transaction discards it. See
-`config.journal.two_phase`.
+address at Auth0, and one transaction applies the change, releases the old address, notifies it and
+begins a handover (`accounts.users.handover`). Where Auth0 refuses or the change is stale, one
+transaction discards it. See `config.journal.two_phase`.
 """
 
 from contextlib import suppress
@@ -15,7 +15,7 @@ from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from accounts.permissions import Actor
-from accounts.users import create, diff, email_address, side_effects
+from accounts.users import create, diff, email_address, handover, side_effects
 from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption
 from config.journal import two_phase, write_set
@@ -46,6 +46,7 @@ def begin_email_change(
     deferred_patch = {name: patch[name] for name in patch if name != "status"}
     pending_change = {"asked": deferred_patch, "seen": diff.snapshot(immediate_user)}
     pending_user = immediate_user.with_changes(awaited=pending_change, updated_at=at)
+    pending_user = handover.begin_if_unblocked(user, pending_user, at)
     action = diff.audit_action(user, pending_user)
     changes = [*diff.diff_users(user, pending_user), audit.FieldChange("awaited", user.email, after.email)]
     with journal.write(
@@ -60,6 +61,7 @@ def begin_email_change(
         if after.email_key != user.email_key:
             create.claim_email(write, after.email_key, user.id)
         side_effects.add_side_effects(write, user, pending_user)
+        handover.enqueue(write, user, pending_user)
         EMAIL_CHANGE.enqueue_finisher(write, user.id, user_id=user.id)
     return finish_email_change(pending_user, two_phase.Attempt(actor, at, records=write.prefetched))
 
@@ -135,33 +137,28 @@ def _rebase_pending_patch(user: User) -> dict[str, Any]:
 def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.Attempt) -> User:
     after = diff.apply_patch(before, patch, attempt.at)
     after.awaited = None
-    after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
+    if after.email_key != before.email_key:
+        after = handover.begin(after, attempt.at)
+        after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
     action, changes = diff.audit_action(before, after), diff.diff_users(before, after)
     with EMAIL_CHANGE.finish(before.id, action, before, attempt, changes=changes) as write:
         write.save(before, after)
         if after.email_key != before.email_key:
             write.remove(EmailOwner(before.email_key), only_if=EmailOwner.user_id == before.id)
         side_effects.add_side_effects(write, before, after)
-        _enqueue_notification(write, before, after, attempt.records)
+        handover.enqueue(write, before, after)
+        if after.email_key != before.email_key and (before.accepted_at or before.invitation_sent_at):
+            _warn_former_address(write, before, attempt.records)
     return after
 
 
-def _enqueue_notification(
-    write: write_set.Write, before: User, after: User, records: dynamodb.BatchResult | None
-) -> None:
-    """Invite again at the new address, or warn the previous one of somebody who has signed in.
-
-    A blocked person who never signed in is invited when they are unblocked.
-    """
-    if not before.accepted_at:
-        if after.status == "invited":
-            write.enqueue("accounts.send_invitation", user_id=after.id)
-        return
+def _warn_former_address(write: write_set.Write, before: User, records: dynamodb.BatchResult | None) -> None:
+    """Tell the former address of somebody who has signed in, or was invited there."""
     person_key = records.get(encryption.PersonKey, before.id) if records else None
     person_key = person_key or dynamodb.get_record(encryption.PersonKey, before.id)
     if person_key is not None:
         encrypted_email = encryption.encrypt_json(person_key.unwrap(), before.email, before.id).hex()
-        write.enqueue("accounts.warn_former_address", user_id=after.id, sealed=encrypted_email)
+        write.enqueue("accounts.warn_former_address", user_id=before.id, sealed=encrypted_email)
 
 
 def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two_phase.Attempt) -> None:
@@ -179,8 +176,6 @@ def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two
                 write.remove(EmailOwner(email_key), only_if=EmailOwner.user_id == before.id)
             if isinstance(refusal, StaleEmailChange):  # an earlier attempt may have changed it at Auth0
                 _enqueue_email_sync(write, before.id)
-            if before.status == "invited" and not before.invitation_sent_at:
-                write.enqueue("accounts.send_invitation", user_id=before.id)
 
     journal.retry_on_conflict(decide)
 

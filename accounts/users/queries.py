@@ -147,12 +147,13 @@ def load_target(
 
 
 def require_account_open(write: write_set.Write, user_id: str) -> None:
-    """Write only if this account was not blocked or deleted since the request signed in.
+    """Write only if this account was not blocked, deleted or handed over since it signed in.
 
     Raises `errors.Unauthenticated` at the commit.
     """
-    refusal = errors.Unauthenticated("This account is blocked or deleted.")
-    write.require(User(user_id), User.status.is_in("active", "invited"), error=refusal)
+    refusal = errors.Unauthenticated("This account is blocked or deleted, or earlier sign-ins have ended.")
+    no_handover = User.handover_id.does_not_exist() | (User.handover_id == User.completed_handover_id)
+    write.require(User(user_id), User.status.is_in("active", "invited") & no_handover, error=refusal)
 
 
 def user_key(user_id: str) -> dynamodb.RecordKey:

@@ -97,9 +97,6 @@ def add_side_effects(write: write_set.Write, before: User, after: User) -> None:
     block_changed = (before.status == "blocked") != (after.status == "blocked")
     if before.name != after.name or block_changed:
         write.enqueue("accounts.carry_to_auth0", id=f"carry-{after.id}", user_id=after.id)
-    was_unblocked = before.status == "blocked" and after.status == "invited"
-    if was_unblocked and not after.invitation_sent_at and not after.awaited:
-        write.enqueue("accounts.send_invitation", user_id=after.id)  # it was not sent while they were blocked
     if after.status != "active" or write.author.id == after.id:
         return
     rights_before, rights_after = (permissions.access_rights_of(before), permissions.access_rights_of(after))

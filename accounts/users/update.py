@@ -7,7 +7,7 @@ from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
-from accounts.users import change_email, diff, side_effects
+from accounts.users import change_email, diff, handover, side_effects
 from config import dynamodb, errors, journal, outbox
 
 
@@ -93,11 +93,13 @@ def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records
     audit_changes = diff.diff_users(before, after)
     if not audit_changes:
         return before
+    after = handover.begin_if_unblocked(before, after, at)
     with journal.write(
         actor, diff.audit_action(before, after), before, at, changes=audit_changes, prefetched=records
     ) as write:
         write.save(before, after)
         side_effects.add_side_effects(write, before, after)
+        handover.enqueue(write, before, after)
     return after
 
 

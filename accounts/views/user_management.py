@@ -88,9 +88,12 @@ class UserManagement(api.OperationViewSet):
         """Update a user.
 
         Updates a user with a lower role; owners can also update owners. A new e-mail address is
-        changed at Auth0 first; after a 503 the change still completes in the background. You cannot
-        grant permissions that you do not hold, and the last active owner must remain an owner.
-        Changed permissions apply from the user's next request.
+        changed at Auth0 first; after a 503 the change still completes in the background. A new
+        address, also one's own, and unblocking end what went before: password, sessions, tokens
+        (401 `access_ended`), links, devices and the calendar feed. The user gets an e-mail with a
+        link to set a new password; the former address is told. You cannot grant permissions that
+        you do not hold, and the last active owner must remain an owner. Changed permissions apply
+        from the user's next request.
         """
         changes = UserChange.parse(request.data)
         user = update.update_user(
@@ -160,7 +163,8 @@ class Invitations(api.OperationViewSet):
         """Resend an invitation.
 
         Sends the invitation e-mail again, with a new link to set the password; at most once a
-        minute per user. 409 if the user has already accepted the invitation.
+        minute per user. Earlier links, and passwords set with them, stop working. 409 if the user
+        has already accepted the invitation.
         """
         EmptyBody.parse(request.data)
         user = invitations.resend_invitation(

@@ -35,6 +35,7 @@ OUTBOX_NOTIFIER = "config.celery.notify_worker"
 OUTBOX_TASK_MODULES = [
     "accounts.denied_attempts",
     "accounts.notifications.dispatch",
+    "accounts.notifications.handovers",
     "accounts.notifications.invitations",
     "accounts.notifications.push",
     "accounts.terms.announcements",

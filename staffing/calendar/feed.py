@@ -1,6 +1,7 @@
 """Calendar feeds: a secret URL at which calendar apps read a person's shifts.
 
-Only a digest of the secret is stored. Opening a feed again replaces the previous URL.
+Only a digest of the secret is stored. Opening a feed again replaces the previous URL. The secret is
+that of who held the account then, so a handover (`accounts.users.handover`) ends it.
 """
 
 import hashlib
@@ -44,10 +45,12 @@ def open_feed(*, actor: Actor, at: datetime, idempotency_key: idempotency.Idempo
     """
     secret, *earlier_secrets = _create_secrets(actor.id, idempotency_key)
     feed = Feed(user_id=actor.id, customer_id=actor.customer_id, secret=_hash_secret(secret), created_at=at)
+    keys = [dynamodb.RecordKey(Feed, actor.id), users.user_key(actor.id), *journal.stream_keys([actor.stream])]
 
     def decide() -> Feed:
-        records = dynamodb.batch_get([dynamodb.RecordKey(Feed, actor.id), *journal.stream_keys([actor.stream])])
+        records = dynamodb.batch_get(keys)
         before = records.get(Feed, actor.id)
+        feed.handover_id = users.get_user_from(records, actor.id, actor.customer_id, pointer="").handover_id
         with journal.write(
             actor,
             "feed.opened",
@@ -126,7 +129,8 @@ class ReadableFeed:
 def find_feed(user_id: str, secret: str, *, at: datetime) -> ReadableFeed | None:
     """A person's feed, in two round trips; None if the secret is wrong or they may not read it.
 
-    They must have `schedules:read` and an open account, as for the API.
+    They must have `schedules:read` and an open account, as for the API. A feed ends when the
+    account is handed over.
     """
     if not dynamodb.is_id("usr", user_id):
         return None
@@ -139,7 +143,9 @@ def find_feed(user_id: str, secret: str, *, at: datetime) -> ReadableFeed | None
         user = users.get_user_from(records, user_id, feed.customer_id, pointer="")
     except errors.NotFound:
         return None
-    if not (user.can_sign_in and permissions.user_actor(user).has_permission("schedules:read")):
+    if not user.can_sign_in or feed.handover_id != user.handover_id:
+        return None
+    if not permissions.user_actor(user).has_permission("schedules:read"):
         return None
     head_key = audit.stream_head_key(feed.customer_id)
     customer_records = dynamodb.batch_get([customers.customer_key(feed.customer_id), head_key])

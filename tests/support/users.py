@@ -6,6 +6,7 @@ Hilltop Vets. Each test module gets new ones.
 
 import itertools
 import json
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -262,11 +263,26 @@ def fetch_access_token(env: Environment, email: str, password: str = PASSWORD) -
 
 
 def accept_invitation(env: Environment, web: str, user: User) -> SignedInUser:
-    """Accept a user's invitation: set a password and sign in."""
+    """Accept a user's invitation, or sign in after a handover: set a password and sign in."""
     link = auth0.create_password_ticket(user_id=user.id, seconds=600)
     httpx.post(link, data={"password": PASSWORD}).raise_for_status()
+    if user.handed_over_at:
+        await_token_of_present_holder(user.id)
     accepted = identity.accept_invitation(user, origin=permissions.Origin(), at=now())
     return SignedInUser(accepted, fetch_access_token(env, user.email), web)
+
+
+def await_token_of_present_holder(user_id: str) -> None:
+    """Wait until new tokens are of a later second than the last handover of an account."""
+    ended_at = users.get_user(user_id).handed_over_at
+    assert ended_at is not None
+    time.sleep(max(0.0, (ended_at - now()).total_seconds() + 1.0))
+
+
+def set_password(env: Environment, address: str, password: str = PASSWORD) -> httpx.Response:
+    """Open the link of the newest e-mail to an address, and set a password."""
+    link = next(link for link in emails_to(env, address)[0]["links"] if "reset-verify" in link)
+    return httpx.post(link, data={"password": password})
 
 
 def create_user_fixtures(env: Environment, web: str) -> UserFixtures:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -17,11 +18,13 @@ from tests.support.users import (
     SignedInUser,
     UserFixtures,
     accept_invitation,
+    await_token_of_present_holder,
     emails_to,
     fetch_access_token,
     now,
     parse_problem,
     process_outbox,
+    set_password,
 )
 
 
@@ -65,12 +68,16 @@ def test_blocked_user_is_rejected_immediately_by_all_servers(
     process_outbox()
     assert (get_auth0_user(env, person.id) or {})["blocked"] is True
     assert update_user(test_users.mia, person.id, status="active").json()["status"] == "active"
-    assert statuses_of_all_servers(person, web_urls) == {200}
+    assert statuses_of_all_servers(person, web_urls) == {401}, "they set a new password first"
     process_outbox()
     assert (get_auth0_user(env, person.id) or {})["blocked"] is False
-    entries = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=2").json()["items"]
-    assert [entry["action"] for entry in entries] == ["user.unblocked", "user.blocked"]
-    assert entries[1]["changes"] == [{"field": "status", "before": "active", "after": "blocked"}]
+    assert set_password(env, person.user.email).is_success
+    await_token_of_present_holder(person.id)
+    again = replace(person, token=fetch_access_token(env, person.user.email))
+    assert statuses_of_all_servers(again, web_urls) == {200}
+    entries = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=3").json()["items"]
+    assert [entry["action"] for entry in entries] == ["user.handed_over", "user.unblocked", "user.blocked"]
+    assert entries[2]["changes"] == [{"field": "status", "before": "active", "after": "blocked"}]
 
 
 def test_deleted_user_is_rejected_immediately_by_all_servers(
@@ -150,6 +157,7 @@ def test_corrected_email_of_an_invitee_is_invited_again(test_users: UserFixtures
     assert test_users.ann.post("/user", test_users.user_body(email=user.email)).status_code == 201
     link = next(link for link in message["links"] if "reset-verify" in link)
     httpx.post(link, data={"password": "right words"}).raise_for_status()
+    await_token_of_present_holder(user.id)
     person = SignedInUser(
         users.get_user(user.id), fetch_access_token(env, corrected_email, "right words"), test_users.ann.web
     )
@@ -168,8 +176,9 @@ def test_previous_address_is_notified_of_an_email_change(test_users: UserFixture
     assert "address at Harbour Dental has changed" in warning["subject"]
     assert test_users.ann.user.name in warning["text"]
     assert new_email not in str(warning), "the previous address does not learn the new one"
+    assert set_password(env, new_email).is_success
     assert fetch_access_token(env, new_email)
-    entry = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=1").json()["items"][0]
+    entry = test_users.ann.get(f"/user/{person.id}/audit-logs?limit=2").json()["items"][1]
     assert {"field": "email", "before": previous_email, "after": new_email} in entry["changes"]
 
 

@@ -140,6 +140,7 @@ class ManagementApi:
         ttl_seconds = body.get("ttl_sec", TICKET_TTL_SECONDS) or TICKET_TTL_SECONDS
         verifies_email = bool(body.get("mark_email_as_verified"))
         ticket = {"user_id": user["user_id"], "verifies": verifies_email}
+        self._tenant.delete_matching("ticket", "user_id", user["user_id"])  # a newer one voids the older
         ticket_id = self._tenant.issue_secret("ticket", ticket, float(ttl_seconds))
         return json_response({"ticket": f"{self._tenant.issuer}u/reset-verify?ticket={ticket_id}"}, 201)
 
