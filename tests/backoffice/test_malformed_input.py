@@ -179,7 +179,7 @@ def test_outdated_action_is_rejected_with_a_message(
     assert "is blocked" in operator.post(f"{action_url}/block/").text
     repeated = operator.post(f"{action_url}/block/")
     assert "is no longer possible" in repeated.text
-    assert "can sign in again" in operator.post(f"{action_url}/unblock/").text
+    assert "is unblocked" in operator.post(f"{action_url}/unblock/").text
     list_url = f"/admin/accounts/user/?customer_id__exact={test_users.customer.id}"
     operator.get(list_url)
     bulk_form = {"action": "block", "_selected_action": [user.id, test_users.ann.id, test_users.cleo.id]}

@@ -232,19 +232,21 @@ def test_narrowing_locations_is_not_a_grant(test_users: UserFixtures, env: Envir
     assert update_user(limited_admin, user.id, locations=["*"]).status_code == 403
 
 
-def test_unblocking_sends_an_invitation_only_if_missing(test_users: UserFixtures, env: Environment) -> None:
+def test_each_unblocking_sends_a_new_invitation(test_users: UserFixtures, env: Environment) -> None:
     invited_user = create_invited_user(test_users)
     for status in ("blocked", "active", "blocked", "active"):
         assert update_user(test_users.ann, invited_user.id, status=status).is_success
         process_outbox()
-    assert len(emails_to(env, invited_user.email)) == 1
+    assert len(emails_to(env, invited_user.email)) == 3
 
     assert update_user(test_users.ann, invited_user.id, status="blocked").is_success
     new_email = f"moved.{invited_user.email}"
     assert update_user(test_users.ann, invited_user.id, status="active", email=new_email).is_success
     process_outbox()
 
-    assert len(emails_to(env, new_email)) == len(emails_to(env, invited_user.email)) == 1
+    assert len(emails_to(env, new_email)) == 1
+    assert "has changed" in emails_to(env, invited_user.email)[0]["subject"]
+    assert len(emails_to(env, invited_user.email)) == 4
 
 
 def create_invited_user(test_users: UserFixtures) -> User:
