@@ -181,7 +181,7 @@ def test_an_unused_link_is_void_once_a_worker_has_run(test_users: UserFixtures, 
     assert httpx.get(first_link).status_code == 410
 
 
-def test_both_addresses_are_told(test_users: UserFixtures, env: Environment) -> None:
+def test_both_addresses_get_an_email(test_users: UserFixtures, env: Environment) -> None:
     user = invite(test_users, env)
     intrude(test_users, env, user, accepts=True)
     assert change_address(test_users, user).is_success
@@ -245,7 +245,7 @@ def test_an_outage_of_auth0_lets_nobody_in(harness: CrashHarness, test_users: Us
     assert holder.get("/user").status_code == 200
 
 
-def test_every_crash_point_ends_access_and_mails_a_working_link(
+def test_every_crash_point_ends_access_and_sends_a_working_link(
     harness: CrashHarness, test_users: UserFixtures, env: Environment, record_figure: Callable[[str], None]
 ) -> None:
     """Whatever call fails, the newest mail has a link that works, and the old token does not."""
