@@ -245,7 +245,7 @@ def test_an_outage_of_auth0_lets_nobody_in(harness: CrashHarness, test_users: Us
     assert holder.get("/user").status_code == 200
 
 
-def test_every_crash_point_ends_access_and_sends_a_working_link(
+def test_no_crash_leaves_access_or_a_dead_link(
     harness: CrashHarness, test_users: UserFixtures, env: Environment, record_figure: Callable[[str], None]
 ) -> None:
     """Whatever call fails, the newest mail has a link that works, and the old token does not."""
