@@ -20,8 +20,9 @@ class AccessEnded(errors.Unauthenticated):
 
     code = "access_ended"
 
-    def __init__(self) -> None:
-        super().__init__("Earlier sign-ins of this account have ended. Sign in with the newest link sent by e-mail.")
+    example_detail = (
+        "Earlier sign-ins of this account have ended; set a new password with the newest link sent by e-mail."
+    )
 
 
 class CustomerSuspended(errors.Unauthenticated):
@@ -57,7 +58,7 @@ def authenticate_user(
     if customer.status != "active":
         raise CustomerSuspended("Your organization is suspended; contact Dutyline support.")
     if not user.is_of_present_holder(issued_at):
-        raise AccessEnded
+        raise AccessEnded(str(AccessEnded.example_detail))
     if user.status != "active":
         try:
             user = accept_invitation(user, origin=origin, at=at)
