@@ -10,7 +10,18 @@ from typing import Literal, get_args
 from django.conf import settings
 
 from config import audit, dynamodb
-from config.dynamodb.attributes import Boolean, Erasure, Json, Number, PersonalData, Text, TextList, TextSet, Timestamp
+from config.dynamodb.attributes import (
+    Boolean,
+    Erasure,
+    Json,
+    Number,
+    PersonalData,
+    Text,
+    TextList,
+    TextMap,
+    TextSet,
+    Timestamp,
+)
 
 VERIFICATION = PersonalData(
     "verified phone",
@@ -156,6 +167,8 @@ class Call(dynamodb.Record):
     started_at = Timestamp(CALLS)
     ended_at = Timestamp(CALL_FLOW, null=True)
     seconds = Number(CALL_FLOW, null=True)
+    leg_minutes = Number(CALL_FLOW, default=0)
+    """Minutes of the phones that it rang, as far as they are reported."""
     outcome = Text(CALL_FLOW, default="ringing")
     """ringing, answered, voicemail, missed or closed"""
     answered_by = Text(CALLS, null=True)
@@ -222,7 +235,7 @@ class PhoneVerification(dynamodb.Record):
 
 
 class Usage(dynamodb.Record):
-    """A counter of usage per day."""
+    """A counter of usage per day; that of call minutes also has the calls under way."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-usage")
@@ -231,4 +244,10 @@ class Usage(dynamodb.Record):
     key = Text(USAGE, hash_key=True)
     """Kind, owner and day."""
     used = Number(USAGE, default=0)
+    committed = Number(USAGE, default=0)
+    """Call minutes that are used or reserved."""
+    calls = TextMap(USAGE, default=dict)
+    """The leases of calls under way, by the id of the call."""
+    notified = TextSet(USAGE, null=True)
+    """The limits whose reaching operators were told."""
     expires_at = Number(USAGE)

@@ -1,21 +1,9 @@
-"""Daily usage of what costs money (days in UTC): call minutes, and calls that say a code."""
+"""Daily usage of what costs money (days in UTC). Call minutes: `telephony.calls.minutes`."""
 
 from datetime import datetime, timedelta
 
-from config import dynamodb
 from config.dynamodb import unaudited
 from telephony.models import Usage
-
-
-def minutes_used(customer_id: str, at: datetime) -> int:
-    """Minutes that calls to a customer's numbers took today."""
-    usage = dynamodb.get_record(Usage, _usage_key("minutes", customer_id, at))
-    return int(usage.used) if usage else 0
-
-
-def add_minutes(customer_id: str, minutes: int, at: datetime) -> None:
-    """Add the minutes of a call that ended."""
-    consume("minutes", customer_id, at, amount=minutes, limit=10**9)
 
 
 def _usage_key(resource: str, owner_id: str, at: datetime) -> str:

@@ -88,6 +88,18 @@ class TextSet(RecordAttribute[set[str]], UnicodeSetAttribute):
     """Distinct strings; None where there is none."""
 
 
+class TextMap(RecordAttribute[dict[str, str]]):
+    """Strings by name; each can be changed by itself."""
+
+    attr_type = "M"
+
+    def serialize(self, value: dict[str, str]) -> dict[str, dict[str, str]]:
+        return {name: {"S": text} for name, text in value.items()}
+
+    def deserialize(self, value: dict[str, dict[str, str]]) -> dict[str, str]:
+        return {name: text["S"] for name, text in value.items()}
+
+
 class Json(RecordAttribute[Any], JSONAttribute):
     """A JSON value, stored without spaces: smaller items cost less."""
 

@@ -35,7 +35,8 @@ class CallStep(NamedTuple):
 
     kind: str
     """Sequence: plan, key, dialled, accept. Ring all: plan, place (phones called), leg (a call was
-    created), left (a leg ended), accept, closed. Any call: recorded, kept (file stored), ended."""
+    created), left, accept, closed. Any call: counted (among the calls at once), refused (too many
+    of them), recorded, kept (file stored), ended."""
     path: str = ""
     """Of the action."""
     number: int | None = None
@@ -146,7 +147,7 @@ class CallRecord:
         """The steps done, in no particular order."""
         return [CallStep.parse(text) for text in sorted(self.row.steps or ())]
 
-    def has_step(self, kind: str, path: str, number: int | None = None) -> bool:
+    def has_step(self, kind: str, path: str = "", number: int | None = None) -> bool:
         """Whether this step was done."""
         return str(CallStep(kind, path, number)) in (self.row.steps or ())
 
@@ -179,7 +180,8 @@ class CallRecord:
         candidates = [
             RingCandidate(id, "", why, phone=phones.get(id, ""), why_not=why_not) for id, why, why_not in body["people"]
         ]
-        return RingPlan(candidates, lookup_failed=body["lost"])
+        minutes = body.get("minutes", settings.TELEPHONY["call_minutes"])
+        return RingPlan(candidates, lookup_failed=body["lost"], minutes=minutes)
 
     def ringing_candidate(self, path: str, index: int) -> RingCandidate | None:
         """The candidate at this position of a ring plan."""
@@ -244,8 +246,8 @@ class CallRecord:
         phones = {candidate.id: candidate.phone for candidate in plan.ringable}
         encrypted_phones = encryption.encrypt_application_json(ENCRYPTION_KEY_NAME, phones, f"{self.id} {path}")
         people = [[candidate.id, candidate.why, candidate.why_not] for candidate in plan.candidates]
-        body = {"path": path, "people": people, "lost": plan.lookup_failed, "sealed": encrypted_phones.hex()}
-        return orjson.dumps(body).decode()
+        facts = {"path": path, "people": people, "lost": plan.lookup_failed, "minutes": plan.minutes}
+        return orjson.dumps({**facts, "sealed": encrypted_phones.hex()}).decode()
 
     def _reload(self) -> None:
         self.row = dynamodb.get_record(Call, self.id) or self.row

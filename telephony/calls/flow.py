@@ -7,14 +7,13 @@ or the rota fails, the call goes to voicemail or on to the next step, never to s
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 
-from django.conf import settings
-
-from config import bulkhead, errors
-from telephony import ivr, lines, usage
-from telephony.calls import call_record, recordings, ring_all, routing
+from config import bulkhead, dynamodb, errors
+from telephony import ivr, lines
+from telephony.calls import call_record, minutes, recordings, ring_all, routing
 from telephony.calls.call_record import CallEvent, CallRecord, CallStep
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
@@ -59,16 +58,33 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
         if line.is_suspended or line.is_called_by_own_number:
             language = instructions.get_language(line.configuration)
             return VoiceReply([Prompt(get_phrase("calls_refused", language)), Hangup()], language)
-        entrance = _select_entrance(line, webhook.at)
-        call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance=entrance, at=webhook.at)
+        call = _create_call(webhook, line)
         within_budget(call.save)
+    if call.has_step("refused"):
+        language = instructions.get_language(call.configuration)
+        return call.reply([Prompt(get_phrase("all_lines_busy", language)), Hangup()])
     greeting = instructions.greeting(call.configuration)
     return call.reply([*greeting, *_follow_actions(call, call.entrance, webhook.at)])
 
 
 def _look_up(webhook: CallWebhook) -> tuple[CallRecord | None, ResolvedLine | None]:
-    line = lines.resolve_line(webhook.called_number, webhook.caller)
-    return call_record.load(webhook.call_id), line
+    call, line = dynamodb.gather(
+        lambda: call_record.load(webhook.call_id), lambda: lines.resolve_line(webhook.called_number, webhook.caller)
+    )
+    return call, line
+
+
+def _create_call(webhook: CallWebhook, line: ResolvedLine) -> CallRecord:
+    """A call that begins, not stored yet; refused if the customer has too many at once.
+
+    While calls cannot be counted, they are taken.
+    """
+    is_counted = within_budget(minutes.begin, line.customer_id, webhook.call_id, webhook.at)
+    entrance = "open" if is_counted is False else _select_entrance(line, webhook.at)
+    call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance=entrance, at=webhook.at)
+    if is_counted is not None:
+        call.row.steps = {"counted" if is_counted else "refused"}
+    return call
 
 
 def _select_entrance(line: ResolvedLine, at: datetime) -> str:
@@ -124,13 +140,22 @@ def _ring(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> l
 
 def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
     """Create and store the ring plan of an action; a repeated webhook uses the stored one."""
-    plan = within_budget(routing.create_plan, call.line, action["target"], at) or RingPlan(lookup_failed=True)
+    plan = within_budget(_plan_ringing, call, path, action, at, is_sequence=is_sequence) or RingPlan(lookup_failed=True)
     outcome: EventKind = "planned" if plan.ringable else "nobody_to_ring"
     new_events = [CallEvent(kind="lookup_failed" if plan.lookup_failed else outcome, at=at.isoformat())]
     if is_sequence and plan.ringable:
         new_events.append(call_record.ringing_event(plan.ringable[0], at))
     within_budget(call.record, CallStep("plan", path), *new_events, plan=plan)
     return call.plan(path) or plan
+
+
+def _plan_ringing(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
+    """Whom a ring action rings: nobody if too few of the customer's call minutes are left."""
+    plan = RingPlan(routing.list_candidates(call.line, action["target"], at))
+    if not plan.ringable:
+        return plan
+    reserved = minutes.reserve(call, path, phones=len(plan.ringable), is_sequence=is_sequence, at=at)
+    return replace(plan, minutes=reserved) if reserved else plan.without_phones("minutes_used_up")
 
 
 def _dial(call: CallRecord, path: str, action: ivr.IvrAction, plan: RingPlan, number: int) -> Instruction:
@@ -140,7 +165,7 @@ def _dial(call: CallRecord, path: str, action: ivr.IvrAction, plan: RingPlan, nu
         seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
         screen_path=webhook_path("screen", c=call.id, p=path, n=number),
         next_path=webhook_path("dialled", p=path, n=number),
-        max_seconds=settings.TELEPHONY["call_minutes"] * 60,
+        max_seconds=plan.minutes * 60,
         recording_path=webhook_path("recorded") if ivr.is_recording_enabled(call.configuration) else "",
     )
 
@@ -185,7 +210,10 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     Twilio counts a mailbox as an answer; whether somebody took the call depends on the key 1 only.
     """
     call, path, number = load_call(webhook), webhook.path, webhook.number
+    used = [Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))]
     if webhook.is_bridged or call.has_step("accept", path, number):
+        if call.ringing_candidate(path, number):
+            within_budget(call.record, CallStep("dialled", path, number), updates=used)
         return VoiceReply([Hangup()])
     action, plan = call.action(path), call.plan(path)
     if action is None or plan is None or number >= len(plan.ringable):
@@ -194,7 +222,7 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     has_next = number + 1 < len(plan.ringable)
     if has_next:
         new_events.append(call_record.ringing_event(plan.ringable[number + 1], webhook.at))
-    within_budget(call.record, CallStep("dialled", path, number), *new_events)
+    within_budget(call.record, CallStep("dialled", path, number), *new_events, updates=used)
     if has_next:
         return call.reply([_dial(call, path, action, plan, number + 1)])
     return call.reply(_follow_actions(call, f"{path}/otherwise", webhook.at))
@@ -208,7 +236,7 @@ def handle_wait(webhook: CallWebhook) -> VoiceReply:
     if ring_all.is_ringing_over(call, path, poll_count):
         within_budget(ring_all.close_ringing, call, path)
     if ring_all.is_answered(call, path):
-        return call.reply([ring_all.conference_instruction(call)])
+        return call.reply([ring_all.conference_instruction(call, path)])
     if ring_all.is_ringing_closed(call, path):
         return call.reply(_follow_actions(call, f"{path}/otherwise", webhook.at))
     return call.reply(ring_all.waiting_instructions(path, poll_count + 1))
@@ -223,10 +251,26 @@ def handle_bye(webhook: CallWebhook) -> VoiceReply:
 
 def handle_call_ended(webhook: CallWebhook) -> None:
     """The caller's call ended: legs that still ring are ended too. Raises `errors.Unavailable`."""
-    call = call_record.load(webhook.call_id)
+    call = call_record.load(webhook.call_id) or _create_missed_call(webhook)
+    if call is None:
+        return
     updates = [Call.ended_at.set(webhook.at), Call.seconds.set(webhook.call_seconds)]
     event = CallEvent(kind="ended", at=webhook.at.isoformat())
-    if call and call.record(CallStep("ended"), event, updates=updates):
+    is_first = call.record(CallStep("ended"), event, updates=updates)
+    if is_first:
         call.set_unanswered_outcome()
-        usage.add_minutes(call.row.customer_id, -(-webhook.call_seconds // 60), webhook.at)
         ring_all.enqueue_leg_hangup(call, webhook.now)
+    if call.has_step("counted"):
+        minutes.settle(call)
+    elif is_first and not minutes.settle(call):
+        minutes.count_without_lease(call)
+
+
+def _create_missed_call(webhook: CallWebhook) -> CallRecord | None:
+    """A call that could not be stored when it began; it counts, and the business sees it."""
+    line = lines.resolve_line(webhook.called_number, webhook.caller)
+    if line is None or line.is_suspended or line.is_called_by_own_number:
+        return None
+    call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance="open", at=webhook.at)
+    call.save()
+    return call

@@ -13,12 +13,13 @@ from django.conf import settings
 from accounts import permissions
 from config import errors, journal, outbox
 from telephony import ivr
-from telephony.calls import call_record
+from telephony.calls import call_record, minutes
 from telephony.calls.call_record import CallEvent, CallRecord, CallStep
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply, webhook_path
 from telephony.ivr.phrases import get_phrase
+from telephony.models import Call
 from telephony.twilio import client
 from telephony.twilio.voice import CallWebhook
 
@@ -47,7 +48,7 @@ def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> No
                 url=base_url + webhook_path("leg", **query),
                 ring_seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
                 status_callback_url=base_url + webhook_path("left", **query),
-                max_seconds=settings.TELEPHONY["call_minutes"] * 60,
+                max_seconds=plan.minutes * 60,
             )
         except (client.TwilioRejected, errors.Unavailable):
             _record_leg_end(latest_call, path, number, "failed", at)
@@ -64,12 +65,12 @@ def waiting_instructions(path: str, poll_count: int) -> list[Instruction]:
     return [tone, Redirect(webhook_path("wait", p=path, k=poll_count))]
 
 
-def conference_instruction(call: CallRecord) -> JoinConference:
+def conference_instruction(call: CallRecord, path: str) -> JoinConference:
     """Let the caller, or the person who answered, join the conference of the call."""
     return JoinConference(
         call.id,
         next_path="bye",
-        max_seconds=settings.TELEPHONY["call_minutes"] * 60,
+        max_seconds=(call.plan(path) or RingPlan()).minutes * 60,
         recording_path=webhook_path("recorded", c=call.id) if ivr.is_recording_enabled(call.configuration) else "",
     )
 
@@ -131,21 +132,23 @@ def handle_join(webhook: CallWebhook) -> VoiceReply:
     if is_first:
         with suppress(errors.Unavailable):  # otherwise the other legs end by themselves after their ringing time
             enqueue_leg_hangup(call, webhook.now)
-    return call.reply([conference_instruction(call)])
+    return call.reply([conference_instruction(call, path)])
 
 
 def handle_leg_ended(webhook: CallWebhook) -> None:
     """A leg ended. Raises `errors.Unavailable`."""
     if call := call_record.load(webhook.call_id):
-        _record_leg_end(call, webhook.path, webhook.number, webhook.end_reason, webhook.at)
+        _record_leg_end(call, webhook.path, webhook.number, webhook.end_reason, webhook.at, webhook.call_seconds)
+        minutes.settle(call)
 
 
-def _record_leg_end(call: CallRecord, path: str, number: int, reason: str, at: datetime) -> None:
+def _record_leg_end(call: CallRecord, path: str, number: int, reason: str, at: datetime, seconds: int = 0) -> None:
     candidate = call.ringing_candidate(path, number)
     if candidate:
         has_answered = call.row.answered_by == candidate.id
         new_events = [] if has_answered else [call_record.not_taken_event(candidate, reason, at)]
-        call.record(CallStep("left", path, number), *new_events)
+        used = [Call.leg_minutes.add(minutes.to_minutes(seconds))]
+        call.record(CallStep("left", path, number), *new_events, updates=used)
 
 
 def enqueue_leg_hangup(call: CallRecord, at: datetime) -> None:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-
 from accounts import preferences, users
 from config import dynamodb
 from staffing.schedules import on_duty
-from telephony import dialing_rules, ivr, usage
+from telephony import dialing_rules, ivr
 from telephony.lines import ResolvedLine
 from telephony.models import PhoneVerification
 
@@ -71,11 +69,17 @@ class RingPlan:
 
     candidates: Sequence[RingCandidate] = ()
     lookup_failed: bool = False
+    minutes: int = 0
+    """Longest conversation, which is reserved."""
 
     @property
     def ringable(self) -> list[RingCandidate]:
         """The candidates with a phone to ring, in order."""
         return [candidate for candidate in self.candidates if candidate.phone]
+
+    def without_phones(self, why_not: str) -> "RingPlan":
+        """The plan if nobody can be rung."""
+        return RingPlan([RingCandidate(item.id, item.name, item.why, why_not=why_not) for item in self.candidates])
 
 
 @dataclass(frozen=True)
@@ -91,16 +95,6 @@ class _Match:
 def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
     """The people on duty at the line's location, then those with a shift that just ended."""
     return on_duty.list_on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
-
-
-def create_plan(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> RingPlan:
-    """Plan whom a ring action rings: nobody if the customer's call minutes of the day are used."""
-    candidates, minutes_used = dynamodb.gather(
-        lambda: list_candidates(line, target, at), lambda: usage.minutes_used(line.customer_id, at)
-    )
-    if minutes_used >= settings.TELEPHONY["daily_minutes"]:
-        candidates = [RingCandidate(c.id, c.name, c.why, why_not="minutes_used_up") for c in candidates]
-    return RingPlan(candidates)
 
 
 def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:

@@ -4,6 +4,7 @@ PHRASES = {
     "en": {
         "not_in_service": "This number is not in service.",
         "calls_refused": "We cannot take calls at the moment. Goodbye.",
+        "all_lines_busy": "All our lines are busy. Please call again in a few minutes. Goodbye.",
         "sorry": "We cannot connect your call right now.",
         "leave_message": "Please leave a message after the tone.",
         "call_for": "You have a call for {location}.",
@@ -19,6 +20,7 @@ PHRASES = {
     "de": {
         "not_in_service": "Diese Nummer ist nicht vergeben.",
         "calls_refused": "Wir können zurzeit leider keine Anrufe annehmen. Auf Wiederhören.",
+        "all_lines_busy": "Zurzeit sind alle Leitungen belegt. Bitte rufen Sie später wieder an. Auf Wiederhören.",
         "sorry": "Wir können Sie im Moment leider nicht verbinden.",
         "leave_message": "Bitte hinterlassen Sie nach dem Signalton eine Nachricht.",
         "call_for": "Sie haben einen Anruf für {location}.",
@@ -34,6 +36,7 @@ PHRASES = {
     "es": {
         "not_in_service": "Este número no está en servicio.",
         "calls_refused": "No podemos atender llamadas en este momento. Adiós.",
+        "all_lines_busy": "Todas nuestras líneas están ocupadas. Por favor, llame de nuevo en unos minutos. Adiós.",
         "sorry": "En este momento no podemos pasar su llamada.",
         "leave_message": "Por favor, deje un mensaje después de la señal.",
         "call_for": "Tiene una llamada para {location}.",

@@ -44,6 +44,7 @@ class CallWebhook:
     is_bridged: bool
     """Whether the person talked with the caller."""
     call_seconds: int
+    """Of the call, or of the phone that was rung."""
     recording_sid: str
     recording_seconds: int
     at: datetime
@@ -66,7 +67,7 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
         caller=dialing_rules.normalize_number(form.get("From", "")) or "",
         end_reason=_END_REASONS.get(form.get("DialCallStatus", form.get("CallStatus", "")), "failed"),
         is_bridged=form.get("DialBridged") == "true",
-        call_seconds=_to_int(form.get("CallDuration"), max_digits=6),
+        call_seconds=_to_int(form.get("DialCallDuration", form.get("CallDuration")), max_digits=6),
         recording_sid=form.get("RecordingSid", ""),
         recording_seconds=_to_int(form.get("RecordingDuration"), max_digits=6),
         at=at,

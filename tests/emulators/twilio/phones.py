@@ -36,6 +36,8 @@ PHONE_BEHAVIORS = {
 }
 """Seconds until a phone answers or declines, and the key pressed (None: not answered)."""
 SAY_SECONDS, PLAY_SECONDS, TALK_SECONDS, MESSAGE_SECONDS = 3, 3, 30, 7
+SCREENING_SECONDS = 15
+"""How long somebody, or their mailbox, is asked to press a key."""
 MAX_DOCUMENTS = 80
 """Maximum TwiML documents per leg."""
 
@@ -75,6 +77,7 @@ class CallLeg:
     form: Mapping[str, str] = field(default_factory=dict)
     phone: SimulatedPhone | None = None
     due_at: float = 0.0
+    answered_at: float | None = None
     state: str = "ringing"
     """``ringing``, ``talking`` (in a conference) or ``over``."""
 
@@ -288,12 +291,12 @@ class SimulatedCall:
         numbers = verb.findall("Number")
         if len(numbers) > 10:
             raise ValueError("a Dial takes at most 10 numbers")
-        status, bridged = self.ring_phones(leg, verb, numbers)
+        status, bridged, duration = self.ring_phones(leg, verb, numbers)
         outcome = {"DialCallStatus": status, "DialBridged": "true" if bridged else "false"}
-        return action, outcome
+        return action, outcome | ({"DialCallDuration": str(duration)} if duration else {})
 
-    def ring_phones(self, leg: CallLeg, verb: ET.Element, numbers: list[ET.Element]) -> tuple[str, bool]:
-        """Ring all numbers; the first to pick up wins. Status and whether it was bridged."""
+    def ring_phones(self, leg: CallLeg, verb: ET.Element, numbers: list[ET.Element]) -> tuple[str, bool, int]:
+        """Ring all numbers; the first to pick up wins. Status, whether it was bridged, seconds."""
         timeout = int(verb.get("timeout", "30"))
         ringing = [(self.get_phone((number.text or "").strip()), number) for number in numbers]
         for phone, _ in ringing:
@@ -303,7 +306,7 @@ class SimulatedCall:
             declined = [phone for phone, _ in ringing if phone.behavior == "declines"]
             self.advance_clock(leg, min(timeout, 4) if declined else timeout)
             self.add_transcript_line("twilio", "nobody picks up")
-            return ("busy" if declined else "no-answer"), False
+            return ("busy" if declined else "no-answer"), False, 0
         winner, number = min(answering, key=lambda pair: pair[0].answer_delay)
         self.advance_clock(leg, winner.answer_delay)
         self.add_transcript_line(winner.number, f"picks up ({winner.behavior})")
@@ -312,12 +315,13 @@ class SimulatedCall:
                 self.add_transcript_line("twilio", f"hangs up {phone.number}")
         winner_leg = CallLeg(new_sid("CA"), winner.number, list(winner.pressed_keys), parent_sid=leg.sid)
         if not self.connect_answered_leg(winner_leg, number):
-            return self.account.switches.unbridged, False
+            return self.account.switches.unbridged, False, SCREENING_SECONDS
         self.add_transcript_line("caller", f"talks with {winner.number}")
         if verb.get("record", "do-not-record") != "do-not-record":
             self.save_recording(leg, TALK_SECONDS, verb.get("recordingStatusCallback"))
-        self.advance_clock(leg, min(TALK_SECONDS, int(verb.get("timeLimit", "14400"))))
-        return "completed", True
+        talk_seconds = min(TALK_SECONDS, int(verb.get("timeLimit", "14400")))
+        self.advance_clock(leg, talk_seconds)
+        return "completed", True, SCREENING_SECONDS + talk_seconds
 
     def connect_answered_leg(self, leg: CallLeg, number: ET.Element) -> bool:
         """Play the prompt for the answering phone; whether it is bridged afterwards."""
@@ -396,6 +400,7 @@ class SimulatedCall:
         else:
             self.add_transcript_line(leg.number, f"picks up ({leg.phone.behavior})")
             call["status"] = "in-progress"
+            leg.answered_at = self.elapsed_seconds
             try:
                 self.follow_leg_twiml(leg)
             except CallEnded:
@@ -417,7 +422,8 @@ class SimulatedCall:
         self.account.calls[leg.sid]["status"] = status
         callback = leg.form.get("StatusCallback")
         if callback:
-            status_parameters = {"CallStatus": status, "CallDuration": "0"}
+            duration = 0 if leg.answered_at is None else max(1, int(self.elapsed_seconds - leg.answered_at))
+            status_parameters = {"CallStatus": status, "CallDuration": str(duration)}
             self.post_webhook(callback, {**self.webhook_parameters(leg), **status_parameters})
 
     def finish_legs(self) -> None:
