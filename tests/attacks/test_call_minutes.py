@@ -246,7 +246,9 @@ def test_calls_at_once_are_limited(metered: MeteredLine, env: Environment) -> No
 
 
 @pytest.mark.parametrize(("used", "events"), [(498, []), (499, ["half"]), (999, ["half", "all"])])
-def test_operators_are_notified_once_a_day(metered: MeteredLine, env: Environment, used: int, events: list[str]) -> None:
+def test_operators_are_notified_once_a_day(
+    metered: MeteredLine, env: Environment, used: int, events: list[str]
+) -> None:
     metered.set_used(used)
     offset = len(env.read_log("roomy"))
     for _ in range(2):
