@@ -140,7 +140,7 @@ def test_a_session_is_new_after_sign_in_and_dead_after_sign_out(env: Environment
     planted = "a" * 32
     with open_operator_session(backoffice) as operator, open_operator_session(backoffice) as thief:
         operator.client.cookies.set("dutyline-operator", planted, domain="127.0.0.1", path="/admin/")
-        operator.sign_in(email)
+        assert "/admin/logout/" in operator.sign_in(email).text, "signing out is in the menu"
         keys = {cookie.value for cookie in operator.client.cookies.jar if cookie.name == "dutyline-operator"}
         assert planted not in keys
         thief.client.cookies.set("dutyline-operator", planted, domain="127.0.0.1", path="/admin/")
