@@ -56,6 +56,7 @@ DEBIAN_TEST_PACKAGES: PackageChecks = {
     "chromium-headless-shell": _file_check(CHROMIUM_PATH),
     "curl": _command_check("curl"),
     "libatomic1": _library_check("libatomic.so.1"),
+    "nginx-light": _file_check("/usr/sbin/nginx"),
     "poppler-utils": _command_check("pdfdetach"),
 }
 
