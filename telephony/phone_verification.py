@@ -17,12 +17,13 @@ from django.conf import settings
 from accounts import locations, permissions, preferences
 from accounts.notifications import recipients
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal
+from config import audit, daily_limits, dynamodb, errors, journal
 from config.dynamodb import encryption, idempotency, unaudited
-from telephony import dialing_rules, lines, usage
+from telephony import dialing_rules, lines
 from telephony.ivr.instructions import Hangup, Prompt, VoiceReply, webhook_path
 from telephony.ivr.phrases import LOCALES, get_phrase
 from telephony.models import PhoneVerification
+from telephony.numbers import inventory
 from telephony.twilio import client
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def start_verification(
 ) -> PhoneVerificationState:
     """Call the user's phone and say a code, unless the phone is verified.
 
-    Raises `NoPhone`, `PhoneNotCallable`, `errors.TooManyRequests` and `errors.Unavailable`.
+    Raises `NoPhone`, `PhoneNotCallable`, `daily_limits.DailyLimitReached` and `errors.Unavailable`.
     """
     actor.require("self:update")
     verification_key = dynamodb.RecordKey(PhoneVerification, user.id)
@@ -104,6 +105,8 @@ def start_verification(
 
 
 def _call_with_code(user: "User", at: datetime) -> None:
+    if inventory.is_own_number(str(user.phone)):
+        raise PhoneNotCallable("This is a number of Dutyline; set a phone of your own with `PATCH /user`.")
     _check_country(user)
     _check_limits(user, at)
     nonce = secrets.token_hex(16)
@@ -145,12 +148,14 @@ def _check_country(user: "User") -> None:
 
 
 def _check_limits(user: "User", at: datetime) -> None:
-    limits = ((user.id, settings.TELEPHONY["proofs"]), (user.customer_id, settings.TELEPHONY["customer_proofs"]))
-    if not all(usage.consume("proofs", owner_id, at, limit=limit) for owner_id, limit in limits):
-        tomorrow = (at + timedelta(days=1)).replace(hour=0, minute=0, second=0)
-        raise errors.TooManyRequests(
-            "Too many verification calls today; retry tomorrow.", retry_after=int((tomorrow - at).total_seconds()) + 1
-        )
+    """Count the call. Raises `daily_limits.DailyLimitReached`."""
+    for name, owner, whom in (
+        ("codes-to-user", user.id, "a person"),
+        ("codes-of-customer", user.customer_id, "the people of a customer"),
+        ("codes-to-number", daily_limits.pseudonym(str(user.phone)), "one number, whoever uses it"),
+    ):
+        detail = f"At most {{quota}} verification calls per day to {whom}; retry tomorrow."
+        daily_limits.consume(daily_limits.DailyLimit(name, str(owner), str(user.customer_id), detail), at)
 
 
 def announce_code(user_id: str, nonce: str, phone: str, *, at: datetime) -> VoiceReply:

@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidTag
 
 from accounts.models import Location
 from accounts.notifications import mailer, recipients
-from config import dynamodb, names, outbox
+from config import daily_limits, dynamodb, names, outbox
 from config.dynamodb import encryption
 
 SENT = "sent"
@@ -24,10 +24,14 @@ def send_notification_email(
 ) -> None:
     """E-mail an active user about an event of `preferences.EVENTS`, if they enabled it.
 
+    Beyond `notifications-to-address` of ``settings.DAILY_LIMITS`` it is not sent.
+
     ``values`` are further variables of its template, besides the author and the locations.
     """
     recipient = recipients.get_recipient(user_id) if job.progress != SENT else None
     if recipient is None or recipient.user.status != "active" or not recipient.has_enabled("email", event):
+        return
+    if not _count(recipient, job):
         return
     records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in locations)
     location_names = [names.for_mail(location.name) for id in locations if (location := records.get(Location, id))]
@@ -40,6 +44,18 @@ def send_notification_email(
     }
     mailer.send_email(event, recipient, message_id=job.id, values=template_values | dict(values or {}))
     job.save_progress(SENT)
+
+
+def _count(recipient: recipients.Recipient, job: outbox.TaskContext) -> bool:
+    """Count an e-mail to this address; False if it has had too many today."""
+    address = daily_limits.pseudonym(str(recipient.user.email_key))
+    detail = "An e-mail address gets at most {quota} notifications per day."
+    limit = daily_limits.DailyLimit("notifications-to-address", address, str(recipient.user.customer_id), detail)
+    try:
+        daily_limits.consume(limit, job.at)
+    except daily_limits.DailyLimitReached:
+        return False
+    return True
 
 
 @outbox.task("accounts.warn_former_address")

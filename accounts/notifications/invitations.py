@@ -7,8 +7,8 @@ from accounts.clients import auth0
 from accounts.models import User
 from accounts.notifications import mailer, recipients
 from accounts.permissions import Actor
-from accounts.users import create, handover
-from config import dynamodb, errors, journal, outbox
+from accounts.users import create, handover, mail_limits
+from config import daily_limits, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency
 
 SENT = "sent"
@@ -30,17 +30,23 @@ def resend_invitation(
 
     What went before ends: earlier links, and passwords set with them (`accounts.users.handover`).
 
-    Raises `errors.NotFound`, `permissions.TargetForbidden`, `users.UserNotReady`, `NotInvited` or
-    `errors.TooManyRequests`.
+    Raises `errors.NotFound`, `permissions.TargetForbidden`, `users.UserNotReady`, `NotInvited`,
+    `errors.TooManyRequests` or `daily_limits.DailyLimitReached`.
     """
     actor.require("invitations:send")
 
     def decide() -> User:
-        user, records = _load_target(user_id, actor, at, *idempotency.record_keys(idempotency_key))
+        counts = daily_limits.record_keys(mail_limits.shared_invitation_limits(actor), at)
+        user, records = _load_target(user_id, actor, at, *counts, *idempotency.record_keys(idempotency_key))
         idempotency.ensure_key_unused(idempotency_key, records, at)
         _check_resendable(user, at)
         after = handover.begin(user.with_changes(resent_at=at, updated_at=at), at)
-        with journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write:
+        limits = mail_limits.invitation_limits(actor, user.email_key)
+        with (
+            daily_limits.report_refusals(at),
+            journal.write(actor, "user.invitation_resent", user, at, prefetched=records) as write,
+        ):
+            daily_limits.count(write, limits, records)
             write.save(user, after)
             handover.enqueue(write, user, after)
             write.record_response(idempotency_key, user.id, status=200)

@@ -15,8 +15,8 @@ from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from accounts.permissions import Actor
-from accounts.users import create, diff, email_address, handover, side_effects
-from config import audit, dynamodb, errors, journal, outbox
+from accounts.users import create, diff, email_address, handover, mail_limits, side_effects
+from config import audit, daily_limits, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption
 from config.journal import two_phase, write_set
 
@@ -36,8 +36,8 @@ def begin_email_change(
     """Change a person, the e-mail address included; the caller has checked the rights to do so.
 
     Blocking and unblocking apply at once, the rest together with the address. Raises
-    `create.UserExists`, `errors.InvalidRequest`, and what `finish_email_change` raises; after
-    `errors.Unavailable` the outbox finishes the change.
+    `create.UserExists`, `daily_limits.DailyLimitReached`, `errors.InvalidRequest`, and what
+    `finish_email_change` raises; after `errors.Unavailable` the outbox finishes the change.
     """
     after = diff.apply_patch(user, patch, at)
     immediate_user = diff.apply_patch(user, {n: patch[n] for n in patch if n == "status"}, at)
@@ -49,6 +49,7 @@ def begin_email_change(
     pending_user = handover.begin_if_unblocked(user, pending_user, at)
     action = diff.audit_action(user, pending_user)
     changes = [*diff.diff_users(user, pending_user), audit.FieldChange("awaited", user.email, after.email)]
+    limits = mail_limits.email_change_limits(actor, user, after.email_key)
     with journal.write(
         actor,
         "user.address_begun" if action == "user.changed" else action,
@@ -57,6 +58,7 @@ def begin_email_change(
         changes=changes,
         prefetched=records,
     ) as write:
+        daily_limits.count(write, limits, records)
         write.save(user, pending_user)
         if after.email_key != user.email_key:
             create.claim_email(write, after.email_key, user.id)

@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
-from accounts.users import diff, email_address, side_effects
-from config import audit, dynamodb, errors, journal, outbox
+from accounts.users import diff, email_address, mail_limits, side_effects
+from config import audit, daily_limits, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption, idempotency
 from config.journal import two_phase, write_set
 
@@ -55,14 +55,17 @@ def create_user(
     """Create a person and invite them.
 
     Raises `UserExists`, `permissions.GrantRefused`, `errors.Forbidden`, `errors.NotFound` (a
-    location), `auth0.EmailRefused`, or `errors.Unavailable`, after which the outbox finishes it.
+    location), `auth0.EmailRefused`, `daily_limits.DailyLimitReached`, or
+    `errors.Unavailable`, after which the outbox finishes it.
     """
     actor.require("users:create")
     with permissions.audit_denied_attempts(actor, at, values={"customerId": new_user.customer_id}):
         permissions.check_customer(actor, new_user.customer_id)
     user = _build_pending_user(new_user, at)
     location_ids = new_user.locations or ()
+    limits = mail_limits.invitation_limits(actor, user.email_key)
     record_keys = [*users.location_keys(location_ids), *idempotency.record_keys(idempotency_key)]
+    record_keys += daily_limits.record_keys(limits, at)
     records = dynamodb.batch_get([*journal.stream_keys([actor.stream, user.id]), *record_keys])
     attempt = two_phase.Attempt(actor, at, idempotency_key, records)
     try:
@@ -71,8 +74,9 @@ def create_user(
         rights = permissions.access_rights_of(user)
         with permissions.audit_denied_attempts(actor, at, values=asdict(rights)):
             permissions.check_grant(actor, rights)
-        with journal.write_intent(actor, at, prefetched=records) as write:
+        with daily_limits.report_refusals(at), journal.write_intent(actor, at, prefetched=records) as write:
             write.begin_request(idempotency_key, user.id)
+            daily_limits.count(write, limits, records)
             _put_pending_user(write, user, idempotency_key)
     except idempotency.DuplicateRequest as duplicate:
         user = _get_created_user(duplicate, actor)
@@ -89,7 +93,12 @@ def create_customer_with_owner(customer: Customer, owner: NewUserData, *, at: da
     actor = permissions.system_actor(customer.id)
     user = _build_pending_user(owner, at)
     changes = [audit.FieldChange("name", None, customer.name)]
-    with journal.write(actor, "customer.created", customer, at, changes=changes) as write:
+    limits = mail_limits.invitation_limits(actor, user.email_key)
+    with (
+        daily_limits.report_refusals(at),
+        journal.write(actor, "customer.created", customer, at, changes=changes) as write,
+    ):
+        daily_limits.count(write, limits)
         write.put(customer, only_if=Customer.id.does_not_exist())
         _put_pending_user(write, user)
     return finish_creation(user, two_phase.Attempt(actor, at))

@@ -1,14 +1,26 @@
 """Changing people: what they are called, what they may do and where, whether they may come in."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
-from accounts.users import change_email, diff, handover, side_effects
-from config import dynamodb, errors, journal, outbox
+from accounts.users import change_email, diff, handover, mail_limits, side_effects
+from config import daily_limits, dynamodb, errors, journal, outbox
+
+
+class OwnNumber(errors.Conflict):
+    """The phone is a number of Dutyline: calls to it would reach people of some customer."""
+
+    code = "phone_of_dutyline"
+    example_detail = "This is a number of Dutyline, not the phone of a person."
+    example_pointer = "/phone"
 
 
 def update_user(
@@ -22,14 +34,16 @@ def update_user(
     """Change another user of the actor's customer. Returns the user after the change.
 
     Raises `errors.NotFound` (the user or a location), `permissions.TargetForbidden`,
-    `permissions.GrantRefused`, `side_effects.LastOwner`, `errors.PreconditionFailed`, and for a new
-    e-mail address what `change_email.begin_email_change` raises.
+    `permissions.GrantRefused`, `side_effects.LastOwner`, `errors.PreconditionFailed`, `OwnNumber`,
+    `daily_limits.DailyLimitReached`, and for a new e-mail address what
+    `change_email.begin_email_change` raises.
     """
     actor.require("users:update")
 
     def decide() -> User:
-        location_keys = users.location_keys(patch.get("locations", ()))
-        user, records = users.load_target(user_id, actor, *location_keys)
+        extra_keys = users.location_keys(patch.get("locations", ()))
+        extra_keys += daily_limits.record_keys(_shared_limits(user_id, patch, actor), at)
+        user, records = users.load_target(user_id, actor, *extra_keys)
         if user.status == "deleting":
             raise users.user_not_found()
         with permissions.audit_denied_attempts(actor, at, subject=user, values=_audited_values(patch)):
@@ -48,7 +62,14 @@ def update_user(
                 return change_email.begin_email_change(user, changes, actor=actor, at=at, records=records)
             return _save_user(user, after, actor=actor, at=at, records=records)
 
-    return journal.retry_on_conflict(decide)
+    with daily_limits.report_refusals(at):
+        return journal.retry_on_conflict(decide)
+
+
+def _shared_limits(user_id: str, patch: diff.UserPatch, actor: Actor) -> list[daily_limits.DailyLimit]:
+    """The limits that may concern a patch, as far as they are known before the user is read."""
+    limits = mail_limits.shared_email_change_limits(actor, user_id) if "email" in patch else []
+    return [*limits, *(mail_limits.shared_invitation_limits(actor) if "status" in patch else [])]
 
 
 def update_own_profile(
@@ -61,8 +82,8 @@ def update_own_profile(
 ) -> User:
     """Change the actor's own profile; rights can only shrink. ``user`` is the record just read.
 
-    Raises `errors.NotFound` (a location), `permissions.GrantRefused`, `side_effects.LastOwner` or
-    `errors.PreconditionFailed`.
+    Raises `errors.NotFound` (a location), `permissions.GrantRefused`, `side_effects.LastOwner`,
+    `OwnNumber` or `errors.PreconditionFailed`.
     """
     actor.require("self:update")
 
@@ -86,7 +107,15 @@ def _apply_patch(before: User, patch: diff.UserPatch, records: dynamodb.BatchRes
     after = diff.apply_patch(before, patch, at)
     users.check_locations(patch.get("locations", ()), records, before.customer_id, existing=before.locations)
     side_effects.check_location_changes(before, after)
+    if after.phone and after.phone != before.phone:
+        _check_phone(str(after.phone))
     return after
+
+
+def _check_phone(phone: str) -> None:
+    is_own_number: Callable[[str], bool] = import_string(settings.IS_OWN_NUMBER)
+    if is_own_number(phone):
+        raise OwnNumber("This is a number of Dutyline, not the phone of a person.", pointer="/phone")
 
 
 def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult) -> User:
@@ -97,6 +126,8 @@ def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records
     with journal.write(
         actor, diff.audit_action(before, after), before, at, changes=audit_changes, prefetched=records
     ) as write:
+        if before.status == "blocked" and after.status != "blocked":  # which may send a mail
+            daily_limits.count(write, mail_limits.invitation_limits(actor, after.email_key), records)
         write.save(before, after)
         side_effects.add_side_effects(write, before, after)
         handover.enqueue(write, before, after)

@@ -25,12 +25,13 @@ from accounts.serializers.users import (
 from accounts.terms import acceptance
 from accounts.users import create, delete, side_effects, update
 from accounts.views import examples
-from config import api, errors
+from config import api, daily_limits, errors
 from config.content_negotiation import select_media_type
 
 CREATION_ERRORS = (
     *(permissions.ForeignCustomer, permissions.GrantRefused),
     *(errors.NotFound, errors.RequestInProgress, create.UserExists, auth0.EmailRefused),
+    daily_limits.DailyLimitReached,
 )
 DELETION_ERRORS = (
     *(permissions.TargetForbidden, permissions.ForeignCustomer, errors.Forbidden),
@@ -68,7 +69,10 @@ class CurrentUser(api.OperationViewSet):
         "updateCurrentUser",
         "self:update",
         rate_limit="write",
-        errors=(errors.NotFound, permissions.ForeignCustomer, permissions.GrantRefused, side_effects.LastOwner),
+        errors=(
+            *(errors.NotFound, permissions.ForeignCustomer, permissions.GrantRefused, side_effects.LastOwner),
+            update.OwnNumber,
+        ),
     )
     @api.accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})
     @api.returns(UserView, examples.UPDATED_USER, etag=True)

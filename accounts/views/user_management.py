@@ -18,8 +18,8 @@ from accounts.serializers.people_queries import UserQuery
 from accounts.serializers.users import DeletedUser, NewUser, UserChange, UserReference, UserReferenceQuery, UserView
 from accounts.users import change_email, create, directory, side_effects, update
 from accounts.views import examples, own_account
-from config import api, errors, local_time
-from config.api import csv_tables, pagination
+from config import api, daily_limits, errors, local_time
+from config.api import csv_tables, pagination, throttling
 from config.api.fields import EmptyBody
 from config.audit import reader
 
@@ -27,7 +27,7 @@ UPDATE_ERRORS = (
     *(permissions.ForeignCustomer, permissions.GrantRefused, permissions.TargetForbidden),
     *(errors.NotFound, users.UserNotReady),
     *(side_effects.LastOwner, create.UserExists, auth0.EmailRefused, auth0.NoAuth0Account),
-    change_email.StaleEmailChange,
+    *(change_email.StaleEmailChange, daily_limits.DailyLimitReached, update.OwnNumber),
 )
 
 
@@ -95,13 +95,11 @@ class UserManagement(api.OperationViewSet):
         you do not hold, and the last active owner must remain an owner. Changed permissions apply
         from the user's next request.
         """
-        changes = UserChange.parse(request.data)
+        changes, actor = UserChange.parse(request.data), actor_of(request)
+        if "email" in changes:  # it sends mail
+            self.rate_limit_status = throttling.get_limiter().count_request("costly", actor.id, actor.customer_id)
         user = update.update_user(
-            changes.pop("id"),
-            changes,
-            actor=actor_of(request),
-            at=datetime.now(UTC),
-            precondition=api.read_precondition(request),
+            changes.pop("id"), changes, actor=actor, at=datetime.now(UTC), precondition=api.read_precondition(request)
         )
         return api.versioned_response(request, UserView(user))
 
@@ -155,7 +153,10 @@ class Invitations(api.OperationViewSet):
         "invitations:send",
         rate_limit="costly",
         idempotent=True,
-        errors=(permissions.TargetForbidden, errors.NotFound, users.UserNotReady, invitations.NotInvited),
+        errors=(
+            *(permissions.TargetForbidden, errors.NotFound, users.UserNotReady, invitations.NotInvited),
+            daily_limits.DailyLimitReached,
+        ),
     )
     @api.accepts(EmptyBody)
     @api.returns(UserView, examples.USER)

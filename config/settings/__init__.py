@@ -22,6 +22,7 @@ PROTECTED_ATTRIBUTES = [
 ]
 UNAUDITED_TABLES = (
     "denied-attempts",
+    "daily-counts",
     "data-keys",
     "outbox",
     "idempotency",
@@ -75,6 +76,7 @@ DATA_MAPS = [
 ]
 
 LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
+IS_OWN_NUMBER = "telephony.numbers.inventory.is_own_number"
 LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.numbers.inventory.LOCATION_GUARD"]
 
 # Logs: one JSON object per line

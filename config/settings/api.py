@@ -59,6 +59,18 @@ SPECTACULAR_SETTINGS = {
 PERMISSIONS_OF_EVERYONE = "accounts.permissions.SELF_SERVICE"
 """The permissions that nobody can lose: operations that need one of them document no 403."""
 DENIED_ATTEMPTS_PER_MINUTE = env.integer("DENIED_ATTEMPTS_PER_MINUTE", 10, minimum=1, maximum=10_000)
+DAILY_LIMITS = {  # config.daily_limits: per day (UTC)
+    "invitations-of-user": env.integer("INVITATIONS_PER_USER", 200, minimum=1, maximum=1_000_000),
+    "invitations-of-customer": env.integer("INVITATIONS_PER_CUSTOMER", 1_000, minimum=1, maximum=1_000_000),
+    "email-changes-of-user": env.integer("EMAIL_CHANGES_PER_USER", 50, minimum=1, maximum=1_000_000),
+    "email-changes-of-customer": env.integer("EMAIL_CHANGES_PER_CUSTOMER", 200, minimum=1, maximum=1_000_000),
+    "email-changes-to-user": env.integer("EMAIL_CHANGES_PER_TARGET", 5, minimum=1, maximum=1_000_000),
+    "emails-to-address": env.integer("EMAILS_PER_ADDRESS", 10, minimum=1, maximum=1_000_000),
+    "notifications-to-address": env.integer("NOTIFICATIONS_PER_ADDRESS", 200, minimum=1, maximum=1_000_000),
+    "codes-to-user": env.integer("PHONE_CHECKS_PER_DAY", 5, minimum=1, maximum=100),
+    "codes-of-customer": env.integer("PHONE_CHECKS_PER_CUSTOMER", 50, minimum=1, maximum=10_000),
+    "codes-to-number": env.integer("PHONE_CHECKS_PER_NUMBER", 3, minimum=1, maximum=1_000),
+}
 RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP address
     "read": 6_000,
     "write": 1_200,

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from accounts import locations, permissions
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, outbox
@@ -194,6 +196,11 @@ def list_location_numbers(customer_id: str) -> dict[str, str]:
     condition, values = "#customer_id = :of", {":of": {"S": customer_id}}
     numbers = dynamodb.iter_records(PhoneNumber, condition, values, IndexName="byCustomer")
     return {number.location_id: number.number for number in numbers if number.status != "releasing"}
+
+
+def is_own_number(number: str) -> bool:
+    """Whether a number is that of a location of any customer, or the one we call from."""
+    return number == settings.TWILIO["caller_id"] or dynamodb.get_record(PhoneNumber, number) is not None
 
 
 def filter_unexplained(owned_numbers: Sequence[client.OwnedNumber]) -> list[client.OwnedNumber]:

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.auth.authentication import actor_of, authenticated_user
-from config import api, errors
+from config import api, daily_limits, errors
 from config.api import csv_tables, pagination, ranges
 from config.api.fields import EmptyBody
 from telephony import phone_verification
@@ -115,7 +115,7 @@ class PhoneVerifications(api.OperationViewSet):
         "self:update",
         rate_limit="costly",
         idempotent=True,
-        errors=(phone_verification.NoPhone, phone_verification.PhoneNotCallable),
+        errors=(phone_verification.NoPhone, phone_verification.PhoneNotCallable, daily_limits.DailyLimitReached),
     )
     @api.accepts(EmptyBody)
     @api.returns(PhoneView, examples.PHONE, status=202)
@@ -124,7 +124,8 @@ class PhoneVerifications(api.OperationViewSet):
 
         Calls the phone in the user's profile and says a code, unless the phone is already verified.
         Send the code to `POST /user/phone/confirm` within ten minutes. The number of calls per day
-        is limited for each user and each customer (429).
+        is limited for each user, each customer and each called number (429). Numbers of Dutyline
+        itself are not called (409).
         """
         EmptyBody.parse(request.data)
         state = phone_verification.start_verification(

@@ -115,6 +115,14 @@ class Environment:
             "PHONE_CHECKS_PER_DAY": "100",
             "DENIED_ATTEMPTS_PER_MINUTE": "1000",
             "PHONE_CHECKS_PER_CUSTOMER": "10000",
+            "PHONE_CHECKS_PER_NUMBER": "1000",
+            "INVITATIONS_PER_USER": "100000",
+            "INVITATIONS_PER_CUSTOMER": "100000",
+            "EMAIL_CHANGES_PER_USER": "100000",
+            "EMAIL_CHANGES_PER_CUSTOMER": "100000",
+            "EMAIL_CHANGES_PER_TARGET": "1000",
+            "EMAILS_PER_ADDRESS": "1000",
+            "NOTIFICATIONS_PER_ADDRESS": "100000",
             "CORS_ORIGINS": f"https://app.dutyline.example,{self.app}",
         }
 

@@ -1,4 +1,4 @@
-"""Uses up limits per minute, as a caller who sends many requests does."""
+"""Uses up limits, as a caller who sends many requests does."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -20,6 +20,13 @@ def use_up(names: Iterable[str], key: str) -> Iterator[None]:
         yield
     finally:
         assert limiter.add({counter: -amount for counter, amount in used.items()})
+
+
+def await_day(seconds: float = 30) -> None:
+    """Wait until at least these seconds of the day (UTC) are left."""
+    remaining = 86_400 - time.time() % 86_400
+    if remaining < seconds:
+        time.sleep(remaining)
 
 
 def await_minute(seconds: float = 10) -> None:

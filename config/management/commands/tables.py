@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-import config.journal.commit  # noqa: F401 - defines the records of config
+import config.daily_limits
+import config.journal.commit  # noqa: F401 - these define the records of config
 from config import dynamodb, errors
 from config.dynamodb import key_checks, tables
 

@@ -497,7 +497,7 @@ def test_record_cannot_be_written_without_the_journal(test_users: UserFixtures) 
         unaudited.remove(user, User.id.exists())
     platform_tables = {"outbox", "idempotency", "data-keys"}
     telephony_tables = {"calls", "call-people", "phone-usage", "phone-proofs", "phone-orphans"}
-    assert {*platform_tables, "denied-attempts", *telephony_tables} == set(settings.UNAUDITED_TABLES)
+    assert {*platform_tables, "denied-attempts", "daily-counts", *telephony_tables} == set(settings.UNAUDITED_TABLES)
 
 
 def test_intent_without_a_finisher_is_rejected(test_users: UserFixtures) -> None:

@@ -1,0 +1,59 @@
+"""How many invitations and changes of e-mail address a day: each sends mail where somebody likes.
+
+``settings.DAILY_LIMITS`` has the numbers. Owners and admins invite as many people as their customer
+may, so that a business can begin with all of its people; for others there is a limit per person.
+"""
+
+from accounts.models import User
+from accounts.permissions import Actor
+from config.daily_limits import DailyLimit, pseudonym
+
+_UNLIMITED_INVITERS = ("owner", "admin")
+
+
+def shared_invitation_limits(actor: Actor) -> list[DailyLimit]:
+    """The limits of all invitations by somebody: their own and their customer's."""
+    what = "invitations can be sent"
+    limits = [_of_customer("invitations-of-customer", actor, what)]
+    if actor.type == "user" and actor.role not in _UNLIMITED_INVITERS:
+        limits.insert(0, _of_actor("invitations-of-user", actor, what))
+    return limits
+
+
+def invitation_limits(actor: Actor, email_key: str) -> list[DailyLimit]:
+    """The limits that an invitation to this address counts against."""
+    return [*shared_invitation_limits(actor), _to_address(email_key, actor)]
+
+
+def shared_email_change_limits(actor: Actor, user_id: str) -> list[DailyLimit]:
+    """The limits of all changes of this user's address: theirs, the actor's and the customer's."""
+    detail = "The e-mail address of a person can be changed at most {quota} times per day; go on tomorrow."
+    what = "e-mail addresses can be changed"
+    limits = [
+        DailyLimit("email-changes-to-user", user_id, actor.customer_id, detail),
+        _of_customer("email-changes-of-customer", actor, what),
+    ]
+    if actor.type != "system":
+        limits.insert(0, _of_actor("email-changes-of-user", actor, what))
+    return limits
+
+
+def email_change_limits(actor: Actor, user: User, email_key: str) -> list[DailyLimit]:
+    """The limits that changing a user's address to this one counts against: both get mail."""
+    keys = dict.fromkeys([str(user.email_key), email_key])
+    return [*shared_email_change_limits(actor, str(user.id)), *(_to_address(key, actor) for key in keys)]
+
+
+def _of_actor(name: str, actor: Actor, what: str) -> DailyLimit:
+    detail = f"At most {{quota}} {what} per day by one person; go on tomorrow."
+    return DailyLimit(name, actor.id, actor.customer_id, detail)
+
+
+def _of_customer(name: str, actor: Actor, what: str) -> DailyLimit:
+    detail = f"At most {{quota}} {what} per day by one customer; go on tomorrow."
+    return DailyLimit(name, actor.customer_id, actor.customer_id, detail)
+
+
+def _to_address(email_key: str, actor: Actor) -> DailyLimit:
+    detail = "An e-mail address gets at most {quota} invitations and notices of changes per day; go on tomorrow."
+    return DailyLimit("emails-to-address", pseudonym(email_key), actor.customer_id, detail)
