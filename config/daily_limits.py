@@ -70,6 +70,11 @@ class DailyLimit:
         """How often per day."""
         return int(settings.DAILY_LIMITS[self.name])
 
+    @property
+    def is_of_customer(self) -> bool:
+        """Whether it is one of all people of a customer."""
+        return self.owner == self.customer_id
+
     def key(self, at: datetime) -> str:
         """The key of the count."""
         return f"{self.name} {self.owner} {_day(at)}"
@@ -93,12 +98,12 @@ def pseudonym(value: str) -> str:
 
 
 def record_keys(limits: Iterable[DailyLimit], at: datetime) -> list[dynamodb.RecordKey]:
-    """The counts, to be read in a batch with other records."""
-    return [dynamodb.RecordKey(DailyCount, limit.key(at)) for limit in limits]
+    """The counts of customers, to be read in a batch with other records: half of them shows."""
+    return [dynamodb.RecordKey(DailyCount, limit.key(at)) for limit in limits if limit.is_of_customer]
 
 
 def count(write: write_set.Write, limits: Iterable[DailyLimit], records: dynamodb.BatchResult | None = None) -> None:
-    """Count once per limit in a write; ``records`` may have the counts before it.
+    """Count once per limit in a write; ``records`` may have those of `record_keys`.
 
     Call it before other changes: where several conditions fail, the error is that of the first.
     Raises `DailyLimitReached` at the commit; `report_refusals` tells operators.
@@ -159,7 +164,7 @@ def _is_below(limit: DailyLimit) -> Condition:
 
 
 def _is_unusual(limit: DailyLimit, used: int) -> bool:
-    return limit.owner == limit.customer_id and used * 2 >= limit.quota
+    return limit.is_of_customer and used * 2 >= limit.quota
 
 
 def _limit_reached(limit: DailyLimit, at: datetime) -> DailyLimitReached:

@@ -396,7 +396,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         USERS_PATH,
         lambda test_users: {"id": (user := test_users.create_user()).id, "email": f"x.{user.email}"},
         4,
-        60,
+        70,  # of which daily limits take 11
     ),
     "delete a user": ("DELETE", "/user", lambda test_users: {"id": test_users.create_user().id}, 6, 60),
     "create a user": (
@@ -404,7 +404,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         "/user",
         lambda test_users: test_users.user_body(locations=[test_users.boston.id]),
         4,
-        45,
+        50,  # of which daily limits take 5
     ),
     "terms status": ("GET", "/user/terms-status", lambda test_users: None, 2, 4),
     "accept terms": ("POST", "/user/accept-terms", lambda test_users: {}, 3, 20),
