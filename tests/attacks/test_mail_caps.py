@@ -33,7 +33,7 @@ from tests.support.users import (
     process_outbox,
 )
 
-LIMITS = {
+LIMITS: dict[str, Any] = {
     "INVITATIONS_PER_USER": "4",
     "INVITATIONS_PER_CUSTOMER": "8",
     "EMAIL_CHANGES_PER_USER": "6",
