@@ -183,6 +183,15 @@ class PayloadTooLarge(DomainError):
     title = "Payload too large"
 
 
+class HeadersTooLarge(DomainError):
+    """A header is longer than 8 KiB, or all headers together are longer than 32 KiB."""
+
+    status = 431
+    code = "headers_too_large"
+    title = "Headers too large"
+    is_general = True
+
+
 class IdempotencyKeyReused(DomainError):
     """The `Idempotency-Key` was used for a request with another body."""
 

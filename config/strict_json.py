@@ -79,8 +79,10 @@ def _check_value(value: Any) -> None:
 
 
 def _check_text(text: str) -> None:
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise MalformedJSON("A string contains an unpaired surrogate.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise MalformedJSON("A string contains an unpaired surrogate.") from error
 
 
 def _too_deep_error() -> MalformedJSON:

@@ -1,19 +1,90 @@
-"""Text that people write: one normal form, and nothing that cannot be displayed. Pure."""
+"""Text that people write: one normal form, and nothing that hides or cannot be displayed. Pure."""
 
 import unicodedata
 
-_INVISIBLE_CATEGORIES = ("Cc", "Cs", "Co", "Cn")
+RAW_LENGTH_FACTOR = 4
+"""Characters of a text as it is sent, for each of its normal form: with blanks around it, and as
+letters and marks that NFC composes. Putting marks in order takes quadratic time."""
+_UNDISPLAYABLE_CATEGORIES = ("Cc", "Cs", "Co", "Cn", "Zl", "Zp")
+_LINE_SEPARATORS = str.maketrans({"\u2028": "\n", "\u2029": "\n"})
+_JOINERS = "\u200c\u200d"
+_DIRECTION_MARKS = "\u061c\u200e\u200f"
+"""Invisible letters of a direction, which texts of Hebrew or Arabic with numbers may need."""
+_BREAKING_HINTS = "\u00ad\u200b\u2060\ufeff"
+"""Where lines may be broken: text that is copied from elsewhere has these."""
+_BLACK_FLAG, _TAGS = "\U0001f3f4", range(0xE0020, 0xE0080)
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols without a shape."""
+_EMOJI_MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
+_EMOJI_BLOCKS = range(0x1F000, 0x1FB00)
+"""Each year adds emoji here, of which Python's tables do not know yet."""
 
 
-def clean_text(text: str, *, is_multiline: bool = False) -> str:
+class TextTooLong(ValueError):
+    """The text is too long, in its normal form or in any."""
+
+
+def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str:
     """Text in NFC without blanks around it; a text of several lines has ``\\n`` between them.
 
-    Raises ValueError for a character that cannot be displayed.
+    Raises TextTooLong before any work on a text that is too long. Raises ValueError for characters
+    that cannot be displayed, that hide or reverse others, and for a text of which nothing shows.
     """
+    if len(text) > max_length * RAW_LENGTH_FACTOR:
+        raise TextTooLong(_describe_limit(max_length))
     if is_multiline:
-        text = text.replace("\r\n", "\n")
+        text = text.replace("\r\n", "\n").translate(_LINE_SEPARATORS)
     cleaned = unicodedata.normalize("NFC", text.strip())
-    visible = cleaned.replace("\n", "") if is_multiline else cleaned
-    if any(unicodedata.category(character) in _INVISIBLE_CATEGORIES for character in visible):
-        raise ValueError("Contains a character that cannot be displayed.")
+    if len(cleaned) > max_length:
+        raise TextTooLong(_describe_limit(max_length))
+    if cleaned.isascii() and cleaned.isprintable():
+        return cleaned
+    letters = (character for character in cleaned if character not in _DIRECTION_MARKS)
+    is_right_to_left = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
+    allowed = ("\n" if is_multiline else "") + (_DIRECTION_MARKS if is_right_to_left else "")
+    allowed += _BREAKING_HINTS if is_multiline else ""
+    for index, character in enumerate(cleaned):
+        if character not in allowed and not _is_allowed(cleaned, index):
+            raise ValueError(f"Contains U+{ord(character):04X}, a character that cannot be displayed here.")
+    if cleaned and not any(map(_is_visible, cleaned)):
+        raise ValueError("Contains nothing that can be displayed.")
     return cleaned
+
+
+def _describe_limit(max_length: int) -> str:
+    return f"Must have at most {max_length:,} characters."
+
+
+def _category(character: str) -> str:
+    category = unicodedata.category(character)
+    return "So" if category == "Cn" and ord(character) in _EMOJI_BLOCKS else category
+
+
+def _is_allowed(text: str, index: int) -> bool:
+    character = text[index]
+    category = _category(character)
+    if category != "Cf":
+        return category not in _UNDISPLAYABLE_CATEGORIES
+    if character in _JOINERS:
+        return _joins(text, index)
+    previous = text[index - 1] if index else " "
+    return ord(character) in _TAGS and (previous == _BLACK_FLAG or ord(previous) in _TAGS)  # flags such as Scotland's
+
+
+def _joins(text: str, index: int) -> bool:
+    """Whether a joiner is between emoji, or follows a letter of a script without capitals.
+
+    Persian, Hindi and Sinhala need it there; elsewhere it only makes equal names differ.
+    """
+    base = index - 1
+    while base >= 0 and (text[base] in _EMOJI_MODIFIERS or _category(text[base])[0] == "M"):
+        base -= 1
+    if base < 0 or text[base] in _BLANK_LETTERS:
+        return False
+    next_category = _category(text[index + 1]) if index + 1 < len(text) else ""
+    category = _category(text[base])
+    return category == "Lo" or (category == "So" and next_category.startswith("S"))
+
+
+def _is_visible(character: str) -> bool:
+    return _category(character)[0] in "LNPS" and character not in _BLANK_LETTERS

@@ -12,6 +12,7 @@ from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import email_address, side_effects
 from config import errors
 from config.api.fields import (
+    PhoneTextField,
     StrictBooleanField,
     StrictChoiceField,
     StrictQuery,
@@ -50,7 +51,7 @@ class UserEmailField(TextField):
             raise serializers.ValidationError(error.detail, code=error.code) from error
 
 
-class PhoneField(TextField):
+class PhoneField(PhoneTextField):
     """A phone number with country code, normalized to E.164."""
 
     def __init__(self, **kwargs: Any) -> None:

@@ -8,6 +8,9 @@ from email_validator import EmailNotValidError, validate_email
 
 from config import errors
 
+MAX_LENGTH = 320
+"""Characters of an address before and after it is normalized (RFC 3696: 64 and 255)."""
+
 
 class InvalidEmail(errors.InvalidRequest):
     """The address cannot receive an invitation."""
@@ -17,6 +20,7 @@ class InvalidEmail(errors.InvalidRequest):
 
 def normalize_email(address: str) -> str:
     """The address as e-mails are sent to it. Raises `InvalidEmail`."""
+    _check_length(address)
     try:
         validated = validate_email(
             unicodedata.normalize("NFKC", address), check_deliverability=False, strict=True, test_environment=True
@@ -28,11 +32,18 @@ def normalize_email(address: str) -> str:
     return str(validated.normalized)
 
 
+def _check_length(address: str) -> None:
+    """Before the address is normalized, which takes quadratic time."""
+    if len(address) > MAX_LENGTH:
+        raise InvalidEmail("Must be a valid e-mail address.", pointer="/email")
+
+
 def email_key(address: str) -> str:
     """A key that addresses of one mailbox share: NFKC, case folded, the domain in ASCII.
 
     Raises `InvalidEmail`.
     """
+    _check_length(address)
     local, _, domain = address.rpartition("@")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", local).casefold())
     return f"{folded}@{_to_ascii_domain(domain)}"

@@ -11,7 +11,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
 from config import errors
-from config.text import clean_text
+from config.text import RAW_LENGTH_FACTOR, TextTooLong, clean_text
 
 UNKNOWN_TIME_ZONE = errors.define_field_code("unknown_time_zone", "Not the name of an IANA time zone.")
 
@@ -107,18 +107,31 @@ class StrictQuery(StrictSerializer):
 
 
 class TextField(serializers.CharField):
-    """A string, trimmed and normalized to NFC; refuses control characters."""
+    """A string, trimmed and normalized to NFC; refuses what `config.text` does.
+
+    What is longer in any form is refused before it is looked at; subclasses get at most
+    ``max_length`` characters.
+    """
 
     is_multiline = False
+
+    max_length: int
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(max_length=max_length, **options)
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if data is not serializers.empty and data is not None and not isinstance(data, str):
             raise serializers.ValidationError("Must be a string.", code="invalid")
+        if isinstance(data, str) and len(data) > self.max_length * RAW_LENGTH_FACTOR:
+            self.fail("max_length", max_length=self.max_length)
         return super().run_validation(data)
 
     def to_internal_value(self, data: str) -> str:
         try:
-            return clean_text(data, is_multiline=self.is_multiline)
+            return clean_text(data, max_length=self.max_length, is_multiline=self.is_multiline)
+        except TextTooLong:
+            self.fail("max_length", max_length=self.max_length)
         except ValueError as error:
             raise serializers.ValidationError(str(error), code="invalid") from error
 
@@ -127,6 +140,17 @@ class MultilineTextField(TextField):
     """A `TextField` of several lines."""
 
     is_multiline = True
+
+
+class PhoneTextField(TextField):
+    """A phone number as it is copied: without the direction marks that contact lists have."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        is_short = isinstance(data, str) and len(data) <= self.max_length * RAW_LENGTH_FACTOR
+        return super().run_validation(data.translate(_DIRECTION_MARKS) if is_short else data)
+
+
+_DIRECTION_MARKS = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
 class TextListField(serializers.ListField):
@@ -197,9 +221,13 @@ class QueryIntegerField(_BoundedIntegerField):
 
     def to_internal_value(self, data: Any) -> int:
         text = str(data)
-        if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        if len(text) > 9 or not (text.isascii() and text.isdigit()):
             self.fail("invalid")
         return int(text)
+
+
+MAX_NUMBER_LENGTH = 1_000
+"""Digits of a limit that are looked at."""
 
 
 class LimitField(serializers.IntegerField):
@@ -211,7 +239,7 @@ class LimitField(serializers.IntegerField):
         super().__init__(required=False, min_value=1, help_text=text)
 
     def to_internal_value(self, data: Any) -> int:
-        text = str(data).lstrip("0")
+        text = str(data)[:MAX_NUMBER_LENGTH].lstrip("0")
         if not (text.isascii() and text.isdigit()):
             raise serializers.ValidationError("Must be a whole number from 1 on.", code="invalid")
         return min(int(text[:9]), self.maximum)

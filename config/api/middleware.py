@@ -17,9 +17,13 @@ from config.api import problem_details, throttling
 logger = logging.getLogger("dutyline.web")
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-_REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CLIENT_REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 READINESS_PATH = "/readyz"
 """Load balancers request it by IP address, without a host name of ours."""
+MAX_HEADER_LENGTH, MAX_HEADERS_LENGTH = 8 * 1024, 32 * 1024
+"""Of the value of one header, and of all values of a request."""
+_HEADERS = ("CONTENT_TYPE", "CONTENT_LENGTH")
+"""Names of headers that do not begin with ``HTTP_``."""
 _FORWARDED_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST")
 
 
@@ -69,8 +73,7 @@ class RequestLogMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        client_request_id = request.headers.get("X-Request-Id", "")
-        request_id = client_request_id if _REQUEST_ID_PATTERN.fullmatch(client_request_id) else str(ULID())
+        request_id = str(ULID())
         request.META["dutyline.request_id"] = request_id
         started_at = time.perf_counter()
         with costs.measure(request.META.get("dutyline.received_at")) as cost:
@@ -87,6 +90,7 @@ class RequestLogMiddleware:
 def _log_fields(request: HttpRequest, response: HttpResponse, cost: costs.Cost, seconds: float) -> dict[str, object]:
     return {
         "request_id": request.META["dutyline.request_id"],
+        "client_request_id": _client_request_id(request),
         "method": str(request.method)[:20],  # clients may send any word
         "route": request.resolver_match.route if request.resolver_match else None,
         "status": response.status_code,
@@ -98,6 +102,12 @@ def _log_fields(request: HttpRequest, response: HttpResponse, cost: costs.Cost, 
     }
 
 
+def _client_request_id(request: HttpRequest) -> str | None:
+    """The id that the client gave the request: for the log only, since two requests may have it."""
+    client_request_id = request.headers.get("X-Request-Id", "")
+    return client_request_id if _CLIENT_REQUEST_ID_PATTERN.fullmatch(client_request_id) else None
+
+
 def _set_default_headers(response: HttpResponse) -> None:
     response.setdefault("Cache-Control", "private, no-cache" if "ETag" in response else "no-store")
     response.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
@@ -106,6 +116,20 @@ def _set_default_headers(response: HttpResponse) -> None:
         patch_vary_headers(response, ["Authorization"])
     if not response.streaming and response.status_code not in (204, 304):
         response.setdefault("Content-Length", str(len(response.content)))  # else it is sent in chunks
+
+
+class HeaderLimitMiddleware:
+    """Refuses long headers, before any is read."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        lengths = [len(value) for name, value in request.META.items() if name in _HEADERS or name.startswith("HTTP_")]
+        if max(lengths, default=0) > MAX_HEADER_LENGTH or sum(lengths) > MAX_HEADERS_LENGTH:
+            detail = f"A header may have {MAX_HEADER_LENGTH // 1024} KiB, all together {MAX_HEADERS_LENGTH // 1024}."
+            return problem_details.problem_response(request, errors.HeadersTooLarge(detail))
+        return self._get_response(request)
 
 
 class BodyLimitMiddleware:

@@ -111,7 +111,7 @@ def to_problem_document(error: errors.DomainError, request_id: str) -> dict[str,
         "code": error.code,
         "detail": error.detail + hint,
         "errors": [
-            {"pointer": field.pointer, "code": field.code, "detail": field.detail, **field.extra}
+            {"pointer": _cut_names(field.pointer), "code": field.code, "detail": field.detail, **field.extra}
             for field in error.field_errors[: errors.MAX_FIELD_ERRORS]
         ],
         "requestId": request_id,
@@ -185,11 +185,16 @@ def to_field_errors(detail: Any, pointer: str) -> Iterator[errors.FieldError]:
 
 
 def _extend_pointer(pointer: str, name: str) -> str:
-    """The pointer to a member; names that are longer than any that the API has are cut."""
-    name = name if len(name) <= MAX_POINTER_NAME else f"{name[:MAX_POINTER_NAME]}…"
+    """The pointer to a member."""
     if pointer == "?":
         return f"?{name}"
     return f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+
+
+def _cut_names(pointer: str) -> str:
+    """A pointer of which names that are longer than any that the API has are cut."""
+    names = pointer.split("/")
+    return "/".join(name if len(name) <= MAX_POINTER_NAME else f"{name[:MAX_POINTER_NAME]}…" for name in names)
 
 
 def describe_refused_method(request: HttpRequest, response: HttpResponseNotAllowed) -> None:

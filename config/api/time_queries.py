@@ -12,6 +12,8 @@ from config.api.fields import StrictQuery
 
 QUERY_YEARS = range(1970, 2200)
 """No record is of another time, and no arithmetic with these overflows."""
+MAX_TIME_LENGTH = 64
+"""Characters of a time, in any form; longer texts are refused as they are."""
 _DATE_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?)?", re.ASCII)
 LOCAL_TIMES_HELP = (
@@ -35,7 +37,8 @@ class QueryTimeField(serializers.DateTimeField):
         return at
 
     def _parse(self, value: Any) -> datetime:
-        text = value.replace(" ", "+") if isinstance(value, str) else ""  # "+", not escaped
+        is_short = isinstance(value, str) and len(value) <= MAX_TIME_LENGTH
+        text = value.replace(" ", "+") if is_short else ""  # "+", not escaped
         text = text.upper()
         try:
             if _DATE_TIME_PATTERN.fullmatch(text):

@@ -118,7 +118,7 @@ class RecordAdmin(ButtonAdmin):
         return ("pk",) if self.search_help_text else ()
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        term = search_term.strip()[:200]
+        term = search_term[:400].strip()[:200]
         if "autocomplete" in request.path and self.customer_field:
             customer_id = request.GET.get("customer", "-")
             queryset = queryset.filter(**{self.customer_field: customer_id})

@@ -72,6 +72,7 @@ def web_command(port: int, *, workers: int = 1) -> list[str]:
     return [
         *(sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1"),
         *("--port", str(port), "--workers", str(workers), "--http1-header-read-timeout", "10000"),
+        *("--http1-buffer-size", "65536", "--http2-max-headers-size", "65536"),
         *("--no-ws", "--log-level", "warning", "config.asgi:application"),
     ]
 

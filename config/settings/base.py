@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",  # first: refusals of the others have its headers too
     "config.api.middleware.RequestLogMiddleware",
+    "config.api.middleware.HeaderLimitMiddleware",
     "config.api.middleware.TrustedProxyMiddleware",
     "config.api.address_limit.AddressLimitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

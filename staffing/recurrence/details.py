@@ -71,12 +71,9 @@ def _parse_text(value: Any, field: str, *, is_notes: bool) -> str:
         raise rrule.invalid_field(field, "Must be a string.")
     max_length = MAX_NOTES_LENGTH if is_notes else MAX_POSITION_LENGTH
     try:
-        cleaned = clean_text(value, is_multiline=is_notes)
+        return clean_text(value, max_length=max_length, is_multiline=is_notes)
     except ValueError as error:
         raise rrule.invalid_field(field, str(error)) from error
-    if len(cleaned) > max_length:
-        raise rrule.invalid_field(field, f"Must have at most {max_length:,} characters.")
-    return cleaned
 
 
 def check_breaks(series: Series, details: Details) -> None:

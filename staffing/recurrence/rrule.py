@@ -15,6 +15,8 @@ from staffing.recurrence import dst, expand, rules
 from staffing.recurrence.rules import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 
 MAX_COUNT = 1000
+MAX_WORD_LENGTH = 20
+"""Characters of a frequency or a weekday."""
 MAX_BY_DAY, MAX_POSITIONS = 35, 12
 """Limits of parts that multiply the cost of expanding a month."""
 EARLIEST_START = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time
@@ -125,7 +127,7 @@ def parse_fields(fields: Mapping[str, Any]) -> RecurrenceRule:
 
 def _fold(value: Any) -> Any:
     """Text in lower case; RRULE has frequencies and days in upper case."""
-    return value.lower() if isinstance(value, str) else value
+    return value.lower() if isinstance(value, str) and len(value) <= MAX_WORD_LENGTH else value
 
 
 def _is_integer(value: Any, minimum: int, maximum: int) -> bool:
@@ -251,7 +253,7 @@ def _join(values: Any) -> str:
 
 def parse_rrule(text: Any, *, zone: str) -> RecurrenceRule:
     """The rule of an RRULE. Raises `errors.InvalidRequest` or `RecurrenceUnsupported`."""
-    if not isinstance(text, str) or not text.isascii() or len(text) > 500:
+    if not isinstance(text, str) or len(text) > 500 or not text.isascii():
         raise invalid_field("rrule", "Must be an RRULE such as FREQ=WEEKLY;BYDAY=MO,FR.")
     fields: dict[str, Any] = {}
     for part in "".join(text.upper().split()).removeprefix("RRULE:").rstrip(";").split(";"):

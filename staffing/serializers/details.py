@@ -1,7 +1,9 @@
 """Fields of what a shift says beyond its times: notes, position, break and color."""
 
+import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import MultilineTextField, StrictIntegerField, StrictSerializer, TextField
@@ -21,12 +23,15 @@ _HELP = {
 }
 
 
-class ColorField(serializers.RegexField):
+@extend_schema_field({"type": "string", "pattern": COLOR_PATTERN, "maxLength": 7})
+class ColorField(TextField):
     """A color, #rrggbb."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(COLOR_PATTERN, **options)
-        self.error_messages["invalid"] = "Must be a color such as #1f7a8c."
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not re.fullmatch(COLOR_PATTERN, text, re.ASCII):
+            raise serializers.ValidationError("Must be a color such as #1f7a8c.", code="invalid")
+        return text
 
 
 def _body_fields() -> dict[str, serializers.Field[Any, Any, Any, Any]]:

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import TextField
-from config.api.time_queries import DateTimeRangeQuery
+from config.api.time_queries import MAX_TIME_LENGTH, DateTimeRangeQuery
 from staffing.recurrence import rrule
 from staffing.recurrence.rules import LATEST_START
 
@@ -28,7 +28,7 @@ class ShiftTimeField(serializers.DateTimeField):
     """A date-time with an offset (aware), or a local one without (naive)."""
 
     def to_internal_value(self, value: Any) -> datetime:
-        text = value.upper() if isinstance(value, str) else ""
+        text = value.upper() if isinstance(value, str) and len(value) <= MAX_TIME_LENGTH else ""
         try:
             parsed = datetime.fromisoformat(text) if _DATE_TIME_PATTERN.fullmatch(text) else None
             if parsed and rrule.EARLIEST_START.year < parsed.year < LATEST_START.year:
@@ -43,7 +43,8 @@ class RecurrenceIdField(ShiftTimeField):
     """The original start of an occurrence: local, or with an offset as `startTime` shows it."""
 
     def to_internal_value(self, value: Any) -> datetime:
-        text = value.replace(" ", "+") if isinstance(value, str) else value  # "+", not escaped
+        is_short = isinstance(value, str) and len(value) <= MAX_TIME_LENGTH
+        text = value.replace(" ", "+") if is_short else value  # "+", not escaped
         return super().to_internal_value(text)
 
 

@@ -19,7 +19,7 @@ from config import dynamodb
 from config.dynamodb import encryption, unaudited
 from telephony import ivr
 from telephony.calls.routing import RingCandidate, RingPlan
-from telephony.ivr.instructions import Instruction, VoiceReply, get_language
+from telephony.ivr.instructions import Instruction, VoiceReply, get_language, get_voice
 from telephony.lines import ResolvedLine
 from telephony.models import Call, EventKind
 
@@ -135,7 +135,7 @@ class CallRecord:
 
     def reply(self, instructions: Sequence[Instruction]) -> VoiceReply:
         """A reply in the language and voice of the configuration."""
-        return VoiceReply(instructions, get_language(self.configuration), self.configuration.get("voice"))
+        return VoiceReply(instructions, get_language(self.configuration), get_voice(self.configuration))
 
     @property
     def entrance(self) -> str:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from config import errors
+from config.text import clean_text
 from telephony.ivr import schema
 from telephony.ivr.phrases import get_phrase
 
@@ -26,7 +27,8 @@ MAX_DEPTH = 6
 MAX_ACTIONS = 60
 MAX_BYTES = 16_384
 """Size of a whole configuration as JSON."""
-"""Faults reported at once."""
+MAX_TEXT_LENGTH = 1_000
+"""Characters of a text; of some, the schema allows fewer."""
 WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 RING_SECONDS, GRACE_MINUTES, MENU_RETRIES, VOICEMAIL_SECONDS = 20, 10, 1, 115
 """Defaults of the members `ringSeconds`, `graceMinutes`, `retries` and `maxSeconds`."""
@@ -74,9 +76,9 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
         raise InvalidConfiguration(f"The configuration is larger than {MAX_BYTES} bytes.", pointer=POINTER)
     _check_depth(configuration)
     limit = errors.MAX_FIELD_ERRORS + 1
-    faults = list(islice(schema.iter_faults(configuration), limit)) or list(
-        islice(_semantic_faults(configuration), limit)
-    )
+    faults = list(islice(schema.iter_faults(configuration), limit))
+    cleaned = configuration if faults else _clean_texts(configuration, (), faults)
+    faults = faults[:limit] or list(islice(_semantic_faults(cleaned), limit))
     if faults:
         field_faults = [
             errors.FieldError("/".join([POINTER, *map(_escape_pointer, path)]), "invalid", detail)
@@ -85,7 +87,7 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
         raise InvalidConfiguration(
             "The configuration does not match its schema; see `errors`.", field_errors=field_faults
         )
-    return dict(configuration)
+    return dict(cleaned)
 
 
 def _check_depth(configuration: Any) -> None:
@@ -102,6 +104,24 @@ def _check_depth(configuration: Any) -> None:
         keys = value.get("keys")
         for key, child in keys.items() if isinstance(keys, Mapping) else ():
             stack.append((child, depth + 1, f"{path}/keys/{key}"))
+
+
+def _clean_texts(value: Any, path: schema.FaultPath, faults: list[tuple[schema.FaultPath, str]]) -> Any:
+    """A part of a configuration with each text as `config.text` has it; adds to ``faults``."""
+    if isinstance(value, Mapping):
+        return {name: _clean_texts(member, (*path, name), faults) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_clean_texts(item, (*path, index), faults) for index, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+    try:
+        cleaned = clean_text(value, max_length=MAX_TEXT_LENGTH, is_multiline=path[-1] == "say")
+    except ValueError as error:
+        faults.append((path, str(error)))
+        return value
+    if not cleaned:
+        faults.append((path, "May not be blank."))
+    return cleaned
 
 
 def _escape_pointer(segment: str | int) -> str:

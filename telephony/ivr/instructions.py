@@ -4,6 +4,7 @@
 the configuration, so the query string of a webhook says where the call is.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -11,6 +12,9 @@ from urllib.parse import urlencode
 from telephony.ivr.configuration import VOICEMAIL_SECONDS, IvrAction, IvrConfiguration, action_at, is_recording_enabled
 from telephony.ivr.phrases import get_phrase
 
+UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML 1.0 cannot hold. Configurations from before they were refused may have them;
+their calls say the rest."""
 MENU_SECONDS, SCREENING_SECONDS = 5, 5
 """How long we wait for a key."""
 
@@ -93,9 +97,14 @@ class VoiceReply:
     voice: str | None = None
 
 
+def get_voice(configuration: IvrConfiguration) -> str | None:
+    """The voice of a configuration; None for the phone service's own of the language."""
+    return str(configuration.get("voice", "")).strip() or None
+
+
 def get_language(configuration: IvrConfiguration) -> str:
     """The language of a configuration; English if the configuration could not be loaded."""
-    return str(configuration.get("language", "en-US"))
+    return str(configuration.get("language", "en-US")).strip()
 
 
 def webhook_path(name: str, **query: object) -> str:
@@ -104,8 +113,8 @@ def webhook_path(name: str, **query: object) -> str:
 
 
 def to_prompt(prompt_json: Mapping[str, str]) -> Prompt:
-    """A prompt of a configuration."""
-    return Prompt(say=prompt_json.get("say", ""), play=prompt_json.get("play", ""))
+    """A prompt of a configuration; of stored ones, only what a document for the phone can hold."""
+    return Prompt(**{name: UNSPEAKABLE.sub("", prompt_json.get(name, "")) for name in ("say", "play")})
 
 
 def greeting(configuration: IvrConfiguration) -> list[Instruction]:

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config import errors
-from config.api.fields import StrictQuery, StrictSerializer, TextField
+from config.api.fields import PhoneTextField, StrictQuery, StrictSerializer, TextField
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony import dialing_rules
 from telephony.calls import routing
@@ -26,7 +26,7 @@ class CountryField(TextField):
         return text
 
 
-class PhoneNumberField(TextField):
+class PhoneNumberField(PhoneTextField):
     """A phone number with country code, normalized to E.164."""
 
     def __init__(self, **kwargs: Any) -> None:

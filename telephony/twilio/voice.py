@@ -3,6 +3,7 @@
 Docs: https://www.twilio.com/docs/usage/webhooks/webhooks-security and /docs/voice/twiml
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/xml; charset=utf-8"
 KEYS = "0123456789*#"
+_SURROGATE = re.compile(r"&#\d{5};")
+"""How the library writes what UTF-8 cannot hold."""
 _END_REASONS = {"no-answer": "no_answer", "busy": "busy", "completed": "not_pressed"}
 
 
@@ -108,15 +111,23 @@ def _validators() -> "list[RequestValidator]":
     return [RequestValidator(token) for token in tokens if token]
 
 
+class MalformedTwiml(ValueError):
+    """A defect: the reply has a character that XML 1.0 cannot hold."""
+
+
 def to_twiml(reply: ivr.VoiceReply) -> bytes:
-    """The TwiML document of a reply."""
+    """The TwiML document of a reply. Raises MalformedTwiml instead of one that is not XML."""
     from twilio.twiml.voice_response import VoiceResponse
 
     response = VoiceResponse()
     voice_options = {"language": reply.language, **({"voice": reply.voice} if reply.voice else {})}
     for instruction in reply.instructions:
         _append_instruction(response, instruction, voice_options)
-    return str(response).encode()
+    document = str(response)
+    for unspeakable in (ivr.UNSPEAKABLE.search(document), _SURROGATE.search(document)):
+        if unspeakable:
+            raise MalformedTwiml(f"TwiML cannot hold {unspeakable[0]!r}.")
+    return document.encode()
 
 
 def _append_instruction(
@@ -197,7 +208,7 @@ def _recording_options(callback_path: str, *, record_mode: str = "record-from-an
 def _append_prompt(parent: Any, prompt: ivr.Prompt, voice_options: Mapping[str, str]) -> None:
     if prompt.play:
         parent.play(prompt.play)
-    else:
+    elif prompt.say:
         parent.say(prompt.say, **voice_options)
 
 

@@ -63,15 +63,16 @@ def test_terms_status_reflects_acceptance(signed_in_user: SignedInUser) -> None:
 
 def test_proof_records_person_documents_and_request(signed_in_user: SignedInUser) -> None:
     listed_documents = signed_in_user.get("/user/terms-status").json()["documents"]
-    headers = {"User-Agent": "App/1", "X-Request-Id": "req-terms"}
+    headers = {"User-Agent": "App/1"}
     body = {"version": CURRENT_VERSION, "locale": "de"}
-    assert signed_in_user.post("/user/accept-terms", body, headers=headers).is_success
+    response = signed_in_user.post("/user/accept-terms", body, headers=headers)
+    assert response.is_success
 
     (proof,) = map(acceptance.decrypt_acceptance, acceptance.list_acceptances(signed_in_user.id))
 
     assert (proof["name"], proof["email"]) == (signed_in_user.user.name, signed_in_user.user.email)
     assert (proof["userAgent"], proof["ip"]) == ("App/1", "127.0.0.1")
-    assert (proof["requestId"], proof["locale"]) == ("req-terms", "de")
+    assert (proof["requestId"], proof["locale"]) == (response.headers["X-Request-Id"], "de")
     assert {document["sha256"] for document in proof["documents"]} == {
         document["sha256"] for document in listed_documents
     }
