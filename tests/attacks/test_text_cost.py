@@ -175,18 +175,18 @@ def test_strings_of_urls(
     for operation in operations(openapi):
         sample, headers = SAMPLES[operation.id](test_users), sign_in(test_users.ann)
         parameters = [(p["in"], p["name"]) for p in operation.definition.get("parameters", ()) if p["in"] != "header"]
-        for place, parameter in [*parameters, ("query", "unknown")]:
+        for part, parameter in [*parameters, ("query", "unknown")]:
             for text_name, text in (marks, next(other)):
-                url = hostile_url(operation, sample, place, parameter, text)
-                name = f"{text_name} at {parameter} in the {place} of {operation.id}"
+                url = hostile_url(operation, sample, part, parameter, text)
+                name = f"{text_name} at {parameter} in the {part} of {operation.id}"
                 response = meter.request(name, operation.method, url, headers=headers, json=sample.body)
                 if parameter != "limit":  # is cut
                     assert_refused(name, response)
     record_figure(meter.figure("strings of URLs"))
 
 
-def hostile_url(operation: Operation, sample: RequestSample, place: str, parameter: str, text: str) -> str:
-    if place == "path":
+def hostile_url(operation: Operation, sample: RequestSample, part: str, parameter: str, text: str) -> str:
+    if part == "path":
         return operation.path(replace(sample, path={**sample.path, parameter: text}))
     others = {name: value for name, value in sample.query.items() if name != parameter}
     return f"{operation.path(sample)}?{urlencode(others)}&{parameter}={text}"
