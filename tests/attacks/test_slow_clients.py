@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from config.dynamodb.client import BUDGET_SECONDS
+from tests.attacks.processes import ProcessCost
 from tests.attacks.slow_clients import SlowClients, slow_clients, status_of, time_request
 from tests.support.environment import Environment, free_port
 from tests.support.problems import check_document
@@ -20,7 +21,7 @@ from tests.support.users import UserFixtures
 BODY_SECONDS = 3
 MAX_SECONDS = 1.0
 """What a request may take while others are slow."""
-STATIC_FILE = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+RECORDING_BYTES = 20_000_000
 
 
 @pytest.fixture(scope="module")
@@ -80,15 +81,22 @@ def test_a_body_that_ends_early_is_refused(hasty_web: str, test_users: UserFixtu
     assert_others_are_served(hasty_web, test_users.cleo.token)
 
 
-def test_unread_responses_hold_up_nobody(hasty_web: str, test_users: UserFixtures) -> None:
-    """The same, by clients that do not read: each held a thread while a file was sent."""
-    request = f"GET {STATIC_FILE} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    with slow_clients(hasty_web, 40, request) as clients:
-        time.sleep(0.5)
+def test_unread_recordings_hold_up_nobody(hasty_web: str, test_users: UserFixtures, env: Environment) -> None:
+    """The same, by clients that do not read: each held a thread while a recording was sent."""
+    call_id = test_users.recorded_call_id
+    (file,) = (env.folder / "files/recordings" / call_id).iterdir()
+    os.truncate(file, RECORDING_BYTES)
+    head = f"GET /call/{call_id}/recording HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {test_users.ann.token}"
+    process = ProcessCost(env.processes["hasty"].pid)
+    memory = process.memory()
+    with slow_clients(hasty_web, 40, f"{head}\r\n\r\n".encode()) as clients:
+        time.sleep(1)
         assert_others_are_served(hasty_web, test_users.cleo.token)
-        received = len(clients.connections[0].recv(65536))
-        assert received > 0
-    assert len(httpx.get(hasty_web + STATIC_FILE).content) > 10 * received
+        assert {status_of(connection.recv(65536)) for connection in clients.connections} == {200}
+        assert process.memory() - memory < 100, "only what a client reads is read"
+    headers = {"Authorization": f"Bearer {test_users.ann.token}"}
+    whole = httpx.get(f"{hasty_web}/call/{call_id}/recording", headers=headers)
+    assert whole.content == file.read_bytes(), "who reads gets all of it"
 
 
 @contextmanager
