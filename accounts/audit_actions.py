@@ -30,6 +30,7 @@ ACTIONS = {
     "user.exported": "The user exported their personal data.",
     "user.handed_over": "What came before a new address, an unblocking or a new invitation ended: password, sessions, "
     "tokens, links and devices.",
+    "user.invitation_expired": "Nobody accepted the invitation in time, and somebody else uses the address.",
     "user.invitation_resent": "The invitation was requested again.",
     "user.invitation_sent": "The invitation was sent.",
     "user.invited": "The user was created and invited.",

@@ -168,6 +168,9 @@ class User(dynamodb.Record):
     accepted_at = Timestamp(ACCOUNT, null=True, label="First signed in")
     handed_over_at = Timestamp(ACCOUNT, null=True, label="Earlier sign-ins ended")
     """What an earlier holder of the account had ended then: `accounts.users.handover`."""
+    address_freed_at = Timestamp(ACCOUNT, null=True, label="Address freed")
+    """Since when others may use the address, as nobody accepted the invitation; null once they are
+    invited again: `accounts.users.address_claims`."""
     handover_id = Text(HANDOVER, null=True)
     """The outbox message of the last handover that was begun."""
     completed_handover_id = Text(HANDOVER, null=True)
@@ -184,7 +187,7 @@ class User(dynamodb.Record):
     @property
     def can_sign_in(self) -> bool:
         """Whether the API accepts tokens of this person."""
-        return self.status in ("invited", "active")
+        return self.status in ("invited", "active") and not self.address_freed_at
 
     @property
     def is_handover_pending(self) -> bool:

@@ -7,7 +7,7 @@ from accounts.clients import auth0
 from accounts.models import User
 from accounts.notifications import mailer, recipients
 from accounts.permissions import Actor
-from accounts.users import create, handover, mail_limits
+from accounts.users import change_email, create, handover, mail_limits
 from config import daily_limits, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency
 
@@ -31,7 +31,8 @@ def resend_invitation(
     What went before ends: earlier links, and passwords set with them (`accounts.users.handover`).
 
     Raises `errors.NotFound`, `permissions.TargetForbidden`, `users.UserNotReady`, `NotInvited`,
-    `errors.TooManyRequests` or `daily_limits.DailyLimitReached`.
+    `errors.TooManyRequests` or `daily_limits.DailyLimitReached`; if the invitation has expired and
+    somebody else has the address since, `address_claims.UserExists`.
     """
     actor.require("invitations:send")
 
@@ -40,6 +41,11 @@ def resend_invitation(
         user, records = _load_target(user_id, actor, at, *counts, *idempotency.record_keys(idempotency_key))
         idempotency.ensure_key_unused(idempotency_key, records, at)
         _check_resendable(user, at)
+        if user.address_freed_at:
+            with daily_limits.report_refusals(at):
+                return change_email.begin_email_change(
+                    user, {"email": user.email}, actor=actor, at=at, records=records, idempotency_key=idempotency_key
+                )
         after = handover.begin(user.with_changes(resent_at=at, updated_at=at), at)
         limits = mail_limits.invitation_limits(actor, user.email_key)
         with (

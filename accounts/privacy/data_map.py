@@ -21,9 +21,12 @@ from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 
 
 def _email_owners_of(user: User) -> list[EmailOwner]:
-    """The uniqueness records of the address and of a pending new one."""
+    """The uniqueness records of the address, unless it was freed, and of a pending new one."""
     pending_email = user.awaited["asked"]["email"] if user.awaited else user.email
-    keys = dict.fromkeys([user.email_key, email_address.email_key(pending_email)])
+    keys = list(dict.fromkeys([user.email_key, email_address.email_key(pending_email)]))
+    if user.address_freed_at:  # others may have it
+        records = dynamodb.batch_get(dynamodb.RecordKey(EmailOwner, key) for key in keys)
+        keys = [key for key in keys if (owner := records.get(EmailOwner, key)) and owner.user_id == user.id]
     return [EmailOwner(key=key, user_id=user.id) for key in keys]
 
 

@@ -139,7 +139,10 @@ class UserView(serializers.Serializer[User]):
         source="invited_at", allow_null=True, help_text="When the user was invited; null: not yet."
     )
     invitationExpiresAt = serializers.DateTimeField(
-        source="invitation_expires_at", allow_null=True, help_text="When the link of the invitation expires."
+        source="invitation_expires_at",
+        allow_null=True,
+        help_text="When the link of the invitation expires. "
+        "If nobody has accepted it by then, others may be invited at the address; invite again to claim it anew.",
     )
     acceptedAt = serializers.DateTimeField(
         source="accepted_at", allow_null=True, help_text="When the user first signed in."

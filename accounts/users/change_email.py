@@ -15,9 +15,9 @@ from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from accounts.permissions import Actor
-from accounts.users import create, diff, email_address, handover, mail_limits, side_effects
+from accounts.users import address_claims, create, diff, email_address, handover, mail_limits, side_effects
 from config import audit, daily_limits, dynamodb, errors, journal, outbox
-from config.dynamodb import encryption
+from config.dynamodb import encryption, idempotency
 from config.journal import two_phase, write_set
 
 EMAIL_CHANGE = two_phase.Flow("accounts.finish_address", prefix="address", withdrawal_action="user.change_refused")
@@ -31,14 +31,25 @@ class StaleEmailChange(errors.Conflict):
 
 
 def begin_email_change(
-    user: User, patch: diff.UserPatch, *, actor: Actor, at: datetime, records: dynamodb.BatchResult
+    user: User,
+    patch: diff.UserPatch,
+    *,
+    actor: Actor,
+    at: datetime,
+    records: dynamodb.BatchResult,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> User:
     """Change a person, the e-mail address included; the caller has checked the rights to do so.
 
+    If their invitation has expired and the address was freed, the patch may have the same address,
+    which they then claim again.
+
     Blocking and unblocking apply at once, the rest together with the address. Raises
-    `create.UserExists`, `daily_limits.DailyLimitReached`, `errors.InvalidRequest`, and what
+    `address_claims.UserExists`, `daily_limits.DailyLimitReached`, `errors.InvalidRequest`, and what
     `finish_email_change` raises; after `errors.Unavailable` the outbox finishes the change.
     """
+    if user.address_freed_at:
+        address_claims.FREEING.finish_now(user.id, at=at)
     after = diff.apply_patch(user, patch, at)
     immediate_user = diff.apply_patch(user, {n: patch[n] for n in patch if n == "status"}, at)
     if side_effects.is_full_owner(immediate_user) != side_effects.is_full_owner(after):
@@ -47,6 +58,8 @@ def begin_email_change(
     pending_change = {"asked": deferred_patch, "seen": diff.snapshot(immediate_user)}
     pending_user = immediate_user.with_changes(awaited=pending_change, updated_at=at)
     pending_user = handover.begin_if_unblocked(user, pending_user, at)
+    if user.address_freed_at:
+        pending_user.resent_at = at
     action = diff.audit_action(user, pending_user)
     changes = [*diff.diff_users(user, pending_user), audit.FieldChange("awaited", user.email, after.email)]
     limits = mail_limits.email_change_limits(actor, user, after.email_key)
@@ -60,10 +73,11 @@ def begin_email_change(
     ) as write:
         daily_limits.count(write, limits, records)
         write.save(user, pending_user)
-        if after.email_key != user.email_key:
-            create.claim_email(write, after.email_key, user.id)
+        if after.email_key != user.email_key or user.address_freed_at:
+            address_claims.claim_email(write, after.email_key, user.id)
         side_effects.add_side_effects(write, user, pending_user)
         handover.enqueue(write, user, pending_user)
+        write.record_response(idempotency_key, user.id, status=200)
         EMAIL_CHANGE.enqueue_finisher(write, user.id, user_id=user.id)
     return finish_email_change(pending_user, two_phase.Attempt(actor, at, records=write.prefetched))
 
@@ -101,8 +115,8 @@ def _check_requester(user: User, attempt: two_phase.Attempt) -> None:
 def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:
     """Change the address at Auth0, then apply or withdraw the change that ``user`` awaits.
 
-    Raises `create.UserExists`, `auth0.EmailRefused`, `auth0.NoAuth0Account`, `StaleEmailChange`,
-    `errors.NotFound` (the person) or `errors.Unavailable`.
+    Raises `address_claims.UserExists`, `auth0.EmailRefused`, `auth0.NoAuth0Account`,
+    `StaleEmailChange`, `errors.NotFound` (the person) or `errors.Unavailable`.
     """
 
     def decide(known: User | None = None) -> User:
@@ -137,19 +151,22 @@ def _rebase_pending_patch(user: User) -> dict[str, Any]:
 
 
 def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.Attempt) -> User:
-    after = diff.apply_patch(before, patch, attempt.at)
-    after.awaited = None
-    if after.email_key != before.email_key:
+    after = diff.apply_patch(before, patch, attempt.at).with_changes(awaited=None)
+    if after.email_key != before.email_key or before.address_freed_at:
         after = handover.begin(after, attempt.at)
+        after.address_freed_at = None
         after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
     action, changes = diff.audit_action(before, after), diff.diff_users(before, after)
     with EMAIL_CHANGE.finish(before.id, action, before, attempt, changes=changes) as write:
         write.save(before, after)
-        if after.email_key != before.email_key:
+        if before.address_freed_at:  # whoever freed it may have overwritten the address at Auth0 since
+            _enqueue_email_sync(write, before.id, due=attempt.at + two_phase.FINISHER_DELAY)
+        elif after.email_key != before.email_key:
             write.remove(EmailOwner(before.email_key), only_if=EmailOwner.user_id == before.id)
         side_effects.add_side_effects(write, before, after)
         handover.enqueue(write, before, after)
-        if after.email_key != before.email_key and (before.accepted_at or before.invitation_sent_at):
+        was_used = before.accepted_at or before.invitation_sent_at
+        if after.email_key != before.email_key and was_used and not before.address_freed_at:
             _warn_former_address(write, before, attempt.records)
     return after
 
@@ -174,7 +191,7 @@ def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two
         after = before.with_changes(awaited=None, updated_at=attempt.at)
         with EMAIL_CHANGE.withdraw(before.id, before, refusal, attempt) as write:
             write.save(before, after)
-            if email_key != before.email_key:
+            if email_key != before.email_key or before.address_freed_at:
                 write.remove(EmailOwner(email_key), only_if=EmailOwner.user_id == before.id)
             if isinstance(refusal, StaleEmailChange):  # an earlier attempt may have changed it at Auth0
                 _enqueue_email_sync(write, before.id)
@@ -182,8 +199,8 @@ def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two
     journal.retry_on_conflict(decide)
 
 
-def _enqueue_email_sync(write: write_set.Write, user_id: str) -> None:
-    write.enqueue("accounts.carry_address", id=f"carry-address-{user_id}", user_id=user_id)
+def _enqueue_email_sync(write: write_set.Write, user_id: str, due: datetime | None = None) -> None:
+    write.enqueue("accounts.carry_address", id=f"carry-address-{user_id}", due=due, user_id=user_id)
 
 
 @outbox.task("accounts.carry_address")
@@ -198,9 +215,9 @@ def sync_email_to_auth0(user_id: str) -> None:
             return
         if user.awaited:
             break
-        email = user.email
+        email = address_claims.sign_in_address(user)
         auth0.change_email(user_id=user_id, email=email)
         user = dynamodb.get_record(User, user_id)
-        if user and user.email == email and not user.awaited:
+        if user and address_claims.sign_in_address(user) == email and not user.awaited:
             return
     raise errors.Unavailable("Too many concurrent changes to this person; retry.")

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
-from accounts.users import diff, email_address, mail_limits, side_effects
+from accounts.users import address_claims, diff, email_address, mail_limits, side_effects
 from config import audit, daily_limits, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption, idempotency
 from config.journal import two_phase, write_set
@@ -22,13 +22,6 @@ from config.journal import two_phase, write_set
 CREATION = two_phase.Flow("accounts.finish_creation", prefix="create", withdrawal_action="user.refused")
 INVITATION_TTL = timedelta(days=7)
 """How long the link in an invitation works."""
-
-
-class UserExists(errors.Conflict):
-    """The e-mail address belongs to an account already, here or at another customer."""
-
-    code = "user_exists"
-    title = "User exists"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +47,20 @@ def create_user(
 ) -> User:
     """Create a person and invite them.
 
-    Raises `UserExists`, `permissions.GrantRefused`, `errors.Forbidden`, `errors.NotFound` (a
-    location), `auth0.EmailRefused`, `daily_limits.DailyLimitReached`, or
+    Raises `address_claims.UserExists`, `permissions.GrantRefused`, `errors.Forbidden`,
+    `errors.NotFound` (a location), `auth0.EmailRefused`, `daily_limits.DailyLimitReached`, or
     `errors.Unavailable`, after which the outbox finishes it.
     """
+
+    def create() -> User:
+        return _create_user(new_user, actor=actor, at=at, idempotency_key=idempotency_key)
+
+    return address_claims.claim_freeing_expired(new_user.email, create, at=at)
+
+
+def _create_user(
+    new_user: NewUserData, *, actor: permissions.Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None
+) -> User:
     actor.require("users:create")
     with permissions.audit_denied_attempts(actor, at, values={"customerId": new_user.customer_id}):
         permissions.check_customer(actor, new_user.customer_id)
@@ -91,16 +94,21 @@ def create_user(
 def create_customer_with_owner(customer: Customer, owner: NewUserData, *, at: datetime) -> User:
     """Create a customer together with its first owner. Raises what `create_user` raises."""
     actor = permissions.system_actor(customer.id)
-    user = _build_pending_user(owner, at)
     changes = [audit.FieldChange("name", None, customer.name)]
-    limits = mail_limits.invitation_limits(actor, user.email_key)
-    with (
-        daily_limits.report_refusals(at),
-        journal.write(actor, "customer.created", customer, at, changes=changes) as write,
-    ):
-        daily_limits.count(write, limits)
-        write.put(customer, only_if=Customer.id.does_not_exist())
-        _put_pending_user(write, user)
+
+    def create() -> User:
+        user = _build_pending_user(owner, at)
+        limits = mail_limits.invitation_limits(actor, user.email_key)
+        with (
+            daily_limits.report_refusals(at),
+            journal.write(actor, "customer.created", customer, at, changes=changes) as write,
+        ):
+            daily_limits.count(write, limits)
+            write.put(customer, only_if=Customer.id.does_not_exist())
+            _put_pending_user(write, user)
+        return user
+
+    user = address_claims.claim_freeing_expired(owner.email, create, at=at)
     return finish_creation(user, two_phase.Attempt(actor, at))
 
 
@@ -126,7 +134,7 @@ def finish_creation(user: User, attempt: two_phase.Attempt) -> User:
     """Create the Auth0 account, then make the person invited or withdraw the creation.
 
     Where another process finished or withdrew it first, its result is the answer. Raises
-    `UserExists`, `auth0.EmailRefused` or `errors.Unavailable`.
+    `address_claims.UserExists`, `auth0.EmailRefused` or `errors.Unavailable`.
     """
     try:
         auth0.create_user(user_id=user.id, email=user.email, name=user.name, customer_id=user.customer_id)
@@ -167,7 +175,7 @@ def _result_of_concurrent_attempt(user: User, cause: errors.DomainError) -> User
     if current_user is None:
         auth0.delete_user(user.id)  # this attempt may have created the account after a deletion
     if current_user is None or current_user.status == "pending":
-        raise user_exists() from cause
+        raise address_claims.user_exists() from cause
     return current_user
 
 
@@ -180,7 +188,7 @@ def _get_created_user(duplicate: idempotency.DuplicateRequest, actor: permission
     if duplicate.status == 400:
         raise auth0.EmailRefused("The sign-in service rejects this e-mail address or name.")
     if duplicate.status == 409 or (user is None and duplicate.is_running):
-        raise user_exists()
+        raise address_claims.user_exists()
     if user is None:
         raise errors.NotFound("The user that this request created was deleted.")
     users.check_visible(user, actor)
@@ -215,23 +223,12 @@ def _build_pending_user(new_user: NewUserData, at: datetime) -> User:
 
 
 def _put_pending_user(write: write_set.Write, user: User, key: idempotency.IdempotencyKey | None = None) -> None:
-    claim_email(write, user.email_key, user.id)
+    address_claims.claim_email(write, user.email_key, user.id)
     write.put(user, only_if=User.id.does_not_exist())
     side_effects.update_counters(write, None, user)
     CREATION.enqueue_finisher(write, user.id, key, user_id=user.id)
 
 
-def claim_email(write: write_set.Write, email_key: str, user_id: str) -> None:
-    """Give a person an address that nobody has. Raises `UserExists` at the commit."""
-    owner = EmailOwner(key=email_key, user_id=user_id)
-    write.put(owner, only_if=EmailOwner.key.does_not_exist(), error=user_exists())
-
-
 def to_client_error(refusal: errors.DomainError) -> errors.DomainError:
     """The client error for a refusal of Auth0, without revealing who owns the address."""
-    return user_exists() if isinstance(refusal, auth0.EmailInUse) else refusal
-
-
-def user_exists() -> UserExists:
-    """The refusal of an address that somebody has."""
-    return UserExists("A user with this e-mail address already exists.", pointer="/email")
+    return address_claims.user_exists() if isinstance(refusal, auth0.EmailInUse) else refusal

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from accounts import permissions, users
 from accounts.clients import auth0
-from accounts.models import DirectoryEntry, User
+from accounts.models import DirectoryEntry, EmailOwner, User
 from accounts.permissions import Actor
 from accounts.users import change_email, create, side_effects
 from config import audit, dynamodb, journal, outbox
@@ -100,7 +100,10 @@ def finish_deletion(user: User, attempt: two_phase.Attempt) -> DeletionResult:
         ) as write:
             write.remove_unchanged(user)
             for record in data_map.records_to_erase(user):
-                if not isinstance(record, User | DirectoryEntry):  # the entry went when the deletion began
+                if isinstance(record, EmailOwner):
+                    is_theirs = EmailOwner.key.does_not_exist() | (EmailOwner.user_id == user.id)
+                    write.remove(record, only_if=is_theirs, error=journal.StaleRecord())
+                elif not isinstance(record, User | DirectoryEntry):  # the entry went when the deletion began
                     write.remove(record)
             side_effects.update_counters(write, user, None)
             if user.awaited:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from accounts import permissions
 from accounts.clients import auth0
 from accounts.models import User
-from accounts.users import delete
+from accounts.users import address_claims, delete
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import encryption
 from config.privacy import erasure_log
@@ -69,7 +69,7 @@ def compare_accounts(restored_to: datetime, at: datetime) -> Iterator[Finding]:
 def _difference(user: User, account: auth0.Account | None) -> str:
     if account is None:
         return "has no account at Auth0 any more; delete the person or create the account"
-    if account.email.lower() != str(user.email).lower():
+    if account.email.lower() != address_claims.sign_in_address(user).lower():
         return "has another e-mail address at Auth0 than in the record; set the right one"
     if account.is_blocked != (user.status == "blocked"):
         return f"is {'blocked' if account.is_blocked else 'not blocked'} at Auth0, but {user.status} in the record"

@@ -11,7 +11,7 @@ from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
-from accounts.users import change_email, diff, handover, mail_limits, side_effects
+from accounts.users import address_claims, change_email, diff, handover, mail_limits, side_effects
 from config import daily_limits, dynamodb, errors, journal, outbox
 
 
@@ -57,13 +57,16 @@ def update_user(
             permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
             if after.status != user.status:
                 actor.require("users:deactivate")
-            if after.email != user.email:
+            if after.email != user.email or (user.address_freed_at and "email" in changes):
                 permissions.check_email_change(actor, user)
                 return change_email.begin_email_change(user, changes, actor=actor, at=at, records=records)
             return _save_user(user, after, actor=actor, at=at, records=records)
 
-    with daily_limits.report_refusals(at):
+    def update() -> User:
         return journal.retry_on_conflict(decide)
+
+    with daily_limits.report_refusals(at):
+        return address_claims.claim_freeing_expired(patch["email"], update, at=at) if "email" in patch else update()
 
 
 def _shared_limits(user_id: str, patch: diff.UserPatch, actor: Actor) -> list[daily_limits.DailyLimit]:

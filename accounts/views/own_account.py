@@ -23,14 +23,14 @@ from accounts.serializers.users import (
     UserView,
 )
 from accounts.terms import acceptance
-from accounts.users import create, delete, side_effects, update
+from accounts.users import address_claims, create, delete, side_effects, update
 from accounts.views import examples
 from config import api, daily_limits, errors
 from config.content_negotiation import select_media_type
 
 CREATION_ERRORS = (
     *(permissions.ForeignCustomer, permissions.GrantRefused),
-    *(errors.NotFound, errors.RequestInProgress, create.UserExists, auth0.EmailRefused),
+    *(errors.NotFound, errors.RequestInProgress, address_claims.UserExists, auth0.EmailRefused),
     daily_limits.DailyLimitReached,
 )
 DELETION_ERRORS = (

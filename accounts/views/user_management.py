@@ -16,7 +16,7 @@ from accounts.serializers import user_table
 from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.serializers.people_queries import UserQuery
 from accounts.serializers.users import DeletedUser, NewUser, UserChange, UserReference, UserReferenceQuery, UserView
-from accounts.users import change_email, create, directory, side_effects, update
+from accounts.users import address_claims, change_email, directory, side_effects, update
 from accounts.views import examples, own_account
 from config import api, daily_limits, errors, local_time
 from config.api import csv_tables, pagination, throttling
@@ -26,7 +26,7 @@ from config.audit import reader
 UPDATE_ERRORS = (
     *(permissions.ForeignCustomer, permissions.GrantRefused, permissions.TargetForbidden),
     *(errors.NotFound, users.UserNotReady),
-    *(side_effects.LastOwner, create.UserExists, auth0.EmailRefused, auth0.NoAuth0Account),
+    *(side_effects.LastOwner, address_claims.UserExists, auth0.EmailRefused, auth0.NoAuth0Account),
     *(change_email.StaleEmailChange, daily_limits.DailyLimitReached, update.OwnNumber),
 )
 
@@ -155,7 +155,7 @@ class Invitations(api.OperationViewSet):
         idempotent=True,
         errors=(
             *(permissions.TargetForbidden, errors.NotFound, users.UserNotReady, invitations.NotInvited),
-            daily_limits.DailyLimitReached,
+            *(daily_limits.DailyLimitReached, address_claims.UserExists),
         ),
     )
     @api.accepts(EmptyBody)
@@ -165,7 +165,8 @@ class Invitations(api.OperationViewSet):
 
         Sends the invitation e-mail again, with a new link to set the password; at most once a
         minute per user. Earlier links, and passwords set with them, stop working. 409 if the user
-        has already accepted the invitation.
+        has already accepted the invitation, or if the invitation expired and somebody else has
+        been invited at the address since.
         """
         EmptyBody.parse(request.data)
         user = invitations.resend_invitation(

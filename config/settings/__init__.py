@@ -40,6 +40,7 @@ OUTBOX_TASK_MODULES = [
     "accounts.notifications.invitations",
     "accounts.notifications.push",
     "accounts.terms.announcements",
+    "accounts.users.address_claims",
     "accounts.users.change_email",
     "accounts.users.create",
     "accounts.users.delete",

@@ -9,7 +9,7 @@ import pytest
 from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
-from accounts.users import change_email, create
+from accounts.users import address_claims, change_email, create
 from config import dynamodb, errors, outbox
 from config.dynamodb import encryption
 from config.journal import two_phase
@@ -262,7 +262,7 @@ def test_late_creation_does_not_restore_a_deleted_user(test_users: UserFixtures,
     stale_user.status = "pending"
     assert test_users.ann.delete("/user", {"id": user.id}).status_code == 200
 
-    with pytest.raises(create.UserExists):
+    with pytest.raises(address_claims.UserExists):
         create.finish_creation(stale_user, two_phase.Attempt(test_users.ann.actor, now()))
 
     assert env.tenant().get_user(auth0.subject_of_user(user.id)) is None
