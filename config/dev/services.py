@@ -70,9 +70,9 @@ def process_environment(ports: PortBlock) -> dict[str, str]:
 def web_command(port: int, *, workers: int = 1) -> list[str]:
     """The command of the web process."""
     return [
-        *(sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1"),
-        *("--port", str(port), "--workers", str(workers), "--http1-header-read-timeout", "10000"),
-        *("--http1-buffer-size", "65536", "--http2-max-headers-size", "65536"),
+        *(sys.executable, "-m", "granian", "--interface", "asginl", "--http", "1"),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
+        *("--http1-header-read-timeout", "10000", "--http1-buffer-size", "65536"),
         *("--no-ws", "--log-level", "warning", "config.asgi:application"),
     ]
 

@@ -56,6 +56,14 @@ def test_ambiguous_lengths_smuggle_nothing(env: Environment, web: str, name: str
         assert name in ("length and chunks", "chunks and length", "chunked twice", "unknown coding"), answer
 
 
+def test_http2_in_clear_text_is_off(web: str) -> None:
+    """Proxies speak HTTP/1.1; for HTTP/2 the server has no time limit of headers."""
+    empty_settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+    answer = exchange(web, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + empty_settings)
+    assert answer[3:4] != b"\x04", "it answered with settings of its own"
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer[:100]
+
+
 @pytest.mark.parametrize(
     "header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Http-Method-Override"]
 )
