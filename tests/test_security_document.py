@@ -23,7 +23,7 @@ LEVEL_2 = """
 STATES = ("met", "n/a", "Auth0", "operator", "**not met**")
 ROW = re.compile(r"^\| (\d+\.\d+\.\d+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 PATH = re.compile(
-    r"`((?:accounts|clients|config|docs|staffing|telephony|templates|tests)/[^`\s]*|[\w-]+\.(?:toml|txt))`"
+    r"`((?:accounts|clients|config|deploy|docs|staffing|telephony|templates|tests)/[^`\s]*|[\w-]+\.(?:toml|txt))`"
 )
 
 

@@ -1,5 +1,7 @@
 """The shipped nginx configuration in front of a web process: slow clients, forged headers, http."""
 
+import socket
+import ssl
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -99,6 +101,24 @@ def test_clear_text_is_redirected_for_pages_only(nginx: Nginx, test_users: UserF
     with pytest.raises(httpx.TransportError):
         httpx.get(nginx.plain_url, headers={"Host": "evil.example"})
     assert send(nginx, "GET", "/readyz").status_code == 404
+
+
+def test_answers_of_nginx_have_security_headers_once(nginx: Nginx) -> None:
+    """ASVS 3.4: refusals of the proxy are responses too. Local web processes send no HSTS."""
+    for path, options in (("/user", {}), ("/readyz", {}), ("/user", {"content": b" " * (256 * 1024 + 1)})):
+        headers = send(nginx, "POST", path, **options).headers
+        assert headers.get_list("Strict-Transport-Security") == ["max-age=31536000; includeSubDomains; preload"]
+        assert headers.get_list("X-Content-Type-Options") == ["nosniff"]
+
+
+@pytest.mark.parametrize("cipher", ["AES256-SHA", "AES256-GCM-SHA384", "ECDHE-ECDSA-AES256-SHA"])
+def test_ciphers_without_forward_secrecy_or_authentication_are_refused(nginx: Nginx, cipher: str) -> None:
+    """ASVS 12.1.2, with TLS 1.2; TLS 1.3 has none."""
+    context = insecure_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(cipher)
+    with socket.create_connection(("127.0.0.1", nginx.tls_port)) as connection, pytest.raises(ssl.SSLError):
+        context.wrap_socket(connection, server_hostname="localhost")
 
 
 def test_paths_are_not_logged(nginx: Nginx) -> None:
