@@ -14,6 +14,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from config import errors
 
@@ -38,12 +39,14 @@ class Bulkhead:
         name: str,
         *,
         max_concurrent: int = 8,
+        max_per_owner: int = 8,
         budget_seconds: float = 4.0,
         max_retry_after: int = 30,
         on_timeout: Callable[[], None] | None = None,
     ) -> None:
         """``name`` begins error messages; ``budget_seconds`` is a caller's whole wait.
 
+        ``max_per_owner`` limits the concurrent calls for one owner, where `call` names it.
         ``max_retry_after`` caps the seconds that a rate limit may impose. ``on_timeout`` frees the
         thread of a call that was given up, by closing its connection.
         """
@@ -53,16 +56,25 @@ class Bulkhead:
         self._max_retry_after = max_retry_after
         self._on_timeout = on_timeout
         self._slots = threading.BoundedSemaphore(max_concurrent)
+        self._max_per_owner = max_per_owner
+        self._slots_by_owner: WeakValueDictionary[str, threading.Semaphore] = WeakValueDictionary()
         self._failed_at = float("-inf")
 
-    def call(self, task: Callable[[], T]) -> T:
+    def call(self, task: Callable[[], T], *, owner: str = "") -> T:
         """The task's result. Raises what the task raises, or `errors.Unavailable`."""
         deadline = time.monotonic() + self._budget_seconds
         is_failing = time.monotonic() - self._failed_at < FAILING_SECONDS
         wait_seconds = WAIT_FAILING_SECONDS if is_failing else WAIT_HEALTHY_SECONDS
-        if not self._slots.acquire(timeout=min(wait_seconds, self._budget_seconds / 2)):
+        wait_seconds = min(wait_seconds, self._budget_seconds / 2)
+        owner_slots = threading.Semaphore(self._max_per_owner)
+        if owner:
+            owner_slots = self._slots_by_owner.setdefault(owner, owner_slots)
+        if not owner_slots.acquire(timeout=wait_seconds):
             raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
-        future = self._thread_pool.submit(self._run, task)
+        if not self._slots.acquire(timeout=wait_seconds):
+            owner_slots.release()
+            raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
+        future = self._thread_pool.submit(self._run, task, owner_slots)
         try:
             return future.result(timeout=deadline - time.monotonic())
         except FutureTimeout as error:
@@ -86,11 +98,12 @@ class Bulkhead:
             f"{self.name} limits our requests.", retry_after=max(1, min(seconds, self._max_retry_after))
         )
 
-    def _run(self, task: Callable[[], T]) -> T:
+    def _run(self, task: Callable[[], T], owner_slots: threading.Semaphore) -> T:
         try:
             return task()
         finally:
             self._slots.release()
+            owner_slots.release()
 
     @cached_property
     def _thread_pool(self) -> ThreadPoolExecutor:

@@ -26,13 +26,22 @@ from telephony.twilio.voice import CallWebhook
 logger = logging.getLogger("dutyline.calls")
 P = ParamSpec("P")
 T = TypeVar("T")
-_lookups = bulkhead.Bulkhead("The rota", max_concurrent=16, budget_seconds=2.0)
+_lookups = bulkhead.Bulkhead("The rota", max_concurrent=16, max_per_owner=4, budget_seconds=2.0)
 
 
 def within_budget(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
     """Call a function in a thread; None if it fails or takes longer than a caller may wait."""
+    return _attempt(lambda: function(*args, **kwargs), owner="")
+
+
+def look_up_rota(line: ResolvedLine, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
+    """`within_budget` for the rota of a line: a slow one leaves threads for the calls of others."""
+    return _attempt(lambda: function(*args, **kwargs), owner=line.location_id)
+
+
+def _attempt(task: Callable[[], T], *, owner: str) -> T | None:
     try:
-        return _lookups.call(lambda: function(*args, **kwargs))
+        return _lookups.call(task, owner=owner)
     except errors.DomainError as error:
         logger.warning("a lookup or write failed; the call continues without it", extra={"why": error.detail})
     except Exception:  # whatever the error, the caller must hear something
@@ -91,7 +100,7 @@ def _select_entrance(line: ResolvedLine, at: datetime) -> str:
     """Where a call enters. While the rota cannot be read, the line counts as staffed."""
     is_staffed = True
     if ivr.follows_rota(line.configuration):
-        staff = within_budget(routing.staff_on_duty, line, at, ivr.grace_period(line.configuration))
+        staff = look_up_rota(line, routing.staff_on_duty, line, at, ivr.grace_period(line.configuration))
         is_staffed = staff is None or bool(staff)
     return ivr.select_entrance(line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed)
 
@@ -140,7 +149,9 @@ def _ring(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> l
 
 def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
     """Create and store the ring plan of an action; a repeated webhook uses the stored one."""
-    plan = within_budget(_plan_ringing, call, path, action, at, is_sequence=is_sequence) or RingPlan(lookup_failed=True)
+    plan = look_up_rota(call.line, _plan_ringing, call, path, action, at, is_sequence=is_sequence) or RingPlan(
+        lookup_failed=True
+    )
     outcome: EventKind = "planned" if plan.ringable else "nobody_to_ring"
     new_events = [CallEvent(kind="lookup_failed" if plan.lookup_failed else outcome, at=at.isoformat())]
     if is_sequence and plan.ringable:
