@@ -31,9 +31,9 @@ EXTRA_WAIT_SECONDS = 18
 
 
 def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> None:
-    """Call every phone of a plan, unless a repeated webhook already did."""
+    """Call every phone of a plan, unless a repeated webhook already did or the caller hung up."""
     ringing_events = [call_record.ringing_event(candidate, at) for candidate in plan.ringable]
-    if not call.record(CallStep("place", path), *ringing_events):
+    if not call.record(CallStep("place", path), *ringing_events, unless=CallStep("ended")):
         return
     action = call.action(path) or {}
     base_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"

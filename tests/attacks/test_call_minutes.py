@@ -15,9 +15,12 @@ from django.conf import settings
 
 from config import dynamodb
 from config.dynamodb import unaudited
-from telephony.calls import call_record, minutes
+from telephony import lines
+from telephony.calls import call_record, minutes, ring_all
+from telephony.calls.call_record import CallStep
 from telephony.calls.minutes import CALLER_MINUTES, LEASE_GRACE, MIN_MINUTES
-from telephony.models import Usage
+from telephony.calls.routing import RingCandidate, RingPlan
+from telephony.models import Call, Usage
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, post_webhook
 from tests.support.environment import Environment, free_port
@@ -166,6 +169,21 @@ def test_legs_are_freed_when_they_end(metered: MeteredLine) -> None:
     assert left.status_code == 204
     assert_consistent(metered.usage)
     assert not metered.usage.calls
+
+
+def test_no_phone_rings_for_a_caller_who_has_hung_up(metered: MeteredLine, env: Environment) -> None:
+    """What was reserved for the phones is free again by then."""
+    resolved = lines.resolve_line(metered.line.number)
+    assert resolved
+    call, ended = (
+        call_record.new_call(f"CA{'9' * 32}", resolved, caller="", entrance="open", at=metered.at) for _ in range(2)
+    )
+    call.save()
+    assert ended.record(CallStep("ended"), updates=[Call.ended_at.set(metered.at)])
+    plan = RingPlan([RingCandidate(PHONES[0], "", "named", phone=PHONES[0])], minutes=60)
+    with env.apply_plan() as faults:
+        ring_all.call_phones(call, "open", plan, metered.at)
+    assert not [request for request in faults.calls if request.service == "twilio"]
 
 
 def test_phones_in_turn_and_voicemail_count(metered: MeteredLine) -> None:
