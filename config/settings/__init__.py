@@ -132,8 +132,14 @@ def _check_transport() -> None:
         raise env.Misconfigured("REDIS_URL must be rediss:// or unix:// in production.")
     if not (vendors.EMAIL_USE_TLS or vendors.EMAIL_USE_SSL):
         raise env.Misconfigured("EMAIL_URL must be submission:// or smtps:// in production.")
-    if storage.DATABASES["default"].get("OPTIONS", {}).get("sslmode") in ("disable", "allow", "prefer"):
-        raise env.Misconfigured("DATABASE_URL must not allow connections without TLS in production.")
+    options = storage.DATABASES["default"].get("OPTIONS", {})
+    if options.get("sslmode", "verify-full") != "verify-full" and (
+        options["sslmode"] != "verify-ca" or options.get("sslrootcert", "system") == "system"
+    ):
+        raise env.Misconfigured(
+            "DATABASE_URL must have the server's certificate checked in production: sslmode=verify-full, "
+            "or verify-ca with sslrootcert=/path/ca.pem."
+        )
 
 
 if not base.LOCAL:

@@ -26,7 +26,10 @@ if _DATABASE["ENGINE"].endswith("sqlite3"):
 else:
     _DATABASE |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     if not LOCAL:  # libpq's own default falls back to clear text
-        _DATABASE["OPTIONS"] = {"sslmode": "verify-full", "sslrootcert": "system", **_DATABASE.get("OPTIONS", {})}
+        _OPTIONS = {"sslmode": "verify-full", **_DATABASE.get("OPTIONS", {})}
+        if _OPTIONS["sslmode"] == "verify-full":  # libpq takes the system's authorities with no other mode
+            _OPTIONS.setdefault("sslrootcert", "system")
+        _DATABASE["OPTIONS"] = _OPTIONS
 DATABASES = {"default": _DATABASE}  # operators and their sessions
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -1,5 +1,6 @@
 """The shipped nginx configuration in front of a web process: slow clients, forged headers, http."""
 
+import json
 import socket
 import ssl
 import time
@@ -84,6 +85,35 @@ def test_forwarding_headers_of_clients_are_not_passed_on(nginx: Nginx, test_user
     assert response.status_code == 201, response.text
     entry = test_users.ann.get(f"/user/{response.json()['id']}/audit-logs").json()["items"][0]
     assert entry["ip"] == "127.0.0.1"
+
+
+def test_clients_behind_a_load_balancer_have_their_own_address(
+    nginx: Nginx, test_users: UserFixtures, env: Environment
+) -> None:
+    """Otherwise all of them share one limit and one address in the audit."""
+    balanced = Nginx(
+        env,
+        nginx.web,
+        name="balanced",
+        changes={
+            "#set_real_ip_from 10.0.0.0/16": "set_real_ip_from 127.0.0.0/8",
+            "#real_ip_header": "real_ip_header",
+            "ssl http2;": "ssl http2 proxy_protocol;",
+        },
+    )
+    body = json.dumps(test_users.user_body()).encode()
+    head = f"POST /user HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {test_users.ann.token}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", balanced.tls_port)) as connection:
+        connection.sendall(b"PROXY TCP4 203.0.113.7 127.0.0.1 5555 443\r\n")
+        with insecure_context().wrap_socket(connection, server_hostname="localhost") as client:
+            client.sendall(head.encode() + body)
+            response = b"".join(iter(lambda: client.recv(65536), b""))
+    env.stop("balanced")
+
+    assert status_of(response) == 201
+    user = json.loads(response.partition(b"\r\n\r\n")[2])
+    assert test_users.ann.get(f"/user/{user['id']}/audit-logs").json()["items"][0]["ip"] == "203.0.113.7"
 
 
 def test_large_bodies_are_refused_with_a_problem(nginx: Nginx) -> None:

@@ -56,6 +56,8 @@ INVALID_SETTINGS = {
         "postgres://127.0.0.1/x",
         "sqlite://",
         "postgres://sql.internal/x?sslmode=prefer",
+        "postgres://sql.internal/x?sslmode=require",
+        "postgres://sql.internal/x?sslmode=verify-ca",
     ),
     "STORAGE_FOLDER": ("/var/lib/files",),  # conflicts with the bucket
     "STORAGE_ENDPOINT_URL": ("http://127.0.0.1:9000", "nonsense"),

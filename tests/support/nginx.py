@@ -5,6 +5,7 @@ import pwd
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,27 +21,32 @@ CONFIGURATION = ROOT / "deploy/nginx.conf"
 
 
 class Nginx:
-    """A running nginx; its addresses and what it has logged."""
+    """A running nginx; its addresses and what it has logged.
 
-    def __init__(self, env: Environment, web: str) -> None:
-        self._env = env
-        self._folder = env.folder / "nginx"
+    ``changes`` are further replacements in the configuration.
+    """
+
+    def __init__(
+        self, env: Environment, web: str, *, name: str = "nginx", changes: Mapping[str, str] | None = None
+    ) -> None:
+        self.web = web
+        self._folder = env.folder / name
         self._folder.mkdir()
         self.tls_port, self.plain_port = free_port(), free_port()
         self.url = f"https://localhost:{self.tls_port}"
         self.plain_url = f"http://localhost:{self.plain_port}"
         self._write_certificate()
         configuration_file = self._folder / "nginx.conf"
-        configuration_file.write_text(self._configuration(web))
+        configuration_file.write_text(self._configuration(web, changes or {}))
         binary = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
         command = [binary, "-p", str(self._folder), "-e", "error.log", "-c", str(configuration_file)]
         completed = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
         assert completed.returncode == 0, completed.stderr
         assert "[warn]" not in completed.stderr, completed.stderr
-        env.spawn("nginx", [*command, "-g", "daemon off;"])
+        env.spawn(name, [*command, "-g", "daemon off;"])
         wait_for_port(self.tls_port)
 
-    def _configuration(self, web: str) -> str:
+    def _configuration(self, web: str, changes: Mapping[str, str]) -> str:
         """The shipped file with other ports, paths, user and name."""
         text = CONFIGURATION.read_text()
         folder = self._folder
@@ -57,6 +63,8 @@ class Nginx:
             "listen 80": f"listen 127.0.0.1:{self.plain_port}",
             "server 127.0.0.1:8000": f"server {urlsplit(web).netloc}",
             "api.example.com": "localhost",
+            "/var/www/acme": str(folder),
+            **changes,
         }.items():
             assert original in text, original
             text = text.replace(original, replacement)
