@@ -19,7 +19,7 @@ from accounts import permissions, users
 from accounts.models import Location, User
 from accounts.permissions import Actor
 from accounts.serializers.users import NewUser
-from accounts.users import create, email_address
+from accounts.users import address_claims, create, email_address
 from config import dynamodb, errors
 from config.journal import two_phase
 
@@ -81,7 +81,9 @@ def check_rows(rows: Sequence[ImportRow], customer_id: str) -> Iterator[tuple[in
     for row in rows:
         yield from ((row.line, problem) for problem in row.problems)
         existing_user = existing_users.get(row.email_key)
-        if existing_user and existing_user.customer_id != customer_id:
+        if existing_user is None or existing_user.customer_id == customer_id:
+            continue
+        if not address_claims.has_expired(existing_user, datetime.now(UTC)):
             yield row.line, "email: already in use"
 
 

@@ -130,6 +130,17 @@ def report_refusals(at: datetime) -> Iterator[None]:
         raise
 
 
+def check(limits: Iterable[DailyLimit], records: dynamodb.BatchResult, at: datetime) -> None:
+    """Raise `DailyLimitReached` if one of these limits is used up, by the counts among the records.
+
+    Nothing is counted; `consume` does that, exactly, with what comes of the request.
+    """
+    for limit in limits:
+        stored = records.get(DailyCount, limit.key(at))
+        if stored and stored.used >= limit.quota:
+            raise _limit_reached(limit, at)
+
+
 def consume(limit: DailyLimit, at: datetime) -> None:
     """Count once, without other changes. Raises `DailyLimitReached`."""
     with report_refusals(at):

@@ -19,16 +19,18 @@ def account_panels(customer_id: str | None) -> list[Panel]:
         ]
     page = User.objects.filter(customer_id=customer_id, status="invited").page(PANEL_SIZE)
     items = [
-        PanelItem(
-            user.name,
-            admin_change_url("accounts", "user", user.id),
-            f"sent {user.invitation_sent_at:%-d %B %Y}" if user.invitation_sent_at else "not sent yet",
-        )
+        PanelItem(user.name, admin_change_url("accounts", "user", user.id), _invitation_state(user))
         for user in page.records
     ]
     url = admin_list_url("accounts", "user", customer_id__exact=customer_id, status__exact="invited")
     has_more = page.next_cursor is not None
     return [Panel("Open invitations", items, "All invitations accepted.", url, has_more=has_more)]
+
+
+def _invitation_state(user: User) -> str:
+    if user.address_freed_at:
+        return "expired, and somebody else was invited at the address"
+    return f"sent {user.invitation_sent_at:%-d %B %Y}" if user.invitation_sent_at else "not sent yet"
 
 
 def owner_panels(customer_id: str) -> list[Panel]:

@@ -7,7 +7,7 @@ from accounts.clients import auth0
 from accounts.models import User
 from accounts.notifications import mailer, recipients
 from accounts.permissions import Actor
-from accounts.users import change_email, create, handover, mail_limits
+from accounts.users import address_claims, change_email, create, handover, mail_limits
 from config import daily_limits, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency
 
@@ -42,10 +42,7 @@ def resend_invitation(
         idempotency.ensure_key_unused(idempotency_key, records, at)
         _check_resendable(user, at)
         if user.address_freed_at:
-            with daily_limits.report_refusals(at):
-                return change_email.begin_email_change(
-                    user, {"email": user.email}, actor=actor, at=at, records=records, idempotency_key=idempotency_key
-                )
+            return _claim_address_again(user, records, idempotency_key, actor=actor, at=at)
         after = handover.begin(user.with_changes(resent_at=at, updated_at=at), at)
         limits = mail_limits.invitation_limits(actor, user.email_key)
         with (
@@ -63,6 +60,25 @@ def resend_invitation(
     except idempotency.DuplicateRequest:  # what was read before may be older than the first request's write
         user, _ = _load_target(user_id, actor, at)
         return user
+
+
+def _claim_address_again(
+    user: User,
+    records: dynamodb.BatchResult,
+    idempotency_key: idempotency.IdempotencyKey | None,
+    *,
+    actor: Actor,
+    at: datetime,
+) -> User:
+    """Invite somebody again whose address was freed because the invitation had expired."""
+
+    def claim() -> User:
+        with daily_limits.report_refusals(at):
+            return change_email.begin_email_change(
+                user, {"email": user.email}, actor=actor, at=at, records=records, idempotency_key=idempotency_key
+            )
+
+    return address_claims.claim_freeing_expired(user.email, claim, author=actor, at=at)
 
 
 def _load_target(

@@ -14,8 +14,8 @@ from typing import TypeVar
 from accounts import permissions
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
-from accounts.users import email_address
-from config import dynamodb, errors, journal, outbox
+from accounts.users import email_address, mail_limits
+from config import audit, daily_limits, dynamodb, errors, journal, outbox
 from config.journal import two_phase, write_set
 
 FREEING = two_phase.Flow("accounts.finish_freeing", prefix="free-address")
@@ -47,17 +47,28 @@ def claim_email(write: write_set.Write, email_key: str, user_id: str) -> None:
     write.put(owner, only_if=EmailOwner.key.does_not_exist(), error=user_exists())
 
 
-def claim_freeing_expired(email: str, claim: Callable[[], T], *, at: datetime) -> T:
+def claim_freeing_expired(email: str, claim: Callable[[], T], *, author: audit.Author, at: datetime) -> T:
     """The result of ``claim``; it runs again if an expired invitation has freed the address.
 
-    Raises what ``claim`` raises, and `errors.Unavailable` if Auth0 cannot free the address now.
+    Raises what ``claim`` raises, in place of `UserExists` also `daily_limits.DailyLimitReached`,
+    and `errors.Unavailable` if Auth0 cannot free the address now.
     """
     try:
         return claim()
     except UserExists:
         if not _free_if_expired(email_address.email_key(email_address.normalize_email(email)), at):
+            _count_refusal(author, at)
             raise
-    return claim()
+    try:
+        return claim()
+    except UserExists:  # somebody was faster
+        _count_refusal(author, at)
+        raise
+
+
+def _count_refusal(author: audit.Author, at: datetime) -> None:
+    for limit in mail_limits.taken_address_limits(author):
+        daily_limits.consume(limit, at)
 
 
 def _free_if_expired(email_key: str, at: datetime) -> bool:

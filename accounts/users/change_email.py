@@ -71,6 +71,7 @@ def begin_email_change(
         changes=changes,
         prefetched=records,
     ) as write:
+        daily_limits.check(mail_limits.taken_address_limits(actor), records, at)
         daily_limits.count(write, limits, records)
         write.save(user, pending_user)
         if after.email_key != user.email_key or user.address_freed_at:

@@ -55,7 +55,7 @@ def create_user(
     def create() -> User:
         return _create_user(new_user, actor=actor, at=at, idempotency_key=idempotency_key)
 
-    return address_claims.claim_freeing_expired(new_user.email, create, at=at)
+    return address_claims.claim_freeing_expired(new_user.email, create, author=actor, at=at)
 
 
 def _create_user(
@@ -68,7 +68,8 @@ def _create_user(
     location_ids = new_user.locations or ()
     limits = mail_limits.invitation_limits(actor, user.email_key)
     record_keys = [*users.location_keys(location_ids), *idempotency.record_keys(idempotency_key)]
-    record_keys += daily_limits.record_keys(limits, at)
+    taken_limits = mail_limits.taken_address_limits(actor)
+    record_keys += daily_limits.record_keys([*limits, *taken_limits], at)
     records = dynamodb.batch_get([*journal.stream_keys([actor.stream, user.id]), *record_keys])
     attempt = two_phase.Attempt(actor, at, idempotency_key, records)
     try:
@@ -78,6 +79,7 @@ def _create_user(
         with permissions.audit_denied_attempts(actor, at, values=asdict(rights)):
             permissions.check_grant(actor, rights)
         with daily_limits.report_refusals(at), journal.write_intent(actor, at, prefetched=records) as write:
+            daily_limits.check(taken_limits, records, at)
             write.begin_request(idempotency_key, user.id)
             daily_limits.count(write, limits, records)
             _put_pending_user(write, user, idempotency_key)
@@ -108,7 +110,7 @@ def create_customer_with_owner(customer: Customer, owner: NewUserData, *, at: da
             _put_pending_user(write, user)
         return user
 
-    user = address_claims.claim_freeing_expired(owner.email, create, at=at)
+    user = address_claims.claim_freeing_expired(owner.email, create, author=actor, at=at)
     return finish_creation(user, two_phase.Attempt(actor, at))
 
 

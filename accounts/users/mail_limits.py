@@ -6,6 +6,7 @@ may, so that a business can begin with all of its people; for others there is a 
 
 from accounts.models import User
 from accounts.permissions import Actor
+from config import audit
 from config.daily_limits import DailyLimit, pseudonym
 
 _UNLIMITED_INVITERS = ("owner", "admin")
@@ -42,6 +43,21 @@ def email_change_limits(actor: Actor, user: User, email_key: str) -> list[DailyL
     """The limits that changing a user's address to this one counts against: both get mail."""
     keys = dict.fromkeys([str(user.email_key), email_key])
     return [*shared_email_change_limits(actor, str(user.id)), *(_to_address(key, actor) for key in keys)]
+
+
+def taken_address_limits(author: audit.Author) -> list[DailyLimit]:
+    """The limits of how often people are told that an address belongs to somebody (409).
+
+    Otherwise they could find out who works anywhere. Operators and imports have none.
+    """
+    if author.type != "user":
+        return []
+    detail = "At most {quota} e-mail addresses that others have can be entered per day by one %s; go on tomorrow."
+    customer_id = author.customer_id
+    return [
+        DailyLimit("taken-addresses-of-user", author.id, customer_id, detail % "person"),
+        DailyLimit("taken-addresses-of-customer", customer_id, customer_id, detail % "customer"),
+    ]
 
 
 def _of_actor(name: str, actor: Actor, what: str) -> DailyLimit:

@@ -57,21 +57,24 @@ def update_user(
             permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
             if after.status != user.status:
                 actor.require("users:deactivate")
-            if after.email != user.email or (user.address_freed_at and "email" in changes):
+            if after.email != user.email:
                 permissions.check_email_change(actor, user)
                 return change_email.begin_email_change(user, changes, actor=actor, at=at, records=records)
             return _save_user(user, after, actor=actor, at=at, records=records)
 
     def update() -> User:
-        return journal.retry_on_conflict(decide)
+        with daily_limits.report_refusals(at):
+            return journal.retry_on_conflict(decide)
 
-    with daily_limits.report_refusals(at):
-        return address_claims.claim_freeing_expired(patch["email"], update, at=at) if "email" in patch else update()
+    if "email" not in patch:
+        return update()
+    return address_claims.claim_freeing_expired(patch["email"], update, author=actor, at=at)
 
 
 def _shared_limits(user_id: str, patch: diff.UserPatch, actor: Actor) -> list[daily_limits.DailyLimit]:
     """The limits that may concern a patch, as far as they are known before the user is read."""
     limits = mail_limits.shared_email_change_limits(actor, user_id) if "email" in patch else []
+    limits += mail_limits.taken_address_limits(actor) if "email" in patch else []
     return [*limits, *(mail_limits.shared_invitation_limits(actor) if "status" in patch else [])]
 
 

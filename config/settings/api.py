@@ -65,6 +65,8 @@ DAILY_LIMITS = {  # config.daily_limits: per day (UTC)
     "email-changes-of-user": env.integer("EMAIL_CHANGES_PER_USER", 50, minimum=1, maximum=1_000_000),
     "email-changes-of-customer": env.integer("EMAIL_CHANGES_PER_CUSTOMER", 200, minimum=1, maximum=1_000_000),
     "email-changes-to-user": env.integer("EMAIL_CHANGES_PER_TARGET", 5, minimum=1, maximum=1_000_000),
+    "taken-addresses-of-user": env.integer("TAKEN_ADDRESSES_PER_USER", 20, minimum=1, maximum=1_000_000),
+    "taken-addresses-of-customer": env.integer("TAKEN_ADDRESSES_PER_CUSTOMER", 100, minimum=1, maximum=1_000_000),
     "emails-to-address": env.integer("EMAILS_PER_ADDRESS", 10, minimum=1, maximum=1_000_000),
     "notifications-to-address": env.integer("NOTIFICATIONS_PER_ADDRESS", 200, minimum=1, maximum=1_000_000),
     "codes-to-user": env.integer("PHONE_CHECKS_PER_DAY", 5, minimum=1, maximum=100),

@@ -1,11 +1,13 @@
 """Addresses: an invitation keeps one for seven days, and nobody finds out whose one is (M3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from accounts import users
 from accounts.clients import auth0
@@ -13,8 +15,9 @@ from accounts.models import EmailOwner, User
 from accounts.users import create
 from config import dynamodb
 from config.audit import verification
+from tests.support import rate_limits
 from tests.support.crash_harness import CrashHarness, is_worth_trying
-from tests.support.environment import Environment
+from tests.support.environment import Environment, free_port
 from tests.support.proxy import FaultPlan
 from tests.support.users import (
     SignedInUser,
@@ -23,6 +26,7 @@ from tests.support.users import (
     await_token_of_present_holder,
     emails_to,
     fetch_access_token,
+    new_user_body,
     now,
     parse_problem,
     process_outbox,
@@ -213,3 +217,61 @@ def test_an_outage_of_auth0_while_freeing_is_finished_later(test_users: UserFixt
     process_outbox(60)
     assert owner_of(first.email) is None
     assert invite_here(test_users, first.email).status_code == 201
+
+
+PROBES: dict[str, Any] = {"TAKEN_ADDRESSES_PER_USER": "4", "TAKEN_ADDRESSES_PER_CUSTOMER": "6"}
+
+
+@pytest.fixture(scope="module")
+def limited_web(env: Environment) -> Iterator[str]:
+    """A web process that lets people enter few addresses that others have."""
+    yield env.start_web("few-probes", free_port(), **PROBES)
+    env.stop("few-probes")
+
+
+def without_request_id(response: httpx.Response) -> dict[str, Any]:
+    return {name: value for name, value in parse_problem(response).items() if name != "requestId"}
+
+
+def test_the_409_is_the_same_whoever_has_the_address(test_users: UserFixtures, env: Environment) -> None:
+    """M3: at another customer, or at one's own where the caller cannot see the person."""
+    unseen = test_users.create_user(locations=[test_users.denver.id])
+    assert test_users.mia.get(f"/userManagement/{unseen.id}").status_code == 404
+    answers = []
+    for email in (test_users.cleo.user.email, unseen.email):
+        with env.apply_plan() as plan:
+            answer = invite_here(test_users, email)
+        operations = [call.operation for call in plan.calls if call.service != "redis"]
+        answers.append((answer.status_code, without_request_id(answer), operations))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 409
+
+
+def test_probes_of_addresses_end_for_the_day(test_users: UserFixtures, env: Environment, limited_web: str) -> None:
+    """M3: anybody who may invite found out which addresses work at any business, without end."""
+    rate_limits.await_day(60)
+    taken, free = test_users.cleo.user.email, test_users.user_body()["email"]
+    mia, ann = replace(test_users.mia, web=limited_web), replace(test_users.ann, web=limited_web)
+
+    def invite_by(person: SignedInUser, email: str) -> httpx.Response:
+        return person.post("/user", test_users.user_body(email=email, locations=[test_users.boston.id]))
+
+    user = test_users.create_user()
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: invite_by(mia, taken).status_code, range(8)))
+    assert statuses.count(409) <= 4
+    assert set(statuses) <= {409, 429}
+    for email in (taken, free):
+        response = invite_by(mia, email)
+        assert response.status_code == 429, "for every address, or the answer would still tell"
+        assert parse_problem(response)["code"] == "daily_limit"
+        assert abs(int(response.headers["Retry-After"]) - (86_400 - now().timestamp() % 86_400)) < 30
+    assert mia.patch("/userManagement", {"id": user.id, "email": taken}).status_code == 429
+    assert mia.patch("/userManagement", {"id": user.id, "name": "Other Name"}).status_code == 200
+    assert owner_of(free) is None
+    answers = [invite_by(ann, taken).status_code for _ in range(4)]
+    assert answers.count(409) <= 3, "the customer has a limit as well"
+    assert answers[-1] == 429
+    stranger = replace(test_users.cleo, web=limited_web)
+    body = {**new_user_body(test_users.other_customer.id), "email": test_users.ann.user.email}
+    assert stranger.post("/user", body).status_code == 409, "other customers are not affected"

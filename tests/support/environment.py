@@ -122,6 +122,8 @@ class Environment:
             "EMAIL_CHANGES_PER_CUSTOMER": "100000",
             "EMAIL_CHANGES_PER_TARGET": "1000",
             "EMAILS_PER_ADDRESS": "1000",
+            "TAKEN_ADDRESSES_PER_USER": "1000",
+            "TAKEN_ADDRESSES_PER_CUSTOMER": "1000",
             "NOTIFICATIONS_PER_ADDRESS": "100000",
             "CORS_ORIGINS": f"https://app.dutyline.example,{self.app}",
         }

@@ -404,7 +404,7 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         "/user",
         lambda test_users: test_users.user_body(locations=[test_users.boston.id]),
         4,
-        50,  # of which daily limits take 5
+        52,  # of which daily limits take 7
     ),
     "terms status": ("GET", "/user/terms-status", lambda test_users: None, 2, 4),
     "accept terms": ("POST", "/user/accept-terms", lambda test_users: {}, 3, 20),
