@@ -130,6 +130,11 @@ def report_refusals(at: datetime) -> Iterator[None]:
         raise
 
 
+def checked_keys(limits: Iterable[DailyLimit], at: datetime) -> list[dynamodb.RecordKey]:
+    """The counts that `check` needs."""
+    return [dynamodb.RecordKey(DailyCount, limit.key(at)) for limit in limits]
+
+
 def check(limits: Iterable[DailyLimit], records: dynamodb.BatchResult, at: datetime) -> None:
     """Raise `DailyLimitReached` if one of these limits is used up, by the counts among the records.
 

@@ -28,9 +28,10 @@ def account_panels(customer_id: str | None) -> list[Panel]:
 
 
 def _invitation_state(user: User) -> str:
-    if user.address_freed_at:
+    if user.record.address_freed_at:
         return "expired, and somebody else was invited at the address"
-    return f"sent {user.invitation_sent_at:%-d %B %Y}" if user.invitation_sent_at else "not sent yet"
+    sent_at = user.record.invitation_sent_at
+    return f"sent {sent_at:%-d %B %Y}" if sent_at else "not sent yet"
 
 
 def owner_panels(customer_id: str) -> list[Panel]:

@@ -69,7 +69,7 @@ def _create_user(
     limits = mail_limits.invitation_limits(actor, user.email_key)
     record_keys = [*users.location_keys(location_ids), *idempotency.record_keys(idempotency_key)]
     taken_limits = mail_limits.taken_address_limits(actor)
-    record_keys += daily_limits.record_keys([*limits, *taken_limits], at)
+    record_keys += [*daily_limits.record_keys(limits, at), *daily_limits.checked_keys(taken_limits, at)]
     records = dynamodb.batch_get([*journal.stream_keys([actor.stream, user.id]), *record_keys])
     attempt = two_phase.Attempt(actor, at, idempotency_key, records)
     try:

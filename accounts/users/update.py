@@ -42,7 +42,7 @@ def update_user(
 
     def decide() -> User:
         extra_keys = users.location_keys(patch.get("locations", ()))
-        extra_keys += daily_limits.record_keys(_shared_limits(user_id, patch, actor), at)
+        extra_keys += _count_keys(user_id, patch, actor, at)
         user, records = users.load_target(user_id, actor, *extra_keys)
         if user.status == "deleting":
             raise users.user_not_found()
@@ -71,11 +71,15 @@ def update_user(
     return address_claims.claim_freeing_expired(patch["email"], update, author=actor, at=at)
 
 
-def _shared_limits(user_id: str, patch: diff.UserPatch, actor: Actor) -> list[daily_limits.DailyLimit]:
-    """The limits that may concern a patch, as far as they are known before the user is read."""
-    limits = mail_limits.shared_email_change_limits(actor, user_id) if "email" in patch else []
-    limits += mail_limits.taken_address_limits(actor) if "email" in patch else []
-    return [*limits, *(mail_limits.shared_invitation_limits(actor) if "status" in patch else [])]
+def _count_keys(user_id: str, patch: diff.UserPatch, actor: Actor, at: datetime) -> list[dynamodb.RecordKey]:
+    """The counts that may concern a patch, as far as they are known before the user is read."""
+    keys = []
+    if "email" in patch:
+        keys += daily_limits.record_keys(mail_limits.shared_email_change_limits(actor, user_id), at)
+        keys += daily_limits.checked_keys(mail_limits.taken_address_limits(actor), at)
+    if "status" in patch:
+        keys += daily_limits.record_keys(mail_limits.shared_invitation_limits(actor), at)
+    return keys
 
 
 def update_own_profile(
