@@ -8,7 +8,7 @@ from accounts import preferences
 from accounts.models import DIRECTORY_VERSION, Customer, User, make_name_key
 from accounts.permissions import Actor
 from accounts.users import create
-from config import dynamodb, errors, journal
+from config import dynamodb, errors, journal, names
 
 AUDITED_FIELDS = ("name", "settings")
 
@@ -61,7 +61,7 @@ def update_customer(
 ) -> Customer:
     """Change the name or settings of the actor's customer; ``customer`` is the record just read.
 
-    Raises `errors.Forbidden` or `errors.PreconditionFailed`.
+    Raises `errors.Forbidden`, `errors.InvalidRequest` or `errors.PreconditionFailed`.
     """
     actor.require("customer:update")
     if actor.is_location_restricted:
@@ -77,6 +77,7 @@ def update_customer(
                 change = preferences.drop_shown(change, preferences.defaults_of(before.settings))
             values["settings"] = preferences.merge_settings(before.settings, change)
         if "name" in values:
+            names.check_change("/name", before.name, values["name"])
             values["name_key"] = make_name_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)
         return journal.update_record(actor, "customer.changed", before, after, at, audited=AUDITED_FIELDS)

@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from accounts.models import ALL_LOCATIONS, Location, make_name_key
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal
+from config import audit, dynamodb, errors, journal, names
 from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 
@@ -144,7 +144,7 @@ def update_location(
 ) -> Location:
     """Change the name, address or time zone of a location; it has its phone number.
 
-    Raises `errors.PreconditionFailed`.
+    Raises `errors.InvalidRequest` or `errors.PreconditionFailed`.
     """
 
     def decide() -> Location:
@@ -152,6 +152,7 @@ def update_location(
         precondition.check(_with_phone_number(before))
         values = {name: patch[name] for name in AUDITED_FIELDS if name in patch}
         if "name" in values:
+            names.check_change("/name", before.name, values["name"])
             values["name_key"] = make_name_key(values["name"], before.id)
         after = before.with_changes(**values, updated_at=at)
         updated = journal.update_record(

@@ -12,6 +12,7 @@ _DIRECTION_MARKS = "\u061c\u200e\u200f"
 """Invisible letters of a direction, which texts of Hebrew or Arabic with numbers may need."""
 _BREAKING_HINTS = "\u00ad\u200b\u2060\ufeff"
 """Where lines may be broken: text that is copied from elsewhere has these."""
+_BLANKS = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 _BLACK_FLAG, _TAGS = "\U0001f3f4", range(0xE0020, 0xE0080)
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and symbols without a shape."""
@@ -27,6 +28,8 @@ class TextTooLong(ValueError):
 def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str:
     """Text in NFC without blanks around it; a text of several lines has ``\\n`` between them.
 
+    Invisible marks around a line, which copying adds, are dropped as blanks are.
+
     Raises TextTooLong before any work on a text that is too long. Raises ValueError for characters
     that cannot be displayed, that hide or reverse others, and for a text of which nothing shows.
     """
@@ -41,6 +44,9 @@ def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str
         return cleaned
     letters = (character for character in cleaned if character not in _DIRECTION_MARKS)
     is_right_to_left = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
+    if not is_multiline:
+        marks = _BREAKING_HINTS if is_right_to_left else _BREAKING_HINTS + _DIRECTION_MARKS
+        cleaned = cleaned.strip(_BLANKS + marks) or cleaned  # the checks refuse what has only these
     allowed = ("\n" if is_multiline else "") + (_DIRECTION_MARKS if is_right_to_left else "")
     allowed += _BREAKING_HINTS if is_multiline else ""
     for index, character in enumerate(cleaned):

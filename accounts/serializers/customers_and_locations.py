@@ -27,7 +27,7 @@ class CustomerChange(StrictSerializer):
     """
 
     record_view = CustomerView
-    name = NameField(required=False)
+    name = NameField(is_new=False, required=False)
     settings = DefaultsChange(required=False)
 
 
@@ -62,6 +62,6 @@ class LocationChange(StrictSerializer):
     """
 
     record_view = LocationView
-    name = NameField(required=False)
+    name = NameField(is_new=False, required=False)
     timeZone = TimeZoneField(required=False, source="time_zone", help_text="IANA time zone.")
     address = TextField(max_length=500, required=False, allow_blank=True)

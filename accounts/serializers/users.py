@@ -191,7 +191,7 @@ class CurrentUserChange(StrictSerializer):
     """
 
     record_view, read_only_aliases = UserView, {"userRole": "role"}
-    profileName = NameField(required=False, allow_null=True, source="profile_name")
+    profileName = NameField(is_new=False, required=False, allow_null=True, source="profile_name")
     phone = PhoneField(required=False, allow_null=True)
     locations = LocationIdsField(required=False, help_text="A subset of the current locations.")
     userPermissions = PermissionsField(
@@ -212,8 +212,8 @@ class UserChange(StrictSerializer):
 
     record_view = UserView
     id = TextField(max_length=64)
-    name = NameField(required=False)
-    profileName = NameField(required=False, allow_null=True, source="profile_name")
+    name = NameField(is_new=False, required=False)
+    profileName = NameField(is_new=False, required=False, allow_null=True, source="profile_name")
     phone = PhoneField(required=False, allow_null=True)
     email = UserEmailField(max_length=254, required=False)
     userRole = RoleField(

@@ -12,7 +12,7 @@ from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
 from accounts.users import address_claims, change_email, diff, handover, mail_limits, side_effects
-from config import daily_limits, dynamodb, errors, journal, outbox
+from config import daily_limits, dynamodb, errors, journal, names, outbox
 
 
 class OwnNumber(errors.Conflict):
@@ -117,6 +117,8 @@ def _apply_patch(before: User, patch: diff.UserPatch, records: dynamodb.BatchRes
     after = diff.apply_patch(before, patch, at)
     users.check_locations(patch.get("locations", ()), records, before.customer_id, existing=before.locations)
     side_effects.check_location_changes(before, after)
+    names.check_change("/name", before.name, after.name)
+    names.check_change("/profileName", before.profile_name, after.profile_name)
     if after.phone and after.phone != before.phone:
         _check_phone(str(after.phone))
     return after

@@ -4,24 +4,25 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config import errors, names
+from config import names
 from config.api.fields import TextField
 
-WEB_ADDRESS_IN_NAME = errors.define_field_code("web_address_in_name", "A name must not contain a web address.")
 MAX_NAME_LENGTH = 200
 
 
 class NameField(TextField):
-    """A name of a person, business or location: text without a web address."""
+    """A name of a person, business or location: text without a web address.
 
-    def __init__(self, **options: Any) -> None:
+    Of a change, ``is_new=False``, the domain checks that, as it knows the present name
+    (`names.check_change`).
+    """
+
+    def __init__(self, *, is_new: bool = True, **options: Any) -> None:
         super().__init__(max_length=MAX_NAME_LENGTH, **options)
+        self.is_new = is_new
 
     def to_internal_value(self, data: str) -> str:
         name = super().to_internal_value(data)
-        if names.contains_web_address(name):
-            raise serializers.ValidationError(
-                "Must be a name without a web address: no “://”, no “www.”, and a blank after a dot.",
-                code=WEB_ADDRESS_IN_NAME,
-            )
+        if self.is_new and names.contains_web_address(name):
+            raise serializers.ValidationError(names.WEB_ADDRESS_DETAIL, code=names.WEB_ADDRESS_IN_NAME)
         return name

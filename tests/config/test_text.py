@@ -75,6 +75,12 @@ def test_texts_of_several_lines_may_be_copied_from_elsewhere() -> None:
         clean_text("a\n\u202eb", max_length=50, is_multiline=True)
 
 
+def test_marks_around_a_line_are_dropped() -> None:
+    """Copied from contact lists and spreadsheets; refused, nobody sees why."""
+    assert clean_text("\ufeff \u200eAnn Müller\u200b \u200e", max_length=50) == "Ann Müller"
+    assert clean_text("דוד!\u200f", max_length=50) == "דוד!\u200f", "places the exclamation mark"
+
+
 def test_the_length_counts_in_normal_form() -> None:
     vietnamese = unicodedata.normalize("NFD", "ế" * 50)
     assert len(clean_text(vietnamese, max_length=50)) == 50
