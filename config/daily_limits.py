@@ -154,6 +154,22 @@ def consume(limit: DailyLimit, at: datetime) -> None:
             raise _limit_reached(limit, at)
 
 
+def consume_all(limits: Iterable[DailyLimit], at: datetime) -> None:
+    """Count once per limit, without other changes; where one refuses, none counts.
+
+    Raises `DailyLimitReached`.
+    """
+    counted: list[DailyLimit] = []
+    for limit in limits:
+        try:
+            consume(limit, at)
+        except DailyLimitReached:
+            for earlier in counted:
+                unaudited.update(DailyCount(earlier.key(at)), [DailyCount.used.add(-1)], DailyCount.used > 0)
+            raise
+        counted.append(limit)
+
+
 def list_flagged(at: datetime) -> list[DailyCount]:
     """The counts of this day and the one before that operators should see."""
     counts = []

@@ -108,7 +108,7 @@ def _call_with_code(user: "User", at: datetime) -> None:
     if inventory.is_own_number(str(user.phone)):
         raise PhoneNotCallable("This is a number of Dutyline; set a phone of your own with `PATCH /user`.")
     _check_country(user)
-    _check_limits(user, at)
+    _count_call(user, at)
     nonce = secrets.token_hex(16)
     unaudited.update(
         PhoneVerification(user.id),
@@ -147,15 +147,25 @@ def _check_country(user: "User") -> None:
         raise PhoneNotCallable(lines.REJECTION_DETAILS[reason])
 
 
-def _check_limits(user: "User", at: datetime) -> None:
-    """Count the call. Raises `daily_limits.DailyLimitReached`."""
-    for name, owner, whom in (
-        ("codes-to-user", user.id, "a person"),
-        ("codes-of-customer", user.customer_id, "the people of a customer"),
-        ("codes-to-number", daily_limits.pseudonym(str(user.phone)), "one number, whoever uses it"),
-    ):
-        detail = f"At most {{quota}} verification calls per day to {whom}; retry tomorrow."
-        daily_limits.consume(daily_limits.DailyLimit(name, str(owner), str(user.customer_id), detail), at)
+def _count_call(user: "User", at: datetime) -> None:
+    """Count the call, unless it is refused. Raises `daily_limits.DailyLimitReached`.
+
+    Of the calls to a number one person has fewer than all: whoever tries a number that is not
+    theirs leaves a call to the person whose it is.
+    """
+    number, customer_id = daily_limits.pseudonym(str(user.phone)), str(user.customer_id)
+    limits = [
+        daily_limits.DailyLimit(
+            name, owner, customer_id, f"At most {{quota}} verification calls per day to {whom}; retry tomorrow."
+        )
+        for name, owner, whom in (
+            ("codes-to-number", number, "one number, whoever uses it"),
+            ("codes-of-user-to-number", f"{user.id} {number}", "one number for one person"),
+            ("codes-to-user", str(user.id), "a person"),
+            ("codes-of-customer", customer_id, "the people of a customer"),
+        )
+    ]
+    daily_limits.consume_all(limits, at)
 
 
 def announce_code(user_id: str, nonce: str, phone: str, *, at: datetime) -> VoiceReply:

@@ -72,6 +72,7 @@ DAILY_LIMITS = {  # config.daily_limits: per day (UTC)
     "codes-to-user": env.integer("PHONE_CHECKS_PER_DAY", 5, minimum=1, maximum=100),
     "codes-of-customer": env.integer("PHONE_CHECKS_PER_CUSTOMER", 50, minimum=1, maximum=10_000),
     "codes-to-number": env.integer("PHONE_CHECKS_PER_NUMBER", 3, minimum=1, maximum=1_000),
+    "codes-of-user-to-number": env.integer("PHONE_CHECKS_PER_USER_AND_NUMBER", 2, minimum=1, maximum=1_000),
 }
 RATE_LIMITS = {  # requests per minute of one actor, or of one anonymous IP address
     "read": 6_000,

@@ -32,8 +32,27 @@ REFUSED = [
 ]
 ACCEPTED = [
     *("St. Mary's", "J.R. Smith", "Dr. No", "Dr.No", "Mr.Smith", "St.Gallen", "Anna Berg M.Sc.", "Berg, Ph.D."),
-    *("Dr.med. Berg", "Harbour GmbH & Co.KG", "Boats e.V.", "S.A.", "Clinic No.1", "Dr.med.vet. Y", "DDr.Ng", "U.S.Bank"),
-    *("Univ.Prof.Dr.med.Li", "Jan.de Vries", "Jos.Li", "Ed.Black", "Smith Jr.MD", "Evil.Online now", "Zoë O'Hara <b>", "R & D", "Ann:"),
+    *(
+        "Dr.med. Berg",
+        "Harbour GmbH & Co.KG",
+        "Boats e.V.",
+        "S.A.",
+        "Clinic No.1",
+        "Dr.med.vet. Y",
+        "DDr.Ng",
+        "U.S.Bank",
+    ),
+    *(
+        "Univ.Prof.Dr.med.Li",
+        "Jan.de Vries",
+        "Jos.Li",
+        "Ed.Black",
+        "Smith Jr.MD",
+        "Evil.Online now",
+        "Zoë O'Hara <b>",
+        "R & D",
+        "Ann:",
+    ),
 ]
 TEMPLATES = sorted(path.name for path in (settings.BASE_DIR / "templates/email").glob("*.txt"))
 CUSTOMER, NAME = "Harbour Marker", "Nora Marker"
@@ -95,12 +114,12 @@ def test_a_stored_name_can_be_sent_back(test_users: UserFixtures, env: Environme
     record = test_users.ann.get(f"/userManagement/{user.id}").json()
     assert record["name"] == H7_NAME
 
-    promoted = test_users.ann.patch("/userManagement", {**record, "role": "manager", "userRole": "manager"})
+    promoted = test_users.ann.patch("/userManagement", {**record, "role": "manager"})
     marked = test_users.ann.patch("/userManagement", {"id": user.id, "profileName": "\ufeffNora \u200e"})
     renamed = test_users.ann.patch("/userManagement", {"id": user.id, "name": f"{H7_NAME}!"})
 
     assert promoted.status_code == 200, promoted.text
-    assert promoted.json()["userRole"] == "manager"
+    assert promoted.json()["role"] == "manager"
     assert marked.status_code == 200, marked.text
     assert marked.json()["profileName"] == "Nora"
     assert renamed.status_code == 400

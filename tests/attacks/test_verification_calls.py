@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from accounts import locations
-from config import daily_limits
+from config import daily_limits, dynamodb
 from telephony.numbers import purchase
 from tests.support import rate_limits
 from tests.support.environment import Environment, free_port
@@ -21,7 +21,7 @@ VERIFY_PATH = "/user/phone/verify"
 @pytest.fixture(scope="module")
 def limited_web(env: Environment) -> Iterator[str]:
     """A web process with the limit of production per called number."""
-    yield env.start_web("limited", free_port(), PHONE_CHECKS_PER_NUMBER="3")
+    yield env.start_web("limited", free_port(), PHONE_CHECKS_PER_NUMBER="3", PHONE_CHECKS_PER_USER_AND_NUMBER="2")
     env.stop("limited")
 
 
@@ -55,6 +55,33 @@ def test_a_number_is_called_three_times_a_day(test_users: UserFixtures, env: Env
     assert problem["code"] == "daily_limit"
     assert problem["detail"].startswith("At most 3 verification calls per day to one number")
     assert 0 < int(responses[-1].headers["Retry-After"]) <= 86_401
+
+
+def test_one_person_cannot_use_up_the_calls_of_a_number(
+    test_users: UserFixtures, env: Environment, limited_web: str
+) -> None:
+    """M7: a colleague set somebody's number first each day, and that person could never verify it."""
+    number = phone_of_nobody(env)
+    colleague, person = (accept_invitation(env, limited_web, test_users.create_user()) for _ in range(2))
+    for caller in (colleague, person):
+        assert caller.patch("/user", {"phone": number}).status_code == 200
+    statuses = [colleague.post(VERIFY_PATH, {}).status_code for _ in range(4)]
+    assert statuses == [202, 202, 429, 429]
+    assert person.post(VERIFY_PATH, {}).status_code == 202
+
+
+def test_a_refused_call_uses_up_nothing(test_users: UserFixtures, env: Environment, limited_web: str) -> None:
+    """Refused attempts counted against the person and the customer: 50 of them stopped everybody's."""
+    number, at = phone_of_nobody(env), now()
+    person = accept_invitation(env, limited_web, test_users.create_user())
+    assert person.patch("/user", {"phone": number}).status_code == 200
+    statuses = [person.post(VERIFY_PATH, {}).status_code for _ in range(5)]
+    assert statuses == [202] * 2 + [429] * 3
+    owners = {"codes-to-user": person.id, "codes-to-number": daily_limits.pseudonym(number)}
+    keys = [daily_limits.DailyLimit(name, owner, "", "").key(at) for name, owner in owners.items()]
+    counts = dynamodb.batch_get(dynamodb.RecordKey(daily_limits.DailyCount, key) for key in keys)
+    stored = [counts.get(daily_limits.DailyCount, key) for key in keys]
+    assert [count.used for count in stored if count] == [2, 2]
 
 
 def test_the_number_is_not_stored_in_the_count(test_users: UserFixtures, env: Environment) -> None:

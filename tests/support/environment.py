@@ -116,6 +116,7 @@ class Environment:
             "DENIED_ATTEMPTS_PER_MINUTE": "1000",
             "PHONE_CHECKS_PER_CUSTOMER": "10000",
             "PHONE_CHECKS_PER_NUMBER": "1000",
+            "PHONE_CHECKS_PER_USER_AND_NUMBER": "1000",
             "INVITATIONS_PER_USER": "100000",
             "INVITATIONS_PER_CUSTOMER": "100000",
             "EMAIL_CHANGES_PER_USER": "100000",
