@@ -25,8 +25,11 @@ _WEB_ADDRESS = re.compile(r"://|\bwww\.|\b\d{1,3}(?:\.\d{1,3}){3}\b|\b\w\.\w{2}[
 _DOT_WITHOUT_BLANK = re.compile(r"(?<!\d)\.(?=\w)|\.(?=[^\W\d])")
 _OF_A_DOMAIN = re.compile(r"[\w.\-]+")
 _ABBREVIATIONS = frozenset(
-    "co ddr dipl doz dr dra dres habil hon hr ing jr jun jur lic mag med mmag mr mrs ms nat nr oec pharm phil"
-    " priv prof rer rev sen sr st tech theol univ vet".split()
+    {
+        *("co", "ddr", "dipl", "doz", "dr", "dra", "dres", "habil", "hon", "hr", "ing", "jr", "jun", "jur", "lic"),
+        *("mag", "med", "mmag", "mr", "mrs", "ms", "nat", "nr", "oec", "pharm", "phil", "priv", "prof", "rer", "rev"),
+        *("sen", "sr", "st", "tech", "theol", "univ", "vet"),
+    }
 )
 """Often followed by a dot without a blank: “Dr.med.vet.”, “Co.KG”, “Jr.MD”."""
 _PARTICLES = frozenset({"da", "de", "di", "do", "la"})

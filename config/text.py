@@ -35,26 +35,32 @@ def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str
     """
     if len(text) > max_length * RAW_LENGTH_FACTOR:
         raise TextTooLong(_describe_limit(max_length))
-    if is_multiline:
-        text = text.replace("\r\n", "\n").translate(_LINE_SEPARATORS)
-    cleaned = unicodedata.normalize("NFC", text.strip())
+    lines = text.replace("\r\n", "\n").translate(_LINE_SEPARATORS) if is_multiline else text
+    cleaned = unicodedata.normalize("NFC", lines.strip())
     if len(cleaned) > max_length:
         raise TextTooLong(_describe_limit(max_length))
     if cleaned.isascii() and cleaned.isprintable():
         return cleaned
-    letters = (character for character in cleaned if character not in _DIRECTION_MARKS)
-    is_right_to_left = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
-    if not is_multiline:
-        marks = _BREAKING_HINTS if is_right_to_left else _BREAKING_HINTS + _DIRECTION_MARKS
-        cleaned = cleaned.strip(_BLANKS + marks) or cleaned  # the checks refuse what has only these
-    allowed = ("\n" if is_multiline else "") + (_DIRECTION_MARKS if is_right_to_left else "")
-    allowed += _BREAKING_HINTS if is_multiline else ""
+    marks = _DIRECTION_MARKS if _is_right_to_left(cleaned) else ""
+    cleaned = cleaned if is_multiline else _strip_marks(cleaned, ignored=marks)
+    allowed = f"\n{_BREAKING_HINTS}{marks}" if is_multiline else marks
     for index, character in enumerate(cleaned):
         if character not in allowed and not _is_allowed(cleaned, index):
             raise ValueError(f"Contains U+{ord(character):04X}, a character that cannot be displayed here.")
     if cleaned and not any(map(_is_visible, cleaned)):
         raise ValueError("Contains nothing that can be displayed.")
     return cleaned
+
+
+def _is_right_to_left(text: str) -> bool:
+    letters = (character for character in text if character not in _DIRECTION_MARKS)
+    return any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
+
+
+def _strip_marks(text: str, *, ignored: str) -> str:
+    """The text without blanks and marks, but for the ``ignored``, at its ends; never empty."""
+    marks = (mark for mark in _BREAKING_HINTS + _DIRECTION_MARKS if mark not in ignored)
+    return text.strip(_BLANKS + "".join(marks)) or text
 
 
 def _describe_limit(max_length: int) -> str:

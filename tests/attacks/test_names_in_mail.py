@@ -109,7 +109,7 @@ def test_all_names_in_emails_are_validated(
 
 
 def test_a_stored_name_can_be_sent_back(test_users: UserFixtures, env: Environment) -> None:
-    """Clients send the whole record back to change something else of it; it may be older than the rule."""
+    """Clients send whole records back to change something else; one may be older than the rule."""
     user = test_users.create_user(name=H7_NAME)
     record = test_users.ann.get(f"/userManagement/{user.id}").json()
     assert record["name"] == H7_NAME

@@ -60,7 +60,7 @@ def test_a_number_is_called_three_times_a_day(test_users: UserFixtures, env: Env
 def test_one_person_cannot_use_up_the_calls_of_a_number(
     test_users: UserFixtures, env: Environment, limited_web: str
 ) -> None:
-    """M7: a colleague set somebody's number first each day, and that person could never verify it."""
+    """M7: a colleague set somebody's number each day, and that person could never verify it."""
     number = phone_of_nobody(env)
     colleague, person = (accept_invitation(env, limited_web, test_users.create_user()) for _ in range(2))
     for caller in (colleague, person):
@@ -71,7 +71,7 @@ def test_one_person_cannot_use_up_the_calls_of_a_number(
 
 
 def test_a_refused_call_uses_up_nothing(test_users: UserFixtures, env: Environment, limited_web: str) -> None:
-    """Refused attempts counted against the person and the customer: 50 of them stopped everybody's."""
+    """Refused attempts counted against person and customer: 50 of them stopped everybody's."""
     number, at = phone_of_nobody(env), now()
     person = accept_invitation(env, limited_web, test_users.create_user())
     assert person.patch("/user", {"phone": number}).status_code == 200
