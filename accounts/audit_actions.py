@@ -28,12 +28,14 @@ ACTIONS = {
     "user.deleted": "The user was deleted.",
     "user.deletion_begun": "The deletion of the user began.",
     "user.exported": "The user exported their personal data.",
-    "user.handed_over": "What came before a new address, an unblocking or a new invitation ended: password, sessions, "
-    "tokens, links and devices.",
+    "user.handed_over": "What came before a new address, an unblocking, a new invitation or a withdrawn change of the "
+    "address ended: password, sessions, tokens, links and devices.",
     "user.invitation_expired": "Nobody accepted the invitation in time, and somebody else uses the address.",
     "user.invitation_resent": "The invitation was requested again.",
     "user.invitation_sent": "The invitation was sent.",
     "user.invited": "The user was created and invited.",
+    "user.link_not_sent": 'The user was unblocked without an e-mail, because a daily limit was reached: "Forgot '
+    'password?" at sign-in sends them a link.',
     "user.refused": "Auth0 refused the creation of the user.",
     "user.unblocked": "The user has access again.",
     "user.viewed": "An operator viewed the user.",

@@ -18,6 +18,7 @@ MACHINE_SCOPES = (
     "create:user_tickets",
     "delete:sessions",
     "delete:refresh_tokens",
+    "delete:grants",
 )
 """What the product does at the Management API."""
 SETUP_SCOPES = tuple(

@@ -5,6 +5,7 @@ token's ``sub`` is ``auth0|<our id>``. Every function may be repeated, and raise
 `errors.Unavailable` if Auth0 does not answer.
 """
 
+import logging
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 NO_RETRIES: Any = {"max_retries": 0}
 LIST_PAGE_SIZE, MAX_LISTED = 100, 1_000
+logger = logging.getLogger("dutyline.auth0")
 
 
 class EmailInUse(errors.Conflict):
@@ -121,7 +123,8 @@ def update_user(*, user_id: str, name: str, blocked: bool) -> None:
         except error_class("NotFoundError") as error:
             raise _no_auth0_account() from error
         if blocked:
-            _revoke_access(client, user_id)
+            with suppress(error_class("NotFoundError")):
+                _revoke_access(client, user_id)
 
     call_auth0(update)
 
@@ -129,22 +132,23 @@ def update_user(*, user_id: str, name: str, blocked: bool) -> None:
 def end_access(user_id: str) -> datetime:
     """End everything that gives access to an account; afterwards only a new ticket does.
 
-    That is the password, every ticket, session and refresh token. Returns the time by Auth0's clock
-    when it was done: tokens issued until then may be an earlier holder's. Raises `NoAuth0Account`;
-    and `errors.Unavailable` also if the tenant's plan cannot revoke refresh tokens.
+    That is every ticket, the password, every session and refresh token. Returns the time by Auth0's
+    clock when it was done: tokens issued until then may be an earlier holder's. Raises
+    `NoAuth0Account`.
     """
 
     def end(client: "Auth0") -> datetime:
         subject = subject_of_user(user_id)
         try:
-            client.users.update(subject, password=_random_password(), request_options=NO_RETRIES)
             # Neither a password nor an address that was changed voids tickets: a newer ticket does.
+            # It comes first, as an older one could otherwise still replace the random password.
             client.tickets.change_password(user_id=subject, ttl_sec=1, request_options=NO_RETRIES)
-            response = client.users.with_raw_response.revoke_access(subject, request_options=NO_RETRIES)
+            client.users.update(subject, password=_random_password(), request_options=NO_RETRIES)
+            headers = _revoke_access(client, user_id)
         except error_class("NotFoundError") as error:
             raise _no_auth0_account() from error
         # The header's fraction of a second is cut off; edge and token servers may differ a little.
-        return parsedate_to_datetime(httpx.Headers(response.headers).get("Date", "")) + timedelta(seconds=1)
+        return parsedate_to_datetime(httpx.Headers(headers).get("Date", "")) + timedelta(seconds=1)
 
     return call_auth0(end)
 
@@ -153,8 +157,8 @@ def delete_user(user_id: str) -> None:
     """End every session of a user and delete their account, if it exists."""
 
     def delete(client: "Auth0") -> None:
-        _revoke_access(client, user_id)
         with suppress(error_class("NotFoundError")):
+            _revoke_access(client, user_id)
             client.users.delete(subject_of_user(user_id), request_options=NO_RETRIES)
 
     call_auth0(delete)
@@ -235,10 +239,24 @@ def _random_password() -> str:
     return secrets.token_urlsafe(32) + "aA1!"
 
 
-def _revoke_access(client: "Auth0", user_id: str) -> None:
-    """End sessions and refresh tokens; 403 on some plans, 404 for unknown users."""
-    with suppress(error_class("ForbiddenError"), error_class("NotFoundError")):
-        client.users.revoke_access(subject_of_user(user_id), request_options=NO_RETRIES)
+def _revoke_access(client: "Auth0", user_id: str) -> dict[str, str]:
+    """End sessions and refresh tokens; the headers of Auth0's answer.
+
+    Where the plan refuses that (403), refresh tokens end with their grants; sessions ended with
+    the password. If the scope for that is missing it is logged: waiting would shut people out.
+    """
+    subject, forbidden = subject_of_user(user_id), error_class("ForbiddenError")
+    headers: dict[str, str] = {}
+    for revoke in (
+        partial(client.users.with_raw_response.revoke_access, subject),
+        partial(client.user_grants.with_raw_response.delete_by_user_id, user_id=subject),
+    ):
+        try:
+            return dict(revoke(request_options=NO_RETRIES).headers)
+        except forbidden as error:
+            headers = dict(error.headers or {})
+    logger.error("refresh tokens cannot be revoked; run manage.py auth0 setup", extra={"user": user_id})
+    return headers
 
 
 def _check_own_account(client: "Auth0", user_id: str, email: str, conflict: Exception) -> None:

@@ -6,18 +6,20 @@ from datetime import datetime
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.notifications import devices, invitations, recipients
+from accounts.users import change_email
 from config import audit, errors, journal, outbox
 
 SENT = "sent"
 
 
 @outbox.task("accounts.hand_over")
-def hand_over(user_id: str, *, job: outbox.TaskContext) -> None:
+def hand_over(user_id: str, *, job: outbox.TaskContext, sends_link: bool = True) -> None:
     """End what an earlier holder of the account may have, then mail a link to set a password.
 
     Until the first is stored, a repetition does it again and no token is accepted; afterwards a
     repetition only mails another link, which replaces the one that was mailed. Blocked people get
-    no mail. Raises `auth0.NoAuth0Account` or `errors.Unavailable`.
+    no mail, and nobody whose address others may have by now. Raises `auth0.NoAuth0Account` or
+    `errors.Unavailable`.
     """
     recipient = recipients.get_recipient(user_id)
     if recipient is None or recipient.user.handover_id != job.id:
@@ -28,7 +30,7 @@ def hand_over(user_id: str, *, job: outbox.TaskContext) -> None:
             recipient = recipients.get_recipient(user_id)  # they may have been blocked or renamed
         if recipient is None or recipient.user.handover_id != job.id:
             return
-        if recipient.user.status not in ("invited", "active"):
+        if not sends_link or not recipient.user.can_sign_in:
             return
         kind = "invitation" if recipient.user.status == "invited" else "access_renewed"
         invitations.send_password_link(kind, recipient, job)
@@ -38,7 +40,13 @@ def hand_over(user_id: str, *, job: outbox.TaskContext) -> None:
 
 
 def _end_former_access(user: User, *, author: audit.Author, at: datetime) -> None:
-    """End access at Auth0 and remove devices, then accept tokens that are issued from now on."""
+    """End access at Auth0 and remove devices, then accept tokens that are issued from now on.
+
+    If the account may have another address there, it first gets that of the record: until then a
+    link could be requested to the other one.
+    """
+    if change_email.is_sync_pending(user.id):
+        change_email.sync_email_to_auth0(user.id)
     ended_at = auth0.end_access(user.id)
     devices.delete_all_devices(user, actor=author, at=at)
     with suppress(errors.Conflict), journal.write(author, "user.handed_over", user, at) as write:

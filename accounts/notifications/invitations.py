@@ -108,7 +108,7 @@ def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
     After the e-mail was sent, a retry only records it. Raises `errors.Unavailable`.
     """
     recipient = recipients.get_recipient(user_id)
-    if recipient is None or recipient.user.status not in ("invited", "active"):
+    if recipient is None or not recipient.user.can_sign_in:
         return
     if job.progress != SENT:
         if recipient.user.status == "active" or recipient.user.handover_id:

@@ -4,7 +4,8 @@
 address and the outbox message that finishes the change. `finish_email_change` then changes the
 address at Auth0, and one transaction applies the change, releases the old address, notifies it and
 begins a handover (`accounts.users.handover`). Where Auth0 refuses or the change is stale, one
-transaction discards it. See `config.journal.two_phase`.
+transaction discards it; if Auth0 may have had the new address, that begins a handover as well. See
+`config.journal.two_phase`.
 """
 
 from contextlib import suppress
@@ -125,9 +126,13 @@ def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:
         if before is None or before.status == "deleting":
             raise users.user_not_found()
         if before.awaited != user.awaited:  # finished elsewhere, and this attempt may have overwritten Auth0 since
+            after = _begin_handover_if_other(before, user.awaited["asked"]["email"], attempt.at)
             with journal.write_intent(attempt.actor, attempt.at) as write:
                 _enqueue_email_sync(write, user.id)
-            return before
+                if after is not before:
+                    write.save(before, after)
+                    handover.enqueue(write, before, after)
+            return after
         patch = _rebase_pending_patch(before)
         try:
             return _apply_email_change(before, patch, attempt)
@@ -154,8 +159,8 @@ def _rebase_pending_patch(user: User) -> dict[str, Any]:
 def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.Attempt) -> User:
     after = diff.apply_patch(before, patch, attempt.at).with_changes(awaited=None)
     if after.email_key != before.email_key or before.address_freed_at:
-        after = handover.begin(after, attempt.at)
         after.address_freed_at = None
+        after = handover.begin(after, attempt.at)
         after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
     action, changes = diff.audit_action(before, after), diff.diff_users(before, after)
     with EMAIL_CHANGE.finish(before.id, action, before, attempt, changes=changes) as write:
@@ -190,8 +195,11 @@ def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two
             return
         email_key = email_address.email_key(user.awaited["asked"]["email"])
         after = before.with_changes(awaited=None, updated_at=attempt.at)
+        if isinstance(refusal, StaleEmailChange):
+            after = _begin_handover_if_other(after, email_key, attempt.at)
         with EMAIL_CHANGE.withdraw(before.id, before, refusal, attempt) as write:
             write.save(before, after)
+            handover.enqueue(write, before, after)
             if email_key != before.email_key or before.address_freed_at:
                 write.remove(EmailOwner(email_key), only_if=EmailOwner.user_id == before.id)
             if isinstance(refusal, StaleEmailChange):  # an earlier attempt may have changed it at Auth0
@@ -200,8 +208,26 @@ def _withdraw_email_change(user: User, refusal: errors.DomainError, attempt: two
     journal.retry_on_conflict(decide)
 
 
+def _begin_handover_if_other(user: User, email: str, at: datetime) -> User:
+    """The user, with a handover begun if Auth0 may have had this address, which is not theirs.
+
+    Whoever reads mail there could set a password meanwhile. A freed address has its own handover.
+    """
+    is_other = email_address.email_key(email) != user.email_key
+    return handover.begin(user, at) if is_other and not user.address_freed_at else user
+
+
 def _enqueue_email_sync(write: write_set.Write, user_id: str, due: datetime | None = None) -> None:
-    write.enqueue("accounts.carry_address", id=f"carry-address-{user_id}", due=due, user_id=user_id)
+    write.enqueue("accounts.carry_address", id=_sync_message_id(user_id), due=due, user_id=user_id)
+
+
+def _sync_message_id(user_id: str) -> str:
+    return f"carry-address-{user_id}"
+
+
+def is_sync_pending(user_id: str) -> bool:
+    """Whether Auth0 may have another address than the record."""
+    return dynamodb.get_record(outbox.OutboxMessage, _sync_message_id(user_id)) is not None
 
 
 @outbox.task("accounts.carry_address")

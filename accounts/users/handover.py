@@ -1,6 +1,7 @@
 """Handovers: when somebody else may hold an account from now on, what went before ends.
 
-That is so when the e-mail address is changed, the person is unblocked or invited again. `begin`
+That is so when the e-mail address is changed, the person is unblocked or invited again, or a change
+of the address is withdrawn that Auth0 may have had for a while. `begin`
 marks the record, in the transaction of the cause; from its commit on no token is accepted. The
 outbox then ends at Auth0 what an earlier holder may have, and mails a new link
 (`accounts.notifications.handovers`). A newer handover replaces one that is not completed.
@@ -17,7 +18,7 @@ from config.journal import write_set
 def begin(user: User, at: datetime) -> User:
     """The user, with a handover begun; to be saved by a write that calls `enqueue`."""
     after = user.with_changes(handover_id=dynamodb.new_id("hnd", at))
-    if not after.accepted_at:
+    if not after.accepted_at and not after.address_freed_at:
         after.invitation_expires_at = at + create.INVITATION_TTL
     return after
 
@@ -27,7 +28,7 @@ def begin_if_unblocked(before: User, after: User, at: datetime) -> User:
     return begin(after, at) if before.status == "blocked" and after.status in ("invited", "active") else after
 
 
-def enqueue(write: write_set.Write, before: User, after: User) -> None:
+def enqueue(write: write_set.Write, before: User, after: User, *, sends_link: bool = True) -> None:
     """Have the outbox complete the handover that this write begins, if it begins one."""
     if after.handover_id != before.handover_id:
-        write.enqueue("accounts.hand_over", id=after.handover_id, user_id=after.id)
+        write.enqueue("accounts.hand_over", id=after.handover_id, user_id=after.id, sends_link=sends_link)

@@ -33,10 +33,10 @@ def update_user(
 ) -> User:
     """Change another user of the actor's customer. Returns the user after the change.
 
-    Raises `errors.NotFound` (the user or a location), `permissions.TargetForbidden`,
+    Unblocking mails a link to set a password, unless a daily limit of mails is reached: then the
+    audit says so. Raises `errors.NotFound` (the user or a location), `permissions.TargetForbidden`,
     `permissions.GrantRefused`, `side_effects.LastOwner`, `errors.PreconditionFailed`, `OwnNumber`,
-    `daily_limits.DailyLimitReached`, and for a new e-mail address what
-    `change_email.begin_email_change` raises.
+    and for a new e-mail address what `change_email.begin_email_change` raises.
     """
     actor.require("users:update")
 
@@ -135,15 +135,25 @@ def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records
     if not audit_changes:
         return before
     after = handover.begin_if_unblocked(before, after, at)
-    with journal.write(
-        actor, diff.audit_action(before, after), before, at, changes=audit_changes, prefetched=records
-    ) as write:
-        if before.status == "blocked" and after.status != "blocked":  # which may send a mail
-            daily_limits.count(write, mail_limits.invitation_limits(actor, after.email_key), records)
-        write.save(before, after)
-        side_effects.add_side_effects(write, before, after)
-        handover.enqueue(write, before, after)
-    return after
+
+    def save(limits: list[daily_limits.DailyLimit], *, sends_link: bool = True) -> User:
+        action = diff.audit_action(before, after)
+        with journal.write(actor, action, before, at, changes=audit_changes, prefetched=records) as write:
+            daily_limits.count(write, limits, records)
+            write.save(before, after)
+            side_effects.add_side_effects(write, before, after)
+            handover.enqueue(write, before, after, sends_link=sends_link)
+            if not sends_link:
+                write.add_audit_event("user.link_not_sent", before)
+        return after
+
+    if before.status != "blocked" or not after.can_sign_in:
+        return save([])
+    try:  # unblocking mails a link
+        with daily_limits.report_refusals(at):
+            return save(mail_limits.invitation_limits(actor, after.email_key))
+    except daily_limits.DailyLimitReached:  # a limit of mails must not keep anybody out
+        return save([], sends_link=False)
 
 
 def _audited_values(patch: diff.UserPatch) -> dict[str, Any]:

@@ -91,9 +91,11 @@ class UserManagement(api.OperationViewSet):
         changed at Auth0 first; after a 503 the change still completes in the background. A new
         address, also one's own, and unblocking end what went before: password, sessions, tokens
         (401 `access_ended`), links, devices and the calendar feed. The user gets an e-mail with a
-        link to set a new password; the former address is told. You cannot grant permissions that
-        you do not hold, and the last active owner must remain an owner. Changed permissions apply
-        from the user's next request.
+        link to set a new password; the former address is told. Unblocking is not limited: beyond
+        the daily limit of e-mails no link is sent, and "Forgot password?" at sign-in sends one. Nor
+        is one sent if the invitation expired and others may have the address: send it again. You
+        cannot grant permissions that you do not hold, and the last active owner must remain an
+        owner. Changed permissions apply from the user's next request.
         """
         changes, actor = UserChange.parse(request.data), actor_of(request)
         if "email" in changes:  # it sends mail

@@ -2,8 +2,9 @@
 
 A worker claims a message by moving its due time: it holds the message for `LEASE`, and if it dies
 the message falls due again. An unavailable dependency does not count as an attempt: the message is
-deferred, for up to `MAX_DEFERRAL_TIME`. Crashes and defects count: after `MAX_ATTEMPTS` the message
-is a dead letter, and at once if DynamoDB rejects a call for good.
+deferred, for up to `MAX_DEFERRAL_TIME`; so is a message of a newer release, whose task this process
+does not know. Crashes and defects count: after `MAX_ATTEMPTS` the message is a dead letter, and at
+once if DynamoDB rejects a call for good.
 """
 
 import logging
@@ -162,12 +163,15 @@ def _run(message: OutboxMessage, clock: Clock) -> str:
         partial(_save_progress, message),
     )
     log_fields = {"message_id": message.id, "task": message.task, "request_id": job.author.request_id}
+    function = load_tasks().get(message.task)
+    if function is None:  # during a deployment, newer processes enqueue what older ones do not know
+        logger.warning("this release has no such task", extra=log_fields)
+        return _defer(message, clock(), "unknown_task")
     try:
-        function = load_tasks()[message.task]
         arguments = {"job": job, **message.arguments}
         function(**{name: arguments[name] for name in signature(function).parameters if name in arguments})
     except errors.Unavailable as error:
-        return _defer(message, clock(), error)
+        return _defer(message, clock(), error.code, error.retry_after)
     except dynamodb.CallRejected as rejection:
         logger.exception("the database rejects a task's call for good", extra={**log_fields, **rejection.log_fields})
         return _move_to_dead_letters(message, clock(), str(rejection))
@@ -203,11 +207,11 @@ def _decrypt_author(message: OutboxMessage) -> audit.Author:
     return author
 
 
-def _defer(message: OutboxMessage, at: datetime, error: errors.Unavailable) -> str:
+def _defer(message: OutboxMessage, at: datetime, reason: str, retry_after: int = 0) -> str:
     if at - message.first_due_at > MAX_DEFERRAL_TIME:
-        return _move_to_dead_letters(message, at, f"{error.code} for {MAX_DEFERRAL_TIME}")
-    seconds = max(min(30 * 2**message.deferrals, 900), error.retry_after)
-    _reschedule(message, at + timedelta(seconds=seconds), attempts=int(message.attempts) - 1, error=error.code)
+        return _move_to_dead_letters(message, at, f"{reason} for {MAX_DEFERRAL_TIME}")
+    seconds = max(min(30 * 2**message.deferrals, 900), retry_after)
+    _reschedule(message, at + timedelta(seconds=seconds), attempts=int(message.attempts) - 1, error=reason)
     logger.info("task deferred", extra={"message_id": message.id, "task": message.task, "seconds": seconds})
     return "deferred"
 

@@ -139,6 +139,22 @@ def test_inviting_again_claims_the_address_anew(test_users: UserFixtures, env: E
     assert invite_here(test_users, first.email).status_code == 409
 
 
+def test_unblocking_mails_nothing_to_who_has_the_address_now(test_users: UserFixtures, env: Environment) -> None:
+    """Blocked and unblocked again, the first one's link went to the second one's address."""
+    first = invite_at_hilltop(test_users, now() - LONG_AGO)
+    assert invite_here(test_users, first.email).status_code == 201
+    process_outbox()
+    mail_count = len(emails_to(env, first.email))
+    for status in ("blocked", "invited"):
+        assert test_users.cleo.patch("/userManagement", {"id": first.id, "status": status}).status_code == 200
+    process_outbox()
+    stored = users.get_user(first.id)
+    assert (stored.status, bool(stored.address_freed_at), stored.is_handover_pending) == ("invited", True, False)
+    assert len(emails_to(env, first.email)) == mail_count
+    assert email_at_auth0(env, first.id) == f"{first.id}@address-freed.invalid".lower()
+    assert parse_problem(resend(test_users, first))["code"] == "user_exists"
+
+
 def test_another_address_can_be_set_for_an_expired_invitation(test_users: UserFixtures, env: Environment) -> None:
     first = invite_at_hilltop(test_users, now() - LONG_AGO)
     second_id = invite_here(test_users, first.email).json()["id"]

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
@@ -17,8 +16,8 @@ from config import audit, dynamodb, outbox
 from config.audit import verification
 from tests.support.crash_harness import CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
+from tests.support.intruder import intrude, invite, link_in_newest_mail, signs_in
 from tests.support.proxy import FaultPlan
-from tests.support.sign_in import PublicApp
 from tests.support.users import (
     PASSWORD,
     SignedInUser,
@@ -64,63 +63,6 @@ TRIGGERS: dict[str, Trigger] = {
     "unblocked": unblock,
     "invited again": invite_again,
 }
-
-
-@dataclass
-class Intruder:
-    """Somebody at the first address, who has set a password and signed in."""
-
-    user: User
-    app: PublicApp
-    person: SignedInUser
-    refresh_token: str
-    device: str = ""
-    feed_url: str = ""
-
-    def try_everything(self) -> dict[str, int]:
-        """The status of everything that they may still try."""
-        signed_in = self.app.authorize(prompt="none")
-        attempts = {
-            "token": self.person.get("/user"),
-            "refresh": self.app.refresh(self.refresh_token),
-            **({"feed": httpx.get(self.feed_url)} if self.feed_url else {}),
-        }
-        statuses = {name: response.status_code for name, response in attempts.items()}
-        return statuses | {"session": 200 if "code" in signed_in else 403}
-
-
-def invite(test_users: UserFixtures, env: Environment, **fields: str) -> User:
-    user = test_users.create_user(**fields)
-    process_outbox()
-    assert emails_to(env, user.email)
-    return users.get_user(user.id)
-
-
-def intrude(test_users: UserFixtures, env: Environment, user: User, *, accepts: bool) -> Intruder:
-    """Use the first link; ``accepts``: and call the API, which makes the user active."""
-    assert set_password(env, user.email, PASSWORD).is_success
-    app = PublicApp(env.issuer)
-    response = app.redeem(app.authorize(user.email, PASSWORD)["code"]).json()
-    person = SignedInUser(user, response["access_token"], test_users.ann.web)
-    intruder = Intruder(user, app, person, response["refresh_token"])
-    if accepts:
-        intruder.device = f"ExponentPushToken[{user.id}]"
-        assert person.post("/user/push-token", {"token": intruder.device}).is_success
-        intruder.feed_url = person.post("/user/calendar-feed", {}).json()["url"]
-        assert httpx.get(intruder.feed_url).status_code == 200
-    return intruder
-
-
-def link_in_newest_mail(env: Environment, address: str) -> str:
-    links: list[str] = emails_to(env, address)[0]["links"]
-    return next(link for link in links if "reset-verify" in link)
-
-
-def signs_in(env: Environment, address: str, password: str) -> bool:
-    try:
-        return bool(fetch_access_token(env, address, password))
-    except httpx.HTTPStatusError:
-        return False
 
 
 @pytest.mark.parametrize("name", TRIGGERS)

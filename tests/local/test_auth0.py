@@ -134,6 +134,8 @@ def test_users_tickets_and_errors_match_the_specification(
     assert missing.status_code == 404
     assert client.request("POST", f"/users/{id}/revoke-access", {}).status_code == 202
     assert client.request("POST", f"/users/{id}/revoke-access", {"x": 1}).status_code == 400
+    assert client.request("DELETE", "/grants", user_id=id).status_code == 204
+    assert client.request("DELETE", "/grants").status_code == 400
     assert client.request("DELETE", f"/users/{id}").status_code == 204
     assert client.request("DELETE", f"/users/{id}").status_code == 204
     client.headers = {"authorization": "Bearer x"}

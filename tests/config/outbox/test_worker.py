@@ -97,6 +97,25 @@ def test_failing_message_becomes_a_dead_letter_after_five_attempts(test_users: U
     assert outbox.read_outbox_status(now()).dead >= 1
 
 
+def test_a_message_of_a_newer_release_waits_for_it(test_users: UserFixtures) -> None:
+    """During a deployment: five attempts took 8 minutes, then it was a dead letter."""
+    message_id = enqueue_message(test_users, "test.of_tomorrow")
+    for hour in range(1, 8):
+        report = process_outbox(seconds_ahead=3600 * hour)
+        assert report.counts["test.of_tomorrow", "deferred"] >= 1
+    message = get_message(message_id)
+    assert message
+    assert (message.attempts, message.error) == (0, "unknown_task")
+    marks: list[str] = []
+    try:
+        outbox.task("test.of_tomorrow")(lambda: marks.append("ran"))
+        process_outbox(seconds_ahead=3600 * 8)
+    finally:
+        del worker._registered_tasks["test.of_tomorrow"]
+    assert marks == ["ran"]
+    assert get_message(message_id) is None
+
+
 def test_unavailable_vendor_counts_no_attempts_for_three_days(test_users: UserFixtures) -> None:
     message_id = enqueue_message(test_users, "test.waits")
     delays = []

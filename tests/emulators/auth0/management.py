@@ -52,6 +52,7 @@ class ManagementApi:
         add("DELETE", "users/{user_id}", "delete:users", self.delete_user)
         add("GET", "users-by-email", "read:users", self.list_users_by_email)
         add("POST", "users/{user_id}/revoke-access", "delete:sessions", self.revoke_access)
+        add("DELETE", "grants", "delete:grants", self.delete_grants)
         add("POST", "tickets/password-change", "create:user_tickets", self.create_password_ticket)
 
     def list_users(self, request: EmulatorRequest) -> EmulatorResponse:
@@ -96,6 +97,7 @@ class ManagementApi:
             user[name] = {key: value for key, value in merged.items() if value is not None}
         if "password" in body:
             user["_password"] = hash_password(body.pop("password"))
+            self._tenant.revoke_access(user_id, kinds=("code", "session"))
         if "email" in body:
             body["email"] = body["email"].lower()
             user["email_verified"] = bool(body.get("email_verified", False))
@@ -124,6 +126,14 @@ class ManagementApi:
         preserves = bool(body.get("preserve_refresh_tokens"))
         self._tenant.revoke_access(user_id, kinds=("code", "session", *(() if preserves else ("refresh",))))
         return EmulatorResponse(202)
+
+    def delete_grants(self, request: EmulatorRequest) -> EmulatorResponse:
+        """End what users have granted to applications, and the refresh tokens of these grants."""
+        user_id = request.query.get("user_id", "")
+        if not user_id:
+            return error_response(400, "Bad Request", "Missing query parameter user_id", "invalid_query_string")
+        self._tenant.revoke_access(user_id, kinds=("refresh",))
+        return EmulatorResponse(204)
 
     def list_users_by_email(self, request: EmulatorRequest) -> EmulatorResponse:
         email = request.query.get("email", "")
