@@ -1,5 +1,6 @@
 """Notification e-mails about what others changed about a user."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ from accounts.notifications import mailer, recipients
 from config import daily_limits, dynamodb, names, outbox
 from config.dynamodb import encryption
 
-SENT = "sent"
+COUNTED, SENT = "counted", "sent"
+"""How far a message got."""
+logger = logging.getLogger("dutyline.notifications")
 
 
 @outbox.task("accounts.send_notice")
@@ -24,14 +27,15 @@ def send_notification_email(
 ) -> None:
     """E-mail an active user about an event of `preferences.EVENTS`, if they enabled it.
 
-    Beyond `notifications-to-address` of ``settings.DAILY_LIMITS`` it is not sent.
+    Beyond `notifications-to-address` of ``settings.DAILY_LIMITS`` it is not sent, which is logged.
+    Each message counts once, however often the mail server does not answer.
 
     ``values`` are further variables of its template, besides the author and the locations.
     """
     recipient = recipients.get_recipient(user_id) if job.progress != SENT else None
     if recipient is None or recipient.user.status != "active" or not recipient.has_enabled("email", event):
         return
-    if not _count(recipient, job):
+    if job.progress != COUNTED and not _count(recipient, event, job):
         return
     records = dynamodb.batch_get(dynamodb.RecordKey(Location, id) for id in locations)
     location_names = [names.for_mail(location.name) for id in locations if (location := records.get(Location, id))]
@@ -46,15 +50,18 @@ def send_notification_email(
     job.save_progress(SENT)
 
 
-def _count(recipient: recipients.Recipient, job: outbox.TaskContext) -> bool:
-    """Count an e-mail to this address; False if it has had too many today."""
-    address = daily_limits.pseudonym(str(recipient.user.email_key))
-    detail = "An e-mail address gets at most {quota} notifications per day."
-    limit = daily_limits.DailyLimit("notifications-to-address", address, str(recipient.user.customer_id), detail)
+def _count(recipient: recipients.Recipient, event: str, job: outbox.TaskContext) -> bool:
+    """Count an e-mail about this event to this address; False if it has had too many today."""
+    owner = f"{daily_limits.pseudonym(str(recipient.user.email_key))} {event}"
+    detail = "An e-mail address gets at most {quota} notifications of one kind per day."
+    limit = daily_limits.DailyLimit("notifications-to-address", owner, str(recipient.user.customer_id), detail)
     try:
         daily_limits.consume(limit, job.at)
     except daily_limits.DailyLimitReached:
+        fields = {"message_id": job.id, "user": recipient.user.id, "event": event}
+        logger.warning("notification not sent: daily limit reached", extra=fields)
         return False
+    job.save_progress(COUNTED)
     return True
 
 

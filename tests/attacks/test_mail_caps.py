@@ -300,6 +300,38 @@ def test_notifications_to_one_address_end(test_users: UserFixtures, env: Environ
     assert len(mails) == 2
 
 
+def test_an_outage_of_mail_uses_up_no_notifications(
+    test_users: UserFixtures, env: Environment, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each deferral counted again, until the limit was reached and the mail was dropped."""
+    person = accept_invitation(env, test_users.ann.web, test_users.create_user())
+    process_outbox()
+
+    def rights_mails() -> int:
+        return len([mail for mail in emails_to(env, person.user.email) if "permissions" in mail["subject"]])
+
+    with override_settings(DAILY_LIMITS={**settings.DAILY_LIMITS, "notifications-to-address": 2}):
+        for role in ("manager", "staff"):
+            assert test_users.ann.patch("/userManagement", {"id": person.id, "userRole": role}).status_code == 200
+        with override_settings(EMAIL_PORT=free_port()):
+            for seconds in (0, 60, 300, 900):
+                process_outbox(seconds)
+        assert rights_mails() == 0
+        process_outbox(3600)
+        assert rights_mails() == 2
+        assert test_users.ann.patch("/userManagement", {"id": person.id, "userRole": "manager"}).status_code == 200
+        with caplog.at_level("WARNING", "dutyline.notifications"):
+            process_outbox()
+        logged = [record for record in caplog.records if record.name == "dutyline.notifications"]
+        assert [vars(record)["event"] for record in logged] == ["rights_changed"]
+        locations = [test_users.denver.id]
+        assert test_users.ann.patch("/userManagement", {"id": person.id, "locations": locations}).status_code == 200
+        process_outbox()
+    assert rights_mails() == 2
+    subjects = [mail["subject"] for mail in emails_to(env, person.user.email)]
+    assert any("work at" in subject for subject in subjects), "other kinds have a count of their own"
+
+
 def test_a_change_of_address_counts_as_costly(test_users: UserFixtures) -> None:
     """H7: 1,200 a minute were allowed, as for any change."""
     target = test_users.create_user().id
