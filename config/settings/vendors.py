@@ -54,6 +54,8 @@ TELEPHONY = {
     "call_minutes": env.integer("CALL_MINUTES", 60, minimum=1, maximum=240),  # of one call
     "daily_minutes": env.integer("CALL_MINUTES_PER_DAY", 1_000, minimum=1, maximum=100_000),
     "concurrent_calls": env.integer("CALLS_AT_ONCE_PER_CUSTOMER", 20, minimum=1, maximum=1_000),
+    "concurrent_calls_of_location": env.integer("CALLS_AT_ONCE_PER_LOCATION", 4, minimum=0, maximum=1_000),
+    "concurrent_calls_of_caller": env.integer("CALLS_AT_ONCE_PER_CALLER", 3, minimum=1, maximum=1_000),
     "kept_days": env.integer("CALLS_KEPT_DAYS", 90, minimum=1, maximum=3_650),
 }
 CALL_COUNTRIES = frozenset(env.text_list("CALL_COUNTRIES", "US,CA,GB,IE,DE,AT,CH,FR,NL,ES"))

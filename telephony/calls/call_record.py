@@ -35,8 +35,8 @@ class CallStep(NamedTuple):
 
     kind: str
     """Sequence: plan, key, dialled, accept. Ring all: plan, place (phones called), leg (a call was
-    created), left, accept, closed. Any call: counted (among the calls at once), refused (too many
-    of them), recorded, kept (file stored), ended."""
+    created), left, accept, closed. Any call: counted (among the calls at once), refused (rings
+    nobody: too many of them), recorded, kept (file stored), ended."""
     path: str = ""
     """Of the action."""
     number: int | None = None

@@ -7,14 +7,14 @@ or the rota fails, the call goes to voicemail or on to the next step, never to s
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import ParamSpec, TypeVar
 
 from config import bulkhead, dynamodb, errors
 from telephony import ivr, lines
-from telephony.calls import call_record, minutes, recordings, ring_all, routing
+from telephony.calls import call_record, concurrency, minutes, recordings, ring_all, routing
 from telephony.calls.call_record import CallEvent, CallRecord, CallStep
+from telephony.calls.concurrency import Admission
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, DialNumber, Hangup, Instruction, Prompt, VoiceReply, webhook_path
@@ -26,6 +26,12 @@ from telephony.twilio.voice import CallWebhook
 logger = logging.getLogger("dutyline.calls")
 P = ParamSpec("P")
 T = TypeVar("T")
+STEPS_BY_ADMISSION = {
+    Admission.RING: {"counted"},
+    Admission.MESSAGE: {"counted", "refused"},
+    Admission.NONE: {"refused"},
+}
+"""The steps of a call that begins."""
 _lookups = bulkhead.Bulkhead("The rota", max_concurrent=16, max_per_owner=4, budget_seconds=2.0)
 
 
@@ -69,10 +75,12 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
             return VoiceReply([Prompt(get_phrase("calls_refused", language)), Hangup()], language)
         call = _create_call(webhook, line)
         within_budget(call.save)
-    if call.has_step("refused"):
+    if call.has_step("refused") and not call.has_step("counted"):
         language = instructions.get_language(call.configuration)
         return call.reply([Prompt(get_phrase("all_lines_busy", language)), Hangup()])
     greeting = instructions.greeting(call.configuration)
+    if call.has_step("refused"):
+        return call.reply([*greeting, *instructions.fallback(call.configuration, call.entrance)])
     return call.reply([*greeting, *_follow_actions(call, call.entrance, webhook.at)])
 
 
@@ -84,15 +92,15 @@ def _look_up(webhook: CallWebhook) -> tuple[CallRecord | None, ResolvedLine | No
 
 
 def _create_call(webhook: CallWebhook, line: ResolvedLine) -> CallRecord:
-    """A call that begins, not stored yet; refused if the customer has too many at once.
+    """A call that begins, not stored yet; it rings nobody if there are too many at once.
 
     While calls cannot be counted, they are taken.
     """
-    is_counted = within_budget(minutes.begin, line.customer_id, webhook.call_id, webhook.at)
-    entrance = "open" if is_counted is False else _select_entrance(line, webhook.at)
+    identity = {"location_id": line.location_id, "caller": webhook.caller}
+    admission = within_budget(concurrency.begin, line.customer_id, webhook.call_id, webhook.at, **identity)
+    entrance = _select_entrance(line, webhook.at) if admission in (Admission.RING, None) else "open"
     call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance=entrance, at=webhook.at)
-    if is_counted is not None:
-        call.row.steps = {"counted" if is_counted else "refused"}
+    call.row.steps = STEPS_BY_ADMISSION[admission] if admission else None
     return call
 
 
@@ -165,8 +173,7 @@ def _plan_ringing(call: CallRecord, path: str, action: ivr.IvrAction, at: dateti
     plan = RingPlan(routing.list_candidates(call.line, action["target"], at))
     if not plan.ringable:
         return plan
-    reserved = minutes.reserve(call, path, phones=len(plan.ringable), is_sequence=is_sequence, at=at)
-    return replace(plan, minutes=reserved) if reserved else plan.without_phones("minutes_used_up")
+    return minutes.reserve(call, path, plan, is_sequence=is_sequence, at=at)
 
 
 def _dial(call: CallRecord, path: str, action: ivr.IvrAction, plan: RingPlan, number: int) -> Instruction:

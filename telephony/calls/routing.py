@@ -54,6 +54,7 @@ EXCLUSIONS = {
     "phone_not_verified": "phone number is not verified",
     "too_many": "too many people",
     "minutes_used_up": "call minutes of the day are used up",
+    "minutes_reserved": "calls under way may need the call minutes that are left of the day",
     "other_role": "another role",
     "other_skill": "none of the skills",
     "no_number": "not a valid phone number",

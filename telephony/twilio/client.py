@@ -26,6 +26,12 @@ TIMEOUT = (1.0, 3.5)
 """Seconds to connect, and to wait for an answer."""
 WAV_BYTES_PER_SECOND = 16_000
 """8 kHz, 16 bit, mono."""
+CALLBACK_OVERRIDES = "#rc=3&rp=all"
+"""Ends the URL of a callback that is needed: Twilio repeats it up to three times, whatever failed.
+
+Without it, Twilio tries again only if it cannot connect.
+Docs: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+"""
 NUMBER_TAG_PREFIX = "dl:"
 """Prefix of the friendly names of our numbers."""
 
@@ -108,7 +114,7 @@ def _webhook_settings() -> dict[str, str]:
         "voice_method": "POST",
         "voice_fallback_url": f"{voice_url}/fallback",
         "voice_fallback_method": "POST",
-        "status_callback": f"{voice_url}/ended",
+        "status_callback": f"{voice_url}/ended{CALLBACK_OVERRIDES}",
         "status_callback_method": "POST",
     }
 
@@ -152,7 +158,9 @@ def create_call(
     Raises `TwilioRejected` and `errors.Unavailable`.
     """
     callback_options = (
-        {"status_callback": status_callback_url, "status_callback_event": ["completed"]} if status_callback_url else {}
+        {"status_callback": status_callback_url + CALLBACK_OVERRIDES, "status_callback_event": ["completed"]}
+        if status_callback_url
+        else {}
     )
 
     def request_call(client: "Client") -> str:

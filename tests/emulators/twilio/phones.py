@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import parse_qsl, urlencode, urljoin
 
 from tests.emulators.twilio.account import TwilioAccount, new_sid
 
@@ -96,7 +96,7 @@ class SimulatedCall:
     leaves_message: bool = True
     transcript: list[str] = field(default_factory=list)
     webhooks: list[dict[str, Any]] = field(default_factory=list)
-    """All webhooks: URL, form, signature, status and response."""
+    """All webhooks: URL, form, signature, status, overrides and response."""
     elapsed_seconds: float = 0.0
     legs: list[CallLeg] = field(default_factory=list)
     conferences: dict[str, list[CallLeg]] = field(default_factory=dict)
@@ -146,7 +146,22 @@ class SimulatedCall:
 
     # --- webhooks ---------------------------------------------------------------------------------
     def post_webhook(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
-        """Send a signed webhook and record it."""
+        """Send a signed webhook, again as its URL's fragment says, and record each.
+
+        `#rc=3&rp=all` means up to three times more, whatever failed. The signature covers the URL
+        up to its query. https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+        """
+        url, _, fragment = url.partition("#")
+        overrides = dict(parse_qsl(fragment))
+        policies = overrides.get("rp", "ct").split(",")
+        for _ in range(1 + int(overrides.get("rc", 0))):
+            status, body = self._post_once(url, form, fragment)
+            failure = "ct" if status == 0 else f"{status // 100}xx" if status >= 400 else ""
+            if not failure or not {failure, "all"} & set(policies):
+                break
+        return status, body
+
+    def _post_once(self, url: str, form: Mapping[str, str], overrides: str) -> tuple[int, bytes]:
         parameters = {name: value for name, value in form.items() if value is not None}
         if self.started_at is not None:
             parameters["LocalTime"] = (self.started_at + timedelta(seconds=self.elapsed_seconds)).isoformat()
@@ -168,7 +183,7 @@ class SimulatedCall:
                 status, body = error.code, error.read()
         except OSError:
             status, body = 0, b""
-        webhook = {"url": url, "form": parameters, "signature": signature, "status": status}
+        webhook = {"url": url, "form": parameters, "signature": signature, "status": status, "overrides": overrides}
         self.webhooks.append({**webhook, "answer": body.decode("utf-8", "replace")})
         return status, body
 

@@ -1,0 +1,165 @@
+"""The row of a customer's day: call minutes that are used or reserved, and the calls under way.
+
+The row has a lease for each call under way: the minutes that it may still cost, of the caller and
+of the phones. A lease is changed only if it is as it was read, so repeated and concurrent webhooks
+count once. Days are those of UTC, at the beginning of a call.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.conf import settings
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from config import dynamodb, errors
+from config.dynamodb import unaudited
+from telephony.models import Usage
+
+logger = logging.getLogger("dutyline.calls")
+T = TypeVar("T")
+CALLER_MINUTES = 5
+"""What a caller may need besides ringing and talking: prompts, menus, a voicemail."""
+LEASE_GRACE = timedelta(minutes=30)
+"""How long a lease lasts beyond the longest conversation."""
+UNREPORTED_MINUTES = 10
+"""What a call counts at most whose end was never reported."""
+MAX_EXPIRED = 20
+"""Leases that one write removes: a condition has at most 4 KB."""
+WRITE_SECONDS, MAX_WRITES = 1.8, 20
+"""Of one change, repeated while other webhooks of the same call change its lease."""
+LIMIT_EVENTS = {
+    "call_minutes_half": "half of a customer's call minutes of the day are used",
+    "call_minutes_all": "a customer's call minutes of the day are used or reserved",
+    "concurrent_calls_max": "a customer has as many calls at once as are allowed",
+    "concurrent_calls_of_caller_max": "a caller has as many calls at once to a customer as are allowed",
+}
+"""Log messages for operators by their ``event``: each once per customer and day."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What a call under way may still cost, in minutes."""
+
+    expires_at: int
+    own: int = CALLER_MINUTES
+    """Of the caller, and of phones that ring in turn."""
+    legs: int = 0
+    """Of phones that ring at once."""
+    counted: int = 0
+    """Used minutes of the call that are counted already."""
+    path: str = ""
+    """Of the ring action that it was last changed for."""
+    limit: int = 0
+    """Longest conversation of that action."""
+    location_id: str = ""
+    """Of the called number."""
+    caller: str = ""
+    """A pseudonym of the calling number; empty if it is withheld."""
+    can_ring: bool = True
+    """Whether the call may ring phones; otherwise it leaves a message."""
+
+    @property
+    def minutes(self) -> int:
+        """All minutes that are reserved."""
+        return self.own + self.legs
+
+    @property
+    def text(self) -> str:
+        """As stored."""
+        return json.dumps(astuple(self))
+
+    @classmethod
+    def parse(cls, text: str) -> "Lease":
+        """A lease from its stored text."""
+        return cls(*json.loads(text))
+
+
+def expiry(at: datetime, minutes: int = 0) -> int:
+    """When the lease of a call expires that may talk for so long."""
+    return int((at + timedelta(minutes=minutes) + LEASE_GRACE).timestamp())
+
+
+def load(customer_id: str, day: datetime) -> Usage:
+    """The row, created if there is none."""
+    key = _key(customer_id, day)
+    row = dynamodb.get_record(Usage, key)
+    if row is None:
+        row = Usage(key, calls={}, expires_at=int((day + timedelta(days=2)).timestamp()))
+        if not unaudited.create(row):
+            row = dynamodb.get_record(Usage, key) or row
+    return row
+
+
+def update(customer_id: str, day: datetime, actions: Sequence[Action], only_if: Condition) -> Usage | None:
+    """Change the row; None if there is none, or the condition is not met."""
+    row = Usage(_key(customer_id, day))
+    item = unaudited.update(row, actions, Usage.key.exists() & only_if)
+    return Usage.from_item(item) if item else None
+
+
+def count(customer_id: str, day: datetime, actions: Sequence[Action], only_if: Condition) -> bool:
+    """Update the row, and tell operators if used minutes reach half or all of the day's."""
+    row = update(customer_id, day, actions, only_if)
+    if row is None:
+        return False
+    limit = settings.TELEPHONY["daily_minutes"]
+    if row.used * 2 >= limit:
+        notify_operators(row, customer_id, "call_minutes_half", day)
+    if row.used >= limit:
+        notify_operators(row, customer_id, "call_minutes_all", day)
+    return True
+
+
+def count_expired(row: Usage, customer_id: str, *, day: datetime, at: datetime) -> bool:
+    """Free what calls had reserved whose end was never reported; whether there were any.
+
+    Nobody knows what they cost, so each counts with up to UNREPORTED_MINUTES.
+    """
+    leases = {call_id: Lease.parse(text) for call_id, text in row.calls.items()}
+    expired = [(id, lease) for id, lease in leases.items() if lease.expires_at < at.timestamp()][:MAX_EXPIRED]
+    if not expired:
+        return False
+    used = sum(min(lease.minutes, UNREPORTED_MINUTES) for _, lease in expired)
+    reserved = sum(lease.minutes for _, lease in expired)
+    only_if: Condition = Usage.key.exists()
+    for call_id, _ in expired:
+        only_if = only_if & is_unchanged(call_id, row.calls[call_id])
+    actions: list[Action] = [Usage.calls[call_id].remove() for call_id, _ in expired]
+    count(customer_id, day, [*actions, Usage.committed.add(used - reserved), Usage.used.add(used)], only_if)
+    return True
+
+
+def notify_operators(row: Usage, customer_id: str, event: str, day: datetime) -> None:
+    """Log that a customer reached a limit, unless that was logged on this day."""
+    if event in (row.notified or ()):
+        return
+    if update(customer_id, day, [Usage.notified.add({event})], ~Usage.notified.contains(event)):
+        logger.warning(LIMIT_EVENTS[event], extra={"event": event, "customer_id": customer_id})
+
+
+def is_unchanged(call_id: str, text: str | None) -> Condition:
+    """Whether the lease of a call is still as it was read."""
+    path = Usage.calls[call_id]
+    return path.does_not_exist() if text is None else path == text
+
+
+def repeat(attempt: Callable[[], T | None]) -> T:
+    """The result of the first attempt with one. Raises `errors.Unavailable`."""
+    deadline = time.monotonic() + WRITE_SECONDS
+    for number in range(MAX_WRITES):
+        result = attempt()
+        if result is not None:
+            return result
+        if not dynamodb.back_off(min(number, 2), deadline=deadline):
+            break
+    raise errors.Unavailable("The minutes of the call cannot be counted at the moment.")
+
+
+def _key(customer_id: str, day: datetime) -> str:
+    return f"calls {customer_id} {day:%Y-%m-%d}"
