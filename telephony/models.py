@@ -47,7 +47,13 @@ BUSINESS = PersonalData(
     Erasure.NOT_PERSONAL,
     withheld_because="not about a person",
 )
-USAGE = PersonalData("business", "limit the cost of calls", "two days", Erasure.EXPIRES, withheld_because="a counter")
+USAGE = PersonalData(
+    "business",
+    "limit the cost of calls",
+    "two days",
+    Erasure.EXPIRES,
+    withheld_because="counters; calling numbers as HMAC under a key of Dutyline",
+)
 
 
 NUMBER_STATUSES = {
@@ -248,6 +254,8 @@ class Usage(dynamodb.Record):
     """Call minutes that are used or reserved."""
     calls = TextMap(USAGE, default=dict)
     """The leases of calls under way, by the id of the call."""
+    callers = TextMap(USAGE, default=dict)
+    """Used call minutes by the pseudonym of the calling number."""
     notified = TextSet(USAGE, null=True)
     """The limits whose reaching operators were told."""
     expires_at = Number(USAGE)

@@ -53,6 +53,7 @@ TELEPHONY = {
     "numbers": env.integer("NUMBERS_PER_CUSTOMER", 10, minimum=0, maximum=10_000),
     "call_minutes": env.integer("CALL_MINUTES", 60, minimum=1, maximum=240),  # of one call
     "daily_minutes": env.integer("CALL_MINUTES_PER_DAY", 1_000, minimum=1, maximum=100_000),
+    "daily_minutes_of_caller": env.integer("CALL_MINUTES_PER_CALLER", 250, minimum=1, maximum=100_000),
     "concurrent_calls": env.integer("CALLS_AT_ONCE_PER_CUSTOMER", 20, minimum=1, maximum=1_000),
     "concurrent_calls_of_location": env.integer("CALLS_AT_ONCE_PER_LOCATION", 4, minimum=0, maximum=1_000),
     "concurrent_calls_of_caller": env.integer("CALLS_AT_ONCE_PER_CALLER", 3, minimum=1, maximum=1_000),

@@ -2,8 +2,9 @@
 
 Each location has places of its own besides those that all locations of a customer share: neither a
 busy location nor somebody who calls it takes the last place of another. One calling number takes
-few of them; callers who withhold theirs take at most half of the shared ones. Beyond the places a
-caller leaves a message, and only beyond as many of those hears that all lines are busy.
+few of them, and a part of the day's minutes; callers who withhold theirs take at most half. Beyond
+that a caller leaves a message, which takes no minutes from those who ring, and only beyond as many
+of those hears that all lines are busy.
 """
 
 from dataclasses import replace
@@ -36,7 +37,7 @@ def begin(customer_id: str, call_id: str, at: datetime, *, location_id: str = ""
     The lease is written first, and the row that the write returns decides: of two calls at the same
     time the later one sees the earlier one, however many processes there are.
     """
-    pseudonym = daily_limits.pseudonym(caller)[:16] if caller else ""
+    pseudonym = daily_limits.pseudonym(caller)[:16] if caller else usage.WITHHELD
     lease = Lease(usage.expiry(at), location_id=location_id, caller=pseudonym)
     actions = [Usage.calls[call_id].set(lease.text), Usage.committed.add(lease.minutes)]
     row = usage.update(customer_id, at, actions, Usage.calls[call_id].does_not_exist())
@@ -59,12 +60,17 @@ def begin(customer_id: str, call_id: str, at: datetime, *, location_id: str = ""
 def _admit(row: Usage, call_id: str, lease: Lease) -> tuple[Admission, str]:
     """What a call may do beside the others of the row, and why no more."""
     shared = settings.TELEPHONY["concurrent_calls"]
-    of_caller = settings.TELEPHONY["concurrent_calls_of_caller"] if lease.caller else max(1, shared // 2)
+    of_caller = settings.TELEPHONY["concurrent_calls_of_caller"]
+    minutes_of_caller = settings.TELEPHONY["daily_minutes_of_caller"]
+    if lease.caller == usage.WITHHELD:
+        of_caller, minutes_of_caller = max(1, shared // 2), settings.TELEPHONY["daily_minutes"] // 2
     leases = [Lease.parse(text) for id, text in row.calls.items() if id != call_id]
     ringing = [other for other in leases if other.can_ring]
     messages = [other for other in leases if not other.can_ring]
     event = "concurrent_calls_max"
-    if sum(other.caller == lease.caller for other in ringing) >= of_caller:
+    if usage.minutes_of_caller(row, lease.caller) >= minutes_of_caller:
+        event = "call_minutes_of_caller_max"
+    elif sum(other.caller == lease.caller for other in ringing) >= of_caller:
         event = "concurrent_calls_of_caller_max"
     elif len(ringing) < shared or _count_at(lease, ringing) < settings.TELEPHONY["concurrent_calls_of_location"]:
         return Admission.RING, ""

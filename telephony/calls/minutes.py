@@ -70,6 +70,7 @@ def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, a
 def settle(call: CallRecord) -> bool:
     """Count what a call has cost so far, and free what it cannot cost any more.
 
+    A call that may only leave a message counts nothing: nobody can use up what others ring with.
     False if it has no lease: it was settled before, or the store failed when it began.
     """
     customer_id, day = call.row.customer_id, call.row.started_at
@@ -85,18 +86,21 @@ def settle(call: CallRecord) -> bool:
             lease,
             own=0 if is_over else lease.own,
             legs=lease.legs if _is_about_to_ring(call, lease.path) else min(legs, lease.legs),
-            counted=max(_used_minutes(call), lease.counted),
+            counted=max(_used_minutes(call) if lease.can_ring else 0, lease.counted),
         )
         if new_lease == lease:
             return True
         used = new_lease.counted - lease.counted
         is_settled = is_over and not new_lease.legs
+        caller_actions, caller_is_unchanged = usage.count_caller(row, lease.caller, used)
         actions = [
+            *caller_actions,
             Usage.calls[call.id].remove() if is_settled else Usage.calls[call.id].set(new_lease.text),
             Usage.committed.add(used + new_lease.minutes - lease.minutes),
             Usage.used.add(used),
         ]
-        return usage.count(customer_id, day, actions, usage.is_unchanged(call.id, text)) or None
+        only_if = usage.is_unchanged(call.id, text) & caller_is_unchanged
+        return usage.count(customer_id, day, actions, only_if) or None
 
     return usage.repeat(attempt)
 

@@ -31,6 +31,10 @@ UNREPORTED_MINUTES = 10
 """What a call counts at most whose end was never reported."""
 MAX_EXPIRED = 20
 """Leases that one write removes: a condition has at most 4 KB."""
+WITHHELD = "withheld"
+"""In place of the pseudonym of a caller who withholds their number."""
+MAX_CALLERS = 1_000
+"""Callers of a day whose minutes are counted: DynamoDB's limit is 400 KB."""
 WRITE_SECONDS, MAX_WRITES = 1.8, 20
 """Of one change, repeated while other webhooks of the same call change its lease."""
 LIMIT_EVENTS = {
@@ -38,6 +42,7 @@ LIMIT_EVENTS = {
     "call_minutes_all": "a customer's call minutes of the day are used or reserved",
     "concurrent_calls_max": "a customer has as many calls at once as are allowed",
     "concurrent_calls_of_caller_max": "a caller has as many calls at once to a customer as are allowed",
+    "call_minutes_of_caller_max": "a caller used as many call minutes of a customer as are allowed",
 }
 """Log messages for operators by their ``event``: each once per customer and day."""
 
@@ -59,8 +64,8 @@ class Lease:
     """Longest conversation of that action."""
     location_id: str = ""
     """Of the called number."""
-    caller: str = ""
-    """A pseudonym of the calling number; empty if it is withheld."""
+    caller: str = WITHHELD
+    """A pseudonym of the calling number."""
     can_ring: bool = True
     """Whether the call may ring phones; otherwise it leaves a message."""
 
@@ -90,7 +95,7 @@ def load(customer_id: str, day: datetime) -> Usage:
     key = _key(customer_id, day)
     row = dynamodb.get_record(Usage, key)
     if row is None:
-        row = Usage(key, calls={}, expires_at=int((day + timedelta(days=2)).timestamp()))
+        row = Usage(key, calls={}, callers={}, expires_at=int((day + timedelta(days=2)).timestamp()))
         if not unaudited.create(row):
             row = dynamodb.get_record(Usage, key) or row
     return row
@@ -149,6 +154,20 @@ def is_unchanged(call_id: str, text: str | None) -> Condition:
     return path.does_not_exist() if text is None else path == text
 
 
+def minutes_of_caller(row: Usage, caller: str) -> int:
+    """Minutes that the calls of a caller have used."""
+    return int(row.callers.get(caller, "0"))
+
+
+def count_caller(row: Usage, caller: str, used: int) -> tuple[list[Action], Condition]:
+    """Add to the used minutes of a caller: the change, and its condition."""
+    text, path = row.callers.get(caller), Usage.callers[caller]
+    if not used or (text is None and len(row.callers) >= MAX_CALLERS):
+        return [], Usage.key.exists()
+    is_unchanged = path.does_not_exist() if text is None else path == text
+    return [path.set(str(minutes_of_caller(row, caller) + used))], is_unchanged
+
+
 def repeat(attempt: Callable[[], T | None]) -> T:
     """The result of the first attempt with one. Raises `errors.Unavailable`."""
     deadline = time.monotonic() + WRITE_SECONDS
@@ -162,4 +181,4 @@ def repeat(attempt: Callable[[], T | None]) -> T:
 
 
 def _key(customer_id: str, day: datetime) -> str:
-    return f"calls {customer_id} {day:%Y-%m-%d}"
+    return f"minutes {customer_id} {day:%Y-%m-%d}"

@@ -57,25 +57,25 @@ class MeteredLine:
 
     @property
     def usage(self) -> Usage:
-        usage = dynamodb.get_record(Usage, f"calls {self.customer_id} {self.at:%Y-%m-%d}")
+        usage = dynamodb.get_record(Usage, f"minutes {self.customer_id} {self.at:%Y-%m-%d}")
         assert usage
         return usage
 
     def set_used(self, used: int) -> None:
         days.load(self.customer_id, self.at)
-        row = Usage(f"calls {self.customer_id} {self.at:%Y-%m-%d}")
+        row = Usage(f"minutes {self.customer_id} {self.at:%Y-%m-%d}")
         unaudited.update(row, [Usage.used.set(used), Usage.committed.set(used)], Usage.key.exists())
 
     def begin(self, at: datetime | None = None, *, caller: str = "+16175550199", location: str = "loc_a") -> Admission:
         """Begin a call without its webhook."""
         return concurrency.begin(self.customer_id, new_sid(), at or self.at, location_id=location, caller=caller)
 
-    def create_call(self) -> CallRecord:
+    def create_call(self, caller: str = "") -> CallRecord:
         """A stored call that is counted."""
         resolved = lines.resolve_line(self.line.number)
         assert resolved
         call = call_record.new_call(new_sid(), resolved, caller="", entrance="open", at=self.at)
-        concurrency.begin(self.customer_id, call.id, self.at, caller=f"+1617{next(_sids):07}")
+        concurrency.begin(self.customer_id, call.id, self.at, caller=caller or f"+1617{next(_sids):07}")
         call.row.steps = {"counted"}
         call.save()
         return call
@@ -118,7 +118,13 @@ def line(test_users: UserFixtures) -> LineFixture:
 @pytest.fixture(scope="module")
 def roomy_web(env: Environment) -> Iterator[str]:
     """A web process that takes 100 calls at once."""
-    yield env.start_web("roomy", free_port(), CALLS_AT_ONCE_PER_CUSTOMER="100", CALLS_AT_ONCE_PER_CALLER="100")
+    yield env.start_web(
+        "roomy",
+        free_port(),
+        CALLS_AT_ONCE_PER_CUSTOMER="100",
+        CALLS_AT_ONCE_PER_CALLER="100",
+        CALL_MINUTES_PER_CALLER="2000",
+    )
     env.stop("roomy")
 
 
@@ -341,7 +347,7 @@ def test_calls_at_once_are_limited(metered: MeteredLine, env: Environment) -> No
         webhook = call.webhooks[0]
         headers = {"X-Twilio-Signature": webhook["signature"]}
         assert post_webhook(webhook["url"], webhook["form"], **headers).text == webhook["answer"]
-    assert metered.usage.used == 2
+    assert metered.usage.used == 0, "messages take no minutes from those who ring"
     assert len(metered.usage.calls) == limit
     assert_consistent(metered.usage)
     assert env.read_log("web")[offset:].count('"event": "concurrent_calls_max"') == 1, "once a day"
@@ -369,6 +375,20 @@ def test_no_caller_takes_the_places_of_others(metered: MeteredLine) -> None:
     withheld = [metered.begin(caller="") for _ in range(60)]
     assert withheld.count(Admission.RING) == limit // 2, "callers who withhold their number are one caller"
     assert metered.begin(caller="+16175550001") is Admission.RING
+
+
+def test_no_caller_uses_up_the_minutes_of_a_day(metered: MeteredLine) -> None:
+    """Three lines that ring ten mailboxes again and again took the day in twenty minutes."""
+    limit = settings.TELEPHONY["daily_minutes_of_caller"]
+    call = metered.create_call(caller="+16175550199")
+    call.record(CallStep("ended"), updates=[Call.ended_at.set(metered.at), Call.seconds.set(limit * 60)])
+    minutes.settle(call)
+    assert metered.usage.used == limit
+    assert list(metered.usage.callers.values()) == [str(limit)]
+    assert metered.begin(caller="+16175550199") is Admission.MESSAGE
+    assert metered.begin(caller="+16175550198") is Admission.RING
+    assert metered.begin(caller="") is Admission.RING
+    assert_consistent(metered.usage)
 
 
 def test_each_location_has_places_of_its_own(metered: MeteredLine) -> None:
