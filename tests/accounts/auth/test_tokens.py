@@ -196,9 +196,11 @@ def test_hostile_tokens_are_401(
         for name, bearer_token in hostile_cases.items():
             response = client.get("/user", headers={"Authorization": f"Bearer {bearer_token}"})
             assert response.status_code in (400, 401, 431), f"{name}: {response.status_code}"
+            if response.headers.get("content-type") != "application/problem+json":
+                continue  # the server itself refuses what is no HTTP, or larger than 64 KiB
             if response.status_code == 431:
                 assert parse_problem(response)["code"] == "headers_too_large", name
-            elif response.headers.get("content-type") == "application/problem+json":
+            else:
                 assert parse_problem(response)["status"] == 401, name
                 assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
         for name, bearer_token in {
