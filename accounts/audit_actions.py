@@ -34,8 +34,8 @@ ACTIONS = {
     "user.invitation_resent": "The invitation was requested again.",
     "user.invitation_sent": "The invitation was sent.",
     "user.invited": "The user was created and invited.",
-    "user.link_not_sent": 'The user was unblocked without an e-mail, because a daily limit was reached: "Forgot '
-    'password?" at sign-in sends them a link.',
+    "user.link_not_sent": "The user was unblocked, or got another address, without an e-mail, because a daily limit "
+    'was reached: "Forgot password?" at sign-in sends them a link.',
     "user.refused": "Auth0 refused the creation of the user.",
     "user.unblocked": "The user has access again.",
     "user.viewed": "An operator viewed the user.",

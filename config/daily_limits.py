@@ -125,8 +125,7 @@ def report_refusals(at: datetime) -> Iterator[None]:
     try:
         yield
     except DailyLimitReached as refusal:
-        if refusal.limit:
-            _report(refusal.limit, at)
+        report(refusal, at)
         raise
 
 
@@ -205,7 +204,10 @@ def _limit_reached(limit: DailyLimit, at: datetime) -> DailyLimitReached:
     return DailyLimitReached(limit.detail.format(quota=f"{limit.quota:,}"), limit=limit, retry_after=seconds)
 
 
-def _report(limit: DailyLimit, at: datetime) -> None:
+def report(refusal: DailyLimitReached, at: datetime) -> None:
+    """Let operators see that a limit is reached."""
+    if (limit := refusal.limit) is None:
+        return
     changes = [
         DailyCount.refused.add(1),
         DailyCount.customer_id.set(limit.customer_id),

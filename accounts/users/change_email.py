@@ -8,6 +8,7 @@ transaction discards it; if Auth0 may have had the new address, that begins a ha
 `config.journal.two_phase`.
 """
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -45,7 +46,8 @@ def begin_email_change(
     If their invitation has expired and the address was freed, the patch may have the same address,
     which they then claim again.
 
-    Blocking and unblocking apply at once, the rest together with the address. Raises
+    Blocking and unblocking apply at once, the rest together with the address. Where an address has
+    had its mails of the day, an owner's or operator's change is made without mail to it. Raises
     `address_claims.UserExists`, `daily_limits.DailyLimitReached`, `errors.InvalidRequest`, and what
     `finish_email_change` raises; after `errors.Unavailable` the outbox finishes the change.
     """
@@ -61,27 +63,47 @@ def begin_email_change(
     pending_user = handover.begin_if_unblocked(user, pending_user, at)
     if user.address_freed_at:
         pending_user.resent_at = at
+    limits = mail_limits.email_change_limits(actor, user, after.email_key)
     action = diff.audit_action(user, pending_user)
     changes = [*diff.diff_users(user, pending_user), audit.FieldChange("awaited", user.email, after.email)]
-    limits = mail_limits.email_change_limits(actor, user, after.email_key)
-    with journal.write(
-        actor,
-        "user.address_begun" if action == "user.changed" else action,
-        user,
-        at,
-        changes=changes,
-        prefetched=records,
-    ) as write:
-        daily_limits.check(mail_limits.taken_address_limits(actor), records, at)
-        daily_limits.count(write, limits, records)
-        write.save(user, pending_user)
-        if after.email_key != user.email_key or user.address_freed_at:
-            address_claims.claim_email(write, after.email_key, user.id)
-        side_effects.add_side_effects(write, user, pending_user)
-        handover.enqueue(write, user, pending_user)
-        write.record_response(idempotency_key, user.id, status=200)
-        EMAIL_CHANGE.enqueue_finisher(write, user.id, user_id=user.id)
-    return finish_email_change(pending_user, two_phase.Attempt(actor, at, records=write.prefetched))
+
+    def save(unmailed: Sequence[str]) -> two_phase.Attempt:
+        pending_user.awaited = {**pending_change, "unmailed": unmailed} if unmailed else pending_change
+        with journal.write(
+            actor,
+            "user.address_begun" if action == "user.changed" else action,
+            user,
+            at,
+            changes=changes,
+            prefetched=records,
+        ) as write:
+            daily_limits.check(mail_limits.taken_address_limits(actor), records, at)
+            daily_limits.count(write, [limit for limit in limits if limit.owner not in unmailed], records)
+            write.save(user, pending_user)
+            if after.email_key != user.email_key or user.address_freed_at:
+                address_claims.claim_email(write, after.email_key, user.id)
+            side_effects.add_side_effects(write, user, pending_user)
+            handover.enqueue(write, user, pending_user)
+            write.record_response(idempotency_key, user.id, status=200)
+            EMAIL_CHANGE.enqueue_finisher(write, user.id, user_id=user.id)
+        return two_phase.Attempt(actor, at, records=write.prefetched)
+
+    is_correction = mail_limits.may_correct(actor) and after.email_key != user.email_key
+    attempt = _save_without_refused_mails(save, at) if is_correction else save([])
+    return finish_email_change(pending_user, attempt)
+
+
+def _save_without_refused_mails(save: Callable[[Sequence[str]], two_phase.Attempt], at: datetime) -> two_phase.Attempt:
+    """The result of ``save``, given the addresses (as limits have them) that no mail may go to."""
+    unmailed: list[str] = []
+    while True:
+        try:
+            return save(unmailed)
+        except daily_limits.DailyLimitReached as refusal:
+            if refusal.limit is None or not mail_limits.is_of_address(refusal.limit):
+                raise
+            daily_limits.report(refusal, at)
+            unmailed = [*unmailed, refusal.limit.owner]
 
 
 @outbox.task(EMAIL_CHANGE.task)
@@ -163,6 +185,8 @@ def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.
         after = handover.begin(after, attempt.at)
         after.invitation_sent_at = after.invitation_sent_at if after.accepted_at else None
     action, changes = diff.audit_action(before, after), diff.diff_users(before, after)
+    unmailed = before.awaited.get("unmailed", ())
+    sends_link = daily_limits.pseudonym(after.email_key) not in unmailed
     with EMAIL_CHANGE.finish(before.id, action, before, attempt, changes=changes) as write:
         write.save(before, after)
         if before.address_freed_at:  # whoever freed it may have overwritten the address at Auth0 since
@@ -170,9 +194,12 @@ def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.
         elif after.email_key != before.email_key:
             write.remove(EmailOwner(before.email_key), only_if=EmailOwner.user_id == before.id)
         side_effects.add_side_effects(write, before, after)
-        handover.enqueue(write, before, after)
+        handover.enqueue(write, before, after, sends_link=sends_link)
+        if not sends_link:
+            write.add_audit_event("user.link_not_sent", before)
         was_used = before.accepted_at or before.invitation_sent_at
-        if after.email_key != before.email_key and was_used and not before.address_freed_at:
+        is_told = was_used and not before.address_freed_at and daily_limits.pseudonym(before.email_key) not in unmailed
+        if after.email_key != before.email_key and is_told:
             _warn_former_address(write, before, attempt.records)
     return after
 

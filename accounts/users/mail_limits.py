@@ -2,7 +2,10 @@
 
 ``settings.DAILY_LIMITS`` has the numbers. Owners and admins invite as many people as their customer
 may, so that a business can begin with all of its people; for others there is a limit per person.
+Owners and operators can always correct what others did: what those used up does not count for them.
 """
+
+from dataclasses import replace
 
 from accounts.models import User
 from accounts.permissions import Actor
@@ -27,16 +30,21 @@ def invitation_limits(actor: Actor, email_key: str) -> list[DailyLimit]:
 
 
 def shared_email_change_limits(actor: Actor, user_id: str) -> list[DailyLimit]:
-    """The limits of all changes of this user's address: theirs, the actor's and the customer's."""
-    detail = "The e-mail address of a person can be changed at most {quota} times per day; go on tomorrow."
+    """The limits of changes of this user's address by the actor: of each user, of all, and shared.
+
+    All owners of a customer share one, all others another; operators share none.
+    """
+    detail = (
+        "The e-mail address of a person can be changed at most {quota} times per day by one person; go on tomorrow."
+    )
     what = "e-mail addresses can be changed"
-    limits = [
-        DailyLimit("email-changes-to-user", user_id, actor.customer_id, detail),
-        _of_customer("email-changes-of-customer", actor, what),
-    ]
+    limits = [DailyLimit("email-changes-to-user", f"{actor.id} {user_id}", actor.customer_id, detail)]
     if actor.type != "system":
         limits.insert(0, _of_actor("email-changes-of-user", actor, what))
-    return limits
+    shared = _of_customer("email-changes-of-customer", actor, what)
+    if not may_correct(actor):
+        return [*limits, shared]
+    return [*limits, replace(shared, owner=f"{actor.customer_id} owners")] if actor.type == "user" else limits
 
 
 def email_change_limits(actor: Actor, user: User, email_key: str) -> list[DailyLimit]:
@@ -45,19 +53,30 @@ def email_change_limits(actor: Actor, user: User, email_key: str) -> list[DailyL
     return [*shared_email_change_limits(actor, str(user.id)), *(_to_address(key, actor) for key in keys)]
 
 
+def may_correct(actor: Actor) -> bool:
+    """Whether the actor may change an address without the mails that a limit refuses."""
+    return actor.type == "operator" or (actor.type == "user" and actor.role == "owner")
+
+
+def is_of_address(limit: DailyLimit) -> bool:
+    """Whether it limits what reaches one address."""
+    return limit.name == "emails-to-address"
+
+
 def taken_address_limits(author: audit.Author) -> list[DailyLimit]:
     """The limits of how often people are told that an address belongs to somebody (409).
 
-    Otherwise they could find out who works anywhere. Operators and imports have none.
+    Otherwise they could find out who works anywhere. Operators and imports have none; owners only
+    their own, as other people could use up the one of the customer.
     """
     if author.type != "user":
         return []
     detail = "At most {quota} e-mail addresses that others have can be entered per day by one %s; go on tomorrow."
     customer_id = author.customer_id
-    return [
-        DailyLimit("taken-addresses-of-user", author.id, customer_id, detail % "person"),
-        DailyLimit("taken-addresses-of-customer", customer_id, customer_id, detail % "customer"),
-    ]
+    own = DailyLimit("taken-addresses-of-user", author.id, customer_id, detail % "person")
+    if isinstance(author, Actor) and may_correct(author):
+        return [own]
+    return [own, DailyLimit("taken-addresses-of-customer", customer_id, customer_id, detail % "customer")]
 
 
 def _of_actor(name: str, actor: Actor, what: str) -> DailyLimit:
