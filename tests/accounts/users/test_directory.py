@@ -129,7 +129,8 @@ def test_filters_combine(office: UserFixtures) -> None:
         assert find_names(office.ann, q="filter", limit=1, **query) == expected, query
     everybody = find_names(office.ann)
     assert find_names(office.ann, customerId="", q="") == everybody
-    assert find_names(office.ann, q="\u0301") == everybody, "nothing is left of it"
+    marks = office.ann.get("/userManagement", params={"customerId": office.customer.id, "q": "\u0301"})
+    assert marks.status_code == 400, "nothing of it can be displayed"
     assert find_names(office.ann, sort="-name", limit=5) == everybody[::-1]
     works_in_denver = find_names(office.ann, locationId=office.denver.id)
     assert {office.ann.user.name, office.abe.user.name, "Filter Denver"} == set(works_in_denver)
