@@ -267,7 +267,7 @@ def test_probes_of_addresses_end_for_the_day(test_users: UserFixtures, env: Envi
     """M3: anybody who may invite found out which addresses work at any business, without end."""
     rate_limits.await_day(60)
     taken, free = test_users.cleo.user.email, test_users.user_body()["email"]
-    mia, ann = replace(test_users.mia, web=limited_web), replace(test_users.ann, web=limited_web)
+    mia, abe = replace(test_users.mia, web=limited_web), replace(test_users.abe, web=limited_web)
 
     def invite_by(person: SignedInUser, email: str) -> httpx.Response:
         return person.post("/user", test_users.user_body(email=email, locations=[test_users.boston.id]))
@@ -285,9 +285,12 @@ def test_probes_of_addresses_end_for_the_day(test_users: UserFixtures, env: Envi
     assert mia.patch("/userManagement", {"id": user.id, "email": taken}).status_code == 429
     assert mia.patch("/userManagement", {"id": user.id, "name": "Other Name"}).status_code == 200
     assert owner_of(free) is None
-    answers = [invite_by(ann, taken).status_code for _ in range(4)]
+    answers = [invite_by(abe, taken).status_code for _ in range(4)]
     assert answers.count(409) <= 3, "the customer has a limit as well"
     assert answers[-1] == 429
+    owner = accept_invitation(env, limited_web, test_users.create_user(role="owner"))
+    answers = [invite_by(owner, taken).status_code for _ in range(5)]
+    assert answers == [409] * 4 + [429], "an owner has only their own: others cannot use it up"
     stranger = replace(test_users.cleo, web=limited_web)
     body = {**new_user_body(test_users.other_customer.id), "email": test_users.ann.user.email}
     assert stranger.post("/user", body).status_code == 409, "other customers are not affected"
