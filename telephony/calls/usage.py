@@ -130,7 +130,7 @@ def count_expired(row: Usage, customer_id: str, *, day: datetime, at: datetime) 
     expired = [(id, lease) for id, lease in leases.items() if lease.expires_at < at.timestamp()][:MAX_EXPIRED]
     if not expired:
         return False
-    used = sum(min(lease.minutes, UNREPORTED_MINUTES) for _, lease in expired)
+    used = sum(min(lease.minutes, UNREPORTED_MINUTES) for _, lease in expired if lease.can_ring)
     reserved = sum(lease.minutes for _, lease in expired)
     only_if: Condition = Usage.key.exists()
     for call_id, _ in expired:

@@ -19,7 +19,8 @@ def test_a_slow_rota_leaves_threads_for_other_calls(test_users: UserFixtures, en
     week = {day: [["00:00", "24:00"]] for day in ("mo", "tu", "we", "th", "fr", "sa", "su")}
     quick_line.update_configuration(open=ring, hours={"mode": "weekly", "weekly": week})
     with env.apply_plan(FaultPlan(always={"dynamodb Query": "hang"})), ThreadPoolExecutor(10) as pool:
-        slow_calls = [pool.submit(slow_line.call) for _ in range(10)]
+        callers = [f"+1617555010{digit}" for digit in range(10)]
+        slow_calls = [pool.submit(slow_line.call, **{"from": caller}) for caller in callers]
         quick_calls: list[PlayedCall] = []
         for _ in range(3):
             time.sleep(0.8)

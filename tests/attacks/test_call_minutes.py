@@ -402,7 +402,10 @@ def test_each_location_has_places_of_its_own(metered: MeteredLine) -> None:
         assert places == [Admission.RING] * of_location + [Admission.MESSAGE]
     later = metered.at + LEASE_GRACE + timedelta(seconds=1)
     assert metered.begin(later, caller=next(callers)) is Admission.RING, "calls without a report of their end"
-    assert len(metered.usage.calls) == 1
+    usage = metered.usage
+    ringing = limit + 2 * of_location
+    assert (len(usage.calls), usage.used) == (1, ringing * CALLER_MINUTES), "messages count nothing"
+    assert_consistent(usage)
 
 
 @pytest.mark.parametrize(("used", "events"), [(498, []), (499, ["half"]), (999, ["half", "all"])])
