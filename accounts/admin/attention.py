@@ -1,5 +1,6 @@
 """Panels about customers and their people."""
 
+from accounts import models as records
 from accounts.admin.projected import Customer, User
 from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_list_url
 
@@ -27,10 +28,10 @@ def account_panels(customer_id: str | None) -> list[Panel]:
     return [Panel("Open invitations", items, "All invitations accepted.", url, has_more=has_more)]
 
 
-def _invitation_state(user: User) -> str:
-    if user.record.address_freed_at:
+def _invitation_state(user: records.User) -> str:
+    if user.address_freed_at:
         return "expired, and somebody else was invited at the address"
-    sent_at = user.record.invitation_sent_at
+    sent_at = user.invitation_sent_at
     return f"sent {sent_at:%-d %B %Y}" if sent_at else "not sent yet"
 
 
