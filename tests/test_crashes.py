@@ -16,7 +16,7 @@ from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from config import dynamodb, outbox
 from config.audit import reader, verification
-from tests.support.crash_harness import CrashHarness, is_worth_trying
+from tests.support.crash_harness import CrashHarness, is_worth_trying, scan_items
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan
 from tests.support.users import UserFixtures, directory_differences, emails_to
@@ -170,7 +170,7 @@ def check_invariants(
     entries = reader.read_page(user.id, last=99, offset=0, limit=99)
     actions = sorted(entry.body["action"] for entry in entries)
     assert actions == ["user.invitation_sent", "user.invited"], f"{actions} {failure_message}"
-    remaining_messages = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
+    remaining_messages = scan_items(outbox.OutboxMessage)
     assert user.id not in str(remaining_messages), f"an outbox message is left: {failure_message}"
 
 

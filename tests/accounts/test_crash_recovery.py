@@ -20,7 +20,7 @@ from accounts.users import side_effects
 from config import audit, dynamodb, outbox
 from config.audit import reader, verification
 from config.dynamodb import encryption
-from tests.support.crash_harness import CrashHarness, is_worth_trying
+from tests.support.crash_harness import CrashHarness, is_worth_trying, scan_items
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import MODES, FaultPlan
 from tests.support.users import UserFixtures, accept_invitation, directory_differences, emails_to, now, process_outbox
@@ -297,15 +297,15 @@ def check_case(flow: UserChangeFlow, case: UserChangeCase) -> None:
     """Check what must hold after any flow, and after this one."""
     assert set(case.statuses) <= flow.allowed, case.summary
     flow.check(case)
-    outbox_items = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
+    outbox_items = scan_items(outbox.OutboxMessage)
     assert case.user.id not in str(outbox_items), f"an outbox message is left: {case.summary}"
 
 
 def check_counters(test_users: UserFixtures) -> None:
     """Check that the stored counters and the directory match the rows."""
     assert directory_differences(test_users.customer.id) == []
-    all_users = [User.from_item(item) for item in dynamodb.call("Scan", TableName=User.table_name())["Items"]]
-    customer_users = [user for user in all_users if user.customer_id == test_users.customer.id]
+    items = [item for item in scan_items(User) if item["customer_id"]["S"] == test_users.customer.id]
+    customer_users = [User.from_item(item) for item in items]
     owner_count = sum(side_effects.is_full_owner(user) for user in customer_users)
     assert (dynamodb.get_record(Customer, test_users.customer.id) or test_users.customer).owner_count == owner_count
     for location in (test_users.boston, test_users.denver):

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
+from config import dynamodb
 from tests.support.environment import IS_SCALE_RUN, ROOT, Environment
 from tests.support.proxy import FaultPlan, ProxiedCall
 
@@ -91,3 +92,9 @@ class CrashHarness:
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait(10)
+
+
+def scan_items(record_class: type[dynamodb.Record]) -> list[Any]:
+    """All items of a table, however many pages they take."""
+    pages = dynamodb.iter_pages("Scan", TableName=record_class.table_name(), ConsistentRead=True)
+    return [item for page in pages for item in page]

@@ -19,7 +19,7 @@ from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability
 from staffing.recurrence import expand
 from staffing.schedules import availability
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, schedule_body
-from tests.support.crash_harness import CrashHarness, is_worth_trying
+from tests.support.crash_harness import CrashHarness, is_worth_trying, scan_items
 from tests.support.environment import IS_SCALE_RUN
 from tests.support.proxy import MODES, FaultPlan
 from tests.support.users import UserFixtures, process_outbox
@@ -211,7 +211,7 @@ def test_schedule_changes_survive_faults(
     assert case_count
     process_outbox(600)
     process_outbox(600)
-    messages = dynamodb.call("Scan", TableName=outbox.OutboxMessage.table_name())["Items"]
+    messages = scan_items(outbox.OutboxMessage)
     staffing_messages = [row for row in messages if row["task"]["S"].startswith("staffing.")]
     assert [row for row in staffing_messages if row["shard"]["S"] == outbox.DEAD_LETTER_SHARD] == []
     assert verification.verify_audit().findings == []
