@@ -361,11 +361,11 @@ def test_completion_meets_people_who_change(incomplete: UserFixtures) -> None:
 PEOPLE = 10_000
 
 
-def write_people(original: User, count: int) -> None:
-    """Write people with distinct names straight to the tables, in batches."""
+def people_items(original: User, count: int) -> list[tuple[str, dict[str, Any]]]:
+    """Items of people with distinct names, with their tables."""
     given_names = ("Müller", "Åsa", "Giulia", "Bartholomäus", "Ng", "Oluwaseun", "Mary-Jane", "José")
     user_item, entry_item = original.serialize(), original.directory_entry().serialize()
-    requests = []
+    items = []
     for number in range(count):
         id, name = f"usr_{number:026d}{original.id[-6:]}", f"{given_names[number % 8]} Person {number}"
         changes = {"id": id, "email": f"person{number}@harbour-dental.example"}
@@ -376,8 +376,12 @@ def write_people(original: User, count: int) -> None:
             (User.table_name(), user_item, changes | names),
             (DirectoryEntry.table_name(), entry_item, changes | folded_names),
         ):
-            put_item = {**item, **{key: {"S": value} for key, value in values.items()}}
-            requests.append((table, {"PutRequest": {"Item": put_item}}))
+            items.append((table, {**item, **{key: {"S": value} for key, value in values.items()}}))
+    return items
+
+
+def write_batches(requests: list[tuple[str, dict[str, Any]]]) -> None:
+    """Write straight to the tables."""
     for start in range(0, len(requests), 24):
         batch = requests[start : start + 24]
         tables = {table: [request for name, request in batch if name == table] for table, _ in batch}
@@ -385,11 +389,15 @@ def write_people(original: User, count: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def crowd(env: Environment, web: str) -> UserFixtures:
-    """A customer with very many people."""
+def crowd(env: Environment, web: str) -> Iterator[UserFixtures]:
+    """A customer with very many people, who are gone afterwards: other tests read whole tables."""
     test_users = create_user_fixtures(env, web)
-    write_people(test_users.create_user(name="Somebody"), PEOPLE)
-    return test_users
+    items = people_items(test_users.create_user(name="Somebody"), PEOPLE)
+    write_batches([(table, {"PutRequest": {"Item": item}}) for table, item in items])
+    yield test_users
+    key_names = {User.table_name(): ("id",), DirectoryEntry.table_name(): ("customer_id", "key")}
+    keys = [(table, {name: item[name] for name in key_names[table]}) for table, item in items]
+    write_batches([(table, {"DeleteRequest": {"Key": key}}) for table, key in keys])
 
 
 @pytest.mark.parametrize(
