@@ -86,7 +86,7 @@ CUSTOMER_PAGE_PANELS = [
 ]
 ATTENTION_PANELS = [
     "config.admin.outbox.outbox_panels",
-    "config.admin.unusual_volumes.volume_panels",
+    "accounts.admin.unusual_volumes.volume_panels",
     "accounts.admin.attention.account_panels",
     "staffing.admin.attention.rota_panels",
     "telephony.admin.attention.telephony_panels",

@@ -14,11 +14,11 @@ from django.conf import settings
 from django.test import override_settings
 
 from accounts import csv_import, customers, users
+from accounts.admin import unusual_volumes
 from accounts.clients import auth0
 from accounts.notifications import invitations
 from accounts.users import create, mail_limits
 from config import daily_limits
-from config.admin import unusual_volumes
 from config.backoffice.links import admin_change_url
 from tests.support import rate_limits
 from tests.support.environment import Environment, free_port
@@ -166,8 +166,14 @@ def test_operators_see_unusual_volumes(env: Environment, owner: SignedInUser, li
     assert events == [("half of a daily limit used", 4), ("daily limit reached", 8)]
     (panel,) = unusual_volumes.volume_panels(customer_id)
     (item,) = panel.items
-    assert item.detail.endswith("8 invitations of customer, 2 refused")
+    assert item.text == customers.get_customer(customer_id).name
+    quota = settings.DAILY_LIMITS["invitations-of-customer"]  # that of this process
+    assert item.detail.endswith(f": 8 of {quota:,} invitations, 2 more refused")
     assert item.url == admin_change_url("accounts", "customer", customer_id)
+
+
+def test_operators_read_of_all_limits_in_words() -> None:
+    assert set(unusual_volumes.LABELS) == set(settings.DAILY_LIMITS)
 
 
 def test_changes_of_one_address_are_few(env: Environment, owner: SignedInUser) -> None:
