@@ -19,6 +19,7 @@ MACHINE_SCOPES = (
     "delete:sessions",
     "delete:refresh_tokens",
     "delete:grants",
+    "delete:authentication_methods",
 )
 """What the product does at the Management API."""
 SETUP_SCOPES = tuple(

@@ -5,7 +5,6 @@ token's ``sub`` is ``auth0|<our id>``. Every function may be repeated, and raise
 `errors.Unavailable` if Auth0 does not answer.
 """
 
-import logging
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from django.conf import settings
 
+from accounts.clients import auth0_access
+from accounts.clients.auth0_access import NO_RETRIES
 from accounts.clients.auth0_http import call_auth0, error_class
 from config import errors
 
 if TYPE_CHECKING:
     from auth0.management.client import Auth0
 
-NO_RETRIES: Any = {"max_retries": 0}
 LIST_PAGE_SIZE, MAX_LISTED = 100, 1_000
-logger = logging.getLogger("dutyline.auth0")
 
 
 class EmailInUse(errors.Conflict):
@@ -124,7 +123,7 @@ def update_user(*, user_id: str, name: str, blocked: bool) -> None:
             raise _no_auth0_account() from error
         if blocked:
             with suppress(error_class("NotFoundError")):
-                _revoke_access(client, user_id)
+                auth0_access.revoke_access(client, subject_of_user(user_id))
 
     call_auth0(update)
 
@@ -132,9 +131,9 @@ def update_user(*, user_id: str, name: str, blocked: bool) -> None:
 def end_access(user_id: str) -> datetime:
     """End everything that gives access to an account; afterwards only a new ticket does.
 
-    That is every ticket, the password, every session and refresh token. Returns the time by Auth0's
-    clock when it was done: tokens issued until then may be an earlier holder's. Raises
-    `NoAuth0Account`.
+    That is every ticket, the password, every session, refresh token and second factor: an earlier
+    holder may have enrolled theirs. Returns the time by Auth0's clock when access ended: tokens
+    issued until then may be an earlier holder's. Raises `NoAuth0Account`.
     """
 
     def end(client: "Auth0") -> datetime:
@@ -144,7 +143,8 @@ def end_access(user_id: str) -> datetime:
             # It comes first, as an older one could otherwise still replace the random password.
             client.tickets.change_password(user_id=subject, ttl_sec=1, request_options=NO_RETRIES)
             client.users.update(subject, password=_random_password(), request_options=NO_RETRIES)
-            headers = _revoke_access(client, user_id)
+            headers = auth0_access.revoke_access(client, subject)
+            auth0_access.delete_factors(client, subject)
         except error_class("NotFoundError") as error:
             raise _no_auth0_account() from error
         # The header's fraction of a second is cut off; edge and token servers may differ a little.
@@ -158,7 +158,7 @@ def delete_user(user_id: str) -> None:
 
     def delete(client: "Auth0") -> None:
         with suppress(error_class("NotFoundError")):
-            _revoke_access(client, user_id)
+            auth0_access.revoke_access(client, subject_of_user(user_id))
             client.users.delete(subject_of_user(user_id), request_options=NO_RETRIES)
 
     call_auth0(delete)
@@ -237,26 +237,6 @@ def create_password_ticket(*, user_id: str, seconds: int) -> str:
 def _random_password() -> str:
     """A password that nobody knows; the tenant's policy may ask for each class of characters."""
     return secrets.token_urlsafe(32) + "aA1!"
-
-
-def _revoke_access(client: "Auth0", user_id: str) -> dict[str, str]:
-    """End sessions and refresh tokens; the headers of Auth0's answer.
-
-    Where the plan refuses that (403), refresh tokens end with their grants; sessions ended with
-    the password. If the scope for that is missing it is logged: waiting would shut people out.
-    """
-    subject, forbidden = subject_of_user(user_id), error_class("ForbiddenError")
-    headers: dict[str, str] = {}
-    for revoke in (
-        partial(client.users.with_raw_response.revoke_access, subject),
-        partial(client.user_grants.with_raw_response.delete_by_user_id, user_id=subject),
-    ):
-        try:
-            return dict(revoke(request_options=NO_RETRIES).headers)
-        except forbidden as error:
-            headers = dict(error.headers or {})
-    logger.error("refresh tokens cannot be revoked; run manage.py auth0 setup", extra={"user": user_id})
-    return headers
 
 
 def _check_own_account(client: "Auth0", user_id: str, email: str, conflict: Exception) -> None:

@@ -109,3 +109,26 @@ def test_a_withdrawn_address_leaves_no_access(test_users: UserFixtures, env: Env
     assert httpx.post(late_link, data={"password": PASSWORD}).status_code == 410
     assert not signs_in(env, user.email, PASSWORD)
     assert set_password(env, user.email, NEW_PASSWORD).is_success
+
+
+@pytest.mark.parametrize("has_scope", [True, False])
+def test_a_second_factor_ends_with_the_handover(
+    test_users: UserFixtures, env: Environment, caplog: pytest.LogCaptureFixture, *, has_scope: bool
+) -> None:
+    """An earlier holder enrolled an authenticator: the rightful person was asked for its code."""
+    user = invite(test_users, env)
+    assert set_password(env, user.email, PASSWORD).is_success
+    account = env.tenant().get_user(auth0.subject_of_user(user.id)) or {}
+    env.tenant().save_user({**account, "_factors": ["totp|dev_1"]})
+    assert not signs_in(env, user.email, PASSWORD)
+    assert change_address(test_users, user).is_success
+    if not has_scope:
+        rule = {"path": "/api/v2/users/[^/]*/authentication-methods", "fault": "403", "times": 10}
+        httpx.post(f"{env.issuer}_local/faults", json=rule).raise_for_status()
+    process_outbox()
+    httpx.delete(f"{env.issuer}_local/faults")
+
+    address = f"right.{user.email}"
+    assert set_password(env, address, NEW_PASSWORD).is_success, "the handover completes"
+    assert signs_in(env, address, NEW_PASSWORD) is has_scope
+    assert ("second factors cannot be deleted" in caplog.text) is not has_scope

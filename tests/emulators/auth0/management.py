@@ -52,6 +52,8 @@ class ManagementApi:
         add("DELETE", "users/{user_id}", "delete:users", self.delete_user)
         add("GET", "users-by-email", "read:users", self.list_users_by_email)
         add("POST", "users/{user_id}/revoke-access", "delete:sessions", self.revoke_access)
+        factors = "users/{user_id}/authentication-methods"
+        add("DELETE", factors, "delete:authentication_methods", self.delete_factors)
         add("DELETE", "grants", "delete:grants", self.delete_grants)
         add("POST", "tickets/password-change", "create:user_tickets", self.create_password_ticket)
 
@@ -126,6 +128,14 @@ class ManagementApi:
         preserves = bool(body.get("preserve_refresh_tokens"))
         self._tenant.revoke_access(user_id, kinds=("code", "session", *(() if preserves else ("refresh",))))
         return EmulatorResponse(202)
+
+    def delete_factors(self, request: EmulatorRequest, user_id: str) -> EmulatorResponse:
+        """Delete the second factors of a user."""
+        user = self._tenant.get_user(user_id)
+        if user is None:
+            return _unknown_user_error()
+        self._tenant.save_user({**user, "_factors": []})
+        return EmulatorResponse(204)
 
     def delete_grants(self, request: EmulatorRequest) -> EmulatorResponse:
         """End what users have granted to applications, and the refresh tokens of these grants."""

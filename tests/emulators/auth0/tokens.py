@@ -147,6 +147,8 @@ class TokenApi:
             return _oauth_error(403, "invalid_grant", "Wrong email or password.")
         if user["blocked"]:
             return _oauth_error(403, "unauthorized", "user is blocked")
+        if user.get("_factors"):
+            return _oauth_error(403, "mfa_required", "Multifactor authentication required")
         audience = form.get("audience")
         if not self._tenant.allows_sign_in(application["client_id"]):
             return _oauth_error(400, "invalid_request", "no connections enabled for the client")
