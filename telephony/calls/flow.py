@@ -280,7 +280,7 @@ def handle_call_ended(webhook: CallWebhook) -> None:
         ring_all.enqueue_leg_hangup(call, webhook.now)
     if call.has_step("counted"):
         minutes.settle(call)
-    elif is_first and not minutes.settle(call):
+    elif is_first and not minutes.settle(call) and not call.has_step("refused"):
         minutes.count_without_lease(call)
 
 

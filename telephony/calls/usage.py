@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -49,7 +49,10 @@ LIMIT_EVENTS = {
 
 @dataclass(frozen=True)
 class Lease:
-    """What a call under way may still cost, in minutes."""
+    """What a call under way may still cost, in minutes.
+
+    Stored in this order, so a new field is the last one and has a default.
+    """
 
     expires_at: int
     own: int = CALLER_MINUTES
@@ -81,8 +84,8 @@ class Lease:
 
     @classmethod
     def parse(cls, text: str) -> "Lease":
-        """A lease from its stored text."""
-        return cls(*json.loads(text))
+        """A lease from its stored text; another release may have written fewer or more fields."""
+        return cls(*json.loads(text)[: len(fields(cls))])
 
 
 def expiry(at: datetime, minutes: int = 0) -> int:
@@ -92,18 +95,18 @@ def expiry(at: datetime, minutes: int = 0) -> int:
 
 def load(customer_id: str, day: datetime) -> Usage:
     """The row, created if there is none."""
-    key = _key(customer_id, day)
-    row = dynamodb.get_record(Usage, key)
+    row_key = key(customer_id, day)
+    row = dynamodb.get_record(Usage, row_key)
     if row is None:
-        row = Usage(key, calls={}, callers={}, expires_at=int((day + timedelta(days=2)).timestamp()))
+        row = Usage(row_key, calls={}, callers={}, expires_at=int((day + timedelta(days=2)).timestamp()))
         if not unaudited.create(row):
-            row = dynamodb.get_record(Usage, key) or row
+            row = dynamodb.get_record(Usage, row_key) or row
     return row
 
 
 def update(customer_id: str, day: datetime, actions: Sequence[Action], only_if: Condition) -> Usage | None:
     """Change the row; None if there is none, or the condition is not met."""
-    row = Usage(_key(customer_id, day))
+    row = Usage(key(customer_id, day))
     item = unaudited.update(row, actions, Usage.key.exists() & only_if)
     return Usage.from_item(item) if item else None
 
@@ -180,5 +183,6 @@ def repeat(attempt: Callable[[], T | None]) -> T:
     raise errors.Unavailable("The minutes of the call cannot be counted at the moment.")
 
 
-def _key(customer_id: str, day: datetime) -> str:
-    return f"minutes {customer_id} {day:%Y-%m-%d}"
+def key(customer_id: str, day: datetime) -> str:
+    """The key of a row. Release 0.2.0 has rows without calls under ``minutes``."""
+    return f"calls {customer_id} {day:%Y-%m-%d}"

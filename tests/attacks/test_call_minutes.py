@@ -57,13 +57,13 @@ class MeteredLine:
 
     @property
     def usage(self) -> Usage:
-        usage = dynamodb.get_record(Usage, f"minutes {self.customer_id} {self.at:%Y-%m-%d}")
+        usage = dynamodb.get_record(Usage, days.key(self.customer_id, self.at))
         assert usage
         return usage
 
     def set_used(self, used: int) -> None:
         days.load(self.customer_id, self.at)
-        row = Usage(f"minutes {self.customer_id} {self.at:%Y-%m-%d}")
+        row = Usage(days.key(self.customer_id, self.at))
         unaudited.update(row, [Usage.used.set(used), Usage.committed.set(used)], Usage.key.exists())
 
     def begin(self, at: datetime | None = None, *, caller: str = "+16175550199", location: str = "loc_a") -> Admission:
@@ -314,6 +314,27 @@ def test_calls_whose_end_is_not_reported_free_what_they_reserved(metered: Metere
     assert_consistent(usage)
 
 
+def test_phones_ring_on_the_day_of_a_deployment(metered: MeteredLine) -> None:
+    """Every call reached voicemail until midnight: the row of an earlier release has no calls."""
+    row = Usage(f"minutes {metered.customer_id} {metered.at:%Y-%m-%d}", used=7, expires_at=1_999_999_999)
+    assert unaudited.create(row)
+    later_fields = [Usage.committed.remove(), Usage.calls.remove(), Usage.callers.remove()]
+    assert unaudited.update(row, later_fields, Usage.key.exists())
+    sid = new_sid()
+    assert time_limit(metered.post(sid).text) == 60
+    item = unaudited.update(row, [Usage.used.add(1)], Usage.key.exists())
+    assert item
+    assert (item["used"], sorted(item)) == ({"N": "8"}, ["expires_at", "key", "used"]), "processes of that release"
+    metered.post(sid, "/ended", CallDuration="1")
+    assert (metered.usage.used, metered.usage.calls) == (1, {})
+
+
+def test_leases_of_other_releases_are_read() -> None:
+    lease = days.Lease(1, own=2, legs=3, location_id="loc_a")
+    assert days.Lease.parse(lease.text[:-1] + ', "a later field"]') == lease
+    assert days.Lease.parse("[1, 2, 3]") == days.Lease(1, own=2, legs=3)
+
+
 def test_the_end_of_a_call_is_reported_until_it_is_counted(metered: MeteredLine) -> None:
     """Twilio repeats a callback that failed only if its URL says so."""
     metered.line.update_configuration(**ring(PHONES[:1], "all"))
@@ -375,6 +396,21 @@ def test_no_caller_takes_the_places_of_others(metered: MeteredLine) -> None:
     withheld = [metered.begin(caller="") for _ in range(60)]
     assert withheld.count(Admission.RING) == limit // 2, "callers who withhold their number are one caller"
     assert metered.begin(caller="+16175550001") is Admission.RING
+
+
+def test_refused_calls_use_no_minutes(metered: MeteredLine) -> None:
+    """1,000 short calls used up the day of a business: each counted a minute without a lease."""
+    while metered.begin() is not Admission.NONE:
+        pass
+    metered = replace(metered, web=metered.line.test_users.ann.web)
+    for _ in range(3):
+        sid = new_sid()
+        answer = metered.post(sid).text
+        assert ("<Dial" in answer, "<Record" in answer, "<Hangup" in answer) == (False, False, True)
+        assert metered.post(sid, "/ended", CallDuration="59").status_code == 204
+        assert metered.post(sid, "/ended", CallDuration="59").status_code == 204
+    assert metered.usage.used == 0
+    assert_consistent(metered.usage)
 
 
 def test_no_caller_uses_up_the_minutes_of_a_day(metered: MeteredLine) -> None:
