@@ -20,12 +20,11 @@ from accounts.users import side_effects
 from config import audit, dynamodb, outbox
 from config.audit import reader, verification
 from config.dynamodb import encryption
-from tests.support.crash_harness import CrashHarness, is_worth_trying, scan_items
+from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying, scan_items
 from tests.support.environment import IS_SCALE_RUN, Environment
-from tests.support.proxy import MODES, FaultPlan
+from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, accept_invitation, directory_differences, emails_to, now, process_outbox
 
-FAULT_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost")
 _key_numbers = itertools.count(1)
 
 
@@ -225,7 +224,7 @@ FLOWS = {
 }
 
 
-@pytest.mark.parametrize("mode", FAULT_MODES)
+@pytest.mark.parametrize("mode", CRASH_MODES)
 @pytest.mark.parametrize("name", FLOWS)
 def test_user_changes_survive_faults(
     harness: CrashHarness,

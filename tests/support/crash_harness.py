@@ -8,8 +8,11 @@ from typing import Any
 
 from config import dynamodb
 from tests.support.environment import IS_SCALE_RUN, ROOT, Environment
-from tests.support.proxy import FaultPlan, ProxiedCall
+from tests.support.proxy import MODES, FaultPlan, ProxiedCall
 
+CRASH_MODES = MODES if IS_SCALE_RUN else ("kill_after", "lost")
+"""How calls fail. A crash before a call leaves the state of a crash after the previous one, so
+only ``make scale`` tries ``kill_before``, and the errors that the clients' own tests provoke."""
 _READ_OPERATIONS = ("GetItem", "BatchGetItem", "Query", "GET")
 
 

@@ -19,12 +19,10 @@ from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability
 from staffing.recurrence import expand
 from staffing.schedules import availability
 from tests.staffing.schedules.test_commands import PATH, WEEKLY, create_schedule, schedule_body
-from tests.support.crash_harness import CrashHarness, is_worth_trying, scan_items
-from tests.support.environment import IS_SCALE_RUN
-from tests.support.proxy import MODES, FaultPlan
+from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying, scan_items
+from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, process_outbox
 
-FAULT_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost")
 MONDAY = "2031-06-02T09:00"
 _key_numbers = itertools.count(1)
 
@@ -182,7 +180,7 @@ def send_request(
     case.responses.append(response)
 
 
-@pytest.mark.parametrize("mode", FAULT_MODES)
+@pytest.mark.parametrize("mode", CRASH_MODES)
 @pytest.mark.parametrize("name", FLOWS)
 def test_schedule_changes_survive_faults(
     harness: CrashHarness, test_users: UserFixtures, name: str, mode: str, record_figure: Callable[[str], None]

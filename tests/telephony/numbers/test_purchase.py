@@ -18,9 +18,9 @@ from config.audit import reader, verification
 from telephony.models import Line, PhoneNumber, Quota
 from telephony.numbers import inventory, reservation, unassigned
 from telephony.numbers.purchase import purchase_number
-from tests.support.crash_harness import CrashHarness, is_worth_trying
+from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
 from tests.support.environment import IS_SCALE_RUN, Environment
-from tests.support.proxy import MODES, FaultPlan
+from tests.support.proxy import FaultPlan
 from tests.support.users import (
     SignedInUser,
     UserFixtures,
@@ -34,7 +34,6 @@ from tests.support.users import (
 
 PATH = "/userManagement/purchase-phone-number"
 BUY_PATH_PATTERN = r"/2010-04-01/Accounts/[^/]+/IncomingPhoneNumbers\.json"
-FAULT_MODES = MODES if IS_SCALE_RUN else ("kill_before", "kill_after", "lost")
 _key_numbers = itertools.count(1)
 
 
@@ -133,7 +132,7 @@ def process_outbox_until_finished() -> None:
 
 # --- crashes and faults ---------------------------------------------------------------------------
 @pytest.mark.parametrize("rebuy", ["update", "refuse"])
-@pytest.mark.parametrize("mode", FAULT_MODES)
+@pytest.mark.parametrize("mode", CRASH_MODES)
 def test_purchase_survives_faults(
     harness: CrashHarness,
     test_users: UserFixtures,
