@@ -13,27 +13,32 @@ SENT = "sent"
 
 
 @outbox.task("accounts.hand_over")
-def hand_over(user_id: str, *, job: outbox.TaskContext, sends_link: bool = True) -> None:
+def hand_over(
+    user_id: str, *, job: outbox.TaskContext, sends_link: bool = True, handover_id: str | None = None
+) -> None:
     """End what an earlier holder of the account may have, then mail a link to set a password.
 
     Until the first is stored, a repetition does it again and no token is accepted; afterwards a
     repetition only mails another link, which replaces the one that was mailed. Blocked people get
-    no mail, and nobody whose address others may have by now. Raises `auth0.NoAuth0Account` or
+    no mail, and nobody whose address others may have by now. ``handover_id`` is that of the
+    message, unless it only mails another link. Raises `auth0.NoAuth0Account` or
     `errors.Unavailable`.
     """
+    handover_id = handover_id or job.id
     recipient = recipients.get_recipient(user_id)
-    if recipient is None or recipient.user.handover_id != job.id:
+    if recipient is None or recipient.user.handover_id != handover_id:
         return  # deleted, or a newer handover does it
     if job.progress != SENT:
         if recipient.user.is_handover_pending:
             _end_former_access(recipient.user, author=job.author, at=job.at)
             recipient = recipients.get_recipient(user_id)  # they may have been blocked or renamed
-        if recipient is None or recipient.user.handover_id != job.id:
+        if recipient is None or recipient.user.handover_id != handover_id:
             return
         if not sends_link or not recipient.user.can_sign_in:
             return
         kind = "invitation" if recipient.user.status == "invited" else "access_renewed"
-        invitations.send_password_link(kind, recipient, job)
+        if not invitations.send_password_link(kind, recipient, job):
+            return
         job.save_progress(SENT)
     if not recipient.user.accepted_at:
         invitations.record_sending(recipient.user, job)

@@ -1,5 +1,6 @@
 """Invitations: the e-mail with the link at which a person sets a password."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from accounts import permissions, users
@@ -113,20 +114,32 @@ def send_invitation(user_id: str, *, job: outbox.TaskContext) -> None:
     if job.progress != SENT:
         if recipient.user.status == "active" or recipient.user.handover_id:
             return  # a handover since mails a link of its own
-        send_password_link("invitation", recipient, job)
+        if not send_password_link("invitation", recipient, job):
+            return
         job.save_progress(SENT)
     record_sending(recipient.user, job)
 
 
-def send_password_link(kind: str, recipient: recipients.Recipient, job: outbox.TaskContext) -> None:
+def send_password_link(kind: str, recipient: recipients.Recipient, job: outbox.TaskContext) -> bool:
     """Mail a new link to set a password, in a text of this kind; earlier links stop working.
+
+    False if nothing is mailed, as the person has been blocked or handed over since the recipient
+    was read: the newer handover then mails another link, as this one has replaced its own.
 
     Raises `auth0.NoAuth0Account`, `mailer.MailRefused` or `errors.Unavailable`.
     """
-    link = auth0.create_password_ticket(user_id=recipient.user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
+    user = recipient.user
+    link = auth0.create_password_ticket(user_id=user.id, seconds=int(create.INVITATION_TTL.total_seconds()))
+    present = dynamodb.get_record(User, user.id)  # Auth0 may have taken long, and the address be another by now
+    if present is None or present.handover_id != user.handover_id or not present.can_sign_in:
+        if present is not None and present.handover_id != user.handover_id:
+            with journal.write_intent(job.author, job.at) as write:
+                handover.enqueue_link(write, present)
+        return False
     inviter = job.author.name if job.author.type == "user" else ""
     values = {"inviter": inviter, "until": job.at + create.INVITATION_TTL}
-    mailer.send_email(kind, recipient, message_id=job.id, values=values, link=link)
+    mailer.send_email(kind, replace(recipient, user=present), message_id=job.id, values=values, link=link)
+    return True
 
 
 def record_sending(user: User, job: outbox.TaskContext) -> None:

@@ -32,3 +32,8 @@ def enqueue(write: write_set.Write, before: User, after: User, *, sends_link: bo
     """Have the outbox complete the handover that this write begins, if it begins one."""
     if after.handover_id != before.handover_id:
         write.enqueue("accounts.hand_over", id=after.handover_id, user_id=after.id, sends_link=sends_link)
+
+
+def enqueue_link(write: write_set.Write, user: User) -> None:
+    """Have the outbox mail another link for the last handover: an older one's replaced its link."""
+    write.enqueue("accounts.hand_over", user_id=user.id, handover_id=user.handover_id)

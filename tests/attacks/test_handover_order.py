@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -19,6 +20,7 @@ from tests.support.users import (
     SignedInUser,
     UserFixtures,
     await_token_of_present_holder,
+    emails_to,
     fetch_access_token,
     now,
     process_outbox,
@@ -132,3 +134,39 @@ def test_a_second_factor_ends_with_the_handover(
     assert set_password(env, address, NEW_PASSWORD).is_success, "the handover completes"
     assert signs_in(env, address, NEW_PASSWORD) is has_scope
     assert ("second factors cannot be deleted" in caplog.text) is not has_scope
+
+
+@pytest.mark.parametrize("is_handed_over", [False, True])
+def test_a_stale_worker_mails_nothing_and_leaves_a_link(
+    test_users: UserFixtures, env: Environment, settings: Any, *, is_handed_over: bool
+) -> None:
+    """Its ticket came after that of a newer handover: the link went to the former address."""
+    user = test_users.create_user()
+    seconds_ahead = 0
+    if is_handed_over:
+        process_outbox()
+        assert unblock(test_users, user).is_success
+        port, settings.EMAIL_PORT = settings.EMAIL_PORT, 1
+        process_outbox()
+        settings.EMAIL_PORT = port
+        assert not users.get_user(user.id).is_handover_pending, "only the mail is left"
+        seconds_ahead = 60
+    mail_count = len(emails_to(env, user.email))
+    fault = {"path": "/api/v2/tickets/password-change", "fault": "slow", "seconds": 3, "times": 1}
+    httpx.post(f"{env.issuer}_local/faults", json=fault).raise_for_status()
+    with ThreadPoolExecutor(1) as pool:
+        stale_worker = pool.submit(process_outbox, seconds_ahead)
+        time.sleep(0.5)
+        assert change_address(test_users, user).is_success
+        process_outbox()
+        address = f"right.{user.email}"
+        assert emails_to(env, address)
+        assert not stale_worker.done()
+        stale_worker.result()
+    httpx.delete(f"{env.issuer}_local/faults")
+    process_outbox(1)
+
+    links = [link for mail in emails_to(env, user.email)[: -mail_count or None] for link in mail["links"]]
+    assert not any("reset-verify" in link for link in links)
+    assert set_password(env, address, NEW_PASSWORD).is_success
+    assert signs_in(env, address, NEW_PASSWORD)
