@@ -143,7 +143,7 @@ class User(dynamodb.Record):
     name = Text(IDENTITY.sent_to(*EMAIL_SENDERS))
     profile_name = Text(IDENTITY, null=True)
     email = Text(CONTACT.sent_to(*EMAIL_SENDERS))
-    phone = Text(CONTACT, null=True)
+    phone = Text(CONTACT.sent_to("the mail service"), null=True)
     customer_id = Text(RIGHTS.sent_to("Auth0"), label="Customer id")
     role = Text(RIGHTS)
     extra = TextList(RIGHTS, default=list, label="Permissions beyond the role's")

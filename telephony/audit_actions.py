@@ -12,6 +12,8 @@ ACTIONS = {
     "number.refused": "The purchase of the number failed.",
     "number.released": "The number was released.",
     "number.restored": "The pending release of the number was cancelled.",
+    "phone.unverified": "The user's phone has to be confirmed again, because the e-mail address was changed soon after "
+    "they had come in.",
     "phone.verified": "The user confirmed their phone.",
     "quota.changed": "The customer's limit of phone numbers was changed.",
     "voicemail.recorded": "A caller left a voicemail.",

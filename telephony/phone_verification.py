@@ -19,6 +19,7 @@ from accounts.notifications import recipients
 from accounts.permissions import Actor
 from config import audit, daily_limits, dynamodb, errors, journal
 from config.dynamodb import encryption, idempotency, unaudited
+from config.journal import write_set
 from telephony import dialing_rules, lines
 from telephony.ivr.instructions import Hangup, Prompt, VoiceReply, webhook_path
 from telephony.ivr.phrases import LOCALES, get_phrase
@@ -241,6 +242,15 @@ def _check_code(
 
 def _wrong_code_error() -> WrongCode:
     return WrongCode("Wrong or expired code; request a new one.", pointer="/code")
+
+
+def unverify_phone(write: write_set.Write, user: "User", *, since: datetime) -> None:
+    """End, in a write, a verification that was made ``since`` then."""
+    verification = dynamodb.get_record(PhoneVerification, user.id)
+    if verification is None or verification.verified_at is None or verification.verified_at < since:
+        return
+    write.remove(verification, only_if=PhoneVerification.verified_at == verification.verified_at)
+    write.add_audit_event("phone.unverified", user, changes=[audit.FieldChange("phone", verification.phone, None)])
 
 
 def mark_verified(user: "User", *, at: datetime) -> None:

@@ -195,6 +195,8 @@ def _apply_email_change(before: User, patch: diff.UserPatch, attempt: two_phase.
             write.remove(EmailOwner(before.email_key), only_if=EmailOwner.user_id == before.id)
         side_effects.add_side_effects(write, before, after)
         handover.enqueue(write, before, after, sends_link=sends_link)
+        if after.email_key != before.email_key and attempt.actor.id != before.id:
+            handover.unverify_recent_phone(write, before)
         if not sends_link:
             write.add_audit_event("user.link_not_sent", before)
         was_used = before.accepted_at or before.invitation_sent_at

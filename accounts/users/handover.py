@@ -7,12 +7,19 @@ outbox then ends at Auth0 what an earlier holder may have, and mails a new link
 (`accounts.notifications.handovers`). A newer handover replaces one that is not completed.
 """
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from accounts.models import User
 from accounts.users import create
 from config import dynamodb
 from config.journal import write_set
+
+RECENTLY = timedelta(days=30)
+"""Whoever came in within this time before the address is corrected may be a stranger."""
 
 
 def begin(user: User, at: datetime) -> User:
@@ -37,3 +44,15 @@ def enqueue(write: write_set.Write, before: User, after: User, *, sends_link: bo
 def enqueue_link(write: write_set.Write, user: User) -> None:
     """Have the outbox mail another link for the last handover: an older one's replaced its link."""
     write.enqueue("accounts.hand_over", user_id=user.id, handover_id=user.handover_id)
+
+
+def unverify_recent_phone(write: write_set.Write, user: User) -> None:
+    """End the verification of a phone that a recent holder made: calls would ring a stranger.
+
+    For changes of the address that the person has not made. A phone that was verified by somebody
+    who had come in long before stays: it would go silent, and it is theirs.
+    """
+    came_in = [at for at in (user.accepted_at, user.handed_over_at) if at and write.at - at < RECENTLY]
+    if came_in:
+        unverify: Callable[..., None] = import_string(settings.UNVERIFY_PHONE)
+        unverify(write, user, since=min(came_in))

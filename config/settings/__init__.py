@@ -78,6 +78,7 @@ DATA_MAPS = [
 
 LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
 IS_OWN_NUMBER = "telephony.numbers.inventory.is_own_number"
+UNVERIFY_PHONE = "telephony.phone_verification.unverify_phone"
 LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.numbers.inventory.LOCATION_GUARD"]
 
 # Logs: one JSON object per line
