@@ -252,6 +252,8 @@ class Usage(dynamodb.Record):
     used = Number(USAGE, default=0)
     committed = Number(USAGE, default=0)
     """Call minutes that are used or reserved."""
+    messages = Number(USAGE, default=0)
+    """Minutes of calls that could only leave a message."""
     calls = TextMap(USAGE, default=dict)
     """The leases of calls under way, by the id of the call."""
     callers = TextMap(USAGE, default=dict)

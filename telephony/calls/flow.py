@@ -243,6 +243,7 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     within_budget(call.record, CallStep("dialled", path, number), *new_events, updates=used)
     if has_next:
         return call.reply([_dial(call, path, action, plan, number + 1)])
+    within_budget(minutes.settle, call)
     return call.reply(_follow_actions(call, f"{path}/otherwise", webhook.at))
 
 
@@ -256,6 +257,7 @@ def handle_wait(webhook: CallWebhook) -> VoiceReply:
     if ring_all.is_answered(call, path):
         return call.reply([ring_all.conference_instruction(call, path)])
     if ring_all.is_ringing_closed(call, path):
+        within_budget(minutes.settle, call)
         return call.reply(_follow_actions(call, f"{path}/otherwise", webhook.at))
     return call.reply(ring_all.waiting_instructions(path, poll_count + 1))
 

@@ -3,7 +3,8 @@
 A reservation is what the call can cost at most: the caller, the one phone that talks, and a little
 for each phone that only rings. Calls share what is left, but no conversation gets less than
 MIN_CONVERSATION: rather than leaving phones silent because minutes are reserved, calls under way
-may reserve up to half more than those of the day. Used minutes alone end ringing earlier.
+may reserve up to half more than those of the day, and those in a place that a location has for
+itself whatever others reserve. Used minutes alone end ringing earlier.
 """
 
 from dataclasses import replace
@@ -11,7 +12,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from telephony.calls import usage
+from telephony.calls import concurrency, usage
 from telephony.calls.call_record import CallRecord
 from telephony.calls.routing import RingPlan
 from telephony.calls.usage import CALLER_MINUTES, Lease
@@ -20,7 +21,7 @@ from telephony.models import Usage
 MIN_CONVERSATION = 15
 """What a conversation may take at least, if phones ring at all."""
 SHARE = 4
-"""A conversation takes at most a fourth of what is left, so that other calls get some."""
+"""Caller and phone take at most a fourth of what is left together, so that others get some."""
 
 
 def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, at: datetime) -> RingPlan:
@@ -43,7 +44,7 @@ def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, a
         text = row.calls.get(call.id)
         if text is None and call.has_step("counted"):  # it ended meanwhile, or has waited for long
             return replace(plan, minutes=min(MIN_CONVERSATION, wish))
-        lease = Lease.parse(text) if text else Lease(0, own=0)
+        lease = Lease.parse(text) if text else _uncounted_lease(call, at)
         if text and lease.path == path:
             return replace(plan, minutes=lease.limit)
         left = daily - int(row.committed) + lease.own - own_ringing - leg_ringing
@@ -57,11 +58,14 @@ def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, a
             limit=minutes,
         )
         added = new_lease.minutes - lease.minutes
-        if row.used >= daily or row.committed + added > max_committed:
+        ringing = [Lease.parse(other) for id, other in row.calls.items() if id != call.id]
+        has_own_place = concurrency.has_own_place(lease, [other for other in ringing if other.can_ring])
+        if row.used >= daily or (row.committed + added > max_committed and not has_own_place):
             usage.notify_operators(row, customer_id, "call_minutes_all", day)
             return plan.without_phones("minutes_used_up" if row.used >= daily else "minutes_reserved")
         actions = [Usage.calls[call.id].set(new_lease.text), Usage.committed.add(added)]
-        only_if = usage.is_unchanged(call.id, text) & (Usage.committed <= max_committed - added)
+        has_minutes = Usage.used < daily if has_own_place else Usage.committed <= max_committed - added
+        only_if = usage.is_unchanged(call.id, text) & has_minutes
         return replace(plan, minutes=minutes) if usage.update(customer_id, day, actions, only_if) else None
 
     return usage.repeat(attempt)
@@ -70,7 +74,7 @@ def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, a
 def settle(call: CallRecord) -> bool:
     """Count what a call has cost so far, and free what it cannot cost any more.
 
-    A call that may only leave a message counts nothing: nobody can use up what others ring with.
+    A call that may only leave a message counts elsewhere: nobody uses up what others ring with.
     False if it has no lease: it was settled before, or the store failed when it began.
     """
     customer_id, day = call.row.customer_id, call.row.started_at
@@ -84,20 +88,22 @@ def settle(call: CallRecord) -> bool:
         lease = Lease.parse(text)
         new_lease = replace(
             lease,
-            own=0 if is_over else lease.own,
+            own=0 if is_over else _own_minutes(call, lease),
             legs=lease.legs if _is_about_to_ring(call, lease.path) else min(legs, lease.legs),
-            counted=max(_used_minutes(call) if lease.can_ring else 0, lease.counted),
+            counted=max(_used_minutes(call), lease.counted),
         )
-        if new_lease == lease:
+        is_settled = is_over and not new_lease.legs
+        if new_lease == lease and not is_settled:
             return True
         used = new_lease.counted - lease.counted
-        is_settled = is_over and not new_lease.legs
+        used_ringing = used if lease.can_ring else 0
         caller_actions, caller_is_unchanged = usage.count_caller(row, lease.caller, used)
         actions = [
             *caller_actions,
             Usage.calls[call.id].remove() if is_settled else Usage.calls[call.id].set(new_lease.text),
-            Usage.committed.add(used + new_lease.minutes - lease.minutes),
-            Usage.used.add(used),
+            Usage.committed.add(used_ringing + new_lease.minutes - lease.minutes),
+            Usage.used.add(used_ringing),
+            Usage.messages.add(used - used_ringing),
         ]
         only_if = usage.is_unchanged(call.id, text) & caller_is_unchanged
         return usage.count(customer_id, day, actions, only_if) or None
@@ -106,17 +112,40 @@ def settle(call: CallRecord) -> bool:
 
 
 def count_without_lease(call: CallRecord) -> None:
-    """Count a call that ended, for which nothing could be reserved when it began."""
+    """Count a call that ended, for which nothing could be reserved when it began.
+
+    Raises `errors.Unavailable`.
+    """
     customer_id, day = call.row.customer_id, call.row.started_at
-    usage.load(customer_id, day)
-    used = _used_minutes(call)
-    actions = [Usage.committed.add(used), Usage.used.add(used)]
-    usage.count(customer_id, day, actions, Usage.key.exists())
+    caller, used = _uncounted_lease(call, day).caller, _used_minutes(call)
+
+    def attempt() -> bool | None:
+        caller_actions, caller_is_unchanged = usage.count_caller(usage.load(customer_id, day), caller, used)
+        actions = [*caller_actions, Usage.committed.add(used), Usage.used.add(used)]
+        return usage.count(customer_id, day, actions, caller_is_unchanged) or None
+
+    usage.repeat(attempt)
 
 
 def to_minutes(seconds: int) -> int:
     """What a phone costs: each minute that begins."""
     return -(-seconds // 60)
+
+
+def _uncounted_lease(call: CallRecord, at: datetime) -> Lease:
+    """The lease of a call that could not be counted when it began: nothing is reserved yet."""
+    return replace(usage.new_lease(at, call.row.location_id, call.row.caller), own=0)
+
+
+def _own_minutes(call: CallRecord, lease: Lease) -> int:
+    """What the caller may still take: less once nobody answered, who then leaves a voicemail."""
+    plan, path = call.plan(lease.path) or RingPlan(), lease.path
+    phones = len(plan.ringable)
+    is_over = call.has_step("closed", path) or call.has_step("dialled", path, phones - 1)
+    if not phones or not is_over or any(step.kind == "accept" and step.path == path for step in call.steps):
+        return lease.own
+    ringing = 1 if call.has_step("closed", path) else phones
+    return min(lease.own, CALLER_MINUTES + ringing)
 
 
 def _used_minutes(call: CallRecord) -> int:

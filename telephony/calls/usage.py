@@ -17,7 +17,7 @@ from django.conf import settings
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from config import dynamodb, errors
+from config import daily_limits, dynamodb, errors
 from config.dynamodb import unaudited
 from telephony.models import Usage
 
@@ -28,7 +28,7 @@ CALLER_MINUTES = 5
 LEASE_GRACE = timedelta(minutes=30)
 """How long a lease lasts beyond the longest conversation."""
 UNREPORTED_MINUTES = 10
-"""What a call counts at most whose end was never reported."""
+"""What a call counts at most whose end was never reported. A message counts CALLER_MINUTES."""
 MAX_EXPIRED = 20
 """Leases that one write removes: a condition has at most 4 KB."""
 WITHHELD = "withheld"
@@ -43,6 +43,7 @@ LIMIT_EVENTS = {
     "concurrent_calls_max": "a customer has as many calls at once as are allowed",
     "concurrent_calls_of_caller_max": "a caller has as many calls at once to a customer as are allowed",
     "call_minutes_of_caller_max": "a caller used as many call minutes of a customer as are allowed",
+    "message_minutes_max": "messages take as many call minutes of a customer as are allowed",
 }
 """Log messages for operators by their ``event``: each once per customer and day."""
 
@@ -86,6 +87,12 @@ class Lease:
     def parse(cls, text: str) -> "Lease":
         """A lease from its stored text; another release may have written fewer or more fields."""
         return cls(*json.loads(text)[: len(fields(cls))])
+
+
+def new_lease(at: datetime, location_id: str, caller: str) -> Lease:
+    """The lease of a call that begins, by the number that calls; empty if it is withheld."""
+    pseudonym = daily_limits.pseudonym(caller)[:16] if caller else WITHHELD
+    return Lease(expiry(at), location_id=location_id or "", caller=pseudonym)
 
 
 def expiry(at: datetime, minutes: int = 0) -> int:
@@ -134,12 +141,14 @@ def count_expired(row: Usage, customer_id: str, *, day: datetime, at: datetime) 
     if not expired:
         return False
     used = sum(min(lease.minutes, UNREPORTED_MINUTES) for _, lease in expired if lease.can_ring)
+    messages = sum(CALLER_MINUTES for _, lease in expired if not lease.can_ring)
     reserved = sum(lease.minutes for _, lease in expired)
     only_if: Condition = Usage.key.exists()
     for call_id, _ in expired:
         only_if = only_if & is_unchanged(call_id, row.calls[call_id])
     actions: list[Action] = [Usage.calls[call_id].remove() for call_id, _ in expired]
-    count(customer_id, day, [*actions, Usage.committed.add(used - reserved), Usage.used.add(used)], only_if)
+    actions += [Usage.committed.add(used - reserved), Usage.used.add(used), Usage.messages.add(messages)]
+    count(customer_id, day, actions, only_if)
     return True
 
 

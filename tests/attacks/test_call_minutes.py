@@ -61,21 +61,23 @@ class MeteredLine:
         assert usage
         return usage
 
-    def set_used(self, used: int) -> None:
+    def set_used(self, used: int, *, reserved: int = 0, messages: int = 0) -> None:
         days.load(self.customer_id, self.at)
         row = Usage(days.key(self.customer_id, self.at))
-        unaudited.update(row, [Usage.used.set(used), Usage.committed.set(used)], Usage.key.exists())
+        numbers = [Usage.used.set(used), Usage.committed.set(used + reserved), Usage.messages.set(messages)]
+        unaudited.update(row, numbers, Usage.key.exists())
 
     def begin(self, at: datetime | None = None, *, caller: str = "+16175550199", location: str = "loc_a") -> Admission:
         """Begin a call without its webhook."""
         return concurrency.begin(self.customer_id, new_sid(), at or self.at, location_id=location, caller=caller)
 
-    def create_call(self, caller: str = "") -> CallRecord:
+    def create_call(self, caller: str = "", location: str = "") -> CallRecord:
         """A stored call that is counted."""
         resolved = lines.resolve_line(self.line.number)
         assert resolved
         call = call_record.new_call(new_sid(), resolved, caller="", entrance="open", at=self.at)
-        concurrency.begin(self.customer_id, call.id, self.at, caller=caller or f"+1617{next(_sids):07}")
+        caller = caller or f"+1617{next(_sids):07}"
+        concurrency.begin(self.customer_id, call.id, self.at, caller=caller, location_id=location)
         call.row.steps = {"counted"}
         call.save()
         return call
@@ -178,6 +180,42 @@ def test_as_many_calls_as_are_allowed_ring_everybody(
     assert all(len(plan.ringable) == phones and plan.minutes >= MIN_CONVERSATION for plan in plans)
     assert usage.committed <= DAILY_MINUTES * 1.5
     assert_consistent(usage)
+
+
+def test_what_one_location_reserves_leaves_the_phones_of_others_ringing(metered: MeteredLine) -> None:
+    """Eighteen calls to one location, and those to another rang nobody: 300 minutes were free."""
+    of_location = settings.TELEPHONY["concurrent_calls_of_location"]
+    metered.set_used(DAILY_MINUTES - 300, reserved=800)
+    plan = RingPlan([RingCandidate(phone, "", "named", phone=phone) for phone in PHONES])
+    for location in ("loc_a", "loc_b"):
+        rings = []
+        for _ in range(of_location + 1):
+            call = metered.create_call(location=location)
+            result = minutes.reserve(call, "open", plan, is_sequence=True, at=metered.at)
+            rings.append(bool(result.ringable))
+        assert rings == [True] * of_location + [False], "those in its own places"
+    metered.set_used(DAILY_MINUTES)
+    call = metered.create_call(location="loc_c")
+    assert not minutes.reserve(call, "open", plan, is_sequence=True, at=metered.at).ringable
+
+
+def test_a_call_that_nobody_answered_reserves_only_its_voicemail(metered: MeteredLine) -> None:
+    """It kept the minutes of a conversation for caller and phone until the message ended."""
+    sid = new_sid()
+    assert time_limit(metered.post(sid).text)
+    for number in (0, 1):
+        answer = metered.post(sid, f"/dialled?p=closed&n={number}", DialCallStatus="no-answer").text
+    assert "<Record" in answer
+    assert metered.usage.committed == CALLER_MINUTES + 2
+    metered.post(sid, "/ended", CallDuration="90")
+    assert (metered.usage.used, metered.usage.committed, metered.usage.calls) == (2, 2, {})
+
+    metered.line.update_configuration(**ring(PHONES, "all"))
+    sid = new_sid()
+    assert "<Redirect" in metered.post(sid).text
+    assert "<Record" in metered.post(sid, "/wait?p=closed&k=40").text
+    assert metered.usage.committed == 2 + CALLER_MINUTES + 1 + len(PHONES)
+    assert_consistent(metered.usage)
 
 
 def test_only_one_of_the_phones_that_ring_at_once_talks(metered: MeteredLine) -> None:
@@ -318,7 +356,7 @@ def test_phones_ring_on_the_day_of_a_deployment(metered: MeteredLine) -> None:
     """Every call reached voicemail until midnight: the row of an earlier release has no calls."""
     row = Usage(f"minutes {metered.customer_id} {metered.at:%Y-%m-%d}", used=7, expires_at=1_999_999_999)
     assert unaudited.create(row)
-    later_fields = [Usage.committed.remove(), Usage.calls.remove(), Usage.callers.remove()]
+    later_fields = [Usage.committed.remove(), Usage.calls.remove(), Usage.callers.remove(), Usage.messages.remove()]
     assert unaudited.update(row, later_fields, Usage.key.exists())
     sid = new_sid()
     assert time_limit(metered.post(sid).text) == 60
@@ -425,6 +463,63 @@ def test_no_caller_uses_up_the_minutes_of_a_day(metered: MeteredLine) -> None:
     assert metered.begin(caller="+16175550198") is Admission.RING
     assert metered.begin(caller="") is Admission.RING
     assert_consistent(metered.usage)
+
+
+def test_messages_have_minutes_of_their_own(metered: MeteredLine) -> None:
+    """They counted nothing: 40 at once all day were 57,600 minutes, of a single caller too."""
+    caller, limit = "+16175550199", settings.TELEPHONY["daily_minutes_of_caller"]
+    for _ in range(settings.TELEPHONY["concurrent_calls_of_caller"]):
+        metered.begin(caller=caller)
+    reserved = metered.usage.committed
+    call = metered.create_call(caller=caller)
+    assert metered.usage.committed == reserved, "a message reserves nothing that others ring with"
+    call.record(CallStep("ended"), updates=[Call.ended_at.set(metered.at), Call.seconds.set(limit * 60)])
+    minutes.settle(call)
+    usage = metered.usage
+    assert (usage.used, usage.messages, list(usage.callers.values())) == (0, limit, [str(limit)])
+    assert call.id not in usage.calls
+    assert metered.begin(caller=caller) is Admission.MESSAGE
+    pseudonym = days.new_lease(metered.at, "", caller).caller
+    row = Usage(days.key(metered.customer_id, metered.at))
+    unaudited.update(row, [Usage.callers[pseudonym].set(str(limit * 3 // 2))], Usage.key.exists())
+    assert metered.begin(caller=caller) is Admission.NONE
+    other = "+16175550001"
+    while (admission := metered.begin(caller=other)) is Admission.RING:
+        pass
+    assert admission is Admission.MESSAGE
+    metered.set_used(0, messages=DAILY_MINUTES // 2)
+    assert metered.begin(caller=other) is Admission.NONE
+    assert metered.begin(caller="+16175550002") is Admission.RING, "messages keep nobody from ringing"
+
+
+def test_a_day_costs_at_most_twice_its_minutes(metered: MeteredLine) -> None:
+    """Once they were used, voicemails counted on without end."""
+    metered.set_used(DAILY_MINUTES + 600, messages=399)
+    assert metered.begin() is Admission.RING, "it reaches voicemail"
+    metered.set_used(DAILY_MINUTES + 600, messages=400)
+    assert metered.begin() is Admission.NONE
+
+
+def test_an_unreported_message_counts_as_a_message(metered: MeteredLine) -> None:
+    for _ in range(settings.TELEPHONY["concurrent_calls_of_caller"] + 1):
+        metered.begin()
+    metered.begin(metered.at + LEASE_GRACE + timedelta(seconds=1))
+    assert metered.usage.messages == CALLER_MINUTES
+
+
+def test_calls_that_could_not_be_counted_keep_their_caller(metered: MeteredLine) -> None:
+    """They became those of callers who withhold their number."""
+    resolved = lines.resolve_line(metered.line.number)
+    assert resolved
+    caller, plan = "+16175550188", RingPlan([RingCandidate(PHONES[0], "", "named", phone=PHONES[0])])
+    calls = [call_record.new_call(new_sid(), resolved, caller=caller, entrance="open", at=metered.at) for _ in range(2)]
+    expected = days.new_lease(metered.at, metered.line.location.id, caller)
+    minutes.reserve(calls[0], "open", plan, is_sequence=True, at=metered.at)
+    lease = days.Lease.parse(metered.usage.calls[calls[0].id])
+    assert (lease.caller, lease.location_id) == (expected.caller, expected.location_id)
+    calls[1].row.ended_at, calls[1].row.seconds = metered.at, 90
+    minutes.count_without_lease(calls[1])
+    assert metered.usage.callers == {expected.caller: "2"}
 
 
 def test_each_location_has_places_of_its_own(metered: MeteredLine) -> None:

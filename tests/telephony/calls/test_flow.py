@@ -14,7 +14,7 @@ from accounts.notifications import devices
 from accounts.users import update
 from config import dynamodb, errors, storage
 from config.dynamodb import unaudited
-from telephony.calls import call_record
+from telephony.calls import call_record, usage
 from telephony.models import Call
 from tests.emulators.twilio.phones import sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, local_times_around, post_webhook
@@ -592,7 +592,8 @@ def test_call_minutes_are_limited_per_day(
     """Beyond the limit, callers can leave a voicemail, but no paid calls are placed."""
     _, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     webhook = line.call(phones={phone: "answers"}).webhooks[0]
-    address = env.start_web("thrifty", free_port(), CALL_MINUTES_PER_DAY="1")
+    used = usage.load(line.location.customer_id, WEDNESDAY_NOON).used
+    address = env.start_web("thrifty", free_port(), CALL_MINUTES_PER_DAY=str(used))
     form = {**webhook["form"], "CallSid": "CA" + "b" * 32}
     signature = sign_webhook(webhook["url"], form, AUTH_TOKEN)
     thrifty_url = webhook["url"].replace(env.web, address)
