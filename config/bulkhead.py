@@ -8,13 +8,13 @@ is repeated here: retries belong to the outbox. `Gate` bounds work of this proce
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
 from config import errors
 
@@ -46,7 +46,8 @@ class Bulkhead:
     ) -> None:
         """``name`` begins error messages; ``budget_seconds`` is a caller's whole wait.
 
-        ``max_per_owner`` limits the concurrent calls for one owner, where `call` names it.
+        ``max_per_owner`` limits the concurrent calls for one owner, where `call` names it, while
+        half of all are taken: the rest is for others.
         ``max_retry_after`` caps the seconds that a rate limit may impose. ``on_timeout`` frees the
         thread of a call that was given up, by closing its connection.
         """
@@ -55,9 +56,9 @@ class Bulkhead:
         self._budget_seconds = budget_seconds
         self._max_retry_after = max_retry_after
         self._on_timeout = on_timeout
-        self._slots = threading.BoundedSemaphore(max_concurrent)
         self._max_per_owner = max_per_owner
-        self._slots_by_owner: WeakValueDictionary[str, threading.Semaphore] = WeakValueDictionary()
+        self._slots: Counter[str] = Counter()  # that are taken, by owner
+        self._slot_freed = threading.Condition()
         self._failed_at = float("-inf")
 
     def call(self, task: Callable[[], T], *, owner: str = "") -> T:
@@ -65,16 +66,12 @@ class Bulkhead:
         deadline = time.monotonic() + self._budget_seconds
         is_failing = time.monotonic() - self._failed_at < FAILING_SECONDS
         wait_seconds = WAIT_FAILING_SECONDS if is_failing else WAIT_HEALTHY_SECONDS
-        wait_seconds = min(wait_seconds, self._budget_seconds / 2)
-        owner_slots = threading.Semaphore(self._max_per_owner)
-        if owner:
-            owner_slots = self._slots_by_owner.setdefault(owner, owner_slots)
-        if not owner_slots.acquire(timeout=wait_seconds):
-            raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
-        if not self._slots.acquire(timeout=wait_seconds):
-            owner_slots.release()
-            raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
-        future = self._thread_pool.submit(self._run, task, owner_slots)
+        with self._slot_freed:
+            wait_seconds = min(wait_seconds, self._budget_seconds / 2)
+            if not self._slot_freed.wait_for(lambda: self._has_slot(owner), timeout=wait_seconds):
+                raise errors.Unavailable(f"{self.name} is busy.", retry_after=2)
+            self._slots[owner] += 1
+        future = self._thread_pool.submit(self._run, task, owner)
         try:
             return future.result(timeout=deadline - time.monotonic())
         except FutureTimeout as error:
@@ -98,12 +95,20 @@ class Bulkhead:
             f"{self.name} limits our requests.", retry_after=max(1, min(seconds, self._max_retry_after))
         )
 
-    def _run(self, task: Callable[[], T], owner_slots: threading.Semaphore) -> T:
+    def _has_slot(self, owner: str) -> bool:
+        free = self._max_concurrent - self._slots.total()
+        is_below_cap = not owner or self._slots[owner] < self._max_per_owner
+        return free > 0 and (is_below_cap or free > self._max_concurrent // 2)
+
+    def _run(self, task: Callable[[], T], owner: str) -> T:
         try:
             return task()
         finally:
-            self._slots.release()
-            owner_slots.release()
+            with self._slot_freed:
+                self._slots[owner] -= 1
+                if not self._slots[owner]:
+                    del self._slots[owner]
+                self._slot_freed.notify_all()
 
     @cached_property
     def _thread_pool(self) -> ThreadPoolExecutor:
