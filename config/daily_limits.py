@@ -151,6 +151,10 @@ def consume(limit: DailyLimit, at: datetime) -> None:
         item = unaudited.update(DailyCount(limit.key(at)), _changes(limit, at), _is_below(limit))
         if item is None:
             raise _limit_reached(limit, at)
+        stored = DailyCount.from_item(item)
+        if _is_unusual(limit, int(stored.used)) and not stored.flagged_on:
+            unaudited.update(stored, [DailyCount.flagged_on.set(_day(at))], DailyCount.used.exists())
+            _log(limit, int(stored.used))
 
 
 def consume_all(limits: Iterable[DailyLimit], at: datetime) -> None:

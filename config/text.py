@@ -28,7 +28,8 @@ class TextTooLong(ValueError):
 def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str:
     """Text in NFC without blanks around it; a text of several lines has ``\\n`` between them.
 
-    Invisible marks around a line, which copying adds, are dropped as blanks are.
+    Invisible marks that copying adds are dropped: those of a direction, unless the text has letters
+    from right to left, and in one line also hints where to break it.
 
     Raises TextTooLong before any work on a text that is too long. Raises ValueError for characters
     that cannot be displayed, that hide or reverse others, and for a text of which nothing shows.
@@ -42,8 +43,9 @@ def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str
     if cleaned.isascii() and cleaned.isprintable():
         return cleaned
     marks = _DIRECTION_MARKS if _is_right_to_left(cleaned) else ""
-    cleaned = cleaned if is_multiline else _strip_marks(cleaned, ignored=marks)
-    allowed = f"\n{_BREAKING_HINTS}{marks}" if is_multiline else marks
+    retained = marks + _BREAKING_HINTS if is_multiline else marks
+    cleaned = _drop_marks(cleaned, retained=retained)
+    allowed = f"\n{retained}" if is_multiline else retained
     for index, character in enumerate(cleaned):
         if character not in allowed and not _is_allowed(cleaned, index):
             raise ValueError(f"Contains U+{ord(character):04X}, a character that cannot be displayed here.")
@@ -57,10 +59,12 @@ def _is_right_to_left(text: str) -> bool:
     return any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
 
 
-def _strip_marks(text: str, *, ignored: str) -> str:
-    """The text without blanks and marks, but for the ``ignored``, at its ends; never empty."""
-    marks = (mark for mark in _BREAKING_HINTS + _DIRECTION_MARKS if mark not in ignored)
-    return text.strip(_BLANKS + "".join(marks)) or text
+def _drop_marks(text: str, *, retained: str) -> str:
+    """The text without marks, but for the ``retained``, and blanks around it; never empty."""
+    dropped = str.maketrans(
+        "", "", "".join(mark for mark in _BREAKING_HINTS + _DIRECTION_MARKS if mark not in retained)
+    )
+    return unicodedata.normalize("NFC", text.translate(dropped)).strip(_BLANKS) or text
 
 
 def _describe_limit(max_length: int) -> str:

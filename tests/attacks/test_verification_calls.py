@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
@@ -125,3 +126,19 @@ def test_a_number_that_became_ours_is_not_called(test_users: UserFixtures, env: 
     assert parse_problem(response)["code"] == "phone_not_callable"
     assert "a number of Dutyline" in response.json()["detail"]
     assert [call for call in plan.calls if call.service == "twilio"] == []
+
+
+def test_operators_see_half_of_what_is_counted_alone(
+    env: Environment, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Counts without other changes, such as those of code calls, showed only once refused."""
+    settings.DAILY_LIMITS = {**settings.DAILY_LIMITS, "codes-of-customer": 4}
+    at = now()
+    customer_id = dynamodb.new_id("cus", at)
+    limit = daily_limits.DailyLimit("codes-of-customer", customer_id, customer_id, "")
+    seen = []
+    for _ in range(3):
+        daily_limits.consume(limit, at)
+        seen.append(limit.key(at) in [count.key for count in daily_limits.list_flagged(at)])
+    assert seen == [False, True, True]
+    assert caplog.text.count("half of a daily limit used") == 1

@@ -36,11 +36,6 @@ REFUSED = {
     "override": "Ann\u202egpj.exe",
     "embedding": "a\u202bb",
     "isolate": "a\u2067b",
-    "zero-width space": "Ann\u200bLee",
-    "word joiner": "Ann\u2060Lee",
-    "soft hyphen": "Ann\u00adLee",
-    "byte order mark": "Ann\ufeffLee",
-    "direction mark in Latin": "Ann\u200fLee",
     "joiner in Latin": "An\u200dn",
     "non-joiner after a Latin letter with a mark": "x\u0301\u200cy",
     "two joiners": "می\u200c\u200cخ",
@@ -71,8 +66,20 @@ def test_texts_of_several_lines_may_be_copied_from_elsewhere() -> None:
     assert (
         clean_text("a\r\nb\u2028c\u00ad\u200bd\ufeff", max_length=50, is_multiline=True) == "a\nb\nc\u00ad\u200bd\ufeff"
     )
+    assert clean_text("a\n\u200eb", max_length=50, is_multiline=True) == "a\nb"
     with pytest.raises(ValueError, match=r"U\+202E"):
         clean_text("a\n\u202eb", max_length=50, is_multiline=True)
+
+
+@pytest.mark.parametrize("mark", ["\u00ad", "\u200b", "\u2060", "\ufeff", "\u200e", "\u200f", "\u061c"])
+def test_marks_inside_a_line_are_dropped(mark: str) -> None:
+    """A stored name that has one could not be sent back: the role could not be changed."""
+    assert clean_text(f"Anne{mark}Marie", max_length=50) == "AnneMarie"
+    assert clean_text(f"Zoe{mark}\u0308", max_length=50) == "Zo\u00eb", "in its normal form"
+    with pytest.raises(ValueError, match=r"U\+202E"):
+        clean_text(f"Ann\u202e{mark}gpj.exe", max_length=50)
+    with pytest.raises(ValueError, match=r"U\+[0-9A-F]{4}"):
+        clean_text(mark, max_length=50)
 
 
 def test_marks_around_a_line_are_dropped() -> None:
