@@ -164,7 +164,7 @@ def test_page_cost_does_not_grow_with_user_count(
     costs = {}
     for user_count in (100, 10_000 if IS_SCALE_RUN else 1_000):
         test_users = create_user_fixtures(env, web)
-        write_user_copies(test_users.create_user(), user_count)
+        copies = write_user_copies(test_users.create_user(), user_count)
         test_users.ann.get("/user")
         with env.apply_plan() as fault_plan:
             page = test_users.ann.get("/userManagement?limit=50").json()
@@ -172,20 +172,28 @@ def test_page_cost_does_not_grow_with_user_count(
         assert page["nextCursor"]
         calls = [call for call in fault_plan.calls if call.service == "dynamodb"]
         costs[user_count] = (len(calls), sum(call.capacity for call in calls))
+        delete_users(copies)
     record_figure(f"a page of 50 users (round trips, capacity units) by number of users: {costs}")
     small_cost, large_cost = costs.values()
     assert small_cost == large_cost
     assert small_cost[0] == 2
 
 
-def write_user_copies(original: User, count: int) -> None:
+def write_user_copies(original: User, count: int) -> list[User]:
     """Write copies of a user straight to the table: only their number matters."""
-    for start in range(0, count, 25):
-        copies = [
-            original.with_changes(
-                id=f"usr_{start + index:026d}{original.id[-6:]}", name_key=f"a{start + index:08d}", version=1
-            )
-            for index in range(25)
-        ]
-        put_requests = [{"PutRequest": {"Item": copy.serialize()}} for copy in copies]
-        dynamodb.call("BatchWriteItem", RequestItems={User.table_name(): put_requests})
+    copies = [
+        original.with_changes(id=f"usr_{number:026d}{original.id[-6:]}", name_key=f"a{number:08d}", version=1)
+        for number in range(count)
+    ]
+    write_users([{"PutRequest": {"Item": copy.serialize()}} for copy in copies])
+    return copies
+
+
+def delete_users(copies: list[User]) -> None:
+    """Delete them again: other tests read whole tables."""
+    write_users([{"DeleteRequest": {"Key": User.to_dynamodb_key(copy.id)}} for copy in copies])
+
+
+def write_users(requests: list[dict[str, Any]]) -> None:
+    for start in range(0, len(requests), 25):
+        dynamodb.call("BatchWriteItem", RequestItems={User.table_name(): requests[start : start + 25]})

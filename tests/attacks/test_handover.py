@@ -231,18 +231,16 @@ def test_a_repetition_after_the_mail_does_not_lock_out(
     harness: CrashHarness, test_users: UserFixtures, env: Environment
 ) -> None:
     """The worker dies after the mail, the person sets a password: the repetition leaves it."""
-    harness.process_outbox_until_idle()
-    user, other = invite(test_users, env), invite(test_users, env)
-    assert change_address(test_users, other).is_success
-    baseline = FaultPlan()
-    harness.process_outbox(seconds_ahead=1, plan=baseline)
-    last_mail = max(index for index, call in enumerate(baseline.calls) if call.service == "smtp")
-    after_mail = next(call for call in baseline.calls[last_mail:] if call.operation == "UpdateItem")
+    user = invite(test_users, env)
     assert change_address(test_users, user).is_success
-    plan = FaultPlan(faults={after_mail.signature: "kill_before"})
-    harness.process_outbox(seconds_ahead=1, plan=plan)
-    assert plan.fired_faults
     address = f"right.{user.email}"
+    for number in range(3):  # the first mail may be the one to the former address
+        plan = FaultPlan(always={"smtp quit": "kill_before"})
+        harness.process_outbox(seconds_ahead=1 + 90 * number, plan=plan)
+        assert plan.fired_faults
+        if emails_to(env, address):
+            break
+    assert len(emails_to(env, address)) == 1
     assert set_password(env, address, NEW_PASSWORD).is_success
 
     harness.process_outbox_until_idle()

@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.users import delete
 from config import dynamodb, errors
 from config.audit import verification
-from config.dynamodb import encryption
+from config.dynamodb import encryption, key_checks
 from config.privacy import erasure_log
 from telephony.twilio import client
 from tests.accounts.privacy.test_erasure import CANARY, list_file_traces, list_redis_traces, list_table_traces
@@ -26,13 +26,15 @@ Tables = dict[str, list[dict[str, Any]]]
 
 def read_tables() -> Tables:
     """All rows of all tables, as a backup has them."""
+    record_classes = dynamodb.record_classes()
+    assert key_checks.DataKeyCheck in record_classes, "also those that few modules import"
     return {
         record.table_name(): [
             item
             for items in dynamodb.iter_pages("Scan", TableName=record.table_name(), ConsistentRead=True)
             for item in items
         ]
-        for record in dynamodb.record_classes()
+        for record in record_classes
     }
 
 
