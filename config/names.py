@@ -1,4 +1,4 @@
-"""Names of people, businesses and locations that appear in e-mails to strangers. Pure.
+"""Names of people, businesses and locations that appear in e-mails to anybody. Pure.
 
 A name with a web address would be a link there, in Dutyline's name. So new names must have none,
 and what is written into an e-mail is made harmless too: stored names may be older than the rule.

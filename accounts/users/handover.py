@@ -19,7 +19,7 @@ from config import dynamodb
 from config.journal import write_set
 
 RECENTLY = timedelta(days=30)
-"""Whoever came in within this time before the address is corrected may be a stranger."""
+"""Whoever came in within this time before the address is corrected may be somebody else."""
 
 
 def begin(user: User, at: datetime) -> User:
@@ -47,7 +47,7 @@ def enqueue_link(write: write_set.Write, user: User) -> None:
 
 
 def unverify_recent_phone(write: write_set.Write, user: User) -> None:
-    """End the verification of a phone that a recent holder made: calls would ring a stranger.
+    """End the verification of a phone that a recent holder made: calls would ring somebody else.
 
     For changes of the address that the person has not made. A phone that was verified by somebody
     who had come in long before stays: it would go silent, and it is theirs.

@@ -291,6 +291,6 @@ def test_probes_of_addresses_end_for_the_day(test_users: UserFixtures, env: Envi
     owner = accept_invitation(env, limited_web, test_users.create_user(role="owner"))
     answers = [invite_by(owner, taken).status_code for _ in range(5)]
     assert answers == [409] * 4 + [429], "an owner has only their own: others cannot use it up"
-    stranger = replace(test_users.cleo, web=limited_web)
+    outsider = replace(test_users.cleo, web=limited_web)
     body = {**new_user_body(test_users.other_customer.id), "email": test_users.ann.user.email}
-    assert stranger.post("/user", body).status_code == 409, "other customers are not affected"
+    assert outsider.post("/user", body).status_code == 409, "other customers are not affected"

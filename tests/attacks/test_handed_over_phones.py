@@ -1,4 +1,4 @@
-"""Phones of an earlier holder: a stranger's rings no longer, a long-standing one stays."""
+"""Phones of an earlier holder: that of somebody else rings no longer, a long-standing one stays."""
 
 from datetime import timedelta
 

@@ -95,7 +95,7 @@ def test_who_is_inside_is_put_out(test_users: UserFixtures, env: Environment, na
 
 @pytest.mark.parametrize("name", ["address", "unblocked", "invited again"])
 def test_the_first_link_is_dead(test_users: UserFixtures, env: Environment, name: str) -> None:
-    """H4: a stranger opened the first link after the correction, and was an active admin."""
+    """H4: somebody else opened the first link after the correction, and was an active admin."""
     user = invite(test_users, env, role="admin")
     first_link = link_in_newest_mail(env, user.email)
     assert TRIGGERS[name](test_users, user).status_code == 200
@@ -104,12 +104,12 @@ def test_the_first_link_is_dead(test_users: UserFixtures, env: Environment, name
     # Before a worker runs the link may still set a password, but nobody gets in with it.
     assert httpx.post(first_link, data={"password": PASSWORD}).status_code in (200, 410)
     token = fetch_access_token(env, present.email, PASSWORD)
-    stranger = SignedInUser(present, token, test_users.ann.web)
-    assert stranger.get("/user").status_code == 401
+    intruder = SignedInUser(present, token, test_users.ann.web)
+    assert intruder.get("/user").status_code == 401
 
     process_outbox()
     assert httpx.post(first_link, data={"password": PASSWORD}).status_code == 410
-    assert stranger.get("/user").status_code == 401
+    assert intruder.get("/user").status_code == 401
     assert not signs_in(env, present.email, PASSWORD)
     assert users.get_user(user.id).status == "invited", "nobody has accepted"
     assert set_password(env, present.email, NEW_PASSWORD).is_success

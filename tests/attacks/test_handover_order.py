@@ -95,7 +95,7 @@ def test_a_withdrawn_address_leaves_no_access(test_users: UserFixtures, env: Env
         assert manager.patch("/userManagement", {"id": user.id, "email": address}).status_code == 503
     stranger_link = auth0.create_password_ticket(user_id=user.id, seconds=600)  # of "Forgot password?" there
     assert httpx.post(stranger_link, data={"password": PASSWORD}).is_success
-    stranger = intrude_as(test_users, env, user, address)
+    intruder = intrude_as(test_users, env, user, address)
     late_link = auth0.create_password_ticket(user_id=user.id, seconds=600)
     assert test_users.ann.patch("/userManagement", {"id": manager.id, "status": "blocked"}).is_success
 
@@ -106,7 +106,7 @@ def test_a_withdrawn_address_leaves_no_access(test_users: UserFixtures, env: Env
     assert (present.email, present.awaited, present.is_handover_pending) == (user.email, None, False)
     account = env.tenant().get_user(auth0.subject_of_user(user.id)) or {}
     assert account["email"] == user.email
-    assert stranger.try_everything() == {"token": 401, "refresh": 403, "session": 403}
+    assert intruder.try_everything() == {"token": 401, "refresh": 403, "session": 403}
     assert holder.person.get("/user").status_code == 401
     assert httpx.post(late_link, data={"password": PASSWORD}).status_code == 410
     assert not signs_in(env, user.email, PASSWORD)

@@ -105,7 +105,7 @@ def flagged(customer_id: str) -> dict[str, tuple[int, int]]:
 def test_invitations_of_a_person_end_at_their_limit(
     env: Environment, owner: SignedInUser, limited_webs: list[str]
 ) -> None:
-    """H7: 600 strangers a minute, without end."""
+    """H7: 600 addresses a minute, without end."""
     manager = add_user(env, owner, role="manager")
     webs = [replace(manager, web=web) for web in limited_webs]
 
@@ -246,7 +246,7 @@ def create_target(owner: SignedInUser) -> str:
 def test_one_address_gets_few_mails_from_all_customers(
     test_users: UserFixtures, env: Environment, owner: SignedInUser
 ) -> None:
-    """H7: whoever invites, renames and invites again reaches one stranger without end."""
+    """H7: whoever invites, renames and invites again reaches one address without end."""
     victim = f"victim.{now().timestamp()}@outside.example"
     statuses = []
     for person in (owner, replace(test_users.cleo, web=owner.web), owner, owner):

@@ -1,4 +1,4 @@
-"""Names carry no links into mails to strangers, sent in Dutyline's name: finding H7."""
+"""Names carry no links into mails to anybody, sent in Dutyline's name: finding H7."""
 
 import io
 import re
@@ -96,7 +96,7 @@ def test_long_names_are_shortened_in_mail() -> None:
 def test_all_names_in_emails_are_validated(
     test_users: UserFixtures, method: str, path: str, pointer: str, make_body: Any
 ) -> None:
-    """H7: each of these names was in mails to strangers."""
+    """H7: each of these names was in mails to anybody."""
     url = path.format(boston=test_users.boston.id)
     body = {**make_body(test_users), pointer[1:]: H7_NAME}
 

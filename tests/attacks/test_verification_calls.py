@@ -1,4 +1,4 @@
-"""Calls with a code do not disturb strangers, and do not reach numbers of Dutyline: finding M7."""
+"""Calls with a code disturb nobody else, and do not reach numbers of Dutyline: finding M7."""
 
 import time
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def phone_of_nobody(env: Environment) -> str:
 
 
 def test_a_number_is_called_three_times_a_day(test_users: UserFixtures, env: Environment, limited_web: str) -> None:
-    """M7: five people set one stranger's number, and it was called 23 times in a minute."""
+    """M7: five people set one number of somebody else, and it was called 23 times in a minute."""
     victim = phone_of_nobody(env)
     callers = [accept_invitation(env, limited_web, test_users.create_user()) for _ in range(4)]
     locations.create_location(actor=test_users.cleo.actor, name="New York", time_zone="America/New_York", at=now())
