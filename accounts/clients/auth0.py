@@ -186,16 +186,13 @@ def find_account(user_id: str) -> Account | None:
 
 
 def list_user_ids_created_since(at: datetime) -> list[str]:
-    """Our ids of the accounts created since then, the oldest first; Auth0 lists at most 1,000."""
+    """Our ids of the accounts created since then, the newest first: Auth0 lists at most 1,000."""
     ids: list[str] = []
     for page in range(MAX_LISTED // LIST_PAGE_SIZE):
         users = call_auth0(partial(_list_created_since, at=at, page=page))
-        ids += [
-            id
-            for user in users
-            if datetime.fromisoformat(str(user.created_at)) >= at and (id := user_id_from_subject(str(user.user_id)))
-        ]
-        if len(users) < LIST_PAGE_SIZE:
+        new_users = [user for user in users if datetime.fromisoformat(str(user.created_at)) >= at]
+        ids += [id for user in new_users if (id := user_id_from_subject(str(user.user_id)))]
+        if len(new_users) < LIST_PAGE_SIZE:
             break
     return ids
 
@@ -205,7 +202,7 @@ def _list_created_since(client: "Auth0", *, at: datetime, page: int) -> list[Any
     pager = client.users.list(
         q=f"created_at:[{at:%Y-%m-%d} TO *]",
         search_engine="v3",
-        sort="created_at:1",
+        sort="created_at:-1",
         page=page,
         per_page=LIST_PAGE_SIZE,
         request_options=NO_RETRIES,

@@ -1,5 +1,7 @@
 """A restore of the tables does not bring back whom we erased."""
 
+import json
+import sqlite3
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -169,3 +171,25 @@ def test_a_wrong_time_is_refused(env: Environment, at: str) -> None:
     completed = env.run_management_command("restored", "--at", at)
     assert completed.returncode == 1
     assert "--at must" in completed.stderr
+
+
+def test_new_accounts_are_found_after_a_day_of_many(test_users: UserFixtures, env: Environment) -> None:
+    """Auth0 lists at most 1,000: with the oldest first, those of later times were missing."""
+    before = now()
+    user = test_users.create_user()
+    process_outbox()
+    earlier = before.replace(hour=0, minute=0, second=0, microsecond=0).isoformat(timespec="milliseconds")
+    with sqlite3.connect(env.folder / "identity", timeout=10) as database:
+        query = "select value from things where kind = 'user' and id = ?"
+        account = json.loads(database.execute(query, (auth0.subject_of_user(user.id),)).fetchone()[0])
+        ids = [f"auth0|earlier{number:04}" for number in range(1_001)]
+        rows = [
+            ("user", id, json.dumps({**account, "user_id": id, "created_at": earlier.replace("+00:00", "Z")}))
+            for id in ids
+        ]
+        database.executemany("insert into things (kind, id, value) values (?, ?, ?)", rows)
+    try:
+        assert user.id in auth0.list_user_ids_created_since(before)
+    finally:
+        with sqlite3.connect(env.folder / "identity", timeout=10) as database:
+            database.executemany("delete from things where kind = 'user' and id = ?", [(id,) for id in ids])

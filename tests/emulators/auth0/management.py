@@ -30,6 +30,7 @@ CREATE_FIELDS = {
     "app_metadata",
 }
 UPDATE_FIELDS = CREATE_FIELDS - {"user_id"} | {"client_id", "verify_phone_number", "verify_password"}
+MAX_LISTED = 1_000
 _CREATED_SINCE = re.compile(r"created_at:\[([0-9-]+) TO \*\]")
 _EMAIL_PATTERN = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 TICKET_TTL_SECONDS = 432_000
@@ -64,7 +65,12 @@ class ManagementApi:
         query = _CREATED_SINCE.fullmatch(request.query.get("q", "created_at:[0 TO *]"))
         if query is None:
             return error_response(400, "Bad Request", "This query is not emulated.", "invalid_query_string")
+        sort = request.query.get("sort", "created_at:1")
+        if sort not in ("created_at:1", "created_at:-1"):
+            return error_response(400, "Bad Request", "This order is not emulated.", "invalid_query_string")
         matching = [user for user in self._tenant.list_users(limit=-1) if user["created_at"] >= query[1]]
+        matching.sort(key=lambda user: str(user["created_at"]), reverse=sort.endswith("-1"))
+        matching = matching[:MAX_LISTED]  # as at Auth0
         users = [to_json(user) for user in matching[page * per_page : (page + 1) * per_page]]
         if request.query.get("include_totals") != "true":
             return json_response(users)
