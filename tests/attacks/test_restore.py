@@ -173,7 +173,7 @@ def test_a_wrong_time_is_refused(env: Environment, at: str) -> None:
     assert "--at must" in completed.stderr
 
 
-def test_new_accounts_are_found_after_a_day_of_many(test_users: UserFixtures, env: Environment) -> None:
+def test_new_accounts_are_listed_after_a_day_of_many(test_users: UserFixtures, env: Environment) -> None:
     """Auth0 lists at most 1,000: with the oldest first, those of later times were missing."""
     before = now()
     user = test_users.create_user()
