@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
-from accounts.users import address_claims, diff, email_address, mail_limits, side_effects
+from accounts.users import address_claims, diff, email_address, mail_limits, phones, side_effects
 from config import audit, daily_limits, dynamodb, errors, journal, outbox
 from config.dynamodb import encryption, idempotency
 from config.journal import two_phase, write_set
@@ -36,6 +36,8 @@ class NewUserData:
     locations: Sequence[str] | None = None
     skills: Sequence[str] = ()
     is_setup: bool = False
+    phone: str | None = None
+    """E.164; it is not verified."""
 
 
 def create_user(
@@ -48,8 +50,8 @@ def create_user(
     """Create a person and invite them.
 
     Raises `address_claims.UserExists`, `permissions.GrantRefused`, `errors.Forbidden`,
-    `errors.NotFound` (a location), `auth0.EmailRefused`, `daily_limits.DailyLimitReached`, or
-    `errors.Unavailable`, after which the outbox finishes it.
+    `errors.NotFound` (a location), `phones.OwnNumber`, `auth0.EmailRefused`,
+    `daily_limits.DailyLimitReached`, or `errors.Unavailable`, after which the outbox finishes it.
     """
 
     def create() -> User:
@@ -64,6 +66,8 @@ def _create_user(
     actor.require("users:create")
     with permissions.audit_denied_attempts(actor, at, values={"customerId": new_user.customer_id}):
         permissions.check_customer(actor, new_user.customer_id)
+    if new_user.phone:
+        phones.check_phone(new_user.phone)
     user = _build_pending_user(new_user, at)
     location_ids = new_user.locations or ()
     limits = mail_limits.invitation_limits(actor, user.email_key)
@@ -215,6 +219,7 @@ def _build_pending_user(new_user: NewUserData, at: datetime) -> User:
         role=role,
         extra=extra,
         denied=denied,
+        phone=new_user.phone,
         locations=default_locations if new_user.locations is None else requested_locations,
         skills=list(new_user.skills),
         is_setup=new_user.is_setup,

@@ -1,26 +1,14 @@
 """Changing people: what they are called, what they may do and where, whether they may come in."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-
-from django.conf import settings
-from django.utils.module_loading import import_string
 
 from accounts import permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
-from accounts.users import address_claims, change_email, diff, handover, mail_limits, side_effects
+from accounts.users import address_claims, change_email, diff, handover, mail_limits, phones, side_effects
 from config import daily_limits, dynamodb, errors, journal, names, outbox
-
-
-class OwnNumber(errors.Conflict):
-    """The phone is a number of Dutyline: calls to it would reach people of some customer."""
-
-    code = "phone_of_dutyline"
-    example_detail = "This is a number of Dutyline, not the phone of a person."
-    example_pointer = "/phone"
 
 
 def update_user(
@@ -35,7 +23,8 @@ def update_user(
 
     Unblocking mails a link to set a password, unless a daily limit of mails is reached: then the
     audit says so. Raises `errors.NotFound` (the user or a location), `permissions.TargetForbidden`,
-    `permissions.GrantRefused`, `side_effects.LastOwner`, `errors.PreconditionFailed`, `OwnNumber`,
+    `permissions.GrantRefused`, `side_effects.LastOwner`, `errors.PreconditionFailed`,
+    `phones.OwnNumber`,
     and for a new e-mail address what `change_email.begin_email_change` raises.
     """
     actor.require("users:update")
@@ -93,7 +82,7 @@ def update_own_profile(
     """Change the actor's own profile; rights can only shrink. ``user`` is the record just read.
 
     Raises `errors.NotFound` (a location), `permissions.GrantRefused`, `side_effects.LastOwner`,
-    `OwnNumber` or `errors.PreconditionFailed`.
+    `phones.OwnNumber` or `errors.PreconditionFailed`.
     """
     actor.require("self:update")
 
@@ -120,14 +109,8 @@ def _apply_patch(before: User, patch: diff.UserPatch, records: dynamodb.BatchRes
     names.check_change("/name", before.name, after.name)
     names.check_change("/profileName", before.profile_name, after.profile_name)
     if after.phone and after.phone != before.phone:
-        _check_phone(str(after.phone))
+        phones.check_phone(str(after.phone))
     return after
-
-
-def _check_phone(phone: str) -> None:
-    is_own_number: Callable[[str], bool] = import_string(settings.IS_OWN_NUMBER)
-    if is_own_number(phone):
-        raise OwnNumber("This is a number of Dutyline, not the phone of a person.", pointer="/phone")
 
 
 def _save_user(before: User, after: User, *, actor: Actor, at: datetime, records: dynamodb.BatchResult) -> User:

@@ -23,7 +23,7 @@ from accounts.serializers.users import (
     UserView,
 )
 from accounts.terms import acceptance
-from accounts.users import address_claims, create, delete, side_effects, update
+from accounts.users import address_claims, create, delete, phones, side_effects, update
 from accounts.views import examples
 from config import api, daily_limits, errors
 from config.content_negotiation import select_media_type
@@ -71,7 +71,7 @@ class CurrentUser(api.OperationViewSet):
         rate_limit="write",
         errors=(
             *(errors.NotFound, permissions.ForeignCustomer, permissions.GrantRefused, side_effects.LastOwner),
-            update.OwnNumber,
+            phones.OwnNumber,
         ),
     )
     @api.accepts(CurrentUserChange, {"profileName": "Sam", "settings": {"language": "es"}})

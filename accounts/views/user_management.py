@@ -16,7 +16,7 @@ from accounts.serializers import user_table
 from accounts.serializers.audit_log import AuditPage, AuditQuery
 from accounts.serializers.people_queries import UserQuery
 from accounts.serializers.users import DeletedUser, NewUser, UserChange, UserReference, UserReferenceQuery, UserView
-from accounts.users import address_claims, change_email, directory, side_effects, update
+from accounts.users import address_claims, change_email, directory, phones, side_effects, update
 from accounts.views import examples, own_account
 from config import api, daily_limits, errors, local_time
 from config.api import csv_tables, pagination, throttling
@@ -27,7 +27,7 @@ UPDATE_ERRORS = (
     *(permissions.ForeignCustomer, permissions.GrantRefused, permissions.TargetForbidden),
     *(errors.NotFound, users.UserNotReady),
     *(side_effects.LastOwner, address_claims.UserExists, auth0.EmailRefused, auth0.NoAuth0Account),
-    *(change_email.StaleEmailChange, daily_limits.DailyLimitReached, update.OwnNumber),
+    *(change_email.StaleEmailChange, daily_limits.DailyLimitReached, phones.OwnNumber),
 )
 
 

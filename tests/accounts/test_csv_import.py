@@ -1,6 +1,7 @@
 """Importing users from CSV: problems are reported by line; no user is lost or duplicated."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from accounts import csv_import
+from accounts import csv_import, users
 from accounts.models import User
 from config import dynamodb
 from config.audit import verification
@@ -54,8 +55,8 @@ def test_dry_run_reports_all_problems_by_line(test_users: UserFixtures, env: Env
         ",,,,",
         f"GOOD.{test_users.customer.id}@cast.example,Twice,staff,,",
         f"{test_users.cleo.user.email},Elsewhere,staff,,",
-        "short@cast.example,Short",
-        f"{test_users.sam.user.email},Here Already,staff,,",
+        "long@cast.example,Long,staff,,,surplus",
+        f"{test_users.sam.user.email},Here Already",
         f"noname.{test_users.customer.id}@cast.example, ,staff,,",
     ]
     csv_path.write_text("\n".join(lines), encoding="utf-8")
@@ -66,13 +67,15 @@ def test_dry_run_reports_all_problems_by_line(test_users: UserFixtures, env: Env
     assert exit_code == 1
     assert "7 problem(s)" in stderr
     assert stdout.splitlines() == [
-        "line 3: locations: unknown location 'Nowhere'",
-        "line 3: email: Must be a valid e-mail address.",
-        "line 3: role: Must be one of owner, admin, manager, staff.",
-        "line 5: email: duplicate of line 2",
-        "line 6: email: already in use",
-        "line 7: has 2 columns instead of 5",
-        "line 9: name: This field may not be blank.",
+        f"line 2: Good One <good.{test_users.customer.id}@cast.example>, staff: would be invited",
+        "line 3, column D (locations): unknown location 'Nowhere'",
+        "line 3, column A (email): Must be a valid e-mail address.",
+        "line 3, column C (role): Must be one of owner, admin, manager, staff.",
+        "line 5, column A (email): duplicate of line 2",
+        "line 6, column A (email): already in use",
+        "line 7, column F: The column has no header.",
+        f"line 8: Here Already <{test_users.sam.user.email}>, staff: exists already",
+        "line 9, column B (name): This field may not be blank.",
     ]
     assert len(list_user_items(test_users.customer.id)) == user_count
 
@@ -88,26 +91,65 @@ def test_dry_run_reports_all_problems_by_line(test_users: UserFixtures, env: Env
         (b"email,name\n\xff\xfe,X\n", "not CSV in UTF-8"),
     ],
 )
-def test_invalid_csv_file_is_rejected(test_users: UserFixtures, tmp_path: Path, content: bytes, message: str) -> None:
-    csv_path = tmp_path / "x.csv"
-    csv_path.write_bytes(content)
-    with (
-        csv_path.open(encoding="utf-8-sig", newline="") as file,
-        pytest.raises(csv_import.InvalidImportFile) as excinfo,
-    ):
-        csv_import.read_rows(file, test_users.customer.id)
-    assert message in str(excinfo.value)
+def test_invalid_csv_file_is_rejected(test_users: UserFixtures, content: bytes, message: str) -> None:
+    with pytest.raises(csv_import.InvalidImportFile, match=re.escape(message)):
+        csv_import.read_file(content, test_users.customer.id)
 
 
-def test_semicolon_separated_file_is_read(test_users: UserFixtures, tmp_path: Path) -> None:
-    csv_path = tmp_path / "x.csv"
+def test_semicolon_separated_file_is_read(test_users: UserFixtures) -> None:
     text = '\ufeffemail;name;locations;userSkills\r\nan@cast.example;"Grün; Anna";boston;"a;b"\r\n'
-    csv_path.write_text(text, encoding="utf-8")
-    with csv_path.open(encoding="utf-8-sig", newline="") as file:
-        (row,) = csv_import.read_rows(file, test_users.customer.id)
+    (row,) = csv_import.read_file(text.encode(), test_users.customer.id).rows
     assert row.new_user is not None
     assert (row.new_user.name, row.new_user.locations) == ("Grün; Anna", [test_users.boston.id])
     assert row.new_user.skills == ["a", "b"]
+
+
+def test_list_of_people_as_csv_can_be_imported_again(test_users: UserFixtures) -> None:
+    """Lists have columns that an import cannot set, and words for all locations."""
+    header = (
+        "Name,Profile name,E-mail,Phone,Role,Status,Locations,Skills,Invited,First signed in,Time zone,User id,"
+        "Location ids"
+    )
+    text = f"{header}\nAn Bee,,an@cast.example,+1 617-555-0142,Admin,active,All locations,x; y,,,UTC,usr_1,*\n"
+    (row,) = csv_import.read_file(text.encode("utf-8-sig"), test_users.customer.id).rows
+    assert row.problems == []
+    user = row.new_user
+    assert user is not None
+    assert (user.name, user.phone, user.role, user.locations) == ("An Bee", "+16175550142", "admin", ["*"])
+    assert user.skills == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        ("Ann,ann@cast.example,6175550142,", "line 2, column C (Telefon): Must be a phone number with country code"),
+        ("Ann,ann@cast.example,1.61756E+10,", "line 2, column C (Telefon): Must be a phone number with country code"),
+        ("=A1,ann@cast.example,,", "line 2, column A (Name): Contains a formula"),
+        ("Ann,ann@cast.example,,Boston; Nowhere", "line 2, column D (Sites): unknown location 'Nowhere'"),
+    ],
+)
+def test_problem_names_line_and_column_of_the_spreadsheet(test_users: UserFixtures, cells: str, problem: str) -> None:
+    content = f"Name,E-Mail,Telefon,Sites\n{cells}\n".encode()
+    (row,) = csv_import.read_file(content, test_users.customer.id).rows
+    assert len(row.problems) == 1
+    assert str(row.problems[0]).startswith(problem)
+
+
+def test_phone_is_stored_as_one_that_is_not_verified(test_users: UserFixtures) -> None:
+    address = f"phone.{test_users.customer.id}@cast.example"
+    own_number = test_users.boston_number.number.number
+    content = f"name,email,phone\nPat,{address},+14155550177\nNot,no-{address},{own_number}\n".encode()
+    rows = csv_import.read_file(content, test_users.customer.id).rows
+
+    result = csv_import.import_rows(rows, test_users.customer.id, on_progress=lambda: None)
+
+    assert (result.created, result.already_exists) == (1, 0)
+    assert [str(problem) for problem in result.problems] == [
+        "line 3: This is a number of Dutyline, not the phone of a person."
+    ]
+    (user,) = users.find_users_by_email([address]).values()
+    assert user.phone == "+14155550177"
+    assert test_users.ann.get(f"/userManagement/{user.id}").json()["phone"] == "+14155550177"
 
 
 def test_import_survives_rate_limits_a_kill_and_a_second_run(

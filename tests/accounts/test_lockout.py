@@ -1,6 +1,5 @@
 """Nobody can be locked out: nothing takes the permissions over oneself away from a person."""
 
-import io
 from collections.abc import Collection, Iterator, Sequence
 from html.parser import HTMLParser
 from typing import Any
@@ -94,8 +93,8 @@ def test_unknown_permissions_are_refused_by_name(test_users: UserFixtures, env: 
 def test_import_cannot_lock_out(test_users: UserFixtures, env: Environment) -> None:
     address = f"imported.{test_users.customer.id}@cast.example"
     with pytest.raises(csv_import.InvalidImportFile, match="Unknown column 'permissions'"):
-        csv_import.read_rows(io.StringIO(f"email,name,permissions\n{address},Ivy,\n"), test_users.customer.id)
-    rows = csv_import.read_rows(io.StringIO(f"email,name,role\n{address},Ivy,\n"), test_users.customer.id)
+        csv_import.read_file(f"email,name,permissions\n{address},Ivy,\n".encode(), test_users.customer.id)
+    rows = csv_import.read_file(f"email,name,role\n{address},Ivy,\n".encode(), test_users.customer.id).rows
 
     result = csv_import.import_rows(rows, test_users.customer.id, on_progress=lambda: None)
 

@@ -1,6 +1,5 @@
 """Mail in somebody's name has limits per address, person and customer and day: finding H7."""
 
-import io
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -321,12 +320,12 @@ def test_a_customers_invitations_do_not_stop_an_unblocking(env: Environment, own
 
 def test_an_import_says_what_was_refused_and_goes_on_tomorrow(owner: SignedInUser) -> None:
     lines = [f"row{number}.{owner.id.lower()}@cast.example,Row {number}" for number in range(9)]
-    rows = csv_import.read_rows(io.StringIO("email,name\n" + "\n".join(lines)), owner.user.customer_id)
+    rows = csv_import.read_file(("email,name\n" + "\n".join(lines)).encode(), owner.user.customer_id).rows
     with override_settings(DAILY_LIMITS={**settings.DAILY_LIMITS, "invitations-of-customer": 6}):
         first = csv_import.import_rows(rows, owner.user.customer_id, on_progress=lambda: None)
     assert (first.created, first.already_exists) == (5, 0)
-    assert [line for line, _ in first.problems] == [7, 8, 9, 10]
-    assert {message for _, message in first.problems} == {
+    assert [problem.line for problem in first.problems] == [7, 8, 9, 10]
+    assert {problem.detail for problem in first.problems} == {
         "At most 6 invitations can be sent per day by one customer; go on tomorrow."
     }
     second = csv_import.import_rows(rows, owner.user.customer_id, on_progress=lambda: None)

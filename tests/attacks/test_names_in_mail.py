@@ -1,6 +1,5 @@
 """Names carry no links into mails to anybody, sent in Dutyline's name: finding H7."""
 
-import io
 import re
 from typing import Any
 
@@ -126,11 +125,11 @@ def test_a_stored_name_can_be_sent_back(test_users: UserFixtures, env: Environme
 
 
 def test_an_import_refuses_such_rows(test_users: UserFixtures) -> None:
-    file = io.StringIO(f"email,name\nx@y.example,Ann\nz@y.example,{H7_NAME}\n")
-    first, second = csv_import.read_rows(file, test_users.customer.id)
+    content = f"email,name\nx@y.example,Ann\nz@y.example,{H7_NAME}\n".encode()
+    first, second = csv_import.read_file(content, test_users.customer.id).rows
     assert first.problems == []
     (problem,) = second.problems
-    assert problem.startswith("name: Must be a name without a web address")
+    assert str(problem).startswith("line 3, column B (name): Must be a name without a web address")
 
 
 def test_stored_names_make_no_links_in_mail(test_users: UserFixtures, env: Environment) -> None:
