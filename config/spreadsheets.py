@@ -105,7 +105,7 @@ def read_table(
     _, headers = next(records, (1, []))
     columns = _name_columns(headers, keys_by_header, frozenset(ignored))
     rows = [_build_row(line, cells, columns) for line, cells in records]
-    return Table({key: Column(_letters(index), header) for index, (key, header) in columns.items() if key}, rows)
+    return Table({key: Column(_column_name(index), header) for index, (key, header) in columns.items() if key}, rows)
 
 
 def fold_header(header: str) -> str:
@@ -188,13 +188,13 @@ def _name_columns(
             continue
         if not key and folded not in ignored:
             known = ", ".join(dict.fromkeys(keys_by_header.values()))
-            raise InvalidImportFile(f"Unknown column {name[:40]!r} ({_letters(index)}); known columns are {known}.")
+            raise InvalidImportFile(f"Unknown column {name[:40]!r} ({_column_name(index)}); known columns are {known}.")
         if key in letters_by_key:
             raise InvalidImportFile(
-                f"Duplicate column: columns {letters_by_key[key]} and {_letters(index)} both mean {key}."
+                f"Duplicate column: columns {letters_by_key[key]} and {_column_name(index)} both mean {key}."
             )
         if key:
-            letters_by_key[key] = _letters(index)
+            letters_by_key[key] = _column_name(index)
         columns[index] = key, " ".join(name[:40].split())
     return columns
 
@@ -207,7 +207,7 @@ def _build_row(line: int, cells: Sequence[str], columns: Mapping[int, tuple[str,
         key, header = columns.get(index, ("", ""))
         if not cell.strip() or (not key and header):
             continue
-        column = Column(_letters(index), header)
+        column = Column(_column_name(index), header)
         if not header:
             row.problems.append(Problem(line, "The column has no header.", column))
             break
@@ -234,7 +234,7 @@ def _find_cell_fault(cell: str) -> str:
     return ""
 
 
-def _letters(index: int) -> str:
+def _column_name(index: int) -> str:
     """The letters of a column, counted from 0: A to Z, AA and so on."""
     first, last = divmod(index, 26)
     return (ascii_uppercase[first - 1] if 0 < first <= 26 else "…" if first else "") + ascii_uppercase[last]

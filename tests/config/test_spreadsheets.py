@@ -41,7 +41,7 @@ def values(content: bytes, encoding: str | None = None) -> list[dict[str, str]]:
         TEXT.replace("Müller,", "Müller").encode(),
     ],
 )
-def test_every_form_of_a_file_gives_the_same_table(content: bytes) -> None:
+def test_all_forms_of_a_file_gives_the_same_table(content: bytes) -> None:
     (row,) = values(content)
     assert row == {"email": "zoë@x.example", "name": "Zoë Müller"}
 
