@@ -21,8 +21,9 @@ from config import audit, daily_limits, dynamodb, errors, journal
 from config.dynamodb import encryption, idempotency, unaudited
 from config.journal import write_set
 from telephony import dialing_rules, lines
-from telephony.ivr.instructions import Hangup, Prompt, VoiceReply, webhook_path
+from telephony.ivr.instructions import Hangup, Prompt, VoiceReply
 from telephony.ivr.phrases import LOCALES, get_phrase
+from telephony.ivr.webhook_paths import webhook_path
 from telephony.models import PhoneVerification
 from telephony.numbers import inventory
 from telephony.twilio import client

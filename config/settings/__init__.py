@@ -52,6 +52,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.calls.ring_all",
     "telephony.numbers.inventory",
     "telephony.numbers.purchase",
+    "telephony.numbers.webhooks",
 ]
 
 AUDIT_ACTIONS = [

@@ -17,8 +17,9 @@ from telephony.calls.call_record import CallEvent, CallRecord, CallStep
 from telephony.calls.concurrency import Admission
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
-from telephony.ivr.instructions import ConnectCall, DialNumber, Hangup, Instruction, Prompt, VoiceReply, webhook_path
+from telephony.ivr.instructions import ConnectCall, DialNumber, Hangup, Instruction, Prompt, VoiceReply
 from telephony.ivr.phrases import get_phrase
+from telephony.ivr.webhook_paths import webhook_path
 from telephony.lines import ResolvedLine
 from telephony.models import Call, EventKind
 from telephony.twilio.voice import CallWebhook
@@ -181,8 +182,8 @@ def _dial(call: CallRecord, path: str, action: ivr.IvrAction, plan: RingPlan, nu
         number=plan.ringable[number].phone,
         caller_id=call.line.number,
         seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
-        screen_path=webhook_path("screen", c=call.id, p=path, n=number),
-        next_path=webhook_path("dialled", p=path, n=number),
+        screen_path=webhook_path("screen", action=path, c=call.id, n=number),
+        next_path=webhook_path("dialled", action=path, n=number),
         max_seconds=plan.minutes * 60,
         recording_path=webhook_path("recorded") if ivr.is_recording_enabled(call.configuration) else "",
     )
@@ -206,7 +207,7 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
 def handle_pick_up(webhook: CallWebhook, *, next_webhook: str) -> VoiceReply:
     """Somebody, or their mailbox, picked up: ``next_webhook`` gets the key they press."""
     call = load_call(webhook)
-    next_path = webhook_path(next_webhook, c=call.id, p=webhook.path, n=webhook.number)
+    next_path = webhook_path(next_webhook, action=webhook.path, c=call.id, n=webhook.number)
     location_name = call.line.location_name or "Dutyline"
     return call.reply(instructions.screening(call.configuration, location_name, next_path))
 

@@ -17,8 +17,9 @@ from telephony.calls import call_record, minutes
 from telephony.calls.call_record import CallEvent, CallRecord, CallStep
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
-from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply, webhook_path
+from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply
 from telephony.ivr.phrases import get_phrase
+from telephony.ivr.webhook_paths import webhook_path
 from telephony.models import Call
 from telephony.twilio import client
 from telephony.twilio.voice import CallWebhook
@@ -39,15 +40,14 @@ def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> No
     base_url = f"{settings.PUBLIC_BASE_URL}/telephony/voice/"
 
     def call_phone(number: int) -> None:
-        query = {"c": call.id, "p": path, "n": number}
         latest_call = CallRecord(call.row)  # of this thread
         try:
             leg_sid = client.create_call(
                 plan.ringable[number].phone,
                 caller_id=call.line.number,
-                url=base_url + webhook_path("leg", **query),
+                url=base_url + webhook_path("leg", action=path, c=call.id, n=number),
                 ring_seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
-                status_callback_url=base_url + webhook_path("left", **query),
+                status_callback_url=base_url + webhook_path("left", action=path, c=call.id, n=number),
                 max_seconds=plan.minutes * 60,
             )
         except (client.TwilioRejected, errors.Unavailable):
@@ -62,7 +62,7 @@ def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> No
 def waiting_instructions(path: str, poll_count: int) -> list[Instruction]:
     """Play the ringing tone once, then check again."""
     tone = Prompt(play=settings.PUBLIC_BASE_URL + RINGBACK_TONE_PATH)
-    return [tone, Redirect(webhook_path("wait", p=path, k=poll_count))]
+    return [tone, Redirect(webhook_path("wait", action=path, k=poll_count))]
 
 
 def conference_instruction(call: CallRecord, path: str) -> JoinConference:

@@ -7,10 +7,10 @@ the configuration, so the query string of a webhook says where the call is.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from telephony.ivr.configuration import VOICEMAIL_SECONDS, IvrAction, IvrConfiguration, action_at, is_recording_enabled
 from telephony.ivr.phrases import get_phrase
+from telephony.ivr.webhook_paths import webhook_path
 
 UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold. Configurations from before they were refused may have them;
@@ -107,11 +107,6 @@ def get_language(configuration: IvrConfiguration) -> str:
     return str(configuration.get("language", "en-US")).strip()
 
 
-def webhook_path(name: str, **query: object) -> str:
-    """Path of a webhook relative to ``/telephony/voice/``."""
-    return f"{name}?{urlencode(query)}" if query else name
-
-
 def to_prompt(prompt_json: Mapping[str, str]) -> Prompt:
     """A prompt of a configuration; of stored ones, only what a document for the phone can hold."""
     return Prompt(**{name: UNSPEAKABLE.sub("", prompt_json.get(name, "")) for name in ("say", "play")})
@@ -127,7 +122,7 @@ def greeting(configuration: IvrConfiguration) -> list[Instruction]:
 
 def menu(action: IvrAction, path: str, attempt: int) -> list[Instruction]:
     """Ask for a key."""
-    next_path = webhook_path("key", p=path, a=attempt)
+    next_path = webhook_path("key", action=path, a=attempt)
     return [GatherKey((to_prompt(action["prompt"]),), int(action.get("timeoutSeconds", MENU_SECONDS)), next_path)]
 
 
@@ -137,8 +132,8 @@ def voicemail(action: IvrAction, path: str, language: str) -> list[Instruction]:
         to_prompt(action.get("prompt", {"say": get_phrase("leave_message", language)})),
         RecordVoicemail(
             int(action.get("maxSeconds", VOICEMAIL_SECONDS)),
-            next_path=webhook_path("bye", p=path),
-            recording_path=webhook_path("message", p=path),
+            next_path=webhook_path("bye", action=path),
+            recording_path=webhook_path("message", action=path),
         ),
         Hangup(),
     ]

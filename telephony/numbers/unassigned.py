@@ -7,18 +7,19 @@ from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from config.dynamodb import unaudited
 from telephony.models import Orphan
-from telephony.numbers import inventory, purchase, reservation
+from telephony.numbers import inventory, purchase, reservation, webhooks
 from telephony.twilio import client
 
 logger = logging.getLogger("dutyline.orphans")
 
 
 def update_list(at: datetime) -> list[Orphan]:
-    """Compare Twilio's numbers with our records; nothing is changed at Twilio.
+    """Compare Twilio's numbers with our records; unassigned ones are not changed at Twilio.
 
     Raises `errors.Unavailable`.
     """
-    unexplained = inventory.filter_unexplained(client.list_tagged_numbers())
+    owned_numbers = client.list_tagged_numbers()
+    unexplained = inventory.filter_unexplained(owned_numbers)
     for owned_number in unexplained:
         unaudited.update(
             Orphan(owned_number.number),
@@ -31,6 +32,7 @@ def update_list(at: datetime) -> list[Orphan]:
             unaudited.remove(orphan, Orphan.sid == orphan.sid)
     if unexplained:
         logger.error("unassigned numbers at Twilio", extra={"count": len(unexplained)})
+    webhooks.enqueue_updates([number for number in owned_numbers if number not in unexplained], at)
     return list_numbers()
 
 

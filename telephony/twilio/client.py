@@ -71,6 +71,8 @@ class OwnedNumber:
     number: str
     sid: str
     tag: str
+    has_old_webhooks: bool = False
+    """Whether it calls this deployment, but with other settings than those of `buy_number`."""
 
 
 def search_numbers(country: str, *, area_code: int | None, prefix: str | None) -> list[AvailableNumber]:
@@ -147,7 +149,13 @@ def release_number(sid: str) -> None:
 
 
 def _to_owned_number(resource: Any) -> OwnedNumber:
-    return OwnedNumber(str(resource.phone_number), str(resource.sid), str(resource.friendly_name or ""))
+    current = _webhook_settings()
+    has_old_webhooks = resource.voice_url == current["voice_url"] and any(
+        getattr(resource, name) != value for name, value in current.items()
+    )
+    return OwnedNumber(
+        str(resource.phone_number), str(resource.sid), str(resource.friendly_name or ""), has_old_webhooks
+    )
 
 
 def create_call(

@@ -3,18 +3,21 @@
 Docs: https://www.twilio.com/docs/usage/webhooks/webhooks-security and /docs/voice/twiml
 """
 
+import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
 
 from django.conf import settings
 
 from config import errors
 from telephony import dialing_rules
 from telephony.ivr import instructions as ivr
+from telephony.ivr import webhook_paths
 
 if TYPE_CHECKING:
     from twilio.request_validator import RequestValidator
@@ -63,7 +66,7 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
         raise errors.InvalidRequest("`CallSid` is not the id of a call.")
     return CallWebhook(
         call_id=call_id,
-        path=query.get("p", ""),
+        path=webhook_paths.decode_action_path(query.get("p", "")),
         number=_to_int(query.get("n") or query.get("a") or query.get("k"), max_digits=4),
         digit=_to_key(form.get("Digits", "")),
         called_number=form.get("To", ""),
@@ -92,15 +95,41 @@ def _to_int(text: str | None, *, max_digits: int) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= max_digits else 0
 
 
-def is_signed_by_twilio(path: str, form: Any, signature: str | None) -> bool:
+def is_signed_by_twilio(path: str, query: Any, form: Any, signature: str | None) -> bool:
     """Whether Twilio signed a request: with our token, or with the old one during its rotation.
 
-    ``path`` includes the query string; ``form`` is a QueryDict.
+    ``path`` includes the query string; ``query`` and ``form`` are QueryDicts. The signature is that
+    of the URL as it was given to Twilio. A service on the way may have sorted its query or encoded
+    it anew, so the query as we write it counts too: its parameters are those of the request.
     """
     if not signature or not signature.isascii():
         return False
-    url = settings.PUBLIC_BASE_URL + path
-    return any(validator.validate(url, form, signature) for validator in _validators())
+    paths = [path]
+    if query:
+        pairs = ((name, value) for name, values in query.lists() for value in values)
+        paths.append(f"{path.partition('?')[0]}?{webhook_paths.encode_query(pairs)}")
+    matches = [  # all are compared, so that the time does not tell which
+        hmac.compare_digest(validator.compute_signature(url, form), signature)
+        for validator in _validators()
+        for url in _with_and_without_port(settings.PUBLIC_BASE_URL + path for path in paths)
+    ]
+    return any(matches)
+
+
+def _with_and_without_port(urls: Iterable[str]) -> list[str]:
+    """Twilio signs URLs with or without the port."""
+    from twilio.request_validator import add_port, remove_port
+
+    parsed_urls = [urlparse(url) for url in urls]
+    return list(dict.fromkeys(change(url) for url in parsed_urls for change in (add_port, remove_port)))
+
+
+def read_form(form: Any) -> dict[str, str]:
+    """The parameters of a webhook from a QueryDict.
+
+    Signatures cover the different values of a parameter, not their order: the first one counts.
+    """
+    return {name: min(values) for name, values in form.lists()}
 
 
 @cache

@@ -49,15 +49,15 @@ def _check_signature(request: HttpRequest) -> None:
     if request.method != "POST":
         raise problem_details.MethodNotAllowed("Webhooks are POST requests.", allowed_methods=["POST"])
     signature = request.headers.get("X-Twilio-Signature")
-    is_signed = voice.is_signed_by_twilio(request.get_full_path(), request.POST, signature)
-    if not is_signed or request.POST.get("AccountSid") != settings.TWILIO["account_sid"]:
+    is_signed = voice.is_signed_by_twilio(request.get_full_path(), request.GET, request.POST, signature)
+    if not is_signed or voice.read_form(request.POST).get("AccountSid") != settings.TWILIO["account_sid"]:
         throttling.get_limiter().count_request("anonymous", request.META["REMOTE_ADDR"])
         raise InvalidSignature("The signature is not Twilio's.")
 
 
 def _read_clock(request: HttpRequest) -> datetime:
     """The current time; the local call simulator may set another."""
-    local_time = request.POST.get("LocalTime", "")
+    local_time = voice.read_form(request.POST).get("LocalTime", "")
     if not settings.LOCAL or not local_time:
         return datetime.now(UTC)
     try:
@@ -71,7 +71,7 @@ def call_webhook(handler: Callable[[CallWebhook], VoiceReply | None]) -> View:
 
     def view(request: HttpRequest) -> VoiceReply | None:
         at = _read_clock(request)
-        return handler(voice.parse_webhook(request.GET, request.POST, at=at, now=datetime.now(UTC)))
+        return handler(voice.parse_webhook(request.GET, voice.read_form(request.POST), at=at, now=datetime.now(UTC)))
 
     return signed_webhook(view)
 
@@ -86,7 +86,8 @@ def fallback(request: HttpRequest) -> VoiceReply:
 def code(request: HttpRequest) -> VoiceReply:
     """A phone that is being verified picked up."""
     user_id, nonce = request.GET.get("u", ""), request.GET.get("v", "")
-    return phone_verification.announce_code(user_id, nonce, request.POST.get("To", ""), at=_read_clock(request))
+    phone = voice.read_form(request.POST).get("To", "")
+    return phone_verification.announce_code(user_id, nonce, phone, at=_read_clock(request))
 
 
 incoming = call_webhook(flow.handle_incoming)

@@ -198,7 +198,7 @@ class TwilioEmulator:
         for name, value in request.json().items():
             if name == "list_lag":
                 self.account.set_list_lag(int(value))
-            elif name in ("rebuy", "unbridged"):
+            elif name in ("rebuy", "unbridged", "query"):
                 setattr(self.account.switches, name, str(value))
             else:
                 return json_response({"error": f"there is no switch {name}"}, 400)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urljoin
+from urllib.parse import parse_qsl, quote_plus, urlencode, urljoin
 
 from tests.emulators.twilio.account import TwilioAccount, new_sid
 
@@ -166,6 +166,8 @@ class SimulatedCall:
         if self.started_at is not None:
             parameters["LocalTime"] = (self.started_at + timedelta(seconds=self.elapsed_seconds)).isoformat()
         signature = sign_webhook(url, parameters, self.account.token)
+        if self.account.switches.query == "sorted":
+            url = rewrite_query(url)
         request = urllib.request.Request(
             url,
             data=urlencode(parameters).encode(),
@@ -478,6 +480,17 @@ def sign_webhook(url: str, form: Mapping[str, str], token: str) -> str:
     """The signature of a webhook: HMAC-SHA1 over the URL and the sorted form."""
     text = url + "".join(name + form[name] for name in sorted(form))
     return base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()).decode()
+
+
+def rewrite_query(url: str) -> str:
+    """The URL with its query sorted by name, and encoded anew as HTML forms are."""
+    base, _, query = url.partition("?")
+    pairs = sorted(parse_qsl(query, keep_blank_values=True))
+    return f"{base}?{'&'.join(f'{_encode(name)}={_encode(value)}' for name, value in pairs)}" if pairs else base
+
+
+def _encode(text: str) -> str:
+    return quote_plus(text, safe="*").replace("~", "%7E")
 
 
 @cache
