@@ -73,17 +73,17 @@ def test_twilio_php_790_signature_is_that_of_either_form(line: LineFixture, env:
     """twilio/twilio-php#790: the query as it comes or as given, never one with other parameters."""
     form = line.call().webhooks[0]["form"]
     base = f"{env.web}/telephony/voice/key"
-    given, signature = f"{base}?a=0&p=open.keys.1", ""
+    original, signature = f"{base}?a=0&p=open.keys.1", ""
 
     def post(url: str, **changes: str) -> int:
         return post_webhook(url, {**form, **changes}, **{"X-Twilio-Signature": signature}).status_code
 
-    signature = sign_webhook(given, form, AUTH_TOKEN)
-    assert [post(given), post(f"{base}?p=open.keys.1&a=0"), post(f"{base}?p=open%2Ekeys%2E1&a=%30")] == [200] * 3
-    for url in (f"{base}?a=1&p=open.keys.1", f"{base}?a=0", f"{given}&c=x", f"{base}?a=0&p=open.keys.1&p=x", base):
+    signature = sign_webhook(original, form, AUTH_TOKEN)
+    assert [post(original), post(f"{base}?p=open.keys.1&a=0"), post(f"{base}?p=open%2Ekeys%2E1&a=%30")] == [200] * 3
+    for url in (f"{base}?a=1&p=open.keys.1", f"{base}?a=0", f"{original}&c=x", f"{base}?a=0&p=open.keys.1&p=x", base):
         assert post(url) == 403, url
-    assert post(given, Digits="1") == 403
-    signature = sign_webhook(given.replace(":" + given.split(":")[2].split("/")[0], ""), form, AUTH_TOKEN)
+    assert post(original, Digits="1") == 403
+    signature = sign_webhook(original.replace(":" + original.split(":")[2].split("/")[0], ""), form, AUTH_TOKEN)
     assert post(f"{base}?p=open.keys.1&a=0") == 200, "signed without the port"
     old = f"{base}?p=open%2Fkeys%2F%2A&a=0"
     signature = sign_webhook(old, form, AUTH_TOKEN)
