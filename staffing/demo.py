@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from accounts import demo
 from accounts.permissions import Actor
 from staffing import shift_templates
 from staffing.recurrence import expand, rules
@@ -39,12 +40,18 @@ def create_rota(
             recurring=True,
             pattern=pattern,
         )
-        commands.create_schedule(draft, actor=owner, at=at)
+        _create_schedule(draft, owner, at)
     weekdays = {"frequency": "weekly", "byDay": [{"day": day} for day in WEEKDAYS]}
     values = {"name": "Weekdays, by day", "start": "08:00", "end": "18:00", "pattern": weekdays}
-    shift_templates.create_template(
-        {**values, "location_id": locations_by_name["Boston Harbour"][0]}, actor=owner, at=at
+    values["location_id"] = locations_by_name["Boston Harbour"][0]
+    demo.repeat_while_unavailable(
+        lambda: shift_templates.create_template(values, actor=owner, at=at, idempotency_key=demo.step_key("template"))
     )
+
+
+def _create_schedule(draft: commands.ScheduleDraft, owner: Actor, at: datetime) -> None:
+    key = demo.step_key(f"schedule {draft.staff_id}")
+    demo.repeat_while_unavailable(lambda: commands.create_schedule(draft, actor=owner, at=at, idempotency_key=key))
 
 
 def _get_first_start(day: str, hour: int, after: datetime) -> datetime:

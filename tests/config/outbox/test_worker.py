@@ -15,7 +15,7 @@ import pytest
 
 from accounts import users
 from config import dynamodb, errors, journal, outbox
-from config.dev import services
+from config.dev import engines, services
 from config.outbox import worker
 from tests.support.environment import IS_SCALE_RUN, Environment, wait_for_port
 from tests.support.users import UserFixtures, emails_to, now, process_outbox
@@ -243,7 +243,7 @@ def test_invitation_is_sent_once_after_redis_recovers(
 
     assert created.status_code == 201
     assert test_users.ann.get("/user").status_code == 200
-    env.spawn("redis", services.redis_command(env.ports["redis"]))
+    env.spawn("redis", engines.redis_command(env.ports["redis"]))
     wait_for_port(env.ports["redis"])
     wait_until(lambda: emails_to(env, body["email"]), seconds=60)
     time.sleep(1)
