@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 PATIENCE_SECONDS = 300
-"""How long a process may take to start; busy machines take minutes. One that ends is told at once."""
+"""How long a process may take to start on a busy machine. One that ends is told at once."""
 _SILENT_SECONDS = 15
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
