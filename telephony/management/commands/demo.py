@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import demo, permissions, users
-from accounts.models import User
 from accounts.users import update
 from staffing.demo import create_rota
 from telephony import phone_verification
@@ -55,7 +54,7 @@ class Command(BaseCommand):
 def _create_demo_phones(business: demo.DemoCustomer) -> None:
     """Give each user a verified phone, and Boston Harbour a number."""
     for user in business.people:
-        demo.repeat_while_unavailable(partial(_verify_phone, user))
+        demo.repeat_while_unavailable(partial(_verify_phone, user.id))
     location_id = next(location.id for location in business.locations if location.name == "Boston Harbour")
     owner = business.owner
     available = demo.repeat_while_unavailable(lambda: inventory.search_numbers("US", AREA_CODE, actor=owner))
@@ -64,9 +63,8 @@ def _create_demo_phones(business: demo.DemoCustomer) -> None:
     )
 
 
-def _verify_phone(user: User) -> None:
-    at = datetime.now(UTC)
+def _verify_phone(user_id: str) -> None:
+    at, user = datetime.now(UTC), users.get_user(user_id)
     profile = {"phone": PHONES[demo.first_name(user.name)], "settings": {"ringing": True}}
-    known = users.get_user(user.id)
-    updated_user = update.update_own_profile(known, profile, actor=permissions.user_actor(known), at=at)
+    updated_user = update.update_own_profile(user, profile, actor=permissions.user_actor(user), at=at)
     phone_verification.mark_verified(updated_user, at=at)
