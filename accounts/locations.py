@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from accounts.models import ALL_LOCATIONS, Location, make_name_key
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal, names
+from config import audit, dynamodb, errors, journal, names, zone_names
 from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 
@@ -57,10 +57,14 @@ def create_location(
     at: datetime,
     idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> Location:
-    """Create a location; ``time_zone`` is an IANA name."""
+    """Create a location; ``time_zone`` is any name of the zone of a place.
+
+    Raises `errors.InvalidRequest` for other zones.
+    """
     actor.require("locations:manage")
     if actor.is_location_restricted:
         raise errors.Forbidden("Only people with access to all locations can create a location.")
+    time_zone = zone_names.parse_place(time_zone, pointer="/timeZone")
     id = dynamodb.new_id("loc", at)
     location = Location(
         id=id,
@@ -154,6 +158,8 @@ def update_location(
         if "name" in values:
             names.check_change("/name", before.name, values["name"])
             values["name_key"] = make_name_key(values["name"], before.id)
+        if values.get("time_zone", before.time_zone) != before.time_zone:  # a stored one may be older than the rule
+            values["time_zone"] = zone_names.parse_place(values["time_zone"], pointer="/timeZone")
         after = before.with_changes(**values, updated_at=at)
         updated = journal.update_record(
             actor, "location.changed", before, after, at, audited=AUDITED_FIELDS, prefetched=records

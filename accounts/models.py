@@ -17,6 +17,7 @@ from config.dynamodb.attributes import (
     TextList,
     TextSet,
     Timestamp,
+    TimeZoneName,
 )
 
 ALL_LOCATIONS = "*"
@@ -117,8 +118,8 @@ class Location(dynamodb.Record):
     name = Text(PLACES)
     name_key = Text(BUSINESS)
     address = Text(PLACES, default="")
-    time_zone = Text(PLACES)
-    """An IANA name."""
+    time_zone = TimeZoneName(PLACES)
+    """A canonical IANA name."""
     people = Number(BUSINESS, default=0)
     """How many people are assigned to this location."""
     created_at = Timestamp(BUSINESS)

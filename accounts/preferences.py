@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from config import zone_names
+
 LANGUAGES = ("en", "de", "es")
 CHANNELS = ("email", "push")
 EVENTS = (
@@ -61,7 +63,7 @@ def with_defaults(settings: Settings) -> dict[str, Any]:
     """The settings with the effective value of every notification."""
     return {
         "language": settings.get("language"),
-        "time_zone": settings.get("time_zone"),
+        "time_zone": _recover_zone(settings),
         "reminder_minutes": reminder_minutes_of(settings),
         "ringing": is_ringing_enabled(settings),
         "notifications": {
@@ -99,7 +101,12 @@ def language_of(person: Settings, customer: Settings) -> str:
 
 def time_zone_of(person: Settings, customer: Settings) -> str:
     """The IANA time zone of the times in notifications to a person."""
-    return str(person.get("time_zone") or customer.get("time_zone") or "UTC")
+    return _recover_zone(person) or _recover_zone(customer) or zone_names.UTC_NAME
+
+
+def _recover_zone(settings: Settings) -> str | None:
+    """The chosen zone by its canonical name; None where its stored name is no zone's any more."""
+    return zone_names.recover_name(settings.get("time_zone") or "")
 
 
 def time_suffix(local: datetime, language: str) -> str:

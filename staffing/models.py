@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from config import audit, dynamodb
-from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp
+from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp, TimeZoneName
 from staffing.recurrence import expand, pattern
 from staffing.recurrence.expand import Series
 
@@ -56,7 +56,7 @@ class Schedule(dynamodb.Record):
     start = Text(SHIFTS)
     """Local time of the first shift, in ``zone``: 2027-01-04T09:00:00."""
     end = Text(SHIFTS)
-    zone = Text(SHIFTS)
+    zone = TimeZoneName(SHIFTS)
     """An IANA name."""
     pattern = Json(SHIFTS, null=True)
     """Recurrence and exceptions; None: a single shift."""

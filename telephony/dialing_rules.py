@@ -1,13 +1,12 @@
 """Numbers that calls may go to: ordinary ones in the location's own country. Pure.
 
-Number types are libphonenumber's; the country of a time zone is from the IANA database.
+Number types are libphonenumber's; the country of a time zone is that of `config.zone_names`.
 """
-
-from functools import cache
-from importlib.resources import files
 
 import phonenumbers
 from phonenumbers import PhoneNumberType
+
+from config import zone_names
 
 ALLOWED_NUMBER_TYPES = {
     PhoneNumberType.FIXED_LINE,
@@ -27,14 +26,7 @@ def country_of_number(number: str) -> str | None:
 
 def country_of_location(time_zone: str, number: str | None = None) -> str | None:
     """The country of a location: that of its time zone, else that of its number."""
-    return _country_by_time_zone().get(time_zone) or (country_of_number(number) if number else None)
-
-
-@cache
-def _country_by_time_zone() -> dict[str, str]:
-    table = files("tzdata").joinpath("zoneinfo/zone.tab").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in table.splitlines() if not line.startswith("#"))
-    return {row[2]: row[0] for row in rows}
+    return zone_names.country_of_zone(time_zone) or (country_of_number(number) if number else None)
 
 
 def rejection_reason(number: str, country: str | None) -> str:

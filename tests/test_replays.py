@@ -40,7 +40,7 @@ def test_who_lost_access_gets_no_replay(test_users: UserFixtures, openapi: dict[
         "createUser": ("/user", test_users.user_body(locations=[denver])),
         "createManagedUser": ("/userManagement", test_users.user_body(locations=[denver])),
         "resendInvitation": (f"/userManagement/{denver_user.id}/resend-invitation", {}),
-        "createLocation": ("/location", {"name": "Elsewhere", "timeZone": "UTC"}),
+        "createLocation": ("/location", {"name": "Elsewhere", "timeZone": "America/New_York"}),
         "createSchedule": ("/staffSchedule", test_users.shift_body(locationId=denver)),
         "createScheduleTemplate": ("/scheduleTemplate", template),
         "purchasePhoneNumber": ("/userManagement/purchase-phone-number", purchase),

@@ -9,6 +9,13 @@ from config.api.name_field import NameField
 from config.api.record_bodies import NewRecordBody
 
 
+_PLACE_ZONE = (
+    "Time zone of a place: an IANA name, such as America/Denver. Former names (US/Mountain) and names of Windows "
+    "(Mountain Standard Time) are taken in any case; responses have the current IANA name. UTC and others that are "
+    "not of a place are refused: the zone tells the country."
+)
+
+
 class CustomerView(serializers.Serializer[Customer]):
     """A customer."""
 
@@ -51,7 +58,7 @@ class NewLocation(NewRecordBody):
 
     record_view = LocationView
     name = NameField()
-    timeZone = TimeZoneField(source="time_zone", help_text="IANA time zone, such as America/Denver.")
+    timeZone = TimeZoneField(source="time_zone", help_text=_PLACE_ZONE)
     address = TextField(max_length=500, required=False, allow_blank=True)
 
 
@@ -63,5 +70,5 @@ class LocationChange(StrictSerializer):
 
     record_view = LocationView
     name = NameField(is_new=False, required=False)
-    timeZone = TimeZoneField(required=False, source="time_zone", help_text="IANA time zone.")
+    timeZone = TimeZoneField(required=False, source="time_zone", help_text=_PLACE_ZONE)
     address = TextField(max_length=500, required=False, allow_blank=True)

@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from functools import cache
 from itertools import islice
 from typing import Any, ClassVar
-from zoneinfo import available_timezones
 
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
 
-from config import errors
+from config import errors, zone_names
 from config.text import RAW_LENGTH_FACTOR, TextTooLong, clean_text
-
-UNKNOWN_TIME_ZONE = errors.define_field_code("unknown_time_zone", "Not the name of an IANA time zone.")
 
 
 class InvalidQuery(serializers.ValidationError):
@@ -188,23 +185,18 @@ class StrictChoiceField(serializers.ChoiceField):
 
 
 class TimeZoneField(TextField):
-    """An IANA time zone name."""
+    """A time zone by any name that `config.zone_names` knows; the value is the canonical one."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=64, **options)
+        super().__init__(max_length=zone_names.MAX_LENGTH, **options)
 
     def to_internal_value(self, data: Any) -> str:
-        name = super().to_internal_value(data)
-        if name not in _time_zones():
-            raise serializers.ValidationError(
-                "Must be an IANA time zone, such as Europe/Berlin.", code=UNKNOWN_TIME_ZONE
-            )
+        text = super().to_internal_value(data)
+        name = zone_names.find_canonical_name(text)
+        if name is None:
+            detail = zone_names.describe_unknown(text)
+            raise serializers.ValidationError(detail, code=zone_names.UNKNOWN_TIME_ZONE)
         return name
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 class _BoundedIntegerField(serializers.IntegerField):

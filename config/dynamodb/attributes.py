@@ -17,6 +17,8 @@ from pynamodb.attributes import (
     UnicodeSetAttribute,
 )
 
+from config import zone_names
+
 T = TypeVar("T")
 
 
@@ -66,6 +68,13 @@ class RecordAttribute(Attribute[T]):
 
 class Text(RecordAttribute[str], UnicodeAttribute):
     """A string."""
+
+
+class TimeZoneName(Text):
+    """The name of a time zone; of one stored by another name, the canonical one."""
+
+    def deserialize(self, value: str) -> str:
+        return zone_names.recover_name(value) or value
 
 
 class Number(RecordAttribute[float], NumberAttribute):

@@ -1,17 +1,11 @@
 """Clock changes of time zones, and the offsets between zones. Pure."""
 
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 HORIZON = timedelta(days=28 * 365 + 7)
 """28 years: weekdays and the rules of clock changes repeat after it, within a century."""
-
-
-@cache
-def list_zone_names() -> frozenset[str]:
-    """The IANA names of all time zones."""
-    return frozenset(available_timezones())
 
 
 @lru_cache(maxsize=256)

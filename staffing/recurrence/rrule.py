@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from config import errors
-from staffing.recurrence import dst, expand, rules
+from config import errors, zone_names
+from staffing.recurrence import expand, rules
 from staffing.recurrence.rules import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 
 MAX_COUNT = 1000
@@ -60,10 +60,8 @@ def _unsupported_field(field: str, detail: str) -> RecurrenceUnsupported:
 
 
 def parse_zone(name: Any) -> str:
-    """The name of an IANA time zone. Raises `errors.InvalidRequest`."""
-    if not isinstance(name, str) or name not in dst.list_zone_names():
-        raise invalid_field("timeZone", "Must be an IANA time zone, such as Europe/Berlin.")
-    return name
+    """The canonical name of a time zone. Raises `errors.InvalidRequest`."""
+    return zone_names.parse_name(name if isinstance(name, str) else "", pointer=f"{_POINTER}/timeZone")
 
 
 def parse_local_time(value: Any, field: str) -> datetime:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from config import errors
+from config import errors, zone_names
 from config.text import clean_text
 from telephony.ivr import schema
 from telephony.ivr.phrases import get_phrase
@@ -87,7 +87,8 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
         raise InvalidConfiguration(
             "The configuration does not match its schema; see `errors`.", field_errors=field_faults
         )
-    return dict(cleaned)
+    zone = {"timeZone": zone_names.find_canonical_name(cleaned["timeZone"])} if "timeZone" in cleaned else {}
+    return {**cleaned, **zone}
 
 
 def _check_depth(configuration: Any) -> None:
@@ -134,8 +135,8 @@ def _semantic_faults(configuration: IvrConfiguration) -> Iterator[tuple[schema.F
         yield (), f"A configuration may have at most {MAX_ACTIONS} actions."
     yield from _opening_hours_faults(configuration["hours"])
     time_zone = configuration.get("timeZone")
-    if time_zone is not None and not _is_time_zone(time_zone):
-        yield ("timeZone",), "Must be an IANA time zone, such as Europe/Berlin."
+    if time_zone is not None and zone_names.find_canonical_name(time_zone) is None:
+        yield ("timeZone",), zone_names.describe_unknown(time_zone)
 
 
 def _opening_hours_faults(hours: Mapping[str, Any]) -> Iterator[tuple[schema.FaultPath, str]]:
@@ -151,14 +152,6 @@ def _opening_hours_faults(hours: Mapping[str, Any]) -> Iterator[tuple[schema.Fau
             yield ("hours", "holidays", "dates", index), "Must be a date that exists."
     if "country" in holidays and not _has_holiday_calendar(holidays["country"], holidays.get("subdivision")):
         yield ("hours", "holidays"), "Unknown country or subdivision."
-
-
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, KeyError, OSError):
-        return False
-    return True
 
 
 def _has_holiday_calendar(country: str, subdivision: str | None) -> bool:
@@ -258,7 +251,8 @@ def select_entrance(configuration: IvrConfiguration, at: datetime, *, time_zone:
     hours = configuration["hours"]
     if follows_rota(configuration):
         return "open" if is_staffed else "closed"
-    local_time = at.astimezone(ZoneInfo(configuration.get("timeZone") or time_zone))
+    own_zone = zone_names.recover_name(configuration.get("timeZone", ""))
+    local_time = at.astimezone(ZoneInfo(own_zone or time_zone))
     if _is_holiday(hours.get("holidays", {}), local_time.date()):
         return "holiday" if "holiday" in configuration else "closed"
     if hours["mode"] == "always":

@@ -116,7 +116,7 @@ def test_location_in_use_cannot_be_removed(test_users: UserFixtures) -> None:
 def test_confined_admin_changes_only_own_locations(test_users: UserFixtures, env: Environment) -> None:
     admin_user = test_users.create_user(role="admin", locations=[test_users.boston.id])
     confined_admin = accept_invitation(env, test_users.ann.web, admin_user)
-    location_body = {"name": "Mine", "timeZone": "UTC"}
+    location_body = {"name": "Mine", "timeZone": "America/New_York"}
 
     assert confined_admin.post("/location", location_body).status_code == 403
     assert confined_admin.patch(f"/location/{test_users.denver.id}", {"name": "X"}).status_code == 403

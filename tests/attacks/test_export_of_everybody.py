@@ -48,7 +48,7 @@ def make_call(fixtures: UserFixtures, number: int, user_id: str, *, is_listed: b
         customer_id=fixtures.customer.id,
         location_id=fixtures.boston.id,
         location_name="Boston",
-        time_zone="UTC",
+        time_zone="America/New_York",
         configuration={"greeting": {"say": "x" * 1_500}, "open": {"type": "voicemail"}},
         is_suspended=False,
     )

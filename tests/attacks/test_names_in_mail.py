@@ -88,7 +88,7 @@ def test_long_names_are_shortened_in_mail() -> None:
         ("PATCH", "/userManagement", "/profileName", lambda test_users: {"id": test_users.sam.id}),
         ("PATCH", "/user", "/profileName", lambda test_users: {}),
         ("PATCH", "/customer", "/name", lambda test_users: {}),
-        ("POST", "/location", "/name", lambda test_users: {"timeZone": "UTC"}),
+        ("POST", "/location", "/name", lambda test_users: {"timeZone": "America/New_York"}),
         ("PATCH", "/location/{boston}", "/name", lambda test_users: {}),
     ],
 )

@@ -115,6 +115,12 @@ def test_form_input_is_validated_like_api_input(
     operator.get(location_url)
     response = operator.post(location_url, name="Denver", timeZone="Mars/Olympus", version="1")
     assert "Must be an IANA time zone" in response.text
+    response = operator.post(location_url, name="Denver", timeZone="MST", version="1")
+    assert "is not the time zone of a place; send that of the location, such as America/Denver" in response.text
+    response = operator.post(location_url, name="Denver", timeZone="mountain standard time", version="1")
+    assert (response.status_code, test_users.ann.get(f"/location/{test_users.denver.id}").json()["timeZone"]) == (
+        *(200, "America/Denver"),
+    )
     boston_line = test_users.boston_number.line
     assert boston_line is not None
     line_url = f"/admin/telephony/line/{boston_line.location_id}/change/"
@@ -153,7 +159,9 @@ def test_hostile_names_are_escaped_on_all_pages(
     test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
 ) -> None:
     hostile_name = "<script>alert(1)</script>'\"{{7*7}}"
-    location = locations.create_location(actor=test_users.ann.actor, name=hostile_name, time_zone="UTC", at=now())
+    location = locations.create_location(
+        actor=test_users.ann.actor, name=hostile_name, time_zone="America/New_York", at=now()
+    )
     user = test_users.create_user(name=hostile_name)
     for path in (
         f"/admin/accounts/location/?customer_id__exact={test_users.customer.id}",

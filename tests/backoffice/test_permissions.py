@@ -173,7 +173,7 @@ def plausible_form(path: AdminPath, admin_samples: AdminSamples) -> dict[str, An
         "email": "hacked@example.com",
         "userRole": "owner",
         "version": "1",
-        "timeZone": "UTC",
+        "timeZone": "America/New_York",
         "configuration": "{}",
         "scope": "all",
         "most": "999",

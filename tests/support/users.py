@@ -99,7 +99,7 @@ class UserFixtures:
 
     def create_location(self) -> Location:
         """A new location without users."""
-        return locations.create_location(actor=self.ann.actor, name="New", time_zone="UTC", at=now())
+        return locations.create_location(actor=self.ann.actor, name="New", time_zone="America/New_York", at=now())
 
     def create_shift(self, **fields: Any) -> Schedule:
         """A new shift of Sam in Boston, on an unused day."""

@@ -123,7 +123,9 @@ def test_idempotency_key_returns_the_same_user(test_users: UserFixtures) -> None
 
 
 def test_repeated_request_returns_the_first_response(test_users: UserFixtures) -> None:
-    location = locations.create_location(actor=test_users.ann.actor, name="Closing", time_zone="UTC", at=now())
+    location = locations.create_location(
+        actor=test_users.ann.actor, name="Closing", time_zone="America/New_York", at=now()
+    )
     body, headers = (test_users.user_body(locations=[location.id]), {"Idempotency-Key": "then and now"})
     first = test_users.ann.post("/user", body, headers=headers)
 
