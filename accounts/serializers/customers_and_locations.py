@@ -8,7 +8,6 @@ from config.api.fields import StrictSerializer, TextField, TimeZoneField
 from config.api.name_field import NameField
 from config.api.record_bodies import NewRecordBody
 
-
 _PLACE_ZONE = (
     "Time zone of a place: an IANA name, such as America/Denver. Former names (US/Mountain) and names of Windows "
     "(Mountain Standard Time) are taken in any case; responses have the current IANA name. UTC and others that are "
