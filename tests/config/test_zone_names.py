@@ -80,7 +80,7 @@ def test_links_to_a_zone_of_several_countries_stay_in_theirs() -> None:
     assert {name: zone_names.country_of_zone(name) for name in names} == COUNTRIES_OF_SHARED_LINKS
 
 
-def test_every_name_has_the_clock_of_its_canonical_name() -> None:
+def test_a_name_has_the_clock_of_its_canonical_name() -> None:
     for name in zone_names.list_names():
         canonical = zone_names.find_canonical_name(name)
         assert canonical, name
