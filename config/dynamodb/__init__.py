@@ -6,8 +6,6 @@ from config.dynamodb.client import (
     batch_get,
     call,
     expression_names,
-    gather,
-    get_connection,
     get_record,
     iter_pages,
     iter_records,
@@ -15,4 +13,5 @@ from config.dynamodb.client import (
     query_records,
     scan_values,
 )
+from config.dynamodb.connection import gather, get_connection
 from config.dynamodb.records import Record, RecordKey, TableMeta, full_table_name, index, is_id, new_id, record_classes

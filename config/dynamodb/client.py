@@ -3,16 +3,12 @@
 Every call goes through `call`. Records are written only through `config.journal`.
 """
 
-import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-import orjson
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -22,11 +18,10 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ReadTimeoutError,
 )
-from django.conf import settings
-from pynamodb.connection import Connection
 from pynamodb.exceptions import VerboseClientError
 
 from config import costs, errors
+from config.dynamodb.connection import READ_TIMEOUT, get_connection
 from config.dynamodb.outage import Outage
 from config.dynamodb.records import Record, RecordKey
 
@@ -35,8 +30,6 @@ BUDGET_SECONDS = 4.0
 
 While the database does not answer, they are those of a whole request, from its arrival on.
 """
-CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 1.5
-
 MAX_ATTEMPTS = 12
 _RETRYABLE_CODES = {
     "ProvisionedThroughputExceededException",
@@ -63,21 +56,6 @@ R = TypeVar("R", bound=Record)
 _outage = Outage()
 
 
-@cache
-def get_connection() -> Connection:
-    """The connection of this process, created at the first call."""
-    new_connection = Connection(
-        region=settings.DYNAMODB["region"],
-        host=settings.DYNAMODB["endpoint"] or None,
-        connect_timeout_seconds=CONNECT_TIMEOUT,
-        read_timeout_seconds=READ_TIMEOUT,
-        max_retry_attempts=0,
-        max_pool_connections=64,
-    )
-    new_connection.client.meta.events.register("before-parse.dynamodb", _check_response_json)
-    return new_connection
-
-
 class CallRejected(Exception):
     """DynamoDB rejects a call for good: a defect, an item that is too large, missing rights.
 
@@ -95,19 +73,6 @@ class CallRejected(Exception):
     def log_fields(self) -> dict[str, str]:
         """What log lines say about it."""
         return {"operation": self.operation, "table": self.table, "reason": self.reason}
-
-
-class InvalidResponse(Exception):
-    """DynamoDB answered 200 with a body that is not JSON."""
-
-
-def _check_response_json(response_dict: Mapping[str, Any], **_: Any) -> None:
-    """botocore reads a body that is not JSON as an empty answer, so an item would seem missing."""
-    if response_dict["status_code"] == 200:
-        try:
-            orjson.loads(response_dict["body"])
-        except orjson.JSONDecodeError as error:
-            raise InvalidResponse from error
 
 
 def call(operation: str, **arguments: Any) -> dict[str, Any]:
@@ -263,30 +228,6 @@ def iter_pages(operation: str, **arguments: Any) -> Iterator[list[dict[str, Any]
         if not response.get("LastEvaluatedKey"):
             return
         continuation = {"ExclusiveStartKey": response["LastEvaluatedKey"]}
-
-
-@cache
-def _thread_pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(32, thread_name_prefix="dynamo")
-
-
-def _drop_connections() -> None:
-    """Forget what a fork copied: processes that share a socket read each other's answers.
-
-    Threads are not copied at all, so the pool of the parent would never run anything.
-    """
-    get_connection.cache_clear()
-    _thread_pool.cache_clear()
-
-
-os.register_at_fork(after_in_child=_drop_connections)
-
-
-def gather(*reads: Callable[[], Any]) -> list[Any]:
-    """Read concurrently, in the time of one round trip; raises the first error."""
-    first_read, *other_reads = reads
-    futures = [_thread_pool().submit(costs.bind_to_request(read)) for read in other_reads]
-    return [first_read(), *(future.result() for future in futures)]
 
 
 def expression_names(expression: str) -> dict[str, str]:
