@@ -11,7 +11,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config import dynamodb, errors, outbox
+from config import dynamodb, errors, outbox, zone_rules
 from config.dynamodb import key_checks
 
 CACHE_SECONDS = 2.0
@@ -22,7 +22,7 @@ logger = logging.getLogger("dutyline.keys")
 def readiness(request: HttpRequest) -> JsonResponse:
     """503 while DynamoDB does not answer, or if the data keys are not those of the stored data.
 
-    Without Redis the outbox is slower, not down: 200.
+    Without Redis the outbox is slower, not down: 200. So it is with zone rules that need attention.
     """
     report = _cached_report(int(time.monotonic() / CACHE_SECONDS))
     is_ready = report["store"] == "ok" and report["dataKeys"] != "wrong"
@@ -42,10 +42,11 @@ def _cached_report(period: int) -> dict[str, Any]:
         outbox_status = outbox.read_outbox_status(outbox.utc_now())
         outbox_report: dict[str, Any] = {
             "store": "ok",
+            "zoneRules": zone_rules.read_report(outbox.utc_now()).to_json(),
             "outbox": {"oldestDueSeconds": outbox_status.oldest_due_seconds, "dead": outbox_status.dead},
         }
     except (errors.Unavailable, dynamodb.CallRejected):
-        outbox_report = {"store": "unavailable", "outbox": None}
+        outbox_report = {"store": "unavailable", "outbox": None, "zoneRules": None}
     try:
         _redis_client().ping()
         redis_status = "ok"

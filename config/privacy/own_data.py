@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from config import dynamodb
+from config import (
+    dynamodb,
+    zone_rules,  # noqa: F401 - defines a record of the data map
+)
 from config.audit import AuditEntry, reader
 from config.dynamodb import (
     encryption,

@@ -26,6 +26,7 @@ UNAUDITED_TABLES = (
     "data-keys",
     "outbox",
     "idempotency",
+    "installation",
     "calls",
     "call-people",
     "phone-usage",
@@ -68,7 +69,7 @@ RESTORATION_STEPS = [
     "telephony.numbers.restoration.compare_numbers",
 ]
 
-DAILY_TASKS = ["telephony.numbers.unassigned.update_list"]
+DAILY_TASKS = ["telephony.numbers.unassigned.update_list", "config.zone_rules.log_warning"]
 
 DATA_MAPS = [
     "accounts.privacy.data_map.MAP",

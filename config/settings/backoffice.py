@@ -90,4 +90,5 @@ ATTENTION_PANELS = [
     "accounts.admin.attention.account_panels",
     "staffing.admin.attention.rota_panels",
     "telephony.admin.attention.telephony_panels",
+    "config.admin.zone_rules.zone_rules_panels",
 ]

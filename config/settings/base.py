@@ -120,6 +120,8 @@ BODY_SECONDS = env.integer("BODY_SECONDS", 10, minimum=1, maximum=120)
 """Seconds within which the body of a request must arrive."""
 WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
 """Requests that a web process works on at the same time."""
+ZONE_RULES_MAX_DAYS = env.integer("ZONE_RULES_MAX_DAYS", 90, minimum=1, maximum=3650)
+"""Days after which operators are told to look for newer rules of time zones."""
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "no-referrer"

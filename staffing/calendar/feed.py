@@ -14,7 +14,7 @@ from django.conf import settings
 
 from accounts import customers, locations, permissions, users
 from accounts.permissions import Actor
-from config import audit, bulkhead, dynamodb, errors, journal
+from config import audit, bulkhead, dynamodb, errors, journal, zone_rules
 from config.dynamodb import encryption, idempotency
 from staffing.calendar import ical
 from staffing.models import Feed
@@ -155,7 +155,8 @@ def find_feed(user_id: str, secret: str, *, at: datetime) -> ReadableFeed | None
     customer_changes = audit.stream_position(customer_records, feed.customer_id).last
     day = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     shift_changes = availability.count_changes(user_id, records)
-    version = (settings.VERSION, ical.FORMAT_VERSION, day.date().isoformat(), user_id, shift_changes, customer_changes)
+    code_version = (settings.VERSION, ical.FORMAT_VERSION, zone_rules.VERSION)
+    version = (*code_version, day.date().isoformat(), user_id, shift_changes, customer_changes)
     return ReadableFeed(user_id, feed.customer_id, day, version, records)
 
 

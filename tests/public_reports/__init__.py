@@ -1,0 +1,1 @@
+"""Inputs of public bug reports of scheduling, telephony, identity and calendar products."""

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import config.daily_limits
 import config.journal.commit  # noqa: F401 - these define the records of config
-from config import dynamodb, errors
+from config import dynamodb, errors, zone_rules
 from config.dynamodb import key_checks, tables
 
 
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         try:
             count = converger.converge_all()
             key_checks.store_checks(datetime.now(UTC))
+            zone_rules.store_version_of_new_installation(datetime.now(UTC))
         except (tables.TableMismatch, key_checks.WrongDataKeys, dynamodb.CallRejected, errors.Unavailable) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{count} tables are as they should be")
