@@ -87,10 +87,8 @@ os.wait()
 
 
 @pytest.mark.parametrize("module", ["config.asgi", "config.celery", "tests.emulators.twilio"])
-def test_nodejs_node_62323_every_process_has_the_locked_rules(
-    env: Environment, old_database: Path, module: str
-) -> None:
-    """nodejs/node#62323, bcgov/wps#5175: web, worker and emulator, what they fork and start."""
+def test_bcgov_wps_5175_every_process_has_the_locked_rules(env: Environment, old_database: Path, module: str) -> None:
+    """bcgov/wps#5175, nodejs/node#62323: web, worker and emulator, what they fork and start."""
     output = run_python(_SHOW_OFFSETS, module, PYTHONTZPATH=str(old_database)).stdout.split("\n")
     assert output[0] == "2026-12-01T09:00:00-08:00 2026-12-01T09:00:00-07:00"
     assert output[1] == "2026-12-01T09:00:00-07:00 True"
@@ -179,7 +177,7 @@ def test_readyz_tells_the_version_and_the_age_of_the_rules(web: str, env: Enviro
     assert report["storedVersion"] == zone_rules.VERSION
 
 
-def test_operators_are_told_to_look_for_newer_rules(env: Environment) -> None:
+def test_operators_see_when_to_look_for_newer_rules(env: Environment) -> None:
     checked = datetime.combine(zone_rules.release().checked, time(12), UTC)
     assert zone_rules.read_report(checked + timedelta(days=90)).status == "ok"
     report = zone_rules.read_report(checked + timedelta(days=91))
