@@ -87,7 +87,7 @@ os.wait()
 
 
 @pytest.mark.parametrize("module", ["config.asgi", "config.celery", "tests.emulators.twilio"])
-def test_bcgov_wps_5175_every_process_has_the_locked_rules(env: Environment, old_database: Path, module: str) -> None:
+def test_bcgov_wps_5175_processes_use_the_locked_rules(env: Environment, old_database: Path, module: str) -> None:
     """bcgov/wps#5175, nodejs/node#62323: web, worker and emulator, what they fork and start."""
     output = run_python(_SHOW_OFFSETS, module, PYTHONTZPATH=str(old_database)).stdout.split("\n")
     assert output[0] == "2026-12-01T09:00:00-08:00 2026-12-01T09:00:00-07:00"
