@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -13,8 +13,10 @@ from staffing.recurrence.expand import Series
 
 VERSION_RECORD_KEY = "#"
 """The range key of a person's version record in ``staff-busy``; sorts before every row."""
-SINGLE_PREFIX, SERIES_PREFIX = "O#", "R#"
-"""First characters of the ``window`` of a single shift, and of a series."""
+SINGLE_PREFIX, LONG_PREFIX, SERIES_PREFIX = "O#", "P#", "R#"
+"""First characters of the ``window`` of a single shift, of a long one, and of a series."""
+LONG_SHIFT_DURATION = timedelta(hours=48)
+"""Single shifts that take longer are long ones: the few of them are looked for further back."""
 
 SHIFTS = PersonalData(
     "shifts",
@@ -68,7 +70,8 @@ class Schedule(dynamodb.Record):
     color = Text(SHIFTS, null=True)
     """#rrggbb"""
     window = Text(SCHEDULE_KEYS)
-    """``O#`` and the start of a single shift, or ``R#`` and the end of a series, in UTC."""
+    """``O#`` and the start of a single shift, ``P#`` and that of a long one, or ``R#`` and the end
+    of a series, in UTC."""
     template_id = Text(SCHEDULE_KEYS, null=True)
     split_from = Text(SCHEDULE_KEYS, null=True)
     """The series that this one was split from."""
@@ -106,7 +109,8 @@ def to_attributes(series: Series) -> dict[str, Any]:
 def to_window_key(series: Series) -> str:
     """The sort key of a schedule in the indexes by location and by customer."""
     if series.rule is None:
-        return SINGLE_PREFIX + format_instant(expand.to_instant(series.start, series.zone))
+        prefix = LONG_PREFIX if series.end - series.start > LONG_SHIFT_DURATION else SINGLE_PREFIX
+        return prefix + format_instant(expand.to_instant(series.start, series.zone))
     return SERIES_PREFIX + format_instant(expand.get_latest_end(series))
 
 

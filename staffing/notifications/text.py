@@ -1,7 +1,7 @@
 """Shifts as text for people: in their language, and in the time zone they chose or the shift's."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -38,11 +38,20 @@ def format_rota_change(change: RotaChange, recipient: recipients.Recipient) -> s
 
 
 def format_time_range(start: datetime, end: datetime, zone: str, recipient: recipients.Recipient) -> str:
-    """Start and end of a shift; ``zone`` is the shift's, for people who chose none."""
+    """Start and end of a shift, with the day of the end if it is longer than a day.
+
+    ``zone`` is the shift's, for people who chose none.
+    """
     settings_by_priority = (recipient.user.settings, recipient.customer.settings)
     zone = next((settings["time_zone"] for settings in settings_by_priority if settings.get("time_zone")), zone)
     local_start, local_end = (moment.astimezone(ZoneInfo(zone)) for moment in (start, end))
     with translation.override(recipient.language):
-        day_text = f"{date_format(local_start, 'l')}, {date_format(local_start, 'DATE_FORMAT')}"
-        hours_text = f"{date_format(local_start, 'TIME_FORMAT')} – {date_format(local_end, 'TIME_FORMAT')}"
-        return f"{day_text}, {hours_text}{preferences.time_suffix(local_start, recipient.language)}"
+        start_text, end_text = _format_day_and_time(local_start), date_format(local_end, "TIME_FORMAT")
+        if end - start > timedelta(days=1):
+            end_text = _format_day_and_time(local_end)
+        return f"{start_text} – {end_text}{preferences.time_suffix(local_start, recipient.language)}"
+
+
+def _format_day_and_time(local: datetime) -> str:
+    """In the active language."""
+    return f"{date_format(local, 'l')}, {date_format(local, 'DATE_FORMAT')}, {date_format(local, 'TIME_FORMAT')}"

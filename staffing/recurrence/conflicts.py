@@ -8,7 +8,7 @@ not count.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, combinations, islice, pairwise, product
 
 from staffing.recurrence import dst, expand, overlap
@@ -173,8 +173,8 @@ def _find_exception_conflict(a: Series, b: Series) -> ConflictingShifts | None:
 def _iter_regular_conflicts(a: Series, b: Series) -> Iterator[ConflictingShifts]:
     """The first overlap for each offset in days between the starts of a's and b's shifts."""
     later_start = _get_later_start(a, b)
-    base_day = date(later_start.year - 1, 12, 1).toordinal()
-    first_day = later_start.date().toordinal() - 6
+    base_day = overlap.get_base_day(later_start.year)
+    first_day = later_start.date().toordinal() - _count_days(a) - 2
     bits_a, bits_b = (overlap.build_bitmap(series.rule, series.start, base_day) for series in (a, b) if series.rule)
     for day_offset in _list_day_offsets(a, b, later_start.year):
         common_bits = bits_a & (bits_b >> day_offset if day_offset >= 0 else bits_b << -day_offset)
@@ -190,11 +190,16 @@ def _list_day_offsets(a: Series, b: Series, year: int) -> list[int]:
     day_offsets = set()
     start_a, duration_a, duration_b = _get_minute_of_day(a.start), _get_minutes(a), _get_minutes(b)
     for offset_minutes in dst.list_offset_differences(a.zone, b.zone, year):
-        for days in range(-4, 5):
+        for days in range(-_count_days(b) - 3, _count_days(a) + 4):
             start_b = _get_minute_of_day(b.start) - offset_minutes + days * MINUTES_PER_DAY
             if start_b < start_a + duration_a and start_a < start_b + duration_b:
                 day_offsets.add(days)
     return sorted(day_offsets)
+
+
+def _count_days(series: Series) -> int:
+    """The days that a shift takes, rounded up."""
+    return -((series.start - series.end) // timedelta(days=1))
 
 
 def _get_minute_of_day(at: datetime) -> float:

@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 from staffing.recurrence import rules
 from staffing.recurrence.rules import RecurrenceRule
 
-MAX_SHIFT_DURATION = timedelta(hours=48)
-"""Wall time from the start of a shift to its end, at most."""
+MAX_SHIFT_DAYS = 31
+MAX_SHIFT_DURATION = timedelta(days=MAX_SHIFT_DAYS)
+"""Wall time from the start of a shift to its end, at most: somebody may be on call for a month."""
 SECONDS_PER_DAY = 86_400
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 LATEST_WINDOW_END = END_OF_TIME - timedelta(days=30)
 MAX_CLOCK_JUMP = timedelta(hours=3)
 """An upper bound of clock changes."""
-_MAX_ZONE_DIFFERENCE = timedelta(days=2)
+MAX_ZONE_DIFFERENCE = timedelta(days=2)
 """An upper bound of the difference between the wall times of two zones, UTC included."""
 
 
@@ -117,17 +118,19 @@ def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
 
 
 def widen_to_wall_times(since: datetime, until: datetime) -> tuple[datetime, datetime]:
-    """Wall times of any zone between which every occurrence starts that overlaps a window."""
+    """Naive wall times that contain a window in every zone."""
     latest = min(until.astimezone(UTC), LATEST_WINDOW_END)
-    return since.astimezone(UTC) - MAX_SHIFT_DURATION - _MAX_ZONE_DIFFERENCE, latest + _MAX_ZONE_DIFFERENCE
+    low, high = since.astimezone(UTC) - MAX_ZONE_DIFFERENCE, latest + MAX_ZONE_DIFFERENCE
+    return low.replace(tzinfo=None), high.replace(tzinfo=None)
 
 
 def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterator[Occurrence]:
     """The shifts of a series that overlap a window, by start; instants are aware."""
-    low = to_wall_time(since, series.zone) - MAX_SHIFT_DURATION - _MAX_ZONE_DIFFERENCE
-    high = to_wall_time(until, series.zone) + _MAX_ZONE_DIFFERENCE
+    low = to_wall_time(since, series.zone) - MAX_ZONE_DIFFERENCE
+    high = to_wall_time(until, series.zone) + MAX_ZONE_DIFFERENCE
     candidates: list[Occurrence | None] = [*iter_exception_occurrences(series, low, high)]
-    starts = rules.iter_starts(series.rule, series.start, low, high) if series.rule else (series.start,)
+    earliest_start = low - (series.end - series.start)
+    starts = rules.iter_starts(series.rule, series.start, earliest_start, high) if series.rule else (series.start,)
     candidates += [build_regular_occurrence(series, start) for start in starts if start not in series.exceptions]
     overlapping = [
         occurrence for occurrence in candidates if occurrence and occurrence.start < until and occurrence.end > since
@@ -156,9 +159,10 @@ def iter_exception_occurrences(
     since: datetime = datetime.min,  # noqa: DTZ901 - a wall time
     until: datetime = datetime.max,  # noqa: DTZ901 - a wall time
 ) -> Iterator[Occurrence]:
-    """The moved shifts that start between these wall times, in no order."""
+    """The moved shifts that take place between these wall times, in no order."""
+    duration = series.end - series.start
     for recurrence_id, exception in series.exceptions.items():
-        if exception.start and since <= exception.start < until:
+        if exception.start and exception.start < until and (exception.end or exception.start + duration) >= since:
             yield _build_exception_occurrence(series, recurrence_id, exception.start, exception)
 
 

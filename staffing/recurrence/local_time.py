@@ -69,7 +69,7 @@ def check_times(start: datetime, end: datetime) -> None:
     if end <= start:
         raise errors.InvalidRequest("Must be after `startTime`.", pointer="/endTime")
     if end - start > expand.MAX_SHIFT_DURATION:
-        raise errors.InvalidRequest("A shift lasts at most 48 hours.", pointer="/endTime")
+        raise errors.InvalidRequest(f"A shift lasts at most {expand.MAX_SHIFT_DAYS} days.", pointer="/endTime")
     if not rrule.EARLIEST_START <= start < rules.LATEST_START:
         span = f"from {rrule.EARLIEST_START.year} to {rules.LATEST_START.year - 1}"
         raise errors.InvalidRequest(f"Must be {span}.", pointer="/startTime")

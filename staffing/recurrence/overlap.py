@@ -12,14 +12,17 @@ from math import lcm
 from typing import Literal, NamedTuple
 
 from staffing.recurrence import dst, expand, rules
-from staffing.recurrence.expand import MAX_SHIFT_DURATION, SECONDS_PER_DAY, Occurrence, Series
+from staffing.recurrence.expand import SECONDS_PER_DAY, Occurrence, Series
 from staffing.recurrence.rules import WEEKDAY_CODES, RecurrenceRule
 
 MAX_EXPANDED_SHIFTS, MAX_EXPANDED_EXCEPTIONS = 20, 2_000
 """Up to this number of shifts, and of exceptions that are looked at for all of them, the series is
 expanded around each; above it, the bitmap is used."""
-BITMAP_DAYS = dst.HORIZON.days + 440
-"""Days in a bitmap: those of `dst.HORIZON` after any day of the year after ``base_day``."""
+BITMAP_DAYS = dst.HORIZON.days + 500
+"""Days in a bitmap: those of `dst.HORIZON` after any day of the year after ``base_day``, and the
+days of the longest shift."""
+_NEAR = timedelta(days=2)
+"""A clock change that is further away from an instant does not change what comes before it."""
 
 
 class ConflictingShifts(NamedTuple):
@@ -44,11 +47,11 @@ def iter_conflicts_with_series(shifts: Sequence[Occurrence], series: Series) -> 
         yield from (conflict for shift in shifts if (conflict := find_conflict_with_series(shift, series)))
         return
     moved_starts = [shift.start for shift in series.moved_shifts]
-    margin = MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP
+    longest = max((shift.end - shift.start for shift in series.moved_shifts), default=timedelta())
     for shift in shifts:
         candidates = [*iter_regular_near(series, shift)] if _list_days_near(series, shift) else []
         if moved_starts:
-            low_index = bisect_left(moved_starts, shift.start - margin)
+            low_index = bisect_left(moved_starts, shift.start - longest)
             candidates += series.moved_shifts[low_index : bisect_left(moved_starts, shift.end, low_index)]
         overlapping = [candidate for candidate in candidates if is_overlapping(shift, candidate)]
         if overlapping:
@@ -69,7 +72,7 @@ def iter_regular_near(series: Series, occurrence: Occurrence) -> Iterator[Occurr
     days = _list_days_near(series, occurrence)
     if not days or series.rule is None:
         return
-    base_day = date(occurrence.start.year // 20 * 20 - 1, 12, 1).toordinal()
+    base_day = get_base_day(occurrence.start.year // 20 * 20)
     bitmap = build_bitmap(series.rule, series.start, base_day)
     for day in days:
         shift = _build_shift_on_day(series, day) if bitmap >> (day - base_day) & 1 else None
@@ -89,11 +92,13 @@ def _list_days_near(series: Series, occurrence: Occurrence) -> range:
 def _get_wall_span(start: datetime, end: datetime, zone: str) -> tuple[int, int]:
     """The wall times between which a shift may overlap one of a zone, in seconds.
 
-    They are those of the shift itself, unless the clock changes near it.
+    They are those of the shift itself, unless the clock changes near its start or its end.
     """
-    margin = MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP
-    before, after = (expand.to_zoned_time(at, zone).utcoffset() for at in (start - margin, end + margin))
-    slack = 1 if before == after else int(expand.MAX_CLOCK_JUMP.total_seconds())
+    has_change = any(
+        expand.to_zoned_time(at - _NEAR, zone).utcoffset() != expand.to_zoned_time(at + _NEAR, zone).utcoffset()
+        for at in (start, end)
+    )
+    slack = int(expand.MAX_CLOCK_JUMP.total_seconds()) if has_change else 1
     wall_start, wall_end = (expand.count_seconds(expand.to_wall_time(at, zone)) for at in (start, end))
     return wall_start - slack, wall_end + slack
 
@@ -119,6 +124,11 @@ def _build_regular_occurrence(
     start: datetime, duration: timedelta, zone: str, gap: Literal["shift", "skip"]
 ) -> Occurrence | None:
     return expand.build_regular_occurrence(Series(start, start + duration, zone, gap=gap), start)
+
+
+def get_base_day(year: int) -> int:
+    """The first day of a bitmap for shifts from ``year`` on: long ones start in the year before."""
+    return date(year - 1, 11, 1).toordinal()
 
 
 @lru_cache(maxsize=512)

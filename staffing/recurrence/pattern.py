@@ -126,7 +126,8 @@ def _parse_exception(value: Any, start: datetime, name: str) -> RecurrenceExcept
         raise rrule.invalid_field(f"{name}/startTime", f"Must be within {MAX_MOVE_DISTANCE.days} days.")
     new_end = rrule.parse_local_time(value["endTime"], f"{name}/endTime") if "endTime" in value else None
     if new_end and not timedelta() < new_end - new_start <= expand.MAX_SHIFT_DURATION:
-        raise rrule.invalid_field(f"{name}/endTime", "Must be after the start, by at most 48 hours.")
+        detail = f"Must be after the start, by at most {expand.MAX_SHIFT_DAYS} days."
+        raise rrule.invalid_field(f"{name}/endTime", detail)
     staff_id = value.get("staffId")
     if staff_id is not None and not isinstance(staff_id, str):
         raise rrule.invalid_field(f"{name}/staffId", "Must be a string.")
@@ -160,23 +161,28 @@ def from_stored_pattern(
         return Series(first_start, first_end, zone)
     exceptions = {
         datetime.fromisoformat(recurrence_id): _exception_from_json(fields)
-        for recurrence_id, fields in _exceptions_within(pattern, window)
+        for recurrence_id, fields in _exceptions_within(pattern, window, first_end - first_start)
     }
     return Series(first_start, first_end, zone, rrule.parse_fields(pattern), exceptions, pattern.get("gap", "shift"))
 
 
 def _exceptions_within(
-    pattern: Mapping[str, Any], window: tuple[datetime, datetime] | None
+    pattern: Mapping[str, Any], window: tuple[datetime, datetime] | None, duration: timedelta
 ) -> Iterable[tuple[str, Mapping[str, Any]]]:
     """The stored exceptions whose occurrences may overlap a window: there may be hundreds."""
     exceptions: Mapping[str, Mapping[str, Any]] = pattern.get("exceptions", {})
     if window is None:
         return exceptions.items()
-    low, high = (at.replace(tzinfo=None).isoformat() for at in expand.widen_to_wall_times(*window))
+    wall_times = expand.widen_to_wall_times(*window)
+    earliest_start, low, high = (at.isoformat() for at in (wall_times[0] - duration, *wall_times))
     return [
         (recurrence_id, fields)
         for recurrence_id, fields in exceptions.items()
-        if low <= recurrence_id <= high or low <= fields.get("startTime", "") <= high
+        if earliest_start <= recurrence_id <= high
+        or (
+            "" < fields.get("startTime", "") <= high
+            and (fields["startTime"] >= earliest_start or fields.get("endTime", "") >= low)
+        )
     ]
 
 

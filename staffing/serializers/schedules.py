@@ -87,7 +87,7 @@ class NewSchedule(ScheduleDetails, NewRecordBody):
     locationId = TextField(max_length=100, source="location_id")
     staffId = TextField(max_length=100, source="staff_id", help_text="Id of a user.")
     startTime = ShiftTimeField(source="start", help_text=f"Start of the first shift, {TIME_EXAMPLES}.")
-    endTime = ShiftTimeField(source="end", help_text="At most 48 hours after `startTime`.")
+    endTime = ShiftTimeField(source="end", help_text="At most 31 days after `startTime`.")
     recurring = StrictBooleanField(required=False, help_text="Default: true if there is a `recurrencePattern`.")
     recurrencePattern = RecurrencePatternField(
         required=False,

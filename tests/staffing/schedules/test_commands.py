@@ -144,7 +144,7 @@ def test_template_supplies_the_recurrence_pattern(test_users: UserFixtures, sue:
 # --- validation -----------------------------------------------------------------------------------
 INVALID_SCHEDULES: dict[str, tuple[dict[str, Any], str]] = {
     "ends before it starts": ({"endTime": "2031-06-02T08:00"}, "/endTime"),
-    "is too long": ({"endTime": "2031-06-04T09:01"}, "/endTime"),
+    "is too long": ({"endTime": "2031-07-03T09:01"}, "/endTime"),
     "ends when it starts": ({"endTime": "2031-06-02T09:00"}, "/endTime"),
     "is not a time": ({"startTime": "2031-06-31T09:00"}, "/startTime"),
     "is only a day": ({"startTime": "2031-06-02"}, "/startTime"),

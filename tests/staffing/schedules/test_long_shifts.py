@@ -1,0 +1,142 @@
+"""Shifts of up to 31 days in the tables: who is on duty, lists, pages, and what they cost."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config import costs
+from staffing.models import Schedule
+from staffing.recurrence import expand
+from staffing.recurrence.expand import RecurrenceException, Series
+from staffing.recurrence.rules import RecurrenceRule
+from staffing.schedules import on_duty
+from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
+from tests.staffing.schedules.test_listing import list_all
+from tests.support.bulk import load_series, put_records
+from tests.support.environment import Environment
+from tests.support.users import UserFixtures, create_user_fixtures, parse_problem
+
+ZONE = "America/New_York"
+FIRST = datetime(2031, 3, 1, 9)
+
+
+@pytest.fixture(scope="module")
+def planned(env: Environment, web: str) -> tuple[UserFixtures, list[Schedule]]:
+    """A location where 8 people have short and long shifts and series that overlap."""
+    test_users = create_user_fixtures(env, web)
+    rng = random.Random(5)
+    schedules: list[Schedule] = []
+    for _ in range(8):
+        series = [build_random_series(rng) for _ in range(18)]
+        schedules += load_series(test_users, test_users.create_user().id, series)
+    return test_users, schedules
+
+
+def build_random_series(rng: random.Random) -> Series:
+    start = FIRST + timedelta(hours=rng.randrange(24 * 60))
+    end = start + timedelta(hours=rng.choice([8, 24, 47, 48, 49, 24 * 7, rng.randrange(50, 24 * 31), 24 * 31]))
+    if rng.random() < 0.6:
+        return Series(start, end, ZONE)
+    moved = RecurrenceException(start + timedelta(days=70), start + timedelta(days=70 + rng.randrange(1, 31)))
+    rule = RecurrenceRule("weekly", interval=rng.choice([5, 6, 8]), until=start + timedelta(days=150))
+    return Series(start, end, ZONE, rule, {start: moved} if rng.random() < 0.5 else {})
+
+
+def test_everybody_is_on_duty_for_as_long_as_their_shift(
+    planned: tuple[UserFixtures, list[Schedule]], record_figure: Callable[[str], None]
+) -> None:
+    test_users, schedules = planned
+    shifts = [
+        (schedule.staff_id, shift)
+        for schedule in schedules
+        for shift in expand.iter_occurrences(
+            schedule.series(), datetime(2031, 1, 1, tzinfo=UTC), datetime(2032, 1, 1, tzinfo=UTC)
+        )
+    ]
+    edges = {edge for _, shift in shifts for edge in (shift.start, shift.end)}
+    moments = sorted({*edges, *(edge - timedelta(seconds=1) for edge in edges)})[::12]
+    for at in moments:
+        entries = on_duty.list_on_duty(test_users.boston.id, at, customer_id=test_users.customer.id)
+        found = sorted((entry.user.id, entry.shift.occurrence.start) for entry in entries)
+        expected = sorted((staff_id, shift.start) for staff_id, shift in shifts if shift.start <= at < shift.end)
+        assert found == expected, at
+    record_figure(f"on duty with shifts of up to 31 days: {len(moments)} moments as by brute force")
+
+
+@pytest.mark.parametrize("limit", [20, 1000])
+@pytest.mark.parametrize("window", [("2031-04-01", "2031-04-02"), ("2031-03-30", "2031-04-20")])
+def test_windows_list_what_overlaps_them(
+    planned: tuple[UserFixtures, list[Schedule]], limit: int, window: tuple[str, str]
+) -> None:
+    test_users, schedules = planned
+    since, until = (expand.to_instant(datetime.fromisoformat(day), ZONE) for day in window)
+    expected = [
+        (schedule.id, shift.start)
+        for schedule in schedules
+        for shift in expand.iter_occurrences(schedule.series(), since, until)
+    ]
+    query = {"locationId": test_users.boston.id, "from": since.isoformat(), "to": until.isoformat(), "limit": limit}
+    listed = list_all(test_users.ann, **query)
+    assert sorted(item["id"] for item in listed) == sorted({id for id, _ in expected})
+    occurrences = list_all(test_users.ann, expand="occurrences", **query)
+    found = [(item["scheduleId"], datetime.fromisoformat(item["startTime"])) for item in occurrences]
+    assert sorted(found) == sorted(expected)
+    assert [start for _, start in found] == sorted(start for _, start in expected)
+
+
+def test_long_past_and_future_shifts_do_not_make_reading_dearer(
+    env: Environment, web: str, record_figure: Callable[[str], None]
+) -> None:
+    """Whatever was planned before and after; a shift of a month is found."""
+    test_users = create_user_fixtures(env, web)
+    sue = test_users.create_user()
+    month = Series(datetime(2031, 5, 5, 9), datetime(2031, 6, 5, 9), ZONE)
+    put_records(load_series(test_users, sue.id, [month]))
+    at = datetime(2031, 6, 5, 12, 59, tzinfo=UTC)
+    figures = []
+    for week_count in (0, 150):
+        weeks = [FIRST - timedelta(weeks=number + 200) for number in range(week_count)]
+        weeks += [FIRST + timedelta(weeks=number + 20) for number in range(week_count)]
+        singles = [Series(start, start + timedelta(days=7), ZONE) for start in weeks]
+        if singles:
+            load_series(test_users, test_users.create_user().id, singles)
+        with costs.measure() as cost:
+            entries = on_duty.list_on_duty(test_users.boston.id, at, customer_id=test_users.customer.id)
+        assert [entry.user.id for entry in entries] == [sue.id]
+        assert entries[0].until == datetime(2031, 6, 5, 13, tzinfo=UTC)
+        with env.apply_plan() as call_plan:
+            listed = test_users.ann.get(f"/location/{test_users.boston.id}/on-duty", params={"at": at.isoformat()})
+        assert [item["staffId"] for item in listed.json()["items"]] == [sue.id]
+        capacity = sum(call.capacity for call in call_plan.calls if call.service == "dynamodb")
+        figures.append((cost.round_trips, capacity))
+    record_figure(f"on duty (reads, capacity units of the request) with 0 and 300 weeks on call planned: {figures}")
+    assert figures[0] == figures[1]
+
+
+def test_a_shift_becomes_long_and_short_again(test_users: UserFixtures) -> None:
+    sue = test_users.create_user()
+    body = schedule_body(test_users, "2031-08-04T09:00", "2031-08-04T17:00", staffId=sue.id)
+    id = create_schedule(test_users.ann, body)["id"]
+
+    def list_on_duty(at: str) -> list[str]:
+        found = test_users.ann.get(f"/location/{test_users.boston.id}/on-duty", params={"at": at})
+        return [item["staffId"] for item in found.json()["items"] if item["staffId"] == sue.id]
+
+    for end, expected in (("2031-09-04T09:00", [sue.id]), ("2031-08-04T17:00", [])):
+        assert put_schedule(test_users.ann, id, {"endTime": end}).status_code == 200
+        assert list_on_duty("2031-09-04T08:59") == expected
+        assert list_on_duty("2031-08-04T12:00") == [sue.id]
+
+
+@pytest.mark.parametrize("pattern", [None, {"frequency": "monthly", "interval": 2}])
+def test_a_day_more_than_31_is_refused(test_users: UserFixtures, pattern: dict[str, object] | None) -> None:
+    sue = test_users.create_user()
+    fields = {"staffId": sue.id, **({"recurrencePattern": pattern} if pattern else {})}
+    refused = test_users.ann.post(PATH, schedule_body(test_users, "2031-08-04T09:00", "2031-09-04T09:01", **fields))
+    assert refused.status_code == 400
+    assert parse_problem(refused)["errors"][0]["pointer"] == "/endTime"
+    assert "31 days" in parse_problem(refused)["errors"][0]["detail"]
+    accepted = test_users.ann.post(PATH, schedule_body(test_users, "2031-08-04T09:00", "2031-09-04T09:00", **fields))
+    assert accepted.status_code == 201, accepted.text
