@@ -21,7 +21,7 @@ def test_grafana_oncall_5247_a_week_on_call_is_one_shift(test_users: UserFixture
     assert (refused.status_code, parse_problem(refused)["code"]) == (409, "schedule_clash")
 
 
-def test_grafana_oncall_5247_two_people_take_turns_every_week(test_users: UserFixtures) -> None:
+def test_grafana_oncall_5247_two_people_alternate_by_week(test_users: UserFixtures) -> None:
     """grafana/oncall#5247: as series; one is on duty also where the clock changes."""
     sue, tom = test_users.create_user(), test_users.create_user()
     every_other_week = {"frequency": "weekly", "interval": 2}

@@ -66,10 +66,10 @@ def test_many_shifts_around_long_ones_are_compared_as_one_by_one() -> None:
         first = datetime(2039, 12, 25, tzinfo=UTC)
         hours = timedelta(hours=3)
         spans = [Occurrence(series.start, first + n * hours, first + (n + 1) * hours) for n in range(120)]
-        found = [conflict.first.start for conflict in overlap.iter_conflicts_with_series(spans, series)]
+        actual = [conflict.first.start for conflict in overlap.iter_conflicts_with_series(spans, series)]
         expected = [span.start for span in spans if overlap.find_conflict_with_series(span, series)]
-        assert found == expected
-        assert 0 < len(found) < len(spans)
+        assert actual == expected
+        assert 0 < len(actual) < len(spans)
 
 
 def test_occurrences_of_a_window_are_those_of_the_whole_series() -> None:

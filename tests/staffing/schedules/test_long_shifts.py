@@ -59,9 +59,9 @@ def test_everybody_is_on_duty_for_as_long_as_their_shift(
     moments = sorted({*edges, *(edge - timedelta(seconds=1) for edge in edges)})[::12]
     for at in moments:
         entries = on_duty.list_on_duty(test_users.boston.id, at, customer_id=test_users.customer.id)
-        found = sorted((entry.user.id, entry.shift.occurrence.start) for entry in entries)
+        actual = sorted((entry.user.id, entry.shift.occurrence.start) for entry in entries)
         expected = sorted((staff_id, shift.start) for staff_id, shift in shifts if shift.start <= at < shift.end)
-        assert found == expected, at
+        assert actual == expected, at
     record_figure(f"on duty with shifts of up to 31 days: {len(moments)} moments as by brute force")
 
 
@@ -81,9 +81,9 @@ def test_windows_list_what_overlaps_them(
     listed = list_all(test_users.ann, **query)
     assert sorted(item["id"] for item in listed) == sorted({id for id, _ in expected})
     occurrences = list_all(test_users.ann, expand="occurrences", **query)
-    found = [(item["scheduleId"], datetime.fromisoformat(item["startTime"])) for item in occurrences]
-    assert sorted(found) == sorted(expected)
-    assert [start for _, start in found] == sorted(start for _, start in expected)
+    actual = [(item["scheduleId"], datetime.fromisoformat(item["startTime"])) for item in occurrences]
+    assert sorted(actual) == sorted(expected)
+    assert [start for _, start in actual] == sorted(start for _, start in expected)
 
 
 def test_long_past_and_future_shifts_do_not_make_reading_dearer(
@@ -121,8 +121,8 @@ def test_a_shift_becomes_long_and_short_again(test_users: UserFixtures) -> None:
     id = create_schedule(test_users.ann, body)["id"]
 
     def list_on_duty(at: str) -> list[str]:
-        found = test_users.ann.get(f"/location/{test_users.boston.id}/on-duty", params={"at": at})
-        return [item["staffId"] for item in found.json()["items"] if item["staffId"] == sue.id]
+        actual = test_users.ann.get(f"/location/{test_users.boston.id}/on-duty", params={"at": at})
+        return [item["staffId"] for item in actual.json()["items"] if item["staffId"] == sue.id]
 
     for end, expected in (("2031-09-04T09:00", [sue.id]), ("2031-08-04T17:00", [])):
         assert put_schedule(test_users.ann, id, {"endTime": end}).status_code == 200
