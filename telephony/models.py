@@ -169,7 +169,7 @@ class Call(dynamodb.Record):
     location_id = Text(CALLS)
     number = Text(CALL_FLOW)
     caller = Text(CALLERS)
-    """The number of the caller; empty if withheld."""
+    """The number or address of the caller; empty if withheld."""
     started_at = Timestamp(CALLS)
     ended_at = Timestamp(CALL_FLOW, null=True)
     seconds = Number(CALL_FLOW, null=True)

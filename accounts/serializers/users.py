@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import phonenumbers
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -10,7 +9,7 @@ from accounts import permissions
 from accounts.models import USER_STATUSES, User
 from accounts.serializers.preferences import SettingsChange, SettingsView
 from accounts.users import email_address, side_effects
-from config import errors
+from config import errors, phone_numbers
 from config.api.fields import (
     PhoneTextField,
     StrictBooleanField,
@@ -59,15 +58,14 @@ class PhoneField(PhoneTextField):
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        try:
-            number = phonenumbers.parse(text)
-        except phonenumbers.NumberParseException:
-            number = None
-        if number is None or not phonenumbers.is_possible_number(number):
+        number = phone_numbers.parse_number(text)
+        if number is None or not phone_numbers.is_complete(number):
             raise serializers.ValidationError(
                 "Must be a phone number with country code, such as +49 30 1234567.", code=errors.INVALID_PHONE
             )
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        if number.extension:
+            raise serializers.ValidationError(phone_numbers.NO_EXTENSION, code=errors.INVALID_PHONE)
+        return phone_numbers.to_e164(number)
 
 
 class LocationIdsField(TextListField):

@@ -18,7 +18,7 @@ import phonenumbers
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from config import content_negotiation
+from config import content_negotiation, phone_numbers
 from config.api import pagination, throttling
 from config.dynamodb.pagination import Cursor, CursorPage
 
@@ -94,9 +94,8 @@ def neutralize(cell: Any) -> Any:
 
 def phone_cell(number: str | None) -> str | None:
     """A phone number in groups, +1 617-555-0142: spreadsheets show +16175550142 as 1.6E+10."""
-    try:
-        parsed = phonenumbers.parse(number or "")
-    except phonenumbers.NumberParseException:
+    parsed = phone_numbers.parse_number(number) if number and number.startswith("+") else None
+    if parsed is None:
         return number
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 

@@ -8,6 +8,8 @@ from config import dynamodb
 
 R = TypeVar("R", bound=dynamodb.Record)
 T = TypeVar("T")
+MAX_FILTERED_QUERIES = 5
+"""Queries of 1 MB for one filtered page."""
 Cursor = dict[str, Any]
 """The key of the last item of a page, in DynamoDB's notation."""
 
@@ -46,6 +48,43 @@ def query_page(
     if len(records) <= limit:
         return CursorPage(records, response.get("LastEvaluatedKey") or None)
     return CursorPage(records[:limit], cursor_after(records[limit - 1], index))
+
+
+def query_filtered_page(
+    record_class: type[R],
+    index: str,
+    condition: str,
+    values: Mapping[str, Any],
+    *,
+    filter_expression: str,
+    limit: int,
+    cursor: Cursor | None,
+    newest_first: bool = False,
+) -> CursorPage[R]:
+    """A page of an index whose records a filter selects; ``values`` are those of both expressions.
+
+    Reads at most `MAX_FILTERED_QUERIES` MB: a page may hold fewer than ``limit`` before the last.
+    """
+    arguments = dynamodb.query_arguments(record_class, condition, values)
+    arguments["ExpressionAttributeNames"] = dynamodb.expression_names(f"{condition} {filter_expression}")
+    records: list[R] = []
+    for _ in range(MAX_FILTERED_QUERIES):
+        start = {"ExclusiveStartKey": cursor} if cursor else {}
+        response = dynamodb.call(
+            "Query",
+            **arguments,
+            IndexName=index,
+            FilterExpression=filter_expression,
+            ScanIndexForward=not newest_first,
+            **start,
+        )
+        records += map(record_class.from_item, response["Items"])
+        cursor = response.get("LastEvaluatedKey")
+        if len(records) > limit:
+            return CursorPage(records[:limit], cursor_after(records[limit - 1], index))
+        if cursor is None or len(records) == limit:
+            break
+    return CursorPage(records, cursor)
 
 
 def cursor_after(record: dynamodb.Record, index: str) -> Cursor:

@@ -12,6 +12,7 @@ from unfold.decorators import display
 
 from accounts import locations
 from accounts.admin.operator_commands import actor_for, operator_actor
+from accounts.admin.projected import Location
 from config.api import ranges
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
@@ -34,6 +35,7 @@ class CallAdmin(RecordAdmin):
     ordering = ("-started_at",)
     list_display = ("started_at", "caller", "state", "seconds", "recording_kinds")
     list_filter = ("outcome",)
+    search_help_text = "The number that called, in any form, a part of it, or the id of a call"
     fields = (
         *("started_at", "ended_at", "seconds", "caller", "number", "state", "answered_by_link"),
         *("candidates", "event_log", "recording_players"),
@@ -90,6 +92,16 @@ class CallAdmin(RecordAdmin):
             (location.name, admin_list_url("telephony", "call", location_id__exact=str(location.id)))
             for location in reachable
         ]
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        term = search_term[:400].strip()[:200]
+        if not term or self.find_pk(term):
+            return super().get_search_results(request, queryset, search_term)
+        location = Location.get(request.GET.get("location_id__exact", ""))
+        caller_filter = queries.parse_caller_search(term, location.record.time_zone if location else "")
+        if caller_filter.exact:
+            return queryset.filter(caller__in=caller_filter.exact), False
+        return queryset.filter(caller__contains=caller_filter.part), False
 
     def find_pk(self, term: str) -> str | None:
         return term if voice.is_call_sid(term) and self.model.get(term) else None

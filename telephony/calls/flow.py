@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import ParamSpec, TypeVar
 
 from config import bulkhead, dynamodb, errors
-from telephony import ivr, lines
+from telephony import callers, ivr, lines
 from telephony.calls import call_record, concurrency, minutes, recordings, ring_all, routing
 from telephony.calls.call_record import CallEvent, CallRecord, CallStep
 from telephony.calls.concurrency import Admission
@@ -97,7 +97,8 @@ def _create_call(webhook: CallWebhook, line: ResolvedLine) -> CallRecord:
 
     While calls cannot be counted, they are taken.
     """
-    identity = {"location_id": line.location_id, "caller": webhook.caller}
+    caller = webhook.caller if callers.is_phone_number(webhook.caller) else ""
+    identity = {"location_id": line.location_id, "caller": caller}
     admission = within_budget(concurrency.begin, line.customer_id, webhook.call_id, webhook.at, **identity)
     entrance = _select_entrance(line, webhook.at) if admission in (Admission.RING, None) else "open"
     call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance=entrance, at=webhook.at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from accounts import locations
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, local_time
 from config.dynamodb import pagination, unaudited
+from telephony import callers, dialing_rules
+from telephony.callers import CallerFilter
 from telephony.calls import call_record
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call, CallOfUser
@@ -26,12 +29,15 @@ def list_calls(
     at: datetime,
     since: datetime | None = None,
     until: datetime | None = None,
+    caller: str = "",
     limit: int,
     cursor: pagination.Cursor | None,
 ) -> pagination.CursorPage[Call]:
     """The calls to a location, newest first; naive times are local at the location.
 
-    Raises `errors.NotFound`, `errors.Forbidden`, and as `local_time.resolve_range` does.
+    ``caller`` is as in `callers.parse_search`; its numbers without country code are of the
+    location's country. Raises `errors.NotFound`, `errors.Forbidden`, `errors.InvalidRequest`, and
+    as `local_time.resolve_range` does.
     """
     actor.require("calls:read")
     if not dynamodb.is_id("loc", location_id):
@@ -39,6 +45,7 @@ def list_calls(
     records = dynamodb.batch_get([locations.location_key(location_id)])
     location = locations.get_location_from(records, location_id, actor, pointer="?locationId")
     locations.check_access(actor, location_id)
+    caller_filter = parse_caller_search(caller, location.time_zone) if caller else None
     since, until = local_time.resolve_range(since, until, location.time_zone)
     oldest = at - timedelta(days=settings.TELEPHONY["kept_days"])
     earliest = max(since, oldest) if since else oldest
@@ -46,7 +53,30 @@ def list_calls(
     if earliest > latest:
         return pagination.CursorPage([], None)
     condition, values = _query_between(location_id, earliest, latest)
-    return pagination.query_page(Call, "byLocation", condition, values, limit=limit, cursor=cursor, newest_first=True)
+    query_page = pagination.query_page
+    if caller_filter:
+        expression, filter_values = _to_expression(caller_filter)
+        query_page, values = (
+            partial(pagination.query_filtered_page, filter_expression=expression),
+            values | filter_values,
+        )
+    return query_page(Call, "byLocation", condition, values, limit=limit, cursor=cursor, newest_first=True)
+
+
+def parse_caller_search(text: str, time_zone: str) -> CallerFilter:
+    """The filter of a search at a location with this time zone. Raises `errors.InvalidRequest`."""
+    try:
+        return callers.parse_search(text, dialing_rules.country_of_location(time_zone))
+    except ValueError as error:
+        raise errors.InvalidRequest(str(error), pointer="?caller") from error
+
+
+def _to_expression(caller_filter: CallerFilter) -> tuple[str, dict[str, Any]]:
+    """The filter as an expression of DynamoDB, and its values."""
+    if not caller_filter.exact:
+        return "contains(#caller, :part)", {":part": {"S": caller_filter.part}}
+    values = {f":caller{number}": {"S": caller} for number, caller in enumerate(caller_filter.exact)}
+    return f"#caller IN ({', '.join(values)})", values
 
 
 def _query_between(location_id: str, earliest: datetime, latest: datetime) -> tuple[str, dict[str, Any]]:

@@ -95,7 +95,8 @@ def _is_selected(variant: Mapping[str, Any], instance: Mapping[str, Any]) -> boo
 def _check_pattern(validator: Any, pattern: str, instance: Any, schema: Schema) -> Iterator[Any]:
     """``pattern`` as in ECMAScript, where ``$`` does not match before a line break."""
     if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
-        yield _fault(f"{instance!r} does not match {pattern!r}")
+        expected = f": {schema['description']}" if "description" in schema else ""
+        yield _fault(f"{instance!r} does not match {pattern!r}{expected}")
 
 
 def _fault(message: str, *path: str) -> Exception:

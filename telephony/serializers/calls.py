@@ -6,8 +6,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import PageQuery, StrictChoiceField, StrictQuery, StrictSerializer, TextField
+from config.api.fields import PageQuery, PhoneTextField, StrictChoiceField, StrictQuery, StrictSerializer, TextField
 from config.api.time_queries import DateTimeRangeQuery
+from telephony.callers import MAX_LENGTH
 from telephony.calls import recordings, routing
 from telephony.calls.call_record import CallRecord
 from telephony.models import CALL_OUTCOMES, EVENT_KINDS, Call
@@ -17,6 +18,13 @@ class CallQuery(PageQuery, DateTimeRangeQuery):
     """Filters of calls."""
 
     locationId = TextField(max_length=100, source="location_id", help_text="Only calls to this location.")
+    caller = PhoneTextField(
+        required=False,
+        max_length=MAX_LENGTH,
+        help_text="Only calls from this number, in any form: +1 555 010 1234, (555) 010-1234 with the country of the "
+        "location, tel:+15550101234; from numbers that contain these digits, at least three; from an address such as "
+        "sip:ann@example.com; or, with `anonymous`, from withheld numbers.",
+    )
 
 
 class RecordingQuery(StrictQuery):
@@ -116,7 +124,9 @@ class CallView(serializers.Serializer[Call]):
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
     phoneNumber = serializers.CharField(source="number", help_text="The number that was called.")
-    caller = serializers.CharField(help_text="Number of the caller; empty if withheld.")
+    caller = serializers.CharField(
+        help_text="Number of the caller, or address such as sip:ann@example.com; empty if withheld."
+    )
     startedAt = serializers.DateTimeField(source="started_at", help_text="When the call began.")
     endedAt = serializers.DateTimeField(
         source="ended_at", allow_null=True, help_text="When the call ended; null until then."

@@ -36,7 +36,8 @@ class PhoneNumberField(PhoneTextField):
         number = dialing_rules.normalize_number(super().to_internal_value(data))
         if number is None:
             raise serializers.ValidationError(
-                "Must be a phone number with country code, such as +14155550123.", code=errors.INVALID_PHONE
+                "Must be a phone number with country code and without extension, such as +14155550123.",
+                code=errors.INVALID_PHONE,
             )
         return number
 

@@ -15,7 +15,7 @@ from urllib.parse import urlparse
 from django.conf import settings
 
 from config import errors
-from telephony import dialing_rules
+from telephony import callers
 from telephony.ivr import instructions as ivr
 from telephony.ivr import webhook_paths
 
@@ -44,7 +44,7 @@ class CallWebhook:
     """The key pressed; empty for none."""
     called_number: str
     caller: str
-    """In E.164; empty if withheld."""
+    """As `callers.normalize_caller`: a number or an address; empty if withheld."""
     end_reason: str
     """Why ringing a phone ended: no_answer, busy, not_pressed or failed."""
     is_bridged: bool
@@ -70,7 +70,7 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
         number=_to_int(query.get("n") or query.get("a") or query.get("k"), max_digits=4),
         digit=_to_key(form.get("Digits", "")),
         called_number=form.get("To", ""),
-        caller=dialing_rules.normalize_number(form.get("From", "")) or "",
+        caller=callers.normalize_caller(form.get("From", "")),
         end_reason=_END_REASONS.get(form.get("DialCallStatus", form.get("CallStatus", "")), "failed"),
         is_bridged=form.get("DialBridged") == "true",
         call_seconds=_to_int(form.get("DialCallDuration", form.get("CallDuration")), max_digits=6),

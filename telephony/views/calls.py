@@ -39,7 +39,8 @@ class Calls(api.OperationViewSet):
         actor = actor_of(request)
         query = CallQuery.parse_query(request)
         limit, cursor = query.get("limit"), query.get("cursor")
-        scope = f"calls for {actor.id} {query['location_id']} {query.get('since')} {query.get('until')}"
+        filters = ("location_id", "since", "until", "caller")
+        scope = f"calls for {actor.id} {[query.get(name) for name in filters]}"
         fetch_page = partial(
             queries.list_calls,
             query["location_id"],
@@ -47,6 +48,7 @@ class Calls(api.OperationViewSet):
             at=datetime.now(UTC),
             since=query.get("since"),
             until=query.get("until"),
+            caller=query.get("caller", ""),
         )
         if csv_tables.is_requested(request):
             table = call_table.call_table(actor)

@@ -2,17 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 
+from telephony import callers, dialing_rules, phone_verification
 from telephony.numbers import unassigned
 from tests.emulators.twilio.phones import rewrite_query, sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, local_times_around, post_webhook
 from tests.support.environment import Environment
-from tests.support.users import UserFixtures, now, process_outbox
+from tests.support.users import UserFixtures, accept_invitation, now, parse_problem, process_outbox
 
 AUTH_TOKEN = "local-twilio-token"
 SAFE_QUERY = re.compile(r"[A-Za-z0-9._-]+=[A-Za-z0-9._-]*(&[A-Za-z0-9._-]+=[A-Za-z0-9._-]*)*")
@@ -133,3 +135,154 @@ def test_numbers_of_an_older_release_get_today_s_webhooks(line: LineFixture, env
     untouched = httpx.get(path, auth=credentials).json()
     httpx.post(path, data={"VoiceUrl": current["voice_url"]}, auth=credentials).raise_for_status()
     assert untouched["status_callback"] == old["StatusCallback"], "another deployment has this number"
+
+
+# --- numbers --------------------------------------------------------------------------------------
+def test_nyaruka_phonenumbers_212_calls_from_and_to_a_new_area_code(
+    test_users: UserFixtures, env: Environment, web: str
+) -> None:
+    """nyaruka/phonenumbers#212: +1 565 222 3333 has an area code that the library does not know."""
+    line = create_line(test_users)
+    employee, _ = line.put_on_duty(*local_times_around(WEDNESDAY_NOON), has_ringing_phone=False)
+    phone = "+15652223333"
+    httpx.post(f"{env.twilio}/_local/phones", json={"number": phone, "does": "answers"}).raise_for_status()
+    person = accept_invitation(env, web, employee)
+    response = person.patch("/user", {"phone": "+1 (565) 222-3333", "settings": {"ringing": True}})
+    assert response.json()["phone"] == phone
+
+    verification = person.post("/user/phone/verify", {})
+
+    assert verification.status_code == 202, verification.text
+    phone_verification.mark_verified(employee.with_changes(phone=phone), at=now())
+    call = line.call(phones={phone: "answers"}, **{"from": "+15652224444"})
+    call.assert_sequence(f"talks with {phone}")
+    assert call.api_record["caller"] == "+15652224444"
+    ring = {"type": "ring", "target": {"numbers": ["+15652225555"]}, "otherwise": {"type": "hangup"}}
+    line.update_configuration(open=ring)
+    line.call(phones={"+15652225555": "answers"}).assert_sequence("talks with +15652225555")
+
+
+@pytest.mark.parametrize(
+    ("number", "country", "reason"),
+    [
+        ("+15652223333", "US", ""),
+        ("+15652223333", "CA", ""),
+        ("+15652223333", "JM", "other_country"),
+        ("+15652223333", "DE", "other_country"),
+        ("+18760001111", "US", "other_country"),
+        ("+12420001111", "US", "other_country"),
+        ("+14160001111", "US", "other_country"),
+        ("+14160001111", "CA", ""),
+        ("+19000001111", "US", "kind_of_number"),
+        ("+18220001111", "US", "kind_of_number"),
+        ("+15440001111", "US", "kind_of_number"),
+        ("+17000001111", "US", "kind_of_number"),
+        ("+14110001111", "US", "no_number"),
+        ("+10110001111", "US", "no_number"),
+        ("+15550123", "US", "no_number"),
+        ("+16175550101;ext=12", "US", "no_number"),
+    ],
+)
+def test_nyaruka_phonenumbers_212_area_codes_of_elsewhere_stay_elsewhere(
+    number: str, country: str, reason: str
+) -> None:
+    """nyaruka/phonenumbers#212: what is known of an area code bounds where unknown numbers call."""
+    assert dialing_rules.rejection_reason(number, country) == reason
+
+
+@pytest.mark.parametrize(
+    ("delivered", "shown"),
+    [
+        ("+15652223333", "+15652223333"),
+        ("+1 (617) 555-0101", "+16175550101"),
+        ("tel:+16175550101", "+16175550101"),
+        ("＋1６175550101", "+16175550101"),
+        ("+492", "+492"),
+        ("911", "911"),
+        ("32665", "32665"),
+        ("5550101234", "5550101234"),
+        ("+16175550101;ext=12", "+16175550101;ext=12"),
+        ("+123456789012345678", "+123456789012345678"),
+        ("sip:ann@example.com", "sip:ann@example.com"),
+        ('"Ann" <sip:ann@example.com>', "sip:ann@example.com"),
+        ("client:support_agent", "client:support_agent"),
+        ("sip:a\u202eb\n<script>'@example.com", "sip:abscript@example.com"),
+        ("client:" + "x" * 3_000, "client:" + "x" * 248),
+        *(
+            (form, "")
+            for form in ("", "+", "+1", "-", "0", "+10000000000", "0000000000", "No Caller ID", "Out of area")
+        ),
+        *(
+            (form, "")
+            for form in ("anonymous", "Anonymous", "RESTRICTED", "unknown", "Private", "unavailable", "blocked")
+        ),
+        *((form, "") for form in ("+266696687", "266696687", "+7378742833", "+2562533", "+8656696", "+86282452253")),
+        *(
+            (form, "")
+            for form in ("+464", "client:Anonymous", "sip:anonymous@anonymous.invalid", "sip:restricted@10.0.0.1")
+        ),
+        *(
+            (form, "")
+            for form in ("Anonymous <sip:anonymous@example.com>", "sip:+266696687@example.com", "sip:@example.com")
+        ),
+    ],
+)
+def test_nyaruka_phonenumbers_212_callers_are_shown_as_delivered(delivered: str, shown: str) -> None:
+    """nyaruka/phonenumbers#212, and the forms in which carriers withhold numbers."""
+    assert callers.normalize_caller(delivered) == shown
+
+
+def test_nyaruka_phonenumbers_212_callers_are_searched_in_any_form(test_users: UserFixtures) -> None:
+    """nyaruka/phonenumbers#212, the neighbor: each person writes a number their way."""
+    line = create_line(test_users)
+    at = now()
+    ids = {
+        caller: line.call(at - timedelta(minutes=minutes), **{"from": caller}).id
+        for minutes, caller in enumerate(["+15550101234", "+16175550199", "sip:ann@example.com", "+266696687", "911"])
+    }
+
+    def search(text: str) -> list[str]:
+        response = test_users.ann.get("/call", params={"locationId": line.location.id, "caller": text})
+        assert response.status_code == 200, response.text
+        return [call["id"] for call in response.json()["items"]]
+
+    for text in ("(555) 010-1234", "555 0101234", "+1 555 010 1234", "tel:+1-555-010-1234", "5550101234", "0101234"):
+        assert search(text) == [ids["+15550101234"]], text
+    assert search("+1617") == search("617-555-0199") == [ids["+16175550199"]]
+    assert search("sip:ann@example.com") == [ids["sip:ann@example.com"]]
+    assert search("anonymous") == [ids["+266696687"]]
+    assert search("911") == [ids["911"]]
+    assert search("212 555 0100") == []
+    for text in ("12", "Ann", "+1 617 555 0199 x12", "x" * 300):
+        response = test_users.ann.get("/call", params={"locationId": line.location.id, "caller": text})
+        assert response.status_code == 400, text
+        assert parse_problem(response)["errors"][0]["pointer"] == "?caller"
+    pages = [test_users.ann.get("/call", params={"locationId": line.location.id, "caller": "555", "limit": 1}).json()]
+    cursor = {"cursor": pages[0]["nextCursor"]}
+    query = {"locationId": line.location.id, "caller": "555", "limit": 1}
+    pages.append(test_users.ann.get("/call", params=query | cursor).json())
+    assert [page["items"][0]["id"] for page in pages] == [ids["+15550101234"], ids["+16175550199"]]
+    assert pages[1]["nextCursor"] is None
+    assert test_users.ann.get("/call", params={"locationId": line.location.id, **cursor}).status_code == 400
+    table = test_users.ann.get(f"/call?locationId={line.location.id}", headers={"Accept": "text/csv"}).text
+    assert ("sip:ann@example.com" in table, "911" in table, "+1 555-010-1234" in table) == (True, True, True)
+
+
+@pytest.mark.parametrize("extension", ["x12", " ext. 12", ";ext=12", ",,12", " #12"])
+def test_nyaruka_phonenumbers_212_extension_is_refused(test_users: UserFixtures, extension: str) -> None:
+    """nyaruka/phonenumbers#212, the neighbor: an extension was dropped without a word."""
+    profile = test_users.sam.patch("/user", {"phone": f"+16175550104{extension}"})
+    line = {"target": {"numbers": [f"+16175550104{extension}"]}, "type": "ring", "otherwise": {"type": "hangup"}}
+    path = f"/ivrConfiguration/{test_users.boston_number.number.location_id}"
+    configuration = {**test_users.ann.get(path).json()["configuration"], "open": line}
+    ring = test_users.ann.request("PUT", path, json={"configuration": configuration})
+    purchase = test_users.ann.post(
+        "/userManagement/purchase-phone-number",
+        {"phoneNumber": f"+16175550104{extension}", "locationId": test_users.boston_number.number.location_id},
+    )
+
+    pointers = ["/phone", "/configuration/open/target/numbers/0", "/phoneNumber"]
+    for response, pointer in zip([profile, ring, purchase], pointers, strict=True):
+        assert response.status_code == 400
+        (fault,) = parse_problem(response)["errors"]
+        assert (fault["pointer"], "without extension" in fault["detail"].replace("an ", "")) == (pointer, True)

@@ -1,0 +1,36 @@
+"""Phone numbers as people and carriers write them. Pure; the rules are libphonenumber's."""
+
+import phonenumbers
+from phonenumbers import ValidationResult
+
+NO_EXTENSION = "Must be without an extension: calls reach the number only."
+
+
+def parse_number(text: str, country: str | None = None) -> phonenumbers.PhoneNumber | None:
+    """The number that a text is, with its extension if it has one; None if it is no number.
+
+    ``country`` (ISO 3166) is that of numbers without a country code, which otherwise are none.
+    """
+    try:
+        return phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def is_known_or_plausible(number: phonenumbers.PhoneNumber) -> bool:
+    """Whether the number is in use as far as known; with +1, whether it has the right length.
+
+    New area codes of North America come into use before a release of the library knows them
+    (nyaruka/phonenumbers#212).
+    """
+    return phonenumbers.is_valid_number(number) or (number.country_code == 1 and is_complete(number))
+
+
+def is_complete(number: phonenumbers.PhoneNumber) -> bool:
+    """Whether the number has the length of those of its country, with the area code."""
+    return bool(phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE)
+
+
+def to_e164(number: phonenumbers.PhoneNumber) -> str:
+    """The number in E.164, which has no extension."""
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
