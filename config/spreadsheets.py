@@ -1,4 +1,4 @@
-"""Tables as spreadsheets save them in text: CSV with the usual delimiters and encodings. Pure.
+"""Tables as spreadsheets save them in text: CSV with the usual delimiters and encodings.
 
 What is unclear is refused with a way out, never guessed: a name in a wrong encoding is stored and
 sent by mail. Rows have the numbers that a spreadsheet shows, where a cell of several lines is one
@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from string import ascii_uppercase
 
 from config import errors
@@ -85,6 +86,15 @@ class Table:
     def column_of(self, *keys: str) -> Column | None:
         """The first of these columns that the file has."""
         return next((self.columns[key] for key in keys if key in self.columns), None)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, one more than allowed at most. Raises `InvalidImportFile`."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InvalidImportFile(f"{path} cannot be read: {error.strerror}") from error
 
 
 def read_table(

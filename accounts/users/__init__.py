@@ -13,6 +13,7 @@ from accounts.users.queries import (
     get_user,
     get_user_from,
     get_visible_user,
+    iter_customer_users,
     list_colleagues,
     list_users,
     load_target,

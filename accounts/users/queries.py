@@ -1,6 +1,6 @@
 """Reading users: single records, lists, and checks of records that were read in a batch."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from accounts import permissions
@@ -193,11 +193,15 @@ def load_users(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
     return {user.id: user for user in users if user and user.customer_id == customer_id}
 
 
+def iter_customer_users(customer_id: str) -> Iterator[User]:
+    """All users of a customer by name, whatever their status."""
+    values = {":of": {"S": customer_id}}
+    return dynamodb.iter_records(User, "#customer_id = :of", values, IndexName="byCustomer")
+
+
 def find_location_managers(location_id: str, customer_id: str) -> list[User]:
     """The active managers of a location; without any, the customer's admins and owners."""
-    values = {":of": {"S": customer_id}}
-    customer_users = dynamodb.iter_records(User, "#customer_id = :of", values, IndexName="byCustomer")
-    active_users = [user for user in customer_users if user.status == "active"]
+    active_users = [user for user in iter_customer_users(customer_id) if user.status == "active"]
     managers = [
         user
         for user in active_users

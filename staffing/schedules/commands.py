@@ -41,6 +41,8 @@ class ScheduleDraft:
     allow_overlap: bool = False
     details: Details = field(default_factory=dict)
     """Those that are missing are the template's."""
+    id: str | None = None
+    """Of an import, which creates a schedule of this id once; None: a new id."""
 
 
 class ForeignSchedule(errors.Forbidden):
@@ -63,15 +65,17 @@ def create_schedule(
         permissions.check_customer(actor, draft.customer_id)
 
     def decide() -> Schedule:
-        records = _fetch_records(
+        records = fetch_records(
             [draft.staff_id, *availability.list_staff_in_pattern(draft.pattern)],
             actor,
             locations.location_key(draft.location_id),
-            *([dynamodb.RecordKey(Template, draft.template_id)] if draft.template_id else []),
+            *(dynamodb.RecordKey(*key) for key in ((Template, draft.template_id), (Schedule, draft.id)) if key[1]),
             *idempotency.record_keys(idempotency_key),
         )
         idempotency.ensure_key_unused(idempotency_key, records, at)
-        schedule = _build_schedule(draft, records, actor, at)
+        if (existing := records.get(Schedule, draft.id or "")) and existing.customer_id == actor.customer_id:
+            return existing
+        schedule = build_schedule(draft, records, actor, at)
         added = edit.list_assignments(schedule.series(), schedule.staff_id)
         save.save_schedules(
             None,
@@ -91,7 +95,7 @@ def create_schedule(
         return idempotency.get_created_record(Schedule, duplicate, lambda created: _check_visible(created, actor))
 
 
-def _fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey) -> dynamodb.BatchResult:
+def fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.RecordKey) -> dynamodb.BatchResult:
     """Users, their version records and streams, and ``extra_keys``, in one round trip."""
     valid_ids = [user_id for user_id in dict.fromkeys(user_ids) if dynamodb.is_id("usr", user_id)]
     version_record_keys = availability.version_record_keys(valid_ids)
@@ -101,7 +105,8 @@ def _fetch_records(user_ids: Iterable[str], actor: Actor, *extra_keys: dynamodb.
     )
 
 
-def _build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime) -> Schedule:
+def build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: Actor, at: datetime) -> Schedule:
+    """The schedule of a draft, from ``records``; not compared with other schedules."""
     location = locations.get_location_from(records, draft.location_id, actor, pointer="/locationId")
     locations.check_access(actor, location.id)
     _check_staff(draft.staff_id, records, actor)
@@ -121,6 +126,7 @@ def _build_schedule(draft: ScheduleDraft, records: dynamodb.BatchResult, actor: 
         location_id=location.id,
         template_id=draft.template_id,
         details={**(get_details(template) if template else {}), **normalize_details(draft.details)},
+        id=draft.id,
     )
 
 
@@ -214,7 +220,7 @@ def update_schedule(
             raise errors.InvalidRequest(detail, pointer="/locationId")
         new_staff = [update.staff_id] if update.staff_id else []
         staff_ids = [*save.list_assigned_staff(before), *new_staff, *availability.list_staff_in_pattern(update.pattern)]
-        records = _fetch_records(staff_ids, actor, locations.location_key(new_location_id))
+        records = fetch_records(staff_ids, actor, locations.location_key(new_location_id))
         location = locations.get_location_from(records, new_location_id, actor, pointer="/locationId")
         locations.check_access(actor, location.id)
         for user_id in new_staff:
@@ -287,7 +293,7 @@ def delete_schedule(
         edit_result = edit.remove_from_series(
             before.series(), staff_id=before.staff_id, scope=scope, recurrence_id=recurrence_id
         )
-        records = _fetch_records(save.list_assigned_staff(before), actor)
+        records = fetch_records(save.list_assigned_staff(before), actor)
         after = _build_records(before, edit_result, location_id=before.location_id, at=at)
         save.save_schedules(before, after, edit_result, actor=actor, at=at, records=records)
         return before

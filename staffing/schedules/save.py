@@ -1,5 +1,6 @@
 """One transaction for a change of schedules: records, availability, audit entry, notifications."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -47,10 +48,11 @@ def build_schedule(
     template_id: str | None = None,
     split_from: str | None = None,
     details: Details,
+    id: str | None = None,
 ) -> Schedule:
-    """A new schedule."""
+    """A new schedule, with a new id unless there is one."""
     return Schedule(
-        id=dynamodb.new_id("sch", at),
+        id=id or dynamodb.new_id("sch", at),
         customer_id=customer_id,
         location_id=location_id,
         staff_id=staff_id,
@@ -81,21 +83,10 @@ def save_schedules(
     `availability.ScheduleConflict` unless ``allow_overlap``, `SeriesTooLarge`,
     `errors.InvalidRequest` for too long a break, and as `users.check_schedulable` does.
     """
-    for schedule in after:
-        _check_details(schedule)
+    new_staff, row_changes = check_edit(
+        before, after, edit_result, actor=actor, at=at, records=records, allow_overlap=allow_overlap
+    )
     target = after[-1] if after else None
-    new_staff = _check_new_staff(before, after, edit_result, records, actor)
-    row_changes = availability.plan_row_changes([before] if before else [], after)
-    if target:
-        availability.check_available(
-            [ShiftAssignment(staff_id, target.id, series) for staff_id, series in edit_result.added],
-            row_changes,
-            records,
-            existing=[ShiftAssignment(staff_id, after[0].id, series) for staff_id, series in edit_result.existing],
-            excluded_schedule_id=before.id if before else None,
-            at=at,
-            allow_overlap=allow_overlap,
-        )
     subject = before or after[0]
     owners = {schedule.staff_id for schedule in [before, *after] if schedule}
     affected_staff = sorted({*row_changes, *_list_relocated_staff(before, after)})
@@ -120,6 +111,40 @@ def save_schedules(
             write.record_response(idempotency_key, target.id, status=201)
     if target:
         target.staff_names = users.display_names_in(records, list_assigned_staff(target))
+
+
+def check_edit(
+    before: Schedule | None,
+    after: list[Schedule],
+    edit_result: EditResult,
+    *,
+    actor: audit.Author,
+    at: datetime,
+    records: dynamodb.BatchResult,
+    allow_overlap: bool = False,
+    planned: Sequence[ShiftAssignment] = (),
+) -> tuple[list[str], dict[str, availability.RowChanges]]:
+    """New people of the schedules, and row changes; raises what `save_schedules` raises.
+
+    ``planned`` are shifts that are not stored yet, but will be.
+    """
+    for schedule in after:
+        _check_details(schedule)
+    target = after[-1] if after else None
+    new_staff = _check_new_staff(before, after, edit_result, records, actor)
+    row_changes = availability.plan_row_changes([before] if before else [], after)
+    if target:
+        existing = [ShiftAssignment(staff_id, after[0].id, series) for staff_id, series in edit_result.existing]
+        availability.check_available(
+            [ShiftAssignment(staff_id, target.id, series) for staff_id, series in edit_result.added],
+            row_changes,
+            records,
+            existing=[*existing, *planned],
+            excluded_schedule_id=before.id if before else None,
+            at=at,
+            allow_overlap=allow_overlap,
+        )
+    return new_staff, row_changes
 
 
 def _check_details(schedule: Schedule) -> None:

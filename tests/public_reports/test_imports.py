@@ -4,7 +4,9 @@ import pytest
 
 from accounts import csv_import
 from accounts.users import create
-from tests.support.users import UserFixtures
+from staffing import rota_import
+from staffing.rota_import import ImportOptions
+from tests.support.users import UserFixtures, now
 
 
 def read_people(content: str | bytes, test_users: UserFixtures) -> list[create.NewUserData]:
@@ -46,3 +48,35 @@ def test_gophish_1388_a_phone_column_is_read(test_users: UserFixtures, content: 
     """gophish/gophish#1388: more columns than the few that were known were refused."""
     (user,) = read_people(content, test_users)
     assert user.phone == phone
+
+
+def import_rota(content: str, test_users: UserFixtures) -> tuple[int, int]:
+    """How many shifts were created, and how many existed already."""
+    actor, options = test_users.ann.actor, ImportOptions(location="Boston")
+    entries = rota_import.read_file(content.encode(), actor=actor, options=options)
+    planned = list(rota_import.plan_entries(entries, actor=actor, at=now()))
+    assert [str(problem) for entry in planned for problem in entry.problems] == []
+    result = rota_import.import_entries(planned, actor=actor)
+    assert result.problems == []
+    return result.created, result.already_exists
+
+
+def test_csoc_de_shifts_5_a_rota_is_imported_from_a_calendar_once(test_users: UserFixtures) -> None:
+    """csoc-de/Shifts#5: no way to bring in shifts that a calendar has."""
+    properties = [
+        *("UID:night@clinic.example", "DTSTART;TZID=America/New_York:20280105T220000", "DURATION:PT8H"),
+        *("RRULE:FREQ=WEEKLY;BYDAY=WE;COUNT=3", f"SUMMARY:Night: {test_users.sam.user.name}"),
+    ]
+    content = "\r\n".join(["BEGIN:VCALENDAR", "BEGIN:VEVENT", *properties, "END:VEVENT", "END:VCALENDAR", ""])
+    assert import_rota(content, test_users) == (1, 0)
+    assert import_rota(content, test_users) == (0, 1)
+
+
+def test_helfertool_41_a_rota_is_imported_from_a_spreadsheet_once(test_users: UserFixtures) -> None:
+    """helfertool/helfertool#41: shifts could only be entered one by one."""
+    name = test_users.sam.user.name
+    content = (
+        f"sep=;\nName;Datum;Von;Bis;Ort\n{name};03.02.2028;8:00;16:00;Boston\n{name};04.02.2028;8:00;16:00;\n;;;;\n"
+    )
+    assert import_rota(content, test_users) == (2, 0)
+    assert import_rota(content, test_users) == (0, 2)

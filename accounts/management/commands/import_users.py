@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             customer = customers.get_customer(options["customer"])
-            content = read_file(options["file"])
+            content = spreadsheets.read_bytes(options["file"])
             people_file = csv_import.read_file(content, customer.id, encoding=options["encoding"])
             plan = list(csv_import.plan_rows(people_file, customer.id))
             self._print_plan(plan, is_complete=options["dry_run"])
@@ -69,12 +69,3 @@ class Command(BaseCommand):
         self.stdout.write(f"{result.created} users created and invited, {result.already_exists} already existed")
         if result.problems:
             raise CommandError(f"{len(result.problems)} user(s) could not be created.")
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file, which are bounded. Raises `CommandError`."""
-    try:
-        with path.open("rb") as file:
-            return file.read(spreadsheets.MAX_BYTES + 1)
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}") from error

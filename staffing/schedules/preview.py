@@ -1,0 +1,66 @@
+"""What `commands.create_schedule` would do, without writing."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from accounts import locations
+from accounts.permissions import Actor
+from config import dynamodb
+from staffing.models import Schedule
+from staffing.recurrence import edit, expand
+from staffing.recurrence.edit import EditResult
+from staffing.recurrence.expand import Series
+from staffing.schedules import availability, commands, save
+from staffing.schedules.availability import ShiftAssignment
+
+
+def check_schedule(
+    draft: commands.ScheduleDraft, *, planned: Sequence[ShiftAssignment], actor: Actor, at: datetime
+) -> Schedule:
+    """The schedule that a draft would become beside ``planned`` ones.
+
+    Raises what `commands.create_schedule` raises.
+    """
+    actor.require("schedules:write")
+    staff_ids = [draft.staff_id, *availability.list_staff_in_pattern(draft.pattern)]
+    records = commands.fetch_records(staff_ids, actor, locations.location_key(draft.location_id))
+    schedule = commands.build_schedule(draft, records, actor, at)
+    series = schedule.series()
+    added = edit.list_assignments(series, schedule.staff_id)
+    save.check_edit(
+        None,
+        [schedule],
+        EditResult(series, staff_id=schedule.staff_id, added=added),
+        actor=actor,
+        at=at,
+        records=records,
+        allow_overlap=draft.allow_overlap,
+        planned=select_overlapping(planned, added),
+    )
+    return schedule
+
+
+def select_overlapping(
+    planned: Iterable[ShiftAssignment], added: Iterable[tuple[str, Series]]
+) -> list[ShiftAssignment]:
+    """The planned shifts that could overlap the added ones: of the same people, at the time."""
+    spans: dict[str, tuple[datetime, datetime]] = {}
+    for staff_id, series in added:
+        start, end = expand.get_earliest_start(series), expand.get_latest_end(series)
+        earliest, latest = spans.get(staff_id, (start, end))
+        spans[staff_id] = min(start, earliest), max(end, latest)
+    return [
+        assignment
+        for assignment in planned
+        if (span := spans.get(assignment.staff_id))
+        and expand.get_earliest_start(assignment.series) < span[1]
+        and expand.get_latest_end(assignment.series) > span[0]
+    ]
+
+
+def find_existing(schedule_ids: Iterable[str], customer_id: str) -> dict[str, Schedule]:
+    """The schedules of a customer with these ids that exist, by id."""
+    ids = list(dict.fromkeys(schedule_ids))
+    records = dynamodb.batch_get(dynamodb.RecordKey(Schedule, id) for id in ids)
+    schedules = (records.get(Schedule, id) for id in ids)
+    return {schedule.id: schedule for schedule in schedules if schedule and schedule.customer_id == customer_id}
