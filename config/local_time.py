@@ -33,5 +33,7 @@ def resolve_range(
     start = resolve_instant(since, zone, pointer="?from") if since else None
     end = resolve_instant(until, zone, pointer="?to") if until else None
     if start and end and start >= end:
+        if since and until and since.tzinfo is until.tzinfo is None and since < until:
+            raise errors.InvalidRequest(f"There is no such time in {zone}: the clock there skips it.", pointer="?from")
         raise errors.InvalidRequest("Must be later than `from`.", pointer="?to")
     return start, end

@@ -111,7 +111,7 @@ def verify_phone(user: User) -> None:
 def new_number(zone: str, number_type: int) -> str:
     """Another number of the country of a zone; of one without numbers an American one."""
     country = zone_names.country_of_zone(zone) or "US"
-    example = phonenumbers.example_number_for_type(country, number_type) or phonenumbers.example_number("US")
-    prefix = phonenumbers.format_number(example, PhoneNumberFormat.E164)[:-4]
+    example = phonenumbers.example_number_for_type(country, number_type)
+    prefix = phonenumbers.format_number(example, PhoneNumberFormat.E164)[:-4] if example else "+1415555"
     candidates = (f"{prefix}{next(_numbers) % 10_000:04}" for _ in range(10_000))
     return next(number for number in candidates if dialing_rules.normalize_number(number))

@@ -241,6 +241,8 @@ def _is_near_dst_gap(series: Series, year: int) -> bool:
     """Whether a start or end may be within three hours after a skipped wall time."""
     for transition in dst.list_transitions(series.zone, year):
         jump = _get_minute_of_day(expand.to_wall_time(transition - timedelta(minutes=1), series.zone))
+        if expand.is_missing_day(expand.to_wall_time(transition, series.zone) - timedelta(days=1), series.zone):
+            return True
         if any((_get_minute_of_day(at) - jump) % MINUTES_PER_DAY <= 180 for at in (series.start, series.end)):
             return True
     return False

@@ -21,7 +21,7 @@ SECONDS_PER_DAY = 86_400
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 LATEST_WINDOW_END = END_OF_TIME - timedelta(days=30)
 MAX_CLOCK_JUMP = timedelta(hours=3)
-"""An upper bound of clock changes."""
+"""An upper bound of clock changes, except where the calendar skips a day: `is_missing_day`."""
 MAX_ZONE_DIFFERENCE = timedelta(days=2)
 """An upper bound of the difference between the wall times of two zones, UTC included."""
 
@@ -117,6 +117,11 @@ def is_valid_wall_time(wall_time: datetime, zone: str) -> bool:
     return to_wall_time(to_instant(wall_time, zone), zone) == wall_time
 
 
+def is_missing_day(wall_time: datetime, zone: str) -> bool:
+    """Whether the zone has no such day: it moved across the date line, as Samoa on 2011-12-30."""
+    return to_wall_time(to_instant(wall_time, zone), zone) - wall_time >= timedelta(days=1)
+
+
 def widen_to_wall_times(since: datetime, until: datetime) -> tuple[datetime, datetime]:
     """Naive wall times that contain a window in every zone."""
     latest = min(until.astimezone(UTC), LATEST_WINDOW_END)
@@ -139,10 +144,21 @@ def iter_occurrences(series: Series, since: datetime, until: datetime) -> Iterat
 
 
 def build_regular_occurrence(series: Series, start: datetime) -> Occurrence | None:
-    """The shift that the rule starts at this wall time; None if it is skipped in a gap."""
-    is_skipped = series.gap == "skip" and not is_valid_wall_time(start, series.zone)
-    end = start + (series.end - series.start)
-    return None if is_skipped else _build_occurrence(start, start, end, series.zone)
+    """The shift that the rule starts at this wall time; None if it is skipped in a gap.
+
+    A day that does not exist has no shift: moved, it would be a second one on the next day.
+    """
+    occurrence = _build_occurrence(start, start, start + (series.end - series.start), series.zone)
+    if occurrence.is_adjusted and is_skipped(series, start):
+        return None
+    return occurrence
+
+
+def is_skipped(series: Series, start: datetime) -> bool:
+    """Whether there is no regular shift at a wall time of the rule, because the clock skips it."""
+    if series.gap == "skip":
+        return not is_valid_wall_time(start, series.zone)
+    return is_missing_day(start, series.zone)
 
 
 def build_occurrence(series: Series, recurrence_id: datetime) -> Occurrence:

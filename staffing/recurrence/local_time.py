@@ -20,7 +20,7 @@ def resolve_wall_times(
     shift in UTC if ``allow_utc``. Raises `errors.InvalidRequest`.
     """
     inputs = {"/startTime": start, "/endTime": end}
-    wall_times = {pointer: _to_wall_time(at, input_zone, zone) for pointer, at in inputs.items()}
+    wall_times = {pointer: _to_wall_time(at, input_zone, zone, pointer) for pointer, at in inputs.items()}
     for pointer, at in inputs.items():
         if at.tzinfo and expand.to_instant(wall_times[pointer], zone) != at:
             if not allow_utc:
@@ -32,7 +32,7 @@ def resolve_wall_times(
 
 def resolve_wall_time(at: datetime, *, input_zone: str, zone: str, pointer: str) -> datetime:
     """One wall time in ``zone``. Raises `errors.InvalidRequest`."""
-    wall_time = _to_wall_time(at, input_zone, zone)
+    wall_time = _to_wall_time(at, input_zone, zone, pointer)
     if at.tzinfo and expand.to_instant(wall_time, zone) != at:
         raise errors.InvalidRequest(AMBIGUOUS_TIME, pointer=pointer)
     return wall_time
@@ -61,6 +61,7 @@ def resolve_changed_times(
         detail = f"Must be before `endTime`, which stays {end.isoformat()}; send `endTime` to move it, too."
         raise errors.InvalidRequest(detail, pointer="/startTime")
     check_times(new_start, new_end)
+    check_day_exists(new_start, series.zone, "/startTime")
     return new_start, new_end
 
 
@@ -75,7 +76,16 @@ def check_times(start: datetime, end: datetime) -> None:
         raise errors.InvalidRequest(f"Must be {span}.", pointer="/startTime")
 
 
-def _to_wall_time(at: datetime, input_zone: str, zone: str) -> datetime:
+def check_day_exists(wall_time: datetime, zone: str, pointer: str) -> None:
+    """Raise `errors.InvalidRequest` for a time of a day that the calendar of the zone skips."""
+    if expand.is_missing_day(wall_time, zone):
+        detail = f"{wall_time.date()} does not exist in {zone}: the calendar there skips this day; use another."
+        raise errors.InvalidRequest(detail, pointer=pointer)
+
+
+def _to_wall_time(at: datetime, input_zone: str, zone: str, pointer: str) -> datetime:
+    if at.tzinfo is None:
+        check_day_exists(at, input_zone, pointer)
     if at.tzinfo is None and input_zone == zone:
         return at
     return expand.to_wall_time(at if at.tzinfo else expand.to_instant(at, input_zone), zone)

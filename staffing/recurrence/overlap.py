@@ -94,11 +94,11 @@ def _get_wall_span(start: datetime, end: datetime, zone: str) -> tuple[int, int]
 
     They are those of the shift itself, unless the clock changes near its start or its end.
     """
-    has_change = any(
-        expand.to_zoned_time(at - _NEAR, zone).utcoffset() != expand.to_zoned_time(at + _NEAR, zone).utcoffset()
+    jumps = [
+        abs(expand.to_wall_time(at + _NEAR, zone) - expand.to_wall_time(at - _NEAR, zone) - 2 * _NEAR)
         for at in (start, end)
-    )
-    slack = int(expand.MAX_CLOCK_JUMP.total_seconds()) if has_change else 1
+    ]
+    slack = int(max(expand.MAX_CLOCK_JUMP, *jumps).total_seconds()) if any(jumps) else 1
     wall_start, wall_end = (expand.count_seconds(expand.to_wall_time(at, zone)) for at in (start, end))
     return wall_start - slack, wall_end + slack
 

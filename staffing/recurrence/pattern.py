@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from config import errors
-from staffing.recurrence import details, expand, rrule, rules
+from staffing.recurrence import details, expand, local_time, rrule, rules
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
 
@@ -43,7 +43,12 @@ def parse_series(pattern: Mapping[str, Any], *, start: datetime, end: datetime, 
     rule = rrule.parse_rule(pattern, zone=zone)
     series = Series(start, end, zone, rule, gap=gap)
     check_series(series)
-    return replace(series, exceptions=_parse_exceptions(pattern.get("exceptions", {}), rule, start))
+    exceptions = _parse_exceptions(pattern.get("exceptions", {}), rule, start)
+    for recurrence_id, exception in exceptions.items():
+        if exception.start:
+            pointer = f"/recurrencePattern/exceptions/{recurrence_id.isoformat()}"
+            local_time.check_day_exists(exception.start, zone, pointer)
+    return replace(series, exceptions=exceptions)
 
 
 def check_series(series: Series, *, is_new: bool = True) -> None:
