@@ -15,7 +15,12 @@ ALLOWED_NUMBER_TYPES = {
     PhoneNumberType.VOIP,
 }
 NORTH_AMERICA = ("US", "CA")
-"""Where Twilio knows area codes."""
+"""Where Twilio knows area codes; toll-free numbers are of both."""
+NUMBER_TYPES = {
+    "local": "geographic",
+    "mobile": "mobile, where landline and mobile numbers differ",
+    "tollFree": "free for the caller",
+}
 
 
 def country_of_number(number: str) -> str | None:
@@ -61,6 +66,19 @@ def _rejection_of_unknown(number: phonenumbers.PhoneNumber, country: str | None)
         return "kind_of_number"  # such as 822 and 544: never of a place
     is_ordinary = phonenumbers.number_type(sample) in {*ALLOWED_NUMBER_TYPES, PhoneNumberType.UNKNOWN}
     return "" if is_ordinary else "kind_of_number"
+
+
+def number_type(number: str) -> str | None:
+    """local (VoIP included), mobile or tollFree; None for numbers of other kinds."""
+    parsed_number = _parse_number(number)
+    if parsed_number is None or not phonenumbers.is_valid_number(parsed_number):
+        return None
+    kind = phonenumbers.number_type(parsed_number)
+    if kind == PhoneNumberType.TOLL_FREE:
+        return "tollFree"
+    if kind == PhoneNumberType.MOBILE:
+        return "mobile"
+    return "local" if kind in ALLOWED_NUMBER_TYPES else None
 
 
 def normalize_number(number: str) -> str | None:

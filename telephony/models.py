@@ -5,12 +5,13 @@ Written through `config.journal`; the progress of a call through `config.dynamod
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from django.conf import settings
 
 from config import audit, dynamodb
 from config.dynamodb.attributes import (
+    Binary,
     Boolean,
     Erasure,
     Json,
@@ -47,6 +48,13 @@ BUSINESS = PersonalData(
     Erasure.NOT_PERSONAL,
     withheld_because="not about a person",
 )
+PROFILES = PersonalData(
+    "business",
+    "buy numbers in countries that demand an address or documents",
+    "until the customer removes it",
+    Erasure.NOT_PERSONAL,
+    withheld_because="about the customer, not a person",
+)
 USAGE = PersonalData(
     "business",
     "limit the cost of calls",
@@ -56,6 +64,11 @@ USAGE = PersonalData(
 )
 
 
+ADDRESS_STATUSES = {
+    "pending": "is being registered with the telephone service",
+    "registered": "can be used for purchases",
+    "rejected": "the telephone service does not know this address; correct it",
+}
 NUMBER_STATUSES = {
     "buying": "the purchase is not complete",
     "active": "answers calls",
@@ -100,7 +113,7 @@ class PhoneNumber(dynamodb.Record):
     purchase_id = Text(BUSINESS)
     """The friendly name at Twilio: identifies our purchase if its outcome is unknown."""
     sid = Text(BUSINESS, null=True)
-    """Twilio's id of the number; None until it is bought."""
+    """Twilio's id of the number; None until it is bought. An adopted number has it already."""
     release_at = Timestamp(BUSINESS, null=True)
     """When it is released; until then it can be restored."""
     created_at = Timestamp(BUSINESS)
@@ -142,8 +155,36 @@ class Quota(dynamodb.Record):
     """The limit that operators set; None: the limit of the settings."""
 
 
+class NumberProfile(dynamodb.Record):
+    """What a customer needs to buy numbers in a country: an address, a regulatory bundle."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("number-profiles")
+
+    customer_id = Text(BUSINESS, hash_key=True)
+    country = Text(BUSINESS, range_key=True)
+    encrypted_address = Binary(PROFILES.sent_to("Twilio"), legacy_encoding=False)
+    """See `telephony.numbers.profiles.Address`."""
+    address_status = Text(PROFILES, default="pending")
+    """One of `ADDRESS_STATUSES`."""
+    address_sid = Text(PROFILES, null=True)
+    bundle_sid = Text(PROFILES, null=True)
+    """Twilio's id of the bundle of documents that an operator recorded."""
+    bundle_address_sid = Text(PROFILES, null=True)
+    """Twilio's id of the address in it, if that is another one than `address_sid`."""
+    updated_at = Timestamp(PROFILES)
+    version = Number(PROFILES, default=1)
+    address: Any = None
+    """Decrypted: a `telephony.numbers.profiles.Address`, which that module sets."""
+
+    @property
+    def party(self) -> audit.Party:
+        id = f"{self.customer_id}~{self.country}"
+        return audit.Party("number profile", id, self.country, self.customer_id, self.customer_id)
+
+
 class Orphan(dynamodb.Record):
-    """A number at Twilio without a record; operators adopt or release it."""
+    """A number at Twilio without a record; operators reserve, adopt or release it."""
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("phone-orphans")
@@ -153,6 +194,8 @@ class Orphan(dynamodb.Record):
     tag = Text(BUSINESS)
     """Its friendly name at Twilio."""
     found_at = Timestamp(BUSINESS)
+    reserved_for = Text(BUSINESS, null=True)
+    """The customer that may adopt it; None: nobody but operators."""
 
 
 class Call(dynamodb.Record):

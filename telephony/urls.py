@@ -4,6 +4,12 @@ from django.urls import path
 
 from telephony.views import lines, webhooks
 from telephony.views.calls import CallDetail, CallRecordings, Calls, OwnPhone, PhoneConfirmations, PhoneVerifications
+from telephony.views.number_profiles import (
+    NumberProfileDetail,
+    NumberProfileList,
+    NumberRequirements,
+    PhoneNumberAdoptions,
+)
 from telephony.views.numbers import (
     PhoneNumberDetail,
     PhoneNumberPurchases,
@@ -16,8 +22,15 @@ urlpatterns = [
     path("userManagement/find-phone-numbers", PhoneNumberSearches.as_view({"post": "search"})),
     path("userManagement/purchase-phone-number", PhoneNumberPurchases.as_view({"post": "purchase"})),
     path("phoneNumber", PhoneNumbers.as_view({"get": "list_page"})),
+    path("phoneNumber/adopt", PhoneNumberAdoptions.as_view({"post": "adopt"})),
     path("phoneNumber/<str:number>", PhoneNumberDetail.as_view({"delete": "release"})),
     path("phoneNumber/<str:number>/restore", PhoneNumberRestorations.as_view({"post": "restore"})),
+    path("numberRequirement", NumberRequirements.as_view({"get": "retrieve"})),
+    path("numberProfile", NumberProfileList.as_view({"get": "list_all"})),
+    path(
+        "numberProfile/<str:country>",
+        NumberProfileDetail.as_view({"get": "retrieve", "put": "update", "delete": "delete"}),
+    ),
     path("ivrConfiguration/<str:locationId>", lines.IvrConfigurations.as_view({"get": "retrieve", "put": "update"})),
     path("ivrConfiguration/<str:locationId>/preview", lines.CallPreviews.as_view({"get": "preview"})),
     path("schemas/ivr-1.json", lines.ivr_schema),

@@ -93,6 +93,8 @@ class CustomerAdmin(RecordAdmin):
         return [
             *((name, admin_list_url(app, model, customer_id__exact=obj.pk)) for name, app, model in _LINKED_MODELS),
             ("Number limit", reverse("admin:numbers_most", args=(obj.pk,))),
+            ("Number profiles", admin_list_url("telephony", "numberprofile", customer_id__exact=obj.pk)),
+            ("Reserve a number", reverse("admin:numbers_reserve", args=(obj.pk,))),
             ("Audit", admin_list_url("config", "auditentry", listed_for__exact=obj.pk)),
         ]
 

@@ -19,6 +19,7 @@ PROTECTED_ATTRIBUTES = [
     "config.dynamodb.encryption.PERSON_KEYS",
     "config.audit.log.STREAM_HEADS",
     "accounts.terms.acceptance.IDENTITIES",
+    "telephony.numbers.profiles.ADDRESSES",
 ]
 UNAUDITED_TABLES = (
     "denied-attempts",
@@ -52,6 +53,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
     "telephony.numbers.inventory",
+    "telephony.numbers.profiles",
     "telephony.numbers.purchase",
     "telephony.numbers.webhooks",
 ]

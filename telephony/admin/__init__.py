@@ -1,3 +1,3 @@
 """Admin pages of phone numbers, lines and calls."""
 
-from telephony.admin import calls, lines, numbers, unassigned_numbers
+from telephony.admin import calls, lines, number_profiles, numbers, unassigned_numbers

@@ -9,7 +9,7 @@ from config.backoffice.links import Panel, PanelItem, admin_change_url, admin_li
 from staffing.schedules import queries
 from telephony.admin.projected import PhoneNumber
 from telephony.numbers import unassigned
-from telephony.numbers.purchase import TWILIO_LIST_LAG
+from telephony.numbers.acquisition import TWILIO_LIST_LAG
 
 MAX_NUMBERS, PANEL_SIZE = 50, 10
 

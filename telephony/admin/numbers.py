@@ -23,8 +23,10 @@ from config.backoffice.record_admin import RecordAdmin
 from telephony import dialing_rules
 from telephony.admin.projected import PhoneNumber
 from telephony.models import Quota
-from telephony.numbers import inventory, purchase, reservation
+from telephony.numbers import adoption, inventory, purchase, reservation
 from telephony.serializers.numbers import PhoneNumberSearch
+
+TYPE_CHOICES = [("local", "Geographic"), ("mobile", "Mobile"), ("tollFree", "Toll-free")]
 
 
 class NumberSearchForm(forms.Form):
@@ -32,12 +34,19 @@ class NumberSearchForm(forms.Form):
 
     country = form_fields.text_field("Country", help_text="Two letters, such as US.", max_length=2)
     areaCode = form_fields.text_field("Area code", max_length=10)
+    type = forms.ChoiceField(label="Type", choices=TYPE_CHOICES, required=False)
 
 
 class NumberLimitForm(forms.Form):
     """The number limit of a customer."""
 
     most = forms.IntegerField(label="Number limit", min_value=0, max_value=10_000)
+
+
+class ReservationForm(forms.Form):
+    """A number that a customer brought."""
+
+    number = form_fields.text_field("Number", help_text="With its country code, such as +14155550123.", max_length=32)
 
 
 @admin.register(PhoneNumber)
@@ -109,9 +118,11 @@ class NumberAdmin(RecordAdmin):
     def get_urls(self) -> list[URLPattern]:
         buy_view = self.admin_site.admin_view(self.buy_view)
         limit_view = self.admin_site.admin_view(self.limit_view)
+        reserve_view = self.admin_site.admin_view(self.reserve_view)
         return [
             path("buy/<str:location_id>/", buy_view, name="buy_number"),
             path("most/<str:customer_id>/", limit_view, name="numbers_most"),
+            path("reserve/<str:customer_id>/", reserve_view, name="numbers_reserve"),
             *super().get_urls(),
         ]
 
@@ -140,8 +151,8 @@ class NumberAdmin(RecordAdmin):
 
     def _search_numbers(self, form: NumberSearchForm, actor: Actor) -> list[Any] | None:
         try:
-            search_params = PhoneNumberSearch.parse(form.cleaned_data)
-            return list(inventory.search_numbers(search_params["country"], search_params["area_code"], actor=actor))
+            values = {name: value for name, value in form.cleaned_data.items() if value}
+            return list(inventory.search_numbers(**PhoneNumberSearch.parse(values), actor=actor))
         except ValidationError:
             form.add_error(None, "Enter a country of two letters, such as US, and an area code of digits.")
         except errors.DomainError as error:
@@ -152,8 +163,9 @@ class NumberAdmin(RecordAdmin):
         number = dialing_rules.normalize_number(request.POST.get("number", "")[:32])
         if number is None:
             raise errors.InvalidRequest("This is not a phone number.")
+        number_type = "tollFree" if request.GET.get("type") == "tollFree" else "local"
         try:
-            purchase.purchase_number(number, location_id, actor=actor, at=operators.now())
+            purchase.purchase_number(number, location_id, number_type=number_type, actor=actor, at=operators.now())
         except errors.DomainError as error:
             messages.error(request, error.detail)
             return None
@@ -162,28 +174,60 @@ class NumberAdmin(RecordAdmin):
 
     def limit_view(self, request: HttpRequest, customer_id: str) -> HttpResponse:
         """Change how many numbers a customer may have."""
-        if not operators.has_right(request, operators.LEAD):
-            raise PermissionDenied
-        customer = projected.Customer.get(customer_id)
-        if customer is None:
-            raise errors.NotFound("Customer not found.")
-        back_url = admin_change_url("accounts", "customer", customer_id)
+        customer = _get_customer(request, customer_id)
         form = NumberLimitForm(request.POST if request.method == "POST" else None)
         if form.is_bound and form.is_valid():
             actor = operator_actor(request, customer_id)
             reservation.set_number_limit(form.cleaned_data["most"], actor=actor, at=operators.now())
             messages.success(request, f"{customer} may have {form.cleaned_data['most']} numbers.")
-            return HttpResponseRedirect(back_url)
+            return HttpResponseRedirect(admin_change_url("accounts", "customer", customer_id))
         description = f"The customer uses {_describe_usage(customer_id)} numbers."
+        return self._ask(request, customer, form, title="Number limit", label="Change limit", description=description)
+
+    def reserve_view(self, request: HttpRequest, customer_id: str) -> HttpResponse:
+        """Let a customer adopt a number of the Twilio account."""
+        customer = _get_customer(request, customer_id)
+        form = ReservationForm(request.POST if request.method == "POST" else None)
+        if form.is_bound and form.is_valid():
+            actor = operator_actor(request, customer_id)
+            try:
+                orphan = adoption.reserve_number(form.cleaned_data["number"], actor=actor, at=operators.now())
+            except errors.DomainError as error:
+                if error.status >= 500:
+                    raise
+                form.add_error("number", error.detail)
+            else:
+                messages.success(request, f"{customer} can adopt {orphan.number}.")
+                return HttpResponseRedirect(admin_change_url("telephony", "orphan", orphan.number))
+        description = (
+            "The customer can then make this number of the Twilio account the number of a location. It must be "
+            "theirs: check who owned it before it came here. What answers its calls now stops when they adopt it."
+        )
+        title = "Reserve a number"
+        return self._ask(request, customer, form, title=title, label="Reserve", description=description)
+
+    def _ask(
+        self, request: HttpRequest, customer: Any, form: forms.Form, *, title: str, label: str, description: str
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": "Number limit",
+            "title": title,
             "subtitle": str(customer),
-            "button": {"label": "Change limit", "description": description},
+            "button": {"label": label, "description": description},
             "form": form,
-            "back_url": back_url,
+            "back_url": admin_change_url("accounts", "customer", customer.pk),
         }
         return TemplateResponse(request, "backoffice/ask.html", context)
+
+
+def _get_customer(request: HttpRequest, customer_id: str) -> Any:
+    """A customer, for a lead."""
+    if not operators.has_right(request, operators.LEAD):
+        raise PermissionDenied
+    customer = projected.Customer.get(customer_id)
+    if customer is None:
+        raise errors.NotFound("Customer not found.")
+    return customer
 
 
 def _describe_usage(customer_id: str) -> str:

@@ -35,6 +35,13 @@ class Call(Projection, record=records.Call):
         return f"call at {self.record.started_at:%Y-%m-%d %H:%M} UTC"
 
 
+class NumberProfile(Projection, record=records.NumberProfile):
+    """What a customer needs to buy numbers in a country."""
+
+    def __str__(self) -> str:
+        return f"numbers in {self.record.country}"
+
+
 class Orphan(Projection, record=records.Orphan):
     """A number at Twilio without a record here."""
 

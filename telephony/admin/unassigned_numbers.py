@@ -1,4 +1,7 @@
-"""Numbers at Twilio without a record here, which operators assign or release."""
+"""Numbers at Twilio without a record here, which operators assign or release.
+
+The page of a customer reserves numbers for them (`NumberAdmin.reserve_view`).
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +10,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.operator_commands import actor_for
+from accounts.admin.operator_commands import actor_for, operator_actor
 from accounts.admin.projected import Location
 from config import audit, dynamodb, errors
 from config.backoffice import operators
@@ -15,7 +18,7 @@ from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.record_admin import RecordAdmin
 from telephony.admin.projected import Orphan
-from telephony.numbers import unassigned
+from telephony.numbers import adoption, unassigned
 
 
 class AssignNumberForm(forms.Form):
@@ -29,8 +32,14 @@ def _adopt(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
     location = Location.get(location_id) if dynamodb.is_id("loc", location_id) else None
     if location is None:
         raise errors.NotFound("Location not found.")
-    unassigned.adopt_number(obj.pk, location_id, actor=actor_for(request, location), at=operators.now())
+    adoption.assign_number(obj.pk, location_id, actor=actor_for(request, location), at=operators.now())
     return f"{obj} is now the number of {location}."
+
+
+def _withdraw(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
+    actor = operator_actor(request, str(obj.record.reserved_for))
+    adoption.withdraw_reservation(obj.pk, actor=actor, at=operators.now())
+    return f"{obj} is not reserved any more."
 
 
 def _release(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
@@ -41,11 +50,11 @@ def _release(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
 
 @admin.register(Orphan)
 class OrphanAdmin(RecordAdmin):
-    """Unassigned numbers that the last comparison with Twilio listed."""
+    """Numbers at Twilio that are nobody's, and those reserved for a customer."""
 
     section, icon, customer_field = "Platform", "help", None
-    list_display = ("number", "sid", "tag", "found_at")
-    fields = ("number", "sid", "tag", "found_at")
+    list_display = ("number", "sid", "tag", "reserved_for", "found_at")
+    fields = ("number", "sid", "tag", "reserved_for", "found_at")
     buttons = (
         Button(
             "adopt",
@@ -54,6 +63,14 @@ class OrphanAdmin(RecordAdmin):
             _adopt,
             required_right=operators.LEAD,
             form=AssignNumberForm,
+        ),
+        Button(
+            "withdraw",
+            "Withdraw the reservation",
+            "The customer can no longer adopt the number.",
+            _withdraw,
+            required_right=operators.LEAD,
+            is_available=lambda obj: bool(obj.record.reserved_for),
         ),
         Button(
             "release",

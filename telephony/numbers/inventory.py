@@ -12,17 +12,21 @@ from config.dynamodb import idempotency, pagination
 from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber
 from telephony.numbers import purchase, reservation
-from telephony.twilio import client
+from telephony.twilio import available_numbers, client
 
 RELEASE_GRACE_PERIOD = timedelta(days=7)
 """How long a number that was given up can be restored."""
 RESTORE_CUTOFF = timedelta(minutes=1)
 """How long before its release a number can no longer be restored."""
 MAX_SEARCH_RESULTS = 30
+TOLL_FREE_CODES = ("800", "833", "844", "855", "866", "877", "888")
+"""Of the US and Canada."""
 
 
-def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client.AvailableNumber]:
-    """Numbers for sale in a country (ISO 3166) with an area code.
+def search_numbers(
+    country: str, area_code: str, number_type: str = "local", *, actor: Actor
+) -> list[available_numbers.AvailableNumber]:
+    """Numbers of a type (`dialing_rules.NUMBER_TYPES`) for sale in a country with an area code.
 
     Raises `errors.InvalidRequest` for an unknown country or area code, and `errors.Unavailable`.
     """
@@ -33,15 +37,22 @@ def search_numbers(country: str, area_code: str, *, actor: Actor) -> list[client
     is_north_american = country in dialing_rules.NORTH_AMERICA
     if not area_code.isascii() or not area_code.isdigit() or not _is_valid_area_code(area_code, is_north_american):
         raise _area_code_error()
+    if is_north_american and (area_code in TOLL_FREE_CODES) != (number_type == "tollFree"):
+        raise errors.InvalidRequest(
+            f"The toll-free codes are {', '.join(TOLL_FREE_CODES)}; search for them with `type` tollFree.",
+            pointer="/areaCode",
+        )
+    has_area_code = is_north_american and number_type == "local"
     try:
-        numbers = client.search_numbers(
+        numbers = available_numbers.search_numbers(
             country,
-            area_code=int(area_code) if is_north_american else None,
-            prefix=None if is_north_american else f"+{calling_code}{area_code.lstrip('0')}",
+            number_type=number_type,
+            area_code=int(area_code) if has_area_code else None,
+            prefix=None if has_area_code else f"+{calling_code}{area_code.lstrip('0')}",
         )
     except client.TwilioRejected as refusal:
         if refusal.status == 404:
-            detail = "The telephone service offers no numbers in this country."
+            detail = "The telephone service offers no numbers of this type in this country."
             raise errors.InvalidRequest(detail, pointer="/country") from refusal
         raise _area_code_error() from refusal
     return [number for number in numbers if number.capabilities.get("voice")][:MAX_SEARCH_RESULTS]

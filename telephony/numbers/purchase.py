@@ -4,14 +4,14 @@
 against the quota and enqueues the outbox message that finishes the purchase. `finish_purchase` then
 buys exactly this number at Twilio, tagged with the purchase id, and one transaction makes it
 `active`. Every attempt looks for the tag at Twilio before it buys. Where the number cannot be
-bought, one transaction removes everything again. See `config.journal.two_phase`.
+bought, one transaction removes everything again. See `config.journal.two_phase`. A number that the
+account has already (`telephony.numbers.adoption`) takes the same course, without being bought.
 """
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from pynamodb.expressions.condition import Condition
 
 from accounts import locations
@@ -22,38 +22,42 @@ from config.journal import two_phase
 from config.journal.write_set import Write
 from telephony import dialing_rules, ivr
 from telephony.ivr.phrases import LOCALE_BY_COUNTRY
-from telephony.models import Line, PhoneNumber, Quota
-from telephony.numbers import reservation
+from telephony.models import Line, NumberProfile, PhoneNumber, Quota
+from telephony.numbers import acquisition, profiles, requirements, reservation
 from telephony.numbers.reservation import NumberNotPurchasable, NumberUnavailable, NumberWithLine
-from telephony.twilio import client
 
 if TYPE_CHECKING:
     from accounts.models import Location
 
 PURCHASE = two_phase.Flow("telephony.finish_purchase", prefix="purchase", withdrawal_action="number.refused")
-TWILIO_LIST_LAG = timedelta(minutes=15)
-"""How long Twilio's list may not show a number that was bought."""
+REFUSALS = (NumberUnavailable, NumberNotPurchasable, requirements.ProfileRequired)
+"""Errors after which a purchase is withdrawn."""
 
 
 def purchase_number(
     number: str,
     location_id: str,
     *,
+    number_type: str = "local",
     actor: Actor,
     at: datetime,
     idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> NumberWithLine:
     """Buy a number for a location; the same number and location are the same purchase.
 
-    Raises the errors of `telephony.numbers.reservation`, `errors.NotFound` (the location),
-    `errors.Forbidden`, or `errors.Unavailable`, after which the outbox finishes the purchase.
+    Toll-free numbers cost their owner more, so they are bought only as ``number_type`` tollFree.
+    Raises `requirements.ProfileRequired`, the errors of `telephony.numbers.reservation`,
+    `errors.NotFound` (the location), `errors.Forbidden`, or `errors.Unavailable`, after which the
+    outbox finishes the purchase.
     """
     actor.require("phone:purchase")
-    country = dialing_rules.country_of_number(number)
-    if dialing_rules.rejection_reason(number, country):
-        raise NumberNotPurchasable("Only geographic and mobile numbers can be purchased.", pointer="/phoneNumber")
-    if country not in settings.CALL_COUNTRIES:
-        raise NumberNotPurchasable("Numbers of this country cannot be purchased.", pointer="/phoneNumber")
+    country = reservation.check_country(number)
+    actual_type = dialing_rules.number_type(number)
+    if actual_type is None or (actual_type == "tollFree") != (number_type == "tollFree"):
+        raise NumberNotPurchasable(
+            "Only geographic and mobile numbers can be purchased, and toll-free ones with `type` tollFree.",
+            pointer="/phoneNumber",
+        )
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.", pointer="/locationId")
     records = dynamodb.batch_get(
@@ -61,6 +65,7 @@ def purchase_number(
             dynamodb.RecordKey(PhoneNumber, number),
             dynamodb.RecordKey(Line, location_id),
             dynamodb.RecordKey(Quota, actor.customer_id),
+            profiles.profile_key(actor.customer_id, country),
             locations.location_key(location_id),
             *journal.stream_keys([actor.stream, actor.customer_id]),
             *idempotency.record_keys(idempotency_key),
@@ -71,19 +76,20 @@ def purchase_number(
         idempotency.ensure_key_unused(idempotency_key, records, at)
         location = locations.get_location_from(records, location_id, actor, pointer="/locationId")
         locations.check_access(actor, location_id)
-        _check_country(country, location)
+        reservation.check_location(number, location)
         if existing_number := records.get(PhoneNumber, number):
-            result = _repeat_purchase(existing_number, location_id, actor=actor, at=at)
+            result = repeat_purchase(existing_number, location_id, actor=actor, at=at)
             idempotency.save_completed(idempotency_key, number, at, status=200)
             return result
-        pending_number = _build_pending_number(number, location_id, actor.customer_id, at)
+        pending_number = build_pending_number(number, location_id, actor.customer_id, at)
         quota = records.get(Quota, actor.customer_id)
         reservation.check_available(records.get(Line, location_id), quota)
+        requirements.check_profile(country, actual_type, records.get(NumberProfile, actor.customer_id, country))
         with journal.write_intent(actor, at, prefetched=records) as write:
             write.begin_request(idempotency_key, number)
-            _reserve_number(write, pending_number, quota, idempotency_key)
+            reserve_number(write, pending_number, quota, idempotency_key)
     except idempotency.DuplicateRequest as duplicate:
-        pending_number = _get_requested_number(duplicate, actor)
+        pending_number = get_requested_number(duplicate, actor)
         if pending_number.status != "buying":
             return reservation.load_with_line(pending_number)
         idempotency.resume_request(duplicate, at)
@@ -92,15 +98,8 @@ def purchase_number(
         return finish_purchase(pending_number, attempt)
 
 
-def _check_country(country: str | None, location: "Location") -> None:
-    """A number is of the location's own country, if its time zone tells one."""
-    if dialing_rules.country_of_location(location.time_zone) not in (None, country):
-        raise NumberNotPurchasable(
-            "Only numbers of the location's own country can be purchased.", pointer="/phoneNumber"
-        )
-
-
-def _repeat_purchase(existing_number: PhoneNumber, location_id: str, *, actor: Actor, at: datetime) -> NumberWithLine:
+def repeat_purchase(existing_number: PhoneNumber, location_id: str, *, actor: Actor, at: datetime) -> NumberWithLine:
+    """The result of a purchase that was begun before; another use of the number is a conflict."""
     if existing_number.customer_id != actor.customer_id:
         raise reservation.number_unavailable_error()
     if existing_number.status == "releasing":
@@ -112,8 +111,12 @@ def _repeat_purchase(existing_number: PhoneNumber, location_id: str, *, actor: A
     return reservation.load_with_line(existing_number)
 
 
-def _get_requested_number(duplicate: idempotency.DuplicateRequest, actor: Actor) -> PhoneNumber:
+def get_requested_number(duplicate: idempotency.DuplicateRequest, actor: Actor) -> PhoneNumber:
     """The number that an earlier request with the key reserved; raises the refusal it met."""
+    if duplicate.code == requirements.ProfileRequired.code:
+        country = dialing_rules.country_of_number(duplicate.resource_id) or ""
+        detail = f"Numbers of this country need an address or a bundle; see `GET /numberRequirement?country={country}`."
+        raise requirements.ProfileRequired(detail, pointer="/phoneNumber")
     if duplicate.status == 400:
         raise NumberNotPurchasable("This number cannot be purchased.", pointer="/phoneNumber")
     phone_number = dynamodb.get_record(PhoneNumber, duplicate.resource_id)
@@ -123,21 +126,26 @@ def _get_requested_number(duplicate: idempotency.DuplicateRequest, actor: Actor)
     return phone_number
 
 
-def _build_pending_number(number: str, location_id: str, customer_id: str, at: datetime) -> PhoneNumber:
+def build_pending_number(
+    number: str, location_id: str, customer_id: str, at: datetime, *, sid: str | None = None
+) -> PhoneNumber:
+    """A number to buy; with the ``sid`` of one that the Twilio account has, a number to adopt."""
     return PhoneNumber(
         number=number,
         customer_id=customer_id,
         location_id=location_id,
         status="buying",
         purchase_id=dynamodb.new_id("pur", at),
+        sid=sid,
         created_at=at,
         updated_at=at,
     )
 
 
-def _reserve_number(
+def reserve_number(
     write: Write, pending_number: PhoneNumber, quota: Quota | None, key: idempotency.IdempotencyKey | None = None
 ) -> None:
+    """Store the intent: the number, the line, the quota, and the message that finishes it."""
     write.put(pending_number, only_if=PhoneNumber.number.does_not_exist(), error=reservation.number_unavailable_error())
     reservation.assign_to_line(write, pending_number)
     reservation.increment_held_count(write, pending_number, quota)
@@ -154,7 +162,7 @@ def resume_purchase(
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None or phone_number.status != "buying" or phone_number.purchase_id != purchase_id:
         return
-    with suppress(NumberUnavailable, NumberNotPurchasable):  # withdrawn and audited
+    with suppress(*REFUSALS):  # withdrawn and audited
         attempt = two_phase.Attempt.of_message(job, once)
         finish_purchase(phone_number, attempt.without_expired_key(phone_number.created_at))
 
@@ -162,12 +170,12 @@ def resume_purchase(
 def finish_purchase(pending_number: PhoneNumber, attempt: two_phase.Attempt) -> NumberWithLine:
     """Buy the number at Twilio, then make it active or withdraw the purchase.
 
-    Where another process finished or withdrew it first, its result is the answer. Raises
-    `NumberUnavailable`, `NumberNotPurchasable` or `errors.Unavailable`.
+    Where another process finished or withdrew it first, its result is the answer. Raises those of
+    `REFUSALS` or `errors.Unavailable`.
     """
     try:
-        owned_number = _find_or_buy(pending_number, attempt)
-    except (NumberUnavailable, NumberNotPurchasable) as refusal:
+        owned_number = acquisition.acquire_number(pending_number, attempt)
+    except REFUSALS as refusal:
         try:
             _withdraw_purchase(pending_number, refusal, attempt)
         except errors.Conflict:
@@ -191,42 +199,14 @@ def finish_purchase(pending_number: PhoneNumber, attempt: two_phase.Attempt) -> 
     # The line may have been configured since it was read; that configuration stays.
     line_changes = [Line.configuration.set(Line.configuration | configuration), Line.updated_at.set(attempt.at)]
     changes = [audit.FieldChange("location", None, location_id)]
+    action = "number.adopted" if pending_number.sid else "number.purchased"
     try:
-        with PURCHASE.finish(
-            pending_number.purchase_id, "number.purchased", pending_number, attempt, changes=changes
-        ) as write:
+        with PURCHASE.finish(pending_number.purchase_id, action, pending_number, attempt, changes=changes) as write:
             write.put(active_number, only_if=_is_pending(pending_number))
             write.update(answering_line, line_changes, only_if=Line.number == pending_number.number)
     except errors.Conflict as conflict:
         return _result_of_concurrent_attempt(pending_number, conflict)
     return NumberWithLine(active_number, answering_line)
-
-
-def _find_or_buy(pending_number: PhoneNumber, attempt: two_phase.Attempt) -> client.OwnedNumber:
-    """The number at Twilio, bought now or by an earlier attempt.
-
-    Raises `NumberUnavailable`, `NumberNotPurchasable` or `errors.Unavailable`. After an attempt
-    whose answer was lost, "not available" may mean that the number is ours already: a later attempt
-    believes it only after `TWILIO_LIST_LAG`.
-    """
-    tag = client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id)
-    owned_numbers = client.find_owned_numbers(pending_number.number)
-    for owned_number in owned_numbers:
-        if owned_number.tag == tag:
-            return owned_number
-    if owned_numbers:
-        raise reservation.number_unavailable_error()
-    try:
-        return client.buy_number(pending_number.number, tag=tag)
-    except client.TwilioRejected as refusal:
-        if refusal.code in client.UNBUYABLE_CODES:
-            raise NumberNotPurchasable("This number cannot be purchased.", pointer="/phoneNumber") from refusal
-        if refusal.code != client.NOT_AVAILABLE_CODE:
-            raise errors.Unavailable("The telephone service rejects the purchase; retry later.") from refusal
-        is_first_attempt = attempt.records is not None
-        if is_first_attempt or attempt.at - pending_number.created_at > TWILIO_LIST_LAG:
-            raise reservation.number_unavailable_error() from refusal
-        raise errors.Unavailable("The result of the purchase is not known yet; retry.", retry_after=30) from refusal
 
 
 def _default_configuration(location: "Location | None") -> dict[str, Any]:
@@ -276,20 +256,3 @@ def complete_purchase(number: str, *, at: datetime) -> None:
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number and phone_number.status == "buying":
         PURCHASE.finish_now(phone_number.purchase_id, at=at)
-
-
-def adopt_number(owned_number: client.OwnedNumber, location_id: str, *, actor: Actor, at: datetime) -> NumberWithLine:
-    """Assign a number at Twilio without a record to a location.
-
-    Raises what `purchase_number` raises. If this process dies on the way, the outbox withdraws the
-    purchase, and the number stays unassigned.
-    """
-    actor.require("numbers:adopt")
-    pending_number = _build_pending_number(owned_number.number, location_id, actor.customer_id, at)
-    quota_key = dynamodb.RecordKey(Quota, actor.customer_id)
-    records = dynamodb.batch_get([quota_key, locations.location_key(location_id)])
-    locations.get_location_from(records, location_id, actor)
-    with journal.write_intent(actor, at) as write:
-        _reserve_number(write, pending_number, records.get(Quota, actor.customer_id))
-    client.retag_number(owned_number.sid, tag=client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id))
-    return finish_purchase(pending_number, two_phase.Attempt(actor, at))

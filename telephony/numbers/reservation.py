@@ -5,13 +5,18 @@ Conditions in the transaction that assigns a number make each of them certain.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from accounts import permissions
 from config import audit, dynamodb, errors, journal
 from config.journal.write_set import Write
+from telephony import dialing_rules
 from telephony.models import Line, PhoneNumber, Quota
+
+if TYPE_CHECKING:
+    from accounts.models import Location
 
 
 class NumberUnavailable(errors.Conflict):
@@ -67,6 +72,30 @@ class NumberWithLine:
 def load_with_line(phone_number: PhoneNumber) -> NumberWithLine:
     """A number with the line of its location."""
     return NumberWithLine(phone_number, dynamodb.get_record(Line, phone_number.location_id))
+
+
+def check_country(number: str) -> str:
+    """The country of a number. Raises `NumberNotPurchasable` for one without our numbers."""
+    country = dialing_rules.country_of_number(number)
+    if country is None or country not in settings.CALL_COUNTRIES:
+        raise NumberNotPurchasable("Numbers of this country cannot be purchased.", pointer="/phoneNumber")
+    return country
+
+
+def check_location(number: str, location: "Location") -> None:
+    """A number is of the location's own country, if its time zone tells one.
+
+    Toll-free numbers of North America are of its countries alike.
+    """
+    country, own_country = (
+        dialing_rules.country_of_number(number),
+        dialing_rules.country_of_location(location.time_zone),
+    )
+    is_shared = dialing_rules.number_type(number) == "tollFree" and country in dialing_rules.NORTH_AMERICA
+    if own_country not in (None, country) and not (is_shared and own_country in dialing_rules.NORTH_AMERICA):
+        raise NumberNotPurchasable(
+            "Only numbers of the location's own country can be purchased.", pointer="/phoneNumber"
+        )
 
 
 def check_available(line: Line | None, quota: Quota | None) -> None:

@@ -12,7 +12,7 @@ from telephony.twilio import client
 
 def compare_numbers(restored_to: datetime, at: datetime) -> Iterator[Finding]:
     """Numbers that only we or only Twilio have. Raises `errors.Unavailable`."""
-    owned_sids = {owned_number.sid for owned_number in client.list_tagged_numbers()}
+    owned_sids = {owned_number.sid for owned_number in client.list_owned_numbers()}
     for items in dynamodb.iter_pages("Scan", TableName=PhoneNumber.table_name(), ConsistentRead=True):
         for number in map(PhoneNumber.from_item, items):
             if number.sid and number.sid not in owned_sids:

@@ -7,12 +7,13 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from config import errors
-from config.api.fields import PhoneTextField, StrictQuery, StrictSerializer, TextField
+from config.api.fields import PhoneTextField, StrictChoiceField, StrictQuery, StrictSerializer, TextField
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony import dialing_rules
 from telephony.calls import routing
 from telephony.models import NUMBER_STATUSES, Line, PhoneNumber
 
+NUMBER_TYPE_HELP = "Type of number. Default: local. Toll-free numbers are free for callers and cost you more."
 _CONFIGURATION_SCHEMA_REF = {"$ref": "#/components/schemas/IvrConfiguration"}
 
 
@@ -65,6 +66,9 @@ class PhoneNumberSearch(StrictSerializer):
         source="area_code",
         help_text="Three digits in the US and Canada; elsewhere the first digits, such as 020.",
     )
+    type = StrictChoiceField(
+        choices=list(dialing_rules.NUMBER_TYPES), source="number_type", required=False, help_text=NUMBER_TYPE_HELP
+    )
 
 
 class NumberCapabilities(serializers.Serializer[Any]):
@@ -83,6 +87,12 @@ class AvailableNumberView(serializers.Serializer[Any]):
     locality = serializers.CharField(allow_null=True, help_text="City.")
     region = serializers.CharField(allow_null=True, help_text="State or province.")
     country = serializers.CharField(help_text="Two-letter country code (ISO 3166-1).")
+    addressRequirement = serializers.ChoiceField(
+        choices=["none", "any", "local", "foreign"],
+        source="address_requirement",
+        help_text="Where the address must be that a purchase needs: none is needed, anywhere, in the country or "
+        "city, abroad. See `GET /numberRequirement` for all that is needed.",
+    )
     capabilities = NumberCapabilities()
 
 
@@ -97,6 +107,12 @@ class NumberPurchase(StrictSerializer):
 
     phoneNumber = PhoneNumberField(source="number")
     locationId = TextField(max_length=100, source="location_id")
+    type = StrictChoiceField(
+        choices=list(dialing_rules.NUMBER_TYPES),
+        source="number_type",
+        required=False,
+        help_text="tollFree to purchase a toll-free number. Default: local, which includes mobile numbers.",
+    )
 
 
 class NumberWithConfigurationView(serializers.Serializer[Any]):

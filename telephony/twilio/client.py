@@ -1,4 +1,4 @@
-"""Client of Twilio's REST API: numbers, calls and recordings.
+"""Client of Twilio's REST API: our numbers, calls and recordings.
 
 Docs: https://www.twilio.com/docs/voice/api and /docs/phone-numbers/api. `config.bulkhead` limits
 how long a request takes and how many run. There are no retries here: the outbox retries.
@@ -53,18 +53,6 @@ class TwilioRejected(Exception):
 
 
 @dataclass(frozen=True)
-class AvailableNumber:
-    """A number that can be bought."""
-
-    number: str
-    friendly_name: str
-    locality: str | None
-    region: str | None
-    country: str
-    capabilities: dict[str, bool]
-
-
-@dataclass(frozen=True)
 class OwnedNumber:
     """A number of our account."""
 
@@ -75,38 +63,15 @@ class OwnedNumber:
     """Whether it calls this deployment, but with other settings than those of `buy_number`."""
 
 
-def search_numbers(country: str, *, area_code: int | None, prefix: str | None) -> list[AvailableNumber]:
-    """Up to 30 numbers that take calls and need no address. Raises `TwilioRejected`.
-
-    Twilio knows area codes of the US and Canada only; elsewhere ``prefix`` starts the number.
-    """
-    filters: dict[str, Any] = {"voice_enabled": True, "exclude_all_address_required": True}
-    filters |= {"area_code": area_code} if area_code is not None else {"contains": prefix}
-
-    filters |= {"limit": 30, "page_size": 30}
-    resources = _call_twilio(lambda client: list(client.available_phone_numbers(country).local.list(**filters)))
-    return [_to_available_number(resource) for resource in resources]
-
-
-def _to_available_number(resource: Any) -> AvailableNumber:
-    supported = resource.capabilities or {}
-    return AvailableNumber(
-        number=str(resource.phone_number),
-        friendly_name=str(resource.friendly_name),
-        locality=resource.locality or None,
-        region=resource.region or None,
-        country=str(resource.iso_country),
-        capabilities={name: bool(supported.get(name)) for name in ("voice", "sms", "mms")},
-    )
-
-
-def buy_number(number: str, *, tag: str) -> OwnedNumber:
-    """Buy exactly this number, with our webhooks set.
+def buy_number(number: str, *, tag: str, address_sid: str | None = None, bundle_sid: str | None = None) -> OwnedNumber:
+    """Buy exactly this number, with our webhooks set, and with the address and bundle it needs.
 
     Raises `TwilioRejected`, or `errors.Unavailable`, after which the purchase may have succeeded.
     """
     options = {"phone_number": number, "friendly_name": tag, **_webhook_settings()}
-    return _to_owned_number(_call_twilio(lambda client: client.incoming_phone_numbers.create(**options)))
+    options |= {"address_sid": address_sid} if address_sid else {}
+    options |= {"bundle_sid": bundle_sid} if bundle_sid else {}
+    return _to_owned_number(call_twilio(lambda client: client.incoming_phone_numbers.create(**options)))
 
 
 def _webhook_settings() -> dict[str, str]:
@@ -127,20 +92,24 @@ def find_owned_numbers(number: str) -> list[OwnedNumber]:
     return [owned_number for owned_number in owned_numbers if owned_number.number == number]
 
 
-def list_tagged_numbers() -> list[OwnedNumber]:
-    """The numbers of our account that carry our tag."""
-    owned_numbers = _list_owned_numbers(page_size=1000)
-    return [owned_number for owned_number in owned_numbers if owned_number.tag.startswith(NUMBER_TAG_PREFIX)]
+def list_owned_numbers() -> list[OwnedNumber]:
+    """All numbers of our account; those that Dutyline uses carry its tag."""
+    return _list_owned_numbers(page_size=1000)
 
 
 def _list_owned_numbers(**filters: Any) -> list[OwnedNumber]:
-    resources = _call_twilio(lambda client: list(client.incoming_phone_numbers.list(**filters)))
+    resources = call_twilio(lambda client: list(client.incoming_phone_numbers.list(**filters)))
     return [_to_owned_number(resource) for resource in resources]
 
 
-def retag_number(sid: str, *, tag: str) -> None:
-    """Set the tag and our webhooks on a number of ours. Raises `TwilioRejected`."""
-    _call_twilio(lambda client: client.incoming_phone_numbers(sid).update(friendly_name=tag, **_webhook_settings()))
+def retag_number(sid: str, *, tag: str) -> OwnedNumber:
+    """Set the tag and our webhooks on a number of ours; safe to repeat. Raises `TwilioRejected`.
+
+    A SIP trunk or an application of before would take its calls instead of our webhooks.
+    """
+    options = {"friendly_name": tag, "trunk_sid": "", "voice_application_sid": "", "voice_receive_mode": "voice"}
+    options |= _webhook_settings()
+    return _to_owned_number(call_twilio(lambda client: client.incoming_phone_numbers(sid).update(**options)))
 
 
 def release_number(sid: str) -> None:
@@ -177,7 +146,7 @@ def create_call(
         )
         return str(call.sid)
 
-    return _call_twilio(request_call)
+    return call_twilio(request_call)
 
 
 def hang_up(sid: str) -> None:
@@ -235,13 +204,14 @@ def delete_recording(sid: str) -> None:
 
 def _ignore_404(task: "Callable[[Client], object]") -> None:
     try:
-        _call_twilio(task)
+        call_twilio(task)
     except TwilioRejected as refusal:
         if refusal.status != 404:
             raise
 
 
-def _call_twilio(task: "Callable[[Client], T]") -> T:
+def call_twilio(task: "Callable[[Client], T]") -> T:
+    """The result of a task with the SDK. Raises `TwilioRejected` and `errors.Unavailable`."""
     return _bulkhead.call(lambda: _run_task(task))
 
 

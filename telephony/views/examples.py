@@ -2,7 +2,7 @@
 
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 from telephony import ivr
-from telephony.serializers import calls, numbers
+from telephony.serializers import calls, number_profiles, numbers
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 CONFIGURATION = ivr.default_configuration("Boston Harbour")
@@ -27,6 +27,29 @@ AVAILABLE_NUMBERS = _builder.build(numbers.AvailableNumbers)
 PURCHASE = _builder.build(numbers.NumberPurchase)
 NUMBER_WITH_CONFIGURATION = _builder.build(numbers.NumberWithConfigurationView)
 PHONE_NUMBER = _builder.build(numbers.PhoneNumberView)
+NUMBER_REQUIREMENT = _builder.build(
+    number_profiles.NumberRequirementView,
+    country="DE",
+    type="local",
+    requires="bundle",
+    missing=["bundle"],
+    detail="In this country an address in the country and a regulatory bundle are needed. Numbers of this country "
+    "need a regulatory bundle: send support the documents of the business, which the telephone service examines.",
+)
+NUMBER_ADDRESS = {
+    "businessName": "Harbour Dental GmbH",
+    "street": "Invalidenstraße 1",
+    "city": "Berlin",
+    "postalCode": "10115",
+}
+NUMBER_PROFILE = _builder.build(
+    number_profiles.NumberProfileView,
+    **NUMBER_ADDRESS,
+    country="DE",
+    region="",
+    addressStatus="registered",
+    hasBundle=False,
+)
 LINE = _builder.build(numbers.LineView)
 _CANDIDATE = _builder.build(
     numbers.PreviewCandidateView, name="Sam Reed", until="2026-11-23T17:00:00Z", rings=True, whyNot=None

@@ -9,7 +9,7 @@ from accounts.auth.authentication import actor_of
 from config import api, errors
 from config.api import pagination
 from config.api.fields import EmptyBody, PageQuery
-from telephony.numbers import inventory, purchase, reservation
+from telephony.numbers import inventory, purchase, requirements, reservation
 from telephony.serializers.numbers import (
     AvailableNumbers,
     NumberPurchase,
@@ -22,6 +22,7 @@ from telephony.views import examples
 _PURCHASE_ERRORS = (
     *(errors.NotFound, errors.RequestInProgress, reservation.NumberUnavailable, reservation.NumberReleasing),
     *(reservation.LocationHasNumber, reservation.NumberQuotaReached, reservation.NumberNotPurchasable),
+    requirements.ProfileRequired,
 )
 
 
@@ -36,8 +37,9 @@ class PhoneNumberSearches(api.OperationViewSet):
     def search(self, request: Request) -> Response:
         """Find available phone numbers.
 
-        Up to 30 numbers that accept calls and require no registered address: by area code in the US
-        and Canada, by prefix elsewhere.
+        Up to 30 numbers that accept calls: by area code in the US and Canada, by prefix elsewhere.
+        Geographic ones, unless `type` says otherwise. In many countries a purchase needs a
+        registered address: see `GET /numberRequirement`.
         """
         criteria = PhoneNumberSearch.parse(request.data)
         available_numbers = inventory.search_numbers(**criteria, actor=actor_of(request))
@@ -59,7 +61,8 @@ class PhoneNumberPurchases(api.OperationViewSet):
 
         Buys a number for a location: callers hear a greeting, and the users on duty are called.
         Repeating the request for the same number and location buys nothing more. After a 503 the
-        purchase still completes in the background; retry to get the result.
+        purchase still completes in the background; retry to get the result. 409 profile_required
+        where the country demands an address or documents: see `GET /numberRequirement`.
         """
         body = NumberPurchase.parse(request.data)
         result = purchase.purchase_number(

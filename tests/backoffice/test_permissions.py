@@ -79,6 +79,7 @@ def admin_samples(test_users: UserFixtures) -> AdminSamples:
             "line": test_users.boston.id,
             "call": test_users.recorded_call_id,
             "orphan": orphan_number,
+            "numberprofile": f"{test_users.customer.id}~{test_users.put_profile('IE')}",
             "auditentry": f"{test_users.ann.id}~1",
             "outboxentry": create_dead_letter(test_users.customer.id),
         },
@@ -309,7 +310,7 @@ def test_support_sees_all_pages_and_has_no_lead_rights(
                 f"{path} read {read_count} for {shown_count}"
             )
             list_count += 1
-        if (model, path.button) in lead_buttons or path.name == "numbers_most":
+        if (model, path.button) in lead_buttons or path.name in ("numbers_most", "numbers_reserve"):
             assert response.status_code == 403, path
             assert operator.post(path.url, **plausible_form(path, admin_samples)).status_code == 403
             refused_count += 1

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from telephony.twilio import client
+from telephony.twilio import available_numbers, client
 from tests.support.environment import Environment
 from tests.support.proxy import Exchange
 from tests.support.twilio_specification import SPECIFICATION, SpecificationValidator
@@ -33,17 +33,17 @@ def error_status_and_code(response: httpx.Response) -> tuple[int, int]:
 def test_requests_and_responses_match_the_specification(env: Environment, record_figure: Callable[[str], None]) -> None:
     """Search, buy, list, update, release and all rejections, through our client."""
     start = len(env.exchanges("twilio"))
-    number = client.search_numbers("US", area_code=415, prefix=None)[0].number
-    client.search_numbers("GB", area_code=None, prefix="+4420")
+    number = available_numbers.search_numbers("US", area_code=415, prefix=None)[0].number
+    available_numbers.search_numbers("GB", area_code=None, prefix="+4420")
     owned = client.buy_number(number, tag="dl:pur_specified")
     assert client.find_owned_numbers(number) == [owned]
-    assert owned in client.list_tagged_numbers()
+    assert owned in client.list_owned_numbers()
     client.retag_number(owned.sid, tag="dl:pur_again")
     for unavailable_number in ("+15005550000", "+15005550001"):
         with pytest.raises(client.TwilioRejected):
             client.buy_number(unavailable_number, tag="dl:x")
     with pytest.raises(client.TwilioRejected):
-        client.search_numbers("ZZ", area_code=None, prefix="+1")
+        available_numbers.search_numbers("ZZ", area_code=None, prefix="+1")
     client.release_number(owned.sid)
     client.release_number(owned.sid)
 

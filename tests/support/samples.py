@@ -23,7 +23,7 @@ from tests.support import bulk
 from tests.support.environment import ENVIRONMENT
 from tests.support.problems import check_error
 from tests.support.proxy import FaultPlan
-from tests.support.users import SignedInUser, UserFixtures, free_number, now, phone_number_of
+from tests.support.users import ADDRESS_BODY, SignedInUser, UserFixtures, free_number, now, phone_number_of
 
 _sequence = itertools.count(1)
 UNKNOWN_IDS = {
@@ -193,6 +193,19 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "restorePhoneNumber": lambda test_users: RequestSample(
         path={"number": test_users.purchase_number().number.number}, body={}, invalid_values={"x": 1}
     ),
+    "adoptPhoneNumber": lambda test_users: RequestSample(
+        body={"phoneNumber": test_users.reserve_number(), "locationId": test_users.create_location().id},
+        invalid_values={"phoneNumber": "415"},
+    ),
+    "getNumberRequirement": lambda test_users: RequestSample(
+        query={"country": "DE", "type": "local"}, invalid_values={"country": "Germany"}
+    ),
+    "listNumberProfiles": lambda test_users: RequestSample(),
+    "getNumberProfile": lambda test_users: RequestSample(path={"country": test_users.put_profile("IE")}),
+    "putNumberProfile": lambda test_users: RequestSample(
+        path={"country": "IE"}, body=dict(ADDRESS_BODY), invalid_values={"street": 7}
+    ),
+    "deleteNumberProfile": lambda test_users: RequestSample(path={"country": test_users.put_profile("ES")}),
     "getIvrConfiguration": lambda test_users: RequestSample(
         path={"locationId": test_users.boston_number.number.location_id}
     ),
@@ -226,7 +239,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
 
 def id_fields(sample: RequestSample) -> list[tuple[str, str]]:
     """The ids of a sample, as pairs of ``path``, ``query`` or ``body`` and parameter name."""
-    fields = [("path", name) for name in sample.path]
+    fields = [("path", name) for name in sample.path if name != "country"]
     fields += [("query", name) for name in sample.query if name.endswith("Id")]
     for name in sample.body or {}:
         if name.endswith("Id") or name in ("id", "locations"):
@@ -414,6 +427,21 @@ def _unknown_ivr_location(test_users: UserFixtures, operation: Operation, sample
     return send_request(test_users.ann, operation, replace(sample, path={"locationId": UNKNOWN_IDS["loc"]}))
 
 
+def _of_country(test_users: UserFixtures, operation: Operation, sample: RequestSample, country: str) -> httpx.Response:
+    return send_request(test_users.ann, operation, replace(sample, path={"country": country}))
+
+
+def _change_address_in_bundle(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
+    test_users.put_profile("NL", has_bundle=True)
+    body = {**(sample.body or {}), "street": f"Keizersgracht {next(_sequence)}"}
+    return send_request(test_users.ann, operation, replace(sample, path={"country": "NL"}, body=body))
+
+
+def _delete_used_profile(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
+    assert test_users.boston_number.number.number.startswith("+1415")
+    return _of_country(test_users, operation, sample, test_users.put_profile("US"))
+
+
 def _release_pending_purchase(test_users: UserFixtures, operation: Operation) -> httpx.Response:
     body = {"phoneNumber": free_number(), "locationId": test_users.create_location().id}
     with ENVIRONMENT.apply_plan(FaultPlan(always={"twilio": "503"})):
@@ -527,6 +555,23 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ),
     ("purchasePhoneNumber", 409): lambda test_users, operation, sample: _with_body_fields(
         test_users, operation, sample, locationId=test_users.boston_number.number.location_id
+    ),
+    ("adoptPhoneNumber", 404): lambda test_users, operation, sample: _with_body_fields(
+        test_users, operation, sample, phoneNumber=free_number()
+    ),
+    ("adoptPhoneNumber", 409): lambda test_users, operation, sample: _with_body_fields(
+        test_users, operation, sample, locationId=test_users.boston_number.number.location_id
+    ),
+    ("getNumberProfile", 404): lambda test_users, operation, sample: _of_country(test_users, operation, sample, "FR"),
+    ("putNumberProfile", 404): lambda test_users, operation, sample: _of_country(test_users, operation, sample, "PE"),
+    ("putNumberProfile", 409): lambda test_users, operation, sample: _change_address_in_bundle(
+        test_users, operation, sample
+    ),
+    ("deleteNumberProfile", 404): lambda test_users, operation, sample: _of_country(
+        test_users, operation, sample, "FR"
+    ),
+    ("deleteNumberProfile", 409): lambda test_users, operation, sample: _delete_used_profile(
+        test_users, operation, sample
     ),
     ("releasePhoneNumber", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"number": UNKNOWN_IDS["num"]})

@@ -25,8 +25,9 @@ from staffing import shift_templates
 from staffing.models import Schedule, Template
 from staffing.schedules import commands
 from telephony import phone_verification
-from telephony.numbers import purchase
+from telephony.numbers import adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine
+from telephony.twilio import client
 from tests.support.environment import ENVIRONMENT, Environment
 from tests.support.problems import check_document, check_error
 
@@ -60,6 +61,9 @@ class SignedInUser:
 
     def patch(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
         return self.request("PATCH", path, json=body, **options)
+
+    def put(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return self.request("PUT", path, json=body, **options)
 
     def delete(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
         return self.request("DELETE", path, **({"json": body} if body is not None else {}), **options)
@@ -141,10 +145,22 @@ class UserFixtures:
         """Boston's phone number."""
         return self.purchase_number(self.boston)
 
+    def put_profile(self, country: str, *, has_bundle: bool = False) -> str:
+        """Give Ann's customer a profile for numbers of a country; the country."""
+        return put_profile(self.ann.actor, country, has_bundle=has_bundle)
+
+    def reserve_number(self) -> str:
+        """A number of the Twilio account that Ann's customer may adopt."""
+        number = free_number()
+        client.buy_number(number, tag="brought by a customer")
+        adoption.reserve_number(number, actor=permissions.system_actor(self.customer.id), at=now())
+        return number
+
     @cached_property
     def foreign_number(self) -> NumberWithLine:
         """The phone number of Cleo's location."""
         number = f"+4930{next(_line_digits)}"  # Hilltop is in Berlin
+        put_profile(self.cleo.actor, "DE", has_bundle=True)
         return purchase.purchase_number(number, self.hilltop.id, actor=self.cleo.actor, at=now())
 
     @cached_property
@@ -181,6 +197,23 @@ def create_shift(actor: permissions.Actor, location: Location, staff_id: str, **
 
 
 _line_digits = itertools.count(2_000_000)
+
+
+ADDRESS_BODY = {"businessName": "Harbour Dental", "street": "Quay 1", "city": "Port", "postalCode": "10115"}
+
+
+def put_profile(actor: permissions.Actor, country: str, *, has_bundle: bool = False) -> str:
+    """Give a customer a registered address in a country, and an approved bundle; the country."""
+    address = profiles.Address("Harbour Dental", "Quay 1", "Port", "10115")
+    profile = profiles.put_address(country, address, actor=actor, at=now())
+    assert profile.address_status == "registered"
+    if has_bundle:
+        bundle_sid = httpx.post(f"{ENVIRONMENT.twilio}/_local/bundles", json={"country": country}).json()["sid"]
+        system_actor = permissions.system_actor(actor.customer_id)
+        profiles.record_bundle(
+            country, actor.customer_id, bundle_sid=bundle_sid, address_sid="", actor=system_actor, at=now()
+        )
+    return country
 
 
 def free_number() -> str:

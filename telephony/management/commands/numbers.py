@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import permissions
 from config import audit, errors
-from telephony.numbers import reservation, unassigned
+from telephony.numbers import adoption, reservation, unassigned
 
 
 class Command(BaseCommand):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 self._list_unassigned(at)
             elif options["what"] == "adopt":
                 system_actor = permissions.system_actor(options["customer"])
-                result = unassigned.adopt_number(options["number"], options["location"], actor=system_actor, at=at)
+                result = adoption.assign_number(options["number"], options["location"], actor=system_actor, at=at)
                 self.stdout.write(f"{result.number.number} is {result.number.status}")
             elif options["what"] == "release":
                 unassigned.release_number(

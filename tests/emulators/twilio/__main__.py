@@ -4,7 +4,8 @@
 to one of the account's numbers and returns its transcript; ``phones`` sets the behavior of each
 phone (`PHONE_BEHAVIORS`). ``POST /_local/phones`` sets it for outbound calls of the product, which
 ``GET /_local/calls`` shows. ``POST /_local/switches`` sets `BehaviorSwitches`; ``POST
-/_local/others`` assigns a number to another account.
+/_local/others`` assigns a number to another account; ``POST /_local/bundles`` gives the account an
+approved regulatory bundle.
 """
 
 import argparse
@@ -26,8 +27,9 @@ from tests.emulators.server import (
     html_response,
     json_response,
 )
-from tests.emulators.twilio.account import TwilioAccount, TwilioError, missing_resource_error
+from tests.emulators.twilio.account import TwilioAccount, missing_resource_error
 from tests.emulators.twilio.phones import PHONE_BEHAVIORS, SimulatedCall
+from tests.emulators.twilio.regulations import TwilioError
 
 ACCOUNT_PATH = "/2010-04-01/Accounts/{account}"
 
@@ -43,8 +45,13 @@ class TwilioEmulator:
 
     def register_routes(self, emulator: Emulator) -> None:
         numbers, calls = f"{ACCOUNT_PATH}/IncomingPhoneNumbers", f"{ACCOUNT_PATH}/Calls"
+        addresses = f"{ACCOUNT_PATH}/Addresses"
         for method, path, handler in (
-            ("GET", ACCOUNT_PATH + "/AvailablePhoneNumbers/{country}/Local.json", self.search_numbers),
+            ("GET", ACCOUNT_PATH + "/AvailablePhoneNumbers/{country}/{kind}.json", self.search_numbers),
+            ("POST", f"{addresses}.json", self.create_address),
+            ("GET", f"{addresses}.json", self.list_addresses),
+            ("POST", addresses + "/{sid}.json", self.update_address),
+            ("DELETE", addresses + "/{sid}.json", self.delete_address),
             ("POST", f"{numbers}.json", self.buy_number),
             ("GET", f"{numbers}.json", self.list_numbers),
             ("GET", numbers + "/{sid}.json", self.get_number),
@@ -61,6 +68,7 @@ class TwilioEmulator:
         emulator.add_route("POST", "/_local/phones", self.set_phone_behavior)
         emulator.add_route("POST", "/_local/switches", self.set_switches)
         emulator.add_route("POST", "/_local/others", self.assign_to_other_account)
+        emulator.add_route("POST", "/_local/bundles", self.create_bundle)
         emulator.add_route("GET", "/_local/account", self.account_state)
         emulator.add_route("POST", "/_local/twiml", self.serve_twiml)
         emulator.add_route("GET", "/", self.index)
@@ -84,11 +92,10 @@ class TwilioEmulator:
         return authenticated
 
     # --- numbers ----------------------------------------------------------------------------------
-    def search_numbers(self, request: EmulatorRequest, country: str) -> EmulatorResponse:
-        query = request.query
-        numbers = self.account.available_numbers(country, query.get("AreaCode", ""), query.get("Contains", ""))
-        page_size = int(query.get("PageSize", 30))
-        uri = f"/2010-04-01/Accounts/{self.account.sid}/AvailablePhoneNumbers/{country}/Local.json"
+    def search_numbers(self, request: EmulatorRequest, country: str, kind: str) -> EmulatorResponse:
+        numbers = self.account.available_numbers(country, kind, dict(request.query))
+        page_size = int(request.query.get("PageSize", 30))
+        uri = f"/2010-04-01/Accounts/{self.account.sid}/AvailablePhoneNumbers/{country}/{kind}.json"
         return json_response({"available_phone_numbers": numbers[:page_size], "uri": uri})
 
     def buy_number(self, request: EmulatorRequest) -> EmulatorResponse:
@@ -124,6 +131,42 @@ class TwilioEmulator:
     def release_number(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
         self.account.release_number(sid)
         return EmulatorResponse(204)
+
+    # --- addresses --------------------------------------------------------------------------------
+    def create_address(self, request: EmulatorRequest) -> EmulatorResponse:
+        address = self.account.register.create_address(request.form())
+        self.account.save()
+        return json_response(address, 201)
+
+    def list_addresses(self, request: EmulatorRequest) -> EmulatorResponse:
+        addresses = self.account.register.list_addresses(dict(request.query))
+        uri = f"/2010-04-01/Accounts/{self.account.sid}/Addresses.json"
+        page = {"page": 0, "page_size": len(addresses), "start": 0, "end": max(0, len(addresses) - 1)}
+        links = {"uri": uri, "first_page_uri": uri, "next_page_uri": None, "previous_page_uri": None}
+        return json_response({"addresses": addresses, **page, **links})
+
+    def update_address(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        address = self.account.register.update_address(sid, request.form())
+        self.account.save()
+        return json_response(address)
+
+    def delete_address(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        """Delete an address that no number uses."""
+        self.account.register.get_address(sid)
+        if any(number["address_sid"] == sid for number in self.account.numbers.values()):
+            return error_response(TwilioError(400, 20409, f"Address {sid} is in use by a phone number."))
+        del self.account.register.addresses[sid]
+        self.account.save()
+        return EmulatorResponse(204)
+
+    def create_bundle(self, request: EmulatorRequest) -> EmulatorResponse:
+        """A regulatory bundle: ``{"country", "addresses", "status"}``."""
+        body = request.json()
+        status = str(body.get("status", "twilio-approved"))
+        with self.account.lock:
+            bundle = self.account.register.create_bundle(str(body["country"]), list(body.get("addresses", [])), status)
+            self.account.save()
+        return json_response(bundle, 201)
 
     # --- calls ------------------------------------------------------------------------------------
     def create_call(self, request: EmulatorRequest) -> EmulatorResponse:
@@ -219,7 +262,9 @@ class TwilioEmulator:
         """The account's numbers, and all charged purchases."""
         with self.account.lock:
             numbers = [resource_to_json(number) for number in self.account.numbers.values()]
-            return json_response({"numbers": numbers, "bought": self.account.purchased_numbers})
+            addresses = list(self.account.register.addresses.values())
+            purchased_numbers = self.account.purchased_numbers
+            return json_response({"numbers": numbers, "bought": purchased_numbers, "addresses": addresses})
 
     def index(self, request: EmulatorRequest) -> EmulatorResponse:
         rows = "".join(

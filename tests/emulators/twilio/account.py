@@ -19,19 +19,17 @@ from typing import Any
 import phonenumbers
 from phonenumbers import geocoder
 
-COUNTRIES = ("US", "CA", "GB", "DE", "ES", "FR", "NL", "AT", "CH", "IE")
+from tests.emulators.twilio.regulations import (
+    NUMBER_TYPES,
+    Register,
+    TwilioError,
+    kind_of_number,
+    kinds_sold_in,
+    regulation_of,
+)
+
 EMPTY_AREA_CODES = ("533",)
 """Twilio's magic test area code without numbers."""
-
-
-class TwilioError(Exception):
-    """An error response of Twilio."""
-
-    def __init__(self, status: int, code: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
 
 
 @dataclass
@@ -70,10 +68,12 @@ class TwilioAccount:
     _hidden_since: float = 0.0
 
     def __post_init__(self) -> None:
+        self.register = Register(self.sid)
         if self.state_file and self.state_file.exists():
             state = json.loads(self.state_file.read_text())
             self.numbers, self.purchased_numbers = state["numbers"], state["bought"]
             self.released_numbers = set(state["released"])
+            self.register.addresses, self.register.bundles = state.get("addresses", {}), state.get("bundles", {})
 
     def save(self) -> None:
         """Write the state that must survive a restart to the state file."""
@@ -82,19 +82,27 @@ class TwilioAccount:
                 "numbers": self.numbers,
                 "bought": self.purchased_numbers,
                 "released": sorted(self.released_numbers),
+                "addresses": self.register.addresses,
+                "bundles": self.register.bundles,
             }
             partial_file = self.state_file.with_suffix(".part")
             partial_file.write_text(json.dumps(state))
             partial_file.rename(self.state_file)
 
     # --- numbers ----------------------------------------------------------------------------------
-    def available_numbers(self, country: str, area_code: str, contains: str) -> list[dict[str, Any]]:
-        """Numbers for sale; the same ones until they are bought."""
-        if country not in COUNTRIES:
-            raise missing_resource_error(f"AvailablePhoneNumbers/{country}/Local")
+    def available_numbers(self, country: str, kind: str, query: dict[str, str]) -> list[dict[str, Any]]:
+        """Numbers of a kind (`NUMBER_TYPES`) for sale; the same ones until they are bought."""
+        if kind not in kinds_sold_in(country):
+            raise missing_resource_error(f"AvailablePhoneNumbers/{country}/{kind}")
+        area_code, contains = query.get("AreaCode", ""), query.get("Contains", "")
+        if area_code and kind != "Local":
+            raise TwilioError(400, 21457, "AreaCode is not supported for this kind of number.")
         if area_code and (not area_code.isdigit() or len(area_code) != 3):
             raise TwilioError(400, 21451, f"Invalid area code: {area_code}")
-        if area_code in EMPTY_AREA_CODES:
+        requirement = regulation_of(country, kind).address
+        excluded = query.get(f"Exclude{requirement.title()}AddressRequired", "false")
+        excluded_all = query.get("ExcludeAllAddressRequired", "false") if requirement != "none" else "false"
+        if area_code in EMPTY_AREA_CODES or "true" in (excluded, excluded_all):
             return []
         code = phonenumbers.country_code_for_region(country)
         prefix = f"+{code}{area_code}" if area_code else contains.replace("*", "") or f"+{code}"
@@ -103,8 +111,8 @@ class TwilioAccount:
         owned = {number["phone_number"] for number in self.numbers.values()}
         unavailable = owned | self.other_accounts_numbers | self.released_numbers
         return [
-            _available_number(number, country)
-            for number in _generate_valid_numbers(prefix, country)
+            _available_number(number, country, requirement)
+            for number in _generate_valid_numbers(prefix, country, kind)
             if number not in unavailable
         ]
 
@@ -112,7 +120,7 @@ class TwilioAccount:
         """Buy the given number, or one with the given area code."""
         number = form.get("PhoneNumber", "")
         if not number and form.get("AreaCode"):
-            offers = self.available_numbers("US", form["AreaCode"], "")
+            offers = self.available_numbers("US", "Local", {"AreaCode": form["AreaCode"]})
             if not offers:
                 raise TwilioError(400, 21452, f"No numbers in area code {form['AreaCode']}.")
             number = offers[0]["phone_number"]
@@ -124,6 +132,8 @@ class TwilioAccount:
             return self.update_number(owned["sid"], form)
         if owned or number in self.other_accounts_numbers | self.released_numbers or number == "+15005550000":
             raise TwilioError(400, 21422, f"PhoneNumber {number} is not available.")
+        if not number.startswith("+1500555"):
+            self.register.check_purchase(parsed, form)
         purchased = _owned_number(self.sid, number, parsed)
         self.numbers[purchased["sid"]] = purchased
         self.purchased_numbers.append(number)
@@ -161,7 +171,7 @@ class TwilioAccount:
             raise TwilioError(400, 21475, "FriendlyName is too long.")
         for name in _UPDATE_FIELDS:
             if name in form:
-                number[_to_snake_case(name)] = form[name]
+                number[_to_snake_case(name)] = form[name] or (None if name.endswith("Sid") else "")
         number["date_updated"] = format_now()
         self.save()
         return number
@@ -239,7 +249,8 @@ def format_now() -> str:
 
 _UPDATE_FIELDS = (
     *("FriendlyName", "VoiceUrl", "VoiceMethod", "VoiceFallbackUrl", "VoiceFallbackMethod"),
-    *("StatusCallback", "StatusCallbackMethod", "SmsUrl", "SmsMethod"),
+    *("StatusCallback", "StatusCallbackMethod", "SmsUrl", "SmsMethod", "VoiceReceiveMode"),
+    *("AddressSid", "BundleSid", "VoiceApplicationSid", "TrunkSid"),
 )
 
 
@@ -255,10 +266,10 @@ def _parse_number(number: str) -> Any:
     return parsed if phonenumbers.is_possible_number(parsed) else None
 
 
-def _generate_valid_numbers(prefix: str, country: str, count: int = 30) -> Iterator[str]:
-    """Some valid local numbers with a prefix; always the same."""
+def _generate_valid_numbers(prefix: str, country: str, kind: str, count: int = 30) -> Iterator[str]:
+    """Some valid numbers of a kind with a prefix; always the same."""
     generator = random.Random(prefix + country)
-    example = phonenumbers.example_number(country) or phonenumbers.PhoneNumber()
+    example = phonenumbers.example_number_for_type(country, NUMBER_TYPES[kind]) or phonenumbers.PhoneNumber()
     code = phonenumbers.country_code_for_region(country)
     length = 1 + len(str(code)) + len(str(example.national_number))
     seen: set[str] = set()
@@ -268,7 +279,8 @@ def _generate_valid_numbers(prefix: str, country: str, count: int = 30) -> Itera
         parsed = _parse_number(number)
         if number in seen or parsed is None or not phonenumbers.is_valid_number(parsed):
             continue
-        if phonenumbers.region_code_for_number(parsed) == country:
+        is_of_country = phonenumbers.region_code_for_number(parsed) == country
+        if kind_of_number(parsed) == kind and (is_of_country or (country, kind) == ("CA", "TollFree")):
             seen.add(number)
             yield number
         if len(seen) == count:
@@ -281,7 +293,7 @@ def _locality(number: str, country: str) -> tuple[str, str | None]:
     return locality or country, region or None
 
 
-def _available_number(number: str, country: str) -> dict[str, Any]:
+def _available_number(number: str, country: str, address_requirement: str) -> dict[str, Any]:
     parsed = phonenumbers.parse(number)
     locality, region = _locality(number, country)
     is_north_american = country in ("US", "CA")
@@ -297,19 +309,19 @@ def _available_number(number: str, country: str) -> dict[str, Any]:
         "region": region,
         "postal_code": None,
         "iso_country": country,
-        "address_requirements": "none",
+        "address_requirements": address_requirement,
         "beta": False,
         "capabilities": {"voice": True, "sms": is_north_american, "mms": is_north_american, "fax": False},
     }
 
 
 def _owned_number(account: str, number: str, parsed: Any) -> dict[str, Any]:
-    sid = new_sid("PN")
+    sid, kind = new_sid("PN"), kind_of_number(parsed)
     return {
         "_made": time.time(),
         "account_sid": account,
         "address_sid": None,
-        "address_requirements": "none",
+        "address_requirements": regulation_of(phonenumbers.region_code_for_number(parsed) or "US", kind).address,
         "api_version": "2010-04-01",
         "beta": False,
         "capabilities": {"voice": True, "sms": True, "mms": True, "fax": False},
@@ -341,5 +353,5 @@ def _owned_number(account: str, number: str, parsed: Any) -> dict[str, Any]:
         "emergency_address_status": "unregistered",
         "bundle_sid": None,
         "status": "in-use",
-        "type": "local",
+        "type": {"TollFree": "toll-free"}.get(kind, kind.lower()),
     }

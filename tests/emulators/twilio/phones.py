@@ -109,7 +109,8 @@ class SimulatedCall:
         call = self.account.create_call(to=self.number, caller=self.caller, direction="inbound")
         call["status"], self.sid = "in-progress", call["sid"]
         self.add_transcript_line("caller", f"{self.caller or 'withheld'} calls {self.number}")
-        if owned is None or not owned["voice_url"]:
+        is_routed_elsewhere = owned is not None and (owned["trunk_sid"] or owned["voice_application_sid"])
+        if owned is None or is_routed_elsewhere or not owned["voice_url"]:
             self.add_transcript_line("caller", "hears: the number you have dialed is not in service")
             return
         caller_leg = CallLeg(self.sid, self.caller, list(self.keys))

@@ -351,12 +351,14 @@ def test_numbers_are_of_the_location_s_own_country(test_users: UserFixtures, env
         problem = parse_problem(response)
         assert (problem["code"], problem["errors"][0]["pointer"]) == ("number_not_purchasable", "/phoneNumber")
         assert number not in read_twilio_account(env)["bought"]
+    test_users.put_profile("DE", has_bundle=True)
     allowed = test_users.ann.post(PATH, {"phoneNumber": "+493012345672", "locationId": kiel.id})
     assert allowed.status_code == 200, allowed.text
 
 
 def test_location_answers_in_the_local_language(test_users: UserFixtures, env: Environment) -> None:
     location = locations.create_location(actor=test_users.ann.actor, name="Kiel", time_zone="Europe/Berlin", at=now())
+    test_users.put_profile("DE", has_bundle=True)
     purchase_number("+493012345671", location.id, actor=test_users.ann.actor, at=now())
     transcript = "\n".join(simulate_call("+493012345671")["lines"])
     assert "Vielen Dank für Ihren Anruf bei Kiel." in transcript

@@ -1,0 +1,274 @@
+"""Number profiles: a customer's address and regulatory bundle in a country, which purchases name.
+
+An address is stored encrypted and registered at Twilio by the outbox: found by its tag, it is
+changed, so that a repetition creates no second one. A regulatory bundle contains documents that
+people examine, so it is made in Twilio's console; an operator records its id. Customers cannot
+name ids of Twilio: one could be another customer's.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from accounts.permissions import Actor
+from config import audit, dynamodb, errors, journal, outbox
+from config.dynamodb import data_keys, encryption
+from config.dynamodb.key_rotation import ProtectedAttribute
+from telephony import dialing_rules
+from telephony.models import NumberProfile, PhoneNumber
+from telephony.numbers import requirements
+from telephony.twilio import addresses, client
+
+_PURPOSE = "number profiles"
+_SID_PATTERN = re.compile(r"(AD|BU)[0-9a-f]{32}")
+
+
+class ProfileInUse(errors.Conflict):
+    """The customer has numbers of this country, which need the profile."""
+
+    code = "profile_in_use"
+    example_detail = "You have numbers of this country; release them first."
+
+
+class AddressInBundle(errors.Conflict):
+    """The address is part of a regulatory bundle; support can change both."""
+
+    code = "address_in_bundle"
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a business is, in the country of the profile."""
+
+    business_name: str
+    street: str
+    city: str
+    postal_code: str
+    region: str = ""
+    """State or province; empty where addresses have none."""
+
+
+def get_requirement(country: str, number_type: str, *, actor: Actor) -> requirements.Requirement:
+    """What numbers of a country need. Raises `errors.InvalidRequest` for one without numbers."""
+    actor.require("phone:search")
+    if country not in settings.CALL_COUNTRIES:
+        raise errors.InvalidRequest("Numbers of this country cannot be purchased.", pointer="/country")
+    profile = dynamodb.get_record(NumberProfile, actor.customer_id, country)
+    return requirements.get_requirement(country, number_type, profile)
+
+
+def profile_key(customer_id: str, country: str | None) -> dynamodb.RecordKey:
+    """The key of a profile, for a batch read."""
+    return dynamodb.RecordKey(NumberProfile, customer_id, country or "-")
+
+
+def get_profile(country: str, *, actor: Actor) -> NumberProfile:
+    """The profile of the actor's customer in a country. Raises `errors.NotFound`."""
+    actor.require("phone:search")
+    profile = _find_profile(country, actor.customer_id)
+    if profile is None:
+        raise _not_found_error()
+    return open_profile(profile)
+
+
+def list_profiles(actor: Actor) -> list[NumberProfile]:
+    """The profiles of the actor's customer, by country."""
+    actor.require("phone:search")
+    values = {":of": {"S": actor.customer_id}}
+    stored_profiles = dynamodb.iter_records(NumberProfile, "#customer_id = :of", values, ConsistentRead=True)
+    return [open_profile(profile) for profile in stored_profiles]
+
+
+def open_profile(profile: NumberProfile) -> NumberProfile:
+    """A profile with its address."""
+    ciphertext = bytes(profile.encrypted_address)
+    fields = encryption.decrypt_application_json(_PURPOSE, ciphertext, _encryption_context(profile))
+    profile.address = Address(**fields)
+    return profile
+
+
+def put_address(
+    country: str,
+    address: Address,
+    *,
+    actor: Actor,
+    at: datetime,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
+) -> NumberProfile:
+    """Set the address of the actor's customer in a country, and register it at Twilio.
+
+    Raises `errors.NotFound` for a country without numbers, `AddressInBundle` or
+    `errors.PreconditionFailed`.
+    """
+    actor.require("phone:purchase")
+    if country not in settings.CALL_COUNTRIES:
+        raise errors.NotFound("Numbers of this country cannot be purchased.")
+
+    def decide() -> NumberProfile:
+        before = _find_profile(country, actor.customer_id)
+        if before:
+            precondition.check(open_profile(before))
+            if before.address == address and before.address_status != "rejected":
+                return before
+        elif precondition.versions is not None:
+            raise errors.PreconditionFailed("There is no such profile; send the request without If-Match.")
+        if before and before.bundle_sid:
+            raise AddressInBundle("The address is part of a regulatory bundle; contact support to change it.")
+        return _save_address(before, country, address, actor=actor, at=at)
+
+    saved = journal.retry_on_conflict(decide)
+    with suppress(errors.Unavailable):  # the outbox registers it later
+        outbox.run_message_now(_registration_id(saved), clock=lambda: at)
+    return get_profile(country, actor=actor)
+
+
+def _save_address(
+    before: NumberProfile | None, country: str, address: Address, *, actor: Actor, at: datetime
+) -> NumberProfile:
+    stored = before or NumberProfile(customer_id=actor.customer_id, country=country, version=0)
+    ciphertext = encryption.encrypt_application_json(_PURPOSE, asdict(address), _encryption_context(stored))
+    values: dict[str, Any] = {"encrypted_address": ciphertext, "address_status": "pending", "updated_at": at}
+    old_address = asdict(before.address) if before else {}
+    changes = [
+        audit.FieldChange(name, old_address.get(name) or None, value or None)
+        for name, value in asdict(address).items()
+        if (old_address.get(name) or None) != (value or None)
+    ]
+    if before is None:
+        after = NumberProfile(customer_id=actor.customer_id, country=country, version=1, **values)
+    else:
+        after = before.with_changes(**values)
+    with journal.write(actor, "numberprofile.changed", after, at, changes=changes) as write:
+        if before is None:
+            write.put(after, only_if=NumberProfile.country.does_not_exist(), error=journal.StaleRecord())
+        else:
+            write.save(before, after)
+        write.enqueue(
+            "telephony.register_address",
+            id=_registration_id(after),
+            customer_id=after.customer_id,
+            country=country,
+            version=int(after.version),
+        )
+    return after
+
+
+@outbox.task("telephony.register_address")
+def register_address(customer_id: str, country: str, version: int, *, job: outbox.TaskContext) -> None:
+    """Store an address at Twilio, unless it has changed since; then a later message does it."""
+    profile = _find_profile(country, customer_id)
+    if profile is None or int(profile.version) != version or profile.address_status != "pending":
+        return
+    address: Address = open_profile(profile).address
+    try:
+        fields = {**asdict(address), "region": address.region or address.city}
+        sid = addresses.register_address(tag=_address_tag(profile), country=country, fields=fields)
+        after = profile.with_changes(address_status="registered", address_sid=sid, updated_at=job.at)
+        action = "numberprofile.address_registered"
+    except client.TwilioRejected as refusal:
+        if refusal.status != 400:
+            raise errors.Unavailable("The telephone service rejects the request; retry later.") from refusal
+        after = profile.with_changes(address_status="rejected", updated_at=job.at)
+        action = "numberprofile.address_rejected"
+    changes = [audit.FieldChange("address_status", profile.address_status, after.address_status)]
+    with journal.write(job.author, action, after, job.at, changes=changes) as write:
+        write.save(profile, after)
+
+
+def record_bundle(
+    country: str, customer_id: str, *, bundle_sid: str, address_sid: str, actor: Actor, at: datetime
+) -> NumberProfile:
+    """Record a bundle that Twilio approved, and the address in it if it is another than registered.
+
+    Operators only. An empty ``bundle_sid`` removes both. Raises `errors.NotFound` without a profile
+    and `errors.InvalidRequest` for what is no id of Twilio.
+    """
+    actor.require("numbers:adopt")
+    for sid, prefix, name in ((bundle_sid, "BU", "bundle"), (address_sid, "AD", "address")):
+        if sid and not (sid.startswith(prefix) and _SID_PATTERN.fullmatch(sid)):
+            raise errors.InvalidRequest(f"The id of a {name} at Twilio is {prefix} and 32 hexadecimal digits.")
+
+    def decide() -> NumberProfile:
+        before = _find_profile(country, customer_id)
+        if before is None or customer_id != actor.customer_id:
+            raise _not_found_error()
+        after = before.with_changes(
+            bundle_sid=bundle_sid or None, bundle_address_sid=(bundle_sid and address_sid) or None, updated_at=at
+        )
+        audited = ("bundle_sid", "bundle_address_sid")
+        return journal.update_record(actor, "numberprofile.bundle_recorded", before, after, at, audited=audited)
+
+    return journal.retry_on_conflict(decide)
+
+
+def delete_profile(country: str, *, actor: Actor, at: datetime) -> NumberProfile:
+    """Remove a profile, and its address at Twilio. Raises `ProfileInUse` and `errors.NotFound`."""
+    actor.require("phone:purchase")
+
+    def decide() -> NumberProfile:
+        profile = _find_profile(country, actor.customer_id)
+        if profile is None:
+            raise _not_found_error()
+        values = {":of": {"S": actor.customer_id}}
+        numbers = dynamodb.iter_records(PhoneNumber, "#customer_id = :of", values, IndexName="byCustomer")
+        if any(dialing_rules.country_of_number(number.number) == country for number in numbers):
+            raise ProfileInUse("You have numbers of this country; release them first.")
+        changes = [audit.FieldChange("country", country, None)]
+        with journal.write(actor, "numberprofile.removed", profile, at, changes=changes) as write:
+            write.remove_unchanged(profile)
+            write.enqueue("telephony.remove_address", customer_id=actor.customer_id, country=country)
+        return profile
+
+    return journal.retry_on_conflict(decide)
+
+
+@outbox.task("telephony.remove_address")
+def remove_address(customer_id: str, country: str, *, job: outbox.TaskContext) -> None:
+    """Delete an address at Twilio, unless the customer has a profile again."""
+    if _find_profile(country, customer_id) is None:
+        addresses.delete_addresses(_address_tag(NumberProfile(customer_id=customer_id, country=country)))
+
+
+def address_fields(values: Mapping[str, Any]) -> Address:
+    """An address from the validated values of a body."""
+    return Address(**{name: values[name] for name in Address.__dataclass_fields__ if name in values})
+
+
+def _find_profile(country: str, customer_id: str) -> NumberProfile | None:
+    return dynamodb.get_record(NumberProfile, customer_id, country[:2]) if len(country) == 2 else None
+
+
+def _not_found_error() -> errors.NotFound:
+    return errors.NotFound("There is no profile for numbers of this country.")
+
+
+def _registration_id(profile: NumberProfile) -> str:
+    return f"address-{profile.customer_id}-{profile.country}-{int(profile.version)}"
+
+
+def _address_tag(profile: NumberProfile) -> str:
+    """The friendly name of the address at Twilio."""
+    return f"{client.NUMBER_TAG_PREFIX}{profile.customer_id}:{profile.country}"
+
+
+def _encryption_context(profile: NumberProfile) -> str:
+    return f"{profile.customer_id} {profile.country}"
+
+
+_KEY_PURPOSE = encryption.application_purpose(_PURPOSE)
+ADDRESSES = ProtectedAttribute(
+    "addresses for numbers",
+    NumberProfile,
+    "encrypted_address",
+    get_key_id=lambda profile: data_keys.key_id_of(bytes(profile.encrypted_address)),
+    renew=lambda profile: data_keys.encrypt(
+        _KEY_PURPOSE,
+        data_keys.decrypt(_KEY_PURPOSE, bytes(profile.encrypted_address), _encryption_context(profile)),
+        _encryption_context(profile),
+    ),
+)
