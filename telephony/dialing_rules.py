@@ -70,7 +70,7 @@ def _rejection_of_unknown(number: phonenumbers.PhoneNumber, country: str | None)
 
 def number_type(number: str) -> str | None:
     """local (VoIP included), mobile or tollFree; None for numbers of other kinds."""
-    parsed_number = _parse_number(number)
+    parsed_number = phone_numbers.parse_number(number)
     if parsed_number is None or not phonenumbers.is_valid_number(parsed_number):
         return None
     kind = phonenumbers.number_type(parsed_number)
