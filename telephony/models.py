@@ -48,12 +48,8 @@ BUSINESS = PersonalData(
     Erasure.NOT_PERSONAL,
     withheld_because="not about a person",
 )
-PROFILES = PersonalData(
-    "business",
-    "buy numbers in countries that demand an address or documents",
-    "until the customer removes it",
-    Erasure.NOT_PERSONAL,
-    withheld_because="about the customer, not a person",
+PROFILES = replace(
+    BUSINESS, purpose="buy numbers where an address is demanded", retention="until the customer removes it"
 )
 USAGE = PersonalData(
     "business",
@@ -175,7 +171,7 @@ class NumberProfile(dynamodb.Record):
     updated_at = Timestamp(PROFILES)
     version = Number(PROFILES, default=1)
     address: Any = None
-    """Decrypted: a `telephony.numbers.profiles.Address`, which that module sets."""
+    """Not stored in clear text: `telephony.numbers.profiles` sets its `Address`."""
 
     @property
     def party(self) -> audit.Party:

@@ -11,9 +11,9 @@ from telephony.numbers import adoption, reservation, unassigned
 
 
 class Command(BaseCommand):
-    """``manage.py numbers unexplained | adopt | release | quota``."""
+    """``manage.py numbers unexplained | adopt | reserve | release | quota``."""
 
-    help = "List, assign or release unassigned numbers at Twilio; set number limits."
+    help = "List, assign, reserve or release unassigned numbers at Twilio; set number limits."
     requires_system_checks: list[str] = []  # `make check` runs them
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -25,6 +25,9 @@ class Command(BaseCommand):
         adopt.add_argument("customer")
         release = subcommands.add_parser("release", help="release such a number at Twilio")
         release.add_argument("number")
+        reserve = subcommands.add_parser("reserve", help="let a customer adopt a number of the Twilio account")
+        reserve.add_argument("number")
+        reserve.add_argument("customer")
         quota = subcommands.add_parser("quota", help="set how many numbers a customer may have")
         quota.add_argument("customer")
         quota.add_argument("most", type=int)
@@ -38,6 +41,10 @@ class Command(BaseCommand):
                 system_actor = permissions.system_actor(options["customer"])
                 result = adoption.assign_number(options["number"], options["location"], actor=system_actor, at=at)
                 self.stdout.write(f"{result.number.number} is {result.number.status}")
+            elif options["what"] == "reserve":
+                system_actor = permissions.system_actor(options["customer"])
+                orphan = adoption.reserve_number(options["number"], actor=system_actor, at=at)
+                self.stdout.write(f"{options['customer']} can adopt {orphan.number}")
             elif options["what"] == "release":
                 unassigned.release_number(
                     options["number"], actor=permissions.system_actor(audit.PLATFORM_STREAM), at=at
