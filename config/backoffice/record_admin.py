@@ -203,7 +203,8 @@ class RecordAdmin(ButtonAdmin):
     ) -> type[forms.ModelForm]:
         if not issubclass(self.form, RecordForm):
             return super().get_form(request, obj, change, **kwargs)
-        names = flatten_fieldsets(self.get_fieldsets(request, obj))
+        shown_only = self.get_readonly_fields(request, obj)
+        names = [name for name in flatten_fieldsets(self.get_fieldsets(request, obj)) if name not in shown_only]
         form_class: type[forms.ModelForm] = self.form.for_page(request, self.model, names, is_change=change)
         return form_class
 
