@@ -63,8 +63,13 @@ class Problem:
     detail: str
     column: Column | None = None
 
+    @property
+    def text(self) -> str:
+        """The problem without its line."""
+        return f"{self.column}: {self.detail}" if self.column else self.detail
+
     def __str__(self) -> str:
-        return f"line {self.line}, {self.column}: {self.detail}" if self.column else f"line {self.line}: {self.detail}"
+        return f"line {self.line}{',' if self.column else ':'} {self.text}"
 
 
 @dataclass

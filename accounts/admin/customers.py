@@ -92,6 +92,8 @@ class CustomerAdmin(RecordAdmin):
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         return [
             *((name, admin_list_url(app, model, customer_id__exact=obj.pk)) for name, app, model in _LINKED_MODELS),
+            ("Import people", reverse("admin:people_import", args=(obj.pk,))),
+            ("Import a rota", reverse("admin:rota_import", args=(obj.pk,))),
             ("Number limit", reverse("admin:numbers_most", args=(obj.pk,))),
             ("Number profiles", admin_list_url("telephony", "numberprofile", customer_id__exact=obj.pk)),
             ("Reserve a number", reverse("admin:numbers_reserve", args=(obj.pk,))),

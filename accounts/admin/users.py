@@ -5,12 +5,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from unfold.decorators import display
 
 from accounts import locations as location_queries
 from accounts import permissions, preferences, users
 from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
+from accounts.admin.people_import import PeopleImportPage
 from accounts.admin.projected import User, to_choices
 from accounts.models import ALL_LOCATIONS
 from accounts.models import User as UserRecord
@@ -167,6 +168,10 @@ class PersonAdmin(RecordAdmin):
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         if obj.record.status != "pending":
             users.audit_user_view(obj.record, actor=actor_for(request, obj), at=operators.now())
+
+    def get_urls(self) -> list[URLPattern]:
+        import_view = self.admin_site.admin_view(PeopleImportPage().view)
+        return [path("import/<str:customer_id>/", import_view, name="people_import"), *super().get_urls()]
 
     def related_links(self, obj: Any) -> list[tuple[str, str]]:
         record = obj.record

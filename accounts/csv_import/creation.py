@@ -62,11 +62,12 @@ def import_rows(
     on_progress: Callable[[], None],
     actor: Actor | None = None,
     wait: Callable[[float], None] = time.sleep,
+    max_wait: float = MAX_WAIT,
 ) -> ImportResult:
     """Create missing people one after the other; ``on_progress`` is called after each.
 
-    The actor is Dutyline itself unless there is one. Raises `errors.Unavailable` after `MAX_WAIT`
-    seconds for one person.
+    The actor is Dutyline itself unless there is one. Raises `errors.Unavailable` after
+    ``max_wait`` seconds for one person.
     """
     actor, result = actor or permissions.system_actor(customer_id), ImportResult()
     remaining_rows = iter(rows)
@@ -74,7 +75,7 @@ def import_rows(
         existing_users = _load_existing_users(batch)
         for row in batch:
             if row.new_user:
-                _import_row(row, row.new_user, existing_users.get(row.email_key), actor, result, wait)
+                _import_row(row, row.new_user, existing_users.get(row.email_key), actor, result, (wait, max_wait))
             on_progress()
     return result
 
@@ -85,10 +86,11 @@ def _import_row(
     existing_user: User | None,
     actor: Actor,
     result: ImportResult,
-    wait: Callable[[float], None],
+    patience: tuple[Callable[[float], None], float],
 ) -> None:
-    """Create one person, waiting as long as a vendor asks for."""
-    deadline = time.monotonic() + MAX_WAIT
+    """Create one person, waiting as long as a vendor asks for, but only some seconds in all."""
+    wait, max_wait = patience
+    deadline = time.monotonic() + max_wait
     while True:
         try:
             if _create_or_resume(new_user, existing_user, actor):
@@ -96,7 +98,7 @@ def _import_row(
             else:
                 result.already_exists += 1
         except errors.Unavailable as unavailable:
-            if time.monotonic() > deadline:
+            if time.monotonic() >= deadline:
                 raise
             wait(unavailable.retry_after)
             existing_user = users.find_users_by_email([new_user.email]).get(row.email_key)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.http import urlencode
 
 from accounts import locations, users
@@ -97,6 +98,10 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
         "links": [
             ("Location", admin_change_url("accounts", "location", record.id)),
             ("Schedules", admin_list_url("staffing", "schedule", location_id__exact=record.id)),
+            (
+                "Import",
+                f"{reverse('admin:rota_import', args=(record.customer_id,))}?{urlencode({'location': record.name})}",
+            ),
         ],
         "add": {"customer_id": record.customer_id, "locationId": record.id},
     }

@@ -21,6 +21,7 @@ from config.backoffice.record_admin import RecordAdmin
 from staffing.admin import rota
 from staffing.admin.patterns import PatternForm, describe_pattern
 from staffing.admin.projected import Schedule
+from staffing.admin.rota_import_page import RotaImportPage
 from staffing.models import Schedule as ScheduleRecord
 from staffing.recurrence.details import WIRE_NAMES
 from staffing.recurrence.series_update import SeriesUpdate
@@ -169,9 +170,11 @@ class ScheduleAdmin(RecordAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         location_view = self.admin_site.admin_view(require_safe(rota.location_rota))
+        import_view = self.admin_site.admin_view(RotaImportPage().view)
         person_view = self.admin_site.admin_view(require_safe(rota.person_rota))
         return [
             path("rota/<str:location_id>/", location_view, name="rota"),
+            path("import/<str:customer_id>/", import_view, name="rota_import"),
             path("rota-of/<str:user_id>/", person_view, name="rota_of"),
             *super().get_urls(),
         ]

@@ -75,6 +75,8 @@ def parse_moment(text: str, order: DateOrder | None = None) -> Moment:
     without_day = _parse_time_of_day(folded)
     if without_day is not None:
         return Moment(None, without_day)
+    if folded.isdigit() and len(folded) <= 4:
+        raise ValueError(f"{text!r} is neither a date nor a time. Write 09:00, or 2027-01-04.")
     offset = None
     if match := _OFFSET.search(folded):
         if _TIME_WITHIN.search(folded[: match.start()].replace("t", " ")) is None:

@@ -243,7 +243,7 @@ def test_series_is_created_and_shown_in_rota_and_api(
 
 def follow_related_link(page: Page, name: str) -> None:
     """Follow a link to a related record."""
-    page.get_by_role("navigation", name="Related").get_by_role("link", name=name).click()
+    page.get_by_role("navigation", name="Related").get_by_role("link", name=name, exact=True).click()
 
 
 def select_record(page: Page, label: str, name: str) -> None:
@@ -369,6 +369,8 @@ ADMIN_PAGES = {
     "new person": "/admin/accounts/user/add/?customer_id={customer}",
     "block": "/admin/accounts/user/{sam}/do/block/",
     "delete": "/admin/accounts/user/{sam}/do/delete/",
+    "import people": "/admin/accounts/user/import/{customer}/",
+    "import a rota": "/admin/staffing/schedule/import/{customer}/?location=Boston",
     "locations": "/admin/accounts/location/",
     "location": "/admin/find/?q={boston}",
     "schedules": "/admin/staffing/schedule/",
@@ -429,6 +431,35 @@ def test_all_pages_are_accessible(
                         problems.append(f"{name} {width}: {violation['id']}: {nodes}")
     assert not problems, "\n".join(problems)
     record_figure(f"back office: {len(ADMIN_PAGES)} pages at two widths; no serious axe violations")
+
+
+def test_pasted_rota_is_previewed_and_imported(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    """With SCREENSHOTS=folder, a screenshot of the preview is saved there."""
+    name = test_users.sam.user.name
+    page = open_tab("oscar")
+    page.goto(f"{backoffice_url}/admin/staffing/schedule/rota/{test_users.boston.id}/")
+    page.get_by_role("link", name="Import", exact=True).click()
+    assert page.get_by_label("Location").input_value() == "Boston"
+    rows = [["Name", "Date", "Start", "End"], [name, "2028-05-01", "9:00", "17:00"]]
+    rows += [[name, "2028-05-01", "16:00", "18:00"], ["Nobody Here", "5/1/2028", "9", "10"]]
+    page.get_by_label("Or paste its text").fill("\n".join("\t".join(row) for row in rows))
+    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("heading", name="What would happen").wait_for()
+    for width, size in (("wide", WIDE_VIEWPORT), ("narrow", NARROW_VIEWPORT)):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        if folder := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=Path(folder) / f"import preview {width}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
+    serious = [
+        item["id"] for item in Axe().run(page).response["violations"] if item["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    page.get_by_role("button", name="Import 1 shift").click()
+    page.get_by_text("Created: 1 shift.").wait_for()
+    page.goto(f"{backoffice_url}/admin/staffing/schedule/rota/{test_users.boston.id}/?day=2028-05-01")
+    page.get_by_role("link", name=f"09:00–17:00 {name}").wait_for()
 
 
 def test_skip_link_works_with_the_keyboard(backoffice_url: str, open_tab: Callable[..., Page]) -> None:

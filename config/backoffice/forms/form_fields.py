@@ -27,8 +27,7 @@ def for_member(member: serializers.Field[Any, Any, Any, Any], label: str, choice
     if isinstance(member, serializers.ListField):
         return CommaSeparatedField(label) if choices is None else multiple_choice_field(label, choices, **options)
     if isinstance(member, serializers.BooleanField):
-        widget = widgets.UnfoldBooleanSwitchWidget
-        return forms.BooleanField(label=label, required=False, widget=widget, **options)
+        return switch_field(label, **options)
     if isinstance(member, serializers.ChoiceField):
         return choice_field(label, choices or member.choices.items(), required=required, **options)
     if isinstance(member, serializers.IntegerField):
@@ -68,6 +67,11 @@ def multiple_choice_field(label: str, choices: Any, **options: Any) -> Any:
     """Any of several values."""
     widget = widgets.UnfoldAdminCheckboxSelectMultipleWidget
     return forms.MultipleChoiceField(label=label, choices=choices, required=False, widget=widget, **options)
+
+
+def switch_field(label: str, **options: Any) -> Any:
+    """Yes or no."""
+    return forms.BooleanField(label=label, required=False, widget=widgets.UnfoldBooleanSwitchWidget, **options)
 
 
 def number_field(label: str, *, required: bool = False, **options: Any) -> Any:

@@ -1,0 +1,41 @@
+"""Importing people from a file."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from accounts import csv_import
+from accounts.admin.import_pages import ImportForm, ImportPage, PreviewRow
+from accounts.csv_import import PlannedRow
+from accounts.permissions import Actor
+from config.spreadsheets import InvalidImportFile
+
+MAX_ROWS = 500
+
+
+class PeopleImportPage(ImportPage):
+    """People of a customer from CSV."""
+
+    title, nouns, form = "Import people", ("person", "people"), ImportForm
+    help_lines = (
+        "A CSV file as a spreadsheet saves it, with the columns e-mail and name, or first name and last name; "
+        "optionally phone, role, locations and skills.",
+        "New people are invited by e-mail. Those who exist already stay as they are.",
+    )
+
+    def plan(self, values: Mapping[str, Any], actor: Actor) -> Iterable[PlannedRow]:
+        file = csv_import.read_file(values["content"], actor.customer_id, encoding=values["encoding"])
+        if len(file.rows) > MAX_ROWS:
+            raise InvalidImportFile(f"The file has more than {MAX_ROWS} people; split it, or use the command.")
+        return csv_import.plan_rows(file, actor.customer_id)
+
+    def to_row(self, planned: PlannedRow) -> PreviewRow:
+        user = planned.row.new_user
+        title = f"{user.name} <{user.email}>, {user.role}" if user else ""
+        problems = [problem.text for problem in planned.problems]
+        return PreviewRow(planned.row.line, title, planned.outcome, problems)
+
+    def run(self, planned: PlannedRow, actor: Actor) -> Sequence[str]:
+        result = csv_import.import_rows(
+            [planned.row], actor.customer_id, on_progress=lambda: None, actor=actor, max_wait=0
+        )
+        return [str(problem) for problem in result.problems]
