@@ -58,6 +58,7 @@ DEBIAN_TEST_PACKAGES: PackageChecks = {
     "chromium-headless-shell": _file_check(CHROMIUM_PATH),
     "curl": _command_check("curl"),
     "libatomic1": _library_check("libatomic.so.1"),
+    "libical3": _library_check("libical.so.3"),
     "nginx-light": _file_check("/usr/sbin/nginx"),
     "poppler-utils": _command_check("pdfdetach"),
 }
@@ -80,6 +81,7 @@ def main() -> None:
     if purpose == "test":
         _install_npm_packages(ROOT / "clients", "TypeScript client and sample app")
         _install_npm_packages(LOCAL_FOLDER / "openapi_clients", "OpenAPI linters and client generators")
+        _install_npm_packages(LOCAL_FOLDER / "calendar_programs", "Calendar programs")
 
 
 def unsupported_reason(

@@ -16,11 +16,11 @@ from accounts import customers, locations, permissions, users
 from accounts.permissions import Actor
 from config import audit, bulkhead, dynamodb, errors, journal, zone_rules
 from config.dynamodb import encryption, idempotency
-from staffing.calendar import ical
+from staffing.calendar import ical, parts
 from staffing.models import Feed
 from staffing.schedules import availability, queries
 
-HISTORY_PERIOD = ical.PAST_PERIOD
+HISTORY_PERIOD = parts.PAST_PERIOD
 """A feed shows shifts that ended at most this long ago."""
 
 
@@ -163,13 +163,13 @@ def find_feed(user_id: str, secret: str, *, at: datetime) -> ReadableFeed | None
 def render_feed(feed: ReadableFeed) -> bytes:
     """The feed as iCalendar: shifts that ended less than `HISTORY_PERIOD` ago, and future ones.
 
-    At most `ical.MAX_EVENTS` events. Raises `errors.Unavailable` while others are rendered.
+    At most `parts.MAX_EVENTS` events. Raises `errors.Unavailable` while others are rendered.
     """
     with _rendering.slot():
         rows = journal.retry_on_conflict(
             lambda: availability.fetch_row_keys(feed.user_id, feed.day - HISTORY_PERIOD, feed.records)
         )
-        nearest, others = rows[: ical.MAX_EVENTS], rows[ical.MAX_EVENTS :]
+        nearest, others = rows[: parts.MAX_EVENTS], rows[parts.MAX_EVENTS :]
         rows = [*nearest, *others[-availability.MAX_SERIES_PER_PERSON :]]  # endless series end last
         schedules = [schedule for _, schedule in queries.join_schedules(rows)]
         location_ids = dict.fromkeys(schedule.location_id for schedule in schedules)

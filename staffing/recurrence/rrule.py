@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from config import errors, zone_names
-from staffing.recurrence import expand, rules
+from staffing.recurrence import expand, rrule_text, rules
 from staffing.recurrence.rules import WEEKDAY_CODES, NthWeekday, RecurrenceRule
 
 MAX_COUNT = 1000
@@ -26,6 +26,7 @@ PATTERN_FIELDS = {
     *("firstDayOfWeek", "skip", "count", "until", "timeZone", "gap", "exceptions", "rrule"),
 }
 RULE_FIELDS = PATTERN_FIELDS - {"timeZone", "gap", "exceptions", "rrule", "skip"}
+EMPTY_PART = "A part is empty: remove a semicolon, or write what is missing there."
 _POINTER = "/recurrencePattern"
 _RRULE_FIELDS = {
     "FREQ": "frequency",
@@ -38,9 +39,6 @@ _RRULE_FIELDS = {
     "COUNT": "count",
     "UNTIL": "until",
 }
-_RRULE_DAY = re.compile(r"([+-]?\d{1,2})?[A-Za-z]{2}", re.ASCII)
-_RRULE_INTEGER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
-_RRULE_UNTIL = re.compile(r"\d{8}(T\d{6}Z?)?", re.ASCII)
 _LOCAL_TIME_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?", re.ASCII)
 
 
@@ -172,8 +170,8 @@ def _parse_weekdays(fields: Mapping[str, Any]) -> tuple[NthWeekday, ...]:
     weekdays = set()
     for index, value in enumerate(_parse_list(fields, "byDay", MAX_BY_DAY)):
         name = f"byDay/{index}"
-        if isinstance(value, str) and _RRULE_DAY.fullmatch(value):
-            value = _parse_rrule_day(value)
+        if isinstance(value, str) and rrule_text.DAY_PATTERN.fullmatch(value):
+            value = rrule_text.parse_day(value)
         if not isinstance(value, Mapping) or not {"day"} <= set(value) <= {"day", "nthOfPeriod"}:
             raise invalid_field(name, 'Must be like {"day": "mo"}, {"day": "fr", "nthOfPeriod": -1} or "MO".')
         nth = value.get("nthOfPeriod")
@@ -254,46 +252,16 @@ def parse_rrule(text: Any, *, zone: str) -> RecurrenceRule:
     if not isinstance(text, str) or len(text) > 500 or not text.isascii():
         raise invalid_field("rrule", "Must be an RRULE such as FREQ=WEEKLY;BYDAY=MO,FR.")
     fields: dict[str, Any] = {}
-    for part in "".join(text.upper().split()).removeprefix("RRULE:").rstrip(";").split(";"):
-        name, _, value = part.partition("=")
+    for name, value in rrule_text.split_parts(text):
         if name not in _RRULE_FIELDS:
-            raise _unsupported_field("rrule", f"Unsupported part: {name[:20] or 'it is empty'}.")
+            raise _unsupported_field("rrule", f"Unsupported part: {name[:20]}." if name else EMPTY_PART)
         if _RRULE_FIELDS[name] in fields or not value:
             raise invalid_field("rrule", f"{name} must occur once and have a value.")
         try:
-            fields[_RRULE_FIELDS[name]] = _parse_rrule_value(name, value, zone)
+            fields[_RRULE_FIELDS[name]] = rrule_text.parse_value(name, value, zone)
         except (ValueError, OverflowError) as error:
             raise invalid_field("rrule", f"{name} has an invalid value.") from error
     try:
         return parse_fields(fields)
     except errors.InvalidRequest as error:
         raise invalid_field("rrule", error.detail) from error
-
-
-def _parse_rrule_value(name: str, text: str, zone: str) -> Any:
-    """A part's value as the member of a pattern has it. Raises `ValueError`."""
-    if name in ("FREQ", "WKST"):
-        return text.lower()
-    if name == "UNTIL":
-        if not _RRULE_UNTIL.fullmatch(text):
-            raise ValueError("no date or date-time")
-        until = datetime.fromisoformat(text if "T" in text else f"{text}T235959")
-        return (expand.to_wall_time(until, zone) if until.tzinfo else until).isoformat()
-    values = text.split(",")
-    if name == "BYDAY":
-        return [_parse_rrule_day(day) for day in values]
-    if name in ("INTERVAL", "COUNT"):
-        return _parse_rrule_integer(text)
-    return [_parse_rrule_integer(value) for value in values]
-
-
-def _parse_rrule_day(text: str) -> dict[str, Any]:
-    """A day such as MO or -1FR, as the member of a pattern."""
-    nth = {"nthOfPeriod": _parse_rrule_integer(text[:-2])} if text[:-2] else {}
-    return {"day": text[-2:].lower(), **nth}
-
-
-def _parse_rrule_integer(text: str) -> int:
-    if not _RRULE_INTEGER.fullmatch(text):
-        raise ValueError("no whole number")
-    return int(text)

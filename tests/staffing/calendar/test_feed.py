@@ -12,7 +12,7 @@ import recurring_ical_events
 
 from config import dynamodb
 from staffing import demo
-from staffing.calendar import ical
+from staffing.calendar import zones
 from staffing.models import Feed
 from staffing.recurrence import dst
 from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
@@ -241,7 +241,7 @@ def test_vtimezone_has_the_offsets_of_the_zone(zone: str) -> None:
     """The VTIMEZONE has the zone's offsets even for clients that do not know the zone's name."""
     at = datetime(2026, 11, 23, tzinfo=UTC)
     for start in (datetime(2015, 1, 5), datetime(2026, 6, 1)):
-        vtimezone = ical.build_timezone(zone, start, at)
+        vtimezone = zones.build_timezone(zone, start, at)
         feed_zone = vtimezone.to_tz(lookup_tzid=False)
         transitions = [
             instant for instant in dst.list_transitions(zone, at.year) if instant.replace(tzinfo=None) > start
