@@ -120,7 +120,7 @@ def _iter_near_clock_changes(series: Series, at: datetime) -> Iterator[Occurrenc
 
 
 def _build_occurrences(series: Series, starts: Iterable[datetime]) -> Iterator[Occurrence]:
-    """The shifts of a series at these starts of its rule, skipped ones, too, but not changed ones."""
+    """The shifts at these starts of a series' rule, skipped ones, too, but not changed ones."""
     duration = series.end - series.start
     for start in starts:
         if start not in series.exceptions:

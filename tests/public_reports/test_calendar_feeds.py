@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from config import zone_names
 from staffing.calendar import ical, zones
 from staffing.recurrence import dst, expand, pattern
 from staffing.recurrence.expand import RecurrenceException, Series
@@ -45,6 +46,8 @@ def list_series(zone: str) -> list[Series]:
         ("2026-01-04T01:45", 0.25, {"rrule": "FREQ=WEEKLY;COUNT=140"}),
         ("2026-01-05T09:00", 8.0, {"rrule": "FREQ=WEEKLY;BYDAY=MO;UNTIL=20281030T090000Z"}),
         ("2026-01-30T18:00", 47.0, {"rrule": "FREQ=MONTHLY;BYDAY=-1FR"}),
+        ("2026-01-12T08:00", 24.0 * 7, {"rrule": "FREQ=WEEKLY;INTERVAL=4"}),
+        ("2026-03-01T00:00", 24.0 * 31, {"rrule": "FREQ=YEARLY;BYMONTH=3,10"}),
         ("2026-01-15T13:00", 30.0, {"rrule": "FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=15,-1;COUNT=30"}),
     ):
         first, end = local_times(start, hours)
@@ -142,7 +145,7 @@ def test_icalcreator_106_every_clock_change_is_understood_without_rdate() -> Non
     """iCalcreator#86, #106: a rule where the zone has one, else near changes one by one."""
     latest = f"{AT + zones.NEAR_PERIOD:%Y%m%dT%H%M%S}"
     rules = {}
-    for zone in sorted(dst.list_zone_names()):
+    for zone in sorted(zone_names.list_names()):
         observances = list_observances(zone, "2026-01-05")
         assert all(item["DTSTART"] > latest for item in observances if "RDATE" in item), zone
         assert sum(map(len, map(str, observances))) < 6_000, zone

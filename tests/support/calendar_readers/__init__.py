@@ -15,7 +15,7 @@ import recurring_ical_events
 Instants = list[tuple[str, str]]
 """Start and end of each shift in UTC, sorted, without repetitions."""
 FOLDER = Path(__file__).parent
-ICAL_JS = FOLDER.parent.parent.parent / "config/dev/node_modules/ical.js/dist/ical.js"
+ICAL_JS = FOLDER.parent.parent.parent / "config/dev/calendar_programs/node_modules/ical.js/dist/ical.js"
 COMMANDS = {
     "ical.js": ["node", str(FOLDER / "ical_js.mjs"), ICAL_JS.as_uri()],
     "libical": [sys.executable, "-S", str(FOLDER / "libical.py")],
