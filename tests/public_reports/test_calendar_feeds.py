@@ -141,7 +141,7 @@ def list_observances(zone: str, start: str, at: datetime = AT) -> list[dict[str,
     ]
 
 
-def test_icalcreator_106_every_clock_change_is_understood_without_rdate() -> None:
+def test_icalcreator_106_clock_changes_near_now_need_no_rdate() -> None:
     """iCalcreator#86, #106: a rule where the zone has one, else near changes one by one."""
     latest = f"{AT + zones.NEAR_PERIOD:%Y%m%dT%H%M%S}"
     rules = {}
