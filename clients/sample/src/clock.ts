@@ -54,9 +54,14 @@ export function wallTimeAt(instant: string, timeZone: string): string {
   return parts.format(new Date(instant)).replace(" ", "T");
 }
 
-/** "Eastern Time" for people elsewhere; empty if this device has the same zone. */
+/** "Eastern Time" for people elsewhere; empty if this device has the same time, whatever it calls its zone. */
 export function zoneNote(timeZone: string): string {
-  if (timeZone === Intl.DateTimeFormat().resolvedOptions().timeZone) return "";
+  const note = describeZone(timeZone);
+  return note === describeZone() ? "" : note;
+}
+
+/** "India Standard Time" of Asia/Kolkata and of Asia/Calcutta; of the device's zone by default. */
+function describeZone(timeZone?: string): string {
   const parts = new Intl.DateTimeFormat("en", { timeZone, timeZoneName: "longGeneric" }).formatToParts(new Date());
   return parts.find((part) => part.type === "timeZoneName")?.value ?? "";
 }
