@@ -8,6 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = get_wsgi_application()
 
-from config.dynamodb import key_checks  # noqa: E402 - it needs the applications
+from config import zone_rules  # noqa: E402 - they need the applications
+from config.dynamodb import key_checks  # noqa: E402
 
 key_checks.require_right_keys()
+zone_rules.load_stored_version()

@@ -2,11 +2,13 @@
 stored was derived with it.
 
 Shifts are stored in wall time, but sort keys and reminders are instants, which follow from the
-rules. After a change of rules, `manage.py zones update` derives them again.
+rules. After a change of rules, `manage.py zones update` derives them again. Until a process knows
+that this is done, its queries by instants are wider (`tolerance`), and filter what they have read.
 """
 
 import logging
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -94,6 +96,21 @@ class ZoneRulesReport:
         }
 
 
+_known_version: str | None = None
+"""The stored version as this process has last read it; requests do not read it."""
+
+
+def tolerance() -> timedelta:
+    """How far stored instants may be from those of the rules; zero if all follow from them."""
+    return timedelta(0) if _known_version == VERSION else MAX_RULE_CHANGE
+
+
+def load_stored_version() -> None:
+    """Read the stored version when a process starts; without a database it stays unknown."""
+    with suppress(errors.Unavailable, dynamodb.CallRejected):
+        read_stored_version()
+
+
 @cache
 def release() -> Release:
     """The locked release."""
@@ -119,8 +136,10 @@ def read_report(at: datetime) -> ZoneRulesReport:
 
 def read_stored_version() -> str | None:
     """The version with which every stored instant was derived; None if that is not known."""
+    global _known_version  # a fact about the database, the same for all threads
     state = dynamodb.get_record(InstallationState, _STATE_NAME)
-    return str(state.value) if state else None
+    _known_version = str(state.value) if state else None
+    return _known_version
 
 
 def store_version(at: datetime) -> None:

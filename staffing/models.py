@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from config import audit, dynamodb
+from config import audit, dynamodb, zone_rules
 from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp, TimeZoneName
 from staffing.recurrence import expand, pattern
 from staffing.recurrence.expand import Series
@@ -72,6 +72,8 @@ class Schedule(dynamodb.Record):
     window = Text(SCHEDULE_KEYS)
     """``O#`` and the start of a single shift, ``P#`` and that of a long one, or ``R#`` and the end
     of a series, in UTC."""
+    zone_rules = Text(SCHEDULE_KEYS, null=True)
+    """The version of the zone rules from which ``window`` and rows of availability follow."""
     template_id = Text(SCHEDULE_KEYS, null=True)
     split_from = Text(SCHEDULE_KEYS, null=True)
     """The series that this one was split from."""
@@ -102,8 +104,13 @@ def to_attributes(series: Series) -> dict[str, Any]:
         "end": series.end.isoformat(),
         "zone": series.zone,
         "pattern": pattern.to_stored_pattern(series),
-        "window": to_window_key(series),
+        **derive_attributes(series),
     }
+
+
+def derive_attributes(series: Series) -> dict[str, str]:
+    """The attributes of a `Schedule` that follow from the others and the rules of its zone."""
+    return {"window": to_window_key(series), "zone_rules": zone_rules.VERSION}
 
 
 def to_window_key(series: Series) -> str:
@@ -143,6 +150,11 @@ class StaffAvailability(dynamodb.Record):
     def series(self) -> list[Series]:
         """The shifts of this row."""
         return [pattern.from_stored_pattern(*values) for values in self.shifts or ()]
+
+    @property
+    def latest_end(self) -> datetime:
+        """The instant by which these shifts have ended, by the present rules of their zones."""
+        return max(expand.get_latest_end(series) for series in self.series())
 
 
 class Template(dynamodb.Record):

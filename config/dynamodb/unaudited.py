@@ -1,11 +1,11 @@
 """Unaudited writes of technical state: leases, idempotency keys, usage, progress of calls.
 
 Only the tables in ``settings.UNAUDITED_TABLES`` can be written, except by
-`replace_protected_value`.
+`replace_protected_value` and `replace_derived_values`.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -44,6 +44,17 @@ def replace_protected_value(record: dynamodb.Record, attribute: str, value: Any)
     member = type(record).get_attributes()[attribute]
     is_unchanged = member == getattr(record, attribute)
     arguments = record.get_update_kwargs_from_instance([member.set(value)], condition=is_unchanged)
+    return _call_conditionally("UpdateItem", arguments) is not None
+
+
+def replace_derived_values(record: dynamodb.Record, values: Mapping[str, Any], only_if: Condition) -> bool:
+    """Replace values that follow from others of the record, such as sort keys, under a condition.
+
+    For any table, as the content stays the same; returns whether the condition held.
+    """
+    attributes = type(record).get_attributes()
+    actions: list[Action] = [attributes[name].set(value) for name, value in values.items()]
+    arguments = record.get_update_kwargs_from_instance(actions, condition=only_if)
     return _call_conditionally("UpdateItem", arguments) is not None
 
 

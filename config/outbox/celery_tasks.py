@@ -8,7 +8,7 @@ from celery.signals import worker_init
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from config import errors, outbox
+from config import errors, outbox, zone_rules
 from config.dynamodb import key_checks
 from config.outbox import worker
 
@@ -16,8 +16,9 @@ logger = logging.getLogger("dutyline.worker")
 
 
 @worker_init.connect
-def _check_data_keys(**_: Any) -> None:
+def _prepare_worker(**_: Any) -> None:
     key_checks.require_right_keys()
+    zone_rules.load_stored_version()
 
 
 @shared_task(name="outbox.drain")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from accounts import permissions, preferences
 from accounts.notifications import dispatch, push, recipients
-from config import journal, outbox
+from config import journal, outbox, zone_rules
 from config.dynamodb import idempotency
 from config.journal import write_set
 from staffing.models import format_instant
@@ -21,6 +21,7 @@ from staffing.recurrence.expand import Occurrence
 from staffing.schedules import availability
 
 EVENT = "shift_reminder"
+REMINDER_TASK = "staffing.remind"
 LOOKAHEAD = timedelta(days=35)
 """How far ahead the next shift is looked for."""
 LOOK_AGAIN_AFTER = LOOKAHEAD - timedelta(days=3)
@@ -56,7 +57,7 @@ def _enqueue_upcoming(write: write_set.Write, user_id: str, upcoming: NextShift,
     if upcoming.is_found:
         due = max(write.at, start - lead_time)
         message_id = f"remind-{user_id}-{format_instant(start)}"
-        write.enqueue("staffing.remind", id=message_id, due=due, user_id=user_id, start=start.isoformat())
+        write.enqueue(REMINDER_TASK, id=message_id, due=due, user_id=user_id, start=start.isoformat())
     else:
         message_id = f"look-{user_id}-{start:%Y%m%d}"
         write.enqueue("staffing.plan_reminder", id=message_id, due=start, user_id=user_id)
@@ -77,7 +78,12 @@ def _find_upcoming(user_id: str, after: datetime) -> NextShift | None:
     return NextShift(after + LOOK_AGAIN_AFTER, is_found=False) if rows else None
 
 
-@outbox.task("staffing.remind")
+def enqueue_planning(write: write_set.Write, user_id: str) -> None:
+    """Have the reminder of a person's next shift planned anew, after a change of zone rules."""
+    write.enqueue("staffing.plan_reminder", id=f"plan-{user_id}-{zone_rules.VERSION}", user_id=user_id)
+
+
+@outbox.task(REMINDER_TASK)
 def enqueue_reminders(user_id: str, start: str, *, job: outbox.TaskContext) -> None:
     """Remind a person once of the shift that starts then, if it is still theirs and in the future.
 
@@ -88,19 +94,30 @@ def enqueue_reminders(user_id: str, start: str, *, job: outbox.TaskContext) -> N
         return
     channels = [channel for channel in preferences.CHANNELS if recipient.has_enabled(channel, EVENT)]
     starts_at = datetime.fromisoformat(start)
-    is_due = recipient.is_notifiable and job.at < starts_at and _find_shift_at(user_id, starts_at) is not None
+    shift = find_shift_at(user_id, starts_at)
+    is_due = recipient.is_notifiable and job.at < starts_at and shift is not None
+    # If no shift starts then, it may start earlier now: zone rules change.
+    after = max(starts_at, job.at) if shift else job.at
     try:
-        _enqueue_and_plan_next(recipient, starts_at, channels if is_due else [], job=job)
+        _enqueue_and_plan_next(recipient, starts_at, channels if is_due else [], after=after, job=job)
     except idempotency.DuplicateRequest:
-        _enqueue_and_plan_next(recipient, starts_at, [], job=job)
+        _enqueue_and_plan_next(recipient, starts_at, [], after=after, job=job)
 
 
 def _enqueue_and_plan_next(
-    recipient: recipients.Recipient, start: datetime, channels: Sequence[str], *, job: outbox.TaskContext
+    recipient: recipients.Recipient,
+    start: datetime,
+    channels: Sequence[str],
+    *,
+    after: datetime,
+    job: outbox.TaskContext,
 ) -> None:
-    """Enqueue messages on these channels and the next reminder. Raises `DuplicateRequest`."""
+    """Enqueue messages on these channels and the reminder of the next shift ``after`` an instant.
+
+    Raises `DuplicateRequest`.
+    """
     user_id = str(recipient.user.id)
-    upcoming = _find_upcoming(user_id, max(start, job.at))
+    upcoming = _find_upcoming(user_id, after)
     if not channels and upcoming is None:
         return
     with journal.write_intent(permissions.system_actor(recipient.customer.id), job.at) as write:
@@ -126,7 +143,7 @@ def send_reminder(user_id: str, start: str, channel: str, *, job: outbox.TaskCon
     """Send one reminder, unless the shift has started."""
     recipient = recipients.get_recipient(user_id)
     starts_at = datetime.fromisoformat(start)
-    shift = _find_shift_at(user_id, starts_at)
+    shift = find_shift_at(user_id, starts_at)
     if recipient is None or not recipient.is_notifiable or shift is None or job.at >= starts_at:
         return
     occurrence, zone = shift
@@ -137,7 +154,7 @@ def send_reminder(user_id: str, start: str, channel: str, *, job: outbox.TaskCon
         push.send_push(user_id, EVENT, job=job, values=values)
 
 
-def _find_shift_at(user_id: str, start: datetime) -> tuple[Occurrence, str] | None:
+def find_shift_at(user_id: str, start: datetime) -> tuple[Occurrence, str] | None:
     """The shift of a person that starts at an instant, and its zone."""
     for row in availability.fetch_rows(user_id, start, None, consistent=False):
         for series in row.series():

@@ -6,18 +6,19 @@ transaction: the version record lists what the last one wrote, so the decision n
 repeated (`journal.retry_on_conflict`).
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
 
-from config import dynamodb, errors, journal
+from config import dynamodb, errors, journal, zone_rules
 from config.journal import write_set
-from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant, to_attributes
+from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant
 from staffing.recurrence import conflicts, expand
-from staffing.recurrence.details import strip_details
 from staffing.recurrence.expand import Series
+from staffing.schedules.availability_rows import build_rows, read_stored_rows
 
 MAX_SERIES_PER_PERSON = 100
 """Series that one person may have at a time: a new one is compared with all of them."""
@@ -182,7 +183,8 @@ def fetch_rows(
 
     Raises `journal.StaleRecord` if they lack what the version record in ``records`` lists.
     """
-    lower_bound = format_instant(since) if since else "0"
+    tolerance = zone_rules.tolerance()
+    lower_bound = format_instant(since - tolerance) if since else "0"
     values = {":staff": {"S": staff_id}, ":low": {"S": lower_bound}}
     condition = "#staff_id = :staff AND #end > :low"
     options = {"ProjectionExpression": projection} if projection else {}
@@ -192,13 +194,19 @@ def fetch_rows(
     for end, version in (version_record.wrote if version_record else {}).items():
         if end > lower_bound and not (seen_versions.get(end, 0) >= version if version else end not in seen_versions):
             raise journal.StaleRecord()
-    return rows
+    if since is None or not tolerance:
+        return rows
+    certain_bound = format_instant(since + tolerance)
+    return [row for row in rows if row.end > certain_bound or row.shifts is None or row.latest_end >= since]
 
 
 def fetch_row_keys(
     staff_id: str, since: datetime | None, records: dynamodb.BatchResult | None
 ) -> list[StaffAvailability]:
-    """The same rows as `fetch_rows` without their shifts, which may be many."""
+    """The same rows as `fetch_rows` without their shifts, which may be many.
+
+    After a change of zone rules there may also be rows that ended some hours before.
+    """
     return fetch_rows(staff_id, since, records, projection="#staff_id, #end, version, schedule_id")
 
 
@@ -220,8 +228,17 @@ class RowChanges:
 
 
 def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> dict[str, RowChanges]:
-    """Row changes by person. Raises `AssignmentLimitExceeded`."""
-    rows_before, rows_after = _build_rows(before), _build_rows(after)
+    """Row changes by person. Raises `AssignmentLimitExceeded`.
+
+    Rows of schedules that were derived with other zone rules are read: their keys are unknown.
+    """
+    before = list(before)
+    rows_before, rows_after = build_rows(before), build_rows(after)
+    _check_covering_staff(rows_before.values())
+    _check_covering_staff(rows_after.values())
+    for schedule in before:
+        if schedule.zone_rules != zone_rules.VERSION:
+            rows_before |= read_stored_rows(schedule, rows_before)
     changes_by_staff = {}
     for staff_id in sorted({*rows_before, *rows_after}):
         old_rows, new_rows = rows_before.get(staff_id, {}), rows_after.get(staff_id, {})
@@ -232,6 +249,12 @@ def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> d
     if len(changes_by_staff) > MAX_COVERING_STAFF + 1:
         raise AssignmentLimitExceeded(f"One change can concern at most {MAX_COVERING_STAFF + 1} people; make several.")
     return changes_by_staff
+
+
+def _check_covering_staff(rows_of_staff: Iterable[Mapping[str, StaffAvailability]]) -> None:
+    counts = Counter(row.schedule_id for rows in rows_of_staff for row in rows.values())
+    if max(counts.values(), default=0) > MAX_COVERING_STAFF + 1:
+        raise AssignmentLimitExceeded(f"At most {MAX_COVERING_STAFF} other people can cover shifts of one series.")
 
 
 def _grows(old_rows: Iterable[StaffAvailability], new_rows: Iterable[StaffAvailability]) -> bool:
@@ -267,27 +290,3 @@ def _put_version_record(
     version = count_changes(staff_id, records) + 1
     next_record = StaffAvailability(staff_id=staff_id, end=VERSION_RECORD_KEY, version=version, wrote=written_versions)
     write.put(next_record, only_if=condition, error=journal.StaleRecord())
-
-
-def _build_rows(schedules: Iterable[Schedule]) -> dict[str, dict[str, StaffAvailability]]:
-    rows: dict[str, dict[str, StaffAvailability]] = {}
-    for schedule in schedules:
-        series_by_staff = expand.split_by_staff(strip_details(schedule.series()), schedule.staff_id)
-        if len(series_by_staff) > MAX_COVERING_STAFF + 1:
-            raise AssignmentLimitExceeded(f"At most {MAX_COVERING_STAFF} other people can cover shifts of one series.")
-        for staff_id, shifts in series_by_staff.items():
-            row = _build_row(schedule, staff_id, shifts)
-            rows.setdefault(staff_id, {})[row.end] = row
-    return rows
-
-
-def _build_row(schedule: Schedule, staff_id: str, shifts: list[Series]) -> StaffAvailability:
-    latest_end = max(expand.get_latest_end(series) for series in shifts)
-    shift_values = [to_attributes(series) for series in shifts]
-    return StaffAvailability(
-        staff_id=staff_id,
-        end=f"{format_instant(latest_end)}#{schedule.id}",
-        version=schedule.version,
-        schedule_id=schedule.id,
-        shifts=[[values["start"], values["end"], values["zone"], values["pattern"]] for values in shift_values],
-    )

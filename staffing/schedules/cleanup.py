@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from accounts import locations, permissions
-from config import audit, dynamodb, journal, outbox
+from config import audit, dynamodb, journal, outbox, zone_rules
 from staffing.models import Schedule, StaffAvailability, format_instant, to_attributes
-from staffing.recurrence import expand, rules
+from staffing.recurrence import expand, pattern, rules
 from staffing.recurrence.details import get_details
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import RecurrenceException, Series
@@ -33,7 +33,7 @@ def end_schedules_of_user(user: "User", *, actor: audit.Author, at: datetime) ->
     """
     rows = availability.fetch_rows(user.id, None, None)
     _erase_notes(user.id, rows, actor, at)
-    for row in (row for row in rows if row.end > format_instant(at)):
+    for row in (row for row in rows if row.end > format_instant(at - zone_rules.tolerance())):
         while _detach_covered_shifts(str(row.schedule_id), user.id, actor, at):
             pass
 
@@ -74,8 +74,8 @@ def _without_notes(schedule: Schedule, user_id: str, at: datetime) -> Schedule |
     }
     if not erased and not (is_owner and schedule.notes):
         return None
-    attributes = to_attributes(replace(series, exceptions={**series.exceptions, **erased}))
-    return schedule.with_changes(**attributes, notes=None if is_owner else schedule.notes, updated_at=at)
+    stored_pattern = pattern.to_stored_pattern(replace(series, exceptions={**series.exceptions, **erased}))
+    return schedule.with_changes(pattern=stored_pattern, notes=None if is_owner else schedule.notes, updated_at=at)
 
 
 def _detach_covered_shifts(schedule_id: str, owner_id: str, actor: audit.Author, at: datetime) -> bool:

@@ -2,7 +2,8 @@
 
 A window takes three ranges of an index, read at once: single shifts that start in it or up to two
 days before, long ones up to 31 days before, and series that end after it begins. So the cost
-depends on the window and the series alive in it, not on what ended before.
+depends on the window and the series alive in it, not on what ended before. After a change of zone
+rules the ranges are wider, until stored keys follow it.
 """
 
 import heapq
@@ -10,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import chain, groupby, islice
+from itertools import chain, islice
 from typing import Any
 
-from config import dynamodb, errors
+from config import dynamodb, errors, zone_rules
 from config.dynamodb import pagination
 from staffing.models import (
     LONG_PREFIX,
@@ -63,12 +64,13 @@ class ScheduleFilter:
 
     def key_ranges(self) -> list[tuple[str, str]]:
         """The ranges of the index to read: single shifts, long ones, then series."""
-        until = format_instant(self.window[1])
+        tolerance = zone_rules.tolerance()
+        until = format_instant(self.window[1] + tolerance)
         single_ranges = [
-            (prefix + (format_instant(self.since - lookback) if self.since else ""), prefix + until)
+            (prefix + (format_instant(self.since - lookback - tolerance) if self.since else ""), prefix + until)
             for prefix, lookback in _LOOKBACKS.items()
         ]
-        earliest_end = format_instant(self.since) if self.since else ""
+        earliest_end = format_instant(self.since - tolerance) if self.since else ""
         return [*single_ranges, (SERIES_PREFIX + earliest_end, SERIES_PREFIX + "~")]
 
 
@@ -185,11 +187,19 @@ def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Sh
 
 
 def _iter_single_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
-    """Single shifts by start and id."""
-    for _, group in groupby(schedules, key=lambda schedule: schedule.window):
-        for schedule in sorted(group, key=lambda schedule: str(schedule.id)):
-            for occurrence in expand.iter_occurrences(schedule.series(), *schedule_filter.window):
-                yield Shift(schedule, occurrence)
+    """Single shifts by start and id; ``schedules`` are in the order of their stored starts."""
+    tolerance = zone_rules.tolerance()
+    pending: list[tuple[tuple[str, str, str], Shift]] = []
+    for schedule in schedules:
+        stored_start = datetime.fromisoformat(schedule.window.partition("#")[2])
+        earliest_next = format_instant(stored_start - tolerance)
+        while pending and pending[0][0] < (earliest_next,):
+            yield heapq.heappop(pending)[1]
+        for occurrence in expand.iter_occurrences(schedule.series(), *schedule_filter.window):
+            shift = Shift(schedule, occurrence)
+            heapq.heappush(pending, (shift.sort_key, shift))
+    while pending:
+        yield heapq.heappop(pending)[1]
 
 
 def iter_series_shifts(schedules: Iterable[Schedule], schedule_filter: ScheduleFilter) -> Iterator[Shift]:
