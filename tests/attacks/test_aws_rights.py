@@ -51,7 +51,7 @@ def test_deployment_and_maintenance_may_do_what_they_do(test_users: UserFixtures
     endpoint = {"DYNAMODB_ENDPOINT_URL": f"http://127.0.0.1:{env.proxy_ports['dynamodb']}"}
     commands = {
         "deployment": ["tables", "directory", "terms announce"],
-        "maintenance": ["audit verify", "terms verify", "keys status"],
+        "maintenance": ["audit verify", "terms verify", "keys status", "zones update"],
     }
     for role, lines in commands.items():
         with env.as_role(role):

@@ -1,11 +1,7 @@
 """Rules of time zones: those of the locked tzdata, whatever the machine has."""
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from importlib.resources import files
 from pathlib import Path
 
 import httpx
@@ -13,21 +9,15 @@ import pytest
 
 from config import zone_rules
 from config.admin.zone_rules import zone_rules_panels
-from tests.support.environment import ENVIRONMENT, ROOT, Environment, free_port
+from tests.support import old_rules
+from tests.support.environment import Environment, free_port
 from tests.support.users import UserFixtures, create_user_fixtures, enable_ringing, simulate_call
-
-OLD_RULES = {"America/Vancouver": "America/Los_Angeles", "America/Edmonton": "America/Denver"}
-"""Zones whose rules changed in 2026, and zones that still have the earlier rules."""
 
 
 @pytest.fixture(scope="module")
 def old_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A zone database as machines have it that were not updated since 2025."""
-    folder = tmp_path_factory.mktemp("zoneinfo")
-    for zone, same_rules in OLD_RULES.items():
-        (folder / zone).parent.mkdir(exist_ok=True)
-        shutil.copy(str(files("tzdata").joinpath("zoneinfo", same_rules)), folder / zone)
-    return folder
+    """A zone database as machines have it that were not updated."""
+    return old_rules.create_database(tmp_path_factory.mktemp("zoneinfo"))
 
 
 @pytest.fixture(scope="module")
@@ -54,21 +44,6 @@ def vancouver(test_users: UserFixtures) -> str:
     return str(response.json()["id"])
 
 
-def run_python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own, with the settings of the test environment."""
-    completed = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        env={**ENVIRONMENT.process_environment(proxied=False), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert completed.returncode == 0, completed.stderr[-2000:]
-    return completed
-
-
 # --- one database ---------------------------------------------------------------------------------
 _SHOW_OFFSETS = """
 import importlib, os, sys, zoneinfo
@@ -89,7 +64,7 @@ os.wait()
 @pytest.mark.parametrize("module", ["config.asgi", "config.celery", "tests.emulators.twilio"])
 def test_bcgov_wps_5175_processes_use_the_locked_rules(env: Environment, old_database: Path, module: str) -> None:
     """bcgov/wps#5175, nodejs/node#62323: web, worker and emulator, what they fork and start."""
-    output = run_python(_SHOW_OFFSETS, module, PYTHONTZPATH=str(old_database)).stdout.split("\n")
+    output = old_rules.run_python(_SHOW_OFFSETS, module, PYTHONTZPATH=str(old_database)).stdout.split("\n")
     assert output[0] == "2026-12-01T09:00:00-08:00 2026-12-01T09:00:00-07:00"
     assert output[1] == "2026-12-01T09:00:00-07:00 True"
     assert output[2] == "()"
@@ -130,7 +105,7 @@ print(*{path for path in opened if "zoneinfo/" in path or "localtime" in path}, 
 
 def test_python_tzdata_135_no_library_reads_zone_files_of_the_machine(env: Environment, old_database: Path) -> None:
     """python/tzdata#135: icalendar, dateutil, phonenumbers, Celery and Django have no other."""
-    paths = run_python(_LIST_OPENED_ZONE_FILES, PYTHONTZPATH=str(old_database)).stdout.split()
+    paths = old_rules.run_python(_LIST_OPENED_ZONE_FILES, PYTHONTZPATH=str(old_database)).stdout.split()
     # icalendar has dateutil read UTC, which has no rules
     paths = [path for path in paths if not path.endswith("/zoneinfo/UTC")]
     of_the_machine = [path for path in paths if "/tzdata/zoneinfo/" not in path and not path.endswith((".py", ".pyc"))]

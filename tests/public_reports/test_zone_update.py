@@ -1,0 +1,248 @@
+"""Shifts planned before a change of zone rules: reading them, and `manage.py zones update`."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from accounts import locations
+from accounts.models import Location, User
+from config import dynamodb, outbox, zone_rules
+from config.admin.zone_rules import zone_rules_panels
+from config.dynamodb import unaudited
+from staffing.models import Schedule, StaffAvailability
+from staffing.notifications import reminders
+from staffing.schedules import availability, queries
+from staffing.zone_update import ZoneUpdate
+from tests.support import old_rules
+from tests.support.environment import Environment, free_port
+from tests.support.users import UserFixtures, create_user_fixtures, enable_ringing, now, process_outbox, simulate_call
+
+DAY = "2026-12-01"
+HALF_PAST_NINE = "2026-12-01T16:30:00Z"
+"""In Vancouver, by the new rules. By the old ones it is half past eight."""
+
+
+@pytest.fixture(scope="module")
+def old_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zone database with old rules."""
+    return old_rules.create_database(tmp_path_factory.mktemp("zoneinfo"))
+
+
+@pytest.fixture(scope="module")
+def web(env: Environment) -> Iterator[str]:
+    """A web process of a release with new rules, before the update."""
+    mark_outdated()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    yield env.start_web("new-rules", port, PUBLIC_BASE_URL=url)
+    env.stop("new-rules")
+    env.run_management_command("zones", "update")
+
+
+@pytest.fixture(scope="module")
+def test_users(env: Environment, web: str) -> UserFixtures:
+    """The test users of this module."""
+    return create_user_fixtures(env, web)
+
+
+def mark_outdated() -> None:
+    """Say that stored instants were derived by an earlier release."""
+    state = zone_rules.InstallationState("zone rules")
+    values = zone_rules.InstallationState.value.set(old_rules.OLD_VERSION)
+    assert unaudited.update(state, [values], zone_rules.InstallationState.name.exists())
+    zone_rules.load_stored_version()
+
+
+@dataclass
+class PlannedShift:
+    """A person, and their single shift that was planned with the old rules."""
+
+    test_users: UserFixtures
+    location: Location
+    user: User
+    id: str
+
+    @property
+    def schedule(self) -> Schedule:
+        schedule = dynamodb.get_record(Schedule, self.id)
+        assert schedule is not None
+        return schedule
+
+    def list_row_ends(self) -> list[str]:
+        """The keys of their availability."""
+        return [str(row.end) for row in availability.fetch_rows(self.user.id, None, None)]
+
+
+Planner = Callable[..., PlannedShift]
+
+
+@pytest.fixture(scope="module")
+def plan_shift(test_users: UserFixtures, old_database: Path) -> Planner:
+    """Plan a shift of a new person at a new location, as an earlier release did."""
+
+    def plan(
+        start: str = f"{DAY}T09:00:00", end: str = f"{DAY}T17:00:00", zone: str = "America/Vancouver"
+    ) -> PlannedShift:
+        ann = test_users.ann
+        location = locations.create_location(actor=ann.actor, name="Gastown", time_zone=zone, at=now())
+        user = test_users.create_user(locations=[location.id])
+        draft = {"location_id": location.id, "staff_id": user.id, "start": start, "end": end}
+        (schedule_id,) = old_rules.plan_shifts(old_database, ann.id, [draft])
+        return PlannedShift(test_users, location, user, schedule_id)
+
+    return plan
+
+
+def list_reminders(user_id: str) -> dict[str, datetime]:
+    """The messages that remind a person: the start of the shift by id."""
+    pages = dynamodb.iter_pages("Scan", TableName=outbox.OutboxMessage.table_name(), ConsistentRead=True)
+    messages = [outbox.OutboxMessage.from_item(item) for page in pages for item in page]
+    return {
+        str(message.id): datetime.fromisoformat(message.arguments["start"])
+        for message in messages
+        if message.task == reminders.REMINDER_TASK and message.arguments["user_id"] == user_id
+    }
+
+
+def test_gc_digital_talent_17464_a_shift_planned_under_old_rules_is_shown(plan_shift: Planner) -> None:
+    """GCTC-NTGC/gc-digital-talent#17464: on duty, in narrow windows, in calls and conflicts."""
+    shift = plan_shift()
+    ann, location_id = shift.test_users.ann, shift.location.id
+    assert shift.schedule.window == f"O#{DAY}T17:00:00Z", "derived with the old rules"
+
+    on_duty = ann.get(f"/location/{location_id}/on-duty?at={HALF_PAST_NINE}").json()["items"]
+    assert [entry["staffId"] for entry in on_duty] == [shift.user.id]
+
+    narrow = f"locationId={location_id}&from={DAY}T16:00:00Z&to={DAY}T16:45:00Z"
+    for query in (narrow, f"{narrow}&staffId={shift.user.id}"):
+        (occurrence,) = ann.get(f"/staffSchedule?{query}&expand=occurrences").json()["items"]
+        assert occurrence["startTime"] == f"{DAY}T09:00:00-07:00"
+        assert [item["id"] for item in ann.get(f"/staffSchedule?{query}").json()["items"]] == [shift.id]
+    after = f"locationId={location_id}&from={DAY[:-1]}2T00:15:00Z&to={DAY[:-1]}2T00:45:00Z"
+    assert ann.get(f"/staffSchedule?{after}&expand=occurrences").json()["items"] == [], "not until 17:00-08:00"
+
+    phone, number = enable_ringing(shift.user, "+16045550176"), "+16045558176"
+    purchase = {"phoneNumber": number, "locationId": location_id}
+    assert ann.post("/userManagement/purchase-phone-number", purchase).status_code == 200
+    call = simulate_call(number, at=HALF_PAST_NINE, phones={phone: "answers"})
+    assert phone in "\n".join(call["lines"]), call["lines"]
+
+
+def test_a_shift_planned_under_old_rules_conflicts_until_it_moves(plan_shift: Planner) -> None:
+    shift = plan_shift("2031-12-01T09:00:00", "2031-12-01T17:00:00")
+    ann = shift.test_users.ann
+    body = {"customerId": shift.test_users.customer.id, "locationId": shift.location.id, "staffId": shift.user.id}
+    morning = {**body, "startTime": "2031-12-01T08:00:00", "endTime": "2031-12-01T09:30:00"}
+    assert ann.post("/staffSchedule", morning).status_code == 409
+    evening = {**body, "startTime": "2031-12-01T17:00:00", "endTime": "2031-12-01T18:00:00"}
+    assert ann.post("/staffSchedule", evening).status_code == 201
+
+    moved = {"startTime": "2031-12-03T09:00:00", "endTime": "2031-12-03T17:00:00"}
+    assert ann.request("PUT", f"/staffSchedule/{shift.id}", json=moved).status_code == 200
+    assert ann.post("/staffSchedule", morning).status_code == 201, "the row under the old key is removed"
+    assert f"2031-12-04T00:00:00Z#{shift.id}" in shift.list_row_ends()
+    assert len(shift.list_row_ends()) == 3
+    assert shift.schedule.zone_rules == zone_rules.VERSION
+
+
+def test_single_shifts_are_in_order_before_the_update(plan_shift: Planner) -> None:
+    """Stored starts may be in another order than those of the new rules."""
+    shift = plan_shift("2031-11-10T09:00:00", "2031-11-10T10:00:00")
+    start = datetime(2031, 11, 10, 16, 30, tzinfo=UTC)
+    body = {"locationId": shift.location.id, "staffId": shift.test_users.ann.id}
+    body |= {"startTime": "2031-11-10T09:30:00", "endTime": "2031-11-10T12:00:00"}
+    created = shift.test_users.ann.post("/staffSchedule", {"customerId": shift.test_users.customer.id, **body})
+    assert created.status_code == 201, created.text
+
+    schedule_filter = queries.ScheduleFilter(
+        location_id=shift.location.id, since=start - timedelta(days=1), until=start + timedelta(days=1)
+    )
+    mark_outdated()
+    starts = [item.occurrence.start for item in queries.iter_shifts(schedule_filter, read_limit=1)]
+    assert starts == [start - timedelta(minutes=30), start]
+
+
+def test_update_derives_keys_again_and_may_be_repeated(plan_shift: Planner, env: Environment) -> None:
+    shifts = [plan_shift(f"2030-12-0{n}T09:00:00", f"2030-12-0{n}T17:00:00") for n in (2, 3)]
+    mark_outdated()
+    report = zone_rules.read_report(now())
+    assert (report.status, report.stored_version) == ("update_needed", old_rules.OLD_VERSION)
+    assert "manage.py zones update" in str(zone_rules_panels(None))
+
+    dry_run = env.run_management_command("zones", "update", "--dry-run")
+    assert dry_run.returncode == 0, dry_run.stderr
+    for shift in shifts:
+        assert f"{shift.test_users.customer.id} {shift.id}: " in dry_run.stdout
+    assert "run manage.py zones update" in dry_run.stdout
+    assert shifts[0].schedule.window == "O#2030-12-02T17:00:00Z"
+
+    update = env.run_management_command("zones", "update")
+    assert update.returncode == 0, update.stdout + update.stderr
+    assert "is 2030-12-02T16:00:00Z, not 2030-12-02T17:00:00Z" in update.stdout
+    for day, shift in zip((2, 3), shifts, strict=True):
+        assert shift.schedule.window == f"O#2030-12-0{day}T16:00:00Z"
+        assert shift.schedule.zone_rules == zone_rules.VERSION
+        assert shift.schedule.version == 1
+        assert shift.list_row_ends() == [f"2030-12-0{day + 1}T00:00:00Z#{shift.id}"]
+    assert "stored instants: " + zone_rules.VERSION in update.stdout
+    assert zone_rules.read_report(now()).status in ("ok", "old")
+
+    again = env.run_management_command("zones", "update")
+    assert "updated" not in again.stdout, again.stdout
+
+
+def test_an_interrupted_update_continues(plan_shift: Planner) -> None:
+    shifts = [plan_shift(f"2029-12-0{n}T09:00:00", f"2029-12-0{n}T17:00:00") for n in (3, 4)]
+
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ZoneUpdate(now(), dry_run=False, print_line=interrupt).run()
+    lines: list[str] = []
+    ZoneUpdate(now(), dry_run=False, print_line=lines.append).run()
+
+    assert {shift.schedule.zone_rules for shift in shifts} == {zone_rules.VERSION}
+    assert all(any(shift.id in line for line in lines) for shift in shifts)
+    (row,) = availability.fetch_rows(shifts[0].user.id, None, None)
+    assert row.end == f"2029-12-04T00:00:00Z#{shifts[0].id}"
+    version_record = dynamodb.get_record(StaffAvailability, shifts[0].user.id, "#")
+    assert version_record is not None
+    assert version_record.wrote == {f"2029-12-04T01:00:00Z#{shifts[0].id}": 0, str(row.end): 1}
+
+
+@pytest.mark.parametrize("is_updated", [True, False])
+def test_gc_digital_talent_17464_reminders_follow_the_rules(plan_shift: Planner, *, is_updated: bool) -> None:
+    """By the new rules the shift starts an hour earlier, before its planned reminder would look."""
+    day = (now() + timedelta(days=3)).replace(hour=9, minute=0, second=0, microsecond=0)
+    shift = plan_shift(f"{day:%Y-%m-%d}T09:00:00", f"{day:%Y-%m-%d}T17:00:00", "Africa/Nairobi")
+    old_start, new_start = day - timedelta(hours=2), day - timedelta(hours=3)
+    message_id = f"remind-{shift.user.id}-{old_start:%Y-%m-%dT%H:%M:%SZ}"
+    plan_reminder_as_before(shift, message_id, old_start)
+    assert list_reminders(shift.user.id) == {message_id: old_start}
+
+    if is_updated:
+        ZoneUpdate(now(), dry_run=False, print_line=str).run()
+        assert message_id not in list_reminders(shift.user.id)
+        process_outbox()
+    else:  # the message is due a day before the shift
+        outbox.run_message_now(message_id, clock=now)
+    assert list(list_reminders(shift.user.id).values()) == [new_start]
+
+
+def plan_reminder_as_before(shift: PlannedShift, message_id: str, start: datetime) -> None:
+    """Enqueue a reminder at the start of a shift by the old rules."""
+    author = shift.test_users.ann.actor
+    arguments = {"user_id": shift.user.id, "start": start.isoformat()}
+    message = outbox.build_message(
+        reminders.REMINDER_TASK,
+        arguments,
+        message_id=message_id,
+        author=author,
+        key=None,
+        due_at=start - timedelta(days=1),
+    )
+    dynamodb.call("PutItem", TableName=outbox.OutboxMessage.table_name(), Item=message.serialize())
