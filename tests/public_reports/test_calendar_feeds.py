@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 import pytest
+from dateutil import rrule
 
 from config import zone_names
 from staffing.calendar import ical, zones
@@ -141,14 +143,23 @@ def list_observances(zone: str, start: str, at: datetime = AT) -> list[dict[str,
     ]
 
 
+def iter_onsets(observance: dict[str, str], until: datetime) -> Iterator[datetime]:
+    """The instants of an observance as a program has them that ignores RDATE."""
+    first = datetime.strptime(observance["DTSTART"] + observance["TZOFFSETFROM"], "%Y%m%dT%H%M%S%z")
+    rule = rrule.rrulestr(observance.get("RRULE", "FREQ=DAILY;COUNT=1"), dtstart=first)
+    return (onset.astimezone(UTC) for onset in takewhile(lambda onset: onset < until, rule))
+
+
 def test_icalcreator_106_clock_changes_near_now_need_no_rdate() -> None:
     """iCalcreator#86, #106: a rule where the zone has one, else near changes one by one."""
     latest = f"{AT + zones.NEAR_PERIOD:%Y%m%dT%H%M%S}"
-    rules = {}
+    rules, near = {}, AT + zones.NEAR_PERIOD
     for zone in sorted(zone_names.list_names()):
         observances = list_observances(zone, "2026-01-05")
         assert all(item["DTSTART"] > latest for item in observances if "RDATE" in item), zone
         assert sum(map(len, map(str, observances))) < 6_000, zone
+        onsets = sorted(onset for item in observances[1:] for onset in iter_onsets(item, near))
+        assert onsets == [at for at in dst.list_transitions(zone, AT.year) if AT <= at < near], zone
         rules[zone] = [item["RRULE"].removeprefix("FREQ=YEARLY;") for item in observances if "RRULE" in item]
     assert rules["Europe/Berlin"] == ["BYDAY=-1SU;BYMONTH=3", "BYDAY=-1SU;BYMONTH=10"]
     assert rules["America/New_York"] == ["BYDAY=2SU;BYMONTH=3", "BYDAY=1SU;BYMONTH=11"]
