@@ -58,7 +58,7 @@ def test_w3c_typography_86_what_nobody_sees_is_no_name(test_users: UserFixtures,
 @pytest.mark.parametrize(
     "text", ["Müller", "muller", "MÜLLER", "üll", "Mu\u0308ller", "ｍüller", "müller zoë", "ZOE", "oë mü", "  ller  "]
 )
-def test_zulip_3880_people_are_found_by_any_part_of_the_name(test_users: UserFixtures, text: str) -> None:
+def test_zulip_3880_any_part_of_a_name_selects_people(test_users: UserFixtures, text: str) -> None:
     """zulip/zulip#3880, open-webui/open-webui#29210, pelias/api#600: “Müller” found nobody."""
     if "Zoë Müller" not in find_names(test_users.ann, "zoe"):
         assert invite(test_users, name="Zoë Müller").status_code == 201
@@ -86,8 +86,8 @@ def test_keys_of_the_former_rule_are_understood_and_renewed(test_users: UserFixt
         write.remove(EmailOwner(user.email_key))
         write.put(EmailOwner(key=former_key, user_id=user.id))
 
-    found = users.find_users_by_email(["GA\u1e9eE@names.example", "gasse@names.example"])
-    assert [(key, person.id) for key, person in found.items()] == [(user.email_key, user.id)]
+    people = users.find_users_by_email(["GA\u1e9eE@names.example", "gasse@names.example"])
+    assert [(key, person.id) for key, person in people.items()] == [(user.email_key, user.id)]
     assert invite(test_users, name="Again", email="ga\u00dfe@names.example").status_code == 409
 
     assert directory_upkeep.complete_directory(test_users.customer, at=now()) >= 1
