@@ -51,7 +51,7 @@ def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str
     if len(text) > max_length * RAW_LENGTH_FACTOR:
         raise TextTooLong(_describe_limit(max_length))
     lines = text.replace("\r\n", "\n").translate(_LINE_SEPARATORS) if is_multiline else text
-    cleaned = unicodedata.normalize("NFC", lines.strip())
+    cleaned = str(unicodedata.normalize("NFC", lines.strip()))
     if len(cleaned) > max_length:
         raise TextTooLong(_describe_limit(max_length))
     if cleaned.isascii() and cleaned.isprintable():
@@ -78,7 +78,7 @@ def _drop_marks(text: str, *, retained: str) -> str:
     marks = _BREAKING_HINTS + _DIRECTION_MARKS + _ISOLATES + _INVISIBLE_MARKS
     dropped = str.maketrans("", "", "".join(mark for mark in marks if mark not in retained))
     visible = _SELECTORS.sub(_keep_selector, _REPEATED_SELECTORS.sub("", text.translate(dropped)))
-    return unicodedata.normalize("NFC", visible).strip(_BLANKS + _OUTER_BLANK_LETTERS) or text
+    return str(unicodedata.normalize("NFC", visible)).strip(_BLANKS + _OUTER_BLANK_LETTERS) or text
 
 
 def _keep_selector(match: re.Match[str]) -> str:
@@ -93,7 +93,7 @@ def _describe_limit(max_length: int) -> str:
 
 
 def _category(character: str) -> str:
-    category = unicodedata.category(character)
+    category = str(unicodedata.category(character))
     return "So" if category == "Cn" and ord(character) in _EMOJI_BLOCKS else category
 
 
