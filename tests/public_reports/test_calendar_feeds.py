@@ -101,6 +101,13 @@ def list_api_shifts(test_users: UserFixtures, staff_id: str) -> Instants:
     return sorted(shifts)
 
 
+def render(series: Series) -> str:
+    """The feed of one schedule at the begin of 2026."""
+    details = dict.fromkeys(("notes", "position", "break_minutes", "color"))
+    schedule = save.build_schedule(series, "usr_x", at=AT, customer_id="cus_x", location_id="loc_x", details=details)
+    return ical.render_calendar([schedule], "usr_x", locations_by_id={}, at=AT).decode()
+
+
 def test_libical_156_ical_js_80_icalcreator_86_biweekly_76_all_readers_agree(
     test_users: UserFixtures, record_figure: Callable[[str], None]
 ) -> None:
@@ -132,6 +139,24 @@ def test_libical_156_ical_js_80_icalcreator_86_biweekly_76_all_readers_agree(
         f"feeds of {len(ZONES)} zones, {count:,} shifts of three years, read by {len(actual)} programs: "
         f"0 differences from the API; {size:,} bytes each"
     )
+
+
+def test_ical_js_80_biweekly_76_mondays_in_berlin_keep_their_hour() -> None:
+    """kewisch/ical.js#80, mangstadt/biweekly#76: 2027-03-29 was an hour wrong, and all of 2028."""
+    mondays = Series(*local_times("2027-01-04T09:00", 8), "Europe/Berlin", RecurrenceRule("weekly"))
+    text = render(mondays)
+    feeds = {"as it is": text, "without RDATE": calendar_readers.remove_dates_of_clock_changes(text)}
+    for program in calendar_readers.PROGRAMS:
+        for name, shifts in calendar_readers.read_with_program(program, feeds, AT, UNTIL).items():
+            hours = {start[:10]: start[11:16] for start, _ in shifts}
+            assert len(hours) == 104, (program, name)
+            expected_hours = {
+                "2027-03-22": "08:00",
+                "2027-03-29": "07:00",
+                "2028-06-05": "07:00",
+                "2028-11-06": "08:00",
+            }
+            assert expected_hours.items() <= hours.items(), (program, name)
 
 
 def list_observances(zone: str, start: str, at: datetime = AT) -> list[dict[str, str]]:
@@ -191,10 +216,7 @@ def test_summer_time_is_daylight_time_whatever_the_law_says(zone: str) -> None:
 
 def test_cheese_fork_13_moadim_362_feeds_say_how_often_to_read_them() -> None:
     """cheese-fork#13, moadim#362; shifts are busy time; METHOD would ask for an organizer."""
-    series = Series(*local_times("2026-01-05T09:00", 8), "Europe/Berlin")
-    details = dict.fromkeys(("notes", "position", "break_minutes", "color"))
-    schedule = save.build_schedule(series, "usr_x", at=AT, customer_id="cus_x", location_id="loc_x", details=details)
-    lines = ical.render_calendar([schedule], "usr_x", locations_by_id={}, at=AT).decode().split("\r\n")
+    lines = render(Series(*local_times("2026-01-05T09:00", 8), "Europe/Berlin")).split("\r\n")
     assert {"X-PUBLISHED-TTL:PT1H", "REFRESH-INTERVAL;VALUE=DURATION:PT1H", "TRANSP:OPAQUE"} <= {*lines}
     assert not [line for line in lines if line.startswith("METHOD")]
 
