@@ -57,7 +57,20 @@ def test_roles_are_nested() -> None:
     assert permissions.AccessRights("staff", ["audit:read"], ["schedules:read"]).permissions == (
         permissions.ROLES["staff"] | {"audit:read"}
     ) - {"schedules:read"}
-    assert permissions.split_permissions("staff", ["self:read", "audit:read"]) == (["audit:read"], ["schedules:read"])
+    extra, denied = permissions.split_permissions("staff", ["self:read", "audit:read"])
+    assert (extra, denied) == (["audit:read"], ["calls:handle", "schedules:read"])
+
+
+def test_calls_of_all_include_one_s_own() -> None:
+    manager = permissions.AccessRights("manager", denied=["calls:handle"])
+    staff = permissions.AccessRights("staff")
+
+    actors = [
+        permissions.Actor("user", "usr_x", "", "cus_x", permissions=rights.permissions) for rights in (manager, staff)
+    ]
+
+    assert [actor.has_permission("calls:handle") for actor in actors] == [True, True]
+    assert [actor.has_permission("calls:read") for actor in actors] == [True, False]
 
 
 def test_refused_grants_are_audited(test_users: UserFixtures) -> None:
@@ -132,7 +145,7 @@ def test_permissions_match_the_requested_list(test_users: UserFixtures) -> None:
 
     assert user["permissions"] == sorted([*SELF_SERVICE, "audit:read"])
     assert user["extraPermissions"] == ["audit:read"]
-    assert user["deniedPermissions"] == ["schedules:read"]
+    assert user["deniedPermissions"] == ["calls:handle", "schedules:read"]
 
 
 @pytest.mark.parametrize(("role", "new_role"), [("manager", "staff"), ("staff", "manager")])
