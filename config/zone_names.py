@@ -113,6 +113,7 @@ def describe_unknown(text: str) -> str:
     return sentence + errors.did_you_mean("_".join(text.split()), list_names())
 
 
+@lru_cache(maxsize=2_048)
 def recover_name(stored: str) -> str | None:
     """The canonical name of a stored one, which may be older than these rules."""
     for prefix in _FILE_PREFIXES:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from config import audit, dynamodb, zone_rules
-from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp, TimeZoneName
+from config.dynamodb.attributes import Erasure, Json, Number, PersonalData, Text, Timestamp, TimeZoneName, ZonedJson
 from staffing.recurrence import expand, pattern
 from staffing.recurrence.expand import Series
 
@@ -174,7 +174,7 @@ class Template(dynamodb.Record):
     """A local time, HH:MM."""
     end = Text(TEMPLATES)
     """A local time, HH:MM; if not after ``start``, on the next day."""
-    pattern = Json(TEMPLATES, null=True)
+    pattern = ZonedJson(TEMPLATES, null=True)
     """A ``recurrencePattern`` as the API has it."""
     notes = Text(TEMPLATES, null=True)
     position = Text(TEMPLATES, null=True)

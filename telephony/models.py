@@ -22,6 +22,7 @@ from config.dynamodb.attributes import (
     TextMap,
     TextSet,
     Timestamp,
+    ZonedJson,
 )
 
 VERIFICATION = PersonalData(
@@ -135,7 +136,7 @@ class Line(dynamodb.Record):
     customer_id = Text(BUSINESS)
     number = Text(BUSINESS, null=True)
     """At most one number, bought or being bought."""
-    configuration = Json(BUSINESS, null=True)
+    configuration = ZonedJson(BUSINESS, null=True)
     """See `telephony.ivr.configuration`; None until the number is bought."""
     updated_at = Timestamp(BUSINESS)
     version = Number(BUSINESS, default=1)

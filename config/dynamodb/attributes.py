@@ -116,6 +116,17 @@ class Json(RecordAttribute[Any], JSONAttribute):
         return orjson.dumps(value).decode()
 
 
+class ZonedJson(Json):
+    """A JSON object; its ``timeZone`` is canonical, and left out if it is the name of no zone."""
+
+    def deserialize(self, value: str) -> Any:
+        members = orjson.loads(value)
+        if not isinstance(members, dict) or "timeZone" not in members:
+            return members
+        zone = zone_names.recover_name(members.pop("timeZone"))
+        return {**members, "timeZone": zone} if zone else members
+
+
 class Timestamp(RecordAttribute[datetime]):
     """An instant, stored as ``2026-11-23T09:00:00.000000Z``, which sorts as text."""
 

@@ -251,8 +251,7 @@ def select_entrance(configuration: IvrConfiguration, at: datetime, *, time_zone:
     hours = configuration["hours"]
     if follows_rota(configuration):
         return "open" if is_staffed else "closed"
-    own_zone = zone_names.recover_name(configuration.get("timeZone", ""))
-    local_time = at.astimezone(ZoneInfo(own_zone or time_zone))
+    local_time = at.astimezone(ZoneInfo(configuration.get("timeZone") or time_zone))
     if _is_holiday(hours.get("holidays", {}), local_time.date()):
         return "holiday" if "holiday" in configuration else "closed"
     if hours["mode"] == "always":

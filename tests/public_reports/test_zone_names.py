@@ -136,3 +136,5 @@ def test_a_configuration_with_a_file_name_of_before_answers_calls(test_users: Us
         assert record
         put_records([record.with_changes(configuration={**configuration, "timeZone": stored})])
         line.call().assert_sequence("We are open.")
+        shown = test_users.ann.get(f"/ivrConfiguration/{line.location.id}").json()["configuration"]
+        assert shown.get("timeZone") == ("America/New_York" if stored.startswith("posix/") else None)
