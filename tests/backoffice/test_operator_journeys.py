@@ -388,6 +388,11 @@ ADMIN_PAGES = {
     "calls": "/admin/telephony/call/?location_id__exact={boston}",
     "call": "/admin/find/?q={call}",
     "unassigned numbers": "/admin/telephony/orphan/",
+    "number profiles": "/admin/telephony/numberprofile/?customer_id__exact={customer}",
+    "number profile": "/admin/telephony/numberprofile/{customer}~DE/change/",
+    "new number profile": "/admin/telephony/numberprofile/add/?customer_id={customer}",
+    "record a bundle": "/admin/telephony/numberprofile/{customer}~DE/do/bundle/",
+    "reserve a number": "/admin/telephony/phonenumber/reserve/{customer}/",
     "terms acceptances": "/admin/accounts/termsacceptance/",
     "audit": "/admin/config/auditentry/",
     "audit entry": "/admin/config/auditentry/{ann}~1/change/",
@@ -401,6 +406,8 @@ def test_all_pages_are_accessible(
 ) -> None:
     """With SCREENSHOTS=folder, a screenshot of each page is saved there."""
     shift = test_users.create_shift()
+    test_users.put_profile("DE", has_bundle=True)
+    test_users.reserve_number()
     path_values: dict[str, Any] = {
         "customer": test_users.customer.id,
         "sam": test_users.sam.id,
