@@ -44,6 +44,10 @@ def test_who_lost_access_gets_no_replay(test_users: UserFixtures, openapi: dict[
         "createSchedule": ("/staffSchedule", test_users.shift_body(locationId=denver)),
         "createScheduleTemplate": ("/scheduleTemplate", template),
         "purchasePhoneNumber": ("/userManagement/purchase-phone-number", purchase),
+        "adoptPhoneNumber": (
+            "/phoneNumber/adopt",
+            {"phoneNumber": test_users.reserve_number(), "locationId": test_users.create_location().id},
+        ),
         "restorePhoneNumber": (give_up_number(test_users), {}),
     }
     idempotent = {

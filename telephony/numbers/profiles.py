@@ -110,7 +110,8 @@ def put_address(
         raise errors.NotFound("Numbers of this country cannot be purchased.")
 
     def decide() -> NumberProfile:
-        before = _find_profile(country, actor.customer_id)
+        records = _load_records(country, actor)
+        before = records.get(NumberProfile, actor.customer_id, country)
         if before:
             precondition.check(open_profile(before))
             if before.address == address and before.address_status != "rejected":
@@ -119,16 +120,24 @@ def put_address(
             raise errors.PreconditionFailed("There is no such profile; send the request without If-Match.")
         if before and before.bundle_sid:
             raise AddressInBundle("The address is part of a regulatory bundle; contact support to change it.")
-        return _save_address(before, country, address, actor=actor, at=at)
+        return _save_address(before, country, address, actor=actor, at=at, records=records)
 
     saved = journal.retry_on_conflict(decide)
+    if saved.address_status != "pending":
+        return saved
     with suppress(errors.Unavailable):  # the outbox registers it later
         outbox.run_message_now(_registration_id(saved), clock=lambda: at)
     return get_profile(country, actor=actor)
 
 
 def _save_address(
-    before: NumberProfile | None, country: str, address: Address, *, actor: Actor, at: datetime
+    before: NumberProfile | None,
+    country: str,
+    address: Address,
+    *,
+    actor: Actor,
+    at: datetime,
+    records: dynamodb.BatchResult,
 ) -> NumberProfile:
     stored = before or NumberProfile(customer_id=actor.customer_id, country=country, version=0)
     ciphertext = encryption.encrypt_application_json(_PURPOSE, asdict(address), _encryption_context(stored))
@@ -143,7 +152,7 @@ def _save_address(
         after = NumberProfile(customer_id=actor.customer_id, country=country, version=1, **values)
     else:
         after = before.with_changes(**values)
-    with journal.write(actor, "numberprofile.changed", after, at, changes=changes) as write:
+    with journal.write(actor, "numberprofile.changed", after, at, changes=changes, prefetched=records) as write:
         if before is None:
             write.put(after, only_if=NumberProfile.country.does_not_exist(), error=journal.StaleRecord())
         else:
@@ -211,7 +220,8 @@ def delete_profile(country: str, *, actor: Actor, at: datetime) -> NumberProfile
     actor.require("phone:purchase")
 
     def decide() -> NumberProfile:
-        profile = _find_profile(country, actor.customer_id)
+        records = _load_records(country, actor)
+        profile = records.get(NumberProfile, actor.customer_id, country)
         if profile is None:
             raise _not_found_error()
         values = {":of": {"S": actor.customer_id}}
@@ -219,7 +229,7 @@ def delete_profile(country: str, *, actor: Actor, at: datetime) -> NumberProfile
         if any(dialing_rules.country_of_number(number.number) == country for number in numbers):
             raise ProfileInUse("You have numbers of this country; release them first.")
         changes = [audit.FieldChange("country", country, None)]
-        with journal.write(actor, "numberprofile.removed", profile, at, changes=changes) as write:
+        with journal.write(actor, "numberprofile.removed", profile, at, changes=changes, prefetched=records) as write:
             write.remove_unchanged(profile)
             write.enqueue("telephony.remove_address", customer_id=actor.customer_id, country=country)
         return profile
@@ -237,6 +247,11 @@ def remove_address(customer_id: str, country: str, *, job: outbox.TaskContext) -
 def address_fields(values: Mapping[str, Any]) -> Address:
     """An address from the validated values of a body."""
     return Address(**{name: values[name] for name in Address.__dataclass_fields__ if name in values})
+
+
+def _load_records(country: str, actor: Actor) -> dynamodb.BatchResult:
+    streams = journal.stream_keys([actor.stream, actor.customer_id])
+    return dynamodb.batch_get([profile_key(actor.customer_id, country[:8]), *streams])
 
 
 def _find_profile(country: str, customer_id: str) -> NumberProfile | None:

@@ -17,7 +17,7 @@ from config import audit, dynamodb, errors, journal
 from config.audit import verification
 from config.dynamodb import encryption, unaudited
 from tests.support.environment import Environment, free_port
-from tests.support.users import SignedInUser, UserFixtures, free_number, now
+from tests.support.users import ADDRESS_BODY, SignedInUser, UserFixtures, free_number, now
 
 
 def list_findings() -> list[str]:
@@ -455,6 +455,15 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
         4,
         50,
     ),
+    "adopt a number": (
+        "POST",
+        "/phoneNumber/adopt",
+        lambda test_users: {"phoneNumber": test_users.reserve_number(), "locationId": test_users.create_location().id},
+        4,
+        52,
+    ),
+    "what numbers of a country need": ("GET", "/numberRequirement?country=DE", lambda test_users: None, 2, 3),
+    "set the address for numbers": ("PUT", "/numberProfile/FR", lambda test_users: dict(ADDRESS_BODY), 11, 60),
     "read an IVR configuration": ("GET", "/ivrConfiguration/{answering}", lambda test_users: None, 2, 5),
     "preview a call": ("GET", "/ivrConfiguration/{answering}/preview", lambda test_users: None, 8, 10),
     "list calls": ("GET", "/call?locationId={answering}&limit=10", lambda test_users: None, 3, 6),
