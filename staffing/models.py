@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -13,10 +13,11 @@ from staffing.recurrence.expand import Series
 
 VERSION_RECORD_KEY = "#"
 """The range key of a person's version record in ``staff-busy``; sorts before every row."""
-SINGLE_PREFIX, LONG_PREFIX, SERIES_PREFIX = "O#", "P#", "R#"
-"""First characters of the ``window`` of a single shift, of a long one, and of a series."""
+SINGLE_PREFIX, SERIES_PREFIX = "O#", "R#"
+"""First characters of the ``window`` of a single shift, and of a series or a long shift."""
 LONG_SHIFT_DURATION = timedelta(hours=48)
-"""Single shifts that take longer are long ones: the few of them are looked for further back."""
+"""Single shifts that take longer are long ones. They are indexed as series are, so that nobody has
+to look for those that started weeks ago, and count as series where these are limited."""
 
 SHIFTS = PersonalData(
     "shifts",
@@ -70,8 +71,8 @@ class Schedule(dynamodb.Record):
     color = Text(SHIFTS, null=True)
     """#rrggbb"""
     window = Text(SCHEDULE_KEYS)
-    """``O#`` and the start of a single shift, ``P#`` and that of a long one, or ``R#`` and the end
-    of a series, in UTC."""
+    """``O#`` and the start of a single shift, or ``R#`` and the end of a series or a long shift, in
+    UTC."""
     zone_rules = Text(SCHEDULE_KEYS, null=True)
     """The version of the zone rules from which ``window`` and rows of availability follow."""
     template_id = Text(SCHEDULE_KEYS, null=True)
@@ -115,15 +116,14 @@ def derive_attributes(series: Series) -> dict[str, str]:
 
 def to_window_key(series: Series) -> str:
     """The sort key of a schedule in the indexes by location and by customer."""
-    if series.rule is None:
-        prefix = LONG_PREFIX if series.end - series.start > LONG_SHIFT_DURATION else SINGLE_PREFIX
-        return prefix + format_instant(expand.to_instant(series.start, series.zone))
+    if series.rule is None and series.end - series.start <= LONG_SHIFT_DURATION:
+        return SINGLE_PREFIX + format_instant(expand.to_instant(series.start, series.zone))
     return SERIES_PREFIX + format_instant(expand.get_latest_end(series))
 
 
 def format_instant(at: datetime) -> str:
     """An instant in UTC that sorts as text."""
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 class StaffAvailability(dynamodb.Record):

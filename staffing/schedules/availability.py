@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 
 from config import dynamodb, errors, journal, zone_rules
 from config.journal import write_set
-from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant
+from staffing.models import LONG_SHIFT_DURATION, VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant
 from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import Series
 from staffing.schedules.availability_rows import build_rows, read_stored_rows
 
 MAX_SERIES_PER_PERSON = 100
-"""Series that one person may have at a time: a new one is compared with all of them."""
+"""Series and long shifts that a person may have at a time: a new one is compared with all of them,
+and lists read those of a location that have not ended."""
 MAX_CHANGED_SHIFTS_PER_PERSON = 2_000
 """Shifts of these series that may be moved, excluded or covered: each is compared with others."""
 MAX_SINGLE_SHIFTS_PER_PERSON = 5_000
@@ -136,7 +137,10 @@ def _check_conflicts(
 
 @dataclass(frozen=True)
 class Workload:
-    """How much a change of a person's schedules is compared with."""
+    """How much a change of a person's schedules is compared with.
+
+    Long shifts count as series.
+    """
 
     series: int = 0
     changed_shifts: int = 0
@@ -145,10 +149,17 @@ class Workload:
     @classmethod
     def of(cls, rows: Iterable[StaffAvailability]) -> "Workload":
         """That of these rows."""
-        patterns = [pattern for row in rows for *_, pattern in row.shifts or ()]
-        recurring = [pattern for pattern in patterns if pattern]
-        changed_shifts = sum(len(pattern.get("exceptions", ())) for pattern in recurring)
-        return cls(len(recurring), changed_shifts, len(patterns) - len(recurring))
+        shifts = [values for row in rows for values in row.shifts or ()]
+        patterns = [pattern for *_, pattern in shifts if pattern]
+        changed_shifts = sum(len(pattern.get("exceptions", ())) for pattern in patterns)
+        long_shifts = sum(is_long_shift(start, end) for start, end, _, pattern in shifts if not pattern)
+        series = len(patterns) + long_shifts
+        return cls(series, changed_shifts, len(shifts) - series)
+
+
+def is_long_shift(start: str, end: str) -> bool:
+    """Whether a single shift between two stored wall times is a long one."""
+    return datetime.fromisoformat(end) - datetime.fromisoformat(start) > LONG_SHIFT_DURATION
 
 
 def _check_limits(rows: Iterable[StaffAvailability], changes: "RowChanges") -> None:
@@ -159,7 +170,10 @@ def _check_limits(rows: Iterable[StaffAvailability], changes: "RowChanges") -> N
         rows_after.pop(row.end, None)
     before, after = Workload.of(rows_before.values()), Workload.of(rows_after.values())
     if after.series > max(MAX_SERIES_PER_PERSON, before.series):
-        raise AssignmentLimitExceeded(f"A person can have at most {MAX_SERIES_PER_PERSON} series at a time.")
+        raise AssignmentLimitExceeded(
+            f"A person can have at most {MAX_SERIES_PER_PERSON} series at a time; "
+            "shifts of more than two days count as series."
+        )
     if after.changed_shifts > max(MAX_CHANGED_SHIFTS_PER_PERSON, before.changed_shifts):
         raise AssignmentLimitExceeded(
             f"At most {MAX_CHANGED_SHIFTS_PER_PERSON:,} shifts of a person's series can be moved, excluded or covered "

@@ -1,7 +1,7 @@
 """Who is on duty at a location at an instant, for the API and for calls."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from accounts import locations, users
@@ -38,6 +38,19 @@ class OnDuty:
         if self.shift.occurrence.staff_id:
             return "covering"
         return "moved" if self.shift.occurrence.is_moved else "scheduled"
+
+    def is_planned_for(self, day: date, zone: str) -> bool:
+        """Whether somebody planned this shift on purpose for a day, and not merely a weekday.
+
+        It is a single shift, or an occurrence of a series that was moved, covered or edited. And it
+        starts on that day, or is a night shift (of 24 hours at most) that starts on the day before.
+        """
+        occurrence = self.shift.occurrence
+        if self.shift.schedule.is_series and not occurrence.is_changed:
+            return False
+        start, end = (expand.to_wall_time(at, zone) for at in (occurrence.start, occurrence.end))
+        is_night_shift = start.date() == day - timedelta(days=1) and end - start <= timedelta(days=1)
+        return start.date() == day or is_night_shift
 
 
 def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)) -> list[OnDuty]:

@@ -36,9 +36,9 @@ class CallStep(NamedTuple):
     kind: str
     """Sequence: plan, key, dialled, accept. Ring all: plan, place (phones called), leg (a call was
     created), left, accept, closed. Any call: counted (among the calls at once), refused (rings
-    nobody: too many of them), recorded, kept (file stored), ended, heard (by a user)."""
+    nobody: too many of them), recorded, kept (file stored), ended."""
     path: str = ""
-    """Of the action; of ``heard``, the user."""
+    """Of the action."""
     number: int | None = None
     """Position of the candidate in the ring plan; for ``key``: the attempt."""
     sid: str = ""
@@ -68,6 +68,8 @@ class CallEvent(TypedDict, total=False):
     how: str
     """Why nobody answered: no_answer, busy, not_pressed or failed."""
     where: str
+    holiday: str
+    """Of an entrance: the name of the holiday that it is on."""
     key: str | None
     path: str
     leg: int
@@ -269,9 +271,13 @@ def load(call_id: str) -> CallRecord | None:
     return CallRecord(row) if row else None
 
 
-def new_call(call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime) -> CallRecord:
+def new_call(
+    call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime, holiday: str | None = None
+) -> CallRecord:
     """A call that begins at ``entrance`` (open, closed or holiday); not stored yet."""
     entered = CallEvent(kind="entered", at=at.isoformat(), where=entrance)
+    if holiday:
+        entered["holiday"] = holiday
     return CallRecord(
         Call(
             id=call_id,

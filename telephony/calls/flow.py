@@ -100,19 +100,21 @@ def _create_call(webhook: CallWebhook, line: ResolvedLine) -> CallRecord:
     caller = webhook.caller if callers.is_phone_number(webhook.caller) else ""
     identity = {"location_id": line.location_id, "caller": caller}
     admission = within_budget(concurrency.begin, line.customer_id, webhook.call_id, webhook.at, **identity)
-    entrance = _select_entrance(line, webhook.at) if admission in (Admission.RING, None) else "open"
-    call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance=entrance, at=webhook.at)
+    is_ringing = admission in (Admission.RING, None)
+    entrance = _find_entrance(line, webhook.at) if is_ringing else ivr.Entrance("open", "")
+    call = call_record.new_call(
+        webhook.call_id, line, caller=webhook.caller, entrance=entrance.name, at=webhook.at, holiday=entrance.holiday
+    )
     call.row.steps = STEPS_BY_ADMISSION[admission] if admission else None
     return call
 
 
-def _select_entrance(line: ResolvedLine, at: datetime) -> str:
+def _find_entrance(line: ResolvedLine, at: datetime) -> ivr.Entrance:
     """Where a call enters. While the rota cannot be read, the line counts as staffed."""
-    is_staffed = True
+    staff = None
     if ivr.follows_rota(line.configuration):
         staff = look_up_rota(line, routing.staff_on_duty, line, at, ivr.grace_period(line.configuration))
-        is_staffed = staff is None or bool(staff)
-    return ivr.select_entrance(line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed)
+    return routing.find_entrance(line, at, staff)
 
 
 def handle_failure() -> VoiceReply:

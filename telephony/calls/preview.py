@@ -31,7 +31,7 @@ class CallPreview:
     location_id: str
     number: str | None
     at: datetime
-    entrance: str
+    entrance: ivr.Entrance
     steps: list[PreviewStep]
 
 
@@ -44,14 +44,13 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview
     line = lines.to_resolved_line(line_record, location)
     at = local_time.resolve_instant(at, line.time_zone, pointer="?at").astimezone(ZoneInfo(line.time_zone))
     configuration = line.configuration
-    is_staffed = True
-    if ivr.follows_rota(configuration):
-        is_staffed = bool(routing.staff_on_duty(line, at, ivr.grace_period(configuration)))
-    entrance = ivr.select_entrance(configuration, at, time_zone=line.time_zone, is_staffed=is_staffed)
+    follows_rota = ivr.follows_rota(configuration)
+    staff = routing.staff_on_duty(line, at, ivr.grace_period(configuration)) if follows_rota else None
+    entrance = routing.find_entrance(line, at, staff)
     steps = [PreviewStep("greeting", "say", _prompt_text(configuration["greeting"]))]
     if ivr.is_recording_enabled(configuration):
         steps.append(PreviewStep("recording", "say", _prompt_text(configuration["recording"]["consentPrompt"])))
-    steps += _build_steps(line, entrance, at)
+    steps += _build_steps(line, entrance.name, at)
     return CallPreview(location_id, line_record.number, at, entrance, steps)
 
 

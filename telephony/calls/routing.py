@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from accounts import preferences, users
@@ -96,6 +96,18 @@ class _Match:
 def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
     """The people on duty at the line's location, then those with a shift that just ended."""
     return on_duty.list_on_duty(line.location_id, at, customer_id=line.customer_id, grace=grace)
+
+
+def find_entrance(line: ResolvedLine, at: datetime, staff: Sequence[on_duty.OnDuty] | None) -> ivr.Entrance:
+    """Where a call enters, with the people on duty; None: they are not known, so one may be."""
+
+    def is_planned_for(day: date, zone: str) -> bool:
+        return any(entry.is_planned_for(day, zone) for entry in staff or ())
+
+    is_staffed = staff is None or bool(staff)
+    return ivr.find_entrance(
+        line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed, is_planned_for=is_planned_for
+    )
 
 
 def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:

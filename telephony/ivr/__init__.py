@@ -12,6 +12,6 @@ from telephony.ivr.configuration import (
     list_number_references,
     list_user_references,
     resolve_key,
-    select_entrance,
     validate_configuration,
 )
+from telephony.ivr.opening_hours import Entrance, find_entrance, find_holiday

@@ -4,17 +4,15 @@ A configuration is a tree of actions. A path such as ``open/keys/1/otherwise`` n
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
-from functools import cache
+from datetime import timedelta
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 
 from config import errors, zone_names
 from config.text import clean_text
-from telephony.ivr import schema
+from telephony.ivr import opening_hours, schema
 from telephony.ivr.phrases import get_phrase
 
 IvrConfiguration = Mapping[str, Any]
@@ -29,7 +27,6 @@ MAX_BYTES = 16_384
 """Size of a whole configuration as JSON."""
 MAX_TEXT_LENGTH = 1_000
 """Characters of a text; of some, the schema allows fewer."""
-WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 RING_SECONDS, GRACE_MINUTES, MENU_RETRIES, VOICEMAIL_SECONDS = 20, 10, 1, 115
 """Defaults of the members `ringSeconds`, `graceMinutes`, `retries` and `maxSeconds`."""
 
@@ -133,40 +130,12 @@ def _semantic_faults(configuration: IvrConfiguration) -> Iterator[tuple[schema.F
     """Check what the schema cannot: number of actions, opening hours, dates, zones, countries."""
     if len(list(iter_actions(configuration))) > MAX_ACTIONS:
         yield (), f"A configuration may have at most {MAX_ACTIONS} actions."
-    yield from _opening_hours_faults(configuration["hours"])
+    yield from opening_hours.iter_faults(configuration)
     time_zone = configuration.get("timeZone")
     if time_zone is not None and zone_names.find_canonical_name(time_zone) is None:
         yield ("timeZone",), zone_names.describe_unknown(time_zone)
-
-
-def _opening_hours_faults(hours: Mapping[str, Any]) -> Iterator[tuple[schema.FaultPath, str]]:
-    for day, spans in hours.get("weekly", {}).items():
-        for index, (start, end) in enumerate(spans):
-            if start >= end:
-                yield ("hours", "weekly", day, index), "The end must be later than the start."
-    holidays = hours.get("holidays", {})
-    for index, text in enumerate(holidays.get("dates", ())):
-        try:
-            date.fromisoformat(text)
-        except ValueError:
-            yield ("hours", "holidays", "dates", index), "Must be a date that exists."
-    if "country" in holidays and not _has_holiday_calendar(holidays["country"], holidays.get("subdivision")):
-        yield ("hours", "holidays"), "Unknown country or subdivision."
-
-
-def _has_holiday_calendar(country: str, subdivision: str | None) -> bool:
-    try:
-        _public_holidays(country, subdivision, 2026)
-    except NotImplementedError:  # the library does not know the country or subdivision
-        return False
-    return True
-
-
-@cache
-def _public_holidays(country: str, subdivision: str | None, year: int) -> frozenset[date]:
-    import holidays
-
-    return frozenset(holidays.country_holidays(country, subdiv=subdivision, years=year))
+    elif time_zone is not None and not opening_hours.depends_on_zone(configuration):
+        yield ("timeZone",), "Has no effect, as there are neither `weekly` hours nor `holidays`; leave it out."
 
 
 # --- actions --------------------------------------------------------------------------------------
@@ -226,7 +195,7 @@ def is_recording_enabled(configuration: IvrConfiguration) -> bool:
     return bool(configuration.get("recording", {}).get("calls"))
 
 
-# --- opening hours --------------------------------------------------------------------------------
+# --- the rota -------------------------------------------------------------------------------------
 def follows_rota(configuration: IvrConfiguration) -> bool:
     """Whether the line is open while somebody is on duty."""
     return bool(configuration["hours"]["mode"] == "schedule")
@@ -244,25 +213,3 @@ def grace_period(configuration: IvrConfiguration) -> timedelta:
 def duty_grace_period(duty_target: Mapping[str, Any]) -> timedelta:
     """How long after their shift calls still ring a person."""
     return timedelta(minutes=int(duty_target.get("graceMinutes", GRACE_MINUTES)))
-
-
-def select_entrance(configuration: IvrConfiguration, at: datetime, *, time_zone: str, is_staffed: bool) -> str:
-    """Where a call enters: open, closed or holiday. ``time_zone`` is the location's."""
-    hours = configuration["hours"]
-    if follows_rota(configuration):
-        return "open" if is_staffed else "closed"
-    local_time = at.astimezone(ZoneInfo(configuration.get("timeZone") or time_zone))
-    if _is_holiday(hours.get("holidays", {}), local_time.date()):
-        return "holiday" if "holiday" in configuration else "closed"
-    if hours["mode"] == "always":
-        return "open"
-    wall_clock = f"{local_time:%H:%M}"
-    spans = hours["weekly"].get(WEEKDAYS[local_time.weekday()], ())
-    return "open" if any(start <= wall_clock < end for start, end in spans) else "closed"
-
-
-def _is_holiday(holidays: Mapping[str, Any], day: date) -> bool:
-    if day.isoformat() in holidays.get("dates", ()):
-        return True
-    country = holidays.get("country")
-    return bool(country) and day in _public_holidays(country, holidays.get("subdivision"), day.year)

@@ -229,6 +229,12 @@ class CallPreviewView(serializers.Serializer[Any]):
     phoneNumber = serializers.CharField(source="number", allow_null=True)
     at = serializers.DateTimeField(help_text="The time of the simulated call.")
     entrance = serializers.ChoiceField(
-        choices=["open", "closed", "holiday"], help_text="The action with which the call begins."
+        choices=["open", "closed", "holiday"],
+        source="entrance.name",
+        help_text="The action with which the call begins.",
+    )
+    reason = serializers.CharField(source="entrance.reason", help_text="Why the call begins there, as a sentence.")
+    holiday = serializers.CharField(
+        source="entrance.holiday", allow_null=True, help_text="Name of the holiday, or its date; null: it is none."
     )
     steps = PreviewStepView(many=True, help_text="The steps of the call, in order.")

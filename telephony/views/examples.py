@@ -55,7 +55,7 @@ _CANDIDATE = _builder.build(
     numbers.PreviewCandidateView, name="Sam Reed", until="2026-11-23T17:00:00Z", rings=True, whyNot=None
 )
 _RING_STEP = _builder.build(numbers.PreviewStepView, path="open", type="ring", keys={}, people=[_CANDIDATE])
-PREVIEW = _builder.build(numbers.CallPreviewView, steps=[_RING_STEP])
+PREVIEW = _builder.build(numbers.CallPreviewView, reason="Somebody is on duty.", holiday=None, steps=[_RING_STEP])
 CALL = _builder.build(
     calls.CallView,
     id="CA0123456789abcdef0123456789abcdef",
@@ -66,7 +66,6 @@ CALL = _builder.build(
     answeredBy=USER_ID,
     people=[_builder.build(calls.CallCandidateView, phoneNumber=None, why="scheduled", whyNot=None)],
     recordings=[],
-    heardBy=[],
     events=[{"kind": "accepted", "at": SAMPLE_TIME, "who": USER_ID}],
 )
 PHONE = _builder.build(calls.PhoneView)

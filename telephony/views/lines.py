@@ -75,7 +75,9 @@ class CallPreviews(api.OperationViewSet):
         at = CallPreviewQuery.parse_query(request).get("at", datetime.now(UTC))
         call_preview = preview.preview_call(locationId, actor=actor_of(request), at=at)
         view = CallPreviewView(call_preview).data
-        return Response(view, headers={"ETag": conditional.weak_etag([view["entrance"], view["steps"]])})
+        return Response(
+            view, headers={"ETag": conditional.weak_etag([view["entrance"], view["reason"], view["steps"]])}
+        )
 
 
 def _build_ivr_schema() -> bytes:

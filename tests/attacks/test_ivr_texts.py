@@ -48,7 +48,8 @@ def test_texts_are_stored_in_normal_form(test_users: UserFixtures) -> None:
 def test_faults_of_texts_are_bounded() -> None:
     keys = {key: {"type": "say", "prompt": {"say": "\x00"}} for key in "1234567890"}
     menu = {"type": "menu", "prompt": {"say": "\x00"}, "keys": keys, "otherwise": {"type": "hangup"}}
-    configuration = {**DEFAULT, "open": menu, "closed": menu, "holiday": menu}
+    hours = {"mode": "schedule", "holidays": {"country": "US"}}
+    configuration = {**DEFAULT, "hours": hours, "open": menu, "closed": menu, "holiday": menu}
     with pytest.raises(ivr.InvalidConfiguration) as refusal:
         ivr.validate_configuration(configuration)
     assert len(refusal.value.field_errors) == 21

@@ -1,8 +1,15 @@
 """Reports about shifts, the rota, holidays and opening hours."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
+
+from telephony import ivr
 from tests.staffing.schedules.test_commands import PATH, create_schedule, schedule_body
+from tests.support.calls import LineFixture, create_line
 from tests.support.users import UserFixtures, parse_problem
 
 
@@ -38,3 +45,197 @@ def test_grafana_oncall_5247_two_people_alternate_by_week(test_users: UserFixtur
     ]
     assert all(first["endTime"] == second["startTime"] for first, second in pairwise(shifts))
     assert shifts[2]["endTime"].endswith("-05:00"), "the week in which the clock is set back"
+
+
+# --- holidays -------------------------------------------------------------------------------------
+CHRISTMAS = "2028-12-25"  # a Monday
+HOLIDAYS = {"mode": "schedule", "holidays": {"country": "US"}}
+HOLIDAY_ACTION = {"type": "say", "prompt": {"say": "Happy holidays."}}
+
+
+@pytest.fixture
+def line(test_users: UserFixtures) -> LineFixture:
+    """A line that follows the rota, except on holidays."""
+    line = create_line(test_users)
+    line.update_configuration(hours=HOLIDAYS, holiday=HOLIDAY_ACTION)
+    return line
+
+
+def plan(line: LineFixture, start: str, end: str, **fields: Any) -> tuple[dict[str, Any], str]:
+    """A new person with a verified phone and a schedule at a line's location; the phone."""
+    sam, phone = line.put_on_duty("2028-06-01T03:00", "2028-06-01T03:05")
+    fields |= {"staffId": sam.id, "locationId": line.location.id}
+    return create_schedule(line.test_users.ann, schedule_body(line.test_users, start, end, **fields)), phone
+
+
+def preview(line: LineFixture, at: str) -> dict[str, Any]:
+    response = line.test_users.ann.get(f"/ivrConfiguration/{line.location.id}/preview", params={"at": at})
+    assert response.status_code == 200, response.text
+    return dict(response.json())
+
+
+def test_frappe_hrms_3615_and_4801_a_holiday_is_obeyed_where_the_rota_decides(line: LineFixture) -> None:
+    """frappe/hrms#3615, #4801: calls rang whoever had an ordinary shift on that weekday."""
+    schedule, phone = plan(line, "2028-12-04T09:00", "2028-12-04T17:00", recurrencePattern={"frequency": "weekly"})
+
+    line.call("2028-12-18T12:00:00-05:00", phones={phone: "answers"}).assert_sequence(f"talks with {phone}")
+    call = line.call(f"{CHRISTMAS}T12:00:00-05:00", phones={phone: "answers"})
+    call.assert_sequence("Happy holidays.")
+    call.assert_absent(phone)
+    entered = call.api_record["events"][0]
+    assert (entered["where"], entered["holiday"]) == ("holiday", "Christmas Day")
+    shown = preview(line, f"{CHRISTMAS}T12:00")
+    assert (shown["entrance"], shown["holiday"]) == ("holiday", "Christmas Day")
+    assert "Christmas Day (2028-12-25)" in shown["reason"]
+    assert "nobody is planned on purpose" in shown["reason"]
+
+    query = {"scope": "occurrence", "recurrenceId": f"{CHRISTMAS}T09:00"}
+    path = f"{PATH}/{schedule['id']}"
+    edited = line.test_users.ann.request("PUT", path, json={"notes": "Turkey at noon"}, params=query)
+    assert edited.status_code == 200, edited.text
+    line.call(f"{CHRISTMAS}T12:00:00-05:00", phones={phone: "answers"}).assert_sequence(f"talks with {phone}")
+    shown = preview(line, f"{CHRISTMAS}T12:00")
+    assert (shown["entrance"], shown["holiday"]) == ("open", "Christmas Day")
+    assert "on purpose" in shown["reason"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "at", "entrance"),
+    [
+        (f"{CHRISTMAS}T09:00", f"{CHRISTMAS}T17:00", f"{CHRISTMAS}T12:00", "open"),
+        ("2028-12-24T22:00", f"{CHRISTMAS}T06:00", f"{CHRISTMAS}T02:00", "open"),
+        (f"{CHRISTMAS}T22:00", "2028-12-26T06:00", "2028-12-26T02:00", "open"),
+        ("2028-12-21T09:00", "2028-12-28T09:00", f"{CHRISTMAS}T12:00", "holiday"),
+        ("2028-12-21T09:00", "2028-12-28T09:00", "2028-12-26T12:00", "open"),
+    ],
+)
+def test_frappe_hrms_3615_a_single_shift_for_that_day_is_on_purpose(
+    line: LineFixture, start: str, end: str, at: str, entrance: str
+) -> None:
+    """frappe/hrms#3615: whoever is planned for the holiday itself works; a week on call is none."""
+    plan(line, start, end)
+    assert preview(line, at)["entrance"] == entrance
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer", "reason"),
+    [
+        ({"hours": {"mode": "schedule", "weekly": {"mo": [["09:00", "17:00"]]}}}, "/hours/weekly", "mode"),
+        ({"hours": {"mode": "always", "weekly": {}}}, "/hours/weekly", "mode"),
+        ({"hours": {"mode": "always"}, "holiday": HOLIDAY_ACTION}, "/holiday", "names no holidays"),
+        ({"hours": {"mode": "schedule", "holidays": {"dates": []}}, "holiday": HOLIDAY_ACTION}, "/holiday", "holidays"),
+        ({"hours": {"mode": "schedule"}, "timeZone": "Europe/Berlin"}, "/timeZone", "neither"),
+    ],
+)
+def test_frappe_hrms_4801_what_would_have_no_effect_is_refused(
+    changes: dict[str, Any], pointer: str, reason: str
+) -> None:
+    """frappe/hrms#4801: a setting that does nothing is taken for one that works."""
+    with pytest.raises(ivr.InvalidConfiguration) as refused:
+        ivr.validate_configuration({**ivr.default_configuration("Harbour"), **changes})
+    (fault,) = refused.value.field_errors
+    assert fault.pointer == f"/configuration{pointer}"
+    assert "no effect" in fault.detail
+    assert reason in fault.detail
+
+
+# --- opening hours past midnight ------------------------------------------------------------------
+def configure(**hours: Any) -> dict[str, Any]:
+    """A valid configuration with these hours."""
+    return ivr.validate_configuration({**ivr.default_configuration("Bar"), "hours": {"mode": "weekly", **hours}})
+
+
+def is_open(configuration: dict[str, Any], at: str | datetime, zone: str = "America/New_York") -> bool:
+    """Whether a line is open, at a local time if it has no offset."""
+    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
+    instant = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))
+    return ivr.find_entrance(configuration, instant, time_zone=zone).name == "open"
+
+
+def test_chatwoot_6733_hours_may_last_past_midnight(test_users: UserFixtures) -> None:
+    """chatwoot/chatwoot#6733: a bar is open from 21:00 to 02:00."""
+    line = create_line(test_users)
+    line.update_configuration(
+        hours={"mode": "weekly", "weekly": {"fr": [["21:00", "02:00"]]}},
+        open={"type": "say", "prompt": {"say": "We are here."}},
+        closed={"type": "say", "prompt": {"say": "Come again."}},
+    )
+    for at, expected in (
+        ("2027-06-04T20:59:59-04:00", "Come again."),
+        ("2027-06-04T21:00:00-04:00", "We are here."),
+        ("2027-06-05T01:59:59-04:00", "We are here."),
+        ("2027-06-05T02:00:00-04:00", "Come again."),
+        ("2027-06-04T01:00:00-04:00", "Come again."),
+    ):
+        line.call(at).assert_sequence(expected)
+    assert "21:00 to 02:00 (Friday)" in preview(line, "2027-06-05T01:00")["reason"]
+
+
+def test_chatwoot_5254_hours_may_end_at_midnight() -> None:
+    """chatwoot/chatwoot#5254: 17:00 to 00:00, written in both ways."""
+    for end in ("00:00", "24:00"):
+        configuration = configure(weekly={"su": [["17:00", end]]})
+        assert [is_open(configuration, f"2027-06-06T{time}") for time in ("16:59", "17:00", "23:59")] == [
+            False,
+            True,
+            True,
+        ]
+        assert not is_open(configuration, "2027-06-07T00:00")
+
+
+@pytest.mark.parametrize(
+    ("weekly", "pointer"),
+    [
+        ({"fr": [["21:00", "02:00"]], "sa": [["01:00", "03:00"]]}, "fr/0"),
+        ({"su": [["08:00", "09:00"], ["21:00", "08:30"]], "mo": [["10:00", "12:00"], ["08:00", "09:00"]]}, "su/1"),
+        ({"fr": [["21:00", "21:00"]]}, "fr/0"),
+        ({"fr": [["24:00", "02:00"]]}, "fr/0"),
+    ],
+)
+def test_calcom_5929_hours_that_overlap_the_next_day_are_refused(weekly: dict[str, Any], pointer: str) -> None:
+    """calcom/cal.com#5929: which of two overlapping periods counts would be a guess."""
+    with pytest.raises(ivr.InvalidConfiguration) as refused:
+        configure(weekly=weekly)
+    (fault,) = refused.value.field_errors
+    assert fault.pointer == f"/configuration/hours/weekly/{pointer}"
+    assert configure(weekly={"fr": [["21:00", "02:00"]], "sa": [["02:00", "03:00"]]})
+
+
+@pytest.mark.parametrize(
+    ("end", "open_at", "closed_at"),
+    [
+        # at 2:00 of 14 March 2027 it becomes 3:00
+        ("02:30", "2027-03-14T01:59:59-05:00", "2027-03-14T03:00:00-04:00"),
+        ("03:30", "2027-03-14T03:29:59-04:00", "2027-03-14T03:30:00-04:00"),
+        # at 2:00 of 7 November 2027 it becomes 1:00
+        ("01:30", "2027-11-07T01:29:59-04:00", "2027-11-07T01:30:00-04:00"),
+        ("01:30", "2027-11-07T01:00:00-04:00", "2027-11-07T01:10:00-05:00"),
+        ("02:00", "2027-11-07T01:59:59-05:00", "2027-11-07T02:00:00-05:00"),
+    ],
+)
+def test_calcom_5929_clock_changes_within_hours(end: str, open_at: str, closed_at: str) -> None:
+    """calcom/cal.com#5929: it closes once, when the clock first shows the end or a later time."""
+    configuration = configure(weekly={"sa": [["21:00", end]]})
+    assert is_open(configuration, open_at)
+    assert not is_open(configuration, closed_at)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "America/Havana"])
+def test_calcom_5929_hours_open_and_close_once_a_day(zone: str) -> None:
+    """calcom/cal.com#5929: over a year with all clock changes, as often as there are periods."""
+    configuration = configure(weekly={day: [["17:15", "01:45"]] for day in ("mo", "tu", "we", "th", "fr", "sa", "su")})
+    start = datetime(2027, 1, 1, 12, tzinfo=UTC)
+    states = [is_open(configuration, start + timedelta(minutes=15 * step), zone) for step in range(4 * 24 * 365)]
+    openings = sum(later and not earlier for earlier, later in pairwise(states))
+    assert openings in (365, 366)
+    assert sum(states) / 4 == pytest.approx(365 * 8.5, abs=6)
+
+
+def test_chatwoot_6733_a_night_belongs_to_the_day_on_which_it_begins() -> None:
+    """chatwoot/chatwoot#6733: and so does whether it is a holiday."""
+    nights = {day: [["21:00", "02:00"]] for day in ("su", "mo", "tu")}
+    configuration = configure(weekly=nights, holidays={"dates": [CHRISTMAS]})
+    assert is_open(configuration, f"{CHRISTMAS}T01:00"), "the night of the 24th"
+    assert not is_open(configuration, f"{CHRISTMAS}T22:00")
+    assert not is_open(configuration, "2028-12-26T01:00"), "the night of the 25th"
+    assert is_open(configuration, "2028-12-26T21:00")

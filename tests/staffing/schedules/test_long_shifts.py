@@ -11,7 +11,7 @@ from staffing.models import Schedule
 from staffing.recurrence import expand
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
-from staffing.schedules import on_duty
+from staffing.schedules import availability, on_duty
 from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
 from tests.staffing.schedules.test_listing import list_all
 from tests.support.bulk import load_series, put_records
@@ -86,22 +86,20 @@ def test_windows_list_what_overlaps_them(
     assert [start for _, start in actual] == sorted(start for _, start in expected)
 
 
-def test_long_past_and_future_shifts_do_not_make_reading_dearer(
+def test_reading_costs_what_it_did_and_little_more_with_planned_weeks(
     env: Environment, web: str, record_figure: Callable[[str], None]
 ) -> None:
-    """Whatever was planned before and after; a shift of a month is found."""
+    """Past long shifts cost nothing; future ones as much as series, and are as limited."""
     test_users = create_user_fixtures(env, web)
     sue = test_users.create_user()
-    month = Series(datetime(2031, 5, 5, 9), datetime(2031, 6, 5, 9), ZONE)
-    put_records(load_series(test_users, sue.id, [month]))
+    put_records(load_series(test_users, sue.id, [Series(datetime(2031, 5, 5, 9), datetime(2031, 6, 5, 9), ZONE)]))
     at = datetime(2031, 6, 5, 12, 59, tzinfo=UTC)
+    past = [FIRST - timedelta(weeks=number + 200) for number in range(150)]
+    future = [FIRST + timedelta(weeks=number + 20) for number in range(52)]
     figures = []
-    for week_count in (0, 150):
-        weeks = [FIRST - timedelta(weeks=number + 200) for number in range(week_count)]
-        weeks += [FIRST + timedelta(weeks=number + 20) for number in range(week_count)]
-        singles = [Series(start, start + timedelta(days=7), ZONE) for start in weeks]
-        if singles:
-            load_series(test_users, test_users.create_user().id, singles)
+    for starts in ([], past, future):
+        if weeks := [Series(start, start + timedelta(days=7), ZONE) for start in starts]:
+            load_series(test_users, test_users.create_user().id, weeks)
         with costs.measure() as cost:
             entries = on_duty.list_on_duty(test_users.boston.id, at, customer_id=test_users.customer.id)
         assert [entry.user.id for entry in entries] == [sue.id]
@@ -109,10 +107,23 @@ def test_long_past_and_future_shifts_do_not_make_reading_dearer(
         with env.apply_plan() as call_plan:
             listed = test_users.ann.get(f"/location/{test_users.boston.id}/on-duty", params={"at": at.isoformat()})
         assert [item["staffId"] for item in listed.json()["items"]] == [sue.id]
-        capacity = sum(call.capacity for call in call_plan.calls if call.service == "dynamodb")
-        figures.append((cost.round_trips, capacity))
-    record_figure(f"on duty (reads, capacity units of the request) with 0 and 300 weeks on call planned: {figures}")
+        figures.append((cost.round_trips, sum(call.capacity for call in call_plan.calls if call.service == "dynamodb")))
+    record_figure(f"on duty (reads, capacity units of the request), 150 past and 52 planned weeks on call: {figures}")
+    assert [reads for reads, _ in figures] == [3, 3, 3]
     assert figures[0] == figures[1]
+    assert figures[2][1] <= figures[0][1] + 4
+
+
+def test_long_shifts_are_limited_as_series_are(test_users: UserFixtures) -> None:
+    sue = test_users.create_user()
+    starts = [FIRST + timedelta(weeks=number) for number in range(availability.MAX_SERIES_PER_PERSON)]
+    load_series(test_users, sue.id, [Series(start, start + timedelta(days=7), ZONE) for start in starts])
+    refused = test_users.ann.post(
+        PATH, schedule_body(test_users, "2030-02-04T09:00", "2030-02-11T09:00", staffId=sue.id)
+    )
+    assert (refused.status_code, parse_problem(refused)["code"]) == (409, "assignment_limit_exceeded")
+    assert "more than two days" in parse_problem(refused)["detail"]
+    create_schedule(test_users.ann, schedule_body(test_users, "2030-02-04T09:00", "2030-02-06T09:00", staffId=sue.id))
 
 
 def test_a_shift_becomes_long_and_short_again(test_users: UserFixtures) -> None:

@@ -115,7 +115,7 @@ INVALID_CONFIGURATIONS: list[tuple[ConfigurationEdit, str]] = [
     (lambda c: c.update(timeZone="Mars/Olympus"), "/timeZone"),
     (lambda c: c.update(timeZone="../etc/passwd"), "/timeZone"),
     (lambda c: c.update(hours={"mode": "weekly"}), "/hours"),
-    (lambda c: c.update(hours={"mode": "weekly", "weekly": {"mo": [["17:00", "09:00"]]}}), "/hours/weekly/mo/0"),
+    (lambda c: c.update(hours={"mode": "weekly", "weekly": {"mo": [["09:00", "09:00"]]}}), "/hours/weekly/mo/0"),
     (lambda c: c.update(hours={"mode": "weekly", "weekly": {"mo": [["9:00", "17:00"]]}}), "/hours/weekly/mo/0/0"),
     (lambda c: c["hours"].update(holidays={"country": "XX"}), "/hours/holidays"),
     (lambda c: c["hours"].update(holidays={"dates": ["2026-02-30"]}), "/hours/holidays/dates/0"),
@@ -227,12 +227,12 @@ def test_time_zone_of_the_configuration_overrides_the_location() -> None:
     weekly = {"mode": "weekly", "weekly": {"we": [["09:00", "10:00"], ["23:00", "24:00"]]}}
     ivr_document = {**DEFAULT, "hours": weekly, "timeZone": "Europe/Berlin"}
     at = datetime.fromisoformat("2027-06-02T09:30:00+02:00")
-    entrance_at = ivr.select_entrance
-    assert entrance_at(ivr_document, at, time_zone="America/New_York", is_staffed=False) == "open"
+    zone = "America/New_York"
+    assert ivr.find_entrance(ivr_document, at, time_zone=zone, is_staffed=False).name == "open"
     del ivr_document["timeZone"]
-    assert entrance_at(ivr_document, at, time_zone="America/New_York", is_staffed=True) == "closed"
+    assert ivr.find_entrance(ivr_document, at, time_zone=zone, is_staffed=True).name == "closed"
     late = datetime.fromisoformat("2027-06-02T23:59:59-04:00")
-    assert entrance_at(ivr_document, late, time_zone="America/New_York", is_staffed=True) == "open"
+    assert ivr.find_entrance(ivr_document, late, time_zone=zone, is_staffed=True).name == "open"
 
 
 def test_all_languages_have_all_phrases() -> None:
