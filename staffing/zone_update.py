@@ -50,7 +50,7 @@ class ZoneUpdate:
             for schedule in schedules:
                 self._print_move(schedule)
             self._change(schedules, _derive_again, "schedules")
-        for messages in _scan(outbox.OutboxMessage, "#task = :task", {":task": reminders.REMINDER_TASK}):
+        for messages in _scan(outbox.OutboxMessage, "#task = :task", {":task": "staffing.remind"}):
             self._change(self._list_moved_reminders(messages), self._plan_again, "reminders")
 
     def _change(self, records: list[R], change: Callable[[R], bool], kind: str) -> None:

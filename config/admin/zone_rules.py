@@ -9,8 +9,8 @@ def zone_rules_panels(_: str | None) -> list[Panel]:
     """The version of the rules and its age, and what to do if they need attention."""
     report = zone_rules.read_report(operators.now())
     release = zone_rules.release()
-    age = f"released {release.released:%Y-%m-%d}, {report.age.days} days ago" if report.age is not None else ""
-    version = PanelItem(f"tzdata {zone_rules.VERSION}", detail=age)
+    version = f"tzdata {zone_rules.VERSION}"
+    age = f"released {release.released}, {report.age.days} days ago" if report.age is not None else "not the locked one"
     is_fine = report.status == "ok"
-    items = [version] if is_fine else [PanelItem(report.sentence), version]
-    return [Panel("Time zone rules", items, "", on_customer_page=False, is_informational=is_fine)]
+    item = PanelItem(version, detail=age) if is_fine else PanelItem(report.sentence, detail=f"{version}, {age}")
+    return [Panel("Time zone rules", [item], "", on_customer_page=False, is_informational=is_fine)]

@@ -21,7 +21,6 @@ from staffing.recurrence.expand import Occurrence
 from staffing.schedules import availability
 
 EVENT = "shift_reminder"
-REMINDER_TASK = "staffing.remind"
 LOOKAHEAD = timedelta(days=35)
 """How far ahead the next shift is looked for."""
 LOOK_AGAIN_AFTER = LOOKAHEAD - timedelta(days=3)
@@ -57,7 +56,7 @@ def _enqueue_upcoming(write: write_set.Write, user_id: str, upcoming: NextShift,
     if upcoming.is_found:
         due = max(write.at, start - lead_time)
         message_id = f"remind-{user_id}-{format_instant(start)}"
-        write.enqueue(REMINDER_TASK, id=message_id, due=due, user_id=user_id, start=start.isoformat())
+        write.enqueue("staffing.remind", id=message_id, due=due, user_id=user_id, start=start.isoformat())
     else:
         message_id = f"look-{user_id}-{start:%Y%m%d}"
         write.enqueue("staffing.plan_reminder", id=message_id, due=start, user_id=user_id)
@@ -83,7 +82,7 @@ def enqueue_planning(write: write_set.Write, user_id: str) -> None:
     write.enqueue("staffing.plan_reminder", id=f"plan-{user_id}-{zone_rules.VERSION}", user_id=user_id)
 
 
-@outbox.task(REMINDER_TASK)
+@outbox.task("staffing.remind")
 def enqueue_reminders(user_id: str, start: str, *, job: outbox.TaskContext) -> None:
     """Remind a person once of the shift that starts then, if it is still theirs and in the future.
 

@@ -13,7 +13,6 @@ from config import dynamodb, outbox, zone_rules
 from config.admin.zone_rules import zone_rules_panels
 from config.dynamodb import unaudited
 from staffing.models import Schedule, StaffAvailability
-from staffing.notifications import reminders
 from staffing.schedules import availability, queries
 from staffing.zone_update import ZoneUpdate
 from tests.support import old_rules
@@ -103,7 +102,7 @@ def list_reminders(user_id: str) -> dict[str, datetime]:
     return {
         str(message.id): datetime.fromisoformat(message.arguments["start"])
         for message in messages
-        if message.task == reminders.REMINDER_TASK and message.arguments["user_id"] == user_id
+        if message.task == "staffing.remind" and message.arguments["user_id"] == user_id
     }
 
 
@@ -238,11 +237,6 @@ def plan_reminder_as_before(shift: PlannedShift, message_id: str, start: datetim
     author = shift.test_users.ann.actor
     arguments = {"user_id": shift.user.id, "start": start.isoformat()}
     message = outbox.build_message(
-        reminders.REMINDER_TASK,
-        arguments,
-        message_id=message_id,
-        author=author,
-        key=None,
-        due_at=start - timedelta(days=1),
+        "staffing.remind", arguments, message_id=message_id, author=author, key=None, due_at=start - timedelta(days=1)
     )
     dynamodb.call("PutItem", TableName=outbox.OutboxMessage.table_name(), Item=message.serialize())
