@@ -31,6 +31,7 @@ ACTIONS = {
     "user.handed_over": "What came before a new address, an unblocking, a new invitation or a withdrawn change of the "
     "address ended: password, sessions, tokens, links and devices.",
     "user.invitation_expired": "Nobody accepted the invitation in time, and somebody else uses the address.",
+    "user.address_rekeyed": "The key that makes an e-mail address unique follows the present rule.",
     "user.invitation_resent": "The invitation was requested again.",
     "user.invitation_sent": "The invitation was sent.",
     "user.invited": "The user was created and invited.",

@@ -22,7 +22,7 @@ from config.dynamodb.attributes import (
 
 ALL_LOCATIONS = "*"
 """In a user's ``locations``: all locations of the customer, present and future."""
-DIRECTORY_VERSION = 1
+DIRECTORY_VERSION = 2
 """Of what a `DirectoryEntry` contains; `manage.py directory` updates older entries."""
 DIRECTORY_STATUSES = ("invited", "active", "blocked")
 MAX_FOLDED_LENGTH = 1_000

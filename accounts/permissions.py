@@ -16,7 +16,7 @@ from config import audit, errors
 
 SELF_SERVICE = ("self:read", "self:update", "self:export", "push:manage", "terms:accept")
 """Nobody can lose these: without them a person could not read their data or accept the terms."""
-_STAFF = (*SELF_SERVICE, "schedules:read")
+_STAFF = (*SELF_SERVICE, "schedules:read", "calls:handle")
 _MANAGER = (
     *_STAFF,
     "users:read",
@@ -48,6 +48,8 @@ ROLES = {
     "admin": frozenset(_ADMIN),
     "owner": frozenset(_OWNER),
 }
+WIDER_PERMISSIONS = {"calls:handle": "calls:read"}
+"""Who has the second may do, for everybody, what the first allows for oneself."""
 RANKS, PERMISSIONS = {role: rank for rank, role in enumerate(ROLES)}, ROLES["owner"]
 VENDOR_PERMISSIONS = frozenset({"customers:suspend", "numbers:adopt"})
 """Permissions that only operators have."""
@@ -105,8 +107,8 @@ class Actor(audit.Author):
     locations: tuple[str, ...] = ()
 
     def has_permission(self, permission: str) -> bool:
-        """Whether the actor has the permission, at any location."""
-        return permission in self.permissions
+        """Whether the actor has the permission, or one that includes it, at any location."""
+        return permission in self.permissions or WIDER_PERMISSIONS.get(permission) in self.permissions
 
     def require(self, permission: str) -> None:
         """Raise `errors.Forbidden` without the permission."""

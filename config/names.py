@@ -5,10 +5,11 @@ and what is written into an e-mail is made harmless too: stored names may be old
 """
 
 import re
-import unicodedata
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+import unicodedata2 as unicodedata
 
 from config import errors
 

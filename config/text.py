@@ -1,6 +1,8 @@
 """Text that people write: one normal form, and nothing that hides or cannot be displayed. Pure."""
 
-import unicodedata
+import re
+
+import unicodedata2 as unicodedata  # of present Unicode: the interpreter's own is years older
 
 RAW_LENGTH_FACTOR = 4
 """Characters of a text as it is sent, for each of its normal form: with blanks around it, and as
@@ -10,15 +12,26 @@ _LINE_SEPARATORS = str.maketrans({"\u2028": "\n", "\u2029": "\n"})
 _JOINERS = "\u200c\u200d"
 _DIRECTION_MARKS = "\u061c\u200e\u200f"
 """Invisible letters of a direction, which texts of Hebrew or Arabic with numbers may need."""
+_ISOLATES = "\u2066\u2067\u2068\u2069"
+"""Programs put names between these. Overrides and embeddings are refused: they reverse letters."""
 _BREAKING_HINTS = "\u00ad\u200b\u2060\ufeff"
 """Where lines may be broken: text that is copied from elsewhere has these."""
+_INVISIBLE_MARKS = "\u034f\u17b4\u17b5"
+"""Marks without a shape, which only make equal names differ."""
+_VISIBLE_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+"""Signs over the digits that follow (Prepended_Concatenation_Mark)."""
+_VARIATION_SELECTORS = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_REPEATED_SELECTORS = re.compile(f"(?<=[{_VARIATION_SELECTORS}])[{_VARIATION_SELECTORS}]+")
+_SELECTORS = re.compile(f"(?<=(.))[{_VARIATION_SELECTORS}]|^[{_VARIATION_SELECTORS}]+", re.DOTALL)
 _BLANKS = "".join(character for character in map(chr, range(0x3001)) if character.isspace())
 _BLACK_FLAG, _TAGS = "\U0001f3f4", range(0xE0020, 0xE0080)
+_OUTER_BLANK_LETTERS = "\u2800\u3164\uffa0"
+"""At the ends of a text they are blanks."""
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and symbols without a shape."""
 _EMOJI_MODIFIERS = "\ufe0f\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 _EMOJI_BLOCKS = range(0x1F000, 0x1FB00)
-"""Each year adds emoji here, of which Python's tables do not know yet."""
+"""Each year adds emoji here, of which the locked tables may not know yet."""
 
 
 class TextTooLong(ValueError):
@@ -28,8 +41,9 @@ class TextTooLong(ValueError):
 def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str:
     """Text in NFC without blanks around it; a text of several lines has ``\\n`` between them.
 
-    Invisible marks that copying adds are dropped: those of a direction, unless the text has letters
-    from right to left, and in one line also hints where to break it.
+    Invisible marks that copying adds are dropped: isolates, marks of a direction unless the text
+    has letters from right to left, variation selectors that select nothing, and in one line also
+    hints where to break it.
 
     Raises TextTooLong before any work on a text that is too long. Raises ValueError for characters
     that cannot be displayed, that hide or reverse others, and for a text of which nothing shows.
@@ -37,7 +51,7 @@ def clean_text(text: str, *, max_length: int, is_multiline: bool = False) -> str
     if len(text) > max_length * RAW_LENGTH_FACTOR:
         raise TextTooLong(_describe_limit(max_length))
     lines = text.replace("\r\n", "\n").translate(_LINE_SEPARATORS) if is_multiline else text
-    cleaned = unicodedata.normalize("NFC", lines.strip())
+    cleaned = str(unicodedata.normalize("NFC", lines.strip()))
     if len(cleaned) > max_length:
         raise TextTooLong(_describe_limit(max_length))
     if cleaned.isascii() and cleaned.isprintable():
@@ -61,10 +75,17 @@ def _is_right_to_left(text: str) -> bool:
 
 def _drop_marks(text: str, *, retained: str) -> str:
     """The text without marks, but for the ``retained``, and blanks around it; never empty."""
-    dropped = str.maketrans(
-        "", "", "".join(mark for mark in _BREAKING_HINTS + _DIRECTION_MARKS if mark not in retained)
-    )
-    return unicodedata.normalize("NFC", text.translate(dropped)).strip(_BLANKS) or text
+    marks = _BREAKING_HINTS + _DIRECTION_MARKS + _ISOLATES + _INVISIBLE_MARKS
+    dropped = str.maketrans("", "", "".join(mark for mark in marks if mark not in retained))
+    visible = _SELECTORS.sub(_keep_selector, _REPEATED_SELECTORS.sub("", text.translate(dropped)))
+    return str(unicodedata.normalize("NFC", visible)).strip(_BLANKS + _OUTER_BLANK_LETTERS) or text
+
+
+def _keep_selector(match: re.Match[str]) -> str:
+    """The selector of a variant, as of Han, emoji and keycaps; none after letters with capitals."""
+    base = match[1] or " "
+    is_selectable = _category(base)[0] in "NPS" or _category(base) == "Lo"
+    return match[0] if is_selectable else ""
 
 
 def _describe_limit(max_length: int) -> str:
@@ -72,7 +93,7 @@ def _describe_limit(max_length: int) -> str:
 
 
 def _category(character: str) -> str:
-    category = unicodedata.category(character)
+    category = str(unicodedata.category(character))
     return "So" if category == "Cn" and ord(character) in _EMOJI_BLOCKS else category
 
 
@@ -81,6 +102,8 @@ def _is_allowed(text: str, index: int) -> bool:
     category = _category(character)
     if category != "Cf":
         return category not in _UNDISPLAYABLE_CATEGORIES
+    if character in _VISIBLE_FORMATS:
+        return True
     if character in _JOINERS:
         return _joins(text, index)
     previous = text[index - 1] if index else " "

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def _calls_of(user: "User") -> Iterator[ExportRow]:
-    """The calls for which a person was considered, without the callers."""
+    """The calls that a person was considered for or told of, without the callers."""
     at = outbox.utc_now()
     system_actor = permissions.system_actor(user.customer_id)
     customer_locations = locations.list_accessible_locations(system_actor, limit=1000, cursor=None).records
     for call in queries.iter_calls_of_user(user.id, [location.id for location in customer_locations], at):
-        candidate = next(candidate for candidate in call.candidates if candidate.id == user.id)
+        candidate = next((candidate for candidate in call.candidates if candidate.id == user.id), None)
         yield {
             "id": call.id,
             "startedAt": call.row.started_at,
             "locationId": call.row.location_id,
-            "plans": candidate.reason,
+            "plans": candidate.reason if candidate else "on duty, told of the voicemail",
             "answeredBy": user.id if call.row.answered_by == user.id else None,
         }
 

@@ -39,6 +39,9 @@ CALLS = PersonalData(
 )
 CALLERS = CALLS.sent_to("Twilio").withheld("about the caller, not the person")
 CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of the call")
+HEARD = replace(CALLS, category="technical", purpose="show who has listened to a recording").withheld(
+    "part of the audit log"
+)
 CALL_KEYS = replace(
     CALLS, category="technical", purpose="find the calls of a person", erasure=Erasure.REMOVED
 ).withheld("derived from exported values")
@@ -229,6 +232,8 @@ class Call(dynamodb.Record):
     """Completed steps: a repeated webhook does not repeat them."""
     recordings = TextList(CALLERS, default=list)
     """Voicemail or conversation recordings: JSON objects."""
+    heard_by = TextSet(HEARD, null=True)
+    """Who listened to a recording: a user's id, a space, and when for the first time."""
     has_people = Boolean(CALL_FLOW, null=True)
     """Whether its people are in `CallOfUser`; those of calls from before that are not."""
     expires_at = Number(CALL_FLOW)
@@ -248,7 +253,10 @@ class Call(dynamodb.Record):
 
 
 class CallOfUser(dynamodb.Record):
-    """A call for which a user was considered: an export of their data reads these calls only."""
+    """A call for which a user was considered, or of which they were told while on duty.
+
+    They may see these calls, and an export of their data reads these only.
+    """
 
     class Meta(dynamodb.TableMeta):
         table_name = dynamodb.full_table_name("call-people")

@@ -45,6 +45,8 @@ class PreviewRow:
     outcome: str
     """``create``, ``unchanged`` or ``refused``"""
     problems: Sequence[str]
+    differs: bool = False
+    """Whether it exists, but not as the file has it."""
 
 
 @dataclass

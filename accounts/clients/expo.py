@@ -31,7 +31,10 @@ MAX_RETRY_AFTER = 900
 TRANSIENT_STATUSES = (401, 403, 408, 425, 429)
 """Refusals that end by themselves, or when the operator corrects the access token."""
 
-_TOKEN_PATTERN = re.compile(r"Expo(?:nent)?PushToken\[[!-Z^-~]{1,200}\]", re.ASCII)
+_TOKEN_PATTERN = re.compile(
+    r"Expo(?:nent)?PushToken\[[!-Z^-~]{1,200}\]|[A-Za-z\d]{8}(?:-[A-Za-z\d]{4}){3}-[A-Za-z\d]{12}", re.ASCII
+)
+"""The second is that of old installations; Expo's own clients take both."""
 
 
 class PushRejected(Exception):

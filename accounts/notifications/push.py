@@ -1,7 +1,8 @@
 """Push notifications to a user's devices, and their receipts.
 
 ``templates/push/<event>.<language>.txt``: the first line is the title, the rest the text. They
-appear on locked screens and pass through Expo, Apple and Google, so they name only the customer.
+appear on locked screens and pass through Expo, Apple and Google, so they name the customer and the
+place, but no caller.
 """
 
 import logging
@@ -13,7 +14,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from accounts.clients import expo
-from accounts.models import PushToken, User
+from accounts.models import Location, PushToken, User
 from accounts.notifications import devices, recipients
 from config import dynamodb, journal, outbox
 from config.journal import write_set
@@ -35,11 +36,13 @@ def send_push(
     only: Sequence[str] | None = None,
     round: int = 0,
     values: Mapping[str, Any] | None = None,
+    data: Mapping[str, str] | None = None,
 ) -> None:
     """Notify an active user's devices of an event of `preferences.EVENTS`, if they enabled it.
 
     ``only`` are the keys of the devices of a retry. ``values`` are for the template, which must
-    work without them, as a retry has none. A retry continues after the last chunk that was stored
+    work without them, as a retry has none. ``data`` are ids for the app; the text can
+    name the location of its ``locationId``. A retry continues after the last chunk that was stored
     as progress, so a crash repeats at most one chunk. Raises `errors.Unavailable`.
     """
     target_devices = [d for d in devices.list_devices(user_id) if only is None or d.key in only]
@@ -47,8 +50,8 @@ def send_push(
     recipient = recipients.get_recipient(user_id) if remaining_devices else None
     if recipient is None or recipient.user.status != "active" or not recipient.has_enabled("push", event):
         return
-    message = _build_message(event, recipient, values or {})
-    retry = PushRetry(user_id, event, round)
+    message = _build_message(event, recipient, values or {}, data or {})
+    retry = PushRetry(user_id, event, round, data)
     for start in range(0, len(remaining_devices), expo.CHUNK_SIZE):
         chunk = remaining_devices[start : start + expo.CHUNK_SIZE]
         try:
@@ -69,6 +72,12 @@ class PushRetry:
     user_id: str
     event: str
     round: int
+    data: Mapping[str, str] | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """For the messages in the outbox."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @property
     def is_last(self) -> bool:
@@ -85,9 +94,8 @@ class PushRetry:
 
     def enqueue(self, write: write_set.Write, keys: Sequence[str], id: str, delay: timedelta = timedelta()) -> None:
         """Send to these devices again."""
-        user_id, event, next_round = self.user_id, self.event, self.round + 1
-        due = write.at + delay
-        write.enqueue("accounts.send_push", id=id, due=due, user_id=user_id, event=event, only=keys, round=next_round)
+        arguments = self.arguments | {"only": keys, "round": self.round + 1}
+        write.enqueue("accounts.send_push", id=id, due=write.at + delay, **arguments)
 
     def enqueue_receipt_check(
         self, write: write_set.Write, tickets: Sequence[Sequence[str]], sent_at: str, id: str | None = None
@@ -97,20 +105,23 @@ class PushRetry:
             "accounts.collect_receipts",
             id=id,
             due=write.at + timedelta(seconds=expo.RECEIPT_DELAY),
-            **asdict(self),
+            **self.arguments,
             tickets=tickets,
             sent_at=sent_at,
         )
 
 
-def _build_message(event: str, recipient: recipients.Recipient, values: Mapping[str, Any]) -> dict[str, Any]:
-    context = {"customer": recipient.customer.name, **values}
+def _build_message(
+    event: str, recipient: recipients.Recipient, values: Mapping[str, Any], data: Mapping[str, str]
+) -> dict[str, Any]:
+    location = dynamodb.get_record(Location, data["locationId"]) if "locationId" in data else None
+    context = {"customer": recipient.customer.name, "location": location.name if location else "", **values}
     text = render_to_string(f"push/{event}.{recipient.language}.txt", context)
     title, _, body = text.strip().partition("\n")
     return {
         "title": _truncate(title),
         "body": _truncate(" ".join(body.split())),
-        "data": {"event": event},
+        "data": {"event": event, **data},
         "sound": "default",
         "priority": "high",
     }
@@ -154,7 +165,14 @@ def _process_results(
 
 @outbox.task("accounts.collect_receipts")
 def collect_receipts(
-    user_id: str, event: str, round: int, tickets: Sequence[Sequence[str]], sent_at: str, *, job: outbox.TaskContext
+    user_id: str,
+    event: str,
+    round: int,
+    tickets: Sequence[Sequence[str]],
+    sent_at: str,
+    *,
+    job: outbox.TaskContext,
+    data: Mapping[str, str] | None = None,
 ) -> None:
     """Fetch the receipts of tickets; each comes with its device's key and registration time.
 
@@ -178,7 +196,7 @@ def collect_receipts(
     if user:
         devices.delete_stale_devices(user, unregistered, at=job.at)
     _log_other_errors(results.values())
-    retry = PushRetry(user_id, event, round)
+    retry = PushRetry(user_id, event, round, data)
     rate_limited = retry.keys_to_retry((key, error) for (_, key, _), error in ticket_errors)
     pending_tickets = [entry for entry in tickets if entry[0] not in results]
     if rate_limited or pending_tickets:

@@ -4,13 +4,13 @@ Printed text is limited, whatever the values are; the JSON contains all of it.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import unicodedata2 as unicodedata
 from django.utils.formats import date_format
 
 from config.privacy import data_map

@@ -10,7 +10,9 @@ from config.api.fields import StrictChoiceField, StrictQuery, StrictSerializer, 
 class PushTokenBody(StrictSerializer):
     """An Expo push token."""
 
-    token = TextField(max_length=250, help_text="ExponentPushToken[…] or ExpoPushToken[…].")
+    token = TextField(
+        max_length=250, help_text="ExponentPushToken[…], ExpoPushToken[…], or the UUID of an old installation."
+    )
     platform = TextField(
         max_length=50, required=False, allow_null=True, help_text="Not used: Expo knows the platform of a token."
     )

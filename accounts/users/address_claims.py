@@ -42,9 +42,36 @@ def sign_in_address(user: User) -> str:
 
 
 def claim_email(write: write_set.Write, email_key: str, user_id: str) -> None:
-    """Give a person an address that nobody has. Raises `UserExists` at the commit."""
+    """Give a person an address that nobody has. Raises `UserExists`, most often at the commit."""
+    former_key = email_address.former_email_key(email_key)
+    if former_key != email_key and _is_held_by_former_key(email_key, former_key, user_id):
+        raise user_exists()
     owner = EmailOwner(key=email_key, user_id=user_id)
     write.put(owner, only_if=EmailOwner.key.does_not_exist(), error=user_exists())
+
+
+def _is_held_by_former_key(email_key: str, former_key: str, user_id: str) -> bool:
+    """Whether somebody else has the mailbox under a key that is yet to be renewed."""
+    owner = dynamodb.get_record(EmailOwner, former_key)
+    holder = dynamodb.get_record(User, owner.user_id) if owner and owner.user_id != user_id else None
+    return holder is not None and email_address.email_key(holder.email) == email_key
+
+
+def renew_email_key(user: User, at: datetime) -> bool:
+    """Store the present key of a person's address, where it has another; whether it was stored.
+
+    A person with a pending new address keeps the former key. Raises `errors.Conflict`.
+    """
+    email_key = email_address.email_key(user.email)
+    if user.email_key == email_key or user.awaited:
+        return False
+    actor = permissions.system_actor(user.customer_id)
+    with journal.write(actor, "user.address_rekeyed", user, at) as write:
+        write.save(user, user.with_changes(email_key=email_key))
+        if not user.address_freed_at:
+            write.put(EmailOwner(key=email_key, user_id=user.id), only_if=EmailOwner.key.does_not_exist())
+            write.remove(EmailOwner(user.email_key), only_if=EmailOwner.user_id == user.id)
+    return True
 
 
 def claim_freeing_expired(email: str, claim: Callable[[], T], *, author: audit.Author, at: datetime) -> T:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from accounts import permissions
 from accounts.models import DIRECTORY_VERSION, Customer, DirectoryEntry, User
+from accounts.users import address_claims
 from config import audit, dynamodb, journal
 
 T = TypeVar("T")
@@ -22,11 +23,13 @@ BATCH_SIZE = 40
 def complete_directory(customer: Customer, *, at: datetime) -> int:
     """Write the entries that are missing, remove those of nobody; returns how many.
 
+    Also renews keys of e-mail addresses that follow a former rule.
+
     From then on searches of the customer use the directory. Raises `errors.Unavailable`.
     """
     condition, values = "#customer_id = :of", {":of": {"S": customer.id}}
     users = dynamodb.iter_records(User, condition, values, IndexName="byCustomer")
-    repaired = _repair_in_batches(_write_missing_entries, (user.id for user in users))
+    repaired = _repair_in_batches(partial(_write_missing_entries, at=at), (user.id for user in users))
     entries = dynamodb.iter_records(DirectoryEntry, condition, values, ConsistentRead=True)
     repaired += _repair_in_batches(_remove_obsolete_entries, entries)
     if customer.directory_version != DIRECTORY_VERSION:
@@ -45,10 +48,12 @@ def _repair_in_batches(repair: Callable[[list[T]], int], items: Iterable[T]) -> 
     return repaired
 
 
-def _write_missing_entries(user_ids: list[str]) -> int:
-    """Write the entries of these people that are missing or outdated."""
+def _write_missing_entries(user_ids: list[str], *, at: datetime) -> int:
+    """Write the entries of these people that are missing or outdated, and renew their keys."""
     records = dynamodb.batch_get(dynamodb.RecordKey(User, id) for id in user_ids)
     users = [user for id in user_ids if (user := records.get(User, id))]
+    if renewed := sum([address_claims.renew_email_key(user, at) for user in users]):
+        return renewed + _write_missing_entries(user_ids, at=at)
     pairs = [(user, entry) for user in users for entry in user.derived_records()]
     stored = dynamodb.batch_get(entry.record_key for _, entry in pairs)
     outdated_users, missing = [], []

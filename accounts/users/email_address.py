@@ -1,8 +1,7 @@
 """Which e-mail addresses are accepted, and which ones are the same."""
 
-import unicodedata
-
 import idna
+import unicodedata2 as unicodedata
 from confusable_homoglyphs import confusables
 from email_validator import EmailNotValidError, validate_email
 
@@ -39,14 +38,26 @@ def _check_length(address: str) -> None:
 
 
 def email_key(address: str) -> str:
-    """A key that addresses of one mailbox share: NFKC, case folded, the domain in ASCII.
+    """A key that addresses of one mailbox share: NFKC, without case, the domain in ASCII.
 
-    Raises `InvalidEmail`.
+    Only letters that differ by case alone are equal: ``straße`` and ``strasse`` are two mailboxes,
+    as are those with the letters I of Turkish. Raises `InvalidEmail`.
     """
     _check_length(address)
     local, _, domain = address.rpartition("@")
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", local).casefold())
-    return f"{folded}@{_to_ascii_domain(domain)}"
+    letters = "".join(map(_fold_letter, unicodedata.normalize("NFKC", local)))
+    return f"{unicodedata.normalize('NFKC', letters)}@{_to_ascii_domain(domain)}"
+
+
+def _fold_letter(letter: str) -> str:
+    folded = letter.casefold()
+    return folded if len(folded) == 1 else letter.lower()
+
+
+def former_email_key(email_key: str) -> str:
+    """The key of the same mailbox by the rule before, which equated ``ß`` and ``ss``."""
+    local, _, domain = email_key.rpartition("@")
+    return f"{unicodedata.normalize('NFKC', local.casefold())}@{domain}"
 
 
 def _to_ascii_domain(domain: str) -> str:

@@ -45,10 +45,18 @@ def user_not_found() -> errors.NotFound:
 def find_users_by_email(addresses: Iterable[str]) -> dict[str, User]:
     """Users of any customer by `email_key` of these addresses."""
     keys = [email_address.email_key(address) for address in addresses]
-    owners = dynamodb.batch_get(dynamodb.RecordKey(EmailOwner, key) for key in keys)
-    user_ids = {key: owner.user_id for key in keys if (owner := owners.get(EmailOwner, key))}
-    records = dynamodb.batch_get(dynamodb.RecordKey(User, id) for id in user_ids.values())
-    return {key: user for key, id in user_ids.items() if (user := records.get(User, id))}
+    stored_keys = dict.fromkeys([*keys, *map(email_address.former_email_key, keys)])
+    owners = dynamodb.batch_get(dynamodb.RecordKey(EmailOwner, key) for key in stored_keys)
+    user_ids = {key: owner.user_id for key in stored_keys if (owner := owners.get(EmailOwner, key))}
+    records = dynamodb.batch_get(dynamodb.RecordKey(User, id) for id in dict.fromkeys(user_ids.values()))
+    users_by_key = {}
+    for key, id in user_ids.items():
+        user = records.get(User, id)
+        if user and user.email_key == key:
+            users_by_key[email_address.email_key(user.email)] = user
+        elif user and key in keys:  # a pending new address
+            users_by_key.setdefault(key, user)
+    return {key: users_by_key[key] for key in keys if key in users_by_key}
 
 
 def list_users(

@@ -4,7 +4,7 @@ The counters are always exact. A customer's full owners never fall to zero. A lo
 are assigned to cannot be removed, and a removed location cannot be assigned.
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from accounts import permissions
 from accounts.models import ALL_LOCATIONS, Customer, Location, User
@@ -106,7 +106,17 @@ def add_side_effects(write: write_set.Write, before: User, after: User) -> None:
         enqueue_notification(write, after.id, "location_assigned", locations=added_locations)
 
 
-def enqueue_notification(write: write_set.Write, user_id: str, event: str, **arguments: Any) -> None:
-    """Notify a user of an event of `preferences.EVENTS`, on each channel that they chose."""
-    write.enqueue("accounts.send_notice", user_id=user_id, event=event, **arguments)
-    write.enqueue("accounts.send_push", user_id=user_id, event=event)
+def enqueue_notification(
+    write: write_set.Write,
+    user_id: str,
+    event: str,
+    *,
+    locations: Sequence[str] = (),
+    data: Mapping[str, str] | None = None,
+) -> None:
+    """Notify a user of an event of `preferences.EVENTS`, on each channel that they chose.
+
+    ``data`` are ids by which an app opens what a push is about, as in `push.send_push`.
+    """
+    write.enqueue("accounts.send_notice", user_id=user_id, event=event, locations=list(locations))
+    write.enqueue("accounts.send_push", user_id=user_id, event=event, data=dict(data or {}))

@@ -131,8 +131,8 @@ def operation(
     ``errors``: what it may answer beyond the common errors of `Operation.error_types`.
     ``idempotent``: honors Idempotency-Key. ``if_match``: honors If-Match; an operation with a body
     that returns an ETag always does. ``permission_for_others``: what the domain function requires
-    if the target is another user. ``no_account_status``: the answer to a valid token that belongs
-    to no account.
+    if the target is another user or not one's own. ``no_account_status``: the answer to a valid
+    token that belongs to no account.
     """
     return _declare(
         id=id,

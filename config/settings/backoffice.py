@@ -23,8 +23,7 @@ CSRF_FAILURE_VIEW = "config.backoffice.middleware.csrf_failure_page"
 SESSION_COOKIE_AGE = 8 * 3600
 SESSION_RENEWAL_SECONDS = 600  # until Auth0 confirms the operator's roles again
 ACTION_RENEWAL_SECONDS = 60  # the same, before the page of an action
-# ends of URL names
-ACTION_PAGES = ("_do", "buy_number", "numbers_most", "numbers_reserve", "people_import", "rota_import")
+ACTION_PAGES = ("_do", "buy_number", "numbers_most", "numbers_reserve")  # ends of their URL names
 SESSION_IDLE_SECONDS = 3600  # until a session that was not renewed ends
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 

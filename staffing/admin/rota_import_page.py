@@ -50,7 +50,7 @@ class RotaImportPage(ImportPage):
     def to_row(self, planned: PlannedEntry) -> PreviewRow:
         entry = planned.entry
         problems = [problem.text if problem.line == entry.line else str(problem) for problem in planned.problems]
-        return PreviewRow(entry.line, entry.title, planned.outcome, problems)
+        return PreviewRow(entry.line, entry.title, planned.outcome, problems, planned.differs)
 
     def run(self, planned: PlannedEntry, actor: Actor) -> Sequence[str]:
         result = rota_import.import_entries([planned], actor=actor, max_wait=0)

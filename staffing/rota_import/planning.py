@@ -33,6 +33,8 @@ class PlannedEntry:
     entry: RotaEntry
     outcome: Outcome
     problems: Sequence[Problem] = ()
+    differs: bool = False
+    """Whether the shift exists, but not as the file has it: one of both was changed since."""
 
 
 @dataclass
@@ -95,7 +97,7 @@ class _Plan:
         if first_line != entry.line:
             return PlannedEntry(entry, "refused", [Problem(entry.line, f"The same shift is in line {first_line}.")])
         if draft.id in existing or entry.known_id in existing:
-            return PlannedEntry(entry, "unchanged")
+            return PlannedEntry(entry, "unchanged", differs=self._differs(existing.get(draft.id), draft))
         try:
             schedule = preview.check_schedule(draft, planned=self._select(draft), actor=self.actor, at=self.at)
             self._add(schedule)
@@ -104,6 +106,16 @@ class _Plan:
         except errors.DomainError as refusal:
             return PlannedEntry(entry, "refused", self.describe(entry, refusal))
         return PlannedEntry(entry, "create")
+
+    def _differs(self, existing: Schedule | None, draft: commands.ScheduleDraft) -> bool:
+        if existing is None:
+            return False
+        try:
+            return not preview.is_same_schedule(existing, draft, actor=self.actor, at=self.at)
+        except errors.Unavailable:
+            raise
+        except errors.DomainError:  # such as a person who is blocked meanwhile
+            return True
 
     def _select(self, draft: commands.ScheduleDraft) -> list[ShiftAssignment]:
         staff_ids = [draft.staff_id, *availability.list_staff_in_pattern(draft.pattern)]

@@ -13,6 +13,8 @@ from staffing.recurrence.expand import Series
 from staffing.schedules import availability, commands, save
 from staffing.schedules.availability import ShiftAssignment
 
+_COMPARED = ("staff_id", "location_id", "start", "end", "zone", "pattern")
+
 
 def check_schedule(
     draft: commands.ScheduleDraft, *, planned: Sequence[ShiftAssignment], actor: Actor, at: datetime
@@ -21,10 +23,7 @@ def check_schedule(
 
     Raises what `commands.create_schedule` raises.
     """
-    actor.require("schedules:write")
-    staff_ids = [draft.staff_id, *availability.list_staff_in_pattern(draft.pattern)]
-    records = commands.fetch_records(staff_ids, actor, locations.location_key(draft.location_id))
-    schedule = commands.build_schedule(draft, records, actor, at)
+    schedule, records = _build(draft, actor, at)
     series = schedule.series()
     added = edit.list_assignments(series, schedule.staff_id)
     save.check_edit(
@@ -38,6 +37,22 @@ def check_schedule(
         planned=select_overlapping(planned, added),
     )
     return schedule
+
+
+def is_same_schedule(existing: Schedule, draft: commands.ScheduleDraft, *, actor: Actor, at: datetime) -> bool:
+    """Whether a schedule still has the times, person and place of a draft.
+
+    Raises what `commands.create_schedule` raises, but for overlaps.
+    """
+    schedule, _ = _build(draft, actor, at)
+    return all(getattr(existing, name) == getattr(schedule, name) for name in _COMPARED)
+
+
+def _build(draft: commands.ScheduleDraft, actor: Actor, at: datetime) -> tuple[Schedule, dynamodb.BatchResult]:
+    actor.require("schedules:write")
+    staff_ids = [draft.staff_id, *availability.list_staff_in_pattern(draft.pattern)]
+    records = commands.fetch_records(staff_ids, actor, locations.location_key(draft.location_id))
+    return commands.build_schedule(draft, records, actor, at), records
 
 
 def select_overlapping(

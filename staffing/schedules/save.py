@@ -140,7 +140,7 @@ def check_edit(
             row_changes,
             records,
             existing=[*existing, *planned],
-            excluded_schedule_id=before.id if before else None,
+            excluded_schedule_id=(before or target).id,
             at=at,
             allow_overlap=allow_overlap,
         )

@@ -18,7 +18,7 @@ from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 from telephony.admin.projected import Call
-from telephony.calls import queries, recordings
+from telephony.calls import own_calls, queries, recordings
 from telephony.calls.call_record import CallRecord
 from telephony.twilio import voice
 
@@ -38,7 +38,7 @@ class CallAdmin(RecordAdmin):
     search_help_text = "The number that called, in any form, a part of it, or the id of a call"
     fields = (
         *("started_at", "ended_at", "seconds", "caller", "number", "state", "answered_by_link"),
-        *("candidates", "event_log", "recording_players"),
+        *("candidates", "event_log", "recording_players", "listeners"),
     )
 
     @display(description="Outcome", label=OUTCOMES)
@@ -81,6 +81,14 @@ class CallAdmin(RecordAdmin):
             audio = format_html(player_html, url, recording.kind)
             rows.append(format_html("<div>{}, {} s {}</div>", recording.kind, recording.seconds, audio))
         return format_html_join("", "{}", ((row,) for row in rows)) or "None"
+
+    @display(description="Listened")
+    def listeners(self, obj: Any) -> str:
+        rows = [
+            (link_to("accounts", "user", user_id), f"{at:%Y-%m-%d %H:%M} UTC")
+            for user_id, at in own_calls.list_listeners(obj.record)
+        ]
+        return format_html_join("", "<div>{} {}</div>", rows) or "Nobody"
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
         customer = request.session.get(SESSION_CUSTOMER)

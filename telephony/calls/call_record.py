@@ -36,9 +36,9 @@ class CallStep(NamedTuple):
     kind: str
     """Sequence: plan, key, dialled, accept. Ring all: plan, place (phones called), leg (a call was
     created), left, accept, closed. Any call: counted (among the calls at once), refused (rings
-    nobody: too many of them), recorded, kept (file stored), ended."""
+    nobody: too many of them), recorded, kept (file stored), ended, heard (by a user)."""
     path: str = ""
-    """Of the action."""
+    """Of the action; of ``heard``, the user."""
     number: int | None = None
     """Position of the candidate in the ring plan; for ``key``: the attempt."""
     sid: str = ""

@@ -13,7 +13,7 @@ from config import audit, dynamodb, errors, journal, local_time
 from config.dynamodb import pagination, unaudited
 from telephony import callers, dialing_rules
 from telephony.callers import CallerFilter
-from telephony.calls import call_record
+from telephony.calls import call_record, own_calls
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call, CallOfUser
 from telephony.twilio import voice
@@ -35,11 +35,13 @@ def list_calls(
 ) -> pagination.CursorPage[Call]:
     """The calls to a location, newest first; naive times are local at the location.
 
+    Without ``calls:read``, those that the actor was considered for or told of.
+
     ``caller`` is as in `callers.parse_search`; its numbers without country code are of the
     location's country. Raises `errors.NotFound`, `errors.Forbidden`, `errors.InvalidRequest`, and
     as `local_time.resolve_range` does.
     """
-    actor.require("calls:read")
+    actor.require("calls:handle")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.", pointer="?locationId")
     records = dynamodb.batch_get([locations.location_key(location_id)])
@@ -52,6 +54,10 @@ def list_calls(
     latest = (until or at + timedelta(days=1)) - timedelta(microseconds=1)
     if earliest > latest:
         return pagination.CursorPage([], None)
+    if not actor.has_permission("calls:read"):
+        return own_calls.list_calls(
+            actor.id, location_id, earliest, latest, caller_filter=caller_filter, limit=limit, cursor=cursor
+        )
     condition, values = _query_between(location_id, earliest, latest)
     query_page = pagination.query_page
     if caller_filter:
@@ -86,7 +92,7 @@ def _query_between(location_id: str, earliest: datetime, latest: datetime) -> tu
 
 
 def iter_calls_of_user(user_id: str, location_ids: Iterable[str], at: datetime) -> Iterator[CallRecord]:
-    """The calls for which a user was considered, by start; only theirs are read.
+    """The calls for which a user was considered or of which they were told; only theirs are read.
 
     Calls from before `CallOfUser` are searched at these locations until they expire.
     """
@@ -102,8 +108,7 @@ def iter_calls_of_user(user_id: str, location_ids: Iterable[str], at: datetime) 
         part = rows[start : start + 100]
         records = dynamodb.batch_get(dynamodb.RecordKey(Call, str(row.call_id)) for row in part)
         calls = (records.get(Call, str(row.call_id)) for row in part)
-        found_calls = [CallRecord(call) for call in calls if call]
-        yield from (call for call in found_calls if user_id in {candidate.id for candidate in call.candidates})
+        yield from (CallRecord(call) for call in calls if call)
 
 
 def _iter_unlisted_calls(location_id: str, earliest: datetime, at: datetime) -> Iterator[CallRecord]:
@@ -130,12 +135,17 @@ def _iter_unlisted_calls(location_id: str, earliest: datetime, at: datetime) -> 
 
 
 def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
-    """A call that an actor may see. Raises `errors.NotFound` and `errors.Forbidden`."""
-    actor.require("calls:read")
+    """A call that an actor may see. Raises `errors.NotFound` and `errors.Forbidden`.
+
+    Without ``calls:read``, one that they were considered for or told of.
+    """
+    actor.require("calls:handle")
     call = call_record.load(call_id) if voice.is_call_sid(call_id) else None
     if call is None or call.row.customer_id != actor.customer_id or call_record.expiry_time(call.row.started_at) < at:
         raise errors.NotFound("Call not found.")
     locations.check_access(actor, call.row.location_id)
+    if not actor.has_permission("calls:read") and not own_calls.is_call_of(actor.id, call):
+        raise errors.Forbidden("You can see the calls that rang you, could have rung you, or that you were told of.")
     return call
 
 

@@ -1,5 +1,6 @@
 """Recordings of calls: moved from Twilio into our storage, announced, played and deleted."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -9,7 +10,7 @@ from accounts.users import side_effects
 from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
 from telephony import lines
-from telephony.calls import call_record, queries
+from telephony.calls import call_record, own_calls, queries
 from telephony.calls.call_record import CallEvent, CallRecord, CallRecording, CallStep
 from telephony.models import Call
 from telephony.twilio import client
@@ -76,6 +77,7 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
     storage.delete_file(file_name)  # of an attempt that crashed before it was recorded
     with audio:
         stored_file = storage.save_file(file_name, audio)
+    recipient_ids = _voicemail_recipients(call, recording)
     step = CallStep("kept", sid=recording_sid)
     with journal.write(
         job.author,
@@ -94,12 +96,21 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
             file=stored_file,
         )
         write.enqueue("telephony.forget_at_twilio", recording_sid=recording_sid)
-        for user_id in _voicemail_recipients(call, recording):
-            side_effects.enqueue_notification(write, user_id, "voicemail_left", locations=[call.row.location_id])
+        for user_id in recipient_ids:
+            side_effects.enqueue_notification(
+                write,
+                user_id,
+                "voicemail_left",
+                locations=[call.row.location_id],
+                data={"locationId": call.row.location_id, "callId": call_id},
+            )
 
 
 def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[str]:
-    """Users to notify: those on duty when the call began, and the managers of the location."""
+    """Users to notify: those on duty when the call began, and the managers of the location.
+
+    Those on duty are listed with the call first, as they may see what they are told of.
+    """
     if recording.kind != "voicemail":
         return []
     notify = (call.action(recording.path) or {}).get("notify", {})
@@ -107,10 +118,26 @@ def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[st
     user_ids: list[str] = []
     if notify.get("onDuty", True):
         duty_entries = on_duty.list_on_duty(location_id, call.row.started_at, customer_id=customer_id)
-        user_ids += [entry.user.id for entry in duty_entries if entry.user.status == "active"]
+        user_ids += [entry.user.id for entry in duty_entries if entry.user.status == "active"][:MAX_RECIPIENTS]
+        own_calls.add_users(call, user_ids)
     if notify.get("managers", True):
         user_ids += [manager.id for manager in users.find_location_managers(location_id, customer_id)]
     return list(dict.fromkeys(user_ids))[:MAX_RECIPIENTS]
+
+
+def listen(call_id: str, *, kind: str | None, actor: Actor, at: datetime) -> storage.StoredFile:
+    """A recording as `find_recording`; that a user listened is stored and audited once."""
+    call = queries.get_visible_call(call_id, actor, at)
+    recording = _select_recording(call, kind)
+    file = storage.find_file(recording.file)
+    step = CallStep("heard", actor.id)
+    if str(step) not in (call.row.steps or ()):
+        changes = [audit.FieldChange("recording", None, recording.kind)]
+        updates = [*call_record.step_updates(step), Call.heard_by.add({f"{actor.id} {at.isoformat()}"})]
+        condition = Call.id.exists() & ~Call.steps.contains(str(step))
+        with suppress(errors.Conflict), journal.write(actor, "call.listened", call.row, at, changes=changes) as write:
+            write.update(call.row, updates, only_if=condition)  # unless they ask for two parts of it at once
+    return file
 
 
 def find_recording(call_id: str, *, kind: str | None, actor: Actor, at: datetime) -> storage.StoredFile:
@@ -118,14 +145,17 @@ def find_recording(call_id: str, *, kind: str | None, actor: Actor, at: datetime
 
     Raises `errors.NotFound`, also while the recording is still being fetched.
     """
-    call = queries.get_visible_call(call_id, actor, at)
+    return storage.find_file(_select_recording(queries.get_visible_call(call_id, actor, at), kind).file)
+
+
+def _select_recording(call: CallRecord, kind: str | None) -> CallRecording:
     recordings = [recording for recording in call.recordings if kind in (None, recording.kind)]
     recordings.sort(key=lambda recording: RECORDING_KINDS.index(recording.kind))
     if not recordings:
         raise errors.NotFound("This call has no recording.")
     if not recordings[0].file:
         raise errors.NotFound("The recording is still being fetched; retry in a moment.")
-    return storage.find_file(recordings[0].file)
+    return recordings[0]
 
 
 @outbox.task("telephony.forget_at_twilio")

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from config.api.fields import PageQuery, PhoneTextField, StrictChoiceField, StrictQuery, StrictSerializer, TextField
 from config.api.time_queries import DateTimeRangeQuery
 from telephony.callers import MAX_LENGTH
-from telephony.calls import recordings, routing
+from telephony.calls import own_calls, recordings, routing
 from telephony.calls.call_record import CallRecord
 from telephony.models import CALL_OUTCOMES, EVENT_KINDS, Call
 
@@ -120,6 +120,21 @@ class CallEventView(serializers.Serializer[Any]):
     )
 
 
+class ListenerView(serializers.Serializer[Any]):
+    """A user who listened to a recording."""
+
+    staffId = serializers.SerializerMethodField(help_text="Id of the user.")
+    at = serializers.SerializerMethodField(help_text="When they did for the first time.")
+
+    def get_staffId(self, listener: tuple[str, datetime]) -> str:  # noqa: N802 - the wire's name
+        """Id of the user."""
+        return listener[0]
+
+    def get_at(self, listener: tuple[str, datetime]) -> datetime:
+        """When they did for the first time."""
+        return listener[1]
+
+
 class CallView(serializers.Serializer[Call]):
     """A call to a location."""
 
@@ -143,6 +158,7 @@ class CallView(serializers.Serializer[Call]):
         help_text="The users on duty and numbers of the configuration, and why they were not called."
     )
     recordings = serializers.SerializerMethodField(help_text="The recordings of the call.")
+    heardBy = serializers.SerializerMethodField(help_text="The users who listened to a recording, in that order.")
     events = serializers.SerializerMethodField(help_text="What happened, in order.")
 
     @extend_schema_field(CallCandidateView(many=True))
@@ -154,6 +170,11 @@ class CallView(serializers.Serializer[Call]):
     def get_recordings(self, call: Call) -> Any:
         """The recordings of the call."""
         return RecordingView(CallRecord(call).recordings, many=True, context={"call_id": call.id}).data
+
+    @extend_schema_field(ListenerView(many=True))
+    def get_heardBy(self, call: Call) -> Any:  # noqa: N802 - the wire's name
+        """The users who listened to a recording."""
+        return ListenerView(own_calls.list_listeners(call), many=True).data
 
     @extend_schema_field(CallEventView(many=True))
     def get_events(self, call: Call) -> Any:

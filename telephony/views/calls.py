@@ -24,7 +24,7 @@ class Calls(api.OperationViewSet):
 
     tag = "Calls"
 
-    @api.operation("listCalls", "calls:read", errors=(errors.NotFound,))
+    @api.operation("listCalls", "calls:handle", errors=(errors.NotFound,))
     @api.accepts_query(CallQuery)
     @api.returns_page(CallView, examples.CALL)
     @api.returns_csv(call_table.COLUMNS)
@@ -32,7 +32,8 @@ class Calls(api.OperationViewSet):
         """List the calls to a location.
 
         Calls, newest first, with who was called, why, and the outcome. `from` and `to` apply to
-        `startedAt`.
+        `startedAt`. Without `calls:read`, users get the calls that rang them, could have rung them,
+        or that they were told of on duty.
 
         With `Accept: text/csv`: the same calls as CSV, up to 10,000 if there is no `limit`.
         """
@@ -62,7 +63,7 @@ class CallDetail(api.OperationViewSet):
 
     tag = "Calls"
 
-    @api.operation("getCall", "calls:read", errors=(errors.NotFound,))
+    @api.operation("getCall", "calls:handle", permission_for_others="calls:read", errors=(errors.NotFound,))
     @api.returns(CallView, examples.CALL)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a call.
@@ -78,17 +79,18 @@ class CallRecordings(api.OperationViewSet):
 
     tag = "Calls"
 
-    @api.operation("getCallRecording", "calls:read", errors=(errors.NotFound,))
+    @api.operation("getCallRecording", "calls:handle", permission_for_others="calls:read", errors=(errors.NotFound,))
     @api.accepts_query(RecordingQuery)
     @api.returns_file("audio/wav", ranges=True)
     def download(self, request: Request, id: str) -> HttpResponseBase:
         """Get the recording of a call.
 
         A WAV file: the voicemail if there is one, otherwise the conversation. 404 until the
-        recording is ready. Players may ask for a range of bytes.
+        recording is ready. Players may ask for a range of bytes. The call's `heardBy` shows who has
+        asked for a recording.
         """
         kind = RecordingQuery.parse_query(request).get("kind")
-        audio = recordings.find_recording(id, kind=kind, actor=actor_of(request), at=datetime.now(UTC))
+        audio = recordings.listen(id, kind=kind, actor=actor_of(request), at=datetime.now(UTC))
         return ranges.file_response(request, audio, "audio/wav", disposition=f'inline; filename="{id}.wav"')
 
 

@@ -66,6 +66,7 @@ CALL = _builder.build(
     answeredBy=USER_ID,
     people=[_builder.build(calls.CallCandidateView, phoneNumber=None, why="scheduled", whyNot=None)],
     recordings=[],
+    heardBy=[],
     events=[{"kind": "accepted", "at": SAMPLE_TIME, "who": USER_ID}],
 )
 PHONE = _builder.build(calls.PhoneView)

@@ -87,7 +87,7 @@ def test_unknown_permissions_are_refused_by_name(test_users: UserFixtures, env: 
     body = {"id": person.id, "permissions": UNKNOWN}
     check_unknown_permission(test_users.ann.patch("/userManagement", body), "/permissions")
 
-    check_not_locked_out(person, ["schedules:read"])
+    check_not_locked_out(person, ["calls:handle", "schedules:read"])
 
 
 def test_import_cannot_lock_out(test_users: UserFixtures, env: Environment) -> None:
@@ -100,7 +100,7 @@ def test_import_cannot_lock_out(test_users: UserFixtures, env: Environment) -> N
 
     assert (result.created, result.problems) == (1, [])
     (user,) = users.find_users_by_email([address]).values()
-    check_not_locked_out(sign_in(test_users, env, user.id), ["schedules:read"])
+    check_not_locked_out(sign_in(test_users, env, user.id), ["calls:handle", "schedules:read"])
 
 
 class FormValues(HTMLParser):
@@ -180,7 +180,7 @@ def test_managers_rename_locked_out_people(test_users: UserFixtures, env: Enviro
     lock_out(person.id)
 
     assert test_users.mia.patch("/userManagement", {"id": person.id, "name": "Renamed"}).status_code == 200
-    check_not_locked_out(person, ["schedules:read"])
+    check_not_locked_out(person, ["calls:handle", "schedules:read"])
 
 
 def test_healed_owners_are_counted_exactly(test_users: UserFixtures, env: Environment) -> None:

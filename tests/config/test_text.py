@@ -1,8 +1,7 @@
 """Which texts are accepted: what people write, and nothing that hides."""
 
-import unicodedata
-
 import pytest
+import unicodedata2 as unicodedata
 
 from config.text import TextTooLong, clean_text
 
@@ -24,6 +23,11 @@ ACCEPTED = {
     "keycap": "1️⃣",
     "emoji of Unicode 15": "\U0001fae8 ok",
     "braille": "⠓⠊⠀⠽⠕⠥",
+    "Han of Unicode 15.1": "张\U0002ebf0",
+    "Han of Unicode 17": "\U000323b0",
+    "Han with a variation selector": "葛\U000e0100城",
+    "Nag Mundari, of Unicode 15": "\U0001e4d0\U0001e4d1",
+    "number sign over Arabic digits": "\u0600١٢",
     "empty": "",
 }
 REFUSED = {
@@ -35,7 +39,11 @@ REFUSED = {
     "noncharacter": "a\ufffe",
     "override": "Ann\u202egpj.exe",
     "embedding": "a\u202bb",
-    "isolate": "a\u2067b",
+    "embedding at an end": "Ann\u202c",
+    "shorthand format control": "a\U0001bca0b",
+    "variation selectors only": "\ufe0f\U000e0100",
+    "invisible mark only": "\u034f",
+    "unassigned": "a\u0378",
     "joiner in Latin": "An\u200dn",
     "non-joiner after a Latin letter with a mark": "x\u0301\u200cy",
     "two joiners": "می\u200c\u200cخ",
@@ -71,20 +79,25 @@ def test_texts_of_several_lines_may_be_copied_from_elsewhere() -> None:
         clean_text("a\n\u202eb", max_length=50, is_multiline=True)
 
 
-@pytest.mark.parametrize("mark", ["\u00ad", "\u200b", "\u2060", "\ufeff", "\u200e", "\u200f", "\u061c"])
+@pytest.mark.parametrize(
+    "mark", ["\u00ad", "\u200b", "\u2060", "\ufeff", "\u200e", "\u200f", "\u061c", "\u2068", "\u034f", "\ufe0e"]
+)
 def test_marks_inside_a_line_are_dropped(mark: str) -> None:
     """A stored name that has one could not be sent back: the role could not be changed."""
     assert clean_text(f"Anne{mark}Marie", max_length=50) == "AnneMarie"
     assert clean_text(f"Zoe{mark}\u0308", max_length=50) == "Zo\u00eb", "in its normal form"
     with pytest.raises(ValueError, match=r"U\+202E"):
         clean_text(f"Ann\u202e{mark}gpj.exe", max_length=50)
-    with pytest.raises(ValueError, match=r"U\+[0-9A-F]{4}"):
+    with pytest.raises(ValueError, match=r"U\+[0-9A-F]{4}|nothing"):
         clean_text(mark, max_length=50)
 
 
 def test_marks_around_a_line_are_dropped() -> None:
     """Copied from contact lists and spreadsheets; refused, nobody sees why."""
     assert clean_text("\ufeff \u200eAnn Müller\u200b \u200e", max_length=50) == "Ann Müller"
+    assert clean_text("\u2068محمد\u2069", max_length=50) == "محمد", "as programs isolate names"
+    assert clean_text("\u2800Ann\u3164", max_length=50) == "Ann"
+    assert clean_text("❤\ufe0f\ufe0f\ufe01", max_length=50) == "❤\ufe0f", "selectors can hide other texts"
     assert clean_text("דוד!\u200f", max_length=50) == "דוד!\u200f", "places the exclamation mark"
 
 

@@ -38,7 +38,7 @@ DEVICE_STATES = {
     "silent": ("", "none"),
 }
 """Errors of the ticket and of the receipt, by state (none: no receipt yet)."""
-PUSH_TOKEN = re.compile(r"(ExponentPushToken|ExpoPushToken)\[[^\]]+\]")
+PUSH_TOKEN = re.compile(r"(?i:[a-z\d]{8}(-[a-z\d]{4}){3}-[a-z\d]{12})|(ExponentPushToken|ExpoPushToken)\[[^\]]+\]")
 MESSAGE_FIELDS = {
     *("to", "title", "subtitle", "body", "data", "sound", "badge", "ttl", "expiration"),
     *("priority", "channelId", "categoryId", "mutableContent", "interruptionLevel"),

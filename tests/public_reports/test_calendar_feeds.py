@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 import pytest
+from dateutil import rrule
 
 from config import zone_names
 from staffing.calendar import ical, zones
@@ -99,6 +101,13 @@ def list_api_shifts(test_users: UserFixtures, staff_id: str) -> Instants:
     return sorted(shifts)
 
 
+def render(series: Series) -> str:
+    """The feed of one schedule at the begin of 2026."""
+    details = dict.fromkeys(("notes", "position", "break_minutes", "color"))
+    schedule = save.build_schedule(series, "usr_x", at=AT, customer_id="cus_x", location_id="loc_x", details=details)
+    return ical.render_calendar([schedule], "usr_x", locations_by_id={}, at=AT).decode()
+
+
 def test_libical_156_ical_js_80_icalcreator_86_biweekly_76_all_readers_agree(
     test_users: UserFixtures, record_figure: Callable[[str], None]
 ) -> None:
@@ -132,6 +141,24 @@ def test_libical_156_ical_js_80_icalcreator_86_biweekly_76_all_readers_agree(
     )
 
 
+def test_ical_js_80_biweekly_76_mondays_in_berlin_keep_their_hour() -> None:
+    """kewisch/ical.js#80, mangstadt/biweekly#76: 2027-03-29 was an hour wrong, and all of 2028."""
+    mondays = Series(*local_times("2027-01-04T09:00", 8), "Europe/Berlin", RecurrenceRule("weekly"))
+    text = render(mondays)
+    feeds = {"as it is": text, "without RDATE": calendar_readers.remove_dates_of_clock_changes(text)}
+    for program in calendar_readers.PROGRAMS:
+        for name, shifts in calendar_readers.read_with_program(program, feeds, AT, UNTIL).items():
+            hours = {start[:10]: start[11:16] for start, _ in shifts}
+            assert len(hours) == 104, (program, name)
+            expected_hours = {
+                "2027-03-22": "08:00",
+                "2027-03-29": "07:00",
+                "2028-06-05": "07:00",
+                "2028-11-06": "08:00",
+            }
+            assert expected_hours.items() <= hours.items(), (program, name)
+
+
 def list_observances(zone: str, start: str, at: datetime = AT) -> list[dict[str, str]]:
     """The properties of each observance of a zone by name; of BEGIN the kind."""
     text = zones.build_timezone(zone, datetime.fromisoformat(start), at).to_ical().decode().replace("\r\n ", "")
@@ -141,14 +168,23 @@ def list_observances(zone: str, start: str, at: datetime = AT) -> list[dict[str,
     ]
 
 
+def iter_onsets(observance: dict[str, str], until: datetime) -> Iterator[datetime]:
+    """The instants of an observance as a program has them that ignores RDATE."""
+    first = datetime.strptime(observance["DTSTART"] + observance["TZOFFSETFROM"], "%Y%m%dT%H%M%S%z")
+    rule = rrule.rrulestr(observance.get("RRULE", "FREQ=DAILY;COUNT=1"), dtstart=first)
+    return (onset.astimezone(UTC) for onset in takewhile(lambda onset: onset < until, rule))
+
+
 def test_icalcreator_106_clock_changes_near_now_need_no_rdate() -> None:
     """iCalcreator#86, #106: a rule where the zone has one, else near changes one by one."""
     latest = f"{AT + zones.NEAR_PERIOD:%Y%m%dT%H%M%S}"
-    rules = {}
+    rules, near = {}, AT + zones.NEAR_PERIOD
     for zone in sorted(zone_names.list_names()):
         observances = list_observances(zone, "2026-01-05")
         assert all(item["DTSTART"] > latest for item in observances if "RDATE" in item), zone
         assert sum(map(len, map(str, observances))) < 6_000, zone
+        onsets = sorted(onset for item in observances[1:] for onset in iter_onsets(item, near))
+        assert onsets == [at for at in dst.list_transitions(zone, AT.year) if AT <= at < near], zone
         rules[zone] = [item["RRULE"].removeprefix("FREQ=YEARLY;") for item in observances if "RRULE" in item]
     assert rules["Europe/Berlin"] == ["BYDAY=-1SU;BYMONTH=3", "BYDAY=-1SU;BYMONTH=10"]
     assert rules["America/New_York"] == ["BYDAY=2SU;BYMONTH=3", "BYDAY=1SU;BYMONTH=11"]
@@ -180,10 +216,7 @@ def test_summer_time_is_daylight_time_whatever_the_law_says(zone: str) -> None:
 
 def test_cheese_fork_13_moadim_362_feeds_say_how_often_to_read_them() -> None:
     """cheese-fork#13, moadim#362; shifts are busy time; METHOD would ask for an organizer."""
-    series = Series(*local_times("2026-01-05T09:00", 8), "Europe/Berlin")
-    details = dict.fromkeys(("notes", "position", "break_minutes", "color"))
-    schedule = save.build_schedule(series, "usr_x", at=AT, customer_id="cus_x", location_id="loc_x", details=details)
-    lines = ical.render_calendar([schedule], "usr_x", locations_by_id={}, at=AT).decode().split("\r\n")
+    lines = render(Series(*local_times("2026-01-05T09:00", 8), "Europe/Berlin")).split("\r\n")
     assert {"X-PUBLISHED-TTL:PT1H", "REFRESH-INTERVAL;VALUE=DURATION:PT1H", "TRANSP:OPAQUE"} <= {*lines}
     assert not [line for line in lines if line.startswith("METHOD")]
 

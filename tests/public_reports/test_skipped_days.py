@@ -1,10 +1,17 @@
 """Samoa had no 30 December 2011: it moved across the date line. Kwajalein had no 21 August 1993."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from accounts import locations
+from staffing.calendar import ical
+from staffing.recurrence import expand
+from staffing.recurrence.expand import Series
+from staffing.recurrence.rules import RecurrenceRule
+from staffing.schedules import save
+from tests.support import calendar_readers
 from tests.support.users import UserFixtures, now, parse_problem
 
 
@@ -44,3 +51,18 @@ def test_a_series_leaves_out_a_skipped_day(test_users: UserFixtures, apia: dict[
     assert (refused["status"], "does not exist" in refused["errors"][0]["detail"]) == (400, True)
     empty = parse_problem(test_users.ann.get(f"{path}&from=2011-12-30&to=2011-12-31"))
     assert (empty["status"], empty["errors"][0]["pointer"]) == (400, "?from")
+
+
+def test_a_feed_leaves_out_a_skipped_day() -> None:
+    """As libical reads it; ical.js and icalendar leave out a day beside it, too."""
+    since, until = datetime(2011, 12, 20, tzinfo=UTC), datetime(2012, 1, 10, tzinfo=UTC)
+    first = datetime(2011, 12, 20, 22)  # noqa: DTZ001 - a wall time
+    night = Series(first, first + timedelta(hours=8), "Pacific/Apia", RecurrenceRule("daily"))
+    schedule = save.build_schedule(night, "usr_1", at=since, customer_id="cus_1", location_id="loc_1", details={})
+    feed = ical.render_calendar([schedule], "usr_1", locations_by_id={}, at=since).decode()
+
+    by_libical = calendar_readers.read_with_program("libical", {"apia": feed}, since, until)["apia"]
+
+    expected = [(shift.start, shift.end) for shift in expand.iter_occurrences(night, since, until)]
+    assert by_libical == [(start.isoformat(), end.isoformat()) for start, end in expected]
+    assert len(by_libical) == 20

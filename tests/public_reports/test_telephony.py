@@ -9,12 +9,14 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
+from accounts import permissions, users
 from telephony import callers, dialing_rules, phone_verification
+from telephony.calls import call_record, own_calls
 from telephony.numbers import unassigned
 from tests.emulators.twilio.phones import rewrite_query, sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, local_times_around, post_webhook
 from tests.support.environment import Environment
-from tests.support.users import UserFixtures, accept_invitation, now, parse_problem, process_outbox
+from tests.support.users import UserFixtures, accept_invitation, emails_to, now, parse_problem, process_outbox
 
 AUTH_TOKEN = "local-twilio-token"
 SAFE_QUERY = re.compile(r"[A-Za-z0-9._-]+=[A-Za-z0-9._-]*(&[A-Za-z0-9._-]+=[A-Za-z0-9._-]*)*")
@@ -286,3 +288,85 @@ def test_nyaruka_phonenumbers_212_extension_is_refused(test_users: UserFixtures,
         assert response.status_code == 400
         (fault,) = parse_problem(response)["errors"]
         assert (fault["pointer"], "without extension" in fault["detail"].replace("an ", "")) == (pointer, True)
+
+
+# --- who is told may act --------------------------------------------------------------------------
+@pytest.mark.parametrize("is_considered", [True, False], ids=["rung", "told only"])
+def test_yap_247_74_527_staff_on_duty_listen_to_the_voicemail(
+    test_users: UserFixtures, env: Environment, web: str, *, is_considered: bool
+) -> None:
+    """bmlt-enabled/yap#247, #74, #527: a push says "Open the app to listen", which answered 403."""
+    line, at = create_line(test_users), now()
+    staff, phone = line.put_on_duty(*local_times_around(at), name="Sue Quick")
+    colleague = test_users.create_user(locations=[line.location.id], name="Not Working")
+    if not is_considered:
+        line.update_configuration(open={"type": "voicemail"})
+    sue, idle = accept_invitation(env, web, users.get_user(staff.id)), accept_invitation(env, web, colleague)
+    token = f"ExponentPushToken[{line.location.id[-22:]}]"
+    assert sue.post("/user/push-token", {"token": token}).is_success
+    sue.patch("/user", {"settings": {"notifications": {"email": {"voicemailLeft": True}}}})
+    earlier = line.call(at - timedelta(days=3), **{"from": "+16175550177"})
+
+    call = line.call(at, phones={phone: "nothing"}, **{"from": "+16175550188"})
+    process_outbox()
+    process_outbox()
+
+    (push,) = httpx.get(f"{env.expo}/messages", params={"to": token}).json()
+    assert push["data"] == {"event": "voicemail_left", "locationId": line.location.id, "callId": call.id}
+    assert "Harbour Street" in push["body"]
+    assert "6175550188" not in str(push)
+    assert any("Harbour Street" in message["subject"] for message in emails_to(env, str(staff.email)))
+    path = f"/call/{push['data']['callId']}"
+    assert sue.get(path).json()["heardBy"] == []
+    for _ in range(2):
+        recording = sue.get(f"{path}/recording", headers={"Range": "bytes=0-99"})
+        assert (recording.status_code, recording.content[:4]) == (206, b"RIFF")
+    assert [listener["staffId"] for listener in test_users.ann.get(path).json()["heardBy"]] == [staff.id]
+    entries = sue.get("/user/export/my-data?format=json").json()["data"]
+    assert call.id in str(entries["calls"])
+    assert str(entries).count("call.listened") == 1
+
+    listed = sue.get("/call", params={"locationId": line.location.id}).json()
+    assert [item["id"] for item in listed["items"]] == [call.id]
+    assert listed["nextCursor"] is None
+    assert sue.get("/call", params={"locationId": line.location.id, "caller": "617 555 0177"}).json()["items"] == []
+    assert idle.get("/call", params={"locationId": line.location.id}).json()["items"] == []
+    assert sue.get("/call", params={"locationId": test_users.boston.id}).status_code == 403
+    assert {sue.get(f"/call/{earlier.id}{end}").status_code for end in ("", "/recording")} == {403}
+    for person, status in ((idle, 403), (test_users.sam, 403), (test_users.cleo, 404), (test_users.abe, 200)):
+        assert {person.get(path + end).status_code for end in ("", "/recording")} == {status}
+    unknown = sue.get("/call/CA" + "0" * 32)
+    foreign = sue.get(f"/call/{test_users.foreign_recorded_call_id}")
+    assert (unknown.status_code, foreign.status_code) == (404, 404)
+    denied = sorted(permissions.ROLES["staff"] - {"calls:handle"})
+    test_users.ann.patch("/userManagement", {"id": staff.id, "permissions": denied})
+    assert {sue.get(path + end).status_code for end in ("", "/recording")} == {403}
+
+
+def test_yap_247_staff_list_their_calls_in_pages(test_users: UserFixtures, env: Environment, web: str) -> None:
+    """bmlt-enabled/yap#247: the calls of one person are as many as of a location."""
+    line = create_line(test_users)
+    elsewhere = create_line(test_users)
+    at = now()
+    staff, _ = line.put_on_duty(*local_times_around(at))
+    own_calls.add_users(_load(elsewhere.call(at).id), [staff.id])
+    ids = [line.call(at - timedelta(minutes=minutes)).id for minutes in range(5)]
+    person = accept_invitation(env, web, users.get_user(staff.id))
+
+    listed, query = [], {"locationId": line.location.id, "limit": 2}
+    while True:
+        page = person.get("/call", params=query).json()
+        listed += [[call["id"] for call in page["items"]]]
+        if page["nextCursor"] is None:
+            break
+        query["cursor"] = page["nextCursor"]
+
+    assert listed == [ids[:2], ids[2:4], ids[4:]]
+    table = person.get(f"/call?locationId={line.location.id}", headers={"Accept": "text/csv"}).text
+    assert [call_id in table for call_id in ids] == [True] * 5
+
+
+def _load(call_id: str) -> call_record.CallRecord:
+    call = call_record.load(call_id)
+    assert call
+    return call

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from config.audit import verification
 from config.spreadsheets import InvalidImportFile
 from staffing import rota_import
 from staffing.rota_import import ImportOptions, PlannedEntry, events
@@ -204,6 +206,36 @@ END:VALARM""",
     again = plan(content, users)
     assert {item.outcome for item in again} == {"unchanged"}
     assert rota_import.import_entries(again, actor=users.ann.actor).already_exists == 3
+
+
+def test_a_shift_that_was_changed_since_stays_and_is_marked(users: UserFixtures) -> None:
+    row = f"staff,uid,start,end\n{users.sam.user.name},row-1,2027-10-04 09:00,2027-10-04 {{end}}:00\n"
+    planned = plan(row.format(end=17), users)
+    rota_import.import_entries(planned, actor=users.ann.actor)
+    assert [item.differs for item in plan(row.format(end=17), users)] == [False]
+    (later,) = plan(row.format(end=18), users)
+    assert (later.outcome, later.differs) == ("unchanged", True)
+    rota_import.import_entries([later], actor=users.ann.actor)
+    assert shifts_of(users, "2027-10-04T00:00:00Z", "2027-10-05T00:00:00Z") == [
+        [users.sam.user.name, "2027-10-04T09:00:00-04:00", "2027-10-04T17:00:00-04:00"]
+    ]
+
+
+def test_imports_of_one_file_at_once_plan_each_shift_once(users: UserFixtures) -> None:
+    rows = [f"{users.sam.user.name},2027-11-{day:02} 09:00,2027-11-{day:02} 17:00" for day in range(1, 6)]
+    planned = plan("\n".join(["staff,start,end", *rows]), users)
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: rota_import.import_entries(planned, actor=users.ann.actor), range(4)))
+    assert [result.problems for result in results] == [[]] * 4
+    assert len(shifts_of(users, "2027-11-01T00:00:00Z", "2027-11-06T00:00:00Z")) == 5
+    assert verification.verify_audit().findings == []
+
+
+def test_a_week_on_call_is_a_shift(users: UserFixtures) -> None:
+    content = calendar(
+        f"UID:week@x.example\nDTSTART;VALUE=DATE:20271206\nDTEND;VALUE=DATE:20271213\nSUMMARY:{users.sam.user.name}"
+    )
+    assert outcomes(plan(content, users)) == ["line 3: create"]
 
 
 def test_own_feed_imported_again_changes_nothing(users: UserFixtures) -> None:

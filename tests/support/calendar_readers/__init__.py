@@ -16,6 +16,8 @@ Instants = list[tuple[str, str]]
 """Start and end of each shift in UTC, sorted, without repetitions."""
 FOLDER = Path(__file__).parent
 ICAL_JS = FOLDER.parent.parent.parent / "config/dev/calendar_programs/node_modules/ical.js/dist/ical.js"
+Program = Literal["ical.js", "libical"]
+PROGRAMS: tuple[Program, ...] = ("ical.js", "libical")
 COMMANDS = {
     "ical.js": ["node", str(FOLDER / "ical_js.mjs"), ICAL_JS.as_uri()],
     "libical": [sys.executable, "-S", str(FOLDER / "libical.py")],
@@ -23,7 +25,7 @@ COMMANDS = {
 
 
 def read_with_program(
-    program: Literal["ical.js", "libical"], calendars: Mapping[str, str], since: datetime, until: datetime
+    program: Program, calendars: Mapping[str, str], since: datetime, until: datetime
 ) -> dict[str, Instants]:
     """The shifts that overlap a window, by calendar, as another program has them."""
     window = [int(at.timestamp()) for at in (since, until)]
