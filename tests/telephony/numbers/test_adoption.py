@@ -75,7 +75,9 @@ def test_numbers_that_are_not_reserved_look_alike(test_users: UserFixtures, env:
     buy_foreign_number(env, brought_number, "Cleo's")
     unassigned.update_list(now())
     adoption.reserve_number(brought_number, actor=permissions.system_actor(test_users.other_customer.id), at=now())
-    others_location = locations.create_location(actor=test_users.cleo.actor, name="US", time_zone="UTC", at=now())
+    others_location = locations.create_location(
+        actor=test_users.cleo.actor, name="US", time_zone="America/Denver", at=now()
+    )
     others_number = test_users.purchase_number().number.number
     body = body_for(test_users, free_number())
 
@@ -124,7 +126,9 @@ def test_operators_reserve_what_is_nobody_s(test_users: UserFixtures, env: Envir
     assert number in [orphan.number for orphan in unassigned.update_list(now())], "of another system, but reserved"
     with pytest.raises(errors.Conflict, match="reserved for a customer"):
         unassigned.release_number(number, actor=system_actor, at=now())
-    foreign_location = locations.create_location(actor=test_users.cleo.actor, name="New", time_zone="UTC", at=now())
+    foreign_location = locations.create_location(
+        actor=test_users.cleo.actor, name="New", time_zone="America/Denver", at=now()
+    )
     with pytest.raises(errors.Conflict):
         adoption.assign_number(number, foreign_location.id, actor=other_actor, at=now())
 
