@@ -41,8 +41,7 @@ class ScheduleDraft:
     allow_overlap: bool = False
     details: Details = field(default_factory=dict)
     """Those that are missing are the template's."""
-    id: str | None = None
-    """Of an import, which creates a schedule of this id once; None: a new id."""
+    id: str | None = None  # of an import, which creates a schedule of this id once
 
 
 class ForeignSchedule(errors.Forbidden):
