@@ -52,6 +52,8 @@ DEBIAN_PACKAGES: PackageChecks = {  # for PDF rendering: package -> is it instal
     "libharfbuzz-subset0": _library_check("libharfbuzz-subset.so.0"),
     "fonts-dejavu-core": _file_check("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
     "fonts-wqy-microhei": _file_check("/usr/share/fonts/truetype/wqy/wqy-microhei.ttc"),
+    "fonts-hanazono": _file_check("/usr/share/fonts/truetype/hanazono/HanaMinB.ttf"),  # rare Han
+    "fonts-babelstone-han": _file_check("/usr/share/fonts/truetype/babelstone/BabelStoneHan.ttf"),  # rarer Han
     "fonts-noto-color-emoji": _file_check("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"),
 }
 DEBIAN_TEST_PACKAGES: PackageChecks = {

@@ -12,7 +12,7 @@ import orjson
 
 from config import errors, zone_names
 from config.text import clean_text
-from telephony.ivr import opening_hours, schema
+from telephony.ivr import opening_hours, schema, voices
 from telephony.ivr.phrases import get_phrase
 
 IvrConfiguration = Mapping[str, Any]
@@ -130,12 +130,22 @@ def _semantic_faults(configuration: IvrConfiguration) -> Iterator[tuple[schema.F
     """Check what the schema cannot: number of actions, opening hours, dates, zones, countries."""
     if len(list(iter_actions(configuration))) > MAX_ACTIONS:
         yield (), f"A configuration may have at most {MAX_ACTIONS} actions."
+    yield from _speech_faults(configuration["language"], configuration.get("voice"))
     yield from opening_hours.iter_faults(configuration)
     time_zone = configuration.get("timeZone")
     if time_zone is not None and zone_names.find_canonical_name(time_zone) is None:
         yield ("timeZone",), zone_names.describe_unknown(time_zone)
     elif time_zone is not None and not opening_hours.depends_on_zone(configuration):
         yield ("timeZone",), "Has no effect, as there are neither `weekly` hours nor `holidays`; leave it out."
+
+
+def _speech_faults(language: str, voice: str | None) -> Iterator[tuple[schema.FaultPath, str]]:
+    """A language that nothing speaks, and a voice of another one: calls would be silent."""
+    if language not in voices.LANGUAGES:
+        yield ("language",), f"Must be a language that can be spoken: {', '.join(voices.LANGUAGES)}."
+    elif voice is not None and not voices.can_speak(voice, language):
+        available = voices.describe_voices(language)
+        yield ("voice",), f"Not a voice of {language}. Available: {available}. Without a voice: the usual one."
 
 
 # --- actions --------------------------------------------------------------------------------------

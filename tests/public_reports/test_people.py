@@ -1,14 +1,19 @@
 """What others reported of names, mailboxes and devices of people, tried on this product."""
 
+import subprocess
+import time
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from accounts import users
 from accounts.models import EmailOwner, User
+from accounts.privacy import pdf_process
 from accounts.users import directory_upkeep, email_address
 from config import dynamodb, journal
+from telephony import ivr
 from tests.support.users import SignedInUser, UserFixtures, now, parse_problem, process_outbox
 
 _numbers = count(1)
@@ -52,6 +57,16 @@ def test_w3c_typography_86_what_nobody_sees_is_no_name(test_users: UserFixtures,
     for answer in answers:
         assert answer.status_code == 400, answer.text
         assert any(error["pointer"] in ("/name", "/profileName") for error in parse_problem(answer)["errors"])
+
+
+def test_source_han_sans_351_rare_han_is_printed(tmp_path: Path) -> None:
+    """adobe-fonts/source-han-sans#351, eisoch/irg#85: boxes; also what no font has."""
+    html = f"<meta charset=utf-8><p>{RARE_HAN} \U00021334, é</p>"
+    pdf = pdf_process.render_pdf(html, b"{}", deadline=time.monotonic() + 60)
+    (tmp_path / "name.pdf").write_bytes(pdf)
+    arguments = ["pdftotext", str(tmp_path / "name.pdf"), "-"]
+    printed = subprocess.run(arguments, capture_output=True, check=True, text=True, timeout=60).stdout
+    assert printed.strip() == "张[U+2EBF0] \U00021334, é"
 
 
 # --- searches -------------------------------------------------------------------------------------
@@ -118,3 +133,49 @@ def test_expo_server_sdk_node_tokens(test_users: UserFixtures, token: str, statu
     person = test_users.sam
     answer = person.post("/user/push-token", {"token": token})
     assert answer.status_code == status, answer.text
+
+
+# --- spoken languages -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("part", "pointer"),
+    [
+        ({"language": "xx-XX"}, "/configuration/language"),
+        ({"language": "xx-invalid"}, "/configuration/language"),
+        ({"language": "de-DE", "voice": "Polly.Joanna"}, "/configuration/voice"),
+        ({"language": "en-US", "voice": "Polly.Jane"}, "/configuration/voice"),
+        ({"language": "en-US", "voice": "Google.de-DE-Standard-A"}, "/configuration/voice"),
+        ({"language": "en-US", "voice": "Google.en-US-Loud-A"}, "/configuration/voice"),
+        ({"language": "de-AT", "voice": "woman"}, "/configuration/voice"),
+    ],
+)
+def test_a_voice_that_would_be_silent_is_refused(part: dict[str, str], pointer: str) -> None:
+    """Twilio's error 13520: a voice that does not speak the language; the call is silent."""
+    with pytest.raises(ivr.InvalidConfiguration) as refusal:
+        ivr.validate_configuration({**ivr.default_configuration("Boston"), **part})
+    (error,) = refusal.value.field_errors
+    assert error.pointer == pointer
+    assert "Polly.Vicki-Neural" in error.detail or part["language"] != "de-DE"
+
+
+@pytest.mark.parametrize(
+    ("language", "voice"),
+    [
+        ("de-DE", "Polly.Vicki-Neural"),
+        ("de-AT", "Polly.Hannah-Neural"),
+        ("en-US", "Google.en-US-Chirp3-HD-Aoede"),
+        ("uk-UA", "Google.uk-UA-Wavenet-A"),
+        ("es-MX", "alice"),
+    ],
+)
+def test_a_voice_of_the_language_is_taken(language: str, voice: str) -> None:
+    """Neighbours of the silent ones."""
+    configuration = {**ivr.default_configuration("Boston"), "language": language, "voice": voice}
+    assert ivr.validate_configuration(configuration)["voice"] == voice
+
+
+def test_language_tags_of_people_are_checked(test_users: UserFixtures) -> None:
+    """A language without texts is refused, naming those there are."""
+    answer = test_users.sam.patch("/user", {"settings": {"language": "xx-invalid"}})
+    assert answer.status_code == 400
+    (error,) = parse_problem(answer)["errors"]
+    assert (error["pointer"], error["detail"]) == ("/settings/language", "Must be one of en, de, es.")

@@ -231,7 +231,8 @@ def test_pdf_has_page_numbers_contents_and_metadata(
 
 def test_fonts_cover_all_scripts(signed_in_user: SignedInUser, tmp_path: Path) -> None:
     """The PDF worker logs ``notdef`` for each character without a glyph; there must be none."""
-    paragraphs = "".join(f"<p>{text}</p>" for text in SCRIPT_SAMPLES.values())
+    rare_han = "\U00021334\U0002a700\U0002b741\U0002b820\U0002ceb0\U00030001"
+    paragraphs = "".join(f"<p>{text}</p>" for text in (*SCRIPT_SAMPLES.values(), rare_han))
     html = f"<meta charset=utf-8><style>{_font_css()}</style>{paragraphs}"
     worker_input = len(html.encode()).to_bytes(8) + html.encode() + b"{}"
     limits = [str(pdf_process.MEMORY_LIMIT), "60"]
@@ -245,7 +246,8 @@ def test_fonts_cover_all_scripts(signed_in_user: SignedInUser, tmp_path: Path) -
     )
 
     assert b"notdef" not in completed.stderr, completed.stderr.decode()
-    assert completed.stdout.startswith(b"%PDF-")
+    (tmp_path / "scripts.pdf").write_bytes(completed.stdout)
+    assert "[U+" not in read_pdf_text(tmp_path / "scripts.pdf")
 
 
 def _font_css() -> str:
