@@ -35,7 +35,7 @@ class CallAdmin(RecordAdmin):
     ordering = ("-started_at",)
     list_display = ("started_at", "caller", "state", "seconds", "recording_kinds")
     list_filter = ("outcome",)
-    search_help_text = "The number that called, in any form, a part of it, or the id of a call"
+    search_help_text = "A caller's number, or an id"
     fields = (
         *("started_at", "ended_at", "seconds", "caller", "number", "state", "answered_by_link"),
         *("candidates", "event_log", "recording_players", "listeners"),
