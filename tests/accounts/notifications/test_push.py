@@ -60,10 +60,10 @@ def write_devices(person: SignedInUser, count: int) -> list[str]:
     return push_tokens
 
 
-def enqueue_notification(person: SignedInUser, event: str = "rights_changed") -> None:
+def enqueue_notification(person: SignedInUser, event: str = "rights_changed", **data: str) -> None:
     """Enqueue a notification to a user."""
     with journal.write(person.actor, "test.happened", person.user, now()) as write:
-        side_effects.enqueue_notification(write, person.id, event)
+        side_effects.enqueue_notification(write, person.id, event, data=data)
 
 
 def list_messages_to(env: Environment, *tokens: str) -> list[dict[str, Any]]:
@@ -366,7 +366,7 @@ def test_rate_limited_message_is_sent_again(env: Environment, signed_in_user: Si
     limited_token, other_token = make_token(), make_token()
     register_tokens(signed_in_user, limited_token, other_token)
     set_device_state(env, limited_token, "too fast")
-    enqueue_notification(signed_in_user)
+    enqueue_notification(signed_in_user, callId="CA1")
     process_outbox()
     set_device_state(env, limited_token, "ok")
 
@@ -374,13 +374,14 @@ def test_rate_limited_message_is_sent_again(env: Environment, signed_in_user: Si
 
     assert len(list_messages_to(env, other_token)) == 1
     assert [m["error"] for m in list_messages_to(env, limited_token)] == ["", "MessageRateExceeded"]
+    assert {m["data"].get("callId") for m in list_messages_to(env, limited_token)} == {"CA1"}
 
 
 def test_message_rate_limited_by_its_receipt_is_sent_again(env: Environment, signed_in_user: SignedInUser) -> None:
     token = make_token()
     register_tokens(signed_in_user, token)
     set_device_state(env, token, "too fast later")
-    enqueue_notification(signed_in_user)
+    enqueue_notification(signed_in_user, callId="CA1")
     process_outbox()
     set_device_state(env, token, "ok")
 
@@ -389,6 +390,7 @@ def test_message_rate_limited_by_its_receipt_is_sent_again(env: Environment, sig
     process_outbox(3 * QUARTER_HOUR)
 
     assert len(list_messages_to(env, token)) == 2
+    assert {m["data"].get("callId") for m in list_messages_to(env, token)} == {"CA1"}
 
 
 @pytest.mark.parametrize("rejected_first", [True, False], ids=["first", "last"])
