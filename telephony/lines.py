@@ -1,6 +1,6 @@
 """Lines: how locations answer calls. Reads and changes their configuration, resolves a call."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -90,6 +90,13 @@ def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     location = locations.get_location_from(records, location_id, actor)
     locations.check_access(actor, location_id)
     return _require_configured_line(records, location_id), location
+
+
+def get_holiday_settings(location_id: str) -> Mapping[str, Any]:
+    """The holidays on which the number of a location is closed, as its configuration has them."""
+    line = dynamodb.get_record(Line, location_id)
+    hours = (line.configuration or {}).get("hours", {}) if line else {}
+    return dict(hours.get("holidays", {}))
 
 
 def _require_configured_line(records: dynamodb.BatchResult, location_id: str) -> Line:

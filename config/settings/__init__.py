@@ -81,6 +81,7 @@ DATA_MAPS = [
 ]
 
 LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
+LOCATION_HOLIDAYS = "telephony.lines.get_holiday_settings"
 IS_OWN_NUMBER = "telephony.numbers.inventory.is_own_number"
 UNVERIFY_PHONE = "telephony.phone_verification.unverify_phone"
 LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.numbers.inventory.LOCATION_GUARD"]

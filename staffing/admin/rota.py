@@ -1,8 +1,9 @@
 """The calendar of a location or a person: a week or a month of shifts, with overlaps marked."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +19,7 @@ from accounts.admin.operator_commands import actor_for, operator_actor
 from config import errors
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url
-from staffing.schedules import listing, queries
+from staffing.schedules import holidays, listing, queries
 from staffing.schedules.queries import ScheduleFilter, Shift
 
 if TYPE_CHECKING:
@@ -47,11 +48,23 @@ class RotaEntry:
 
 
 @dataclass(frozen=True)
+class RotaSlot:
+    """What a shift does on one day."""
+
+    entry: RotaEntry
+    times: str
+    is_continued: bool
+    """Whether it is shown on an earlier day of the page, too."""
+
+
+@dataclass(frozen=True)
 class RotaDay:
-    """A day and the shifts that start on it."""
+    """A day, the shifts that start on it, and longer ones that go on."""
 
     date: date
-    entries: Sequence[RotaEntry]
+    slots: Sequence[RotaSlot]
+    holiday: str
+    """The name of the holiday that it is, or empty."""
     is_today: bool
     is_other_month: bool
     """Whether a month's page shows it to complete a week."""
@@ -104,6 +117,7 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
             ),
         ],
         "add": {"customer_id": record.customer_id, "locationId": record.id},
+        "find_holidays": partial(holidays.list_holidays, record),
     }
     return _render_rota(request, str(record.customer_id), str(record.time_zone), context, location_id=record.id)
 
@@ -140,7 +154,7 @@ def _render_rota(
         "zone": zone,
         "period_name": period_name,
         "period": period,
-        "weeks": _group_by_week(period, entries, today),
+        "weeks": _group_by_week(period, entries, today, _find_holidays(period, page_context)),
         "overlaps": [entry for entry in entries if entry.overlaps],
         "previous_query": urlencode({"show": period_name, "day": previous_day.isoformat()}),
         "next_query": urlencode({"show": period_name, "day": next_day.isoformat()}),
@@ -148,6 +162,14 @@ def _render_rota(
         "add_query": urlencode(page_context["add"]),
     }
     return TemplateResponse(request, "backoffice/rota.html", context)
+
+
+def _find_holidays(period: RotaPeriod, page_context: dict[str, Any]) -> dict[date, str]:
+    """The holidays of a page by date; none for a person, who may work in several countries."""
+    find_holidays: Callable[..., dict[date, str]] | None = page_context.get("find_holidays")
+    if find_holidays is None:
+        return {}
+    return find_holidays(period.first_day, period.first_day + timedelta(days=period.day_count))
 
 
 def _load_entries(
@@ -202,15 +224,43 @@ def _mark_overlaps(entries: Iterable[RotaEntry]) -> None:
         entries_by_person[entry.shift.staff_id].append(entry)
 
 
-def _group_by_week(period: RotaPeriod, entries: Sequence[RotaEntry], today: date) -> list[list[RotaDay]]:
-    entries_by_day: dict[date, list[RotaEntry]] = {}
+def iter_slots(entry: RotaEntry, first_day: date, last_day: date) -> Iterator[tuple[date, RotaSlot]]:
+    """The days on which a shift is shown: where it starts, and each day if it is longer than one.
+
+    A shift that started before the page is shown on its first day, with its start.
+    """
+    is_long = entry.end - entry.start > timedelta(days=1)
+    final_day = (entry.end - timedelta(microseconds=1)).date()
+    shown_from = max(entry.start.date(), first_day)
+    shown_until = min(final_day, last_day) if is_long else shown_from
+    start_format = "%a %H:%M" if entry.end - entry.start < timedelta(days=6) else "%a %-d %b %H:%M"
+    since = f"(since {entry.start.strftime(start_format)})"
+    for offset in range((shown_until - shown_from).days + 1):
+        day = shown_from + timedelta(days=offset)
+        if day == entry.start.date():
+            end = entry.end.strftime(start_format if is_long else "%H:%M")
+            times = f"{entry.start:%H:%M} – {end}" if is_long else f"{entry.start:%H:%M}–{end}"
+        elif day == final_day:
+            times = f"until {entry.end:%H:%M} {since}"
+        else:
+            times = f"all day {since}"
+        yield day, RotaSlot(entry, times, is_continued=offset > 0)
+
+
+def _group_by_week(
+    period: RotaPeriod, entries: Sequence[RotaEntry], today: date, holiday_names: dict[date, str]
+) -> list[list[RotaDay]]:
+    last_day = period.first_day + timedelta(days=period.day_count - 1)
+    slots_by_day: dict[date, list[RotaSlot]] = {}
     for entry in entries:
-        entries_by_day.setdefault(max(entry.start.date(), period.first_day), []).append(entry)
+        for day, slot in iter_slots(entry, period.first_day, last_day):
+            slots_by_day.setdefault(day, []).append(slot)
     dates = [period.first_day + timedelta(days=offset) for offset in range(period.day_count)]
     days = [
         RotaDay(
             day,
-            entries_by_day.get(day, []),
+            slots_by_day.get(day, []),
+            holiday_names.get(day, ""),
             day == today,
             period.month_start is not None and day.month != period.month_start.month,
         )

@@ -22,7 +22,7 @@ from tests.emulators.auth0 import operators
 from tests.support.attempts import forget_denied_attempts
 from tests.support.environment import Environment
 from tests.support.operators import create_many_users, create_operator, set_operator_roles
-from tests.support.users import UserFixtures, emails_to, process_outbox
+from tests.support.users import UserFixtures, create_shift, emails_to, process_outbox
 from tests.test_journeys import ALLOWED_URL, launch_browser
 
 WIDE_VIEWPORT, NARROW_VIEWPORT = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -467,6 +467,37 @@ def test_pasted_rota_is_previewed_and_imported(
     page.get_by_text("Created: 1 shift.").wait_for()
     page.goto(f"{backoffice_url}/admin/staffing/schedule/rota/{test_users.boston.id}/?day=2028-05-01")
     page.get_by_role("link", name=f"09:00–17:00 {name}").wait_for()
+
+
+def test_rota_shows_nights_weeks_and_holidays(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    """With SCREENSHOTS=folder, screenshots are saved there."""
+    location = test_users.create_location()
+    for start, end in (("2034-12-17T22:00", "2034-12-18T06:00"), ("2034-12-20T09:00", "2034-12-27T09:00")):
+        person = test_users.create_user(locations=[location.id])
+        times = {"start": datetime.fromisoformat(start), "end": datetime.fromisoformat(end)}
+        create_shift(test_users.ann.actor, location, person.id, **times)
+    page = open_tab("oscar")
+    for show, day in (("week", "2034-12-18"), ("week", "2034-12-25"), ("month", "2034-12-01")):
+        page.goto(f"{backoffice_url}/admin/staffing/schedule/rota/{location.id}/?show={show}&day={day}")
+        for width, size in (("wide", WIDE_VIEWPORT), ("narrow", NARROW_VIEWPORT)):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            if folder := os.environ.get("SCREENSHOTS"):
+                page.screenshot(path=Path(folder) / f"rota {show} {day} {width}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
+        text = page.locator(".bo-rota").inner_text()
+        expected = {
+            "2034-12-18": [
+                "until 06:00 (since Sun 22:00)",
+                "09:00 – Wed 27 Dec 09:00",
+                "all day (since Wed 20 Dec 09:00)",
+            ],
+            "2034-12-25": ["Christmas Day", "until 09:00 (since Wed 20 Dec 09:00)"],
+            "2034-12-01": ["22:00–06:00", "Christmas Day", "until 09:00 (since Wed 20 Dec 09:00)"],
+        }
+        for part in expected[day]:
+            assert part in text, text
 
 
 def test_skip_link_works_with_the_keyboard(backoffice_url: str, open_tab: Callable[..., Page]) -> None:

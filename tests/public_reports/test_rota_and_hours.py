@@ -1,12 +1,15 @@
 """Reports about shifts, the rota, holidays and opening hours."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from staffing.admin import rota
+from staffing.schedules import holidays
+from staffing.schedules.queries import Shift
 from telephony import ivr
 from tests.staffing.schedules.test_commands import PATH, create_schedule, schedule_body
 from tests.support.calls import LineFixture, create_line
@@ -239,3 +242,49 @@ def test_chatwoot_6733_a_night_belongs_to_the_day_on_which_it_begins() -> None:
     assert not is_open(configuration, f"{CHRISTMAS}T22:00")
     assert not is_open(configuration, "2028-12-26T01:00"), "the night of the 25th"
     assert is_open(configuration, "2028-12-26T21:00")
+
+
+# --- the rota in the back office ------------------------------------------------------------------
+def list_slots(start: str, end: str, first_day: str) -> list[str]:
+    """Where a shift is shown in the week from a day on: the weekday, and what is written there."""
+    since, until = (datetime.fromisoformat(at).replace(tzinfo=ZoneInfo("America/New_York")) for at in (start, end))
+    entry = rota.RotaEntry(cast(Shift, None), "Sam", since, until, "Boston")
+    monday = date.fromisoformat(first_day)
+    slots = rota.iter_slots(entry, monday, monday + timedelta(days=6))
+    return [f"{day:%a}: {slot.times}" for day, slot in slots]
+
+
+def test_frappe_hrms_1124_and_1282_a_night_is_shown_where_it_starts() -> None:
+    """frappe/hrms#1124, #1282: the night from Sunday was shown as Monday 22:00 to 06:00."""
+    night = ("2027-01-03T22:00", "2027-01-04T06:00")
+    assert list_slots(*night, "2026-12-28") == ["Sun: 22:00–06:00"]
+    assert list_slots(*night, "2027-01-04") == ["Mon: until 06:00 (since Sun 22:00)"]
+
+
+def test_frappe_hrms_1282_a_week_on_call_is_shown_on_each_day() -> None:
+    """frappe/hrms#1282: a shift of days is shown for as long as it lasts."""
+    shown = list_slots("2027-01-06T09:00", "2027-01-13T09:00", "2027-01-04")
+    assert shown[0] == "Wed: 09:00 – Wed 13 Jan 09:00"
+    assert shown[1:] == [f"{day}: all day (since Wed 6 Jan 09:00)" for day in ("Thu", "Fri", "Sat", "Sun")]
+    shown = list_slots("2027-01-06T09:00", "2027-01-13T09:00", "2027-01-11")
+    assert shown == [f"{day}: all day (since Wed 6 Jan 09:00)" for day in ("Mon", "Tue")] + [
+        "Wed: until 09:00 (since Wed 6 Jan 09:00)"
+    ]
+    assert list_slots("2027-01-08T12:00", "2027-01-10T00:00", "2027-01-04") == [
+        "Fri: 12:00 – Sun 00:00",
+        "Sat: until 00:00 (since Fri 12:00)",
+    ]
+
+
+def test_frappe_hrms_3615_the_rota_knows_public_holidays(line: LineFixture) -> None:
+    """frappe/hrms#3615: those of the country, or as the location's number observes them."""
+    december = (date(2028, 12, 1), date(2029, 1, 1))
+    boston = line.test_users.boston
+    assert holidays.list_holidays(boston, *december) == {date(2028, 12, 25): "Christmas Day"}
+    observed = {"country": "DE", "subdivision": "BY", "dates": ["2028-12-24"]}
+    line.update_configuration(hours={"mode": "schedule", "holidays": observed})
+    assert holidays.list_holidays(line.location, *december) == {
+        date(2028, 12, 24): "Holiday",
+        date(2028, 12, 25): "Christmas Day",
+        date(2028, 12, 26): "Second Day of Christmas",
+    }
