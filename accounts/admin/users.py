@@ -13,18 +13,20 @@ from accounts import permissions, preferences, users
 from accounts.admin.operator_commands import OperatorForm, actor_for, run_command
 from accounts.admin.people_import import PeopleImportPage
 from accounts.admin.projected import User, to_choices
-from accounts.models import ALL_LOCATIONS
+from accounts.models import ALL_LOCATIONS, Customer
 from accounts.models import User as UserRecord
 from accounts.notifications import invitations
 from accounts.privacy import export
 from accounts.serializers.preferences import ChannelChange
 from accounts.serializers.users import PERMISSIONS_HELP, NewUser, UserChange, UserView
-from accounts.users import create, delete, email_address, update
+from accounts.users import create, delete, directory, email_address, update
+from config import dynamodb
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
+from config.backoffice.records import query_plan
 
 MAX_LOCATIONS = 200
 _CHANNEL_NAMES = {"email": "e-mail", "push": "push notification"}
@@ -98,7 +100,7 @@ class PersonAdmin(RecordAdmin):
     ordering = ("name_key",)
     list_display = ("name", "email", "role_badge", "state", "created_at")
     list_filter = ("role", "status")
-    search_help_text = "An e-mail address, an id, or the beginning of a name"
+    search_help_text = "An e-mail address, an id, or parts of a name"
     fieldsets = (
         (None, {"fields": ("version", *_COMMON_FIELDS[:4], "profileName", "phone")}),
         ("Permissions", {"fields": _COMMON_FIELDS[4:], "classes": ("tab",)}),
@@ -164,6 +166,28 @@ class PersonAdmin(RecordAdmin):
         except email_address.InvalidEmail:
             return super().find_pk(term)
         return next((str(user.id) for user in users.find_users_by_email([address]).values()), None)
+
+    def search(self, queryset: Any, term: str) -> Any:
+        """People by any part of the name, as the API finds them; of many, by its beginning."""
+        by_beginning = super().search(queryset, term)
+        if self.find_pk(term) or (customer := self._find_customer(queryset)) is None:
+            return by_beginning
+        first_page = by_beginning.page(directory.MAX_RESULTS)
+        if first_page.next_cursor:
+            return by_beginning
+        criteria, actor = directory.Criteria(text=term), permissions.system_actor(customer.id)
+        matches = directory.search(criteria, actor=actor, customer=customer, limit=directory.MAX_RESULTS, cursor=None)
+        ids = dict.fromkeys(str(user.id) for user in [*first_page.records, *matches.records])
+        return queryset.filter(pk__in=list(ids)) if ids else queryset.none()
+
+    def _find_customer(self, queryset: Any) -> Customer | None:
+        """The customer whose people a list shows, if it is of one."""
+        try:
+            plan = queryset.plan()
+        except query_plan.KeyRequired:
+            return None
+        is_of_one = plan.hash_name == "customer_id" and len(plan.hash_values) == 1
+        return dynamodb.get_record(Customer, str(plan.hash_values[0])) if is_of_one else None
 
     def after_view(self, request: HttpRequest, obj: Any) -> None:
         if obj.record.status != "pending":
