@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from accounts.notifications import recipients
 from config import costs
 from staffing.models import Schedule
+from staffing.notifications import text
 from staffing.recurrence import expand
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
@@ -151,3 +153,13 @@ def test_a_day_more_than_31_is_refused(test_users: UserFixtures, pattern: dict[s
     assert "31 days" in parse_problem(refused)["errors"][0]["detail"]
     accepted = test_users.ann.post(PATH, schedule_body(test_users, "2031-08-04T09:00", "2031-09-04T09:00", **fields))
     assert accepted.status_code == 201, accepted.text
+
+
+def test_notifications_name_the_day_on_which_a_long_shift_ends(test_users: UserFixtures) -> None:
+    recipient = recipients.get_recipient(test_users.sam.id)
+    assert recipient
+    start = datetime(2031, 8, 4, 13, tzinfo=UTC)
+    week = text.format_time_range(start, start + timedelta(days=7), ZONE, recipient)
+    assert ("Aug. 4, 2031" in week, "Aug. 11, 2031" in week, week.count("Monday")) == (True, True, 2), week
+    day = text.format_time_range(start, start + timedelta(hours=8), ZONE, recipient)
+    assert day.count("Monday") == 1, day
