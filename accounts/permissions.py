@@ -265,7 +265,8 @@ def check_grant(actor: Actor, after: AccessRights, before: AccessRights | None =
     previous_locations = before.locations if before else ()
     added_locations = set() if ALL_LOCATIONS in previous_locations else set(after.locations) - set(previous_locations)
     existing_permissions = before.permissions if before and not added_locations else frozenset()
-    if missing_permissions := after.permissions - existing_permissions - actor.permissions:
+    covered_permissions = {narrow for narrow, wider in WIDER_PERMISSIONS.items() if wider in actor.permissions}
+    if missing_permissions := after.permissions - existing_permissions - actor.permissions - covered_permissions:
         names = ", ".join(sorted(missing_permissions))
         raise GrantRefused(f"You cannot grant permissions that you do not hold: {names}.", pointer="/permissions")
     if not actor.can_access_locations(added_locations):

@@ -73,6 +73,16 @@ def test_calls_of_all_include_one_s_own() -> None:
     assert [actor.has_permission("calls:read") for actor in actors] == [True, False]
 
 
+def test_who_reads_all_calls_creates_staff_who_read_their_own() -> None:
+    """A client that lists a manager's permissions from an earlier release leaves it out."""
+    rights = permissions.AccessRights("manager", denied=["calls:handle"], locations=["b"])
+    manager = permissions.Actor(
+        "user", "usr_x", "", "cus_x", role="manager", permissions=rights.permissions, locations=("b",)
+    )
+
+    permissions.check_grant(manager, permissions.AccessRights("staff", locations=["b"]))
+
+
 def test_refused_grants_are_audited(test_users: UserFixtures) -> None:
     boston, denver = test_users.boston.id, test_users.denver.id
     attempts: list[tuple[Any, dict[str, Any]]] = [
