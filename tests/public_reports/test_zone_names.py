@@ -116,7 +116,8 @@ def test_settings_patterns_and_configurations_store_canonical_names(test_users: 
     defaults = ann.patch("/customer", {"settings": {"timeZone": "Zulu"}}).json()["settings"]
     pattern = {"frequency": "weekly", "timeZone": "us/eastern"}
     schedule = ann.post("/staffSchedule", test_users.shift_body(recurrencePattern=pattern)).json()
-    configuration = create_line(test_users).update_configuration(timeZone=zone)
+    hours = {"mode": "weekly", "weekly": {"mo": [["09:00", "17:00"]]}}
+    configuration = create_line(test_users).update_configuration(timeZone=zone, hours=hours)
 
     assert (settings["timeZone"], defaults["timeZone"]) == ("America/New_York", "UTC")
     assert (schedule["timeZone"], schedule["recurrencePattern"]["timeZone"]) == ("America/New_York",) * 2
