@@ -2,7 +2,8 @@
 
 The table says what to expect, so that a purchase can be refused before anything is reserved. Rules
 change, and Twilio decides: a purchase that it refuses for want of an address or a bundle ends with
-the same `ProfileRequired`. Where it is not certain, the table asks for less.
+the same `ProfileRequired`. So the table names only what is certain; of other countries and types of
+numbers it demands nothing.
 
 Docs: https://www.twilio.com/en-us/guidelines/regulatory
 """
@@ -19,7 +20,18 @@ REQUIREMENTS = {
     "bundle": "an address in the country and a regulatory bundle are needed",
 }
 """A regulatory bundle: documents of the business, which Twilio examines."""
-_ADDRESS_ONLY = {("AT", "local"), ("CH", "local")}
+_KNOWN_REQUIREMENTS = {
+    ("AT", "local"): "address",
+    ("CH", "local"): "address",
+    **{(country, "local"): "bundle" for country in ("DE", "ES", "FR", "GB", "IE", "IT", "NL")},
+    **{(country, "mobile"): "bundle" for country in ("AT", "CH", "DE", "ES", "FR", "GB", "IE", "IT", "NL")},
+    **{
+        (country, number_type): "none"
+        for country in dialing_rules.NORTH_AMERICA
+        for number_type in ("local", "tollFree")
+    },
+}
+"""By country and type of number. What it lacks is unknown: then Twilio decides."""
 ADDRESS_CODES, BUNDLE_CODES = {21613, 21615, 21631}, {21649, 21651}
 """Twilio's error codes for purchases that lack an address, or a bundle that contains it."""
 
@@ -54,22 +66,22 @@ def usable_address_sid(profile: NumberProfile | None) -> str | None:
 
 def get_requirement(country: str, number_type: str, profile: NumberProfile | None) -> Requirement:
     """What numbers of a country need, beyond what the customer's profile has."""
-    requires = _requirement_of(country, number_type)
+    known_requirement = _KNOWN_REQUIREMENTS.get((country, number_type))
+    requires = known_requirement or "none"
     missing = []
     if requires != "none" and not usable_address_sid(profile):
         missing.append("address")
     if requires == "bundle" and not (profile and profile.bundle_sid):
         missing.append("bundle")
     detail = f"In this country {REQUIREMENTS[requires]}."
+    if known_requirement is None:
+        detail = (
+            "Nothing is known to be needed for such numbers; the telephone service decides at the purchase. "
+            "The `addressRequirement` of a found number tells whether it needs an address."
+        )
     if missing:
         detail += f" {_describe_missing(country, missing[0], profile)}"
     return Requirement(country, number_type, requires, tuple(missing), detail)
-
-
-def _requirement_of(country: str, number_type: str) -> str:
-    if country in dialing_rules.NORTH_AMERICA:
-        return "none"
-    return "address" if (country, number_type) in _ADDRESS_ONLY else "bundle"
 
 
 def check_profile(country: str, number_type: str, profile: NumberProfile | None) -> None:
@@ -90,7 +102,7 @@ def error_for_refusal(code: int, country: str, profile: NumberProfile | None) ->
         if profile and profile.bundle_sid:
             detail = "The telephone service does not accept the regulatory bundle for this number; contact support."
             return ProfileRequired(detail, pointer="/phoneNumber")
-        return profile_required_error(country, "bundle", profile)
+        return profile_required_error(country, "bundle" if usable_address_sid(profile) else "address", profile)
     if code not in ADDRESS_CODES:
         return None
     if usable_address_sid(profile):

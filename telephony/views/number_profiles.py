@@ -21,6 +21,11 @@ from telephony.serializers.numbers import NumberWithConfigurationView
 from telephony.views import examples
 
 
+def _normalize_country(country: str) -> str:
+    """A country of a path in capitals, as the fields of bodies and queries take it."""
+    return country.upper() if country.isascii() else country
+
+
 class NumberRequirements(api.OperationViewSet):
     """``/numberRequirement``."""
 
@@ -33,7 +38,8 @@ class NumberRequirements(api.OperationViewSet):
         """Get what a country demands for its numbers.
 
         Many countries sell numbers only to businesses whose address is registered there, or whose
-        documents were examined (a regulatory bundle). The US and Canada demand nothing.
+        documents were examined (a regulatory bundle). The US and Canada demand nothing. `none` for
+        another country means that nothing is known: the purchase tells, with 409 profile_required.
         """
         query = NumberRequirementQuery.parse_query(request)
         requirement = profiles.get_requirement(query["country"], query.get("type", "local"), actor=actor_of(request))
@@ -64,7 +70,7 @@ class NumberProfileDetail(api.OperationViewSet):
     @api.returns(NumberProfileView, examples.NUMBER_PROFILE, etag=True)
     def retrieve(self, request: Request, country: str) -> Response:
         """Get the number profile of a country."""
-        profile = profiles.get_profile(country, actor=actor_of(request))
+        profile = profiles.get_profile(_normalize_country(country), actor=actor_of(request))
         return api.versioned_response(request, NumberProfileView(profile))
 
     @api.operation(
@@ -80,7 +86,7 @@ class NumberProfileDetail(api.OperationViewSet):
         documents afterwards. 409 once the address is part of a bundle.
         """
         profile = profiles.put_address(
-            country,
+            _normalize_country(country),
             profiles.address_fields(NumberProfileChange.parse(request.data)),
             actor=actor_of(request),
             at=datetime.now(UTC),
@@ -97,7 +103,7 @@ class NumberProfileDetail(api.OperationViewSet):
 
         409 while the customer has numbers of this country.
         """
-        profile = profiles.delete_profile(country, actor=actor_of(request), at=datetime.now(UTC))
+        profile = profiles.delete_profile(_normalize_country(country), actor=actor_of(request), at=datetime.now(UTC))
         return Response(DeletedRecord({"id": profile.country, "status": "removed"}).data)
 
 

@@ -10,7 +10,7 @@ from accounts import locations, permissions
 from config import dynamodb, errors
 from config.dynamodb import encryption
 from telephony.models import NumberProfile, PhoneNumber, Quota
-from telephony.numbers import profiles
+from telephony.numbers import profiles, requirements
 from tests.support.environment import Environment
 from tests.support.users import (
     ADDRESS_BODY,
@@ -62,6 +62,7 @@ def addresses_of(env: Environment, user: SignedInUser, country: str) -> list[dic
         ("AT", "mobile", "bundle", ["address", "bundle"]),
         ("FR", "local", "bundle", ["address", "bundle"]),
         ("gb", "local", "bundle", ["address", "bundle"]),
+        ("GB", "tollFree", "none", []),
     ],
 )
 def test_requirement_of_a_country(
@@ -72,6 +73,39 @@ def test_requirement_of_a_country(
     answer = response.json()
     assert (answer["requires"], answer["missing"]) == (requires, missing)
     assert ("numberProfile" in answer["detail"]) == bool(missing)
+
+
+@pytest.mark.parametrize(
+    ("country", "number_type"), [("SE", "mobile"), ("PR", "local"), ("GB", "tollFree"), ("SE", "local")]
+)
+def test_where_nothing_is_known_twilio_decides(country: str, number_type: str) -> None:
+    requirement = requirements.get_requirement(country, number_type, None)
+    assert (requirement.requires, requirement.missing) == ("none", ())
+    assert "decides at the purchase" in requirement.detail
+    requirements.check_profile(country, number_type, None)
+
+
+def test_refusal_of_a_number_without_known_requirement_says_what_to_do(
+    test_users: UserFixtures, env: Environment
+) -> None:
+    """British toll-free numbers: Twilio refuses without an address, then without a bundle."""
+    london = locations.create_location(actor=test_users.cleo.actor, name="New", time_zone="Europe/London", at=now())
+    body = {"phoneNumber": "+448081570234", "locationId": london.id, "type": "tollFree"}
+    without_address = test_users.cleo.post(PATH, body)
+    assert (without_address.status_code, parse_problem(without_address)["code"]) == (409, "profile_required")
+    assert "PUT /numberProfile/GB" in parse_problem(without_address)["detail"]
+    put_profile(test_users.cleo.actor, "GB")
+    assert "regulatory bundle" in parse_problem(test_users.cleo.post(PATH, body))["detail"]
+    put_profile(test_users.cleo.actor, "GB", has_bundle=True)
+    assert test_users.cleo.post(PATH, body).status_code == 200
+
+
+def test_country_of_the_path_is_read_in_any_case(test_users: UserFixtures) -> None:
+    stored = test_users.ann.put("/numberProfile/fr", ADDRESS_BODY)
+    assert (stored.status_code, stored.json()["country"]) == (200, "FR")
+    assert test_users.ann.get("/numberProfile/Fr").json() == stored.json()
+    assert test_users.ann.delete("/numberProfile/fR").json() == {"id": "FR", "status": "removed"}
+    assert test_users.ann.put("/numberProfile/f\u0131", ADDRESS_BODY).status_code == 404
 
 
 @pytest.mark.parametrize("query", ["country=PE", "country=Germany", "type=local", "country=DE&type=premium"])
