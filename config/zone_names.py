@@ -71,6 +71,49 @@ _PROPOSALS = {
     14: "Pacific/Kiritimati",
 }
 """Places by the hours that their standard time is ahead of UTC."""
+PLACES_OF_ABBREVIATIONS = {
+    "ACDT": ["Australia/Adelaide"],
+    "ACST": ["Australia/Adelaide", "Australia/Darwin"],
+    "ADT": ["America/Halifax"],
+    "AEDT": ["Australia/Sydney", "Australia/Melbourne"],
+    "AEST": ["Australia/Sydney", "Australia/Brisbane"],
+    "AKDT": ["America/Anchorage"],
+    "AKST": ["America/Anchorage"],
+    "AST": ["America/Halifax", "America/Puerto_Rico"],
+    "AWST": ["Australia/Perth"],
+    "BST": ["Europe/London"],
+    "CAT": ["Africa/Harare", "Africa/Maputo"],
+    "CDT": ["America/Chicago"],
+    "CEST": ["Europe/Berlin", "Europe/Paris"],
+    "CST": ["America/Chicago", "America/Mexico_City", "Asia/Shanghai"],
+    "EAT": ["Africa/Nairobi"],
+    "EDT": ["America/New_York", "America/Toronto"],
+    "EEST": ["Europe/Athens", "Europe/Helsinki"],
+    "HDT": ["America/Adak"],
+    "HKT": ["Asia/Hong_Kong"],
+    "IDT": ["Asia/Jerusalem"],
+    "IST": ["Asia/Kolkata", "Europe/Dublin", "Asia/Jerusalem"],
+    "JST": ["Asia/Tokyo"],
+    "KST": ["Asia/Seoul"],
+    "MDT": ["America/Denver"],
+    "MSK": ["Europe/Moscow"],
+    "NDT": ["America/St_Johns"],
+    "NST": ["America/St_Johns"],
+    "NZDT": ["Pacific/Auckland"],
+    "NZST": ["Pacific/Auckland"],
+    "PDT": ["America/Los_Angeles", "America/Tijuana"],
+    "PKT": ["Asia/Karachi"],
+    "PST": ["America/Los_Angeles", "America/Tijuana", "Asia/Manila"],
+    "SAST": ["Africa/Johannesburg"],
+    "SST": ["Pacific/Pago_Pago"],
+    "WAT": ["Africa/Lagos"],
+    "WEST": ["Europe/Lisbon"],
+    "WIB": ["Asia/Jakarta"],
+    "WIT": ["Asia/Jayapura"],
+    "WITA": ["Asia/Makassar"],
+}
+"""Places whose clocks show an abbreviation that is not the name of a zone."""
+_MAX_ABBREVIATION_LENGTH = 5
 
 
 def find_canonical_name(text: str) -> str | None:
@@ -110,6 +153,10 @@ def describe_unknown(text: str) -> str:
     for prefix in _FILE_PREFIXES:
         if text.casefold().startswith(prefix) and (name := find_canonical_name(text[len(prefix) :])):
             return f"{sentence}; did you mean `{name}`?"
+    if places := PLACES_OF_ABBREVIATIONS.get(text.upper()):
+        return f"{sentence}; did you mean {' or '.join(f'`{place}`' for place in places)}?"
+    if text.isupper() and len(text) <= _MAX_ABBREVIATION_LENGTH:
+        return f"{sentence}."  # of abbreviations, similar ones are hours away
     return sentence + errors.did_you_mean("_".join(text.split()), list_names())
 
 

@@ -1,11 +1,14 @@
 """Reports about names of time zones: links, names of Windows, zones that are no places."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from accounts import customers, locations, users
 from accounts.models import Location
 from accounts.users import update
-from config import dynamodb
+from config import dynamodb, zone_names
 from telephony.models import Line
 from tests.support.bulk import put_records
 from tests.support.calls import create_line
@@ -139,3 +142,25 @@ def test_a_configuration_with_a_file_name_of_before_answers_calls(test_users: Us
         line.call().assert_sequence("We are open.")
         shown = test_users.ann.get(f"/ivrConfiguration/{line.location.id}").json()["configuration"]
         assert shown.get("timeZone") == ("America/New_York" if stored.startswith("posix/") else None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "proposal"),
+    [
+        ("CEST", "; did you mean `Europe/Berlin` or `Europe/Paris`?"),
+        ("pdt", "; did you mean `America/Los_Angeles` or `America/Tijuana`?"),
+        ("XEST", "."),
+        ("Europe/Berln", "; did you mean `Europe/Berlin`?"),
+    ],
+)
+def test_abbreviations_propose_places_and_never_similar_abbreviations(sent: str, proposal: str) -> None:
+    """`EST` was proposed for `CEST`, seven hours away."""
+    assert zone_names.describe_unknown(sent) == f"Must be an IANA time zone, such as Europe/Berlin{proposal}"
+
+
+def test_places_proposed_for_an_abbreviation_use_it() -> None:
+    for abbreviation, places in zone_names.PLACES_OF_ABBREVIATIONS.items():
+        assert zone_names.find_canonical_name(abbreviation) is None, abbreviation
+        for zone in places:
+            days = [datetime(2026, month, 1, tzinfo=ZoneInfo(zone)) for month in (1, 7)]
+            assert abbreviation in {day.tzname() for day in days}, (abbreviation, zone)
