@@ -116,6 +116,7 @@ def update_configuration(
 ) -> Line:
     """Change how a location answers, from the next call on.
 
+    What it has already that would be refused today, such as a setting without effect, may stay.
     Raises `ivr.InvalidConfiguration` (also for numbers that may not be called from there),
     `errors.NotFound` (the location, or a user in the configuration) and
     `errors.PreconditionFailed`.
@@ -123,9 +124,9 @@ def update_configuration(
     actor.require("ivr:update")
     if not dynamodb.is_id("loc", location_id):
         raise errors.NotFound("Location not found.")
-    validated = ivr.validate_configuration(ivr_configuration)
-    user_references = ivr.list_user_references(validated)
-    number_references = ivr.list_number_references(validated)
+    parsed = ivr.parse_configuration(ivr_configuration)
+    user_references = ivr.list_user_references(parsed.values)
+    number_references = ivr.list_number_references(parsed.values)
 
     def decide() -> Line:
         records = dynamodb.batch_get(
@@ -141,14 +142,15 @@ def update_configuration(
         locations.check_access(actor, location_id)
         before = _require_configured_line(records, location_id)
         precondition.check(before)
+        parsed.check_additions(before.configuration or {})
         for pointer, user_id in user_references:
             users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
         country = allowed_country(dialing_rules.country_of_location(location.time_zone, before.number))
         own_numbers = {number for _, number in number_references if records.get(PhoneNumber, number)}
         _check_numbers(number_references, country, own_numbers)
-        if before.configuration == validated:
+        if before.configuration == parsed.values:
             return before
-        return _save_configuration(before, validated, location, actor=actor, at=at, records=records)
+        return _save_configuration(before, parsed.values, location, actor=actor, at=at, records=records)
 
     return journal.retry_on_conflict(decide)
 

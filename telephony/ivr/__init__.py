@@ -11,6 +11,7 @@ from telephony.ivr.configuration import (
     is_recording_enabled,
     list_number_references,
     list_user_references,
+    parse_configuration,
     resolve_key,
     validate_configuration,
 )

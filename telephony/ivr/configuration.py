@@ -3,7 +3,8 @@
 A configuration is a tree of actions. A path such as ``open/keys/1/otherwise`` names an action.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -37,6 +38,24 @@ class InvalidConfiguration(errors.InvalidRequest):
     code = "invalid_configuration"
 
 
+@dataclass(frozen=True)
+class ParsedConfiguration:
+    """A configuration that matches its schema."""
+
+    values: dict[str, Any]
+    objections: tuple[schema.Fault, ...] = ()
+    """What an older release took, and what another change has left without effect. A line that has
+    it keeps it, so that clients can send back what they read; it is refused where it is new."""
+
+    def check_additions(self, stored: IvrConfiguration) -> None:
+        """Raise `InvalidConfiguration` for each objection to what is not so in ``stored``."""
+        _raise_faults(fault for fault in self.objections if not self._is_in(stored, fault[0]))
+
+    def _is_in(self, stored: IvrConfiguration, path: schema.FaultPath) -> bool:
+        paths = [("language",), path] if path == ("voice",) else [path]
+        return all(_value_at(self.values, part) == _value_at(stored, part) for part in paths)
+
+
 def default_configuration(location_name: str, *, language: str = "en-US") -> dict[str, Any]:
     """Greet with the location's name, ring the people on duty one by one, then take a voicemail."""
     voicemail = {
@@ -64,7 +83,14 @@ def default_configuration(location_name: str, *, language: str = "en-US") -> dic
 
 # --- validation -----------------------------------------------------------------------------------
 def validate_configuration(configuration: Any) -> dict[str, Any]:
-    """Return a valid configuration. Raises `InvalidConfiguration` with a pointer to each fault."""
+    """Return a valid new configuration. Raises as `parse_configuration`, also for objections."""
+    parsed = parse_configuration(configuration)
+    parsed.check_additions({})
+    return parsed.values
+
+
+def parse_configuration(configuration: Any) -> ParsedConfiguration:
+    """Check a configuration. Raises `InvalidConfiguration` with a pointer to each fault."""
     try:
         size = len(orjson.dumps(configuration))
     except TypeError as error:
@@ -72,20 +98,35 @@ def validate_configuration(configuration: Any) -> dict[str, Any]:
     if size > MAX_BYTES:
         raise InvalidConfiguration(f"The configuration is larger than {MAX_BYTES} bytes.", pointer=POINTER)
     _check_depth(configuration)
-    limit = errors.MAX_FIELD_ERRORS + 1
-    faults = list(islice(schema.iter_faults(configuration), limit))
-    cleaned = configuration if faults else _clean_texts(configuration, (), faults)
-    faults = faults[:limit] or list(islice(_semantic_faults(cleaned), limit))
-    if faults:
-        field_faults = [
-            errors.FieldError("/".join([POINTER, *map(_escape_pointer, path)]), "invalid", detail)
-            for path, detail in faults
-        ]
+    _raise_faults(schema.iter_faults(configuration))
+    objections: list[schema.Fault] = []
+    cleaned = _clean_texts(configuration, (), objections)
+    _raise_faults(_semantic_faults(cleaned))
+    objections += _iter_objections(cleaned)
+    zone = zone_names.find_canonical_name(cleaned.get("timeZone", ""))
+    return ParsedConfiguration({**cleaned, "timeZone": zone} if zone else cleaned, tuple(objections))
+
+
+def _raise_faults(faults: Iterable[schema.Fault]) -> None:
+    field_faults = [
+        errors.FieldError("/".join([POINTER, *map(_escape_pointer, path)]), "invalid", detail)
+        for path, detail in islice(faults, errors.MAX_FIELD_ERRORS + 1)
+    ]
+    if field_faults:
         raise InvalidConfiguration(
             "The configuration does not match its schema; see `errors`.", field_errors=field_faults
         )
-    zone = {"timeZone": zone_names.find_canonical_name(cleaned["timeZone"])} if "timeZone" in cleaned else {}
-    return {**cleaned, **zone}
+
+
+def _value_at(configuration: IvrConfiguration, path: schema.FaultPath) -> Any:
+    """The value at a path; None if there is none."""
+    node: Any = configuration
+    for segment in path:
+        if isinstance(node, list) and isinstance(segment, int):
+            node = node[segment] if segment < len(node) else None
+        else:
+            node = node.get(segment) if isinstance(node, Mapping) else None
+    return node
 
 
 def _check_depth(configuration: Any) -> None:
@@ -104,7 +145,7 @@ def _check_depth(configuration: Any) -> None:
             stack.append((child, depth + 1, f"{path}/keys/{key}"))
 
 
-def _clean_texts(value: Any, path: schema.FaultPath, faults: list[tuple[schema.FaultPath, str]]) -> Any:
+def _clean_texts(value: Any, path: schema.FaultPath, faults: list[schema.Fault]) -> Any:
     """A part of a configuration with each text as `config.text` has it; adds to ``faults``."""
     if isinstance(value, Mapping):
         return {name: _clean_texts(member, (*path, name), faults) for name, member in value.items()}
@@ -119,19 +160,24 @@ def _clean_texts(value: Any, path: schema.FaultPath, faults: list[tuple[schema.F
         return value
     if not cleaned:
         faults.append((path, "May not be blank."))
-    return cleaned
+    return cleaned or value
 
 
 def _escape_pointer(segment: str | int) -> str:
     return str(segment).replace("~", "~0").replace("/", "~1")
 
 
-def _semantic_faults(configuration: IvrConfiguration) -> Iterator[tuple[schema.FaultPath, str]]:
-    """Check what the schema cannot: number of actions, opening hours, dates, zones, countries."""
+def _semantic_faults(configuration: IvrConfiguration) -> Iterator[schema.Fault]:
+    """Check what the schema cannot: number of actions, opening hours, dates, countries."""
     if len(list(iter_actions(configuration))) > MAX_ACTIONS:
         yield (), f"A configuration may have at most {MAX_ACTIONS} actions."
-    yield from _speech_faults(configuration["language"], configuration.get("voice"))
     yield from opening_hours.iter_faults(configuration)
+
+
+def _iter_objections(configuration: IvrConfiguration) -> Iterator[schema.Fault]:
+    """What calls cannot use: languages, voices and zones that there are not, ineffective settings."""
+    yield from _speech_faults(configuration["language"], configuration.get("voice"))
+    yield from opening_hours.iter_ineffective_settings(configuration)
     time_zone = configuration.get("timeZone")
     if time_zone is not None and zone_names.find_canonical_name(time_zone) is None:
         yield ("timeZone",), zone_names.describe_unknown(time_zone)
@@ -139,7 +185,7 @@ def _semantic_faults(configuration: IvrConfiguration) -> Iterator[tuple[schema.F
         yield ("timeZone",), "Has no effect, as there are neither `weekly` hours nor `holidays`; leave it out."
 
 
-def _speech_faults(language: str, voice: str | None) -> Iterator[tuple[schema.FaultPath, str]]:
+def _speech_faults(language: str, voice: str | None) -> Iterator[schema.Fault]:
     """A language that nothing speaks, and a voice of another one: calls would be silent."""
     if language not in voices.LANGUAGES:
         yield ("language",), f"Must be a language that can be spoken: {', '.join(voices.LANGUAGES)}."

@@ -11,11 +11,10 @@ from typing import Any
 
 from config import public_holidays
 from staffing.recurrence import expand
-from telephony.ivr.schema import FaultPath
+from telephony.ivr.schema import Fault, FaultPath
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
 MINUTES_PER_DAY = 1440
-Fault = tuple[FaultPath, str]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,6 @@ def iter_faults(configuration: Mapping[str, Any]) -> Iterator[Fault]:
             yield ("hours", "holidays", "dates", index), "Must be a date that exists."
     if "country" in holidays and not public_holidays.has_calendar(holidays["country"], holidays.get("subdivision")):
         yield ("hours", "holidays"), "Unknown country or subdivision."
-    yield from _iter_ineffective_settings(configuration)
 
 
 def _iter_period_faults(weekly: Mapping[str, Any]) -> Iterator[Fault]:
@@ -63,7 +61,7 @@ def _iter_period_faults(weekly: Mapping[str, Any]) -> Iterator[Fault]:
                 )
 
 
-def _iter_ineffective_settings(configuration: Mapping[str, Any]) -> Iterator[Fault]:
+def iter_ineffective_settings(configuration: Mapping[str, Any]) -> Iterator[Fault]:
     """Settings that would change nothing: whoever sends them expects something else."""
     hours = configuration["hours"]
     if "weekly" in hours and hours["mode"] != "weekly":

@@ -12,6 +12,8 @@ from typing import Any
 
 Schema = dict[str, Any]
 FaultPath = tuple[str | int, ...]
+Fault = tuple[FaultPath, str]
+"""Where a fault is, and what is wrong."""
 
 SCHEMA: Schema = json.loads((Path(__file__).parent / "schema.json").read_text())
 """JSON Schema 2020-12, published at `PUBLIC_PATH`."""
@@ -54,7 +56,7 @@ def _type_of(variant: Mapping[str, Any]) -> str | None:
     return expected_type
 
 
-def iter_faults(configuration: Any) -> Iterator[tuple[FaultPath, str]]:
+def iter_faults(configuration: Any) -> Iterator[Fault]:
     """The path and a description of each fault."""
     for error in _validator().iter_errors(configuration):
         yield tuple(error.absolute_path), str(error.message)[:300]

@@ -41,7 +41,8 @@ class Calls(api.OperationViewSet):
         query = CallQuery.parse_query(request)
         limit, cursor = query.get("limit"), query.get("cursor")
         filters = ("location_id", "since", "until", "caller")
-        scope = f"calls for {actor.id} {[query.get(name) for name in filters]}"
+        kind = "calls" if actor.has_permission("calls:read") else "own calls"  # read from two tables
+        scope = f"{kind} for {actor.id} {[query.get(name) for name in filters]}"
         fetch_page = partial(
             queries.list_calls,
             query["location_id"],

@@ -45,7 +45,8 @@ class IvrConfigurations(api.OperationViewSet):
 
         Applies from the next call; calls in progress continue with the previous configuration.
         Users in the configuration must belong to the customer. Phone numbers must be in the
-        location's country.
+        location's country. Settings without effect are refused, unless the location has the same
+        already: a configuration can be sent back as it was read.
         """
         line = lines.update_configuration(
             locationId,

@@ -366,6 +366,26 @@ def test_yap_247_staff_list_their_calls_in_pages(test_users: UserFixtures, env: 
     assert [call_id in table for call_id in ids] == [True] * 5
 
 
+def test_yap_247_pages_of_own_calls_end_when_all_calls_may_be_read(
+    test_users: UserFixtures, env: Environment, web: str
+) -> None:
+    """bmlt-enabled/yap#247: the two lists are in two tables, so their cursors are not the same."""
+    line, at = create_line(test_users), now()
+    staff, _ = line.put_on_duty(*local_times_around(at))
+    for minutes in range(3):
+        line.call(at - timedelta(minutes=minutes))
+    person = accept_invitation(env, web, users.get_user(staff.id))
+    query = {"locationId": line.location.id, "limit": 1}
+
+    for granted in ([*permissions.ROLES["staff"], "calls:read"], [*permissions.ROLES["staff"]]):
+        cursor = person.get("/call", params=query).json()["nextCursor"]
+        assert cursor
+        change = {"id": staff.id, "permissions": sorted(granted)}
+        assert test_users.ann.patch("/userManagement", change).status_code == 200
+        response = person.get("/call", params={**query, "cursor": cursor})
+        assert (response.status_code, parse_problem(response)["code"]) == (400, "invalid_cursor")
+
+
 def _load(call_id: str) -> call_record.CallRecord:
     call = call_record.load(call_id)
     assert call

@@ -15,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from config import dynamodb
 from telephony import dialing_rules, ivr
 from telephony.ivr import schema
 from telephony.ivr.configuration import MAX_DEPTH
 from telephony.ivr.phrases import PHRASES
 from telephony.ivr.schema import SCHEMA
+from telephony.models import Line
 from tests.support.calls import WEDNESDAY_NOON, create_line, local_times_around
 from tests.support.users import UserFixtures, parse_problem
 
@@ -147,6 +149,60 @@ def test_invalid_configuration_is_reported_with_its_pointer(change: Configuratio
     with pytest.raises(ivr.InvalidConfiguration) as excinfo:
         ivr.validate_configuration(ivr_document)
     assert f"/configuration{pointer}" in [fault.pointer for fault in excinfo.value.field_errors]
+
+
+STORED_BY_OLDER_RELEASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"hours": {"mode": "always", "weekly": {"mo": [["09:00", "17:00"]]}}}, {"hours": {"mode": "always"}}, "hours"),
+    ({"holiday": {"type": "hangup"}}, {}, "holiday"),
+    ({"timeZone": "Europe/Berlin"}, {}, "timeZone"),
+    ({"language": "xx-XX"}, {}, "language"),
+    ({"voice": "Polly.Jane"}, {}, "voice"),
+    ({"greeting": {"say": "Hello \u202eolleH"}}, {}, "greeting"),
+]
+
+
+@pytest.mark.parametrize(("stored", "corrected", "name"), STORED_BY_OLDER_RELEASES)
+def test_configuration_of_an_older_release_can_be_sent_back(
+    test_users: UserFixtures, stored: dict[str, Any], corrected: dict[str, Any], name: str
+) -> None:
+    """What a line has may stay while other members change; once it is gone, it is refused."""
+    line = create_line(test_users)
+    path, recording = f"/ivrConfiguration/{line.location.id}", {"calls": True, "consentPrompt": {"say": "Recorded."}}
+    record = dynamodb.get_record(Line, line.location.id)
+    assert record
+    older = {**dict(record.configuration or {}), **stored}
+    stored_item = record.with_changes(configuration=older).serialize()
+    dynamodb.call("PutItem", TableName=Line.table_name(), Item=stored_item)
+
+    read = test_users.ann.get(path).json()
+    response = test_users.ann.request("PUT", path, json={"configuration": read["configuration"]})
+    assert (response.status_code, response.json()["configuration"]) == (200, older), response.text
+    assert line.update_configuration(recording=recording) == {**older, "recording": recording}
+    removed = {member: value for member, value in {**older, **corrected}.items() if member != name or corrected}
+    removed = {"language": "en-US", "greeting": {"say": "Hello."}, **removed}
+    assert test_users.ann.request("PUT", path, json={"configuration": removed}).status_code == 200
+    again = test_users.ann.request("PUT", path, json={"configuration": {**removed, **stored}})
+    assert again.status_code == 400
+    (fault,) = parse_problem(again)["errors"]
+    assert fault["pointer"].startswith(f"/configuration/{name}")
+
+
+def test_mode_can_be_switched_while_the_weekly_hours_stay(test_users: UserFixtures) -> None:
+    """What worked until then may stay, other hours than those are refused; so is a lost voice."""
+    line = create_line(test_users)
+    weekly = {"mo": [["09:00", "17:00"]]}
+    line.update_configuration(hours={"mode": "weekly", "weekly": weekly}, timeZone="Europe/Berlin", voice="alice")
+    configuration = line.update_configuration(hours={"mode": "schedule", "weekly": weekly})
+    path = f"/ivrConfiguration/{line.location.id}"
+
+    for changes, pointer in (
+        ({"hours": {"mode": "schedule", "weekly": {"tu": [["09:00", "17:00"]]}}}, "/hours/weekly"),
+        ({"timeZone": "Europe/Paris"}, "/timeZone"),
+        ({"language": "de-AT"}, "/voice"),
+    ):
+        response = test_users.ann.request("PUT", path, json={"configuration": {**configuration, **changes}})
+        assert response.status_code == 400, changes
+        assert [fault["pointer"] for fault in parse_problem(response)["errors"]] == [f"/configuration{pointer}"]
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 7, {}, {"open": None}])
