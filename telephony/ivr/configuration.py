@@ -175,7 +175,7 @@ def _semantic_faults(configuration: IvrConfiguration) -> Iterator[schema.Fault]:
 
 
 def _iter_objections(configuration: IvrConfiguration) -> Iterator[schema.Fault]:
-    """What calls cannot use: languages, voices and zones that there are not, ineffective settings."""
+    """What calls cannot use: unknown languages, voices and zones, settings without effect."""
     yield from _speech_faults(configuration["language"], configuration.get("voice"))
     yield from opening_hours.iter_ineffective_settings(configuration)
     time_zone = configuration.get("timeZone")
