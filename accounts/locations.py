@@ -222,9 +222,9 @@ def find_location_in(records: dynamodb.BatchResult, location_id: str, customer_i
     return location if location and location.customer_id == customer_id else None
 
 
-def require_exists(write: write_set.Write, location_id: str, *, pointer: str) -> None:
+def require_exists(write: write_set.Write, location_id: str, *, pointer: str = "") -> None:
     """Write only if this location exists. Raises `errors.NotFound` at the commit."""
-    refusal = errors.NotFound("Location not found.", pointer=pointer)
+    refusal = errors.NotFound("Location not found.", pointer=pointer or None)
     write.require(Location(location_id), Location.id.exists(), error=refusal)
 
 

@@ -1,6 +1,8 @@
-"""Audited actions of schedules, schedule templates and calendar feeds, with their meanings."""
+"""Audited actions of schedules, templates, notes of days and calendar feeds, with meanings."""
 
 ACTIONS = {
+    "daynote.changed": "The note of a day at a location was set or changed.",
+    "daynote.removed": "The note of a day at a location was deleted.",
     "feed.closed": "The calendar feed was closed.",
     "feed.opened": "The calendar feed was opened; an earlier URL stopped working.",
     "schedule.changed": "The schedule was changed.",

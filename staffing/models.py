@@ -1,4 +1,4 @@
-"""Records of shifts, templates and calendar feeds. Written through `config.journal`."""
+"""Records of shifts, templates, day notes and calendar feeds. Written through `config.journal`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,6 +36,7 @@ AVAILABILITY = replace(SCHEDULE_KEYS, purpose="detect overlapping shifts").withh
 TEMPLATES = PersonalData(
     "business", "reuse a schedule", "until it is deleted", Erasure.NOT_PERSONAL, withheld_because="not about a person"
 )
+DAYS = replace(TEMPLATES, purpose="tell everybody at a location about a day", retention="until the note is removed")
 FEED = PersonalData(
     "calendar feed",
     "show shifts in the person's own calendar",
@@ -202,3 +203,24 @@ class Feed(dynamodb.Record):
     created_at = Timestamp(FEED, label="Opened")
     handover_id = Text(FEED.withheld("a reference to a message"), null=True)
     """That of the person when they opened it; after another handover the feed does not work."""
+
+
+class DayNote(dynamodb.Record):
+    """What everybody who works at a location should know about a day."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("day-notes")
+
+    location_id = Text(DAYS, hash_key=True)
+    date = Text(DAYS, range_key=True)
+    """A day at the location: 2026-12-24."""
+    customer_id = Text(DAYS)
+    note = Text(DAYS)
+    created_at = Timestamp(DAYS)
+    updated_at = Timestamp(DAYS)
+    version = Number(DAYS, default=1)
+
+    @property
+    def party(self) -> audit.Party:
+        id = f"{self.location_id}~{self.date}"
+        return audit.Party("day note", id, self.date, self.customer_id, self.customer_id)

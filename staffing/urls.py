@@ -1,8 +1,9 @@
-"""Paths of the operations on schedules, templates and feeds."""
+"""Paths of the operations on schedules, days, templates and feeds."""
 
 from django.urls import path
 
 from staffing.views import feeds
+from staffing.views.days import LocationDayDetail, LocationDayList
 from staffing.views.schedules import LocationOnDuty, ScheduleDetail, Schedules
 from staffing.views.shift_templates import TemplateDetail, Templates
 
@@ -15,6 +16,8 @@ urlpatterns = [
     ),
     path("scheduleTemplate/<str:id>", TemplateDetail.as_view({"get": "retrieve"})),
     path("location/<str:id>/on-duty", LocationOnDuty.as_view({"get": "retrieve"})),
+    path("location/<str:id>/days", LocationDayList.as_view({"get": "list_days"})),
+    path("location/<str:id>/days/<str:date>", LocationDayDetail.as_view({"put": "update", "delete": "delete"})),
     path("user/calendar-feed", feeds.CalendarFeeds.as_view({"post": "open", "delete": "close"})),
     path("calendar/<str:user_id>/<str:secret>.ics", feeds.serve_calendar_feed),
 ]

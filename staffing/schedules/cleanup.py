@@ -16,7 +16,7 @@ from staffing.recurrence import expand, pattern, rules
 from staffing.recurrence.details import get_details
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import RecurrenceException, Series
-from staffing.schedules import availability, queries, save
+from staffing.schedules import availability, days, queries, save
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -200,10 +200,11 @@ def _find_blocker(location_id: str, at: datetime) -> str | None:
 
 @outbox.task("staffing.clear_location")
 def end_location_schedules(location_id: str, *, job: outbox.TaskContext) -> None:
-    """End what was scheduled while the location was being removed."""
+    """End what was scheduled while the location was being removed; remove its notes of days."""
     if locations.load_locations([location_id], job.author.customer_id):
         return
     system_actor = permissions.system_actor(job.author.customer_id)
+    days.remove_notes(location_id, actor=system_actor, at=job.at)
     for future_schedule in queries.list_future_schedules(location_id, job.at):
         _rewrite_series(
             future_schedule.id, lambda schedule: _end_series(schedule.series(), job.at), system_actor, job.at

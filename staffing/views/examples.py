@@ -1,7 +1,7 @@
 """Examples for the OpenAPI document."""
 
 from config.api.examples import ExampleBuilder
-from staffing.serializers import on_duty, schedules, shift_templates
+from staffing.serializers import days, on_duty, schedules, shift_templates
 
 STAFF_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 PATTERN = {"frequency": "weekly", "byDay": [{"day": "mo"}, {"day": "we"}], "timeZone": "America/New_York"}
@@ -39,6 +39,14 @@ SCHEDULE = {
 }
 UPDATED_SCHEDULE = {**SCHEDULE, "endTime": "2027-01-04T18:00:00-05:00", "version": 3}
 ON_DUTY = _builder.build(on_duty.LocationOnDutyView, at="2027-01-04T15:00:00Z")
+LOCATION_DAY = _builder.build(
+    days.LocationDayView,
+    date="2026-12-25",
+    holidays=["Christmas Day"],
+    note="Emergencies only.",
+    updatedAt="2026-11-23T09:00:00Z",
+    version=1,
+)
 _TEMPLATE_VALUES = {"name": "Early shift", "startTime": "06:00", "endTime": "14:00", "recurrencePattern": PATTERN}
 NEW_TEMPLATE = _builder.build(shift_templates.NewTemplate, **_TEMPLATE_VALUES)
 TEMPLATE = _builder.build(shift_templates.TemplateView, id="tpl_01JDCXS8T0V2W4X6Y8Z0A2B4CD", **_TEMPLATE_VALUES)

@@ -276,6 +276,18 @@ def test_frappe_hrms_1282_a_week_on_call_is_shown_on_each_day() -> None:
     ]
 
 
+def test_frappe_hrms_3615_day_notes_and_holidays_for_everybody_who_works_there(line: LineFixture) -> None:
+    """frappe/hrms#3615: the API knew neither, so that apps of the staff could not show them."""
+    ann, sam, path = line.test_users.ann, line.test_users.sam, f"/location/{line.test_users.boston.id}/days"
+    assert ann.put(f"{path}/2028-12-27", {"note": "Stocktaking, all hands."}).status_code == 200
+    listed = sam.get(path, params={"from": "2028-12-01", "to": "2028-12-31"})
+    assert listed.status_code == 200, listed.text
+    assert [(item["date"], item["holidays"], item["note"]) for item in listed.json()["items"]] == [
+        (CHRISTMAS, ["Christmas Day"], None),
+        ("2028-12-27", [], "Stocktaking, all hands."),
+    ]
+
+
 def test_frappe_hrms_3615_the_rota_knows_public_holidays(line: LineFixture) -> None:
     """frappe/hrms#3615: those of the country, or as the location's number observes them."""
     december = (date(2028, 12, 1), date(2029, 1, 1))

@@ -154,6 +154,21 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"at": "noon"},
         id_kind="loc",
     ),
+    "listLocationDays": lambda test_users: RequestSample(
+        path={"id": test_users.boston.id},
+        query={"from": "2026-12-01", "to": "2026-12-31"},
+        invalid_values={"to": "2026-11-30"},
+        id_kind="loc",
+    ),
+    "putDayNote": lambda test_users: RequestSample(
+        path={"id": test_users.boston.id, "date": "2031-12-24"},
+        body={"note": f"Stocktaking {next(_sequence)}"},
+        invalid_values={"note": "x" * 501},
+        id_kind="loc",
+    ),
+    "deleteDayNote": lambda test_users: RequestSample(
+        path={"id": test_users.boston.id, "date": test_users.put_day_note()}, id_kind="loc"
+    ),
     "listScheduleTemplates": lambda test_users: RequestSample(
         query={"locationId": test_users.boston.id, "limit": "50"}, invalid_values={"limit": "0"}
     ),
@@ -239,7 +254,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
 
 def id_fields(sample: RequestSample) -> list[tuple[str, str]]:
     """The ids of a sample, as pairs of ``path``, ``query`` or ``body`` and parameter name."""
-    fields = [("path", name) for name in sample.path if name != "country"]
+    fields = [("path", name) for name in sample.path if name not in ("country", "date")]
     fields += [("query", name) for name in sample.query if name.endswith("Id")]
     for name in sample.body or {}:
         if name.endswith("Id") or name in ("id", "locations"):
@@ -360,7 +375,7 @@ def _not_modified(test_users: UserFixtures, operation: Operation, sample: Reques
 def _with_unknown_id(sample: RequestSample) -> RequestSample:
     unknown_id = {"id": UNKNOWN_IDS[sample.id_kind]}
     if "id" in sample.path:
-        return replace(sample, path=unknown_id)
+        return replace(sample, path={**sample.path, **unknown_id})
     return replace(sample, body={**(sample.body or {}), **unknown_id})
 
 

@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,7 @@ from config import dynamodb, outbox
 from config.outbox import worker
 from staffing import shift_templates
 from staffing.models import Schedule, Template
-from staffing.schedules import commands
+from staffing.schedules import commands, days
 from telephony import phone_verification
 from telephony.numbers import adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine
@@ -148,6 +148,12 @@ class UserFixtures:
     def put_profile(self, country: str, *, has_bundle: bool = False) -> str:
         """Give Ann's customer a profile for numbers of a country; the country."""
         return put_profile(self.ann.actor, country, has_bundle=has_bundle)
+
+    def put_day_note(self) -> str:
+        """Give another day at Boston a note; the date."""
+        day = date(2031, 1, 1) + timedelta(days=next(_line_digits) % 3_000)
+        days.put_note(self.boston.id, day, "Stocktaking", actor=self.ann.actor, at=now())
+        return day.isoformat()
 
     def reserve_number(self) -> str:
         """A number of the Twilio account that Ann's customer may adopt."""

@@ -470,6 +470,11 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
     "read a location": ("GET", "/location/{boston}", lambda test_users: None, 3, 6),
     "list numbers": ("GET", "/phoneNumber?limit=10", lambda test_users: None, 2, 5),
     "list who is on duty": ("GET", "/location/{boston}/on-duty", lambda test_users: None, 5, 6),
+    "list the days of a location": (
+        *("GET", "/location/{boston}/days?from=2026-12-01&to=2027-11-30", lambda test_users: None),
+        *(5, 6),
+    ),
+    "set the note of a day": ("PUT", "/location/{boston}/days/2026-12-24", lambda test_users: {"note": "Sale"}, 5, 45),
     "read an audit log": ("GET", "/user/{sam}/audit-logs", lambda test_users: None, 3, 14),
 }
 
