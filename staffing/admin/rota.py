@@ -19,7 +19,8 @@ from accounts.admin.operator_commands import actor_for, operator_actor
 from config import errors
 from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url
-from staffing.schedules import holidays, listing, queries
+from staffing.schedules import days, listing, queries
+from staffing.schedules.days import LocationDay
 from staffing.schedules.queries import ScheduleFilter, Shift
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ class RotaDay:
 
     date: date
     slots: Sequence[RotaSlot]
-    holiday: str
-    """The name of the holiday that it is, or empty."""
+    holidays: Sequence[str]
+    note: str | None
     is_today: bool
     is_other_month: bool
     """Whether a month's page shows it to complete a week."""
@@ -117,7 +118,8 @@ def location_rota(request: HttpRequest, location_id: str) -> HttpResponse:
             ),
         ],
         "add": {"customer_id": record.customer_id, "locationId": record.id},
-        "find_holidays": partial(holidays.list_holidays, record),
+        "load_days": partial(days.load_days, record),
+        "note_url": reverse("admin:day_note", args=(record.id,)),
     }
     return _render_rota(request, str(record.customer_id), str(record.time_zone), context, location_id=record.id)
 
@@ -154,7 +156,7 @@ def _render_rota(
         "zone": zone,
         "period_name": period_name,
         "period": period,
-        "weeks": _group_by_week(period, entries, today, _find_holidays(period, page_context)),
+        "weeks": _group_by_week(period, entries, today, _load_days(period, page_context)),
         "overlaps": [entry for entry in entries if entry.overlaps],
         "previous_query": urlencode({"show": period_name, "day": previous_day.isoformat()}),
         "next_query": urlencode({"show": period_name, "day": next_day.isoformat()}),
@@ -164,12 +166,13 @@ def _render_rota(
     return TemplateResponse(request, "backoffice/rota.html", context)
 
 
-def _find_holidays(period: RotaPeriod, page_context: dict[str, Any]) -> dict[date, str]:
-    """The holidays of a page by date; none for a person, who may work in several countries."""
-    find_holidays: Callable[..., dict[date, str]] | None = page_context.get("find_holidays")
-    if find_holidays is None:
+def _load_days(period: RotaPeriod, page_context: dict[str, Any]) -> dict[date, LocationDay]:
+    """Holidays and notes by date; none for a person, who may work in several countries."""
+    load_days: Callable[..., list[LocationDay]] | None = page_context.get("load_days")
+    if load_days is None:
         return {}
-    return find_holidays(period.first_day, period.first_day + timedelta(days=period.day_count))
+    last_day = period.first_day + timedelta(days=period.day_count)
+    return {day.date: day for day in load_days(period.first_day, last_day)}
 
 
 def _load_entries(
@@ -248,7 +251,7 @@ def iter_slots(entry: RotaEntry, first_day: date, last_day: date) -> Iterator[tu
 
 
 def _group_by_week(
-    period: RotaPeriod, entries: Sequence[RotaEntry], today: date, holiday_names: dict[date, str]
+    period: RotaPeriod, entries: Sequence[RotaEntry], today: date, location_days: dict[date, LocationDay]
 ) -> list[list[RotaDay]]:
     last_day = period.first_day + timedelta(days=period.day_count - 1)
     slots_by_day: dict[date, list[RotaSlot]] = {}
@@ -256,14 +259,15 @@ def _group_by_week(
         for day, slot in iter_slots(entry, period.first_day, last_day):
             slots_by_day.setdefault(day, []).append(slot)
     dates = [period.first_day + timedelta(days=offset) for offset in range(period.day_count)]
-    days = [
+    rota_days = [
         RotaDay(
             day,
             slots_by_day.get(day, []),
-            holiday_names.get(day, ""),
+            location_days.get(day, LocationDay(day)).holidays,
+            location_days.get(day, LocationDay(day)).note,
             day == today,
             period.month_start is not None and day.month != period.month_start.month,
         )
         for day in dates
     ]
-    return [days[first : first + 7] for first in range(0, len(days), 7)]
+    return [rota_days[first : first + 7] for first in range(0, len(rota_days), 7)]

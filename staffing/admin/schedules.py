@@ -18,7 +18,7 @@ from config.backoffice.forms.actions import Button
 from config.backoffice.forms.record_form import FieldValues
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import RecordAdmin
-from staffing.admin import rota
+from staffing.admin import day_note_page, rota
 from staffing.admin.patterns import PatternForm, describe_pattern
 from staffing.admin.projected import Schedule
 from staffing.admin.rota_import_page import RotaImportPage
@@ -174,6 +174,7 @@ class ScheduleAdmin(RecordAdmin):
         person_view = self.admin_site.admin_view(require_safe(rota.person_rota))
         return [
             path("rota/<str:location_id>/", location_view, name="rota"),
+            path("day-note/<str:location_id>/", self.admin_site.admin_view(day_note_page.day_note), name="day_note"),
             path("import/<str:customer_id>/", import_view, name="rota_import"),
             path("rota-of/<str:user_id>/", person_view, name="rota_of"),
             *super().get_urls(),

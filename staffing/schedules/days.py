@@ -57,6 +57,12 @@ def list_days(location_id: str, since: date, until: date, *, actor: Actor) -> li
     return load_days(location, since, until)
 
 
+def get_day(location_id: str, day: date, *, actor: Actor) -> LocationDay:
+    """A day at a location. Raises `errors.NotFound` and `errors.Forbidden`."""
+    next_day = day + timedelta(days=1)
+    return next(iter(list_days(location_id, day, next_day, actor=actor)), LocationDay(day))
+
+
 def load_days(location: "Location", since: date, until: date) -> list[LocationDay]:
     """The days of a location with a holiday or a note, from a day until before another."""
     names, notes = dynamodb.gather(

@@ -163,11 +163,15 @@ def test_hostile_names_are_escaped_on_all_pages(
         actor=test_users.ann.actor, name=hostile_name, time_zone="America/New_York", at=now()
     )
     user = test_users.create_user(name=hostile_name)
+    note_path = f"/location/{location.id}/days/2033-05-02"
+    assert test_users.ann.put(note_path, {"note": f"{hostile_name}\n{hostile_name}"}).status_code == 200
     for path in (
         f"/admin/accounts/location/?customer_id__exact={test_users.customer.id}",
         f"/admin/accounts/location/{location.id}/change/",
         f"/admin/accounts/location/{location.id}/do/remove/",
-        f"/admin/staffing/schedule/rota/{location.id}/",
+        f"/admin/staffing/schedule/rota/{location.id}/?day=2033-05-02",
+        f"/admin/staffing/schedule/rota/{location.id}/?day=2033-05-02&show=month",
+        f"/admin/staffing/schedule/day-note/{location.id}/?day=2033-05-02",
         f"/admin/accounts/user/{user.id}/change/",
         f"/admin/accounts/user/{user.id}/do/delete/",
         f"/admin/config/auditentry/?stream__exact={user.id}",

@@ -378,6 +378,7 @@ ADMIN_PAGES = {
     "week": "/admin/staffing/schedule/rota/{boston}/?day={day}",
     "month": "/admin/staffing/schedule/rota/{boston}/?show=month&day={day}",
     "rota of a person": "/admin/staffing/schedule/rota-of/{sam}/?day={day}",
+    "note of a day": "/admin/staffing/schedule/day-note/{boston}/?day={day}",
     "templates": "/admin/staffing/template/",
     "template": "/admin/find/?q={template}",
     "numbers": "/admin/telephony/phonenumber/",
@@ -498,6 +499,44 @@ def test_rota_shows_nights_weeks_and_holidays(
         }
         for part in expected[day]:
             assert part in text, text
+
+
+def test_note_of_a_day_is_set_and_removed_in_the_rota(
+    test_users: UserFixtures, backoffice_url: str, open_tab: Callable[..., Page]
+) -> None:
+    location = test_users.create_location()
+    page = open_tab("oscar")
+    rota_url = f"{backoffice_url}/admin/staffing/schedule/rota/{location.id}/"
+    page.goto(f"{rota_url}?show=month&day=2034-12-01")
+    page.get_by_role("link", name="Add note: 27 December").click()
+    page.get_by_label("Note").fill("x" * 501)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("no more than 500").wait_for()
+    page.get_by_label("Note").fill("Stocktaking,\nall hands.")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The note was saved.").wait_for()
+    days = test_users.ann.get(f"/location/{location.id}/days?from=2034-12-26&to=2034-12-31").json()["items"]
+    assert [(day["date"], day["note"]) for day in days] == [("2034-12-27", "Stocktaking,\nall hands.")]
+
+    for show in ("month", "week"):
+        page.goto(f"{rota_url}?show={show}&day=2034-12-27")
+        for width, size in (("wide", WIDE_VIEWPORT), ("narrow", NARROW_VIEWPORT)):
+            page.set_viewport_size(size)  # type: ignore[arg-type]
+            if folder := os.environ.get("SCREENSHOTS"):
+                page.screenshot(path=Path(folder) / f"note {show} {width}.png", full_page=True)
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1
+        assert "Stocktaking,\nall hands." in page.locator(".bo-rota").inner_text()
+    page.get_by_role("link", name="Change note: 27 December").click()
+    path = f"/location/{location.id}/days/2034-12-27"
+    assert test_users.ann.put(path, {"note": "Closed"}).status_code == 200
+    page.get_by_label("Note").fill("")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("has changed since you read it").wait_for()
+    page.goto(f"{backoffice_url}/admin/staffing/schedule/day-note/{location.id}/?day=2034-12-27")
+    page.get_by_label("Note").fill("")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The day has no note.").wait_for()
+    assert test_users.ann.delete(path).status_code == 404
 
 
 def test_skip_link_works_with_the_keyboard(backoffice_url: str, open_tab: Callable[..., Page]) -> None:
