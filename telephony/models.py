@@ -164,10 +164,12 @@ class NumberProfile(dynamodb.Record):
     customer_id = Text(BUSINESS, hash_key=True)
     country = Text(BUSINESS, range_key=True)
     encrypted_address = Binary(PROFILES.sent_to("Twilio"), legacy_encoding=False)
-    """See `telephony.numbers.profiles.Address`."""
+    """See `telephony.numbers.address_registration.Address`."""
     address_status = Text(PROFILES, default="pending")
     """One of `ADDRESS_STATUSES`."""
     address_sid = Text(PROFILES, null=True)
+    address_tag = Text(PROFILES, default="")
+    """Friendly name of the address at Twilio; no other profile has it."""
     bundle_sid = Text(PROFILES, null=True)
     """Twilio's id of the bundle of documents that an operator recorded."""
     bundle_address_sid = Text(PROFILES, null=True)
@@ -175,7 +177,7 @@ class NumberProfile(dynamodb.Record):
     updated_at = Timestamp(PROFILES)
     version = Number(PROFILES, default=1)
     address: Any = None
-    """Not stored in clear text: `telephony.numbers.profiles` sets its `Address`."""
+    """Not stored in clear text: `telephony.numbers.address_registration` sets its `Address`."""
 
     @property
     def party(self) -> audit.Party:

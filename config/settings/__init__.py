@@ -19,7 +19,7 @@ PROTECTED_ATTRIBUTES = [
     "config.dynamodb.encryption.PERSON_KEYS",
     "config.audit.log.STREAM_HEADS",
     "accounts.terms.acceptance.IDENTITIES",
-    "telephony.numbers.profiles.ADDRESSES",
+    "telephony.numbers.address_registration.ADDRESSES",
 ]
 UNAUDITED_TABLES = (
     "denied-attempts",
@@ -52,8 +52,8 @@ OUTBOX_TASK_MODULES = [
     "staffing.schedules.cleanup",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
+    "telephony.numbers.address_registration",
     "telephony.numbers.inventory",
-    "telephony.numbers.profiles",
     "telephony.numbers.purchase",
     "telephony.numbers.webhooks",
 ]

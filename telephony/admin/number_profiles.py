@@ -18,7 +18,7 @@ from config.backoffice.links import admin_change_url, admin_list_url
 from config.backoffice.record_admin import RecordAdmin
 from telephony.admin.projected import NumberProfile
 from telephony.models import NumberProfile as NumberProfileRecord
-from telephony.numbers import profiles
+from telephony.numbers import address_registration, profiles
 from telephony.serializers.number_profiles import NumberProfileChange, NumberProfileView
 from telephony.serializers.numbers import CountryField
 
@@ -53,7 +53,7 @@ class NumberProfileForm(OperatorForm):
     @classmethod
     def stored_values(cls, record: NumberProfileRecord) -> dict[str, Any]:
         """The stored values, with the address in clear text."""
-        return super().stored_values(profiles.open_profile(record))
+        return super().stored_values(address_registration.open_profile(record))
 
     def save_record(self) -> NumberProfileRecord:
         if not self.is_change:
@@ -61,7 +61,7 @@ class NumberProfileForm(OperatorForm):
             stored_values: dict[str, Any] = {}
         else:
             record = self.instance.record
-            country, stored_values = record.country, asdict(profiles.open_profile(record).address)
+            country, stored_values = record.country, asdict(address_registration.open_profile(record).address)
         address = profiles.address_fields({**stored_values, **self.body})
         return profiles.put_address(country, address, actor=self.actor, at=self.now, precondition=self.precondition)
 

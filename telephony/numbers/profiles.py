@@ -1,7 +1,7 @@
 """Number profiles: a customer's address and regulatory bundle in a country, which purchases name.
 
-An address is stored encrypted and registered at Twilio by the outbox: found by its tag, it is
-changed, so that a repetition creates no second one. A regulatory bundle contains documents that
+An address is stored encrypted and registered at Twilio by the outbox (see
+`telephony.numbers.address_registration`). A regulatory bundle contains documents that
 people examine, so it is made in Twilio's console; an operator records its id. Customers cannot
 name ids of Twilio: one could be another customer's.
 """
@@ -9,7 +9,7 @@ name ids of Twilio: one could be another customer's.
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -17,14 +17,11 @@ from django.conf import settings
 
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, outbox
-from config.dynamodb import data_keys, encryption
-from config.dynamodb.key_rotation import ProtectedAttribute
 from telephony import dialing_rules
 from telephony.models import NumberProfile, PhoneNumber
-from telephony.numbers import requirements
-from telephony.twilio import addresses, client
+from telephony.numbers import address_registration, requirements
+from telephony.numbers.address_registration import Address, find_profile, open_profile
 
-_PURPOSE = "number profiles"
 _SID_PATTERN = re.compile(r"(AD|BU)[0-9a-f]{32}")
 
 
@@ -39,18 +36,6 @@ class AddressInBundle(errors.Conflict):
     """The address is part of a regulatory bundle; support can change both."""
 
     code = "address_in_bundle"
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where a business is, in the country of the profile."""
-
-    business_name: str
-    street: str
-    city: str
-    postal_code: str
-    region: str = ""
-    """State or province; empty where addresses have none."""
 
 
 def get_requirement(country: str, number_type: str, *, actor: Actor) -> requirements.Requirement:
@@ -70,7 +55,7 @@ def profile_key(customer_id: str, country: str | None) -> dynamodb.RecordKey:
 def get_profile(country: str, *, actor: Actor) -> NumberProfile:
     """The profile of the actor's customer in a country. Raises `errors.NotFound`."""
     actor.require("phone:search")
-    profile = _find_profile(country, actor.customer_id)
+    profile = find_profile(country, actor.customer_id)
     if profile is None:
         raise _not_found_error()
     return open_profile(profile)
@@ -82,14 +67,6 @@ def list_profiles(actor: Actor) -> list[NumberProfile]:
     values = {":of": {"S": actor.customer_id}}
     stored_profiles = dynamodb.iter_records(NumberProfile, "#customer_id = :of", values, ConsistentRead=True)
     return [open_profile(profile) for profile in stored_profiles]
-
-
-def open_profile(profile: NumberProfile) -> NumberProfile:
-    """A profile with its address."""
-    ciphertext = bytes(profile.encrypted_address)
-    fields = encryption.decrypt_application_json(_PURPOSE, ciphertext, _encryption_context(profile))
-    profile.address = Address(**fields)
-    return profile
 
 
 def put_address(
@@ -115,7 +92,7 @@ def put_address(
         if before:
             precondition.check(open_profile(before))
             if before.address == address and before.address_status != "rejected":
-                return before
+                return _register_again(before, actor=actor, at=at, records=records)
         elif precondition.versions is not None:
             raise errors.PreconditionFailed("There is no such profile; send the request without If-Match.")
         if before and before.bundle_sid:
@@ -123,11 +100,19 @@ def put_address(
         return _save_address(before, country, address, actor=actor, at=at, records=records)
 
     saved = journal.retry_on_conflict(decide)
-    if saved.address_status != "pending":
-        return saved
     with suppress(errors.Unavailable):  # the outbox registers it later
-        outbox.run_message_now(_registration_id(saved), clock=lambda: at)
+        outbox.run_message_now(address_registration.registration_id(saved), clock=lambda: at)
     return get_profile(country, actor=actor)
+
+
+def _register_again(
+    profile: NumberProfile, *, actor: Actor, at: datetime, records: dynamodb.BatchResult
+) -> NumberProfile:
+    """Register an unchanged address again, which may have failed, or be no longer at Twilio."""
+    if profile.address_status == "pending" or not profile.bundle_sid:
+        with journal.write_intent(actor, at, prefetched=records) as write:
+            address_registration.enqueue_registration(write, profile)
+    return profile
 
 
 def _save_address(
@@ -140,8 +125,12 @@ def _save_address(
     records: dynamodb.BatchResult,
 ) -> NumberProfile:
     stored = before or NumberProfile(customer_id=actor.customer_id, country=country, version=0)
-    ciphertext = encryption.encrypt_application_json(_PURPOSE, asdict(address), _encryption_context(stored))
-    values: dict[str, Any] = {"encrypted_address": ciphertext, "address_status": "pending", "updated_at": at}
+    values: dict[str, Any] = {
+        "encrypted_address": address_registration.encrypt_address(stored, address),
+        "address_status": "pending",
+        "address_tag": stored.address_tag or address_registration.new_address_tag(actor.customer_id, country),
+        "updated_at": at,
+    }
     old_address = asdict(before.address) if before else {}
     changes = [
         audit.FieldChange(name, old_address.get(name) or None, value or None)
@@ -157,36 +146,8 @@ def _save_address(
             write.put(after, only_if=NumberProfile.country.does_not_exist(), error=journal.StaleRecord())
         else:
             write.save(before, after)
-        write.enqueue(
-            "telephony.register_address",
-            id=_registration_id(after),
-            customer_id=after.customer_id,
-            country=country,
-            version=int(after.version),
-        )
+        address_registration.enqueue_registration(write, after)
     return after
-
-
-@outbox.task("telephony.register_address")
-def register_address(customer_id: str, country: str, version: int, *, job: outbox.TaskContext) -> None:
-    """Store an address at Twilio, unless it has changed since; then a later message does it."""
-    profile = _find_profile(country, customer_id)
-    if profile is None or int(profile.version) != version or profile.address_status != "pending":
-        return
-    address: Address = open_profile(profile).address
-    try:
-        fields = {**asdict(address), "region": address.region or address.city}
-        sid = addresses.register_address(tag=_address_tag(profile), country=country, fields=fields)
-        after = profile.with_changes(address_status="registered", address_sid=sid, updated_at=job.at)
-        action = "numberprofile.address_registered"
-    except client.TwilioRejected as refusal:
-        if refusal.status != 400:
-            raise errors.Unavailable("The telephone service rejects the request; retry later.") from refusal
-        after = profile.with_changes(address_status="rejected", updated_at=job.at)
-        action = "numberprofile.address_rejected"
-    changes = [audit.FieldChange("address_status", profile.address_status, after.address_status)]
-    with journal.write(job.author, action, after, job.at, changes=changes) as write:
-        write.save(profile, after)
 
 
 def record_bundle(
@@ -203,7 +164,7 @@ def record_bundle(
             raise errors.InvalidRequest(f"The id of a {name} at Twilio is {prefix} and 32 hexadecimal digits.")
 
     def decide() -> NumberProfile:
-        before = _find_profile(country, customer_id)
+        before = find_profile(country, customer_id)
         if before is None or customer_id != actor.customer_id:
             raise _not_found_error()
         after = before.with_changes(
@@ -231,17 +192,10 @@ def delete_profile(country: str, *, actor: Actor, at: datetime) -> NumberProfile
         changes = [audit.FieldChange("country", country, None)]
         with journal.write(actor, "numberprofile.removed", profile, at, changes=changes, prefetched=records) as write:
             write.remove_unchanged(profile)
-            write.enqueue("telephony.remove_address", customer_id=actor.customer_id, country=country)
+            address_registration.enqueue_removal(write, profile)
         return profile
 
     return journal.retry_on_conflict(decide)
-
-
-@outbox.task("telephony.remove_address")
-def remove_address(customer_id: str, country: str, *, job: outbox.TaskContext) -> None:
-    """Delete an address at Twilio, unless the customer has a profile again."""
-    if _find_profile(country, customer_id) is None:
-        addresses.delete_addresses(_address_tag(NumberProfile(customer_id=customer_id, country=country)))
 
 
 def address_fields(values: Mapping[str, Any]) -> Address:
@@ -254,36 +208,5 @@ def _load_records(country: str, actor: Actor) -> dynamodb.BatchResult:
     return dynamodb.batch_get([profile_key(actor.customer_id, country[:8]), *streams])
 
 
-def _find_profile(country: str, customer_id: str) -> NumberProfile | None:
-    return dynamodb.get_record(NumberProfile, customer_id, country[:2]) if len(country) == 2 else None
-
-
 def _not_found_error() -> errors.NotFound:
     return errors.NotFound("There is no profile for numbers of this country.")
-
-
-def _registration_id(profile: NumberProfile) -> str:
-    return f"address-{profile.customer_id}-{profile.country}-{int(profile.version)}"
-
-
-def _address_tag(profile: NumberProfile) -> str:
-    """The friendly name of the address at Twilio."""
-    return f"{client.NUMBER_TAG_PREFIX}{profile.customer_id}:{profile.country}"
-
-
-def _encryption_context(profile: NumberProfile) -> str:
-    return f"{profile.customer_id} {profile.country}"
-
-
-_KEY_PURPOSE = encryption.application_purpose(_PURPOSE)
-ADDRESSES = ProtectedAttribute(
-    "addresses for numbers",
-    NumberProfile,
-    "encrypted_address",
-    get_key_id=lambda profile: data_keys.key_id_of(bytes(profile.encrypted_address)),
-    renew=lambda profile: data_keys.encrypt(
-        _KEY_PURPOSE,
-        data_keys.decrypt(_KEY_PURPOSE, bytes(profile.encrypted_address), _encryption_context(profile)),
-        _encryption_context(profile),
-    ),
-)

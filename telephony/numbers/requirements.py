@@ -106,7 +106,12 @@ def error_for_refusal(code: int, country: str, profile: NumberProfile | None) ->
     if code not in ADDRESS_CODES:
         return None
     if usable_address_sid(profile):
-        detail = f"The address is not accepted for this number; correct it with `PUT /numberProfile/{country}`."
+        detail = (
+            f"The address is not accepted for this number: correct it with `PUT /numberProfile/{country}`, "
+            "or send the same one again to have it registered anew."
+        )
+        if profile and profile.bundle_sid:
+            detail = "The address in the regulatory bundle is not accepted for this number; contact support."
         return ProfileRequired(detail, pointer="/phoneNumber")
     return profile_required_error(country, "address", profile)
 
@@ -119,6 +124,8 @@ def _describe_missing(country: str, missing: str, profile: NumberProfile | None)
         )
     if profile is None:
         return f"Numbers of this country need an address: add one with `PUT /numberProfile/{country}`."
+    if profile.address_status == "rejected" and profile.bundle_sid:
+        return "The telephone service does not know the address in the regulatory bundle; contact support."
     if profile.address_status == "rejected":
         return f"The telephone service does not know the address: correct it with `PUT /numberProfile/{country}`."
     return "The address is being registered with the telephone service; retry in a minute."

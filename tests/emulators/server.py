@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-FAULTS = ("403", "409", "429", "500", "503", "503_after", "slow", "drop", "drop_after")
+FAULTS = ("400", "403", "409", "429", "500", "503", "503_after", "slow", "drop", "drop_after")
 """Statuses, a delay (``slow``) or disconnect (``drop``); ``_after``: after handling the request."""
 
 MAX_BODY_BYTES = 1_000_000

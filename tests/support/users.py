@@ -25,7 +25,7 @@ from staffing import shift_templates
 from staffing.models import Schedule, Template
 from staffing.schedules import commands, days
 from telephony import phone_verification
-from telephony.numbers import adoption, profiles, purchase
+from telephony.numbers import address_registration, adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine
 from telephony.twilio import client
 from tests.support.environment import ENVIRONMENT, Environment
@@ -210,7 +210,7 @@ ADDRESS_BODY = {"businessName": "Harbour Dental", "street": "Quay 1", "city": "P
 
 def put_profile(actor: permissions.Actor, country: str, *, has_bundle: bool = False) -> str:
     """Give a customer a registered address in a country, and an approved bundle; the country."""
-    address = profiles.Address("Harbour Dental", "Quay 1", "Port", "10115")
+    address = address_registration.Address("Harbour Dental", "Quay 1", "Port", "10115")
     profile = profiles.put_address(country, address, actor=actor, at=now())
     assert profile.address_status == "registered"
     if has_bundle:

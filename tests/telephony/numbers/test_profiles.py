@@ -1,16 +1,19 @@
 """What countries demand for numbers, and the profiles that customers have for them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
 from accounts import locations, permissions
-from config import dynamodb, errors
+from config import dynamodb, errors, outbox
 from config.dynamodb import encryption
+from config.outbox import worker
 from telephony.models import NumberProfile, PhoneNumber, Quota
-from telephony.numbers import profiles, requirements
+from telephony.numbers import address_registration, profiles, requirements
+from telephony.twilio import addresses, available_numbers
 from tests.support.environment import Environment
 from tests.support.users import (
     ADDRESS_BODY,
@@ -24,7 +27,7 @@ from tests.support.users import (
 from tests.telephony.numbers.test_purchase import configure_emulator, read_twilio_account
 
 PATH = "/userManagement/purchase-phone-number"
-ADDRESSES_PATTERN = r"/2010-04-01/Accounts/[^/]+/Addresses\.json"
+ADDRESSES_PATTERN = r"/2010-04-01/Accounts/[^/]+/Addresses.*"
 _german_numbers = (f"+4930{digits}" for digits in range(7_000_000, 8_000_000))
 
 
@@ -43,14 +46,15 @@ def berlin_body(test_users: UserFixtures) -> dict[str, Any]:
     return {"phoneNumber": next(_german_numbers), "locationId": location.id}
 
 
-def inject_address_fault(env: Environment, kind: str) -> None:
-    fault_rule = {"method": "POST", "path": ADDRESSES_PATTERN, "fault": kind}
+def inject_address_fault(env: Environment, kind: str, *, times: int = 1, seconds: float = 1) -> None:
+    """A fault when an address is created or changed."""
+    fault_rule = {"method": "POST", "path": ADDRESSES_PATTERN, "fault": kind, "times": times, "seconds": seconds}
     httpx.post(f"{env.twilio}/_local/faults", json=fault_rule).raise_for_status()
 
 
 def addresses_of(env: Environment, user: SignedInUser, country: str) -> list[dict[str, Any]]:
-    tag = f"dl:{user.actor.customer_id}:{country}"
-    return [item for item in read_twilio_account(env)["addresses"] if item["friendly_name"] == tag]
+    prefix = f"dl:{user.actor.customer_id}:{country}:"
+    return [item for item in read_twilio_account(env)["addresses"] if item["friendly_name"].startswith(prefix)]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +109,7 @@ def test_country_of_the_path_is_read_in_any_case(test_users: UserFixtures) -> No
     assert (stored.status_code, stored.json()["country"]) == (200, "FR")
     assert test_users.ann.get("/numberProfile/Fr").json() == stored.json()
     assert test_users.ann.delete("/numberProfile/fR").json() == {"id": "FR", "status": "removed"}
+    process_outbox()
     assert test_users.ann.put("/numberProfile/f\u0131", ADDRESS_BODY).status_code == 404
 
 
@@ -114,6 +119,7 @@ def test_invalid_requirement_query_returns_400(test_users: UserFixtures, query: 
 
 
 def test_address_is_stored_encrypted_and_registered_once(test_users: UserFixtures, env: Environment) -> None:
+    process_outbox()  # removals of other tests
     responses = [
         test_users.ann.put("/numberProfile/FR", {**ADDRESS_BODY, "street": street})
         for street in ("Rue Canari 1", "Rue Canari 2", "Rue Canari 2")
@@ -160,6 +166,97 @@ def test_outbox_registers_an_address_once(
     assert len(addresses_of(twilio, test_users.ann, country)) == 1
 
 
+def test_address_is_registered_although_a_bundle_was_recorded_first(
+    test_users: UserFixtures, twilio: Environment
+) -> None:
+    inject_address_fault(twilio, "503")
+    assert test_users.cleo.put("/numberProfile/NL", ADDRESS_BODY).json()["addressStatus"] == "pending"
+    bundle = httpx.post(f"{twilio.twilio}/_local/bundles", json={"country": "NL"}).json()["sid"]
+    record_bundle(bundle, permissions.system_actor(test_users.other_customer.id), country="NL")
+    process_outbox(600)
+    assert test_users.cleo.get("/numberProfile/NL").json()["addressStatus"] == "registered"
+    assert test_users.cleo.get("/numberRequirement?country=NL").json()["missing"] == []
+
+
+def test_other_refusals_of_twilio_are_for_operators(test_users: UserFixtures, twilio: Environment) -> None:
+    """A refusal that does not concern the address is a dead letter; the same PUT begins anew."""
+    dead_before = outbox.read_outbox_status(now()).dead
+    inject_address_fault(twilio, "400", times=worker.MAX_ATTEMPTS)
+    path = "/numberProfile/ES"
+    assert test_users.cleo.put(path, ADDRESS_BODY).json()["addressStatus"] == "pending"
+    for hours in range(1, worker.MAX_ATTEMPTS):
+        process_outbox(3600 * hours)
+    assert test_users.cleo.get(path).json()["addressStatus"] == "pending"
+    assert outbox.read_outbox_status(now()).dead == dead_before + 1
+
+    assert test_users.cleo.put(path, ADDRESS_BODY).json()["addressStatus"] == "registered"
+    assert outbox.read_outbox_status(now()).dead == dead_before
+
+
+def test_address_that_twilio_lost_is_registered_anew(test_users: UserFixtures, env: Environment) -> None:
+    vienna = locations.create_location(actor=test_users.cleo.actor, name="New", time_zone="Europe/Vienna", at=now())
+    number = available_numbers.search_numbers("AT", area_code=None, prefix="+431")[7].number
+    purchase_body = {"phoneNumber": number, "locationId": vienna.id}
+    stored = test_users.cleo.put("/numberProfile/AT", ADDRESS_BODY).json()
+    addresses.delete_by_sid([address["sid"] for address in addresses_of(env, test_users.cleo, "AT")])
+
+    refused = parse_problem(test_users.cleo.post(PATH, purchase_body))
+    assert refused["code"] == "profile_required"
+    assert "send the same one again" in refused["detail"]
+    repaired = test_users.cleo.put("/numberProfile/AT", ADDRESS_BODY).json()
+    assert (repaired["addressStatus"], repaired["version"]) == ("registered", stored["version"] + 1)
+    assert test_users.cleo.post(PATH, purchase_body).status_code == 200
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["created", "changed"])
+def test_slow_registration_does_not_replace_a_later_address(
+    test_users: UserFixtures, twilio: Environment, is_new: bool
+) -> None:
+    """The last address is at Twilio, once, however the requests overlapped."""
+    path, user = ("/numberProfile/IE", test_users.cleo)
+    user.delete(path)
+    process_outbox()
+    if not is_new:
+        user.put(path, ADDRESS_BODY)
+    inject_address_fault(twilio, "slow", seconds=1.5)
+    with ThreadPoolExecutor() as pool:
+        slow_put = pool.submit(user.put, path, {**ADDRESS_BODY, "street": "Slow 1"})
+        while user.get(path).json().get("street") != "Slow 1":
+            assert not slow_put.done()
+        later = user.put(path, {**ADDRESS_BODY, "street": "Later 2"})
+        assert later.json()["addressStatus"] == "registered"
+        assert slow_put.result().status_code == 200
+    process_outbox(600)
+    stored = dynamodb.get_record(NumberProfile, user.actor.customer_id, "IE")
+    assert stored
+    found = [(address["sid"], address["street"]) for address in addresses_of(twilio, user, "IE")]
+    assert found == [(stored.address_sid, "Later 2")]
+
+
+def test_removal_leaves_the_address_of_a_new_profile(test_users: UserFixtures, env: Environment) -> None:
+    """The removal runs late; a new profile has another address at Twilio from the beginning."""
+    test_users.cleo.put("/numberProfile/FR", ADDRESS_BODY)
+    removed = [address["sid"] for address in addresses_of(env, test_users.cleo, "FR")]
+    assert test_users.cleo.delete("/numberProfile/FR").status_code == 200
+    assert test_users.cleo.put("/numberProfile/FR", ADDRESS_BODY).json()["addressStatus"] == "registered"
+    assert len(addresses_of(env, test_users.cleo, "FR")) == 2
+    process_outbox()
+    stored = dynamodb.get_record(NumberProfile, test_users.other_customer.id, "FR")
+    assert stored
+    assert [address["sid"] for address in addresses_of(env, test_users.cleo, "FR")] == [stored.address_sid]
+    assert stored.address_sid not in removed
+
+
+def test_registration_after_the_removal_leaves_nothing_at_twilio(test_users: UserFixtures, twilio: Environment) -> None:
+    """The answer of Twilio was lost, and the profile removed before the outbox tried again."""
+    inject_address_fault(twilio, "503_after")
+    assert test_users.cleo.put("/numberProfile/CH", ADDRESS_BODY).json()["addressStatus"] == "pending"
+    assert len(addresses_of(twilio, test_users.cleo, "CH")) == 1
+    assert test_users.cleo.delete("/numberProfile/CH").status_code == 200
+    process_outbox(600)
+    assert addresses_of(twilio, test_users.cleo, "CH") == []
+
+
 def test_refusal_by_twilio_withdraws_the_purchase(
     test_users: UserFixtures, twilio: Environment, berlin_body: dict[str, Any]
 ) -> None:
@@ -184,8 +281,8 @@ def test_refusal_by_twilio_withdraws_the_purchase(
     assert parse_problem(other_address)["code"] == "profile_required"
 
 
-def record_bundle(sid: str, actor: permissions.Actor) -> None:
-    profiles.record_bundle("DE", actor.customer_id, bundle_sid=sid, address_sid="", actor=actor, at=now())
+def record_bundle(sid: str, actor: permissions.Actor, *, country: str = "DE") -> None:
+    profiles.record_bundle(country, actor.customer_id, bundle_sid=sid, address_sid="", actor=actor, at=now())
 
 
 def held_numbers(customer_id: str) -> int:
@@ -224,7 +321,7 @@ def test_addresses_are_renewed_when_keys_are_rotated(test_users: UserFixtures) -
     put_profile(test_users.ann.actor, "IE")
     profile = dynamodb.get_record(NumberProfile, test_users.customer.id, "IE")
     assert profile
-    renewed = profiles.ADDRESSES.renew(profile)
+    renewed = address_registration.ADDRESSES.renew(profile)
     assert renewed != bytes(profile.encrypted_address)
     context = f"{test_users.customer.id} IE"
     assert encryption.decrypt_application_json("number profiles", renewed, context)["city"] == "Port"
