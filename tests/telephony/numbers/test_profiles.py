@@ -229,8 +229,8 @@ def test_slow_registration_does_not_replace_a_later_address(
     process_outbox(600)
     stored = dynamodb.get_record(NumberProfile, user.actor.customer_id, "IE")
     assert stored
-    found = [(address["sid"], address["street"]) for address in addresses_of(twilio, user, "IE")]
-    assert found == [(stored.address_sid, "Later 2")]
+    at_twilio = [(address["sid"], address["street"]) for address in addresses_of(twilio, user, "IE")]
+    assert at_twilio == [(stored.address_sid, "Later 2")]
 
 
 def test_removal_leaves_the_address_of_a_new_profile(test_users: UserFixtures, env: Environment) -> None:
