@@ -42,7 +42,7 @@ def _cached_report(period: int) -> dict[str, Any]:
         outbox_status = outbox.read_outbox_status(outbox.utc_now())
         outbox_report: dict[str, Any] = {
             "store": "ok",
-            "zoneRules": zone_rules.read_report(outbox.utc_now()).to_json(),
+            "zoneRules": zone_rules.last_report(outbox.utc_now()).to_json(),
             "outbox": {"oldestDueSeconds": outbox_status.oldest_due_seconds, "dead": outbox_status.dead},
         }
     except (errors.Unavailable, dynamodb.CallRejected):

@@ -12,4 +12,5 @@ from config import zone_rules  # noqa: E402 - they need the applications
 from config.dynamodb import key_checks  # noqa: E402
 
 key_checks.require_right_keys()
-zone_rules.load_stored_version()
+zone_rules.refresh()
+zone_rules.start_refreshing()

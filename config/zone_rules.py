@@ -4,11 +4,15 @@ stored was derived with it.
 Shifts are stored in wall time, but sort keys and reminders are instants, which follow from the
 rules. After a change of rules, `manage.py zones update` derives them again. Until a process knows
 that this is done, its queries by instants are wider (`tolerance`), and filter what they have read.
+
+Processes with other rules may run at the same time, or again later. Each notes that before it
+writes shifts, and each reads about once a minute, not in requests, what the others have noted.
 """
 
 import logging
+import threading
+import time
 import tomllib
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -35,7 +39,10 @@ STATE = PersonalData(
     Erasure.NOT_PERSONAL,
     withheld_because="not about a person",
 )
-_STATE_NAME = "zone rules"
+STATE_NAME = "zone rules"
+READINGS_UNTIL_UNKNOWN = 3
+"""Readings of the stored rules that may fail or come late until a process no longer relies on what
+it has read."""
 Status = Literal["ok", "old", "not_locked", "update_needed", "unknown"]
 logger = logging.getLogger("dutyline.zones")
 
@@ -48,6 +55,8 @@ class InstallationState(dynamodb.Record):
 
     name = Text(STATE, hash_key=True)
     value = Text(STATE)
+    other_version = Text(STATE, null=True)
+    """Of zone rules: those of a process that has run since with others than ``value``."""
     updated_at = Timestamp(STATE)
 
 
@@ -62,12 +71,29 @@ class Release:
 
 
 @dataclass(frozen=True)
+class StoredRules:
+    """With which rules stored instants were derived."""
+
+    version: str | None
+    """That of the last complete update; None: none is complete."""
+    other_version: str | None = None
+    """That of a process that has run since, and may have derived some with it."""
+
+    @property
+    def are_present(self) -> bool:
+        """Whether all follow from the rules of this process."""
+        return self == StoredRules(VERSION)
+
+    def __str__(self) -> str:
+        return " and ".join(filter(None, (self.version or "earlier rules", self.other_version)))
+
+
+@dataclass(frozen=True)
 class ZoneRulesReport:
     """What operators should know about the rules of time zones."""
 
     status: Status
-    stored_version: str | None
-    """The version with which all stored instants were derived; None: no update is complete."""
+    stored: StoredRules
     age: timedelta | None
     """Since the release; None if another version is installed than the locked one."""
 
@@ -79,8 +105,8 @@ class ZoneRulesReport:
             "ok": "The rules are up to date, and everything stored was derived with them.",
             "old": f"Nobody has looked for newer rules since {locked.checked}: run make lock, and deploy.",
             "not_locked": f"tzdata {VERSION} is installed, but {locked.version} is locked: install requirements.txt.",
-            "update_needed": f"Stored instants were derived with {self.stored_version or 'earlier rules'}: "
-            "run manage.py zones update.",
+            "update_needed": f"Stored instants were derived with {self.stored}: run manage.py zones update "
+            f"once every process uses {VERSION}.",
             "unknown": "The database does not say with which rules the stored instants were derived.",
         }[self.status]
 
@@ -91,24 +117,86 @@ class ZoneRulesReport:
             "releasedOn": release().released.isoformat() if self.age is not None else None,
             "ageDays": self.age.days if self.age is not None else None,
             "checkedOn": release().checked.isoformat(),
-            "storedVersion": self.stored_version,
+            "storedVersion": self.stored.version,
+            "otherVersion": self.stored.other_version,
             "status": self.status,
         }
 
 
-_known_version: str | None = None
-"""The stored version as this process has last read it; requests do not read it."""
+@dataclass(frozen=True)
+class _Reading:
+    """What this process knows of the stored rules, and since when (monotonic seconds)."""
+
+    stored: StoredRules
+    at: float
+
+
+_last_reading: _Reading | None = None
+_last_attempt: float | None = None
+"""When this process last tried to read them (monotonic seconds)."""
 
 
 def tolerance() -> timedelta:
     """How far stored instants may be from those of the rules; zero if all follow from them."""
-    return timedelta(0) if _known_version == VERSION else MAX_RULE_CHANGE
+    reading = _last_reading
+    is_sure = reading is not None and reading.stored.are_present and _is_recent(reading.at)
+    return timedelta(0) if is_sure else MAX_RULE_CHANGE
 
 
-def load_stored_version() -> None:
-    """Read the stored version when a process starts; without a database it stays unknown."""
-    with suppress(errors.Unavailable, dynamodb.CallRejected):
-        read_stored_version()
+def _is_recent(at: float) -> bool:
+    return time.monotonic() - at < READINGS_UNTIL_UNKNOWN * settings.ZONE_RULES_REFRESH_SECONDS
+
+
+def refresh() -> None:
+    """Read with which rules stored instants were derived, and note that this process has others.
+
+    Without an answer of the database it stays unknown.
+    """
+    global _last_attempt, _last_reading  # facts about the database, the same for all threads
+    _last_attempt = time.monotonic()
+    try:
+        stored = read_stored_rules()
+        if stored.version not in (None, VERSION) and stored.other_version is None:
+            _note_other_rules()
+            _last_reading = _Reading(StoredRules(stored.version, VERSION), _last_attempt)
+    except (errors.Unavailable, dynamodb.CallRejected) as error:
+        logger.warning("the stored zone rules cannot be read", extra={"why": str(error)})
+
+
+def start_refreshing(seconds: float | None = None) -> threading.Event:
+    """Refresh now and then from a thread, until the event is set; at the start nothing is read.
+
+    Forks need a thread of their own.
+    """
+    interval = settings.ZONE_RULES_REFRESH_SECONDS if seconds is None else seconds
+    is_stopped = threading.Event()
+
+    def run() -> None:
+        while not is_stopped.wait(interval):
+            try:
+                refresh()
+            except Exception as error:  # whatever a broken answer raises: the next one may be right
+                logger.warning("the stored zone rules cannot be read", extra={"why": type(error).__name__})
+
+    threading.Thread(target=run, name="zone-rules", daemon=True).start()
+    return is_stopped
+
+
+def note_use() -> None:
+    """Before shifts are written: note that this process has other rules than what is stored.
+
+    Costs no round trip in processes that refresh.
+    """
+    if _last_attempt is None or not _is_recent(_last_attempt):
+        refresh()
+
+
+def _note_other_rules() -> None:
+    """Unless an update was complete meanwhile."""
+    is_of_others = (InstallationState.value != VERSION) & InstallationState.name.exists()
+    is_first = InstallationState.other_version.does_not_exist()
+    changes = [InstallationState.other_version.set(VERSION)]
+    unaudited.update(InstallationState(STATE_NAME), changes, is_of_others & is_first)
 
 
 @cache
@@ -119,39 +207,57 @@ def release() -> Release:
 
 def read_report(at: datetime) -> ZoneRulesReport:
     """The state of the rules and of what is stored; one round trip."""
-    age = at.date() - release().released if release().version == VERSION else None
     try:
-        stored_version = read_stored_version()
+        return _build_report(read_stored_rules(), at)
     except (errors.Unavailable, dynamodb.CallRejected):
-        return ZoneRulesReport("unknown", None, age)
+        return _build_report(None, at)
+
+
+def last_report(at: datetime) -> ZoneRulesReport:
+    """The same as this process has last read it; no round trip."""
+    reading = _last_reading
+    return _build_report(reading.stored if reading and _is_recent(reading.at) else None, at)
+
+
+def _build_report(stored: StoredRules | None, at: datetime) -> ZoneRulesReport:
+    age = at.date() - release().released if release().version == VERSION else None
+    if stored is None:
+        return ZoneRulesReport("unknown", StoredRules(None), age)
     status: Status = "ok"
-    if stored_version != VERSION:
+    if not stored.are_present:
         status = "update_needed"
     elif age is None:
         status = "not_locked"
     elif at.date() - release().checked > timedelta(days=settings.ZONE_RULES_MAX_DAYS):
         status = "old"
-    return ZoneRulesReport(status, stored_version, age)
+    return ZoneRulesReport(status, stored, age)
 
 
-def read_stored_version() -> str | None:
-    """The version with which every stored instant was derived; None if that is not known."""
-    global _known_version  # a fact about the database, the same for all threads
-    state = dynamodb.get_record(InstallationState, _STATE_NAME)
-    _known_version = str(state.value) if state else None
-    return _known_version
+def read_stored_rules() -> StoredRules:
+    """With which rules stored instants were derived. Raises `errors.Unavailable`."""
+    global _last_reading
+    read_at = time.monotonic()
+    state = dynamodb.get_record(InstallationState, STATE_NAME)
+    stored = StoredRules(str(state.value), state.other_version) if state else StoredRules(None)
+    _last_reading = _Reading(stored, read_at)
+    return stored
 
 
 def store_version(at: datetime) -> None:
     """Note that every stored instant was derived with the rules of this process."""
-    state = InstallationState(_STATE_NAME)
-    changes = [InstallationState.value.set(VERSION), InstallationState.updated_at.set(at)]
-    unaudited.update(state, changes, InstallationState.value != VERSION)
+    state = InstallationState(STATE_NAME)
+    changes = [
+        InstallationState.value.set(VERSION),
+        InstallationState.other_version.remove(),
+        InstallationState.updated_at.set(at),
+    ]
+    is_other = (InstallationState.value != VERSION) | InstallationState.other_version.exists()
+    unaudited.update(state, changes, is_other)
 
 
 def store_version_of_new_installation(at: datetime) -> None:
     """Note the version if nothing is stored yet."""
-    if read_stored_version() is None:
+    if read_stored_rules().version is None:
         people = dynamodb.call("Scan", TableName=encryption.PersonKey.table_name(), Limit=1)
         if not people["Items"]:
             store_version(at)
@@ -160,5 +266,5 @@ def store_version_of_new_installation(at: datetime) -> None:
 def log_warning(at: datetime) -> None:
     """Log what an operator should do about the rules, if anything."""
     report = read_report(at)
-    if report.status not in ("ok", "unknown"):
+    if report.status != "ok":
         logger.warning("zone rules need attention", extra={"why": report.sentence, "version": VERSION})

@@ -94,6 +94,14 @@ class Schedule(dynamodb.Record):
     def is_series(self) -> bool:
         return self.pattern is not None
 
+    def follows_present_rules(self) -> bool:
+        """Whether ``window`` and ``zone_rules`` are those of the present rules.
+
+        Both count: an earlier release changes a window without naming its rules.
+        """
+        derived = derive_attributes(self.series())
+        return all(getattr(self, name) == value for name, value in derived.items())
+
     def series(self, window: tuple[datetime, datetime] | None = None) -> Series:
         """Its shifts; with a window, complete only for those that overlap it."""
         return pattern.from_stored_pattern(self.start, self.end, self.zone, self.pattern, window)

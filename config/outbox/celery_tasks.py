@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_process_init
 from django.conf import settings
 from django.utils.module_loading import import_string
 
@@ -18,7 +18,12 @@ logger = logging.getLogger("dutyline.worker")
 @worker_init.connect
 def _prepare_worker(**_: Any) -> None:
     key_checks.require_right_keys()
-    zone_rules.load_stored_version()
+    zone_rules.refresh()
+
+
+@worker_process_init.connect
+def _prepare_worker_process(**_: Any) -> None:
+    zone_rules.start_refreshing()
 
 
 @shared_task(name="outbox.drain")

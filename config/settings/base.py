@@ -122,6 +122,8 @@ WEB_THREADS = env.integer("WEB_THREADS", 16, minimum=1, maximum=256)
 """Requests that a web process works on at the same time."""
 ZONE_RULES_MAX_DAYS = env.integer("ZONE_RULES_MAX_DAYS", 90, minimum=1, maximum=3650)
 """Days after which operators are told to look for newer rules of time zones."""
+ZONE_RULES_REFRESH_SECONDS = env.integer("ZONE_RULES_REFRESH_SECONDS", 60, minimum=1, maximum=86_400)
+"""How often each process reads whether others derive stored instants with other rules."""
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "no-referrer"

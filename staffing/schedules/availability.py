@@ -251,7 +251,7 @@ def plan_row_changes(before: Iterable[Schedule], after: Iterable[Schedule]) -> d
     _check_covering_staff(rows_before.values())
     _check_covering_staff(rows_after.values())
     for schedule in before:
-        if schedule.zone_rules != zone_rules.VERSION:
+        if not schedule.follows_present_rules():
             rows_before |= read_stored_rows(schedule, rows_before)
     changes_by_staff = {}
     for staff_id in sorted({*rows_before, *rows_after}):
@@ -280,6 +280,7 @@ def write_row_changes(
     write: write_set.Write, changes_by_staff: Mapping[str, RowChanges], records: dynamodb.BatchResult
 ) -> None:
     """Write rows on condition that each person's version record is as it was read."""
+    zone_rules.note_use()
     for staff_id, row_changes in changes_by_staff.items():
         _put_version_record(write, staff_id, row_changes, records)
         for row in row_changes.removed:

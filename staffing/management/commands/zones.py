@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config import audit, errors, journal, outbox, zone_rules
-from staffing.zone_update import ZoneUpdate
+from staffing.zone_update import AUTHOR, ZoneUpdate
 
-AUTHOR = audit.Author("system", "system", "", audit.PLATFORM_STREAM)
 INSTALLATION = audit.Party("installation", "installation", "", audit.PLATFORM_STREAM, audit.PLATFORM_STREAM)
+MAX_EXAMPLES = 5
 MAX_PASSES = 5
 """Passes until none meets a schedule that somebody is changing."""
 
@@ -34,7 +34,9 @@ class Command(BaseCommand):
             raise CommandError(f"{error.detail} What was updated stays so; run this again.") from error
 
     def _update(self, *, dry_run: bool) -> None:
-        stored_version = zone_rules.read_stored_version()
+        stored = zone_rules.read_stored_rules()
+        if not dry_run:
+            zone_rules.refresh()  # an interrupted update leaves keys of both rules
         for _ in range(1 if dry_run else MAX_PASSES):
             update = ZoneUpdate(outbox.utc_now(), dry_run, self.stdout.write)
             update.run()
@@ -43,9 +45,10 @@ class Command(BaseCommand):
             if not update.conflicts:
                 break
         else:
-            raise CommandError(f"{update.conflicts} records were changed meanwhile; run this again.")
-        if not dry_run and stored_version != zone_rules.VERSION:
-            changes = [audit.FieldChange("tzdata", stored_version, zone_rules.VERSION)]
+            examples = ", ".join(update.conflicts[:MAX_EXAMPLES])
+            raise CommandError(f"{len(update.conflicts)} records were changed meanwhile; run this again: {examples}")
+        if not dry_run and not stored.are_present:
+            changes = [audit.FieldChange("tzdata", str(stored), zone_rules.VERSION)]
             journal.write_audit_event(AUTHOR, "zones.updated", INSTALLATION, outbox.utc_now(), changes=changes)
             zone_rules.store_version(outbox.utc_now())
 
@@ -56,5 +59,5 @@ class Command(BaseCommand):
         if report.age is not None:
             self.stdout.write(f"released {release.released}, {report.age.days} days ago")
         self.stdout.write(f"newer ones were looked for on {release.checked}")
-        self.stdout.write(f"stored instants: {report.stored_version or 'of earlier rules'}")
+        self.stdout.write(f"stored instants: {report.stored}")
         self.stdout.write(report.sentence)
