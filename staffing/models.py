@@ -13,11 +13,11 @@ from staffing.recurrence.expand import Series
 
 VERSION_RECORD_KEY = "#"
 """The range key of a person's version record in ``staff-busy``; sorts before every row."""
-SINGLE_PREFIX, SERIES_PREFIX = "O#", "R#"
-"""First characters of the ``window`` of a single shift, and of a series or a long shift."""
+SINGLE_PREFIX, LONG_PREFIX, SERIES_PREFIX = "O#", "P#", "R#"
+"""First characters of the ``window`` of a single shift, of a long one, and of a series."""
 LONG_SHIFT_DURATION = timedelta(hours=48)
-"""Single shifts that take longer are long ones. They are indexed as series are, so that nobody has
-to look for those that started weeks ago, and count as series where these are limited."""
+"""Single shifts that take longer are long ones: they are looked for further back than the others,
+and count as series where those are limited, so that a window has few of them."""
 
 SHIFTS = PersonalData(
     "shifts",
@@ -72,8 +72,8 @@ class Schedule(dynamodb.Record):
     color = Text(SHIFTS, null=True)
     """#rrggbb"""
     window = Text(SCHEDULE_KEYS)
-    """``O#`` and the start of a single shift, or ``R#`` and the end of a series or a long shift, in
-    UTC."""
+    """``O#`` and the start of a single shift, ``P#`` and that of a long one, or ``R#`` and the end
+    of a series, in UTC."""
     zone_rules = Text(SCHEDULE_KEYS, null=True)
     """The version of the zone rules from which ``window`` and rows of availability follow."""
     template_id = Text(SCHEDULE_KEYS, null=True)
@@ -125,8 +125,9 @@ def derive_attributes(series: Series) -> dict[str, str]:
 
 def to_window_key(series: Series) -> str:
     """The sort key of a schedule in the indexes by location and by customer."""
-    if series.rule is None and series.end - series.start <= LONG_SHIFT_DURATION:
-        return SINGLE_PREFIX + format_instant(expand.to_instant(series.start, series.zone))
+    if series.rule is None:
+        prefix = LONG_PREFIX if series.end - series.start > LONG_SHIFT_DURATION else SINGLE_PREFIX
+        return prefix + format_instant(expand.to_instant(series.start, series.zone))
     return SERIES_PREFIX + format_instant(expand.get_latest_end(series))
 
 

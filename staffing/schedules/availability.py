@@ -22,7 +22,7 @@ from staffing.schedules.availability_rows import build_rows, read_stored_rows
 
 MAX_SERIES_PER_PERSON = 100
 """Series and long shifts that a person may have at a time: a new one is compared with all of them,
-and lists read those of a location that have not ended."""
+and lists read every series of a location that has not ended."""
 MAX_CHANGED_SHIFTS_PER_PERSON = 2_000
 """Shifts of these series that may be moved, excluded or covered: each is compared with others."""
 MAX_SINGLE_SHIFTS_PER_PERSON = 5_000

@@ -1,7 +1,7 @@
 """Who is on duty at a location at an instant, for the API and for calls."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from accounts import locations, users
@@ -42,15 +42,16 @@ class OnDuty:
     def is_planned_for(self, day: date, zone: str) -> bool:
         """Whether somebody planned this shift on purpose for a day, and not merely a weekday.
 
-        It is a single shift, or an occurrence of a series that was moved, covered or edited. And it
-        starts on that day, or is a night shift (of 24 hours at most) that starts on the day before.
+        Any part of it is on that day, and it is a single shift, or an occurrence of a series that
+        was moved, covered or edited, or one that lasts longer than a day: who takes turns on call
+        for whole weeks or weekends is meant to be there on whatever days these have.
         """
-        occurrence = self.shift.occurrence
-        if self.shift.schedule.is_series and not occurrence.is_changed:
-            return False
+        occurrence, schedule = self.shift.occurrence, self.shift.schedule
         start, end = (expand.to_wall_time(at, zone) for at in (occurrence.start, occurrence.end))
-        is_night_shift = start.date() == day - timedelta(days=1) and end - start <= timedelta(days=1)
-        return start.date() == day or is_night_shift
+        midnight = datetime.combine(day, time())
+        if not (start < midnight + timedelta(days=1) and end > midnight):
+            return False
+        return not schedule.is_series or occurrence.is_changed or self.shift.duration > timedelta(days=1)
 
 
 def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: timedelta = timedelta(0)) -> list[OnDuty]:

@@ -1,20 +1,23 @@
 """Queries for the schedules of a location, a customer or a person in a window, and their shifts.
 
-A window takes two ranges of an index: single shifts that start in it, and series and long shifts
-that end after it begins. So the cost depends on the window and the series alive in it, not on what
-ended before. After a change of zone rules the ranges are wider, until stored keys follow it.
+A window takes three ranges of an index, read at once: single shifts that start in it or up to two
+days before, long ones up to 31 days before, and series that end after it begins. So the cost
+depends on the window and the series alive in it, not on what ended before. After a change of zone
+rules the ranges are wider, until stored keys follow it.
 """
 
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 from config import dynamodb, errors, zone_rules
 from config.dynamodb import pagination
 from staffing.models import (
+    LONG_PREFIX,
     LONG_SHIFT_DURATION,
     SERIES_PREFIX,
     SINGLE_PREFIX,
@@ -24,12 +27,15 @@ from staffing.models import (
 )
 from staffing.recurrence import expand, local_time
 from staffing.recurrence.details import get_details
-from staffing.recurrence.expand import Occurrence
+from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 
 MAX_SERIES = 5_000
-"""Series and long shifts that one list may expand."""
-SINGLE_SHIFT_LOOKBACK = LONG_SHIFT_DURATION + timedelta(hours=3)
-"""How long ago a current single shift may have started, unless it is a long one."""
+"""Series that one list may expand."""
+_LOOKBACKS = {
+    SINGLE_PREFIX: LONG_SHIFT_DURATION + expand.MAX_CLOCK_JUMP,
+    LONG_PREFIX: MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP,
+}
+"""How long ago a current single shift, and a long one, may have started."""
 FIRST_STEP = timedelta(days=7)
 LATEST_INSTANT = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -57,14 +63,15 @@ class ScheduleFilter:
         return self.since or LATEST_INSTANT, self.until or LATEST_INSTANT
 
     def key_ranges(self) -> list[tuple[str, str]]:
-        """The ranges of the index to read: single shifts, then series and long shifts."""
+        """The ranges of the index to read: single shifts, long ones, then series."""
         tolerance = zone_rules.tolerance()
-        earliest_start = format_instant(self.since - SINGLE_SHIFT_LOOKBACK - tolerance) if self.since else ""
-        earliest_end = format_instant(self.since - tolerance) if self.since else ""
-        return [
-            (SINGLE_PREFIX + earliest_start, SINGLE_PREFIX + format_instant(self.window[1] + tolerance)),
-            (SERIES_PREFIX + earliest_end, SERIES_PREFIX + "~"),
+        until = format_instant(self.window[1] + tolerance)
+        single_ranges = [
+            (prefix + (format_instant(self.since - lookback - tolerance) if self.since else ""), prefix + until)
+            for prefix, lookback in _LOOKBACKS.items()
         ]
+        earliest_end = format_instant(self.since - tolerance) if self.since else ""
+        return [*single_ranges, (SERIES_PREFIX + earliest_end, SERIES_PREFIX + "~")]
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,14 @@ class Shift:
     def details(self) -> dict[str, Any]:
         """Notes, position, break and color: of the occurrence, or else of the schedule."""
         return {**get_details(self.schedule), **self.occurrence.details}
+
+    @property
+    def duration(self) -> timedelta:
+        """How long the clock of its zone shows that it lasts."""
+        start, end = (
+            expand.to_wall_time(at, str(self.schedule.zone)) for at in (self.occurrence.start, self.occurrence.end)
+        )
+        return end - start
 
     @property
     def version(self) -> int:
@@ -116,19 +131,34 @@ def _build_query(schedule_filter: ScheduleFilter, key_range: tuple[str, str]) ->
 def query_schedules(
     schedule_filter: ScheduleFilter, *, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Schedule]:
-    """Up to ``limit`` schedules of both ranges."""
+    """Up to ``limit`` schedules, range by range; at most two reads follow each other."""
+    last_key = cursor["window"]["S"] if cursor else ""
+    single_range, *other_ranges = schedule_filter.key_ranges()
     schedules: list[Schedule] = []
-    for key_range in schedule_filter.key_ranges():
-        if cursor and cursor["window"]["S"] > key_range[1]:
-            continue
-        index, condition, values = _build_query(schedule_filter, key_range)
-        limit_left = limit - len(schedules)
-        page = pagination.query_page(Schedule, index, condition, values, limit=limit_left, cursor=cursor)
-        schedules += page.records
-        cursor = None
-        if page.next_cursor or len(schedules) == limit:
-            return pagination.CursorPage(schedules, page.next_cursor or pagination.cursor_after(schedules[-1], index))
+    for key_ranges in ([single_range], other_ranges):
+        reads = [
+            partial(_query_page, schedule_filter, key_range, limit - len(schedules), cursor)
+            for key_range in key_ranges
+            if last_key <= key_range[1]
+        ]
+        for page in dynamodb.gather(*reads) if reads else ():
+            schedules += page.records
+            if page.next_cursor or len(schedules) >= limit:
+                next_cursor = page.next_cursor
+                if len(schedules) > limit or next_cursor is None:
+                    index, _, _ = _build_query(schedule_filter, single_range)
+                    next_cursor = pagination.cursor_after(schedules[limit - 1], index)
+                return pagination.CursorPage(schedules[:limit], next_cursor)
     return pagination.CursorPage(schedules, None)
+
+
+def _query_page(
+    schedule_filter: ScheduleFilter, key_range: tuple[str, str], limit: int, cursor: pagination.Cursor | None
+) -> pagination.CursorPage[Schedule]:
+    """A page of one range, from the cursor on if that is one of this range."""
+    index, condition, values = _build_query(schedule_filter, key_range)
+    own_cursor = cursor if cursor and cursor["window"]["S"] >= key_range[0] else None
+    return pagination.query_page(Schedule, index, condition, values, limit=limit, cursor=own_cursor)
 
 
 def _iter_schedules(
@@ -139,23 +169,26 @@ def _iter_schedules(
 
 
 def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
-    """The series and long shifts alive in the window. Raises `QueryTooWide`."""
-    _, series_range = schedule_filter.key_ranges()
+    """The series alive in the window. Raises `QueryTooWide`."""
+    *_, series_range = schedule_filter.key_ranges()
     schedules = list(islice(_iter_schedules(schedule_filter, series_range, page_size=MAX_SERIES + 1), MAX_SERIES + 1))
     if len(schedules) > MAX_SERIES:
-        raise QueryTooWide("Too many series and long shifts for one list; filter by `locationId`.")
+        raise QueryTooWide("Too many series for one list; filter by `locationId`.")
     return schedules
 
 
 def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Shift]:
     """The shifts of a location or customer in a window, by start; single ones are read as taken."""
-    singles_range, _ = schedule_filter.key_ranges()
-    singles = _iter_schedules(schedule_filter, singles_range, page_size=read_limit)
-    first_single, series_schedules = dynamodb.gather(
-        lambda: list(islice(singles, 1)), lambda: query_series(schedule_filter)
+    single_range, long_range, _ = schedule_filter.key_ranges()
+    singles, long_ones = (
+        _iter_schedules(schedule_filter, key_range, page_size=read_limit) for key_range in (single_range, long_range)
+    )
+    first_single, first_long_one, series_schedules = dynamodb.gather(
+        lambda: list(islice(singles, 1)), lambda: list(islice(long_ones, 1)), lambda: query_series(schedule_filter)
     )
     return heapq.merge(
         _iter_single_shifts(chain(first_single, singles), schedule_filter),
+        _iter_single_shifts(chain(first_long_one, long_ones), schedule_filter),
         iter_series_shifts(series_schedules, schedule_filter),
         key=lambda shift: shift.sort_key,
     )

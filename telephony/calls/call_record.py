@@ -272,12 +272,24 @@ def load(call_id: str) -> CallRecord | None:
 
 
 def new_call(
-    call_id: str, line: ResolvedLine, *, caller: str, entrance: str, at: datetime, holiday: str | None = None
+    call_id: str,
+    line: ResolvedLine,
+    *,
+    caller: str,
+    entrance: str,
+    at: datetime,
+    holiday: str | None = None,
+    is_rota_unknown: bool = False,
 ) -> CallRecord:
-    """A call that begins at ``entrance`` (open, closed or holiday); not stored yet."""
-    entered = CallEvent(kind="entered", at=at.isoformat(), where=entrance)
+    """A call that begins at ``entrance`` (open, closed or holiday); not stored yet.
+
+    With ``is_rota_unknown`` its events say that the rota decides where, but could not be read.
+    """
+    events = [CallEvent(kind="entered", at=at.isoformat(), where=entrance)]
     if holiday:
-        entered["holiday"] = holiday
+        events[0]["holiday"] = holiday
+    if is_rota_unknown:
+        events.append(CallEvent(kind="lookup_failed", at=at.isoformat()))
     return CallRecord(
         Call(
             id=call_id,
@@ -292,7 +304,7 @@ def new_call(
                 "zone": line.time_zone,
                 "entrance": entrance,
             },
-            events=[orjson.dumps(entered).decode()],
+            events=[orjson.dumps(event).decode() for event in events],
             has_people=True,
             # after the outbox deletes the recordings and the call with them
             expires_at=int((expiry_time(at) + timedelta(days=7)).timestamp()),

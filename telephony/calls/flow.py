@@ -103,14 +103,20 @@ def _create_call(webhook: CallWebhook, line: ResolvedLine) -> CallRecord:
     is_ringing = admission in (Admission.RING, None)
     entrance = _find_entrance(line, webhook.at) if is_ringing else ivr.Entrance("open", "")
     call = call_record.new_call(
-        webhook.call_id, line, caller=webhook.caller, entrance=entrance.name, at=webhook.at, holiday=entrance.holiday
+        webhook.call_id,
+        line,
+        caller=webhook.caller,
+        entrance=entrance.name,
+        at=webhook.at,
+        holiday=entrance.holiday,
+        is_rota_unknown=entrance.is_rota_unknown,
     )
     call.row.steps = STEPS_BY_ADMISSION[admission] if admission else None
     return call
 
 
 def _find_entrance(line: ResolvedLine, at: datetime) -> ivr.Entrance:
-    """Where a call enters. While the rota cannot be read, the line counts as staffed."""
+    """Where a call enters. While the rota cannot be read, the line is open, on holidays too."""
     staff = None
     if ivr.follows_rota(line.configuration):
         staff = look_up_rota(line, routing.staff_on_duty, line, at, ivr.grace_period(line.configuration))

@@ -99,12 +99,15 @@ def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on
 
 
 def find_entrance(line: ResolvedLine, at: datetime, staff: Sequence[on_duty.OnDuty] | None) -> ivr.Entrance:
-    """Where a call enters, with the people on duty; None: they are not known, so one may be."""
+    """Where a call enters, with the people on duty; None: they are not known, so one may be.
+
+    That holds on a holiday too: one of them may be planned on purpose.
+    """
 
     def is_planned_for(day: date, zone: str) -> bool:
         return any(entry.is_planned_for(day, zone) for entry in staff or ())
 
-    is_staffed = staff is None or bool(staff)
+    is_staffed = None if staff is None else bool(staff)
     return ivr.find_entrance(
         line.configuration, at, time_zone=line.time_zone, is_staffed=is_staffed, is_planned_for=is_planned_for
     )

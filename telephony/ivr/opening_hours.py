@@ -27,6 +27,8 @@ class Entrance:
     """As a sentence."""
     holiday: str | None = None
     """The name of the holiday, or its date, if it is one."""
+    is_rota_unknown: bool = False
+    """Whether the rota would decide, but could not be read."""
 
 
 # --- validation -----------------------------------------------------------------------------------
@@ -86,13 +88,15 @@ def find_entrance(
     at: datetime,
     *,
     time_zone: str,
-    is_staffed: bool = False,
+    is_staffed: bool | None = False,
     is_planned_for: Callable[[date, str], bool] = lambda day, zone: False,
 ) -> Entrance:
     """Where a call enters. ``time_zone`` is the location's.
 
     With `mode` schedule, ``is_staffed`` says whether somebody is on duty, and ``is_planned_for``
-    whether one of them is planned on purpose for a day in a zone.
+    whether one of them is planned on purpose for a day in a zone. If ``is_staffed`` is None, the
+    rota is not known: the line is open, on holidays too, as the person to ring in an emergency may
+    be there, and the actions of an open line read the rota again or take a message.
     """
     hours = configuration["hours"]
     zone = str(configuration.get("timeZone") or time_zone)
@@ -101,19 +105,30 @@ def find_entrance(
     day = period[0] if period else today
     holiday = find_holiday(configuration, day)
     if holiday:
-        return _enter_on_holiday(configuration, day, holiday, is_open=is_staffed and is_planned_for(day, zone))
+        is_open = is_staffed and is_planned_for(day, zone)
+        return _enter_on_holiday(configuration, day, holiday, is_open=None if is_staffed is None else is_open)
     if hours["mode"] == "always":
         return Entrance("open", "The line is always open.")
     if hours["mode"] == "schedule":
-        return Entrance("open", "Somebody is on duty.") if is_staffed else Entrance("closed", "Nobody is on duty.")
+        return _enter_by_rota(is_staffed=is_staffed)
     if period is None:
         return Entrance("closed", "It is outside the opening hours.")
     return Entrance("open", f"The line is open from {period[1]} to {period[2]} ({day:%A}).")
 
 
-def _enter_on_holiday(configuration: Mapping[str, Any], day: date, holiday: str, *, is_open: bool) -> Entrance:
+def _enter_by_rota(*, is_staffed: bool | None) -> Entrance:
+    if is_staffed is None:
+        return Entrance("open", "The rota could not be read, so somebody may be on duty.", is_rota_unknown=True)
+    return Entrance("open", "Somebody is on duty.") if is_staffed else Entrance("closed", "Nobody is on duty.")
+
+
+def _enter_on_holiday(configuration: Mapping[str, Any], day: date, holiday: str, *, is_open: bool | None) -> Entrance:
+    """``is_open``: by the rota; None: it is not known."""
     name = f"{day:%A}, {day.isoformat()}," if holiday == day.isoformat() else f"{holiday} ({day.isoformat()})"
     follows_rota = configuration["hours"]["mode"] == "schedule"
+    if follows_rota and is_open is None:
+        reason = f"{name} is a holiday, but the rota could not be read, so somebody may be planned for that day."
+        return Entrance("open", reason, holiday, is_rota_unknown=True)
     if follows_rota and is_open:
         return Entrance("open", f"{name} is a holiday, but somebody is planned on purpose for that day.", holiday)
     reason = f"{name} is a holiday" + (", and nobody is planned on purpose for that day." if follows_rota else ".")

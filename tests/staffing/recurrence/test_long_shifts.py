@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from staffing.models import SERIES_PREFIX, SINGLE_PREFIX, to_window_key
+from staffing.models import LONG_PREFIX, SINGLE_PREFIX, to_window_key
 from staffing.recurrence import conflicts, expand, overlap, pattern, rules
 from staffing.recurrence.expand import Occurrence, RecurrenceException, Series
 from staffing.recurrence.rules import NthWeekday, RecurrenceRule
@@ -108,8 +108,8 @@ def test_days_of_a_month_overlap_themselves_where_a_month_is_short() -> None:
     assert conflict.at == datetime(2027, 2, 1, tzinfo=UTC)
 
 
-def test_only_single_shifts_beyond_two_days_are_indexed_by_their_end() -> None:
+def test_single_shifts_beyond_two_days_have_a_range_of_their_own() -> None:
     short = make_series("UTC", "2027-01-04T09:00", "2027-01-06T09:00")
     assert to_window_key(short) == SINGLE_PREFIX + "2027-01-04T09:00:00Z"
     longer = replace(short, end=short.end + timedelta(minutes=1))
-    assert to_window_key(longer) == SERIES_PREFIX + "2027-01-06T09:01:00Z"
+    assert to_window_key(longer) == LONG_PREFIX + "2027-01-04T09:00:00Z"
