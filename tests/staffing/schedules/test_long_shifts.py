@@ -111,7 +111,9 @@ def test_reading_costs_the_same_with_planned_weeks(
             listed = test_users.ann.get(f"/location/{test_users.boston.id}/on-duty", params={"at": at.isoformat()})
         assert [item["staffId"] for item in listed.json()["items"]] == [sue.id]
         figures.append((cost.round_trips, sum(call.capacity for call in call_plan.calls if call.service == "dynamodb")))
-    record_figure(f"on duty (reads, capacity units of the request), 150 past and 2,080 planned weeks on call: {figures}")
+    record_figure(
+        f"on duty (reads, capacity units of the request), 150 past and 2,080 planned weeks on call: {figures}"
+    )
     assert figures[0][0] == 4, "three ranges at once, then the people"
     assert figures[0] == figures[1] == figures[2]
 
