@@ -14,6 +14,7 @@ ACTIONS = {
     "directory.completed": "The directory that searches for users read was completed.",
     "grant.refused": "An attempt to grant a role, permission or location that the actor does not have was refused, or "
     "several within an hour: `attempts` of them.",
+    "import.previewed": "An operator previewed the import of a file, which tells who of it exists: `rows` of them.",
     "location.changed": "The location was changed.",
     "location.created": "The location was created.",
     "location.removed": "The location was deleted.",

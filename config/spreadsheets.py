@@ -20,6 +20,8 @@ from config.folding import fold_text
 MAX_BYTES = 8_000_000
 MAX_ROWS = 20_000
 MAX_COLUMNS = 100
+MAX_PROBLEMS_PER_ROW = 10
+"""Problems of one row that are listed."""
 ENCODINGS = ("utf-8", "windows-1252", "windows-1250", "windows-1251", "iso-8859-15", "mac-roman")
 """Of files that do not tell theirs by a byte order mark; the first unless another is named."""
 _BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -70,6 +72,14 @@ class Problem:
 
     def __str__(self) -> str:
         return f"line {self.line}{',' if self.column else ':'} {self.text}"
+
+
+def bound_problems(problems: Sequence[Problem]) -> list[Problem]:
+    """The first problems of a row, and how many there are beyond."""
+    shown = list(problems[:MAX_PROBLEMS_PER_ROW])
+    if more := len(problems) - len(shown):
+        shown.append(Problem(shown[-1].line, f"and {more:,} more problems."))
+    return shown
 
 
 @dataclass

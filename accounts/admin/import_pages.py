@@ -9,8 +9,8 @@ import binascii
 import time
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from django import forms
@@ -20,10 +20,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold import widgets
 
+from accounts import denied_attempts
 from accounts.admin.operator_commands import operator_actor
 from accounts.admin.projected import Customer
 from accounts.permissions import Actor
-from config import errors, spreadsheets
+from config import audit, errors, journal, spreadsheets
 from config.backoffice import operators
 from config.backoffice.forms import form_fields
 from config.backoffice.links import admin_change_url
@@ -33,7 +34,8 @@ MAX_FILE_BYTES = 1_000_000
 MAX_UPLOAD_BYTES = 200_000
 """Of a file as it is uploaded, and compressed as the confirmation sends it: bodies are bounded."""
 PLAN_SECONDS, RUN_SECONDS = 20.0, 10.0
-"""What a request may take to preview a file, and to import a part of it."""
+"""What a request may take to read and preview a file, and then to import a part of it."""
+MAX_MESSAGES = 20
 
 
 @dataclass(frozen=True)
@@ -47,15 +49,21 @@ class PreviewRow:
     problems: Sequence[str]
     differs: bool = False
     """Whether it exists, but not as the file has it."""
+    notes: Sequence[str] = ()
+    """What was assumed."""
 
 
 @dataclass
 class Progress:
     """What an import did within one request."""
 
+    rows: list[PreviewRow] = field(default_factory=list)
+    """All rows of the file, as they are afterwards."""
     created: int = 0
-    problems: Sequence[str] = ()
+    problems: list[str] = field(default_factory=list)
     is_complete: bool = True
+    unavailable: str = ""
+    """What did not respond, if that ended the work."""
 
 
 class ImportForm(forms.Form):
@@ -127,8 +135,11 @@ class ImportPage(ABC):
     """What is created, in the singular and the plural."""
 
     @abstractmethod
-    def plan(self, values: Mapping[str, Any], actor: Actor) -> Iterable[Any]:
-        """What would happen to each row. Raises `errors.DomainError`."""
+    def plan(self, values: Mapping[str, Any], actor: Actor, on_progress: Callable[[], None]) -> Iterable[Any]:
+        """What would happen to each row; ``on_progress`` is called while the file is read.
+
+        Raises `errors.DomainError`, and what ``on_progress`` raises.
+        """
 
     @abstractmethod
     def to_row(self, planned: Any) -> PreviewRow:
@@ -140,13 +151,11 @@ class ImportPage(ABC):
 
     def view(self, request: HttpRequest, customer_id: str) -> HttpResponse:
         """Show the form, a preview, or the outcome."""
-        if not operators.has_right(request, operators.WRITE):
-            raise PermissionDenied
         customer = Customer.get(customer_id)
         if customer is None:
             raise errors.NotFound("Customer not found.")
-        actor = operator_actor(request, customer_id)
-        is_post = request.method == "POST"
+        actor, is_post = operator_actor(request, customer_id), request.method == "POST"
+        self._check_right(request, actor)
         form = self.form(request.POST, request.FILES) if is_post else self.form(initial=request.GET.dict())
         context: dict[str, Any] = {}
         if is_post and form.is_valid():
@@ -157,50 +166,79 @@ class ImportPage(ABC):
                     raise
                 form.add_error(None, error.detail)
             else:
-                context = self._preview(form, planned_rows)
-                if "confirm" in request.POST and context["created_count"]:
-                    progress = self._run_in_time(planned_rows, actor)
-                    return self._respond(request, customer, form, progress, actor)
+                self._audit_preview(planned_rows, actor)
+                rows = [self.to_row(planned) for planned in planned_rows]
+                if "confirm" in request.POST and any(row.outcome == "create" for row in rows):
+                    return self._respond(request, customer, form, self._run_in_time(planned_rows, rows, actor))
+                context = self._preview(form, rows)
         return self._render(request, customer, form, context)
 
     def _plan_in_time(self, values: Mapping[str, Any], actor: Actor) -> list[Any]:
         deadline = time.monotonic() + PLAN_SECONDS
-        planned_rows = []
-        for planned in self.plan(values, actor):
-            planned_rows.append(planned)
+
+        def check_time() -> None:
             if time.monotonic() > deadline:
                 raise InvalidImportFile("The file takes too long for this page; split it, or use the command.")
+
+        planned_rows = []
+        for planned in self.plan(values, actor, check_time):
+            planned_rows.append(planned)
+            check_time()
         return planned_rows
 
-    def _run_in_time(self, planned_rows: Sequence[Any], actor: Actor) -> Progress:
+    def _check_right(self, request: HttpRequest, actor: Actor) -> None:
+        """Raise `PermissionDenied` if the operator may not import; attempts are audited."""
+        if operators.has_right(request, operators.WRITE):
+            return
+        if request.method == "POST":
+            party = audit.Party("customer", actor.customer_id, "", actor.customer_id, actor.customer_id)
+            changes = [audit.FieldChange("page", None, self.title)]
+            denied_attempts.audit_attempt(
+                actor, "attempt.refused", "forbidden", party, operators.now(), changes=changes
+            )
+        raise PermissionDenied
+
+    def _audit_preview(self, planned_rows: Sequence[Any], actor: Actor) -> None:
+        """A preview tells who of the file exists, and completes names and addresses."""
+        party = audit.Party("customer", actor.customer_id, "", actor.customer_id, actor.customer_id)
+        changes = [audit.FieldChange("page", None, self.title), audit.FieldChange("rows", None, len(planned_rows))]
+        journal.write_audit_event(actor, "import.previewed", party, operators.now(), changes=changes)
+
+    def _run_in_time(self, planned_rows: Sequence[Any], rows: Iterable[PreviewRow], actor: Actor) -> Progress:
         deadline = time.monotonic() + RUN_SECONDS
         progress = Progress()
-        problems: list[str] = []
-        for planned in planned_rows:
-            if self.to_row(planned).outcome != "create":
-                continue
-            if time.monotonic() > deadline:
+        for planned, row in zip(planned_rows, rows, strict=True):
+            if row.outcome == "create" and progress.is_complete and time.monotonic() > deadline:
                 progress.is_complete = False
-                break
-            row_problems = self.run(planned, actor)
-            problems += row_problems
-            progress.created += not row_problems
-        progress.problems = problems
+            if row.outcome != "create" or not progress.is_complete:
+                progress.rows.append(row)
+                continue
+            try:
+                problems = self.run(planned, actor)
+            except errors.Unavailable as error:
+                progress.is_complete, progress.unavailable = False, error.detail
+                progress.rows.append(row)
+                continue
+            progress.problems += problems
+            progress.created += not problems
+            outcome = "refused" if problems else "unchanged"
+            progress.rows.append(replace(row, outcome=outcome, problems=[*row.problems, *problems]))
         return progress
 
-    def _respond(
-        self, request: HttpRequest, customer: Any, form: ImportForm, progress: Progress, actor: Actor
-    ) -> HttpResponse:
-        for problem in progress.problems[:20]:
+    def _respond(self, request: HttpRequest, customer: Any, form: ImportForm, progress: Progress) -> HttpResponse:
+        for problem in progress.problems[:MAX_MESSAGES]:
             messages.error(request, problem)
+        if more := len(progress.problems[MAX_MESSAGES:]):
+            messages.error(request, f"And {more} more problems.")
         messages.success(request, f"Created: {self._count(progress.created)}.")
         if progress.is_complete:
             return HttpResponseRedirect(admin_change_url("accounts", "customer", str(customer.pk)))
+        if progress.unavailable:
+            messages.error(request, progress.unavailable)
         messages.warning(request, "The file is not finished yet: press “Import” again to continue.")
-        return self._render(request, customer, form, self._preview(form, self._plan_in_time(form.cleaned_data, actor)))
+        return self._render(request, customer, form, self._preview(form, progress.rows))
 
-    def _preview(self, form: ImportForm, planned_rows: Sequence[Any]) -> dict[str, Any]:
-        rows = [self.to_row(planned) for planned in planned_rows]
+    def _preview(self, form: ImportForm, rows: Sequence[PreviewRow]) -> dict[str, Any]:
         counts = {
             outcome: sum(row.outcome == outcome for row in rows) for outcome in ("create", "unchanged", "refused")
         }

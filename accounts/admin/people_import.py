@@ -1,13 +1,12 @@
 """Importing people from a file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from accounts import csv_import
 from accounts.admin.import_pages import ImportForm, ImportPage, PreviewRow
 from accounts.csv_import import PlannedRow
 from accounts.permissions import Actor
-from config.spreadsheets import InvalidImportFile
 
 MAX_ROWS = 500
 
@@ -22,10 +21,10 @@ class PeopleImportPage(ImportPage):
         "New people are invited by e-mail. Those who exist already stay as they are.",
     )
 
-    def plan(self, values: Mapping[str, Any], actor: Actor) -> Iterable[PlannedRow]:
-        file = csv_import.read_file(values["content"], actor.customer_id, encoding=values["encoding"])
-        if len(file.rows) > MAX_ROWS:
-            raise InvalidImportFile(f"The file has more than {MAX_ROWS} people; split it, or use the command.")
+    def plan(self, values: Mapping[str, Any], actor: Actor, on_progress: Callable[[], None]) -> Iterable[PlannedRow]:
+        file = csv_import.read_file(
+            values["content"], actor.customer_id, encoding=values["encoding"], max_rows=MAX_ROWS
+        )
         return csv_import.plan_rows(file, actor.customer_id)
 
     def to_row(self, planned: PlannedRow) -> PreviewRow:

@@ -54,10 +54,14 @@ class PeopleFile:
     table: Table
 
 
-def read_file(content: bytes, customer_id: str, *, encoding: str | None = None) -> PeopleFile:
+def read_file(
+    content: bytes, customer_id: str, *, encoding: str | None = None, max_rows: int | None = None
+) -> PeopleFile:
     """Every row, validated alone and against the others. Raises `InvalidImportFile`."""
     table = spreadsheets.read_table(content, columns.KEYS_BY_HEADER, ignored=columns.IGNORED_HEADERS, encoding=encoding)
     _check_columns(table)
+    if max_rows and len(table.rows) > max_rows:
+        raise InvalidImportFile(f"The file has more than {max_rows} people; split it, or use the command.")
     location_ids = _location_ids_by_name(customer_id)
     rows: list[ImportRow] = []
     first_lines: dict[str, int] = {}
@@ -94,21 +98,26 @@ def _parse_row(row: Row, table: Table, customer_id: str, location_ids: LocationI
     if location_names := row.values.get("locations"):
         body["locations"], details = _resolve_locations(location_names, location_ids)
         problems += [Problem(row.line, detail, table.columns["locations"]) for detail in details]
+        problems = spreadsheets.bound_problems(problems)
     try:
         new_user = create.NewUserData(**_ImportedUser.parse(body))
     except ValidationError as error:
         field_problems = _list_field_problems(error, row.line, table)
         problems += [problem for problem in field_problems if problem.column not in unreadable or not problem.column]
-        return ImportRow(row.line, problems=problems)
+        return ImportRow(row.line, problems=spreadsheets.bound_problems(problems))
     return ImportRow(row.line, new_user, problems)
 
 
 def _join_name(values: Mapping[str, str], table: Table) -> str:
     """The whole name; beside a column of first names, ``name`` may be the last name alone."""
     first, last, name = (values.get(key, "") for key in ("firstName", "lastName", "name"))
-    if name and first and "lastName" not in table.columns and first.casefold() not in name.casefold():
+    if name and first and "lastName" not in table.columns and not _words(first) < _words(name):
         last, name = name, ""
     return name or f"{first} {last}".strip()
+
+
+def _words(name: str) -> set[str]:
+    return set(name.casefold().replace(",", " ").split())
 
 
 def _split_list(text: str) -> list[str]:

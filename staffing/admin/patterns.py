@@ -7,17 +7,16 @@ from accounts.admin.operator_commands import OperatorForm
 from accounts.admin.projected import to_choices
 from config.backoffice.forms import form_fields
 from config.backoffice.forms.record_form import FieldValues
+from staffing.recurrence.describe import DAY_NAMES, PERIOD_NAMES
 
-DAY_NAMES = {"mo": "Mo", "tu": "Tu", "we": "We", "th": "Th", "fr": "Fr", "sa": "Sa", "su": "Su"}
 PATTERN_FIELDS = ("frequency", "interval", "byDay", "until", "count")
-_PERIOD_NAMES = {"daily": "days", "weekly": "weeks", "monthly": "months", "yearly": "years"}
 
 
 class PatternForm(OperatorForm):
     """The fields of a ``recurrencePattern``."""
 
     frequency = form_fields.choice_field(
-        "Recurs", to_choices(*_PERIOD_NAMES), required=False, help_text="Leave empty for a single shift."
+        "Recurs", to_choices(*PERIOD_NAMES), required=False, help_text="Leave empty for a single shift."
     )
     interval = form_fields.number_field(
         "Interval", help_text="2 means every other day, week, month or year.", min_value=1
@@ -59,23 +58,3 @@ class PatternForm(OperatorForm):
         if any("nthOfPeriod" in day for day in days) and "byDay" not in self.changed_data:
             return pattern
         return {name: value for name, value in pattern.items() if name != "byDay"}
-
-
-def describe_pattern(pattern: Mapping[str, Any] | None) -> str:
-    """A recurrence pattern in words; an uncommon one as an RFC 5545 rule."""
-    if pattern is None:
-        return "once"
-    uncommon_members = {"byMonthDay", "byMonth", "bySetPosition"} & set(pattern)
-    days = pattern.get("byDay", [])
-    if uncommon_members or any("nthOfPeriod" in day for day in days):
-        return str(pattern["rrule"])
-    interval = pattern.get("interval", 1)
-    frequency = pattern["frequency"]
-    description = frequency if interval == 1 else f"every {interval} {_PERIOD_NAMES[frequency]}"
-    if days:
-        description += " on " + ", ".join(DAY_NAMES[day["day"]] for day in days)
-    if "count" in pattern:
-        description += f", {pattern['count']} times"
-    if "until" in pattern:
-        description += f", until {pattern['until'][:10]}"
-    return str(description)

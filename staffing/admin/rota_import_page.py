@@ -1,6 +1,6 @@
 """Importing a rota from a file."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from accounts.admin.import_pages import ImportForm, ImportPage, PreviewRow
@@ -37,20 +37,22 @@ class RotaImportPage(ImportPage):
         "Shifts that were imported before stay as they are.",
     )
 
-    def plan(self, values: Mapping[str, Any], actor: Actor) -> Iterable[PlannedEntry]:
+    def plan(self, values: Mapping[str, Any], actor: Actor, on_progress: Callable[[], None]) -> Iterable[PlannedEntry]:
         options = ImportOptions(
             encoding=values["encoding"],
             location=values["location"],
             date_order=values["date_order"],
             allow_overlap=values["allow_overlap"],
         )
-        entries = rota_import.read_file(values["content"], actor=actor, options=options, max_entries=MAX_ENTRIES)
+        entries = rota_import.read_file(
+            values["content"], actor=actor, options=options, max_entries=MAX_ENTRIES, on_progress=on_progress
+        )
         return rota_import.plan_entries(entries, actor=actor, at=operators.now())
 
     def to_row(self, planned: PlannedEntry) -> PreviewRow:
         entry = planned.entry
         problems = [problem.text if problem.line == entry.line else str(problem) for problem in planned.problems]
-        return PreviewRow(entry.line, entry.title, planned.outcome, problems, planned.differs)
+        return PreviewRow(entry.line, entry.title, planned.outcome, problems, planned.differs, entry.notes)
 
     def run(self, planned: PlannedEntry, actor: Actor) -> Sequence[str]:
         result = rota_import.import_entries([planned], actor=actor, max_wait=0)

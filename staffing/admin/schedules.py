@@ -19,10 +19,11 @@ from config.backoffice.forms.record_form import FieldValues
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import RecordAdmin
 from staffing.admin import day_note_page, rota
-from staffing.admin.patterns import PatternForm, describe_pattern
+from staffing.admin.patterns import PatternForm
 from staffing.admin.projected import Schedule
 from staffing.admin.rota_import_page import RotaImportPage
 from staffing.models import Schedule as ScheduleRecord
+from staffing.recurrence.describe import describe_pattern
 from staffing.recurrence.details import WIRE_NAMES
 from staffing.recurrence.series_update import SeriesUpdate
 from staffing.schedules import commands

@@ -1,10 +1,10 @@
 """A rota as an .ics file: an event per shift or series, and events that change a shift of one."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from hashlib import sha256
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -12,15 +12,16 @@ from icalendar import Event
 
 from accounts.permissions import Actor
 from config import dynamodb, errors
-from config.spreadsheets import Column, Problem
+from config.spreadsheets import Problem
 from staffing.recurrence import rrule, rules
+from staffing.recurrence.describe import describe_pattern
 from staffing.recurrence.rules import RecurrenceRule
 from staffing.rota_import import entries, events
 from staffing.rota_import.entries import ImportOptions, RotaEntry
 from staffing.rota_import.event_staff import find_event_staff
+from staffing.rota_import.event_versions import EventProperty, ParsedEvent, read_versions
 from staffing.rota_import.events import InvalidEvent, Moment
-from staffing.rota_import.people import Places, Staff
-from staffing.rota_import.table import describe_times
+from staffing.rota_import.people import AmbiguousName, Places, Staff, UnknownName
 
 if TYPE_CHECKING:
     from accounts.models import Location, User
@@ -36,38 +37,7 @@ _MEMBERS = {
 }
 """The property with the value of each member of the API."""
 _UNSUPPORTED = ("RDATE", "EXRULE")
-_OWN_UID = re.compile(r"(sch_[0-9A-Z]{26})(?:-\d{8}T\d{6})?@dutyline", re.ASCII)
-
-
-@dataclass(frozen=True)
-class EventProperty(Column):
-    """A property of an event, where a table has a column."""
-
-    event_title: str = ""
-
-    def __str__(self) -> str:
-        return f"event “{self.event_title}”, {self.header}" if self.header else f"event “{self.event_title}”"
-
-
-@dataclass(frozen=True)
-class _ParsedEvent:
-    """An event of the file with its UID and the shift that it changes, if it changes one."""
-
-    line: int
-    event: Event
-    uid: str
-    recurrence_id: Moment | None
-
-    @property
-    def title(self) -> str:
-        return (str(self.event.get("SUMMARY", "")) or self.uid)[:60].strip()
-
-    @property
-    def is_cancelled(self) -> bool:
-        return str(self.event.get("STATUS", "")).upper() == "CANCELLED"
-
-    def problem(self, error: InvalidEvent) -> Problem:
-        return Problem(self.line, str(error), EventProperty("", error.name, self.title))
+_OWN_UID = re.compile(r"(sch_[0-9A-Z]{26})(?:-(\d{8}T\d{6}))?@dutyline", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -76,6 +46,8 @@ class _Shift:
 
     staff: Sequence["User"]
     location: "Location"
+    unknown_location: str
+    """What the event says of the location, if that is none of the customer's."""
     start: Moment
     end: datetime
     position: str
@@ -83,35 +55,24 @@ class _Shift:
 
 
 def read_calendar(
-    content: bytes, staff: Staff, places: Places, *, actor: Actor, options: ImportOptions
+    content: bytes,
+    staff: Staff,
+    places: Places,
+    *,
+    actor: Actor,
+    options: ImportOptions,
+    on_progress: Callable[[], None],
 ) -> Iterator[RotaEntry]:
     """The shifts and series of an .ics file. Raises `InvalidImportFile`."""
     reader = _CalendarReader(staff, places, actor, options)
-    masters: dict[str, _ParsedEvent] = {}
-    changes: dict[str, list[_ParsedEvent]] = {}
-    for source in events.read_events(content, encoding=options.encoding):
-        try:
-            parsed = _parse(source)
-            if parsed.recurrence_id:
-                changes.setdefault(parsed.uid, []).append(parsed)
-            elif (first := masters.setdefault(parsed.uid, parsed)) is not parsed:
-                raise InvalidEvent("UID", f"Is that of the event in line {first.line}.")
-        except InvalidEvent as refusal:
-            column = EventProperty("", refusal.name, source.title)
-            yield RotaEntry(source.line, source.title, problems=[Problem(source.line, str(refusal), column)])
-    lone_changes = [change for uid, others in changes.items() if uid not in masters for change in others]
-    for event in sorted([*masters.values(), *lone_changes], key=lambda parsed: parsed.line):
-        if not event.is_cancelled:
-            yield from reader.read(event, changes.get(event.uid, ()) if event.uid in masters else ())
-
-
-def _parse(source: events.SourceEvent) -> _ParsedEvent:
-    event = source.parse()
-    recurrence_id = events.get_moment(event, "RECURRENCE-ID")
-    if recurrence_id and event["RECURRENCE-ID"].params.get("RANGE"):
-        raise InvalidEvent("RECURRENCE-ID", "RANGE is not supported: change each shift, or begin a new series.")
-    uid = events.get_text(event, "UID")[:500] or sha256("\n".join(source.lines).encode()).hexdigest()
-    return _ParsedEvent(source.line, event, uid, recurrence_id)
+    versions = read_versions(events.read_events(content, encoding=options.encoding), on_progress)
+    for title, problem in versions.problems:
+        yield RotaEntry(problem.line, title, problems=[problem])
+    changes = versions.list_changes()
+    for event in sorted(versions.latest.values(), key=lambda parsed: parsed.line):
+        has_master = (event.uid, "") in versions.latest
+        if not event.is_cancelled and not (event.recurrence_id and has_master):
+            yield from reader.read(event, changes.get(event.uid, ()) if has_master else ())
 
 
 class _CalendarReader:
@@ -121,7 +82,7 @@ class _CalendarReader:
         self.staff, self.places, self.actor, self.options = staff, places, actor, options
         self.default_location = places.default(options.location)
 
-    def read(self, master: _ParsedEvent, changes: Iterable[_ParsedEvent]) -> Iterator[RotaEntry]:
+    def read(self, master: ParsedEvent, changes: Iterable[ParsedEvent]) -> Iterator[RotaEntry]:
         """An entry for each person of an event; a single one if anything is wrong."""
         try:
             shift = self.read_shift(master.event)
@@ -130,8 +91,9 @@ class _CalendarReader:
             yield RotaEntry(master.line, master.title, problems=[master.problem(error)])
             return
         for user in shift.staff[:1] if problems else shift.staff:
-            entry = self._start_entry(master, shift, user, problems)
-            zone = shift.start.zone or (str(shift.location.time_zone) if pattern else None)
+            entry = self._start_entry(master, shift, user, pattern, problems)
+            needs_zone = pattern or shift.end.fold
+            zone = shift.start.zone or (str(shift.location.time_zone) if needs_zone else None)
             body = {
                 "staffId": user.id,
                 "locationId": shift.location.id,
@@ -141,24 +103,42 @@ class _CalendarReader:
                 "position": shift.position or None,
                 "notes": shift.notes or None,
             }
-            parts = [master.uid, master.recurrence_id.wall_time.isoformat() if master.recurrence_id else ""]
+            parts = [master.uid, master.recurrence_key]
             parts += [user.id] if len(shift.staff) > 1 else []
             schedule_id = entries.derive_id(self.actor.customer_id, "event", *parts)
             entries.complete(entry, body, schedule_id, self.actor, self.options)
             yield entry
 
-    def _start_entry(self, master: _ParsedEvent, shift: _Shift, user: "User", problems: Sequence[Problem]) -> RotaEntry:
-        title = f"{user.name}, {shift.location.name}, {describe_times(shift.start.wall_time, shift.end)}"
-        if rule := master.event.get("RRULE"):
-            title += f", recurs: {rule.to_ical().decode()[:100]}"
+    def _start_entry(
+        self,
+        master: ParsedEvent,
+        shift: _Shift,
+        user: "User",
+        pattern: Mapping[str, Any] | None,
+        problems: Sequence[Problem],
+    ) -> RotaEntry:
+        local_zone = str(shift.location.time_zone)
+        start, end = (
+            replace(shift.start, wall_time=at).in_zone(local_zone) for at in (shift.start.wall_time, shift.end)
+        )
+        title = f"{user.name}, {shift.location.name}, {entries.describe_times(start, end)}"
+        if pattern:
+            rule = rrule.parse_rule({"rrule": pattern["rrule"]}, zone=pattern["timeZone"])
+            title += f", {describe_pattern(rrule.to_fields(rule))}"
         columns = {
             member: EventProperty("", name, master.title)
             for member, name in _MEMBERS.items()
             if name in master.event or name == "DTEND"
         }
+        entry = RotaEntry(master.line, title, problems=list(problems), columns=columns)
         own_uid = _OWN_UID.fullmatch(master.uid)
-        known_id = own_uid[1] if own_uid and dynamodb.is_id("sch", own_uid[1]) else ""
-        return RotaEntry(master.line, title, problems=list(problems), columns=columns, known_id=known_id)
+        if own_uid and dynamodb.is_id("sch", own_uid[1]):
+            entry.known_id = own_uid[1]
+            entry.known_start = _parse_start(own_uid[2]) if own_uid[2] else _get_wall_time(master.recurrence_id)
+        elif shift.unknown_location:
+            unknown = shift.unknown_location[:60]
+            entry.notes.append(f"There is no location “{unknown}”: planned at {shift.location.name}.")
+        return entry
 
     def read_shift(self, event: Event) -> _Shift:
         """What an event says, without its recurrence. Raises `InvalidEvent`."""
@@ -166,28 +146,34 @@ class _CalendarReader:
         if start is None:
             raise InvalidEvent("DTSTART", "The event has no start.")
         staff, position = find_event_staff(event, self.staff)
+        location, unknown_location = self._find_location(events.get_text(event, "LOCATION"))
         return _Shift(
             staff,
-            self._find_location(events.get_text(event, "LOCATION")),
+            location,
+            unknown_location,
             start,
-            events.get_end(event, start),
+            events.get_end(event, start, str(location.time_zone)),
             position,
             events.get_text(event, "DESCRIPTION"),
         )
 
-    def _find_location(self, text: str) -> "Location":
+    def _find_location(self, text: str) -> tuple["Location", str]:
+        """The location, and the text if that names none: calendars have rooms and addresses."""
+        default = self.default_location
         try:
-            location = self.places.find(text) if text else self.default_location
-        except ValueError as error:
-            if self.default_location is None:
+            location, unknown = (self.places.find(text), "") if text else (default, "")
+        except AmbiguousName as error:
+            raise InvalidEvent("LOCATION", str(error)) from error
+        except UnknownName as error:
+            if default is None:
                 raise InvalidEvent("LOCATION", str(error)) from error
-            location = self.default_location
+            location, unknown = default, text
         if location is None:
             raise InvalidEvent("LOCATION", "Names no location.")
-        return location
+        return location, unknown
 
     def _read_pattern(
-        self, master: _ParsedEvent, shift: _Shift, changes: Iterable[_ParsedEvent]
+        self, master: ParsedEvent, shift: _Shift, changes: Iterable[ParsedEvent]
     ) -> tuple[dict[str, Any] | None, list[Problem]]:
         """The recurrence pattern, and what is wrong with the changes of single shifts."""
         event = master.event
@@ -222,7 +208,7 @@ class _SeriesReader:
         starts = {self._start_of(moment) for moment in events.list_moments(event, "EXDATE")}
         return {start.isoformat(): {"excluded": True} for start in sorted(starts) if self._has_start(start)}
 
-    def read_changes(self, changes: Iterable[_ParsedEvent], exceptions: dict[str, Any]) -> list[Problem]:
+    def read_changes(self, changes: Iterable[ParsedEvent], exceptions: dict[str, Any]) -> list[Problem]:
         """Add changed shifts to the exceptions; returns what is wrong."""
         problems = []
         for change in changes:
@@ -262,10 +248,28 @@ class _SeriesReader:
             return datetime.combine(moment.wall_time, self.shift.start.wall_time.time())
         return moment.in_zone(self.zone)
 
+    @cached_property
+    def _counted_starts(self) -> frozenset[datetime]:
+        return frozenset(rules.list_counted_starts(self.rule, self.shift.start.wall_time))
+
     def _has_start(self, start: datetime) -> bool:
         first = self.shift.start.wall_time
+        if self.rule.count:
+            return start in self._counted_starts
         return rrule.EARLIEST_START <= start < rules.LATEST_START and rules.has_start(self.rule, first, start)
 
 
 def _to_text(wall_time: datetime, zone: str | None) -> str:
     return (wall_time.replace(tzinfo=ZoneInfo(zone)) if zone else wall_time).isoformat()
+
+
+def _parse_start(text: str) -> datetime | None:
+    """The wall time in the UID of one shift of a series of our own."""
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%S")  # noqa: DTZ007 - a wall time
+    except ValueError:
+        return None
+
+
+def _get_wall_time(moment: Moment | None) -> datetime | None:
+    return moment.wall_time if moment else None

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from rest_framework.exceptions import ValidationError
 from ulid import base32
 
 from accounts.permissions import Actor
-from config.spreadsheets import Column, Problem
+from config.spreadsheets import Column, Problem, bound_problems
 from staffing.schedules import commands
 from staffing.serializers.schedules import NewSchedule
 
@@ -29,6 +30,10 @@ class RotaEntry:
     columns: Columns = field(default_factory=dict)
     known_id: str = ""
     """The id of the schedule of which the file says that it is this one."""
+    known_start: datetime | None = None
+    """Which shift of that series it is, by the wall time at which the rule starts it."""
+    notes: list[str] = field(default_factory=list)
+    """What was assumed, for people."""
 
     def locate(self, pointer: str) -> Column | None:
         """The column of a member that a JSON pointer names."""
@@ -67,8 +72,17 @@ def complete(entry: RotaEntry, body: Mapping[str, Any], schedule_id: str, actor:
 
 def _list_problems(error: ValidationError, entry: RotaEntry) -> Sequence[Problem]:
     details = error.detail if isinstance(error.detail, dict) else {"": error.detail}
-    return [
+    problems = [
         Problem(entry.line, str(message), entry.locate(name))
         for name, messages in details.items()
         for message in (messages if isinstance(messages, list) else [messages])
     ]
+    return bound_problems(problems)
+
+
+def describe_times(start: datetime | None, end: datetime | None) -> str:
+    """The time of a shift in words."""
+    if start is None or end is None:
+        return "?"
+    last = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%a} {end.day} {end:%b %H:%M}"
+    return f"{start:%a} {start.day} {start:%b %Y %H:%M} to {last}"

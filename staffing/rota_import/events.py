@@ -30,6 +30,11 @@ PROPERTIES = frozenset(
 )
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,60}", re.ASCII)
+_FOLD = re.compile(r"\r\n[ \t]")
+_DURATION = re.compile(r"^DURATION[^:\r\n]*:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_WRITTEN = "X-WRITTEN"
+"""The parameter with a duration as the file has it: the library reads PT24H as a day."""
+_NOMINAL_DAYS = re.compile(r"(\d{1,9})([WD])", re.ASCII)
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), 127])
 
 
@@ -72,6 +77,9 @@ class SourceEvent:
             event = cast(Event, Event.from_ical("\r\n".join(["BEGIN:VEVENT", *self.lines, "END:VEVENT", ""])))
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
             raise InvalidEvent("", f"Cannot be read: {str(error)[:200]}") from error
+        if "DURATION" in event and not isinstance(event["DURATION"], list):
+            written = _DURATION.search(_FOLD.sub("", "\r\n".join(self.lines)))
+            event["DURATION"].params[_WRITTEN] = written[1] if written else ""
         if event.errors:
             name, detail = event.errors[0]
             raise InvalidEvent(str(name or ""), f"Cannot be read: {str(detail)[:200]}")
@@ -207,8 +215,11 @@ def list_moments(event: Event, name: str) -> list[Moment]:
     return moments
 
 
-def get_end(event: Event, start: Moment) -> datetime:
-    """The end of the event as a wall time in the zone of its start. Raises `InvalidEvent`."""
+def get_end(event: Event, start: Moment, local_zone: str) -> datetime:
+    """The end of the event as a wall time in the zone of its start. Raises `InvalidEvent`.
+
+    ``local_zone`` is the zone of times without one.
+    """
     end = get_moment(event, "DTEND")
     if end is not None:
         if end.is_date != start.is_date or (end.zone is None) != (start.zone is None):
@@ -222,6 +233,19 @@ def get_end(event: Event, start: Moment) -> datetime:
     if not isinstance(duration.dt, timedelta):
         raise InvalidEvent("DURATION", "Must be a duration.")
     try:
-        return start.wall_time + duration.dt
+        if "RRULE" in event:  # the same wall times on every day, also if the clock changes on the first
+            return start.wall_time + duration.dt
+        return _add_duration(start.wall_time, duration.dt, duration.params.get(_WRITTEN, ""), start.zone or local_zone)
     except OverflowError as error:
         raise InvalidEvent("DURATION", "Is too long.") from error
+
+
+def _add_duration(start: datetime, duration: timedelta, written: str, zone: str) -> datetime:
+    """Days and weeks later at the same time of day, then hours, minutes and seconds that pass."""
+    counts = {unit: int(count) for count, unit in _NOMINAL_DAYS.findall(written.upper().partition("T")[0])}
+    days = timedelta(days=counts.get("D", 0), weeks=counts.get("W", 0))
+    days = -days if duration < timedelta() else days
+    if duration == days:
+        return start + days
+    at = expand.to_instant(start + days, zone) + (duration - days)
+    return expand.to_zoned_time(at, zone).replace(tzinfo=None)  # its ``fold`` tells which of two hours

@@ -47,20 +47,33 @@ class ImportResult:
 
 
 def read_file(
-    content: bytes, *, actor: Actor, options: ImportOptions, max_entries: int | None = None
+    content: bytes,
+    *,
+    actor: Actor,
+    options: ImportOptions,
+    max_entries: int | None = None,
+    on_progress: Callable[[], None] = lambda: None,
 ) -> list[RotaEntry]:
     """The shifts of a table or an .ics file of the actor's customer.
+
+    ``on_progress`` is called after each shift or event.
 
     Raises `InvalidImportFile`, and `errors.Forbidden` for actors who may not plan.
     """
     actor.require("schedules:write")
     staff, places = Staff.load(actor), Places.load(actor)
     is_calendar = b"BEGIN:VCALENDAR" in content[:2_000].replace(b"\0", b"").upper()
-    read = calendar_file.read_calendar if is_calendar else table.read_rows
+    entries: list[RotaEntry] = []
     try:
-        entries = list(
-            islice(read(content, staff, places, actor=actor, options=options), max_entries and max_entries + 1)
-        )
+        if is_calendar:
+            read = calendar_file.read_calendar(
+                content, staff, places, actor=actor, options=options, on_progress=on_progress
+            )
+        else:
+            read = table.read_rows(content, staff, places, actor=actor, options=options)
+        for entry in islice(read, max_entries and max_entries + 1):
+            entries.append(entry)
+            on_progress()
     except ValueError as error:  # the location of the options
         raise InvalidImportFile(str(error)) from error
     if max_entries and len(entries) > max_entries:
@@ -97,7 +110,7 @@ class _Plan:
         if first_line != entry.line:
             return PlannedEntry(entry, "refused", [Problem(entry.line, f"The same shift is in line {first_line}.")])
         if draft.id in existing or entry.known_id in existing:
-            return PlannedEntry(entry, "unchanged", differs=self._differs(existing.get(draft.id), draft))
+            return PlannedEntry(entry, "unchanged", differs=self._differs(entry, draft, existing))
         try:
             schedule = preview.check_schedule(draft, planned=self._select(draft), actor=self.actor, at=self.at)
             self._add(schedule)
@@ -107,11 +120,13 @@ class _Plan:
             return PlannedEntry(entry, "refused", self.describe(entry, refusal))
         return PlannedEntry(entry, "create")
 
-    def _differs(self, existing: Schedule | None, draft: commands.ScheduleDraft) -> bool:
-        if existing is None:
-            return False
+    def _differs(self, entry: RotaEntry, draft: commands.ScheduleDraft, existing: Mapping[str, Schedule]) -> bool:
+        imported = existing.get(str(draft.id))
         try:
-            return not preview.is_same_schedule(existing, draft, actor=self.actor, at=self.at)
+            if imported:
+                return not preview.is_same_schedule(imported, draft, actor=self.actor, at=self.at)
+            known = existing[entry.known_id]
+            return not preview.is_same_shift(known, entry.known_start, draft, actor=self.actor, at=self.at)
         except errors.Unavailable:
             raise
         except errors.DomainError:  # such as a person who is blocked meanwhile

@@ -1,5 +1,6 @@
 """A rota as a table: a row per shift."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from zoneinfo import ZoneInfo
 from accounts.permissions import Actor
 from config import dynamodb, spreadsheets
 from config.spreadsheets import Column, InvalidImportFile, Problem, Row, Table, fold_header
+from staffing.recurrence import expand
 from staffing.rota_import import entries, times, zones
 from staffing.rota_import.entries import ImportOptions, RotaEntry
 from staffing.rota_import.people import Places, Staff
@@ -45,13 +47,14 @@ _HEADERS = {
         *("notas", "nota", "comentario"),
     ),
     "color": ("color", "colour", "farbe"),
-    "uid": ("uid", "id", "schedule id"),
+    "uid": ("uid", "schedule id"),
     "occurrenceId": ("occurrence id",),
 }
 KEYS_BY_HEADER = {fold_header(header): key for key, headers in _HEADERS.items() for header in headers}
 IGNORED_HEADERS = frozenset(map(fold_header, ("hours", "series", "changed", "moved by a clock change")))
 """Columns of the list of shifts as CSV that say nothing of their own."""
 _DETAILS = ("position", "notes", "color")
+_BREAK_TIME = re.compile(r"(?:1899-12-30[ T])?(\d{1,2}):([0-5]\d)(?::00)?(?: ?h)?", re.ASCII)
 
 
 def read_rows(
@@ -81,15 +84,17 @@ class _RowReader:
         user, location = self._find_user(), self._find_location(default_location)
         start, end = self._read_times()
         values = self.row.values
+        zone = self._read_zone()
         who = str(user.name) if user else values.get("staff") or values.get("email") or "?"
-        title = f"{who[:80]}, {location.name if location else '?'}, {describe_times(start, end)}"
+        times_text = entries.describe_times(_to_local(start, zone, location), _to_local(end, zone, location))
+        title = f"{who[:80]}, {location.name if location else '?'}, {times_text}"
         entry = RotaEntry(self.row.line, title, problems=self.problems, columns=_columns_by_member(self.table))
         uid = values.get("uid", "")
-        entry.known_id = uid if dynamodb.is_id("sch", uid) else ""
+        if dynamodb.is_id("sch", uid):
+            entry.known_id, entry.known_start = uid, _parse_start(values.get("occurrenceId", ""))
         break_minutes = self._read_break()
         if not (user and location and start and end):
             return entry
-        zone = self._read_zone()
         body: dict[str, Any] = {
             **{name: values[name] for name in _DETAILS if values.get(name)},
             "staffId": user.id,
@@ -175,9 +180,11 @@ class _RowReader:
 
     def _read_break(self) -> int | None:
         text = self.row.values.get("breakMinutes", "")
+        if match := _BREAK_TIME.fullmatch(text):
+            return int(match[1]) * 60 + int(match[2])
         digits = text.casefold().removesuffix("min.").removesuffix("min").removesuffix(".0").strip()
         if text and not (digits.isascii() and digits.isdigit() and len(digits) < 6):
-            self._add("Must be minutes, such as 30.", "breakMinutes")
+            self._add("Must be minutes, such as 30, or hours and minutes, such as 0:30.", "breakMinutes")
             return None
         return int(digits) if digits else None
 
@@ -198,9 +205,18 @@ def _to_text(at: datetime, zone: str | None) -> str:
     return (at if at.tzinfo or zone is None else at.replace(tzinfo=ZoneInfo(zone))).isoformat()
 
 
-def describe_times(start: datetime | None, end: datetime | None) -> str:
-    """The time of a shift in words."""
-    if start is None or end is None:
-        return "?"
-    last = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%a} {end.day} {end:%b %H:%M}"
-    return f"{start:%a} {start.day} {start:%b %Y %H:%M} to {last}"
+def _to_local(at: datetime | None, zone: str | None, location: "Location | None") -> datetime | None:
+    """A time on the clock of the location."""
+    if at is None or location is None or (at.tzinfo is None and zone is None):
+        return at
+    instant = at if at.tzinfo else expand.to_instant(at, str(zone))
+    return expand.to_wall_time(instant, str(location.time_zone))
+
+
+def _parse_start(text: str) -> datetime | None:
+    """The wall time that names one shift of a series."""
+    try:
+        start = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return start if start.tzinfo is None else None

@@ -43,11 +43,20 @@ _SLASHED_DATE = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4}|\d\d)", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{1,2})[. -]*(?:de )?([a-z]{3,10})\.?[ ,-]*(?:de )?(\d{4}|\d\d)", re.ASCII)
 _MONTH_FIRST = re.compile(r"([a-z]{3,10})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.ASCII)
 _WEEKDAY_NAMES = (
-    "mo tu we th fr sa su mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday",
-    "di mi do so montag dienstag mittwoch donnerstag freitag samstag sonnabend sonntag",
-    "lun mie jue vie sab dom lunes martes miercoles jueves viernes sabado domingo",
+    "mo mon monday montag lun lunes",
+    "tu tue tues tuesday di dienstag martes",
+    "we wed wednesday mi mittwoch mie miercoles",
+    "th thu thur thurs thursday do donnerstag jue jueves",
+    "fr fri friday freitag vie viernes",
+    "sa sat saturday samstag sonnabend sab sabado",
+    "su sun sunday so sonntag dom domingo",
 )
-_WEEKDAYS = frozenset(" ".join(_WEEKDAY_NAMES).split())
+_WEEKDAYS = {name: number for number, names in enumerate(_WEEKDAY_NAMES) for name in names.split()}
+_TIME_CELL_DAY = re.compile(
+    r"1899-12-3[01]|1900-01-0[01]|1904-01-01|(?:30|31)[./]12[./]1899|12/3[01]/1899|0?[01][./]0?[01][./]1900", re.ASCII
+)
+"""Day 0 of spreadsheets, with which some write a time of day alone."""
+EARLIEST_YEAR, LATEST_YEAR = 1970, 2199
 _FIRST_WORD = re.compile(r"([a-z]+)[.,]?\s+", re.ASCII)
 _TIME = re.compile(
     r"(\d{1,2})(?:[:.h](\d\d)?)?(?::(\d\d)(?:\.0+)?)?\s*(?:([ap])\.?\s?m?\.?)?(?:\s*uhr)?(?:\s*h)?", re.ASCII
@@ -56,6 +65,7 @@ _TIME_WITHIN = re.compile(
     r"(?:[T\s,]+)(\d{1,2}(?:[:.h]\d\d)(?::\d\d(?:\.0+)?)?\s*(?:[ap]\.?\s?m\.?)?(?:\s*uhr)?)$", re.ASCII
 )
 _OFFSET = re.compile(r"(?<=\d)\s?(z|utc|[+-]\d\d:?\d\d)$", re.ASCII)
+_DATE_AND_T = re.compile(r"^(\d{4}-\d\d-\d\d)t", re.ASCII)
 _MAX_LENGTH = 60
 
 
@@ -83,14 +93,15 @@ def parse_moment(text: str, order: DateOrder | None = None) -> Moment:
             match = None
         else:
             offset, folded = _parse_offset(match[1]), folded[: match.start()]
-    if re.match(r"\d{4}-\d\d-\d\dt", folded):
-        folded = folded.replace("t", " ", 1)
+    folded = _DATE_AND_T.sub(r"\1 ", folded)
     within = _TIME_WITHIN.search(folded)
     time = _parse_time_of_day(within[1]) if within else None
     if within and time is None:
         raise ValueError(f"{text!r} is no time of day.")
-    day_text = folded[: within.start()] if within else folded
-    return Moment(_parse_day(day_text.strip(" ,"), order), time, offset)
+    day_text = (folded[: within.start()] if within else folded).strip(" ,")
+    if time is not None and offset is None and _TIME_CELL_DAY.fullmatch(day_text):
+        return Moment(None, time)
+    return Moment(_parse_day(day_text, order), time, offset)
 
 
 def _parse_offset(text: str) -> timezone:
@@ -122,8 +133,9 @@ def _parse_time_of_day(text: str) -> timedelta | None:
 
 
 def _parse_day(text: str, order: DateOrder | None) -> date:
+    weekday = None
     if (word := _FIRST_WORD.match(text)) and word[1] in _WEEKDAYS:
-        text = text[word.end() :]
+        weekday, text = _WEEKDAYS[word[1]], text[word.end() :]
     try:
         day = _match_day(text, order)
     except KeyError as error:
@@ -132,6 +144,10 @@ def _parse_day(text: str, order: DateOrder | None) -> date:
         raise ValueError(f"There is no day {text}. {DATE_EXAMPLE}") from error
     if day is None:
         raise ValueError(f"{text[:40]!r} is no date that is understood. {DATE_EXAMPLE}")
+    if not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
+        raise ValueError(f"A date must be from {EARLIEST_YEAR} to {LATEST_YEAR}.")
+    if weekday not in (None, day.weekday()):
+        raise ValueError(f"{day.day} {day:%B %Y} is a {day:%A}: correct the day or the weekday.")
     return day
 
 

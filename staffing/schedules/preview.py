@@ -7,7 +7,7 @@ from accounts import locations
 from accounts.permissions import Actor
 from config import dynamodb
 from staffing.models import Schedule
-from staffing.recurrence import edit, expand
+from staffing.recurrence import edit, expand, rules
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import Series
 from staffing.schedules import availability, commands, save
@@ -46,6 +46,40 @@ def is_same_schedule(existing: Schedule, draft: commands.ScheduleDraft, *, actor
     """
     schedule, _ = _build(draft, actor, at)
     return all(getattr(existing, name) == getattr(schedule, name) for name in _COMPARED)
+
+
+def is_same_shift(
+    existing: Schedule, start: datetime | None, draft: commands.ScheduleDraft, *, actor: Actor, at: datetime
+) -> bool:
+    """Whether a schedule, or the shift of a series that its rule starts then, is that of a draft.
+
+    Compared are people, times and the rule. Raises what `commands.create_schedule` raises, but for
+    overlaps.
+    """
+    schedule, _ = _build(draft, actor, at)
+    series, drafted = existing.series(), schedule.series()
+    if series.rule is None or drafted.rule:
+        first, drafted_first = (expand.build_first_occurrence(each) for each in (series, drafted))
+        is_same = (first.start, first.end, existing.staff_id) == (
+            *(drafted_first.start, drafted_first.end),
+            schedule.staff_id,
+        )
+        moved = [start for start, exception in drafted.exceptions.items() if exception.start]
+        same_changes = (_find_shift(existing, start) == _find_shift(schedule, start) for start in moved)
+        return is_same and drafted.rule == series.rule and all(same_changes)
+    if start is None or not rules.has_start(series.rule, series.start, start):
+        return False
+    return _find_shift(existing, start) == _find_shift(schedule, drafted.start)
+
+
+def _find_shift(schedule: Schedule, start: datetime) -> tuple[datetime, datetime, str] | None:
+    """Start, end and person of the shift that the rule starts then; None if it is excluded."""
+    series = schedule.series()
+    exception = series.exceptions.get(start)
+    if exception and exception.start is None:
+        return None
+    occurrence = expand.build_occurrence(series, start)
+    return occurrence.start, occurrence.end, str(occurrence.staff_id or schedule.staff_id)
 
 
 def _build(draft: commands.ScheduleDraft, actor: Actor, at: datetime) -> tuple[Schedule, dynamodb.BatchResult]:

@@ -135,6 +135,13 @@ def test_problem_names_line_and_column_of_the_spreadsheet(test_users: UserFixtur
     assert str(row.problems[0]).startswith(problem)
 
 
+def test_problems_of_one_row_are_bounded(test_users: UserFixtures) -> None:
+    content = f"name,email,locations\nAnn,ann@cast.example,{';'.join(f'n{number}' for number in range(20_000))}\n"
+    (row,) = csv_import.read_file(content.encode(), test_users.customer.id).rows
+    assert len(row.problems) == 11
+    assert str(row.problems[-1]) == "line 2: and 19,990 more problems."
+
+
 def test_phone_is_stored_as_one_that_is_not_verified(test_users: UserFixtures) -> None:
     address = f"phone.{test_users.customer.id}@cast.example"
     own_number = test_users.boston_number.number.number

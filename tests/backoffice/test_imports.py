@@ -1,12 +1,19 @@
 """Importing people and rotas in the back office: previewed, confirmed, and safe to repeat."""
 
 import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import unescape
+from typing import Any
 
 import httpx
 import pytest
 
-from accounts import users
+from accounts import permissions, users
+from accounts.admin.import_pages import ImportForm, ImportPage, PreviewRow
+from accounts.permissions import Actor
+from config import errors
+from config.audit import reader
+from tests.support.attempts import forget_denied_attempts
 from tests.support.operators import CSRF_COOKIE, OperatorSession
 from tests.support.users import UserFixtures
 
@@ -56,6 +63,8 @@ def test_rota_is_previewed_and_imported_once(test_users: UserFixtures, support: 
     done = confirm(support, path, preview)
 
     assert "Created: 1 shift." in done.text
+    previews = [entry for entry in reader.iter_stream(test_users.customer.id) if entry.action == "import.previewed"]
+    assert previews[-1].body["fields"] == ["page", "rows"]
     assert done.url.path.startswith("/admin/accounts/customer/")
     again = upload(support, path, content, location="Boston")
     assert "To be created: 0 shifts. Exist already and stay as they are: 1." in again.text
@@ -111,3 +120,40 @@ def test_unusable_files_are_refused_on_the_page(
 def test_unknown_customer_is_not_found(support: OperatorSession) -> None:
     for path in ("accounts/user", "staffing/schedule"):
         assert support.get(f"/admin/{path}/import/cus_unknown/").status_code == 404
+
+
+def test_attempt_of_a_reader_to_import_is_audited(
+    test_users: UserFixtures, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    forget_denied_attempts("opr_")
+    path = f"/admin/staffing/schedule/import/{test_users.customer.id}/"
+    reader_session = operator_sessions["read-only"]
+    assert reader_session.get(path).status_code == 403
+    assert upload(reader_session, path, "staff,start,end\n").status_code == 403
+    refusals = [entry for entry in reader.iter_stream(test_users.customer.id) if entry.action == "attempt.refused"]
+    assert [entry.body["fields"] for entry in refusals] == [["page"]]
+
+
+class InterruptedPage(ImportPage):
+    """A page whose second row finds a vendor down."""
+
+    title, nouns, form, help_lines = "Import", ("row", "rows"), ImportForm, ()
+
+    def plan(self, values: Mapping[str, Any], actor: Actor, on_progress: Callable[[], None]) -> Iterable[str]:
+        return [str(row) for row in values["rows"]]
+
+    def to_row(self, planned: str) -> PreviewRow:
+        return PreviewRow(1, planned, "create", [])
+
+    def run(self, planned: str, actor: Actor) -> Sequence[str]:
+        if planned == "down":
+            raise errors.Unavailable("The vendor does not respond.")
+        return ["Refused."] if planned == "bad" else []
+
+
+def test_import_that_is_interrupted_keeps_what_it_did() -> None:
+    page, rows = InterruptedPage(), ["good", "bad", "down", "good"]
+    progress = page._run_in_time(rows, map(page.to_row, rows), permissions.system_actor("cus_x"))
+    assert (progress.created, progress.problems, progress.is_complete) == (1, ["Refused."], False)
+    assert progress.unavailable == "The vendor does not respond."
+    assert [row.outcome for row in progress.rows] == ["unchanged", "refused", "create", "create"]

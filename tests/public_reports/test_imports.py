@@ -35,6 +35,23 @@ def test_osticket_2123_headers_of_a_spreadsheet_are_understood(test_users: UserF
 
 
 @pytest.mark.parametrize(
+    ("first", "last", "name"),
+    [
+        ("Jan", "Janssen", "Jan Janssen"),
+        ("Peter", "Peters", "Peter Peters"),
+        ("Ann", "Hannemann", "Ann Hannemann"),
+        ("Peter", "Peter", "Peter Peter"),
+        ("Zoë", "Zoë Müller", "Zoë Müller"),
+        ("Zoë", "MÜLLER, ZOË", "MÜLLER, ZOË"),
+    ],
+)
+def test_osticket_2123_a_first_name_in_the_surname(test_users: UserFixtures, first: str, last: str, name: str) -> None:
+    """German files call the surname ``Name``."""
+    (user,) = read_people(f'Vorname;Name;E-Mail\n{first};"{last}";zoe@cast.example\n', test_users)
+    assert user.name == name
+
+
+@pytest.mark.parametrize(
     ("content", "phone"),
     [
         ("First name,Last name,Email,Phone\nZoë,Müller,zoe@cast.example,+1 (415) 555-0142\n", "+14155550142"),

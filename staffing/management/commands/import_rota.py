@@ -70,6 +70,7 @@ class Command(BaseCommand):
             if is_complete and not planned.problems:
                 outcome = "would be planned" if planned.outcome == "create" else "exists already"
                 outcome += ", and is not as in the file" if planned.differs else ""
+                outcome += "".join(f"; {note}" for note in planned.entry.notes)
                 self.stdout.write(f"line {planned.entry.line}: {planned.entry.title}: {outcome}")
 
     def _import(self, plan: Sequence[PlannedEntry], actor: Actor) -> None:

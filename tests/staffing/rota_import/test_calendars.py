@@ -1,15 +1,18 @@
 """Rotas from .ics files: events become shifts and series, or are refused by name."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts.models import Location
 from config.audit import verification
 from config.spreadsheets import InvalidImportFile
 from staffing import rota_import
-from staffing.rota_import import ImportOptions, events
+from staffing.rota_import import ImportOptions, calendar_file, events
+from staffing.rota_import.people import Places, Staff
 from tests.staffing.rota_import.plans import calendar, outcomes, plan, shifts_of
 from tests.support.users import UserFixtures
 
@@ -97,6 +100,87 @@ def test_own_feed_imported_again_changes_nothing(users: UserFixtures) -> None:
         f"UID:{shift.id}@dutyline\nDTSTART:20270201T090000\nDURATION:PT1H\nSUMMARY:x\nATTENDEE:{users.sam.user.email}"
     )
     assert outcomes(plan(content, users)) == ["line 3: unchanged"]
+
+
+@pytest.mark.parametrize(
+    ("start", "duration", "end"),
+    [
+        ("TZID=Europe/Berlin:20270327T220000", "PT8H", "2027-03-28T07:00:00+02:00"),
+        ("TZID=Europe/Berlin:20271030T220000", "PT8H", "2027-10-31T05:00:00+01:00"),
+        ("TZID=Europe/Berlin:20271030T220000", "PT5H", "2027-10-31T02:00:00+01:00"),
+        ("TZID=Europe/Berlin:20270327T220000", "P1D", "2027-03-28T22:00:00+02:00"),
+        ("TZID=Europe/Berlin:20270327T220000", "PT24H", "2027-03-28T23:00:00+02:00"),
+        ("TZID=Europe/Berlin:20270327T220000", "P1DT1H", "2027-03-28T23:00:00+02:00"),
+        ("TZID=Europe/Berlin:20270327T220000", "P1W", "2027-04-03T22:00:00+02:00"),
+        ("VALUE=DATE-TIME:20270313T220000", "PT8H", "2027-03-14T07:00:00"),
+        ("VALUE=DATE-TIME:20271106T220000", "PT4H", "2027-11-07T01:00:00-05:00"),
+    ],
+)
+def test_hours_of_a_duration_pass_and_days_are_those_of_the_calendar(
+    users: UserFixtures, start: str, duration: str, end: str
+) -> None:
+    """RFC 5545, 3.3.6. Boston changes its clock on 14 March and 7 November 2027."""
+    (planned,) = plan(calendar(f"UID:d\nDTSTART;{start}\nDURATION:{duration}\nSUMMARY:{users.sam.user.name}"), users)
+    assert planned.entry.draft is not None, outcomes([planned])
+    assert planned.entry.draft.end == datetime.fromisoformat(end)
+
+
+def test_the_latest_version_of_an_event_counts(users: UserFixtures) -> None:
+    def version(sequence: int, hour: int, *properties: str) -> str:
+        times = f"DTSTART:20280605T{hour:02}0000\nDURATION:PT1H\nSEQUENCE:{sequence}"
+        return "\n".join(["UID:versions", times, f"SUMMARY:{users.sam.user.name}", *properties])
+
+    (planned,) = plan(calendar(version(1, 9), version(2, 11), version(0, 13)), users)
+    assert planned.entry.title.endswith("Mon 5 Jun 2028 11:00 to 12:00")
+    change = "RECURRENCE-ID;TZID=America/New_York:20280606T090000"
+    same = "RECURRENCE-ID:20280606T130000Z"
+    (planned,) = plan(calendar(version(1, 9, change), version(2, 11, same)), users)
+    assert planned.entry.title.endswith("11:00 to 12:00")
+    assert outcomes(plan(calendar(version(1, 9, change), version(1, 11, same)), users)) == [
+        f"line 11, event “{users.sam.user.name}”, RECURRENCE-ID: Is that of the event in line 3.",
+        "line 3: create",
+    ]
+
+
+def test_preview_is_on_the_clock_of_the_location_and_in_words(users: UserFixtures) -> None:
+    event = "UID:utc\nDTSTART:20280703T130000Z\nDTEND:20280703T210000Z\nRRULE:{}\nSUMMARY:" + str(users.sam.user.name)
+    for rule, words in (
+        ("FREQ=WEEKLY;BYDAY=MO;UNTIL=20280801T000000Z", "weekly on Mo, until 2028-08-01"),
+        ("FREQ=MONTHLY;BYDAY=1MO;COUNT=3", "monthly on the 1st Mo, 3 times"),
+        ("FREQ=MONTHLY;BYMONTHDAY=3,-1", "monthly on the last, 3rd of the month"),
+        ("FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=1", "monthly on the 1st of Mo, Tu"),
+        ("FREQ=YEARLY;BYMONTH=7;BYDAY=1MO", "yearly on the 1st Mo in Jul"),
+    ):
+        (planned,) = plan(calendar(event.format(rule)), users)
+        assert planned.entry.title.partition(", Boston, ")[2] == f"Mon 3 Jul 2028 09:00 to 17:00, {words}"
+
+
+def test_unknown_location_is_said_and_an_ambiguous_one_refused(users: UserFixtures) -> None:
+    event = f"UID:where\nDTSTART:20280807T090000\nDURATION:PT1H\nSUMMARY:{users.sam.user.name}\nLOCATION:"
+    (planned,) = plan(calendar(f"{event}12 Main St"), users)
+    assert planned.entry.notes == ["There is no location “12 Main St”: planned at Boston."]
+    (known,) = plan(calendar(f"{event}boston"), users)
+    assert known.entry.notes == []
+    boston, denver = users.boston, users.denver
+    twins = Places([boston, denver, Location(id="loc_x", name="Twin"), Location(id="loc_y", name="Twin")])
+    staff = Staff([users.sam.user])
+    entries = calendar_file.read_calendar(
+        calendar(f"{event}Twin").encode(),
+        staff,
+        twins,
+        actor=users.ann.actor,
+        options=ImportOptions(location="Boston"),
+        on_progress=lambda: None,
+    )
+    assert "2 locations are named 'Twin'" in str(next(entries).problems[0])
+
+
+def test_own_feed_that_was_edited_is_said_to_differ(users: UserFixtures) -> None:
+    shift = users.create_shift(start=datetime(2028, 9, 4, 9))
+    event = (
+        f"UID:{shift.id}@dutyline\nDTSTART:20280904T090000\nDTEND:20280904T{{}}0000\nATTENDEE:{users.sam.user.email}"
+    )
+    assert [plan(calendar(event.format(hour)), users)[0].differs for hour in (17, 18)] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_table_is_planned_once_and_faults_name_line_and_column(users: UserFixtur
         "line 5, column A (Mitarbeiter): Nobody is named 'Nobody Here'.; "
         "line 5, column C (Ort): There is no location 'Nowhere'.; "
         "line 5, column F (Bis): '9:99' is no time of day in whole minutes.; "
-        "line 5, column G (Pause): Must be minutes, such as 30.",
+        "line 5, column G (Pause): Must be minutes, such as 30, or hours and minutes, such as 0:30.",
         "line 6, column D (Datum): 1/2/2027 could be two days: say which comes first, day or month. "
         "Write the date as 2027-01-04.",
         "line 7: The same shift is in line 2.",
@@ -89,6 +90,48 @@ def test_list_of_shifts_as_csv_can_be_imported_elsewhere_and_is_known_here(users
     moved = re.sub(r"sch_[0-9A-Z]{26}", "gone", exported)
     rows = list(dict.fromkeys(moved.splitlines()))[:2]
     assert outcomes(plan("\n".join(rows), users))[0].startswith("line 2: Overlaps a shift in the rota"), rows
+
+
+def test_edited_export_is_said_to_differ(users: UserFixtures) -> None:
+    pattern = {"frequency": "weekly", "count": 2}
+    users.create_shift(start=datetime(2028, 3, 6, 9), pattern=pattern)
+    query = "expand=occurrences&from=2028-03-01T00:00:00Z&to=2028-03-31T00:00:00Z"
+    exported = users.ann.get(
+        f"/staffSchedule?customerId={users.customer.id}&{query}", headers={"Accept": "text/csv"}
+    ).text
+    assert [(item.outcome, item.differs) for item in plan(exported, users)] == [("unchanged", False)] * 2
+    edits = (
+        exported.replace("2028-03-13 17:00", "2028-03-13 18:00"),
+        exported.replace(users.sam.user.name, users.abe.user.name).replace(users.sam.user.id, users.abe.user.id),
+        exported.replace("2028-03-13T09:00:00", "2028-03-14T09:00:00"),
+    )
+    assert all(edited != exported for edited in edits)
+    assert [[item.differs for item in plan(edited, users)] for edited in edits] == [
+        [False, True],
+        [True, True],
+        [False, True],
+    ]
+
+
+def test_numbers_of_rows_and_employees_are_no_uids(users: UserFixtures) -> None:
+    """Next week's file has other shifts with the numbers of this week's."""
+    row = f"uid,staff,start,end\n1,{users.sam.user.name},2028-04-0{{day}} 09:00,2028-04-0{{day}} 17:00\n"
+    with pytest.raises(InvalidImportFile, match="Unknown column 'ID'"):
+        plan(row.replace("uid", "ID").format(day=3), users)
+
+
+def test_preview_shows_times_on_the_clock_of_the_location(users: UserFixtures) -> None:
+    header = "staff,start,end,time zone,break"
+    rows = [
+        f"{users.sam.user.name},2028-05-01T13:00Z,2028-05-01T21:00Z,,0:30",
+        f"{users.sam.user.name},2028-05-02 15:00,2028-05-02 23:00,Europe/Berlin,00:30:00",
+        f"{users.sam.user.name},2028-05-03 09:00,1899-12-30 17:00:00,,1899-12-30 00:30:00",
+    ]
+    planned = plan("\n".join([header, *rows]), users)
+    assert [item.entry.title.partition(", Boston, ")[2] for item in planned] == [
+        f"{day} May 2028 09:00 to 17:00" for day in ("Mon 1", "Tue 2", "Wed 3")
+    ]
+    assert [item.entry.draft.details["break_minutes"] for item in planned if item.entry.draft] == [30, 30, 30]
 
 
 def test_rights_and_locations_are_those_of_the_actor(users: UserFixtures) -> None:

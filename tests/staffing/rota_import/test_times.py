@@ -49,8 +49,19 @@ def test_a_date_that_could_be_two_days_is_refused_unless_the_order_is_said() -> 
         parse_moment("13/1/2027", "mdy")
 
 
+@pytest.mark.parametrize("text", ["Tue 4 Jan 2027", "Di, 04.01.2027", "martes, 4 de enero de 2027", "Sun 2027-01-04"])
+def test_a_weekday_that_is_not_that_of_the_date_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="4 January 2027 is a Monday"):
+        parse_moment(text)
+
+
+@pytest.mark.parametrize("day", ["1899-12-30", "1900-01-00", "30.12.1899", "12/30/1899", "1904-01-01", "1/0/1900"])
+def test_a_time_cell_of_a_spreadsheet_has_no_day(day: str) -> None:
+    assert parse_moment(f"{day} 09:00:00") == Moment(None, 9 * HOUR)
+
+
 def test_marz_and_martes_are_not_confused() -> None:
-    assert parse_moment("4. März 2027").day == parse_moment("martes 4 marzo 2027").day == date(2027, 3, 4)
+    assert parse_moment("2. März 2027").day == parse_moment("martes 2 marzo 2027").day == date(2027, 3, 2)
 
 
 def test_a_date_time_with_an_offset() -> None:
@@ -62,7 +73,21 @@ def test_a_date_time_with_an_offset() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("9", "0900", "46391", "46391.375", "25:00", "9:60", "13 pm", "9:00:30", "31.02.2027", "4 Foo 2027"),
+        *(
+            "9",
+            "0900",
+            "46391",
+            "46391.375",
+            "25:00",
+            "9:60",
+            "13 pm",
+            "9:00:30",
+            "31.02.2027",
+            "4 Foo 2027",
+            "1899-12-30",
+            "1969-12-31",
+            "2200-01-01",
+        ),
         *("tomorrow", "2027-13-01", "2027-01-04T09:00+99:00", "x" * 5_000, "9:00 to 17:00", "٤:٣٠", "-"),
     ],
 )
