@@ -34,3 +34,21 @@ def is_complete(number: phonenumbers.PhoneNumber) -> bool:
 def to_e164(number: phonenumbers.PhoneNumber) -> str:
     """The number in E.164, which has no extension."""
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def list_dialed_forms(number: phonenumbers.PhoneNumber) -> list[str]:
+    """The number without its extension as carriers write it, in E.164 first.
+
+    With and without ``+``, the international prefix or the national one.
+    """
+    e164, national = to_e164(number), phonenumbers.national_significant_number(number)
+    written = phonenumbers.format_number(_without_extension(number), phonenumbers.PhoneNumberFormat.NATIONAL)
+    dialed = "".join(character for character in written if character.isdigit())
+    return list(dict.fromkeys([e164, e164[1:], f"00{e164[1:]}", f"011{e164[1:]}", national, dialed]))
+
+
+def _without_extension(number: phonenumbers.PhoneNumber) -> phonenumbers.PhoneNumber:
+    bare = phonenumbers.PhoneNumber()
+    bare.merge_from(number)
+    bare.extension = None
+    return bare

@@ -3,6 +3,7 @@
 Docs: https://www.twilio.com/docs/voice/twiml#request-parameters
 """
 
+import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -13,13 +14,19 @@ from config import phone_numbers
 MAX_LENGTH = 255
 """Characters of an address."""
 ADDRESS_SCHEMES = ("sip", "sips", "client", "sim", "wireless")
+SIP_SCHEMES = ("sip", "sips")
 WITHHELD_WORDS = frozenset(
     {"anonymous", "blocked", "private", "restricted", "unavailable", "unknown", "withheld", "nocallerid"}
 )
-"""What carriers send in place of a number, in letters or as the keys of a phone that have them."""
-_KEYS = str.maketrans("abcdefghijklmnopqrstuvwxyz", "22233344455566677778889999")
-_WITHHELD_DIGITS = {word.translate(_KEYS) for word in WITHHELD_WORDS} | {"464"}
+"""What carriers send in place of a number."""
+WITHHELD_NUMBERS = frozenset({"266696687", "2562533", "7378742833", "86282452253", "8656696", "464"})
+"""ANONYMOUS, BLOCKED, RESTRICTED, UNAVAILABLE and UNKNOWN as the keys of a phone, and another one:
+what Twilio says that carriers send. Without ``+``, short ones are extensions and local numbers."""
+MAX_LOCAL_DIGITS = 8
 _DIALED_NUMBER = re.compile(r"(?:tel:)?(\+?)([\d\s().\-/]+)(?:(?:;ext=|x|,+)(\d{1,9}))?", re.IGNORECASE | re.ASCII)
+_ADDRESS = re.compile(r"(?P<user>[^?]*@)?(?P<host>\[[^\]]*\]|[^:;?]*)(?P<rest>.*)", re.DOTALL)
+"""User with its ``@``, host, and port, parameters and headers; in ``sip:…`` after the scheme."""
+_ADDRESS_ENDS = (":", ";", "?")
 MIN_DIGITS, MAX_DIGITS = 3, 32
 """Of what counts as a number: short codes have three digits, E.164 numbers at most fifteen."""
 
@@ -28,20 +35,23 @@ def normalize_caller(text: str) -> str:
     """The caller as Twilio delivers it; empty if the number is withheld.
 
     Numbers of a country are in E.164, others are their digits. Addresses, such
-    as ``sip:ann@example.com`` and ``client:ann``, lose what could hide or end a text.
+    as ``sip:ann@example.com`` and ``client:ann``, lose what could hide or end a text; their scheme
+    and host are in lower case.
     """
     text = unicodedata.normalize("NFKC", text[: 4 * MAX_LENGTH]).strip()
     if bracketed := re.search(r"<(sips?:[^<>]+)>", text, re.IGNORECASE):
         text = bracketed[1]
     scheme, colon, rest = text.partition(":")
-    if colon and scheme.lower() in ADDRESS_SCHEMES:
-        return "" if _is_withheld_address(rest) else _clean_address(text)
-    return _normalize_number(text)
+    if not colon or scheme.lower() not in ADDRESS_SCHEMES:
+        return _normalize_number(text)
+    rest = "".join(character for character in rest if character.isprintable() and character not in " <>\"'\\")
+    is_anonymous = _is_empty(rest) or _is_withheld_address(scheme.lower(), rest)
+    return "" if is_anonymous else _join_address(scheme.lower(), rest)[:MAX_LENGTH]
 
 
 def _normalize_number(text: str) -> str:
     digits = re.sub(r"\D", "", text, flags=re.ASCII)
-    if digits in _WITHHELD_DIGITS or not digits.removeprefix("1").strip("0"):
+    if _is_withheld_number(digits, has_plus="+" in text) or not digits.removeprefix("1").strip("0"):
         return ""
     number = phone_numbers.parse_number(text)
     if number and not number.extension and phone_numbers.is_known_or_plausible(number):
@@ -54,18 +64,54 @@ def _normalize_number(text: str) -> str:
     return f"{plus}{dialed_digits};ext={extension}" if extension else plus + dialed_digits
 
 
-def _is_withheld_address(rest: str) -> bool:
-    user, _, host = unquote(rest).rpartition("@")
-    name = re.split(r"[;:?]", user or ("" if "@" in rest else host))[0]
-    host_name = re.split(r"[;:?>]", host)[0].lower()
-    letters, digits = re.sub(r"[\W_]", "", name).casefold(), name.lstrip("+")
-    return not letters or letters in WITHHELD_WORDS or digits in _WITHHELD_DIGITS or host_name.endswith(".invalid")
+def _is_withheld_number(digits: str, *, has_plus: bool) -> bool:
+    return digits in WITHHELD_NUMBERS and (has_plus or len(digits) > MAX_LOCAL_DIGITS)
 
 
-def _clean_address(text: str) -> str:
-    return "".join(character for character in text if character.isprintable() and character not in " <>\"'\\")[
-        :MAX_LENGTH
-    ]
+def _is_empty(rest: str) -> bool:
+    """Whether an address names nobody, such as ``sip:@example.com``."""
+    return not rest or rest[0] in "@:;?"
+
+
+def _is_withheld_address(scheme: str, rest: str) -> bool:
+    """Whether an address stands for somebody unknown.
+
+    That is the user or the host of RFC 3323 (``anonymous@anonymous.invalid``), what Twilio sends
+    for apps without a name, or what a carrier's gateway, which has no name, sends for a number. Who
+    is called `private` or has the extension 464 at a named host is a caller as any other.
+    """
+    if scheme not in SIP_SCHEMES:
+        return scheme == "client" and rest.casefold() == "anonymous"
+    user, host, _ = _split_address(rest)
+    user = unquote(user or host).rstrip("@")
+    name = re.split(r"[;:]", user)[0]
+    word, digits = re.sub(r"[\W_]", "", name).casefold(), name.removeprefix("+")
+    if word == "anonymous" or host.lower().endswith(".invalid"):
+        return True
+    if host != name and not _is_ip_address(host):
+        return name != digits and digits in WITHHELD_NUMBERS
+    return word in WITHHELD_WORDS or _is_withheld_number(digits, has_plus=name != digits)
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _split_address(rest: str) -> tuple[str, str, str]:
+    """User with its ``@``, host, and what follows it."""
+    match = _ADDRESS.fullmatch(rest)
+    return (match["user"] or "", match["host"], match["rest"]) if match else ("", rest, "")
+
+
+def _join_address(scheme: str, rest: str) -> str:
+    if scheme not in SIP_SCHEMES:
+        return f"{scheme}:{rest}"
+    user, host, end = _split_address(rest)
+    return f"{scheme}:{user}{host.lower() if user else host}{end}"
 
 
 def is_phone_number(caller: str) -> bool:
@@ -76,39 +122,63 @@ def is_phone_number(caller: str) -> bool:
 
 @dataclass(frozen=True)
 class CallerFilter:
-    """Which callers a search finds."""
+    """Which callers a search finds: those to which one of these applies."""
 
     exact: tuple[str, ...] = ()
-    """The caller is one of these; empty: the number was withheld."""
-    part: str = ""
-    """Or the caller contains this, if ``exact`` is empty."""
+    """The caller is this; empty: the number was withheld."""
+    beginnings: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
 
     def matches(self, caller: str) -> bool:
         """Whether it finds this caller."""
-        return caller in self.exact if self.exact else self.part in caller
+        return caller in self.exact or caller.startswith(self.beginnings) or any(part in caller for part in self.parts)
 
 
 def parse_search(text: str, country: str | None) -> CallerFilter:
     """The filter of a search by a number in any form, an address, or a word such as "anonymous".
 
-    ``country`` is that of numbers without a country code. Three digits or more that are no complete
+    ``country`` is that of numbers without a country code. A complete number is found as it is
+    dialed from anywhere, and as the user of an address. Three digits or more that are no complete
     number find numbers that contain them. Raises ValueError with what to do.
     """
     text = unicodedata.normalize("NFKC", text).strip()
-    digits = re.sub(r"\D", "", text, flags=re.ASCII)
     if re.sub(r"[\W_]", "", text).casefold() in WITHHELD_WORDS:
-        return CallerFilter(("",))
-    if text.partition(":")[0].lower() in ADDRESS_SCHEMES:
-        return CallerFilter((normalize_caller(text),))
+        return CallerFilter(exact=("",))
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme.lower() in ADDRESS_SCHEMES:
+        return _parse_address_search(text, rest)
+    match = _DIALED_NUMBER.fullmatch(text)
+    digits = re.sub(r"\D", "", match[2]) if match else ""
     number = phone_numbers.parse_number(text, country)
-    if number and number.extension:
-        raise ValueError(phone_numbers.NO_EXTENSION)
     if number and phone_numbers.is_complete(number):
-        e164 = phone_numbers.to_e164(number)
-        national = e164[1 + len(str(number.country_code)) :]
-        return CallerFilter(tuple(dict.fromkeys((e164, e164[1:], national, digits, f"+{digits}"))))
-    if len(digits) < MIN_DIGITS or not _DIALED_NUMBER.fullmatch(text):
+        typed = (digits, f"+{digits}") if digits else ()
+        forms = tuple(dict.fromkeys((*phone_numbers.list_dialed_forms(number), *typed)))
+        return _filter_numbers(forms, number.extension or "")
+    if match is None or len(digits) < MIN_DIGITS:
         raise ValueError(
             "Must be a phone number or at least three digits of one, an address such as sip:…, or `anonymous`."
         )
-    return CallerFilter(part="+" + digits if text.startswith("+") else digits.lstrip("0") or digits)
+    if extension := match[3]:
+        return _filter_numbers((digits, f"+{digits}"), extension)
+    return CallerFilter(parts=("+" + digits if match[1] else digits.lstrip("0") or digits,))
+
+
+def _filter_numbers(forms: tuple[str, ...], extension: str) -> CallerFilter:
+    if extension:
+        return CallerFilter(exact=tuple(f"{form};ext={extension}" for form in forms))
+    ends = [f":{form}{end}" for form in forms for end in ("@", ";")]  # of a user, see RFC 3261, 19.1.1
+    return CallerFilter(exact=forms, beginnings=tuple(f"{form};ext=" for form in forms), parts=tuple(ends))
+
+
+def _parse_address_search(text: str, rest: str) -> CallerFilter:
+    """The filter of an address: of SIP also with another port and other parameters."""
+    if _is_empty(rest.strip()):
+        raise ValueError("Must be a whole address, such as sip:ann@example.com or client:ann.")
+    caller = normalize_caller(text)
+    scheme, _, rest = caller.partition(":")
+    if scheme not in SIP_SCHEMES:
+        return CallerFilter(exact=(caller,))
+    user, host, _ = _split_address(rest)
+    addresses = tuple(f"{scheme}:{user}{host}" for scheme in SIP_SCHEMES)
+    ends = _ADDRESS_ENDS if user else (*_ADDRESS_ENDS, "@")
+    return CallerFilter(exact=addresses, beginnings=tuple(address + end for address in addresses for end in ends))

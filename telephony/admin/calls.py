@@ -1,8 +1,11 @@
 """Calls: which phones rang and why, the outcome, and recordings."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
@@ -107,9 +110,10 @@ class CallAdmin(RecordAdmin):
             return super().get_search_results(request, queryset, search_term)
         location = Location.get(request.GET.get("location_id__exact", ""))
         caller_filter = queries.parse_caller_search(term, location.record.time_zone if location else "")
-        if caller_filter.exact:
-            return queryset.filter(caller__in=caller_filter.exact), False
-        return queryset.filter(caller__contains=caller_filter.part), False
+        conditions = [Q(caller__in=caller_filter.exact)] if caller_filter.exact else []
+        conditions += [Q(caller__startswith=text) for text in caller_filter.beginnings]
+        conditions += [Q(caller__contains=text) for text in caller_filter.parts]
+        return queryset.filter(reduce(or_, conditions)), False
 
     def find_pk(self, term: str) -> str | None:
         return term if voice.is_call_sid(term) and self.model.get(term) else None

@@ -79,10 +79,13 @@ def parse_caller_search(text: str, time_zone: str) -> CallerFilter:
 
 def _to_expression(caller_filter: CallerFilter) -> tuple[str, dict[str, Any]]:
     """The filter as an expression of DynamoDB, and its values."""
-    if not caller_filter.exact:
-        return "contains(#caller, :part)", {":part": {"S": caller_filter.part}}
-    values = {f":caller{number}": {"S": caller} for number, caller in enumerate(caller_filter.exact)}
-    return f"#caller IN ({', '.join(values)})", values
+    texts = [*caller_filter.exact, *caller_filter.beginnings, *caller_filter.parts]
+    values = {f":caller{number}": {"S": text} for number, text in enumerate(texts)}
+    names = iter(values)
+    conditions = [f"#caller = {next(names)}" for _ in caller_filter.exact]
+    conditions += [f"begins_with(#caller, {next(names)})" for _ in caller_filter.beginnings]
+    conditions += [f"contains(#caller, {next(names)})" for _ in caller_filter.parts]
+    return " OR ".join(conditions), values
 
 
 def _query_between(location_id: str, earliest: datetime, latest: datetime) -> tuple[str, dict[str, Any]]:

@@ -26,7 +26,7 @@ def test_calls_are_searched_by_caller(test_users: UserFixtures, operator_session
     assert search("555", location="") == (False, False)
 
 
-@pytest.mark.parametrize("text", ["Ann", "12", "+1 617 555 0199 x12", "\u202e", "😀" * 200])
+@pytest.mark.parametrize("text", ["Ann", "12", "sip:", "\u202e", "😀" * 200])
 def test_search_that_names_no_caller_says_what_to_do(
     test_users: UserFixtures, operator_sessions: dict[str, OperatorSession], text: str
 ) -> None:

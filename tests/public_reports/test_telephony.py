@@ -32,6 +32,14 @@ MENU = {
 }
 
 
+SEARCHES = {
+    "0301234567": ["+49 30 1234567", "0301234567"],
+    "sip:+12125012671@Carrier.com": ["+12125012671", "2125012671", "sip:+12125012671@carrier.com"],
+    "2125012672;ext=5": ["2125012672;ext=5", "2125012672", "+1 212 501 2672 x5"],
+}
+DELIVERED_CALLERS = ["+15550101234", "+16175550199", "sip:ann@example.com", "+266696687", "911", *SEARCHES]
+
+
 @pytest.fixture(scope="module")
 def line(test_users: UserFixtures) -> LineFixture:
     """A location in Boston's time zone with a number and without staff."""
@@ -234,13 +242,96 @@ def test_nyaruka_phonenumbers_212_callers_are_shown_as_delivered(delivered: str,
     assert callers.normalize_caller(delivered) == shown
 
 
+@pytest.mark.parametrize(
+    ("delivered", "shown"),
+    [
+        *((text, text) for text in ("464", "2562533", "8656696", "7748283", "+6622553743", "+17378742833")),
+        *((text, text) for text in ("client:Private", "client:7378742833", "client:_", "sim:unknown")),
+        *(
+            (text, text)
+            for text in ("sip:464@pbx.example.com", "sip:464@10.0.0.1", "sip:2562533@10.0.0.1", "sip:blocked@my.co")
+        ),
+        *(
+            (text, text)
+            for text in ("sip:unknown@x.com", "sip:266696687@pbx.example.com", "sips:private@voice.example")
+        ),
+        ("SIP:Ann@Example.COM:5060;transport=TCP", "sip:Ann@example.com:5060;transport=TCP"),
+        *((text, "") for text in ("+2562533", "266696687", "7378742833", "client:anonymous", "client:", "sip:")),
+        *(
+            (text, "")
+            for text in (
+                "sip:unknown@[2001:db8::1]:5060",
+                "sip:7378742833@10.0.0.1",
+                "sip:x@unknown.invalid",
+                "sip:Unknown",
+            )
+        ),
+    ],
+)
+def test_nyaruka_phonenumbers_212_callers_resembling_withheld_numbers_are_stored(delivered: str, shown: str) -> None:
+    """nyaruka/phonenumbers#212, the neighbor: who is dropped as withheld is lost for good."""
+    assert callers.normalize_caller(delivered) == shown
+
+
+@pytest.mark.parametrize(
+    ("delivered", "texts", "country"),
+    [
+        ("0301234567", ["+49 30 1234567", "030 1234567", "0301234567", "0049 30 1234567"], "DE"),
+        ("0049301234567", ["+49 30 1234567", "030/1234567"], "DE"),
+        ("011493012345678", ["+49 30 12345678"], "US"),
+        ("+390612345678", ["06 1234 5678", "0039 06 12345678"], "IT"),
+        *(
+            (f"sip:+14155552671@{host}", ["+14155552671", "4155552671", "(415) 555-2671", "5552671"], "US")
+            for host in ("carrier.com", "10.0.0.1:5060;transport=udp")
+        ),
+        ("sip:4155552671;phone-context=+1@carrier.com", ["+14155552671"], "US"),
+        ("client:+14155552671", ["client:+14155552671", "5552671"], "US"),
+        (
+            "sip:ann@Example.com:5060",
+            ["sip:ann@example.com", "SIP:ann@EXAMPLE.com", "sips:ann@example.com", "sip:ann@example.com;transport=tcp"],
+            "US",
+        ),
+        ("sip:ann@[2001:DB8::1]:5060", ["sip:ann@[2001:db8::1]", "sip:ann"], "US"),
+        ("4155552671;ext=5", ["4155552671;ext=5", "+1 415 555 2671 x5", "4155552671", "+14155552671"], "US"),
+        ("+14155552671;ext=5", ["+14155552671;ext=5", "415-555-2671 ext. 5", "415-555-2671"], "US"),
+        ("911;ext=5", ["911;ext=5", "911"], None),
+        ("464", ["464"], "US"),
+    ],
+)
+def test_nyaruka_phonenumbers_212_each_form_of_a_number_finds_its_caller(
+    delivered: str, texts: list[str], country: str | None
+) -> None:
+    """nyaruka/phonenumbers#212, the neighbor: among them always the form that is shown."""
+    shown = callers.normalize_caller(delivered)
+    for text in [shown, *texts]:
+        assert callers.parse_search(text, country).matches(shown), text
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        ("+14155552671", "+14155552671 x5"),
+        ("+14155552671;ext=5", "+14155552671 x6"),
+        ("+4930123456789", "030 12345678"),
+        ("sip:+141555526710@carrier.com", "+14155552671"),
+        ("sip:joann@example.com", "sip:ann@example.com"),
+        ("sip:ann@example.com.evil.example", "sip:ann@example.com"),
+        ("client:anna", "client:ann"),
+        ("", "415"),
+    ],
+)
+def test_nyaruka_phonenumbers_212_searches_leave_out_other_callers(shown: str, text: str) -> None:
+    """nyaruka/phonenumbers#212, the neighbor: a complete number or address is one caller's."""
+    assert not callers.parse_search(text, "DE" if text.startswith("0") else "US").matches(shown)
+
+
 def test_nyaruka_phonenumbers_212_callers_are_searched_in_any_form(test_users: UserFixtures) -> None:
     """nyaruka/phonenumbers#212, the neighbor: each person writes a number their way."""
     line = create_line(test_users)
     at = now()
     ids = {
         caller: line.call(at - timedelta(minutes=minutes), **{"from": caller}).id
-        for minutes, caller in enumerate(["+15550101234", "+16175550199", "sip:ann@example.com", "+266696687", "911"])
+        for minutes, caller in enumerate(DELIVERED_CALLERS)
     }
 
     def search(text: str) -> list[str]:
@@ -254,8 +345,10 @@ def test_nyaruka_phonenumbers_212_callers_are_searched_in_any_form(test_users: U
     assert search("sip:ann@example.com") == [ids["sip:ann@example.com"]]
     assert search("anonymous") == [ids["+266696687"]]
     assert search("911") == [ids["911"]]
+    for delivered, texts in SEARCHES.items():
+        assert {text: search(text) for text in texts} == {text: [ids[delivered]] for text in texts}
     assert search("212 555 0100") == []
-    for text in ("12", "Ann", "+1 617 555 0199 x12", "x" * 300):
+    for text in ("12", "Ann", "sip:", "client:", "sip:@example.com", "x" * 300):
         response = test_users.ann.get("/call", params={"locationId": line.location.id, "caller": text})
         assert response.status_code == 400, text
         assert parse_problem(response)["errors"][0]["pointer"] == "?caller"
