@@ -109,6 +109,8 @@ def long_date(day: date) -> str:
 def test_a_week_a_colleague_a_conflict_and_sign_out(test_users: UserFixtures, open_app: Callable[..., Page]) -> None:
     plan_shift(test_users, test_users.mia, test_users.boston, 2, (7, 15))
     plan_shift(test_users, test_users.sam, test_users.boston, 3, (9, 17))
+    note_path = f"/location/{test_users.boston.id}/days/{day_of_this_week(3, 'America/New_York')}"
+    assert test_users.ann.put(note_path, {"note": "Stocktaking, all hands."}).status_code == 200
     thursday = long_date(day_of_this_week(3, "America/New_York"))
     page = open_app()
 
@@ -123,6 +125,7 @@ def test_a_week_a_colleague_a_conflict_and_sign_out(test_users: UserFixtures, op
     sams_day = page.get_by_role("listitem", name=thursday)
     sams_day.get_by_text("Sam Canary-Har").wait_for()
     assert sams_day.get_by_text("9:00 AM – 5:00 PM").is_visible()
+    assert sams_day.get_by_text("Stocktaking, all hands.").is_visible()
 
     page.get_by_role("button", name="Add a shift").click()
     page.get_by_role("radio", name="Sam Canary-Har").click()

@@ -9,6 +9,7 @@ export type Location = Item<"/location">;
 export type Shift = Extract<Item<"/staffSchedule">, { kind: "occurrence" }>;
 export type Colleague = Item<"/colleague">;
 export type Call = Item<"/call">;
+export type LocationDay = Data<"/location/{id}/days">["items"][number];
 export type OnDuty = Data<"/location/{id}/on-duty">["items"][number];
 
 /** The signed-in person and where they work. */
@@ -32,6 +33,14 @@ export async function loadWeek(dutyline: Dutyline, me: Me, monday: Day, location
     const day = dayOf(shift.startTime);
     return monday <= day && day < addDays(monday, 7);
   });
+}
+
+/** The holidays and notes of a week at a location, by day. */
+export async function loadDays(dutyline: Dutyline, monday: Day, location?: Location): Promise<Map<Day, LocationDay>> {
+  if (location === undefined) return new Map();
+  const params = { path: { id: location.id }, query: { from: monday, to: addDays(monday, 6) } };
+  const { data } = await dutyline.GET("/location/{id}/days", { params });
+  return new Map(data.items.map((item) => [item.date, item]));
 }
 
 type ShiftQuery = { from: string; to: string; locationId?: string; customerId?: string; staffId?: string };

@@ -1,13 +1,21 @@
 """The days of a location: public holidays, notes, who may see and change them."""
 
+import itertools
+from collections.abc import Callable
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from accounts import locations
 from config import dynamodb
+from config.audit import reader, verification
 from staffing.models import DayNote
+from tests.support.crash_harness import CRASH_MODES, CrashHarness, is_worth_trying
+from tests.support.proxy import FaultPlan
 from tests.support.users import SignedInUser, UserFixtures, parse_problem, process_outbox
+
+_fresh_days = (date(2032, 1, 1) + timedelta(days=number) for number in itertools.count())
 
 
 def list_days(person: SignedInUser, location_id: str, since: str, until: str) -> list[dict[str, Any]]:
@@ -105,3 +113,48 @@ def test_notes_are_removed_with_their_location(test_users: UserFixtures) -> None
     assert test_users.ann.put(f"/location/{location.id}/days/2029-06-02", {"note": "Sale"}).status_code == 404
     process_outbox(seconds_ahead=locations.REMOVAL_GRACE.total_seconds() + 5)
     assert list(dynamodb.iter_records(DayNote, "#location_id = :of", {":of": {"S": location.id}})) == []
+
+
+@pytest.mark.parametrize("mode", CRASH_MODES)
+def test_changes_of_notes_survive_faults(
+    harness: CrashHarness, test_users: UserFixtures, mode: str, record_figure: Callable[[str], None]
+) -> None:
+    """A note and its audit entry are written together or not at all; a request can be repeated."""
+    ann, case_count = test_users.ann, 0
+    for method, body in (("PUT", {"note": "Closed"}), ("DELETE", None)):
+
+        def send(day: str, plan: FaultPlan, method: str = method, body: Any = body) -> dict[str, Any] | None:
+            return harness.request(ann.token, method, f"/location/{test_users.boston.id}/days/{day}", body, plan=plan)
+
+        golden, fresh_day = FaultPlan(), prepare_note(test_users, next(_fresh_days), exists=method == "DELETE")
+        assert (send(fresh_day, golden) or {})["status"] == 200
+        for call in filter(is_worth_trying, golden.calls):
+            day, plan = prepare_note(test_users, next(_fresh_days), exists=method == "DELETE"), FaultPlan()
+            plan.faults = {call.signature: mode}
+            first = send(day, plan)
+            if not plan.fired_faults:
+                continue  # the mode does not apply to this call
+            again = send(day, FaultPlan())
+            assert again, plan.fired_faults
+            assert again["status"] in ((200,) if method == "PUT" else (200, 404)), (plan.fired_faults, first, again)
+            stored = dynamodb.get_record(DayNote, test_users.boston.id, day)
+            assert (stored.note if stored else None) == ("Closed" if method == "PUT" else None)
+            assert count_note_entries(test_users, day) == (1 if method == "PUT" else 2), plan.fired_faults
+            case_count += 1
+    assert case_count
+    assert verification.verify_audit().findings == []
+    record_figure(f"notes of days, {mode}: {case_count} of {case_count} survived")
+
+
+def prepare_note(test_users: UserFixtures, day: date, *, exists: bool) -> str:
+    """A day at Boston with or without a note."""
+    if exists:
+        path = f"/location/{test_users.boston.id}/days/{day}"
+        assert test_users.ann.put(path, {"note": "Open"}).status_code == 200
+    return day.isoformat()
+
+
+def count_note_entries(test_users: UserFixtures, day: str) -> int:
+    """The audit entries about the note of a day at Boston."""
+    entries = (entry for entry in reader.iter_stream(test_users.customer.id) if entry.seq)
+    return sum(entry.body["subject"]["id"] == f"{test_users.boston.id}~{day}" for entry in entries)

@@ -9,6 +9,8 @@ import { Words } from "./text";
 interface Props {
   day: Day;
   isToday: boolean;
+  /** Holidays, and what else to know about the day. */
+  notes: string[];
   shifts: Shift[];
   /** The line below the time: who, or where. */
   describe: (shift: Shift) => string;
@@ -16,11 +18,11 @@ interface Props {
 }
 
 /** A day of the week and its shifts. */
-export function DayRow({ day, isToday, shifts, describe, showPeople }: Props) {
+export function DayRow({ day, isToday, notes, shifts, describe, showPeople }: Props) {
   const colors = useColors();
   return (
     <View role="listitem" aria-label={formatDay(day)} style={[styles.row, { borderColor: colors.line }]}>
-      <View aria-hidden style={[styles.day, shifts.length === 0 && styles.oneLine, isToday && { backgroundColor: colors.accent }]}>
+      <View aria-hidden style={[styles.day, shifts.length + notes.length === 0 && styles.oneLine, isToday && { backgroundColor: colors.accent }]}>
         <Words kind="small" tone={isToday ? "onAccent" : "quiet"}>
           {formatWeekday(day)}
         </Words>
@@ -29,6 +31,11 @@ export function DayRow({ day, isToday, shifts, describe, showPeople }: Props) {
         </Words>
       </View>
       <View style={styles.shifts}>
+        {notes.map((note) => (
+          <Words key={note} kind="small" bold>
+            {note}
+          </Words>
+        ))}
         {shifts.length === 0 && <Words tone="quiet">{showPeople ? "Nobody" : "Free"}</Words>}
         {shifts.map((shift) => (
           <View

@@ -8,7 +8,7 @@ import { DayRow } from "../components/DayRow";
 import { Loaded, useLoad } from "../components/Loaded";
 import { Page } from "../components/Page";
 import { Words } from "../components/text";
-import { loadWeek, type Workplace } from "../data";
+import { loadDays, loadWeek, type LocationDay, type Workplace } from "../data";
 import { AddShift } from "./AddShift";
 
 const MINE = "mine";
@@ -21,7 +21,10 @@ export function Week({ dutyline, workplace }: { dutyline: Dutyline; workplace: W
   const location = locations.find(({ id }) => id === view);
   const now = today((location ?? locations[0])?.timeZone);
   const [monday, setMonday] = useState(mondayOf(now));
-  const [shifts, reload] = useLoad(() => loadWeek(dutyline, me, monday, location), [view, monday]);
+  const [week, reload] = useLoad(
+    () => Promise.all([loadWeek(dutyline, me, monday, location), loadDays(dutyline, monday, location)]),
+    [view, monday],
+  );
 
   const finish = (sentence?: string) => {
     setIsAdding(false);
@@ -47,15 +50,16 @@ export function Week({ dutyline, workplace }: { dutyline: Dutyline; workplace: W
         <IconButton label="Next week" icon="›" onPress={() => setMonday(addDays(monday, 7))} />
       </View>
       {added !== undefined && <Notice tone="good">{added}</Notice>}
-      <Loaded from={shifts} reload={reload}>
-        {(loaded) => (
+      <Loaded from={week} reload={reload}>
+        {([shifts, days]) => (
           <View role="list">
             {weekFrom(monday).map((day) => (
               <DayRow
                 key={day}
                 day={day}
                 isToday={day === now}
-                shifts={loaded.filter((shift) => dayOf(shift.startTime) === day)}
+                notes={describeDay(days.get(day))}
+                shifts={shifts.filter((shift) => dayOf(shift.startTime) === day)}
                 describe={(shift) =>
                   location
                     ? (shift.staffName ?? "A former colleague")
@@ -71,6 +75,9 @@ export function Week({ dutyline, workplace }: { dutyline: Dutyline; workplace: W
     </Page>
   );
 }
+
+/** What everybody at a location should know about a day: its holidays and its note. */
+const describeDay = (day?: LocationDay): string[] => [...(day?.holidays ?? []), ...(day?.note ? [day.note] : [])];
 
 /** Whose clock the times are of, if this device has another one. */
 function describeClock(locations: Workplace["locations"]): string {
