@@ -12,6 +12,7 @@ ACTIONS = {
     "number.purchased": "The number was purchased.",
     "number.refused": "The purchase of the number failed.",
     "number.released": "The number was released.",
+    "number.reservation_lost": "The number that was reserved for the customer is not in the Twilio account any more.",
     "number.reservation_withdrawn": "The number can no longer be adopted by the customer.",
     "number.reserved": "The number was reserved for the customer, who can adopt it.",
     "number.restored": "The pending release of the number was cancelled.",

@@ -116,6 +116,8 @@ class PhoneNumber(dynamodb.Record):
     """Twilio's id of the number; None until it is bought. An adopted number has it already."""
     release_at = Timestamp(BUSINESS, null=True)
     """When it is released; until then it can be restored."""
+    webhook_digest = Text(BUSINESS, null=True)
+    """The settings of its webhooks to which it was last updated, if it was bought with others."""
     created_at = Timestamp(BUSINESS)
     updated_at = Timestamp(BUSINESS)
     version = Number(BUSINESS, default=1)
@@ -198,6 +200,8 @@ class Orphan(dynamodb.Record):
     found_at = Timestamp(BUSINESS)
     reserved_for = Text(BUSINESS, null=True)
     """The customer that may adopt it; None: nobody but operators."""
+    releasing_sid = Text(BUSINESS, null=True)
+    """The sid, once an operator began to release the number at Twilio."""
 
 
 class Call(dynamodb.Record):

@@ -41,6 +41,8 @@ class IdempotencyRecord(dynamodb.Record):
     """running or done"""
     status = Number(IDEMPOTENCY, null=True)
     code = Text(IDEMPOTENCY, null=True)
+    detail = Text(IDEMPOTENCY, null=True)
+    """The sentence of a refusal that its code does not tell; without personal data."""
     resource_id = Text(IDEMPOTENCY)
     running_until = Number(IDEMPOTENCY, default=0)
     expires_at = Number(IDEMPOTENCY)
@@ -67,6 +69,7 @@ class DuplicateRequest(Exception):
         self.running_until = int(record.running_until)
         self.status = int(record.status or 0)
         self.code = record.code
+        self.detail = record.detail
 
 
 def build_running_record(idempotency_key: IdempotencyKey, resource_id: str, at: datetime) -> IdempotencyRecord:
@@ -76,10 +79,16 @@ def build_running_record(idempotency_key: IdempotencyKey, resource_id: str, at: 
 
 
 def build_completed_record(
-    idempotency_key: IdempotencyKey, resource_id: str, at: datetime, *, status: int, code: str | None = None
+    idempotency_key: IdempotencyKey,
+    resource_id: str,
+    at: datetime,
+    *,
+    status: int,
+    code: str | None = None,
+    detail: str | None = None,
 ) -> IdempotencyRecord:
     """The record of a request that is answered."""
-    return _build_record(idempotency_key, resource_id, at, state="done", status=status, code=code)
+    return _build_record(idempotency_key, resource_id, at, state="done", status=status, code=code, detail=detail)
 
 
 def _build_record(idempotency_key: IdempotencyKey, resource_id: str, at: datetime, **values: Any) -> IdempotencyRecord:

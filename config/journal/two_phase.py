@@ -70,23 +70,35 @@ class Flow:
         changes: Iterable[audit.FieldChange],
         status: int = 200,
         code: str | None = None,
+        detail: str | None = None,
     ) -> Iterator[write_set.Write]:
-        """The write that ends the flow; ``status`` and ``code`` answer its first request."""
+        """The write that ends the flow; ``status`` to ``detail`` answer its first request."""
         with commit.write(
             attempt.actor, action, subject, attempt.at, changes=changes, prefetched=attempt.records
         ) as write:
             yield write
             write.complete(self.message_id(flow_id))
-            write.complete_request(attempt.idempotency_key, subject.party.id, status=status, code=code)
+            write.complete_request(attempt.idempotency_key, subject.party.id, status=status, code=code, detail=detail)
 
     def withdraw(
-        self, flow_id: str, subject: audit.Subject, refusal: errors.DomainError, attempt: Attempt
+        self,
+        flow_id: str,
+        subject: audit.Subject,
+        refusal: errors.DomainError,
+        attempt: Attempt,
+        *,
+        detail: str | None = None,
     ) -> AbstractContextManager[write_set.Write]:
-        """The write that removes the intent, because of a refusal which the audit names."""
+        """The write that removes the intent, because of a refusal which the audit names.
+
+        ``detail`` is its sentence, if a repeated request is to get it; without personal data.
+        """
         changes = [audit.FieldChange("reason", None, refusal.code)]
         attempt = replace(attempt, records=None)
         action, status = self.withdrawal_action, refusal.status
-        return self.finish(flow_id, action, subject, attempt, changes=changes, status=status, code=refusal.code)
+        return self.finish(
+            flow_id, action, subject, attempt, changes=changes, status=status, code=refusal.code, detail=detail
+        )
 
     def finish_now(self, flow_id: str, *, at: datetime) -> None:
         """Have the outbox finish the flow at once, in the name of whoever began it.

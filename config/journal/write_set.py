@@ -129,10 +129,13 @@ class Write:
         *,
         status: int,
         code: str | None = None,
+        detail: str | None = None,
     ) -> None:
         """Store the response of a request that `begin_request` stored."""
         if idempotency_key:
-            record = idempotency.build_completed_record(idempotency_key, resource_id, self.at, status=status, code=code)
+            record = idempotency.build_completed_record(
+                idempotency_key, resource_id, self.at, status=status, code=code, detail=detail
+            )
             self.transaction.put(record)
 
     def add_audit_event(

@@ -55,6 +55,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.numbers.address_registration",
     "telephony.numbers.inventory",
     "telephony.numbers.purchase",
+    "telephony.numbers.unassigned",
     "telephony.numbers.webhooks",
 ]
 

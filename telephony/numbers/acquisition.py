@@ -20,7 +20,7 @@ def acquire_number(pending_number: PhoneNumber, attempt: two_phase.Attempt) -> c
     Raises `NumberUnavailable`, `NumberNotPurchasable`, `requirements.ProfileRequired` or
     `errors.Unavailable`.
     """
-    tag = client.NUMBER_TAG_PREFIX + str(pending_number.purchase_id)
+    tag = client.number_tag(pending_number.purchase_id)
     if pending_number.sid:
         return _take_over(pending_number.sid, tag)
     owned_numbers = client.find_owned_numbers(pending_number.number)

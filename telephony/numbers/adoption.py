@@ -103,7 +103,8 @@ def _claim_number(orphan: Orphan, location_id: str, attempt: two_phase.Attempt) 
     customer_id = attempt.actor.customer_id
     pending_number = purchase.build_pending_number(orphan.number, location_id, customer_id, attempt.at, sid=orphan.sid)
     quota = attempt.records.get(Quota, customer_id) if attempt.records else None
-    is_unchanged = (Orphan.sid == orphan.sid) & _is_free_for(customer_id, is_reserved=bool(orphan.reserved_for))
+    is_free = _is_free_for(customer_id, orphan.sid, is_reserved=bool(orphan.reserved_for))
+    is_unchanged = (Orphan.sid == orphan.sid) & is_free
     with journal.write_intent(attempt.actor, attempt.at, prefetched=attempt.records) as write:
         write.begin_request(attempt.idempotency_key, orphan.number)
         purchase.reserve_number(write, pending_number, quota, attempt.idempotency_key)
@@ -115,13 +116,15 @@ def reserve_number(number: str, *, actor: Actor, at: datetime) -> Orphan:
     """Let the customer that the operator acts for adopt a number of the Twilio account.
 
     Raises `errors.NotFound` for one that is not in the account, `errors.Conflict` for one that is
-    somebody's, and `errors.Unavailable`.
+    somebody's, `reservation.NumberNotPurchasable` for one that no location can have, and
+    `errors.Unavailable`.
     """
     actor.require("numbers:adopt")
     customers.get_customer(actor.customer_id)
     normalized_number = dialing_rules.normalize_number(number[:32])
     if normalized_number is None:
         raise errors.InvalidRequest("This is not a phone number with country code.")
+    reservation.check_country(normalized_number)
     if normalized_number == settings.TWILIO["caller_id"]:
         raise errors.Conflict("This is the number that Dutyline calls from.")
     owned_numbers = client.find_owned_numbers(normalized_number)
@@ -129,7 +132,7 @@ def reserve_number(number: str, *, actor: Actor, at: datetime) -> Orphan:
         raise errors.NotFound("This number is not in the Twilio account.")
     owned_number = owned_numbers[0]
     orphan = Orphan(normalized_number)
-    taken = errors.Conflict("This number belongs to a customer, or is reserved for another one.")
+    taken = errors.Conflict("This number belongs to a customer, is reserved for another one, or is being released.")
     changes = [audit.FieldChange("number", None, normalized_number)]
     party = _party(normalized_number, actor.customer_id)
     with journal.write(actor, "number.reserved", party, at, changes=changes) as write:
@@ -142,7 +145,7 @@ def reserve_number(number: str, *, actor: Actor, at: datetime) -> Orphan:
                 Orphan.found_at.set(at),
                 Orphan.reserved_for.set(actor.customer_id),
             ],
-            only_if=_is_free_for(actor.customer_id),
+            only_if=_is_free_for(actor.customer_id, owned_number.sid),
             error=taken,
         )
     return get_orphan(dynamodb.get_record(Orphan, normalized_number))
@@ -172,11 +175,16 @@ def get_orphan(orphan: Orphan | None) -> Orphan:
     return orphan
 
 
-def _is_free_for(customer_id: str, *, is_reserved: bool = False) -> Condition:
-    """The condition that a number is reserved for this customer, or, unless it is, for nobody."""
+def _is_free_for(customer_id: str, sid: str, *, is_reserved: bool = False) -> Condition:
+    """The condition that a number is reserved for this customer, or, unless it is, for nobody.
+
+    Nor is it being released.
+    """
+    is_staying = Orphan.releasing_sid.does_not_exist() | (Orphan.releasing_sid != sid)
     is_own: Condition = Orphan.reserved_for == customer_id
     is_own_or_free: Condition = is_own | Orphan.reserved_for.does_not_exist()
-    return is_own if is_reserved else is_own_or_free
+    is_free: Condition = is_staying & (is_own if is_reserved else is_own_or_free)
+    return is_free
 
 
 def _not_reserved_error() -> errors.NotFound:

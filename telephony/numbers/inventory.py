@@ -215,14 +215,18 @@ def is_own_number(number: str) -> bool:
 
 
 def filter_unexplained(owned_numbers: Sequence[client.OwnedNumber]) -> list[client.OwnedNumber]:
-    """Our numbers at Twilio without a record."""
+    """Our numbers at Twilio without a record.
+
+    The sid tells which number a record means; only a purchase without one yet is told by its tag,
+    as an adoption has not set the tag yet, or had not when Twilio's list was read.
+    """
     records = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, owned.number) for owned in owned_numbers)
-    explained_tags = {
-        owned.number: client.NUMBER_TAG_PREFIX + str(record.purchase_id)
-        for owned in owned_numbers
-        if (record := records.get(PhoneNumber, owned.number))
-    }
-    return [owned for owned in owned_numbers if explained_tags.get(owned.number) != owned.tag]
+
+    def has_record(owned: client.OwnedNumber) -> bool:
+        record = records.get(PhoneNumber, owned.number)
+        return record is not None and (owned.sid == record.sid or owned.tag == client.number_tag(record.purchase_id))
+
+    return [owned for owned in owned_numbers if not has_record(owned)]
 
 
 # --- locations ------------------------------------------------------------------------------------

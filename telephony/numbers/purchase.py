@@ -5,10 +5,12 @@ against the quota and enqueues the outbox message that finishes the purchase. `f
 buys exactly this number at Twilio, tagged with the purchase id, and one transaction makes it
 `active`. Every attempt looks for the tag at Twilio before it buys. Where the number cannot be
 bought, one transaction removes everything again. See `config.journal.two_phase`. A number that the
-account has already (`telephony.numbers.adoption`) takes the same course, without being bought.
+account has already (`telephony.numbers.adoption`) takes the same course, without being bought;
+withdrawn, it is reserved again.
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ from config.journal import two_phase
 from config.journal.write_set import Write
 from telephony import dialing_rules, ivr
 from telephony.ivr.phrases import LOCALE_BY_COUNTRY
-from telephony.models import Line, NumberProfile, PhoneNumber, Quota
+from telephony.models import Line, NumberProfile, Orphan, PhoneNumber, Quota
 from telephony.numbers import acquisition, profiles, requirements, reservation
 from telephony.numbers.reservation import NumberNotPurchasable, NumberUnavailable, NumberWithLine
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from accounts.models import Location
 
 PURCHASE = two_phase.Flow("telephony.finish_purchase", prefix="purchase", withdrawal_action="number.refused")
+ADOPTION = replace(PURCHASE, task="telephony.finish_adoption")
+"""Has a task of its own: releases that do not know adoptions defer it instead of refusing."""
 REFUSALS = (NumberUnavailable, NumberNotPurchasable, requirements.ProfileRequired)
 """Errors after which a purchase is withdrawn."""
 
@@ -63,6 +67,7 @@ def purchase_number(
     records = dynamodb.batch_get(
         [
             dynamodb.RecordKey(PhoneNumber, number),
+            dynamodb.RecordKey(Orphan, number),
             dynamodb.RecordKey(Line, location_id),
             dynamodb.RecordKey(Quota, actor.customer_id),
             profiles.profile_key(actor.customer_id, country),
@@ -81,12 +86,15 @@ def purchase_number(
             result = repeat_purchase(existing_number, location_id, actor=actor, at=at)
             idempotency.save_completed(idempotency_key, number, at, status=200)
             return result
+        _check_not_reserved(records.get(Orphan, number), actor)
         pending_number = build_pending_number(number, location_id, actor.customer_id, at)
         quota = records.get(Quota, actor.customer_id)
         reservation.check_available(records.get(Line, location_id), quota)
         requirements.check_profile(country, actual_type, records.get(NumberProfile, actor.customer_id, country))
         with journal.write_intent(actor, at, prefetched=records) as write:
             write.begin_request(idempotency_key, number)
+            is_unreserved = Orphan.reserved_for.does_not_exist()
+            write.require(Orphan(number), is_unreserved, error=reservation.number_unavailable_error())
             reserve_number(write, pending_number, quota, idempotency_key)
     except idempotency.DuplicateRequest as duplicate:
         pending_number = get_requested_number(duplicate, actor)
@@ -96,6 +104,15 @@ def purchase_number(
         attempt = two_phase.Attempt(actor, at, idempotency_key)
     with two_phase.release_key_if_unavailable(idempotency_key):
         return finish_purchase(pending_number, attempt)
+
+
+def _check_not_reserved(orphan: Orphan | None, actor: Actor) -> None:
+    """A reserved number is in the Twilio account: it is adopted, and nobody can buy it."""
+    if orphan and orphan.reserved_for == actor.customer_id:
+        detail = "This number is reserved for you: get it with `POST /phoneNumber/adopt`."
+        raise NumberUnavailable(detail, pointer="/phoneNumber")
+    if orphan and orphan.reserved_for:
+        raise reservation.number_unavailable_error()
 
 
 def repeat_purchase(existing_number: PhoneNumber, location_id: str, *, actor: Actor, at: datetime) -> NumberWithLine:
@@ -116,7 +133,7 @@ def get_requested_number(duplicate: idempotency.DuplicateRequest, actor: Actor) 
     if duplicate.code == requirements.ProfileRequired.code:
         country = dialing_rules.country_of_number(duplicate.resource_id) or ""
         detail = f"Numbers of this country need an address or a bundle; see `GET /numberRequirement?country={country}`."
-        raise requirements.ProfileRequired(detail, pointer="/phoneNumber")
+        raise requirements.ProfileRequired(duplicate.detail or detail, pointer="/phoneNumber")
     if duplicate.status == 400:
         raise NumberNotPurchasable("This number cannot be purchased.", pointer="/phoneNumber")
     phone_number = dynamodb.get_record(PhoneNumber, duplicate.resource_id)
@@ -151,10 +168,12 @@ def reserve_number(
     reservation.increment_held_count(write, pending_number, quota)
     locations.require_exists(write, pending_number.location_id, pointer="/locationId")
     arguments = {"number": pending_number.number, "purchase_id": pending_number.purchase_id}
-    PURCHASE.enqueue_finisher(write, pending_number.purchase_id, key, **arguments)
+    flow = ADOPTION if pending_number.sid else PURCHASE
+    flow.enqueue_finisher(write, pending_number.purchase_id, key, **arguments)
 
 
 @outbox.task(PURCHASE.task)
+@outbox.task(ADOPTION.task)
 def resume_purchase(
     number: str, purchase_id: str, *, job: outbox.TaskContext, once: dict[str, str] | None = None
 ) -> None:
@@ -218,11 +237,28 @@ def _default_configuration(location: "Location | None") -> dict[str, Any]:
 
 
 def _withdraw_purchase(pending_number: PhoneNumber, refusal: errors.DomainError, attempt: two_phase.Attempt) -> None:
-    """Remove what the intent stored. Raises `errors.Conflict` if it is not pending any more."""
-    with PURCHASE.withdraw(pending_number.purchase_id, pending_number, refusal, attempt) as write:
+    """Undo what the intent stored. Raises `errors.Conflict` if it is not pending any more."""
+    purchase_id, detail = pending_number.purchase_id, refusal.detail
+    with PURCHASE.withdraw(purchase_id, pending_number, refusal, attempt, detail=detail) as write:
         write.remove(pending_number, only_if=_is_pending(pending_number))
         reservation.unassign_from_line(write, pending_number)
         reservation.decrement_held_count(write, pending_number)
+        if pending_number.sid:
+            _restore_reservation(write, pending_number)
+
+
+def _restore_reservation(write: Write, pending_number: PhoneNumber) -> None:
+    """Let the customer try to adopt the number again. Its tag at Twilio is not known any more."""
+    write.update(
+        Orphan(pending_number.number),
+        [
+            Orphan.sid.set(pending_number.sid),
+            Orphan.tag.set(Orphan.tag | ""),
+            Orphan.found_at.set(write.at),
+            Orphan.reserved_for.set(pending_number.customer_id),
+        ],
+    )
+    write.add_audit_event("number.reserved", pending_number)
 
 
 def _is_pending(pending_number: PhoneNumber) -> Condition:

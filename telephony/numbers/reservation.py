@@ -78,7 +78,7 @@ def check_country(number: str) -> str:
     """The country of a number. Raises `NumberNotPurchasable` for one without our numbers."""
     country = dialing_rules.country_of_number(number)
     if country is None or country not in settings.CALL_COUNTRIES:
-        raise NumberNotPurchasable("Numbers of this country cannot be purchased.", pointer="/phoneNumber")
+        raise NumberNotPurchasable("Numbers of this country cannot be used here.", pointer="/phoneNumber")
     return country
 
 
@@ -93,9 +93,7 @@ def check_location(number: str, location: "Location") -> None:
     )
     is_shared = dialing_rules.number_type(number) == "tollFree" and country in dialing_rules.NORTH_AMERICA
     if own_country not in (None, country) and not (is_shared and own_country in dialing_rules.NORTH_AMERICA):
-        raise NumberNotPurchasable(
-            "Only numbers of the location's own country can be purchased.", pointer="/phoneNumber"
-        )
+        raise NumberNotPurchasable("A location has a number of its own country only.", pointer="/phoneNumber")
 
 
 def check_available(line: Line | None, quota: Quota | None) -> None:

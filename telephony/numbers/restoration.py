@@ -18,4 +18,10 @@ def compare_numbers(restored_to: datetime, at: datetime) -> Iterator[Finding]:
             if number.sid and number.sid not in owned_sids:
                 yield Finding(f"{number.number} of {number.customer_id}: released at Twilio; release it here too")
     for orphan in unassigned.update_list(at):
-        yield Finding(f"{orphan.number}: at Twilio without a record; manage.py numbers adopt or release")
+        if not orphan.reserved_for:
+            yield Finding(f"{orphan.number}: at Twilio without a record; manage.py numbers adopt or release")
+        elif orphan.tag.startswith(client.NUMBER_TAG_PREFIX):
+            yield Finding(
+                f"{orphan.number}: reserved for {orphan.reserved_for}, with our tag at Twilio: perhaps adopted since; "
+                "manage.py numbers adopt or withdraw"
+            )

@@ -5,6 +5,7 @@ how long a request takes and how many run. There are no retries here: the outbox
 The SDK is large, so it is imported late. Its ``list()`` errors carry no status of their own.
 """
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -34,6 +35,12 @@ Docs: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 """
 NUMBER_TAG_PREFIX = "dl:"
 """Prefix of the friendly names of our numbers."""
+
+
+def number_tag(purchase_id: str) -> str:
+    """The friendly name of a number of ours."""
+    return NUMBER_TAG_PREFIX + purchase_id
+
 
 UNBUYABLE_CODES = {21421, 21451, 21452, 21457, 21613, 21615, 21617, 21631, 21649, 21651}
 """Twilio's error codes for numbers that cannot be bought this way: a retry does not help."""
@@ -84,6 +91,22 @@ def _webhook_settings() -> dict[str, str]:
         "status_callback": f"{voice_url}/ended{CALLBACK_OVERRIDES}",
         "status_callback_method": "POST",
     }
+
+
+def webhook_digest() -> str:
+    """Stands for the settings that numbers get at present."""
+    return hashlib.sha256(orjson.dumps(_webhook_settings(), option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+
+
+def has_number(sid: str) -> bool:
+    """Whether a number is in our account; unlike a list, the answer is never an old one."""
+    try:
+        call_twilio(lambda client: client.incoming_phone_numbers(sid).fetch())
+    except TwilioRejected as refusal:
+        if refusal.status == 404:
+            return False
+        raise errors.Unavailable("The telephone service does not say whether the number is there.") from refusal
+    return True
 
 
 def find_owned_numbers(number: str) -> list[OwnedNumber]:

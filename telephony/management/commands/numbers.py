@@ -11,7 +11,7 @@ from telephony.numbers import adoption, reservation, unassigned
 
 
 class Command(BaseCommand):
-    """``manage.py numbers unexplained | adopt | reserve | release | quota``."""
+    """``manage.py numbers unexplained | adopt | reserve | withdraw | release | quota``."""
 
     help = "List, assign, reserve or release unassigned numbers at Twilio; set number limits."
     requires_system_checks: list[str] = []  # `make check` runs them
@@ -28,6 +28,8 @@ class Command(BaseCommand):
         reserve = subcommands.add_parser("reserve", help="let a customer adopt a number of the Twilio account")
         reserve.add_argument("number")
         reserve.add_argument("customer")
+        withdraw = subcommands.add_parser("withdraw", help="end such a reservation")
+        withdraw.add_argument("number")
         quota = subcommands.add_parser("quota", help="set how many numbers a customer may have")
         quota.add_argument("customer")
         quota.add_argument("most", type=int)
@@ -45,6 +47,10 @@ class Command(BaseCommand):
                 system_actor = permissions.system_actor(options["customer"])
                 orphan = adoption.reserve_number(options["number"], actor=system_actor, at=at)
                 self.stdout.write(f"{options['customer']} can adopt {orphan.number}")
+            elif options["what"] == "withdraw":
+                platform_actor = permissions.system_actor(audit.PLATFORM_STREAM)
+                adoption.withdraw_reservation(options["number"], actor=platform_actor, at=at)
+                self.stdout.write(f"{options['number']} is not reserved")
             elif options["what"] == "release":
                 unassigned.release_number(
                     options["number"], actor=permissions.system_actor(audit.PLATFORM_STREAM), at=at
@@ -59,7 +65,9 @@ class Command(BaseCommand):
             raise CommandError(refusal.detail) from refusal
 
     def _list_unassigned(self, at: datetime) -> None:
-        unexplained = unassigned.update_list(at)
-        for orphan in unexplained:
-            self.stdout.write(f"{orphan.number} {orphan.sid} {orphan.tag}")
-        self.stdout.write(f"{len(unexplained)} unassigned numbers at Twilio")
+        orphans = unassigned.update_list(at)
+        for orphan in orphans:
+            reserved = f" reserved for {orphan.reserved_for}" if orphan.reserved_for else ""
+            self.stdout.write(f"{orphan.number} {orphan.sid} {orphan.tag}{reserved}")
+        reserved_count = sum(bool(orphan.reserved_for) for orphan in orphans)
+        self.stdout.write(f"{len(orphans) - reserved_count} unassigned numbers at Twilio, {reserved_count} reserved")
