@@ -81,10 +81,10 @@ def test_a_release_that_was_begun_cannot_be_overtaken(test_users: UserFixtures, 
 
 def test_a_purchase_does_not_block_an_adoption(test_users: UserFixtures, env: Environment) -> None:
     number = test_users.reserve_number()
-    place = locations.create_location(actor=test_users.cleo.actor, name="US", time_zone="America/Denver", at=now())
+    location = locations.create_location(actor=test_users.cleo.actor, name="US", time_zone="America/Denver", at=now())
     purchase_path = "/userManagement/purchase-phone-number"
     with env.apply_plan(UNREACHABLE):
-        foreign = test_users.cleo.post(purchase_path, {"phoneNumber": number, "locationId": place.id})
+        foreign = test_users.cleo.post(purchase_path, {"phoneNumber": number, "locationId": location.id})
         own = test_users.ann.post(purchase_path, body_for(test_users, number))
     assert [(answer.status_code, parse_problem(answer)["code"]) for answer in (foreign, own)] == [
         (409, "number_taken")
@@ -166,7 +166,7 @@ def test_operators_read_for_whom_a_number_is_reserved(test_users: UserFixtures, 
     assert "is released" in run_numbers_command("release", spare_number)
 
 
-def test_webhooks_of_every_number_get_their_turn(test_users: UserFixtures, env: Environment) -> None:
+def test_webhooks_of_every_number_are_updated_once(test_users: UserFixtures, env: Environment) -> None:
     """Twilio's list may tell an older tag, and other settings than those that were set."""
     record = test_users.purchase_number().number
     owned_number = client.OwnedNumber(record.number, str(record.sid), "dl:pur_older", has_old_webhooks=True)
