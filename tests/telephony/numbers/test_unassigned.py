@@ -166,7 +166,7 @@ def test_operators_read_for_whom_a_number_is_reserved(test_users: UserFixtures, 
     assert "is released" in run_numbers_command("release", spare_number)
 
 
-def test_webhooks_of_every_number_are_updated_once(test_users: UserFixtures, env: Environment) -> None:
+def test_webhooks_of_a_number_are_updated_one_time(test_users: UserFixtures, env: Environment) -> None:
     """Twilio's list may tell an older tag, and other settings than those that were set."""
     record = test_users.purchase_number().number
     owned_number = client.OwnedNumber(record.number, str(record.sid), "dl:pur_older", has_old_webhooks=True)
