@@ -21,6 +21,7 @@ from telephony import dialing_rules
 from telephony.models import NumberProfile, PhoneNumber
 from telephony.numbers import address_registration, requirements
 from telephony.numbers.address_registration import Address, find_profile, open_profile
+from telephony.twilio import addresses, bundles
 
 _SID_PATTERN = re.compile(r"(AD|BU)[0-9a-f]{32}")
 
@@ -155,8 +156,9 @@ def record_bundle(
 ) -> NumberProfile:
     """Record a bundle that Twilio approved, and the address in it if it is another than registered.
 
-    Operators only. An empty ``bundle_sid`` removes both. Raises `errors.NotFound` without a profile
-    and `errors.InvalidRequest` for what is no id of Twilio.
+    Operators only. An empty ``bundle_sid`` removes both. Raises `errors.NotFound` without a profile,
+    `errors.InvalidRequest` for what is no approved bundle or no address of the country at Twilio,
+    and `errors.Unavailable`.
     """
     actor.require("numbers:adopt")
     for sid, prefix, name in ((bundle_sid, "BU", "bundle"), (address_sid, "AD", "address")):
@@ -167,6 +169,8 @@ def record_bundle(
         before = find_profile(country, customer_id)
         if before is None or customer_id != actor.customer_id:
             raise _not_found_error()
+        if bundle_sid:
+            _check_at_twilio(before, bundle_sid, address_sid)
         after = before.with_changes(
             bundle_sid=bundle_sid or None, bundle_address_sid=(bundle_sid and address_sid) or None, updated_at=at
         )
@@ -174,6 +178,21 @@ def record_bundle(
         return journal.update_record(actor, "numberprofile.bundle_recorded", before, after, at, audited=audited)
 
     return journal.retry_on_conflict(decide)
+
+
+def _check_at_twilio(profile: NumberProfile, bundle_sid: str, address_sid: str) -> None:
+    """Raise `errors.InvalidRequest` unless purchases in the country can name both."""
+    bundle = bundles.find_bundle(bundle_sid)
+    if bundle is None:
+        raise errors.InvalidRequest("There is no bundle with this id at Twilio.")
+    if bundle.country != profile.country:
+        raise errors.InvalidRequest(f"This bundle is for numbers of another country ({bundle.country}).")
+    if bundle.status not in bundles.APPROVED_STATUSES:
+        raise errors.InvalidRequest(f"Twilio has not approved this bundle: its status is {bundle.status}.")
+    if address_sid and addresses.find_country(address_sid) != profile.country:
+        raise errors.InvalidRequest("There is no address with this id in the country at Twilio.")
+    if not address_sid and profile.address_status == "rejected":
+        raise errors.InvalidRequest("The customer's address is not registered: name the address in the bundle.")
 
 
 def delete_profile(country: str, *, actor: Actor, at: datetime) -> NumberProfile:

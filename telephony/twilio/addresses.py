@@ -39,6 +39,16 @@ def register_address(
     return new_sid, []
 
 
+def find_country(sid: str) -> str | None:
+    """The country of an address; None if the account has no such address."""
+    try:
+        return client.call_twilio(lambda sdk: str(sdk.addresses(sid).fetch().iso_country))
+    except client.TwilioRejected as refusal:
+        if refusal.status != 404:
+            raise
+        return None
+
+
 def _update_address(sid: str, options: Mapping[str, str]) -> bool:
     """Whether there is such an address to change."""
     try:

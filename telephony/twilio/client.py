@@ -272,20 +272,28 @@ def _error_code(text: str) -> int:
     return code if isinstance(code, int) else 0
 
 
+def target_url(url: str) -> str:
+    """A URL of the SDK at the base URL of the settings, which stands for all hosts of the SDK.
+
+    If it is Twilio's own, the other hosts, such as numbers.twilio.com, stay as they are.
+    """
+    base_url, parsed_url = urlsplit(settings.TWILIO["base_url"]), urlsplit(url)
+    is_at_twilio = (base_url.hostname or "").endswith(".twilio.com")
+    if is_at_twilio and not (parsed_url.hostname or "").startswith("api."):
+        return url
+    path = base_url.path.rstrip("/") + parsed_url.path
+    return urlunsplit((base_url.scheme, base_url.netloc, path, parsed_url.query, ""))
+
+
 @cache
 def _client() -> "Client":
     """The SDK client of this process, with the base URL of the settings."""
     from twilio.http.http_client import TwilioHttpClient
     from twilio.rest import Client
 
-    base_url = urlsplit(settings.TWILIO["base_url"])
-
     class BaseUrlHttpClient(TwilioHttpClient):  # type: ignore[misc] # the SDK is not typed
         def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-            parsed_url = urlsplit(url)
-            path = base_url.path.rstrip("/") + parsed_url.path
-            target_url = urlunsplit((base_url.scheme, base_url.netloc, path, parsed_url.query, ""))
-            return super().request(method, target_url, *args, **kwargs)
+            return super().request(method, target_url(url), *args, **kwargs)
 
     http_client = BaseUrlHttpClient()
     http_client.timeout = TIMEOUT  # its constructor takes one number only; requests takes both

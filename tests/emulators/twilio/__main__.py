@@ -5,7 +5,7 @@ to one of the account's numbers and returns its transcript; ``phones`` sets the 
 phone (`PHONE_BEHAVIORS`). ``POST /_local/phones`` sets it for outbound calls of the product, which
 ``GET /_local/calls`` shows. ``POST /_local/switches`` sets `BehaviorSwitches`; ``POST
 /_local/others`` assigns a number to another account; ``POST /_local/bundles`` gives the account an
-approved regulatory bundle.
+approved regulatory bundle, ``PATCH`` changes its status.
 """
 
 import argparse
@@ -29,9 +29,11 @@ from tests.emulators.server import (
 )
 from tests.emulators.twilio.account import TwilioAccount, missing_resource_error
 from tests.emulators.twilio.phones import PHONE_BEHAVIORS, SimulatedCall
-from tests.emulators.twilio.regulations import TwilioError
+from tests.emulators.twilio.regulations import TwilioError, regulation_resource
 
 ACCOUNT_PATH = "/2010-04-01/Accounts/{account}"
+COMPLIANCE_PATH = "/v2/RegulatoryCompliance"
+"""Of numbers.twilio.com."""
 
 
 class TwilioEmulator:
@@ -50,8 +52,11 @@ class TwilioEmulator:
             ("GET", ACCOUNT_PATH + "/AvailablePhoneNumbers/{country}/{kind}.json", self.search_numbers),
             ("POST", f"{addresses}.json", self.create_address),
             ("GET", f"{addresses}.json", self.list_addresses),
+            ("GET", addresses + "/{sid}.json", self.get_address),
             ("POST", addresses + "/{sid}.json", self.update_address),
             ("DELETE", addresses + "/{sid}.json", self.delete_address),
+            ("GET", COMPLIANCE_PATH + "/Bundles/{sid}", self.get_bundle),
+            ("GET", COMPLIANCE_PATH + "/Regulations/{sid}", self.get_regulation),
             ("POST", f"{numbers}.json", self.buy_number),
             ("GET", f"{numbers}.json", self.list_numbers),
             ("GET", numbers + "/{sid}.json", self.get_number),
@@ -69,6 +74,7 @@ class TwilioEmulator:
         emulator.add_route("POST", "/_local/switches", self.set_switches)
         emulator.add_route("POST", "/_local/others", self.assign_to_other_account)
         emulator.add_route("POST", "/_local/bundles", self.create_bundle)
+        emulator.add_route("PATCH", "/_local/bundles", self.change_bundle)
         emulator.add_route("GET", "/_local/account", self.account_state)
         emulator.add_route("POST", "/_local/twiml", self.serve_twiml)
         emulator.add_route("GET", "/", self.index)
@@ -76,12 +82,12 @@ class TwilioEmulator:
     def _require_account(self, handler: Handler) -> Handler:
         """Require the account's credentials, and convert errors to Twilio's format."""
 
-        def authenticated(request: EmulatorRequest, account: str, **parts: str) -> EmulatorResponse:
+        def authenticated(request: EmulatorRequest, account: str = "", **parts: str) -> EmulatorResponse:
             own_account = self.account
             credentials = base64.b64encode(f"{own_account.sid}:{own_account.token}".encode()).decode()
             if request.headers.get("authorization") != f"Basic {credentials}":
                 return error_response(TwilioError(401, 20003, "Authenticate"))
-            if account != own_account.sid:
+            if account not in ("", own_account.sid):
                 return error_response(missing_resource_error(f"Accounts/{account}"))
             try:
                 with own_account.lock:
@@ -157,6 +163,23 @@ class TwilioEmulator:
             return error_response(TwilioError(400, 20409, f"Address {sid} is in use by a phone number."))
         del self.account.register.addresses[sid]
         self.account.save()
+        return EmulatorResponse(204)
+
+    def get_address(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        return json_response(self.account.register.get_address(sid))
+
+    def get_bundle(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        return json_response(self.account.register.bundle_resource(sid))
+
+    def get_regulation(self, request: EmulatorRequest, sid: str) -> EmulatorResponse:
+        return json_response(regulation_resource(sid))
+
+    def change_bundle(self, request: EmulatorRequest) -> EmulatorResponse:
+        """The status of a bundle after another examination: ``{"sid", "status"}``."""
+        body = request.json()
+        with self.account.lock:
+            self.account.register.bundles[str(body["sid"])]["status"] = str(body["status"])
+            self.account.save()
         return EmulatorResponse(204)
 
     def create_bundle(self, request: EmulatorRequest) -> EmulatorResponse:

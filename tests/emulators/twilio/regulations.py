@@ -26,6 +26,13 @@ NUMBER_TYPES = {
 UNKNOWN_ADDRESS = "Nowhere"
 """A street that exists in no country."""
 _REQUIRED_OF_ADDRESSES = ("CustomerName", "Street", "City", "Region", "PostalCode", "IsoCountry")
+_REGULATION_PREFIX = "RN" + "0" * 28
+_LINKS_OF_BUNDLES = {
+    "evaluations": "Evaluations",
+    "item_assignments": "ItemAssignments",
+    "bundle_copies": "Copies",
+    "replace_items": "ReplaceItems",
+}
 
 
 class TwilioError(Exception):
@@ -150,6 +157,40 @@ class Register:
         sid = "BU" + token_hex(16)
         self.bundles[sid] = {"sid": sid, "country": country, "addresses": addresses, "status": status}
         return self.bundles[sid]
+
+    def bundle_resource(self, sid: str) -> dict[str, Any]:
+        """A bundle as Twilio's API for regulatory compliance returns it."""
+        if sid not in self.bundles:
+            raise TwilioError(404, 20404, f"The requested resource /RegulatoryCompliance/Bundles/{sid} was not found")
+        country, url = self.bundles[sid]["country"], f"https://numbers.twilio.com/v2/RegulatoryCompliance/Bundles/{sid}"
+        return {
+            "sid": sid,
+            "account_sid": self.account_sid,
+            "regulation_sid": _REGULATION_PREFIX + country.encode().hex(),
+            "friendly_name": f"{country}: Local - Business",
+            "status": self.bundles[sid]["status"],
+            "valid_until": None,
+            "email": "compliance@dutyline.example",
+            "status_callback": None,
+            "date_created": "2026-01-05T09:00:00Z",
+            "date_updated": "2026-01-05T09:00:00Z",
+            "url": url,
+            "links": {name: f"{url}/{path}" for name, path in _LINKS_OF_BUNDLES.items()},
+        }
+
+
+def regulation_resource(sid: str) -> dict[str, Any]:
+    """The regulation of a bundle; its country is in the sid."""
+    country = bytes.fromhex(sid.removeprefix(_REGULATION_PREFIX)).decode()
+    return {
+        "sid": sid,
+        "friendly_name": f"{country}: Local - Business",
+        "iso_country": country,
+        "number_type": "local",
+        "end_user_type": "business",
+        "requirements": {"end_user": [], "supporting_document": []},
+        "url": f"https://numbers.twilio.com/v2/RegulatoryCompliance/Regulations/{sid}",
+    }
 
 
 def _now() -> str:

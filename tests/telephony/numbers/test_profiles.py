@@ -13,7 +13,7 @@ from config.dynamodb import encryption
 from config.outbox import worker
 from telephony.models import NumberProfile, PhoneNumber, Quota
 from telephony.numbers import address_registration, profiles, requirements
-from telephony.twilio import addresses, available_numbers
+from telephony.twilio import addresses, available_numbers, client
 from tests.support.environment import Environment
 from tests.support.users import (
     ADDRESS_BODY,
@@ -171,8 +171,7 @@ def test_address_is_registered_although_a_bundle_was_recorded_first(
 ) -> None:
     inject_address_fault(twilio, "503")
     assert test_users.cleo.put("/numberProfile/NL", ADDRESS_BODY).json()["addressStatus"] == "pending"
-    bundle = httpx.post(f"{twilio.twilio}/_local/bundles", json={"country": "NL"}).json()["sid"]
-    record_bundle(bundle, permissions.system_actor(test_users.other_customer.id), country="NL")
+    record_bundle(create_bundle(twilio, "NL"), permissions.system_actor(test_users.other_customer.id), country="NL")
     process_outbox(600)
     assert test_users.cleo.get("/numberProfile/NL").json()["addressStatus"] == "registered"
     assert test_users.cleo.get("/numberRequirement?country=NL").json()["missing"] == []
@@ -260,11 +259,13 @@ def test_registration_after_the_removal_leaves_nothing_at_twilio(test_users: Use
 def test_refusal_by_twilio_withdraws_the_purchase(
     test_users: UserFixtures, twilio: Environment, berlin_body: dict[str, Any]
 ) -> None:
-    """A recorded bundle that Twilio has not approved: nothing is left, the sentence says so."""
+    """A recorded bundle that is examined again: nothing is left, the sentence says so."""
     put_profile(test_users.cleo.actor, "DE")
-    bundle = httpx.post(f"{twilio.twilio}/_local/bundles", json={"country": "DE", "status": "in-review"}).json()
+    bundle = create_bundle(twilio, "DE")
     system_actor = permissions.system_actor(test_users.other_customer.id)
-    record_bundle(bundle["sid"], system_actor)
+    record_bundle(bundle, system_actor)
+    status = {"sid": bundle, "status": "in-review"}
+    httpx.patch(f"{twilio.twilio}/_local/bundles", json=status).raise_for_status()
     held = held_numbers(test_users.other_customer.id)
 
     key = {"Idempotency-Key": "bought with a bundle in review"}
@@ -275,14 +276,75 @@ def test_refusal_by_twilio_withdraws_the_purchase(
     assert dynamodb.get_record(PhoneNumber, berlin_body["phoneNumber"]) is None
     assert held_numbers(test_users.other_customer.id) == held
     assert berlin_body["phoneNumber"] not in read_twilio_account(twilio)["bought"]
-    foreign_bundle = httpx.post(f"{twilio.twilio}/_local/bundles", json={"country": "DE", "addresses": ["AD0"]}).json()
-    record_bundle(foreign_bundle["sid"], system_actor)
+    record_bundle(create_bundle(twilio, "DE", addresses=["AD0"]), system_actor)
     other_address = test_users.cleo.post(PATH, berlin_body)
     assert parse_problem(other_address)["code"] == "profile_required"
 
 
-def record_bundle(sid: str, actor: permissions.Actor, *, country: str = "DE") -> None:
-    profiles.record_bundle(country, actor.customer_id, bundle_sid=sid, address_sid="", actor=actor, at=now())
+def create_bundle(env: Environment, country: str, **values: Any) -> str:
+    response = httpx.post(f"{env.twilio}/_local/bundles", json={"country": country, **values})
+    return str(response.raise_for_status().json()["sid"])
+
+
+def record_bundle(sid: str, actor: permissions.Actor, *, country: str = "DE", address_sid: str = "") -> None:
+    profiles.record_bundle(country, actor.customer_id, bundle_sid=sid, address_sid=address_sid, actor=actor, at=now())
+
+
+def test_bundles_and_addresses_are_looked_up_before_they_are_recorded(
+    test_users: UserFixtures, env: Environment
+) -> None:
+    put_profile(test_users.cleo.actor, "GB")
+    put_profile(test_users.cleo.actor, "FR")
+    french_address = addresses_of(env, test_users.cleo, "FR")[-1]["sid"]
+    british_bundle = create_bundle(env, "GB")
+    actor = permissions.system_actor(test_users.other_customer.id)
+    refusals = [
+        ("BU" + "0" * 32, "", "no bundle"),
+        (create_bundle(env, "FR"), "", "another country"),
+        (create_bundle(env, "GB", status="pending-review"), "", "status is pending-review"),
+        (british_bundle, "AD" + "0" * 32, "no address"),
+        (british_bundle, french_address, "no address"),
+    ]
+    for bundle_sid, address_sid, sentence in refusals:
+        with pytest.raises(errors.InvalidRequest, match=sentence):
+            record_bundle(bundle_sid, actor, country="GB", address_sid=address_sid)
+    test_users.cleo.put("/numberProfile/CH", {**ADDRESS_BODY, "street": "Nowhere 1"})
+    with pytest.raises(errors.InvalidRequest, match="not registered"):
+        record_bundle(create_bundle(env, "CH"), actor, country="CH")
+
+
+def test_customers_are_not_sent_to_an_address_that_they_cannot_change(
+    test_users: UserFixtures, env: Environment, berlin_body: dict[str, Any]
+) -> None:
+    """The address in a recorded bundle is deleted at Twilio; only support can repair it."""
+    put_profile(test_users.cleo.actor, "DE")
+    profile = dynamodb.get_record(NumberProfile, test_users.other_customer.id, "DE")
+    assert profile
+    other_address, _ = addresses.register_address(
+        tag="console",
+        country="DE",
+        fields={**address_registration.open_profile(profile).address.__dict__, "region": "B"},
+    )
+    bundle = create_bundle(env, "DE", addresses=[other_address])
+    record_bundle(bundle, permissions.system_actor(test_users.other_customer.id), address_sid=other_address)
+    addresses.delete_by_sid([other_address])
+    refused = parse_problem(test_users.cleo.post(PATH, berlin_body))
+    assert refused["code"] == "profile_required"
+    assert "contact support" in refused["detail"]
+    assert "numberProfile" not in refused["detail"]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "expected"),
+    [
+        ("http://127.0.0.1:8002", "http://127.0.0.1:8002/v2/RegulatoryCompliance/Bundles/BU1?a=1"),
+        ("https://api.twilio.com", "https://numbers.twilio.com/v2/RegulatoryCompliance/Bundles/BU1?a=1"),
+    ],
+)
+def test_bundles_are_read_at_their_own_host(settings: Any, base_url: str, expected: str) -> None:
+    settings.TWILIO = {**settings.TWILIO, "base_url": base_url}
+    assert client.target_url("https://numbers.twilio.com/v2/RegulatoryCompliance/Bundles/BU1?a=1") == expected
+    assert client.target_url("https://api.twilio.com/2010-04-01/Accounts") == f"{base_url}/2010-04-01/Accounts"
 
 
 def held_numbers(customer_id: str) -> int:
