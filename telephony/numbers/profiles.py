@@ -156,7 +156,7 @@ def record_bundle(
 ) -> NumberProfile:
     """Record a bundle that Twilio approved, and the address in it if it is another than registered.
 
-    Operators only. An empty ``bundle_sid`` removes both. Raises `errors.NotFound` without a profile,
+    Operators only. An empty ``bundle_sid`` removes both. Raises `errors.NotFound` (the profile),
     `errors.InvalidRequest` for what is no approved bundle or no address of the country at Twilio,
     and `errors.Unavailable`.
     """
