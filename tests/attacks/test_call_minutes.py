@@ -154,9 +154,11 @@ def test_calls_at_once_share_the_minutes_of_the_day(metered: MeteredLine, record
     assert 2 * sum(rung) <= DAILY_MINUTES * 1.5, "the caller and a phone"
     assert min(rung) >= MIN_CONVERSATION
     assert all("<Record" in answers[sid] for sid, limit in limits.items() if not limit), "others leave a message"
-    silent = call_record.load(next(sid for sid, limit in limits.items() if not limit))
+    # A call that a busy machine could not store in time leaves a message too, and has no record yet.
+    silent = [record for sid, limit in limits.items() if not limit and (record := call_record.load(sid))]
     assert silent
-    assert {candidate.why_not for candidate in silent.candidates} == {"minutes_reserved"}, "none is used"
+    reasons = {candidate.why_not for record in silent for candidate in record.candidates}
+    assert reasons == {"minutes_reserved"}, "none is used"
     assert_consistent(metered.usage)
 
     with ThreadPoolExecutor(4) as pool:
