@@ -94,7 +94,7 @@ class CrashHarness:
         assert self.process.stdout
         self.process.stdin.close()
         self.process.stdout.close()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def scan_items(record_class: type[dynamodb.Record]) -> list[Any]:
