@@ -1,5 +1,6 @@
 """Rules of time zones: those of the locked tzdata, whatever the machine has."""
 
+import time as time_module
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -7,17 +8,25 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config import zone_rules
+from config import health, zone_rules
 from config.admin.zone_rules import zone_rules_panels
 from tests.support import old_rules
 from tests.support.environment import Environment, free_port
-from tests.support.users import UserFixtures, create_user_fixtures, enable_ringing, simulate_call
+from tests.support.proxy import FaultPlan
+from tests.support.users import UserFixtures, create_user_fixtures, enable_ringing, now, simulate_call
 
 
 @pytest.fixture(scope="module")
 def old_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zone database as machines have it that were not updated."""
     return old_rules.create_database(tmp_path_factory.mktemp("zoneinfo"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _stored_version(env: Environment) -> None:
+    """Whatever other modules have left, all stored instants follow from the present rules."""
+    zone_rules.store_version(now())
+    zone_rules.refresh()
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +151,22 @@ def test_dart_lang_labs_363_vancouver_2026_12_01_on_an_old_machine(
     assert f"vera ({phone})" in printed.stdout, printed.stdout + printed.stderr
 
 
+_COUNT_THREADS = """
+import threading
+import config.wsgi, config.celery, config.outbox.celery_tasks
+from celery.signals import worker_process_init
+
+counts = [sum(thread.name == "zone-rules" for thread in threading.enumerate())]
+worker_process_init.send(sender=None)
+counts.append(sum(thread.name == "zone-rules" for thread in threading.enumerate()))
+print(*counts)
+"""
+
+
+def test_web_processes_and_workers_refresh(env: Environment) -> None:
+    assert old_rules.run_python(_COUNT_THREADS).stdout.split() == ["1", "2"]
+
+
 # --- what operators see ---------------------------------------------------------------------------
 def test_readyz_tells_the_version_and_the_age_of_the_rules(web: str, env: Environment) -> None:
     report = httpx.get(f"{web}/readyz").json()["zoneRules"]
@@ -149,7 +174,36 @@ def test_readyz_tells_the_version_and_the_age_of_the_rules(web: str, env: Enviro
     assert report["releasedOn"] == zone_rules.release().released.isoformat()
     assert report["ageDays"] >= 0, report
     assert report["checkedOn"] == zone_rules.release().checked.isoformat()
-    assert report["storedVersion"] == zone_rules.VERSION
+    assert (report["storedVersion"], report["otherVersion"]) == (zone_rules.VERSION, None)
+
+
+def test_readyz_does_not_wait_for_the_stored_version(web: str, env: Environment) -> None:
+    """Throttling of one small table once made probes fail, though the result was only `unknown`."""
+    plan = FaultPlan()
+    with env.apply_plan(plan):
+        time_module.sleep(health.CACHE_SECONDS)
+        assert httpx.get(f"{web}/readyz").json()["zoneRules"]["storedVersion"] == zone_rules.VERSION
+    operations = {call.operation for call in plan.calls if call.service == "dynamodb"}
+    assert "Query" in operations
+    assert "GetItem" not in operations
+
+
+_LOG_WITHOUT_TABLE = """
+import django
+
+django.setup()
+from config import outbox, zone_rules
+zone_rules.log_warning(outbox.utc_now())
+zone_rules.refresh()
+"""
+
+
+def test_rules_that_cannot_be_read_are_logged(env: Environment) -> None:
+    """The table is missing, or the rights."""
+    completed = old_rules.run_python(_LOG_WITHOUT_TABLE, DYNAMODB_TABLE_PREFIX="nowhere")
+    printed = completed.stdout + completed.stderr
+    assert "The database does not say with which rules the stored instants were derived." in printed
+    assert "GetItem of nowhere-installation: ResourceNotFoundException" in printed
 
 
 def test_operators_see_when_to_look_for_newer_rules(env: Environment) -> None:

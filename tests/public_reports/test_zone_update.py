@@ -1,22 +1,30 @@
 """Shifts planned before a change of zone rules: reading them, and `manage.py zones update`."""
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from accounts import locations
-from accounts.models import Location, User
 from config import dynamodb, outbox, zone_rules
 from config.admin.zone_rules import zone_rules_panels
 from config.dynamodb import unaudited
-from staffing.models import Schedule, StaffAvailability
+from staffing.models import StaffAvailability
 from staffing.schedules import availability, queries
 from staffing.zone_update import ZoneUpdate
 from tests.support import old_rules
+from tests.support.bulk import put_records
 from tests.support.environment import Environment, free_port
+from tests.support.planned_shifts import (
+    PlannedShift,
+    list_reminders,
+    mark_outdated,
+    plan_reminder_as_before,
+    update_keys,
+    wait_for_status,
+)
 from tests.support.users import UserFixtures, create_user_fixtures, enable_ringing, now, process_outbox, simulate_call
 
 DAY = "2026-12-01"
@@ -36,7 +44,7 @@ def web(env: Environment) -> Iterator[str]:
     mark_outdated()
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    yield env.start_web("new-rules", port, PUBLIC_BASE_URL=url)
+    yield env.start_web("new-rules", port, PUBLIC_BASE_URL=url, ZONE_RULES_REFRESH_SECONDS="1")
     env.stop("new-rules")
     update_keys(env)
 
@@ -45,43 +53,6 @@ def web(env: Environment) -> Iterator[str]:
 def test_users(env: Environment, web: str) -> UserFixtures:
     """The test users of this module."""
     return create_user_fixtures(env, web)
-
-
-def mark_outdated() -> None:
-    """Say that stored instants were derived by an earlier release."""
-    state = zone_rules.InstallationState("zone rules")
-    values = zone_rules.InstallationState.value.set(old_rules.OLD_VERSION)
-    assert unaudited.update(state, [values], zone_rules.InstallationState.name.exists())
-    zone_rules.refresh()
-
-
-def update_keys(env: Environment) -> str:
-    """Run the update, and let this process know; what it printed."""
-    update = env.run_management_command("zones", "update")
-    assert update.returncode == 0, update.stdout + update.stderr
-    zone_rules.refresh()
-    assert zone_rules.tolerance() == timedelta(0)
-    return update.stdout
-
-
-@dataclass
-class PlannedShift:
-    """A person, and their single shift that was planned with the old rules."""
-
-    test_users: UserFixtures
-    location: Location
-    user: User
-    id: str
-
-    @property
-    def schedule(self) -> Schedule:
-        schedule = dynamodb.get_record(Schedule, self.id)
-        assert schedule is not None
-        return schedule
-
-    def list_row_ends(self) -> list[str]:
-        """The keys of their availability."""
-        return [str(row.end) for row in availability.fetch_rows(self.user.id, None, None)]
 
 
 Planner = Callable[..., PlannedShift]
@@ -102,17 +73,6 @@ def plan_shift(test_users: UserFixtures, old_database: Path) -> Planner:
         return PlannedShift(test_users, location, user, schedule_id)
 
     return plan
-
-
-def list_reminders(user_id: str) -> dict[str, datetime]:
-    """The messages that remind a person: the start of the shift by id."""
-    pages = dynamodb.iter_pages("Scan", TableName=outbox.OutboxMessage.table_name(), ConsistentRead=True)
-    messages = [outbox.OutboxMessage.from_item(item) for page in pages for item in page]
-    return {
-        str(message.id): datetime.fromisoformat(message.arguments["start"])
-        for message in messages
-        if message.task == "staffing.remind" and message.arguments["user_id"] == user_id
-    }
 
 
 def test_gc_digital_talent_17464_a_shift_planned_under_old_rules_is_shown(plan_shift: Planner) -> None:
@@ -201,6 +161,96 @@ def test_update_derives_keys_again_and_may_be_repeated(plan_shift: Planner, env:
     assert "updated" not in again.stdout, again.stdout
 
 
+def test_a_process_with_other_rules_makes_the_update_needed_again(
+    plan_shift: Planner, env: Environment, web: str
+) -> None:
+    """A worker that was not restarted, or a release that went back and forward again."""
+    update_keys(env)
+    assert wait_for_status(web, "ok")["otherVersion"] is None
+
+    shift = plan_shift("2032-12-01T09:00:00", "2032-12-01T17:00:00")
+    report = wait_for_status(web, "update_needed")
+    assert (report["storedVersion"], report["otherVersion"]) == (zone_rules.VERSION, old_rules.OLD_VERSION)
+    on_duty = shift.test_users.ann.get(f"/location/{shift.location.id}/on-duty?at=2032-12-01T16:30:00Z").json()["items"]
+    assert [entry["staffId"] for entry in on_duty] == [shift.user.id]
+    sentence = zone_rules.read_report(now()).sentence
+    assert f"derived with {zone_rules.VERSION} and {old_rules.OLD_VERSION}: run manage.py zones update" in sentence
+
+    assert "1 schedules updated" in update_keys(env)
+    assert wait_for_status(web, "ok")["otherVersion"] is None
+
+
+def test_a_process_notes_that_it_has_other_rules(test_users: UserFixtures) -> None:
+    """Processes that were started before the deployment rely on their rules no longer than that."""
+    zone_rules.store_version(now())
+    zone_rules.refresh()
+    assert zone_rules.tolerance() == timedelta(0)
+    is_stopped = zone_rules.start_refreshing(0.05)
+    try:
+        state = zone_rules.InstallationState(zone_rules.STATE_NAME)
+        changes = [zone_rules.InstallationState.value.set(old_rules.OLD_VERSION)]
+        assert unaudited.update(state, changes, zone_rules.InstallationState.name.exists())
+        deadline = time.monotonic() + 10
+        while not zone_rules.tolerance() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert zone_rules.tolerance() == zone_rules.MAX_RULE_CHANGE
+    finally:
+        is_stopped.set()
+    zone_rules.refresh()
+    assert zone_rules.read_stored_rules() == zone_rules.StoredRules(old_rules.OLD_VERSION, zone_rules.VERSION)
+
+
+def test_a_shift_that_an_earlier_release_moved_is_repaired(
+    test_users: UserFixtures, old_database: Path, env: Environment
+) -> None:
+    """It names no rules, so what the new release stored of them stays; so does the row it wrote."""
+    ann, user = test_users.ann, test_users.create_user()
+    location = locations.create_location(actor=ann.actor, name="Gastown", time_zone="America/Vancouver", at=now())
+    body = {"customerId": test_users.customer.id, "locationId": location.id, "staffId": user.id}
+    morning = {"startTime": "2028-12-05T09:00:00", "endTime": "2028-12-05T12:00:00"}
+    schedule_id = ann.post("/staffSchedule", {**body, **morning}).json()["id"]
+    old_rules.move_shift(old_database, ann.id, schedule_id, "2028-12-05T13:00:00", "2028-12-05T17:00:00")
+    shift = PlannedShift(test_users, location, user, schedule_id)
+    assert (shift.schedule.window, shift.schedule.zone_rules) == ("O#2028-12-05T21:00:00Z", zone_rules.VERSION)
+    assert len(shift.list_row_ends()) == 2
+
+    update_keys(env)
+    assert shift.schedule.window == "O#2028-12-05T20:00:00Z"
+    assert shift.list_row_ends() == [f"2028-12-06T00:00:00Z#{schedule_id}"]
+    assert ann.post("/staffSchedule", {**body, **morning}).status_code == 201
+
+
+def test_rows_without_a_schedule_are_removed(plan_shift: Planner) -> None:
+    shift = plan_shift("2028-12-07T09:00:00", "2028-12-07T17:00:00")
+    (row,) = availability.fetch_rows(shift.user.id, None, None)
+    orphan_end = "2028-12-09T01:00:00Z#sch_gone"
+    item = {**row.serialize(), "end": {"S": orphan_end}, "schedule_id": {"S": "sch_gone"}}
+    put_records([StaffAvailability.from_item(item)])
+    lines: list[str] = []
+    update = ZoneUpdate(now(), dry_run=False, print_line=lines.append)
+    update.run()
+
+    assert update.conflicts == []
+    assert update.counts["availability rows without a schedule"] == 1
+    assert f"{shift.user.id}: no schedule has the availability row {orphan_end}" in lines
+    assert shift.list_row_ends() == [f"2028-12-08T00:00:00Z#{shift.id}"]
+
+
+def test_many_shifts_of_a_person_move_in_one_pass(plan_shift: Planner, old_database: Path) -> None:
+    shift = plan_shift("2027-12-01T09:00:00", "2027-12-01T17:00:00")
+    days = [f"2027-12-{day:02}T" for day in range(2, 21)]
+    draft = {"location_id": shift.location.id, "staff_id": shift.user.id}
+    drafts = [{**draft, "start": f"{day}09:00:00", "end": f"{day}17:00:00"} for day in days]
+    old_rules.plan_shifts(old_database, shift.test_users.ann.id, drafts)
+    update = ZoneUpdate(now(), dry_run=False, print_line=str)
+    update.run()
+
+    assert update.conflicts == []
+    ends = shift.list_row_ends()
+    assert len(ends) == 20
+    assert {end[10:20] for end in ends} == {"T00:00:00Z"}
+
+
 def test_an_interrupted_update_continues(plan_shift: Planner) -> None:
     shifts = [plan_shift(f"2029-12-0{n}T09:00:00", f"2029-12-0{n}T17:00:00") for n in (3, 4)]
 
@@ -238,13 +288,3 @@ def test_gc_digital_talent_17464_reminders_follow_the_rules(plan_shift: Planner,
     else:  # the message is due a day before the shift
         outbox.run_message_now(message_id, clock=now)
     assert list(list_reminders(shift.user.id).values()) == [new_start]
-
-
-def plan_reminder_as_before(shift: PlannedShift, message_id: str, start: datetime) -> None:
-    """Enqueue a reminder at the start of a shift by the old rules."""
-    author = shift.test_users.ann.actor
-    arguments = {"user_id": shift.user.id, "start": start.isoformat()}
-    message = outbox.build_message(
-        "staffing.remind", arguments, message_id=message_id, author=author, key=None, due_at=start - timedelta(days=1)
-    )
-    dynamodb.call("PutItem", TableName=outbox.OutboxMessage.table_name(), Item=message.serialize())

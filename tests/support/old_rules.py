@@ -37,6 +37,28 @@ for draft in drafts:
 """
 
 
+_MOVE_SHIFT = """
+import json, sys, zoneinfo
+from datetime import datetime
+import django
+
+django.setup()
+from accounts import permissions, users
+from config import outbox
+from staffing.models import Schedule
+from staffing.schedules import commands
+from staffing.recurrence.series_update import SeriesUpdate
+
+database, owner_id, schedule_id, start, end = json.loads(sys.argv[1])
+zoneinfo.reset_tzpath([database])
+zoneinfo.ZoneInfo.clear_cache()
+Schedule.follows_present_rules = lambda schedule: True  # that release does not ask
+actor = permissions.user_actor(users.get_user(owner_id))
+update = SeriesUpdate(start=datetime.fromisoformat(start), end=datetime.fromisoformat(end))
+commands.update_schedule(schedule_id, update, actor=actor, at=outbox.utc_now())
+"""
+
+
 def create_database(folder: Path) -> Path:
     """The zone database of a machine with old rules."""
     for zone, same_rules in OLD_RULES.items():
@@ -65,3 +87,8 @@ def plan_shifts(database: Path, owner_id: str, drafts: list[dict[str, Any]]) -> 
     """Plan shifts as an earlier release did, with its rules; the ids of the schedules."""
     completed = run_python(_PLAN_SHIFTS, json.dumps([str(database), OLD_VERSION, owner_id, drafts]))
     return completed.stdout.split()
+
+
+def move_shift(database: Path, owner_id: str, schedule_id: str, start: str, end: str) -> None:
+    """Move a shift as a release did that does not name its rules in what it stores."""
+    run_python(_MOVE_SHIFT, json.dumps([str(database), owner_id, schedule_id, start, end]))
