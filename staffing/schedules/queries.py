@@ -30,7 +30,7 @@ from staffing.recurrence.details import get_details
 from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 
 MAX_SERIES = 5_000
-"""Series that one list may expand."""
+"""Series that one list may expand. More than a location may have, so that calls never need more."""
 _LOOKBACKS = {
     SINGLE_PREFIX: LONG_SHIFT_DURATION + expand.MAX_CLOCK_JUMP,
     LONG_PREFIX: MAX_SHIFT_DURATION + expand.MAX_CLOCK_JUMP,
@@ -175,6 +175,20 @@ def query_series(schedule_filter: ScheduleFilter) -> list[Schedule]:
     if len(schedules) > MAX_SERIES:
         raise QueryTooWide("Too many series for one list; filter by `locationId`.")
     return schedules
+
+
+def has_more_series(location_id: str, at: datetime, limit: int) -> bool:
+    """Whether a location has more series than ``limit`` that have not ended; soon after writes."""
+    schedule_filter = ScheduleFilter(location_id=location_id, since=at)
+    *_, series_range = schedule_filter.key_ranges()
+    index, condition, values = _build_query(schedule_filter, series_range)
+    arguments = dynamodb.query_arguments(Schedule, condition, values)
+    count = 0
+    for items in dynamodb.iter_pages("Query", **arguments, IndexName=index, ProjectionExpression="id"):
+        count += len(items)
+        if count > limit:
+            return True
+    return False
 
 
 def iter_shifts(schedule_filter: ScheduleFilter, read_limit: int) -> Iterator[Shift]:

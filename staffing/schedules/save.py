@@ -13,7 +13,7 @@ from staffing.models import Schedule, to_attributes
 from staffing.recurrence.details import Details, check_breaks, get_details
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import Series
-from staffing.schedules import availability, diff
+from staffing.schedules import availability, diff, queries
 from staffing.schedules.availability import ShiftAssignment
 
 BATCH_PERIOD = timedelta(seconds=60)
@@ -24,6 +24,10 @@ BATCH_GRACE = timedelta(seconds=5)
 
 MAX_PATTERN_BYTES = 100_000
 """Of the rule and exceptions of a series as stored: an item has at most 400 KB, a list many."""
+
+
+MAX_SERIES_PER_LOCATION = 4_000
+"""Series that a location may have at a time: every call to it reads them, and has two seconds."""
 
 
 class SeriesTooLarge(errors.InvalidRequest):
@@ -81,6 +85,7 @@ def save_schedules(
 
     ``records`` holds the people concerned, their version records and streams. Raises
     `availability.ScheduleConflict` unless ``allow_overlap``, `SeriesTooLarge`,
+    `availability.AssignmentLimitExceeded`,
     `errors.InvalidRequest` for too long a break, and as `users.check_schedulable` does.
     """
     new_staff, row_changes = check_edit(
@@ -130,6 +135,7 @@ def check_edit(
     """
     for schedule in after:
         _check_details(schedule)
+    _check_location_limits(before, after, at)
     target = after[-1] if after else None
     new_staff = _check_new_staff(before, after, edit_result, records, actor)
     row_changes = availability.plan_row_changes([before] if before else [], after)
@@ -145,6 +151,22 @@ def check_edit(
             allow_overlap=allow_overlap,
         )
     return new_staff, row_changes
+
+
+def _check_location_limits(before: Schedule | None, after: list[Schedule], at: datetime) -> None:
+    """Raise if a location that gets a new series has too many; other changes are possible."""
+    known = (before.id, before.location_id, before.is_series) if before else None
+    growing = {
+        schedule.location_id
+        for schedule in after
+        if schedule.is_series and (schedule.id, schedule.location_id, True) != known
+    }
+    for location_id in growing:
+        if queries.has_more_series(location_id, at, MAX_SERIES_PER_LOCATION - 1):
+            raise availability.AssignmentLimitExceeded(
+                f"A location can have at most {MAX_SERIES_PER_LOCATION:,} series at a time; end some of them, "
+                "or plan what follows each other as one series."
+            )
 
 
 def _check_details(schedule: Schedule) -> None:

@@ -13,7 +13,7 @@ from staffing.notifications import text
 from staffing.recurrence import expand
 from staffing.recurrence.expand import RecurrenceException, Series
 from staffing.recurrence.rules import RecurrenceRule
-from staffing.schedules import availability, on_duty
+from staffing.schedules import availability, on_duty, save
 from tests.staffing.schedules.test_commands import PATH, create_schedule, put_schedule, schedule_body
 from tests.staffing.schedules.test_listing import list_all
 from tests.support.bulk import load_series, put_records
@@ -128,6 +128,36 @@ def test_long_shifts_are_limited_as_series_are(test_users: UserFixtures) -> None
     assert (refused.status_code, parse_problem(refused)["code"]) == (409, "assignment_limit_exceeded")
     assert "more than two days" in parse_problem(refused)["detail"]
     create_schedule(test_users.ann, schedule_body(test_users, "2030-02-04T09:00", "2030-02-06T09:00", staffId=sue.id))
+
+
+def test_calls_find_who_is_on_duty_at_a_location_with_as_many_series_as_it_may_have(
+    env: Environment, web: str, record_figure: Callable[[str], None]
+) -> None:
+    """A call has two seconds to read the rota; beyond 5,000 series the look-up was refused."""
+    test_users = create_user_fixtures(env, web)
+    sue = test_users.create_user()
+    rule = RecurrenceRule("weekly")
+    starts = [FIRST + timedelta(minutes=15 * (number % 672)) for number in range(save.MAX_SERIES_PER_LOCATION)]
+    series = [Series(start, start + timedelta(minutes=15), ZONE, rule) for start in starts]
+    customer_id, location_id = test_users.customer.id, test_users.boston.id
+    _, *others = (
+        save.build_schedule(
+            item, sue.id, at=FIRST.astimezone(UTC), customer_id=customer_id, location_id=location_id, details={}
+        )
+        for item in series
+    )
+    put_records(others)
+    body = schedule_body(test_users, "2031-03-03T09:00", "2031-03-03T10:00", recurrencePattern={"frequency": "weekly"})
+    last = create_schedule(test_users.ann, body)
+    refused = test_users.ann.post(PATH, {**body, "startTime": "2031-03-04T09:00", "endTime": "2031-03-04T10:00"})
+    assert (refused.status_code, parse_problem(refused)["code"]) == (409, "assignment_limit_exceeded")
+    assert "A location can have at most 4,000 series" in parse_problem(refused)["detail"]
+    assert put_schedule(test_users.ann, last["id"], {"notes": "Bring keys"}).status_code == 200
+    with costs.measure() as cost:
+        entries = on_duty.list_on_duty(location_id, datetime(2031, 6, 2, 13, 30, tzinfo=UTC), customer_id=customer_id)
+    assert {entry.user.id for entry in entries} == {sue.id, last["staffId"]}
+    record_figure(f"on duty at a location with 4,000 series: {cost.cpu_seconds:.2f} CPU s, {cost.round_trips} reads")
+    assert cost.cpu_seconds < 1.5
 
 
 def test_a_shift_becomes_long_and_short_again(test_users: UserFixtures) -> None:
