@@ -85,8 +85,8 @@ def save_schedules(
 
     ``records`` holds the people concerned, their version records and streams. Raises
     `availability.ScheduleConflict` unless ``allow_overlap``, `SeriesTooLarge`,
-    `availability.AssignmentLimitExceeded`,
-    `errors.InvalidRequest` for too long a break, and as `users.check_schedulable` does.
+    `availability.AssignmentLimitExceeded`, `errors.InvalidRequest` for too long a break, and as
+    `users.check_schedulable` does.
     """
     new_staff, row_changes = check_edit(
         before, after, edit_result, actor=actor, at=at, records=records, allow_overlap=allow_overlap
