@@ -17,12 +17,12 @@ from staffing.rota_import.entries import ImportOptions, RotaEntry
 from staffing.rota_import.people import Places, Staff
 from staffing.schedules import availability, commands, preview
 from staffing.schedules.availability import ShiftAssignment
+from staffing.schedules.workloads import Workload
 
 BATCH_SIZE = 100
 """Schedules in one lookup."""
 MAX_WAIT = 300.0
 """Seconds to wait, in all, for one shift while a dependency is unavailable."""
-_MAX_SERIES = availability.MAX_SERIES_PER_PERSON
 Outcome = Literal["create", "unchanged", "refused"]
 
 
@@ -100,6 +100,7 @@ class _Plan:
         self.actor, self.at = actor, at
         self.lines_by_id: dict[str, int] = {}
         self.by_staff: dict[str, list[ShiftAssignment]] = {}
+        self.workloads: dict[str, Workload] = {}
 
     def check(self, entry: RotaEntry, existing: Mapping[str, Schedule]) -> PlannedEntry:
         """What would happen to an entry after those before it."""
@@ -112,12 +113,14 @@ class _Plan:
         if draft.id in existing or entry.known_id in existing:
             return PlannedEntry(entry, "unchanged", differs=self._differs(entry, draft, existing))
         try:
-            schedule = preview.check_schedule(draft, planned=self._select(draft), actor=self.actor, at=self.at)
-            self._add(schedule)
+            schedule, workloads = preview.check_schedule(
+                draft, planned=self._select(draft), planned_workloads=self.workloads, actor=self.actor, at=self.at
+            )
         except errors.Unavailable:
             raise
         except errors.DomainError as refusal:
             return PlannedEntry(entry, "refused", self.describe(entry, refusal))
+        self._add(schedule, workloads)
         return PlannedEntry(entry, "create")
 
     def _differs(self, entry: RotaEntry, draft: commands.ScheduleDraft, existing: Mapping[str, Schedule]) -> bool:
@@ -136,12 +139,11 @@ class _Plan:
         staff_ids = [draft.staff_id, *availability.list_staff_in_pattern(draft.pattern)]
         return [planned for staff_id in dict.fromkeys(staff_ids) for planned in self.by_staff.get(staff_id, ())]
 
-    def _add(self, schedule: Schedule) -> None:
+    def _add(self, schedule: Schedule, workloads: Mapping[str, Workload]) -> None:
         for staff_id, series in edit.list_assignments(schedule.series(), schedule.staff_id):
-            own_shifts = self.by_staff.setdefault(staff_id, [])
-            if series.rule and sum(1 for planned in own_shifts if planned.series.rule) >= _MAX_SERIES:
-                raise availability.AssignmentLimitExceeded(f"A person can have at most {_MAX_SERIES} series at a time.")
-            own_shifts.append(ShiftAssignment(staff_id, schedule.id, series))
+            self.by_staff.setdefault(staff_id, []).append(ShiftAssignment(staff_id, schedule.id, series))
+        for staff_id, workload in workloads.items():
+            self.workloads[staff_id] = self.workloads.get(staff_id, Workload()) + workload
 
     def describe(self, entry: RotaEntry, refusal: errors.DomainError) -> list[Problem]:
         """A refusal by line and column; an overlap names the other line of the file."""

@@ -15,10 +15,11 @@ from zoneinfo import ZoneInfo
 
 from config import dynamodb, errors, journal, zone_rules
 from config.journal import write_set
-from staffing.models import LONG_SHIFT_DURATION, VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant
+from staffing.models import VERSION_RECORD_KEY, Schedule, StaffAvailability, format_instant
 from staffing.recurrence import conflicts, expand
 from staffing.recurrence.expand import Series
 from staffing.schedules.availability_rows import build_rows, read_stored_rows
+from staffing.schedules.workloads import NO_WORKLOADS, Workload
 
 MAX_SERIES_PER_PERSON = 100
 """Series and long shifts that a person may have at a time: a new one is compared with all of them,
@@ -98,12 +99,14 @@ def check_available(
     excluded_schedule_id: str | None,
     at: datetime,
     allow_overlap: bool = False,
+    planned_workloads: Mapping[str, Workload] = NO_WORKLOADS,
 ) -> None:
     """Raise if shifts overlap each other, ``existing`` ones, or other shifts of their people.
 
     ``row_changes`` is what the change does to the rows of everybody; it must keep within the limits
     of each person. ``records`` holds the version records, read before; rows of
-    ``excluded_schedule_id`` do not count. With ``allow_overlap`` only the limits are checked.
+    ``excluded_schedule_id`` do not count. With ``allow_overlap`` only the limits are checked;
+    ``planned_workloads`` of people, who will have these shifts too, count towards them.
     Raises `ScheduleConflict`, `AssignmentLimitExceeded`, or `journal.StaleRecord`.
     """
     for staff_id in dict.fromkeys([*(assignment.staff_id for assignment in assignments), *row_changes]):
@@ -113,7 +116,7 @@ def check_available(
             continue
         since = min([at, *(expand.get_earliest_start(assignment.series) for assignment in own_assignments)])
         rows = fetch_rows(staff_id, since, records)
-        _check_limits(rows, changes)
+        _check_limits(rows, changes, planned_workloads.get(staff_id, Workload()))
         if own_assignments and not allow_overlap:
             other_rows = [row for row in rows if row.schedule_id != excluded_schedule_id]
             _check_conflicts(own_assignments, other_rows, existing)
@@ -135,40 +138,13 @@ def _check_conflicts(
         raise ScheduleConflict(staff_id, schedule_id, conflict.at, own_assignments[0].series.zone)
 
 
-@dataclass(frozen=True)
-class Workload:
-    """How much a change of a person's schedules is compared with.
-
-    Long shifts count as series.
-    """
-
-    series: int = 0
-    changed_shifts: int = 0
-    single_shifts: int = 0
-
-    @classmethod
-    def of(cls, rows: Iterable[StaffAvailability]) -> "Workload":
-        """That of these rows."""
-        shifts = [values for row in rows for values in row.shifts or ()]
-        patterns = [pattern for *_, pattern in shifts if pattern]
-        changed_shifts = sum(len(pattern.get("exceptions", ())) for pattern in patterns)
-        long_shifts = sum(is_long_shift(start, end) for start, end, _, pattern in shifts if not pattern)
-        series = len(patterns) + long_shifts
-        return cls(series, changed_shifts, len(shifts) - series)
-
-
-def is_long_shift(start: str, end: str) -> bool:
-    """Whether a single shift between two stored wall times is a long one."""
-    return datetime.fromisoformat(end) - datetime.fromisoformat(start) > LONG_SHIFT_DURATION
-
-
-def _check_limits(rows: Iterable[StaffAvailability], changes: "RowChanges") -> None:
+def _check_limits(rows: Iterable[StaffAvailability], changes: "RowChanges", planned: Workload) -> None:
     """Raise `AssignmentLimitExceeded` if a change exceeds a limit; what exceeds one may shrink."""
     rows_before = {row.end: row for row in rows}
     rows_after = {**rows_before, **{row.end: row for row in changes.written}}
     for row in changes.removed:
         rows_after.pop(row.end, None)
-    before, after = Workload.of(rows_before.values()), Workload.of(rows_after.values())
+    before, after = Workload.of(rows_before.values()) + planned, Workload.of(rows_after.values()) + planned
     if after.series > max(MAX_SERIES_PER_PERSON, before.series):
         raise AssignmentLimitExceeded(
             f"A person can have at most {MAX_SERIES_PER_PERSON} series at a time; "

@@ -1,32 +1,40 @@
 """What `commands.create_schedule` would do, without writing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from accounts import locations
 from accounts.permissions import Actor
 from config import dynamodb
-from staffing.models import Schedule
+from staffing.models import Schedule, format_instant
 from staffing.recurrence import edit, expand, rules
 from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import Series
 from staffing.schedules import availability, commands, save
 from staffing.schedules.availability import ShiftAssignment
+from staffing.schedules.workloads import Workload
 
 _COMPARED = ("staff_id", "location_id", "start", "end", "zone", "pattern")
 
 
 def check_schedule(
-    draft: commands.ScheduleDraft, *, planned: Sequence[ShiftAssignment], actor: Actor, at: datetime
-) -> Schedule:
-    """The schedule that a draft would become beside ``planned`` ones.
+    draft: commands.ScheduleDraft,
+    *,
+    planned: Sequence[ShiftAssignment],
+    planned_workloads: Mapping[str, Workload],
+    actor: Actor,
+    at: datetime,
+) -> tuple[Schedule, dict[str, Workload]]:
+    """The schedule that a draft would become beside ``planned`` ones, and the work that it adds.
+
+    Workloads are by person, of shifts that end after ``at``.
 
     Raises what `commands.create_schedule` raises.
     """
     schedule, records = _build(draft, actor, at)
     series = schedule.series()
     added = edit.list_assignments(series, schedule.staff_id)
-    save.check_edit(
+    _, row_changes = save.check_edit(
         None,
         [schedule],
         EditResult(series, staff_id=schedule.staff_id, added=added),
@@ -35,8 +43,13 @@ def check_schedule(
         records=records,
         allow_overlap=draft.allow_overlap,
         planned=select_overlapping(planned, added),
+        planned_workloads=planned_workloads,
     )
-    return schedule
+    workloads = {
+        staff_id: Workload.of(row for row in changes.written if row.end > format_instant(at))
+        for staff_id, changes in row_changes.items()
+    }
+    return schedule, workloads
 
 
 def is_same_schedule(existing: Schedule, draft: commands.ScheduleDraft, *, actor: Actor, at: datetime) -> bool:

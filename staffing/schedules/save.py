@@ -1,6 +1,6 @@
 """One transaction for a change of schedules: records, availability, audit entry, notifications."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -15,6 +15,7 @@ from staffing.recurrence.edit import EditResult
 from staffing.recurrence.expand import Series
 from staffing.schedules import availability, diff, queries
 from staffing.schedules.availability import ShiftAssignment
+from staffing.schedules.workloads import NO_WORKLOADS, Workload
 
 BATCH_PERIOD = timedelta(seconds=60)
 """Changes of one author to one person's schedules within this period are sent together."""
@@ -128,10 +129,12 @@ def check_edit(
     records: dynamodb.BatchResult,
     allow_overlap: bool = False,
     planned: Sequence[ShiftAssignment] = (),
+    planned_workloads: Mapping[str, Workload] = NO_WORKLOADS,
 ) -> tuple[list[str], dict[str, availability.RowChanges]]:
     """New people of the schedules, and row changes; raises what `save_schedules` raises.
 
-    ``planned`` are shifts that are not stored yet, but will be.
+    ``planned`` are shifts that are not stored yet, but will be, as far as they could overlap;
+    ``planned_workloads`` are all of these by person.
     """
     for schedule in after:
         _check_details(schedule)
@@ -149,6 +152,7 @@ def check_edit(
             excluded_schedule_id=(before or target).id,
             at=at,
             allow_overlap=allow_overlap,
+            planned_workloads=planned_workloads,
         )
     return new_staff, row_changes
 

@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -111,6 +111,17 @@ def test_edited_export_is_said_to_differ(users: UserFixtures) -> None:
         [True, True],
         [False, True],
     ]
+
+
+def test_limits_hold_for_all_shifts_of_a_file(users: UserFixtures) -> None:
+    """Shifts of a week count as series, of which a person can have 100."""
+    person = users.create_user(name="Many Weeks")
+    users.create_shift()
+    starts = [datetime(2030, 1, 1) + timedelta(weeks=week) for week in range(102)]
+    rows = [f"{person.name},{start:%Y-%m-%d},{start + timedelta(days=6):%Y-%m-%d},9:00,9:00" for start in starts]
+    planned = plan("\n".join(["staff,date,end date,start,end", *rows]), users)
+    assert [item.outcome for item in planned] == ["create"] * 100 + ["refused"] * 2
+    assert outcomes(planned)[-1].startswith("line 103: A person can have at most 100 series at a time; ")
 
 
 def test_numbers_of_rows_and_employees_are_no_uids(users: UserFixtures) -> None:

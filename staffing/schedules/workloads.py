@@ -1,0 +1,41 @@
+"""How much of the rota a person has, which is limited.."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from types import MappingProxyType
+
+from staffing.models import LONG_SHIFT_DURATION, StaffAvailability
+
+
+@dataclass(frozen=True)
+class Workload:
+    """How much a change of a person's schedules is compared with.
+
+    Long shifts count as series.
+    """
+
+    series: int = 0
+    changed_shifts: int = 0
+    single_shifts: int = 0
+
+    def __add__(self, other: "Workload") -> "Workload":
+        return Workload(*(mine + others for mine, others in zip(astuple(self), astuple(other), strict=True)))
+
+    @classmethod
+    def of(cls, rows: Iterable[StaffAvailability]) -> "Workload":
+        """That of these rows."""
+        shifts = [values for row in rows for values in row.shifts or ()]
+        patterns = [pattern for *_, pattern in shifts if pattern]
+        changed_shifts = sum(len(pattern.get("exceptions", ())) for pattern in patterns)
+        long_shifts = sum(is_long_shift(start, end) for start, end, _, pattern in shifts if not pattern)
+        series = len(patterns) + long_shifts
+        return cls(series, changed_shifts, len(shifts) - series)
+
+
+def is_long_shift(start: str, end: str) -> bool:
+    """Whether a single shift between two stored wall times is a long one."""
+    return datetime.fromisoformat(end) - datetime.fromisoformat(start) > LONG_SHIFT_DURATION
+
+
+NO_WORKLOADS: Mapping[str, Workload] = MappingProxyType({})
