@@ -252,7 +252,7 @@ class Call(dynamodb.Record):
         """The records by which those candidates who are users find this call."""
         key = f"{dynamodb.format_timestamp(self.started_at)}#{self.id}"
         return [
-            CallOfUser(user_id=id, key=key, call_id=self.id, expires_at=self.expires_at)
+            CallOfUser(user_id=id, key=key, call_id=self.id, location_id=self.location_id, expires_at=self.expires_at)
             for id in candidate_ids
             if dynamodb.is_id("usr", id)
         ]
@@ -272,6 +272,8 @@ class CallOfUser(dynamodb.Record):
     key = Text(CALL_KEYS, range_key=True)
     """When the call began, and its id."""
     call_id = Text(CALL_KEYS)
+    location_id = Text(CALL_KEYS, null=True)
+    """None in records of 0.2.0 and before: their calls say it."""
     expires_at = Number(CALL_KEYS)
 
 

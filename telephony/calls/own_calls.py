@@ -10,8 +10,13 @@ from telephony.callers import CallerFilter
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call, CallOfUser
 
-PAGE_SIZE, MAX_PAGES = 100, 10
-"""Calls of one read, and reads of one page of a list."""
+FEW_ROWS, MANY_ROWS = 100, 1_000
+"""Rows of `CallOfUser` that the first query of a page reads, and each later one."""
+MAX_QUERIES = 4
+MAX_CALLS = 100
+"""Calls that a page reads beyond its ``limit``: a search has to, and rows without location."""
+UNCERTAIN_CALLS, BATCH_SIZE = 25, 100
+"""Calls that are read at once, at least where some may not count, and at most."""
 
 
 def is_call_of(user_id: str, call: CallRecord) -> bool:
@@ -46,36 +51,60 @@ def list_calls(
 ) -> pagination.CursorPage[Call]:
     """The calls of a user to a location, newest first.
 
-    A page reads at most `MAX_PAGES` times `PAGE_SIZE` calls, so it may hold fewer than ``limit``
-    before the last.
+    A page reads a bounded number of rows, and of calls little more than it shows, so it may hold
+    fewer than ``limit`` before the last.
     """
-    calls: list[tuple[Call, CallOfUser]] = []
-    for _ in range(MAX_PAGES):
-        rows, cursor = _read_rows(user_id, earliest, latest, cursor)
-        records = dynamodb.batch_get(dynamodb.RecordKey(Call, str(row.call_id)) for row in rows)
-        for row in rows:
-            call = records.get(Call, str(row.call_id))
-            is_match = call is not None and call.location_id == location_id
-            if call and is_match and (caller_filter is None or caller_filter.matches(str(call.caller))):
-                calls.append((call, row))
-        if len(calls) > limit:
-            calls = calls[:limit]
-            cursor = pagination.item_key(CallOfUser, None, calls[-1][1].serialize())
+    calls: list[Call] = []
+    calls_left = limit + MAX_CALLS
+    for number in range(MAX_QUERIES):
+        row_limit = MANY_ROWS if number else max(FEW_ROWS, limit + 1)
+        rows, next_cursor = _read_rows(user_id, location_id, earliest, latest, cursor, row_limit)
+        while rows and len(calls) < limit and calls_left > 0:
+            chunk_size = _chunk_size(rows, limit - len(calls), has_filter=caller_filter is not None)
+            chunk = rows[: min(chunk_size, calls_left)]
+            records = dynamodb.batch_get(dynamodb.RecordKey(Call, str(row.call_id)) for row in chunk)
+            calls_left -= len(chunk)
+            for row in chunk:
+                call = records.get(Call, str(row.call_id))
+                if call and call.location_id == location_id and _is_match(call, caller_filter):
+                    calls.append(call)
+                rows, cursor = rows[1:], pagination.item_key(CallOfUser, None, row.serialize())
+                if len(calls) == limit:
+                    break
+        if rows:
+            return pagination.CursorPage(calls, cursor)
+        cursor = next_cursor
         if cursor is None or len(calls) == limit:
             break
-    return pagination.CursorPage([call for call, _ in calls], cursor)
+    return pagination.CursorPage(calls, cursor)
+
+
+def _chunk_size(rows: list[CallOfUser], count: int, *, has_filter: bool) -> int:
+    """How many calls to read at once: those that are wanted, more where some may not count."""
+    is_certain = not has_filter and all(row.location_id for row in rows[:count])
+    return min(count if is_certain else max(count, UNCERTAIN_CALLS), BATCH_SIZE)
+
+
+def _is_match(call: Call, caller_filter: CallerFilter | None) -> bool:
+    return caller_filter is None or caller_filter.matches(str(call.caller))
 
 
 def _read_rows(
-    user_id: str, earliest: datetime, latest: datetime, cursor: pagination.Cursor | None
+    user_id: str, location_id: str, earliest: datetime, latest: datetime, cursor: pagination.Cursor | None, limit: int
 ) -> tuple[list[CallOfUser], pagination.Cursor | None]:
+    """Rows of a user's calls, as far as they may be at a location, of at most ``limit``."""
+    condition = "#user_id = :user AND #key BETWEEN :low AND :high"
+    expression = "#location_id = :location OR attribute_not_exists(#location_id)"
     values = {
         ":user": {"S": user_id},
         ":low": {"S": dynamodb.format_timestamp(earliest)},
         ":high": {"S": f"{dynamodb.format_timestamp(latest)}#~"},
+        ":location": {"S": location_id},
     }
-    condition = "#user_id = :user AND #key BETWEEN :low AND :high"
     arguments = dynamodb.query_arguments(CallOfUser, condition, values)
+    arguments["ExpressionAttributeNames"] = dynamodb.expression_names(f"{condition} {expression}")
     start = {"ExclusiveStartKey": cursor} if cursor else {}
-    response = dynamodb.call("Query", **arguments, ScanIndexForward=False, Limit=PAGE_SIZE, **start)
+    response = dynamodb.call(
+        "Query", **arguments, FilterExpression=expression, ScanIndexForward=False, Limit=limit, **start
+    )
     return [CallOfUser.from_item(item) for item in response["Items"]], response.get("LastEvaluatedKey")

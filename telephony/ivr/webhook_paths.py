@@ -2,14 +2,15 @@
 
 Twilio signs the URL that it was given, and is reported to request it with its query sorted and
 encoded anew (twilio/twilio-php#790, twilio/twilio-node#1079). So queries are sorted, and values
-have only characters that no encoder changes: letters, digits, ``.``, ``-`` and ``_``.
+have only characters that encoders agree on: letters, digits, ``-`` and ``_`` stay, ``/`` and ``#``
+become ``%2F`` and ``%23``. They do not agree on ``*``, which is written as a word.
 """
 
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
-_KEY_NAMES = {"*": "star", "#": "hash"}
-_KEYS_BY_NAME = {name: key for key, name in _KEY_NAMES.items()}
+_STAR, _STAR_NAME = "*", "star"
+_NAMED_KEYS = {_STAR_NAME: _STAR, "hash": "#"}
 
 
 def webhook_path(name: str, *, action: str = "", **query: object) -> str:
@@ -27,12 +28,13 @@ def encode_query(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def encode_action_path(path: str) -> str:
-    """The path of an action as in a URL: ``open/keys/*`` becomes ``open.keys.star``."""
-    return ".".join(_KEY_NAMES.get(segment, segment) for segment in path.split("/"))
+    """The path of an action as in a query: ``open/keys/*`` becomes ``open/keys/star``.
+
+    Others stay: while 0.2.0 is replaced, its processes get webhooks of new ones, and read them raw.
+    """
+    return "/".join(_STAR_NAME if segment == _STAR else segment for segment in path.split("/"))
 
 
 def decode_action_path(text: str) -> str:
-    """The path of an action from a URL; calls of an older release have it as it is."""
-    if "/" in text:
-        return text
-    return "/".join(_KEYS_BY_NAME.get(segment, segment) for segment in text.split("."))
+    """The path of an action from a query, also of calls that began with ``open.keys.star``."""
+    return "/".join(_NAMED_KEYS.get(segment, segment) for segment in text.replace(".", "/").split("/"))

@@ -10,8 +10,12 @@ import httpx
 import pytest
 
 from accounts import permissions, users
-from telephony import callers, dialing_rules, phone_verification
+from config.dynamodb import unaudited
+from telephony import callers, dialing_rules, ivr, phone_verification
 from telephony.calls import call_record, own_calls
+from telephony.ivr.configuration import iter_actions
+from telephony.ivr.webhook_paths import decode_action_path, webhook_path
+from telephony.models import Call
 from telephony.numbers import unassigned
 from tests.emulators.twilio.phones import rewrite_query, sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, local_times_around, post_webhook
@@ -19,8 +23,9 @@ from tests.support.environment import Environment
 from tests.support.users import UserFixtures, accept_invitation, emails_to, now, parse_problem, process_outbox
 
 AUTH_TOKEN = "local-twilio-token"
-SAFE_QUERY = re.compile(r"[A-Za-z0-9._-]+=[A-Za-z0-9._-]*(&[A-Za-z0-9._-]+=[A-Za-z0-9._-]*)*")
-"""What every encoder of queries leaves as it is."""
+SAFE_VALUE = r"(?:[A-Za-z0-9._-]|%2F|%23)"
+SAFE_QUERY = re.compile(f"[a-z]+={SAFE_VALUE}*(?:&[a-z]+={SAFE_VALUE}*)*")
+"""What encoders of queries leave as it is, and write so from what it stands for."""
 MENU = {
     "type": "menu",
     "prompt": {"say": "Press star for the team, pound for one of them."},
@@ -97,9 +102,27 @@ def test_twilio_php_790_signature_is_that_of_either_form(line: LineFixture, env:
     assert post(original, Digits="1") == 403
     signature = sign_webhook(original.replace(":" + original.split(":")[2].split("/")[0], ""), form, AUTH_TOKEN)
     assert post(f"{base}?p=open.keys.1&a=0") == 200, "signed without the port"
-    old = f"{base}?p=open%2Fkeys%2F%2A&a=0"
-    signature = sign_webhook(old, form, AUTH_TOKEN)
-    assert post(old) == 200, "a call of an older release goes on"
+    for path in ("open%2Fkeys%2F%2A", "open.keys.star", "open%2Fkeys%2Fstar"):
+        other = f"{base}?p={path}&a=0"
+        signature = sign_webhook(other, form, AUTH_TOKEN)
+        assert post(other) == 200, "a call of another release goes on"
+    original = f"{base}?a=0&p=open%2Fkeys%2F%23"
+    signature = sign_webhook(original, form, AUTH_TOKEN)
+    for query in ("p=open/keys/%23&a=0", "a=0&p=open%2fkeys%2f%23", "p=%6Fpen%2Fkeys/%23&a=0"):
+        assert post(f"{base}?{query}") == 200, query
+
+
+def test_twilio_php_790_processes_of_the_release_before_read_today_s_webhooks() -> None:
+    """twilio/twilio-php#790, the neighbor: 0.2.0 reads `p` as it is; for `*` it takes voicemail."""
+    deep = {"type": "say", "prompt": {"say": "x"}, "then": MENU}
+    configuration = {**ivr.default_configuration("Boston"), "open": MENU, "closed": deep}
+    paths = [path for path, _ in iter_actions(configuration)]
+    read = {path: dict(parse_qsl(webhook_path("key", action=path, a=0).partition("?")[2]))["p"] for path in paths}
+
+    assert [path for path in paths if read[path] != path] == [path for path in paths if "*" in path]
+    assert [path for path in paths if ivr.action_at(configuration, decode_action_path(read[path])) is None] == []
+    dotted = [path.replace("/", ".").replace("*", "star").replace("#", "hash") for path in paths]
+    assert [decode_action_path(text) for text in dotted] == paths
 
 
 def test_twilio_php_790_repeated_values_have_one_meaning(line: LineFixture, env: Environment) -> None:
@@ -457,6 +480,44 @@ def test_yap_247_staff_list_their_calls_in_pages(test_users: UserFixtures, env: 
     assert listed == [ids[:2], ids[2:4], ids[4:]]
     table = person.get(f"/call?locationId={line.location.id}", headers={"Accept": "text/csv"}).text
     assert [call_id in table for call_id in ids] == [True] * 5
+
+
+@pytest.mark.parametrize("has_location", [True, False], ids=["listed with location", "of 0.2.0"])
+def test_yap_247_a_page_of_own_calls_reads_little(
+    test_users: UserFixtures, env: Environment, web: str, *, has_location: bool
+) -> None:
+    """bmlt-enabled/yap#247, the neighbor: most calls of a person may be of other places."""
+    line, elsewhere, at = create_line(test_users), create_line(test_users), now()
+    staff, _ = line.put_on_duty(*local_times_around(at))
+    mine = [line.call(at - timedelta(hours=hours)).id for hours in (2, 1)]
+    item = _load(elsewhere.call(at).id).row.serialize()
+    others = [Call.from_item(item) for _ in range(300)]
+    for number, call in enumerate(others):
+        call.id, call.started_at = f"CA{number:032x}", at - timedelta(minutes=5, seconds=number)
+        call.pinned = {"configuration": {"open": "x" * 20_000}}
+    rows = [row for call in others for row in call.list_users([staff.id])]
+    for row in rows:
+        row.location_id = elsewhere.location.id if has_location else None
+    for start in range(0, len(others), 100):
+        unaudited.write_all(puts=[*others[start : start + 100], *rows[start : start + 100]])
+    person = accept_invitation(env, web, users.get_user(staff.id))
+    listed: list[str] = []
+    pages: list[tuple[int, float]] = []
+    query = {"locationId": line.location.id, "limit": 1}
+
+    while not pages or query.get("cursor"):
+        with env.apply_plan() as plan:
+            page = person.get("/call", params=query).json()
+        calls = [call for call in plan.calls if call.service == "dynamodb"]
+        pages.append((len(calls), sum(call.capacity for call in calls)))
+        listed += [call["id"] for call in page["items"]]
+        query["cursor"] = page["nextCursor"]
+
+    assert listed == mine[::-1]
+    reads, capacity = (max(figures) for figures in zip(*pages, strict=True))
+    assert reads <= (8 if has_location else 16), pages
+    assert capacity <= (40 if has_location else 650), pages
+    assert len(pages) <= (3 if has_location else 5)
 
 
 def test_yap_247_pages_of_own_calls_end_when_all_calls_may_be_read(
