@@ -129,10 +129,10 @@ def _register(profile: NumberProfile, job: outbox.TaskContext) -> None:
 def _record_result(profile: NumberProfile, values: dict[str, Any], job: outbox.TaskContext) -> None:
     after = profile.with_changes(**values, updated_at=job.at)
     changes = audit.diff_records(profile, after, ("address_status", "address_sid"))
+    is_rejected = after.address_status == "rejected"
+    action = "numberprofile.address_rejected" if is_rejected else "numberprofile.address_registered"
     if changes:
-        with journal.write(
-            job.author, f"numberprofile.address_{after.address_status}", after, job.at, changes=changes
-        ) as write:
+        with journal.write(job.author, action, after, job.at, changes=changes) as write:
             write.save(profile, after)
         return
     current = find_profile(profile.country, profile.customer_id)
