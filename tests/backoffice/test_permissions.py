@@ -158,11 +158,12 @@ def _fill_route(route: str, name: str, admin_samples: AdminSamples, test_users: 
 
 
 def snapshot_rows(test_users: UserFixtures) -> list[Any]:
-    """All rows that viewing must not change."""
+    """All rows that viewing must not change; refused attempts are audited and counted."""
     rows: list[Any] = rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values()))
     for record in (OutboxMessage, Orphan, Quota):
         for items in dynamodb.iter_pages("Scan", TableName=record.table_name()):
-            rows += [json.dumps(item, sort_keys=True) for item in items]
+            changeable = (item for item in items if item.get("task") != {"S": "accounts.close_attempts"})
+            rows += [json.dumps(item, sort_keys=True) for item in changeable]
     return sorted(rows)
 
 
