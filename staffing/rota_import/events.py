@@ -192,6 +192,8 @@ def get_moment(event: Event, name: str) -> Moment | None:
 
 def to_moment(name: str, at: Any, zone_name: Any) -> Moment:
     """A wall time from a value of the library. Raises `InvalidEvent`."""
+    if isinstance(at, date) and not date.min.year < at.year < date.max.year:
+        raise InvalidEvent(name, "There are no shifts in that year.")
     if isinstance(at, datetime):
         if zone_name is None:
             return Moment(at.replace(tzinfo=None), "UTC" if at.tzinfo else None)
@@ -233,16 +235,24 @@ def get_end(event: Event, start: Moment, local_zone: str) -> datetime:
     if not isinstance(duration.dt, timedelta):
         raise InvalidEvent("DURATION", "Must be a duration.")
     try:
-        if "RRULE" in event:  # the same wall times on every day, also if the clock changes on the first
-            return start.wall_time + duration.dt
-        return _add_duration(start.wall_time, duration.dt, duration.params.get(_WRITTEN, ""), start.zone or local_zone)
+        end_time = _add_duration(event, start.wall_time, start.zone or local_zone)
     except OverflowError as error:
         raise InvalidEvent("DURATION", "Is too long.") from error
+    if not date.min.year < end_time.year < date.max.year:
+        raise InvalidEvent("DURATION", "Is too long.")
+    return end_time
 
 
-def _add_duration(start: datetime, duration: timedelta, written: str, zone: str) -> datetime:
-    """Days and weeks later at the same time of day, then hours, minutes and seconds that pass."""
-    counts = {unit: int(count) for count, unit in _NOMINAL_DAYS.findall(written.upper().partition("T")[0])}
+def _add_duration(event: Event, start: datetime, zone: str) -> datetime:
+    """Days and weeks later at the same time of day, then hours, minutes and seconds that pass.
+
+    Shifts of a series end at the same time on every day, also if the clock changes on the first.
+    """
+    duration: timedelta = event["DURATION"].dt
+    if "RRULE" in event:
+        return start + duration
+    written = str(event["DURATION"].params.get(_WRITTEN, "")).upper().partition("T")[0]
+    counts = {unit: int(count) for count, unit in _NOMINAL_DAYS.findall(written)}
     days = timedelta(days=counts.get("D", 0), weeks=counts.get("W", 0))
     days = -days if duration < timedelta() else days
     if duration == days:

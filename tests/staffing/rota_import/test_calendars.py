@@ -125,6 +125,21 @@ def test_hours_of_a_duration_pass_and_days_are_those_of_the_calendar(
     assert planned.entry.draft.end == datetime.fromisoformat(end)
 
 
+@pytest.mark.parametrize(
+    "properties",
+    [
+        "DTSTART;TZID=Europe/Berlin:00010101T000000\nDURATION:PT1H",
+        "DTSTART;TZID=America/New_York:99991231T230000\nDURATION:PT1H",
+        "DTSTART:20270601T090000\nDURATION:P2912000D",
+        "DTSTART:20270601T090000\nDTEND:99991231T235959",
+        "DTSTART:20270601T090000\nDURATION:PT1H\nRECURRENCE-ID;TZID=Europe/Berlin:00010101T000000",
+    ],
+)
+def test_times_at_the_ends_of_the_calendar_are_refused(users: UserFixtures, properties: str) -> None:
+    (planned,) = plan(calendar(f"UID:end\nSUMMARY:{users.sam.user.name}\n{properties}"), users)
+    assert str(planned.problems[0]).endswith(("There are no shifts in that year.", "Is too long."))
+
+
 def test_the_latest_version_of_an_event_counts(users: UserFixtures) -> None:
     def version(sequence: int, hour: int, *properties: str) -> str:
         times = f"DTSTART:20280605T{hour:02}0000\nDURATION:PT1H\nSEQUENCE:{sequence}"
