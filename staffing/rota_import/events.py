@@ -248,10 +248,11 @@ def _add_duration(event: Event, start: datetime, zone: str) -> datetime:
 
     Shifts of a series end at the same time on every day, also if the clock changes on the first.
     """
-    duration: timedelta = event["DURATION"].dt
+    value = get_single(event, "DURATION")
+    duration: timedelta = value.dt
     if "RRULE" in event:
         return start + duration
-    written = str(event["DURATION"].params.get(_WRITTEN, "")).upper().partition("T")[0]
+    written = str(value.params.get(_WRITTEN, "")).upper().partition("T")[0]
     counts = {unit: int(count) for count, unit in _NOMINAL_DAYS.findall(written)}
     days = timedelta(days=counts.get("D", 0), weeks=counts.get("W", 0))
     days = -days if duration < timedelta() else days
