@@ -11,9 +11,10 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -74,6 +75,12 @@ class FaultPlan:
         pid = self.victim_pid()
         if pid:
             os.kill(pid, signal.SIGKILL)
+
+
+def count_sequential_trips(calls: Sequence[ProxiedCall]) -> int:
+    """Round trips that follow each other; queries of ranges of an index are made at once."""
+    groups = groupby(call.operation for call in calls)
+    return sum(1 if operation == "Query" else len(list(group)) for operation, group in groups)
 
 
 @dataclass(frozen=True)
