@@ -20,6 +20,11 @@ AUDIT_ACTIONS = dict.fromkeys(
 settings.AUDIT_ACTIONS = [*settings.AUDIT_ACTIONS, f"{__name__}.AUDIT_ACTIONS"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run tests that verify the whole audit first: later there is much of it."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/config/journal/"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def django_test_environment() -> None:
     """Disable pytest-django's fixture, which would replace the e-mail backend."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import orjson
 
@@ -138,13 +139,13 @@ def check_edit(
     """
     for schedule in after:
         _check_details(schedule)
-    _check_location_limits(before, after, at)
     target = after[-1] if after else None
     new_staff = _check_new_staff(before, after, edit_result, records, actor)
     row_changes = availability.plan_row_changes([before] if before else [], after)
     if target:
         existing = [ShiftAssignment(staff_id, after[0].id, series) for staff_id, series in edit_result.existing]
-        availability.check_available(
+        check_available = partial(
+            availability.check_available,
             [ShiftAssignment(staff_id, target.id, series) for staff_id, series in edit_result.added],
             row_changes,
             records,
@@ -154,23 +155,28 @@ def check_edit(
             allow_overlap=allow_overlap,
             planned_workloads=planned_workloads,
         )
+        growing_locations = _list_growing_locations(before, after)
+        dynamodb.gather(check_available, *(partial(_check_series_limit, id, at) for id in growing_locations))
     return new_staff, row_changes
 
 
-def _check_location_limits(before: Schedule | None, after: list[Schedule], at: datetime) -> None:
-    """Raise if a location that gets a new series has too many; other changes are possible."""
+def _list_growing_locations(before: Schedule | None, after: list[Schedule]) -> set[str]:
+    """Locations that get a new series; other changes are possible beyond the limit."""
     known = (before.id, before.location_id, before.is_series) if before else None
-    growing = {
+    return {
         schedule.location_id
         for schedule in after
         if schedule.is_series and (schedule.id, schedule.location_id, True) != known
     }
-    for location_id in growing:
-        if queries.has_more_series(location_id, at, MAX_SERIES_PER_LOCATION - 1):
-            raise availability.AssignmentLimitExceeded(
-                f"A location can have at most {MAX_SERIES_PER_LOCATION:,} series at a time; end some of them, "
-                "or plan what follows each other as one series."
-            )
+
+
+def _check_series_limit(location_id: str, at: datetime) -> None:
+    """Raise `availability.AssignmentLimitExceeded` if a location cannot have another series."""
+    if queries.has_more_series(location_id, at, MAX_SERIES_PER_LOCATION - 1):
+        raise availability.AssignmentLimitExceeded(
+            f"A location can have at most {MAX_SERIES_PER_LOCATION:,} series at a time; end some of them, "
+            "or plan what follows each other as one series."
+        )
 
 
 def _check_details(schedule: Schedule) -> None:

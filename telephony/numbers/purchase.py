@@ -10,7 +10,6 @@ withdrawn, it is reserved again.
 """
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from accounts.models import Location
 
 PURCHASE = two_phase.Flow("telephony.finish_purchase", prefix="purchase", withdrawal_action="number.refused")
-ADOPTION = replace(PURCHASE, task="telephony.finish_adoption")
+ADOPTION = two_phase.Flow("telephony.finish_adoption", prefix="purchase", withdrawal_action="number.refused")
 """Has a task of its own: releases that do not know adoptions defer it instead of refusing."""
 REFUSALS = (NumberUnavailable, NumberNotPurchasable, requirements.ProfileRequired)
 """Errors after which a purchase is withdrawn."""
