@@ -145,7 +145,9 @@ class BodyLimitMiddleware:
         except UnreadablePostError as error:
             return _refuse_incomplete_body(request, error)
         except errors.DomainError as error:
-            return problem_details.problem_response(request, error)
+            response = problem_details.problem_response(request, error)
+            response["Connection"] = "close"  # the unread body would be taken for the next request
+            return response
         return self._get_response(request)
 
 

@@ -227,6 +227,15 @@ def check_handed_over(env: Environment, person: SignedInUser, plan: FaultPlan) -
     assert person.id not in str(messages), summary
 
 
+def process_all_but_handovers() -> None:
+    """Run what the outbox has besides handovers."""
+    for shard in outbox.SHARDS:
+        for due in outbox.fetch_due_messages(shard, now()):
+            message = dynamodb.get_record(outbox.OutboxMessage, due.id)
+            if message and message.task != "accounts.hand_over":
+                outbox.run_message_now(message.id, clock=now)
+
+
 def test_a_repetition_after_the_mail_does_not_lock_out(
     harness: CrashHarness, test_users: UserFixtures, env: Environment
 ) -> None:
@@ -234,12 +243,10 @@ def test_a_repetition_after_the_mail_does_not_lock_out(
     user = invite(test_users, env)
     assert change_address(test_users, user).is_success
     address = f"right.{user.email}"
-    for number in range(3):  # the first mail may be the one to the former address
-        plan = FaultPlan(always={"smtp quit": "kill_before"})
-        harness.process_outbox(seconds_ahead=1 + 90 * number, plan=plan)
-        assert plan.fired_faults
-        if emails_to(env, address):
-            break
+    process_all_but_handovers()  # whose mails would come first
+    plan = FaultPlan(always={"smtp quit": "kill_before"})
+    harness.process_outbox(seconds_ahead=1, plan=plan)
+    assert plan.fired_faults
     assert len(emails_to(env, address)) == 1
     assert set_password(env, address, NEW_PASSWORD).is_success
 

@@ -10,8 +10,7 @@ import pytest
 
 from accounts import users
 from accounts.clients import auth0
-from config import dynamodb, outbox
-from tests.attacks.test_handover import NEW_PASSWORD, change_address, unblock
+from tests.attacks.test_handover import NEW_PASSWORD, change_address, process_all_but_handovers, unblock
 from tests.support.environment import Environment
 from tests.support.intruder import intrude, intrude_as, invite, link_in_newest_mail, signs_in
 from tests.support.proxy import FaultPlan
@@ -22,7 +21,6 @@ from tests.support.users import (
     await_token_of_present_holder,
     emails_to,
     fetch_access_token,
-    now,
     process_outbox,
     set_password,
 )
@@ -36,7 +34,7 @@ def test_a_link_used_between_two_calls_gives_no_access(
     user = invite(test_users, env)
     link = link_in_newest_mail(env, user.email)
     assert unblock(test_users, user).is_success
-    process_profile_updates()
+    process_all_but_handovers()
     fault = {"path": slow_path, "fault": "slow", "seconds": 1.5, "times": 1}
     httpx.post(f"{env.issuer}_local/faults", json=fault).raise_for_status()
     with ThreadPoolExecutor(1) as pool:
@@ -48,15 +46,6 @@ def test_a_link_used_between_two_calls_gives_no_access(
     httpx.delete(f"{env.issuer}_local/faults")
     assert not users.get_user(user.id).is_handover_pending
     assert not signs_in(env, user.email, PASSWORD)
-
-
-def process_profile_updates() -> None:
-    """Run what the outbox has besides handovers."""
-    for shard in outbox.SHARDS:
-        for due in outbox.fetch_due_messages(shard, now()):
-            message = dynamodb.get_record(outbox.OutboxMessage, due.id)
-            if message and message.task != "accounts.hand_over":
-                outbox.run_message_now(message.id, clock=now)
 
 
 @pytest.mark.parametrize("has_scope", [True, False])
