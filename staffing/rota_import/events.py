@@ -5,7 +5,7 @@ zone definitions are left out, and a malformed event is one problem, not a malfo
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -28,6 +28,12 @@ PROPERTIES = frozenset(
         *("RECURRENCE-ID", "SUMMARY", "DESCRIPTION", "LOCATION", "ATTENDEE", "STATUS", "SEQUENCE"),
     }
 )
+_TYPE_CHECKS: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("DTSTART", "DTEND", "RECURRENCE-ID", "DURATION"), lambda value: hasattr(value, "dt")),
+    "EXDATE": lambda value: hasattr(value, "dts"),
+    "RRULE": lambda value: isinstance(value, Mapping),
+    "SEQUENCE": lambda value: isinstance(value, int),
+}
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _NAME = re.compile(r"[A-Za-z0-9-]{1,60}", re.ASCII)
 _FOLD = re.compile(r"\r\n[ \t]")
@@ -83,7 +89,16 @@ class SourceEvent:
         if event.errors:
             name, detail = event.errors[0]
             raise InvalidEvent(str(name or ""), f"Cannot be read: {str(detail)[:200]}")
+        _check_types(event)
         return event
+
+
+def _check_types(event: Event) -> None:
+    """Raise `InvalidEvent` for a value that its VALUE makes another type than its property has."""
+    for name, is_of_type in _TYPE_CHECKS.items():
+        values = event.get(name, [])
+        if not all(is_of_type(value) for value in (values if isinstance(values, list) else [values])):
+            raise InvalidEvent(name, "Has a value of another type than this property can have.")
 
 
 @dataclass(frozen=True)

@@ -266,12 +266,36 @@ def test_hostile_calendars_are_refused_before_they_are_parsed(content: str, deta
 
 PROPERTY = st.tuples(
     st.sampled_from([*sorted(events.PROPERTIES), "BEGIN", "END", "X-Y"]),
-    st.sampled_from(["", ";TZID=Europe/Berlin", ";TZID=", ";VALUE=DATE", ";X", ';CN="']),
+    st.sampled_from(["", ";TZID=Europe/Berlin", ";TZID=", ";VALUE=DATE", ";VALUE=TEXT", ";X", ';CN="']),
     st.sampled_from(
         ["20270607T090000", "20270607", "PT8H", "FREQ=DAILY;COUNT=2", "Sam Staff", "VEVENT", "VALARM", ":;,\\"]
     )
     | st.text(max_size=12),
 )
+
+
+@pytest.mark.parametrize(
+    "value_type", ["DATE", "TEXT", "INTEGER", "DURATION", "PERIOD", "URI", "RECUR", "BOOLEAN", "NONE"]
+)
+@pytest.mark.parametrize(
+    "name", ["SEQUENCE", "DTSTART", "DTEND", "DURATION", "RECURRENCE-ID", "EXDATE", "RRULE", "UID"]
+)
+def test_a_value_of_another_type_is_refused_or_read(users: UserFixtures, name: str, value_type: str) -> None:
+    """VALUE names a type that the property cannot have."""
+    values = {"DATE": "20270607", "INTEGER": "7", "DURATION": "PT1H", "PERIOD": "20270607T090000Z/PT1H"}
+    lines = {"UID": "1", "DTSTART": "20270607T090000", "DTEND": "20270607T170000", "SUMMARY": users.sam.user.name}
+    if name == "DURATION":
+        del lines["DTEND"]
+    lines[name] = values.get(value_type, "x")
+    event = "\n".join(
+        f"{key};VALUE={value_type}:{lines[key]}" if key == name else f"{key}:{lines[key]}" for key in lines
+    )
+
+    (entry,) = rota_import.read_file(
+        calendar(event).encode(), actor=users.ann.actor, options=ImportOptions(location="Boston")
+    )
+
+    assert (entry.draft is None) == bool(entry.problems)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
