@@ -1,0 +1,38 @@
+"""Records of phone numbers, lines, calls, call-backs and people's phones."""
+
+from telephony.models.callbacks import (
+    CALLBACK_OUTCOMES,
+    CALLBACK_STATUSES,
+    Callback,
+    CallbackOutcome,
+    OpenCallback,
+    caller_key,
+    queue_key,
+)
+from telephony.models.calls import CALL_OUTCOMES, EVENT_KINDS, Call, CallOfUser, EventKind, Usage
+from telephony.models.numbers import ADDRESS_STATUSES, NUMBER_STATUSES, Line, NumberProfile, Orphan, PhoneNumber, Quota
+from telephony.models.phones import PhoneVerification
+
+__all__ = [
+    "ADDRESS_STATUSES",
+    "CALLBACK_OUTCOMES",
+    "CALLBACK_STATUSES",
+    "CALL_OUTCOMES",
+    "EVENT_KINDS",
+    "NUMBER_STATUSES",
+    "Call",
+    "CallOfUser",
+    "Callback",
+    "CallbackOutcome",
+    "EventKind",
+    "Line",
+    "NumberProfile",
+    "OpenCallback",
+    "Orphan",
+    "PhoneNumber",
+    "PhoneVerification",
+    "Quota",
+    "Usage",
+    "caller_key",
+    "queue_key",
+]

@@ -1,0 +1,130 @@
+"""Records of calls. Their progress is written through `config.dynamodb.unaudited`."""
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from config import audit, dynamodb
+from config.dynamodb.attributes import Boolean, Json, Number, Text, TextList, TextMap, TextSet, Timestamp
+from telephony.models.personal_data import CALL_FLOW, CALL_KEYS, CALLERS, CALLS, HEARD, USAGE
+
+CALL_OUTCOMES = {
+    "ringing": "in progress",
+    "answered": "a user or number took the call",
+    "voicemail": "the caller left a message",
+    "missed": "ended without either",
+    "closed": "the same, outside opening hours",
+}
+EventKind = Literal[
+    "entered",
+    "planned",
+    "nobody_to_ring",
+    "lookup_failed",
+    "rung",
+    "accepted",
+    "not_taken",
+    "key",
+    "voicemail",
+    "conversation",
+    "ended",
+]
+EVENT_KINDS = get_args(EventKind)
+
+
+class Call(dynamodb.Record):
+    """A call to a location: which phones rang, why, and how it ended."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("calls")
+        ttl = "expires_at"
+
+    by_location = dynamodb.index("byLocation", "location_id", "started_at")
+    id = Text(CALLS, hash_key=True)
+    """Twilio's call sid."""
+    customer_id = Text(CALL_FLOW)
+    location_id = Text(CALLS)
+    number = Text(CALL_FLOW)
+    caller = Text(CALLERS)
+    """The number or address of the caller; empty if withheld."""
+    started_at = Timestamp(CALLS)
+    ended_at = Timestamp(CALL_FLOW, null=True)
+    seconds = Number(CALL_FLOW, null=True)
+    leg_minutes = Number(CALL_FLOW, default=0)
+    """Minutes of the phones that it rang, as far as they are reported."""
+    outcome = Text(CALL_FLOW, default="ringing")
+    """ringing, answered, voicemail, missed or closed"""
+    answered_by = Text(CALLS, null=True)
+    """A user's id, or a number of the configuration."""
+    pinned = Json(CALL_FLOW, null=True)
+    """The configuration of the call, as it was at its start."""
+    plans = TextList(CALLS.sent_to("Twilio"), default=list)
+    """Whom each ring action rings: encrypted, one per action; the first of each counts."""
+    events = TextList(CALL_FLOW, default=list)
+    """Events in order: JSON objects."""
+    steps = TextSet(CALL_FLOW, null=True)
+    """Completed steps: a repeated webhook does not repeat them."""
+    recordings = TextList(CALLERS, default=list)
+    """Voicemail or conversation recordings: JSON objects."""
+    heard_by = TextSet(HEARD, null=True)
+    """Who listened to a recording: a user's id, a space, and when for the first time."""
+    direction = Text(CALL_FLOW, default="in")
+    """in: to the location; out: a call-back from it"""
+    callback_id = Text(CALL_FLOW, null=True)
+    """The call-back that it opened or joined, or that it makes."""
+    has_people = Boolean(CALL_FLOW, null=True)
+    """Whether its people are in `CallOfUser`; those of calls from before that are not."""
+    expires_at = Number(CALL_FLOW)
+
+    @property
+    def party(self) -> audit.Party:
+        return audit.Party("call", self.id, "", self.customer_id, self.customer_id)
+
+    def list_users(self, candidate_ids: Iterable[str]) -> "list[CallOfUser]":
+        """The records by which those candidates who are users find this call."""
+        key = f"{dynamodb.format_timestamp(self.started_at)}#{self.id}"
+        return [
+            CallOfUser(user_id=id, key=key, call_id=self.id, location_id=self.location_id, expires_at=self.expires_at)
+            for id in candidate_ids
+            if dynamodb.is_id("usr", id)
+        ]
+
+
+class CallOfUser(dynamodb.Record):
+    """A call for which a user was considered, or of which they were told while on duty.
+
+    They may see these calls, and an export of their data reads these only.
+    """
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("call-people")
+        ttl = "expires_at"
+
+    user_id = Text(CALL_KEYS, hash_key=True)
+    key = Text(CALL_KEYS, range_key=True)
+    """When the call began, and its id."""
+    call_id = Text(CALL_KEYS)
+    location_id = Text(CALL_KEYS, null=True)
+    """None in records of 0.2.0 and before: their calls say it."""
+    expires_at = Number(CALL_KEYS)
+
+
+class Usage(dynamodb.Record):
+    """A counter of usage per day; that of call minutes also has the calls under way."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("phone-usage")
+        ttl = "expires_at"
+
+    key = Text(USAGE, hash_key=True)
+    """Kind, owner and day."""
+    used = Number(USAGE, default=0)
+    committed = Number(USAGE, default=0)
+    """Call minutes that are used or reserved."""
+    messages = Number(USAGE, default=0)
+    """Minutes of calls that could only leave a message."""
+    calls = TextMap(USAGE, default=dict)
+    """The leases of calls under way, by the id of the call."""
+    callers = TextMap(USAGE, default=dict)
+    """Used call minutes by the pseudonym of the calling number."""
+    notified = TextSet(USAGE, null=True)
+    """The limits whose reaching operators were told."""
+    expires_at = Number(USAGE)

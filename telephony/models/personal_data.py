@@ -1,0 +1,48 @@
+"""Categories of personal data in telephony: purpose, retention and erasure of attributes."""
+
+from dataclasses import replace
+
+from django.conf import settings
+
+from config.dynamodb.attributes import Erasure, PersonalData
+
+VERIFICATION = PersonalData(
+    "verified phone",
+    "ring only phones that their owner verified",
+    "until another phone is verified or the account is deleted",
+    Erasure.REMOVED,
+)
+CALLS = PersonalData(
+    "calls",
+    "know who called, which phones rang and why, and how the call ended",
+    f"{settings.TELEPHONY['kept_days']} days",
+    Erasure.EXPIRES,
+)
+CALLERS = CALLS.sent_to("Twilio").withheld("about the caller, not the person")
+CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of the call")
+CALLBACKS = replace(CALLS, category="technical", purpose="call back callers who reached nobody").withheld(
+    "technical course of the call"
+)
+HEARD = replace(CALLS, category="technical", purpose="show who has listened to a recording").withheld(
+    "part of the audit log"
+)
+CALL_KEYS = replace(
+    CALLS, category="technical", purpose="find the calls of a person", erasure=Erasure.REMOVED
+).withheld("derived from exported values")
+BUSINESS = PersonalData(
+    "business",
+    "answer calls to the locations",
+    "until the number is released",
+    Erasure.NOT_PERSONAL,
+    withheld_because="not about a person",
+)
+PROFILES = replace(
+    BUSINESS, purpose="buy numbers where an address is demanded", retention="until the customer removes it"
+)
+USAGE = PersonalData(
+    "business",
+    "limit the cost of calls",
+    "two days",
+    Erasure.EXPIRES,
+    withheld_because="counters; calling numbers as HMAC under a key of Dutyline",
+)
