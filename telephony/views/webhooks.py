@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from config import errors
 from config.api import problem_details, throttling
 from telephony import phone_verification
-from telephony.calls import flow, recordings, ring_all
+from telephony.calls import flow, recordings, ring_all, screening
 from telephony.ivr.instructions import VoiceReply
 from telephony.twilio import voice
 from telephony.twilio.voice import CallWebhook
@@ -95,12 +95,12 @@ VIEWS: dict[str, View] = {
     "fallback": fallback,
     "key": call_webhook(flow.handle_key),
     # a phone rings in sequence
-    "screen": call_webhook(partial(flow.handle_pick_up, next_webhook="screened")),
-    "screened": call_webhook(flow.handle_screening_key),
+    "screen": call_webhook(partial(screening.handle_pick_up, next_webhook="screened")),
+    "screened": call_webhook(screening.handle_screening_key),
     "dialled": call_webhook(flow.handle_dial_ended),
     # all phones ring at once
     "wait": call_webhook(flow.handle_wait),
-    "leg": call_webhook(partial(flow.handle_pick_up, next_webhook="joined")),
+    "leg": call_webhook(partial(screening.handle_pick_up, next_webhook="joined")),
     "joined": call_webhook(ring_all.handle_join),
     "left": call_webhook(ring_all.handle_leg_ended),
     # recordings, and the end

@@ -1,0 +1,27 @@
+"""Screening: whoever picks up hears what the call is, and presses 1, which no mailbox does."""
+
+from telephony.calls.call_record import CallEvent, CallStep
+from telephony.calls.lookups import load_call, within_budget
+from telephony.ivr import instructions
+from telephony.ivr.instructions import ConnectCall, Hangup, VoiceReply
+from telephony.ivr.webhook_paths import webhook_path
+from telephony.twilio.voice import CallWebhook
+
+
+def handle_pick_up(webhook: CallWebhook, *, next_webhook: str) -> VoiceReply:
+    """Somebody, or their mailbox, picked up: ``next_webhook`` gets the key they press."""
+    call = load_call(webhook)
+    next_path = webhook_path(next_webhook, action=webhook.path, c=call.id, n=webhook.number)
+    location_name = call.line.location_name or "Dutyline"
+    return call.reply(instructions.screening(call.configuration, location_name, next_path))
+
+
+def handle_screening_key(webhook: CallWebhook) -> VoiceReply:
+    """The person who picked up pressed a key: 1 connects them with the caller."""
+    if webhook.digit != "1":
+        return VoiceReply([Hangup()])
+    call = load_call(webhook)
+    if candidate := call.ringing_candidate(webhook.path, webhook.number):
+        event = CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id)
+        within_budget(call.record_answer, CallStep("accept", webhook.path, webhook.number), event)
+    return VoiceReply([ConnectCall()])
