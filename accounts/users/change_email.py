@@ -13,7 +13,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from accounts import permissions, users
+from accounts import grants, permissions, users
 from accounts.clients import auth0
 from accounts.models import EmailOwner, User
 from accounts.permissions import Actor
@@ -133,7 +133,7 @@ def _check_requester(user: User, attempt: two_phase.Attempt) -> None:
     actor.require("users:update")
     permissions.check_target_user(actor, user)
     permissions.check_email_change(actor, user)
-    permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
+    grants.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
 
 
 def finish_email_change(user: User, attempt: two_phase.Attempt) -> User:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from accounts import permissions, users
+from accounts import grants, permissions, users
 from accounts.clients import auth0
 from accounts.models import ALL_LOCATIONS, Customer, EmailOwner, User, make_name_key
 from accounts.users import address_claims, diff, email_address, mail_limits, phones, side_effects
@@ -81,7 +81,7 @@ def _create_user(
         users.check_locations(location_ids, records, actor.customer_id)
         rights = permissions.access_rights_of(user)
         with permissions.audit_denied_attempts(actor, at, values=asdict(rights)):
-            permissions.check_grant(actor, rights)
+            grants.check_grant(actor, rights)
         with daily_limits.report_refusals(at), journal.write_intent(actor, at, prefetched=records) as write:
             daily_limits.check(taken_limits, records, at)
             write.begin_request(idempotency_key, user.id)

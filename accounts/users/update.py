@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from accounts import permissions, users
+from accounts import grants, permissions, users
 from accounts.clients import auth0
 from accounts.models import User
 from accounts.permissions import Actor
@@ -43,7 +43,7 @@ def update_user(
                 raise journal.StaleRecord("The pending change of the e-mail address is already finished.")
             changes = diff.drop_shown_settings(user, patch) if precondition.is_echo else patch
             after = _apply_patch(user, changes, records, at)
-            permissions.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
+            grants.check_grant(actor, permissions.access_rights_of(after), permissions.access_rights_of(user))
             if after.status != user.status:
                 actor.require("users:deactivate")
             if after.email != user.email:
@@ -94,9 +94,7 @@ def update_own_profile(
         with permissions.audit_denied_attempts(actor, at, subject=before, values=_audited_values(patch)):
             changes = diff.drop_shown_settings(before, patch) if precondition.is_echo else patch
             after = _apply_patch(before, changes, records, at)
-            permissions.check_no_self_escalation(
-                permissions.access_rights_of(before), permissions.access_rights_of(after)
-            )
+            grants.check_no_self_escalation(permissions.access_rights_of(before), permissions.access_rights_of(after))
             return _save_user(before, after, actor=actor, at=at, records=records)
 
     return journal.retry_on_conflict(decide, user)

@@ -13,29 +13,27 @@ rest. The method's docstring gives the summary (first line) and the description 
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
 
 import orjson
-from django.conf import settings
 from django.utils.cache import patch_vary_headers
-from django.utils.module_loading import import_string
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from config import errors, strict_json
-from config.api import pagination, problem_details, ranges, throttling
-from config.api.fields import EmptyBody, StrictQuery, StrictSerializer
+from config.api import pagination, throttling
+from config.api.fields import StrictQuery, StrictSerializer
+from config.api.operations import ErrorType, Operation
 from config.api.record_bodies import parse_body_or_query as parse_body_or_query
 from config.api.record_bodies import read_precondition as read_precondition
 from config.dynamodb import idempotency
 
 M = TypeVar("M", bound=Callable[..., Any])
-ErrorType = type[errors.DomainError]
 _KEY_OF_REQUEST = "dutyline.idempotency_key"
 """Where a request keeps its key, so that the response can say whether it is a replay."""
 
@@ -54,65 +52,6 @@ class Caller(Protocol):
 
     def check_customer(self, customer_id: Any, at: datetime) -> None:
         """Raise `errors.Forbidden`, audited, unless this is the caller's customer."""
-
-
-@dataclass(frozen=True)
-class Operation:
-    """The declaration of a view method."""
-
-    id: str = ""
-    permission: str = ""
-    permission_for_others: str = ""
-    rate_limit: str = "read"
-    no_account_status: int = 401
-    errors: tuple[ErrorType, ...] = ()
-    idempotent: bool = False
-    if_match: bool = False
-    body: type[StrictSerializer] | None = None
-    body_example: Any = None
-    query: type[StrictSerializer] | None = None
-    response: type[serializers.Serializer[Any]] | Any = None
-    response_example: Any = None
-    status: int = 200
-    etag: bool = False
-    location: str = ""
-    file_media_type: str = ""
-    file_ranges: bool = False
-    csv_columns: tuple[str, ...] = ()
-
-    @property
-    def honors_if_match(self) -> bool:
-        return self.if_match or bool(self.body and self.etag and not self.idempotent)
-
-    @property
-    def has_reusable_key(self) -> bool:
-        """Whether requests with one Idempotency-Key can differ."""
-        return self.idempotent and self.body is not EmptyBody
-
-    @property
-    def error_types(self) -> list[ErrorType]:
-        """Every error that the operation may answer, by status and code."""
-        types = {errors.InvalidRequest, errors.TooManyRequests, problem_details.InternalError, *self.errors}
-        types |= {*own_codes(errors.Unauthenticated), *own_codes(errors.Unavailable)}
-        if self.permission not in import_string(settings.PERMISSIONS_OF_EVERYONE):
-            types.add(errors.Forbidden)
-        if self.body:
-            types |= {strict_json.MalformedJSON, errors.RequestTimeout, errors.PayloadTooLarge}
-            types |= {problem_details.UnsupportedMediaType}
-        if self.query:
-            types |= {pagination.InvalidCursor} if "cursor" in self.query().fields else set()
-        types |= {errors.PreconditionFailed} if self.honors_if_match else set()
-        types |= {ranges.RangeNotSatisfiable} if self.file_ranges else set()
-        types |= {errors.IdempotencyKeyReused} if self.has_reusable_key else set()
-        return sorted(types, key=lambda error: (error.status, error.code))
-
-
-def own_codes(base: ErrorType) -> Iterator[ErrorType]:
-    """The class and its subclasses, of those already imported, that define a code."""
-    if "code" in vars(base) and base is not errors.DomainError:
-        yield base
-    for subclass in base.__subclasses__():
-        yield from own_codes(subclass)
 
 
 def operation(

@@ -19,7 +19,8 @@ from django.views.decorators.http import require_safe
 from rest_framework import serializers
 
 from config import errors
-from config.api import Operation, OperationViewSet, own_codes, problem_details
+from config.api import OperationViewSet, problem_details
+from config.api.operations import Operation, own_codes
 
 _CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 MAX_NAMED_OPERATIONS = 8

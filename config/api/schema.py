@@ -12,7 +12,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 
 from config import errors
-from config.api import Operation, OperationViewSet, csv_tables, error_catalog, problem_details
+from config.api import OperationViewSet, csv_tables, error_catalog, problem_details
+from config.api.operations import Operation
 
 COMMON_HEADERS = {"X-Request-Id": "Id of this request in logs and audit entries; quote it when you report a problem."}
 RATE_LIMIT_HEADERS = {

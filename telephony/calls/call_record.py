@@ -5,11 +5,10 @@ recorded only once; a ring plan is stored with the call, so a repeated webhook g
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, NamedTuple, Required, TypedDict
+from typing import Any
 
 import orjson
 from django.conf import settings
@@ -18,87 +17,13 @@ from pynamodb.expressions.update import Action
 from config import dynamodb
 from config.dynamodb import encryption, unaudited
 from telephony import ivr
+from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.calls.routing import RingCandidate, RingPlan
 from telephony.ivr.instructions import Instruction, VoiceReply, get_language, get_voice
 from telephony.lines import ResolvedLine
-from telephony.models import Call, EventKind
+from telephony.models import Call
 
 ENCRYPTION_KEY_NAME = "calls"
-RECORDING_STEPS = ("recorded", "kept")
-
-
-class CallStep(NamedTuple):
-    """A completed step of a call, recorded once however often its webhook is sent.
-
-    Stored as text: the kind, then the other parts that are given, separated by spaces.
-    """
-
-    kind: str
-    """Sequence: plan, key, dialled, accept. Ring all: plan, place (phones called), leg (a call was
-    created), left, accept, closed. Any call: counted (among the calls at once), refused (rings
-    nobody: too many of them), recorded, kept (file stored), ended, heard (by a user)."""
-    path: str = ""
-    """Of the action; of ``heard``, the user."""
-    number: int | None = None
-    """Position of the candidate in the ring plan; for ``key``: the attempt."""
-    sid: str = ""
-    """Twilio's id of the leg or recording."""
-
-    def __str__(self) -> str:
-        return " ".join(str(part) for part in self if part not in ("", None))
-
-    @classmethod
-    def parse(cls, text: str) -> "CallStep":
-        """A step from its stored text."""
-        kind, *parts = text.split(" ")
-        if kind in RECORDING_STEPS:
-            return cls(kind, sid=parts[0])
-        path, number, sid = [*parts, "", "", ""][:3]
-        return cls(kind, path, int(number) if number else None, sid)
-
-
-class CallEvent(TypedDict, total=False):
-    """An event of a call, as stored and as in the API, without names and phones of users."""
-
-    kind: Required[EventKind]
-    at: Required[str]
-    who: str
-    """A user's id, or a number of the configuration."""
-    why: str
-    how: str
-    """Why nobody answered: no_answer, busy, not_pressed or failed."""
-    where: str
-    holiday: str
-    """Of an entrance: the name of the holiday that it is on."""
-    key: str | None
-    path: str
-    leg: int
-    seconds: int
-
-
-def ringing_event(candidate: RingCandidate, at: datetime) -> CallEvent:
-    """A candidate's phone rings."""
-    return CallEvent(kind="rung", at=at.isoformat(), who=candidate.id, why=candidate.why)
-
-
-def not_taken_event(candidate: RingCandidate, how: str, at: datetime) -> CallEvent:
-    """A candidate's phone rang, and they did not answer."""
-    return CallEvent(kind="not_taken", at=at.isoformat(), who=candidate.id, how=how)
-
-
-@dataclass(frozen=True)
-class CallRecording:
-    """A recording of a call."""
-
-    sid: str
-    kind: str
-    """voicemail or conversation"""
-    seconds: int
-    at: datetime
-    path: str = ""
-    """Of the action that recorded it; empty for a conversation."""
-    file: str = ""
-    """Name in our storage; empty while only Twilio has it."""
 
 
 class CallRecord:
@@ -253,16 +178,6 @@ class CallRecord:
 
     def _reload(self) -> None:
         self.row = dynamodb.get_record(Call, self.id) or self.row
-
-
-def step_updates(step: CallStep, *events: CallEvent, recording: Mapping[str, Any] | None = None) -> list[Action]:
-    """The changes of a call's row that record a step, for a write with a condition of its own."""
-    updates: list[Action] = [Call.steps.add({str(step)})]
-    if events:
-        updates.append(Call.events.set(Call.events.append([orjson.dumps(event).decode() for event in events])))
-    if recording:
-        updates.append(Call.recordings.set(Call.recordings.append([orjson.dumps(recording).decode()])))
-    return updates
 
 
 def load(call_id: str) -> CallRecord | None:

@@ -10,7 +10,8 @@ from datetime import datetime
 from config import dynamodb
 from telephony import callers, ivr, lines
 from telephony.calls import call_record, concurrency, minutes, recordings, ring_all, ringing, routing
-from telephony.calls.call_record import CallEvent, CallRecord, CallStep
+from telephony.calls.call_record import CallRecord
+from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.concurrency import Admission
 from telephony.calls.lookups import load_call, look_up_rota, within_budget
 from telephony.ivr import instructions

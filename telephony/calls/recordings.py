@@ -11,9 +11,10 @@ from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
 from telephony import lines
 from telephony.calls import call_record, own_calls, queries
-from telephony.calls.call_record import CallEvent, CallRecord, CallRecording, CallStep
+from telephony.calls.call_record import CallRecord
+from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.models import Call
-from telephony.twilio import client
+from telephony.twilio.recordings import delete_recording, download_recording
 from telephony.twilio.voice import CallWebhook
 
 RecordingKind = Literal["voicemail", "conversation"]
@@ -39,7 +40,7 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
     step = CallStep("recorded", sid=sid)
     recording = {"sid": sid, "kind": kind, "path": webhook.path, "seconds": seconds, "at": at.isoformat()}
     event = CallEvent(kind=kind, at=at.isoformat(), seconds=seconds)
-    updates = call_record.step_updates(step, event, recording=recording)
+    updates = step_updates(step, event, recording=recording)
     if kind == "voicemail" and call.row.outcome not in ("answered", "voicemail"):
         updates.append(Call.outcome.set("voicemail"))
     try:
@@ -70,7 +71,7 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
     if call is None or recording is None or recording.file:
         return
     try:
-        audio = client.download_recording(recording_sid)
+        audio = download_recording(recording_sid)
     except errors.NotFound as error:
         raise errors.Unavailable("The recording is not available yet.", retry_after=5) from error
     file_name = f"recordings/{call_id}/{recording_sid}.wav"
@@ -86,7 +87,7 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
         job.at,
         changes=[audit.FieldChange("seconds", None, recording.seconds)],
     ) as write:
-        updates = call_record.step_updates(step, recording={"sid": recording_sid, "file": stored_file})
+        updates = step_updates(step, recording={"sid": recording_sid, "file": stored_file})
         write.update(call.row, updates, only_if=~Call.steps.contains(str(step)))
         write.enqueue(
             "telephony.forget_call",
@@ -133,7 +134,7 @@ def listen(call_id: str, *, kind: str | None, actor: Actor, at: datetime) -> sto
     step = CallStep("heard", actor.id)
     if str(step) not in (call.row.steps or ()):
         changes = [audit.FieldChange("recording", None, recording.kind)]
-        updates = [*call_record.step_updates(step), Call.heard_by.add({f"{actor.id} {at.isoformat()}"})]
+        updates = [*step_updates(step), Call.heard_by.add({f"{actor.id} {at.isoformat()}"})]
         condition = Call.id.exists() & ~Call.steps.contains(str(step))
         with suppress(errors.Conflict), journal.write(actor, "call.listened", call.row, at, changes=changes) as write:
             write.update(call.row, updates, only_if=condition)  # unless they ask for two parts of it at once
@@ -161,7 +162,7 @@ def _select_recording(call: CallRecord, kind: str | None) -> CallRecording:
 @outbox.task("telephony.forget_at_twilio")
 def delete_recording_at_twilio(recording_sid: str) -> None:
     """Delete Twilio's copy of a recording that is in our storage. Raises `errors.Unavailable`."""
-    client.delete_recording(recording_sid)
+    delete_recording(recording_sid)
 
 
 @outbox.task("telephony.forget_call")

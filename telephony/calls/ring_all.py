@@ -13,8 +13,9 @@ from django.conf import settings
 from accounts import permissions
 from config import errors, journal, outbox
 from telephony import ivr
-from telephony.calls import call_record, minutes
-from telephony.calls.call_record import CallEvent, CallRecord, CallStep
+from telephony.calls import call_record, call_steps, minutes
+from telephony.calls.call_record import CallRecord
+from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply
@@ -33,7 +34,7 @@ EXTRA_WAIT_SECONDS = 18
 
 def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> None:
     """Call every phone of a plan, unless a repeated webhook already did or the caller hung up."""
-    ringing_events = [call_record.ringing_event(candidate, at) for candidate in plan.ringable]
+    ringing_events = [call_steps.ringing_event(candidate, at) for candidate in plan.ringable]
     if not call.record(CallStep("place", path), *ringing_events, unless=CallStep("ended")):
         return
     action = call.action(path) or {}
@@ -146,7 +147,7 @@ def _record_leg_end(call: CallRecord, path: str, number: int, reason: str, at: d
     candidate = call.ringing_candidate(path, number)
     if candidate:
         has_answered = call.row.answered_by == candidate.id
-        new_events = [] if has_answered else [call_record.not_taken_event(candidate, reason, at)]
+        new_events = [] if has_answered else [call_steps.not_taken_event(candidate, reason, at)]
         used = [Call.leg_minutes.add(minutes.to_minutes(seconds))]
         call.record(CallStep("left", path, number), *new_events, updates=used)
 

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from telephony import ivr
-from telephony.calls import call_record, minutes, ring_all, routing
-from telephony.calls.call_record import CallEvent, CallRecord, CallStep
+from telephony.calls import call_steps, minutes, ring_all, routing
+from telephony.calls.call_record import CallRecord
+from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.lookups import look_up_rota, within_budget
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
@@ -36,7 +37,7 @@ def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetim
     outcome: EventKind = "planned" if plan.ringable else "nobody_to_ring"
     new_events = [CallEvent(kind="lookup_failed" if plan.lookup_failed else outcome, at=at.isoformat())]
     if is_sequence and plan.ringable:
-        new_events.append(call_record.ringing_event(plan.ringable[0], at))
+        new_events.append(call_steps.ringing_event(plan.ringable[0], at))
     within_budget(call.record, CallStep("plan", path), *new_events, plan=plan)
     return call.plan(path) or plan
 
@@ -67,10 +68,10 @@ def continue_sequence(call: CallRecord, webhook: CallWebhook) -> list[Instructio
     action, plan = call.action(path), call.plan(path)
     if action is None or plan is None or number >= len(plan.ringable):
         return instructions.fallback(call.configuration, path)
-    new_events = [call_record.not_taken_event(plan.ringable[number], webhook.end_reason, webhook.at)]
+    new_events = [call_steps.not_taken_event(plan.ringable[number], webhook.end_reason, webhook.at)]
     has_next = number + 1 < len(plan.ringable)
     if has_next:
-        new_events.append(call_record.ringing_event(plan.ringable[number + 1], webhook.at))
+        new_events.append(call_steps.ringing_event(plan.ringable[number + 1], webhook.at))
     used = Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))
     within_budget(call.record, CallStep("dialled", path, number), *new_events, updates=[used])
     return [_dial(call, path, action, plan, number + 1)] if has_next else []

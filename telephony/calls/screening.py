@@ -1,6 +1,6 @@
 """Screening: whoever picks up hears what the call is, and presses 1, which no mailbox does."""
 
-from telephony.calls.call_record import CallEvent, CallStep
+from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.lookups import load_call, within_budget
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, Hangup, VoiceReply

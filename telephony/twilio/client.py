@@ -1,4 +1,4 @@
-"""Client of Twilio's REST API: our numbers, calls and recordings.
+"""Client of Twilio's REST API: our numbers and calls.
 
 Docs: https://www.twilio.com/docs/voice/api and /docs/phone-numbers/api. `config.bulkhead` limits
 how long a request takes and how many run. There are no retries here: the outbox retries.
@@ -6,11 +6,10 @@ The SDK is large, so it is imported late. Its ``list()`` errors carry no status 
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from tempfile import SpooledTemporaryFile
-from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import orjson
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 TIMEOUT = (1.0, 3.5)
 """Seconds to connect, and to wait for an answer."""
-WAV_BYTES_PER_SECOND = 16_000
-"""8 kHz, 16 bit, mono."""
 CALLBACK_OVERRIDES = "#rc=3&rp=all"
 """Ends the URL of a callback that is needed: Twilio repeats it up to three times, whatever failed.
 
@@ -137,7 +134,7 @@ def retag_number(sid: str, *, tag: str) -> OwnedNumber:
 
 def release_number(sid: str) -> None:
     """Release a number, if it is still ours. It can hardly be bought again."""
-    _ignore_404(lambda client: client.incoming_phone_numbers(sid).delete())
+    ignore_404(lambda client: client.incoming_phone_numbers(sid).delete())
 
 
 def _to_owned_number(resource: Any) -> OwnedNumber:
@@ -174,58 +171,11 @@ def create_call(
 
 def hang_up(sid: str) -> None:
     """End a call, if it has not ended."""
-    _ignore_404(lambda client: client.calls(sid).update(status="completed"))
+    ignore_404(lambda client: client.calls(sid).update(status="completed"))
 
 
-def download_recording(sid: str) -> IO[bytes]:
-    """A recording as mono WAV, in a temporary file that the caller closes.
-
-    Raises `errors.NotFound`, `errors.Unavailable`, and ValueError if it is longer than any call or
-    something else.
-    """
-    account = settings.TWILIO["account_sid"]
-    url = f"{settings.TWILIO['base_url']}/2010-04-01/Accounts/{account}/Recordings/{sid}.wav"
-    file = SpooledTemporaryFile(max_size=4_000_000)  # noqa: SIM115 - the caller closes it
-    try:
-        with requests.get(
-            url,
-            params={"RequestedChannels": 1},
-            auth=(account, settings.TWILIO["auth_token"]),
-            timeout=(1, 10),
-            stream=True,
-        ) as response:
-            if response.status_code == 404:
-                raise errors.NotFound("Twilio has no such recording yet.")
-            response.raise_for_status()
-            _copy_to_file(file, response.iter_content(65_536))
-    except requests.RequestException as error:
-        file.close()
-        raise errors.Unavailable("The recording cannot be fetched at the moment.") from error
-    except BaseException:
-        file.close()
-        raise
-    return cast("IO[bytes]", file)
-
-
-def _copy_to_file(file: "SpooledTemporaryFile[bytes]", chunks: Iterable[bytes]) -> None:
-    max_bytes = settings.TELEPHONY["call_minutes"] * 60 * WAV_BYTES_PER_SECOND + 1_000_000
-    for chunk in chunks:
-        file.write(chunk)
-        if file.tell() > max_bytes:
-            raise ValueError("the recording is longer than a call may be")
-    file.seek(0)
-    head = file.read(12)
-    if (head[:4], head[8:]) != (b"RIFF", b"WAVE"):
-        raise ValueError("the recording is no WAV file")
-    file.seek(0)
-
-
-def delete_recording(sid: str) -> None:
-    """Delete a recording at Twilio, if it is still there."""
-    _ignore_404(lambda client: client.recordings(sid).delete())
-
-
-def _ignore_404(task: "Callable[[Client], object]") -> None:
+def ignore_404(task: "Callable[[Client], object]") -> None:
+    """`call_twilio` for a task that is done already if Twilio has no such resource."""
     try:
         call_twilio(task)
     except TwilioRejected as refusal:

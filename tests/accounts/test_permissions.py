@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from accounts import permissions, users
+from accounts import grants, permissions, users
 from accounts.users import email_address
 from tests.support.attempts import forget_denied_attempts
 from tests.support.environment import Environment
@@ -45,10 +45,10 @@ def test_nobody_can_grant_what_they_lack(
     actor = make_actor(actor_role, ("b",) if actor_role == "manager" else ("*",))
     target_rights = permissions.AccessRights(role, extra, locations=locations)
     if allowed:
-        permissions.check_grant(actor, target_rights)
+        grants.check_grant(actor, target_rights)
         return
     with pytest.raises(permissions.GrantRefused):
-        permissions.check_grant(actor, target_rights)
+        grants.check_grant(actor, target_rights)
 
 
 def test_roles_are_nested() -> None:
@@ -80,7 +80,7 @@ def test_who_reads_all_calls_creates_staff_who_read_their_own() -> None:
         "user", "usr_x", "", "cus_x", role="manager", permissions=rights.permissions, locations=("b",)
     )
 
-    permissions.check_grant(manager, permissions.AccessRights("staff", locations=["b"]))
+    grants.check_grant(manager, permissions.AccessRights("staff", locations=["b"]))
 
 
 def test_refused_grants_are_audited(test_users: UserFixtures) -> None:

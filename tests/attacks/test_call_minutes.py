@@ -19,7 +19,8 @@ from config.dynamodb import unaudited
 from telephony import lines
 from telephony.calls import call_record, concurrency, minutes, ring_all
 from telephony.calls import usage as days
-from telephony.calls.call_record import CallRecord, CallStep
+from telephony.calls.call_record import CallRecord
+from telephony.calls.call_steps import CallStep
 from telephony.calls.concurrency import Admission
 from telephony.calls.minutes import MIN_CONVERSATION
 from telephony.calls.routing import RingCandidate, RingPlan

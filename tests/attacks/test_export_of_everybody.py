@@ -10,7 +10,7 @@ import pytest
 from config import dynamodb
 from config.journal import two_phase
 from telephony.calls import call_record, queries
-from telephony.calls.call_record import CallStep
+from telephony.calls.call_steps import CallStep
 from telephony.calls.routing import RingCandidate, RingPlan
 from telephony.lines import ResolvedLine
 from telephony.models import Call, CallOfUser

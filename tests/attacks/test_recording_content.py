@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from telephony.twilio import client
+from telephony.twilio.recordings import download_recording
 from tests.emulators.server import Emulator, EmulatorResponse, create_server, json_response
 
 
@@ -22,5 +22,5 @@ def test_other_content_is_no_recording(settings: Any, content: bytes) -> None:
         threading.Thread(target=http_server.serve_forever, daemon=True).start()
         settings.TWILIO = {**settings.TWILIO, "base_url": f"http://127.0.0.1:{http_server.server_port}"}
         with pytest.raises(ValueError, match="no WAV file"):
-            client.download_recording(sid)
+            download_recording(sid)
         http_server.shutdown()

@@ -11,7 +11,7 @@ import pytest
 from config import storage
 from config.dynamodb import unaudited
 from telephony.calls import call_record
-from telephony.calls.call_record import CallStep
+from telephony.calls.call_steps import CallStep, step_updates
 from telephony.models import Call
 from tests.attacks.processes import ProcessCost
 from tests.support.environment import Environment
@@ -30,7 +30,7 @@ def long_recording(test_users: UserFixtures) -> Iterator[str]:
     (recording,) = call.recordings
     content = BytesIO(bytes(range(256)) * (SIZE // 256))
     file = storage.save_file(f"recordings/{call.id}/long.wav", content)
-    updates = call_record.step_updates(CallStep("kept", sid="long"), recording={"sid": recording.sid, "file": file})
+    updates = step_updates(CallStep("kept", sid="long"), recording={"sid": recording.sid, "file": file})
     assert unaudited.update(call.row, updates, Call.id.exists())
     yield f"/call/{call.id}/recording"
     storage.delete_file(file)

@@ -8,7 +8,8 @@ import httpx
 from django.urls import Resolver404, resolve
 
 from config import errors
-from config.api import ErrorType, Operation, error_catalog, problem_details
+from config.api import error_catalog, problem_details
+from config.api.operations import ErrorType, Operation
 
 DOCUMENT_MEMBERS = {"type", "title", "status", "code", "detail", "errors", "requestId"}
 FIELD_MEMBERS = {"pointer", "code", "detail"}

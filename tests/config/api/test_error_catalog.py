@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 
 from config import errors
-from config.api import error_catalog, own_codes
+from config.api import error_catalog
+from config.api.operations import own_codes
 from tests.support.problems import check_document
 from tests.support.users import UserFixtures
 

@@ -5,14 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from config.dynamodb import encryption
-from telephony.calls.call_record import (
-    ENCRYPTION_KEY_NAME,
-    CallEvent,
-    CallRecord,
-    CallRecording,
-    CallStep,
-    step_updates,
-)
+from telephony.calls.call_record import ENCRYPTION_KEY_NAME, CallRecord
+from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.calls.routing import RingCandidate
 from telephony.models import Call
 

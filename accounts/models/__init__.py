@@ -1,0 +1,34 @@
+"""Records of customers, locations and users. Written through `config.journal`."""
+
+from accounts.models.customers import CUSTOMER_STATUSES, Customer, Location
+from accounts.models.denied_attempts import AttemptCounter
+from accounts.models.devices import PushToken, PushTokenOwner
+from accounts.models.terms import TermsAcceptance
+from accounts.models.users import (
+    ALL_LOCATIONS,
+    DIRECTORY_STATUSES,
+    DIRECTORY_VERSION,
+    USER_STATUSES,
+    DirectoryEntry,
+    EmailOwner,
+    User,
+    make_name_key,
+)
+
+__all__ = [
+    "ALL_LOCATIONS",
+    "CUSTOMER_STATUSES",
+    "DIRECTORY_STATUSES",
+    "DIRECTORY_VERSION",
+    "USER_STATUSES",
+    "AttemptCounter",
+    "Customer",
+    "DirectoryEntry",
+    "EmailOwner",
+    "Location",
+    "PushToken",
+    "PushTokenOwner",
+    "TermsAcceptance",
+    "User",
+    "make_name_key",
+]
