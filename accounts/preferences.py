@@ -16,12 +16,16 @@ CHANNELS = ("email", "push")
 EVENTS = (
     *("rights_changed", "location_assigned", "terms_renewed"),
     *("rota_changed", "shift_reminder", "voicemail_left"),
+    *("call_missed", "callback_due", "callback_handed_over"),
 )
 OPT_IN = {
     ("email", "rota_changed"),
     ("email", "shift_reminder"),
     ("push", "shift_reminder"),
     ("email", "voicemail_left"),
+    ("email", "call_missed"),
+    ("email", "callback_due"),
+    ("email", "callback_handed_over"),
 }
 """Notifications that are off until a person turns them on."""
 GERMAN_ZONES = {"CET": "MEZ", "CEST": "MESZ"}

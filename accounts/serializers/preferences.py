@@ -16,6 +16,10 @@ _EVENTS = {
     "rota_changed": "Another person changed the user's shifts.",
     "shift_reminder": "A shift starts soon; see `reminderMinutes`.",
     "voicemail_left": "A caller left a voicemail for the user's location.",
+    "call_missed": "A caller reached nobody at the user's location and is to be called back; at most one message per "
+    "location in five minutes.",
+    "callback_due": "A caller expects to be called back now; to those on duty, or to those in charge.",
+    "callback_handed_over": "A call-back is open again, because whoever had taken it is off duty; to those on duty.",
 }
 _LANGUAGE = "Language of notifications; null: the customer's default."
 _ZONE = "IANA time zone of times in notifications; null: the customer's default."
@@ -35,6 +39,11 @@ class ChannelChange(StrictSerializer):
     rotaChanged = StrictBooleanField(required=False, source="rota_changed", help_text=_EVENTS["rota_changed"])
     shiftReminder = StrictBooleanField(required=False, source="shift_reminder", help_text=_EVENTS["shift_reminder"])
     voicemailLeft = StrictBooleanField(required=False, source="voicemail_left", help_text=_EVENTS["voicemail_left"])
+    callMissed = StrictBooleanField(required=False, source="call_missed", help_text=_EVENTS["call_missed"])
+    callbackDue = StrictBooleanField(required=False, source="callback_due", help_text=_EVENTS["callback_due"])
+    callbackHandedOver = StrictBooleanField(
+        required=False, source="callback_handed_over", help_text=_EVENTS["callback_handed_over"]
+    )
 
 
 class NotificationsChange(StrictSerializer):
@@ -71,6 +80,11 @@ class ChannelView(serializers.Serializer[Any]):
     rotaChanged = serializers.BooleanField(source="rota_changed", help_text=_EVENTS["rota_changed"])
     shiftReminder = serializers.BooleanField(source="shift_reminder", help_text=_EVENTS["shift_reminder"])
     voicemailLeft = serializers.BooleanField(source="voicemail_left", help_text=_EVENTS["voicemail_left"])
+    callMissed = serializers.BooleanField(source="call_missed", help_text=_EVENTS["call_missed"])
+    callbackDue = serializers.BooleanField(source="callback_due", help_text=_EVENTS["callback_due"])
+    callbackHandedOver = serializers.BooleanField(
+        source="callback_handed_over", help_text=_EVENTS["callback_handed_over"]
+    )
 
 
 class NotificationsView(serializers.Serializer[Any]):

@@ -103,7 +103,8 @@ def add_side_effects(write: write_set.Write, before: User, after: User) -> None:
     if (rights_before.role, rights_before.permissions) != (rights_after.role, rights_after.permissions):
         enqueue_notification(write, after.id, "rights_changed")
     if added_locations := sorted(set(rights_after.locations) - set(rights_before.locations) - {ALL_LOCATIONS}):
-        enqueue_notification(write, after.id, "location_assigned", locations=added_locations)
+        data = {"locationId": added_locations[0]} if len(added_locations) == 1 else {}
+        enqueue_notification(write, after.id, "location_assigned", locations=added_locations, data=data)
 
 
 def enqueue_notification(

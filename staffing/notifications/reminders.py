@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 from accounts import permissions, preferences
 from accounts.notifications import dispatch, push, recipients
-from config import journal, outbox, zone_rules
+from config import dynamodb, journal, outbox, zone_rules
 from config.dynamodb import idempotency
 from config.journal import write_set
-from staffing.models import format_instant
+from staffing.models import Schedule, format_instant
 from staffing.notifications import text
 from staffing.recurrence import expand
 from staffing.recurrence.expand import Occurrence
@@ -145,19 +145,32 @@ def send_reminder(user_id: str, start: str, channel: str, *, job: outbox.TaskCon
     shift = find_shift_at(user_id, starts_at)
     if recipient is None or not recipient.is_notifiable or shift is None or job.at >= starts_at:
         return
-    occurrence, zone = shift
+    occurrence, zone = shift.occurrence, shift.zone
     values = {"when": text.format_time_range(occurrence.start, occurrence.end, zone, recipient)}
+    schedule = dynamodb.get_record(Schedule, shift.schedule_id)
+    location_id = str(schedule.location_id) if schedule else ""
     if channel == "email":
-        dispatch.send_notification_email(user_id, EVENT, job=job, values=values)
+        location_ids = [location_id] if location_id else []
+        dispatch.send_notification_email(user_id, EVENT, job=job, locations=location_ids, values=values)
     else:
-        push.send_push(user_id, EVENT, job=job, values=values)
+        data = {"locationId": location_id, "scheduleId": shift.schedule_id} if location_id else {}
+        push.send_push(user_id, EVENT, job=job, values=values, data=data)
 
 
-def find_shift_at(user_id: str, start: datetime) -> tuple[Occurrence, str] | None:
-    """The shift of a person that starts at an instant, and its zone."""
+@dataclass(frozen=True)
+class UpcomingShift:
+    """A shift of a person, with the id of its schedule and its zone."""
+
+    schedule_id: str
+    occurrence: Occurrence
+    zone: str
+
+
+def find_shift_at(user_id: str, start: datetime) -> UpcomingShift | None:
+    """The shift of a person that starts at an instant."""
     for row in availability.fetch_rows(user_id, start, None, consistent=False):
         for series in row.series():
             for occurrence in expand.iter_occurrences(series, start, start + timedelta(seconds=1)):
                 if occurrence.start == start:
-                    return occurrence, series.zone
+                    return UpcomingShift(str(row.schedule_id), occurrence, series.zone)
     return None

@@ -4,14 +4,15 @@ The changes are read from the person's own audit log. So nothing is sent that wa
 an outbox message holds no personal data.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from accounts import preferences
+from accounts import locations, preferences
 from accounts.notifications import dispatch, push, recipients
-from config import dynamodb, journal, outbox
+from config import dynamodb, journal, names, outbox
 from config.audit import AuditEntry, reader
 from config.dynamodb import encryption
+from staffing.models import Schedule
 from staffing.notifications import text
 from staffing.notifications.text import ChangeKind, RotaChange
 from staffing.schedules import diff
@@ -43,12 +44,45 @@ def send_message(user_id: str, since: str, channel: str, *, job: outbox.TaskCont
     changes = list(dict.fromkeys(_iter_rota_changes(user_id, str(job.author.id), datetime.fromisoformat(since))))
     if not changes:
         return
-    lines = [text.format_rota_change(change, recipient) for change in changes[:MAX_LISTED_CHANGES]]
+    places = _find_places(changes)
+    location_names = _load_location_names(places.values(), recipient)
+    lines = [
+        text.format_rota_change(change, location_names.get(places[change], ""), recipient)
+        for change in changes[:MAX_LISTED_CHANGES]
+    ]
     values = {"changes": lines, "count": len(changes), "more": len(changes) - len(lines)}
     if channel == "email":
         dispatch.send_notification_email(user_id, EVENT, job=job, values=values)
     else:
-        push.send_push(user_id, EVENT, job=job, values=values)
+        push.send_push(user_id, EVENT, job=job, values=values, data=_build_data(changes, places))
+
+
+def _find_places(changes: Sequence[RotaChange]) -> dict[RotaChange, str]:
+    """The id of the location of each change; empty if its schedule is gone and does not say it."""
+    unplaced_ids = dict.fromkeys(change.schedule_id for change in changes if not change.location_id)
+    schedules = dynamodb.batch_get(dynamodb.RecordKey(Schedule, id) for id in unplaced_ids)
+    return {
+        change: change.location_id or str(getattr(schedules.get(Schedule, change.schedule_id), "location_id", ""))
+        for change in changes
+    }
+
+
+def _load_location_names(location_ids: Iterable[str], recipient: recipients.Recipient) -> dict[str, str]:
+    """Names of locations by id, harmless in mail."""
+    known_ids = dict.fromkeys(id for id in location_ids if id)
+    found = locations.load_locations(known_ids, str(recipient.customer.id))
+    return {id: names.for_mail(location.name) for id, location in found.items()}
+
+
+def _build_data(changes: Sequence[RotaChange], places: Mapping[RotaChange, str]) -> dict[str, str]:
+    """The location and the schedule that the changes are of, each if it is one and still there."""
+    location_ids, schedule_ids = set(places.values()), {change.schedule_id for change in changes}
+    data = {}
+    if len(location_ids) == 1 and (location_id := location_ids.pop()):
+        data["locationId"] = location_id
+    if len(schedule_ids) == 1 and dynamodb.get_record(Schedule, schedule_id := schedule_ids.pop()):
+        data["scheduleId"] = schedule_id
+    return data
 
 
 # --- reading the log ------------------------------------------------------------------------------
@@ -77,4 +111,12 @@ def to_rota_changes(entry: reader.DecryptedEntry, user_id: str) -> Iterator[Rota
         shift = after or before
         if shift:
             kind: ChangeKind = "new" if before is None else "gone" if after is None else "changed"
-            yield RotaChange(kind, shift.start, shift.end, shift.zone, is_recurring=shift.rrule is not None)
+            yield RotaChange(
+                kind,
+                shift.start,
+                shift.end,
+                shift.zone,
+                is_recurring=shift.rrule is not None,
+                schedule_id=str(entry.subject["id"]),
+                location_id=shift.location_id,
+            )

@@ -25,15 +25,18 @@ class RotaChange:
     end: str
     zone: str
     is_recurring: bool = False
+    schedule_id: str = ""
+    location_id: str | None = None
+    """None: that of the schedule."""
 
 
-def format_rota_change(change: RotaChange, recipient: recipients.Recipient) -> str:
-    """One change as one line."""
+def format_rota_change(change: RotaChange, location_name: str, recipient: recipients.Recipient) -> str:
+    """One change as one line, with the name of its location if that is known."""
     start, end = (
         expand.to_instant(datetime.fromisoformat(wall_time), change.zone) for wall_time in (change.start, change.end)
     )
     time_text = format_time_range(start, end, change.zone, recipient)
-    values = {"kind": change.kind, "is_recurring": change.is_recurring, "when": time_text}
+    values = {"kind": change.kind, "is_recurring": change.is_recurring, "when": time_text, "location": location_name}
     return render_to_string(f"notifications/rota_change.{recipient.language}.txt", values).strip()
 
 

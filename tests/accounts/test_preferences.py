@@ -113,6 +113,9 @@ def test_assigned_location_is_emailed_unless_disabled(test_users: UserFixtures, 
         "rotaChanged": False,
         "shiftReminder": False,
         "voicemailLeft": False,
+        "callMissed": False,
+        "callbackDue": False,
+        "callbackHandedOver": False,
     }
     assert len(deliver_and_list_emails(env, person.user)) == len(messages)
 
