@@ -242,6 +242,9 @@ def test_promoted_and_reassigned_user_is_notified(
     messages_by_event = {message["data"]["event"]: message for message in list_messages_to(env, token)}
     assert set(messages_by_event) == {"rights_changed", "location_assigned"}
     assert messages_by_event["rights_changed"]["title"] == "Ihre Berechtigungen haben sich geändert"
+    assigned = messages_by_event["location_assigned"]
+    assert assigned["data"] == {"event": "location_assigned", "locationId": test_users.denver.id}
+    assert "Denver" in assigned["body"]
     assert test_users.ann.user.name not in str(messages_by_event), "pushes on locked screens must not show names"
 
 

@@ -43,10 +43,15 @@ def push_token_of(person: SignedInUser) -> str:
     return f"ExponentPushToken[rota-{person.id}]"
 
 
+def list_messages(env: Environment, person: SignedInUser) -> list[dict[str, Any]]:
+    """Pushes to a user's device, newest first."""
+    messages = httpx.get(f"{env.expo}/messages", params={"limit": 1000}).json()
+    return [message for message in messages if message["to"] == push_token_of(person)]
+
+
 def list_pushes(env: Environment, person: SignedInUser) -> list[str]:
     """Pushes to a user's device as title and text, newest first."""
-    messages = httpx.get(f"{env.expo}/messages", params={"limit": 1000}).json()
-    return [f"{message['title']} | {message['body']}" for message in messages if message["to"] == push_token_of(person)]
+    return [f"{message['title']} | {message['body']}" for message in list_messages(env, person)]
 
 
 def run_due_tasks(seconds_ahead: float = BATCH_SECONDS) -> None:
@@ -71,8 +76,8 @@ def test_batch_is_sent_once_per_channel(test_users: UserFixtures, sue: SignedInU
     assert len(mails) == len(pushes), "both channels get the same number of batches"
     assert len(pushes) in (1, 2), "one batch, or two if the minute changed"
     text = "\n".join(mail["text"] for mail in mails)
-    assert "Neuer Dienst: Donnerstag, 3. Juli 2031, 15:00 – 23:00 Uhr (MESZ)" in text
-    assert "Dienst entfällt: Mittwoch, 2. Juli 2031, 15:00 – 23:00 Uhr (MESZ)" in text
+    assert "Neuer Dienst: Donnerstag, 3. Juli 2031, 15:00 – 23:00 Uhr (MESZ), Boston" in text
+    assert "Dienst entfällt: Mittwoch, 2. Juli 2031, 15:00 – 23:00 Uhr (MESZ), Boston" in text
     assert "Mia Canary-Har hat Ihren Dienstplan geändert" in text
     assert "Canary-Har" not in str(pushes), "pushes on locked screens must not show names"
     run_due_tasks(3 * BATCH_SECONDS)
@@ -86,8 +91,47 @@ def test_single_change_is_described_in_the_push(test_users: UserFixtures, sue: S
     )
     run_due_tasks()
     assert list_pushes(env, sue) == [
-        "Ihr Dienstplan hat sich geändert | Neue Serie ab Montag, 4. August 2031, 15:00 – 16:00 Uhr (MESZ)"
+        "Ihr Dienstplan hat sich geändert | Neue Serie ab Montag, 4. August 2031, 15:00 – 16:00 Uhr (MESZ), Boston"
     ]
+
+
+def test_pushes_name_what_the_app_opens(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
+    """One schedule: its id and its location; several: the location; one that is gone: not its id."""
+    location = {"event": "rota_changed", "locationId": test_users.boston.id}
+    only_one = create_schedule(
+        test_users.mia, schedule_body(test_users, "2031-12-01T09:00", "2031-12-01T10:00", staffId=sue.id)
+    )
+    run_due_tasks()
+    single_change = list_messages(env, sue)[0]
+    for day in ("2031-12-02", "2031-12-03"):
+        create_schedule(test_users.abe, schedule_body(test_users, f"{day}T09:00", f"{day}T10:00", staffId=sue.id))
+    run_due_tasks(2 * BATCH_SECONDS)
+    batch = list_messages(env, sue)[0]
+    assert sue.get(f"{PATH}/{only_one['id']}").status_code == 200
+    assert test_users.ann.delete(f"{PATH}/{only_one['id']}").is_success
+    run_due_tasks(3 * BATCH_SECONDS)
+    removal = list_messages(env, sue)[0]
+
+    assert single_change["data"] == {**location, "scheduleId": only_one["id"]}
+    if len(list_messages(env, sue)) == 3:  # else the minute changed
+        assert batch["data"] == location
+        assert batch["body"] == "2 Änderungen am Standort Boston. In der App sehen Sie alle."
+    assert removal["data"] == location
+    assert removal["body"].endswith("(MEZ), Boston")
+
+
+def test_reminder_names_its_place(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
+    schedule, _ = create_shift_starting_in(test_users, sue, 40)
+    run_due_tasks()
+    (reminder,) = (message for message in list_messages(env, sue) if "beginnt bald" in message["title"])
+    assert reminder["data"] == {
+        "event": "shift_reminder",
+        "locationId": test_users.boston.id,
+        "scheduleId": schedule["id"],
+    }
+    assert reminder["body"].startswith("Boston: ")
+    (mail,) = (mail for mail in emails_to(env, sue.user.email) if "beginnt bald" in mail["subject"])
+    assert "(MEZ), Boston." in mail["text"].replace("MESZ", "MEZ")
 
 
 def test_previous_and_new_assignee_are_both_notified(
@@ -107,7 +151,7 @@ def test_previous_and_new_assignee_are_both_notified(
 
     assert "Dienst entfällt: Mittwoch, 3. September 2031" in list_pushes(env, sue)[0]
     assert list_pushes(env, other_person) == [
-        "Your rota has changed | New shift: Wednesday, Sept. 3, 2031, 9 a.m. – 10 a.m. (EDT)"
+        "Your rota has changed | New shift: Wednesday, Sept. 3, 2031, 9 a.m. – 10 a.m. (EDT), Boston"
     ]
 
 
