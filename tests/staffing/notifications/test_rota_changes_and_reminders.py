@@ -96,7 +96,7 @@ def test_single_change_is_described_in_the_push(test_users: UserFixtures, sue: S
 
 
 def test_pushes_name_what_the_app_opens(test_users: UserFixtures, sue: SignedInUser, env: Environment) -> None:
-    """One schedule: its id and its location; several: the location; one that is gone: not its id."""
+    """One schedule: its id and location; several: the location; one that is gone: not its id."""
     location = {"event": "rota_changed", "locationId": test_users.boston.id}
     only_one = create_schedule(
         test_users.mia, schedule_body(test_users, "2031-12-01T09:00", "2031-12-01T10:00", staffId=sue.id)
