@@ -70,8 +70,8 @@ def _find_places(changes: Sequence[RotaChange]) -> dict[RotaChange, str]:
 def _load_location_names(location_ids: Iterable[str], recipient: recipients.Recipient) -> dict[str, str]:
     """Names of locations by id, harmless in mail."""
     known_ids = dict.fromkeys(id for id in location_ids if id)
-    found = locations.load_locations(known_ids, str(recipient.customer.id))
-    return {id: names.for_mail(location.name) for id, location in found.items()}
+    existing = locations.load_locations(known_ids, str(recipient.customer.id))
+    return {id: names.for_mail(location.name) for id, location in existing.items()}
 
 
 def _build_data(changes: Sequence[RotaChange], places: Mapping[RotaChange, str]) -> dict[str, str]:
