@@ -9,6 +9,7 @@ from accounts.users.queries import (
     display_name,
     display_names_in,
     find_location_managers,
+    find_user_in,
     find_users_by_email,
     get_user,
     get_user_from,

@@ -180,6 +180,12 @@ def get_user_from(records: dynamodb.BatchResult, user_id: str, customer_id: str,
     return user
 
 
+def find_user_in(records: dynamodb.BatchResult, user_id: str, customer_id: str) -> User | None:
+    """A user of this customer, whatever their status, from records that were read."""
+    user = records.get(User, user_id)
+    return user if user and user.customer_id == customer_id else None
+
+
 def check_schedulable(user: User, *, pointer: str) -> None:
     """Raise `UserNotReady` or `UserBlocked` for users who cannot get shifts."""
     if user.status == "pending":
@@ -197,8 +203,8 @@ def require_schedulable(write: write_set.Write, user_id: str) -> None:
 def load_users(user_ids: Iterable[str], customer_id: str) -> dict[str, User]:
     """The users of a customer with these ids that exist, by id."""
     records = dynamodb.batch_get(user_key(id) for id in user_ids)
-    users = (records.get(User, id) for id in user_ids)
-    return {user.id: user for user in users if user and user.customer_id == customer_id}
+    users = (find_user_in(records, id, customer_id) for id in user_ids)
+    return {user.id: user for user in users if user}
 
 
 def iter_customer_users(customer_id: str) -> Iterator[User]:

@@ -29,6 +29,8 @@ from staffing.recurrence import expand, local_time
 from staffing.recurrence.details import get_details
 from staffing.recurrence.expand import MAX_SHIFT_DURATION, Occurrence
 
+MAX_SINGLE_SHIFTS = 5_000
+"""Single shifts, and long ones, that one look ahead reads: the earliest."""
 MAX_SERIES = 5_000
 """Series that one list may expand. More than a location may have, so that calls never need more."""
 _LOOKBACKS = {
@@ -252,6 +254,26 @@ def list_current_shifts(location_id: str, at: datetime, *, grace: timedelta = ti
     """The current shifts at a location, and those that ended less than ``grace`` ago, by start."""
     until = at + timedelta(microseconds=1)
     return list(iter_shifts(ScheduleFilter(location_id=location_id, since=at - grace, until=until), 1000))
+
+
+def list_schedules_in(schedule_filter: ScheduleFilter) -> list[Schedule]:
+    """The schedules that may have a shift in a window; three ranges at once.
+
+    Of single shifts and of long ones, the earliest `MAX_SINGLE_SHIFTS`. Raises `QueryTooWide`.
+    """
+    *single_ranges, _ = schedule_filter.key_ranges()
+
+    def read_singles(key_range: tuple[str, str]) -> list[Schedule]:
+        return list(islice(_iter_schedules(schedule_filter, key_range, page_size=1000), MAX_SINGLE_SHIFTS))
+
+    reads = [partial(read_singles, key_range) for key_range in single_ranges]
+    return list(chain.from_iterable(dynamodb.gather(*reads, partial(query_series, schedule_filter))))
+
+
+def list_staff_ids(schedule: Schedule) -> set[str]:
+    """The ids of the owner of a schedule, and of those who cover shifts of it."""
+    covers = (exception.get("staffId") for exception in (schedule.pattern or {}).get("exceptions", {}).values())
+    return {str(schedule.staff_id), *filter(None, covers)}
 
 
 def list_future_schedules(location_id: str, at: datetime) -> list[Schedule]:

@@ -125,7 +125,7 @@ def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime)
     candidates: list[RingCandidate] = []
     for match in matches:
         user = match.user
-        why_not = match.why_not or _skip_reason(user, verifications.get(PhoneVerification, user.id), line.country)
+        why_not = match.why_not or skip_reason(user, verifications.get(PhoneVerification, user.id), line.country)
         if not why_not and len([candidate for candidate in candidates if candidate.phone]) == MAX_RINGING:
             why_not = "too_many"
         phone = "" if why_not else str(user.phone)
@@ -147,12 +147,13 @@ def _match_on_duty(line: ResolvedLine, duty_target: Mapping[str, Any], at: datet
     matches: dict[str, _Match] = {}
     for entry in staff_on_duty(line, at, ivr.duty_grace_period(duty_target)):
         why = "handing_over" if entry.is_over else entry.reason
-        match = _Match(entry.user, why, _filter_reason(entry.user, duty_target), entry.until)
+        match = _Match(entry.user, why, filter_reason(entry.user, duty_target), entry.until)
         matches.setdefault(entry.user.id, match)
     return list(matches.values())
 
 
-def _filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:
+def filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:
+    """Why a ring action does not select a user on duty; empty if it does."""
     if "roles" in duty_target and user.role not in duty_target["roles"]:
         return "other_role"
     if "skills" in duty_target and not set(duty_target["skills"]) & set(user.skills):
@@ -160,7 +161,8 @@ def _filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:
     return ""
 
 
-def _skip_reason(user: "User", verification: PhoneVerification | None, country: str | None) -> str:
+def skip_reason(user: "User", verification: PhoneVerification | None, country: str | None) -> str:
+    """Why a call from a line in a country does not ring a user; empty if it does."""
     if user.status not in users.WORKING_STATUSES:
         return "blocked"
     if not user.phone:

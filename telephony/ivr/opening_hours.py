@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from config import public_holidays
-from staffing.recurrence import expand
+from staffing.recurrence import dst, expand
 from telephony.ivr.schema import Fault, FaultPath
 
 WEEKDAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
@@ -133,6 +133,25 @@ def _enter_on_holiday(configuration: Mapping[str, Any], day: date, holiday: str,
         return Entrance("open", f"{name} is a holiday, but somebody is planned on purpose for that day.", holiday)
     reason = f"{name} is a holiday" + (", and nobody is planned on purpose for that day." if follows_rota else ".")
     return Entrance("holiday" if "holiday" in configuration else "closed", reason, holiday)
+
+
+def list_boundaries(
+    configuration: Mapping[str, Any], since: datetime, until: datetime, *, time_zone: str
+) -> list[datetime]:
+    """The instants from ``since`` to ``until`` at which the line may open, apart from the rota.
+
+    ``since`` itself, the opening times, midnights, as holidays change then, and clock changes.
+    """
+    zone = str(configuration.get("timeZone") or time_zone)
+    weekly = configuration["hours"].get("weekly", {})
+    first_day, last_day = (expand.to_wall_time(at, zone).date() for at in (since, until))
+    instants = {since, *dst.list_transitions(zone, since.year)}
+    for number in range((last_day - first_day).days + 1):
+        day = first_day + timedelta(days=number)
+        midnight = datetime.combine(day, time())
+        minutes = {0, *(_to_minutes(start) for start, _ in weekly.get(WEEKDAYS[day.weekday()], ()))}
+        instants |= {expand.to_instant(midnight + timedelta(minutes=minute), zone) for minute in minutes}
+    return sorted(instant for instant in instants if since <= instant <= until)
 
 
 def find_holiday(configuration: Mapping[str, Any], day: date) -> str | None:
