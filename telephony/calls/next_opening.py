@@ -146,8 +146,8 @@ class _Search:
         ids = sorted(user_ids)
         keys = [key for id in ids for key in (users.user_key(id), dynamodb.RecordKey(PhoneVerification, id))]
         records = dynamodb.batch_get(keys)
-        found = (users.find_user_in(records, id, self.line.customer_id) for id in ids)
-        staff = {user.id: user for user in found if user and user.status in users.WORKING_STATUSES}
+        user_records = (users.find_user_in(records, id, self.line.customer_id) for id in ids)
+        staff = {user.id: user for user in user_records if user and user.status in users.WORKING_STATUSES}
         country = self.line.country
         callable_ids = {
             id
