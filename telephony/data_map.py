@@ -7,7 +7,7 @@ from accounts import locations, permissions
 from config import outbox
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 from telephony.calls import queries
-from telephony.models import Call, CallOfUser, PhoneVerification
+from telephony.models import Call, CallOfUser, OngoingCall, PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -54,7 +54,10 @@ CALLS = ExportChapter(
 
 MAP = AppDataMap(
     chapters=[PHONE, CALLS],
-    records_to_erase={PhoneVerification: lambda user: [PhoneVerification(user_id=user.id)]},
+    records_to_erase={
+        PhoneVerification: lambda user: [PhoneVerification(user_id=user.id)],
+        OngoingCall: lambda user: [OngoingCall(user_id=user.id)],
+    },
     erase_afterwards={CallOfUser: queries.delete_calls_of_user},
     recipients={"Twilio": "connects the calls"},
 )

@@ -30,6 +30,7 @@ UNAUDITED_TABLES = (
     "installation",
     "calls",
     "call-people",
+    "ongoing-calls",
     "phone-usage",
     "phone-proofs",
     "phone-orphans",

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from config import dynamodb
 from telephony import callers, ivr, lines
-from telephony.calls import call_record, concurrency, minutes, recordings, ring_all, ringing, routing
+from telephony.calls import call_record, concurrency, minutes, ongoing, recordings, ring_all, ringing, routing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.concurrency import Admission
@@ -141,9 +141,10 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     """
     call, path, number = load_call(webhook), webhook.path, webhook.number
     if webhook.is_bridged or call.has_step("accept", path, number):
-        if call.ringing_candidate(path, number):
+        if candidate := call.ringing_candidate(path, number):
             used = Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))
             within_budget(call.record, CallStep("dialled", path, number), updates=[used])
+            within_budget(ongoing.end, candidate.id, call.id)
         return VoiceReply([Hangup()])
     if next_instructions := ringing.continue_sequence(call, webhook):
         return call.reply(next_instructions)
@@ -184,6 +185,7 @@ def handle_call_ended(webhook: CallWebhook) -> None:
     if is_first:
         call.set_unanswered_outcome()
         ring_all.enqueue_leg_hangup(call, webhook.now)
+    ongoing.end(call.row.answered_by, call.id)
     if call.has_step("counted"):
         minutes.settle(call)
     elif is_first and not minutes.settle(call) and not call.has_step("refused"):

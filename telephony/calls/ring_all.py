@@ -13,7 +13,7 @@ from django.conf import settings
 from accounts import permissions
 from config import errors, journal, outbox
 from telephony import ivr
-from telephony.calls import call_record, call_steps, minutes
+from telephony.calls import call_record, call_steps, minutes, ongoing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.routing import RingPlan
@@ -133,6 +133,9 @@ def handle_join(webhook: CallWebhook) -> VoiceReply:
     if is_first:
         with suppress(errors.Unavailable):  # otherwise the other legs end by themselves after their ringing time
             enqueue_leg_hangup(call, webhook.now)
+        with suppress(errors.Unavailable):  # otherwise other calls ring them meanwhile
+            longest = (call.plan(path) or RingPlan()).minutes
+            ongoing.begin(candidate.id, call.id, minutes=longest, at=webhook.at)
     return call.reply([conference_instruction(call, path)])
 
 
@@ -150,6 +153,8 @@ def _record_leg_end(call: CallRecord, path: str, number: int, reason: str, at: d
         new_events = [] if has_answered else [call_steps.not_taken_event(candidate, reason, at)]
         used = [Call.leg_minutes.add(minutes.to_minutes(seconds))]
         call.record(CallStep("left", path, number), *new_events, updates=used)
+        if has_answered:
+            ongoing.end(candidate.id, call.id)
 
 
 def enqueue_leg_hangup(call: CallRecord, at: datetime) -> None:

@@ -10,7 +10,7 @@ from config import dynamodb
 from staffing.schedules import on_duty
 from telephony import dialing_rules, ivr
 from telephony.lines import ResolvedLine
-from telephony.models import PhoneVerification
+from telephony.models import OngoingCall, PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -52,6 +52,7 @@ EXCLUSIONS = {
     "no_phone": "no phone number",
     "ringing_off": "calls are turned off in the person's settings",
     "phone_not_verified": "phone number is not verified",
+    "on_a_call": "talks in another call",
     "too_many": "too many people",
     "minutes_used_up": "call minutes of the day are used up",
     "minutes_reserved": "calls under way may need the call minutes that are left of the day",
@@ -116,16 +117,24 @@ def find_entrance(line: ResolvedLine, at: datetime, staff: Sequence[on_duty.OnDu
 def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:
     """The candidates of a ring action in order, with those who are skipped. Three round trips.
 
-    A call rings users with a verified phone in the location's country who enabled ringing.
+    A call rings users with a verified phone in the location's country who enabled ringing and are
+    not in another call.
     """
     if "numbers" in target:
         return [_number_candidate(number, line.country) for number in target["numbers"]]
     matches = _match_named(line, target["users"]) if "users" in target else _match_on_duty(line, target["onDuty"], at)
-    verifications = dynamodb.batch_get(dynamodb.RecordKey(PhoneVerification, match.user.id) for match in matches)
+    records = dynamodb.batch_get(
+        dynamodb.RecordKey(record_class, match.user.id)
+        for match in matches
+        for record_class in (PhoneVerification, OngoingCall)
+    )
     candidates: list[RingCandidate] = []
     for match in matches:
         user = match.user
-        why_not = match.why_not or skip_reason(user, verifications.get(PhoneVerification, user.id), line.country)
+        why_not = match.why_not or skip_reason(user, records.get(PhoneVerification, user.id), line.country)
+        ongoing_call = records.get(OngoingCall, user.id)
+        if not why_not and ongoing_call and ongoing_call.is_ongoing(at):
+            why_not = "on_a_call"
         if not why_not and len([candidate for candidate in candidates if candidate.phone]) == MAX_RINGING:
             why_not = "too_many"
         phone = "" if why_not else str(user.phone)

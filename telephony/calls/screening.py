@@ -1,7 +1,9 @@
 """Screening: whoever picks up hears what the call is, and presses 1, which no mailbox does."""
 
+from telephony.calls import ongoing
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.lookups import load_call, within_budget
+from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
 from telephony.ivr.instructions import ConnectCall, Hangup, VoiceReply
 from telephony.ivr.webhook_paths import webhook_path
@@ -23,5 +25,7 @@ def handle_screening_key(webhook: CallWebhook) -> VoiceReply:
     call = load_call(webhook)
     if candidate := call.ringing_candidate(webhook.path, webhook.number):
         event = CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id)
-        within_budget(call.record_answer, CallStep("accept", webhook.path, webhook.number), event)
+        if within_budget(call.record_answer, CallStep("accept", webhook.path, webhook.number), event):
+            longest = (call.plan(webhook.path) or RingPlan()).minutes
+            within_budget(ongoing.begin, candidate.id, call.id, minutes=longest, at=webhook.at)
     return VoiceReply([ConnectCall()])

@@ -9,7 +9,7 @@ from telephony.models.callbacks import (
     caller_key,
     queue_key,
 )
-from telephony.models.calls import CALL_OUTCOMES, EVENT_KINDS, Call, CallOfUser, EventKind, Usage
+from telephony.models.calls import CALL_OUTCOMES, EVENT_KINDS, Call, CallOfUser, EventKind, OngoingCall, Usage
 from telephony.models.numbers import ADDRESS_STATUSES, NUMBER_STATUSES, Line, NumberProfile, Orphan, PhoneNumber, Quota
 from telephony.models.phones import PhoneVerification
 
@@ -27,6 +27,7 @@ __all__ = [
     "EventKind",
     "Line",
     "NumberProfile",
+    "OngoingCall",
     "OpenCallback",
     "Orphan",
     "PhoneNumber",

@@ -1,6 +1,7 @@
 """Records of calls. Their progress is written through `config.dynamodb.unaudited`."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from config import audit, dynamodb
@@ -28,6 +29,8 @@ EventKind = Literal[
     "ended",
 ]
 EVENT_KINDS = get_args(EventKind)
+CLOCK_DIFFERENCE = timedelta(seconds=5)
+"""By how much the clocks of two processes may differ."""
 
 
 class Call(dynamodb.Record):
@@ -105,6 +108,24 @@ class CallOfUser(dynamodb.Record):
     location_id = Text(CALL_KEYS, null=True)
     """None in records of 0.2.0 and before: their calls say it."""
     expires_at = Number(CALL_KEYS)
+
+
+class OngoingCall(dynamodb.Record):
+    """The call in which a user talks, or is about to: other calls do not ring them meanwhile."""
+
+    class Meta(dynamodb.TableMeta):
+        table_name = dynamodb.full_table_name("ongoing-calls")
+        ttl = "expires_at"
+
+    user_id = Text(CALL_KEYS, hash_key=True)
+    call_id = Text(CALL_KEYS)
+    began_at = Timestamp(CALL_KEYS)
+    expires_at = Number(CALL_KEYS)
+    """When it ends at the latest."""
+
+    def is_ongoing(self, at: datetime) -> bool:
+        """Whether the user talks at this time, as far as the end of the call is not reported."""
+        return bool(self.began_at - CLOCK_DIFFERENCE <= at and at.timestamp() < self.expires_at)
 
 
 class Usage(dynamodb.Record):

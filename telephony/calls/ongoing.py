@@ -1,0 +1,31 @@
+"""Who talks in a call right now: other calls do not ring them."""
+
+from datetime import datetime, timedelta
+
+from config import dynamodb
+from config.dynamodb import unaudited
+from telephony.models import OngoingCall
+
+
+def begin(user_id: str, call_id: str, *, minutes: int, at: datetime) -> None:
+    """Store that a user talks in a call, for so many minutes at most.
+
+    The time bounds what a lost report of the end does. Numbers of a configuration are not stored.
+    Raises `errors.Unavailable`.
+    """
+    if dynamodb.is_id("usr", user_id):
+        unaudited.update(
+            OngoingCall(user_id),
+            [
+                OngoingCall.call_id.set(call_id),
+                OngoingCall.began_at.set(at),
+                OngoingCall.expires_at.set(int((at + timedelta(minutes=minutes)).timestamp())),
+            ],
+            OngoingCall.user_id.exists() | OngoingCall.user_id.does_not_exist(),
+        )
+
+
+def end(user_id: str | None, call_id: str) -> None:
+    """Remove what `begin` stored, unless it is of another call. Raises `errors.Unavailable`."""
+    if dynamodb.is_id("usr", user_id or ""):
+        unaudited.remove(OngoingCall(user_id), OngoingCall.call_id == call_id)
