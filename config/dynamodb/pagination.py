@@ -60,16 +60,19 @@ def query_filtered_page(
     limit: int,
     cursor: Cursor | None,
     newest_first: bool = False,
+    first_count: int | None = None,
 ) -> CursorPage[R]:
     """A page of an index whose records a filter selects; ``values`` are those of both expressions.
 
     Reads at most `MAX_FILTERED_QUERIES` MB: a page may hold fewer than ``limit`` before the last.
+    ``first_count``: items that the first query reads, where many are small and most may match.
     """
     arguments = dynamodb.query_arguments(record_class, condition, values)
     arguments["ExpressionAttributeNames"] = dynamodb.expression_names(f"{condition} {filter_expression}")
     records: list[R] = []
-    for _ in range(MAX_FILTERED_QUERIES):
-        start = {"ExclusiveStartKey": cursor} if cursor else {}
+    for number in range(MAX_FILTERED_QUERIES):
+        start: dict[str, Any] = {"ExclusiveStartKey": cursor} if cursor else {}
+        start |= {"Limit": first_count} if first_count and not number else {}
         response = dynamodb.call(
             "Query",
             **arguments,
@@ -89,13 +92,19 @@ def query_filtered_page(
 
 def cursor_after(record: dynamodb.Record, index: str) -> Cursor:
     """The cursor right after a record of an index."""
-    return item_key(type(record), index, record.serialize())
+    names = _key_names(type(record), index)
+    attributes = type(record).get_attributes()
+    return {name: {attributes[name].attr_type: attributes[name].serialize(getattr(record, name))} for name in names}
 
 
 def item_key(record_class: type[dynamodb.Record], index: str | None, item: Mapping[str, Any]) -> Cursor:
     """The key of an item in an index, or else in the table."""
+    return {name: item[name] for name in _key_names(record_class, index)}
+
+
+def _key_names(record_class: type[dynamodb.Record], index: str | None) -> list[str]:
     names = {attribute.attr_name for attribute in record_class.key_attributes()}
     if index:
         schema = record_class._indexes[index]._get_schema()["key_schema"]  # noqa: SLF001
         names |= {key_part["AttributeName"] for key_part in schema}
-    return {name: item[name] for name in sorted(names)}
+    return sorted(names)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 from django.conf import settings
 from pynamodb.attributes import Attribute, UnicodeAttribute
-from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 from ulid import ULID
 
@@ -41,12 +41,15 @@ def full_table_name(name: str) -> str:
     return f"{settings.DYNAMODB['prefix']}-{name}"
 
 
-def index(name: str, hash_key: str, range_key: str, *, keys_only: bool = False) -> GlobalSecondaryIndex[Any]:
+def index(
+    name: str, hash_key: str, range_key: str, *, keys_only: bool = False, values: Sequence[str] = ()
+) -> GlobalSecondaryIndex[Any]:
     """A global secondary index of a record on two of its attributes, which are stored as strings.
 
     ``keys_only``: the index holds only keys, so that most changes of a record do not write to it.
+    ``values``: it holds these attributes too, and no others.
     """
-    projection = KeysOnlyProjection() if keys_only else AllProjection()
+    projection = KeysOnlyProjection() if keys_only else IncludeProjection(list(values)) if values else AllProjection()
     members = {
         "Meta": type("Meta", (), {"index_name": name, "projection": projection}),
         hash_key: UnicodeAttribute(hash_key=True),

@@ -207,7 +207,8 @@ def _missing_indexes(record_class: type[dynamodb.Record], description: Definitio
 
 
 def _index_shape(index: Definition, table: Definition) -> tuple[Any, ...]:
-    return _key_types(index, table), index["Projection"]["ProjectionType"]
+    projection = index["Projection"]
+    return _key_types(index, table), projection["ProjectionType"], sorted(projection.get("NonKeyAttributes", ()))
 
 
 def _expiry_corrections(record_class: type[dynamodb.Record]) -> Iterator[Correction]:

@@ -21,7 +21,7 @@ from config.backoffice import operators
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 from telephony.admin.projected import Call
-from telephony.calls import own_calls, queries, recordings
+from telephony.calls import call_filter, own_calls, queries, recordings
 from telephony.calls.call_record import CallRecord
 from telephony.twilio import voice
 
@@ -109,7 +109,7 @@ class CallAdmin(RecordAdmin):
         if not term or self.find_pk(term):
             return super().get_search_results(request, queryset, search_term)
         location = Location.get(request.GET.get("location_id__exact", ""))
-        caller_filter = queries.parse_caller_search(term, location.record.time_zone if location else "")
+        caller_filter = call_filter.parse_caller_search(term, location.record.time_zone if location else "")
         conditions = [Q(caller__in=caller_filter.exact)] if caller_filter.exact else []
         conditions += [Q(caller__startswith=text) for text in caller_filter.beginnings]
         conditions += [Q(caller__contains=text) for text in caller_filter.parts]

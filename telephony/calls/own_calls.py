@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from operator import itemgetter
 
+from accounts.permissions import Actor
 from config import dynamodb
 from config.dynamodb import pagination, unaudited
-from telephony.callers import CallerFilter
+from telephony.calls.call_filter import CallFilter
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call, CallOfUser
 
@@ -27,6 +28,14 @@ def is_call_of(user_id: str, call: CallRecord) -> bool:
     return dynamodb.get_record(CallOfUser, user_id, str(row.key)) is not None
 
 
+def can_access(actor: Actor, call: Call, row: CallOfUser | None) -> bool:
+    """Whether a user of a call works where it came in, or where they were on duty when it did."""
+    duty_location_id = row.duty_location_id if row else None
+    return actor.can_access_locations([call.location_id]) or bool(
+        duty_location_id and actor.can_access_locations([duty_location_id])
+    )
+
+
 def add_users(call: CallRecord, user_ids: Iterable[str]) -> None:
     """List users with a call of which they are about to be told."""
     considered = {candidate.id for candidate in call.candidates}
@@ -40,16 +49,9 @@ def list_listeners(call: Call) -> list[tuple[str, datetime]]:
 
 
 def list_calls(
-    user_id: str,
-    location_id: str,
-    earliest: datetime,
-    latest: datetime,
-    *,
-    caller_filter: CallerFilter | None,
-    limit: int,
-    cursor: pagination.Cursor | None,
+    actor: Actor, location_id: str | None, call_filter: CallFilter, *, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[Call]:
-    """The calls of a user to a location, newest first.
+    """The calls of a user to a location, or to all that they can access, newest first.
 
     A page reads a bounded number of rows, and of calls little more than it shows, so it may hold
     fewer than ``limit`` before the last.
@@ -58,15 +60,16 @@ def list_calls(
     calls_left = limit + MAX_CALLS
     for number in range(MAX_QUERIES):
         row_limit = MANY_ROWS if number else max(FEW_ROWS, limit + 1)
-        rows, next_cursor = _read_rows(user_id, location_id, earliest, latest, cursor, row_limit)
+        rows, next_cursor = _read_rows(actor.id, location_id, call_filter, cursor, row_limit)
         while rows and len(calls) < limit and calls_left > 0:
-            chunk_size = _chunk_size(rows, limit - len(calls), has_filter=caller_filter is not None)
+            chunk_size = _chunk_size(rows, limit - len(calls), has_filter=not call_filter.selects_all)
             chunk = rows[: min(chunk_size, calls_left)]
             records = dynamodb.batch_get(dynamodb.RecordKey(Call, str(row.call_id)) for row in chunk)
             calls_left -= len(chunk)
             for row in chunk:
                 call = records.get(Call, str(row.call_id))
-                if call and call.location_id == location_id and _is_match(call, caller_filter):
+                is_there = call and location_id in (None, call.location_id) and can_access(actor, call, row)
+                if call and is_there and call_filter.matches(call):
                     calls.append(call)
                 rows, cursor = rows[1:], pagination.item_key(CallOfUser, None, row.serialize())
                 if len(calls) == limit:
@@ -85,26 +88,22 @@ def _chunk_size(rows: list[CallOfUser], count: int, *, has_filter: bool) -> int:
     return min(count if is_certain else max(count, UNCERTAIN_CALLS), BATCH_SIZE)
 
 
-def _is_match(call: Call, caller_filter: CallerFilter | None) -> bool:
-    return caller_filter is None or caller_filter.matches(str(call.caller))
-
-
 def _read_rows(
-    user_id: str, location_id: str, earliest: datetime, latest: datetime, cursor: pagination.Cursor | None, limit: int
+    user_id: str, location_id: str | None, call_filter: CallFilter, cursor: pagination.Cursor | None, limit: int
 ) -> tuple[list[CallOfUser], pagination.Cursor | None]:
     """Rows of a user's calls, as far as they may be at a location, of at most ``limit``."""
     condition = "#user_id = :user AND #key BETWEEN :low AND :high"
-    expression = "#location_id = :location OR attribute_not_exists(#location_id)"
     values = {
         ":user": {"S": user_id},
-        ":low": {"S": dynamodb.format_timestamp(earliest)},
-        ":high": {"S": f"{dynamodb.format_timestamp(latest)}#~"},
-        ":location": {"S": location_id},
+        ":low": {"S": dynamodb.format_timestamp(call_filter.earliest)},
+        ":high": {"S": f"{dynamodb.format_timestamp(call_filter.latest)}#~"},
     }
     arguments = dynamodb.query_arguments(CallOfUser, condition, values)
-    arguments["ExpressionAttributeNames"] = dynamodb.expression_names(f"{condition} {expression}")
+    if location_id:
+        expression = "#location_id = :location OR attribute_not_exists(#location_id)"
+        arguments["FilterExpression"] = expression
+        arguments["ExpressionAttributeNames"] |= dynamodb.expression_names(expression)
+        arguments["ExpressionAttributeValues"][":location"] = {"S": location_id}
     start = {"ExclusiveStartKey": cursor} if cursor else {}
-    response = dynamodb.call(
-        "Query", **arguments, FilterExpression=expression, ScanIndexForward=False, Limit=limit, **start
-    )
+    response = dynamodb.call("Query", **arguments, ScanIndexForward=False, Limit=limit, **start)
     return [CallOfUser.from_item(item) for item in response["Items"]], response.get("LastEvaluatedKey")

@@ -1,97 +1,21 @@
-"""Stored calls: listing, reading, the log of operators' access, and deletion."""
+"""Stored calls: reading, the log of operators' access, and deletion."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
 
 from django.conf import settings
 
 from accounts import locations
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal, local_time
-from config.dynamodb import pagination, unaudited
-from telephony import callers, dialing_rules
-from telephony.callers import CallerFilter
-from telephony.calls import call_record, own_calls
+from config import audit, dynamodb, errors, journal
+from config.dynamodb import unaudited
+from telephony.calls import call_record, listing, own_calls
 from telephony.calls.call_record import CallRecord
 from telephony.models import Call, CallOfUser
 from telephony.twilio import voice
 
 DEPLOYMENT_TIME = timedelta(hours=1)
 """How long processes of two releases may run side by side."""
-
-
-def list_calls(
-    location_id: str,
-    *,
-    actor: Actor,
-    at: datetime,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    caller: str = "",
-    limit: int,
-    cursor: pagination.Cursor | None,
-) -> pagination.CursorPage[Call]:
-    """The calls to a location, newest first; naive times are local at the location.
-
-    Without ``calls:read``, those that the actor was considered for or told of.
-
-    ``caller`` is as in `callers.parse_search`; its numbers without country code are of the
-    location's country. Raises `errors.NotFound`, `errors.Forbidden`, `errors.InvalidRequest`, and
-    as `local_time.resolve_range` does.
-    """
-    actor.require("calls:handle")
-    if not dynamodb.is_id("loc", location_id):
-        raise errors.NotFound("Location not found.", pointer="?locationId")
-    records = dynamodb.batch_get([locations.location_key(location_id)])
-    location = locations.get_location_from(records, location_id, actor, pointer="?locationId")
-    locations.check_access(actor, location_id)
-    caller_filter = parse_caller_search(caller, location.time_zone) if caller else None
-    since, until = local_time.resolve_range(since, until, location.time_zone)
-    oldest = at - timedelta(days=settings.TELEPHONY["kept_days"])
-    earliest = max(since, oldest) if since else oldest
-    latest = (until or at + timedelta(days=1)) - timedelta(microseconds=1)
-    if earliest > latest:
-        return pagination.CursorPage([], None)
-    if not actor.has_permission("calls:read"):
-        return own_calls.list_calls(
-            actor.id, location_id, earliest, latest, caller_filter=caller_filter, limit=limit, cursor=cursor
-        )
-    condition, values = _query_between(location_id, earliest, latest)
-    query_page = pagination.query_page
-    if caller_filter:
-        expression, filter_values = _to_expression(caller_filter)
-        query_page, values = (
-            partial(pagination.query_filtered_page, filter_expression=expression),
-            values | filter_values,
-        )
-    return query_page(Call, "byLocation", condition, values, limit=limit, cursor=cursor, newest_first=True)
-
-
-def parse_caller_search(text: str, time_zone: str) -> CallerFilter:
-    """The filter of a search at a location with this time zone. Raises `errors.InvalidRequest`."""
-    try:
-        return callers.parse_search(text, dialing_rules.country_of_location(time_zone))
-    except ValueError as error:
-        raise errors.InvalidRequest(str(error), pointer="?caller") from error
-
-
-def _to_expression(caller_filter: CallerFilter) -> tuple[str, dict[str, Any]]:
-    """The filter as an expression of DynamoDB, and its values."""
-    texts = [*caller_filter.exact, *caller_filter.beginnings, *caller_filter.parts]
-    values = {f":caller{number}": {"S": text} for number, text in enumerate(texts)}
-    names = iter(values)
-    conditions = [f"#caller = {next(names)}" for _ in caller_filter.exact]
-    conditions += [f"begins_with(#caller, {next(names)})" for _ in caller_filter.beginnings]
-    conditions += [f"contains(#caller, {next(names)})" for _ in caller_filter.parts]
-    return " OR ".join(conditions), values
-
-
-def _query_between(location_id: str, earliest: datetime, latest: datetime) -> tuple[str, dict[str, Any]]:
-    low, high = dynamodb.format_timestamp(earliest), dynamodb.format_timestamp(latest)
-    values = {":of": {"S": location_id}, ":low": {"S": low}, ":high": {"S": high}}
-    return "#location_id = :of AND #started_at BETWEEN :low AND :high", values
 
 
 def iter_calls_of_user(user_id: str, location_ids: Iterable[str], at: datetime) -> Iterator[CallRecord]:
@@ -123,7 +47,7 @@ def _iter_unlisted_calls(location_id: str, earliest: datetime, at: datetime) -> 
     until = None
     rows = dynamodb.iter_records(
         Call,
-        *_query_between(location_id, earliest, at),
+        *listing.query_between("location_id", location_id, earliest, at),
         IndexName="byLocation",
         ProjectionExpression="id, #location_id, #started_at, answered_by, plans, has_people",
         Limit=100,

@@ -33,6 +33,9 @@ CLOCK_DIFFERENCE = timedelta(seconds=5)
 """By how much the clocks of two processes may differ."""
 
 
+FILTERED_VALUES = ("location_id", "caller", "outcome", "answered_by", "direction")
+
+
 class Call(dynamodb.Record):
     """A call to a location: which phones rang, why, and how it ended."""
 
@@ -41,6 +44,8 @@ class Call(dynamodb.Record):
         ttl = "expires_at"
 
     by_location = dynamodb.index("byLocation", "location_id", "started_at")
+    by_customer = dynamodb.index("byCustomer", "customer_id", "started_at", values=FILTERED_VALUES)
+    """Small, as a call changes often: it has what filters need."""
     id = Text(CALLS, hash_key=True)
     """Twilio's call sid."""
     customer_id = Text(CALL_FLOW)
@@ -106,7 +111,9 @@ class CallOfUser(dynamodb.Record):
     """When the call began, and its id."""
     call_id = Text(CALL_KEYS)
     location_id = Text(CALL_KEYS, null=True)
-    """None in records of 0.2.0 and before: their calls say it."""
+    """Of the call; None in records of 0.2.0 and before: their calls say it."""
+    duty_location_id = Text(CALL_KEYS, null=True)
+    """The other location at which they were on duty, whose people the call rang too."""
     expires_at = Number(CALL_KEYS)
 
 

@@ -6,7 +6,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import PageQuery, PhoneTextField, StrictChoiceField, StrictQuery, StrictSerializer, TextField
+from config.api.fields import (
+    ChoiceListField,
+    PageQuery,
+    PhoneTextField,
+    StrictChoiceField,
+    StrictQuery,
+    StrictSerializer,
+    TextField,
+)
 from config.api.time_queries import DateTimeRangeQuery
 from telephony.callers import MAX_LENGTH
 from telephony.calls import own_calls, recordings, routing
@@ -15,15 +23,33 @@ from telephony.models import CALL_OUTCOMES, EVENT_KINDS, Call
 
 
 class CallQuery(PageQuery, DateTimeRangeQuery):
-    """Filters of calls."""
+    """Filters of calls; either `locationId` or `customerId` is required."""
 
-    locationId = TextField(max_length=100, source="location_id", help_text="Only calls to this location.")
+    locationId = TextField(
+        max_length=100, required=False, source="location_id", help_text="The calls to, and from, this location."
+    )
+    customerId = TextField(
+        max_length=100,
+        required=False,
+        source="customer_id",
+        help_text="The calls at all locations that the user has access to. Must be the id of the user's own customer.",
+    )
     caller = PhoneTextField(
         required=False,
         max_length=MAX_LENGTH,
         help_text="Only calls from this number, in any form: +1 555 010 1234, (555) 010-1234 with the country of the "
         "location, tel:+15550101234; from numbers that contain these digits, at least three; from an address such as "
         "sip:ann@example.com; or, with `anonymous`, from withheld numbers.",
+    )
+    outcome = ChoiceListField(choices=CALL_OUTCOMES, required=False, help_text="Only calls that ended so.")
+    answeredBy = PhoneTextField(
+        max_length=100,
+        required=False,
+        source="answered_by",
+        help_text="Only calls that this user answered, or this phone number of the configuration, with country code.",
+    )
+    direction = StrictChoiceField(
+        choices=("in", "out"), required=False, help_text="Only calls to a location (`in`), or from one (`out`)."
     )
 
 

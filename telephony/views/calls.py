@@ -8,12 +8,14 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import permissions
 from accounts.auth.authentication import actor_of, authenticated_user
-from config import api, daily_limits, errors
+from config import api, daily_limits, errors, local_time
 from config.api import csv_tables, pagination, ranges
 from config.api.fields import EmptyBody
 from telephony import phone_verification
-from telephony.calls import queries, recordings
+from telephony.calls import listing, queries, recordings
+from telephony.calls.call_filter import CallCriteria
 from telephony.serializers import call_table
 from telephony.serializers.calls import CallQuery, CallView, PhoneVerificationCode, PhoneView, RecordingQuery
 from telephony.views import examples
@@ -24,33 +26,35 @@ class Calls(api.OperationViewSet):
 
     tag = "Calls"
 
-    @api.operation("listCalls", "calls:handle", errors=(errors.NotFound,))
+    @api.operation(
+        "listCalls", "calls:handle", errors=(errors.NotFound, permissions.ForeignCustomer, local_time.TimeZoneUnknown)
+    )
     @api.accepts_query(CallQuery)
     @api.returns_page(CallView, examples.CALL)
     @api.returns_csv(call_table.COLUMNS)
     def list_page(self, request: Request) -> HttpResponse:
-        """List the calls to a location.
+        """List the calls of a location or of the customer.
 
-        Calls, newest first, with who was called, why, and the outcome. `from` and `to` apply to
-        `startedAt`. Without `calls:read`, users get the calls that rang them, could have rung them,
-        or that they were told of on duty.
+        Calls, newest first, with who was called, why, and the outcome; either `locationId` or
+        `customerId` is required. `from` and `to` apply to `startedAt`. With `customerId`: the calls
+        at the locations that the user has access to, at most 200 in a page. Without `calls:read`,
+        users get the calls that rang them, could have rung them, or that they were told of on duty.
+        A page may hold fewer than `limit` calls before the end of the list.
 
         With `Accept: text/csv`: the same calls as CSV, up to 10,000 if there is no `limit`.
         """
         actor = actor_of(request)
         query = CallQuery.parse_query(request)
-        limit, cursor = query.get("limit"), query.get("cursor")
-        filters = ("location_id", "since", "until", "caller")
+        limit, cursor = query.pop("limit", None), query.pop("cursor", None)
+        criteria = CallCriteria(**query)
         kind = "calls" if actor.has_permission("calls:read") else "own calls"  # read from two tables
-        scope = f"{kind} for {actor.id} {[query.get(name) for name in filters]}"
+        scope = f"{kind} for {actor.id} {criteria}"
         fetch_page = partial(
-            queries.list_calls,
-            query["location_id"],
+            listing.list_calls,
+            criteria,
             actor=actor,
             at=datetime.now(UTC),
-            since=query.get("since"),
-            until=query.get("until"),
-            caller=query.get("caller", ""),
+            customer_zone=authenticated_user(request).customer.settings.get("time_zone"),
         )
         if csv_tables.is_requested(request):
             table = call_table.call_table(actor)

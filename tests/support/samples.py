@@ -235,7 +235,14 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"at": "noon"},
     ),
     "listCalls": lambda test_users: RequestSample(
-        query={"locationId": test_users.boston_number.number.location_id, "limit": "50"}, invalid_values={"limit": "0"}
+        query={
+            "locationId": test_users.boston_number.number.location_id,
+            "limit": "50",
+            "outcome": "voicemail,missed",
+            "answeredBy": test_users.sam.id,
+            "direction": "in",
+        },
+        invalid_values={"limit": "0", "outcome": "lost", "direction": "up"},
     ),
     "getCall": lambda test_users: RequestSample(path={"id": test_users.recorded_call_id}, id_kind="cal"),
     "getCallRecording": lambda test_users: RequestSample(
