@@ -1,6 +1,6 @@
 """Customers: the businesses that use Dutyline."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,14 @@ def get_customer(customer_id: str) -> Customer:
     if customer is None:
         raise errors.NotFound("Customer not found.")
     return customer
+
+
+def select(customer_id: str | None) -> Iterator[Customer]:
+    """This customer, or all of them by name: for commands. Raises `errors.NotFound`."""
+    if customer_id:
+        yield get_customer(customer_id)
+        return
+    yield from dynamodb.iter_records(Customer, "#listed = :all", {":all": {"S": "all"}}, IndexName="byName")
 
 
 def customer_key(customer_id: str) -> dynamodb.RecordKey:

@@ -3,6 +3,9 @@
 ACTIONS = {
     "call.listened": "A recording was played or downloaded.",
     "call.viewed": "An operator viewed the call.",
+    "caller.erased": "What is stored about a caller was erased on request.",
+    "caller.erasure_begun": "A caller asked to be erased.",
+    "caller.exported": "What is stored about a caller was exported on request.",
     "conversation.recorded": "A conversation was recorded.",
     "ivr.changed": "The IVR configuration was changed.",
     "number.given_up": "The number is being released; it can still be restored.",

@@ -1,4 +1,4 @@
-"""The log of erased people in the file storage: ids and times only.
+"""The log of erased people in the file storage: ids and times only, or pseudonyms.
 
 It is outside the tables, so a restore of the tables does not undo it: `manage.py restored` deletes
 again whoever was deleted after the restored time.
@@ -6,8 +6,9 @@ again whoever was deleted after the restored time.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 
@@ -24,6 +25,25 @@ def log_erasure(person_id: str, at: datetime) -> None:
     """
     content = orjson.dumps({"id": person_id, "at": at.isoformat()})
     storage.save_file(f"{_day_folder(at)}/{person_id}.json", io.BytesIO(content))
+
+
+def log_facts(id: str, facts: Mapping[str, Any], at: datetime) -> None:
+    """Store by what an erased person without an id of ours is recognized; as `log_erasure`."""
+    content = orjson.dumps({"id": id, "at": at.isoformat(), **facts})
+    storage.save_file(f"{_day_folder(at)}/{id}.json", io.BytesIO(content))
+
+
+def list_facts(prefix: str, since: datetime, until: datetime) -> Iterator[dict[str, Any]]:
+    """The facts by ids that begin with ``prefix``, as `list_erased_ids`."""
+    seen: set[str] = set()
+    for number in range((until.date() - since.date()).days + 1):
+        folder = _day_folder(since + timedelta(days=number))
+        for name in storage.list_files(folder):
+            if name.startswith(prefix):
+                facts = orjson.loads(storage.read_file(f"{folder}/{name}"))
+                if facts["id"] not in seen:
+                    seen.add(facts["id"])
+                    yield facts
 
 
 def list_erased_ids(since: datetime, until: datetime) -> Iterator[str]:

@@ -51,6 +51,7 @@ OUTBOX_TASK_MODULES = [
     "staffing.notifications.reminders",
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",
+    "telephony.caller_data.erasure",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
     "telephony.numbers.address_registration",
@@ -70,6 +71,7 @@ AUDIT_ACTIONS = [
 RESTORATION_STEPS = [
     "accounts.users.restoration.erase_again",
     "accounts.users.restoration.compare_accounts",
+    "telephony.caller_data.restoration.erase_again",
     "telephony.numbers.restoration.compare_numbers",
 ]
 

@@ -1,12 +1,15 @@
 """Calls: which phones rang and why, the outcome, and recordings."""
 
+import time
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
+from tempfile import TemporaryFile
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
@@ -18,15 +21,35 @@ from accounts.admin.operator_commands import actor_for, operator_actor
 from accounts.admin.projected import Location
 from config.api import ranges
 from config.backoffice import operators
+from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 from telephony.admin.projected import Call
+from telephony.caller_data import erasure, export
 from telephony.calls import call_filter, own_calls, queries, recordings
 from telephony.calls.call_record import CallRecord
 from telephony.twilio import voice
 
 MAX_LOCATIONS = 200
+EXPORT_SECONDS = 20
+"""Of the search for what is stored about a caller; the command has no limit."""
 OUTCOMES = {"answered": "success", "voicemail": "info", "missed": "danger", "closed": "warning", "ringing": "warning"}
+
+
+def _export_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> FileResponse:
+    actor, deadline = actor_for(request, obj), time.monotonic() + EXPORT_SECONDS
+    caller_export = export.export_for_operator(
+        str(obj.record.caller), actor=actor, at=operators.now(), deadline=deadline
+    )
+    archive = TemporaryFile()  # noqa: SIM115 - the response closes it
+    export.save_zip(caller_export, archive)
+    archive.seek(0)
+    return FileResponse(archive, as_attachment=True, filename="caller-data.zip", content_type="application/zip")
+
+
+def _erase_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
+    erasure.begin(str(obj.record.caller), actor=actor_for(request, obj), at=operators.now())
+    return "The caller is being erased from this customer's records; reload the page in a minute."
 
 
 @admin.register(Call)
@@ -36,13 +59,41 @@ class CallAdmin(RecordAdmin):
     section, icon, customer_field = "Telephony", "phone_callback", None
     choose_customer_hint = "Calls are listed by location. Choose a customer to see its locations here."
     ordering = ("-started_at",)
-    list_display = ("started_at", "caller", "state", "seconds", "recording_kinds")
+    list_display = ("started_at", "caller_label", "state", "seconds", "recording_kinds")
     list_filter = ("outcome",)
     search_help_text = "A caller's number, or an id"
     fields = (
-        *("started_at", "ended_at", "seconds", "caller", "number", "state", "answered_by_link"),
+        *("started_at", "ended_at", "seconds", "caller_label", "number", "state", "answered_by_link"),
         *("candidates", "event_log", "recording_players", "listeners"),
     )
+
+    buttons = (
+        Button(
+            "export-caller",
+            "Export this caller's data",
+            "Downloads what this customer's records hold about the caller: JSON, and the recordings as WAV files. "
+            "Give it to nobody whom you have not identified: a caller's number can be forged. The audit records it.",
+            _export_caller,
+            is_available=lambda obj: bool(obj.record.caller),
+        ),
+        Button(
+            "erase-caller",
+            "Erase this caller",
+            "Erases the caller from this customer's records: all their calls lose the number and the recordings, "
+            "call-backs are removed. The calls stay, without a caller. This cannot be undone, not by a restore either. "
+            "Do it only for somebody whom you have identified: a caller's number can be forged.",
+            _erase_caller,
+            required_right=operators.LEAD,
+            is_available=lambda obj: bool(obj.record.caller),
+            confirmation_name=lambda obj: str(obj.record.caller),
+        ),
+    )
+
+    @display(description="Caller")
+    def caller_label(self, obj: Any) -> str:
+        if obj.record.erased_at:
+            return "erased on request"
+        return str(obj.record.caller) or "withheld"
 
     @display(description="Outcome", label=OUTCOMES)
     def state(self, obj: Any) -> str:

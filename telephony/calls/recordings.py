@@ -34,6 +34,10 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
     if len(sid) != 34 or not sid.startswith("RE") or not sid.isalnum() or not sid.isascii():
         raise errors.InvalidRequest("`RecordingSid` is not the id of a recording.")
     call = call_record.load(webhook.call_id) or _create_missing_call(webhook)
+    if call.row.erased_at:
+        with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
+            write.enqueue("telephony.forget_at_twilio", id=f"forget-{sid}", recording_sid=sid)
+        return
     was_accepted = any(step.kind == "accept" for step in call.steps)
     if seconds < 1 or (kind == "conversation" and not was_accepted):
         return  # silence, or a mailbox that picked up and was not connected
@@ -65,6 +69,11 @@ def _create_missing_call(webhook: CallWebhook) -> CallRecord:
 def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext) -> None:
     """Fetch a recording, store it and notify people. Raises `errors.Unavailable`."""
     call = call_record.load(call_id)
+    file_name = f"recordings/{call_id}/{recording_sid}.wav"
+    if call and call.row.erased_at:  # since the recording came in, perhaps while it was being fetched
+        storage.delete_file(file_name)
+        delete_recording(recording_sid)
+        return
     recording = (
         next((recording for recording in call.recordings if recording.sid == recording_sid), None) if call else None
     )
@@ -74,7 +83,6 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
         audio = download_recording(recording_sid)
     except errors.NotFound as error:
         raise errors.Unavailable("The recording is not available yet.", retry_after=5) from error
-    file_name = f"recordings/{call_id}/{recording_sid}.wav"
     storage.delete_file(file_name)  # of an attempt that crashed before it was recorded
     with audio:
         stored_file = storage.save_file(file_name, audio)
@@ -88,7 +96,8 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
         changes=[audit.FieldChange("seconds", None, recording.seconds)],
     ) as write:
         updates = step_updates(step, recording={"sid": recording_sid, "file": stored_file})
-        write.update(call.row, updates, only_if=~Call.steps.contains(str(step)))
+        is_wanted = ~Call.steps.contains(str(step)) & Call.erased_at.does_not_exist()
+        write.update(call.row, updates, only_if=is_wanted)
         write.enqueue(
             "telephony.forget_call",
             id=f"forget-{call_id}-{recording_sid}",

@@ -91,8 +91,12 @@ class Lease:
 
 def new_lease(at: datetime, location_id: str, caller: str) -> Lease:
     """The lease of a call that begins, by the number that calls; empty if it is withheld."""
-    pseudonym = daily_limits.pseudonym(caller)[:16] if caller else WITHHELD
-    return Lease(expiry(at), location_id=location_id or "", caller=pseudonym)
+    return Lease(expiry(at), location_id=location_id or "", caller=pseudonym_of(caller) if caller else WITHHELD)
+
+
+def pseudonym_of(caller: str) -> str:
+    """What a row has in place of a calling number. It changes with the data key."""
+    return daily_limits.pseudonym(caller)[:16]
 
 
 def expiry(at: datetime, minutes: int = 0) -> int:

@@ -78,6 +78,8 @@ class Call(dynamodb.Record):
     """in: to the location; out: a call-back from it"""
     callback_id = Text(CALL_FLOW, null=True)
     """The call-back that it opened or joined, or that it makes."""
+    erased_at = Timestamp(CALL_FLOW, null=True)
+    """When the caller and the recordings were erased, at the caller's request."""
     has_people = Boolean(CALL_FLOW, null=True)
     """Whether its people are in `CallOfUser`; those of calls from before that are not."""
     expires_at = Number(CALL_FLOW)

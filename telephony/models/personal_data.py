@@ -18,7 +18,14 @@ CALLS = PersonalData(
     f"{settings.TELEPHONY['kept_days']} days",
     Erasure.EXPIRES,
 )
-CALLERS = CALLS.sent_to("Twilio").withheld("about the caller, not the person")
+CALLERS = PersonalData(
+    "callers",
+    "know who called, call back whom nobody could talk to, and play what they left",
+    f"{settings.TELEPHONY['kept_days']} days, or until the caller asks to be erased (`manage.py forget_caller`)",
+    Erasure.EXPIRES,
+    recipients=("Twilio",),
+    withheld_because="about the caller, who gets it on request (`manage.py export_caller`)",
+)
 CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of the call")
 CALLBACKS = replace(CALLS, category="technical", purpose="call back callers who reached nobody").withheld(
     "technical course of the call"

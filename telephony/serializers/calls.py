@@ -169,7 +169,12 @@ class CallView(serializers.Serializer[Call]):
     locationId = serializers.CharField(source="location_id")
     phoneNumber = serializers.CharField(source="number", help_text="The number that was called.")
     caller = serializers.CharField(
-        help_text="Number of the caller, or address such as sip:ann@example.com; empty if withheld."
+        help_text="Number of the caller, or address such as sip:ann@example.com; empty if withheld or erased."
+    )
+    callerErasedAt = serializers.DateTimeField(
+        source="erased_at",
+        allow_null=True,
+        help_text="When the caller's number and recordings were erased, at the caller's request; null: they were not.",
     )
     startedAt = serializers.DateTimeField(source="started_at", help_text="When the call began.")
     endedAt = serializers.DateTimeField(

@@ -8,7 +8,8 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from unfold.admin import ModelAdmin
@@ -26,7 +27,7 @@ class Button:
     label: str
     description: str
     """The consequences, for the operator who is about to run it."""
-    run: Callable[[HttpRequest, Any, Mapping[str, Any]], str | HttpResponse]
+    run: Callable[[HttpRequest, Any, Mapping[str, Any]], str | HttpResponseBase]
     """Runs it with the form's values; returns the message to show, or a response."""
     required_right: str = operators.WRITE
     is_available: Callable[[Any], bool] = lambda _: True
@@ -66,7 +67,7 @@ class ButtonAdmin(ModelAdmin):
             if operators.has_right(request, button.required_right) and button.is_available(obj)
         ]
 
-    def button_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponse:
+    def button_view(self, request: HttpRequest, object_id: str, button: str) -> HttpResponseBase:
         """Explain an action, and run it when posted."""
         selected = next((candidate for candidate in self.buttons if candidate.name == button), None)
         if selected is None:
@@ -97,7 +98,7 @@ class ButtonAdmin(ModelAdmin):
 
     def _run_button(
         self, button: Button, obj: Any, request: HttpRequest, form_data: Mapping[str, Any]
-    ) -> HttpResponse | None:
+    ) -> HttpResponseBase | None:
         """The response; None if the action was refused, with the error as a message."""
         try:
             result = button.run(request, obj, form_data)
@@ -106,7 +107,7 @@ class ButtonAdmin(ModelAdmin):
                 raise
             messages.error(request, error.detail)
             return None
-        if isinstance(result, HttpResponse):
+        if isinstance(result, HttpResponseBase):
             return result
         messages.success(request, result)
         still_exists = self.model.get(str(obj.pk)) is not None

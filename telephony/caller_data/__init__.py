@@ -1,0 +1,1 @@
+"""What is stored about a caller: found, exported, and erased on request."""

@@ -1,0 +1,181 @@
+"""What a customer's records hold about a caller.
+
+Calls are read by index, location by location: for commands, tasks and rare requests of operators.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from accounts import locations, permissions
+from config import audit, dynamodb, errors
+from config.audit.log import format_instant
+from telephony import callers
+from telephony.callers import CallerFilter
+from telephony.calls import usage
+from telephony.calls.call_record import CallRecord
+from telephony.models import Call, Callback, OpenCallback, Usage
+from telephony.models.callbacks import caller_key
+
+SUBJECT_TYPE = "caller"
+USAGE_DAYS = 3
+"""Days of which counters may still be stored."""
+
+
+@dataclass(frozen=True)
+class CallerData:
+    """What one customer's records hold about a caller; all that matches any form of the number."""
+
+    customer_id: str
+    calls: list[Call]
+    callbacks: list[Callback]
+    open_callbacks: list[OpenCallback] = field(default_factory=list)
+    """What keeps a caller from having two open call-backs at a location."""
+    counters: list[tuple[Usage, str]] = field(default_factory=list)
+    """A customer's day, and the caller's pseudonym in it."""
+
+    @property
+    def callers(self) -> set[str]:
+        """The forms of the number in the records."""
+        return {str(call.caller) for call in self.calls} | {str(record.caller) for record in self.callbacks}
+
+    @property
+    def location_ids(self) -> set[str]:
+        """The locations that were called."""
+        return {str(call.location_id) for call in self.calls} | {str(record.location_id) for record in self.callbacks}
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings the calls have."""
+        return sum(len(CallRecord(call).recordings) for call in self.calls)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing."""
+        return not (self.calls or self.callbacks or self.open_callbacks or self.counters)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What there is, in words of an operator."""
+        return {
+            "calls": len(self.calls),
+            "recordings": self.recordings,
+            "call-backs": len(self.callbacks),
+            "counters": len(self.counters),
+        }
+
+
+def parse_caller(text: str) -> CallerFilter:
+    """The filter for a caller: a number with country code, in any form, or an address.
+
+    Digits without country code find callers who were stored as exactly these. Raises
+    `errors.InvalidRequest`.
+    """
+    caller = callers.normalize_caller(text)
+    if not caller:
+        raise errors.InvalidRequest("Must be a phone number with + and country code, or an address such as sip:….")
+    try:
+        caller_filter = callers.parse_search(caller, None)
+    except ValueError:
+        caller_filter = CallerFilter()
+    return caller_filter if caller_filter.exact else CallerFilter(exact=(caller,))
+
+
+def party_of(caller: str, customer_id: str) -> audit.Party:
+    """A caller in the audit log: the last four digits only."""
+    digits = "".join(character for character in caller if character.isdigit())
+    return audit.Party(SUBJECT_TYPE, f"…{digits[-4:]}", "", customer_id, customer_id)
+
+
+def find(caller_filter: CallerFilter, customer_id: str, *, at: datetime, deadline: float | None = None) -> CallerData:
+    """Everything about a caller; ``deadline`` in monotonic seconds.
+
+    Raises `errors.Unavailable`, also after the deadline.
+    """
+    calls: list[Call] = []
+    for location_id in [*_location_ids(customer_id), *_removed_location_ids(customer_id, at)]:
+        calls += _find_calls(caller_filter, location_id, at)
+        if deadline and time.monotonic() > deadline:
+            raise errors.Unavailable(
+                "This customer has too many calls to be read here; use the command.", retry_after=60
+            )
+    callbacks = [record for record in _iter_callbacks(customer_id) if caller_filter.matches(str(record.caller))]
+    places = {(str(call.location_id), str(call.caller)) for call in calls}
+    places |= {(str(record.location_id), str(record.caller)) for record in callbacks}
+    records = dynamodb.batch_get(dynamodb.RecordKey(OpenCallback, caller_key(*place)) for place in places)
+    guards = [guard for place in sorted(places) if (guard := records.get(OpenCallback, caller_key(*place)))]
+    numbers = {*caller_filter.exact, *(caller for _, caller in places)}
+    return CallerData(customer_id, calls, callbacks, guards, list(_find_counters(numbers, customer_id, at)))
+
+
+def _location_ids(customer_id: str) -> Iterator[str]:
+    actor, cursor = permissions.system_actor(customer_id), None
+    while True:
+        page = locations.list_accessible_locations(actor, limit=200, cursor=cursor)
+        yield from (str(location.id) for location in page.records)
+        if (cursor := page.next_cursor) is None:
+            return
+
+
+def _removed_location_ids(customer_id: str, at: datetime) -> list[str]:
+    """Locations that were removed while their calls are still stored: the audit log knows them."""
+    earliest = format_instant(at - _kept_time())
+    condition = "#listed_for = :of AND #at >= :since"
+    values = {":of": {"S": customer_id}, ":since": {"S": earliest}, ":action": {"S": "location.removed"}}
+    arguments = dynamodb.query_arguments(audit.AuditEntry, condition, values)
+    expression = "#action = :action"
+    arguments["ExpressionAttributeNames"] = dynamodb.expression_names(f"{condition} {expression}")
+    pages = dynamodb.iter_pages("Query", **arguments, IndexName="byCustomer", FilterExpression=expression)
+    entries = (audit.AuditEntry.from_item(item) for items in pages for item in items)
+    return sorted({str(entry.body["subject"]["id"]) for entry in entries})
+
+
+def iter_callers(customer_id: str, at: datetime) -> Iterator[tuple[str, datetime]]:
+    """The callers of a customer, as stored, and when they called; some more than once."""
+    for location_id in [*_location_ids(customer_id), *_removed_location_ids(customer_id, at)]:
+        yield from ((str(row.caller), row.started_at) for row in _iter_call_rows(location_id, at))
+    yield from ((str(record.caller), record.created_at) for record in _iter_callbacks(customer_id))
+
+
+def _iter_call_rows(location_id: str, at: datetime) -> Iterator[Call]:
+    """Id, caller and time of the calls of a location that have a caller."""
+    earliest = dynamodb.format_timestamp(at - _kept_time())
+    rows = dynamodb.iter_records(
+        Call,
+        "#location_id = :of AND #started_at >= :since",
+        {":of": {"S": location_id}, ":since": {"S": earliest}},
+        IndexName="byLocation",
+        ProjectionExpression="id, caller, #location_id, #started_at",
+    )
+    yield from (row for row in rows if row.caller)
+
+
+def _find_calls(caller_filter: CallerFilter, location_id: str, at: datetime) -> Iterator[Call]:
+    ids = [str(row.id) for row in _iter_call_rows(location_id, at) if caller_filter.matches(str(row.caller))]
+    records = dynamodb.batch_get(dynamodb.RecordKey(Call, id) for id in ids)
+    found = (records.get(Call, id) for id in ids)
+    yield from (call for call in found if call and call.caller)
+
+
+def _iter_callbacks(customer_id: str) -> Iterator[Callback]:
+    values = {":of": {"S": customer_id}}
+    keys = list(dynamodb.iter_records(Callback, "#customer_id = :of", values, IndexName="byCustomer"))
+    records = dynamodb.batch_get(dynamodb.RecordKey(Callback, str(key.id)) for key in keys)
+    found = (records.get(Callback, str(key.id)) for key in keys)
+    yield from (record for record in found if record and record.caller)
+
+
+def _find_counters(numbers: Iterable[str], customer_id: str, at: datetime) -> Iterator[tuple[Usage, str]]:
+    pseudonyms = {usage.pseudonym_of(number) for number in numbers if number}
+    keys = [usage.key(customer_id, at - timedelta(days=days)) for days in range(USAGE_DAYS)]
+    records = dynamodb.batch_get(dynamodb.RecordKey(Usage, key) for key in keys)
+    for row in filter(None, (records.get(Usage, key) for key in keys)):
+        yield from ((row, name) for name in sorted(pseudonyms & set(row.callers)))
+
+
+def _kept_time() -> timedelta:
+    """How long calls may be stored: a week longer than promised, see `call_record.new_call`."""
+    return timedelta(days=settings.TELEPHONY["kept_days"] + 8)
