@@ -30,7 +30,7 @@ RIGHTS = (
 )
 
 
-class _Place(NamedTuple):
+class _LocationLabel(NamedTuple):
     name: str
     zone: str
 
@@ -83,8 +83,8 @@ def save_folder(caller_export: CallerExport, folder: Path) -> None:
 
 def _build(caller: str, data: CallerData, at: datetime) -> CallerExport:
     customer = customers.get_customer(data.customer_id)
-    places = {
-        id: _Place(str(location.name), str(location.time_zone))
+    labels = {
+        id: _LocationLabel(str(location.name), str(location.time_zone))
         for id, location in locations.load_locations(data.location_ids, data.customer_id).items()
     }
     files: dict[str, storage.StoredFile] = {}
@@ -98,8 +98,8 @@ def _build(caller: str, data: CallerData, at: datetime) -> CallerExport:
         "kept": CALLERS.retention,
         "recipients": ["the business and the people who work there", *CALLERS.recipients],
         "rights": RIGHTS,
-        "calls": [_call_facts(call, places.get(str(call.location_id)), files) for call in calls],
-        "callBacks": [_callback_facts(record, places.get(str(record.location_id))) for record in data.callbacks],
+        "calls": [_call_facts(call, labels.get(str(call.location_id)), files) for call in calls],
+        "callBacks": [_callback_facts(record, labels.get(str(record.location_id))) for record in data.callbacks],
         "callMinutesPerDay": [
             {"day": str(row.key).rpartition(" ")[2], "minutes": int(row.callers[name])} for row, name in data.counters
         ],
@@ -108,9 +108,9 @@ def _build(caller: str, data: CallerData, at: datetime) -> CallerExport:
     return CallerExport(orjson.dumps(document, option=options), files)
 
 
-def _call_facts(call: Call, place: _Place | None, files: dict[str, storage.StoredFile]) -> dict[str, Any]:
+def _call_facts(call: Call, label: _LocationLabel | None, files: dict[str, storage.StoredFile]) -> dict[str, Any]:
     record = CallRecord(call)
-    name, zone = place or (record.line.location_name, record.line.time_zone)
+    name, zone = label or (record.line.location_name, record.line.time_zone)
     return {
         "id": record.id,
         "location": name,
@@ -140,8 +140,8 @@ def _recording_facts(
     return {**facts, "file": name if name in files else None}
 
 
-def _callback_facts(record: Callback, place: _Place | None) -> dict[str, Any]:
-    name, zone = place or (None, "UTC")
+def _callback_facts(record: Callback, label: _LocationLabel | None) -> dict[str, Any]:
+    name, zone = label or (None, "UTC")
     return {
         "location": name,
         "caller": record.caller,

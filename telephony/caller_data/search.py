@@ -122,7 +122,7 @@ def _location_ids(customer_id: str) -> Iterator[str]:
 
 def _removed_location_ids(customer_id: str, at: datetime) -> list[str]:
     """Locations that were removed while their calls are still stored: the audit log knows them."""
-    earliest = format_instant(at - _kept_time())
+    earliest = format_instant(at - _retention_time())
     condition = "#listed_for = :of AND #at >= :since"
     values = {":of": {"S": customer_id}, ":since": {"S": earliest}, ":action": {"S": "location.removed"}}
     arguments = dynamodb.query_arguments(audit.AuditEntry, condition, values)
@@ -142,7 +142,7 @@ def iter_callers(customer_id: str, at: datetime) -> Iterator[tuple[str, datetime
 
 def _iter_call_rows(location_id: str, at: datetime) -> Iterator[Call]:
     """Id, caller and time of the calls of a location that have a caller."""
-    earliest = dynamodb.format_timestamp(at - _kept_time())
+    earliest = dynamodb.format_timestamp(at - _retention_time())
     rows = dynamodb.iter_records(
         Call,
         "#location_id = :of AND #started_at >= :since",
@@ -156,16 +156,16 @@ def _iter_call_rows(location_id: str, at: datetime) -> Iterator[Call]:
 def _find_calls(caller_filter: CallerFilter, location_id: str, at: datetime) -> Iterator[Call]:
     ids = [str(row.id) for row in _iter_call_rows(location_id, at) if caller_filter.matches(str(row.caller))]
     records = dynamodb.batch_get(dynamodb.RecordKey(Call, id) for id in ids)
-    found = (records.get(Call, id) for id in ids)
-    yield from (call for call in found if call and call.caller)
+    records_in_order = (records.get(Call, id) for id in ids)
+    yield from (call for call in records_in_order if call and call.caller)
 
 
 def _iter_callbacks(customer_id: str) -> Iterator[Callback]:
     values = {":of": {"S": customer_id}}
     keys = list(dynamodb.iter_records(Callback, "#customer_id = :of", values, IndexName="byCustomer"))
     records = dynamodb.batch_get(dynamodb.RecordKey(Callback, str(key.id)) for key in keys)
-    found = (records.get(Callback, str(key.id)) for key in keys)
-    yield from (record for record in found if record and record.caller)
+    records_in_order = (records.get(Callback, str(key.id)) for key in keys)
+    yield from (record for record in records_in_order if record and record.caller)
 
 
 def _find_counters(numbers: Iterable[str], customer_id: str, at: datetime) -> Iterator[tuple[Usage, str]]:
@@ -176,6 +176,6 @@ def _find_counters(numbers: Iterable[str], customer_id: str, at: datetime) -> It
         yield from ((row, name) for name in sorted(pseudonyms & set(row.callers)))
 
 
-def _kept_time() -> timedelta:
+def _retention_time() -> timedelta:
     """How long calls may be stored: a week longer than promised, see `call_record.new_call`."""
     return timedelta(days=settings.TELEPHONY["kept_days"] + 8)

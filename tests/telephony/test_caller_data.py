@@ -230,7 +230,7 @@ def test_erasure_of_many_calls_goes_on_in_parts(test_users: UserFixtures, line: 
     assert dynamodb.get_record(OutboxMessage, message_id) is None
 
 
-def test_calls_to_removed_locations_are_found(test_users: UserFixtures) -> None:
+def test_calls_to_removed_locations_count(test_users: UserFixtures) -> None:
     caller, removed = "+16175557110", create_line(test_users, name="Removed Street")
     (call_id,) = leave_voicemails(removed, caller)
     call = dynamodb.get_record(Call, call_id)

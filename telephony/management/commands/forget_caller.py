@@ -22,14 +22,14 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what there is, and erase nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        at, found = datetime.now(UTC), 0
+        at, customer_count = datetime.now(UTC), 0
         try:
             caller_filter = search.parse_caller(options["caller"])
             for customer in customers.select(options["customer"]):
                 data = search.find(caller_filter, str(customer.id), at=at)
                 if data.is_empty:
                     continue
-                found += 1
+                customer_count += 1
                 counts = ", ".join(f"{number} {name}" for name, number in data.counts.items() if number)
                 if not options["dry_run"]:
                     actor = permissions.system_actor(str(customer.id))
@@ -41,5 +41,5 @@ class Command(BaseCommand):
                     self.stdout.write(f"  {under_way} call(s) are not over; the worker erases them afterwards.")
         except errors.DomainError as refusal:
             raise CommandError(f"{refusal.detail} Run this command again.") from refusal
-        if not found:
+        if not customer_count:
             self.stdout.write("Nothing is stored about this caller.")
