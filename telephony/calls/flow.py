@@ -14,6 +14,7 @@ from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.concurrency import Admission
 from telephony.calls.lookups import load_call, look_up_rota, within_budget
+from telephony.calls.speech import Speech
 from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, Prompt, VoiceReply
 from telephony.ivr.phrases import get_phrase
@@ -49,8 +50,8 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
         return call.reply([Prompt(get_phrase("all_lines_busy", language)), Hangup()])
     greeting = instructions.greeting(call.configuration)
     if call.has_step("refused"):
-        return call.reply([*greeting, *instructions.fallback(call.configuration, call.entrance)])
-    return call.reply([*greeting, *_follow_actions(call, call.entrance, webhook.at)])
+        return _reply(call, [*greeting, *instructions.fallback(call.configuration, call.entrance)], webhook)
+    return _reply(call, [*greeting, *_follow_actions(call, call.entrance, webhook.at)], webhook)
 
 
 def _look_up(webhook: CallWebhook) -> tuple[CallRecord | None, ResolvedLine | None]:
@@ -96,6 +97,11 @@ def handle_failure() -> VoiceReply:
     return VoiceReply(instructions.fallback({}, "open"))
 
 
+def _reply(call: CallRecord, reply_instructions: list[Instruction], webhook: CallWebhook) -> VoiceReply:
+    """A reply with texts of the configuration, as they are spoken at this moment."""
+    return call.reply(Speech.of_call(call.line, webhook.at).fill_in_all(reply_instructions))
+
+
 # --- following the configuration ------------------------------------------------------------------
 def _follow_actions(call: CallRecord, path: str, at: datetime) -> list[Instruction]:
     """The instructions from an action on, up to one that waits for the caller or a phone."""
@@ -125,13 +131,13 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
     call, path, attempt = load_call(webhook), webhook.path, webhook.number
     action = call.action(path)
     if action is None or action["type"] != "menu":
-        return call.reply(instructions.fallback(call.configuration, path))
+        return _reply(call, instructions.fallback(call.configuration, path), webhook)
     event = CallEvent(kind="key", at=webhook.at.isoformat(), key=webhook.digit or None)
     within_budget(call.record, CallStep("key", path, attempt), event)
     next_target = ivr.resolve_key(action, path, webhook.digit, attempt)
     if isinstance(next_target, int):
-        return call.reply(instructions.menu(action, path, next_target))
-    return call.reply(_follow_actions(call, next_target, webhook.at))
+        return _reply(call, instructions.menu(action, path, next_target), webhook)
+    return _reply(call, _follow_actions(call, next_target, webhook.at), webhook)
 
 
 def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
@@ -147,23 +153,23 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
             within_budget(ongoing.end, candidate.id, call.id)
         return VoiceReply([Hangup()])
     if next_instructions := ringing.continue_sequence(call, webhook):
-        return call.reply(next_instructions)
+        return _reply(call, next_instructions, webhook)
     within_budget(minutes.settle, call)
-    return call.reply(_follow_actions(call, f"{path}/otherwise", webhook.at))
+    return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook.at), webhook)
 
 
 def handle_wait(webhook: CallWebhook) -> VoiceReply:
     """The caller heard the ringing tone once while all phones ring."""
     call, path, poll_count = load_call(webhook), webhook.path, webhook.number
     if call.action(path) is None:
-        return call.reply(instructions.fallback(call.configuration, path))
+        return _reply(call, instructions.fallback(call.configuration, path), webhook)
     if ring_all.is_ringing_over(call, path, poll_count):
         within_budget(ring_all.close_ringing, call, path)
     if ring_all.is_answered(call, path):
         return call.reply([ring_all.conference_instruction(call, path)])
     if ring_all.is_ringing_closed(call, path):
         within_budget(minutes.settle, call)
-        return call.reply(_follow_actions(call, f"{path}/otherwise", webhook.at))
+        return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook.at), webhook)
     return call.reply(ring_all.waiting_instructions(path, poll_count + 1))
 
 

@@ -10,6 +10,7 @@ from config import local_time
 from telephony import ivr, lines
 from telephony.calls import routing
 from telephony.calls.routing import RingCandidate
+from telephony.calls.speech import Speech
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class CallPreview:
 def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview:
     """Preview a call at ``at``; a naive one is local at the location.
 
-    Raises `errors.NotFound` and `errors.Forbidden`.
+    Texts are as they would be spoken then. Raises `errors.NotFound` and `errors.Forbidden`.
     """
     line_record, location = lines.get_line(location_id, actor=actor)
     line = lines.to_resolved_line(line_record, location)
@@ -47,20 +48,21 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview
     follows_rota = ivr.follows_rota(configuration)
     staff = routing.staff_on_duty(line, at, ivr.grace_period(configuration)) if follows_rota else None
     entrance = routing.find_entrance(line, at, staff)
-    steps = [PreviewStep("greeting", "say", _prompt_text(configuration["greeting"]))]
+    speech = Speech.of_preview(line, at)
+    steps = [PreviewStep("greeting", "say", _prompt_text(configuration["greeting"], speech))]
     if ivr.is_recording_enabled(configuration):
-        steps.append(PreviewStep("recording", "say", _prompt_text(configuration["recording"]["consentPrompt"])))
-    steps += _build_steps(line, entrance.name, at)
+        steps.append(PreviewStep("recording", "say", _prompt_text(configuration["recording"]["consentPrompt"], speech)))
+    steps += _build_steps(line, entrance.name, speech)
     return CallPreview(location_id, line_record.number, at, entrance, steps)
 
 
-def _build_steps(line: lines.ResolvedLine, path: str, at: datetime) -> list[PreviewStep]:
+def _build_steps(line: lines.ResolvedLine, path: str, speech: Speech) -> list[PreviewStep]:
     """The steps from an action on, if the caller presses no key and nobody answers."""
     steps = []
     while action := ivr.action_at(line.configuration, path):
         kind = str(action["type"])
-        text = _prompt_text(action["prompt"]) if "prompt" in action else None
-        candidates = routing.list_candidates(line, action["target"], at) if kind == "ring" else []
+        text = _prompt_text(action["prompt"], speech) if "prompt" in action else None
+        candidates = routing.list_candidates(line, action["target"], speech.at) if kind == "ring" else []
         keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
         steps.append(PreviewStep(path, kind, text, keys, candidates))
         if kind in ("voicemail", "hangup"):
@@ -71,5 +73,6 @@ def _build_steps(line: lines.ResolvedLine, path: str, at: datetime) -> list[Prev
     return steps
 
 
-def _prompt_text(prompt_json: dict[str, Any]) -> str:
-    return str(prompt_json.get("say") or prompt_json.get("play"))
+def _prompt_text(prompt_json: dict[str, Any], speech: Speech) -> str:
+    """What is said, or the URL of what is played."""
+    return speech.fill_in(str(prompt_json["say"])) if prompt_json.get("say") else str(prompt_json.get("play"))

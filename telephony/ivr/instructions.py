@@ -25,6 +25,8 @@ class Prompt:
 
     say: str = ""
     play: str = ""
+    has_placeholders: bool = False
+    """Whether the text is one of a configuration, with placeholders to be filled in."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def get_language(configuration: IvrConfiguration) -> str:
 
 def to_prompt(prompt_json: Mapping[str, str]) -> Prompt:
     """A prompt of a configuration; of stored ones, only what a document for the phone can hold."""
-    return Prompt(**{name: UNSPEAKABLE.sub("", prompt_json.get(name, "")) for name in ("say", "play")})
+    say, play = (UNSPEAKABLE.sub("", prompt_json.get(name, "")) for name in ("say", "play"))
+    return Prompt(say, play, has_placeholders="{" in say)
 
 
 def greeting(configuration: IvrConfiguration) -> list[Instruction]:

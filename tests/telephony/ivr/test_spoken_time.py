@@ -80,7 +80,7 @@ def test_clock_changes(language: str, moment: str, at: str, expected: str) -> No
     assert say(language, moment, at) == expected
 
 
-def test_the_second_of_two_equal_times_is_told_apart() -> None:
+def test_the_second_of_two_equal_times_sounds_different() -> None:
     at = to_instant(datetime.fromisoformat("2027-10-31T01:00"), "Europe/Berlin")
     moment = to_instant(datetime.fromisoformat("2027-10-31T02:30"), "Europe/Berlin") + timedelta(hours=1)
     assert spoken_time.say_when(moment, at, zone="Europe/Berlin", language="de-DE").endswith("dreißig Winterzeit")

@@ -1,0 +1,63 @@
+"""What a call says in the place of placeholders: the location, and when somebody answers next."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from telephony.calls.lookups import look_up_rota
+from telephony.calls.next_opening import find_next_opening
+from telephony.ivr import placeholders
+from telephony.ivr.instructions import UNSPEAKABLE, GatherKey, Instruction, Prompt, get_language
+from telephony.ivr.spoken_time import say_when
+from telephony.lines import ResolvedLine
+
+
+@dataclass
+class Speech:
+    """The texts of a line as they are spoken at an instant; the rota is read once, if at all."""
+
+    line: ResolvedLine
+    at: datetime
+    find_opening: Callable[[], datetime | None]
+
+    @classmethod
+    def of_call(cls, line: ResolvedLine, at: datetime) -> "Speech":
+        """For a caller who waits: if the rota cannot be read in time, no time is said."""
+        return cls(line, at, lambda: look_up_rota(line, find_next_opening, line, at))
+
+    @classmethod
+    def of_preview(cls, line: ResolvedLine, at: datetime) -> "Speech":
+        """For a preview. `fill_in` raises what `find_next_opening` raises."""
+        return cls(line, at, lambda: find_next_opening(line, at))
+
+    @cached_property
+    def next_opening(self) -> datetime | None:
+        """When a caller would next be answered; None if that is not known."""
+        return self.find_opening()
+
+    def say(self, moment: datetime | None) -> str:
+        """A moment, in the language of the line and the zone of its location."""
+        language = get_language(self.line.configuration)
+        return say_when(moment, self.at, zone=self.line.time_zone, language=language)
+
+    def fill_in(self, text: str) -> str:
+        """A text of the configuration with its placeholders filled in."""
+        values = {placeholders.LOCATION: UNSPEAKABLE.sub("", self.line.location_name)}
+        if placeholders.NEXT_OPENING in text:
+            values[placeholders.NEXT_OPENING] = self.say(self.next_opening)
+        return placeholders.fill_in(text, values)
+
+    def fill_in_all(self, instructions: Sequence[Instruction]) -> list[Instruction]:
+        """Instructions with the placeholders of their prompts filled in."""
+        return [self._fill_in_instruction(instruction) for instruction in instructions]
+
+    def _fill_in_instruction(self, instruction: Instruction) -> Instruction:
+        if isinstance(instruction, Prompt):
+            return self._fill_in_prompt(instruction)
+        if isinstance(instruction, GatherKey):
+            return replace(instruction, prompts=tuple(map(self._fill_in_prompt, instruction.prompts)))
+        return instruction
+
+    def _fill_in_prompt(self, prompt: Prompt) -> Prompt:
+        return Prompt(self.fill_in(prompt.say)) if prompt.has_placeholders else prompt
