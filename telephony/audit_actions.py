@@ -1,8 +1,14 @@
-"""Audited actions of calls, phone lines and phone numbers, with their meanings."""
+"""Audited actions of calls, call-backs, phone lines and phone numbers, with their meanings."""
 
 ACTIONS = {
     "call.listened": "A recording was played or downloaded.",
     "call.viewed": "An operator viewed the call.",
+    "callback.closed": "The call-back was closed.",
+    "callback.joined": "The caller called again while the call-back was not closed.",
+    "callback.opened": "A caller who is to be called back was noted.",
+    "callback.released": "Whoever had taken the call-back released it.",
+    "callback.returned": "The call-back was taken from who held it, and is open again.",
+    "callback.taken": "Somebody took the call-back.",
     "caller.erased": "What is stored about a caller was erased on request.",
     "caller.erasure_begun": "A caller asked to be erased.",
     "caller.exported": "What is stored about a caller was exported on request.",

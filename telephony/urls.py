@@ -3,6 +3,7 @@
 from django.urls import path
 
 from telephony.views import lines, webhooks
+from telephony.views.callbacks import CallbackDetail, Callbacks
 from telephony.views.calls import CallDetail, CallRecordings, Calls, OwnPhone, PhoneConfirmations, PhoneVerifications
 from telephony.views.number_profiles import (
     NumberProfileDetail,
@@ -37,6 +38,8 @@ urlpatterns = [
     path("call", Calls.as_view({"get": "list_page"})),
     path("call/<str:id>", CallDetail.as_view({"get": "retrieve"})),
     path("call/<str:id>/recording", CallRecordings.as_view({"get": "download"})),
+    path("callback", Callbacks.as_view({"get": "list_page"})),
+    path("callback/<str:id>", CallbackDetail.as_view({"get": "retrieve"})),
     path("user/phone", OwnPhone.as_view({"get": "retrieve"})),
     path("user/phone/verify", PhoneVerifications.as_view({"post": "verify"})),
     path("user/phone/confirm", PhoneConfirmations.as_view({"post": "confirm"})),

@@ -14,6 +14,7 @@ from accounts.users.queries import (
     get_user,
     get_user_from,
     get_visible_user,
+    is_phone_of_somebody,
     iter_customer_users,
     list_colleagues,
     list_users,

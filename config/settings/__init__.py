@@ -52,6 +52,7 @@ OUTBOX_TASK_MODULES = [
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",
     "telephony.caller_data.erasure",
+    "telephony.callbacks.opening",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
     "telephony.numbers.address_registration",

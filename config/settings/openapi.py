@@ -13,11 +13,14 @@ OPENAPI_TAGS = {
     "Phone Numbers": "Finding, purchasing, adopting and releasing the phone numbers of locations.",
     "IVR": "What callers of a location hear, and whom a call rings.",
     "Calls": "Calls to a location, and their recordings.",
+    "Call-backs": "Callers who reached nobody, until somebody has called them back.",
 }
 """Each tag of a view, in the order of the document."""
 
 OPENAPI_ENUMS = {
     "AuditAction": ("config.audit.known_actions", "What was done. Releases may add actions."),
+    "CallbackOutcome": ("telephony.models.CALLBACK_OUTCOMES", "How a call-back ended."),
+    "CallbackStatus": ("telephony.models.CALLBACK_STATUSES", "The state of a call-back."),
     "CallEventKind": ("telephony.models.EVENT_KINDS", "A kind of event in a call."),
     "CallOutcome": ("telephony.models.CALL_OUTCOMES", "How a call ended."),
     "CustomerStatus": ("accounts.models.CUSTOMER_STATUSES", "Whether users of the customer have access."),
@@ -39,14 +42,15 @@ OPENAPI_ENUMS = {
 """Component: where its values are (a mapping also describes each), and what they are."""
 
 _ULID = "[0-9A-HJKMNP-TV-Z]{26}"
-_CUSTOMER, _LOCATION, _USER, _SCHEDULE, _TEMPLATE = (
-    {"pattern": f"^{prefix}_{_ULID}$"} for prefix in ("cus", "loc", "usr", "sch", "tpl")
+_CALLBACK, _CUSTOMER, _LOCATION, _USER, _SCHEDULE, _TEMPLATE = (
+    {"pattern": f"^{prefix}_{_ULID}$"} for prefix in ("cbk", "cus", "loc", "usr", "sch", "tpl")
 )
 _CALL = {"pattern": "^CA[0-9a-f]{32}$"}
 _PHONE_NUMBER = {"pattern": r"^\+[1-9][0-9]{6,14}$"}
 
 OPENAPI_MEMBERS: dict[str, dict[str, Any]] = {
     "address": {"description": "Postal address; may be empty."},
+    "callId": {"description": "Id of the call.", **_CALL},
     "createdAt": {"description": "When it was created."},
     "customerId": {"description": "Id of the customer.", **_CUSTOMER},
     "email": {"description": "E-mail address."},
@@ -76,6 +80,7 @@ OPENAPI_MEMBERS: dict[str, dict[str, Any]] = {
 
 OPENAPI_IDS: dict[str, dict[str, Any]] = {
     "Call": {"description": "Id of the call.", **_CALL},
+    "Callback": {"description": "Id of the call-back.", **_CALLBACK},
     "Customer": {"description": "Id of the customer.", **_CUSTOMER},
     "Location": {"description": "Id of the location.", **_LOCATION},
     "PhoneNumber": {"description": "Phone number (E.164); send `+` as `%2B`.", **_PHONE_NUMBER},

@@ -16,6 +16,7 @@ from pynamodb.expressions.update import Action
 
 from config import dynamodb
 from config.dynamodb import encryption, unaudited
+from config.journal.write_set import Write
 from telephony import ivr
 from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.calls.routing import RingCandidate, RingPlan
@@ -163,11 +164,6 @@ class CallRecord:
         updates = [Call.outcome.set("answered"), Call.answered_by.set(event["who"])]
         return self.record(step, event, updates=updates, unless=unless)
 
-    def set_unanswered_outcome(self) -> None:
-        """Set the outcome of a call that ended without an answer or a voicemail."""
-        outcome = "missed" if self.entrance == "open" else "closed"
-        unaudited.update(self.row, [Call.outcome.set(outcome)], Call.outcome == "ringing")
-
     def _encode_plan(self, plan: RingPlan, path: str) -> str:
         """The stored text of a plan; phones are encrypted."""
         phones = {candidate.id: candidate.phone for candidate in plan.ringable}
@@ -178,6 +174,14 @@ class CallRecord:
 
     def _reload(self) -> None:
         self.row = dynamodb.get_record(Call, self.id) or self.row
+
+
+def enqueue_follow_up(write: Write, call: CallRecord) -> None:
+    """Have `telephony.callbacks` decide what follows from a call: once, however often it is asked.
+
+    The id makes requests one message while none has been processed.
+    """
+    write.enqueue("telephony.follow_up_call", id=f"follow-up-{call.id}", call_id=call.id)
 
 
 def load(call_id: str) -> CallRecord | None:

@@ -23,7 +23,8 @@ class CallStep(NamedTuple):
     kind: str
     """Sequence: plan, key, dialled, accept. Ring all: plan, place (phones called), leg (a call was
     created), left, accept, closed. Any call: counted (among the calls at once), refused (rings
-    nobody: too many of them), recorded, kept (file stored), ended, heard (by a user)."""
+    nobody: too many of them), asked (for a call-back), recorded, kept (file stored), ended,
+    followed (a call-back was opened, joined or closed), heard (by a user)."""
     path: str = ""
     """Of the action; of ``heard``, the user."""
     number: int | None = None
@@ -61,6 +62,8 @@ class CallEvent(TypedDict, total=False):
     path: str
     leg: int
     seconds: int
+    due: str
+    """Of callback: when the caller was told that they are called back."""
 
 
 def ringing_event(candidate: RingCandidate, at: datetime) -> CallEvent:

@@ -178,31 +178,3 @@ def handle_bye(webhook: CallWebhook) -> VoiceReply:
     if webhook.path and webhook.recording_sid:
         within_budget(recordings.receive, webhook, kind="voicemail")
     return VoiceReply([Hangup()])
-
-
-def handle_call_ended(webhook: CallWebhook) -> None:
-    """The caller's call ended: legs that still ring are ended too. Raises `errors.Unavailable`."""
-    call = call_record.load(webhook.call_id) or _create_missed_call(webhook)
-    if call is None:
-        return
-    updates = [Call.ended_at.set(webhook.at), Call.seconds.set(webhook.call_seconds)]
-    event = CallEvent(kind="ended", at=webhook.at.isoformat())
-    is_first = call.record(CallStep("ended"), event, updates=updates)
-    if is_first:
-        call.set_unanswered_outcome()
-        ring_all.enqueue_leg_hangup(call, webhook.now)
-    ongoing.end(call.row.answered_by, call.id)
-    if call.has_step("counted"):
-        minutes.settle(call)
-    elif is_first and not minutes.settle(call) and not call.has_step("refused"):
-        minutes.count_without_lease(call)
-
-
-def _create_missed_call(webhook: CallWebhook) -> CallRecord | None:
-    """A call that could not be stored when it began; it counts, and the business sees it."""
-    line = lines.resolve_line(webhook.called_number, webhook.caller)
-    if line is None or line.is_suspended or line.is_called_by_own_number:
-        return None
-    call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance="open", at=webhook.at)
-    call.save()
-    return call

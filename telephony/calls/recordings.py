@@ -51,6 +51,8 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
         with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
             write.update(call.row, updates, only_if=~Call.steps.contains(str(step)))
             write.enqueue("telephony.keep_recording", id=f"recording-{sid}", call_id=call.id, recording_sid=sid)
+            if kind == "voicemail":  # the recording may be fetched days later
+                call_record.enqueue_follow_up(write, call)
     except errors.Conflict:
         return  # the webhook was sent before
 

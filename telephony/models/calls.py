@@ -24,6 +24,7 @@ EventKind = Literal[
     "accepted",
     "not_taken",
     "key",
+    "callback",
     "voicemail",
     "conversation",
     "ended",
@@ -77,7 +78,7 @@ class Call(dynamodb.Record):
     direction = Text(CALL_FLOW, default="in")
     """in: to the location; out: a call-back from it"""
     callback_id = Text(CALL_FLOW, null=True)
-    """The call-back that it opened or joined, or that it makes."""
+    """The call-back that it opened, joined or closed, or that it makes."""
     erased_at = Timestamp(CALL_FLOW, null=True)
     """When the caller and the recordings were erased, at the caller's request."""
     has_people = Boolean(CALL_FLOW, null=True)

@@ -144,6 +144,9 @@ class CallEventView(serializers.Serializer[Any]):
     seconds = serializers.IntegerField(
         required=False, help_text="With voicemail and conversation: length of the recording."
     )
+    due = serializers.DateTimeField(
+        required=False, help_text="With callback: when the caller was told that they are called back."
+    )
 
 
 class ListenerView(serializers.Serializer[Any]):
@@ -181,7 +184,13 @@ class CallView(serializers.Serializer[Call]):
         source="ended_at", allow_null=True, help_text="When the call ended; null until then."
     )
     seconds = serializers.IntegerField(allow_null=True, help_text="Length of the call; null until it ends.")
+    direction = serializers.ChoiceField(choices=["in", "out"], help_text="out: a call-back from the location.")
     outcome = serializers.ChoiceField(choices=list(CALL_OUTCOMES))
+    callbackId = serializers.CharField(
+        source="callback_id",
+        allow_null=True,
+        help_text="The call-back that it opened, joined or closed, or that it makes; null if there is none.",
+    )
     answeredBy = serializers.CharField(
         source="answered_by", allow_null=True, help_text="Id of the user, or phone number of the configuration."
     )
@@ -210,7 +219,11 @@ class CallView(serializers.Serializer[Call]):
     @extend_schema_field(CallEventView(many=True))
     def get_events(self, call: Call) -> Any:
         """In order."""
-        return [{**event, "at": datetime.fromisoformat(event["at"])} for event in CallRecord(call).events]
+        times = ("at", "due")
+        return [
+            {name: datetime.fromisoformat(str(value)) if name in times else value for name, value in event.items()}
+            for event in CallRecord(call).events
+        ]
 
 
 class PhoneVerificationCode(StrictSerializer):

@@ -2,7 +2,7 @@
 
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 from telephony import ivr
-from telephony.serializers import calls, number_profiles, numbers
+from telephony.serializers import callbacks, calls, number_profiles, numbers
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 CONFIGURATION = ivr.default_configuration("Boston Harbour")
@@ -68,5 +68,15 @@ CALL = _builder.build(
     recordings=[],
     heardBy=[],
     events=[{"kind": "accepted", "at": SAMPLE_TIME, "who": USER_ID}],
+)
+CALLBACK = _builder.build(
+    callbacks.CallbackView,
+    id="cbk_01JDCXT2N4P6R8T0V2X4Z6B8DF",
+    callId="CA0123456789abcdef0123456789abcdef",
+    caller="+16175550100",
+    canCall=True,
+    calls=2,
+    status="open",
+    version=2,
 )
 PHONE = _builder.build(calls.PhoneView)

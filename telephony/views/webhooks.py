@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from config import errors
 from config.api import problem_details, throttling
 from telephony import phone_verification
-from telephony.calls import flow, recordings, ring_all, screening
+from telephony.calls import ending, flow, recordings, ring_all, screening
 from telephony.ivr.instructions import VoiceReply
 from telephony.twilio import voice
 from telephony.twilio.voice import CallWebhook
@@ -107,7 +107,7 @@ VIEWS: dict[str, View] = {
     "message": call_webhook(partial(recordings.receive, kind="voicemail")),
     "recorded": call_webhook(partial(recordings.receive, kind="conversation")),
     "bye": call_webhook(flow.handle_bye),
-    "ended": call_webhook(flow.handle_call_ended),
+    "ended": call_webhook(ending.handle_call_ended),
     "code": code,
 }
 """By their path below ``/telephony/voice/``."""

@@ -34,6 +34,7 @@ UNKNOWN_IDS = {
     "tpl": "tpl_01J00000000000000000000000",
     "num": "+14155550000",
     "cal": "CA" + "0" * 32,
+    "cbk": "cbk_01J00000000000000000000000",
 }
 
 
@@ -251,6 +252,11 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"kind": "song"},
         id_kind="cal",
     ),
+    "listCallbacks": lambda test_users: RequestSample(
+        query={"locationId": test_users.boston.id, "status": "open,taken,done", "limit": "50"},
+        invalid_values={"status": "late"},
+    ),
+    "getCallback": lambda test_users: RequestSample(path={"id": test_users.create_callback()}, id_kind="cbk"),
     "getPhone": lambda test_users: RequestSample(),
     "verifyPhone": lambda test_users: RequestSample(body={}, invalid_values={"x": not test_users.phones_verified}),
     "confirmPhone": lambda test_users: RequestSample(
@@ -280,6 +286,7 @@ def foreign_value(test_users: UserFixtures, name: str, id_kind: str) -> Any:
         "tpl": lambda: test_users.foreign_template.id,
         "num": lambda: test_users.foreign_number.number.number,
         "cal": lambda: test_users.foreign_recorded_call_id,
+        "cbk": lambda: test_users.foreign_callback_id,
     }[kind]()
     return [foreign_id] if name == "locations" else foreign_id
 

@@ -7,6 +7,7 @@ Hilltop Vets. Each test module gets new ones.
 import itertools
 import json
 import time
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -24,7 +25,9 @@ from config.outbox import worker
 from staffing import shift_templates
 from staffing.models import Schedule, Template
 from staffing.schedules import commands, days
-from telephony import phone_verification
+from telephony import lines, phone_verification
+from telephony.callbacks import opening
+from telephony.calls import call_record
 from telephony.numbers import address_registration, adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine
 from telephony.twilio import client
@@ -179,6 +182,15 @@ class UserFixtures:
         """A call to Cleo's number with a voicemail."""
         return leave_voicemail(self.foreign_number)
 
+    def create_callback(self) -> str:
+        """A call-back at Boston that is open; its id."""
+        return leave_callback(self.boston_number)
+
+    @cached_property
+    def foreign_callback_id(self) -> str:
+        """An open call-back of Cleo's customer."""
+        return leave_callback(self.foreign_number)
+
     @cached_property
     def phones_verified(self) -> bool:
         """Give every user of the customer a verified phone with ringing enabled, once."""
@@ -191,6 +203,7 @@ class UserFixtures:
         return {**new_user_body(self.customer.id), **fields}
 
 
+_callers = itertools.count(550_200)
 _free_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.count())  # noqa: DTZ001
 
 
@@ -257,6 +270,26 @@ def leave_voicemail(held: NumberWithLine) -> str:
     call_id = str(simulate_call(held.number.number)["sid"])
     process_outbox()
     return call_id
+
+
+def leave_callback(held: NumberWithLine) -> str:
+    """Store a call that was missed, by a new caller, and open its call-back; its id."""
+    line = lines.resolve_line(held.number.number)
+    assert line
+    number = f"+16175{next(_callers):06}"
+    call = call_record.new_call(f"CA{uuid.uuid4().hex}", line, caller=number, entrance="open", at=now())
+    call.row.outcome, call.row.ended_at, call.row.seconds = "missed", now(), 20
+    call.save()
+    opening.follow_up_call(call.id, job=outbox_job(held.number.customer_id))
+    stored = call_record.load(call.id)
+    assert stored
+    return str(stored.row.callback_id)
+
+
+def outbox_job(customer_id: str) -> outbox.TaskContext:
+    """The context of a task that the system runs for a customer."""
+    author = permissions.system_actor(customer_id)
+    return outbox.TaskContext("test", author, now(), None, "", lambda progress: None)
 
 
 def create_template(actor: permissions.Actor, location: Location) -> Template:

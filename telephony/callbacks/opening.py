@@ -1,0 +1,179 @@
+"""What follows from a call that has ended, or that has left a voicemail, once per call."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from accounts import locations, users
+from config import audit, dynamodb, journal, outbox
+from config.journal import write_set
+from config.journal.write_set import StaleRecord
+from telephony.callbacks import callback_record
+from telephony.calls import call_record, call_steps
+from telephony.calls.call_record import CallRecord
+from telephony.calls.call_steps import CallStep
+from telephony.models import Call, Callback, OpenCallback
+
+MIN_SECONDS = 5
+"""Of a call without a voicemail: whoever hangs up sooner has dialed a wrong number."""
+FOLLOWED = CallStep("followed")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Why a caller is to be called back."""
+
+    at: datetime
+    """When the call ended, or began if it has not ended."""
+    promised_at: datetime | None
+    """When the caller was told that they are called back."""
+    has_voicemail: bool
+    is_missed: bool
+    """Whether the call came while the location was open."""
+
+    @property
+    def due_at(self) -> datetime:
+        """When to call back."""
+        return self.promised_at or self.at
+
+    @property
+    def is_due_later(self) -> bool:
+        return self.due_at > self.at
+
+
+@outbox.task("telephony.follow_up_call")
+def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
+    """Open, join or close the call-back of a call's caller and place. Raises `errors.Unavailable`.
+
+    An answered call closes it. A missed call, a voicemail and a call that asked for it open one, or
+    join the one that is not closed. A repetition changes nothing.
+    """
+
+    def decide() -> None:
+        call = call_record.load(call_id)
+        if call is None or call.row.direction == "out" or call.has_step(FOLLOWED.kind):
+            return
+        if call.row.outcome == "answered":
+            _close(call, job.author, job.at)
+        elif (wish := _read_wish(call)) and not _is_excluded(call):
+            _open_or_join(call, wish, job.author, job.at)
+
+    journal.retry_on_conflict(decide)
+
+
+def _read_wish(call: CallRecord) -> Wish | None:
+    """Why the caller is to be called back; None: there is nothing to do, or nobody to call."""
+    row, has_voicemail = call.row, any(recording.kind == "voicemail" for recording in call.recordings)
+    promised_at = _find_promise(call)
+    has_asked = promised_at is not None or any(step.kind == "asked" for step in call.steps)
+    wish = Wish(row.ended_at or row.started_at, promised_at, has_voicemail, row.outcome == "missed")
+    if has_voicemail:
+        return wish
+    if not row.caller or not row.ended_at:
+        return None
+    is_long_enough = int(row.seconds or 0) >= MIN_SECONDS
+    return wish if has_asked or (wish.is_missed and is_long_enough) else None
+
+
+def _find_promise(call: CallRecord) -> datetime | None:
+    """When the caller was told, the last time, that they are called back."""
+    promises = [event for event in call.events if event["kind"] == "callback" and event.get("due")]
+    return datetime.fromisoformat(promises[-1]["due"]) if promises else None
+
+
+def _is_excluded(call: CallRecord) -> bool:
+    """Whether nobody calls this caller back: somebody who works here, or a place that is gone."""
+    caller, customer_id = str(call.row.caller), str(call.row.customer_id)
+    records = dynamodb.batch_get([locations.location_key(call.row.location_id)])
+    if locations.find_location_in(records, call.row.location_id, customer_id) is None:
+        return True
+    return bool(caller) and users.is_phone_of_somebody(caller, customer_id)
+
+
+def _open_or_join(call: CallRecord, wish: Wish, author: audit.Author, at: datetime) -> None:
+    """Raises `StaleRecord` if the call or the call-back was changed meanwhile."""
+    marker, before = callback_record.load_open(call.row, at)
+    if before:
+        join(call, before, wish, author, at)
+    else:
+        open_new(call, marker, wish, author, at)
+
+
+def open_new(call: CallRecord, marker: OpenCallback | None, wish: Wish, author: audit.Author, at: datetime) -> Callback:
+    """Open a call-back. ``marker`` as in `callback_record.add_to`. Raises `StaleRecord`."""
+    callback = callback_record.new_callback(call.row, due_at=wish.due_at, at=at)
+    changes = callback_record.audit_changes(None, callback)
+    with journal.write(author, "callback.opened", callback, at, changes=changes) as write:
+        callback_record.add_to(write, callback, marker)
+        _follow(write, call, callback)
+        _announce(write, callback, wish)
+    return callback
+
+
+def join(call: CallRecord, before: Callback, wish: Wish, author: audit.Author, at: datetime) -> None:
+    """Count a call with the call-back of its caller. Raises `StaleRecord`.
+
+    It is not due later than before, unless the caller was told when.
+    """
+    is_latest = call.row.started_at >= before.last_call_at
+    due_at = wish.promised_at if wish.promised_at and is_latest else min(before.due_at, wish.due_at)
+    latest = {"call_id": call.id, "last_call_at": call.row.started_at} if is_latest and before.caller else {}
+    after = callback_record.change(
+        before,
+        at,
+        calls=int(before.calls) + 1,
+        due_at=due_at,
+        expires_at=max(int(before.expires_at), callback_record.expiry_of(call.row)),
+        **latest,
+    )
+    changes = callback_record.audit_changes(before, after)
+    with journal.write(
+        author, "callback.joined", before, at, changes=changes, related_streams=callback_record.concerned(before)
+    ) as write:
+        write.save(before, after)
+        callback_record.extend_marker(write, after)
+        _follow(write, call, after)
+        _announce(write, after, wish)
+
+
+def _close(call: CallRecord, author: audit.Author, at: datetime) -> None:
+    """Close the call-back of a caller who has talked with somebody, unless they called again.
+
+    Raises `StaleRecord`.
+    """
+    _, before = callback_record.load_open(call.row, at)
+    if before is None or before.last_call_at > (call.row.ended_at or call.row.started_at):
+        return
+    answered_by = str(call.row.answered_by or "")
+    taken_by = answered_by if dynamodb.is_id("usr", answered_by) else None
+    after = callback_record.closed(before, "reached", at, taken_by=taken_by)
+    with journal.write(
+        author,
+        "callback.closed",
+        before,
+        at,
+        changes=callback_record.audit_changes(before, after),
+        related_streams=callback_record.concerned(before, after),
+    ) as write:
+        callback_record.close_in(write, before, after)
+        _follow(write, call, before)
+
+
+def _follow(write: write_set.Write, call: CallRecord, callback: Callback) -> None:
+    """Record with the call that it was followed up. Raises `StaleRecord` at the commit."""
+    updates = [*call_steps.step_updates(FOLLOWED), Call.callback_id.set(callback.id)]
+    is_first = Call.id.exists() & ~Call.steps.contains(str(FOLLOWED)) & (Call.outcome == call.row.outcome)
+    write.update(call.row, updates, only_if=is_first, error=StaleRecord())
+
+
+def _announce(write: write_set.Write, callback: Callback, wish: Wish) -> None:
+    """Have people told: now, unless they are told of the voicemail, and when it is due."""
+    if wish.is_due_later:
+        write.enqueue(
+            "telephony.callback_due",
+            id=f"due-{callback.id}-{callback.version}",
+            due=callback.due_at,
+            callback_id=callback.id,
+            version=int(callback.version),
+        )
+    if not wish.has_voicemail and (wish.is_missed or not wish.is_due_later):
+        write.enqueue("telephony.tell_missed", callback_id=callback.id, call_id=callback.call_id)

@@ -1,0 +1,85 @@
+"""Serializers of call-backs."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config.api.fields import PageQuery, StrictChoiceField, TextField
+from telephony.callbacks import queries
+from telephony.models import CALLBACK_OUTCOMES, CALLBACK_STATUSES
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "pattern": "^(open|taken|done|dropped)(,(open|taken|done|dropped))*$",
+        "examples": ["open,taken"],
+    }
+)
+class StatusListField(TextField):
+    """Statuses of call-backs, separated by commas."""
+
+    def to_internal_value(self, data: str) -> Any:
+        statuses = tuple(dict.fromkeys(super().to_internal_value(data).split(",")))
+        if not set(statuses) <= set(CALLBACK_STATUSES):
+            names = ", ".join(CALLBACK_STATUSES)
+            raise serializers.ValidationError(f"Must be some of {names}, separated by commas.", code="invalid_choice")
+        return statuses
+
+
+class CallbackQuery(PageQuery):
+    """Filters of call-backs; `locationId` or `customerId` is required."""
+
+    locationId = TextField(max_length=100, required=False, source="location_id", help_text="Only of this location.")
+    customerId = TextField(
+        max_length=100, required=False, source="customer_id", help_text="Must be the id of the user's own customer."
+    )
+    status = StatusListField(
+        max_length=60, required=False, help_text="Statuses, separated by commas. Default: open,taken."
+    )
+    mine = StrictChoiceField(
+        choices=("true", "false"),
+        required=False,
+        help_text="Only those that the user has taken, or has closed. Default: false.",
+    )
+
+
+class CallbackView(serializers.Serializer[queries.CallbackEntry]):
+    """A caller to be called back: at most one that is not closed for a caller and location."""
+
+    id = serializers.CharField(source="callback.id")
+    customerId = serializers.CharField(source="callback.customer_id")
+    locationId = serializers.CharField(source="callback.location_id")
+    callId = serializers.CharField(source="callback.call_id", help_text="The last call of the caller.")
+    caller = serializers.CharField(
+        source="callback.caller",
+        help_text="Number of the caller, or address such as sip:ann@example.com; empty if withheld.",
+    )
+    canCall = serializers.BooleanField(
+        source="can_call", help_text="Whether the caller's number can be called from the location."
+    )
+    calls = serializers.IntegerField(source="callback.calls", help_text="How often they called since it was opened.")
+    lastCallAt = serializers.DateTimeField(source="callback.last_call_at", help_text="When they called the last time.")
+    dueAt = serializers.DateTimeField(
+        source="callback.due_at",
+        help_text="When to call back: at once, when somebody is on duty again, or when the caller was told.",
+    )
+    status = serializers.ChoiceField(source="callback.status", choices=list(CALLBACK_STATUSES))
+    takenBy = serializers.CharField(
+        source="callback.taken_by",
+        allow_null=True,
+        help_text="Id of the user who has taken it or, once it is closed, of who closed it or talked with the caller.",
+    )
+    takenUntil = serializers.DateTimeField(
+        source="callback.taken_until", allow_null=True, help_text="When it is open again unless it is closed by then."
+    )
+    outcome = serializers.ChoiceField(
+        source="callback.outcome", choices=CALLBACK_OUTCOMES, allow_null=True, help_text="Null until it is closed."
+    )
+    note = serializers.CharField(
+        source="callback.note", allow_null=True, help_text="What whoever closed it wrote; null if nothing."
+    )
+    createdAt = serializers.DateTimeField(source="callback.created_at")
+    updatedAt = serializers.DateTimeField(source="callback.updated_at")
+    version = serializers.IntegerField()
