@@ -50,7 +50,7 @@ def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
 
     def decide() -> None:
         call = call_record.load(call_id)
-        if call is None or call.row.direction == "out" or call.has_step(FOLLOWED.kind):
+        if call is None or call.row.erased_at or call.row.direction == "out" or call.has_step(FOLLOWED.kind):
             return
         if call.row.outcome == "answered":
             _close(call, job.author, job.at)
@@ -161,8 +161,9 @@ def _close(call: CallRecord, author: audit.Author, at: datetime) -> None:
 def _follow(write: write_set.Write, call: CallRecord, callback: Callback) -> None:
     """Record with the call that it was followed up. Raises `StaleRecord` at the commit."""
     updates = [*call_steps.step_updates(FOLLOWED), Call.callback_id.set(callback.id)]
-    is_first = Call.id.exists() & ~Call.steps.contains(str(FOLLOWED)) & (Call.outcome == call.row.outcome)
-    write.update(call.row, updates, only_if=is_first, error=StaleRecord())
+    is_first = ~Call.steps.contains(str(FOLLOWED)) & (Call.outcome == call.row.outcome)
+    is_known = Call.id.exists() & Call.erased_at.does_not_exist()
+    write.update(call.row, updates, only_if=is_known & is_first, error=StaleRecord())
 
 
 def _announce(write: write_set.Write, callback: Callback, wish: Wish) -> None:

@@ -19,7 +19,7 @@ class Callbacks(api.OperationViewSet):
 
     tag = "Call-backs"
 
-    @api.operation("listCallbacks", "calls:handle", errors=(errors.NotFound,))
+    @api.operation("listCallbacks", "calls:handle", permission_for_others="calls:read", errors=(errors.NotFound,))
     @api.accepts_query(CallbackQuery)
     @api.returns_page(CallbackView, examples.CALLBACK)
     def list_page(self, request: Request) -> Response:

@@ -622,6 +622,9 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("listCalls", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
     ),
+    ("listCallbacks", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
+    ),
     ("verifyPhone", 409): lambda test_users, operation, sample: _verify_foreign_phone(test_users, operation, sample),
     ("getUserAuditLogs", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"userId": UNKNOWN_IDS["usr"]})
