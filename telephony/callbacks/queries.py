@@ -118,7 +118,7 @@ def _list_of_location(
     location_id: str, criteria: Criteria, actor: Actor, at: datetime, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[CallbackEntry]:
     if not dynamodb.is_id("loc", location_id):
-        raise errors.NotFound("Location not found.", pointer="?locationId")
+        raise errors.NotFound("Location not matches.", pointer="?locationId")
     records = dynamodb.batch_get([locations.location_key(location_id)])
     location = locations.get_location_from(records, location_id, actor, pointer="?locationId")
     locations.check_access(actor, location_id)
@@ -167,7 +167,7 @@ def _list_of_customer(
     condition = "#customer_id = :of AND #queue BETWEEN :low AND :high"
     values = {":of": {"S": actor.customer_id}, ":low": {"S": low}, ":high": {"S": high}}
     arguments = dynamodb.query_arguments(Callback, condition, values) | {"IndexName": "byCustomer"}
-    found: list[Callback] = []
+    matches: list[Callback] = []
     for _ in range(MAX_QUERIES):
         start = {"ExclusiveStartKey": cursor} if cursor else {}
         response = dynamodb.call(
@@ -176,16 +176,16 @@ def _list_of_customer(
         rows = [Callback.from_item(item) for item in response["Items"]]
         records = dynamodb.batch_get(dynamodb.RecordKey(Callback, str(row.id)) for row in rows)
         for row in rows:
-            if len(found) == limit:
-                return pagination.CursorPage(to_entries(found), cursor)
+            if len(matches) == limit:
+                return pagination.CursorPage(to_entries(matches), cursor)
             cursor = pagination.item_key(Callback, "byCustomer", row.serialize())
             callback = records.get(Callback, str(row.id))
             if callback and _is_match(callback, criteria, actor, at):
-                found.append(callback)
+                matches.append(callback)
         cursor = response.get("LastEvaluatedKey")
-        if cursor is None or len(found) == limit:
+        if cursor is None or len(matches) == limit:
             break
-    return pagination.CursorPage(to_entries(found), cursor)
+    return pagination.CursorPage(to_entries(matches), cursor)
 
 
 def _is_match(callback: Callback, criteria: Criteria, actor: Actor, at: datetime) -> bool:
