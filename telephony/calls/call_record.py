@@ -141,7 +141,8 @@ class CallRecord:
     ) -> bool:
         """Record a step and its events; False if it, or the step ``unless``, was done before.
 
-        Either way the record then shows the latest state of the call. The people of a plan are
+        A call that could not be stored when it began is stored with the step. Either way the record
+        then shows the latest state of the call. The people of a plan are
         listed before it is stored, so that a plan never names somebody who does not find the call.
         """
         if plan and self.row.started_at:
@@ -153,6 +154,9 @@ class CallRecord:
         if unless:
             condition = condition & ~Call.steps.contains(str(unless))
         item = unaudited.update(Call(self.id), actions, condition)
+        if item is None and not self._reload() and self.row.started_at:
+            self.save()
+            item = unaudited.update(Call(self.id), actions, condition)
         if item is None:
             self._reload()
             return False
@@ -172,8 +176,11 @@ class CallRecord:
         facts = {"path": path, "people": people, "lost": plan.lookup_failed, "minutes": plan.minutes}
         return orjson.dumps({**facts, "sealed": encrypted_phones.hex()}).decode()
 
-    def _reload(self) -> None:
-        self.row = dynamodb.get_record(Call, self.id) or self.row
+    def _reload(self) -> bool:
+        """Load the stored call; whether there is one."""
+        stored_row = dynamodb.get_record(Call, self.id)
+        self.row = stored_row or self.row
+        return stored_row is not None
 
 
 def enqueue_follow_up(write: Write, call: CallRecord) -> None:

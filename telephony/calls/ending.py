@@ -3,8 +3,7 @@
 from accounts import permissions
 from config import journal
 from config.journal.write_set import StaleRecord
-from telephony import lines
-from telephony.calls import call_record, minutes, ongoing
+from telephony.calls import call_record, minutes, ongoing, unstored_calls
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep, step_updates
 from telephony.models import Call
@@ -31,7 +30,7 @@ def _record_end(webhook: CallWebhook) -> tuple[CallRecord | None, bool]:
 
     Raises `StaleRecord` if the call changed meanwhile.
     """
-    call = call_record.load(webhook.call_id) or _create_missed_call(webhook)
+    call = unstored_calls.load_or_store(webhook)
     if call is None or call.has_step("ended"):
         return call, False
     step = CallStep("ended")
@@ -51,13 +50,3 @@ def _record_end(webhook: CallWebhook) -> tuple[CallRecord | None, bool]:
             write.enqueue("telephony.hang_up", call_id=call.id)
     call.row.ended_at, call.row.seconds = webhook.at, webhook.call_seconds
     return call, True
-
-
-def _create_missed_call(webhook: CallWebhook) -> CallRecord | None:
-    """A call that could not be stored when it began; it counts, and the business sees it."""
-    line = lines.resolve_line(webhook.called_number, webhook.caller)
-    if line is None or line.is_suspended or line.is_called_by_own_number:
-        return None
-    call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance="open", at=webhook.at)
-    call.save()
-    return call

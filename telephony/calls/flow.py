@@ -7,13 +7,15 @@ or the rota fails, the call goes to voicemail or on to the next step, never to s
 
 from datetime import datetime
 
+from pynamodb.expressions.update import Action
+
 from config import dynamodb
 from telephony import callers, ivr, lines
 from telephony.calls import call_record, concurrency, minutes, ongoing, recordings, ring_all, ringing, routing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.concurrency import Admission
-from telephony.calls.lookups import load_call, look_up_rota, within_budget
+from telephony.calls.lookups import load_call_of_caller, look_up_rota, within_budget
 from telephony.calls.speech import Speech
 from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, Prompt, VoiceReply
@@ -128,7 +130,7 @@ def _follow_actions(call: CallRecord, path: str, at: datetime) -> list[Instructi
 # --- later webhooks -------------------------------------------------------------------------------
 def handle_key(webhook: CallWebhook) -> VoiceReply:
     """The caller pressed a key of a menu, or none in time."""
-    call, path, attempt = load_call(webhook), webhook.path, webhook.number
+    call, path, attempt = load_call_of_caller(webhook), webhook.path, webhook.number
     action = call.action(path)
     if action is None or action["type"] != "menu":
         return _reply(call, instructions.fallback(call.configuration, path), webhook)
@@ -145,11 +147,13 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
 
     Twilio counts a mailbox as an answer; whether somebody took the call depends on the key 1 only.
     """
-    call, path, number = load_call(webhook), webhook.path, webhook.number
+    call, path, number = load_call_of_caller(webhook), webhook.path, webhook.number
     if webhook.is_bridged or call.has_step("accept", path, number):
+        updates: list[Action] = [Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))]
+        if call.row.outcome == "ringing":  # who pressed 1 could not be stored
+            updates.append(Call.outcome.set("answered"))
+        within_budget(call.record, CallStep("dialled", path, number), updates=updates)
         if candidate := call.ringing_candidate(path, number):
-            used = Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))
-            within_budget(call.record, CallStep("dialled", path, number), updates=[used])
             within_budget(ongoing.end, candidate.id, call.id)
         return VoiceReply([Hangup()])
     if next_instructions := ringing.continue_sequence(call, webhook):
@@ -160,7 +164,7 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
 
 def handle_wait(webhook: CallWebhook) -> VoiceReply:
     """The caller heard the ringing tone once while all phones ring."""
-    call, path, poll_count = load_call(webhook), webhook.path, webhook.number
+    call, path, poll_count = load_call_of_caller(webhook), webhook.path, webhook.number
     if call.action(path) is None:
         return _reply(call, instructions.fallback(call.configuration, path), webhook)
     if ring_all.is_ringing_over(call, path, poll_count):

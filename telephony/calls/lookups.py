@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from config import bulkhead, errors
-from telephony.calls import call_record
+from telephony.calls import call_record, unstored_calls
 from telephony.calls.call_record import CallRecord
 from telephony.lines import ResolvedLine
 from telephony.models import Call
@@ -40,3 +40,8 @@ def _attempt(task: Callable[[], T], *, owner: str) -> T | None:
 def load_call(webhook: CallWebhook) -> CallRecord:
     """The call of a webhook; one without configuration if it is unknown or the store fails."""
     return within_budget(call_record.load, webhook.call_id) or CallRecord(Call(id=webhook.call_id))
+
+
+def load_call_of_caller(webhook: CallWebhook) -> CallRecord:
+    """`load_call` for a webhook of the caller's call itself, stored if it could not be before."""
+    return within_budget(unstored_calls.load_or_store, webhook) or CallRecord(Call(id=webhook.call_id))

@@ -9,8 +9,7 @@ from accounts.permissions import Actor
 from accounts.users import side_effects
 from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
-from telephony import lines
-from telephony.calls import call_record, own_calls, queries
+from telephony.calls import call_record, own_calls, queries, unstored_calls
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.models import Call
@@ -33,7 +32,9 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
     sid, seconds, at = webhook.recording_sid, webhook.recording_seconds, webhook.now
     if len(sid) != 34 or not sid.startswith("RE") or not sid.isalnum() or not sid.isascii():
         raise errors.InvalidRequest("`RecordingSid` is not the id of a recording.")
-    call = call_record.load(webhook.call_id) or _create_missing_call(webhook)
+    call = unstored_calls.load_or_store(webhook)
+    if call is None:
+        raise errors.NotFound("Call not found.")
     if call.row.erased_at:
         with journal.write_intent(permissions.system_actor(call.row.customer_id), at) as write:
             write.enqueue("telephony.forget_at_twilio", id=f"forget-{sid}", recording_sid=sid)
@@ -55,16 +56,6 @@ def receive(webhook: CallWebhook, *, kind: RecordingKind) -> None:
                 call_record.enqueue_follow_up(write, call)
     except errors.Conflict:
         return  # the webhook was sent before
-
-
-def _create_missing_call(webhook: CallWebhook) -> CallRecord:
-    """The store failed when the call began, and the caller left a voicemail all the same."""
-    line = lines.resolve_line(webhook.called_number)
-    if line is None:
-        raise errors.NotFound("Call not found.")
-    call = call_record.new_call(webhook.call_id, line, caller=webhook.caller, entrance="open", at=webhook.now)
-    call.save()
-    return call
 
 
 @outbox.task("telephony.keep_recording")

@@ -1,5 +1,6 @@
 """Helpers for tests of calls: locations with a number, users on duty, and transcripts."""
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,6 +123,11 @@ def to_local_time(instant: datetime, zone: str = "America/New_York") -> str:
 def local_times_around(instant: datetime, hours: float = 4) -> tuple[str, str]:
     """Local times in Boston around an instant."""
     return to_local_time(instant - timedelta(hours=hours)), to_local_time(instant + timedelta(hours=hours))
+
+
+def new_sid() -> str:
+    """An id of Twilio's for a call that no other test uses."""
+    return f"CA{secrets.token_hex(16)}"
 
 
 def post_webhook(url: str, form: dict[str, str], **headers: str) -> httpx.Response:

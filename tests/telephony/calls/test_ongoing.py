@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,14 +14,13 @@ from telephony import lines
 from telephony.calls import ongoing, routing
 from telephony.models import OngoingCall
 from tests.emulators.twilio.phones import sign_webhook
-from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, post_webhook
+from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, new_sid, post_webhook
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
 from tests.support.users import UserFixtures, process_outbox
 
 SHIFT = ("2027-06-02T08:00:00", "2027-06-02T16:00:00")
 CALL_MINUTES = timedelta(minutes=settings.TELEPHONY["call_minutes"])
-_sids = count(1)
 
 
 @pytest.fixture
@@ -70,7 +68,7 @@ def test_who_talks_in_a_call_is_not_called(line: LineFixture, strategy: str) -> 
     staff, phone = line.put_on_duty(*SHIFT)
     played = line.call(phones={phone: "answers"})
     accepting, ending = ("screened", "dialled") if strategy == "sequence" else ("joined", "left")
-    sid = f"CA{next(_sids):032}"
+    sid = new_sid()
 
     replay(played, sid, "voice", accepting)
     second = line.call("2027-06-02T12:05:00-04:00", phones={phone: "answers"}, **{"from": "+16175550142"})
@@ -94,7 +92,7 @@ def test_the_end_of_a_call_frees_who_talked_in_it(line: LineFixture, strategy: s
     """The report of the phone may be lost; that of the call is repeated until it is taken."""
     staff, phone = line.put_on_duty(*SHIFT)
     played = line.call(phones={phone: "answers"})
-    sid = f"CA{next(_sids):032}"
+    sid = new_sid()
     replay(played, sid, "voice", "screened", "joined")
     assert reason_now(line, staff) == "on_a_call"
 
@@ -107,7 +105,7 @@ def test_a_lost_report_of_the_end_silences_nobody_for_the_day(line: LineFixture)
     staff, phone = line.put_on_duty(*SHIFT)
     played = line.call(phones={phone: "answers"})
 
-    replay(played, f"CA{next(_sids):032}", "voice", "screened")
+    replay(played, new_sid(), "voice", "screened")
 
     record = dynamodb.get_record(OngoingCall, staff.id)
     assert record
@@ -118,7 +116,7 @@ def test_a_lost_report_of_the_end_silences_nobody_for_the_day(line: LineFixture)
 
 def test_the_late_end_of_an_earlier_call_leaves_the_present_one(line: LineFixture) -> None:
     staff, _ = line.put_on_duty(*SHIFT)
-    earlier, present = f"CA{next(_sids):032}", f"CA{next(_sids):032}"
+    earlier, present = new_sid(), new_sid()
     for call_id in (earlier, present):
         ongoing.begin(staff.id, call_id, minutes=60, at=WEDNESDAY_NOON)
 
@@ -130,7 +128,7 @@ def test_the_late_end_of_an_earlier_call_leaves_the_present_one(line: LineFixtur
 
 def test_numbers_of_the_configuration_ring_again(line: LineFixture) -> None:
     """Such a number may be a switchboard."""
-    ongoing.begin("+16175550142", f"CA{next(_sids):032}", minutes=60, at=WEDNESDAY_NOON)
+    ongoing.begin("+16175550142", new_sid(), minutes=60, at=WEDNESDAY_NOON)
 
     assert dynamodb.get_record(OngoingCall, "+16175550142") is None
 
@@ -138,7 +136,7 @@ def test_numbers_of_the_configuration_ring_again(line: LineFixture) -> None:
 def test_a_call_is_connected_if_this_cannot_be_stored(line: LineFixture, env: Environment) -> None:
     _, phone = line.put_on_duty(*SHIFT)
     played = line.call(phones={phone: "answers"})
-    sid = f"CA{next(_sids):032}"
+    sid = new_sid()
     replay(played, sid, "voice")
     writes = FaultPlan()
     with env.apply_plan(writes):
@@ -146,7 +144,7 @@ def test_a_call_is_connected_if_this_cannot_be_stored(line: LineFixture, env: En
     updates = [call for call in writes.calls if call.operation == "UpdateItem"]
     assert len(updates) == 2, "the answer, and who talks"
 
-    other_sid = f"CA{next(_sids):032}"
+    other_sid = new_sid()
     replay(played, other_sid, "voice")
     with env.apply_plan(FaultPlan(faults={updates[-1].signature: "503"}, always={})) as plan:
         replay(played, other_sid, "screened")
