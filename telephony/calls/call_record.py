@@ -137,17 +137,19 @@ class CallRecord:
         *events: CallEvent,
         plan: RingPlan | None = None,
         updates: Sequence[Action] = (),
+        also: Sequence[CallStep] = (),
         unless: CallStep | None = None,
     ) -> bool:
         """Record a step and its events; False if it, or the step ``unless``, was done before.
 
         A call that could not be stored when it began is stored with the step. Either way the record
-        then shows the latest state of the call. The people of a plan are
-        listed before it is stored, so that a plan never names somebody who does not find the call.
+        then shows the latest state of the call. The steps ``also`` are recorded with it. The people
+        of a plan are listed before it is stored, so that a plan never names somebody who does not
+        find the call.
         """
         if plan and self.row.started_at:
             unaudited.write_all(puts=self.row.list_users(candidate.id for candidate in plan.candidates))
-        actions = [*step_updates(step, *events), *updates]
+        actions = [*step_updates(step, *events, also=also), *updates]
         if plan:
             actions.append(Call.plans.set(Call.plans.append([self._encode_plan(plan, step.path)])))
         condition = Call.id.exists() & ~Call.steps.contains(str(step))

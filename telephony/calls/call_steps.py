@@ -1,6 +1,6 @@
 """The steps, events and recordings of a call, as its record stores them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Required, TypedDict
@@ -21,10 +21,11 @@ class CallStep(NamedTuple):
     """
 
     kind: str
-    """Sequence: plan, key, dialled, accept. Ring all: plan, place (phones called), leg (a call was
-    created), left, accept, closed. Any call: counted (among the calls at once), refused (rings
-    nobody: too many of them), asked (for a call-back), recorded, kept (file stored), ended,
-    followed (a call-back was opened, joined or closed), heard (by a user)."""
+    """Sequence: plan, key, dialled, accept, closed (its time was over before its last phone). Ring
+    all: plan, place (phones called), leg (a call was created), picked_up (hears the screening),
+    left, accept, closed. Any call: counted (among the calls at once), refused (rings nobody: too
+    many of them), asked (for a call-back), recorded, kept (file stored), ended, followed (a
+    call-back was opened, joined or closed), heard (by a user)."""
     path: str = ""
     """Of the action; of ``heard``, the user."""
     number: int | None = None
@@ -91,9 +92,11 @@ class CallRecording:
     """Name in our storage; empty while only Twilio has it."""
 
 
-def step_updates(step: CallStep, *events: CallEvent, recording: Mapping[str, Any] | None = None) -> list[Action]:
+def step_updates(
+    step: CallStep, *events: CallEvent, also: Sequence[CallStep] = (), recording: Mapping[str, Any] | None = None
+) -> list[Action]:
     """The changes of a call's row that record a step, for a write with a condition of its own."""
-    updates: list[Action] = [Call.steps.add({str(step)})]
+    updates: list[Action] = [Call.steps.add({str(step), *map(str, also)})]
     if events:
         updates.append(Call.events.set(Call.events.append([orjson.dumps(event).decode() for event in events])))
     if recording:

@@ -164,17 +164,17 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
 
 def handle_wait(webhook: CallWebhook) -> VoiceReply:
     """The caller heard the ringing tone once while all phones ring."""
-    call, path, poll_count = load_call_of_caller(webhook), webhook.path, webhook.number
+    call, path = load_call_of_caller(webhook), webhook.path
     if call.action(path) is None:
         return _reply(call, instructions.fallback(call.configuration, path), webhook)
-    if ring_all.is_ringing_over(call, path, poll_count):
-        within_budget(ring_all.close_ringing, call, path)
+    if ring_all.is_ringing_over(call, webhook):
+        within_budget(ring_all.close_ringing, call, path, webhook.now)
     if ring_all.is_answered(call, path):
         return call.reply([ring_all.conference_instruction(call, path)])
     if ring_all.is_ringing_closed(call, path):
         within_budget(minutes.settle, call)
         return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook.at), webhook)
-    return call.reply(ring_all.waiting_instructions(path, poll_count + 1))
+    return call.reply(ring_all.waiting_instructions(path, webhook.number + 1, since=webhook.since))
 
 
 def handle_bye(webhook: CallWebhook) -> VoiceReply:

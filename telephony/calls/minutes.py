@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.conf import settings
 
+from telephony import ivr
 from telephony.calls import concurrency, usage
 from telephony.calls.call_record import CallRecord
 from telephony.calls.routing import RingPlan
@@ -20,6 +21,8 @@ from telephony.models import Usage
 
 MIN_CONVERSATION = 15
 """What a conversation may take at least, if phones ring at all."""
+MAX_SCREENING_SECONDS = 30
+"""How long somebody who has picked up may take to press 1, beyond the ringing time."""
 SHARE = 4
 """Caller and phone take at most a fourth of what is left together, so that others get some."""
 
@@ -27,12 +30,14 @@ SHARE = 4
 def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, at: datetime) -> RingPlan:
     """The plan with the minutes a conversation may take; without phones if too few are left.
 
-    One phone talks for as long as the caller. Another that rings at once costs a minute if a
-    mailbox picks up; in turn, the caller's minute meanwhile too. Raises `errors.Unavailable`.
+    One phone talks for as long as the caller. Another costs a minute if a mailbox picks up. The
+    caller's minutes while phones ring in turn are those of `maxRingSeconds`.
+
+    Raises `errors.Unavailable`.
     """
     wish, daily = settings.TELEPHONY["call_minutes"], settings.TELEPHONY["daily_minutes"]
     phones = len(plan.ringable)
-    own_ringing = CALLER_MINUTES + (2 * (phones - 1) if is_sequence else 1)
+    own_ringing = CALLER_MINUTES + (phones - 1 + _ringing_minutes(call, path, phones - 1) if is_sequence else 1)
     leg_ringing = 0 if is_sequence else phones
     max_committed = daily + daily // 2
     customer_id, day = call.row.customer_id, call.row.started_at
@@ -144,8 +149,13 @@ def _own_minutes(call: CallRecord, lease: Lease) -> int:
     is_over = call.has_step("closed", path) or call.has_step("dialled", path, phones - 1)
     if not phones or not is_over or any(step.kind == "accept" and step.path == path for step in call.steps):
         return lease.own
-    ringing = 1 if call.has_step("closed", path) else phones
+    ringing = 1 if call.has_step("place", path) else _ringing_minutes(call, path, phones)
     return min(lease.own, CALLER_MINUTES + ringing)
+
+
+def _ringing_minutes(call: CallRecord, path: str, phones: int) -> int:
+    """What the caller waits at most while these phones ring in turn."""
+    return min(phones, to_minutes(ivr.max_ring_seconds(call.action(path) or {}) + MAX_SCREENING_SECONDS))
 
 
 def _used_minutes(call: CallRecord) -> int:

@@ -1,6 +1,6 @@
 """Preview of a call: what a caller would hear at a given time, and which phones would ring."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +22,10 @@ class PreviewStep:
     text: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
     """Of a menu: the path that each key leads to."""
+    max_ring_seconds: int | None = None
+    """Of a ring action: when ringing ends."""
+    caller_id: str | None = None
+    """Of a ring action: what the phones show, ``line`` or ``caller``."""
     people: list[RingCandidate] = field(default_factory=list)
 
 
@@ -62,15 +66,25 @@ def _build_steps(line: lines.ResolvedLine, path: str, speech: Speech) -> list[Pr
     while action := ivr.action_at(line.configuration, path):
         kind = str(action["type"])
         text = _prompt_text(action["prompt"], speech) if "prompt" in action else None
-        candidates = routing.list_candidates(line, action["target"], speech.at) if kind == "ring" else []
         keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
-        steps.append(PreviewStep(path, kind, text, keys, candidates))
+        step = PreviewStep(path, kind, text, keys)
+        steps.append(_add_ringing(step, line, action, speech.at) if kind == "ring" else step)
         if kind in ("voicemail", "hangup"):
             return steps
         path = f"{path}/then" if kind == "say" else f"{path}/otherwise"
     if steps and steps[-1].kind in ("ring", "menu"):
         steps.append(PreviewStep(path, "voicemail"))
     return steps
+
+
+def _add_ringing(step: PreviewStep, line: lines.ResolvedLine, action: ivr.IvrAction, at: datetime) -> PreviewStep:
+    """A ring step with whom it rings, for how long, and what the phones show."""
+    return replace(
+        step,
+        people=routing.list_candidates(line, action["target"], at),
+        max_ring_seconds=ivr.max_ring_seconds(action),
+        caller_id="caller" if ivr.shows_caller(line.configuration, action) else "line",
+    )
 
 
 def _prompt_text(prompt_json: dict[str, Any], speech: Speech) -> str:

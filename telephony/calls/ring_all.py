@@ -16,11 +16,13 @@ from telephony import ivr
 from telephony.calls import call_record, call_steps, minutes, ongoing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
+from telephony.calls.lookups import load_call, within_budget
 from telephony.calls.routing import RingPlan
+from telephony.calls.screening import ask_for_key
 from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply
 from telephony.ivr.phrases import get_phrase
-from telephony.ivr.webhook_paths import webhook_path
+from telephony.ivr.webhook_paths import instant_parameter, webhook_path
 from telephony.models import Call
 from telephony.twilio import client
 from telephony.twilio.voice import CallWebhook
@@ -47,7 +49,7 @@ def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> No
                 plan.ringable[number].phone,
                 caller_id=call.line.number,
                 url=base_url + webhook_path("leg", action=path, c=call.id, n=number),
-                ring_seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
+                ring_seconds=ivr.ring_seconds(action),
                 status_callback_url=base_url + webhook_path("left", action=path, c=call.id, n=number),
                 max_seconds=plan.minutes * 60,
             )
@@ -60,10 +62,11 @@ def call_phones(call: CallRecord, path: str, plan: RingPlan, at: datetime) -> No
         list(executor.map(call_phone, range(len(plan.ringable))))
 
 
-def waiting_instructions(path: str, poll_count: int) -> list[Instruction]:
-    """Play the ringing tone once, then check again."""
+def waiting_instructions(path: str, poll_count: int, *, since: datetime | None) -> list[Instruction]:
+    """Play the ringing tone once, then check again; ``since``: when the phones began to ring."""
+    query = {"t": instant_parameter(since)} if since else {}
     tone = Prompt(play=settings.PUBLIC_BASE_URL + RINGBACK_TONE_PATH)
-    return [tone, Redirect(webhook_path("wait", action=path, k=poll_count))]
+    return [tone, Redirect(webhook_path("wait", action=path, k=poll_count, **query))]
 
 
 def conference_instruction(call: CallRecord, path: str) -> JoinConference:
@@ -76,20 +79,35 @@ def conference_instruction(call: CallRecord, path: str) -> JoinConference:
     )
 
 
-def is_ringing_over(call: CallRecord, path: str, poll_count: int) -> bool:
-    """Whether ringing has ended: its time is over, or every leg has ended."""
+def is_ringing_over(call: CallRecord, webhook: CallWebhook) -> bool:
+    """Whether ringing has ended: every leg has ended, or the time of the action is over.
+
+    Then whoever has picked up may still press 1. The tone is not played again if the time would
+    be over before its end.
+    """
+    path, action = webhook.path, call.action(webhook.path) or {}
     if is_answered(call, path):
         return False
-    ring_seconds = int((call.action(path) or {}).get("ringSeconds", ivr.RING_SECONDS))
-    if poll_count * WAIT_SECONDS >= ring_seconds + EXTRA_WAIT_SECONDS:
+    open_legs = _open_legs(call, path)
+    waited = webhook.number * WAIT_SECONDS  # in calls that began with 0.2.0, which has no `since`
+    if webhook.since:
+        waited = round((webhook.at - webhook.since).total_seconds())
+    if not open_legs or waited >= ivr.ring_seconds(action) + EXTRA_WAIT_SECONDS:
         return True
+    is_screening = any(call.has_step("picked_up", path, number) for number in open_legs)
+    return waited + WAIT_SECONDS > ivr.max_ring_seconds(action) and not is_screening
+
+
+def _open_legs(call: CallRecord, path: str) -> list[int]:
+    """The phones of an action that ring, or whose owner has picked up."""
     plan = call.plan(path) or RingPlan()
-    return all(call.has_step("left", path, number) for number in range(len(plan.ringable)))
+    return [number for number in range(len(plan.ringable)) if not call.has_step("left", path, number)]
 
 
-def close_ringing(call: CallRecord, path: str) -> None:
+def close_ringing(call: CallRecord, path: str, now: datetime) -> None:
     """Close ringing, so that nobody can answer any more, unless somebody just did."""
-    call.record(CallStep("closed", path), unless=CallStep("accept", path))
+    if call.record(CallStep("closed", path), unless=CallStep("accept", path)) and _open_legs(call, path):
+        enqueue_leg_hangup(call, now)
 
 
 def is_ringing_closed(call: CallRecord, path: str) -> bool:
@@ -108,6 +126,14 @@ def _answering_leg(call: CallRecord, path: str) -> int | None:
     """The leg of this action that answered."""
     accepted = (event for event in call.events if event["kind"] == "accepted" and event.get("path") == path)
     return next((event["leg"] for event in accepted), None)
+
+
+def handle_leg_pick_up(webhook: CallWebhook) -> VoiceReply:
+    """A phone that rang with others was picked up, perhaps by a mailbox."""
+    call = load_call(webhook)
+    if call.ringing_candidate(webhook.path, webhook.number):
+        within_budget(call.record, CallStep("picked_up", webhook.path, webhook.number))
+    return ask_for_key(call, webhook, next_webhook="joined")
 
 
 def handle_join(webhook: CallWebhook) -> VoiceReply:

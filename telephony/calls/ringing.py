@@ -1,8 +1,12 @@
-"""Ringing phones for an action: whom, and one after another or all at once."""
+"""Ringing phones for an action: whom, and one after another or all at once.
 
-from datetime import datetime
+Ringing in turn ends after the action's `maxRingSeconds` by the clock of the call, so that whoever
+declines at once leaves their time to the others. The query of each webhook says when it began.
+"""
 
-from telephony import ivr
+from datetime import datetime, timedelta
+
+from telephony import callers, ivr
 from telephony.calls import call_steps, minutes, ring_all, routing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
@@ -10,9 +14,12 @@ from telephony.calls.lookups import look_up_rota, within_budget
 from telephony.calls.routing import RingPlan
 from telephony.ivr import instructions
 from telephony.ivr.instructions import DialNumber, Instruction
-from telephony.ivr.webhook_paths import webhook_path
+from telephony.ivr.webhook_paths import instant_parameter, webhook_path
 from telephony.models import Call, EventKind
 from telephony.twilio.voice import CallWebhook
+
+MIN_RING_SECONDS = 5
+"""What a phone rings at least, or not at all."""
 
 
 def start(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> list[Instruction]:
@@ -24,9 +31,9 @@ def start(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime) -> l
     if not plan.ringable:
         return []
     if is_sequence:
-        return [_dial(call, path, action, plan, 0)]
+        return [_dial(call, path, plan, 0, since=at, seconds=ivr.ring_seconds(action))]
     within_budget(ring_all.call_phones, call, path, plan, at)
-    return ring_all.waiting_instructions(path, 0)
+    return ring_all.waiting_instructions(path, 0, since=at)
 
 
 def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
@@ -50,28 +57,60 @@ def _plan_ringing(call: CallRecord, path: str, action: ivr.IvrAction, at: dateti
     return minutes.reserve(call, path, plan, is_sequence=is_sequence, at=at)
 
 
-def _dial(call: CallRecord, path: str, action: ivr.IvrAction, plan: RingPlan, number: int) -> Instruction:
+def _dial(call: CallRecord, path: str, plan: RingPlan, number: int, *, since: datetime, seconds: int) -> Instruction:
+    phone = plan.ringable[number].phone
     return DialNumber(
-        number=plan.ringable[number].phone,
-        caller_id=call.line.number,
-        seconds=int(action.get("ringSeconds", ivr.RING_SECONDS)),
+        number=phone,
+        caller_id=_caller_id(call, path, phone),
+        seconds=seconds,
         screen_path=webhook_path("screen", action=path, c=call.id, n=number),
-        next_path=webhook_path("dialled", action=path, n=number),
+        next_path=webhook_path("dialled", action=path, n=number, t=instant_parameter(since)),
         max_seconds=plan.minutes * 60,
         recording_path=webhook_path("recorded") if ivr.is_recording_enabled(call.configuration) else "",
     )
 
 
+def _caller_id(call: CallRecord, path: str, phone: str) -> str:
+    """The number that a phone shows: its owner's own would lead to their mailbox."""
+    caller = str(call.row.caller or "")
+    shows_caller = ivr.shows_caller(call.configuration, call.action(path) or {})
+    return caller if shows_caller and callers.is_phone_number(caller) and caller != phone else call.line.number
+
+
 def continue_sequence(call: CallRecord, webhook: CallWebhook) -> list[Instruction]:
-    """Record that a phone in turn was not answered, and ring the next; nothing after the last."""
+    """Record that a phone in turn was not answered, and ring the next.
+
+    No instructions after the last phone, or if the time to ring is over.
+    """
     path, number = webhook.path, webhook.number
     action, plan = call.action(path), call.plan(path)
     if action is None or plan is None or number >= len(plan.ringable):
         return instructions.fallback(call.configuration, path)
     new_events = [call_steps.not_taken_event(plan.ringable[number], webhook.end_reason, webhook.at)]
+    since = _ringing_since(action, webhook)
+    seconds_left = round(ivr.max_ring_seconds(action) - (webhook.at - since).total_seconds())
     has_next = number + 1 < len(plan.ringable)
-    if has_next:
+    is_time_over = has_next and seconds_left < MIN_RING_SECONDS
+    if is_time_over:
+        new_events.append(CallEvent(kind="time_over", at=webhook.at.isoformat()))
+    elif has_next:
         new_events.append(call_steps.ringing_event(plan.ringable[number + 1], webhook.at))
     used = Call.leg_minutes.add(minutes.to_minutes(webhook.call_seconds))
-    within_budget(call.record, CallStep("dialled", path, number), *new_events, updates=[used])
-    return [_dial(call, path, action, plan, number + 1)] if has_next else []
+    also = [CallStep("closed", path)] if is_time_over else []
+    within_budget(call.record, CallStep("dialled", path, number), *new_events, updates=[used], also=also)
+    if not has_next or is_time_over:
+        return []
+    seconds = min(ivr.ring_seconds(action), seconds_left)
+    return [_dial(call, path, plan, number + 1, since=since, seconds=seconds)]
+
+
+def _ringing_since(action: ivr.IvrAction, webhook: CallWebhook) -> datetime:
+    """When the first phone began to ring.
+
+    The reply that rings it may have a greeting before. So its time is known only when its ringing
+    has ended: it took no longer than its ringing time and its own call.
+    """
+    if webhook.number and webhook.since:
+        return webhook.since
+    longest = timedelta(seconds=ivr.ring_seconds(action) + webhook.call_seconds)
+    return max(webhook.since or webhook.at, webhook.at - longest)

@@ -1,6 +1,7 @@
 """Screening: whoever picks up hears what the call is, and presses 1, which no mailbox does."""
 
 from telephony.calls import ongoing
+from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.lookups import load_call, within_budget
 from telephony.calls.routing import RingPlan
@@ -10,12 +11,16 @@ from telephony.ivr.webhook_paths import webhook_path
 from telephony.twilio.voice import CallWebhook
 
 
-def handle_pick_up(webhook: CallWebhook, *, next_webhook: str) -> VoiceReply:
-    """Somebody, or their mailbox, picked up: ``next_webhook`` gets the key they press."""
-    call = load_call(webhook)
+def handle_pick_up(webhook: CallWebhook) -> VoiceReply:
+    """A phone that rang in turn was picked up, perhaps by a mailbox."""
+    return ask_for_key(load_call(webhook), webhook, next_webhook="screened")
+
+
+def ask_for_key(call: CallRecord, webhook: CallWebhook, *, next_webhook: str) -> VoiceReply:
+    """Ask whoever picked up for a key, which ``next_webhook`` gets."""
     next_path = webhook_path(next_webhook, action=webhook.path, c=call.id, n=webhook.number)
     location_name = call.line.location_name or "Dutyline"
-    return call.reply(instructions.screening(call.configuration, location_name, next_path))
+    return call.reply(instructions.screening(call.configuration, location_name, next_path, caller=call.row.caller))
 
 
 def handle_screening_key(webhook: CallWebhook) -> VoiceReply:

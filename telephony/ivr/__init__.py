@@ -1,5 +1,4 @@
 from telephony.ivr.configuration import (
-    RING_SECONDS,
     InvalidConfiguration,
     IvrAction,
     IvrConfiguration,
@@ -12,8 +11,11 @@ from telephony.ivr.configuration import (
     iter_actions,
     list_number_references,
     list_user_references,
+    max_ring_seconds,
     parse_configuration,
     resolve_key,
+    ring_seconds,
+    shows_caller,
     validate_configuration,
 )
 from telephony.ivr.opening_hours import Entrance, find_entrance, find_holiday, list_boundaries

@@ -28,8 +28,9 @@ MAX_BYTES = 16_384
 """Size of a whole configuration as JSON."""
 MAX_TEXT_LENGTH = 1_000
 """Characters of a text; of some, the schema allows fewer."""
-RING_SECONDS, GRACE_MINUTES, MENU_RETRIES, VOICEMAIL_SECONDS = 20, 10, 1, 115
-"""Defaults of the members `ringSeconds`, `graceMinutes`, `retries` and `maxSeconds`."""
+RING_SECONDS, MAX_RING_SECONDS, GRACE_MINUTES, MENU_RETRIES, VOICEMAIL_SECONDS = 20, 45, 10, 1, 115
+"""Defaults of the members `ringSeconds`, `maxRingSeconds`, `graceMinutes`, `retries` and
+`maxSeconds`."""
 
 
 class InvalidConfiguration(errors.InvalidRequest):
@@ -244,6 +245,24 @@ def resolve_key(action: IvrAction, path: str, key: str, attempt: int) -> str | i
     if attempt < int(action.get("retries", MENU_RETRIES)):
         return attempt + 1
     return f"{path}/otherwise"
+
+
+def max_ring_seconds(action: IvrAction) -> int:
+    """After how many seconds a ring action stops ringing, however many phones it has."""
+    return int(action.get("maxRingSeconds", MAX_RING_SECONDS))
+
+
+def ring_seconds(action: IvrAction) -> int:
+    """How long one phone of a ring action rings at most."""
+    return min(int(action.get("ringSeconds", RING_SECONDS)), max_ring_seconds(action))
+
+
+def shows_caller(configuration: IvrConfiguration, action: IvrAction) -> bool:
+    """Whether the phones of a ring action show the caller's number, if it is one.
+
+    Those that ring all at once are calls of their own, which Twilio allows from its numbers only.
+    """
+    return bool(configuration.get("callerId") == "caller" and action.get("strategy") != "all")
 
 
 def is_recording_enabled(configuration: IvrConfiguration) -> bool:

@@ -15,6 +15,8 @@ from telephony.ivr.webhook_paths import webhook_path
 UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold. Configurations from before they were refused may have them;
 their calls say the rest."""
+SPOKEN_NUMBER, SPOKEN_DIGITS = re.compile(r"\+?\d+", re.ASCII), 4
+"""Of a caller with a number: with an extension, the digits before it. Addresses are not spoken."""
 MENU_SECONDS, SCREENING_SECONDS = 5, 5
 """How long we wait for a key."""
 
@@ -153,10 +155,25 @@ def fallback(configuration: IvrConfiguration, path: str) -> list[Instruction]:
     return [Prompt(get_phrase("sorry", language)), *voicemail({}, path, language)]
 
 
-def screening(configuration: IvrConfiguration, location_name: str, next_path: str) -> list[Instruction]:
-    """Ask the person who picked up to press 1, which a mailbox does not do."""
+def screening(
+    configuration: IvrConfiguration, location_name: str, next_path: str, *, caller: str | None
+) -> list[Instruction]:
+    """Ask the person who picked up to press 1, which a mailbox does not do.
+
+    ``caller``: who calls, of whose number the last digits are said; None: not known.
+    """
     language = get_language(configuration)
-    texts = [get_phrase("call_for", language).format(location=location_name)]
+    texts = [_announcement(language, location_name, caller)]
     texts += [get_phrase("recorded", language)] if is_recording_enabled(configuration) else []
     texts += [get_phrase("press_1", language)] * 2
     return [GatherKey(tuple(map(Prompt, texts)), SCREENING_SECONDS, next_path)]
+
+
+def _announcement(language: str, location_name: str, caller: str | None) -> str:
+    """What the call is: for which location, and of which number, digit by digit."""
+    if caller == "":
+        return get_phrase("call_from_withheld", language).format(location=location_name)
+    if caller is None or not (number := SPOKEN_NUMBER.match(caller)):
+        return get_phrase("call_for", language).format(location=location_name)
+    digits = " ".join(number[0][-SPOKEN_DIGITS:])
+    return get_phrase("call_from_number", language).format(location=location_name, digits=digits)

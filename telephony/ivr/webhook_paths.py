@@ -7,6 +7,7 @@ become ``%2F`` and ``%23``. They do not agree on ``*``, which is written as a wo
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from urllib.parse import urlencode
 
 _STAR, _STAR_NAME = "*", "star"
@@ -20,6 +21,11 @@ def webhook_path(name: str, *, action: str = "", **query: object) -> str:
     """
     values = {**query, "p": encode_action_path(action)} if action else query
     return f"{name}?{encode_query((name, str(value)) for name, value in values.items())}" if values else name
+
+
+def instant_parameter(at: datetime) -> int:
+    """A moment as in the query of a webhook: milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
 
 
 def encode_query(pairs: Iterable[tuple[str, str]]) -> str:

@@ -23,6 +23,7 @@ EventKind = Literal[
     "rung",
     "accepted",
     "not_taken",
+    "time_over",
     "key",
     "callback",
     "voicemail",

@@ -116,7 +116,10 @@ class RecordingView(serializers.Serializer[Any]):
 
 
 class CallEventView(serializers.Serializer[Any]):
-    """An event in a call. `kind` says which other members there are."""
+    """An event in a call. `kind` says which other members there are.
+
+    time_over: the time to ring ended before everybody's phone had rung.
+    """
 
     kind = serializers.ChoiceField(choices=EVENT_KINDS)
     at = serializers.DateTimeField(help_text="When it happened.")
@@ -128,7 +131,7 @@ class CallEventView(serializers.Serializer[Any]):
         choices=list(routing.REASONS), required=False, help_text="With rung: why they were called."
     )
     how = serializers.CharField(
-        required=False, help_text="With not_taken: no_answer, busy, not_pressed (the key to accept) or failed."
+        required=False, help_text="With not_taken: no_answer, busy, not_pressed (the key to accept), paused or failed."
     )
     where = serializers.ChoiceField(
         choices=["open", "closed", "holiday"], required=False, help_text="With entered: where the call began."

@@ -220,6 +220,18 @@ class PreviewStepView(serializers.Serializer[Any]):
     text = serializers.CharField(allow_null=True, help_text="Text that is spoken, or URL of the audio that is played.")
     keys = serializers.DictField(child=serializers.CharField(), help_text="For a menu: path of the action by key.")
     people = PreviewCandidateView(many=True, help_text="For a ring action: who is considered, in order.")
+    maxRingSeconds = serializers.IntegerField(
+        source="max_ring_seconds",
+        allow_null=True,
+        help_text="For a ring action: after how many seconds ringing ends, even if some phones have not rung by then.",
+    )
+    callerId = serializers.ChoiceField(
+        source="caller_id",
+        choices=["line", "caller"],
+        allow_null=True,
+        help_text="For a ring action: the number that the phones show. With `callerId` caller in the configuration: "
+        "line where the phones ring all at once, and in calls without a phone number.",
+    )
 
 
 class CallPreviewView(serializers.Serializer[Any]):

@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -53,6 +53,8 @@ class CallWebhook:
     """Of the call, or of the phone that was rung."""
     recording_sid: str
     recording_seconds: int
+    since: datetime | None
+    """When the phones of the action began to ring, as far as it is known."""
     at: datetime
     """The time for the rota and the record; a simulated call may take place at another."""
     now: datetime
@@ -76,6 +78,7 @@ def parse_webhook(query: Mapping[str, str], form: Mapping[str, str], *, at: date
         call_seconds=_to_int(form.get("DialCallDuration", form.get("CallDuration")), max_digits=6),
         recording_sid=form.get("RecordingSid", ""),
         recording_seconds=_to_int(form.get("RecordingDuration"), max_digits=6),
+        since=_to_instant(query.get("t")),
         at=at,
         now=now,
     )
@@ -93,6 +96,11 @@ def _to_key(text: str) -> str:
 
 def _to_int(text: str | None, *, max_digits: int) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= max_digits else 0
+
+
+def _to_instant(text: str | None) -> datetime | None:
+    milliseconds = _to_int(text, max_digits=14)
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds else None
 
 
 def is_signed_by_twilio(path: str, query: Any, form: Any, signature: str | None) -> bool:

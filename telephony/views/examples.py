@@ -54,7 +54,9 @@ LINE = _builder.build(numbers.LineView)
 _CANDIDATE = _builder.build(
     numbers.PreviewCandidateView, name="Sam Reed", until="2026-11-23T17:00:00Z", rings=True, whyNot=None
 )
-_RING_STEP = _builder.build(numbers.PreviewStepView, path="open", type="ring", keys={}, people=[_CANDIDATE])
+_RING_STEP = _builder.build(
+    numbers.PreviewStepView, path="open", type="ring", keys={}, people=[_CANDIDATE], maxRingSeconds=45, callerId="line"
+)
 PREVIEW = _builder.build(numbers.CallPreviewView, reason="Somebody is on duty.", holiday=None, steps=[_RING_STEP])
 CALL = _builder.build(
     calls.CallView,

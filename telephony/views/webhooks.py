@@ -95,12 +95,12 @@ VIEWS: dict[str, View] = {
     "fallback": fallback,
     "key": call_webhook(flow.handle_key),
     # a phone rings in sequence
-    "screen": call_webhook(partial(screening.handle_pick_up, next_webhook="screened")),
+    "screen": call_webhook(screening.handle_pick_up),
     "screened": call_webhook(screening.handle_screening_key),
     "dialled": call_webhook(flow.handle_dial_ended),
     # all phones ring at once
     "wait": call_webhook(flow.handle_wait),
-    "leg": call_webhook(partial(screening.handle_pick_up, next_webhook="joined")),
+    "leg": call_webhook(ring_all.handle_leg_pick_up),
     "joined": call_webhook(ring_all.handle_join),
     "left": call_webhook(ring_all.handle_leg_ended),
     # recordings, and the end

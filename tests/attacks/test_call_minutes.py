@@ -296,9 +296,9 @@ def test_no_phone_rings_for_a_caller_who_has_hung_up(metered: MeteredLine, env: 
 def test_phones_in_turn_and_voicemail_count(metered: MeteredLine) -> None:
     """A mailbox costs a minute, and so does each begun minute of the caller."""
     metered.line.call(metered.at, phones={PHONES[0]: "mailbox", PHONES[1]: "answers"})
-    assert (metered.usage.used, metered.usage.calls) == (1 + 1 + 1, {}), "two phones, and the caller"
+    assert (metered.usage.used, metered.usage.calls) == (1 + 1 + 2, {}), "two phones, and the caller"
     metered.line.call(metered.at, phones={})
-    assert metered.usage.used == 3 + 1, "ringing and a voicemail"
+    assert metered.usage.used == 4 + 1, "ringing and a voicemail"
 
 
 def test_a_call_without_a_report_of_its_phone_counts_both(metered: MeteredLine) -> None:

@@ -13,7 +13,7 @@ import base64
 import os
 import threading
 from collections import deque
-from datetime import datetime
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -240,7 +240,7 @@ class TwilioEmulator:
             str(body.get("from", "+16175550199")),
             keys=list(body.get("press", "")),
             phones=phones,
-            started_at=datetime.fromisoformat(at) if at else None,
+            started_at=datetime.fromisoformat(at) if at else datetime.now(UTC),
             hangs_up_after=body.get("hangUpAfter"),
             leaves_message=bool(body.get("leavesMessage", True)),
         )

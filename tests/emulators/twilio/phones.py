@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import io
 import math
+import re
 import struct
 import urllib.error
 import urllib.request
@@ -19,7 +20,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, urlencode, urljoin
@@ -28,6 +29,7 @@ from tests.emulators.twilio.account import TwilioAccount, new_sid
 
 PHONE_BEHAVIORS = {
     "answers": (6, "1"),
+    "answers late": (12, "1"),
     "mailbox": (12, ""),
     "silent": (6, ""),
     "wrong key": (6, "5"),
@@ -36,8 +38,6 @@ PHONE_BEHAVIORS = {
 }
 """Seconds until a phone answers or declines, and the key pressed (None: not answered)."""
 SAY_SECONDS, PLAY_SECONDS, TALK_SECONDS, MESSAGE_SECONDS = 3, 3, 30, 7
-SCREENING_SECONDS = 15
-"""How long somebody, or their mailbox, is asked to press a key."""
 MAX_DOCUMENTS = 80
 """Maximum TwiML documents per leg."""
 
@@ -80,6 +80,8 @@ class CallLeg:
     answered_at: float | None = None
     state: str = "ringing"
     """``ringing``, ``talking`` (in a conference) or ``over``."""
+    is_awaited: bool = False
+    """Whether the caller waits while it hears something: the leg of a Dial."""
 
 
 @dataclass
@@ -91,7 +93,8 @@ class SimulatedCall:
     caller: str
     keys: Sequence[str] = ()
     phones: Mapping[str, str] = field(default_factory=dict)
-    started_at: datetime | None = None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """The clock of the call: the product, run locally, reads it instead of its own."""
     hangs_up_after: float | None = None
     leaves_message: bool = True
     transcript: list[str] = field(default_factory=list)
@@ -164,8 +167,7 @@ class SimulatedCall:
 
     def _post_once(self, url: str, form: Mapping[str, str], overrides: str) -> tuple[int, bytes]:
         parameters = {name: value for name, value in form.items() if value is not None}
-        if self.started_at is not None:
-            parameters["LocalTime"] = (self.started_at + timedelta(seconds=self.elapsed_seconds)).isoformat()
+        parameters["LocalTime"] = (self.started_at + timedelta(seconds=self.elapsed_seconds)).isoformat()
         signature = sign_webhook(url, parameters, self.account.token)
         if self.account.switches.query == "sorted":
             url = rewrite_query(url)
@@ -316,6 +318,7 @@ class SimulatedCall:
     def ring_phones(self, leg: CallLeg, verb: ET.Element, numbers: list[ET.Element]) -> tuple[str, bool, int]:
         """Ring all numbers; the first to pick up wins. Status, whether it was bridged, seconds."""
         timeout = int(verb.get("timeout", "30"))
+        self.check_caller_id(leg, verb.get("callerId", ""))
         ringing = [(self.get_phone((number.text or "").strip()), number) for number in numbers]
         for phone, _ in ringing:
             self.add_transcript_line("twilio", f"rings {phone.number}")
@@ -331,15 +334,25 @@ class SimulatedCall:
         for phone, _ in ringing:
             if phone is not winner:
                 self.add_transcript_line("twilio", f"hangs up {phone.number}")
-        winner_leg = CallLeg(new_sid("CA"), winner.number, list(winner.pressed_keys), parent_sid=leg.sid)
-        if not self.connect_answered_leg(winner_leg, number):
-            return self.account.switches.unbridged, False, SCREENING_SECONDS
+        answered_at = self.elapsed_seconds
+        winner_leg = CallLeg(new_sid("CA"), winner.number, list(winner.pressed_keys), leg.sid, is_awaited=True)
+        is_connected = self.connect_answered_leg(winner_leg, number)
+        screening_seconds = max(1, int(self.elapsed_seconds - answered_at))
+        if not is_connected:
+            return self.account.switches.unbridged, False, screening_seconds
         self.add_transcript_line("caller", f"talks with {winner.number}")
         if verb.get("record", "do-not-record") != "do-not-record":
             self.save_recording(leg, TALK_SECONDS, verb.get("recordingStatusCallback"))
         talk_seconds = min(TALK_SECONDS, int(verb.get("timeLimit", "14400")))
         self.advance_clock(leg, talk_seconds)
-        return "completed", True, SCREENING_SECONDS + talk_seconds
+        return "completed", True, screening_seconds + talk_seconds
+
+    def check_caller_id(self, leg: CallLeg, number: str) -> None:
+        """A Dial shows a number of the account, or the caller's: https://www.twilio.com/docs/errors/13214"""
+        if number and number != leg.number and self.account.get_owned_number(number) is None:
+            raise ValueError(f"Dial: invalid callerId value {number}")
+        if not re.fullmatch(r"\+[1-9]\d{6,14}", number or "+15550000000"):
+            raise ValueError(f"Dial: invalid callerId value {number}")
 
     def connect_answered_leg(self, leg: CallLeg, number: ET.Element) -> bool:
         """Play the prompt for the answering phone; whether it is bridged afterwards."""
@@ -348,6 +361,8 @@ class SimulatedCall:
         try:
             return self.follow_twiml(leg, str(number.get("url")))
         except CallEnded:
+            if self.has_caller_left:
+                raise
             return False
 
     def join_conference(self, leg: CallLeg, conference: ET.Element, action: str) -> tuple[str, dict[str, str]]:
@@ -390,7 +405,7 @@ class SimulatedCall:
 
     def advance_clock(self, leg: CallLeg, duration: float) -> None:
         """Advance the caller's clock, and process the other legs that are due meanwhile."""
-        if leg.sid != self.sid:
+        if leg.sid != self.sid and not leg.is_awaited:
             return
         end_seconds = self.elapsed_seconds + duration
         while due_legs := [
@@ -400,9 +415,13 @@ class SimulatedCall:
             self.elapsed_seconds = max(self.elapsed_seconds, min(due_leg.due_at, end_seconds))
             self.process_leg(due_leg)
         self.elapsed_seconds = end_seconds
-        if self.hangs_up_after is not None and self.elapsed_seconds >= self.hangs_up_after:
+        if self.has_caller_left:
             self.add_transcript_line("caller", "hangs up")
             raise CallEnded
+
+    @property
+    def has_caller_left(self) -> bool:
+        return self.hangs_up_after is not None and self.elapsed_seconds >= self.hangs_up_after
 
     def is_due(self, leg: CallLeg, end_seconds: float) -> bool:
         return leg.due_at <= end_seconds or self.account.calls[leg.sid]["status"] == "canceled"

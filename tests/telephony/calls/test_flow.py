@@ -48,7 +48,7 @@ def test_person_on_duty_answers(line: LineFixture, save_transcript: TranscriptSa
     call.assert_sequence(
         "Thank you for calling Harbour Street.",
         f"rings {phone}",
-        "hears: You have a call for Harbour Street.",
+        "hears: You have a call for Harbour Street from a number ending in 0 1 9 9.",
         f"{phone}   presses 1",
         f"caller         talks with {phone}",
         "the call is over",
