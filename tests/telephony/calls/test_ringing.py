@@ -177,7 +177,7 @@ def test_last_digits_of_the_caller_are_said(caller: str | None, language: str, a
     assert spoken.prompts[0].say == announcement
 
 
-def test_whoever_is_rung_hears_the_last_digits(line: LineFixture, record_property: Any) -> None:
+def test_who_picks_up_hears_the_last_digits(line: LineFixture, record_property: Any) -> None:
     line.update_configuration(open=ring({"numbers": OFFICE_NUMBERS[:1]}))
 
     call = line.call(phones={OFFICE_NUMBERS[0]: "answers"})
