@@ -114,4 +114,5 @@ _LINKED_MODELS = (
     ("Templates", "staffing", "template"),
     ("Phone numbers", "telephony", "phonenumber"),
     ("IVR configurations", "telephony", "line"),
+    ("Call-backs", "telephony", "callback"),
 )

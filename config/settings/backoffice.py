@@ -89,6 +89,7 @@ ATTENTION_PANELS = [
     "accounts.admin.unusual_volumes.volume_panels",
     "accounts.admin.attention.account_panels",
     "staffing.admin.attention.rota_panels",
+    "telephony.admin.attention.callback_panels",
     "telephony.admin.attention.telephony_panels",
     "config.admin.zone_rules.zone_rules_panels",
 ]

@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from tempfile import TemporaryFile
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.db.models import Q
@@ -24,9 +26,10 @@ from config.backoffice import operators
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
+from telephony.admin import readable
 from telephony.admin.projected import Call
 from telephony.caller_data import erasure, export
-from telephony.calls import call_filter, own_calls, queries, recordings
+from telephony.calls import call_filter, own_calls, queries, recordings, routing
 from telephony.calls.call_record import CallRecord
 from telephony.twilio import voice
 
@@ -52,6 +55,11 @@ def _erase_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
     return "The caller is being erased from this customer's records; reload the page in a minute."
 
 
+def _in_words(name: str, value: object) -> str:
+    """A detail of an event without codes."""
+    return routing.REASONS.get(str(value), str(value)) if name == "why" else str(value).replace("_", " ")
+
+
 @admin.register(Call)
 class CallAdmin(RecordAdmin):
     """Calls to a location, newest first."""
@@ -59,12 +67,21 @@ class CallAdmin(RecordAdmin):
     section, icon, customer_field = "Telephony", "phone_callback", None
     choose_customer_hint = "Calls are listed by location. Choose a customer to see its locations here."
     ordering = ("-started_at",)
-    list_display = ("started_at", "caller_label", "state", "seconds", "recording_kinds")
+    list_display = ("started_label", "caller_label", "state", "seconds", "recording_kinds")
     list_filter = ("outcome",)
     search_help_text = "A caller's number, or an id"
     fields = (
-        *("started_at", "ended_at", "seconds", "caller_label", "number", "state", "answered_by_link"),
-        *("candidates", "event_log", "recording_players", "listeners"),
+        *(
+            "location_link",
+            "started_label",
+            "ended_label",
+            "seconds",
+            "caller_label",
+            "number",
+            "state",
+            "answered_by_link",
+        ),
+        *("candidates", "event_log", "recording_players", "listeners", "callback_link"),
     )
 
     buttons = (
@@ -89,6 +106,18 @@ class CallAdmin(RecordAdmin):
         ),
     )
 
+    @display(description="Began")
+    def started_label(self, obj: Any) -> str:
+        return self._context(obj).time(obj.record.started_at, str(obj.record.location_id))
+
+    @display(description="Ended")
+    def ended_label(self, obj: Any) -> str:
+        return self._context(obj).time(obj.record.ended_at, str(obj.record.location_id))
+
+    @display(description="Location")
+    def location_link(self, obj: Any) -> str:
+        return self._context(obj).location(str(obj.record.location_id))
+
     @display(description="Caller")
     def caller_label(self, obj: Any) -> str:
         if obj.record.erased_at:
@@ -105,22 +134,26 @@ class CallAdmin(RecordAdmin):
 
     @display(description="Answered by")
     def answered_by_link(self, obj: Any) -> str:
-        answerer = obj.record.answered_by
-        return link_to("accounts", "user", answerer) if answerer and answerer.startswith("usr_") else answerer or "—"
+        return self._context(obj).person(obj.record.answered_by)
 
     @display(description="Candidates")
     def candidates(self, obj: Any) -> str:
-        rows = [(candidate.name or candidate.id, candidate.reason) for candidate in CallRecord(obj.record).candidates]
+        context = self._context(obj)
+        rows = [(context.person(candidate.id), candidate.reason) for candidate in CallRecord(obj.record).candidates]
         return format_html_join("", "<div>{}: {}</div>", rows) or "Nobody"
 
     @display(description="Events")
     def event_log(self, obj: Any) -> str:
-        rows = []
+        context, rows = self._context(obj), []
+        zone = ZoneInfo(context.zones.get(str(obj.record.location_id), "UTC"))
         for event in CallRecord(obj.record).events:
-            details = ", ".join(
-                f"{name}: {value}" for name, value in event.items() if name not in ("at", "kind") and value
-            )
-            rows.append((str(event.get("at", ""))[11:19], event.get("kind", ""), details))
+            details = [
+                (context.person(str(value)) if name == "who" else f"{name}: {_in_words(name, value)}",)
+                for name, value in event.items()
+                if name not in ("at", "kind") and value
+            ]
+            at = datetime.fromisoformat(event["at"]).astimezone(zone)
+            rows.append((f"{at:%H:%M:%S}", event["kind"].replace("_", " "), format_html_join(", ", "{}", details)))
         return format_html_join("", "<div>{} <b>{}</b> {}</div>", rows)
 
     @display(description="Recordings")
@@ -138,11 +171,29 @@ class CallAdmin(RecordAdmin):
 
     @display(description="Listened")
     def listeners(self, obj: Any) -> str:
-        rows = [
-            (link_to("accounts", "user", user_id), f"{at:%Y-%m-%d %H:%M} UTC")
-            for user_id, at in own_calls.list_listeners(obj.record)
-        ]
-        return format_html_join("", "<div>{} {}</div>", rows) or "Nobody"
+        context, location_id = self._context(obj), str(obj.record.location_id)
+        listeners = own_calls.list_listeners(obj.record)
+        rows = [(context.person(user_id), context.time(at, location_id)) for user_id, at in listeners]
+        return format_html_join("", "<div>{}, {}</div>", rows) or "Nobody"
+
+    @display(description="Call-back")
+    def callback_link(self, obj: Any) -> str:
+        return link_to("telephony", "callback", obj.record.callback_id, "to this caller")
+
+    def _context(self, obj: Any) -> readable.Context:
+        """Names and zones for the page of a call: of all who are in its story."""
+        if not hasattr(obj, "context"):
+            call = CallRecord(obj.record)
+            user_ids = [candidate.id for candidate in call.candidates]
+            user_ids += [user_id for user_id, _ in own_calls.list_listeners(obj.record)]
+            user_ids += [str(event["who"]) for event in call.events if event.get("who")]
+            user_ids.append(str(obj.record.answered_by or ""))
+            obj.context = readable.load_context(str(obj.record.customer_id), user_ids, [str(obj.record.location_id)])
+        context: readable.Context = obj.context
+        return context
+
+    def load_related(self, objects: Any) -> None:
+        readable.attach_contexts(objects, "answered_by")
 
     def list_links(self, request: HttpRequest) -> list[tuple[str, str]]:
         customer = request.session.get(SESSION_CUSTOMER)

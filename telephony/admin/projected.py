@@ -1,10 +1,13 @@
 """Records of telephony as Django models."""
 
+from zoneinfo import ZoneInfo
+
 from django.db import models
 
 from accounts.admin.projected import to_choices
 from config.backoffice.records.models import Projection
 from telephony import models as records
+from telephony.calls.call_record import CallRecord
 
 
 class PhoneNumber(Projection, record=records.PhoneNumber):
@@ -32,7 +35,23 @@ class Call(Projection, record=records.Call):
     outcome = models.CharField(max_length=20, choices=to_choices(*records.CALL_OUTCOMES))
 
     def __str__(self) -> str:
-        return f"call at {self.record.started_at:%Y-%m-%d %H:%M} UTC"
+        line = CallRecord(self.record).line
+        local = self.record.started_at.astimezone(ZoneInfo(line.time_zone))
+        return f"call to {line.location_name or self.record.number}, {local:%a} {local.day} {local:%b, %H:%M %Z}"
+
+
+class Callback(Projection, record=records.Callback):
+    """A caller who is to be called back."""
+
+    least_selective_key = "customer_id"
+
+    status = models.CharField(max_length=20, choices=to_choices(*records.CALLBACK_STATUSES))
+
+    class Meta:
+        verbose_name = "call-back"
+
+    def __str__(self) -> str:
+        return f"call-back to {self.record.caller or 'a withheld number'}"
 
 
 class NumberProfile(Projection, record=records.NumberProfile):

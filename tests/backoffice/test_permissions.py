@@ -26,6 +26,7 @@ from config.dynamodb import unaudited
 from config.outbox import OutboxMessage
 from staffing.calendar import feed
 from telephony.models import Orphan, Quota
+from tests.support.callbacks import put_callback
 from tests.support.operators import OperatorSession, open_operator_session
 from tests.support.users import UserFixtures, free_number, now
 from tests.test_isolation import rows_of_customer
@@ -78,6 +79,7 @@ def admin_samples(test_users: UserFixtures) -> AdminSamples:
             "phonenumber": boston_number.number.number,
             "line": test_users.boston.id,
             "call": test_users.recorded_call_id,
+            "callback": put_callback(test_users.boston, "+16175557399", test_users.recorded_call_id, now()).id,
             "orphan": orphan_number,
             "numberprofile": f"{test_users.customer.id}~{test_users.put_profile('IE')}",
             "auditentry": f"{test_users.ann.id}~1",

@@ -14,9 +14,9 @@ from config import dynamodb, errors
 from config.audit import reader, verification
 from config.outbox import OutboxMessage
 from telephony.caller_data import erasure, export, search
-from telephony.models import Call, Callback, OpenCallback
-from telephony.models.callbacks import caller_key, queue_key
+from telephony.models import Call, Callback, OpenCallback, caller_key
 from tests.attacks.test_restore import read_tables, restore_tables
+from tests.support.callbacks import put_callback, put_record
 from tests.support.calls import LineFixture, create_line
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, now, process_outbox, simulate_call
@@ -27,34 +27,6 @@ def leave_voicemails(line: LineFixture, caller: str, count: int = 1, **parameter
     ids = [str(simulate_call(line.number, **{"from": caller}, **parameters)["sid"]) for _ in range(count)]
     process_outbox()
     return ids
-
-
-def put(record: dynamodb.Record) -> None:
-    dynamodb.call("PutItem", TableName=record.table_name(), Item=record.serialize())
-
-
-def put_callback(line: LineFixture, caller: str, call_id: str, at: datetime, status: str = "open") -> Callback:
-    """A call-back with its uniqueness record."""
-    location_id, customer_id = str(line.location.id), str(line.location.customer_id)
-    expires_at = int((at + timedelta(days=9)).timestamp())
-    record = Callback(
-        id=dynamodb.new_id("cbk", at),
-        customer_id=customer_id,
-        location_id=location_id,
-        queue=queue_key(status, at),
-        caller=caller,
-        call_id=call_id,
-        last_call_at=at,
-        due_at=at,
-        status=status,
-        note="Wants a new appointment",
-        created_at=at,
-        updated_at=at,
-        expires_at=expires_at,
-    )
-    put(record)
-    put(OpenCallback(key=caller_key(location_id, caller), callback_id=record.id, expires_at=expires_at))
-    return record
 
 
 def list_traces(env: Environment, number: str) -> list[str]:
@@ -86,7 +58,7 @@ def line(test_users: UserFixtures) -> LineFixture:
 def test_export_has_all_that_is_stored(test_users: UserFixtures, line: LineFixture) -> None:
     caller = "+16175557101"
     (call_id,) = leave_voicemails(line, caller)
-    put_callback(line, caller, call_id, now())
+    put_callback(line.location, caller, call_id, now(), note="Wants a new appointment")
     leave_voicemails(line, "+16175557109")
 
     caller_export = export.export_for_operator("+1 (617) 555-7101", actor=test_users.ann.actor, at=now())
@@ -129,7 +101,7 @@ def test_erasure_leaves_no_trace(test_users: UserFixtures, line: LineFixture, en
     call_ids = leave_voicemails(line, caller, 2)
     leave_voicemails(line, f"sip:{caller}@pbx.example")
     other_ids = leave_voicemails(line, "+16175557104")
-    put_callback(line, caller, call_ids[1], now())
+    put_callback(line.location, caller, call_ids[1], now(), note="Wants a new appointment")
     assert list_traces(env, caller)
     outcomes = [line.get_call(id)["outcome"] for id in call_ids]
 
@@ -177,7 +149,7 @@ def test_call_under_way_is_erased_when_it_is_over(test_users: UserFixtures, line
     assert row
     item = row.serialize()
     ended_at = item.pop("ended_at")
-    put(Call.from_item(item))
+    put_record(Call.from_item(item))
 
     erasure.begin(caller, actor=test_users.ann.actor, at=now())
     process_outbox()
@@ -198,7 +170,7 @@ def test_who_calls_again_meanwhile_is_a_new_caller(test_users: UserFixtures, lin
     begun = now()
     erasure.begin(caller, actor=test_users.ann.actor, at=begun)
     new_id = str(simulate_call(line.number, **{"from": caller})["sid"])
-    joined = put_callback(line, caller, new_id, now())
+    joined = put_callback(line.location, caller, new_id, now(), note="Wants a new appointment")
     process_outbox()
 
     assert line.get_call(old_id)["caller"] == ""
@@ -215,12 +187,12 @@ def test_erasure_of_many_calls_goes_on_in_parts(test_users: UserFixtures, line: 
     assert row
     ids = [f"CA{number:032x}" for number in range(2 * erasure.MAX_CALLS + 3)]
     for id in ids:
-        put(Call.from_item({**row.serialize(), "id": {"S": id}, "recordings": {"L": []}}))
+        put_record(Call.from_item({**row.serialize(), "id": {"S": id}, "recordings": {"L": []}}))
     message_id = erasure.begin(caller, actor=test_users.ann.actor, at=now())
     message = dynamodb.get_record(OutboxMessage, message_id)
     process_outbox()
     assert message
-    put(message)
+    put_record(message)
     process_outbox()
 
     records = dynamodb.batch_get(dynamodb.RecordKey(Call, id) for id in [call_id, *ids])
@@ -236,7 +208,7 @@ def test_calls_to_removed_locations_count(test_users: UserFixtures) -> None:
     call = dynamodb.get_record(Call, call_id)
     assert call
     location = test_users.create_location()
-    put(Call.from_item({**call.serialize(), "id": {"S": "CA" + "9" * 32}, "location_id": {"S": location.id}}))
+    put_record(Call.from_item({**call.serialize(), "id": {"S": "CA" + "9" * 32}, "location_id": {"S": location.id}}))
     locations.delete_location(location.id, actor=test_users.ann.actor, at=now())
 
     data = search.find(search.parse_caller(caller), test_users.customer.id, at=now())

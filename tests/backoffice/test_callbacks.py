@@ -1,0 +1,116 @@
+"""Operators see who waits to be called back, by name and by the location's clock."""
+
+from datetime import timedelta
+
+import pytest
+
+from config import dynamodb
+from config.backoffice.links import admin_change_url
+from telephony.models import Call, Callback
+from tests.support.callbacks import put_callback, put_record
+from tests.support.calls import LineFixture, create_line
+from tests.support.operators import OperatorSession
+from tests.support.users import UserFixtures, now, process_outbox, simulate_call
+
+LIST = "/admin/telephony/callback/"
+
+
+@pytest.fixture(scope="module")
+def line(test_users: UserFixtures) -> LineFixture:
+    return create_line(test_users, name="Waiting Street")
+
+
+@pytest.fixture(scope="module")
+def operator(operator_sessions: dict[str, OperatorSession]) -> OperatorSession:
+    return operator_sessions["read-only"]
+
+
+def text_of(operator: OperatorSession, path: str, **query: str) -> str:
+    response = operator.get(path, params=query)
+    assert response.status_code == 200, response.text
+    return " ".join(operator.visible_text(response))
+
+
+def test_list_tells_who_waits_and_who_has_taken(
+    test_users: UserFixtures, line: LineFixture, operator: OperatorSession
+) -> None:
+    at = now() - timedelta(hours=2, minutes=5)
+    put_callback(line.location, "+16175557301", "CA1", at, calls=3)
+    put_callback(line.location, "+16175557302", "CA2", at, status="taken", taken_by=test_users.mia.id)
+    put_callback(line.location, "+16175557303", "CA3", at, status="done", outcome="reached", taken_by="usr_gone")
+    query = {"location_id__exact": str(line.location.id)}
+
+    everything = text_of(operator, LIST, **query)
+    waiting = text_of(operator, LIST, **query, status="1#")
+    taken = text_of(operator, LIST, **query, status="2#")
+    of_customer = text_of(operator, LIST, customer_id__exact=str(test_users.customer.id), status="1#")
+
+    assert "Waiting Street" in everything
+    assert "2 hours, 5 minutes" in everything
+    assert f"{test_users.mia.user.name}" in everything
+    assert test_users.mia.id not in everything
+    assert " EST" in everything or " EDT" in everything
+    assert ("+16175557301" in waiting, "+16175557302" in waiting) == (True, False)
+    assert ("+16175557301" in taken, "+16175557302" in taken) == (False, True)
+    assert ("+16175557301" in of_customer, "+16175557303" in of_customer) == (True, False)
+
+
+def test_page_has_the_calls_and_who_listened(
+    test_users: UserFixtures, line: LineFixture, operator: OperatorSession
+) -> None:
+    caller = "+16175557304"
+    call_id = str(simulate_call(line.number, **{"from": caller})["sid"])
+    process_outbox()
+    assert test_users.ann.get(f"/call/{call_id}/recording").status_code == 200
+    call = dynamodb.get_record(Call, call_id)
+    assert call
+    stored = put_callback(line.location, caller, call_id, call.started_at, note="Wants <b>Tuesday</b>")
+    put_record(Call.from_item({**call.serialize(), "callback_id": {"S": str(stored.id)}}))
+
+    response = operator.get(f"{LIST}{stored.id}/")
+
+    text = " ".join(operator.visible_text(response))
+    assert f"heard by {test_users.ann.user.name}" in text
+    assert "Wants &lt;b&gt;Tuesday" in response.text
+    assert admin_change_url("telephony", "call", call_id) in response.text
+    assert str(test_users.ann.id) not in text
+    call_page = operator.get(f"/admin/telephony/call/{call_id}/")
+    assert admin_change_url("telephony", "callback", str(stored.id)) in call_page.text
+    assert str(test_users.ann.user.name) in call_page.text
+    assert test_users.ann.id not in " ".join(operator.visible_text(call_page))
+
+
+def test_attention_shows_who_waits_longer_than_an_hour(
+    test_users: UserFixtures, line: LineFixture, operator: OperatorSession
+) -> None:
+    put_callback(line.location, "+16175557305", "CA5", now() - timedelta(minutes=50))
+    put_callback(line.location, "+16175557306", "CA6", now() - timedelta(days=3), due_at=now() + timedelta(hours=5))
+    long_ago = put_callback(line.location, "+16175557307", "CA7", now() - timedelta(days=1, minutes=1))
+
+    page = operator.get(f"/admin/accounts/customer/{test_users.customer.id}/").text
+    panel = page.partition("Waiting longer than 1 h")[2].partition("</section>")[0]
+    operator.post("/admin/customer/")
+    start_page = operator.get("/admin/").text
+    start_panel = start_page.partition("Waiting longer than 1 h")[2].partition("</section>")[0]
+
+    assert admin_change_url("telephony", "callback", str(long_ago.id)) in panel
+    assert "Waiting Street, 1 day" in panel
+    assert "+16175557305" not in panel
+    assert "+16175557306" not in panel
+    assert str(test_users.customer.name) in start_panel
+    assert f"customer_id__exact={test_users.customer.id}" in start_panel
+
+
+def test_call_backs_of_removed_calls_and_locations_are_shown(
+    test_users: UserFixtures, operator: OperatorSession
+) -> None:
+    location = test_users.create_location()
+    stored = put_callback(location, "", "CA9", now())
+    record = stored.with_changes(location_id="loc_" + "0" * 26)
+    put_record(record)
+
+    text = text_of(operator, f"{LIST}{stored.id}/")
+
+    assert "a removed location" in text
+    assert "withheld" in text
+    assert dynamodb.get_record(Callback, stored.id)
