@@ -122,7 +122,7 @@ def tell_person(
 
     def decide() -> None:
         last = dynamodb.get_record(LastMessage, last_message_key(event, location_id, user_id))
-        if last and _is_told(last, event, callback_id, after):
+        if last and _is_covered(last, event, callback_id, after):
             return
         arguments: dict[str, Any] = {
             "event": event,
@@ -148,7 +148,7 @@ def tell_person(
     journal.retry_on_conflict(decide)
 
 
-def _is_told(last: LastMessage, event: str, callback_id: str, after: str | None) -> bool:
+def _is_covered(last: LastMessage, event: str, callback_id: str, after: str | None) -> bool:
     """Whether a message that was sent since counts the call-back."""
     if after:
         return bool(last.told_at.isoformat() != after)

@@ -50,7 +50,7 @@ def list_callbacks(line: LineFixture, person: SignedInUser | None = None) -> lis
     return list(response.json()["items"])
 
 
-def test_missed_call_is_told_to_those_on_duty_and_in_charge(
+def test_those_on_duty_and_in_charge_are_notified_of_a_missed_call(
     test_users: UserFixtures, env: Environment, line: LineFixture
 ) -> None:
     sue = add_person(test_users, env, line)
@@ -163,7 +163,7 @@ def test_mail_by_choice_says_when_in_the_zone_of_the_reader(
     assert caller[-7:] not in str(mail)
 
 
-def test_call_outside_opening_hours_is_told_to_nobody(
+def test_nobody_is_notified_of_a_call_outside_opening_hours(
     test_users: UserFixtures, env: Environment, line: LineFixture
 ) -> None:
     sue = add_person(test_users, env, line)
