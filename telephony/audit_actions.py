@@ -6,7 +6,6 @@ ACTIONS = {
     "callback.closed": "The call-back was closed.",
     "callback.joined": "The caller called again while the call-back was not closed.",
     "callback.opened": "A caller who is to be called back was noted.",
-    "callback.returned": "Whoever had taken the call-back is off duty or lost access; it is open again.",
     "caller.erased": "What is stored about a caller was erased on request.",
     "caller.erasure_begun": "A caller asked to be erased.",
     "caller.exported": "What is stored about a caller was exported on request.",

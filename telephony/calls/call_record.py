@@ -125,6 +125,12 @@ class CallRecord:
                 candidates_by_id.setdefault(id, RingCandidate(id, "", why, why_not=why_not))
         return list(candidates_by_id.values())
 
+    @property
+    def promised_at(self) -> datetime | None:
+        """When the caller was told that they are called back, if they were."""
+        promises = (event["due"] for event in self.events if event["kind"] == "callback" and "due" in event)
+        return next(map(datetime.fromisoformat, promises), None)
+
     # --- writing ----------------------------------------------------------------------------------
     def save(self) -> None:
         """Store a new call, or load it if another webhook stored it first."""

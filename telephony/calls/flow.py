@@ -11,7 +11,7 @@ from pynamodb.expressions.update import Action
 
 from config import dynamodb
 from telephony import callers, ivr, lines
-from telephony.calls import call_record, concurrency, minutes, ongoing, recordings, ring_all, ringing, routing
+from telephony.calls import call_record, concurrency, minutes, ongoing, promises, recordings, ring_all, ringing, routing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.concurrency import Admission
@@ -53,7 +53,7 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
     greeting = instructions.greeting(call.configuration)
     if call.has_step("refused"):
         return _reply(call, [*greeting, *instructions.fallback(call.configuration, call.entrance)], webhook)
-    return _reply(call, [*greeting, *_follow_actions(call, call.entrance, webhook.at)], webhook)
+    return _reply(call, [*greeting, *_follow_actions(call, call.entrance, webhook)], webhook)
 
 
 def _look_up(webhook: CallWebhook) -> tuple[CallRecord | None, ResolvedLine | None]:
@@ -105,7 +105,7 @@ def _reply(call: CallRecord, reply_instructions: list[Instruction], webhook: Cal
 
 
 # --- following the configuration ------------------------------------------------------------------
-def _follow_actions(call: CallRecord, path: str, at: datetime) -> list[Instruction]:
+def _follow_actions(call: CallRecord, path: str, webhook: CallWebhook) -> list[Instruction]:
     """The instructions from an action on, up to one that waits for the caller or a phone."""
     spoken: list[Instruction] = []
     while action := call.action(path):
@@ -114,17 +114,24 @@ def _follow_actions(call: CallRecord, path: str, at: datetime) -> list[Instructi
             if "then" not in action:
                 return [*spoken, Hangup()]
             path = f"{path}/then"
-        elif action["type"] == "ring":
-            if ring_instructions := ringing.start(call, path, action, at):
-                return [*spoken, *ring_instructions]
-            path = f"{path}/otherwise"
-        elif action["type"] == "menu":
-            return [*spoken, *instructions.menu(action, path, 0)]
-        elif action["type"] == "voicemail":
-            return [*spoken, *instructions.voicemail(action, path, instructions.get_language(call.configuration))]
+        elif next_instructions := _start_action(call, path, action, webhook):
+            return [*spoken, *next_instructions]
         else:
-            return [*spoken, Hangup()]
+            path = f"{path}/otherwise"
     return [*spoken, *instructions.fallback(call.configuration, path)]
+
+
+def _start_action(call: CallRecord, path: str, action: ivr.IvrAction, webhook: CallWebhook) -> list[Instruction]:
+    """The instructions of an action; none if there is nobody to ring, or to call back."""
+    if action["type"] == "ring":
+        return ringing.start(call, path, action, webhook.at)
+    if action["type"] == "callback":
+        return promises.promise(call, path, action, webhook)
+    if action["type"] == "menu":
+        return instructions.menu(action, path, 0)
+    if action["type"] == "voicemail":
+        return instructions.voicemail(action, path, instructions.get_language(call.configuration))
+    return [Hangup()]
 
 
 # --- later webhooks -------------------------------------------------------------------------------
@@ -139,7 +146,7 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
     next_target = ivr.resolve_key(action, path, webhook.digit, attempt)
     if isinstance(next_target, int):
         return _reply(call, instructions.menu(action, path, next_target), webhook)
-    return _reply(call, _follow_actions(call, next_target, webhook.at), webhook)
+    return _reply(call, _follow_actions(call, next_target, webhook), webhook)
 
 
 def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
@@ -159,7 +166,7 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
     if next_instructions := ringing.continue_sequence(call, webhook):
         return _reply(call, next_instructions, webhook)
     within_budget(minutes.settle, call)
-    return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook.at), webhook)
+    return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook), webhook)
 
 
 def handle_wait(webhook: CallWebhook) -> VoiceReply:
@@ -173,7 +180,7 @@ def handle_wait(webhook: CallWebhook) -> VoiceReply:
         return call.reply([ring_all.conference_instruction(call, path)])
     if ring_all.is_ringing_closed(call, path):
         within_budget(minutes.settle, call)
-        return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook.at), webhook)
+        return _reply(call, _follow_actions(call, f"{path}/otherwise", webhook), webhook)
     return call.reply(ring_all.waiting_instructions(path, webhook.number + 1, since=webhook.since))
 
 

@@ -76,6 +76,11 @@ def reserve(call: CallRecord, path: str, plan: RingPlan, *, is_sequence: bool, a
     return usage.repeat(attempt)
 
 
+def are_used_up(customer_id: str, at: datetime) -> bool:
+    """Whether a customer's call minutes of the day are used up. Raises `errors.Unavailable`."""
+    return bool(usage.load(customer_id, at).used >= settings.TELEPHONY["daily_minutes"])
+
+
 def settle(call: CallRecord) -> bool:
     """Count what a call has cost so far, and free what it cannot cost any more.
 

@@ -1,5 +1,6 @@
 """Preview of a call: what a caller would hear at a given time, and which phones would ring."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from telephony import ivr, lines
 from telephony.calls import routing
 from telephony.calls.routing import RingCandidate
 from telephony.calls.speech import Speech
+from telephony.ivr import instructions
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,14 @@ def _build_steps(line: lines.ResolvedLine, path: str, speech: Speech) -> list[Pr
     steps = []
     while action := ivr.action_at(line.configuration, path):
         kind = str(action["type"])
-        text = _prompt_text(action["prompt"], speech) if "prompt" in action else None
+        prompt_json = (
+            instructions.callback_prompt(action, line.configuration) if kind == "callback" else action.get("prompt")
+        )
+        text = _prompt_text(prompt_json, speech) if prompt_json else None
         keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
         step = PreviewStep(path, kind, text, keys)
         steps.append(_add_ringing(step, line, action, speech.at) if kind == "ring" else step)
-        if kind in ("voicemail", "hangup"):
+        if kind in ("voicemail", "callback", "hangup"):
             return steps
         path = f"{path}/then" if kind == "say" else f"{path}/otherwise"
     if steps and steps[-1].kind in ("ring", "menu"):
@@ -87,6 +92,6 @@ def _add_ringing(step: PreviewStep, line: lines.ResolvedLine, action: ivr.IvrAct
     )
 
 
-def _prompt_text(prompt_json: dict[str, Any], speech: Speech) -> str:
+def _prompt_text(prompt_json: Mapping[str, Any], speech: Speech) -> str:
     """What is said, or the URL of what is played."""
     return speech.fill_in(str(prompt_json["say"])) if prompt_json.get("say") else str(prompt_json.get("play"))

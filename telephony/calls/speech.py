@@ -54,10 +54,11 @@ class Speech:
 
     def _fill_in_instruction(self, instruction: Instruction) -> Instruction:
         if isinstance(instruction, Prompt):
-            return self._fill_in_prompt(instruction)
+            return self.fill_in_prompt(instruction)
         if isinstance(instruction, GatherKey):
-            return replace(instruction, prompts=tuple(map(self._fill_in_prompt, instruction.prompts)))
+            return replace(instruction, prompts=tuple(map(self.fill_in_prompt, instruction.prompts)))
         return instruction
 
-    def _fill_in_prompt(self, prompt: Prompt) -> Prompt:
+    def fill_in_prompt(self, prompt: Prompt) -> Prompt:
+        """A prompt with its placeholders filled in."""
         return Prompt(self.fill_in(prompt.say)) if prompt.has_placeholders else prompt

@@ -131,6 +131,12 @@ def menu(action: IvrAction, path: str, attempt: int) -> list[Instruction]:
     return [GatherKey((to_prompt(action["prompt"]),), int(action.get("timeoutSeconds", MENU_SECONDS)), next_path)]
 
 
+def callback_prompt(action: IvrAction, configuration: IvrConfiguration) -> Mapping[str, str]:
+    """What a caller hears who is going to be called back."""
+    default = {"say": get_phrase("callback_promise", get_language(configuration))}
+    return dict(action.get("prompt", default))
+
+
 def voicemail(action: IvrAction, path: str, language: str) -> list[Instruction]:
     """Take a voicemail."""
     return [

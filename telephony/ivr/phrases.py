@@ -15,8 +15,9 @@ PHRASES = {
         "taken": "Somebody else has already answered. Goodbye.",
         "gone": "The caller has already hung up. Goodbye.",
         "code": "Your Dutyline code is: {code}.",
+        "callback_promise": "We will call you back {nextOpening}. Goodbye.",
         "greeting": "Thank you for calling {location}.",
-        "nobody_there": "Nobody is available right now.",
+        "nobody_there": "Nobody is available right now. We will be back {nextOpening}.",
         "leave_message_for": "Please leave a message for {location} after the tone.",
     },
     "de": {
@@ -33,8 +34,9 @@ PHRASES = {
         "taken": "Der Anruf wurde bereits angenommen. Auf Wiederhören.",
         "gone": "Der Anruf wurde bereits beendet. Auf Wiederhören.",
         "code": "Ihr Dutyline-Code lautet: {code}.",
+        "callback_promise": "Wir rufen Sie {nextOpening} zurück. Auf Wiederhören.",
         "greeting": "Vielen Dank für Ihren Anruf bei {location}.",
-        "nobody_there": "Zurzeit ist leider niemand erreichbar.",
+        "nobody_there": "Zurzeit ist leider niemand erreichbar. Wir sind {nextOpening} wieder für Sie da.",
         "leave_message_for": "Bitte hinterlassen Sie nach dem Signalton eine Nachricht für {location}.",
     },
     "es": {
@@ -51,8 +53,9 @@ PHRASES = {
         "taken": "Otra persona ya ha contestado. Adiós.",
         "gone": "La persona que llamaba ya ha colgado. Adiós.",
         "code": "Su código de Dutyline es: {code}.",
+        "callback_promise": "Le devolveremos la llamada {nextOpening}. Adiós.",
         "greeting": "Gracias por llamar a {location}.",
-        "nobody_there": "En este momento no hay nadie disponible.",
+        "nobody_there": "En este momento no hay nadie disponible. Volveremos a atenderle {nextOpening}.",
         "leave_message_for": "Por favor, deje un mensaje para {location} después de la señal.",
     },
 }

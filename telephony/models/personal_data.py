@@ -30,13 +30,6 @@ CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of t
 CALLBACKS = replace(CALLS, category="technical", purpose="call back callers who reached nobody").withheld(
     "technical course of the call"
 )
-LAST_MESSAGES = PersonalData(
-    "technical",
-    "tell a person of call-backs at a location at most once in five minutes",
-    "four days",
-    Erasure.EXPIRES,
-    withheld_because="temporary",
-)
 HEARD = replace(CALLS, category="technical", purpose="show who has listened to a recording").withheld(
     "part of the audit log"
 )

@@ -215,7 +215,9 @@ class PreviewStepView(serializers.Serializer[Any]):
 
     path = serializers.CharField(help_text="Path of the action in the configuration, such as open/otherwise.")
     type = serializers.ChoiceField(
-        choices=["say", "menu", "ring", "voicemail", "hangup"], source="kind", help_text="The kind of action."
+        choices=["say", "menu", "ring", "voicemail", "callback", "hangup"],
+        source="kind",
+        help_text="The kind of action.",
     )
     text = serializers.CharField(allow_null=True, help_text="Text that is spoken, or URL of the audio that is played.")
     keys = serializers.DictField(child=serializers.CharField(), help_text="For a menu: path of the action by key.")
