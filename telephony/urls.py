@@ -3,7 +3,7 @@
 from django.urls import path
 
 from telephony.views import lines, webhooks
-from telephony.views.callbacks import CallbackDetail, Callbacks
+from telephony.views.callbacks import CallbackClosings, CallbackDetail, CallbackReleases, Callbacks, CallbackTakes
 from telephony.views.calls import CallDetail, CallRecordings, Calls, OwnPhone, PhoneConfirmations, PhoneVerifications
 from telephony.views.number_profiles import (
     NumberProfileDetail,
@@ -38,8 +38,11 @@ urlpatterns = [
     path("call", Calls.as_view({"get": "list_page"})),
     path("call/<str:id>", CallDetail.as_view({"get": "retrieve"})),
     path("call/<str:id>/recording", CallRecordings.as_view({"get": "download"})),
-    path("callback", Callbacks.as_view({"get": "list_page"})),
+    path("callback", Callbacks.as_view({"get": "list_page", "post": "create"})),
     path("callback/<str:id>", CallbackDetail.as_view({"get": "retrieve"})),
+    path("callback/<str:id>/take", CallbackTakes.as_view({"post": "take"})),
+    path("callback/<str:id>/release", CallbackReleases.as_view({"post": "release"})),
+    path("callback/<str:id>/close", CallbackClosings.as_view({"post": "close"})),
     path("user/phone", OwnPhone.as_view({"get": "retrieve"})),
     path("user/phone/verify", PhoneVerifications.as_view({"post": "verify"})),
     path("user/phone/confirm", PhoneConfirmations.as_view({"post": "confirm"})),

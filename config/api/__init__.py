@@ -102,17 +102,20 @@ def returns(
     status: int = 200,
     etag: bool = False,
     location: str = "",
+    may_exist: bool = False,
 ) -> Callable[[M], M]:
     """Declare the response: a serializer class, or for the document a choice of several.
 
     With ``etag``, it shows a record: its ETag is the version, and a body may come with If-Match.
     Every GET honors If-None-Match.
     ``location``: the path of a created resource, with fields of the response in braces; the header
-    Location of a 201.
+    Location of a 201. ``may_exist``: a 200 shows a record that was there already.
     """
     if (status == 201) != bool(location):
         raise TypeError("A response with status 201 needs the path of what was created, others have none.")
-    return _declare(response=response, response_example=example, status=status, etag=etag, location=location)
+    return _declare(
+        response=response, response_example=example, status=status, etag=etag, location=location, may_exist=may_exist
+    )
 
 
 def returns_page(item: type[serializers.Serializer[Any]], item_example: Any) -> Callable[[M], M]:

@@ -35,9 +35,15 @@ class Operation:
     status: int = 200
     etag: bool = False
     location: str = ""
+    may_exist: bool = False
     file_media_type: str = ""
     file_ranges: bool = False
     csv_columns: tuple[str, ...] = ()
+
+    @property
+    def statuses(self) -> list[int]:
+        """Of the answers that show a record."""
+        return [200, self.status] if self.may_exist else [self.status]
 
     @property
     def honors_if_match(self) -> bool:

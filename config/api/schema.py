@@ -130,7 +130,7 @@ class OperationSchema(AutoSchema):
         operation = self.operation
         parameters: list[Any] = [operation.query] if operation.query else []
         if operation.etag or self._is_conditional:
-            statuses = [200, 206] if operation.file_ranges else [operation.status]
+            statuses = [200, 206] if operation.file_ranges else operation.statuses
             parameters.append(_header("ETag", ETAG_HEADER, response=statuses))
         if operation.location:
             parameters.append(_header("Location", LOCATION_HEADER, response=[operation.status]))
@@ -138,7 +138,7 @@ class OperationSchema(AutoSchema):
             parameters.append(_header("Link", LINK_HEADER, response=[operation.status]))
         if operation.idempotent:
             parameters.append(_header("Idempotency-Key", IDEMPOTENCY_KEY_HEADER))
-            parameters.append(_header("Idempotent-Replayed", REPLAYED_HEADER, response=[operation.status]))
+            parameters.append(_header("Idempotent-Replayed", REPLAYED_HEADER, response=operation.statuses))
         elif operation.honors_if_match:
             parameters.append(_header("If-Match", IF_MATCH_HEADER))
         elif self._is_conditional:
@@ -153,10 +153,11 @@ class OperationSchema(AutoSchema):
         responses: dict[Any, OpenApiResponse] = {}
         if operation.response:
             examples = [OpenApiExample(self.get_summary(), value=operation.response_example)]
-            description = HTTPStatus(operation.status).phrase
-            responses[operation.status, "application/json"] = OpenApiResponse(
-                operation.response, description=description, examples=examples
-            )
+            for status in operation.statuses:
+                description = HTTPStatus(status).phrase if status == operation.status else "It was there already"
+                responses[status, "application/json"] = OpenApiResponse(
+                    operation.response, description=description, examples=examples
+                )
         if operation.csv_columns:
             example = ",".join(operation.csv_columns) + "\r\n"
             responses[200, csv_tables.MEDIA_TYPE] = OpenApiResponse(

@@ -5,12 +5,15 @@ from datetime import datetime
 
 from accounts import locations, users
 from config import audit, dynamodb, journal, outbox
+from config.dynamodb import idempotency
 from config.journal import write_set
 from config.journal.write_set import StaleRecord
+from staffing.schedules.queries import QueryTooWide
 from telephony.callbacks import callback_record
 from telephony.calls import call_record, call_steps
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallStep
+from telephony.calls.next_opening import find_next_opening
 from telephony.models import Call, Callback, OpenCallback
 
 MIN_SECONDS = 5
@@ -24,20 +27,14 @@ class Wish:
 
     at: datetime
     """When the call ended, or began if it has not ended."""
-    promised_at: datetime | None
-    """When the caller was told that they are called back."""
-    has_voicemail: bool
-    is_missed: bool
-    """Whether the call came while the location was open."""
-
-    @property
-    def due_at(self) -> datetime:
-        """When to call back."""
-        return self.promised_at or self.at
-
-    @property
-    def is_due_later(self) -> bool:
-        return self.due_at > self.at
+    due_at: datetime
+    """When to call back."""
+    is_promised: bool = False
+    """Whether the caller, or whoever asks for the call-back, was told this time."""
+    is_announced: bool = False
+    """Whether people know of it, or are told of the voicemail."""
+    is_missed: bool = False
+    """Whether the call came while the location was open, and nobody took it."""
 
 
 @outbox.task("telephony.follow_up_call")
@@ -65,13 +62,21 @@ def _read_wish(call: CallRecord) -> Wish | None:
     row, has_voicemail = call.row, any(recording.kind == "voicemail" for recording in call.recordings)
     promised_at = _find_promise(call)
     has_asked = promised_at is not None or any(step.kind == "asked" for step in call.steps)
-    wish = Wish(row.ended_at or row.started_at, promised_at, has_voicemail, row.outcome == "missed")
-    if has_voicemail:
-        return wish
-    if not row.caller or not row.ended_at:
-        return None
+    is_missed = row.outcome == "missed"
+    is_reachable = bool(row.caller and row.ended_at)
     is_long_enough = int(row.seconds or 0) >= MIN_SECONDS
-    return wish if has_asked or (wish.is_missed and is_long_enough) else None
+    if not (has_voicemail or (is_reachable and (has_asked or (is_missed and is_long_enough)))):
+        return None
+    at = row.ended_at or row.started_at
+    return Wish(at, promised_at or _find_opening(call, at), promised_at is not None, has_voicemail, is_missed)
+
+
+def _find_opening(call: CallRecord, at: datetime) -> datetime:
+    """When somebody can call back: at once if the line is answered, else when it will be."""
+    try:
+        return find_next_opening(call.line, at) or at
+    except QueryTooWide:
+        return at
 
 
 def _find_promise(call: CallRecord) -> datetime | None:
@@ -93,29 +98,38 @@ def _open_or_join(call: CallRecord, wish: Wish, author: audit.Author, at: dateti
     """Raises `StaleRecord` if the call or the call-back was changed meanwhile."""
     marker, before = callback_record.load_open(call.row, at)
     if before:
-        join(call, before, wish, author, at)
+        _join(call, before, wish, author, at)
     else:
         open_new(call, marker, wish, author, at)
 
 
-def open_new(call: CallRecord, marker: OpenCallback | None, wish: Wish, author: audit.Author, at: datetime) -> Callback:
+def open_new(
+    call: CallRecord,
+    marker: OpenCallback | None,
+    wish: Wish,
+    author: audit.Author,
+    at: datetime,
+    *,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+) -> Callback:
     """Open a call-back. ``marker`` as in `callback_record.add_to`. Raises `StaleRecord`."""
     callback = callback_record.new_callback(call.row, due_at=wish.due_at, at=at)
     changes = callback_record.audit_changes(None, callback)
     with journal.write(author, "callback.opened", callback, at, changes=changes) as write:
         callback_record.add_to(write, callback, marker)
         _follow(write, call, callback)
-        _announce(write, callback, wish)
+        write.record_response(idempotency_key, callback.id, status=201)
+        _announce(write, callback, wish, is_new_time=True)
     return callback
 
 
-def join(call: CallRecord, before: Callback, wish: Wish, author: audit.Author, at: datetime) -> None:
+def _join(call: CallRecord, before: Callback, wish: Wish, author: audit.Author, at: datetime) -> None:
     """Count a call with the call-back of its caller. Raises `StaleRecord`.
 
     It is not due later than before, unless the caller was told when.
     """
     is_latest = call.row.started_at >= before.last_call_at
-    due_at = wish.promised_at if wish.promised_at and is_latest else min(before.due_at, wish.due_at)
+    due_at = wish.due_at if wish.is_promised and is_latest else min(before.due_at, wish.due_at)
     latest = {"call_id": call.id, "last_call_at": call.row.started_at} if is_latest and before.caller else {}
     after = callback_record.change(
         before,
@@ -132,7 +146,7 @@ def join(call: CallRecord, before: Callback, wish: Wish, author: audit.Author, a
         write.save(before, after)
         callback_record.extend_marker(write, after)
         _follow(write, call, after)
-        _announce(write, after, wish)
+        _announce(write, after, wish, is_new_time=after.due_at != before.due_at)
 
 
 def _close(call: CallRecord, author: audit.Author, at: datetime) -> None:
@@ -161,14 +175,16 @@ def _close(call: CallRecord, author: audit.Author, at: datetime) -> None:
 def _follow(write: write_set.Write, call: CallRecord, callback: Callback) -> None:
     """Record with the call that it was followed up. Raises `StaleRecord` at the commit."""
     updates = [*call_steps.step_updates(FOLLOWED), Call.callback_id.set(callback.id)]
-    is_first = ~Call.steps.contains(str(FOLLOWED)) & (Call.outcome == call.row.outcome)
+    is_followed = Call.steps.contains(str(FOLLOWED))
+    is_unchanged = (is_followed if call.has_step(FOLLOWED.kind) else ~is_followed) & (Call.outcome == call.row.outcome)
     is_known = Call.id.exists() & Call.erased_at.does_not_exist()
-    write.update(call.row, updates, only_if=is_known & is_first, error=StaleRecord())
+    write.update(call.row, updates, only_if=is_known & is_unchanged, error=StaleRecord())
 
 
-def _announce(write: write_set.Write, callback: Callback, wish: Wish) -> None:
-    """Have people told: now, unless they are told of the voicemail, and when it is due."""
-    if wish.is_due_later:
+def _announce(write: write_set.Write, callback: Callback, wish: Wish, *, is_new_time: bool) -> None:
+    """Have people told: now, unless they are told otherwise, and when it is due."""
+    is_due_later = callback.due_at > wish.at
+    if is_due_later and is_new_time:
         write.enqueue(
             "telephony.callback_due",
             id=f"due-{callback.id}-{callback.version}",
@@ -176,5 +192,5 @@ def _announce(write: write_set.Write, callback: Callback, wish: Wish) -> None:
             callback_id=callback.id,
             version=int(callback.version),
         )
-    if not wish.has_voicemail and (wish.is_missed or not wish.is_due_later):
+    if not wish.is_announced and (wish.is_missed or not is_due_later):
         write.enqueue("telephony.tell_missed", callback_id=callback.id, call_id=callback.call_id)

@@ -5,8 +5,10 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import PageQuery, StrictChoiceField, TextField
+from config.api.fields import MultilineTextField, PageQuery, StrictChoiceField, StrictSerializer, TextField
+from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony.callbacks import queries
+from telephony.callbacks.closing import MAX_NOTE_LENGTH
 from telephony.models import CALLBACK_OUTCOMES, CALLBACK_STATUSES
 
 
@@ -42,6 +44,27 @@ class CallbackQuery(PageQuery):
         choices=("true", "false"),
         required=False,
         help_text="Only those that the user has taken, or has closed. Default: false.",
+    )
+
+
+class NewCallback(StrictSerializer):
+    """A call-back for the caller of a call."""
+
+    callId = TextField(max_length=100, source="call_id", help_text="A call that the user can see.")
+    dueAt = QueryTimeField(
+        required=False, source="due_at", help_text=f"When to call back. Default: now. {LOCAL_TIMES_HELP}"
+    )
+
+
+class CallbackClosing(StrictSerializer):
+    """How a call-back ended."""
+
+    outcome = StrictChoiceField(
+        choices=CALLBACK_OUTCOMES,
+        help_text="wrong_number and spam: the caller is not to be called back; the status is then dropped, else done.",
+    )
+    note = MultilineTextField(
+        max_length=MAX_NOTE_LENGTH, required=False, allow_blank=True, help_text="For whoever looks at it later."
     )
 
 

@@ -257,6 +257,21 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"status": "late"},
     ),
     "getCallback": lambda test_users: RequestSample(path={"id": test_users.create_callback()}, id_kind="cbk"),
+    "createCallback": lambda test_users: RequestSample(
+        body={"callId": test_users.create_call()}, invalid_values={"dueAt": "soon"}, id_kind="cal"
+    ),
+    "takeCallback": lambda test_users: RequestSample(
+        path={"id": test_users.create_callback()}, body={}, invalid_values={"x": 1}, id_kind="cbk"
+    ),
+    "releaseCallback": lambda test_users: RequestSample(
+        path={"id": test_users.create_callback()}, body={}, invalid_values={"x": 1}, id_kind="cbk"
+    ),
+    "closeCallback": lambda test_users: RequestSample(
+        path={"id": test_users.create_callback()},
+        body={"outcome": "reached", "note": "Comes at ten."},
+        invalid_values={"outcome": "sold"},
+        id_kind="cbk",
+    ),
     "getPhone": lambda test_users: RequestSample(),
     "verifyPhone": lambda test_users: RequestSample(body={}, invalid_values={"x": not test_users.phones_verified}),
     "confirmPhone": lambda test_users: RequestSample(
@@ -301,6 +316,7 @@ ID_KINDS = {
     "locations": "loc",
     "locationId": "loc",
     "customerId": "cus",
+    "callId": "cal",
     "staffId": "usr",
     "userId": "usr",
     "templateId": "tpl",
@@ -363,7 +379,8 @@ def send_request(
 
 
 def success_status(operation: Operation) -> int:
-    return min(int(status) for status in operation.definition["responses"])
+    statuses = [int(status) for status in operation.definition["responses"]]
+    return 201 if 201 in statuses else min(statuses)
 
 
 # --- requests by status, for all operations ------------------------------------------------------
@@ -528,7 +545,20 @@ REQUEST_BY_STATUS: dict[int, Callable[[UserFixtures, Operation, RequestSample], 
     422: _reused_key,
 }
 
+
 # --- requests by status, for single operations ----------------------------------------------------
+def _repeat_without_key(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
+    """What a first request created is there already."""
+    assert send_request(test_users.ann, operation, sample).status_code == 201
+    return send_request(test_users.ann, operation, sample)
+
+
+def _change_closed_callback(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
+    path = f"/callback/{sample.path['id']}/close"
+    assert test_users.ann.post(path, {"outcome": "spam"}).status_code == 200
+    return send_request(test_users.ann, operation, sample)
+
+
 REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, RequestSample], httpx.Response]] = {
     ("createUser", 404): _unknown_location,
     ("createUser", 409): _duplicate_email,
@@ -624,6 +654,14 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ),
     ("listCallbacks", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
+    ),
+    ("createCallback", 200): lambda test_users, operation, sample: _repeat_without_key(test_users, operation, sample),
+    ("takeCallback", 409): lambda test_users, operation, sample: _change_closed_callback(test_users, operation, sample),
+    ("releaseCallback", 409): lambda test_users, operation, sample: _change_closed_callback(
+        test_users, operation, sample
+    ),
+    ("closeCallback", 409): lambda test_users, operation, sample: _change_closed_callback(
+        test_users, operation, sample
     ),
     ("verifyPhone", 409): lambda test_users, operation, sample: _verify_foreign_phone(test_users, operation, sample),
     ("getUserAuditLogs", 404): lambda test_users, operation, sample: send_request(

@@ -182,6 +182,10 @@ class UserFixtures:
         """A call to Cleo's number with a voicemail."""
         return leave_voicemail(self.foreign_number)
 
+    def create_call(self) -> str:
+        """A missed call to Boston's number, without a call-back yet; its id."""
+        return store_missed_call(self.boston_number).id
+
     def create_callback(self) -> str:
         """A call-back at Boston that is open; its id."""
         return leave_callback(self.boston_number)
@@ -203,7 +207,7 @@ class UserFixtures:
         return {**new_user_body(self.customer.id), **fields}
 
 
-_callers = itertools.count(550_200)
+_callers = itertools.count(5_550_200)
 _free_days = (datetime(2032, 1, 1, 9) + timedelta(days=n) for n in itertools.count())  # noqa: DTZ001
 
 
@@ -272,14 +276,20 @@ def leave_voicemail(held: NumberWithLine) -> str:
     return call_id
 
 
-def leave_callback(held: NumberWithLine) -> str:
-    """Store a call that was missed, by a new caller, and open its call-back; its id."""
+def store_missed_call(held: NumberWithLine) -> call_record.CallRecord:
+    """Store a call that a new caller made and nobody took, of which nothing has followed yet."""
     line = lines.resolve_line(held.number.number)
     assert line
-    number = f"+16175{next(_callers):06}"
+    number = f"+1617{next(_callers)}"
     call = call_record.new_call(f"CA{uuid.uuid4().hex}", line, caller=number, entrance="open", at=now())
     call.row.outcome, call.row.ended_at, call.row.seconds = "missed", now(), 20
     call.save()
+    return call
+
+
+def leave_callback(held: NumberWithLine) -> str:
+    """Open the call-back of a call that was missed; its id."""
+    call = store_missed_call(held)
     opening.follow_up_call(call.id, job=outbox_job(held.number.customer_id))
     stored = call_record.load(call.id)
     assert stored

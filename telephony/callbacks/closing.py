@@ -1,0 +1,46 @@
+"""Closing a call-back: the caller was called back, or is not to be."""
+
+from datetime import datetime
+
+from accounts.permissions import Actor
+from config import dynamodb, journal
+from config.dynamodb import idempotency
+from telephony.callbacks import callback_record, holding
+from telephony.callbacks.queries import CallbackEntry
+from telephony.models import Callback, CallbackOutcome
+
+MAX_NOTE_LENGTH = 500
+
+
+def close(
+    callback_id: str,
+    outcome: CallbackOutcome,
+    *,
+    note: str | None = None,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+) -> CallbackEntry:
+    """Close a call-back that the actor holds, or that nobody does.
+
+    Raises `errors.NotFound`, `errors.Forbidden`, `callback_record.CallbackTaken` and
+    `callback_record.CallbackClosed`.
+    """
+
+    def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
+        holding.check_free(before, actor, at)
+        after = callback_record.closed(before, outcome, at, taken_by=actor.id, note=note or None)
+        with journal.write(
+            actor,
+            "callback.closed",
+            before,
+            at,
+            changes=callback_record.audit_changes(before, after),
+            related_streams=callback_record.concerned(before),
+            prefetched=holding.read_streams(records, before, actor),
+        ) as write:
+            callback_record.close_in(write, before, after)
+            write.record_response(idempotency_key, before.id, status=200)
+        return after
+
+    return holding.change_callback(callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key)

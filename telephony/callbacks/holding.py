@@ -1,0 +1,172 @@
+"""Taking a call-back, so that nobody else calls the same caller, and releasing it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from accounts import users
+from accounts.permissions import Actor
+from config import dynamodb, errors, journal
+from config.dynamodb import idempotency
+from config.journal import write_set
+from telephony.callbacks import callback_record, queries, rights
+from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken
+from telephony.callbacks.queries import CallbackEntry
+from telephony.models import Callback
+
+IN_CHARGE_TIME = timedelta(hours=2)
+"""How long somebody holds a call-back who is in charge and not on duty."""
+
+
+def take(
+    callback_id: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
+) -> CallbackEntry:
+    """Take an open call-back, until a moment after the actor's shift; whose it is keeps it.
+
+    Raises `errors.NotFound`, `errors.Forbidden`, `CallbackTaken` and `CallbackClosed`.
+    """
+
+    def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
+        check_free(before, actor, at)
+        if before.taken_by == actor.id and before.status == "taken":
+            return before
+        after = _taken(before, actor, at)
+        with journal.write(
+            actor,
+            "callback.taken",
+            before,
+            at,
+            changes=callback_record.audit_changes(before, after),
+            related_streams=callback_record.concerned(before),
+            prefetched=read_streams(records, before, actor),
+        ) as write:
+            _add_take(write, before, after, actor)
+            write.record_response(idempotency_key, before.id, status=200)
+        return after
+
+    return change_callback(callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key)
+
+
+def release(
+    callback_id: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
+) -> CallbackEntry:
+    """Let others take a call-back: by whoever holds it, or is in charge. Those on duty are told.
+
+    Raises `errors.NotFound`, `errors.Forbidden`, `CallbackTaken` and `CallbackClosed`.
+    """
+
+    def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
+        if before.is_closed:
+            raise closed_error()
+        if before.status == "open":
+            return before
+        if before.taken_by != actor.id and not actor.has_permission("calls:read"):
+            raise callback_taken(before)
+        after = callback_record.change(before, at, status="open", taken_by=None, taken_until=None)
+        with journal.write(
+            actor,
+            "callback.released",
+            before,
+            at,
+            changes=callback_record.audit_changes(before, after),
+            related_streams=callback_record.concerned(before),
+            prefetched=read_streams(records, before, actor),
+        ) as write:
+            write.save(before, after)
+            write.enqueue("telephony.tell_handed_over", callback_id=before.id)
+            write.record_response(idempotency_key, before.id, status=200)
+        return after
+
+    return change_callback(callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key)
+
+
+def change_callback(
+    callback_id: str,
+    decide: Callable[[Callback, dynamodb.BatchResult], Callback],
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None,
+) -> CallbackEntry:
+    """Change a call-back that the actor may see; a repeated request gets it as it is now.
+
+    ``decide`` gets the call-back and the records of the audit streams; it stores what it returns,
+    with the response to the request, or returns the call-back as it was.
+    """
+    rights.require_handling(actor)
+    if not dynamodb.is_id("cbk", callback_id):
+        raise rights.callback_not_found()
+    keys = [
+        dynamodb.RecordKey(Callback, callback_id),
+        *idempotency.record_keys(idempotency_key),
+        *journal.stream_keys([actor.stream, actor.customer_id]),
+    ]
+
+    def attempt() -> Callback:
+        records = dynamodb.batch_get(keys)
+        before = records.get(Callback, callback_id)
+        if before is None or callback_record.is_expired(before, at):
+            raise rights.callback_not_found()
+        idempotency.ensure_key_unused(idempotency_key, records, at)
+        rights.check_callback(before, actor, at)
+        after = decide(before, records)
+        if after is before:
+            idempotency.save_completed(idempotency_key, before.id, at, status=200)
+        return after
+
+    try:
+        callback = journal.retry_on_conflict(attempt)
+    except idempotency.DuplicateRequest:
+        return queries.get_callback(callback_id, actor=actor, at=at)
+    return queries.to_entries([callback])[0]
+
+
+def check_free(callback: Callback, actor: Actor, at: datetime) -> None:
+    """Raise `CallbackClosed`, or `CallbackTaken` if somebody else holds it still."""
+    if callback.is_closed:
+        raise closed_error()
+    is_over = callback.taken_until is not None and callback.taken_until <= at
+    if callback.status == "taken" and callback.taken_by != actor.id and not is_over:
+        raise callback_taken(callback)
+
+
+def add_take(write: write_set.Write, before: Callback, actor: Actor, at: datetime) -> Callback:
+    """Have the actor take a call-back within a write; the call-back as it is then."""
+    after = _taken(before, actor, at)
+    _add_take(write, before, after, actor)
+    return after
+
+
+def _taken(before: Callback, actor: Actor, at: datetime) -> Callback:
+    duty_end = rights.find_duty_end(str(before.location_id), actor, at)
+    until = duty_end + rights.GRACE if duty_end else at + IN_CHARGE_TIME
+    return callback_record.change(before, at, status="taken", taken_by=actor.id, taken_until=until)
+
+
+def _add_take(write: write_set.Write, before: Callback, after: Callback, actor: Actor) -> None:
+    write.save(before, after)
+    if actor.type == "user":
+        users.require_account_open(write, actor.id)
+    write.enqueue(
+        "telephony.return_callback",
+        id=f"return-{after.id}-{after.version}",
+        due=after.taken_until,
+        callback_id=after.id,
+        version=int(after.version),
+    )
+
+
+def read_streams(records: dynamodb.BatchResult, callback: Callback, actor: Actor) -> dynamodb.BatchResult | None:
+    """The records of the audit streams, unless the write concerns further people."""
+    return records if set(callback_record.concerned(callback)) <= {actor.id} else None
+
+
+def callback_taken(callback: Callback) -> CallbackTaken:
+    """The refusal that names who holds a call-back."""
+    holder_id = str(callback.taken_by)
+    holder = users.load_users([holder_id], str(callback.customer_id)).get(holder_id)
+    return CallbackTaken(f"{users.display_name(holder) if holder else 'Somebody else'} has taken this call-back.")
+
+
+def closed_error() -> errors.Conflict:
+    """The refusal of changes of a closed call-back."""
+    return CallbackClosed("This call-back is closed.")
