@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from accounts import locations, permissions
-from config import outbox
+from config import dynamodb, outbox
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 from telephony.calls import queries
-from telephony.models import Call, CallOfUser, OngoingCall, PhoneVerification
+from telephony.models import Call, Callback, CallOfUser, OngoingCall, PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -27,6 +27,17 @@ def _calls_of(user: "User") -> Iterator[ExportRow]:
             "plans": candidate.reason if candidate else "on duty, told of the voicemail",
             "answeredBy": user.id if call.row.answered_by == user.id else None,
         }
+
+
+def _callbacks_of(user: "User") -> Iterator[ExportRow]:
+    """The call-backs that a person holds, or has closed: each is of one of their calls."""
+    calls = queries.iter_calls_of_user(user.id, [], outbox.utc_now())
+    ids = dict.fromkeys(str(call.row.callback_id) for call in calls if call.row.callback_id)
+    records = dynamodb.batch_get(dynamodb.RecordKey(Callback, id) for id in ids)
+    for id in ids:
+        callback = records.get(Callback, id)
+        if callback and callback.taken_by == user.id:
+            yield CALLBACKS.to_row(callback)
 
 
 PHONE = ExportChapter(
@@ -52,8 +63,24 @@ CALLS = ExportChapter(
     },
 )
 
+CALLBACKS = ExportChapter(
+    "callBacks",
+    "Call-backs that you took or closed",
+    "Callers whom you were to call back or have called back, without the callers.",
+    Callback,
+    ("call-backs",),
+    read=_callbacks_of,
+    columns={
+        "Last call": ("lastCallAt",),
+        "Location": ("locationId",),
+        "Status": ("status",),
+        "Outcome": ("outcome",),
+        "Id": ("id",),
+    },
+)
+
 MAP = AppDataMap(
-    chapters=[PHONE, CALLS],
+    chapters=[PHONE, CALLS, CALLBACKS],
     records_to_erase={
         PhoneVerification: lambda user: [PhoneVerification(user_id=user.id)],
         OngoingCall: lambda user: [OngoingCall(user_id=user.id)],

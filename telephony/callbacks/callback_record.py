@@ -124,6 +124,18 @@ def closed(
     return change(before, at, status=status, outcome=outcome, note=note, taken_by=taken_by, taken_until=None)
 
 
+def give_call(write: write_set.Write, callback: Callback, user_id: str) -> None:
+    """Let a user who takes or closes a call-back see its last call, and hear the voicemail."""
+    call = Call(
+        id=callback.call_id,
+        location_id=callback.location_id,
+        started_at=callback.last_call_at,
+        expires_at=callback.expires_at,
+    )
+    for row in call.list_users([user_id]):
+        write.put(row)
+
+
 def concerned(*callbacks: Callback) -> list[str]:
     """The audit streams of the users who hold, or held, these versions of a call-back."""
     holders = dict.fromkeys(str(callback.taken_by) for callback in callbacks if callback.taken_by)

@@ -40,6 +40,7 @@ def close(
             prefetched=holding.read_streams(records, before, actor),
         ) as write:
             callback_record.close_in(write, before, after)
+            callback_record.give_call(write, after, actor.id)
             write.record_response(idempotency_key, before.id, status=200)
         return after
 

@@ -144,6 +144,7 @@ def _taken(before: Callback, actor: Actor, at: datetime) -> Callback:
 
 def _add_take(write: write_set.Write, before: Callback, after: Callback, actor: Actor) -> None:
     write.save(before, after)
+    callback_record.give_call(write, after, actor.id)
     if actor.type == "user":
         users.require_account_open(write, actor.id)
     write.enqueue(

@@ -173,13 +173,13 @@ def _list_of_customer(
         response = dynamodb.call(
             "Query", **arguments, Limit=BATCH_SIZE, ScanIndexForward=not criteria.newest_first, **start
         )
-        rows = [Callback.from_item(item) for item in response["Items"]]
-        records = dynamodb.batch_get(dynamodb.RecordKey(Callback, str(row.id)) for row in rows)
-        for row in rows:
+        keys = response["Items"]
+        records = dynamodb.batch_get(dynamodb.RecordKey(Callback, key["id"]["S"]) for key in keys)
+        for key in keys:
             if len(matches) == limit:
                 return pagination.CursorPage(to_entries(matches), cursor)
-            cursor = pagination.item_key(Callback, "byCustomer", row.serialize())
-            callback = records.get(Callback, str(row.id))
+            cursor = pagination.item_key(Callback, "byCustomer", key)
+            callback = records.get(Callback, key["id"]["S"])
             if callback and _is_match(callback, criteria, actor, at):
                 matches.append(callback)
         cursor = response.get("LastEvaluatedKey")

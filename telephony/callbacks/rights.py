@@ -5,7 +5,7 @@ they are on duty or were until a moment ago, what is not closed; and always what
 closed themselves.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from accounts import locations
 from accounts.permissions import Actor
@@ -20,7 +20,7 @@ GRACE = timedelta(minutes=15)
 def find_duty_end(location_id: str, actor: Actor, at: datetime) -> datetime | None:
     """When the actor's shift at a location ends or, within `GRACE`, ended; None: not on duty."""
     entries = on_duty.list_on_duty(location_id, at, customer_id=actor.customer_id, grace=GRACE)
-    return max((entry.until for entry in entries if entry.user.id == actor.id), default=None)
+    return max((entry.until.astimezone(UTC) for entry in entries if entry.user.id == actor.id), default=None)
 
 
 def check_location(location_id: str, actor: Actor, at: datetime) -> None:

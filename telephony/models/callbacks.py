@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from config import audit, dynamodb
 from config.dynamodb.attributes import Number, Text, Timestamp
-from telephony.models.personal_data import CALLBACKS, CALLERS
+from telephony.models.personal_data import CALLBACKS, CALLERS, HELD_CALLBACKS
 
 CALLBACK_STATUSES = {
     "open": "waits for somebody to take it",
@@ -29,9 +29,9 @@ class Callback(dynamodb.Record):
 
     by_location = dynamodb.index("byLocation", "location_id", "queue")
     by_customer = dynamodb.index("byCustomer", "customer_id", "queue", keys_only=True)
-    id = Text(CALLBACKS, hash_key=True)
+    id = Text(HELD_CALLBACKS, hash_key=True)
     customer_id = Text(CALLBACKS)
-    location_id = Text(CALLBACKS)
+    location_id = Text(HELD_CALLBACKS)
     queue = Text(CALLBACKS)
     """See `queue_key`."""
     caller = Text(CALLERS)
@@ -40,16 +40,16 @@ class Callback(dynamodb.Record):
     """The last call of the caller."""
     calls = Number(CALLBACKS, default=1)
     """How often they have called since it was opened."""
-    last_call_at = Timestamp(CALLBACKS)
+    last_call_at = Timestamp(HELD_CALLBACKS)
     due_at = Timestamp(CALLBACKS)
     """When to call back: at once, or when the caller was told."""
-    status = Text(CALLBACKS, default="open")
+    status = Text(HELD_CALLBACKS, default="open")
     """One of `CALLBACK_STATUSES`."""
-    taken_by = Text(CALLBACKS, null=True)
+    taken_by = Text(HELD_CALLBACKS, null=True)
     """The id of the user who has taken it, or who has closed it."""
     taken_until = Timestamp(CALLBACKS, null=True)
     """When it is open again unless it is closed by then."""
-    outcome = Text(CALLBACKS, null=True)
+    outcome = Text(HELD_CALLBACKS, null=True)
     """One of `CALLBACK_OUTCOMES`; None until it is closed."""
     note = Text(CALLERS, null=True)
     """What whoever closed it wrote."""

@@ -27,9 +27,9 @@ CALLERS = PersonalData(
     withheld_because="about the caller, who gets it on request (`manage.py export_caller`)",
 )
 CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of the call")
-CALLBACKS = replace(CALLS, category="technical", purpose="call back callers who reached nobody").withheld(
-    "technical course of the call"
-)
+HELD_CALLBACKS = replace(CALLS, category="call-backs", purpose="call back callers who reached nobody")
+"""What says who has taken or closed a call-back."""
+CALLBACKS = replace(HELD_CALLBACKS, category="technical").withheld("technical course of the call")
 HEARD = replace(CALLS, category="technical", purpose="show who has listened to a recording").withheld(
     "part of the audit log"
 )
