@@ -6,8 +6,9 @@ after it. A charge travels with the next count of this process, which is one rou
 request costs none more, and a charge that a crash loses is one that nobody misses.
 ``settings.RATE_LIMITS`` holds all numbers.
 
-While Redis is unavailable, this process counts the limits in `ENFORCED_WITHOUT_REDIS` by itself and
-does not enforce the others. Redis is retried every `REDIS_RETRY_SECONDS`.
+While Redis does not answer in time, each process counts all of them by itself: then every process
+has the whole of each quota, and nobody sends without limit. What slows Redis down may be those
+requests. Redis is retried every `REDIS_RETRY_SECONDS`.
 """
 
 import logging
@@ -28,8 +29,6 @@ from redis.retry import Retry
 from config import errors
 from config.costs import Cost
 
-ENFORCED_WITHOUT_REDIS = ("costly", "export", "sign-in")
-"""Limits that each process enforces by itself while Redis is unavailable."""
 COST_LIMITS = ("cost", "customer-cost")
 """The budgets of a person and of a customer, in the units of `Cost`."""
 WINDOW_SECONDS = 60
@@ -82,15 +81,13 @@ class RateLimiter:
         self._redis_retry_at = 0.0
         self._lock = threading.Lock()
 
-    def count_request(self, name: str, caller_key: str, customer_id: str = "") -> RateLimitStatus | None:
-        """Count one request; None if Redis cannot count it. Raises `QuotaExceeded`.
+    def count_request(self, name: str, caller_key: str, customer_id: str = "") -> RateLimitStatus:
+        """Count one request. Raises `QuotaExceeded`.
 
         With the caller's customer, the costs of both are checked as well.
         """
         payers = _payers(caller_key, customer_id) if customer_id else []
         counts = self.add({(name, caller_key): 1, **dict.fromkeys(payers, 0)})
-        if counts is None:
-            return self._count_locally(name, caller_key) if name in ENFORCED_WITHOUT_REDIS else None
         status = _check(name, counts[name, caller_key])
         for payer in payers:
             _check(payer[0], counts[payer])
@@ -99,7 +96,7 @@ class RateLimiter:
     def check_costs(self, person_id: str, customer_id: str) -> None:
         """Raise `QuotaExceeded` if either has used up its budget; for requests without a token."""
         payers = _payers(person_id, customer_id)
-        for payer, used in (self.add(dict.fromkeys(payers, 0)) or {}).items():
+        for payer, used in self.add(dict.fromkeys(payers, 0)).items():
             _check(payer[0], used)
 
     def charge(self, person_id: str, customer_id: str, cost: Cost) -> None:
@@ -107,19 +104,23 @@ class RateLimiter:
         with self._lock:
             self._charges.update(dict.fromkeys(_payers(person_id, customer_id), cost.units))
 
-    def add(self, amounts: Mapping[CounterKey, int]) -> dict[CounterKey, int] | None:
-        """Add to counters of this minute, with pending charges; the counters, if Redis answers."""
+    def add(self, amounts: Mapping[CounterKey, int]) -> dict[CounterKey, int]:
+        """Add to counters of this minute, with pending charges; the counters."""
         with self._lock:
             keys = [*(key for key in amounts if key in self._charges), *list(self._charges)[:MAX_CHARGES]]
             charges = {key: self._charges.pop(key) for key in dict.fromkeys(keys)}
-        if time.monotonic() < self._redis_retry_at:
-            return None
         totals = Counter(charges)
         totals.update(amounts)
-        window = int(time.time() // WINDOW_SECONDS)
+        counts = self._add_in_redis(totals) or self._add_locally(totals)
+        return {key: counts[key] for key in amounts}
+
+    def _add_in_redis(self, totals: Mapping[CounterKey, int]) -> dict[CounterKey, int] | None:
+        """The counters that all processes share; None if Redis does not answer in time."""
+        if time.monotonic() < self._redis_retry_at:
+            return None
         pipeline = self._redis.pipeline(transaction=False)
         for (name, key), amount in totals.items():
-            redis_key = f"dutyline:{name}:{key}:{window}"
+            redis_key = f"dutyline:{name}:{key}:{_window()}"
             pipeline.incrby(redis_key, amount)
             pipeline.expire(redis_key, 2 * WINDOW_SECONDS)
         try:
@@ -127,18 +128,23 @@ class RateLimiter:
         except RedisError:
             self._pause_redis()
             return None
-        counts = dict(zip(totals, results, strict=True))
-        return {key: counts[key] for key in amounts}
+        return dict(zip(totals, results, strict=True))
 
-    def _count_locally(self, name: str, caller_key: str) -> RateLimitStatus:
-        window = int(time.time() // WINDOW_SECONDS)
-        return _check(name, self._local.incr(f"{name}:{caller_key}:{window}", 2 * WINDOW_SECONDS))
+    def _add_locally(self, totals: Mapping[CounterKey, int]) -> dict[CounterKey, int]:
+        return {
+            (name, key): self._local.incr(f"{name}:{key}:{_window()}", 2 * WINDOW_SECONDS, amount)
+            for (name, key), amount in totals.items()
+        }
 
     def _pause_redis(self) -> None:
         with self._lock:
             if time.monotonic() >= self._redis_retry_at:
                 logger.warning("Redis does not respond: rate limits are not shared")
             self._redis_retry_at = time.monotonic() + REDIS_RETRY_SECONDS
+
+
+def _window() -> int:
+    return int(time.time() // WINDOW_SECONDS)
 
 
 def _payers(person_id: str, customer_id: str) -> list[CounterKey]:

@@ -1,6 +1,7 @@
 """What requests cost is counted: per person, per customer, and per address without a token."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -88,6 +89,7 @@ def test_a_person_has_a_budget_of_computing_time(strict_web: str, test_users: Us
     """H2, M1: limits counted requests only, so that dear ones were as free as cheap ones."""
     sam, ann = (replace(person, web=strict_web) for person in (test_users.sam, test_users.ann))
     rate_limits.await_minute()
+    forget_costs(sam, ann)
     responses = spend_budget(sam)
     refused = responses[-1]
     assert refused.status_code == 429
@@ -103,9 +105,17 @@ def test_a_customer_has_a_budget_of_computing_time(strict_web: str, test_users: 
         replace(person, web=strict_web) for person in (test_users.mia, test_users.abe, test_users.sam, test_users.ann)
     ]
     rate_limits.await_minute()
+    forget_costs(*people)
     last_responses = [spend_budget(person)[-1] for person in people]
     assert last_responses[-1].headers["RateLimit-Policy"] == '"customer-cost";q=900;w=60'
     assert replace(test_users.cleo, web=strict_web).get("/user").status_code == 200, "other customers are not refused"
+
+
+def forget_costs(*people: SignedInUser) -> None:
+    """What the fixtures of this minute cost."""
+    for person in people:
+        rate_limits.clear(["cost"], person.user.id)
+        rate_limits.clear(["customer-cost"], person.user.customer_id)
 
 
 def spend_budget(person: SignedInUser) -> list[httpx.Response]:
@@ -126,12 +136,24 @@ def test_costs_take_no_round_trip_of_their_own(test_users: UserFixtures, env: En
     assert len(redis_calls) <= 1, redis_calls
 
 
-def test_without_redis_requests_are_allowed(test_users: UserFixtures, env: Environment) -> None:
-    with env.apply_plan(FaultPlan(always={"redis": "refuse"})):
-        assert test_users.sam.get("/user").status_code == 200
-        assert httpx.get(f"{test_users.ann.web}/openapi.json").status_code == 200
+def test_without_redis_requests_are_allowed_and_limited(
+    test_users: UserFixtures, strict_web: str, env: Environment
+) -> None:
+    """While Redis was down, or answered late once, most limits were off for five seconds."""
+    sam = replace(test_users.sam, web=strict_web)
+    address = {"X-Forwarded-For": "192.0.2.150"}
+    rate_limits.await_minute()
+    with env.apply_plan(FaultPlan(always={"redis": "lost"})), httpx.Client(base_url=strict_web) as client:
+        remaining = [re.findall(r"r=(\d+)", sam.get("/user").headers["RateLimit"]) for _ in range(2)]
+        assert int(remaining[0][0]) == int(remaining[1][0]) + 1
+        statuses = [client.get("/openapi.json", headers=address).status_code for _ in range(21)]
+        assert statuses == [200] * 20 + [429]
+        spent = spend_budget(sam)
+        assert spent[-1].headers["RateLimit-Policy"] == '"cost";q=300;w=60'
     time.sleep(throttling.REDIS_RETRY_SECONDS)
-    assert "RateLimit" in test_users.sam.get("/user").headers
+    with env.apply_plan() as plan:
+        assert "RateLimit" in test_users.mia.get("/user").headers
+    assert any(call.service == "redis" for call in plan.calls), "it is asked again"
 
 
 def test_documents_are_cheap(

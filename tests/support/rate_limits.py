@@ -22,6 +22,13 @@ def use_up(names: Iterable[str], key: str) -> Iterator[None]:
         assert limiter.add({counter: -amount for counter, amount in used.items()})
 
 
+def clear(names: Iterable[str], key: str) -> None:
+    """Forget what a caller, or a customer, has used this minute."""
+    limiter = throttling.get_limiter()
+    for counter, used in limiter.add({(name, key): 0 for name in names}).items():
+        limiter.add({counter: -used})
+
+
 def await_day(seconds: float = 30) -> None:
     """Wait until at least these seconds of the day (UTC) are left."""
     remaining = 86_400 - time.time() % 86_400
