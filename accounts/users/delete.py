@@ -68,6 +68,7 @@ def _begin_deletion(
     with journal.write(actor, "user.deletion_begun", user, at, changes=changes, prefetched=records) as write:
         write.save(user, deleting_user)
         side_effects.update_counters(write, user, deleting_user)
+        side_effects.enqueue_access_loss(write, user.id)
         DELETION.enqueue_finisher(write, user.id, user_id=user.id)
     return deleting_user, write.prefetched
 

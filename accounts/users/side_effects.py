@@ -6,6 +6,8 @@ are assigned to cannot be removed, and a removed location cannot be assigned.
 
 from collections.abc import Mapping, Sequence
 
+from django.conf import settings
+
 from accounts import permissions
 from accounts.models import ALL_LOCATIONS, Customer, Location, User
 from config import errors
@@ -97,14 +99,31 @@ def add_side_effects(write: write_set.Write, before: User, after: User) -> None:
     block_changed = (before.status == "blocked") != (after.status == "blocked")
     if before.name != after.name or block_changed:
         write.enqueue("accounts.carry_to_auth0", id=f"carry-{after.id}", user_id=after.id)
+    rights_before, rights_after = (permissions.access_rights_of(before), permissions.access_rights_of(after))
+    if before.status == "active" and (after.status != "active" or _has_lost_access(rights_before, rights_after)):
+        enqueue_access_loss(write, after.id)
     if after.status != "active" or write.author.id == after.id:
         return
-    rights_before, rights_after = (permissions.access_rights_of(before), permissions.access_rights_of(after))
     if (rights_before.role, rights_before.permissions) != (rights_after.role, rights_after.permissions):
         enqueue_notification(write, after.id, "rights_changed")
     if added_locations := sorted(set(rights_after.locations) - set(rights_before.locations) - {ALL_LOCATIONS}):
         data = {"locationId": added_locations[0]} if len(added_locations) == 1 else {}
         enqueue_notification(write, after.id, "location_assigned", locations=added_locations, data=data)
+
+
+def _has_lost_access(before: permissions.AccessRights, after: permissions.AccessRights) -> bool:
+    """Whether a user may do less than before, or no longer at all locations of before."""
+    lost_locations = set() if ALL_LOCATIONS in after.locations else set(before.locations) - set(after.locations)
+    return bool(lost_locations or before.permissions - after.permissions)
+
+
+def enqueue_access_loss(write: write_set.Write, user_id: str) -> None:
+    """Have other apps take from a user what they may not have any more.
+
+    ``settings.ACCESS_LOSS_TASKS`` lists tasks that take the user's id.
+    """
+    for task in settings.ACCESS_LOSS_TASKS:
+        write.enqueue(task, user_id=user_id)
 
 
 def enqueue_notification(

@@ -52,6 +52,8 @@ OUTBOX_TASK_MODULES = [
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",
     "telephony.caller_data.erasure",
+    "telephony.callbacks.handing_over",
+    "telephony.callbacks.notifications",
     "telephony.callbacks.opening",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
@@ -89,7 +91,13 @@ LOCATION_NUMBERS = "telephony.numbers.inventory.LOCATION_NUMBERS"
 LOCATION_HOLIDAYS = "telephony.lines.get_holiday_settings"
 IS_OWN_NUMBER = "telephony.numbers.inventory.is_own_number"
 UNVERIFY_PHONE = "telephony.phone_verification.unverify_phone"
-LOCATION_GUARDS = ["staffing.schedules.cleanup.LOCATION_GUARD", "telephony.numbers.inventory.LOCATION_GUARD"]
+LOCATION_GUARDS = [
+    "staffing.schedules.cleanup.LOCATION_GUARD",
+    "telephony.numbers.inventory.LOCATION_GUARD",
+    "telephony.callbacks.handing_over.LOCATION_GUARD",
+]
+ACCESS_LOSS_TASKS = ["telephony.check_holder"]
+ROTA_CHANGE_TASKS = ["telephony.check_holder"]
 
 # Logs: one JSON object per line
 LOGGING = {

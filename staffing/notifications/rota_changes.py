@@ -7,6 +7,8 @@ an outbox message holds no personal data.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from django.conf import settings
+
 from accounts import locations, preferences
 from accounts.notifications import dispatch, push, recipients
 from config import dynamodb, journal, names, outbox
@@ -25,13 +27,18 @@ MAX_LISTED_CHANGES = 10
 
 @outbox.task("staffing.follow")
 def enqueue_messages(user_id: str, since: str, *, job: outbox.TaskContext) -> None:
-    """Enqueue a message on each channel about a batch of changes, and plan the next reminder."""
+    """Enqueue a message on each channel about a batch of changes, and plan the next reminder.
+
+    ``settings.ROTA_CHANGE_TASKS`` are tasks of other apps for the user whose rota was changed.
+    """
     with journal.write_intent(job.author, job.at) as write:
         if job.author.id != user_id:
             for channel in preferences.CHANNELS:
                 message_id = f"{job.id}-{channel}"
                 write.enqueue("staffing.tell_changes", id=message_id, user_id=user_id, since=since, channel=channel)
         write.enqueue("staffing.plan_reminder", id=f"{job.id}-plan", user_id=user_id)
+        for task in settings.ROTA_CHANGE_TASKS:
+            write.enqueue(task, user_id=user_id)
         write.replace(job.id, job.claim)
 
 

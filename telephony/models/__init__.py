@@ -10,6 +10,7 @@ from telephony.models.callbacks import (
     queue_key,
 )
 from telephony.models.calls import CALL_OUTCOMES, EVENT_KINDS, Call, CallOfUser, EventKind, OngoingCall, Usage
+from telephony.models.last_messages import LastMessage, last_message_key
 from telephony.models.numbers import ADDRESS_STATUSES, NUMBER_STATUSES, Line, NumberProfile, Orphan, PhoneNumber, Quota
 from telephony.models.phones import PhoneVerification
 
@@ -25,6 +26,7 @@ __all__ = [
     "Callback",
     "CallbackOutcome",
     "EventKind",
+    "LastMessage",
     "Line",
     "NumberProfile",
     "OngoingCall",
@@ -35,5 +37,6 @@ __all__ = [
     "Quota",
     "Usage",
     "caller_key",
+    "last_message_key",
     "queue_key",
 ]

@@ -30,6 +30,13 @@ CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of t
 HELD_CALLBACKS = replace(CALLS, category="call-backs", purpose="call back callers who reached nobody")
 """What says who has taken or closed a call-back."""
 CALLBACKS = replace(HELD_CALLBACKS, category="technical").withheld("technical course of the call")
+LAST_MESSAGES = PersonalData(
+    "technical",
+    "tell a person of call-backs at a location at most once in five minutes",
+    "four days",
+    Erasure.EXPIRES,
+    withheld_because="temporary",
+)
 HEARD = replace(CALLS, category="technical", purpose="show who has listened to a recording").withheld(
     "part of the audit log"
 )

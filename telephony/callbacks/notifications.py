@@ -1,0 +1,219 @@
+"""Who is told of missed calls and call-backs, and how often.
+
+A person gets at most one message of an event and location in `PAUSE`: the first at once, what comes
+meanwhile in one message at its end. Each says how many call-backs wait at that moment, so one that
+is late and was followed by another is dropped. `LastMessage` is written with the messages of the
+outbox that send it: so each is sent once, and again only after a crash while it was being sent.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from accounts import permissions, preferences, users
+from accounts.notifications import dispatch, push, recipients
+from accounts.notifications.recipients import Recipient
+from config import dynamodb, journal, outbox
+from config.journal.write_set import StaleRecord, Write
+from staffing.schedules import on_duty
+from telephony.callbacks import callback_record
+from telephony.calls import call_record, own_calls
+from telephony.models import Callback, LastMessage, last_message_key, queue_key
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+MISSED, DUE, HANDED_OVER = "call_missed", "callback_due", "callback_handed_over"
+PAUSE = timedelta(minutes=5)
+MESSAGE_KEPT = timedelta(days=4)
+"""Longer than the outbox tries to send a message."""
+MAX_RECIPIENTS = 60
+"""People who are told of one call: all of it is one transaction."""
+MAX_COUNT = 100
+"""Call-backs that a message counts."""
+
+
+# --- who is told ----------------------------------------------------------------------------------
+@outbox.task("telephony.tell_missed")
+def tell_of_missed_call(callback_id: str, call_id: str, *, job: outbox.TaskContext) -> None:
+    """Tell those on duty and in charge of a missed call; if it is taken, whoever has taken it."""
+    callback = callback_record.load(callback_id)
+    if callback is None or callback.is_closed:
+        return
+    if callback.status == "taken":
+        _tell(MISSED, callback, [str(callback.taken_by)], job)
+        return
+    user_ids = [*_find_on_duty(callback, job.at), *_find_in_charge(callback)]
+    call = call_record.load(call_id)
+    if call:
+        own_calls.add_users(call, user_ids)
+    _tell(MISSED, callback, user_ids, job)
+
+
+@outbox.task("telephony.callback_due")
+def tell_of_due_callback(callback_id: str, *, job: outbox.TaskContext) -> None:
+    """Tell those on duty of a call-back that is due and nobody has taken."""
+    callback = callback_record.load(callback_id)
+    if callback and callback.status == "open" and callback.due_at <= job.at:
+        _tell(DUE, callback, _find_on_duty(callback, job.at) or _find_in_charge(callback), job)
+
+
+@outbox.task("telephony.tell_handed_over")
+def tell_of_handed_over_callback(callback_id: str, *, job: outbox.TaskContext) -> None:
+    """Tell those on duty of a call-back that whoever had taken it does not have any more.
+
+    Whoever released it knows.
+    """
+    callback = callback_record.load(callback_id)
+    if callback and callback.status == "open":
+        user_ids = [id for id in _find_on_duty(callback, job.at) if id != job.author.id]
+        _tell(HANDED_OVER, callback, user_ids or _find_in_charge(callback), job)
+
+
+def _find_on_duty(callback: Callback, at: datetime) -> list[str]:
+    """The users on duty at the location of a call-back who may handle it."""
+    entries = on_duty.list_on_duty(callback.location_id, at, customer_id=callback.customer_id)
+    return [entry.user.id for entry in entries if may_handle(entry.user, callback.location_id)][:MAX_RECIPIENTS]
+
+
+def _find_in_charge(callback: Callback) -> list[str]:
+    managers = users.find_location_managers(callback.location_id, callback.customer_id)
+    return [user.id for user in managers if may_handle(user, callback.location_id)][:MAX_RECIPIENTS]
+
+
+def may_handle(user: "User", location_id: str) -> bool:
+    """Whether a user may handle call-backs of a location, at least while on duty there."""
+    actor = permissions.user_actor(user)
+    return user.status == "active" and actor.can_access_locations([location_id]) and "calls:handle" in actor.permissions
+
+
+def _tell(event: str, callback: Callback, user_ids: Iterable[str], job: outbox.TaskContext) -> None:
+    """Have each of these users told; the messages replace that of the job."""
+    distinct_ids = list(dict.fromkeys(user_ids))[:MAX_RECIPIENTS]
+    if not distinct_ids:
+        return
+    with journal.write_intent(job.author, job.at) as write:
+        for user_id in distinct_ids:
+            write.enqueue(
+                "telephony.tell_person",
+                id=f"{job.id}-{user_id}",
+                event=event,
+                user_id=user_id,
+                location_id=callback.location_id,
+                callback_id=callback.id,
+            )
+        write.replace(job.id, job.claim)
+
+
+# --- how often ------------------------------------------------------------------------------------
+@outbox.task("telephony.tell_person")
+def tell_person(
+    event: str, user_id: str, location_id: str, callback_id: str, *, job: outbox.TaskContext, after: str | None = None
+) -> None:
+    """Send a user a message of what waits at a location: now, or at the end of the pause.
+
+    ``after``: when they were told before the pause that ends now; after a later message, what came
+    in it was told already.
+    """
+    recipient = _load_recipient(user_id, location_id)
+    channels = [channel for channel in preferences.CHANNELS if recipient and recipient.has_enabled(channel, event)]
+    if not channels or not list_waiting(location_id, callback_id, user_id, job.at):
+        return
+
+    def decide() -> None:
+        last = dynamodb.get_record(LastMessage, last_message_key(event, location_id, user_id))
+        if last and _is_covered(last, event, callback_id, after):
+            return
+        arguments: dict[str, Any] = {
+            "event": event,
+            "user_id": user_id,
+            "location_id": location_id,
+            "callback_id": callback_id,
+        }
+        with journal.write_intent(job.author, job.at) as write:
+            if last and last.told_at + PAUSE > job.at:
+                _enqueue_after_pause(write, last, arguments)
+            else:
+                _put_last_message(write, last, event, location_id, user_id)
+                for channel in channels:
+                    write.enqueue(
+                        "telephony.send_message",
+                        id=f"{job.id}-{channel}",
+                        **arguments,
+                        channel=channel,
+                        told_at=job.at.isoformat(),
+                    )
+            write.replace(job.id, job.claim)
+
+    journal.retry_on_conflict(decide)
+
+
+def _is_covered(last: LastMessage, event: str, callback_id: str, after: str | None) -> bool:
+    """Whether a message that was sent since counts the call-back."""
+    if after:
+        return bool(last.told_at.isoformat() != after)
+    callback = callback_record.load(callback_id) if event == DUE else None
+    return bool(callback and callback.due_at <= last.told_at)  # it was one of several that were due
+
+
+def _enqueue_after_pause(write: Write, last: LastMessage, arguments: Mapping[str, Any]) -> None:
+    """One message for all that comes in the pause. Raises `StaleRecord` if one was just sent."""
+    write.require(last, LastMessage.told_at == last.told_at, error=StaleRecord())
+    message_id, due = f"{last.key}-{last.told_at:%Y%m%d%H%M%S%f}", last.told_at + PAUSE
+    write.enqueue("telephony.tell_person", id=message_id, due=due, **arguments, after=last.told_at.isoformat())
+
+
+def _put_last_message(write: Write, last: LastMessage | None, event: str, location_id: str, user_id: str) -> None:
+    """Raises `StaleRecord` at the commit if another message is sent at the same time."""
+    key = last_message_key(event, location_id, user_id)
+    is_unchanged = LastMessage.told_at == last.told_at if last else LastMessage.key.does_not_exist()
+    expires_at = int((write.at + MESSAGE_KEPT).timestamp())
+    write.put(LastMessage(key=key, told_at=write.at, expires_at=expires_at), only_if=is_unchanged, error=StaleRecord())
+
+
+# --- what they are told ---------------------------------------------------------------------------
+@outbox.task("telephony.send_message")
+def send_message(
+    event: str, user_id: str, location_id: str, callback_id: str, channel: str, told_at: str, *, job: outbox.TaskContext
+) -> None:
+    """Send one message on one channel, unless a later one was decided or nothing waits any more."""
+    recipient = _load_recipient(user_id, location_id)
+    last = dynamodb.get_record(LastMessage, last_message_key(event, location_id, user_id))
+    if recipient is None or (last and last.told_at.isoformat() != told_at):
+        return
+    waiting = list_waiting(location_id, callback_id, user_id, job.at)
+    if not waiting:
+        return
+    if channel == "email":
+        values = {"count": len(waiting), "called_at": max(callback.last_call_at for callback in waiting)}
+        dispatch.send_notification_email(user_id, event, job=job, locations=[location_id], values=values)
+    else:
+        data = {"locationId": location_id}
+        if len(waiting) == 1:
+            data |= {"callbackId": waiting[0].id, "callId": str(waiting[0].call_id)}
+            call = call_record.load(data["callId"])
+            if call:
+                own_calls.add_users(call, [user_id])
+        push.send_push(user_id, event, job=job, values={"count": len(waiting)}, data=data)
+
+
+def _load_recipient(user_id: str, location_id: str) -> Recipient | None:
+    """A user who may still handle call-backs of a location."""
+    recipient = recipients.get_recipient(user_id)
+    is_able = recipient and recipient.is_notifiable and may_handle(recipient.user, location_id)
+    return recipient if is_able else None
+
+
+def list_waiting(location_id: str, callback_id: str, user_id: str, at: datetime) -> list[Callback]:
+    """What waits for a user at a location: what is open and due, and this call-back.
+
+    Of this call-back the record itself decides: the index may lag behind it. At most `MAX_COUNT`.
+    """
+    condition = "#location_id = :of AND #queue BETWEEN :low AND :high"
+    values = {":of": {"S": location_id}, ":low": {"S": "1#"}, ":high": {"S": queue_key("open", at)}}
+    listed = dynamodb.query_records(Callback, condition, values, IndexName="byLocation", Limit=MAX_COUNT)
+    waiting = [callback for callback in listed if callback.id != callback_id]
+    callback = callback_record.load(callback_id)
+    if callback and (callback.status == "open" or (callback.status == "taken" and callback.taken_by == user_id)):
+        waiting.append(callback)
+    return waiting
