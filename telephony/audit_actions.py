@@ -3,6 +3,7 @@
 ACTIONS = {
     "call.listened": "A recording was played or downloaded.",
     "call.viewed": "An operator viewed the call.",
+    "callback.called": "Whoever had taken the call-back called the caller from the location's number.",
     "callback.closed": "The call-back was closed.",
     "callback.joined": "The caller called again while the call-back was not closed.",
     "callback.opened": "A caller who is to be called back was noted.",

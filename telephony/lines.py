@@ -68,6 +68,18 @@ def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
     )
 
 
+def find_active_line(location_id: str, customer_id: str) -> ResolvedLine | None:
+    """The line of a location, if its number is active; two round trips."""
+    records = dynamodb.batch_get([dynamodb.RecordKey(Line, location_id), locations.location_key(location_id)])
+    line = records.get(Line, location_id)
+    location = locations.find_location_in(records, location_id, customer_id)
+    if line is None or location is None or not line.number or not line.configuration:
+        return None
+    number = dynamodb.get_record(PhoneNumber, str(line.number))
+    is_active = number is not None and number.status == "active" and number.location_id == location_id
+    return to_resolved_line(line, location) if is_active else None
+
+
 def to_resolved_line(line: Line, location: "Location | None") -> ResolvedLine:
     """A line with its location, not suspended."""
     return ResolvedLine(

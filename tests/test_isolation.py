@@ -95,6 +95,7 @@ MAY_BE_THEIR_OWN = (
     "takeCallback",
     "releaseCallback",
     "closeCallback",
+    "callCallback",
 )
 """Operations on what staff may see of themselves, so that unknown ids are not found."""
 

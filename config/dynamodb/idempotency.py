@@ -166,6 +166,16 @@ def save_completed(idempotency_key: IdempotencyKey | None, resource_id: str, at:
             raise resolve_duplicate(idempotency_key, record, at)
 
 
+def replace_answer(idempotency_key: IdempotencyKey | None, *, status: int, code: str) -> None:
+    """Replace the answer of a request that was stored before its outcome was known."""
+    if idempotency_key:
+        unaudited.update(
+            IdempotencyRecord(idempotency_key.key),
+            [IdempotencyRecord.status.set(status), IdempotencyRecord.code.set(code)],
+            (IdempotencyRecord.state == "done") & (IdempotencyRecord.request_hash == idempotency_key.request_hash),
+        )
+
+
 def resume_request(duplicate: DuplicateRequest, at: datetime) -> None:
     """Take over a request that was left unfinished.
 

@@ -52,6 +52,7 @@ OUTBOX_TASK_MODULES = [
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",
     "telephony.caller_data.erasure",
+    "telephony.callbacks.bridge",
     "telephony.callbacks.handing_over",
     "telephony.callbacks.notifications",
     "telephony.callbacks.opening",

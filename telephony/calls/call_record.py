@@ -157,7 +157,7 @@ class CallRecord:
             unaudited.write_all(puts=self.row.list_users(candidate.id for candidate in plan.candidates))
         actions = [*step_updates(step, *events, also=also), *updates]
         if plan:
-            actions.append(Call.plans.set(Call.plans.append([self._encode_plan(plan, step.path)])))
+            actions.append(Call.plans.set(Call.plans.append([self.encode_plan(plan, step.path)])))
         condition = Call.id.exists() & ~Call.steps.contains(str(step))
         if unless:
             condition = condition & ~Call.steps.contains(str(unless))
@@ -176,8 +176,8 @@ class CallRecord:
         updates = [Call.outcome.set("answered"), Call.answered_by.set(event["who"])]
         return self.record(step, event, updates=updates, unless=unless)
 
-    def _encode_plan(self, plan: RingPlan, path: str) -> str:
-        """The stored text of a plan; phones are encrypted."""
+    def encode_plan(self, plan: RingPlan, path: str) -> str:
+        """The stored text of the plan of an action; phones are encrypted."""
         phones = {candidate.id: candidate.phone for candidate in plan.ringable}
         encrypted_phones = encryption.encrypt_application_json(ENCRYPTION_KEY_NAME, phones, f"{self.id} {path}")
         people = [[candidate.id, candidate.why, candidate.why_not] for candidate in plan.candidates]

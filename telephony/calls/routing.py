@@ -45,6 +45,7 @@ REASONS = {
     "covering": "on duty, covering a shift",
     "handing_over": "shift has just ended",
     "named": "named in the IVR configuration",
+    "calling_back": "calls the caller back",
 }
 """The codes of ``why`` in words."""
 EXCLUSIONS = {

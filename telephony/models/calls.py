@@ -24,6 +24,8 @@ EventKind = Literal[
     "accepted",
     "not_taken",
     "time_over",
+    "called_back",
+    "not_reached",
     "key",
     "callback",
     "voicemail",

@@ -106,3 +106,9 @@ class CallbackView(serializers.Serializer[queries.CallbackEntry]):
     createdAt = serializers.DateTimeField(source="callback.created_at")
     updatedAt = serializers.DateTimeField(source="callback.updated_at")
     version = serializers.IntegerField()
+
+
+class CallbackCallView(serializers.Serializer[Any]):
+    """The call that calls a caller back."""
+
+    callId = serializers.CharField(source="id", help_text="The call that rings the user's phone.")

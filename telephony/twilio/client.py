@@ -148,23 +148,28 @@ def _to_owned_number(resource: Any) -> OwnedNumber:
 
 
 def create_call(
-    to: str, *, caller_id: str, url: str, ring_seconds: int, status_callback_url: str = "", max_seconds: int = 3600
+    to: str,
+    *,
+    caller_id: str,
+    url: str,
+    ring_seconds: int,
+    fallback_url: str = "",
+    status_callback_url: str = "",
+    max_seconds: int = 3600,
 ) -> str:
     """Create a call that follows the TwiML at ``url`` once it is answered. Returns its sid.
 
-    Raises `TwilioRejected` and `errors.Unavailable`.
+    Raises `TwilioRejected`, and `errors.Unavailable`, after which there may be a call.
     """
-    callback_options = (
-        {"status_callback": status_callback_url + CALLBACK_OVERRIDES, "status_callback_event": ["completed"]}
-        if status_callback_url
-        else {}
-    )
+    options: dict[str, Any] = {"timeout": ring_seconds, "time_limit": max_seconds}
+    if fallback_url:
+        options["fallback_url"] = fallback_url
+    if status_callback_url:
+        options["status_callback"] = status_callback_url + CALLBACK_OVERRIDES
+        options["status_callback_event"] = ["completed"]
 
     def request_call(client: "Client") -> str:
-        call = client.calls.create(
-            to=to, from_=caller_id, url=url, timeout=ring_seconds, time_limit=max_seconds, **callback_options
-        )
-        return str(call.sid)
+        return str(client.calls.create(to=to, from_=caller_id, url=url, **options).sid)
 
     return call_twilio(request_call)
 

@@ -81,4 +81,5 @@ CALLBACK = _builder.build(
     status="open",
     version=2,
 )
+CALLBACK_CALL = _builder.build(callbacks.CallbackCallView, callId="CA0123456789abcdef0123456789abcdef")
 PHONE = _builder.build(calls.PhoneView)

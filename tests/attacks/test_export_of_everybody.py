@@ -55,7 +55,7 @@ def make_call(fixtures: UserFixtures, number: int, user_id: str, *, is_listed: b
     at = now() - timedelta(days=89) + timedelta(days=88) * (number % CALL_COUNT / CALL_COUNT)
     call = call_record.new_call(f"CA{number:032x}", line, caller="+16175550100", entrance="open", at=at)
     plan = RingPlan([RingCandidate(user_id, "", "scheduled", phone="+16175550101")])
-    call.row.plans = [call._encode_plan(plan, "open")]
+    call.row.plans = [call.encode_plan(plan, "open")]
     call.row.has_people = True if is_listed else None
     return call.row
 

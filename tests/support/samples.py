@@ -272,6 +272,9 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         invalid_values={"outcome": "sold"},
         id_kind="cbk",
     ),
+    "callCallback": lambda test_users: RequestSample(
+        path={"id": test_users.create_callable_callback()}, body={}, invalid_values={"x": 1}, id_kind="cbk"
+    ),
     "getPhone": lambda test_users: RequestSample(),
     "verifyPhone": lambda test_users: RequestSample(body={}, invalid_values={"x": not test_users.phones_verified}),
     "confirmPhone": lambda test_users: RequestSample(
@@ -666,6 +669,7 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("closeCallback", 409): lambda test_users, operation, sample: _change_closed_callback(
         test_users, operation, sample
     ),
+    ("callCallback", 409): lambda test_users, operation, sample: _change_closed_callback(test_users, operation, sample),
     ("verifyPhone", 409): lambda test_users, operation, sample: _verify_foreign_phone(test_users, operation, sample),
     ("getUserAuditLogs", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"userId": UNKNOWN_IDS["usr"]})

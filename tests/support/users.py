@@ -21,6 +21,7 @@ from accounts.clients import auth0
 from accounts.models import Customer, DirectoryEntry, Location, User
 from accounts.users import create, update
 from config import dynamodb, outbox
+from config.dynamodb import unaudited
 from config.outbox import worker
 from staffing import shift_templates
 from staffing.models import Schedule, Template
@@ -28,6 +29,7 @@ from staffing.schedules import commands, days
 from telephony import lines, phone_verification
 from telephony.callbacks import opening
 from telephony.calls import call_record
+from telephony.models import OngoingCall
 from telephony.numbers import address_registration, adoption, profiles, purchase
 from telephony.numbers.reservation import NumberWithLine
 from telephony.twilio import client
@@ -190,6 +192,14 @@ class UserFixtures:
         """A call-back at Boston that is open; its id."""
         return leave_callback(self.boston_number)
 
+    def create_callable_callback(self) -> str:
+        """An open call-back at Boston that every user of the customer can call at once; its id."""
+        assert self.phones_verified
+        await_ended_callbacks()
+        for user in self.users_by_role.values():
+            unaudited.remove(OngoingCall(user.id), OngoingCall.user_id.exists())
+        return self.create_callback()
+
     @cached_property
     def foreign_callback_id(self) -> str:
         """An open call-back of Cleo's customer."""
@@ -285,6 +295,17 @@ def store_missed_call(held: NumberWithLine) -> call_record.CallRecord:
     call.row.outcome, call.row.ended_at, call.row.seconds = "missed", now(), 20
     call.save()
     return call
+
+
+def await_ended_callbacks() -> None:
+    """Wait until the calls that the product has placed to call back are over."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        calls = httpx.get(f"{ENVIRONMENT.twilio}/_local/calls", timeout=30).raise_for_status().json()
+        if all(call["isOver"] for call in calls if "/voice/back?" in call["url"]):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("a call does not end")
 
 
 def leave_callback(held: NumberWithLine) -> str:

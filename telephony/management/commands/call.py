@@ -1,15 +1,19 @@
 """Simulate a call to a number of the local environment, without a telephone."""
 
-import json
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import customers, demo, permissions, users
-from config import dynamodb, outbox
+from config import dynamodb, errors, outbox
+from telephony.callbacks import bridge
+from telephony.management import call_simulation
 from telephony.models import PhoneNumber
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 PHONE_BEHAVIORS = {
     "answer": ("answers", "is answered with key 1"),
@@ -33,11 +37,13 @@ class Command(BaseCommand):
             parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=f"people whose phone {about}")
         parser.add_argument("--at", help="time of the call (RFC 3339)")
         parser.add_argument("--hang-up", type=float, help="seconds after which the caller hangs up")
+        parser.add_argument("--call-back", metavar="NAME", help="the person who then calls the caller back")
+        parser.add_argument("--no-call", action="store_true", help="call back only: the caller has called before")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.LOCAL:
             raise CommandError("Calls are simulated with ENVIRONMENT=local only.")
-        phones_by_name = _load_phones(options["number"])
+        phones_by_name = {name: str(user.phone) for name, user in _load_users(options["number"]).items()}
         phones = {
             _resolve_phone(name, phones_by_name): behavior
             for option, (behavior, _) in PHONE_BEHAVIORS.items()
@@ -52,21 +58,38 @@ class Command(BaseCommand):
             "hangUpAfter": options["hang_up"],
         }
         names = {phone: name for name, phone in phones_by_name.items()}
-        for line in _simulate_call(simulation):
-            for phone, name in names.items():
-                line = line.replace(phone, f"{name} ({phone})")
+        lines = [] if options["no_call"] else call_simulation.simulate_call(simulation)
+        if name := options["call_back"]:
+            lines += ["", *self._call_back(name, options, phones)]
+        for line in lines:
+            for phone, first_name in names.items():
+                line = line.replace(phone, f"{first_name} ({phone})")
             self.stdout.write(line)
 
+    def _call_back(self, name: str, options: dict[str, Any], phones: dict[str, str]) -> list[str]:
+        """Have somebody call the caller back; the transcript."""
+        user = _load_users(options["number"]).get(name.lower())
+        if user is None:
+            raise CommandError(f"There is no {name}.")
+        at = datetime.fromisoformat(options["at"]) if options["at"] else outbox.utc_now()
+        call_simulation.set_phones({str(user.phone): "answers", options["caller"]: "answers"} | phones)
+        try:
+            callback_id = call_simulation.find_callback(options["number"], options["caller"], at)
+            call_id = bridge.call_back(callback_id, user, actor=permissions.user_actor(user), at=at)
+        except errors.DomainError as error:
+            raise CommandError(error.detail) from error
+        return call_simulation.await_transcript(call_id)
 
-def _load_phones(number: str) -> dict[str, str]:
-    """The phones of a customer's users, by first name."""
+
+def _load_users(number: str) -> dict[str, "User"]:
+    """A customer's users who have a phone, by first name."""
     phone_number = dynamodb.get_record(PhoneNumber, number)
     if phone_number is None:
         return {}
     system_actor = permissions.system_actor(phone_number.customer_id)
     customer = customers.get_customer(phone_number.customer_id)
     page = users.list_users(system_actor, outbox.utc_now(), customer=customer, limit=1000, cursor=None)
-    return {demo.first_name(user.name): str(user.phone) for user in page.records if user.phone}
+    return {demo.first_name(user.name): user for user in page.records if user.phone}
 
 
 def _resolve_phone(name: str, phones_by_name: dict[str, str]) -> str:
@@ -74,12 +97,3 @@ def _resolve_phone(name: str, phones_by_name: dict[str, str]) -> str:
     if phone is None:
         raise CommandError(f"{name} has no phone; choose one of {', '.join(phones_by_name)}.")
     return phone
-
-
-def _simulate_call(simulation: dict[str, Any]) -> list[str]:
-    try:
-        response = httpx.post(f"{settings.TWILIO['base_url']}/_local/calls", json=simulation, timeout=120)
-        response.raise_for_status()
-    except httpx.HTTPError as error:
-        raise CommandError("The Twilio emulator does not answer; start it with `make run`.") from error
-    return list(json.loads(response.content)["lines"])

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.emulators.server import (
     Emulator,
@@ -202,7 +203,7 @@ class TwilioEmulator:
             ),
             None,
         )
-        if active_call:
+        if active_call and urlsplit(call["_given"]["Url"]).path.endswith("/leg"):
             active_call.add_leg(call)
         else:
             outbound_call = SimulatedCall(self.account, call["from"], "", phones=dict(self._phones))
@@ -315,6 +316,8 @@ def call_to_json(simulated_call: SimulatedCall) -> dict[str, Any]:
         "caller": simulated_call.caller,
         "lines": simulated_call.transcript,
         "posted": simulated_call.webhooks,
+        "url": simulated_call.url,
+        "isOver": simulated_call.is_over,
     }
 
 

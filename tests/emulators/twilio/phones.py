@@ -104,6 +104,9 @@ class SimulatedCall:
     legs: list[CallLeg] = field(default_factory=list)
     conferences: dict[str, list[CallLeg]] = field(default_factory=dict)
     sid: str = ""
+    url: str = ""
+    """Of the first document of a call that the account places."""
+    is_over: bool = False
 
     # --- the caller -------------------------------------------------------------------------------
     def run_inbound(self) -> None:
@@ -127,9 +130,9 @@ class SimulatedCall:
         self.finish_legs()
 
     def run_outbound(self, call: dict[str, Any]) -> None:
-        """Simulate a call that the account places, with no other party."""
+        """Simulate a call that the account places: to one phone, which may then be connected."""
         form = call["_given"]
-        self.sid = call["sid"]
+        self.sid, self.url, seconds = call["sid"], form["Url"], 0
         phone = self.get_phone(call["to"])
         self.add_transcript_line("twilio", f"rings {call['to']}")
         self.elapsed_seconds += phone.answer_delay
@@ -140,13 +143,15 @@ class SimulatedCall:
             self.add_transcript_line(call["to"], f"picks up ({phone.behavior})")
             leg = CallLeg(call["sid"], call["to"], list(phone.pressed_keys))
             with suppress(CallEnded):
-                self.follow_twiml(leg, form["Url"])
+                self.follow_twiml(leg, form["Url"], fallback=form.get("FallbackUrl", ""))
             call["status"] = "completed"
+            seconds = max(1, int(self.elapsed_seconds) - phone.answer_delay)
         self.add_transcript_line(call["to"], f"the call is over: {call['status']}")
         if form.get("StatusCallback"):
-            self.post_webhook(
-                form["StatusCallback"], {**self.webhook_parameters(leg_from_call(call)), **_final_status(call)}
-            )
+            parameters = self.webhook_parameters(leg_from_call(call))
+            status_parameters = {"CallStatus": str(call["status"]), "CallDuration": str(seconds)}
+            self.post_webhook(form["StatusCallback"], {**parameters, **status_parameters})
+        self.is_over = True
 
     # --- webhooks ---------------------------------------------------------------------------------
     def post_webhook(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
@@ -340,7 +345,7 @@ class SimulatedCall:
         screening_seconds = max(1, int(self.elapsed_seconds - answered_at))
         if not is_connected:
             return self.account.switches.unbridged, False, screening_seconds
-        self.add_transcript_line("caller", f"talks with {winner.number}")
+        self.add_transcript_line(self.speaker_name(leg), f"talks with {winner.number}")
         if verb.get("record", "do-not-record") != "do-not-record":
             self.save_recording(leg, TALK_SECONDS, verb.get("recordingStatusCallback"))
         talk_seconds = min(TALK_SECONDS, int(verb.get("timeLimit", "14400")))
@@ -490,10 +495,6 @@ class SimulatedCall:
 def leg_from_call(call: Mapping[str, Any]) -> CallLeg:
     """The leg of a call that the account placed."""
     return CallLeg(str(call["sid"]), str(call["to"]), [])
-
-
-def _final_status(call: Mapping[str, Any]) -> dict[str, str]:
-    return {"CallStatus": str(call["status"]), "CallDuration": "10"}
 
 
 def sign_webhook(url: str, form: Mapping[str, str], token: str) -> str:
