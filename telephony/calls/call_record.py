@@ -196,7 +196,12 @@ def enqueue_follow_up(write: Write, call: CallRecord) -> None:
 
     The id makes requests one message while none has been processed.
     """
-    write.enqueue("telephony.follow_up_call", id=f"follow-up-{call.id}", call_id=call.id)
+    write.enqueue("telephony.follow_up_call", id=follow_up_id(call.id), call_id=call.id)
+
+
+def follow_up_id(call_id: str) -> str:
+    """The id of the message of `enqueue_follow_up`."""
+    return f"follow-up-{call_id}"
 
 
 def load(call_id: str) -> CallRecord | None:

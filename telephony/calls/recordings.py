@@ -79,6 +79,9 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
     storage.delete_file(file_name)  # of an attempt that crashed before it was recorded
     with audio:
         stored_file = storage.save_file(file_name, audio)
+    with suppress(errors.Unavailable):  # it opens the call-back that people are told of
+        outbox.run_message_now(call_record.follow_up_id(call_id), clock=lambda: job.at)
+    call = call_record.load(call_id) or call
     recipient_ids = _voicemail_recipients(call, recording)
     step = CallStep("kept", sid=recording_sid)
     with journal.write(
@@ -101,12 +104,14 @@ def store_recording(call_id: str, recording_sid: str, *, job: outbox.TaskContext
         write.enqueue("telephony.forget_at_twilio", recording_sid=recording_sid)
         for user_id in recipient_ids:
             side_effects.enqueue_notification(
-                write,
-                user_id,
-                "voicemail_left",
-                locations=[call.row.location_id],
-                data={"locationId": call.row.location_id, "callId": call_id},
+                write, user_id, "voicemail_left", locations=[call.row.location_id], data=_voicemail_data(call)
             )
+
+
+def _voicemail_data(call: CallRecord) -> dict[str, str]:
+    """What an app opens that is told of a voicemail."""
+    data = {"locationId": str(call.row.location_id), "callId": call.id}
+    return {**data, "callbackId": str(call.row.callback_id)} if call.row.callback_id else data
 
 
 def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[str]:

@@ -428,7 +428,8 @@ def test_yap_247_74_527_staff_on_duty_listen_to_the_voicemail(
     process_outbox()
 
     (push,) = httpx.get(f"{env.expo}/messages", params={"to": token}).json()
-    assert push["data"] == {"event": "voicemail_left", "locationId": line.location.id, "callId": call.id}
+    data = {"event": "voicemail_left", "locationId": line.location.id, "callId": call.id}
+    assert push["data"] == {**data, "callbackId": call.api_record["callbackId"]}
     assert "Harbour Street" in push["body"]
     assert "6175550188" not in str(push)
     assert any("Harbour Street" in message["subject"] for message in emails_to(env, str(staff.email)))
