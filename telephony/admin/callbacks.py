@@ -1,20 +1,26 @@
 """Call-backs: callers who wait for somebody, and who has taken them."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from unfold.decorators import display
 
 from accounts import locations
-from accounts.admin.operator_commands import operator_actor
+from accounts.admin.operator_commands import actor_for, operator_actor, run_command
 from config import dynamodb
+from config.backoffice import operators
+from config.backoffice.forms import form_fields
+from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 from telephony.admin import readable
 from telephony.admin.projected import Callback
+from telephony.callbacks import closing, holding
 from telephony.calls import own_calls
 from telephony.models import Call
 
@@ -38,6 +44,22 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ClosingForm(forms.Form):
+    """How a call-back ended."""
+
+    outcome = form_fields.choice_field("Outcome", list(OUTCOMES.items()), required=True)
+    note = form_fields.text_field(
+        "Note", required=False, max_length=closing.MAX_NOTE_LENGTH, help_text="For whoever looks at it later."
+    )
+
+
+def _close(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
+    closing.close(
+        obj.pk, form_data["outcome"], note=form_data["note"], actor=actor_for(request, obj), at=operators.now()
+    )
+    return "The call-back is closed."
+
+
 @admin.register(Callback)
 class CallbackAdmin(RecordAdmin):
     """Call-backs of a customer or a location: open ones first, by due time."""
@@ -52,6 +74,31 @@ class CallbackAdmin(RecordAdmin):
     fields = (
         *("location_link", "caller_label", "state", "waiting", "due", "call_count", "holder", "held_until"),
         *("result", "note", "call_list"),
+    )
+
+    buttons = (
+        Button(
+            "take",
+            "Take",
+            "You call the caller back, outside Dutyline. For two hours nobody else can take it; then it is open again.",
+            run_command(holding.take, "You have taken the call-back."),
+            is_available=lambda obj: obj.record.status == "open",
+        ),
+        Button(
+            "release",
+            "Release",
+            "Others can take it; those on duty are told that the caller waits.",
+            run_command(holding.release, "The call-back is open again."),
+            is_available=lambda obj: obj.record.status == "taken",
+        ),
+        Button(
+            "close",
+            "Close",
+            "Nobody calls back any more. The next missed call of the caller opens another call-back.",
+            _close,
+            is_available=lambda obj: not obj.record.is_closed,
+            form=ClosingForm,
+        ),
     )
 
     @display(description="Location")

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from config import dynamodb
+from config.audit import reader
 from config.backoffice.links import admin_change_url
 from telephony.models import Call, Callback
 from tests.support.callbacks import put_callback, put_record
@@ -114,3 +115,30 @@ def test_call_backs_of_removed_calls_and_locations_are_shown(
     assert "a removed location" in text
     assert "withheld" in text
     assert dynamodb.get_record(Callback, stored.id)
+
+
+def test_support_takes_releases_and_closes(
+    test_users: UserFixtures, line: LineFixture, operator_sessions: dict[str, OperatorSession]
+) -> None:
+    stored = put_callback(line.location, "+16175557308", "CA8", now())
+    support = operator_sessions["support"]
+
+    def press(button: str, **form: str) -> str:
+        response = support.post(f"{LIST}{stored.id}/do/{button}/", **form)
+        assert response.status_code == 200, response.text
+        return " ".join(support.visible_text(response))
+
+    assert operator_sessions["read-only"].post(f"{LIST}{stored.id}/do/take/").status_code == 403
+    assert "You have taken the call-back." in press("take")
+    page = text_of(support, f"{LIST}{stored.id}/")
+    assert "Dutyline&#x27;s support" in page or "Dutyline's support" in page
+    assert "The call-back is open again." in press("release")
+    assert "The call-back is closed." not in press("close", outcome="unheard of")
+    assert "The call-back is closed." in press("close", outcome="reached", note="Comes on Tuesday.")
+
+    closed = dynamodb.get_record(Callback, str(stored.id))
+    assert closed
+    assert (closed.status, closed.outcome, closed.note) == ("done", "reached", "Comes on Tuesday.")
+    actions = [entry.action for entry in reader.iter_stream(test_users.customer.id) if entry.seq]
+    assert actions[-3:] == ["callback.taken", "callback.released", "callback.closed"]
+    assert "no longer possible" in press("take")

@@ -5,7 +5,9 @@ import { StyleSheet, View } from "react-native";
 import { Button, Loading, Notice } from "./components/controls";
 import { Navigation, Person, type ScreenName } from "./components/Navigation";
 import { loadWorkplace, type Workplace } from "./data";
+import { finishRoute, parseRoute, type Route, takeRoute } from "./route";
 import { describeError } from "./messages";
+import { MissedCalls } from "./screens/MissedCalls";
 import { SignIn } from "./screens/SignIn";
 import { Team } from "./screens/Team";
 import { Voicemail } from "./screens/Voicemail";
@@ -49,6 +51,7 @@ export function App({ session, dutyline }: { session: Session; dutyline: Dutylin
 
 /** Ends a sign-in that comes back, and loads who is signed in. */
 async function begin(session: Session, dutyline: Dutyline): Promise<State> {
+  takeRoute();
   try {
     if (await session.handleRedirect(window.location.href)) window.history.replaceState(null, "", "/");
   } catch (error) {
@@ -64,12 +67,22 @@ async function begin(session: Session, dutyline: Dutyline): Promise<State> {
 }
 
 function SignedIn({ dutyline, workplace, signOut }: { dutyline: Dutyline; workplace: Workplace; signOut: () => void }) {
-  const [screen, setScreen] = useState<ScreenName>("week");
+  const [route, setRoute] = useState<Route>(() => takeRoute() ?? { screen: "week" });
+  useEffect(() => {
+    finishRoute();
+    const follow = () => {
+      const next = parseRoute(window.location.hash);
+      if (next !== undefined) setRoute(next);
+    };
+    window.addEventListener("hashchange", follow);
+    return () => window.removeEventListener("hashchange", follow);
+  }, []);
+  const setScreen = (screen: ScreenName) => setRoute({ screen });
   const colors = useColors();
   const isWide = useIsWide();
-  const Screen = { week: Week, team: Team, voicemail: Voicemail }[screen];
+  const Screen = { week: Week, team: Team, missed: MissedCalls, voicemail: Voicemail }[route.screen];
   const person = <Person name={workplace.me.name} signOut={signOut} />;
-  const navigation = <Navigation current={screen} onChange={setScreen} />;
+  const navigation = <Navigation current={route.screen} onChange={setScreen} />;
   if (isWide) {
     return (
       <View style={styles.wide}>
@@ -77,14 +90,14 @@ function SignedIn({ dutyline, workplace, signOut }: { dutyline: Dutyline; workpl
           {navigation}
           {person}
         </View>
-        <Screen dutyline={dutyline} workplace={workplace} />
+        <Screen dutyline={dutyline} workplace={workplace} route={route} />
       </View>
     );
   }
   return (
     <>
       <View style={styles.top}>{person}</View>
-      <Screen dutyline={dutyline} workplace={workplace} />
+      <Screen dutyline={dutyline} workplace={workplace} route={route} />
       {navigation}
     </>
   );

@@ -76,5 +76,15 @@ export function parseTime(text: string): string | undefined {
   return isTime ? `${String(hour).padStart(2, "0")}:${minutes}` : undefined;
 }
 
+/** "5 minutes ago"; a clock that is slow does not show the future. */
+export function formatAge(instant: string): string {
+  const minutes = Math.max(0, Math.round((Date.now() - Date.parse(instant)) / 60_000));
+  const words = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return words.format(-minutes, "minute");
+  const hours = Math.round(minutes / 60);
+  return hours < 36 ? words.format(-hours, "hour") : words.format(-Math.round(hours / 24), "day");
+}
+
 /** 1:05 for 65 seconds. */
 export const formatLength = (seconds: number) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;

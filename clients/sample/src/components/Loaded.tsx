@@ -27,6 +27,30 @@ export function useLoad<Value>(load: () => Promise<Value>, dependencies: unknown
   return [result, useCallback(() => setRound((count) => count + 1), [])];
 }
 
+/** As `useLoad`, and again every few seconds while the page is visible; what was loaded stays meanwhile. */
+export function useLive<Value>(
+  load: () => Promise<Value>,
+  dependencies: unknown[],
+  seconds: number,
+): [Load<Value>, () => void] {
+  const [result, setResult] = useState<Load<Value>>({ state: "loading" });
+  const [round, setRound] = useState(0);
+  const reload = useCallback(() => setRound((count) => count + 1), []);
+  useEffect(() => {
+    let isCurrent = true;
+    load().then(
+      (value) => isCurrent && setResult({ state: "loaded", value }),
+      (error: unknown) => isCurrent && setResult((last) => (last.state === "loaded" ? last : { state: "failed", error })),
+    );
+    const timer = setInterval(() => document.visibilityState === "visible" && reload(), seconds * 1000);
+    return () => {
+      isCurrent = false;
+      clearInterval(timer);
+    };
+  }, [...dependencies, round]);
+  return [result, reload];
+}
+
 interface Props<Value> {
   from: Load<Value>;
   reload: () => void;

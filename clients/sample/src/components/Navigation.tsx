@@ -4,7 +4,7 @@ import { useColors, useIsWide } from "../theme";
 import { Button } from "./controls";
 import { Words } from "./text";
 
-export const SCREENS = { week: "Week", team: "On duty", voicemail: "Voicemail" } as const;
+export const SCREENS = { week: "Week", team: "On duty", missed: "Missed calls", voicemail: "Voicemail" } as const;
 export type ScreenName = keyof typeof SCREENS;
 
 interface Props {
@@ -63,7 +63,7 @@ const styles = StyleSheet.create({
   brand: { padding: 16 },
   bar: { flexDirection: "row", borderTopWidth: 1, padding: 8, gap: 4 },
   item: { minHeight: 48, paddingHorizontal: 16, borderRadius: 12, justifyContent: "center" },
-  fill: { flex: 1, alignItems: "center" },
+  fill: { flexGrow: 1, paddingHorizontal: 4, alignItems: "center" },
   person: { flexDirection: "row", alignItems: "center", gap: 12 },
   name: { flex: 1 },
 });

@@ -2,6 +2,7 @@ import type { Dutyline } from "@dutyline/client";
 import { useState } from "react";
 import { StyleSheet, View } from "react-native";
 
+import { describeCaller } from "../callers";
 import { dayOf, formatDay, formatLength, formatTime, wallTimeAt } from "../clock";
 import { AudioPlayer } from "../components/AudioPlayer";
 import { Card, Choice } from "../components/controls";
@@ -44,7 +45,7 @@ function Messages({ dutyline, location }: { dutyline: Dutyline; location: Locati
 
 function Message({ call, dutyline, location }: { call: Call; dutyline: Dutyline; location: Location }) {
   const time = wallTimeAt(call.startedAt, location.timeZone);
-  const caller = call.caller === "" ? "Number withheld" : formatNumber(call.caller);
+  const caller = describeCaller(call.caller);
   return (
     <Card>
       <View style={styles.row}>
@@ -60,9 +61,6 @@ function Message({ call, dutyline, location }: { call: Call; dutyline: Dutyline;
     </Card>
   );
 }
-
-/** (617) 555-0100 for numbers of North America, others as they are. */
-const formatNumber = (number: string) => number.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "($1) $2-$3");
 
 const styles = StyleSheet.create({
   row: { flexDirection: "row", alignItems: "center", gap: 12 },
