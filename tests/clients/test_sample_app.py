@@ -15,9 +15,19 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.clients.conftest import CLIENTS_FOLDER
 from tests.clients.static_server import serve_app
+from tests.support.calls import local_times_around
 from tests.support.environment import Environment
 from tests.support.sign_in import AUDIENCE, WEB_APP, allow_app_at
-from tests.support.users import PASSWORD, SignedInUser, UserFixtures, create_shift
+from tests.support.users import (
+    PASSWORD,
+    SignedInUser,
+    UserFixtures,
+    accept_invitation,
+    create_shift,
+    now,
+    process_outbox,
+    simulate_call,
+)
 from tests.test_journeys import launch_browser
 
 ALLOWED_URL = re.compile(r"(blob:)?http://127\.0\.0\.1:\d+/")
@@ -64,13 +74,13 @@ def open_app(browser: Browser, app: str) -> Iterator[Callable[..., Page]]:
     assert problems == []
 
 
-def sign_in(page: Page, user: SignedInUser) -> None:
+def sign_in(page: Page, user: SignedInUser, *, heading: str = "My week") -> None:
     """Sign in at the identity provider and come back."""
     page.get_by_role("button", name="Sign in").click()
     page.get_by_label("Email").fill(user.user.email)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Continue").click()
-    page.get_by_role("heading", name="My week").wait_for()
+    page.get_by_role("heading", name=heading).wait_for()
 
 
 def day_of_this_week(index: int, zone: str) -> date:
@@ -187,6 +197,99 @@ def test_voicemail_plays_and_staff_have_their_own(test_users: UserFixtures, open
     staff_page.get_by_text("No messages. When a caller leaves one for Boston").wait_for()
 
 
+def miss_call(users: UserFixtures, caller: str, **parameters: Any) -> str:
+    """A caller to Boston reaches nobody; the id of the call-back."""
+    simulate_call(users.boston_number.number.number, **{"from": caller, **parameters})
+    process_outbox()
+    response = users.ann.get("/callback", params={"locationId": users.boston.id})
+    return next(str(item["id"]) for item in response.json()["items"] if item["caller"] == caller)
+
+
+def put_on_duty(users: UserFixtures, user: SignedInUser) -> None:
+    """Plan a shift in Boston around this moment."""
+    start, end = (datetime.fromisoformat(text) for text in local_times_around(now(), hours=3))
+    create_shift(users.ann.actor, users.boston, user.id, start=start, end=end)
+
+
+@pytest.fixture(scope="module")
+def staffed(test_users: UserFixtures) -> UserFixtures:
+    """Sam is on duty in Boston, with a verified phone."""
+    assert test_users.phones_verified
+    put_on_duty(test_users, test_users.sam)
+    return test_users
+
+
+def test_push_leads_to_the_caller_who_is_taken_and_closed(
+    staffed: UserFixtures, open_app: Callable[..., Page], app: str
+) -> None:
+    miss_call(staffed, "+16175557401", hangUpAfter=20)
+    callback_id = miss_call(staffed, "+16175557402")
+    page = open_app()
+    page.goto(f"{app}/#missed?locationId={staffed.boston.id}&callbackId={callback_id}")
+    page.reload()
+
+    sign_in(page, staffed.sam, heading="Missed calls")
+    first = page.get_by_role("group").first
+    first.get_by_text("(617) 555-7402").wait_for()
+    assert page.url == f"{app}/"
+    first.get_by_role("button", name="Listen").click()
+    page.wait_for_function("document.querySelector('audio').duration > 1")
+    first.get_by_role("button", name="Take").click()
+    first.get_by_text(re.compile("You have taken it until")).wait_for()
+
+    manager_page = open_app(DESKTOP)
+    sign_in(manager_page, staffed.mia)
+    manager_page.get_by_role("button", name="Missed calls").click()
+    card = manager_page.get_by_role("group", name="(617) 555-7402")
+    card.get_by_text(re.compile("Sam Canary-Har has taken it until")).wait_for()
+    assert card.get_by_role("button", name="Close").count() == 0
+
+    first.get_by_role("button", name="Close").click()
+    first.get_by_role("radio", name="Reached").click()
+    first.get_by_label("Note").fill("Comes on Tuesday at ten.")
+    first.get_by_role("button", name="Close the call-back").click()
+    page.get_by_text("(617) 555-7402: done.").wait_for()
+    card.wait_for(state="detached", timeout=30_000)  # the other device notices by itself
+    closed = staffed.ann.get(f"/callback/{callback_id}").json()
+    assert (closed["outcome"], closed["note"], closed["takenBy"]) == (
+        "reached",
+        "Comes on Tuesday at ten.",
+        staffed.sam.id,
+    )
+
+
+def test_two_who_take_one_caller_are_told_who_has_it(staffed: UserFixtures, open_app: Callable[..., Page]) -> None:
+    callback_id = miss_call(staffed, "+16175557403", hangUpAfter=20)
+    page = open_app()
+    sign_in(page, staffed.mia)
+    page.get_by_role("button", name="Missed calls").click()
+    card = page.get_by_role("group", name="(617) 555-7403")
+    card.get_by_text("Open").wait_for()
+    page.route("**/callback?*", lambda route: route.abort())  # this device has not heard of it yet
+    assert staffed.sam.post(f"/callback/{callback_id}/take", {}).status_code == 200
+
+    card.get_by_role("button", name="Take").click()
+    card.get_by_role("alert").get_by_text("Sam Canary-Har has taken this call-back.").wait_for()
+    page.unroute("**/callback?*")
+    card.get_by_text(re.compile("Sam Canary-Har has taken it")).wait_for(timeout=30_000)
+    assert staffed.sam.post(f"/callback/{callback_id}/release", {}).status_code == 200
+    card.get_by_text("Open").wait_for(timeout=30_000)
+
+
+def test_callers_are_shown_to_those_on_duty(
+    staffed: UserFixtures, open_app: Callable[..., Page], env: Environment, web: str
+) -> None:
+    miss_call(staffed, "+16175557404", hangUpAfter=20)
+    off_duty = accept_invitation(env, web, staffed.create_user(name="Off Duty"))
+    page = open_app()
+
+    sign_in(page, off_duty)
+    page.get_by_role("button", name="Missed calls").click()
+
+    page.get_by_text("You see the missed calls of Boston while you are on duty there.").wait_for()
+    assert page.get_by_text("(617) 555-7404").count() == 0
+
+
 def test_a_refused_sign_in_and_a_lost_connection_are_explained(
     test_users: UserFixtures, open_app: Callable[..., Page], app: str
 ) -> None:
@@ -204,7 +307,7 @@ def test_a_refused_sign_in_and_a_lost_connection_are_explained(
 
 
 def test_all_screens_are_accessible(
-    test_users: UserFixtures, open_app: Callable[..., Page], record_figure: Callable[[str], None]
+    staffed: UserFixtures, open_app: Callable[..., Page], record_figure: Callable[[str], None]
 ) -> None:
     """With SCREENSHOTS=folder, a screenshot of each screen is saved there."""
     folder = os.environ.get("SCREENSHOTS")
@@ -219,16 +322,23 @@ def test_all_screens_are_accessible(
         for violation in Axe().run(page).response["violations"]:
             problems.append(f"{name}: {violation['id']}: {[node['html'][:120] for node in violation['nodes'][:3]]}")
 
+    miss_call(staffed, "+16175557405", hangUpAfter=20)
+    miss_call(staffed, "+16175557406")
     for scheme, viewport in (("light", PHONE), ("dark", DESKTOP)):
         page = open_app(viewport, color_scheme=scheme)
         page.get_by_role("button", name="Sign in").wait_for()
         check(page, f"sign in {scheme}")
-        sign_in(page, test_users.mia)
+        sign_in(page, staffed.mia)
         check(page, f"week {scheme}")
         page.get_by_role("radio", name="Boston").click()
         check(page, f"location {scheme}")
         page.get_by_role("button", name="On duty").click()
         check(page, f"on duty {scheme}")
+        page.get_by_role("button", name="Missed calls").click()
+        page.get_by_role("group").first.wait_for()
+        check(page, f"missed calls {scheme}")
+        page.get_by_role("button", name="Close").first.click()
+        check(page, f"closing {scheme}")
         page.get_by_role("button", name="Voicemail").click()
         check(page, f"voicemail {scheme}")
         page.get_by_role("button", name="Week").click()
@@ -236,4 +346,4 @@ def test_all_screens_are_accessible(
         page.get_by_label("From").fill("never")
         check(page, f"add {scheme}")
     assert not problems, "\n".join(problems)
-    record_figure("sample app: 6 screens, light and dark; no axe violations")
+    record_figure("sample app: 8 screens, light and dark; no axe violations")
