@@ -86,7 +86,9 @@ def _find_promise(call: CallRecord) -> datetime | None:
 
 
 def _is_excluded(call: CallRecord) -> bool:
-    """Whether nobody calls this caller back: somebody who works here, or a place that is gone."""
+    """Whether nobody calls back: who works here, whom we erased, or from a removed location."""
+    if call.row.erased_at:
+        return True
     caller, customer_id = str(call.row.caller), str(call.row.customer_id)
     records = dynamodb.batch_get([locations.location_key(call.row.location_id)])
     if locations.find_location_in(records, call.row.location_id, customer_id) is None:

@@ -233,6 +233,7 @@ def test_push_leads_to_the_caller_who_is_taken_and_closed(
     first.get_by_text("(617) 555-7402").wait_for()
     assert page.url == f"{app}/"
     first.get_by_role("button", name="Listen").click()
+    first.get_by_label("Message from").wait_for()
     page.wait_for_function("document.querySelector('audio').duration > 1")
     first.get_by_role("button", name="Take").click()
     first.get_by_text(re.compile("You have taken it until")).wait_for()

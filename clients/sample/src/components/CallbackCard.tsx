@@ -149,7 +149,7 @@ function describeCalls({ calls, lastCallAt }: Callback): string {
 const isOverdue = ({ status, dueAt }: Callback) => status === "open" && Date.parse(dueAt) < Date.now() - 3_600_000;
 
 function describeDue({ dueAt }: Callback, { timeZone }: Location): string {
-  const isDue = Date.parse(dueAt) <= Date.now();
+  const isDue = Date.parse(dueAt) <= Date.now() + 60_000;  // clocks differ a little
   return isDue ? `Due since ${timeAt(dueAt, timeZone)}` : `To be called back at ${timeAt(dueAt, timeZone)}`;
 }
 
