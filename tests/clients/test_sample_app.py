@@ -259,7 +259,7 @@ def test_push_leads_to_the_caller_who_is_taken_and_closed(
     )
 
 
-def test_two_who_take_one_caller_are_told_who_has_it(staffed: UserFixtures, open_app: Callable[..., Page]) -> None:
+def test_two_who_take_one_caller_learn_who_holds_it(staffed: UserFixtures, open_app: Callable[..., Page]) -> None:
     callback_id = miss_call(staffed, "+16175557403", hangUpAfter=20)
     page = open_app()
     sign_in(page, staffed.mia)
