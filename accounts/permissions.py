@@ -26,6 +26,7 @@ _MANAGER = (
     "invitations:send",
     "schedules:write",
     "calls:read",
+    "callers:block",
     "phone:search",
 )
 _ADMIN = (

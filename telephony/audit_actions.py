@@ -1,6 +1,8 @@
 """Audited actions of calls, call-backs, phone lines and phone numbers, with their meanings."""
 
 ACTIONS = {
+    "caller.blocked": "Calls of the caller are rejected.",
+    "caller.unblocked": "Calls of the caller are taken again.",
     "call.listened": "A recording was played or downloaded.",
     "call.viewed": "An operator viewed the call.",
     "callback.called": "Whoever had taken the call-back called the caller from the location's number.",

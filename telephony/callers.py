@@ -120,6 +120,49 @@ def is_phone_number(caller: str) -> bool:
     return bool(number and not number.extension and phone_numbers.is_known_or_plausible(number))
 
 
+def parse_blockable(text: str, country: str | None) -> str:
+    """What a caller in any form is blocked as: a number in E.164, or an address.
+
+    ``country`` is that of numbers without a country code. Numbers that no country has, and short
+    codes, stay as carriers deliver them; addresses of SIP lose port and parameters. Raises
+    ValueError with what to do.
+    """
+    if re.sub(r"[\W_]", "", text[:MAX_LENGTH]).casefold() in WITHHELD_WORDS:
+        raise ValueError("Callers who withhold their number cannot be blocked.")
+    identities = list_identities(normalize_caller(text), country)
+    if not identities or not (country or re.match(r"\+|\w+:", identities[-1])):
+        raise ValueError("Must be a phone number with + and country code, or an address such as sip:ann@example.com.")
+    return identities[-1]
+
+
+def list_identities(caller: str, country: str | None) -> list[str]:
+    """What blocks a caller, of whom there is one form per carrier: the last one is the best known.
+
+    ``country`` is that of the called number: numbers without country code are of it.
+    """
+    if not caller:
+        return []
+    scheme, colon, rest = caller.partition(":")
+    if colon:
+        identities = [_identity_of_address(caller)]
+        dialed = re.split(r"[@;]", _split_address(rest)[0])[0] if scheme in SIP_SCHEMES else ""
+    else:
+        dialed = caller.partition(";ext=")[0]
+        identities = [dialed]
+    number = phone_numbers.parse_number(dialed, country) if re.fullmatch(r"\+?\d+", dialed, re.ASCII) else None
+    if number and phone_numbers.is_known_or_plausible(number):
+        identities.append(phone_numbers.to_e164(number))
+    return list(dict.fromkeys(identities))
+
+
+def _identity_of_address(caller: str) -> str:
+    scheme, _, rest = caller.partition(":")
+    if scheme not in SIP_SCHEMES:
+        return caller
+    user, host, _ = _split_address(rest)
+    return f"sip:{user}{host}"
+
+
 @dataclass(frozen=True)
 class CallerFilter:
     """Which callers a search finds: those to which one of these applies."""

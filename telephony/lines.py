@@ -11,8 +11,8 @@ from django.conf import settings
 from accounts import customers, locations, users
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
-from telephony import dialing_rules, ivr
-from telephony.models import Line, PhoneNumber
+from telephony import callers, dialing_rules, ivr
+from telephony.models import BlockedCaller, Line, PhoneNumber, blocked_caller_id
 
 if TYPE_CHECKING:
     from accounts.models import Location
@@ -31,6 +31,7 @@ class ResolvedLine:
     is_suspended: bool
     is_called_by_own_number: bool = False
     """Whether the caller is a Dutyline number: lines that call each other would loop."""
+    is_caller_blocked: bool = False
 
     @property
     def country(self) -> str | None:
@@ -50,11 +51,13 @@ def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
     phone_number = own_numbers.get(PhoneNumber, number)
     if phone_number is None or phone_number.status != "active":
         return None
+    block_keys = _list_block_keys(phone_number, caller)
     records = dynamodb.batch_get(
         [
             dynamodb.RecordKey(Line, phone_number.location_id),
             locations.location_key(phone_number.location_id),
             customers.customer_key(phone_number.customer_id),
+            *block_keys,
         ]
     )
     line = records.get(Line, phone_number.location_id)
@@ -65,7 +68,18 @@ def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
         to_resolved_line(line, location),
         is_suspended=not customers.is_active_in(records, line.customer_id),
         is_called_by_own_number=own_numbers.get(PhoneNumber, caller) is not None,
+        is_caller_blocked=any(records.get(BlockedCaller, key.hash) for key in block_keys),
     )
+
+
+def _list_block_keys(phone_number: PhoneNumber, caller: str) -> list[dynamodb.RecordKey]:
+    """The keys of what blocks a caller of a number, at its location or at all."""
+    identities = callers.list_identities(caller, dialing_rules.country_of_number(phone_number.number))
+    return [
+        dynamodb.RecordKey(BlockedCaller, blocked_caller_id(phone_number.customer_id, location_id, identity))
+        for identity in identities
+        for location_id in (phone_number.location_id, None)
+    ]
 
 
 def find_active_line(location_id: str, customer_id: str) -> ResolvedLine | None:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from telephony.views import lines, webhooks
+from telephony.views.blocked_callers import BlockedCallerDetail, BlockedCallers
 from telephony.views.callback_calls import CallbackCalls
 from telephony.views.callbacks import CallbackClosings, CallbackDetail, CallbackReleases, Callbacks, CallbackTakes
 from telephony.views.calls import CallDetail, CallRecordings, Calls, OwnPhone, PhoneConfirmations, PhoneVerifications
@@ -41,6 +42,8 @@ urlpatterns = [
     path("call/<str:id>/recording", CallRecordings.as_view({"get": "download"})),
     path("callback", Callbacks.as_view({"get": "list_page", "post": "create"})),
     path("callback/<str:id>", CallbackDetail.as_view({"get": "retrieve"})),
+    path("blockedCaller", BlockedCallers.as_view({"get": "list_page", "post": "block"})),
+    path("blockedCaller/<str:number>", BlockedCallerDetail.as_view({"delete": "unblock"})),
     path("callback/<str:id>/call", CallbackCalls.as_view({"post": "call"})),
     path("callback/<str:id>/take", CallbackTakes.as_view({"post": "take"})),
     path("callback/<str:id>/release", CallbackReleases.as_view({"post": "release"})),

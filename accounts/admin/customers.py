@@ -95,6 +95,7 @@ class CustomerAdmin(RecordAdmin):
             ("Import people", reverse("admin:people_import", args=(obj.pk,))),
             ("Import a rota", reverse("admin:rota_import", args=(obj.pk,))),
             ("Number limit", reverse("admin:numbers_most", args=(obj.pk,))),
+            ("Blocked callers", admin_list_url("telephony", "blockedcaller", customer_id__exact=obj.pk)),
             ("Number profiles", admin_list_url("telephony", "numberprofile", customer_id__exact=obj.pk)),
             ("Reserve a number", reverse("admin:numbers_reserve", args=(obj.pk,))),
             ("Audit", admin_list_url("config", "auditentry", listed_for__exact=obj.pk)),

@@ -31,6 +31,7 @@ class Erasure(StrEnum):
     EVIDENCE = "remains as evidence, without a name"
     PROOF = "remains as proof, encrypted under a key of Dutyline"
     EXPIRES = "expires"
+    ON_REQUEST = "remains: about somebody else, and removed when they ask"
     NOT_PERSONAL = "not about a person"
 
 

@@ -30,6 +30,7 @@ UNAUDITED_TABLES = (
     "installation",
     "calls",
     "call-people",
+    "last-conversations",
     "ongoing-calls",
     "phone-usage",
     "phone-proofs",
@@ -51,6 +52,7 @@ OUTBOX_TASK_MODULES = [
     "staffing.notifications.reminders",
     "staffing.notifications.rota_changes",
     "staffing.schedules.cleanup",
+    "telephony.blocked_callers",
     "telephony.caller_data.erasure",
     "telephony.callbacks.bridge",
     "telephony.callbacks.handing_over",
@@ -94,6 +96,7 @@ IS_OWN_NUMBER = "telephony.numbers.inventory.is_own_number"
 UNVERIFY_PHONE = "telephony.phone_verification.unverify_phone"
 LOCATION_GUARDS = [
     "staffing.schedules.cleanup.LOCATION_GUARD",
+    "telephony.blocked_callers.LOCATION_GUARD",
     "telephony.numbers.inventory.LOCATION_GUARD",
     "telephony.callbacks.handing_over.LOCATION_GUARD",
 ]

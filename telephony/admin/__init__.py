@@ -1,3 +1,3 @@
 """Admin pages of phone numbers, lines, calls and call-backs."""
 
-from telephony.admin import callbacks, calls, lines, number_profiles, numbers, unassigned_numbers
+from telephony.admin import blocked_callers, callbacks, calls, lines, number_profiles, numbers, unassigned_numbers

@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Q
 from django.http import FileResponse, HttpRequest
@@ -23,9 +24,11 @@ from accounts.admin.operator_commands import actor_for, operator_actor
 from accounts.admin.projected import Location
 from config.api import ranges
 from config.backoffice import operators
+from config.backoffice.forms import form_fields
 from config.backoffice.forms.actions import Button
 from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
+from telephony import blocked_callers
 from telephony.admin import readable
 from telephony.admin.projected import Call
 from telephony.caller_data import erasure, export
@@ -36,7 +39,14 @@ from telephony.twilio import voice
 MAX_LOCATIONS = 200
 EXPORT_SECONDS = 20
 """Of the search for what is stored about a caller; the command has no limit."""
-OUTCOMES = {"answered": "success", "voicemail": "info", "missed": "danger", "closed": "warning", "ringing": "warning"}
+OUTCOMES = {
+    "answered": "success",
+    "voicemail": "info",
+    "missed": "danger",
+    "closed": "warning",
+    "ringing": "warning",
+    "blocked": "info",
+}
 
 
 def _export_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> FileResponse:
@@ -58,6 +68,26 @@ def _erase_caller(request: HttpRequest, obj: Any, _: Mapping[str, Any]) -> str:
 def _in_words(name: str, value: object) -> str:
     """A detail of an event without codes."""
     return routing.REASONS.get(str(value), str(value)) if name == "why" else str(value).replace("_", " ")
+
+
+def _block_caller(request: HttpRequest, obj: Any, form_data: Mapping[str, Any]) -> str:
+    blocked_callers.block_caller(
+        str(obj.record.caller),
+        location_id=None if form_data.get("everywhere") else str(obj.record.location_id),
+        reason=form_data.get("reason"),
+        actor=actor_for(request, obj),
+        at=operators.now(),
+    )
+    return "Calls of this caller are rejected from now on."
+
+
+class BlockForm(forms.Form):
+    """Where and why a caller is blocked."""
+
+    everywhere = forms.BooleanField(
+        label="At all locations", required=False, help_text="Otherwise at the location of this call only."
+    )
+    reason = form_fields.text_field("Reason", max_length=200, required=False)
 
 
 @admin.register(Call)
@@ -85,6 +115,15 @@ class CallAdmin(RecordAdmin):
     )
 
     buttons = (
+        Button(
+            "block-caller",
+            "Block this caller",
+            "Calls of this caller are rejected: nobody is rung or told. A caller's number can be forged: calls of the "
+            "owner of the number are rejected too.",
+            _block_caller,
+            form=BlockForm,
+            is_available=lambda obj: bool(obj.record.caller) and obj.record.direction == "in",
+        ),
         Button(
             "export-caller",
             "Export this caller's data",

@@ -54,6 +54,13 @@ class Callback(Projection, record=records.Callback):
         return f"call-back to {self.record.caller or 'a withheld number'}"
 
 
+class BlockedCaller(Projection, record=records.BlockedCaller):
+    """A caller whose calls are rejected."""
+
+    def __str__(self) -> str:
+        return str(self.record.number)
+
+
 class NumberProfile(Projection, record=records.NumberProfile):
     """What a customer needs to buy numbers in a country."""
 

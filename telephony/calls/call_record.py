@@ -251,6 +251,15 @@ def new_call(
     )
 
 
+def blocked_call(call_id: str, line: ResolvedLine, *, caller: str, at: datetime) -> CallRecord:
+    """The call of a blocked caller, not stored yet: it is rejected, and does not count."""
+    call = new_call(call_id, line, caller=caller, entrance="open", at=at)
+    call.row.pinned = {**call.row.pinned, "configuration": {}}
+    call.row.outcome, call.row.steps = "blocked", {str(CallStep("refused"))}
+    call.row.events = [orjson.dumps(CallEvent(kind="blocked", at=at.isoformat())).decode()]
+    return call
+
+
 def expiry_time(started_at: datetime) -> datetime:
     """When a call and its recordings are deleted."""
     return started_at + timedelta(days=settings.TELEPHONY["kept_days"])

@@ -18,7 +18,7 @@ from telephony.calls.concurrency import Admission
 from telephony.calls.lookups import load_call_of_caller, look_up_rota, within_budget
 from telephony.calls.speech import Speech
 from telephony.ivr import instructions
-from telephony.ivr.instructions import Hangup, Instruction, Prompt, VoiceReply
+from telephony.ivr.instructions import Hangup, Instruction, Prompt, Reject, VoiceReply
 from telephony.ivr.phrases import get_phrase
 from telephony.lines import ResolvedLine
 from telephony.models import Call
@@ -45,8 +45,14 @@ def handle_incoming(webhook: CallWebhook) -> VoiceReply:
         if line.is_suspended or line.is_called_by_own_number:
             language = instructions.get_language(line.configuration)
             return VoiceReply([Prompt(get_phrase("calls_refused", language)), Hangup()], language)
-        call = _create_call(webhook, line)
+        call = (
+            call_record.blocked_call(webhook.call_id, line, caller=webhook.caller, at=webhook.at)
+            if line.is_caller_blocked
+            else _create_call(webhook, line)
+        )
         within_budget(call.save)
+    if call.row.outcome == "blocked":
+        return call.reply([Reject()])
     if call.has_step("refused") and not call.has_step("counted"):
         language = instructions.get_language(call.configuration)
         return call.reply([Prompt(get_phrase("all_lines_busy", language)), Hangup()])

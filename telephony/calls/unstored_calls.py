@@ -22,6 +22,10 @@ def load_or_store(webhook: CallWebhook) -> CallRecord | None:
     if line is None or line.is_suspended or line.is_called_by_own_number:
         return None
     started_at = webhook.at - timedelta(seconds=webhook.recording_seconds or webhook.call_seconds)
+    if line.is_caller_blocked:
+        call = call_record.blocked_call(webhook.call_id, line, caller=webhook.caller, at=started_at)
+        call.save()
+        return call
     entrance = _find_entrance(line, started_at)
     call = call_record.new_call(
         webhook.call_id,

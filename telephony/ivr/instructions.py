@@ -85,11 +85,18 @@ class Hangup:
 
 
 @dataclass(frozen=True)
+class Reject:
+    """Do not answer the call: the caller hears the busy tone, and nobody pays for it."""
+
+
+@dataclass(frozen=True)
 class ConnectCall:
     """Connect the person who picked up with the caller."""
 
 
-Instruction = Prompt | GatherKey | DialNumber | JoinConference | RecordVoicemail | Redirect | Hangup | ConnectCall
+Instruction = (
+    Prompt | GatherKey | DialNumber | JoinConference | RecordVoicemail | Redirect | Hangup | Reject | ConnectCall
+)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from telephony.models.callbacks import (
     caller_key,
     queue_key,
 )
+from telephony.models.callers import BlockedCaller, LastConversation, blocked_caller_id
 from telephony.models.calls import CALL_OUTCOMES, EVENT_KINDS, Call, CallOfUser, EventKind, OngoingCall, Usage
 from telephony.models.last_messages import LastMessage, last_message_key
 from telephony.models.numbers import ADDRESS_STATUSES, NUMBER_STATUSES, Line, NumberProfile, Orphan, PhoneNumber, Quota
@@ -21,11 +22,13 @@ __all__ = [
     "CALL_OUTCOMES",
     "EVENT_KINDS",
     "NUMBER_STATUSES",
+    "BlockedCaller",
     "Call",
     "CallOfUser",
     "Callback",
     "CallbackOutcome",
     "EventKind",
+    "LastConversation",
     "LastMessage",
     "Line",
     "NumberProfile",
@@ -36,6 +39,7 @@ __all__ = [
     "PhoneVerification",
     "Quota",
     "Usage",
+    "blocked_caller_id",
     "caller_key",
     "last_message_key",
     "queue_key",

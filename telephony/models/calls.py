@@ -14,9 +14,11 @@ CALL_OUTCOMES = {
     "voicemail": "the caller left a message",
     "missed": "ended without either",
     "closed": "the same, outside opening hours",
+    "blocked": "rejected, as the caller is blocked; nobody was rung or told",
 }
 EventKind = Literal[
     "entered",
+    "blocked",
     "planned",
     "nobody_to_ring",
     "lookup_failed",
@@ -63,7 +65,7 @@ class Call(dynamodb.Record):
     leg_minutes = Number(CALL_FLOW, default=0)
     """Minutes of the phones that it rang, as far as they are reported."""
     outcome = Text(CALL_FLOW, default="ringing")
-    """ringing, answered, voicemail, missed or closed"""
+    """One of `CALL_OUTCOMES`."""
     answered_by = Text(CALLS, null=True)
     """A user's id, or a number of the configuration."""
     pinned = Json(CALL_FLOW, null=True)

@@ -76,6 +76,8 @@ class Quota(dynamodb.Record):
     held = Number(BUSINESS, default=0)
     most = Number(BUSINESS, null=True)
     """The limit that operators set; None: the limit of the settings."""
+    blocked = Number(BUSINESS, default=0)
+    """How many callers are blocked."""
 
 
 class NumberProfile(dynamodb.Record):

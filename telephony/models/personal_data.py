@@ -26,6 +26,13 @@ CALLERS = PersonalData(
     recipients=("Twilio",),
     withheld_because="about the caller, who gets it on request (`manage.py export_caller`)",
 )
+BLOCKED_CALLERS = replace(
+    CALLERS,
+    purpose="reject calls of callers who are not wanted",
+    retention="until the business allows their calls again, or the caller asks to be erased",
+    erasure=Erasure.ON_REQUEST,
+    recipients=(),
+)
 CALL_FLOW = replace(CALLS, category="technical").withheld("technical course of the call")
 HELD_CALLBACKS = replace(CALLS, category="call-backs", purpose="call back callers who reached nobody")
 """What says who has taken or closed a call-back."""
@@ -36,6 +43,10 @@ LAST_MESSAGES = PersonalData(
     "four days",
     Erasure.EXPIRES,
     withheld_because="temporary",
+)
+BLOCKS = replace(BLOCKED_CALLERS, category="technical").withheld("about the caller, not the person")
+CONVERSATIONS = replace(CALLS, category="technical", purpose="ring first who last talked with a caller").withheld(
+    "technical course of the call"
 )
 HEARD = replace(CALLS, category="technical", purpose="show who has listened to a recording").withheld(
     "part of the audit log"

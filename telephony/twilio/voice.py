@@ -187,6 +187,8 @@ def _append_instruction(
         response.redirect(_absolute_url(instruction.next_path), method="POST")
     elif isinstance(instruction, ivr.Hangup):
         response.hangup()
+    elif isinstance(instruction, ivr.Reject):
+        response.reject(reason="busy")
     else:
         _append_dial_or_record(response, instruction)
 

@@ -2,7 +2,7 @@
 
 from config.api.examples import SAMPLE_TIME, ExampleBuilder
 from telephony import ivr
-from telephony.serializers import callbacks, calls, number_profiles, numbers
+from telephony.serializers import blocked_callers, callbacks, calls, number_profiles, numbers
 
 USER_ID = "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF"
 CONFIGURATION = ivr.default_configuration("Boston Harbour")
@@ -83,3 +83,6 @@ CALLBACK = _builder.build(
 )
 CALLBACK_CALL = _builder.build(callbacks.CallbackCallView, callId="CA0123456789abcdef0123456789abcdef")
 PHONE = _builder.build(calls.PhoneView)
+BLOCKED_CALLER = _builder.build(
+    blocked_callers.BlockedCallerView, number="+16175550100", reason="Advertising", blockedBy=USER_ID
+)

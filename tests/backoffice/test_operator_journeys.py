@@ -15,6 +15,7 @@ from accounts import users
 from config import dynamodb, outbox
 from config.audit import AuditEntry, verification
 from config.outbox import OutboxMessage
+from telephony import blocked_callers
 from telephony.models import PhoneNumber
 from tests.backoffice.test_permissions import create_dead_letter
 from tests.backoffice.test_sign_in import age_sessions
@@ -22,7 +23,7 @@ from tests.emulators.auth0 import operators
 from tests.support.attempts import forget_denied_attempts
 from tests.support.environment import Environment
 from tests.support.operators import create_many_users, create_operator, set_operator_roles
-from tests.support.users import UserFixtures, create_shift, emails_to, process_outbox
+from tests.support.users import UserFixtures, create_shift, emails_to, now, process_outbox
 from tests.test_journeys import ALLOWED_URL, launch_browser
 
 WIDE_VIEWPORT, NARROW_VIEWPORT = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -389,6 +390,10 @@ ADMIN_PAGES = {
     "calls": "/admin/telephony/call/?location_id__exact={boston}",
     "call": "/admin/find/?q={call}",
     "unassigned numbers": "/admin/telephony/orphan/",
+    "blocked callers": "/admin/telephony/blockedcaller/?customer_id__exact={customer}",
+    "blocked caller": "/admin/telephony/blockedcaller/{blocked}/change/",
+    "block a caller": "/admin/telephony/blockedcaller/add/?customer_id={customer}",
+    "block the caller of a call": "/admin/telephony/call/{call}/do/block-caller/",
     "number profiles": "/admin/telephony/numberprofile/?customer_id__exact={customer}",
     "number profile": "/admin/telephony/numberprofile/{customer}~DE/change/",
     "new number profile": "/admin/telephony/numberprofile/add/?customer_id={customer}",
@@ -419,6 +424,9 @@ def test_all_pages_are_accessible(
         "template": test_users.create_template().id,
         "number": test_users.boston_number.number.number.replace("+", "%2B"),
         "call": test_users.recorded_call_id,
+        "blocked": blocked_callers.block_caller(
+            "+16175550100", location_id=test_users.boston.id, reason="Advertising", actor=test_users.ann.actor, at=now()
+        ).record.id,
     }
     screenshot_folder = os.environ.get("SCREENSHOTS")
     page, axe = open_tab(), Axe()

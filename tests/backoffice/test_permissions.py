@@ -25,6 +25,7 @@ from config.backoffice.records import range_reader
 from config.dynamodb import unaudited
 from config.outbox import OutboxMessage
 from staffing.calendar import feed
+from telephony import blocked_callers
 from telephony.models import Orphan, Quota
 from tests.support.callbacks import put_callback
 from tests.support.operators import OperatorSession, open_operator_session
@@ -80,6 +81,9 @@ def admin_samples(test_users: UserFixtures) -> AdminSamples:
             "line": test_users.boston.id,
             "call": test_users.recorded_call_id,
             "callback": put_callback(test_users.boston, "+16175557399", test_users.recorded_call_id, now()).id,
+            "blockedcaller": blocked_callers.block_caller(
+                free_number(), actor=test_users.ann.actor, at=now()
+            ).record.id,
             "orphan": orphan_number,
             "numberprofile": f"{test_users.customer.id}~{test_users.put_profile('IE')}",
             "auditentry": f"{test_users.ann.id}~1",

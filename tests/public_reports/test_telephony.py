@@ -10,12 +10,13 @@ import httpx
 import pytest
 
 from accounts import permissions, users
+from config import dynamodb
 from config.dynamodb import unaudited
 from telephony import callers, dialing_rules, ivr, phone_verification
-from telephony.calls import call_record, own_calls
+from telephony.calls import call_record, own_calls, queries, usage
 from telephony.ivr.configuration import iter_actions
 from telephony.ivr.webhook_paths import decode_action_path, webhook_path
-from telephony.models import Call
+from telephony.models import Call, Usage
 from telephony.numbers import unassigned
 from tests.emulators.twilio.phones import rewrite_query, sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, local_times_around, post_webhook
@@ -545,3 +546,73 @@ def _load(call_id: str) -> call_record.CallRecord:
     call = call_record.load(call_id)
     assert call
     return call
+
+
+# --- callers who are not wanted -------------------------------------------------------------------
+@pytest.mark.parametrize("everywhere", [True, False], ids=["all locations", "one location"])
+def test_yap_125_a_blocked_caller_rings_nobody(test_users: UserFixtures, env: Environment, *, everywhere: bool) -> None:
+    """bmlt-enabled/yap#125: a list of numbers whose calls are not taken."""
+    line, elsewhere, at = create_line(test_users), create_line(test_users), now()
+    staff, phone = line.put_on_duty(*local_times_around(at))
+    caller = f"+1617555{'0155' if everywhere else '0156'}"
+    body = {"number": caller} if everywhere else {"number": caller, "locationId": line.location.id}
+    assert test_users.ann.post("/blockedCaller", body).status_code == 201
+
+    call = line.call(at, phones={phone: "answers"}, **{"from": caller})
+    process_outbox()
+
+    call.assert_sequence("hears the busy tone")
+    call.assert_absent("hears: ")
+    call.assert_absent(phone)
+    record = call.api_record
+    assert (record["outcome"], record["answeredBy"], record["people"], record["recordings"]) == (
+        "blocked",
+        None,
+        [],
+        [],
+    )
+    assert [event["kind"] for event in record["events"]] == ["blocked", "ended"]
+    assert record["caller"] == caller
+    query = {"locationId": line.location.id, "outcome": "blocked"}
+    assert [item["id"] for item in test_users.ann.get("/call", params=query).json()["items"]] == [call.id]
+    counter = dynamodb.get_record(Usage, usage.key(test_users.customer.id, at))
+    assert call.id not in str(counter and counter.serialize())
+    other = elsewhere.call(at, **{"from": caller}).api_record["outcome"]
+    assert other == ("blocked" if everywhere else "voicemail")
+    stranger = line.call(at, phones={phone: "answers"}, **{"from": "+16175550157"})
+    assert stranger.api_record["answeredBy"] == staff.id
+    query = {} if everywhere else {"locationId": line.location.id}
+    assert test_users.ann.delete(f"/blockedCaller/{caller}", params=query).status_code == 200
+    again = line.call(at, phones={phone: "answers"}, **{"from": caller})
+    assert again.api_record["outcome"] == "answered"
+
+
+def test_yap_125_a_blocked_caller_costs_no_further_read(test_users: UserFixtures, env: Environment) -> None:
+    """bmlt-enabled/yap#125, the neighbor: a list of callers should not slow down the others."""
+    line, at = create_line(test_users), now()
+    line.update_configuration(open={"type": "hangup"}, hours={"mode": "always"})
+    counts = []
+    for caller in ("+16175550158", "anonymous"):
+        with env.apply_plan() as plan:
+            line.call(at, **{"from": caller})
+        counts.append(sum(call.service == "dynamodb" for call in plan.calls))
+    test_users.ann.post("/blockedCaller", {"number": "+16175550158", "locationId": line.location.id})
+    with env.apply_plan() as plan:
+        line.call(at, **{"from": "+16175550158"})
+    assert counts[0] == counts[1]
+    assert sum(call.service == "dynamodb" for call in plan.calls) < counts[0]
+
+
+def test_yap_125_a_blocked_caller_stays_blocked_while_calls_cannot_be_stored(
+    test_users: UserFixtures, env: Environment
+) -> None:
+    """bmlt-enabled/yap#125, the neighbor: the end of a call tells what its begin could not."""
+    line, at = create_line(test_users), now()
+    line.put_on_duty(*local_times_around(at))
+    test_users.ann.post("/blockedCaller", {"number": "+16175550159", "locationId": line.location.id})
+    call = line.call(at, **{"from": "+16175550159"})
+    queries.delete_call(call.id)
+    ended = call.webhooks[-1]
+    response = post_webhook(ended["url"], ended["form"], **{"X-Twilio-Signature": ended["signature"]})
+    assert response.status_code < 300
+    assert _load(call.id).row.outcome == "blocked"

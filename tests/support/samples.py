@@ -17,8 +17,8 @@ import httpx
 from accounts import locations
 from accounts.terms import documents
 from config import dynamodb
-from telephony import ivr
-from telephony.models import PhoneNumber
+from telephony import blocked_callers, ivr
+from telephony.models import PhoneNumber, Quota
 from tests.support import bulk
 from tests.support.environment import ENVIRONMENT
 from tests.support.problems import check_error
@@ -275,6 +275,17 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     "callCallback": lambda test_users: RequestSample(
         path={"id": test_users.create_callable_callback()}, body={}, invalid_values={"x": 1}, id_kind="cbk"
     ),
+    "listBlockedCallers": lambda test_users: RequestSample(
+        query={"customerId": test_users.customer.id, "locationId": test_users.boston.id, "limit": "50"},
+        invalid_values={"limit": "0"},
+    ),
+    "blockCaller": lambda test_users: RequestSample(
+        body={"number": free_number(), "locationId": test_users.boston.id, "reason": "Advertising"},
+        invalid_values={"number": "anonymous"},
+    ),
+    "unblockCaller": lambda test_users: RequestSample(
+        path={"number": _blocked_number(test_users)}, query={"locationId": test_users.boston.id}, id_kind="num"
+    ),
     "getPhone": lambda test_users: RequestSample(),
     "verifyPhone": lambda test_users: RequestSample(body={}, invalid_values={"x": not test_users.phones_verified}),
     "confirmPhone": lambda test_users: RequestSample(
@@ -509,6 +520,33 @@ def _restore_when_replaced(test_users: UserFixtures, operation: Operation, sampl
     return send_request(test_users.ann, operation, sample)
 
 
+def _blocked_number(test_users: UserFixtures) -> str:
+    """Another number, blocked at Boston."""
+    number = free_number()
+    blocked_callers.block_caller(number, location_id=test_users.boston.id, actor=test_users.ann.actor, at=now())
+    return number
+
+
+def _block_one_too_many(test_users: UserFixtures, operation: Operation) -> httpx.Response:
+    quota = dynamodb.get_record(Quota, test_users.customer.id)
+    set_blocked_count(test_users, blocked_callers.MAX_BLOCKED)
+    try:
+        return send_request(test_users.ann, operation, RequestSample(body={"number": free_number()}))
+    finally:
+        set_blocked_count(test_users, int(quota.blocked) if quota else 0)
+
+
+def set_blocked_count(test_users: UserFixtures, count: int) -> None:
+    """Let the customer have this many blocked callers, as far as the limit knows."""
+    dynamodb.call(
+        "UpdateItem",
+        TableName=Quota.table_name(),
+        Key=Quota.to_dynamodb_key(test_users.customer.id),
+        UpdateExpression="SET blocked = :count",
+        ExpressionAttributeValues={":count": {"N": str(count)}},
+    )
+
+
 def _verify_foreign_phone(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     for phone in ("+442071838750", phone_number_of(test_users.ann.user)):
         assert test_users.ann.patch("/user", {"phone": phone}).status_code == 200
@@ -670,6 +708,17 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
         test_users, operation, sample
     ),
     ("callCallback", 409): lambda test_users, operation, sample: _change_closed_callback(test_users, operation, sample),
+    ("listBlockedCallers", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(query={"locationId": UNKNOWN_IDS["loc"]})
+    ),
+    ("blockCaller", 200): lambda test_users, operation, sample: _repeat_without_key(test_users, operation, sample),
+    ("blockCaller", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(body={"number": free_number(), "locationId": UNKNOWN_IDS["loc"]})
+    ),
+    ("blockCaller", 409): lambda test_users, operation, sample: _block_one_too_many(test_users, operation),
+    ("unblockCaller", 404): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(path={"number": free_number()})
+    ),
     ("verifyPhone", 409): lambda test_users, operation, sample: _verify_foreign_phone(test_users, operation, sample),
     ("getUserAuditLogs", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(path={"userId": UNKNOWN_IDS["usr"]})

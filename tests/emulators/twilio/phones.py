@@ -258,7 +258,8 @@ class SimulatedCall:
             return self.record_message(leg, verb, url)
         if verb.tag not in ("Hangup", "Reject"):
             raise ValueError(f"TwiML has no {verb.tag} here")
-        self.add_transcript_line(self.speaker_name(leg), "is hung up")
+        is_rejected = verb.tag == "Reject"
+        self.add_transcript_line(self.speaker_name(leg), "hears the busy tone" if is_rejected else "is hung up")
         raise CallEnded
 
     def hear_prompt(self, leg: CallLeg, verb: ET.Element) -> None:
