@@ -1,9 +1,11 @@
 """Simulated calls and call-backs through the Twilio emulator, for the local environment."""
 
+import re
 import time
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 from django.conf import settings
@@ -21,6 +23,22 @@ CALLBACK_SECONDS = 10
 
 class SimulatorUnavailable(errors.Unavailable):
     """The emulator does not answer."""
+
+
+def resolve_time(number: str, text: str | None) -> datetime:
+    """When a call takes place: RFC 3339, or a date and time or a time of today at the line's place.
+
+    None: now. Raises ValueError.
+    """
+    now = outbox.utc_now()
+    if text is None:
+        return now
+    line = lines.resolve_line(number)
+    zone = ZoneInfo(line.time_zone if line else "UTC")
+    if re.fullmatch(r"\d\d:\d\d", text):
+        text = f"{now.astimezone(zone):%Y-%m-%d}T{text}"
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=zone)
 
 
 def simulate_call(simulation: dict[str, Any]) -> list[str]:

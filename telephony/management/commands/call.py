@@ -35,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--press", nargs="*", default=[], help="keys to press in menus; - presses none")
         for name, (_, about) in PHONE_BEHAVIORS.items():
             parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=f"people whose phone {about}")
-        parser.add_argument("--at", help="time of the call (RFC 3339)")
+        parser.add_argument("--at", help="time of the call: RFC 3339, or local as 22:00 or 2027-06-02T22:00")
         parser.add_argument("--hang-up", type=float, help="seconds after which the caller hangs up")
         parser.add_argument("--call-back", metavar="NAME", help="the person who then calls the caller back")
         parser.add_argument("--no-call", action="store_true", help="call back only: the caller has called before")
@@ -49,29 +49,32 @@ class Command(BaseCommand):
             for option, (behavior, _) in PHONE_BEHAVIORS.items()
             for name in options[option]
         }
+        try:
+            at = call_simulation.resolve_time(options["number"], options["at"])
+        except ValueError as error:
+            raise CommandError(f"{options['at']} is not a time such as 22:00.") from error
         simulation = {
             "to": options["number"],
             "from": options["caller"],
             "press": [key for word in options["press"] for key in word],
             "phones": phones,
-            "at": options["at"],
+            "at": at.isoformat(),
             "hangUpAfter": options["hang_up"],
         }
         names = {phone: name for name, phone in phones_by_name.items()}
         lines = [] if options["no_call"] else call_simulation.simulate_call(simulation)
         if name := options["call_back"]:
-            lines += ["", *self._call_back(name, options, phones)]
+            lines += ["", *self._call_back(name, options, phones, at)]
         for line in lines:
             for phone, first_name in names.items():
                 line = line.replace(phone, f"{first_name} ({phone})")
             self.stdout.write(line)
 
-    def _call_back(self, name: str, options: dict[str, Any], phones: dict[str, str]) -> list[str]:
+    def _call_back(self, name: str, options: dict[str, Any], phones: dict[str, str], at: datetime) -> list[str]:
         """Have somebody call the caller back; the transcript."""
         user = _load_users(options["number"]).get(name.lower())
         if user is None:
             raise CommandError(f"There is no {name}.")
-        at = datetime.fromisoformat(options["at"]) if options["at"] else outbox.utc_now()
         call_simulation.set_phones({str(user.phone): "answers", options["caller"]: "answers"} | phones)
         try:
             callback_id = call_simulation.find_callback(options["number"], options["caller"], at)

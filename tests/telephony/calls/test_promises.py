@@ -10,6 +10,7 @@ import pytest
 from accounts import locations
 from config import dynamodb
 from config.outbox.models import OutboxMessage
+from telephony import ivr
 from telephony.calls import call_record, minutes, promises, usage
 from telephony.models import Usage
 from tests.support.bulk import put_records
@@ -189,3 +190,32 @@ def test_configurations_with_the_action(test_users: UserFixtures) -> None:
     body = {**configuration, "closed": {"type": "callback", "otherwise": ring}}
     unknown = test_users.ann.request("PUT", path, json={"configuration": body})
     assert unknown.status_code == 404, "users in the branch of an action are checked"
+
+
+def test_the_command_shows_a_promise(line: LineFixture, env: Environment) -> None:
+    days = {day: [["09:00", "17:00"]] for day in ("mo", "tu", "we", "th", "fr", "sa", "su")}
+    hours = {"mode": "weekly", "weekly": days}
+    line.update_configuration(hours=hours, open={"type": "say", "prompt": {"say": "Hello."}})
+
+    completed = env.run_management_command("call", line.number, "--at", "22:00", "--press", "1")
+    refused = env.run_management_command("call", line.number, "--at", "25:00")
+
+    line.update_configuration(hours={"mode": "schedule"}, open={"type": "ring", "target": {"onDuty": {}}})
+    assert "We will call you back tomorrow at nine AM. Goodbye." in completed.stdout
+    assert refused.returncode == 1
+    assert "25:00 is not a time such as 22:00." in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en-US", "Nobody is available right now. We will be back on Saturday at nine AM."),
+        ("de-DE", "Zurzeit ist leider niemand erreichbar. Wir sind am Samstag um neun Uhr wieder für Sie da."),
+        ("es-ES", "En este momento no hay nadie disponible. Volveremos a atenderle el sábado a las nueve."),
+    ],
+)
+def test_new_lines_say_when_somebody_is_back(test_users: UserFixtures, language: str, expected: str) -> None:
+    line = create_line(test_users)
+    line.put_on_duty("2027-06-05T09:00", "2027-06-05T17:00")
+    line.update_configuration(**ivr.default_configuration("Elm Street", language=language))
+    line.call(EVENING).assert_sequence(expected, "speaks for")
