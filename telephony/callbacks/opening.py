@@ -1,19 +1,19 @@
 """What follows from a call that has ended, or that has left a voicemail, once per call."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from accounts import locations, users
-from config import audit, dynamodb, journal, outbox
-from config.dynamodb import idempotency
+from config import audit, dynamodb, errors, journal, outbox
+from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 from config.journal.write_set import StaleRecord
 from staffing.schedules.queries import QueryTooWide
 from telephony.callbacks import callback_record
-from telephony.calls import call_record, call_steps
+from telephony.calls import call_record, call_steps, promises
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallStep
-from telephony.calls.next_opening import find_next_opening
 from telephony.models import Call, Callback, OpenCallback
 
 MIN_SECONDS = 5
@@ -51,49 +51,60 @@ def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
             return
         if call.row.outcome == "answered":
             _close(call, job.author, job.at)
-        elif (wish := _read_wish(call)) and not _is_excluded(call):
+        elif (wish := _read_wish(call)) and not _is_excluded(call) and not _was_reached_since(call):
             _open_or_join(call, wish, job.author, job.at)
 
-    journal.retry_on_conflict(decide)
+    with suppress(errors.NotFound):  # the location was removed
+        journal.retry_on_conflict(decide)
 
 
 def _read_wish(call: CallRecord) -> Wish | None:
     """Why the caller is to be called back; None: there is nothing to do, or nobody to call."""
     row, has_voicemail = call.row, any(recording.kind == "voicemail" for recording in call.recordings)
-    promised_at = _find_promise(call)
-    has_asked = promised_at is not None or any(step.kind == "asked" for step in call.steps)
-    is_missed = row.outcome == "missed"
-    is_reachable = bool(row.caller and row.ended_at)
-    is_long_enough = int(row.seconds or 0) >= MIN_SECONDS
-    if not (has_voicemail or (is_reachable and (has_asked or (is_missed and is_long_enough)))):
+    is_missed, promised_at = row.outcome == "missed", call.promised_at
+    is_meant = is_missed and int(row.seconds or 0) >= MIN_SECONDS
+    if not has_voicemail and not (row.caller and (is_meant or promised_at)):
         return None
     at = row.ended_at or row.started_at
-    return Wish(at, promised_at or _find_opening(call, at), promised_at is not None, has_voicemail, is_missed)
+    return Wish(at, promised_at or _find_due(call, at), promised_at is not None, has_voicemail, is_missed)
 
 
-def _find_opening(call: CallRecord, at: datetime) -> datetime:
+def _find_due(call: CallRecord, at: datetime) -> datetime:
     """When somebody can call back: at once if the line is answered, else when it will be."""
     try:
-        return find_next_opening(call.line, at) or at
+        return promises.find_due(call, at) or at
     except QueryTooWide:
         return at
 
 
-def _find_promise(call: CallRecord) -> datetime | None:
-    """When the caller was told, the last time, that they are called back."""
-    promises = [event for event in call.events if event["kind"] == "callback" and event.get("due")]
-    return datetime.fromisoformat(promises[-1]["due"]) if promises else None
-
-
 def _is_excluded(call: CallRecord) -> bool:
-    """Whether nobody calls back: who works here, whom we erased, or from a removed location."""
-    if call.row.erased_at:
-        return True
-    caller, customer_id = str(call.row.caller), str(call.row.customer_id)
-    records = dynamodb.batch_get([locations.location_key(call.row.location_id)])
-    if locations.find_location_in(records, call.row.location_id, customer_id) is None:
-        return True
-    return bool(caller) and users.is_phone_of_somebody(caller, customer_id)
+    """Whether nobody calls this caller back: somebody who works for the customer."""
+    caller = str(call.row.caller)
+    return bool(caller) and users.is_phone_of_somebody(caller, str(call.row.customer_id))
+
+
+def _was_reached_since(call: CallRecord) -> bool:
+    """Whether a later call of the caller was answered, which was followed up before this one."""
+    if not call.row.caller:
+        return False
+    values = {
+        ":of": {"S": call.row.location_id},
+        ":since": {"S": dynamodb.format_timestamp(call.row.started_at)},
+        ":caller": {"S": call.row.caller},
+        ":answered": {"S": "answered"},
+        ":in": {"S": "in"},
+    }
+    page = pagination.query_filtered_page(
+        Call,
+        "byLocation",
+        "#location_id = :of AND #started_at > :since",
+        values,
+        filter_expression="#caller = :caller AND #outcome = :answered AND (attribute_not_exists(#direction) OR "
+        "#direction = :in)",
+        limit=1,
+        cursor=None,
+    )
+    return bool(page.records)
 
 
 def _open_or_join(call: CallRecord, wish: Wish, author: audit.Author, at: datetime) -> None:
@@ -114,11 +125,15 @@ def open_new(
     *,
     idempotency_key: idempotency.IdempotencyKey | None = None,
 ) -> Callback:
-    """Open a call-back. ``marker`` as in `callback_record.add_to`. Raises `StaleRecord`."""
+    """Open a call-back. ``marker`` as in `callback_record.add_to`.
+
+    Raises `StaleRecord`, and `errors.NotFound` if the location was removed.
+    """
     callback = callback_record.new_callback(call.row, due_at=wish.due_at, at=at)
     changes = callback_record.audit_changes(None, callback)
     with journal.write(author, "callback.opened", callback, at, changes=changes) as write:
         callback_record.add_to(write, callback, marker)
+        locations.require_exists(write, str(callback.location_id))
         _follow(write, call, callback)
         write.record_response(idempotency_key, callback.id, status=201)
         _announce(write, callback, wish, is_new_time=True)

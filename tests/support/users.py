@@ -286,13 +286,15 @@ def leave_voicemail(held: NumberWithLine) -> str:
     return call_id
 
 
-def store_missed_call(held: NumberWithLine) -> call_record.CallRecord:
-    """Store a call that a new caller made and nobody took, of which nothing has followed yet."""
+def store_missed_call(
+    held: NumberWithLine, *, caller: str = "", outcome: str = "missed", started_at: datetime | None = None
+) -> call_record.CallRecord:
+    """Store a call, by default of a new caller, of which nothing has followed yet."""
     line = lines.resolve_line(held.number.number)
     assert line
-    number = f"+1617{next(_callers)}"
-    call = call_record.new_call(f"CA{uuid.uuid4().hex}", line, caller=number, entrance="open", at=now())
-    call.row.outcome, call.row.ended_at, call.row.seconds = "missed", now(), 20
+    number, at = caller or f"+1617{next(_callers)}", started_at or now()
+    call = call_record.new_call(f"CA{uuid.uuid4().hex}", line, caller=number, entrance="open", at=at)
+    call.row.outcome, call.row.ended_at, call.row.seconds = outcome, at + timedelta(seconds=20), 20
     call.save()
     return call
 

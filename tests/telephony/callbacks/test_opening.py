@@ -1,5 +1,6 @@
 """What follows from a call: a call-back that is opened, joined or closed, once per call."""
 
+import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +11,12 @@ from accounts import permissions
 from accounts.models import User
 from config import dynamodb, journal, outbox
 from config.audit import reader
+from config.dynamodb import unaudited
+from telephony.callbacks import opening
 from telephony.calls import call_record
-from telephony.models import OpenCallback, caller_key
+from telephony.models import Call, OpenCallback, caller_key
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, local_times_around, post_webhook
-from tests.support.users import UserFixtures, now, process_outbox
+from tests.support.users import UserFixtures, now, outbox_job, process_outbox, store_missed_call
 
 CALLER = "+16175550177"
 
@@ -206,3 +209,60 @@ def test_calls_that_end_at_once_are_one_callback(line: LineFixture) -> None:
 
     (callback,) = list_callbacks(line)
     assert callback["calls"] == 6
+
+
+def test_late_follow_up_of_a_missed_call_finds_that_the_caller_was_reached(line: LineFixture) -> None:
+    _, phone = put_on_duty(line)
+    missed = line.call(**{"from": CALLER}, hangUpAfter=20)
+    answered = line.call(WEDNESDAY_NOON + timedelta(minutes=5), **{"from": CALLER}, phones={phone: "answers"})
+
+    for call in (answered, missed):
+        outbox.run_message_now(f"follow-up-{call.id}", clock=now)
+
+    assert list_callbacks(line) == []
+
+
+def test_callback_is_due_when_somebody_is_there(line: LineFixture) -> None:
+    """Whoever leaves a message at night is called back when the next shift begins."""
+    line.put_on_duty("2027-06-03T09:00", "2027-06-03T17:00")
+
+    night = datetime.fromisoformat("2027-06-02T22:00:00-04:00")
+    call = line.call(night, **{"from": CALLER})
+    process_outbox()
+
+    (callback,) = list_callbacks(line)
+    morning = datetime.fromisoformat("2027-06-03T09:00:00-04:00")
+    assert datetime.fromisoformat(callback["dueAt"]) == morning, call.text
+    message = dynamodb.get_record(outbox.OutboxMessage, f"due-{callback['id']}-1")
+    assert message
+    assert message.due_at == morning
+
+
+def test_random_calls_leave_at_most_one_callback_per_caller(test_users: UserFixtures) -> None:
+    """Whatever comes in whatever order, repeated or not, agrees with what was counted by hand."""
+    held = test_users.purchase_number()
+    choices = random.Random(19)
+    job, callers = outbox_job(test_users.customer.id), ("+16175550181", "+16175550182")
+    counts: dict[str, int] = dict.fromkeys(callers, 0)
+    started_at = now() - timedelta(hours=2)
+    for step in range(40):
+        caller, outcome = choices.choice(callers), choices.choice(("missed", "missed", "answered", "closed"))
+        call = store_missed_call(held, caller=caller, outcome=outcome, started_at=started_at + timedelta(minutes=step))
+        for _ in range(choices.choice((1, 1, 2))):
+            opening.follow_up_call(call.id, job=job)
+        counts[caller] = {"missed": counts[caller] + 1, "answered": 0, "closed": counts[caller]}[outcome]
+        query = {"locationId": held.number.location_id}
+        items = test_users.ann.get("/callback", params=query).json()["items"]
+        assert {item["caller"]: item["calls"] for item in items} == {key: n for key, n in counts.items() if n}
+        assert len(items) == len({item["caller"] for item in items})
+
+
+def test_calls_of_a_removed_location_open_nothing(test_users: UserFixtures) -> None:
+    location = test_users.create_location()
+    assert test_users.ann.delete(f"/location/{location.id}").status_code == 200
+    call = store_missed_call(test_users.boston_number)
+    unaudited.update(call.row, [Call.location_id.set(location.id)], Call.id.exists())
+
+    opening.follow_up_call(call.id, job=outbox_job(test_users.customer.id))
+
+    assert dynamodb.get_record(OpenCallback, caller_key(location.id, str(call.row.caller))) is None
