@@ -24,7 +24,7 @@ def _calls_of(user: "User") -> Iterator[ExportRow]:
             "id": call.id,
             "startedAt": call.row.started_at,
             "locationId": call.row.location_id,
-            "plans": candidate.reason if candidate else "on duty, told of the voicemail",
+            "plans": candidate.reason if candidate else "told of the call, or took its call-back",
             "answeredBy": user.id if call.row.answered_by == user.id else None,
         }
 

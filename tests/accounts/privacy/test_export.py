@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from config.dynamodb import encryption
 from config.privacy import data_map
 from staffing.schedules import availability
 from telephony import ivr, lines
+from telephony.callbacks import closing
 from telephony.numbers import inventory, purchase
 from tests.config.journal.test_journal import temporary_audit_entries
 from tests.support.environment import IS_SCALE_RUN, Environment
@@ -35,6 +37,7 @@ from tests.support.users import (
     create_shift,
     enable_ringing,
     free_number,
+    leave_callback,
     now,
     parse_problem,
     simulate_call,
@@ -115,11 +118,13 @@ def create_data_for_all_chapters(person: SignedInUser) -> None:
         system_actor = permissions.system_actor(person.user.customer_id)
         create_shift(system_actor, location, person.id, pattern={"frequency": "weekly"})
         phone_number = inventory.get_location_number(location.id) or free_number()
-        purchase.purchase_number(phone_number, location.id, actor=system_actor, at=now())
+        held = purchase.purchase_number(phone_number, location.id, actor=system_actor, at=now())
         ring_action = {"type": "ring", "target": {"users": [person.id]}}
         ivr_document = {**ivr.default_configuration("Here"), "hours": {"mode": "always"}, "open": ring_action}
         lines.update_configuration(location.id, ivr_document, actor=system_actor, at=now())
         simulate_call(phone_number, phones={enable_ringing(person.user): "answers"})
+        in_charge = replace(person.actor, permissions=person.actor.permissions | {"calls:read"})
+        closing.close(leave_callback(held), "reached", actor=in_charge, at=now())
 
 
 # --- content --------------------------------------------------------------------------------------
@@ -133,7 +138,7 @@ def test_embedded_file_equals_the_json(signed_in_user: SignedInUser, tmp_path: P
     assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
     assert set(exported["data"]) == {
         *("profile", "rights", "locations", "terms", "devices", "history"),
-        *("shifts", "calendarFeed", "phone", "calls"),
+        *("shifts", "calendarFeed", "phone", "calls", "callBacks"),
     }
     assert all(exported["data"].values()), "no chapter is empty"
 
