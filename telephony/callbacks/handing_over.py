@@ -5,15 +5,12 @@ rights or their rota change before, it is decided again whether they keep it.
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from accounts import locations, permissions, users
 from config import dynamodb, journal, outbox
-from telephony.callbacks import callback_record, notifications, rights
+from telephony.callbacks import callback_record, holding, notifications, rights
 from telephony.models import Callback
-
-IN_CHARGE_LIMIT = timedelta(hours=2)
-"""How long somebody who is in charge, but not on duty, may hold a call-back."""
 
 
 # --- when it is decided ---------------------------------------------------------------------------
@@ -80,7 +77,7 @@ def _find_holding_end(callback: Callback, at: datetime) -> datetime | None:
     if duty_end and duty_end + rights.GRACE > at:
         return duty_end + rights.GRACE
     if holder_actor.has_permission("calls:read") and callback.taken_until and callback.taken_until > at:
-        return min(callback.taken_until, at + IN_CHARGE_LIMIT)
+        return min(callback.taken_until, at + holding.IN_CHARGE_TIME)
     return None
 
 

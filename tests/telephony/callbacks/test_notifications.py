@@ -75,6 +75,7 @@ def test_those_on_duty_and_in_charge_are_notified_of_a_missed_call(
         assert caller[-7:] not in str(push)
         assert person.get(f"/call/{push['data']['callId']}").status_code == 200
     assert list_pushes(idle, "call_missed") == []
+    assert sue.post(f"/callback/{callback['id']}/take").status_code == 200
     assert [mail for mail in emails_to(env, sue.user.email) if "call-back" in mail["subject"]] == []
 
 
@@ -118,6 +119,41 @@ def test_calls_at_the_same_time_are_one_message(test_users: UserFixtures, env: E
         "4 call-backs wait at Harbour Street. Open the app to take one."
     ]
     assert len(list_pushes(sue, "call_missed")) == 2
+
+
+def test_no_message_ends_the_pause_if_nothing_waits(
+    test_users: UserFixtures, env: Environment, line: LineFixture
+) -> None:
+    """And the next missed call is told at once: nothing was told in the meantime."""
+    sue = add_person(test_users, env, line)
+    for _ in range(2):
+        miss_call(line)
+    drain_outbox()
+    for callback in list_callbacks(line):
+        closing = test_users.ann.post(f"/callback/{callback['id']}/close", {"outcome": "no_answer"})
+        assert closing.status_code == 200, closing.text
+
+    drain_outbox(PAUSE_SECONDS + 1)
+
+    assert len(list_pushes(sue, "call_missed")) == 1
+
+
+def test_whoever_has_the_call_back_is_notified_when_the_caller_calls_again(
+    test_users: UserFixtures, env: Environment, line: LineFixture
+) -> None:
+    sue = add_person(test_users, env, line)
+    colleague = add_person(test_users, env, line)
+    caller = miss_call(line)
+    drain_outbox()
+    (callback,) = list_callbacks(line)
+    assert sue.post(f"/callback/{callback['id']}/take").status_code == 200
+    drain_outbox(PAUSE_SECONDS + 1)
+
+    miss_call(line, caller)
+    drain_outbox(2 * PAUSE_SECONDS + 2)
+
+    assert [len(list_pushes(person, "call_missed")) for person in (sue, colleague)] == [2, 1]
+    assert list_pushes(sue, "call_missed")[0]["data"]["callbackId"] == callback["id"]
 
 
 def test_late_message_is_dropped_if_a_later_one_follows(
