@@ -51,13 +51,13 @@ def test_whoever_is_notified_may_act(test_users: UserFixtures, env: Environment)
     for seconds in (150, 21 * 60, 46 * 60, 23 * 3600 + 61):
         drain_outbox(seconds)
 
-    told: set[tuple[str, str]] = set()
+    notified: set[tuple[str, str]] = set()
     for person in (sue, manager, colleague):
         for push in list_pushes(person):
-            told.add((push["data"]["event"], person.user.role))
+            notified.add((push["data"]["event"], person.user.role))
             _act_on(person, push["data"], line.location.name, push["body"])
-    assert {event for event, _ in told} == set(preferences.EVENTS) - NAMING_NOTHING
-    assert {("call_missed", "manager"), ("voicemail_left", "manager")} <= told
+    assert {event for event, _ in notified} == set(preferences.EVENTS) - NAMING_NOTHING
+    assert {("call_missed", "manager"), ("voicemail_left", "manager")} <= notified
 
 
 def _add_person(test_users: UserFixtures, env: Environment, role: str, *location_ids: str) -> SignedInUser:
@@ -66,10 +66,10 @@ def _add_person(test_users: UserFixtures, env: Environment, role: str, *location
     return register_device(accept_invitation(env, test_users.ann.web, user))
 
 
-def _act_on(person: SignedInUser, data: dict[str, Any], place: str, text: str) -> None:
+def _act_on(person: SignedInUser, data: dict[str, Any], location_name: str, text: str) -> None:
     """Read all that the data of a push name; take the call-back, and release it."""
     assert data["locationId"], data
-    assert place in text, (data, text)
+    assert location_name in text, (data, text)
     for name, path in PATHS.items():
         if name in data:
             assert person.get(path.format(data[name])).status_code == 200, (name, data)
