@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
+from config.privacy.data_map import AppDataMap, BatchErasure, ExportChapter, ExportRow
 from staffing.models import Feed, Schedule, StaffAvailability
 from staffing.recurrence import expand, rrule
 from staffing.recurrence.details import Details, get_details, to_json
@@ -70,5 +70,8 @@ CALENDAR_FEED = ExportChapter(
 MAP = AppDataMap(
     chapters=[SHIFTS, CALENDAR_FEED],
     records_to_erase={Feed: lambda user: [Feed(user_id=user.id)]},
-    erase_in_batches={Schedule: cleanup.end_schedules_of_user, StaffAvailability: cleanup.end_schedules_of_user},
+    erase_in_batches=dict.fromkeys(
+        (Schedule, StaffAvailability),
+        BatchErasure(lambda user: availability.fetch_rows(user.id, None, None), cleanup.end_schedules_of_user),
+    ),
 )

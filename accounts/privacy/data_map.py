@@ -17,7 +17,7 @@ from accounts.notifications import devices
 from accounts.terms import acceptance
 from accounts.users import email_address
 from config import dynamodb
-from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
+from config.privacy.data_map import AppDataMap, BatchErasure, ExportChapter, ExportRow
 
 
 def _email_owners_of(user: User) -> list[EmailOwner]:
@@ -99,7 +99,10 @@ MAP = AppDataMap(
         DirectoryEntry: lambda user: [user.directory_entry()],
         EmailOwner: _email_owners_of,
     },
-    erase_in_batches={PushToken: devices.delete_all_devices, PushTokenOwner: devices.delete_all_devices},
+    erase_in_batches=dict.fromkeys(
+        (PushToken, PushTokenOwner),
+        BatchErasure(lambda user: devices.list_devices(user.id), devices.delete_all_devices),
+    ),
     recipients={
         "Auth0": "signs you in and stores your password, which Dutyline never sees",
         "the mail service": "delivers e-mail to you",

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.conf import settings
@@ -66,14 +66,24 @@ class ExportChapter:
 
 
 @dataclass(frozen=True)
+class BatchErasure:
+    """How records that may be many are removed."""
+
+    find: Callable[[Any], Sequence[dynamodb.Record]]
+    """Reads the records of a person."""
+    erase: Callable[..., None]
+    """Removes them, if there are any: ``(person, actor=, at=)``; repeatable."""
+
+
+@dataclass(frozen=True)
 class AppDataMap:
     """What one app declares."""
 
     chapters: Sequence[ExportChapter]
     records_to_erase: Mapping[type[dynamodb.Record], Callable[[Any], Sequence[dynamodb.Record]]]
     """The records of a person that erasure removes in one transaction, with the person."""
-    erase_in_batches: Mapping[type[dynamodb.Record], Callable[..., None]] = field(default_factory=dict)
-    """Removes records that may be many, before that: ``(person, actor=, at=)``; repeatable."""
+    erase_in_batches: Mapping[type[dynamodb.Record], BatchErasure] = field(default_factory=dict)
+    """Removes records that may be many, before that."""
     erase_afterwards: Mapping[type[dynamodb.Record], Callable[[str], None]] = field(default_factory=dict)
     """Removes records that nobody sees without the person, in the background: ``(user_id)``."""
     recipients: Mapping[str, str] = field(default_factory=dict)
@@ -107,10 +117,15 @@ def records_to_erase(person: Any) -> list[dynamodb.Record]:
 
 
 def erase_in_batches(person: Any, *, actor: Any, at: datetime) -> None:
-    """Remove the records that are too many for the transaction that removes the person."""
-    for data_map in load_data_maps():
-        for erase in dict.fromkeys(data_map.erase_in_batches.values()):
-            erase(person, actor=actor, at=at)
+    """Remove the records that are too many for the transaction that removes the person.
+
+    Most people have none of them, which takes one round trip.
+    """
+    erasures = dict.fromkeys(erasure for data_map in load_data_maps() for erasure in data_map.erase_in_batches.values())
+    record_lists = dynamodb.gather(*(partial(erasure.find, person) for erasure in erasures))
+    for erasure, records in zip(erasures, record_lists, strict=True):
+        if records:
+            erasure.erase(person, actor=actor, at=at)
 
 
 def erase_afterwards(user_id: str) -> None:

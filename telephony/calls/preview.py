@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts.permissions import Actor
 from config import local_time
+from staffing.schedules import on_duty
 from telephony import ivr, lines
 from telephony.calls import routing
 from telephony.calls.routing import RingCandidate
@@ -52,17 +54,24 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview
     at = local_time.resolve_instant(at, line.time_zone, pointer="?at").astimezone(ZoneInfo(line.time_zone))
     configuration = line.configuration
     follows_rota = ivr.follows_rota(configuration)
-    staff = routing.staff_on_duty(line, at, ivr.grace_period(configuration)) if follows_rota else None
+
+    @cache
+    def find_staff(grace: timedelta) -> list[on_duty.OnDuty]:
+        return routing.staff_on_duty(line, at, grace)
+
+    staff = find_staff(ivr.grace_period(configuration)) if follows_rota else None
     entrance = routing.find_entrance(line, at, staff)
     speech = Speech.of_preview(line, at)
     steps = [PreviewStep("greeting", "say", _prompt_text(configuration["greeting"], speech))]
     if ivr.is_recording_enabled(configuration):
         steps.append(PreviewStep("recording", "say", _prompt_text(configuration["recording"]["consentPrompt"], speech)))
-    steps += _build_steps(line, entrance.name, speech)
+    steps += _build_steps(line, entrance.name, speech, find_staff)
     return CallPreview(location_id, line_record.number, at, entrance, steps)
 
 
-def _build_steps(line: lines.ResolvedLine, path: str, speech: Speech) -> list[PreviewStep]:
+def _build_steps(
+    line: lines.ResolvedLine, path: str, speech: Speech, find_staff: routing.StaffFinder
+) -> list[PreviewStep]:
     """The steps from an action on, if the caller presses no key and nobody answers."""
     steps = []
     while action := ivr.action_at(line.configuration, path):
@@ -73,7 +82,10 @@ def _build_steps(line: lines.ResolvedLine, path: str, speech: Speech) -> list[Pr
         text = _prompt_text(prompt_json, speech) if prompt_json else None
         keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
         step = PreviewStep(path, kind, text, keys)
-        steps.append(_add_ringing(step, line, action, speech.at) if kind == "ring" else step)
+        if kind == "ring":
+            people = routing.list_candidates(line, action["target"], speech.at, find_staff=find_staff)
+            step = _add_ringing(step, line, action, people)
+        steps.append(step)
         if kind in ("voicemail", "callback", "hangup"):
             return steps
         path = f"{path}/then" if kind == "say" else f"{path}/otherwise"
@@ -82,11 +94,13 @@ def _build_steps(line: lines.ResolvedLine, path: str, speech: Speech) -> list[Pr
     return steps
 
 
-def _add_ringing(step: PreviewStep, line: lines.ResolvedLine, action: ivr.IvrAction, at: datetime) -> PreviewStep:
+def _add_ringing(
+    step: PreviewStep, line: lines.ResolvedLine, action: ivr.IvrAction, people: list[RingCandidate]
+) -> PreviewStep:
     """A ring step with whom it rings, for how long, and what the phones show."""
     return replace(
         step,
-        people=routing.list_candidates(line, action["target"], at),
+        people=people,
         max_ring_seconds=ivr.max_ring_seconds(action),
         caller_id="caller" if ivr.shows_caller(line.configuration, action) else "line",
     )

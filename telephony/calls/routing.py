@@ -1,6 +1,6 @@
 """Who is called: the people on duty or those that an action names, and why others are skipped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -115,15 +115,26 @@ def find_entrance(line: ResolvedLine, at: datetime, staff: Sequence[on_duty.OnDu
     )
 
 
-def list_candidates(line: ResolvedLine, target: Mapping[str, Any], at: datetime) -> list[RingCandidate]:
+StaffFinder = Callable[[timedelta], list[on_duty.OnDuty]]
+"""`staff_on_duty` of one line at one instant, by the grace period."""
+
+
+def list_candidates(
+    line: ResolvedLine, target: Mapping[str, Any], at: datetime, *, find_staff: StaffFinder | None = None
+) -> list[RingCandidate]:
     """The candidates of a ring action in order, with those who are skipped. Three round trips.
 
     A call rings users with a verified phone in the location's country who enabled ringing and are
-    not in another call.
+    not in another call. ``find_staff``: who is on duty, if it was read before.
     """
     if "numbers" in target:
         return [_number_candidate(number, line.country) for number in target["numbers"]]
-    matches = _match_named(line, target["users"]) if "users" in target else _match_on_duty(line, target["onDuty"], at)
+    if "users" in target:
+        matches = _match_named(line, target["users"])
+    else:
+        grace = ivr.duty_grace_period(target["onDuty"])
+        staff = find_staff(grace) if find_staff else staff_on_duty(line, at, grace)
+        matches = _match_on_duty(staff, target["onDuty"])
     records = dynamodb.batch_get(
         dynamodb.RecordKey(record_class, match.user.id)
         for match in matches
@@ -153,9 +164,9 @@ def _match_named(line: ResolvedLine, user_ids: list[str]) -> list[_Match]:
     return [_Match(users_by_id[user_id], "named") for user_id in user_ids if user_id in users_by_id]
 
 
-def _match_on_duty(line: ResolvedLine, duty_target: Mapping[str, Any], at: datetime) -> list[_Match]:
+def _match_on_duty(staff: Iterable[on_duty.OnDuty], duty_target: Mapping[str, Any]) -> list[_Match]:
     matches: dict[str, _Match] = {}
-    for entry in staff_on_duty(line, at, ivr.duty_grace_period(duty_target)):
+    for entry in staff:
         why = "handing_over" if entry.is_over else entry.reason
         match = _Match(entry.user, why, filter_reason(entry.user, duty_target), entry.until)
         matches.setdefault(entry.user.id, match)

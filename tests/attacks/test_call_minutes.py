@@ -31,7 +31,7 @@ from tests.emulators.twilio.account import TwilioAccount
 from tests.emulators.twilio.phones import SimulatedCall, sign_webhook
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, new_sid, post_webhook
 from tests.support.environment import Environment, free_port
-from tests.support.proxy import count_sequential_trips
+from tests.support.proxy import ROUND_TRIP_SECONDS, FaultPlan, count_sequential_trips
 from tests.support.users import UserFixtures
 
 DAILY_MINUTES = 1_000
@@ -561,7 +561,7 @@ def test_counting_takes_few_round_trips(
     metered: MeteredLine, env: Environment, record_figure: Callable[[str], None]
 ) -> None:
     metered.post(new_sid())
-    with env.apply_plan() as plan:
+    with env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as plan:
         assert time_limit(metered.post(new_sid()).text)
     calls = [call for call in plan.calls if call.service == "dynamodb"]
     trips = count_sequential_trips(calls)

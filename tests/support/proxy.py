@@ -11,10 +11,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -39,6 +38,10 @@ class ProxiedCall:
     nth: int
     """Its number among calls of the same operation, from 1."""
     capacity: float = 0.0
+    began_at: float = 0.0
+    """When the proxy had read the request, in seconds of a steady clock."""
+    ended_at: float = float("inf")
+    """When the proxy began to send the response."""
 
     @property
     def signature(self) -> CallSignature:
@@ -53,6 +56,9 @@ class FaultPlan:
     faults: dict[CallSignature, str] = field(default_factory=dict)
     always: dict[str, str] = field(default_factory=dict)
     """Mode of every call, by service or ``"service operation"``."""
+    latency: float = 0.0
+    """Seconds by which responses of DynamoDB are late. So calls that are made at once overlap, also
+    where a thread begins a little later than another."""
     victim_pid: Callable[[], int] = lambda: 0
     calls: list[ProxiedCall] = field(default_factory=list)
     fired_faults: list[str] = field(default_factory=list)
@@ -61,7 +67,7 @@ class FaultPlan:
     def register_call(self, service: str, operation: str) -> tuple[ProxiedCall, str]:
         with self.lock:
             nth = sum((call.service, call.operation) == (service, operation) for call in self.calls) + 1
-            call = ProxiedCall(service, operation, nth)
+            call = ProxiedCall(service, operation, nth, began_at=time.monotonic())
             self.calls.append(call)
             keys = (f"{service} {operation}", service)
             default_mode = next((self.always[key] for key in keys if key in self.always), "")
@@ -77,10 +83,20 @@ class FaultPlan:
             os.kill(pid, signal.SIGKILL)
 
 
-def count_sequential_trips(calls: Sequence[ProxiedCall]) -> int:
-    """Round trips that follow each other; queries of ranges of an index are made at once."""
-    groups = groupby(call.operation for call in calls)
-    return sum(1 if operation == "Query" else len(list(group)) for operation, group in groups)
+ROUND_TRIP_SECONDS = 0.1
+"""A `FaultPlan.latency` for `count_sequential_trips`, longer than threads take to begin."""
+
+
+def count_sequential_trips(calls: Iterable[ProxiedCall]) -> int:
+    """Most of these calls that followed each other: each began when the one before had ended.
+
+    Their client waited for so many round trips at least, however many it made at the same time.
+    """
+    trips, last_end = 0, float("-inf")
+    for call in sorted(calls, key=lambda call: call.ended_at):
+        if call.began_at >= last_end:
+            trips, last_end = trips + 1, call.ended_at
+    return trips
 
 
 @dataclass(frozen=True)
@@ -181,6 +197,9 @@ class Proxy:
                 self.plan.kill_victim()
             if mode in ("kill_after", "lost"):
                 return
+            if self.service == "dynamodb" and self.plan.latency:
+                time.sleep(self.plan.latency)
+            call.ended_at = time.monotonic()
             client.sendall(response_head + response_body)
 
     # --- Redis and SMTP ---------------------------------------------------------------------------

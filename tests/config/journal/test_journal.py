@@ -16,8 +16,9 @@ from accounts.users import create
 from config import audit, dynamodb, errors, journal
 from config.audit import verification
 from config.dynamodb import encryption, unaudited
+from tests.support.calls import create_line
 from tests.support.environment import Environment, free_port
-from tests.support.proxy import count_sequential_trips
+from tests.support.proxy import ROUND_TRIP_SECONDS, FaultPlan, count_sequential_trips
 from tests.support.users import ADDRESS_BODY, SignedInUser, UserFixtures, free_number, now
 
 
@@ -466,7 +467,10 @@ COST_LIMITS: dict[str, tuple[str, str, Callable[[UserFixtures], Any], int, int]]
     "what numbers of a country need": ("GET", "/numberRequirement?country=DE", lambda test_users: None, 2, 3),
     "set the address for numbers": ("PUT", "/numberProfile/FR", lambda test_users: dict(ADDRESS_BODY), 11, 60),
     "read an IVR configuration": ("GET", "/ivrConfiguration/{answering}", lambda test_users: None, 2, 5),
-    "preview a call": ("GET", "/ivrConfiguration/{answering}/preview", lambda test_users: None, 3, 10),
+    "preview a call": (  # the rota is read twice, the second time for {nextOpening}
+        *("GET", "/ivrConfiguration/{unstaffed}/preview", lambda test_users: None),
+        *(4, 10),
+    ),
     "list calls": ("GET", "/call?locationId={answering}&limit=10", lambda test_users: None, 3, 6),
     "read a location": ("GET", "/location/{boston}", lambda test_users: None, 3, 6),
     "list numbers": ("GET", "/phoneNumber?limit=10", lambda test_users: None, 2, 5),
@@ -488,8 +492,10 @@ def test_round_trips_and_capacity_are_limited(
     body = make_body(test_users)
     shift = test_users.create_shift().id if "{shift}" in path else ""
     line_location_id = test_users.boston_number.number.location_id if "{answering}" in path else ""
-    url = path.format(sam=test_users.sam.id, boston=test_users.boston.id, shift=shift, answering=line_location_id)
-    with env.apply_plan() as fault_plan:
+    unstaffed = create_line(test_users).location.id if "{unstaffed}" in path else ""
+    ids = {"answering": line_location_id, "unstaffed": unstaffed, "shift": shift}
+    url = path.format(sam=test_users.sam.id, boston=test_users.boston.id, **ids)
+    with env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as fault_plan:
         options = {} if body is None else {"json": body}
         response = test_users.ann.request(method, url, **options)
         assert response.status_code in (200, 201), response.text

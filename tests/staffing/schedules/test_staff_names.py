@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import User
 from tests.support.environment import Environment
-from tests.support.proxy import count_sequential_trips
+from tests.support.proxy import ROUND_TRIP_SECONDS, FaultPlan, count_sequential_trips
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, create_shift, process_outbox
 
 WINDOW = {"from": "2041-03-01T00:00:00Z", "to": "2041-04-01T00:00:00Z", "expand": "occurrences"}
@@ -121,7 +121,7 @@ def test_names_take_one_read_or_none(
     ]
     assert test_users.sam.get("/user").status_code == 200, "the process has read what it reads once"
     for name, person, method, path, options, max_trips in cases:
-        with env.apply_plan() as fault_plan:
+        with env.apply_plan(FaultPlan(latency=ROUND_TRIP_SECONDS)) as fault_plan:
             response = person.request(method, path, **options)
         assert response.status_code in (200, 201), response.text
         calls = [call for call in fault_plan.calls if call.service == "dynamodb"]
