@@ -6,17 +6,20 @@ and at Twilio, and what else is stored about the caller, are removed. Whoever ca
 request is a new caller. The log outside the tables keeps a restore from undoing an erasure.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 
+from accounts import permissions
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal, outbox, storage
 from config.dynamodb import encryption, unaudited
 from config.journal.write_set import Write
+from telephony import blocked_callers
 from telephony.caller_data import log, search
 from telephony.caller_data.search import CallerData
 from telephony.calls.call_record import CallRecord
-from telephony.models import Call, Callback, OpenCallback, Usage
+from telephony.models import Call, Callback, LastConversation, OpenCallback, Usage
 from telephony.twilio.recordings import delete_recording
 
 TASK = "telephony.erase_caller"
@@ -82,7 +85,7 @@ def erase_part(
     ended = data.callbacks[:MAX_CALLBACKS]
     for call in chosen:
         _delete_recordings(call)
-    _remove_counters(data)
+    _remove_what_follows(data, job.at)
     done = {
         "calls": calls + len(chosen),
         "recordings": recordings + sum(len(CallRecord(call).recordings) for call in chosen),
@@ -125,7 +128,9 @@ def _until(begun: datetime, data: CallerData) -> CallerData:
     callbacks = [record for record in data.callbacks if record.last_call_at <= begun]
     ids = {str(record.id) for record in callbacks}
     guards = [guard for guard in data.open_callbacks if guard.callback_id in ids]
-    return CallerData(data.customer_id, calls, callbacks, guards, data.counters)
+    blocks = [block for block in data.blocks if block.created_at <= begun]
+    conversations = [conversation for conversation in data.conversations if conversation.at <= begun]
+    return CallerData(data.customer_id, calls, callbacks, guards, data.counters, blocks, conversations)
 
 
 def _names(data: CallerData, caller: str) -> set[str]:
@@ -159,9 +164,15 @@ def _erase(write: Write, calls: list[Call], callbacks: list[Callback], guards: l
             write.remove(guard, only_if=OpenCallback.callback_id == guard.callback_id)
 
 
-def _remove_counters(data: CallerData) -> None:
+def _remove_what_follows(data: CallerData, at: datetime) -> None:
+    """What is kept beside calls and call-backs: pseudonyms, who talked last, blocks."""
     for row, pseudonym in data.counters:
         unaudited.update(row, [Usage.callers[pseudonym].remove()], Usage.key.exists())
+    for conversation in data.conversations:
+        unaudited.remove(conversation, LastConversation.at == conversation.at)
+    for block in data.blocks:
+        with suppress(errors.NotFound):  # an operator was faster
+            blocked_callers.remove(str(block.id), actor=permissions.system_actor(data.customer_id), at=at)
 
 
 def _message_id(erasure_id: str, part: int) -> str:

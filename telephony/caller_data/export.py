@@ -100,6 +100,11 @@ def _build(caller: str, data: CallerData, at: datetime) -> CallerExport:
         "rights": RIGHTS,
         "calls": [_call_facts(call, labels.get(str(call.location_id)), files) for call in calls],
         "callBacks": [_callback_facts(record, labels.get(str(record.location_id))) for record in data.callbacks],
+        "blocked": [
+            {"number": block.number, "reason": block.reason, "since": block.created_at.isoformat(timespec="seconds")}
+            for block in data.blocks
+        ],
+        "lastConversations": [item.at.isoformat(timespec="seconds") for item in data.conversations],
         "callMinutesPerDay": [
             {"day": str(row.key).rpartition(" ")[2], "minutes": int(row.callers[name])} for row, name in data.counters
         ],

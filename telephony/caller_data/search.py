@@ -17,7 +17,7 @@ from telephony import callers
 from telephony.callers import CallerFilter
 from telephony.calls import usage
 from telephony.calls.call_record import CallRecord
-from telephony.models import Call, Callback, OpenCallback, Usage
+from telephony.models import BlockedCaller, Call, Callback, LastConversation, OpenCallback, Usage
 from telephony.models.callbacks import caller_key
 
 SUBJECT_TYPE = "caller"
@@ -36,6 +36,9 @@ class CallerData:
     """What keeps a caller from having two open call-backs at a location."""
     counters: list[tuple[Usage, str]] = field(default_factory=list)
     """A customer's day, and the caller's pseudonym in it."""
+    blocks: list[BlockedCaller] = field(default_factory=list)
+    conversations: list[LastConversation] = field(default_factory=list)
+    """Who last talked with the caller, by location."""
 
     @property
     def callers(self) -> set[str]:
@@ -55,7 +58,9 @@ class CallerData:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing."""
-        return not (self.calls or self.callbacks or self.open_callbacks or self.counters)
+        return not (
+            self.calls or self.callbacks or self.open_callbacks or self.counters or self.blocks or self.conversations
+        )
 
     @property
     def counts(self) -> dict[str, int]:
@@ -64,6 +69,7 @@ class CallerData:
             "calls": len(self.calls),
             "recordings": self.recordings,
             "call-backs": len(self.callbacks),
+            "blocks": len(self.blocks),
             "counters": len(self.counters),
         }
 
@@ -105,10 +111,20 @@ def find(caller_filter: CallerFilter, customer_id: str, *, at: datetime, deadlin
     callbacks = [record for record in _iter_callbacks(customer_id) if caller_filter.matches(str(record.caller))]
     places = {(str(call.location_id), str(call.caller)) for call in calls}
     places |= {(str(record.location_id), str(record.caller)) for record in callbacks}
-    records = dynamodb.batch_get(dynamodb.RecordKey(OpenCallback, caller_key(*place)) for place in places)
-    guards = [guard for place in sorted(places) if (guard := records.get(OpenCallback, caller_key(*place)))]
+    keys = [caller_key(*place) for place in sorted(places)]
+    records = dynamodb.batch_get(
+        dynamodb.RecordKey(kind, key) for kind in (OpenCallback, LastConversation) for key in keys
+    )
     numbers = {*caller_filter.exact, *(caller for _, caller in places)}
-    return CallerData(customer_id, calls, callbacks, guards, list(_find_counters(numbers, customer_id, at)))
+    return CallerData(
+        customer_id,
+        calls,
+        callbacks,
+        [guard for key in keys if (guard := records.get(OpenCallback, key))],
+        list(_find_counters(numbers, customer_id, at)),
+        [block for block in _iter_blocks(customer_id) if caller_filter.matches(str(block.number))],
+        [conversation for key in keys if (conversation := records.get(LastConversation, key))],
+    )
 
 
 def _location_ids(customer_id: str) -> Iterator[str]:
@@ -138,6 +154,7 @@ def iter_callers(customer_id: str, at: datetime) -> Iterator[tuple[str, datetime
     for location_id in [*_location_ids(customer_id), *_removed_location_ids(customer_id, at)]:
         yield from ((str(row.caller), row.started_at) for row in _iter_call_rows(location_id, at))
     yield from ((str(record.caller), record.created_at) for record in _iter_callbacks(customer_id))
+    yield from ((str(block.number), block.created_at) for block in _iter_blocks(customer_id))
 
 
 def _iter_call_rows(location_id: str, at: datetime) -> Iterator[Call]:
@@ -166,6 +183,11 @@ def _iter_callbacks(customer_id: str) -> Iterator[Callback]:
     records = dynamodb.batch_get(dynamodb.RecordKey(Callback, str(key.id)) for key in keys)
     records_in_order = (records.get(Callback, str(key.id)) for key in keys)
     yield from (record for record in records_in_order if record and record.caller)
+
+
+def _iter_blocks(customer_id: str) -> Iterator[BlockedCaller]:
+    values = {":of": {"S": customer_id}}
+    return dynamodb.iter_records(BlockedCaller, "#customer_id = :of", values, IndexName="byCustomer")
 
 
 def _find_counters(numbers: Iterable[str], customer_id: str, at: datetime) -> Iterator[tuple[Usage, str]]:

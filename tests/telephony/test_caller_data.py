@@ -14,7 +14,7 @@ from config import dynamodb, errors
 from config.audit import reader, verification
 from config.outbox import OutboxMessage
 from telephony.caller_data import erasure, export, search
-from telephony.models import Call, Callback, OpenCallback, caller_key
+from telephony.models import BlockedCaller, Call, Callback, LastConversation, OpenCallback, caller_key
 from tests.attacks.test_restore import read_tables, restore_tables
 from tests.support.callbacks import put_callback, put_record
 from tests.support.calls import LineFixture, create_line
@@ -256,3 +256,33 @@ def test_commands(test_users: UserFixtures, line: LineFixture, env: Environment,
     assert "Nothing is stored" in repeated.stdout
     assert refused.returncode == 1
     assert line.get_call(call_id)["caller"] == ""
+
+
+def test_all_records_about_callers_are_erased(test_users: UserFixtures, line: LineFixture, env: Environment) -> None:
+    """A new record about callers has to be added to the search, the export and the erasure."""
+    about_callers = {
+        record
+        for record in dynamodb.record_classes()
+        for attribute in record.declared_attributes()
+        if attribute.personal_data.category == "callers"
+    }
+    assert about_callers == {Call, Callback, BlockedCaller}
+
+    caller = "+16175557113"
+    leave_voicemails(line, caller)
+    body = {"number": caller, "reason": "Shouts"}
+    assert test_users.ann.post("/blockedCaller", body).status_code == 201
+    key = caller_key(str(line.location.id), caller)
+    expires_at = int(now().timestamp()) + 86_400
+    put_record(LastConversation(key=key, user_id=test_users.sam.id, at=now(), expires_at=expires_at))
+    caller_export = export.export_for_operator(caller, actor=test_users.ann.actor, at=now())
+    document = json.loads(caller_export.document)
+    assert document["blocked"][0]["reason"] == "Shouts"
+    assert len(document["lastConversations"]) == 1
+
+    erasure.begin(caller, actor=test_users.ann.actor, at=now())
+    process_outbox()
+
+    assert list_traces(env, caller) == []
+    assert dynamodb.get_record(LastConversation, key) is None
+    assert test_users.ann.get("/blockedCaller").json()["items"] == []
