@@ -136,8 +136,8 @@ class CallAdmin(RecordAdmin):
             "erase-caller",
             "Erase this caller",
             "Erases the caller from this customer's records: all their calls lose the number and the recordings, "
-            "call-backs and blocks are removed. The calls stay, without a caller. This cannot be undone, not by a restore either. "
-            "Do it only for somebody whom you have identified: a caller's number can be forged.",
+            "call-backs and blocks are removed. The calls stay, without a caller. This cannot be undone, not by a "
+            "restore either. Do it only for somebody whom you have identified: a caller's number can be forged.",
             _erase_caller,
             required_right=operators.LEAD,
             is_available=lambda obj: bool(obj.record.caller),
