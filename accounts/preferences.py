@@ -70,6 +70,7 @@ def with_defaults(settings: Settings) -> dict[str, Any]:
         "time_zone": _recover_zone(settings),
         "reminder_minutes": reminder_minutes_of(settings),
         "ringing": is_ringing_enabled(settings),
+        "answer_without_key": is_answering_without_key(settings),
         "notifications": {
             channel: {event: is_notification_enabled(settings, channel, event) for event in EVENTS}
             for channel in CHANNELS
@@ -91,6 +92,11 @@ def reminder_minutes_of(settings: Settings) -> int:
 def is_ringing_enabled(settings: Settings) -> bool:
     """Whether calls may ring the person's phone while they are on duty; off by default."""
     return bool(settings.get("ringing"))
+
+
+def is_answering_without_key(settings: Settings) -> bool:
+    """Whether picking up answers a call, without the key 1; off by default: mailboxes do it too."""
+    return bool(settings.get("answer_without_key"))
 
 
 def defaults_of(customer: Settings) -> dict[str, Any]:

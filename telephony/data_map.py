@@ -7,7 +7,7 @@ from accounts import locations, permissions
 from config import dynamodb, outbox
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
 from telephony.calls import queries
-from telephony.models import Call, Callback, CallOfUser, OngoingCall, PhoneVerification
+from telephony.models import Call, Callback, CallOfUser, OngoingCall, PhonePause, PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -47,6 +47,13 @@ PHONE = ExportChapter(
     PhoneVerification,
     ("verified phone",),
 )
+PAUSE = ExportChapter(
+    "phonePause",
+    "Your break from calls",
+    "Until when calls do not ring your phone, because you asked for it.",
+    PhonePause,
+    ("break from calls",),
+)
 CALLS = ExportChapter(
     "calls",
     "Calls that rang your phone",
@@ -80,9 +87,10 @@ CALLBACKS = ExportChapter(
 )
 
 MAP = AppDataMap(
-    chapters=[PHONE, CALLS, CALLBACKS],
+    chapters=[PHONE, PAUSE, CALLS, CALLBACKS],
     records_to_erase={
         PhoneVerification: lambda user: [PhoneVerification(user_id=user.id)],
+        PhonePause: lambda user: [PhonePause(user_id=user.id)],
         OngoingCall: lambda user: [OngoingCall(user_id=user.id)],
     },
     erase_afterwards={CallOfUser: queries.delete_calls_of_user},

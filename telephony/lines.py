@@ -107,6 +107,18 @@ def to_resolved_line(line: Line, location: "Location | None") -> ResolvedLine:
     )
 
 
+def load_lines(location_ids: Iterable[str], customer_id: str) -> list[ResolvedLine]:
+    """The lines of those locations of a customer that have one. One round trip."""
+    ids = list(location_ids)
+    keys = [*(dynamodb.RecordKey(Line, id) for id in ids), *map(locations.location_key, ids)]
+    records = dynamodb.batch_get(keys)
+    stored_lines = [line for id in ids if (line := records.get(Line, id)) and line.number and line.configuration]
+    return [
+        to_resolved_line(line, locations.find_location_in(records, line.location_id, customer_id))
+        for line in stored_lines
+    ]
+
+
 def get_line(location_id: str, *, actor: Actor) -> tuple[Line, "Location"]:
     """A location and its line. Raises `errors.NotFound` and `errors.Forbidden`."""
     actor.require("calls:read")

@@ -24,7 +24,7 @@ from telephony import dialing_rules, lines
 from telephony.ivr.instructions import Hangup, Prompt, VoiceReply
 from telephony.ivr.phrases import LOCALES, get_phrase
 from telephony.ivr.webhook_paths import webhook_path
-from telephony.models import PhoneVerification
+from telephony.models import PhonePause, PhoneVerification
 from telephony.numbers import inventory
 from telephony.twilio import client
 
@@ -70,18 +70,32 @@ class PhoneVerificationState:
     verified_at: datetime | None
     rings: bool
     """Whether calls to locations ring it while the user is on duty."""
+    paused_until: datetime | None
+    """When the user's break from calls ends; None: there is none."""
 
 
-def get_state(user: "User") -> PhoneVerificationState:
-    """Whether a user's phone is verified."""
-    return _to_state(user, dynamodb.get_record(PhoneVerification, user.id))
+def get_state(user: "User", *, at: datetime) -> PhoneVerificationState:
+    """Whether a user's phone is verified, and rings. One round trip."""
+    records = dynamodb.batch_get(_record_keys(user))
+    return _to_state(user, records.get(PhoneVerification, user.id), records, at)
 
 
-def _to_state(user: "User", verification: PhoneVerification | None) -> PhoneVerificationState:
+def _record_keys(user: "User") -> list[dynamodb.RecordKey]:
+    return [dynamodb.RecordKey(PhoneVerification, user.id), dynamodb.RecordKey(PhonePause, user.id)]
+
+
+def _to_state(
+    user: "User", verification: PhoneVerification | None, records: dynamodb.BatchResult, at: datetime
+) -> PhoneVerificationState:
     is_verified = bool(verification and user.phone and verification.phone == user.phone)
     rings = is_verified and preferences.is_ringing_enabled(user.settings)
+    pause = records.get(PhonePause, user.id)
     return PhoneVerificationState(
-        user.phone, is_verified, verification.verified_at if verification and is_verified else None, rings
+        user.phone,
+        is_verified,
+        verification.verified_at if verification and is_verified else None,
+        rings,
+        paused_until=pause.paused_until if pause and pause.is_current(at) else None,
     )
 
 
@@ -93,9 +107,8 @@ def start_verification(
     Raises `NoPhone`, `PhoneNotCallable`, `daily_limits.DailyLimitReached` and `errors.Unavailable`.
     """
     actor.require("self:update")
-    verification_key = dynamodb.RecordKey(PhoneVerification, user.id)
-    records = dynamodb.batch_get([verification_key, *idempotency.record_keys(idempotency_key)])
-    current_state = _to_state(user, records.get(PhoneVerification, user.id))
+    records = dynamodb.batch_get([*_record_keys(user), *idempotency.record_keys(idempotency_key)])
+    current_state = _to_state(user, records.get(PhoneVerification, user.id), records, at)
     with suppress(idempotency.DuplicateRequest):
         idempotency.ensure_key_unused(idempotency_key, records, at)
         if not user.phone:
@@ -195,17 +208,17 @@ def confirm_code(
 ) -> PhoneVerificationState:
     """Verify the user's phone with the code it was called with. Raises `WrongCode`."""
     actor.require("self:update")
-    verification_key = dynamodb.RecordKey(PhoneVerification, user.id)
-    records = dynamodb.batch_get([verification_key, *idempotency.record_keys(idempotency_key)])
+    records = dynamodb.batch_get([*_record_keys(user), *idempotency.record_keys(idempotency_key)])
     verification = records.get(PhoneVerification, user.id)
-    current_state = _to_state(user, verification)
+    current_state = _to_state(user, verification, records, at)
     try:
         idempotency.ensure_key_unused(idempotency_key, records, at)
         if not current_state.is_verified:
-            return _check_code(user, verification, code, actor=actor, at=at, idempotency_key=idempotency_key)
+            verification = _check_code(user, verification, code, actor=actor, at=at, idempotency_key=idempotency_key)
+            return _to_state(user, verification, records, at)
         idempotency.save_completed(idempotency_key, user.id, at, status=200)
     except idempotency.DuplicateRequest:
-        return get_state(user)
+        return get_state(user, at=at)
     return current_state
 
 
@@ -217,7 +230,7 @@ def _check_code(
     actor: Actor,
     at: datetime,
     idempotency_key: idempotency.IdempotencyKey | None,
-) -> PhoneVerificationState:
+) -> PhoneVerification:
     if verification is None or verification.nonce is None or verification.asked_phone != user.phone:
         raise _wrong_code_error()
     counted_attempt = unaudited.update(
@@ -238,7 +251,7 @@ def _check_code(
     ) as write:
         write.put(new_verification, only_if=PhoneVerification.nonce == verification.nonce, error=_wrong_code_error())
         write.record_response(idempotency_key, user.id, status=200)
-    return _to_state(user, new_verification)
+    return new_verification
 
 
 def _wrong_code_error() -> WrongCode:

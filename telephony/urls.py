@@ -6,7 +6,15 @@ from telephony.views import lines, webhooks
 from telephony.views.blocked_callers import BlockedCallerDetail, BlockedCallers
 from telephony.views.callback_calls import CallbackCalls
 from telephony.views.callbacks import CallbackClosings, CallbackDetail, CallbackReleases, Callbacks, CallbackTakes
-from telephony.views.calls import CallDetail, CallRecordings, Calls, OwnPhone, PhoneConfirmations, PhoneVerifications
+from telephony.views.calls import (
+    CallDetail,
+    CallRecordings,
+    Calls,
+    OwnPhone,
+    PhoneBreaks,
+    PhoneConfirmations,
+    PhoneVerifications,
+)
 from telephony.views.number_profiles import (
     NumberProfileDetail,
     NumberProfileList,
@@ -49,6 +57,7 @@ urlpatterns = [
     path("callback/<str:id>/release", CallbackReleases.as_view({"post": "release"})),
     path("callback/<str:id>/close", CallbackClosings.as_view({"post": "close"})),
     path("user/phone", OwnPhone.as_view({"get": "retrieve"})),
+    path("user/phone/break", PhoneBreaks.as_view({"put": "begin", "delete": "end"})),
     path("user/phone/verify", PhoneVerifications.as_view({"post": "verify"})),
     path("user/phone/confirm", PhoneConfirmations.as_view({"post": "confirm"})),
     path("telephony/voice", webhooks.incoming),

@@ -36,7 +36,10 @@ _NOTIFICATION_LABELS = {
     for event in map(str, ChannelChange().fields)
 }
 _COMMON_FIELDS = ("email", "name", "userRole", "locations", "permissions", "userSkills", "isSetup")
-_PREFERENCES = ("settings__language", "settings__timeZone", "settings__reminderMinutes", "settings__ringing")
+_PREFERENCES = (
+    *("settings__language", "settings__timeZone", "settings__reminderMinutes"),
+    *("settings__ringing", "settings__answerWithoutKey"),
+)
 
 
 class PersonForm(OperatorForm):
@@ -51,6 +54,7 @@ class PersonForm(OperatorForm):
         "isSetup": "Setup completed",
         "settings__reminderMinutes": "Reminder, minutes before the shift",
         "settings__ringing": "Calls may ring their phone",
+        "settings__answerWithoutKey": "Calls are answered without pressing 1 (a mailbox would take them)",
         **_NOTIFICATION_LABELS,
     }
     help_texts = {

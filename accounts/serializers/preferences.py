@@ -24,6 +24,10 @@ _EVENTS = {
 _LANGUAGE = "Language of notifications; null: the customer's default."
 _ZONE = "IANA time zone of times in notifications; null: the customer's default."
 _RINGING = "Whether calls ring the user's verified phone while the user is on duty; default false."
+_ANSWER_WITHOUT_KEY = (
+    "Whether a call is connected as soon as the user's phone is picked up, without pressing 1; default false. "
+    "A mailbox that picks up would take the call: it cannot be told from a person."
+)
 _REMINDER = "Minutes between the reminder and the start of a shift, 5 to 1,440; default 60."
 
 
@@ -67,6 +71,9 @@ class SettingsChange(StrictSerializer):
         help_text=_REMINDER,
     )
     ringing = StrictBooleanField(required=False, allow_null=True, help_text=_RINGING)
+    answerWithoutKey = StrictBooleanField(
+        required=False, allow_null=True, source="answer_without_key", help_text=_ANSWER_WITHOUT_KEY
+    )
     notifications = NotificationsChange(required=False)
 
 
@@ -101,6 +108,7 @@ class SettingsView(serializers.Serializer[Any]):
     timeZone = serializers.CharField(source="time_zone", allow_null=True, help_text=_ZONE)
     reminderMinutes = serializers.IntegerField(source="reminder_minutes", help_text=_REMINDER)
     ringing = serializers.BooleanField(help_text=_RINGING)
+    answerWithoutKey = serializers.BooleanField(source="answer_without_key", help_text=_ANSWER_WITHOUT_KEY)
     notifications = NotificationsView()
 
     def to_representation(self, instance: Mapping[str, Any]) -> dict[str, Any]:

@@ -170,3 +170,9 @@ def _iter_shifts(schedule_filter: ScheduleFilter, limit: int) -> Iterator[Shift]
     schedules = [schedule for _, schedule in queries.join_schedules(rows)]
     matching = (item for item in schedules if schedule_filter.location_id in (None, item.location_id))
     return queries.iter_series_shifts(matching, schedule_filter)
+
+
+def list_locations_on_duty(user_id: str, at: datetime) -> list[str]:
+    """The ids of the locations where a user is on duty. Two round trips."""
+    now = ScheduleFilter(staff_id=user_id, since=at, until=at + timedelta(microseconds=1))
+    return list(dict.fromkeys(str(shift.schedule.location_id) for shift in _iter_shifts(now, limit=1)))

@@ -1,8 +1,11 @@
 """Who is on duty at a location at an instant, for the API and for calls."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
+
+from django.conf import settings
+from django.utils.module_loading import import_string
 
 from accounts import locations, users
 from accounts.permissions import Actor
@@ -26,6 +29,8 @@ class OnDuty:
     shift: Shift
     is_over: bool = False
     """Whether the shift has just ended."""
+    paused_until: datetime | None = None
+    """When the person's break from calls ends, with the offset of the location; None: no break."""
 
     @property
     def until(self) -> datetime:
@@ -91,4 +96,16 @@ def get_location_duty(location_id: str, at: datetime, *, actor: Actor) -> Locati
     locations.check_access(actor, location_id)
     instant = local_time.resolve_instant(at, location.time_zone, pointer="?at")
     entries = list_on_duty(location_id, instant, customer_id=actor.customer_id)
-    return LocationDuty(location_id, expand.to_zoned_time(instant, location.time_zone), entries)
+    zone = location.time_zone
+    return LocationDuty(location_id, expand.to_zoned_time(instant, zone), _add_breaks(entries, instant, zone))
+
+
+def _add_breaks(entries: list[OnDuty], at: datetime, zone: str) -> list[OnDuty]:
+    """The people with their breaks, which the app of calls knows."""
+    if not entries:
+        return []
+    ends = import_string(settings.CALL_BREAKS)([entry.user.id for entry in entries], at)
+    return [
+        replace(entry, paused_until=expand.to_zoned_time(ends[entry.user.id], zone)) if entry.user.id in ends else entry
+        for entry in entries
+    ]

@@ -106,7 +106,8 @@ class CallRecord:
             ENCRYPTION_KEY_NAME, bytes.fromhex(body["sealed"]), f"{self.id} {path}"
         )
         candidates = [
-            RingCandidate(id, "", why, phone=phones.get(id, ""), why_not=why_not) for id, why, why_not in body["people"]
+            RingCandidate(id, "", why, phones.get(id, ""), why_not, answers_without_key=id in body.get("keyless", ()))
+            for id, why, why_not in body["people"]
         ]
         minutes = body.get("minutes", settings.TELEPHONY["call_minutes"])
         return RingPlan(candidates, lookup_failed=body["lost"], minutes=minutes)
@@ -182,6 +183,8 @@ class CallRecord:
         encrypted_phones = encryption.encrypt_application_json(ENCRYPTION_KEY_NAME, phones, f"{self.id} {path}")
         people = [[candidate.id, candidate.why, candidate.why_not] for candidate in plan.candidates]
         facts = {"path": path, "people": people, "lost": plan.lookup_failed, "minutes": plan.minutes}
+        if keyless := [candidate.id for candidate in plan.ringable if candidate.answers_without_key]:
+            facts["keyless"] = keyless
         return orjson.dumps({**facts, "sealed": encrypted_phones.hex()}).decode()
 
     def _reload(self) -> bool:

@@ -23,9 +23,9 @@ class CallStep(NamedTuple):
     kind: str
     """Sequence: plan, key, dialled, accept, closed (its time was over before its last phone). Ring
     all: plan, place (phones called), leg (a call was created), picked_up (hears the screening),
-    left, accept, closed. Any call: counted (among the calls at once), refused (rings nobody: too
-    many of them), asked (for a call-back), recorded, kept (file stored), ended, followed (a
-    call-back was opened, joined or closed), heard (by a user)."""
+    left, accept, closed. Any call: paused (who picked up has a break), counted (among the calls at
+    once), refused (rings nobody: too many of them), asked (for a call-back), recorded, kept (file
+    stored), ended, followed (a call-back was opened, joined or closed), heard (by a user)."""
     path: str = ""
     """Of the action; of ``heard``, the user."""
     number: int | None = None

@@ -4,6 +4,7 @@ The first person to press 1 meets the caller in a conference. Meanwhile the call
 tone and the ``wait`` webhook checks every few seconds whether somebody answered.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -17,8 +18,8 @@ from telephony.calls import call_record, call_steps, minutes, ongoing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.lookups import load_call, within_budget
-from telephony.calls.routing import RingPlan
-from telephony.calls.screening import ask_for_key
+from telephony.calls.routing import RingCandidate, RingPlan
+from telephony.calls.screening import ANSWER_KEY, PAUSE_KEY, ask_for_key, end_reason, pause_candidate
 from telephony.ivr import instructions
 from telephony.ivr.instructions import Hangup, Instruction, JoinConference, Prompt, Redirect, VoiceReply
 from telephony.ivr.phrases import get_phrase
@@ -131,7 +132,10 @@ def _answering_leg(call: CallRecord, path: str) -> int | None:
 def handle_leg_pick_up(webhook: CallWebhook) -> VoiceReply:
     """A phone that rang with others was picked up, perhaps by a mailbox."""
     call = load_call(webhook)
-    if call.ringing_candidate(webhook.path, webhook.number):
+    if candidate := call.ringing_candidate(webhook.path, webhook.number):
+        if candidate.answers_without_key:
+            notice = instructions.connection_notice(call.configuration)
+            return _join(call, candidate, webhook, notice=notice)
         within_budget(call.record, CallStep("picked_up", webhook.path, webhook.number))
     return ask_for_key(call, webhook, next_webhook="joined")
 
@@ -144,8 +148,18 @@ def handle_join(webhook: CallWebhook) -> VoiceReply:
     path, number = webhook.path, webhook.number
     call = call_record.load(webhook.call_id)
     candidate = call.ringing_candidate(path, number) if call else None
-    if call is None or candidate is None or webhook.digit != "1":
+    if call and webhook.digit == PAUSE_KEY:
+        return pause_candidate(call, candidate, webhook)
+    if call is None or candidate is None or webhook.digit != ANSWER_KEY:
         return VoiceReply([Hangup()])
+    return _join(call, candidate, webhook)
+
+
+def _join(
+    call: CallRecord, candidate: RingCandidate, webhook: CallWebhook, *, notice: Sequence[Instruction] = ()
+) -> VoiceReply:
+    """Let somebody join the caller, who hears ``notice`` before, unless another was faster."""
+    path, number = webhook.path, webhook.number
     language = instructions.get_language(call.configuration)
     if call.row.ended_at:
         return call.reply([Prompt(get_phrase("gone", language)), Hangup()])
@@ -162,13 +176,14 @@ def handle_join(webhook: CallWebhook) -> VoiceReply:
         with suppress(errors.Unavailable):  # otherwise other calls ring them meanwhile
             longest = (call.plan(path) or RingPlan()).minutes
             ongoing.begin(candidate.id, call.id, minutes=longest, at=webhook.at)
-    return call.reply([conference_instruction(call, path)])
+    return call.reply([*notice, conference_instruction(call, path)])
 
 
 def handle_leg_ended(webhook: CallWebhook) -> None:
     """A leg ended. Raises `errors.Unavailable`."""
     if call := call_record.load(webhook.call_id):
-        _record_leg_end(call, webhook.path, webhook.number, webhook.end_reason, webhook.at, webhook.call_seconds)
+        reason = end_reason(call, webhook)
+        _record_leg_end(call, webhook.path, webhook.number, reason, webhook.at, webhook.call_seconds)
         minutes.settle(call)
 
 

@@ -7,7 +7,7 @@ declines at once leaves their time to the others. The query of each webhook says
 from datetime import datetime, timedelta
 
 from telephony import callers, ivr
-from telephony.calls import call_steps, minutes, ring_all, routing
+from telephony.calls import call_steps, minutes, ring_all, routing, screening
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.lookups import look_up_rota, within_budget
@@ -86,7 +86,7 @@ def continue_sequence(call: CallRecord, webhook: CallWebhook) -> list[Instructio
     action, plan = call.action(path), call.plan(path)
     if action is None or plan is None or number >= len(plan.ringable):
         return instructions.fallback(call.configuration, path)
-    new_events = [call_steps.not_taken_event(plan.ringable[number], webhook.end_reason, webhook.at)]
+    new_events = [call_steps.not_taken_event(plan.ringable[number], screening.end_reason(call, webhook), webhook.at)]
     since = _ringing_since(action, webhook)
     seconds_left = round(ivr.max_ring_seconds(action) - (webhook.at - since).total_seconds())
     has_next = number + 1 < len(plan.ringable)

@@ -10,7 +10,7 @@ from config import dynamodb
 from staffing.schedules import on_duty
 from telephony import dialing_rules, ivr
 from telephony.lines import ResolvedLine
-from telephony.models import OngoingCall, PhoneVerification
+from telephony.models import OngoingCall, PhonePause, PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -31,6 +31,11 @@ class RingCandidate:
     phone: str = ""
     why_not: str = ""
     until: datetime | None = None
+    """End of the shift."""
+    paused_until: datetime | None = None
+    """Of who is skipped for a break: when it ends."""
+    answers_without_key: bool = False
+    """Whether picking up is enough to answer."""
 
     @property
     def reason(self) -> str:
@@ -53,6 +58,7 @@ EXCLUSIONS = {
     "no_phone": "no phone number",
     "ringing_off": "calls are turned off in the person's settings",
     "phone_not_verified": "phone number is not verified",
+    "paused": "has a break from calls",
     "on_a_call": "talks in another call",
     "too_many": "too many people",
     "minutes_used_up": "call minutes of the day are used up",
@@ -124,8 +130,8 @@ def list_candidates(
 ) -> list[RingCandidate]:
     """The candidates of a ring action in order, with those who are skipped. Three round trips.
 
-    A call rings users with a verified phone in the location's country who enabled ringing and are
-    not in another call. ``find_staff``: who is on duty, if it was read before.
+    A call rings users with a verified phone in the location's country who enabled ringing, have
+    no break and are not in another call. ``find_staff``: who is on duty, if it was read before.
     """
     if "numbers" in target:
         return [_number_candidate(number, line.country) for number in target["numbers"]]
@@ -138,19 +144,32 @@ def list_candidates(
     records = dynamodb.batch_get(
         dynamodb.RecordKey(record_class, match.user.id)
         for match in matches
-        for record_class in (PhoneVerification, OngoingCall)
+        for record_class in (PhoneVerification, OngoingCall, PhonePause)
     )
     candidates: list[RingCandidate] = []
     for match in matches:
         user = match.user
         why_not = match.why_not or skip_reason(user, records.get(PhoneVerification, user.id), line.country)
+        phone_pause = records.get(PhonePause, user.id)
+        if not why_not and phone_pause and phone_pause.is_current(at):
+            why_not = "paused"
         ongoing_call = records.get(OngoingCall, user.id)
         if not why_not and ongoing_call and ongoing_call.is_ongoing(at):
             why_not = "on_a_call"
         if not why_not and len([candidate for candidate in candidates if candidate.phone]) == MAX_RINGING:
             why_not = "too_many"
-        phone = "" if why_not else str(user.phone)
-        candidates.append(RingCandidate(user.id, user.name, match.why, phone, why_not, match.until))
+        candidates.append(
+            RingCandidate(
+                user.id,
+                user.name,
+                match.why,
+                phone="" if why_not else str(user.phone),
+                why_not=why_not,
+                until=match.until,
+                paused_until=phone_pause.paused_until if phone_pause and why_not == "paused" else None,
+                answers_without_key=preferences.is_answering_without_key(user.settings),
+            )
+        )
     return candidates
 
 

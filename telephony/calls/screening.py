@@ -1,36 +1,99 @@
-"""Screening: whoever picks up hears what the call is, and presses 1, which no mailbox does."""
+"""Screening: whoever picks up hears what the call is, and presses 1, which no mailbox does.
 
+The key 2 gives a user a break. Users may choose to be connected as soon as they pick up.
+"""
+
+from datetime import datetime
+
+from accounts import permissions, users
+from config import dynamodb
+from telephony import phone_pauses
 from telephony.calls import ongoing
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallStep
 from telephony.calls.lookups import load_call, within_budget
-from telephony.calls.routing import RingPlan
+from telephony.calls.routing import RingCandidate, RingPlan
 from telephony.ivr import instructions
-from telephony.ivr.instructions import ConnectCall, Hangup, VoiceReply
+from telephony.ivr.instructions import ConnectCall, Hangup, Prompt, VoiceReply
+from telephony.ivr.phrases import get_phrase
 from telephony.ivr.webhook_paths import webhook_path
 from telephony.twilio.voice import CallWebhook
+
+ANSWER_KEY, PAUSE_KEY = "1", "2"
 
 
 def handle_pick_up(webhook: CallWebhook) -> VoiceReply:
     """A phone that rang in turn was picked up, perhaps by a mailbox."""
-    return ask_for_key(load_call(webhook), webhook, next_webhook="screened")
+    call = load_call(webhook)
+    candidate = call.ringing_candidate(webhook.path, webhook.number)
+    if candidate and candidate.answers_without_key:
+        _accept(call, candidate, webhook)
+        return call.reply([*instructions.connection_notice(call.configuration), ConnectCall()])
+    return ask_for_key(call, webhook, next_webhook="screened")
 
 
 def ask_for_key(call: CallRecord, webhook: CallWebhook, *, next_webhook: str) -> VoiceReply:
     """Ask whoever picked up for a key, which ``next_webhook`` gets."""
-    next_path = webhook_path(next_webhook, action=webhook.path, c=call.id, n=webhook.number)
-    location_name = call.line.location_name or "Dutyline"
-    return call.reply(instructions.screening(call.configuration, location_name, next_path, caller=call.row.caller))
+    candidate = call.ringing_candidate(webhook.path, webhook.number)
+    screening = instructions.screening(
+        call.configuration,
+        call.line.location_name or "Dutyline",
+        webhook_path(next_webhook, action=webhook.path, c=call.id, n=webhook.number),
+        caller=call.row.caller,
+        pause_minutes=phone_pauses.KEY_MINUTES if candidate and _is_user(candidate) else None,
+    )
+    return call.reply(screening)
+
+
+def _is_user(candidate: RingCandidate) -> bool:
+    """Numbers that a configuration names are nobody's who could have a break."""
+    return dynamodb.is_id("usr", candidate.id)
 
 
 def handle_screening_key(webhook: CallWebhook) -> VoiceReply:
     """The person who picked up pressed a key: 1 connects them with the caller."""
-    if webhook.digit != "1":
+    if webhook.digit not in (ANSWER_KEY, PAUSE_KEY):
         return VoiceReply([Hangup()])
     call = load_call(webhook)
-    if candidate := call.ringing_candidate(webhook.path, webhook.number):
-        event = CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id)
-        if within_budget(call.record_answer, CallStep("accept", webhook.path, webhook.number), event):
-            longest = (call.plan(webhook.path) or RingPlan()).minutes
-            within_budget(ongoing.begin, candidate.id, call.id, minutes=longest, at=webhook.at)
+    candidate = call.ringing_candidate(webhook.path, webhook.number)
+    if webhook.digit == PAUSE_KEY:
+        return pause_candidate(call, candidate, webhook)
+    if candidate:
+        _accept(call, candidate, webhook)
     return VoiceReply([ConnectCall()])
+
+
+def _accept(call: CallRecord, candidate: RingCandidate, webhook: CallWebhook) -> None:
+    """Record that somebody whose phone rang in turn answered."""
+    event = CallEvent(kind="accepted", at=webhook.at.isoformat(), who=candidate.id)
+    if within_budget(call.record_answer, CallStep("accept", webhook.path, webhook.number), event):
+        longest = (call.plan(webhook.path) or RingPlan()).minutes
+        within_budget(ongoing.begin, candidate.id, call.id, minutes=longest, at=webhook.at)
+
+
+# --- breaks ---------------------------------------------------------------------------------------
+def pause_candidate(call: CallRecord, candidate: RingCandidate | None, webhook: CallWebhook) -> VoiceReply:
+    """Leave somebody alone for a while who pressed 2; whose phone rang says who it is."""
+    if candidate is None or not _is_user(candidate):
+        return VoiceReply([Hangup()])
+    step = CallStep("paused", webhook.path, webhook.number)
+    is_paused = step in call.steps or within_budget(_pause, call, candidate, webhook.at)
+    if is_paused:
+        within_budget(call.record, step)
+    phrase = get_phrase("paused" if is_paused else "not_paused", instructions.get_language(call.configuration))
+    return call.reply([Prompt(phrase.format(minutes=phone_pauses.KEY_MINUTES)), Hangup()])
+
+
+def _pause(call: CallRecord, candidate: RingCandidate, at: datetime) -> bool:
+    """Store the break; the person is the actor. False if the account is closed meanwhile."""
+    customer_id = call.row.customer_id
+    user = users.load_users([candidate.id], customer_id).get(candidate.id)
+    if user is None or user.status not in users.WORKING_STATUSES:
+        return False
+    phone_pauses.pause(user, phone_pauses.KEY_MINUTES, actor=permissions.user_actor(user), at=at)
+    return True
+
+
+def end_reason(call: CallRecord, webhook: CallWebhook) -> str:
+    """Why whoever was rung did not answer: as the webhook reports it, or for a break."""
+    return "paused" if call.has_step("paused", webhook.path, webhook.number) else webhook.end_reason

@@ -169,17 +169,29 @@ def fallback(configuration: IvrConfiguration, path: str) -> list[Instruction]:
 
 
 def screening(
-    configuration: IvrConfiguration, location_name: str, next_path: str, *, caller: str | None
+    configuration: IvrConfiguration,
+    location_name: str,
+    next_path: str,
+    *,
+    caller: str | None,
+    pause_minutes: int | None,
 ) -> list[Instruction]:
     """Ask the person who picked up to press 1, which a mailbox does not do.
 
     ``caller``: who calls, of whose number the last digits are said; None: not known.
+    ``pause_minutes``: how long the key 2 leaves them alone; None: it does not.
     """
     language = get_language(configuration)
     texts = [_announcement(language, location_name, caller)]
     texts += [get_phrase("recorded", language)] if is_recording_enabled(configuration) else []
-    texts += [get_phrase("press_1", language)] * 2
+    keys = get_phrase("press_1_or_2" if pause_minutes else "press_1", language)
+    texts += [keys.format(minutes=pause_minutes)] * 2
     return [GatherKey(tuple(map(Prompt, texts)), SCREENING_SECONDS, next_path)]
+
+
+def connection_notice(configuration: IvrConfiguration) -> list[Instruction]:
+    """What somebody hears who is connected without a key."""
+    return [Prompt(get_phrase("recorded", get_language(configuration)))] if is_recording_enabled(configuration) else []
 
 
 def _announcement(language: str, location_name: str, caller: str | None) -> str:

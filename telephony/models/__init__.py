@@ -13,7 +13,7 @@ from telephony.models.callers import BlockedCaller, LastConversation, blocked_ca
 from telephony.models.calls import CALL_OUTCOMES, EVENT_KINDS, Call, CallOfUser, EventKind, OngoingCall, Usage
 from telephony.models.last_messages import LastMessage, last_message_key
 from telephony.models.numbers import ADDRESS_STATUSES, NUMBER_STATUSES, Line, NumberProfile, Orphan, PhoneNumber, Quota
-from telephony.models.phones import PhoneVerification
+from telephony.models.phones import PhonePause, PhoneVerification
 
 __all__ = [
     "ADDRESS_STATUSES",
@@ -36,6 +36,7 @@ __all__ = [
     "OpenCallback",
     "Orphan",
     "PhoneNumber",
+    "PhonePause",
     "PhoneVerification",
     "Quota",
     "Usage",

@@ -12,6 +12,12 @@ VERIFICATION = PersonalData(
     "until another phone is verified or the account is deleted",
     Erasure.REMOVED,
 )
+PAUSE = PersonalData(
+    "break from calls",
+    "ring nobody who wants to be left alone for a while",
+    "until the day after it ends, or another one begins",
+    Erasure.REMOVED,
+)
 CALLS = PersonalData(
     "calls",
     "know who called, which phones rang and why, and how the call ended",

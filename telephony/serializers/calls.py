@@ -11,11 +11,13 @@ from config.api.fields import (
     PageQuery,
     PhoneTextField,
     StrictChoiceField,
+    StrictIntegerField,
     StrictQuery,
     StrictSerializer,
     TextField,
 )
 from config.api.time_queries import DateTimeRangeQuery
+from telephony import phone_pauses
 from telephony.callers import MAX_LENGTH
 from telephony.calls import own_calls, recordings, routing
 from telephony.calls.call_record import CallRecord
@@ -235,6 +237,16 @@ class PhoneVerificationCode(StrictSerializer):
     code = TextField(max_length=12, help_text="The digits that the call said.")
 
 
+class BreakBody(StrictSerializer):
+    """How long calls do not ring the user's phone."""
+
+    minutes = StrictIntegerField(
+        min_value=phone_pauses.MIN_MINUTES,
+        max_value=phone_pauses.MAX_MINUTES,
+        help_text="Minutes from now on, 5 to 480.",
+    )
+
+
 class PhoneView(serializers.Serializer[Any]):
     """The phone of the signed-in user."""
 
@@ -245,4 +257,20 @@ class PhoneView(serializers.Serializer[Any]):
     )
     rings = serializers.BooleanField(
         help_text="Whether calls ring it while the user is on duty: it is verified, and `ringing` is on."
+    )
+    pausedUntil = serializers.DateTimeField(
+        source="paused_until",
+        allow_null=True,
+        help_text="When the user's break ends, until which calls do not ring the phone; null: no break.",
+    )
+
+
+class BreakView(PhoneView):
+    """The phone of the signed-in user in a break."""
+
+    aloneAt = serializers.ListField(
+        child=serializers.CharField(),
+        source="alone_at",
+        help_text="Ids of the locations with a phone number where the user is on duty now and no other phone of "
+        "somebody on duty would ring: calls there reach nobody on duty during the break.",
     )

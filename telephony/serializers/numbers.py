@@ -188,6 +188,9 @@ class PreviewCandidateView(serializers.Serializer[Any]):
     until = serializers.DateTimeField(allow_null=True, help_text="End of the shift; null for why=named.")
     rings = serializers.SerializerMethodField()
     whyNot = serializers.SerializerMethodField()
+    pausedUntil = serializers.DateTimeField(
+        source="paused_until", allow_null=True, help_text="With whyNot=paused: when the user's break ends."
+    )
 
     @extend_schema_field(
         {"type": ["string", "null"], "description": "Id of a user; null for a phone number of the configuration."}

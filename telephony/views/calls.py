@@ -1,5 +1,6 @@
 """``/call`` and ``/user/phone``."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 
@@ -13,11 +14,19 @@ from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, daily_limits, errors, local_time
 from config.api import csv_tables, pagination, ranges
 from config.api.fields import EmptyBody
-from telephony import phone_verification
-from telephony.calls import listing, queries, recordings
+from telephony import phone_pauses, phone_verification
+from telephony.calls import cover, listing, queries, recordings
 from telephony.calls.call_filter import CallCriteria
 from telephony.serializers import call_table
-from telephony.serializers.calls import CallQuery, CallView, PhoneVerificationCode, PhoneView, RecordingQuery
+from telephony.serializers.calls import (
+    BreakBody,
+    BreakView,
+    CallQuery,
+    CallView,
+    PhoneVerificationCode,
+    PhoneView,
+    RecordingQuery,
+)
 from telephony.views import examples
 
 
@@ -109,9 +118,46 @@ class OwnPhone(api.OperationViewSet):
     def retrieve(self, request: Request) -> Response:
         """Get the signed-in user's phone.
 
-        Whether it is verified, and whether calls ring it while the user is on duty.
+        Whether it is verified, whether calls ring it while the user is on duty, and whether the
+        user has a break.
         """
-        return Response(PhoneView(phone_verification.get_state(authenticated_user(request).user)).data)
+        return Response(
+            PhoneView(phone_verification.get_state(authenticated_user(request).user, at=datetime.now(UTC))).data
+        )
+
+
+class PhoneBreaks(api.OperationViewSet):
+    """``/user/phone/break``."""
+
+    tag = "Users"
+
+    @api.operation("beginPhoneBreak", "self:update", rate_limit="write")
+    @api.accepts(BreakBody, {"minutes": 30})
+    @api.returns(BreakView, examples.BREAK)
+    def begin(self, request: Request) -> Response:
+        """Begin a break from calls, or change its length.
+
+        Until it ends, calls ring the others on duty, and not the signed-in user. It ends by itself,
+        not with the shift. Pressing 2 when the phone rings begins a break of 30 minutes, too. It
+        is allowed also where nobody else can be called: `aloneAt` says so.
+        """
+        minutes, at = BreakBody.parse(request.data)["minutes"], datetime.now(UTC)
+        user, actor = authenticated_user(request).user, actor_of(request)
+        phone_pauses.pause(user, minutes, actor=actor, at=at)
+        state = phone_verification.get_state(user, at=at)
+        view = {**asdict(state), "alone_at": cover.list_locations_alone(user, at)}
+        return Response(BreakView(view).data)
+
+    @api.operation("endPhoneBreak", "self:update", rate_limit="write")
+    @api.returns(PhoneView, examples.PHONE)
+    def end(self, request: Request) -> Response:
+        """End the break of the signed-in user.
+
+        Calls ring the phone again. Without a break, nothing changes.
+        """
+        user, at = authenticated_user(request).user, datetime.now(UTC)
+        phone_pauses.resume(user, actor=actor_of(request), at=at)
+        return Response(PhoneView(phone_verification.get_state(user, at=at)).data)
 
 
 class PhoneVerifications(api.OperationViewSet):

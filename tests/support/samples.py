@@ -287,6 +287,8 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
         path={"number": _blocked_number(test_users)}, query={"locationId": test_users.boston.id}, id_kind="num"
     ),
     "getPhone": lambda test_users: RequestSample(),
+    "beginPhoneBreak": lambda test_users: RequestSample(body={"minutes": 30}, invalid_values={"minutes": 4}),
+    "endPhoneBreak": lambda test_users: RequestSample(),
     "verifyPhone": lambda test_users: RequestSample(body={}, invalid_values={"x": not test_users.phones_verified}),
     "confirmPhone": lambda test_users: RequestSample(
         body={"code": f"{next(_sequence):06}"}, invalid_values={"code": 7 if test_users.phones_verified else 0}

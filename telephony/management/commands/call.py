@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 PHONE_BEHAVIORS = {
     "answer": ("answers", "is answered with key 1"),
     "mailbox": ("mailbox", "goes to a mailbox"),
-    "silent": ("silent", "is answered without a key"),
+    "silent": ("silent", "is answered without a key, which is enough for who has chosen it"),
     "busy": ("declines", "declines the call"),
+    "break": ("breaks", "is answered with key 2: not for 30 minutes"),
 }
 
 

@@ -33,6 +33,7 @@ PHONE_BEHAVIORS = {
     "mailbox": (12, ""),
     "silent": (6, ""),
     "wrong key": (6, "5"),
+    "breaks": (6, "2"),
     "declines": (4, None),
     "nothing": (0, None),
 }

@@ -171,7 +171,8 @@ def test_phones_show_the_caller_where_they_can(line: LineFixture, caller: str, s
     ],
 )
 def test_last_digits_of_the_caller_are_said(caller: str | None, language: str, announcement: str) -> None:
-    spoken = instructions.screening({"language": language}, "Boston Harbour", "screened", caller=caller)[0]
+    configuration = {"language": language}
+    spoken = instructions.screening(configuration, "Boston Harbour", "screened", caller=caller, pause_minutes=None)[0]
 
     assert isinstance(spoken, GatherKey)
     assert spoken.prompts[0].say == announcement
