@@ -291,6 +291,35 @@ def test_callers_are_shown_to_those_on_duty(
     assert page.get_by_text("(617) 555-7404").count() == 0
 
 
+def test_a_break_from_calls_and_answering_by_picking_up(
+    test_users: UserFixtures, open_app: Callable[..., Page]
+) -> None:
+    page = open_app()
+    sign_in(page, test_users.sam)
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("radio", name="2 hours").click()
+    page.get_by_role("button", name="Begin a break").click()
+    page.get_by_role("status").get_by_text("Calls do not ring your phone until").wait_for()
+    until = datetime.fromisoformat(test_users.sam.get("/user/phone").json()["pausedUntil"])
+    local_until = until.astimezone(ZoneInfo("America/New_York"))
+    shown = (page.get_by_role("status").text_content() or "").replace("\u00a0", " ")
+    assert shown == f"Calls do not ring your phone until {local_until:%-I:%M %p}."
+
+    page.get_by_role("button", name="End the break").click()
+    page.get_by_role("button", name="Begin a break").wait_for()
+    assert test_users.sam.get("/user/phone").json()["pausedUntil"] is None
+
+    page.get_by_role("radio", name="Answer by picking up").click()
+    page.get_by_text("If your mailbox picks up, it takes the call").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert test_users.sam.get("/user").json()["settings"]["answerWithoutKey"]
+    page.get_by_role("button", name="Week").click()
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("radio", name="Press 1 to answer").click()
+    page.wait_for_load_state("networkidle")
+    assert not test_users.sam.get("/user").json()["settings"]["answerWithoutKey"]
+
+
 def test_a_refused_sign_in_and_a_lost_connection_are_explained(
     test_users: UserFixtures, open_app: Callable[..., Page], app: str
 ) -> None:
@@ -342,9 +371,16 @@ def test_all_screens_are_accessible(
         check(page, f"closing {scheme}")
         page.get_by_role("button", name="Voicemail").click()
         check(page, f"voicemail {scheme}")
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_role("heading", name="Break from calls").wait_for()
+        check(page, f"settings {scheme}")
+        page.get_by_role("button", name="Begin a break").click()
+        page.get_by_role("button", name="End the break").wait_for()
+        check(page, f"break {scheme}")
+        page.get_by_role("button", name="End the break").click()
         page.get_by_role("button", name="Week").click()
         page.get_by_role("button", name="Add a shift").click()
         page.get_by_label("From").fill("never")
         check(page, f"add {scheme}")
     assert not problems, "\n".join(problems)
-    record_figure("sample app: 8 screens, light and dark; no axe violations")
+    record_figure("sample app: 10 screens, light and dark; no axe violations")

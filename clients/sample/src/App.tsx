@@ -8,6 +8,7 @@ import { loadWorkplace, type Workplace } from "./data";
 import { finishRoute, parseRoute, type Route, takeRoute } from "./route";
 import { describeError } from "./messages";
 import { MissedCalls } from "./screens/MissedCalls";
+import { Settings } from "./screens/Settings";
 import { SignIn } from "./screens/SignIn";
 import { Team } from "./screens/Team";
 import { Voicemail } from "./screens/Voicemail";
@@ -80,7 +81,7 @@ function SignedIn({ dutyline, workplace, signOut }: { dutyline: Dutyline; workpl
   const setScreen = (screen: ScreenName) => setRoute({ screen });
   const colors = useColors();
   const isWide = useIsWide();
-  const Screen = { week: Week, team: Team, missed: MissedCalls, voicemail: Voicemail }[route.screen];
+  const Screen = { week: Week, team: Team, missed: MissedCalls, voicemail: Voicemail, settings: Settings }[route.screen];
   const person = <Person name={workplace.me.name} signOut={signOut} />;
   const navigation = <Navigation current={route.screen} onChange={setScreen} />;
   if (isWide) {

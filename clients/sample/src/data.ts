@@ -10,6 +10,7 @@ export type Shift = Extract<Item<"/staffSchedule">, { kind: "occurrence" }>;
 export type Colleague = Item<"/colleague">;
 export type Call = Item<"/call">;
 export type LocationDay = Data<"/location/{id}/days">["items"][number];
+export type Phone = Data<"/user/phone">;
 export type OnDuty = Data<"/location/{id}/on-duty">["items"][number];
 
 /** The signed-in person and where they work. */
@@ -70,6 +71,24 @@ export async function loadMessages(dutyline: Dutyline, location: Location): Prom
 export async function loadRecording(dutyline: Dutyline, call: Call): Promise<Blob> {
   const answer = await dutyline.GET("/call/{id}/recording", { params: { path: { id: call.id } }, parseAs: "blob" });
   return answer.data;
+}
+
+export async function loadPhone(dutyline: Dutyline): Promise<Phone> {
+  return (await dutyline.GET("/user/phone")).data;
+}
+
+/** Leave the person alone for a while; `aloneAt` names the locations where nobody else can be called. */
+export async function beginBreak(dutyline: Dutyline, minutes: number): Promise<Phone & { aloneAt: string[] }> {
+  return (await dutyline.PUT("/user/phone/break", { body: { minutes } })).data;
+}
+
+export async function endBreak(dutyline: Dutyline): Promise<Phone> {
+  return (await dutyline.DELETE("/user/phone/break")).data;
+}
+
+/** Whether picking up is enough to answer; the settings as they are then. */
+export async function saveAnswering(dutyline: Dutyline, answerWithoutKey: boolean): Promise<Me["settings"]> {
+  return (await dutyline.PATCH("/user", { body: { settings: { answerWithoutKey } } })).data.settings;
 }
 
 export interface NewShift {

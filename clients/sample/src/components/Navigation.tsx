@@ -4,7 +4,13 @@ import { useColors, useIsWide } from "../theme";
 import { Button } from "./controls";
 import { Words } from "./text";
 
-export const SCREENS = { week: "Week", team: "On duty", missed: "Missed calls", voicemail: "Voicemail" } as const;
+export const SCREENS = {
+  week: "Week",
+  team: "On duty",
+  missed: "Missed calls",
+  voicemail: "Voicemail",
+  settings: "Settings",
+} as const;
 export type ScreenName = keyof typeof SCREENS;
 
 interface Props {

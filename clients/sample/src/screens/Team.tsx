@@ -62,9 +62,10 @@ function Person({ name, note }: { name: string; note: string }) {
   );
 }
 
-function describeEnd({ until, reason }: OnDuty, timeZone: string): string {
+function describeEnd({ until, reason, pausedUntil }: OnDuty, timeZone: string): string {
+  const pause = pausedUntil === null ? "" : `, on a break until ${formatTime(pausedUntil)}`;
   const day = dayOf(until) === today(timeZone) ? "" : `${formatWeekday(dayOf(until))} `;
-  return `Until ${day}${formatTime(until)}${reason === "covering" ? ", covering for a colleague" : ""}`;
+  return `Until ${day}${formatTime(until)}${reason === "covering" ? ", covering for a colleague" : ""}${pause}`;
 }
 
 const describePerson = ({ profileName, name, userSkills }: Colleague) =>
