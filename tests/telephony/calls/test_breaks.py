@@ -115,7 +115,7 @@ def test_the_break_is_offered_in_the_language_of_the_line(line: LineFixture, lan
 
 
 # --- by app ---------------------------------------------------------------------------------------
-def test_a_break_by_app_ends_by_itself_or_when_asked(line: LineFixture, test_users: UserFixtures) -> None:
+def test_a_break_by_app_begins_and_ends(line: LineFixture, test_users: UserFixtures) -> None:
     at = now()
     sam = test_users.sam
     phone = enable_ringing(users.get_user(sam.id))
@@ -172,7 +172,7 @@ def test_who_chose_it_answers_by_picking_up(line: LineFixture, strategy: str, re
     line.call(phones={phone: "silent"}).assert_sequence("Press 1", VOICEMAIL)
 
 
-def test_who_answers_without_a_key_is_told_of_the_recording(line: LineFixture, strategy: str) -> None:
+def test_who_answers_without_a_key_hears_of_the_recording(line: LineFixture, strategy: str) -> None:
     user, phone = line.put_on_duty(*local_times_around(WEDNESDAY_NOON))
     change_settings(line, user, answerWithoutKey=True)
     line.update_configuration(recording={"calls": True, "consentPrompt": {"say": "We record calls."}})
