@@ -2,6 +2,7 @@
 
 import itertools
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -212,6 +213,66 @@ def test_nobody_is_notified_of_a_call_outside_opening_hours(
 
     assert list_pushes(sue, "call_missed") == []
     assert list_callbacks(line) == []
+
+
+# --- due and released -----------------------------------------------------------------------------
+def promise(test_users: UserFixtures, line: LineFixture, minutes: int) -> str:
+    """A call-back of a new caller that is due in some minutes; its id."""
+    call = line.call(now(), leavesMessage=False, **{"from": next(_callers)})
+    due_at = (now() + timedelta(minutes=minutes)).isoformat()
+    response = test_users.ann.post("/callback", {"callId": call.id, "dueAt": due_at})
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
+
+
+def test_those_on_duty_are_notified_once_of_what_is_due_at_a_time(
+    test_users: UserFixtures, env: Environment, line: LineFixture
+) -> None:
+    sue = add_person(test_users, env, line)
+    manager = add_person(test_users, env, line, role="manager", is_on_duty=False)
+    line.update_configuration(open={"type": "say", "prompt": {"say": "Nobody is here."}})
+    for _ in range(2):
+        promise(test_users, line, 20)
+    taken = promise(test_users, line, 20)
+    drain_outbox()
+    assert sue.post(f"/callback/{taken}/take").status_code == 200
+    drain_outbox(19 * 60)
+    assert list_pushes(sue, "callback_due") == []
+
+    drain_outbox(20 * 60 + 2)
+    drain_outbox(40 * 60)
+
+    (push,) = list_pushes(sue, "callback_due")
+    assert push["body"] == "2 call-backs are due at Harbour Street. Open the app to take one."
+    assert list_pushes(manager, "callback_due") == []
+
+
+def test_those_in_charge_are_notified_of_what_is_due_while_nobody_is_on_duty(
+    test_users: UserFixtures, env: Environment, line: LineFixture
+) -> None:
+    manager = add_person(test_users, env, line, role="manager", is_on_duty=False)
+    callback_id = promise(test_users, line, 20)
+
+    drain_outbox(20 * 60 + 2)
+
+    (push,) = list_pushes(manager, "callback_due")
+    assert push["data"]["callbackId"] == callback_id
+
+
+def test_whoever_releases_a_call_back_is_not_notified(
+    test_users: UserFixtures, env: Environment, line: LineFixture
+) -> None:
+    sue = add_person(test_users, env, line)
+    colleague = add_person(test_users, env, line)
+    miss_call(line)
+    drain_outbox()
+    (callback,) = list_callbacks(line)
+    for step in ("take", "release"):
+        assert sue.post(f"/callback/{callback['id']}/{step}").status_code == 200
+
+    drain_outbox()
+
+    assert [len(list_pushes(person, "callback_handed_over")) for person in (sue, colleague)] == [0, 1]
 
 
 # --- texts ----------------------------------------------------------------------------------------
