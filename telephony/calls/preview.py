@@ -42,6 +42,8 @@ class CallPreview:
     at: datetime
     entrance: ivr.Entrance
     steps: list[PreviewStep]
+    next_opening: datetime | None
+    """When a caller would be answered: ``at``, or the next such moment within a month."""
 
 
 def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview:
@@ -66,7 +68,8 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview
     if ivr.is_recording_enabled(configuration):
         steps.append(PreviewStep("recording", "say", _prompt_text(configuration["recording"]["consentPrompt"], speech)))
     steps += _build_steps(line, entrance.name, speech, find_staff)
-    return CallPreview(location_id, line_record.number, at, entrance, steps)
+    next_opening = speech.next_opening.astimezone(at.tzinfo) if speech.next_opening else None
+    return CallPreview(location_id, line_record.number, at, entrance, steps, next_opening)
 
 
 def _build_steps(

@@ -254,4 +254,11 @@ class CallPreviewView(serializers.Serializer[Any]):
     holiday = serializers.CharField(
         source="entrance.holiday", allow_null=True, help_text="Name of the holiday, or its date; null: it is none."
     )
+    nextOpening = serializers.DateTimeField(
+        source="next_opening",
+        allow_null=True,
+        help_text="When a caller would be answered: the time of the simulated call if somebody could be rung then, "
+        "else the next such moment, with the offset of the location; null: not within 31 days. `{nextOpening}` in "
+        "texts is this time in words.",
+    )
     steps = PreviewStepView(many=True, help_text="The steps of the call, in order.")

@@ -62,7 +62,9 @@ _CANDIDATE = _builder.build(
 _RING_STEP = _builder.build(
     numbers.PreviewStepView, path="open", type="ring", keys={}, people=[_CANDIDATE], maxRingSeconds=45, callerId="line"
 )
-PREVIEW = _builder.build(numbers.CallPreviewView, reason="Somebody is on duty.", holiday=None, steps=[_RING_STEP])
+PREVIEW = _builder.build(
+    numbers.CallPreviewView, reason="Somebody is on duty.", holiday=None, nextOpening=SAMPLE_TIME, steps=[_RING_STEP]
+)
 CALL = _builder.build(
     calls.CallView,
     id="CA0123456789abcdef0123456789abcdef",

@@ -76,9 +76,9 @@ class CallPreviews(api.OperationViewSet):
         at = CallPreviewQuery.parse_query(request).get("at", datetime.now(UTC))
         call_preview = preview.preview_call(locationId, actor=actor_of(request), at=at)
         view = CallPreviewView(call_preview).data
-        return Response(
-            view, headers={"ETag": conditional.weak_etag([view["entrance"], view["reason"], view["steps"]])}
-        )
+        later_opening = call_preview.next_opening if call_preview.next_opening != call_preview.at else None
+        shown = [view["entrance"], view["reason"], view["steps"], str(later_opening)]
+        return Response(view, headers={"ETag": conditional.weak_etag(shown)})
 
 
 def _build_ivr_schema() -> bytes:

@@ -45,6 +45,7 @@ def test_texts_name_the_location_and_the_next_opening(line: LineFixture, save_tr
     preview = line.test_users.ann.get(
         f"/ivrConfiguration/{line.location.id}/preview", params={"at": "2027-06-02T22:00"}
     ).json()
+    assert preview["nextOpening"] == "2027-06-03T09:00:00-04:00"
     assert [step["text"] for step in preview["steps"]][:2] == (
         ["This is Harbour Street.", "Harbour Street: press 1, or call tomorrow at nine AM."]
     )
