@@ -268,7 +268,7 @@ SAMPLES: dict[str, Callable[[UserFixtures], RequestSample]] = {
     ),
     "closeCallback": lambda test_users: RequestSample(
         path={"id": test_users.create_callback()},
-        body={"outcome": "reached", "note": "Comes at ten."},
+        body={"outcome": "reached", "note": f"Comes at {next(_sequence)}."},
         invalid_values={"outcome": "sold"},
         id_kind="cbk",
     ),
@@ -410,7 +410,7 @@ def _invalid_request(test_users: UserFixtures, operation: Operation, sample: Req
 def _reused_key(test_users: UserFixtures, operation: Operation, sample: RequestSample) -> httpx.Response:
     headers = {"Idempotency-Key": f"reused by {operation.id}"}
     assert send_request(test_users.ann, operation, sample, headers=headers).status_code == success_status(operation)
-    other_sample = SAMPLES[operation.id](test_users)
+    other_sample = replace(SAMPLES[operation.id](test_users), path=sample.path)
     return send_request(test_users.ann, operation, other_sample, headers=headers)
 
 
