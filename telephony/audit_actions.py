@@ -12,6 +12,7 @@ ACTIONS = {
     "callback.returned": "Whoever had taken the call-back is off duty or lost access; it is open again.",
     "callback.released": "Whoever had taken the call-back, or is in charge, released it.",
     "callback.taken": "Somebody took the call-back.",
+    "callback.viewed": "An operator viewed the call-back.",
     "caller.erased": "What is stored about a caller was erased on request.",
     "caller.erasure_begun": "A caller asked to be erased.",
     "caller.exported": "What is stored about a caller was exported on request.",

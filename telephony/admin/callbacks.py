@@ -20,7 +20,7 @@ from config.backoffice.links import admin_change_url, admin_list_url, link_to
 from config.backoffice.record_admin import SESSION_CUSTOMER, RecordAdmin
 from telephony.admin import readable
 from telephony.admin.projected import Callback
-from telephony.callbacks import closing, holding
+from telephony.callbacks import closing, holding, queries
 from telephony.calls import own_calls
 from telephony.models import Call
 
@@ -47,7 +47,7 @@ class StatusFilter(admin.SimpleListFilter):
 class ClosingForm(forms.Form):
     """How a call-back ended."""
 
-    outcome = form_fields.choice_field("Outcome", list(OUTCOMES.items()), required=True)
+    outcome = form_fields.choice_field("Outcome", [("", "Choose one"), *OUTCOMES.items()])
     note = form_fields.text_field(
         "Note", required=False, max_length=closing.MAX_NOTE_LENGTH, help_text="For whoever looks at it later."
     )
@@ -73,27 +73,27 @@ class CallbackAdmin(RecordAdmin):
     search_help_text = "An id"
     fields = (
         *("location_link", "caller_label", "state", "waiting", "due", "call_count", "holder", "held_until"),
-        *("result", "note", "call_list"),
+        *("result", "note_text", "call_list"),
     )
 
     buttons = (
         Button(
             "take",
-            "Take",
+            "Take this call-back",
             "You call the caller back, outside Dutyline. For two hours nobody else can take it; then it is open again.",
             run_command(holding.take, "You have taken the call-back."),
             is_available=lambda obj: obj.record.status == "open",
         ),
         Button(
             "release",
-            "Release",
+            "Release this call-back",
             "Others can take it; those on duty are told that the caller waits.",
             run_command(holding.release, "The call-back is open again."),
             is_available=lambda obj: obj.record.status == "taken",
         ),
         Button(
             "close",
-            "Close",
+            "Close this call-back",
             "Nobody calls back any more. The next missed call of the caller opens another call-back.",
             _close,
             is_available=lambda obj: not obj.record.is_closed,
@@ -141,6 +141,10 @@ class CallbackAdmin(RecordAdmin):
     def result(self, obj: Any) -> str:
         return OUTCOMES.get(str(obj.record.outcome), "—")
 
+    @display(description="Note")
+    def note_text(self, obj: Any) -> str:
+        return str(obj.record.note or "—")
+
     @display(description="Calls of the caller")
     def call_list(self, obj: Any) -> str:
         """The calls with when, how they ended and who listened."""
@@ -185,6 +189,10 @@ class CallbackAdmin(RecordAdmin):
             (str(location.name), admin_list_url("telephony", "callback", location_id__exact=str(location.id)))
             for location in page.records
         ]
+
+    def after_view(self, request: HttpRequest, obj: Any) -> None:
+        """Record the view: the page shows the caller's number."""
+        queries.log_callback_viewed(obj.record, actor=actor_for(request, obj), at=operators.now())
 
     def search(self, queryset: Any, term: str) -> Any:
         return queryset.filter(pk=term)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accounts import locations, permissions
 from accounts.permissions import Actor
-from config import dynamodb, errors
+from config import dynamodb, errors, journal
 from config.dynamodb import pagination
 from telephony import dialing_rules, lines
 from telephony.callbacks import callback_record, rights
@@ -62,6 +62,12 @@ def get_callback(callback_id: str, *, actor: Actor, at: datetime) -> CallbackEnt
     """A call-back that the actor may see. Raises `errors.NotFound` and `errors.Forbidden`."""
     (entry,) = to_entries([load_visible(callback_id, actor, at)])
     return entry
+
+
+def log_callback_viewed(callback: Callback, *, actor: Actor, at: datetime) -> None:
+    """Write to the audit log that an operator opened a call-back, which shows who called."""
+    actor.require("calls:read")
+    journal.write_audit_event(actor, "callback.viewed", callback, at)
 
 
 def load_visible(callback_id: str, actor: Actor, at: datetime) -> Callback:
