@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -25,6 +26,7 @@ from tests.support.users import (
     accept_invitation,
     create_shift,
     now,
+    phone_number_of,
     process_outbox,
     simulate_call,
 )
@@ -257,6 +259,25 @@ def test_push_leads_to_the_caller_who_is_taken_and_closed(
         "Comes on Tuesday at ten.",
         staffed.sam.id,
     )
+
+
+def test_calling_back_rings_the_own_phone_first(
+    staffed: UserFixtures, open_app: Callable[..., Page], env: Environment
+) -> None:
+    caller = "+16175557407"
+    callback_id = miss_call(staffed, caller, hangUpAfter=20)
+    for number in (phone_number_of(staffed.sam.user), caller):
+        httpx.post(f"{env.twilio}/_local/phones", json={"number": number, "does": "answers"}).raise_for_status()
+    page = open_app()
+    sign_in(page, staffed.sam)
+    page.get_by_role("button", name="Missed calls").click()
+    card = page.get_by_role("group", name="(617) 555-7407")
+
+    card.get_by_role("button", name="Call back").click()
+
+    page.get_by_text("Your phone rings now. Pick up and press 1, and we call (617) 555-7407.").wait_for()
+    card.get_by_text("Yours").wait_for()
+    assert staffed.ann.get(f"/callback/{callback_id}").json()["takenBy"] == staffed.sam.id
 
 
 def test_two_who_take_one_caller_learn_who_holds_it(staffed: UserFixtures, open_app: Callable[..., Page]) -> None:

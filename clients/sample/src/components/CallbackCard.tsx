@@ -79,7 +79,7 @@ export function CallbackCard({ dutyline, callback, location, myId, holder, messa
                   label="Call back"
                   disabled={isBusy}
                   onPress={() =>
-                    run(() => callBack(dutyline, callback), `Your phone rings now. Pick up, and we call ${caller}.`)
+                    run(() => callBack(dutyline, callback), `Your phone rings now. Pick up and press 1, and we call ${caller}.`)
                   }
                 />
               )}
