@@ -18,7 +18,7 @@ from staffing.schedules.queries import ScheduleFilter, Shift
 from telephony import dialing_rules, ivr
 from telephony.calls import routing
 from telephony.lines import ResolvedLine
-from telephony.models import PhoneVerification
+from telephony.models import PhonePause, PhoneVerification
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -33,9 +33,10 @@ _Moment = tuple[datetime, OnDuty | None]
 def find_next_opening(line: ResolvedLine, at: datetime) -> datetime | None:
     """When a caller would next be answered: ``at`` itself if that holds then.
 
-    The line is open, and if its open branch rings phones, one of them could be rung. None: not
-    within `LOOK_AHEAD`, or the line has no configuration. Two round trips at most follow each
-    other. Raises `errors.Unavailable`, and `queries.QueryTooWide`.
+    The line is open, and if its open branch rings phones, one of them could be rung; who talks in
+    another call soon does not, and counts. None: not within `LOOK_AHEAD`, or the line has no
+    configuration. Two round trips at most follow each other. Raises `errors.Unavailable`, and
+    `queries.QueryTooWide`.
     """
     if not line.configuration:
         return None
@@ -71,6 +72,10 @@ class _Search:
     always_answered: bool
     """Whether a phone can be rung whenever the line is open, or none is needed."""
     rings: list[_Ring] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+    """The people named by ring actions who could be rung."""
+    pauses: dict[str, PhonePause] = field(default_factory=dict)
+    """The breaks of people, by their id."""
     current: list[OnDuty] = field(default_factory=list)
 
     @property
@@ -97,11 +102,12 @@ class _Search:
     def run(self) -> datetime | None:
         """The first instant at which a caller would be answered."""
         shifts = self._prepare()
-        if not (self.always_answered or any(ring.staff_ids for ring in self.rings)):
+        if not (self.always_answered or self.named or any(ring.staff_ids for ring in self.rings)):
             return None
+        ends = [pause.paused_until for pause in self.pauses.values() if self.at < pause.paused_until <= self.until]
         boundaries = ivr.list_boundaries(self.line.configuration, self.at, self.until, time_zone=self.line.time_zone)
         starts: Iterator[_Moment] = ((max(entry.shift.occurrence.start, self.at), entry) for entry in shifts)
-        moments = heapq.merge(((instant, None) for instant in boundaries), starts, key=_instant_of)
+        moments = heapq.merge(((instant, None) for instant in sorted([*boundaries, *ends])), starts, key=_instant_of)
         for instant, group in groupby(moments, key=_instant_of):
             self.current += [entry for _, entry in group if entry]
             self.current = [entry for entry in self.current if _is_within(entry, instant, self.longest_grace)]
@@ -110,16 +116,21 @@ class _Search:
         return None
 
     def _is_answered(self, at: datetime) -> bool:
-        is_rung = self.always_answered or any(
-            entry.user.id in ring.staff_ids and _is_within(entry, at, ring.grace)
-            for ring in self.rings
-            for entry in self.current
-        )
-        if not is_rung:
+        if not (self.always_answered or any(not self._is_paused(id, at) for id in self._iter_callable(at))):
             return False
         grace = self.opening_grace
         staff = [entry for entry in self.current if _is_within(entry, at, grace)] if self.follows_rota else None
         return routing.find_entrance(self.line, at, staff).name == "open"
+
+    def _iter_callable(self, at: datetime) -> Iterator[str]:
+        """The ids of those who could be rung, apart from their breaks."""
+        yield from self.named
+        for entry in self.current:
+            if any(entry.user.id in ring.staff_ids and _is_within(entry, at, ring.grace) for ring in self.rings):
+                yield entry.user.id
+
+    def _is_paused(self, user_id: str, at: datetime) -> bool:
+        return user_id in self.pauses and self.pauses[user_id].is_current(at)
 
     # --- reading --------------------------------------------------------------------------------
     def _prepare(self) -> Iterator[OnDuty]:
@@ -130,7 +141,7 @@ class _Search:
         staff_ids = {staff_id for schedule in schedules for staff_id in queries.list_staff_ids(schedule)}
         named_ids = {staff_id for target in self.targets for staff_id in target.get("users", ())}
         staff, callable_ids = self._load_people(staff_ids | named_ids)
-        self.always_answered |= bool(named_ids & callable_ids)
+        self.named = named_ids & callable_ids
         for target in self.duty_targets:
             selected = {id for id in staff_ids & callable_ids if not routing.filter_reason(staff[id], target)}
             self.rings.append(_Ring(selected, ivr.duty_grace_period(target)))
@@ -144,8 +155,10 @@ class _Search:
     def _load_people(self, user_ids: set[str]) -> "tuple[dict[str, User], set[str]]":
         """The people who may work, by id, and the ids of those whose phones could be rung."""
         ids = sorted(user_ids)
-        keys = [key for id in ids for key in (users.user_key(id), dynamodb.RecordKey(PhoneVerification, id))]
+        keys = [users.user_key(id) for id in ids]
+        keys += [dynamodb.RecordKey(record_class, id) for id in ids for record_class in (PhoneVerification, PhonePause)]
         records = dynamodb.batch_get(keys)
+        self.pauses = {id: pause for id in ids if (pause := records.get(PhonePause, id))}
         user_records = (users.find_user_in(records, id, self.line.customer_id) for id in ids)
         staff = {user.id: user for user in user_records if user and user.status in users.WORKING_STATUSES}
         country = self.line.country

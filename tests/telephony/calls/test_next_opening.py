@@ -17,6 +17,7 @@ from staffing.schedules import save
 from telephony import ivr, lines
 from telephony.calls import next_opening, routing
 from telephony.lines import ResolvedLine
+from telephony.models import PhonePause
 from tests.support.bulk import put_records
 from tests.support.calls import LineFixture, create_line
 from tests.support.users import UserFixtures, now
@@ -43,6 +44,8 @@ def line(test_users: UserFixtures) -> LineFixture:
     ):
         line.put_on_duty(start, end, user=dora)
     line.put_on_duty("2027-03-11T09:00", "2027-03-11T17:00", has_ringing_phone=False, name="Una Silent")
+    break_ends = datetime(2027, 11, 7, 14, 40, tzinfo=UTC)
+    put_records([PhonePause.of_user(dora.id, test_users.customer.id, break_ends - timedelta(hours=1), break_ends)])
     _add_series(line, dora.id, wall("2027-11-22T08:00"), wall("2027-11-22T16:00"), RecurrenceRule("daily"))
     return line
 
@@ -147,6 +150,15 @@ def test_people_who_cannot_be_called_are_passed_over(test_users: UserFixtures) -
     actor = permissions.user_actor(latest)
     update.update_own_profile(latest, {"settings": {"ringing": False}}, actor=actor, at=now())
     assert next_opening.find_next_opening(_resolve(line), at) is None
+
+
+def test_breaks_end(line: LineFixture) -> None:
+    """Whoever is on duty from 9:00 on has a break until 9:40, and so has who is named."""
+    at, end = datetime(2027, 11, 7, 13, 45, tzinfo=UTC), datetime(2027, 11, 7, 14, 40, tzinfo=UTC)
+    assert next_opening.find_next_opening(_resolve(line), at) == end
+    (candidate,) = routing.list_candidates(_resolve(line), {"onDuty": {}}, end)
+    named = {"hours": {"mode": "always"}, "open": {"type": "ring", "target": {"users": [candidate.id]}}}
+    assert next_opening.find_next_opening(_resolve(line, **named), at) == end
 
 
 def _mondays(start: str, end: str) -> dict[str, Any]:
