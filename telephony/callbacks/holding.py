@@ -138,7 +138,10 @@ def add_take(write: write_set.Write, before: Callback, actor: Actor, at: datetim
 
 def _taken(before: Callback, actor: Actor, at: datetime) -> Callback:
     duty_end = rights.find_duty_end(str(before.location_id), actor, at)
-    until = duty_end + rights.GRACE if duty_end else at + IN_CHARGE_TIME
+    if duty_end is None or (duty_end <= at and actor.has_permission("calls:read")):
+        until = at + IN_CHARGE_TIME
+    else:
+        until = duty_end + rights.GRACE
     return callback_record.change(before, at, status="taken", taken_by=actor.id, taken_until=until)
 
 

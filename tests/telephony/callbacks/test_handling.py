@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from accounts import locations
 from config import dynamodb
 from telephony.models import Callback, OpenCallback, caller_key
 from tests.support.users import SignedInUser, UserFixtures, create_shift, leave_callback, now, parse_problem
@@ -218,3 +219,14 @@ def test_open_at_most_once_whatever_comes(test_users: UserFixtures, shift_end: d
             assert (marker is None) == callback.is_closed
             assert (callback.taken_until is not None) == (callback.status == "taken")
             assert (callback.outcome is not None) == callback.is_closed
+
+
+def test_who_is_in_charge_and_just_went_off_duty_holds_it_for_two_hours(test_users: UserFixtures) -> None:
+    held = test_users.purchase_number()
+    location = locations.load_locations([held.number.location_id], test_users.customer.id)[held.number.location_id]
+    start, end = now() - timedelta(hours=4), now() - timedelta(minutes=14)
+    create_shift(test_users.ann.actor, location, test_users.abe.id, start=start, end=end)
+
+    taken = change(test_users.abe, leave_callback(held), "take").json()
+
+    assert datetime.fromisoformat(taken["takenUntil"]) - now() > timedelta(hours=1, minutes=58)

@@ -1,6 +1,7 @@
 """What follows from a call: a call-back that is opened, joined or closed, once per call."""
 
 import random
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,12 +10,13 @@ import pytest
 
 from accounts import permissions
 from accounts.models import User
-from config import dynamodb, journal, outbox
+from config import costs, dynamodb, journal, outbox
 from config.audit import reader
 from config.dynamodb import unaudited
 from telephony.callbacks import opening
-from telephony.calls import call_record
+from telephony.calls import call_record, ending
 from telephony.models import Call, OpenCallback, caller_key
+from telephony.twilio import voice
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, PlayedCall, create_line, local_times_around, post_webhook
 from tests.support.users import UserFixtures, now, outbox_job, process_outbox, store_missed_call
 
@@ -266,3 +268,25 @@ def test_calls_of_a_removed_location_open_nothing(test_users: UserFixtures) -> N
     opening.follow_up_call(call.id, job=outbox_job(test_users.customer.id))
 
     assert dynamodb.get_record(OpenCallback, caller_key(location.id, str(call.row.caller))) is None
+
+
+def test_end_of_a_call_and_what_follows_cost_few_round_trips(
+    test_users: UserFixtures, record_figure: Callable[[str], None]
+) -> None:
+    held = test_users.boston_number
+    call = store_missed_call(held, outcome="ringing")
+    form = {"CallSid": call.id, "To": str(held.number.number), "From": str(call.row.caller), "CallDuration": "20"}
+    webhook = voice.parse_webhook({}, form, at=now(), now=now())
+    job = outbox_job(test_users.customer.id)
+
+    with costs.measure() as end:
+        ending.handle_call_ended(webhook)
+    with costs.measure() as follow_up:
+        opening.follow_up_call(call.id, job=job)
+
+    record_figure(f"round trips: end of a call {end.round_trips}, opening its call-back {follow_up.round_trips}")
+    assert end.round_trips <= 6
+    assert follow_up.round_trips <= 12
+    stored = call_record.load(call.id)
+    assert stored
+    assert (stored.row.outcome, stored.row.callback_id is not None) == ("missed", True)
