@@ -435,30 +435,30 @@ def test_requests_survive_crashes(
         return (result["status"], result["body"].get("callId", "")) if result else None
 
     baseline = FaultPlan()
-    first = request(open_callback(line, next_caller())["id"], f"crash-bridge-{next(_keys)}", baseline)
+    first = request(line.test_users.create_callback(), f"crash-bridge-{next(_keys)}", baseline)
     assert first
     assert first[0] == 202
     attempts = []
     for call in (call for call in baseline.calls if is_worth_trying(call)):
-        callback, key = open_callback(line, next_caller()), f"crash-bridge-{next(_keys)}"
+        callback_id, key = line.test_users.create_callback(), f"crash-bridge-{next(_keys)}"
         release(ann)
         placed_before = count_placed(env, phone)
         plan = FaultPlan(faults={call.signature: mode})
-        results = [request(callback["id"], key, plan)]
+        results = [request(callback_id, key, plan)]
         if not plan.fired_faults:
             continue
         release(ann)
-        results += [request(callback["id"], key, FaultPlan()) for _ in range(2)]
+        results += [request(callback_id, key, FaultPlan()) for _ in range(2)]
         message = f"{plan.fired_faults} {results}"
         assert results[1] == results[2], message
         assert results[1], message
         assert results[1][0] in (202, 503), message
         assert count_placed(env, phone) - placed_before <= 1, message
-        attempts.append((callback["id"], message))
+        attempts.append((callback_id, message))
     assert len(attempts) > 3
     harness.process_outbox_until_idle(start=150)
     for callback_id, message in attempts:
-        calls = calls_of(callback_id, line)
+        calls = calls_of(callback_id, line.test_users.boston.id)
         assert len(calls) <= 1, message
         assert all(stored.ended_at and stored.outcome == "missed" for stored in calls), message
     assert dynamodb.get_record(OngoingCall, ann.id) is None
@@ -478,8 +478,8 @@ def count_placed(env: Environment, phone: str) -> int:
     return sum(f"rings {phone}" in line for call in calls for line in call["lines"])
 
 
-def calls_of(callback_id: str, line: LineFixture) -> list[Call]:
-    values = {":of": {"S": line.location.id}}
+def calls_of(callback_id: str, location_id: str) -> list[Call]:
+    values = {":of": {"S": location_id}}
     rows = dynamodb.iter_records(Call, "#location_id = :of", values, IndexName="byLocation")
     return [row for row in rows if row.callback_id == callback_id and row.direction == "out"]
 

@@ -520,6 +520,7 @@ def test_all_webhooks_require_a_signature(test_users: UserFixtures, env: Environ
     paths = [
         *("", "/fallback", "/key", "/screen", "/screened", "/dialled", "/wait", "/leg"),
         *("/joined", "/left", "/bye", "/message", "/recorded", "/ended", "/code"),
+        *("/back", "/back-key", "/back-reached", "/back-dialled", "/back-ended", "/back-failed"),
     ]
     for path in paths:
         response = post_webhook(f"{env.web}/telephony/voice{path}", {"CallSid": "CA" + "1" * 32})
