@@ -43,7 +43,7 @@ export function Navigation({ current, onChange }: Props) {
             onPress={() => onChange(screen)}
             style={[styles.item, !isWide && styles.fill, isCurrent && { backgroundColor: colors.soft }]}
           >
-            <Words bold={isCurrent} tone={isCurrent ? "accent" : "quiet"} kind={isWide ? "body" : "small"}>
+            <Words bold={isCurrent} tone={isCurrent ? "accent" : "quiet"} kind={isWide ? "body" : "small"} style={isWide ? undefined : styles.label}>
               {SCREENS[screen]}
             </Words>
           </Pressable>
@@ -69,7 +69,8 @@ const styles = StyleSheet.create({
   brand: { padding: 16 },
   bar: { flexDirection: "row", borderTopWidth: 1, padding: 8, gap: 4 },
   item: { minHeight: 48, paddingHorizontal: 16, borderRadius: 12, justifyContent: "center" },
-  fill: { flexGrow: 1, paddingHorizontal: 4, alignItems: "center" },
+  fill: { flexGrow: 1, flexShrink: 1, paddingHorizontal: 4, alignItems: "center" },
+  label: { textAlign: "center" },
   person: { flexDirection: "row", alignItems: "center", gap: 12 },
   name: { flex: 1 },
 });
