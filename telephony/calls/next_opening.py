@@ -5,8 +5,9 @@ It says so of an instant as a preview of a call does, but reads the rota of a mo
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +57,16 @@ def find_next_opening(line: ResolvedLine, at: datetime) -> datetime | None:
 
 @dataclass
 class _Ring:
-    """The people on duty whom a ring action could ring, and for how long after their shift."""
+    """Whom a ring action could ring while they are on duty."""
 
     staff_ids: set[str]
-    grace: timedelta
+    graces: dict[str, timedelta]
+    """By location, for how long after their shift."""
+
+    def includes(self, entry: OnDuty, at: datetime) -> bool:
+        """Whether a person on duty, or just gone, could be rung."""
+        grace = self.graces.get(str(entry.shift.schedule.location_id))
+        return grace is not None and entry.user.id in self.staff_ids and _is_within(entry, at, grace)
 
 
 @dataclass
@@ -118,15 +125,22 @@ class _Search:
     def _is_answered(self, at: datetime) -> bool:
         if not (self.always_answered or any(not self._is_paused(id, at) for id in self._iter_callable(at))):
             return False
-        grace = self.opening_grace
-        staff = [entry for entry in self.current if _is_within(entry, at, grace)] if self.follows_rota else None
+        staff = self._list_staff(at) if self.follows_rota else None
         return routing.find_entrance(self.line, at, staff).name == "open"
+
+    def _list_staff(self, at: datetime) -> list[OnDuty]:
+        """The people on duty at the location of the line, which open it."""
+        return [
+            entry
+            for entry in self.current
+            if entry.shift.schedule.location_id == self.line.location_id and _is_within(entry, at, self.opening_grace)
+        ]
 
     def _iter_callable(self, at: datetime) -> Iterator[str]:
         """The ids of those who could be rung, apart from their breaks."""
         yield from self.named
         for entry in self.current:
-            if any(entry.user.id in ring.staff_ids and _is_within(entry, at, ring.grace) for ring in self.rings):
+            if any(ring.includes(entry, at) for ring in self.rings):
                 yield entry.user.id
 
     def _is_paused(self, user_id: str, at: datetime) -> bool:
@@ -135,19 +149,30 @@ class _Search:
     # --- reading --------------------------------------------------------------------------------
     def _prepare(self) -> Iterator[OnDuty]:
         """Read the rota, if it matters, and the people; the shifts that matter, by start."""
-        window = ScheduleFilter(location_id=self.line.location_id, since=self.at - self.longest_grace, until=self.until)
-        is_rota_needed = self.follows_rota or (self.duty_targets and not self.always_answered)
-        schedules = queries.list_schedules_in(window) if is_rota_needed else []
+        window = ScheduleFilter(since=self.at - self.longest_grace, until=self.until)
+        reads = [
+            partial(queries.list_schedules_in, replace(window, location_id=location_id))
+            for location_id in self._list_locations()
+        ]
+        schedules = [schedule for part in (dynamodb.gather(*reads) if reads else ()) for schedule in part]
         staff_ids = {staff_id for schedule in schedules for staff_id in queries.list_staff_ids(schedule)}
         named_ids = {staff_id for target in self.targets for staff_id in target.get("users", ())}
         staff, callable_ids = self._load_people(staff_ids | named_ids)
         self.named = named_ids & callable_ids
         for target in self.duty_targets:
             selected = {id for id in staff_ids & callable_ids if not routing.filter_reason(staff[id], target)}
-            self.rings.append(_Ring(selected, ivr.duty_grace_period(target)))
+            graces = {self.line.location_id: ivr.duty_grace_period(target)}
+            self.rings.append(_Ring(selected, graces | dict.fromkeys(target.get("locations", ()), timedelta(0))))
         relevant = set(staff) if self.follows_rota else {id for ring in self.rings for id in ring.staff_ids}
         relevant_schedules = [item for item in schedules if not relevant.isdisjoint(queries.list_staff_ids(item))]
         return self._iter_duty(queries.iter_series_shifts(relevant_schedules, window), staff, relevant)
+
+    def _list_locations(self) -> list[str]:
+        """The locations whose rota matters: the line's, and those whose people are rung too."""
+        if self.always_answered or not self.duty_targets:
+            return [self.line.location_id] if self.follows_rota else []
+        neighbours = [location_id for target in self.duty_targets for location_id in target.get("locations", ())]
+        return list(dict.fromkeys([self.line.location_id, *neighbours]))
 
     def _iter_duty(self, shifts: Iterable[Shift], staff: "Mapping[str, User]", relevant: set[str]) -> Iterator[OnDuty]:
         return (OnDuty(staff[shift.staff_id], shift) for shift in shifts if shift.staff_id in relevant)
