@@ -156,8 +156,8 @@ def update_configuration(
 
     What it has already that would be refused today, such as a setting without effect, may stay.
     Raises `ivr.InvalidConfiguration` (also for numbers that may not be called from there),
-    `errors.NotFound` (the location, or a user in the configuration) and
-    `errors.PreconditionFailed`.
+    `errors.NotFound` (the location, or a user or another location in the configuration),
+    `errors.Forbidden` and `errors.PreconditionFailed`.
     """
     actor.require("ivr:update")
     if not dynamodb.is_id("loc", location_id):
@@ -165,6 +165,7 @@ def update_configuration(
     parsed = ivr.parse_configuration(ivr_configuration)
     user_references = ivr.list_user_references(parsed.values)
     number_references = ivr.list_number_references(parsed.values)
+    location_references = ivr.list_location_references(parsed.values)
 
     def decide() -> Line:
         records = dynamodb.batch_get(
@@ -172,6 +173,7 @@ def update_configuration(
                 locations.location_key(location_id),
                 dynamodb.RecordKey(Line, location_id),
                 *(users.user_key(user_id) for _, user_id in user_references),
+                *(locations.location_key(other_id) for _, other_id in location_references),
                 *(dynamodb.RecordKey(PhoneNumber, number) for _, number in number_references),
                 *journal.stream_keys([actor.stream, actor.customer_id]),
             ]
@@ -183,6 +185,9 @@ def update_configuration(
         parsed.check_additions(before.configuration or {})
         for pointer, user_id in user_references:
             users.get_user_from(records, user_id, actor.customer_id, pointer=pointer)
+        known_references = ivr.list_location_references(before.configuration or {})
+        new_references = [item for item in location_references if item not in known_references]
+        _check_neighbours(new_references, location_id, records, actor)
         country = allowed_country(dialing_rules.country_of_location(location.time_zone, before.number))
         own_numbers = {number for _, number in number_references if records.get(PhoneNumber, number)}
         _check_numbers(number_references, country, own_numbers)
@@ -191,6 +196,21 @@ def update_configuration(
         return _save_configuration(before, parsed.values, location, actor=actor, at=at, records=records)
 
     return journal.retry_on_conflict(decide)
+
+
+def _check_neighbours(
+    location_references: Iterable[tuple[str, str]], location_id: str, records: dynamodb.BatchResult, actor: Actor
+) -> None:
+    """Refuse new references to a location itself, to unknown ones, and to those of others."""
+    for pointer, other_id in location_references:
+        if other_id == location_id:
+            raise ivr.InvalidConfiguration(
+                "The people of this location are rung anyway; leave it out.",
+                field_errors=[errors.FieldError(pointer, "invalid", "This is the location itself; leave it out.")],
+            )
+        locations.get_location_from(records, other_id, actor, pointer=pointer)
+        if not actor.can_access_locations([other_id]):
+            raise errors.Forbidden("You have no access to this location.", pointer=pointer)
 
 
 def _save_configuration(

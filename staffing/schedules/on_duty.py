@@ -1,7 +1,9 @@
 """Who is on duty at a location at an instant, for the API and for calls."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, get_args
 
 from django.conf import settings
@@ -10,6 +12,7 @@ from django.utils.module_loading import import_string
 from accounts import locations, users
 from accounts.permissions import Actor
 from config import dynamodb, local_time
+from staffing.models import Schedule
 from staffing.recurrence import expand
 from staffing.schedules import queries
 from staffing.schedules.queries import Shift
@@ -66,6 +69,42 @@ def list_on_duty(location_id: str, at: datetime, *, customer_id: str, grace: tim
     """
     shifts = queries.list_current_shifts(location_id, at, grace=grace)
     staff = users.load_users(dict.fromkeys(shift.staff_id for shift in shifts), customer_id)
+    return _build_entries(shifts, staff, at)
+
+
+def list_on_duty_at(graces: Mapping[str, timedelta], at: datetime, *, customer_id: str) -> dict[str, list[OnDuty]]:
+    """The people on duty at each of several locations, as `list_on_duty` has them.
+
+    ``graces``: the grace by location, in order. Two round trips, however many there are; locations
+    that were removed or are not the customer's are left out.
+    """
+    shifts = _list_current_shifts(graces, at)
+    staff_ids = dict.fromkeys(shift.staff_id for shift in chain.from_iterable(shifts.values()))
+    records = dynamodb.batch_get([*map(users.user_key, staff_ids), *map(locations.location_key, graces)])
+    user_records = (users.find_user_in(records, id, customer_id) for id in staff_ids)
+    staff = {user.id: user for user in user_records if user}
+    return {
+        id: _build_entries(shifts_there, staff, at)
+        for id, shifts_there in shifts.items()
+        if locations.find_location_in(records, id, customer_id)
+    }
+
+
+def _list_current_shifts(graces: Mapping[str, timedelta], at: datetime) -> dict[str, list[Shift]]:
+    """The current and just ended shifts by location, by start: read in the time of one."""
+    until = at + timedelta(microseconds=1)
+    filters = {
+        id: queries.ScheduleFilter(location_id=id, since=at - grace, until=until) for id, grace in graces.items()
+    }
+    reads = [(id, read) for id, schedule_filter in filters.items() for read in queries.window_reads(schedule_filter)]
+    schedules: dict[str, list[Schedule]] = {id: [] for id in filters}
+    for (id, _), page in zip(reads, dynamodb.gather(*(read for _, read in reads)), strict=True):
+        schedules[id] += page
+    return {id: list(queries.iter_series_shifts(schedules[id], filters[id])) for id in filters}
+
+
+def _build_entries(shifts: Sequence[Shift], staff: "Mapping[str, User]", at: datetime) -> list[OnDuty]:
+    """Who is on duty, by start; then those whose shift has just ended, the latest first."""
     known_shifts = [entry for entry in shifts if entry.staff_id in staff]
     entries = [
         OnDuty(staff[entry.staff_id], entry, is_over=entry.occurrence.end <= at)

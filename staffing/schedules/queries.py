@@ -7,7 +7,7 @@ rules the ranges are wider, until stored keys follow it.
 """
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -261,13 +261,17 @@ def list_schedules_in(schedule_filter: ScheduleFilter) -> list[Schedule]:
 
     Of single shifts and of long ones, the earliest `MAX_SINGLE_SHIFTS`. Raises `QueryTooWide`.
     """
+    return list(chain.from_iterable(dynamodb.gather(*window_reads(schedule_filter))))
+
+
+def window_reads(schedule_filter: ScheduleFilter) -> list[Callable[[], list[Schedule]]]:
+    """The reads of the schedules that may have a shift in a window."""
     *single_ranges, _ = schedule_filter.key_ranges()
 
     def read_singles(key_range: tuple[str, str]) -> list[Schedule]:
         return list(islice(_iter_schedules(schedule_filter, key_range, page_size=1000), MAX_SINGLE_SHIFTS))
 
-    reads = [partial(read_singles, key_range) for key_range in single_ranges]
-    return list(chain.from_iterable(dynamodb.gather(*reads, partial(query_series, schedule_filter))))
+    return [*(partial(read_singles, key_range) for key_range in single_ranges), partial(query_series, schedule_filter)]
 
 
 def list_staff_ids(schedule: Schedule) -> set[str]:

@@ -11,7 +11,7 @@ from config.journal import write_set
 from config.journal.write_set import StaleRecord
 from staffing.schedules.queries import QueryTooWide
 from telephony.callbacks import callback_record
-from telephony.calls import call_record, call_steps, promises
+from telephony.calls import call_record, call_steps, continuity, promises
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallStep
 from telephony.models import Call, Callback, OpenCallback
@@ -47,7 +47,11 @@ def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
 
     def decide() -> None:
         call = call_record.load(call_id)
-        if call is None or call.row.erased_at or call.row.direction == "out" or call.has_step(FOLLOWED.kind):
+        if call is None or call.row.erased_at:
+            return
+        if call.row.outcome == "answered":
+            continuity.remember(call)
+        if call.row.direction == "out" or call.has_step(FOLLOWED.kind):
             return
         if call.row.outcome == "answered":
             _close(call, job.author, job.at)

@@ -5,7 +5,7 @@ recorded only once; a ring plan is stored with the call, so a repeated webhook g
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -105,10 +105,7 @@ class CallRecord:
         phones = encryption.decrypt_application_json(
             ENCRYPTION_KEY_NAME, bytes.fromhex(body["sealed"]), f"{self.id} {path}"
         )
-        candidates = [
-            RingCandidate(id, "", why, phones.get(id, ""), why_not, answers_without_key=id in body.get("keyless", ()))
-            for id, why, why_not in body["people"]
-        ]
+        candidates = [_read_candidate(person, body, phone=phones.get(person[0], "")) for person in body["people"]]
         minutes = body.get("minutes", settings.TELEPHONY["call_minutes"])
         return RingPlan(candidates, lookup_failed=body["lost"], minutes=minutes)
 
@@ -122,8 +119,9 @@ class CallRecord:
         """Everybody who was considered for the call, without phones."""
         candidates_by_id: dict[str, RingCandidate] = {}
         for text in self.row.plans or ():
-            for id, why, why_not in json.loads(text)["people"]:
-                candidates_by_id.setdefault(id, RingCandidate(id, "", why, why_not=why_not))
+            body = json.loads(text)
+            for person in body["people"]:
+                candidates_by_id.setdefault(person[0], _read_candidate(person, body))
         return list(candidates_by_id.values())
 
     @property
@@ -155,7 +153,9 @@ class CallRecord:
         find the call.
         """
         if plan and self.row.started_at:
-            unaudited.write_all(puts=self.row.list_users(candidate.id for candidate in plan.candidates))
+            ids = [candidate.id for candidate in plan.candidates]
+            duty_locations = {item.id: item.location_id for item in plan.ringable if item.location_id}
+            unaudited.write_all(puts=self.row.list_users(ids, duty_locations))
         actions = [*step_updates(step, *events, also=also), *updates]
         if plan:
             actions.append(Call.plans.set(Call.plans.append([self.encode_plan(plan, step.path)])))
@@ -185,6 +185,8 @@ class CallRecord:
         facts = {"path": path, "people": people, "lost": plan.lookup_failed, "minutes": plan.minutes}
         if keyless := [candidate.id for candidate in plan.ringable if candidate.answers_without_key]:
             facts["keyless"] = keyless
+        facts["places"] = {item.id: item.location_id for item in plan.candidates if item.location_id}
+        facts["spoken"] = [item.id for item in plan.candidates if item.has_spoken_last]
         return orjson.dumps({**facts, "sealed": encrypted_phones.hex()}).decode()
 
     def _reload(self) -> bool:
@@ -205,6 +207,21 @@ def enqueue_follow_up(write: Write, call: CallRecord) -> None:
 def follow_up_id(call_id: str) -> str:
     """The id of the message of `enqueue_follow_up`."""
     return f"follow-up-{call_id}"
+
+
+def _read_candidate(person: Sequence[str], plan_body: Mapping[str, Any], *, phone: str = "") -> RingCandidate:
+    """A candidate of a stored plan; plans of the release before do not tell the last members."""
+    id, why, why_not = person
+    return RingCandidate(
+        id,
+        "",
+        why,
+        phone=phone,
+        why_not=why_not,
+        answers_without_key=id in plan_body.get("keyless", ()),
+        location_id=plan_body.get("places", {}).get(id),
+        has_spoken_last=id in plan_body.get("spoken", ()),
+    )
 
 
 def load(call_id: str) -> CallRecord | None:

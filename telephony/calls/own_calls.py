@@ -24,8 +24,14 @@ def is_call_of(user_id: str, call: CallRecord) -> bool:
     """Whether a user was considered for a call or told of it; one read at most."""
     if user_id in {candidate.id for candidate in call.candidates}:
         return True
-    (row,) = call.row.list_users([user_id])
-    return dynamodb.get_record(CallOfUser, user_id, str(row.key)) is not None
+    return find_row(user_id, call) is not None
+
+
+def find_row(user_id: str, call: CallRecord) -> CallOfUser | None:
+    """What lists a user with a call, if they are; operators and others are with none."""
+    return next(
+        (dynamodb.get_record(CallOfUser, user_id, str(row.key)) for row in call.row.list_users([user_id])), None
+    )
 
 
 def can_access(actor: Actor, call: Call, row: CallOfUser | None) -> bool:

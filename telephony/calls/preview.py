@@ -8,9 +8,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts.permissions import Actor
-from config import local_time
+from config import errors, local_time
 from staffing.schedules import on_duty
-from telephony import ivr, lines
+from telephony import callers, ivr, lines
 from telephony.calls import routing
 from telephony.calls.routing import RingCandidate
 from telephony.calls.speech import Speech
@@ -46,10 +46,11 @@ class CallPreview:
     """When a caller would be answered: ``at``, or the next such moment within a month."""
 
 
-def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview:
-    """Preview a call at ``at``; a naive one is local at the location.
+def preview_call(location_id: str, *, actor: Actor, at: datetime, caller: str = "") -> CallPreview:
+    """Preview a call of ``caller`` at ``at``; a naive one is local at the location.
 
-    Texts are as they would be spoken then. Raises `errors.NotFound` and `errors.Forbidden`.
+    Texts are as they would be spoken then. Raises `errors.InvalidRequest` (the caller),
+    `errors.NotFound` and `errors.Forbidden`.
     """
     line_record, location = lines.get_line(location_id, actor=actor)
     line = lines.to_resolved_line(line_record, location)
@@ -64,16 +65,24 @@ def preview_call(location_id: str, *, actor: Actor, at: datetime) -> CallPreview
     staff = find_staff(ivr.grace_period(configuration)) if follows_rota else None
     entrance = routing.find_entrance(line, at, staff)
     speech = Speech.of_preview(line, at)
+    known_caller = _parse_caller(caller, line) if caller else ""
     steps = [PreviewStep("greeting", "say", _prompt_text(configuration["greeting"], speech))]
     if ivr.is_recording_enabled(configuration):
         steps.append(PreviewStep("recording", "say", _prompt_text(configuration["recording"]["consentPrompt"], speech)))
-    steps += _build_steps(line, entrance.name, speech, find_staff)
+    steps += _build_steps(line, entrance.name, speech, known_caller, find_staff)
     next_opening = speech.next_opening.astimezone(at.tzinfo) if speech.next_opening else None
     return CallPreview(location_id, line_record.number, at, entrance, steps, next_opening)
 
 
+def _parse_caller(text: str, line: lines.ResolvedLine) -> str:
+    try:
+        return callers.parse_blockable(text, line.country)
+    except ValueError as error:
+        raise errors.InvalidRequest("Must be the number or address of a caller.", pointer="?caller") from error
+
+
 def _build_steps(
-    line: lines.ResolvedLine, path: str, speech: Speech, find_staff: routing.StaffFinder
+    line: lines.ResolvedLine, path: str, speech: Speech, caller: str, find_staff: routing.StaffFinder
 ) -> list[PreviewStep]:
     """The steps from an action on, if the caller presses no key and nobody answers."""
     steps = []
@@ -86,7 +95,7 @@ def _build_steps(
         keys = {key: f"{path}/keys/{key}" for key in sorted(action.get("keys", {}))}
         step = PreviewStep(path, kind, text, keys)
         if kind == "ring":
-            people = routing.list_candidates(line, action["target"], speech.at, find_staff=find_staff)
+            people = routing.list_candidates(line, action["target"], speech.at, caller, find_staff=find_staff)
             step = _add_ringing(step, line, action, people)
         steps.append(step)
         if kind in ("voicemail", "callback", "hangup"):

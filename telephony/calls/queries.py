@@ -64,14 +64,17 @@ def _iter_unlisted_calls(location_id: str, earliest: datetime, at: datetime) -> 
 def get_visible_call(call_id: str, actor: Actor, at: datetime) -> CallRecord:
     """A call that an actor may see. Raises `errors.NotFound` and `errors.Forbidden`.
 
-    Without ``calls:read``, one that they were considered for or told of.
+    Without ``calls:read``, one that they were considered for or told of. Who was rung while on duty
+    at another location may see it as long as they have access to that one.
     """
     actor.require("calls:handle")
     call = call_record.load(call_id) if voice.is_call_sid(call_id) else None
     if call is None or call.row.customer_id != actor.customer_id or call_record.expiry_time(call.row.started_at) < at:
         raise errors.NotFound("Call not found.")
-    locations.check_access(actor, call.row.location_id)
-    if not actor.has_permission("calls:read") and not own_calls.is_call_of(actor.id, call):
+    if not actor.can_access_locations([call.row.location_id]):
+        if not own_calls.can_access(actor, call.row, own_calls.find_row(actor.id, call)):
+            locations.check_access(actor, call.row.location_id)
+    elif not actor.has_permission("calls:read") and not own_calls.is_call_of(actor.id, call):
         raise errors.Forbidden("You can see the calls that rang you, could have rung you, or that you were told of.")
     return call
 

@@ -51,7 +51,7 @@ def _create_plan(call: CallRecord, path: str, action: ivr.IvrAction, at: datetim
 
 def _plan_ringing(call: CallRecord, path: str, action: ivr.IvrAction, at: datetime, *, is_sequence: bool) -> RingPlan:
     """Whom a ring action rings: nobody if too few of the customer's call minutes are left."""
-    plan = RingPlan(routing.list_candidates(call.line, action["target"], at))
+    plan = RingPlan(routing.list_candidates(call.line, action["target"], at, str(call.row.caller or "")))
     if not plan.ringable:
         return plan
     return minutes.reserve(call, path, plan, is_sequence=is_sequence, at=at)

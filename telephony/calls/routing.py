@@ -1,7 +1,7 @@
 """Who is called: the people on duty or those that an action names, and why others are skipped."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ from config import dynamodb
 from staffing.schedules import on_duty
 from telephony import dialing_rules, ivr
 from telephony.lines import ResolvedLine
-from telephony.models import OngoingCall, PhonePause, PhoneVerification
+from telephony.models import LastConversation, OngoingCall, PhonePause, PhoneVerification, caller_key
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -27,7 +27,7 @@ class RingCandidate:
     """Of the user; or the number that the configuration names."""
     name: str
     why: str
-    """scheduled, moved, covering, handing_over or named"""
+    """One of `REASONS`."""
     phone: str = ""
     why_not: str = ""
     until: datetime | None = None
@@ -36,6 +36,10 @@ class RingCandidate:
     """Of who is skipped for a break: when it ends."""
     answers_without_key: bool = False
     """Whether picking up is enough to answer."""
+    location_id: str | None = None
+    """Of a neighbour: the location at which they are on duty."""
+    has_spoken_last: bool = False
+    """Whether they ring first, as they talked last with this caller."""
 
     @property
     def reason(self) -> str:
@@ -49,6 +53,7 @@ REASONS = {
     "moved": "on duty in a moved shift",
     "covering": "on duty, covering a shift",
     "handing_over": "shift has just ended",
+    "neighbour": "on duty at another location",
     "named": "named in the IVR configuration",
     "calling_back": "calls the caller back",
 }
@@ -61,6 +66,7 @@ EXCLUSIONS = {
     "paused": "has a break from calls",
     "on_a_call": "talks in another call",
     "too_many": "too many people",
+    "same_phone": "shares the phone of somebody who rings",
     "minutes_used_up": "call minutes of the day are used up",
     "minutes_reserved": "calls under way may need the call minutes that are left of the day",
     "other_role": "another role",
@@ -88,7 +94,7 @@ class RingPlan:
 
     def without_phones(self, why_not: str) -> "RingPlan":
         """The plan if nobody can be rung."""
-        return RingPlan([RingCandidate(item.id, item.name, item.why, why_not=why_not) for item in self.candidates])
+        return RingPlan([replace(item, phone="", why_not=why_not) for item in self.candidates])
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ class _Match:
     why: str
     why_not: str = ""
     until: datetime | None = None
+    location_id: str | None = None
 
 
 def staff_on_duty(line: ResolvedLine, at: datetime, grace: timedelta) -> list[on_duty.OnDuty]:
@@ -126,51 +133,84 @@ StaffFinder = Callable[[timedelta], list[on_duty.OnDuty]]
 
 
 def list_candidates(
-    line: ResolvedLine, target: Mapping[str, Any], at: datetime, *, find_staff: StaffFinder | None = None
+    line: ResolvedLine,
+    target: Mapping[str, Any],
+    at: datetime,
+    caller: str = "",
+    *,
+    find_staff: StaffFinder | None = None,
 ) -> list[RingCandidate]:
     """The candidates of a ring action in order, with those who are skipped. Three round trips.
 
-    A call rings users with a verified phone in the location's country who enabled ringing, have
-    no break and are not in another call. ``find_staff``: who is on duty, if it was read before.
+    A call rings users with a verified phone in the line's country who enabled ringing, have no
+    break and are not in another call. ``caller``: the number of the caller, for an action that
+    rings first who talked with them last. ``find_staff``: who is on duty, if it was read before.
     """
     if "numbers" in target:
         return [_number_candidate(number, line.country) for number in target["numbers"]]
     if "users" in target:
         matches = _match_named(line, target["users"])
     else:
-        grace = ivr.duty_grace_period(target["onDuty"])
-        staff = find_staff(grace) if find_staff else staff_on_duty(line, at, grace)
-        matches = _match_on_duty(staff, target["onDuty"])
-    records = dynamodb.batch_get(
+        matches = _match_on_duty(line, target["onDuty"], _list_on_duty(line, target["onDuty"], at, find_staff))
+    conversation_keys = _list_conversation_keys(line, target, caller)
+    user_keys = (
         dynamodb.RecordKey(record_class, match.user.id)
         for match in matches
         for record_class in (PhoneVerification, OngoingCall, PhonePause)
     )
-    candidates: list[RingCandidate] = []
-    for match in matches:
-        user = match.user
-        why_not = match.why_not or skip_reason(user, records.get(PhoneVerification, user.id), line.country)
-        phone_pause = records.get(PhonePause, user.id)
-        if not why_not and phone_pause and phone_pause.is_current(at):
-            why_not = "paused"
-        ongoing_call = records.get(OngoingCall, user.id)
-        if not why_not and ongoing_call and ongoing_call.is_ongoing(at):
-            why_not = "on_a_call"
-        if not why_not and len([candidate for candidate in candidates if candidate.phone]) == MAX_RINGING:
-            why_not = "too_many"
-        candidates.append(
-            RingCandidate(
-                user.id,
-                user.name,
-                match.why,
-                phone="" if why_not else str(user.phone),
-                why_not=why_not,
-                until=match.until,
-                paused_until=phone_pause.paused_until if phone_pause and why_not == "paused" else None,
-                answers_without_key=preferences.is_answering_without_key(user.settings),
-            )
-        )
-    return candidates
+    records = dynamodb.batch_get([*user_keys, *conversation_keys])
+    candidates = [_to_candidate(match, records, line, at) for match in matches]
+    conversations = (records.get(LastConversation, key.hash) for key in conversation_keys)
+    return _limit(_put_first(candidates, {conversation.user_id for conversation in conversations if conversation}))
+
+
+def _list_conversation_keys(line: ResolvedLine, target: Mapping[str, Any], caller: str) -> list[dynamodb.RecordKey]:
+    """The key of who talked last with a caller, if an action rings them first."""
+    if not caller or target.get("onDuty", {}).get("first") != "last_spoken":
+        return []
+    return [dynamodb.RecordKey(LastConversation, caller_key(line.location_id, caller))]
+
+
+def _to_candidate(match: _Match, records: dynamodb.BatchResult, line: ResolvedLine, at: datetime) -> RingCandidate:
+    user = match.user
+    why_not = match.why_not or skip_reason(user, records.get(PhoneVerification, user.id), line.country)
+    phone_pause = records.get(PhonePause, user.id)
+    if not why_not and phone_pause and phone_pause.is_current(at):
+        why_not = "paused"
+    ongoing_call = records.get(OngoingCall, user.id)
+    if not why_not and ongoing_call and ongoing_call.is_ongoing(at):
+        why_not = "on_a_call"
+    return RingCandidate(
+        user.id,
+        user.name,
+        match.why,
+        phone="" if why_not else str(user.phone),
+        why_not=why_not,
+        until=match.until,
+        paused_until=phone_pause.paused_until if phone_pause and why_not == "paused" else None,
+        answers_without_key=preferences.is_answering_without_key(user.settings),
+        location_id=match.location_id,
+    )
+
+
+def _put_first(candidates: Sequence[RingCandidate], user_ids: Collection[str]) -> list[RingCandidate]:
+    """The candidates, first who of these users can be rung."""
+    first = [replace(item, has_spoken_last=True) for item in candidates if item.id in user_ids and item.phone]
+    return [*first, *(item for item in candidates if item.id not in {chosen.id for chosen in first})]
+
+
+def _limit(candidates: Sequence[RingCandidate]) -> list[RingCandidate]:
+    """The candidates, of whom `MAX_RINGING` ring, each phone once."""
+    limited: list[RingCandidate] = []
+    phones: set[str] = set()
+    for candidate in candidates:
+        if candidate.phone and (len(phones) == MAX_RINGING or candidate.phone in phones):
+            why_not = "same_phone" if candidate.phone in phones else "too_many"
+            limited.append(replace(candidate, phone="", why_not=why_not))
+        else:
+            limited.append(candidate)
+            phones |= {candidate.phone} - {""}
+    return limited
 
 
 def _number_candidate(number: str, country: str | None) -> RingCandidate:
@@ -183,13 +223,33 @@ def _match_named(line: ResolvedLine, user_ids: list[str]) -> list[_Match]:
     return [_Match(users_by_id[user_id], "named") for user_id in user_ids if user_id in users_by_id]
 
 
-def _match_on_duty(staff: Iterable[on_duty.OnDuty], duty_target: Mapping[str, Any]) -> list[_Match]:
+def _match_on_duty(
+    line: ResolvedLine, duty_target: Mapping[str, Any], people: Mapping[str, Sequence[on_duty.OnDuty]]
+) -> list[_Match]:
     matches: dict[str, _Match] = {}
-    for entry in staff:
-        why = "handing_over" if entry.is_over else entry.reason
-        match = _Match(entry.user, why, filter_reason(entry.user, duty_target), entry.until)
-        matches.setdefault(entry.user.id, match)
+    for location_id, entries in people.items():
+        for entry in entries:
+            is_neighbour = location_id != line.location_id
+            why = "neighbour" if is_neighbour else "handing_over" if entry.is_over else entry.reason
+            why_not = filter_reason(entry.user, duty_target)
+            match = _Match(entry.user, why, why_not, entry.until, location_id if is_neighbour else None)
+            matches.setdefault(entry.user.id, match)
     return list(matches.values())
+
+
+def _list_on_duty(
+    line: ResolvedLine, duty_target: Mapping[str, Any], at: datetime, find_staff: StaffFinder | None
+) -> dict[str, list[on_duty.OnDuty]]:
+    """The people on duty at the line's location, then at the others that an action names.
+
+    Who has just gone home is rung for their own location only.
+    """
+    grace = ivr.duty_grace_period(duty_target)
+    neighbours = duty_target.get("locations", ())
+    if not neighbours:
+        return {line.location_id: find_staff(grace) if find_staff else staff_on_duty(line, at, grace)}
+    graces = {line.location_id: grace} | dict.fromkeys(neighbours, timedelta(0))
+    return on_duty.list_on_duty_at(graces, at, customer_id=line.customer_id)
 
 
 def filter_reason(user: "User", duty_target: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from telephony.ivr.configuration import (
     grace_period,
     is_recording_enabled,
     iter_actions,
+    list_location_references,
     list_number_references,
     list_user_references,
     max_ring_seconds,

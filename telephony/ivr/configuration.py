@@ -230,6 +230,15 @@ def list_number_references(configuration: IvrConfiguration) -> list[tuple[str, s
     return _list_references(configuration, "numbers")
 
 
+def list_location_references(configuration: IvrConfiguration) -> list[tuple[str, str]]:
+    """JSON pointer and id of each other location whose people a ring action rings."""
+    return [
+        (f"{POINTER}/{path}/target/onDuty/locations/{index}", location_id)
+        for path, action in iter_actions(configuration)
+        for index, location_id in enumerate(action.get("target", {}).get("onDuty", {}).get("locations", ()))
+    ]
+
+
 def _list_references(configuration: IvrConfiguration, target: str) -> list[tuple[str, str]]:
     return [
         (f"{POINTER}/{path}/target/{target}/{index}", reference)

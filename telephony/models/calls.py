@@ -1,7 +1,8 @@
 """Records of calls. Their progress is written through `config.dynamodb.unaudited`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from config import audit, dynamodb
@@ -94,11 +95,23 @@ class Call(dynamodb.Record):
     def party(self) -> audit.Party:
         return audit.Party("call", self.id, "", self.customer_id, self.customer_id)
 
-    def list_users(self, candidate_ids: Iterable[str]) -> "list[CallOfUser]":
-        """The records by which those candidates who are users find this call."""
+    def list_users(
+        self, candidate_ids: Iterable[str], duty_locations: Mapping[str, str] = MappingProxyType({})
+    ) -> "list[CallOfUser]":
+        """The records by which those candidates who are users find this call.
+
+        ``duty_locations``: the other location at which a user is on duty who was rung, by id.
+        """
         key = f"{dynamodb.format_timestamp(self.started_at)}#{self.id}"
         return [
-            CallOfUser(user_id=id, key=key, call_id=self.id, location_id=self.location_id, expires_at=self.expires_at)
+            CallOfUser(
+                user_id=id,
+                key=key,
+                call_id=self.id,
+                location_id=self.location_id,
+                duty_location_id=duty_locations.get(id),
+                expires_at=self.expires_at,
+            )
             for id in candidate_ids
             if dynamodb.is_id("usr", id)
         ]

@@ -69,6 +69,12 @@ class CallCandidateView(serializers.Serializer[Any]):
     staffId = serializers.SerializerMethodField()
     phoneNumber = serializers.SerializerMethodField()
     why = serializers.ChoiceField(choices=list(routing.REASONS), help_text="Why they were considered.")
+    locationId = serializers.CharField(
+        source="location_id", allow_null=True, help_text="With neighbour: the location at which they are on duty."
+    )
+    lastSpoken = serializers.BooleanField(
+        source="has_spoken_last", help_text="Whether they come first, as they talked last with this caller."
+    )
     whyNot = serializers.SerializerMethodField()
 
     @extend_schema_field(

@@ -10,6 +10,7 @@ from config import errors
 from config.api.fields import PhoneTextField, StrictChoiceField, StrictQuery, StrictSerializer, TextField
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony import dialing_rules
+from telephony.callers import MAX_LENGTH
 from telephony.calls import routing
 from telephony.models import NUMBER_STATUSES, Line, PhoneNumber
 
@@ -168,8 +169,13 @@ class IvrConfigurationChange(StrictSerializer):
 
 
 class CallPreviewQuery(StrictQuery):
-    """The time to preview."""
+    """The call to preview."""
 
+    caller = PhoneTextField(
+        required=False,
+        max_length=MAX_LENGTH,
+        help_text="Who calls, in any form: with `first` last_spoken, who talked last with them comes first.",
+    )
     at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")
 
     def validate_at(self, at: datetime) -> datetime:
@@ -185,6 +191,12 @@ class PreviewCandidateView(serializers.Serializer[Any]):
     staffId = serializers.SerializerMethodField()
     name = serializers.CharField(help_text="Name of the user, or the phone number.")
     why = serializers.ChoiceField(choices=list(routing.REASONS), help_text="Why they are considered.")
+    locationId = serializers.CharField(
+        source="location_id", allow_null=True, help_text="With neighbour: the location at which they are on duty."
+    )
+    lastSpoken = serializers.BooleanField(
+        source="has_spoken_last", help_text="Whether they come first, as they talked last with this caller."
+    )
     until = serializers.DateTimeField(allow_null=True, help_text="End of the shift; null for why=named.")
     rings = serializers.SerializerMethodField()
     whyNot = serializers.SerializerMethodField()

@@ -44,7 +44,8 @@ class IvrConfigurations(api.OperationViewSet):
         """Update the IVR configuration of a location.
 
         Applies from the next call; calls in progress continue with the previous configuration.
-        Users in the configuration must belong to the customer. Phone numbers must be in the
+        Users and locations in the configuration must belong to the customer, and new locations must
+        be the user's, too. Phone numbers must be in the
         location's country. Settings without effect are refused, unless the location has the same
         already: a configuration can be sent back as it was read.
         """
@@ -73,8 +74,8 @@ class CallPreviews(api.OperationViewSet):
         Returns the steps of the call in order: what the caller hears, which users would be called,
         and why others would not.
         """
-        at = CallPreviewQuery.parse_query(request).get("at", datetime.now(UTC))
-        call_preview = preview.preview_call(locationId, actor=actor_of(request), at=at)
+        query = {"at": datetime.now(UTC), **CallPreviewQuery.parse_query(request)}
+        call_preview = preview.preview_call(locationId, actor=actor_of(request), **query)
         view = CallPreviewView(call_preview).data
         later_opening = call_preview.next_opening if call_preview.next_opening != call_preview.at else None
         shown = [view["entrance"], view["reason"], view["steps"], str(later_opening)]

@@ -156,7 +156,16 @@ def test_a_user_calls_a_caller_back(
     assert (stored["direction"], stored["caller"], stored["callbackId"]) == ("out", caller, callback["id"])
     assert (stored["outcome"], stored["answeredBy"]) == ("answered", ann.id)
     assert [event["kind"] for event in stored["events"]] == ["rung", "called_back", "accepted", "ended"]
-    assert stored["people"] == [{"staffId": ann.id, "phoneNumber": None, "why": "calling_back", "whyNot": None}]
+    assert stored["people"] == [
+        {
+            "staffId": ann.id,
+            "phoneNumber": None,
+            "why": "calling_back",
+            "locationId": None,
+            "lastSpoken": False,
+            "whyNot": None,
+        }
+    ]
     assert stored["seconds"] > 30
     after = ann.get(f"/callback/{callback['id']}").json()
     assert (after["status"], after["takenBy"]) == ("taken", ann.id)

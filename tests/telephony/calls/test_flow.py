@@ -57,7 +57,16 @@ def test_person_on_duty_answers(line: LineFixture, save_transcript: TranscriptSa
     assert stored_call["outcome"] == "answered"
     assert stored_call["answeredBy"] == staff.id
     assert [event["kind"] for event in stored_call["events"]] == [*("entered", "planned", "rung", "accepted", "ended")]
-    assert stored_call["people"] == [{"staffId": staff.id, "phoneNumber": None, "why": "scheduled", "whyNot": None}]
+    assert stored_call["people"] == [
+        {
+            "staffId": staff.id,
+            "phoneNumber": None,
+            "why": "scheduled",
+            "locationId": None,
+            "lastSpoken": False,
+            "whyNot": None,
+        }
+    ]
 
 
 @pytest.mark.parametrize("unbridged", ["completed", "no-answer"])

@@ -75,7 +75,14 @@ def test_who_talks_in_a_call_is_not_called(line: LineFixture, strategy: str) -> 
 
     second.assert_absent(f"rings {phone}")
     assert second.api_record["people"] == [
-        {"staffId": staff.id, "phoneNumber": None, "why": "scheduled", "whyNot": "on_a_call"}
+        {
+            "staffId": staff.id,
+            "phoneNumber": None,
+            "why": "scheduled",
+            "locationId": None,
+            "lastSpoken": False,
+            "whyNot": "on_a_call",
+        }
     ]
     assert preview_people(line, "2027-06-02T12:05:00")[0]["whyNot"] == "on_a_call"
     assert preview_people(line, "2027-06-02T11:00:00")[0]["whyNot"] is None, "before the call"
