@@ -10,10 +10,20 @@ from telephony.numbers import inventory
 from tests.support.environment import Environment
 from tests.support.proxy import FaultPlan
 from tests.support.samples import operations
-from tests.support.users import SignedInUser, UserFixtures, free_number, now, process_outbox
+from tests.support.users import (
+    SignedInUser,
+    UserFixtures,
+    free_number,
+    leave_callback,
+    now,
+    process_outbox,
+    store_missed_call,
+)
 
 OF_ONESELF = {"acceptTerms", "registerPushToken", "openCalendarFeed", "verifyPhone", "confirmPhone"}
 """Operations on the sender's own records, to which access cannot be lost."""
+ANSWERS_WITH_AN_ID = {"callCallback"}
+"""The answer is the id of the sender's own call, and nothing of what they lost access to."""
 
 
 def delay_commits() -> FaultPlan:
@@ -36,6 +46,9 @@ def test_who_lost_access_gets_no_replay(test_users: UserFixtures, openapi: dict[
     denver, denver_user = test_users.denver.id, test_users.create_user(locations=[test_users.denver.id])
     template = {"name": "Early", "locationId": denver, "startTime": "06:00", "endTime": "14:00"}
     purchase = {"phoneNumber": free_number(), "locationId": test_users.create_location().id}
+    held = test_users.purchase_number()
+    first, second, third = (leave_callback(held) for _ in range(3))
+    blocked = {"number": "+16175550187", "locationId": held.number.location_id}
     requests: dict[str, tuple[str, Any]] = {
         "createUser": ("/user", test_users.user_body(locations=[denver])),
         "createManagedUser": ("/userManagement", test_users.user_body(locations=[denver])),
@@ -49,13 +62,18 @@ def test_who_lost_access_gets_no_replay(test_users: UserFixtures, openapi: dict[
             {"phoneNumber": test_users.reserve_number(), "locationId": test_users.create_location().id},
         ),
         "restorePhoneNumber": (give_up_number(test_users), {}),
+        "createCallback": ("/callback", {"callId": store_missed_call(held).id}),
+        "takeCallback": (f"/callback/{first}/take", {}),
+        "releaseCallback": (f"/callback/{second}/release", {}),
+        "closeCallback": (f"/callback/{third}/close", {"outcome": "reached"}),
+        "blockCaller": ("/blockedCaller", blocked),
     }
     idempotent = {
         operation.id
         for operation in operations(openapi)
         if "Idempotency-Key" in {parameter["name"] for parameter in operation.definition.get("parameters", ())}
     }
-    assert idempotent == requests.keys() | OF_ONESELF
+    assert idempotent == requests.keys() | OF_ONESELF | ANSWERS_WITH_AN_ID
 
     def send_all() -> dict[str, int]:
         return {id: post(test_users.abe, path, body).status_code for id, (path, body) in requests.items()}
