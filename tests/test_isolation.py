@@ -6,7 +6,7 @@ operations are included automatically.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,7 @@ from tests.support.samples import (
     success_status,
     unknown_value,
 )
-from tests.support.users import SignedInUser, UserFixtures, parse_problem
+from tests.support.users import UserFixtures, parse_problem
 
 CANARY = "Canary-Hil"
 """Part of every name of the other customer."""
@@ -62,7 +62,7 @@ def test_customers_are_isolated(
     )  # created before the snapshot
     assert test_users.foreign_recorded_call_id != test_users.recorded_call_id
     assert test_users.foreign_callback_id
-    foreign_rows = rows_of_customer(test_users.other_customer.id, [test_users.cleo])
+    _, foreign_rows = rows_of_customers(test_users)
     for operation in operations(openapi):
         for role, user in test_users.users_by_role.items():
             permission = operation.definition.get("x-permission-for-others", operation.definition["x-permission"])
@@ -74,15 +74,12 @@ def test_customers_are_isolated(
             for id_field in id_fields(SAMPLES[operation.id](test_users)):
                 checked += check_foreign_id(test_users, operation, role, id_field, is_allowed=is_allowed)
         first, second = (SAMPLES[operation.id](test_users) for _ in range(2))
-        own_rows = rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values()))
+        own_rows, _ = rows_of_customers(test_users)
         checked += check_unauthenticated(test_users, operation, first)
         checked += check_other_customer(test_users, operation, second)
-        assert rows_of_customer(test_users.customer.id, list(test_users.users_by_role.values())) == own_rows, (
-            f"{operation.id} let an unauthenticated or foreign user change a row"
-        )
-        assert rows_of_customer(test_users.other_customer.id, [test_users.cleo]) == foreign_rows, (
-            f"{operation.id} changed a foreign row"
-        )
+        own_rows_after, foreign_rows_after = rows_of_customers(test_users)
+        assert own_rows_after == own_rows, f"{operation.id} let an unauthenticated or foreign user change a row"
+        assert foreign_rows_after == foreign_rows, f"{operation.id} changed a foreign row"
     record_figure(f"isolation: {checked} requests, no access across customers")
 
 
@@ -151,15 +148,16 @@ def check_other_customer(test_users: UserFixtures, operation: Operation, sample:
     return 1
 
 
-def rows_of_customer(customer_id: str, users: Sequence[SignedInUser]) -> list[str]:
-    """All rows of a customer and these users, except `BOOKKEEPING_RECORDS`."""
-    user_values = {f":p{number}": {"S": user.id} for number, user in enumerate(users)}
-    rows: list[dict[str, Any]] = []
+def rows_of_customers(test_users: UserFixtures) -> tuple[list[str], list[str]]:
+    """All rows of both customers and their users, each once, except `BOOKKEEPING_RECORDS`."""
+    own_ids = {test_users.customer.id, *(user.id for user in test_users.users_by_role.values())}
+    foreign_ids = {test_users.other_customer.id, test_users.cleo.id}
+    values = {f":p{number}": {"S": id} for number, id in enumerate(sorted(own_ids | foreign_ids))}
+    own_rows, foreign_rows = [], []
     for record in set(dynamodb.record_classes()) - BOOKKEEPING_RECORDS:
         names = {"id", "customer_id", "user_id", "staff_id"} & set(record.get_attributes())
         if not names:
             continue  # without owner: counters and operators' records
-        values = {":of": {"S": customer_id}, **user_values}
         condition = " OR ".join(f"#{name} IN ({', '.join(values)})" for name in sorted(names))
         pages = dynamodb.iter_pages(
             "Scan",
@@ -168,8 +166,12 @@ def rows_of_customer(customer_id: str, users: Sequence[SignedInUser]) -> list[st
             ExpressionAttributeNames=dynamodb.expression_names(condition),
             ExpressionAttributeValues=values,
         )
-        rows += [item for items in pages for item in items]
-    return sorted(json.dumps(item, sort_keys=True, default=str) for item in rows)
+        for item in (item for items in pages for item in items):
+            owner_ids = {item[name]["S"] for name in names if name in item and "S" in item[name]}
+            row = json.dumps(item, sort_keys=True, default=str)
+            own_rows += [row] if owner_ids & own_ids else []
+            foreign_rows += [row] if owner_ids & foreign_ids else []
+    return sorted(own_rows), sorted(foreign_rows)
 
 
 @pytest.mark.parametrize("id", ["../user", "usr_", "usr_%00", "usr_" + "9" * 400, "é", "null", "*"])
