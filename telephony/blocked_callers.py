@@ -139,6 +139,7 @@ def _save(
             only_if=Quota.blocked.does_not_exist() | (Quota.blocked < MAX_BLOCKED),
             error=too_many,
         )
+        write.enqueue("telephony.close_spam", block_id=record.id)
         write.record_response(idempotency_key, record.id, status=201)
 
 

@@ -58,6 +58,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.callbacks.handing_over",
     "telephony.callbacks.notifications",
     "telephony.callbacks.opening",
+    "telephony.callbacks.spam",
     "telephony.calls.recordings",
     "telephony.calls.ring_all",
     "telephony.numbers.address_registration",

@@ -19,6 +19,7 @@ from telephony.ivr.webhook_paths import decode_action_path, webhook_path
 from telephony.models import Call, Usage
 from telephony.numbers import unassigned
 from tests.emulators.twilio.phones import rewrite_query, sign_webhook
+from tests.support.callbacks import put_callback
 from tests.support.calls import WEDNESDAY_NOON, LineFixture, create_line, local_times_around, post_webhook
 from tests.support.environment import Environment
 from tests.support.users import UserFixtures, accept_invitation, emails_to, now, parse_problem, process_outbox
@@ -616,3 +617,17 @@ def test_yap_125_a_blocked_caller_stays_blocked_while_calls_cannot_be_stored(
     response = post_webhook(ended["url"], ended["form"], **{"X-Twilio-Signature": ended["signature"]})
     assert response.status_code < 300
     assert _load(call.id).row.outcome == "blocked"
+
+
+def test_yap_125_blocking_a_caller_closes_their_callbacks(test_users: UserFixtures) -> None:
+    """bmlt-enabled/yap#125, the neighbor: nobody should call back whom they have just blocked."""
+    line, at = create_line(test_users), now()
+    callback = put_callback(line.location, "+16175550152", line.call(at, **{"from": "+16175550152"}).id, at)
+    other = put_callback(line.location, "+16175550153", line.call(at, **{"from": "+16175550153"}).id, at)
+
+    assert test_users.ann.post("/blockedCaller", {"number": "+16175550152"}).status_code == 201
+    process_outbox()
+
+    closed = test_users.ann.get(f"/callback/{callback.id}").json()
+    assert (closed["status"], closed["outcome"], closed["takenBy"]) == ("dropped", "spam", test_users.ann.id)
+    assert test_users.ann.get(f"/callback/{other.id}").json()["status"] == "open"
