@@ -125,6 +125,7 @@ def create_data_for_all_chapters(person: SignedInUser) -> None:
         simulate_call(phone_number, phones={enable_ringing(person.user): "answers"})
         in_charge = replace(person.actor, permissions=person.actor.permissions | {"calls:read"})
         closing.close(leave_callback(held), "reached", actor=in_charge, at=now())
+        assert person.put("/user/phone/break", {"minutes": 30}).is_success
 
 
 # --- content --------------------------------------------------------------------------------------
@@ -138,7 +139,7 @@ def test_embedded_file_equals_the_json(signed_in_user: SignedInUser, tmp_path: P
     assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
     assert set(exported["data"]) == {
         *("profile", "rights", "locations", "terms", "devices", "history"),
-        *("shifts", "calendarFeed", "phone", "calls", "callBacks"),
+        *("shifts", "calendarFeed", "phone", "phonePause", "calls", "callBacks"),
     }
     assert all(exported["data"].values()), "no chapter is empty"
 
