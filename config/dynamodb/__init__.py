@@ -13,5 +13,5 @@ from config.dynamodb.client import (
     query_records,
     scan_values,
 )
-from config.dynamodb.connection import gather, get_connection
+from config.dynamodb.connection import gather, get_transport
 from config.dynamodb.records import Record, RecordKey, TableMeta, full_table_name, index, is_id, new_id, record_classes

@@ -9,19 +9,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from botocore.exceptions import (
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    PartialCredentialsError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import CredentialRetrievalError, NoCredentialsError, PartialCredentialsError
 from pynamodb.exceptions import VerboseClientError
 
 from config import costs, errors
-from config.dynamodb.connection import READ_TIMEOUT, get_connection
+from config.dynamodb.connection import CONNECTION_ERRORS, READ_TIMEOUT, get_transport
 from config.dynamodb.outage import Outage
 from config.dynamodb.records import Record, RecordKey
 
@@ -43,13 +35,6 @@ _RETRYABLE_CODES = {
 _EXPECTED_CODES = {"ConditionalCheckFailedException", "TransactionCanceledException"}
 """Errors that callers of `call` handle."""
 MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES = 2_048, 1_024
-_CONNECTION_ERRORS = (
-    EndpointConnectionError,
-    ConnectTimeoutError,
-    ReadTimeoutError,
-    ConnectionClosedError,
-    HTTPClientError,
-)
 
 
 R = TypeVar("R", bound=Record)
@@ -103,8 +88,7 @@ class _CallFailed(Exception):
 def _call_once(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
     costs.count_round_trip()
     try:
-        # dispatch() would add a parameter that table operations do not know.
-        response = dict(get_connection()._make_api_call(operation, arguments))  # noqa: SLF001
+        response = get_transport().call(operation, arguments)
     except VerboseClientError as error:
         _outage.note_answer()
         code = str(error.response.get("Error", {}).get("Code", ""))
@@ -113,10 +97,10 @@ def _call_once(operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if not _is_retryable(code):
             raise CallRejected(operation, _table_names(arguments), code) from error
         raise _CallFailed from error
-    except _CONNECTION_ERRORS as error:
+    except CONNECTION_ERRORS as error:
         _outage.note_failure()
         raise _CallFailed from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
+    except (NoCredentialsError, PartialCredentialsError, CredentialRetrievalError) as error:
         raise errors.Unavailable("No AWS credentials for DynamoDB.") from error
     _outage.note_answer()
     return response

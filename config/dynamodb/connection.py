@@ -4,35 +4,72 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from botocore.session import get_session
 from django.conf import settings
 from pynamodb.connection import Connection
 
 from config import costs
+from config.dynamodb import wire
+from config.dynamodb.http_pool import ConnectionFailed
+from config.dynamodb.signing import AwsKeys
 
 CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 1.5
 """Seconds of one attempt."""
+CONNECTION_ERRORS = (
+    ConnectionFailed,
+    EndpointConnectionError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+    ConnectionClosedError,
+    HTTPClientError,
+    wire.InvalidResponse,
+)
+"""A call was not answered, or not by DynamoDB."""
 
 
-@cache
-def get_connection() -> Connection:
-    """The connection of this process, created at the first call."""
-    new_connection = Connection(
-        region=settings.DYNAMODB["region"],
-        host=settings.DYNAMODB["endpoint"] or None,
-        connect_timeout_seconds=CONNECT_TIMEOUT,
-        read_timeout_seconds=READ_TIMEOUT,
-        max_retry_attempts=0,
-        max_pool_connections=64,
-    )
-    new_connection.client.meta.events.register("before-parse.dynamodb", _check_response_json)
-    return new_connection
+class Transport(Protocol):
+    """Makes calls as PynamoDB's connection does: `wire.DynamoDBWire`, or botocore."""
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one call. Raises `VerboseClientError`, or an error of `CONNECTION_ERRORS`."""
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
 
 
-class InvalidResponse(Exception):
-    """DynamoDB answered 200 with a body that is not JSON."""
+class BotocoreTransport:
+    """Calls through botocore, with its configuration of proxies, profiles and endpoints."""
+
+    def __init__(self) -> None:
+        self._connection = Connection(
+            region=settings.DYNAMODB["region"],
+            host=settings.DYNAMODB["endpoint"] or None,
+            connect_timeout_seconds=CONNECT_TIMEOUT,
+            read_timeout_seconds=READ_TIMEOUT,
+            max_retry_attempts=0,
+            max_pool_connections=64,
+        )
+        self._connection.client.meta.events.register("before-parse.dynamodb", _check_response_json)
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """As `Transport`."""
+        # dispatch() would add a parameter that table operations do not know.
+        return dict(self._connection._make_api_call(operation, dict(arguments)))  # noqa: SLF001
+
+    def close(self) -> None:
+        """As `Transport`."""
+        self._connection.client.close()
 
 
 def _check_response_json(response_dict: Mapping[str, Any], **_: Any) -> None:
@@ -41,7 +78,27 @@ def _check_response_json(response_dict: Mapping[str, Any], **_: Any) -> None:
         try:
             orjson.loads(response_dict["body"])
         except orjson.JSONDecodeError as error:
-            raise InvalidResponse from error
+            raise wire.InvalidResponse from error
+
+
+@cache
+def get_transport() -> Transport:
+    """The transport of this process, created at the first call."""
+    if settings.DYNAMODB["transport"] == "botocore":
+        return BotocoreTransport()
+    session = get_session()
+    endpoint, region = settings.DYNAMODB["endpoint"], settings.DYNAMODB["region"]
+    if not endpoint:
+        endpoint = session.create_client("dynamodb", region_name=region).meta.endpoint_url
+    credentials = session.get_credentials()
+
+    def get_keys() -> AwsKeys:
+        if credentials is None:
+            raise NoCredentialsError
+        current = credentials.get_frozen_credentials()  # renews those that expire
+        return AwsKeys(current.access_key, current.secret_key, current.token or "")
+
+    return wire.DynamoDBWire(endpoint, region, get_keys, connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT)
 
 
 @cache
@@ -54,7 +111,7 @@ def _drop_connections() -> None:
 
     Threads are not copied at all, so the pool of the parent would never run anything.
     """
-    get_connection.cache_clear()
+    get_transport.cache_clear()
     _thread_pool.cache_clear()
 
 

@@ -11,6 +11,7 @@ REDIS_URL = env.url("REDIS_URL", local_default("redis://127.0.0.1:8005/0"), sche
 DYNAMODB = {
     "region": env.text("AWS_REGION", local_default("eu-central-1")),
     "endpoint": env.url("DYNAMODB_ENDPOINT_URL", "http://127.0.0.1:8004" if LOCAL else ""),
+    "transport": env.choice("DYNAMODB_TRANSPORT", ("direct", "botocore"), "direct"),
     "prefix": env.text("DYNAMODB_TABLE_PREFIX", local_default("dutyline-local")),
 }
 if len(DYNAMODB["prefix"]) < 6:

@@ -61,7 +61,7 @@ def _load_late_imports() -> None:
     from config.outbox import worker
     from telephony.twilio import client
 
-    assert dynamodb.get_connection().client
+    assert dynamodb.get_transport()
     assert auth0_http._client().users
     assert auth0_http._client().tickets
     assert config.urls.urlpatterns

@@ -385,7 +385,7 @@ def write_batches(requests: list[tuple[str, dict[str, Any]]]) -> None:
     for start in range(0, len(requests), 24):
         batch = requests[start : start + 24]
         tables = {table: [request for name, request in batch if name == table] for table, _ in batch}
-        dynamodb.get_connection().client.batch_write_item(RequestItems=tables)
+        dynamodb.call("BatchWriteItem", RequestItems=tables)
 
 
 @pytest.fixture(scope="module")

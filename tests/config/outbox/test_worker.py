@@ -201,12 +201,12 @@ def start_worker(env: Environment) -> Iterator[Callable[[str], int]]:
 
 def test_forked_processes_share_no_database_connection(test_users: UserFixtures) -> None:
     """Celery forks after the check of the data keys has opened a connection."""
-    parent_connection = dynamodb.get_connection()
+    parent_connection = dynamodb.get_transport()
     expected_users = [test_users.ann.user, test_users.sam.user, test_users.mia.user, test_users.ann.user]
     processes = multiprocessing.get_context("fork")
 
     def read_own_user(user_id: str, results: Any) -> None:
-        is_shared = dynamodb.get_connection() is parent_connection
+        is_shared = dynamodb.get_transport() is parent_connection
         both = dynamodb.gather(*[lambda: users.get_user(user_id).id] * 4)
         results.put((is_shared, {users.get_user(user_id).id for _ in range(100)} | set(both)))
 
@@ -220,7 +220,7 @@ def test_forked_processes_share_no_database_connection(test_users: UserFixtures)
 
     assert sorted(ids.pop() for _, ids in answers if len(ids) == 1) == sorted(user.id for user in expected_users)
     assert not any(is_shared for is_shared, _ in answers)
-    assert dynamodb.get_connection() is parent_connection
+    assert dynamodb.get_transport() is parent_connection
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 40) -> None:

@@ -1,0 +1,185 @@
+"""Calls of DynamoDB over connections of our own, at a fraction of the CPU time of botocore.
+
+`DynamoDBWire.call` takes and returns what botocore's client does, and raises what PynamoDB's
+connection does. ``DYNAMODB_TRANSPORT=botocore`` selects that instead.
+Docs: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
+"""
+
+import base64
+import json
+import logging
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+from pynamodb.exceptions import CancellationReason, VerboseClientError
+
+from config.dynamodb.http_pool import Answer, ConnectionFailed, HttpPool
+from config.dynamodb.signing import AwsKeys, sign_request
+
+MAX_ANSWER_BYTES = 32_000_000
+"""DynamoDB's largest answer, a batch of 16 MB, as JSON."""
+MAX_IDLE_CONNECTIONS = 64
+_SKEW_CODES = {"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed"}
+_SKEW_TEXTS = ("signature expired", "signature not yet", "request expired", "request time too skewed")
+logger = logging.getLogger("dutyline.dynamodb")
+
+
+class InvalidResponse(Exception):
+    """DynamoDB answered 200 with a body that is not a JSON object."""
+
+
+class DynamoDBWire:
+    """Calls of DynamoDB at one endpoint; ``get_keys`` returns the current credentials."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        region: str,
+        get_keys: Callable[[], AwsKeys],
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+    ) -> None:
+        self._pool = HttpPool(
+            endpoint,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            max_idle=MAX_IDLE_CONNECTIONS,
+            max_answer_bytes=MAX_ANSWER_BYTES,
+        )
+        self._region, self._get_keys = region, get_keys
+        self._clock_error = timedelta(0)
+        self._lock = threading.Lock()
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Make one call.
+
+        Raises `ConnectionFailed`, `InvalidResponse`, and `VerboseClientError` with DynamoDB's code,
+        or with the status where the answer has none.
+        """
+        body = _encode(arguments)
+        answer = self._post(operation, body)
+        if _is_clock_error(answer) and self._correct_clock(answer):
+            answer = self._post(operation, body)
+        if answer.status == 200:
+            return _parse_success(answer)
+        raise _to_error(answer, operation, arguments)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        self._pool.close()
+
+    def _post(self, operation: str, body: bytes) -> Answer:
+        at = datetime.now(UTC) + self._clock_error
+        target = f"DynamoDB_20120810.{operation}"
+        headers = sign_request(self._get_keys(), self._region, self._pool.host_header, target, body, at)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        head = f"POST / HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n"
+        return self._pool.request(head.encode("latin-1") + body, _check_checksum)
+
+    def _correct_clock(self, answer: Answer) -> bool:
+        """Sign with the time of the service from now on; whether that differs."""
+        try:
+            service_time = parsedate_to_datetime(answer.headers.get(b"date", b"").decode("latin-1"))
+        except ValueError:
+            return False
+        clock_error = service_time - datetime.now(UTC)
+        with self._lock:
+            if abs(clock_error - self._clock_error) < timedelta(seconds=30):
+                return False
+            self._clock_error = clock_error
+        seconds = round(clock_error.total_seconds())
+        logger.error("the clock of this machine is wrong; set it", extra={"seconds_behind_aws": seconds})
+        return True
+
+
+def _check_checksum(answer: Answer) -> None:
+    checksum = answer.headers.get(b"x-amz-crc32")
+    if checksum is not None and checksum != str(zlib.crc32(answer.body)).encode():
+        raise ConnectionFailed("the checksum of the answer does not match")
+
+
+def _encode(arguments: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(arguments, default=_encode_binary)
+    except TypeError:  # a lone surrogate: DynamoDB finds no such key, or says that it takes no such value
+        return json.dumps(arguments, default=_encode_binary).encode()
+
+
+def _encode_binary(value: object) -> str:
+    if isinstance(value, (bytes, bytearray)):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"DynamoDB takes no {type(value).__name__}")
+
+
+def _parse_success(answer: Answer) -> dict[str, Any]:
+    try:
+        body = orjson.loads(answer.body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidResponse from error
+    if not isinstance(body, dict):
+        raise InvalidResponse
+    return _decode_binaries(body) if _may_have_binaries(answer.body) else body
+
+
+def _to_error(answer: Answer, operation: str, arguments: Mapping[str, Any]) -> VerboseClientError:
+    """The error of an answer, as PynamoDB's connection raises it."""
+    body = _error_body(answer)
+    code = str(body.get("__type") or body.get("code") or answer.status).rpartition("#")[2].partition(":")[0]
+    message = str(body.get("message") or body.get("Message") or "")
+    request_id = answer.headers.get(b"x-amzn-requestid", b"").decode("latin-1")
+    reasons = body.get("CancellationReasons") or []
+    return VerboseClientError(
+        {"Error": {"Code": code, "Message": message}},
+        operation,
+        {"request_id": request_id, "table_name": str(arguments.get("TableName", ""))},
+        cancellation_reasons=[
+            CancellationReason(code=reason["Code"], message=reason.get("Message"), raw_item=reason.get("Item"))
+            if reason.get("Code", "None") != "None"
+            else None
+            for reason in reasons
+        ],
+    )
+
+
+def _error_body(answer: Answer) -> dict[str, Any]:
+    """The JSON of an error; empty if it is another's, such as that of a proxy."""
+    try:
+        body = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    return _decode_binaries(body) if _may_have_binaries(answer.body) else body
+
+
+def _is_clock_error(answer: Answer) -> bool:
+    if answer.status not in (400, 403):
+        return False
+    body = _error_body(answer)
+    code = str(body.get("__type", "")).rpartition("#")[2]
+    message = str(body.get("message") or body.get("Message") or "").lower()
+    return code in _SKEW_CODES and message.startswith(_SKEW_TEXTS)
+
+
+def _may_have_binaries(body: bytes) -> bool:
+    return b'"B"' in body or b'"BS"' in body
+
+
+def _decode_binaries(value: Any) -> Any:
+    """Binary attribute values as bytes, as botocore returns them."""
+    if isinstance(value, dict):
+        if len(value) == 1:
+            if isinstance(text := value.get("B"), str):
+                return {"B": base64.b64decode(text)}
+            if isinstance(texts := value.get("BS"), list):
+                return {"BS": [base64.b64decode(text) for text in texts]}
+        return {name: _decode_binaries(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [_decode_binaries(item) for item in value]
+    return value
