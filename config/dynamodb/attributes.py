@@ -81,6 +81,12 @@ class TimeZoneName(Text):
 class Number(RecordAttribute[float], NumberAttribute):
     """An integer."""
 
+    def deserialize(self, value: str) -> int | float:
+        try:
+            return int(value)
+        except ValueError:
+            return float(value)
+
 
 class Boolean(RecordAttribute[bool], BooleanAttribute):
     """True or false."""
@@ -92,6 +98,9 @@ class Binary(RecordAttribute[bytes], BinaryAttribute):
 
 class TextList(RecordAttribute[list[str]], ListAttribute[str]):
     """Strings in order."""
+
+    def deserialize(self, values: list[dict[str, Any]]) -> list[str]:
+        return [value["S"] for value in values]
 
 
 class TextSet(RecordAttribute[set[str]], UnicodeSetAttribute):
@@ -116,6 +125,9 @@ class Json(RecordAttribute[Any], JSONAttribute):
     def serialize(self, value: Any) -> str:
         return orjson.dumps(value).decode()
 
+    def deserialize(self, value: str) -> Any:
+        return orjson.loads(value)
+
 
 class ZonedJson(Json):
     """A JSON object; its ``timeZone`` is canonical, and left out if it is the name of no zone."""
@@ -137,7 +149,7 @@ class Timestamp(RecordAttribute[datetime]):
         return format_timestamp(value)
 
     def deserialize(self, value: str) -> datetime:
-        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(value)
 
 
 def format_timestamp(at: datetime) -> str:

@@ -1,12 +1,14 @@
 """Records: PynamoDB models that are written only through `config.journal`."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn, Self
 
 from django.conf import settings
 from pynamodb.attributes import Attribute, UnicodeAttribute
+from pynamodb.exceptions import AttributeDeserializationError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 from pynamodb.models import Model
 from ulid import ULID
@@ -124,8 +126,18 @@ class Record(Model):
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
-        """A record from an item in DynamoDB's notation."""
-        return cls.from_raw_data(dict(item))
+        """A record from an item in DynamoDB's notation, as PynamoDB's `from_raw_data` builds it."""
+        record = cls.__new__(cls)
+        record.attribute_values = values = {}
+        for name, stored_name, kind, read, default in _list_readers(cls):
+            stored = item.get(stored_name)
+            if stored and kind in stored:
+                values[name] = read(stored[kind]) if read else stored[kind]
+            elif stored and "NULL" not in stored:
+                raise AttributeDeserializationError(stored_name, kind)
+            elif default is not None:
+                values[name] = default() if callable(default) else default
+        return record
 
     def with_changes(self, **values: Any) -> Self:
         """A copy of a versioned record with these values and the next version."""
@@ -133,6 +145,21 @@ class Record(Model):
         for name, value in {**values, "version": int(self.version) + 1}.items():
             setattr(updated, name, value)
         return updated
+
+
+@cache
+def _list_readers(record_class: type[Record]) -> list[tuple[str, str, str, Callable[[Any], Any] | None, Any]]:
+    """How to read each attribute: name, stored name and type, reader (None: as it is), default."""
+    return [
+        (
+            name,
+            attribute.attr_name,
+            attribute.attr_type,
+            None if type(attribute).deserialize is Attribute.deserialize else attribute.deserialize,
+            attribute.default,
+        )
+        for name, attribute in record_class.get_attributes().items()
+    ]
 
 
 def record_classes() -> list[type[Record]]:

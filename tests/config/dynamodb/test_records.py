@@ -1,0 +1,79 @@
+"""Records from items: as PynamoDB reads them, for every record and every kind of attribute."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pynamodb.attributes import Attribute
+from pynamodb.exceptions import AttributeDeserializationError
+
+from config import dynamodb
+from config.dynamodb.attributes import Timestamp
+from config.dynamodb.records import Record
+from config.privacy import data_map
+
+data_map.load_data_maps()  # imports the records of all apps
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=5,
+)
+_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "Text": st.text(min_size=1, max_size=10),
+    "TimeZoneName": st.sampled_from(["Europe/Berlin", "US/Eastern", "Nowhere/Zone"]),
+    "Number": st.integers(-(10**12), 10**12),
+    "Boolean": st.booleans(),
+    "Binary": st.binary(min_size=1, max_size=10),
+    "TextList": st.lists(st.text(max_size=5), max_size=4),
+    "TextSet": st.sets(st.text(min_size=1, max_size=5), min_size=1, max_size=4),
+    "TextMap": st.dictionaries(st.text(min_size=1, max_size=5), st.text(max_size=5), max_size=3),
+    "Json": _JSON.filter(lambda value: value is not None),
+    "ZonedJson": st.fixed_dictionaries({"timeZone": st.sampled_from(["US/Eastern", "Nowhere/Zone"])}),
+    "Timestamp": st.datetimes(timezones=st.just(UTC)).filter(lambda at: at.year >= 1000),
+}
+
+
+def _to_stored(attribute: Attribute[Any], value: Any) -> dict[str, Any]:
+    return {attribute.attr_type: attribute.serialize(value)}
+
+
+@pytest.mark.parametrize("record_class", dynamodb.record_classes(), ids=lambda record_class: record_class.__name__)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data())
+def test_records_are_read_as_pynamodb_reads_them(record_class: type[Record], data: st.DataObject) -> None:
+    item: dict[str, Any] = {"unknown": {"S": "of a later release"}}
+    for attribute in record_class.get_attributes().values():
+        presence = data.draw(st.sampled_from(["value", "value", "value", "null", "absent"]))
+        if presence == "null":
+            item[attribute.attr_name] = {"NULL": True}
+        elif presence == "value":
+            value = data.draw(_VALUES[type(attribute).__name__])
+            item[attribute.attr_name] = _to_stored(attribute, value)
+
+    read, expected = record_class.from_item(item), record_class.from_raw_data(dict(item))
+
+    assert read.attribute_values == expected.attribute_values
+    assert vars(read).keys() == vars(expected).keys()
+
+
+def test_value_of_another_type_is_a_defect() -> None:
+    record_class = next(item for item in dynamodb.record_classes() if item.__name__ == "User")
+
+    with pytest.raises(AttributeDeserializationError):
+        record_class.from_item({"id": {"N": "1"}})
+
+
+def test_timestamps_are_read_as_they_are_written() -> None:
+    attribute = next(
+        attribute
+        for record_class in dynamodb.record_classes()
+        for attribute in record_class.get_attributes().values()
+        if isinstance(attribute, Timestamp)
+    )
+    at = datetime(2026, 11, 29, 9, 0, 0, 1, tzinfo=UTC)
+
+    assert attribute.deserialize("2026-11-29T09:00:00.000001Z") == at
+    assert attribute.deserialize(attribute.serialize(at)) == at
