@@ -5,9 +5,10 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import ALL_LOCATIONS, User
+from config.api.record_views import RecordView
 
 
-class ColleagueView(serializers.Serializer[User]):
+class ColleagueView(RecordView[User]):
     """Somebody who works at one of the signed-in user's locations."""
 
     id = serializers.CharField()

@@ -7,6 +7,7 @@ from accounts.serializers.preferences import DefaultsChange, DefaultsView
 from config.api.fields import StrictSerializer, TextField, TimeZoneField
 from config.api.name_field import NameField
 from config.api.record_bodies import NewRecordBody
+from config.api.record_views import RecordView
 
 _PLACE_ZONE = (
     "Time zone of a place: an IANA name, such as America/Denver. Former names (US/Mountain) and names of Windows "
@@ -15,7 +16,7 @@ _PLACE_ZONE = (
 )
 
 
-class CustomerView(serializers.Serializer[Customer]):
+class CustomerView(RecordView[Customer]):
     """A customer."""
 
     id = serializers.CharField()
@@ -37,7 +38,7 @@ class CustomerChange(StrictSerializer):
     settings = DefaultsChange(required=False)
 
 
-class LocationView(serializers.Serializer[Location]):
+class LocationView(RecordView[Location]):
     """A location of a customer."""
 
     id = serializers.CharField()

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from config.api.fields import StrictChoiceField, StrictQuery
+from config.api.record_views import RecordView
 
 
 class ExportQuery(StrictQuery):
@@ -40,7 +41,7 @@ class RetentionRule(serializers.Serializer[Any]):
     afterDeletion = serializers.CharField(help_text="What remains after the account is deleted.")
 
 
-class ExportView(serializers.Serializer[Any]):
+class ExportView(RecordView[Any]):
     """All stored data about a user."""
 
     format = serializers.CharField(help_text="Name and version of this format.")

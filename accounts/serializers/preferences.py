@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from accounts import preferences
 from config.api.fields import StrictBooleanField, StrictChoiceField, StrictIntegerField, StrictSerializer, TimeZoneField
+from config.api.record_views import RecordView
 
 _EVENTS = {
     "rights_changed": "Role or permissions changed.",
@@ -78,7 +79,7 @@ class SettingsChange(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="NotificationChannel")
-class ChannelView(serializers.Serializer[Any]):
+class ChannelView(RecordView[Any]):
     """Which events the user is notified of on this channel."""
 
     rightsChanged = serializers.BooleanField(source="rights_changed", help_text=_EVENTS["rights_changed"])
@@ -94,14 +95,14 @@ class ChannelView(serializers.Serializer[Any]):
     )
 
 
-class NotificationsView(serializers.Serializer[Any]):
+class NotificationsView(RecordView[Any]):
     """Notification settings, by channel and event."""
 
     email = ChannelView()
     push = ChannelView()
 
 
-class SettingsView(serializers.Serializer[Any]):
+class SettingsView(RecordView[Any]):
     """The settings of a user."""
 
     language = serializers.ChoiceField(choices=preferences.LANGUAGES, allow_null=True, help_text=_LANGUAGE)
@@ -125,7 +126,7 @@ class DefaultsChange(StrictSerializer):
 
 
 @extend_schema_serializer(component_name="CustomerDefaults")
-class DefaultsView(serializers.Serializer[Any]):
+class DefaultsView(RecordView[Any]):
     """Defaults for users who chose nothing else."""
 
     language = serializers.ChoiceField(choices=preferences.LANGUAGES)

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from config.api.fields import StrictChoiceField, StrictQuery, StrictSerializer, TextField
+from config.api.record_views import RecordView
 
 
 class PushTokenBody(StrictSerializer):
@@ -27,7 +28,7 @@ class PushTokenQuery(StrictQuery):
     token = TextField(max_length=250, required=False, help_text="Instead of `token` in the body.")
 
 
-class PushTokenView(serializers.Serializer[Any]):
+class PushTokenView(RecordView[Any]):
     """The status of a push token."""
 
     token = serializers.CharField(help_text="The token of the request.")

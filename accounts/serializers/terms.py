@@ -8,6 +8,7 @@ from rest_framework import serializers
 from accounts import preferences
 from accounts.terms import documents
 from config.api.fields import StrictChoiceField, StrictSerializer, TextField
+from config.api.record_views import RecordView
 
 
 class TermsAcceptanceBody(StrictSerializer):
@@ -40,7 +41,7 @@ class LegalDocument(serializers.Serializer[Any]):
         return url if text.locale == documents.BINDING_LANGUAGE else f"{url}?language={text.locale}"
 
 
-class TermsView(serializers.Serializer[Any]):
+class TermsView(RecordView[Any]):
     """The terms status of a user."""
 
     accepted = serializers.BooleanField(help_text="Whether the user has accepted the current version.")

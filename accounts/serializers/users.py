@@ -21,6 +21,7 @@ from config.api.fields import (
 )
 from config.api.name_field import NameField
 from config.api.record_bodies import NewRecordBody
+from config.api.record_views import RecordView
 
 SETTABLE_STATUSES = ("active", "invited", "blocked")
 ROLE_CHOICES = list(reversed(permissions.ROLES))
@@ -107,7 +108,7 @@ class _PermissionView(serializers.ChoiceField):
         super().__init__(choices=sorted(permissions.PERMISSIONS))
 
 
-class UserView(serializers.Serializer[User]):
+class UserView(RecordView[User]):
     """A user."""
 
     derived_fields = frozenset({"invitedAt", "invitationExpiresAt"})

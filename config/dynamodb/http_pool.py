@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httptools
 
 MAX_IDLE_SECONDS = 20.0
-"""How long an unused connection is kept; the other side may close older ones at any time."""
+"""How long a connection may stay unused; the other side may close older ones at any time."""
 _CHUNK_BYTES = 131_072
 
 
@@ -101,13 +101,13 @@ class HttpPool:
     def request(self, data: bytes, check: Callable[[Answer], None]) -> Answer:
         """Send a whole request and return its answer. Raises `ConnectionFailed`, also by ``check``.
 
-        It is sent a second time, on a new connection, only if a kept one ended before any byte of
+        It is sent a second time, on a new connection, only if a used one ended before any byte of
         the answer: servers close connections that they have not used for a while.
         """
-        kept = self._take_idle()
-        if kept is not None:
+        idle_connection = self._take_idle()
+        if idle_connection is not None:
             try:
-                return self._exchange(kept, data, check)
+                return self._exchange(idle_connection, data, check)
             except _ConnectionEnded:
                 pass
         return self._exchange(self._connect(), data, check)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from config import errors
 from config.api.fields import MultilineTextField, StrictQuery, StrictSerializer, TextField
+from config.api.record_views import RecordView
 from config.api.time_queries import QUERY_YEARS
 from staffing.schedules import days
 
@@ -58,7 +59,7 @@ class DaysQuery(StrictQuery):
         return {**super().get_fields(), "from": since, "to": until}
 
 
-class LocationDayView(serializers.Serializer[days.LocationDay]):
+class LocationDayView(RecordView[days.LocationDay]):
     """A day at a location: its public holidays, and a note for everybody who works there."""
 
     derived_fields = ("holidays",)

@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import MultilineTextField, StrictIntegerField, StrictSerializer, TextField
+from config.api.record_views import RecordView
 from staffing.recurrence.details import (
     COLOR_PATTERN,
     MAX_BREAK_MINUTES,
@@ -71,7 +72,7 @@ class ScheduleDetails(TemplateDetails):
         return {**values, "details": details} if details else values
 
 
-class DetailsView(serializers.Serializer[Any]):
+class DetailsView(RecordView[Any]):
     """The details of what is shown."""
 
     def get_fields(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from config.api.fields import StrictQuery
+from config.api.record_views import RecordView
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from staffing.schedules import on_duty
 from staffing.serializers.schedules import ShiftView
@@ -16,7 +17,7 @@ class OnDutyQuery(StrictQuery):
     at = QueryTimeField(required=False, help_text=f"Default: now. {LOCAL_TIMES_HELP}")
 
 
-class OnDutyView(serializers.Serializer[Any]):
+class OnDutyView(RecordView[Any]):
     """A user on duty, until when, and why."""
 
     staffId = serializers.CharField(source="user.id")
@@ -34,7 +35,7 @@ class OnDutyView(serializers.Serializer[Any]):
     shift = ShiftView()
 
 
-class LocationOnDutyView(serializers.Serializer[Any]):
+class LocationOnDutyView(RecordView[Any]):
     """The users on duty at a location, by start of their shift."""
 
     locationId = serializers.CharField(source="location_id")

@@ -5,11 +5,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.api.record_views import RecordView
+
 _MONTHS = [str(number) for number in range(1, 13)]
 WEEKDAYS = ["mo", "tu", "we", "th", "fr", "sa", "su"]
 
 
-class WeekdayView(serializers.Serializer[Any]):
+class WeekdayView(RecordView[Any]):
     """A weekday, or with `nthOfPeriod` the nth one of the month or year."""
 
     day = serializers.ChoiceField(choices=WEEKDAYS)
@@ -18,7 +20,7 @@ class WeekdayView(serializers.Serializer[Any]):
     )
 
 
-class RecurrenceExceptionView(serializers.Serializer[Any]):
+class RecurrenceExceptionView(RecordView[Any]):
     """A change of one occurrence: excluded, moved, covered by another user, or other details."""
 
     excluded = serializers.BooleanField(required=False, help_text="true: the occurrence does not take place.")
@@ -33,7 +35,7 @@ class RecurrenceExceptionView(serializers.Serializer[Any]):
     color = serializers.CharField(required=False, allow_null=True, help_text="Instead of that of the schedule.")
 
 
-class RecurrencePatternView(serializers.Serializer[Any]):
+class RecurrencePatternView(RecordView[Any]):
     """A recurrence rule in the terms of JSCalendar (RFC 8984)."""
 
     frequency = serializers.ChoiceField(

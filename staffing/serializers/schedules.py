@@ -16,6 +16,7 @@ from config.api.fields import (
     TextField,
 )
 from config.api.record_bodies import NewRecordBody
+from config.api.record_views import RecordView
 from staffing.models import Schedule
 from staffing.recurrence import expand, pattern
 from staffing.recurrence.details import WIRE_NAMES, get_details, to_json
@@ -259,7 +260,7 @@ class DeletedSchedule(DeletedRecord):
 
 
 @extend_schema_serializer(component_name="CalendarFeed")
-class FeedView(serializers.Serializer[Any]):
+class FeedView(RecordView[Any]):
     """A calendar feed. Its URL is shown once, and gives access to anybody who knows it."""
 
     url = serializers.CharField(help_text="URL for a calendar application; keep it secret.")

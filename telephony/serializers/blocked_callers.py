@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from config.api.fields import PageQuery, PhoneTextField, StrictQuery, TextField
 from config.api.record_bodies import NewRecordBody
+from config.api.record_views import RecordView
 from telephony.callers import MAX_LENGTH
 from telephony.models import BlockedCaller
 
@@ -30,7 +31,7 @@ class BlockedCallerQuery(PageQuery):
     )
 
 
-class BlockedCallerView(serializers.Serializer[BlockedCaller]):
+class BlockedCallerView(RecordView[BlockedCaller]):
     """A caller whose calls are rejected."""
 
     number = serializers.CharField(help_text="Number in E.164, or address.")

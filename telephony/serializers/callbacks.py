@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import MultilineTextField, PageQuery, StrictChoiceField, StrictSerializer, TextField
+from config.api.record_views import RecordView
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony.callbacks import queries
 from telephony.callbacks.closing import MAX_NOTE_LENGTH
@@ -68,7 +69,7 @@ class CallbackClosing(StrictSerializer):
     )
 
 
-class CallbackView(serializers.Serializer[queries.CallbackEntry]):
+class CallbackView(RecordView[queries.CallbackEntry]):
     """A caller to be called back: at most one that is not closed for a caller and location."""
 
     id = serializers.CharField(source="callback.id")
@@ -108,7 +109,7 @@ class CallbackView(serializers.Serializer[queries.CallbackEntry]):
     version = serializers.IntegerField()
 
 
-class CallbackCallView(serializers.Serializer[Any]):
+class CallbackCallView(RecordView[Any]):
     """The call that calls a caller back."""
 
     callId = serializers.CharField(source="id", help_text="The call that rings the user's phone.")

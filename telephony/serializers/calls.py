@@ -16,6 +16,7 @@ from config.api.fields import (
     StrictSerializer,
     TextField,
 )
+from config.api.record_views import RecordView
 from config.api.time_queries import DateTimeRangeQuery
 from telephony import phone_pauses
 from telephony.callers import MAX_LENGTH
@@ -63,7 +64,7 @@ class RecordingQuery(StrictQuery):
     )
 
 
-class CallCandidateView(serializers.Serializer[Any]):
+class CallCandidateView(RecordView[Any]):
     """A user or number that was considered for a call."""
 
     staffId = serializers.SerializerMethodField()
@@ -103,7 +104,7 @@ class CallCandidateView(serializers.Serializer[Any]):
         return candidate.why_not or None
 
 
-class RecordingView(serializers.Serializer[Any]):
+class RecordingView(RecordView[Any]):
     """A recording of a call."""
 
     kind = serializers.ChoiceField(choices=recordings.RECORDING_KINDS)
@@ -123,7 +124,7 @@ class RecordingView(serializers.Serializer[Any]):
         return f"/call/{self.context['call_id']}/recording?kind={recording.kind}" if recording.file else None
 
 
-class CallEventView(serializers.Serializer[Any]):
+class CallEventView(RecordView[Any]):
     """An event in a call. `kind` says which other members there are.
 
     time_over: the time to ring ended before everybody's phone had rung.
@@ -160,7 +161,7 @@ class CallEventView(serializers.Serializer[Any]):
     )
 
 
-class ListenerView(serializers.Serializer[Any]):
+class ListenerView(RecordView[Any]):
     """A user who listened to a recording."""
 
     staffId = serializers.SerializerMethodField(help_text="Id of the user.")
@@ -175,7 +176,7 @@ class ListenerView(serializers.Serializer[Any]):
         return listener[1]
 
 
-class CallView(serializers.Serializer[Call]):
+class CallView(RecordView[Call]):
     """A call to a location."""
 
     id = serializers.CharField()
@@ -253,7 +254,7 @@ class BreakBody(StrictSerializer):
     )
 
 
-class PhoneView(serializers.Serializer[Any]):
+class PhoneView(RecordView[Any]):
     """The phone of the signed-in user."""
 
     phone = serializers.CharField(allow_null=True, help_text="Set by `PATCH /user`.")

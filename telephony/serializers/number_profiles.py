@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from config.api.fields import StrictChoiceField, StrictQuery, StrictSerializer, TextField
+from config.api.record_views import RecordView
 from telephony import dialing_rules
 from telephony.models import ADDRESS_STATUSES, NumberProfile
 from telephony.numbers import requirements
@@ -18,7 +19,7 @@ class NumberRequirementQuery(StrictQuery):
     type = StrictChoiceField(choices=list(dialing_rules.NUMBER_TYPES), required=False, help_text=NUMBER_TYPE_HELP)
 
 
-class NumberRequirementView(serializers.Serializer[requirements.Requirement]):
+class NumberRequirementView(RecordView[requirements.Requirement]):
     """What a country demands for a type of number."""
 
     country = serializers.CharField(help_text="Two-letter country code (ISO 3166-1).")
@@ -31,7 +32,7 @@ class NumberRequirementView(serializers.Serializer[requirements.Requirement]):
     detail = serializers.CharField(help_text="The requirement, and what to do next, in words.")
 
 
-class NumberProfileView(serializers.Serializer[NumberProfile]):
+class NumberProfileView(RecordView[NumberProfile]):
     """A customer's address in a country, which purchases of numbers there name."""
 
     country = serializers.CharField(help_text="Two-letter country code (ISO 3166-1).")

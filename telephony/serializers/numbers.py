@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from config import errors
 from config.api.fields import PhoneTextField, StrictChoiceField, StrictQuery, StrictSerializer, TextField
+from config.api.record_views import RecordView
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony import dialing_rules
 from telephony.callers import MAX_LENGTH
@@ -80,7 +81,7 @@ class NumberCapabilities(serializers.Serializer[Any]):
     mms = serializers.BooleanField(help_text="Whether it can receive multimedia messages.")
 
 
-class AvailableNumberView(serializers.Serializer[Any]):
+class AvailableNumberView(RecordView[Any]):
     """A number that can be purchased."""
 
     phoneNumber = serializers.CharField(source="number")
@@ -116,7 +117,7 @@ class NumberPurchase(StrictSerializer):
     )
 
 
-class NumberWithConfigurationView(serializers.Serializer[Any]):
+class NumberWithConfigurationView(RecordView[Any]):
     """A number, and the IVR configuration of its location."""
 
     phoneNumber = serializers.CharField(source="number.number")
@@ -130,7 +131,7 @@ class NumberWithConfigurationView(serializers.Serializer[Any]):
         return number_with_line.line.configuration if number_with_line.line else None
 
 
-class PhoneNumberView(serializers.Serializer[PhoneNumber]):
+class PhoneNumberView(RecordView[PhoneNumber]):
     """A phone number of the customer."""
 
     phoneNumber = serializers.CharField(source="number")
@@ -146,7 +147,7 @@ class PhoneNumberView(serializers.Serializer[PhoneNumber]):
 
 
 @extend_schema_serializer(component_name="PhoneLine")
-class LineView(serializers.Serializer[Line]):
+class LineView(RecordView[Line]):
     """The phone line of a location."""
 
     locationId = serializers.CharField(source="location_id")
@@ -185,7 +186,7 @@ class CallPreviewQuery(StrictQuery):
         return at
 
 
-class PreviewCandidateView(serializers.Serializer[Any]):
+class PreviewCandidateView(RecordView[Any]):
     """A user or number that is considered for a call."""
 
     staffId = serializers.SerializerMethodField()
@@ -225,7 +226,7 @@ class PreviewCandidateView(serializers.Serializer[Any]):
         return candidate.why_not or None
 
 
-class PreviewStepView(serializers.Serializer[Any]):
+class PreviewStepView(RecordView[Any]):
     """A step of a call."""
 
     path = serializers.CharField(help_text="Path of the action in the configuration, such as open/otherwise.")
@@ -251,7 +252,7 @@ class PreviewStepView(serializers.Serializer[Any]):
     )
 
 
-class CallPreviewView(serializers.Serializer[Any]):
+class CallPreviewView(RecordView[Any]):
     """A simulated call in which the caller presses no key and nobody answers."""
 
     locationId = serializers.CharField(source="location_id")

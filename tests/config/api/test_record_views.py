@@ -31,7 +31,7 @@ class _Record:
 
 def _declare(base: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
     """The same view on one base and on the other."""
-    place = type(
+    place_view = type(
         "PlaceView",
         (base,),
         {"name": serializers.CharField(), "timeZone": serializers.CharField(source="zone", allow_null=True)},
@@ -57,8 +57,8 @@ def _declare(base: type[serializers.Serializer[Any]]) -> type[serializers.Serial
             "homeName": serializers.CharField(source="home.name", allow_null=True, default=None),
             "missing": serializers.CharField(required=False),
             "initial": serializers.SerializerMethodField(method_name="get_initial_letter"),
-            "home": place(allow_null=True),
-            "places": place(many=True),
+            "home": place_view(allow_null=True),
+            "places": place_view(many=True),
             "settings": preferences(),
             "get_initial_letter": get_initial,
         },

@@ -103,7 +103,7 @@ def test_session_token_is_sent_and_signed(serve: Callable[..., tuple[ScriptedSer
     assert "x-amz-security-token" in headers["authorization"]
 
 
-def test_kept_connection_that_ended_is_replaced(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
+def test_idle_connection_that_ended_is_replaced(serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]]) -> None:
     def script(connection: Connection) -> None:
         if request := connection.read_request():
             connection.send(answer_bytes({"Item": {"asked": {"S": str(request[1]["Asked"])}}}))
@@ -115,7 +115,7 @@ def test_kept_connection_that_ended_is_replaced(serve: Callable[..., tuple[Scrip
     assert len(server.connections) == 20
 
 
-def test_kept_connection_that_ends_on_the_request_is_replaced_once(
+def test_idle_connection_that_ends_on_the_request_is_replaced_once(
     serve: Callable[..., tuple[ScriptedServer, DynamoDBWire]],
 ) -> None:
     def script(connection: Connection) -> None:
