@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from accounts import locations, permissions
 from config import dynamodb, outbox
 from config.privacy.data_map import AppDataMap, ExportChapter, ExportRow
-from telephony.calls import queries
+from telephony.calls import ongoing, queries
 from telephony.models import Call, Callback, CallOfUser, OngoingCall, PhonePause, PhoneVerification
 
 if TYPE_CHECKING:
@@ -91,8 +91,7 @@ MAP = AppDataMap(
     records_to_erase={
         PhoneVerification: lambda user: [PhoneVerification(user_id=user.id)],
         PhonePause: lambda user: [PhonePause(user_id=user.id)],
-        OngoingCall: lambda user: [OngoingCall(user_id=user.id)],
     },
-    erase_afterwards={CallOfUser: queries.delete_calls_of_user},
+    erase_afterwards={CallOfUser: queries.delete_calls_of_user, OngoingCall: ongoing.forget},
     recipients={"Twilio": "connects the calls"},
 )

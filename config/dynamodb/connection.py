@@ -33,7 +33,6 @@ CONNECTION_ERRORS = (
     ReadTimeoutError,
     ConnectionClosedError,
     HTTPClientError,
-    wire.InvalidResponse,
 )
 """A call was not answered, or not by DynamoDB."""
 

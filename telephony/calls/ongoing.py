@@ -29,3 +29,8 @@ def end(user_id: str | None, call_id: str) -> None:
     """Remove what `begin` stored, unless it is of another call. Raises `errors.Unavailable`."""
     if dynamodb.is_id("usr", user_id or ""):
         unaudited.remove(OngoingCall(user_id), OngoingCall.call_id == call_id)
+
+
+def forget(user_id: str) -> None:
+    """Remove it whatever the call: the user was deleted. Raises `errors.Unavailable`."""
+    unaudited.remove(OngoingCall(user_id), OngoingCall.user_id.exists())

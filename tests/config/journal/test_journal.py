@@ -518,7 +518,8 @@ def test_record_cannot_be_written_without_the_journal(test_users: UserFixtures) 
     with pytest.raises(TypeError, match="journal"):
         unaudited.remove(user, User.id.exists())
     platform_tables = {"outbox", "idempotency", "data-keys", "installation"}
-    telephony_tables = {"calls", "call-people", "ongoing-calls", "phone-usage", "phone-proofs", "phone-orphans"}
+    call_tables = {"calls", "call-people", "last-conversations", "ongoing-calls"}
+    telephony_tables = {*call_tables, "phone-usage", "phone-proofs", "phone-orphans"}
     assert {*platform_tables, "denied-attempts", "daily-counts", *telephony_tables} == set(settings.UNAUDITED_TABLES)
 
 
