@@ -34,8 +34,8 @@ ACTIONS = {
     "numberprofile.bundle_recorded": "An operator recorded the documents for numbers of the country.",
     "numberprofile.changed": "The address for numbers of the country was changed.",
     "numberprofile.removed": "The address and documents for numbers of the country were removed.",
-    "phone.paused": "The user asked not to be called for a while.",
-    "phone.resumed": "The user ended a break: calls ring their phone again.",
+    "phone.break_ended": "The user ended a break: calls ring their phone again.",
+    "phone.break_started": "The user began a break: calls do not ring their phone until it ends.",
     "phone.unverified": "The user's phone has to be confirmed again, because the e-mail address was changed soon after "
     "they had come in.",
     "phone.verified": "The user confirmed their phone.",

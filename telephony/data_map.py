@@ -48,7 +48,7 @@ PHONE = ExportChapter(
     ("verified phone",),
 )
 PAUSE = ExportChapter(
-    "phonePause",
+    "phoneBreak",
     "Your break from calls",
     "Until when calls do not ring your phone, because you asked for it.",
     PhonePause,

@@ -33,8 +33,8 @@ def pause(user: "User", minutes: int, *, actor: Actor, at: datetime) -> None:
     def decide() -> None:
         records = _load(user, actor)
         before = records.get(PhonePause, user.id)
-        changes = [audit.FieldChange("pausedUntil", _shown_end(before, at), _to_text(until))]
-        with journal.write(actor, "phone.paused", user, at, changes=changes, prefetched=records) as write:
+        changes = [audit.FieldChange("breakUntil", _shown_end(before, at), _to_text(until))]
+        with journal.write(actor, "phone.break_started", user, at, changes=changes, prefetched=records) as write:
             users.require_account_open(write, user.id)
             unchanged = (
                 PhonePause.paused_until == before.paused_until if before else PhonePause.user_id.does_not_exist()
@@ -53,8 +53,8 @@ def resume(user: "User", *, actor: Actor, at: datetime) -> None:
         before = records.get(PhonePause, user.id)
         if before is None or not before.is_current(at):
             return
-        changes = [audit.FieldChange("pausedUntil", _shown_end(before, at), None)]
-        with journal.write(actor, "phone.resumed", user, at, changes=changes, prefetched=records) as write:
+        changes = [audit.FieldChange("breakUntil", _shown_end(before, at), None)]
+        with journal.write(actor, "phone.break_ended", user, at, changes=changes, prefetched=records) as write:
             unchanged = PhonePause.paused_until == before.paused_until
             write.remove(before, only_if=unchanged, error=journal.StaleRecord())
 

@@ -27,7 +27,7 @@ class OnDutyView(RecordView[Any]):
         choices=on_duty.REASONS,
         help_text="scheduled: as planned; moved: the occurrence was moved; covering: for the user of the series.",
     )
-    pausedUntil = serializers.DateTimeField(
+    breakUntil = serializers.DateTimeField(
         source="paused_until",
         allow_null=True,
         help_text="When the user's break ends, until which calls do not ring the user's phone; null: no break.",

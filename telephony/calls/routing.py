@@ -63,7 +63,7 @@ EXCLUSIONS = {
     "no_phone": "no phone number",
     "ringing_off": "calls are turned off in the person's settings",
     "phone_not_verified": "phone number is not verified",
-    "paused": "has a break from calls",
+    "on_a_break": "is on a break from calls",
     "on_a_call": "talks in another call",
     "too_many": "too many people",
     "same_phone": "shares the phone of somebody who rings",
@@ -176,7 +176,7 @@ def _to_candidate(match: _Match, records: dynamodb.BatchResult, line: ResolvedLi
     why_not = match.why_not or skip_reason(user, records.get(PhoneVerification, user.id), line.country)
     phone_pause = records.get(PhonePause, user.id)
     if not why_not and phone_pause and phone_pause.is_current(at):
-        why_not = "paused"
+        why_not = "on_a_break"
     ongoing_call = records.get(OngoingCall, user.id)
     if not why_not and ongoing_call and ongoing_call.is_ongoing(at):
         why_not = "on_a_call"
@@ -187,7 +187,7 @@ def _to_candidate(match: _Match, records: dynamodb.BatchResult, line: ResolvedLi
         phone="" if why_not else str(user.phone),
         why_not=why_not,
         until=match.until,
-        paused_until=phone_pause.paused_until if phone_pause and why_not == "paused" else None,
+        paused_until=phone_pause.paused_until if phone_pause and why_not == "on_a_break" else None,
         answers_without_key=preferences.is_answering_without_key(user.settings),
         location_id=match.location_id,
     )

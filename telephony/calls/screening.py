@@ -96,4 +96,4 @@ def _pause(call: CallRecord, candidate: RingCandidate, at: datetime) -> bool:
 
 def end_reason(call: CallRecord, webhook: CallWebhook) -> str:
     """Why whoever was rung did not answer: as the webhook reports it, or for a break."""
-    return "paused" if call.has_step("paused", webhook.path, webhook.number) else webhook.end_reason
+    return "on_a_break" if call.has_step("paused", webhook.path, webhook.number) else webhook.end_reason

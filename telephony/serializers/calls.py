@@ -140,7 +140,8 @@ class CallEventView(RecordView[Any]):
         choices=list(routing.REASONS), required=False, help_text="With rung: why they were called."
     )
     how = serializers.CharField(
-        required=False, help_text="With not_taken: no_answer, busy, not_pressed (the key to accept), paused or failed."
+        required=False,
+        help_text="With not_taken: no_answer, busy, not_pressed (the key to accept), on_a_break or failed.",
     )
     where = serializers.ChoiceField(
         choices=["open", "closed", "holiday"], required=False, help_text="With entered: where the call began."
@@ -265,7 +266,7 @@ class PhoneView(RecordView[Any]):
     rings = serializers.BooleanField(
         help_text="Whether calls ring it while the user is on duty: it is verified, and `ringing` is on."
     )
-    pausedUntil = serializers.DateTimeField(
+    breakUntil = serializers.DateTimeField(
         source="paused_until",
         allow_null=True,
         help_text="When the user's break ends, until which calls do not ring the phone; null: no break.",

@@ -201,8 +201,8 @@ class PreviewCandidateView(RecordView[Any]):
     until = serializers.DateTimeField(allow_null=True, help_text="End of the shift; null for why=named.")
     rings = serializers.SerializerMethodField()
     whyNot = serializers.SerializerMethodField()
-    pausedUntil = serializers.DateTimeField(
-        source="paused_until", allow_null=True, help_text="With whyNot=paused: when the user's break ends."
+    breakUntil = serializers.DateTimeField(
+        source="paused_until", allow_null=True, help_text="With whyNot=on_a_break: when the user's break ends."
     )
 
     @extend_schema_field(

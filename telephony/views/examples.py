@@ -57,7 +57,7 @@ _CANDIDATE = _builder.build(
     until="2026-11-23T17:00:00Z",
     rings=True,
     whyNot=None,
-    pausedUntil=None,
+    breakUntil=None,
 )
 _RING_STEP = _builder.build(
     numbers.PreviewStepView, path="open", type="ring", keys={}, people=[_CANDIDATE], maxRingSeconds=45, callerId="line"
@@ -89,8 +89,8 @@ CALLBACK = _builder.build(
     version=2,
 )
 CALLBACK_CALL = _builder.build(callbacks.CallbackCallView, callId="CA0123456789abcdef0123456789abcdef")
-PHONE = _builder.build(calls.PhoneView, pausedUntil=None)
-BREAK = _builder.build(calls.BreakView, pausedUntil="2026-11-23T09:30:00Z", aloneAt=[])
+PHONE = _builder.build(calls.PhoneView, breakUntil=None)
+BREAK = _builder.build(calls.BreakView, breakUntil="2026-11-23T09:30:00Z", aloneAt=[])
 BLOCKED_CALLER = _builder.build(
     blocked_callers.BlockedCallerView, number="+16175550100", reason="Advertising", blockedBy=USER_ID
 )

@@ -321,14 +321,14 @@ def test_a_break_from_calls_and_answering_by_picking_up(
     page.get_by_role("radio", name="2 hours").click()
     page.get_by_role("button", name="Begin a break").click()
     page.get_by_role("status").get_by_text("Calls do not ring your phone until").wait_for()
-    until = datetime.fromisoformat(test_users.sam.get("/user/phone").json()["pausedUntil"])
+    until = datetime.fromisoformat(test_users.sam.get("/user/phone").json()["breakUntil"])
     local_until = until.astimezone(ZoneInfo("America/New_York"))
     shown = (page.get_by_role("status").text_content() or "").replace("\u00a0", " ")
     assert shown == f"Calls do not ring your phone until {local_until:%-I:%M %p}."
 
     page.get_by_role("button", name="End the break").click()
     page.get_by_role("button", name="Begin a break").wait_for()
-    assert test_users.sam.get("/user/phone").json()["pausedUntil"] is None
+    assert test_users.sam.get("/user/phone").json()["breakUntil"] is None
 
     page.get_by_role("radio", name="Answer by picking up").click()
     page.get_by_text("If your mailbox picks up, it takes the call").wait_for()

@@ -51,7 +51,7 @@ def read_spoken_code(env: Environment, phone: str) -> str:
 def test_phone_is_verified_by_the_spoken_code(person: SignedInUser, env: Environment, test_users: UserFixtures) -> None:
     phone = person.get(PHONE_PATH).json()["phone"]
     state = person.get(PHONE_PATH).json()
-    assert state == {"phone": phone, "verified": False, "verifiedAt": None, "rings": False, "pausedUntil": None}
+    assert state == {"phone": phone, "verified": False, "verifiedAt": None, "rings": False, "breakUntil": None}
 
     verify_response = person.post(VERIFY_PATH, {})
     assert (verify_response.status_code, verify_response.json()["verified"]) == (202, False)

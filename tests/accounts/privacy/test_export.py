@@ -139,7 +139,7 @@ def test_embedded_file_equals_the_json(signed_in_user: SignedInUser, tmp_path: P
     assert run_tool("pdfdetach", "-list", str(pdf_path)).startswith("1 embedded files")
     assert set(exported["data"]) == {
         *("profile", "rights", "locations", "terms", "devices", "history"),
-        *("shifts", "calendarFeed", "phone", "phonePause", "calls", "callBacks"),
+        *("shifts", "calendarFeed", "phone", "phoneBreak", "calls", "callBacks"),
     }
     assert all(exported["data"].values()), "no chapter is empty"
 

@@ -63,12 +63,12 @@ def test_who_presses_2_is_left_alone_for_half_an_hour(
     stored = first.api_record
     assert stored["answeredBy"] == awake.id
     not_taken = [(event["who"], event["how"]) for event in stored["events"] if event["kind"] == "not_taken"]
-    assert not_taken == [(tired.id, "paused")]
+    assert not_taken == [(tired.id, "on_a_break")]
     second.assert_absent(tired_phone)
-    assert reasons(second.api_record) == {tired.id: "paused", awake.id: None}
+    assert reasons(second.api_record) == {tired.id: "on_a_break", awake.id: None}
     third.assert_sequence(f"rings {tired_phone}")
     entries = test_users.ann.get(f"/user/{tired.id}/audit-logs").json()["items"]
-    paused = [entry for entry in entries if entry["action"] == "phone.paused"]
+    paused = [entry for entry in entries if entry["action"] == "phone.break_started"]
     assert {entry["actor"]["id"] for entry in paused} == {tired.id}
     assert len(paused) == 2, "in the first and the third call"
 
@@ -120,34 +120,36 @@ def test_a_break_by_app_begins_and_ends(line: LineFixture, test_users: UserFixtu
     sam = test_users.sam
     phone = enable_ringing(users.get_user(sam.id))
     line.put_on_duty(*local_times_around(at), user=users.get_user(sam.id), has_ringing_phone=False)
-    assert sam.get("/user/phone").json()["pausedUntil"] is None
+    assert sam.get("/user/phone").json()["breakUntil"] is None
 
     begun = sam.put("/user/phone/break", {"minutes": 20})
 
     assert begun.status_code == 200, begun.text
     assert begun.json()["aloneAt"] == [line.location.id], "nobody else is on duty"
-    until = datetime.fromisoformat(begun.json()["pausedUntil"])
+    until = datetime.fromisoformat(begun.json()["breakUntil"])
     assert timedelta(minutes=19) < until - at < timedelta(minutes=21)
-    assert sam.get("/user/phone").json()["pausedUntil"] == begun.json()["pausedUntil"]
+    assert sam.get("/user/phone").json()["breakUntil"] == begun.json()["breakUntil"]
     shown = next(
         item
         for item in test_users.ann.get(f"/location/{line.location.id}/on-duty").json()["items"]
         if item["staffId"] == sam.id
     )
-    assert datetime.fromisoformat(shown["pausedUntil"]) == until
+    assert datetime.fromisoformat(shown["breakUntil"]) == until
     preview = test_users.ann.get(f"/ivrConfiguration/{line.location.id}/preview").json()
     candidate = next(step for step in preview["steps"] if step["type"] == "ring")["people"][0]
-    assert (candidate["whyNot"], datetime.fromisoformat(candidate["pausedUntil"])) == ("paused", until)
+    assert (candidate["whyNot"], datetime.fromisoformat(candidate["breakUntil"])) == ("on_a_break", until)
     line.call(at, phones={phone: "answers"}).assert_absent(f"rings {phone}")
 
     line.put_on_duty(*local_times_around(at))
     assert sam.put("/user/phone/break", {"minutes": 30}).json()["aloneAt"] == []
-    assert sam.delete("/user/phone/break").json()["pausedUntil"] is None
+    assert sam.delete("/user/phone/break").json()["breakUntil"] is None
     assert sam.delete("/user/phone/break").status_code == 200, "nothing to end"
     line.call(at, phones={phone: "answers"}).assert_sequence(f"talks with {phone}")
     entries = test_users.ann.get(f"/user/{sam.id}/audit-logs").json()["items"]
-    actions = [entry["action"] for entry in entries if entry["action"].startswith(("phone.paused", "phone.resumed"))]
-    assert actions == ["phone.resumed", "phone.paused", "phone.paused"]
+    actions = [
+        entry["action"] for entry in entries if entry["action"].startswith(("phone.break_started", "phone.break_ended"))
+    ]
+    assert actions == ["phone.break_ended", "phone.break_started", "phone.break_started"]
 
 
 @pytest.mark.parametrize("minutes", [4, 481, "30", None, 30.5])

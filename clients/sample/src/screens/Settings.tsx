@@ -52,7 +52,7 @@ function Break({ dutyline, locations, loaded }: { dutyline: Dutyline; locations:
   return (
     <Card>
       <Heading level={2}>Break from calls</Heading>
-      {phone.pausedUntil === null ? (
+      {phone.breakUntil === null ? (
         <>
           <Words tone="quiet">{describeRinging(phone)} During a break, calls ring the others on duty.</Words>
           <Choice label="Length of the break" options={LENGTHS} value={minutes} onChange={setMinutes} />
@@ -60,7 +60,7 @@ function Break({ dutyline, locations, loaded }: { dutyline: Dutyline; locations:
         </>
       ) : (
         <>
-          <Notice tone="good">{`Calls do not ring your phone until ${formatEnd(phone.pausedUntil, locations)}.`}</Notice>
+          <Notice tone="good">{`Calls do not ring your phone until ${formatEnd(phone.breakUntil, locations)}.`}</Notice>
           {names.length > 0 && (
             <Notice tone="warning">{`Nobody else on duty at ${names.join(" and ")} can be called meanwhile.`}</Notice>
           )}

@@ -62,8 +62,8 @@ function Person({ name, note }: { name: string; note: string }) {
   );
 }
 
-function describeEnd({ until, reason, pausedUntil }: OnDuty, timeZone: string): string {
-  const pause = pausedUntil === null ? "" : `, on a break until ${formatTime(pausedUntil)}`;
+function describeEnd({ until, reason, breakUntil }: OnDuty, timeZone: string): string {
+  const pause = breakUntil === null ? "" : `, on a break until ${formatTime(breakUntil)}`;
   const day = dayOf(until) === today(timeZone) ? "" : `${formatWeekday(dayOf(until))} `;
   return `Until ${day}${formatTime(until)}${reason === "covering" ? ", covering for a colleague" : ""}${pause}`;
 }
