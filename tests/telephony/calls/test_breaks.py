@@ -146,9 +146,7 @@ def test_a_break_by_app_begins_and_ends(line: LineFixture, test_users: UserFixtu
     assert sam.delete("/user/phone/break").status_code == 200, "nothing to end"
     line.call(at, phones={phone: "answers"}).assert_sequence(f"talks with {phone}")
     entries = test_users.ann.get(f"/user/{sam.id}/audit-logs").json()["items"]
-    actions = [
-        entry["action"] for entry in entries if entry["action"].startswith("phone.break_")
-    ]
+    actions = [entry["action"] for entry in entries if entry["action"].startswith("phone.break_")]
     assert actions == ["phone.break_ended", "phone.break_started", "phone.break_started"]
 
 
