@@ -7,7 +7,7 @@ import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from config import phone_numbers
 
@@ -27,6 +27,9 @@ _DIALED_NUMBER = re.compile(r"(?:tel:)?(\+?)([\d\s().\-/]+)(?:(?:;ext=|x|,+)(\d{
 _ADDRESS = re.compile(r"(?P<user>[^?]*@)?(?P<host>\[[^\]]*\]|[^:;?]*)(?P<rest>.*)", re.DOTALL)
 """User with its ``@``, host, and port, parameters and headers; in ``sip:…`` after the scheme."""
 _ADDRESS_ENDS = (":", ";", "?")
+_DIGITS = re.compile(r"\+?\d+", re.ASCII)
+_UNESCAPED = "-_.!~*'()&=+$,?/"
+"""What the user of a SIP address may contain as it is: RFC 3261, 25.1."""
 MIN_DIGITS, MAX_DIGITS = 3, 32
 """Of what counts as a number: short codes have three digits, E.164 numbers at most fifteen."""
 
@@ -124,43 +127,61 @@ def parse_blockable(text: str, country: str | None) -> str:
     """What a caller in any form is blocked as: a number in E.164, or an address.
 
     ``country`` is that of numbers without a country code. Numbers that no country has, and short
-    codes, stay as carriers deliver them; addresses of SIP lose port and parameters. Raises
-    ValueError with what to do.
+    codes, stay as carriers deliver them. An address is blocked as an address, without port and
+    parameters: anybody can call from one with somebody else's number as its user. Raises ValueError
+    with what to do.
     """
     if re.sub(r"[\W_]", "", text[:MAX_LENGTH]).casefold() in WITHHELD_WORDS:
         raise ValueError("Callers who withhold their number cannot be blocked.")
-    identities = list_identities(normalize_caller(text), country)
-    if not identities or not (country or re.match(r"\+|\w+:", identities[-1])):
+    caller = normalize_caller(text)
+    identities = list_identities(caller, country)
+    identity = identities[0 if ":" in caller else -1] if identities else ""
+    if not identity or not (country or re.match(r"\+|\w+:", identity)):
         raise ValueError("Must be a phone number with + and country code, or an address such as sip:ann@example.com.")
-    return identities[-1]
+    return identity
 
 
 def list_identities(caller: str, country: str | None) -> list[str]:
-    """What blocks a caller, of whom there is one form per carrier: the last one is the best known.
+    """What blocks a caller: their address or what their carrier delivers, then the number in E.164.
 
     ``country`` is that of the called number: numbers without country code are of it.
     """
     if not caller:
         return []
-    scheme, colon, rest = caller.partition(":")
-    if colon:
-        identities = [_identity_of_address(caller)]
-        dialed = re.split(r"[@;]", _split_address(rest)[0])[0] if scheme in SIP_SCHEMES else ""
-    else:
+    scheme, colon, _ = caller.partition(":")
+    if not colon:
         dialed = caller.partition(";ext=")[0]
         identities = [dialed]
-    number = phone_numbers.parse_number(dialed, country) if re.fullmatch(r"\+?\d+", dialed, re.ASCII) else None
-    if number and phone_numbers.is_known_or_plausible(number):
-        identities.append(phone_numbers.to_e164(number))
-    return list(dict.fromkeys(identities))
+    elif scheme in SIP_SCHEMES:
+        dialed, host = _split_user(caller)
+        identities = [f"sip:{quote(dialed, safe=_UNESCAPED)}@{host}" if dialed else f"sip:{host}"]
+    else:
+        dialed, identities = "", [caller]
+    return list(dict.fromkeys([*identities, *_list_numbers(dialed, country)]))
 
 
-def _identity_of_address(caller: str) -> str:
-    scheme, _, rest = caller.partition(":")
-    if scheme not in SIP_SCHEMES:
-        return caller
-    user, host, _ = _split_address(rest)
-    return f"sip:{user}{host}"
+def _split_user(address: str) -> tuple[str, str]:
+    """The user of a SIP address, without what does not identify it, and the host.
+
+    Without escapes, password and parameters; numbers without visual separators (RFC 3966).
+    """
+    user, host, _ = _split_address(address.partition(":")[2])
+    name = unquote(re.sub(r"^tel:", "", user.removesuffix("@"), flags=re.IGNORECASE).partition(":")[0])
+    name = name.partition(";")[0]
+    bare = re.sub(r"[\s().\-/]", "", name)
+    return (bare if _DIGITS.fullmatch(bare) else name), host.lower() if user else host
+
+
+def _list_numbers(dialed: str, country: str | None) -> list[str]:
+    """The number that digits are, in E.164, if they are one: of the country, or from abroad."""
+    if not _DIGITS.fullmatch(dialed):
+        return []
+    international = [f"+{dialed.removeprefix(prefix)}" for prefix in ("011", "00") if dialed.startswith(prefix)]
+    for text in (dialed, *international):
+        number = phone_numbers.parse_number(text, country)
+        if number and phone_numbers.is_known_or_plausible(number):
+            return [phone_numbers.to_e164(number)]
+    return []
 
 
 @dataclass(frozen=True)
@@ -171,10 +192,14 @@ class CallerFilter:
     """The caller is this; empty: the number was withheld."""
     beginnings: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
+    number: str = ""
+    """In E.164: also whoever calls from it, however it is written; lists of calls do not use it."""
 
     def matches(self, caller: str) -> bool:
         """Whether it finds this caller."""
-        return caller in self.exact or caller.startswith(self.beginnings) or any(part in caller for part in self.parts)
+        if caller in self.exact or caller.startswith(self.beginnings) or any(part in caller for part in self.parts):
+            return True
+        return bool(self.number) and self.number in list_identities(caller, None)
 
 
 def parse_search(text: str, country: str | None) -> CallerFilter:

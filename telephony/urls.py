@@ -51,7 +51,7 @@ urlpatterns = [
     path("callback", Callbacks.as_view({"get": "list_page", "post": "create"})),
     path("callback/<str:id>", CallbackDetail.as_view({"get": "retrieve"})),
     path("blockedCaller", BlockedCallers.as_view({"get": "list_page", "post": "block"})),
-    path("blockedCaller/<str:number>", BlockedCallerDetail.as_view({"delete": "unblock"})),
+    path("blockedCaller/<path:number>", BlockedCallerDetail.as_view({"delete": "unblock"})),
     path("callback/<str:id>/call", CallbackCalls.as_view({"post": "call"})),
     path("callback/<str:id>/take", CallbackTakes.as_view({"post": "take"})),
     path("callback/<str:id>/release", CallbackReleases.as_view({"post": "release"})),

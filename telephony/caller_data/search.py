@@ -5,7 +5,7 @@ Calls are read by index, location by location: for commands, tasks and rare requ
 
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -87,7 +87,9 @@ def parse_caller(text: str) -> CallerFilter:
         caller_filter = callers.parse_search(caller, None)
     except ValueError:
         caller_filter = CallerFilter()
-    return caller_filter if caller_filter.exact else CallerFilter(exact=(caller,))
+    if not caller_filter.exact:
+        caller_filter = CallerFilter(exact=(caller,))
+    return replace(caller_filter, number=caller) if callers.is_phone_number(caller) else caller_filter
 
 
 def party_of(caller: str, customer_id: str) -> audit.Party:

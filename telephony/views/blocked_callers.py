@@ -68,6 +68,9 @@ class BlockedCallers(api.OperationViewSet):
         used. They are listed with the outcome `blocked`. Call-backs of the caller that are open are
         closed as `spam`.
 
+        A number is blocked whichever carrier delivers it. An address is blocked as an address, even
+        if its user is a number: whose number that is can still call.
+
         Callers can forge the number that they show. Whoever uses a number that is not theirs is
         not stopped by blocking it, and calls of its owner are rejected. Callers who withhold their
         number cannot be blocked.

@@ -1,6 +1,7 @@
 """Blocked callers: who may block whom, where, and how many."""
 
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 
@@ -8,7 +9,10 @@ from accounts import locations
 from config import dynamodb
 from config.audit import AuditEntry
 from telephony import blocked_callers, callers
+from telephony.callbacks import callback_record
 from telephony.models import BlockedCaller, Quota
+from tests.support.callbacks import put_callback
+from tests.support.calls import create_line, new_sid
 from tests.support.samples import set_blocked_count
 from tests.support.users import UserFixtures, free_number, now, parse_problem, process_outbox
 
@@ -26,13 +30,49 @@ LOCATION = "loc_01J00000000000000000000000"
         ("0301234567", "DE", "+49301234567", "+49301234567"),
         ("911", "US", "911", "911"),
         ("SIPS:ann@Example.com:5061;transport=tls", None, "sip:ann@example.com", "sip:ann@example.com"),
-        ("sip:2125012671@carrier.com", "US", "+12125012671", "+12125012671"),
+        ("+1 617 555 0199", None, "+16175550199", "sip:%2B16175550199@carrier.com"),
+        ("+1 617 555 0199", None, "+16175550199", "sip:+1-617-555-0199@carrier.com"),
+        ("+1 617 555 0199", None, "+16175550199", "sip:+1.617.555.0199;npdi:secret@carrier.com"),
+        ("+1 617 555 0199", None, "+16175550199", "sip:0016175550199:secret@carrier.com"),
+        ("+1 617 555 0199", None, "+16175550199", "01116175550199"),
+        ("sip:2125012671@carrier.com", "US", "sip:2125012671@carrier.com", "sip:212-501-2671:x@CARRIER.com:5060"),
+        ("sip:ann:secret@example.com", None, "sip:ann@example.com", "sip:%61nn;tag=1@example.com"),
         ("client:ann", None, "client:ann", "client:ann"),
     ],
 )
 def test_a_caller_is_blocked_in_each_form(typed: str, country: str | None, identity: str, delivered: str) -> None:
     assert callers.parse_blockable(typed, country) == identity
     assert identity in callers.list_identities(callers.normalize_caller(delivered), country)
+
+
+def test_a_blocked_address_does_not_block_the_owner_of_its_number() -> None:
+    """Anybody can call with somebody else's number as the user of an address."""
+    blocked = callers.parse_blockable("sip:+16175550199@attacker.example", "US")
+    assert blocked == "sip:+16175550199@attacker.example"
+    for caller in ("+16175550199", "sip:+16175550199@carrier.com"):
+        assert blocked not in callers.list_identities(caller, "US")
+
+
+@pytest.mark.parametrize("address", ["client:ann/desk", "sip:ann/1@example.com", "sip:a%40b@example.com", "client:a?#"])
+def test_each_address_is_unblocked(test_users: UserFixtures, address: str) -> None:
+    blocked = test_users.ann.post("/blockedCaller", {"number": address})
+    assert blocked.status_code == 201
+    assert test_users.ann.delete(f"/blockedCaller/{quote(blocked.json()['number'], safe='')}").status_code == 200
+
+
+def test_waiting_callbacks_of_a_blocked_caller_are_closed_in_each_form(test_users: UserFixtures) -> None:
+    line, number = create_line(test_users), "+12125559831"
+    forms = [number, f"sip:%2B{number[1:]}@carrier.com", number[2:]]
+    waiting = [put_callback(line.location, form, new_sid(), now()) for form in [*forms, "+12125559832"]]
+
+    assert test_users.ann.post("/blockedCaller", {"number": number}).status_code == 201
+    process_outbox()
+
+    records = [callback_record.load(callback.id) for callback in waiting]
+    assert [(record.status, record.outcome) for record in records if record] == [
+        *[("dropped", "spam")] * len(forms),
+        ("open", None),
+    ]
 
 
 @pytest.mark.parametrize(

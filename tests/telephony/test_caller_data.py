@@ -100,6 +100,7 @@ def test_erasure_leaves_no_trace(test_users: UserFixtures, line: LineFixture, en
     caller = "+16175557103"
     call_ids = leave_voicemails(line, caller, 2)
     leave_voicemails(line, f"sip:{caller}@pbx.example")
+    leave_voicemails(line, f"sip:%2B{caller[1:]}@pbx.example")
     other_ids = leave_voicemails(line, "+16175557104")
     put_callback(line.location, caller, call_ids[1], now(), note="Wants a new appointment")
     assert list_traces(env, caller)
