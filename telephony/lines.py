@@ -12,7 +12,7 @@ from accounts import customers, locations, users
 from accounts.permissions import Actor
 from config import audit, dynamodb, errors, journal
 from telephony import callers, dialing_rules, ivr
-from telephony.models import BlockedCaller, Line, PhoneNumber, blocked_caller_id
+from telephony.models import BlockedCaller, Call, Line, PhoneNumber, blocked_caller_id
 
 if TYPE_CHECKING:
     from accounts.models import Location
@@ -51,7 +51,7 @@ def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
     phone_number = own_numbers.get(PhoneNumber, number)
     if phone_number is None or phone_number.status != "active":
         return None
-    block_keys = _list_block_keys(phone_number, caller)
+    block_keys = list_block_keys(phone_number, caller)
     records = dynamodb.batch_get(
         [
             dynamodb.RecordKey(Line, phone_number.location_id),
@@ -72,14 +72,21 @@ def resolve_line(number: str, caller: str = "") -> ResolvedLine | None:
     )
 
 
-def _list_block_keys(phone_number: PhoneNumber, caller: str) -> list[dynamodb.RecordKey]:
+def list_block_keys(called: PhoneNumber | Call, caller: str) -> list[dynamodb.RecordKey]:
     """The keys of what blocks a caller of a number, at its location or at all."""
-    identities = callers.list_identities(caller, dialing_rules.country_of_number(phone_number.number))
+    identities = callers.list_identities(caller, dialing_rules.country_of_number(called.number))
     return [
-        dynamodb.RecordKey(BlockedCaller, blocked_caller_id(phone_number.customer_id, location_id, identity))
+        dynamodb.RecordKey(BlockedCaller, blocked_caller_id(str(called.customer_id), location_id, identity))
         for identity in identities
-        for location_id in (phone_number.location_id, None)
+        for location_id in (called.location_id, None)
     ]
+
+
+def is_caller_blocked(call: Call) -> bool:
+    """Whether the caller of a call is blocked by now; one round trip."""
+    keys = list_block_keys(call, str(call.caller or ""))
+    records = dynamodb.batch_get(keys)
+    return any(records.get(BlockedCaller, key.hash) for key in keys)
 
 
 def find_active_line(location_id: str, customer_id: str) -> ResolvedLine | None:

@@ -213,13 +213,22 @@ def iter_customer_users(customer_id: str) -> Iterator[User]:
     return dynamodb.iter_records(User, "#customer_id = :of", values, IndexName="byCustomer")
 
 
-def is_phone_of_somebody(phone: str, customer_id: str) -> bool:
-    """Whether a user of a customer has this phone (E.164) in the profile; reads 5 MB at most."""
-    values = {":of": {"S": customer_id}, ":phone": {"S": phone}}
+def find_users_by_phone(phone: str, customer_id: str, *, limit: int) -> list[User]:
+    """Active users of a customer with this phone (E.164) in the profile; reads 5 MB at most.
+
+    Anybody can enter any phone there: it may not be theirs.
+    """
+    values = {":of": {"S": customer_id}, ":phone": {"S": phone}, ":active": {"S": "active"}}
     page = pagination.query_filtered_page(
-        User, "byCustomer", "#customer_id = :of", values, filter_expression="#phone = :phone", limit=1, cursor=None
+        User,
+        "byCustomer",
+        "#customer_id = :of",
+        values,
+        filter_expression="#phone = :phone AND #status = :active",
+        limit=limit,
+        cursor=None,
     )
-    return bool(page.records)
+    return page.records
 
 
 def find_location_managers(location_id: str, customer_id: str) -> list[User]:

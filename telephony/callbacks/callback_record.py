@@ -1,6 +1,6 @@
 """The record of a call-back: creating, loading and changing it. Every writer of one uses these."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from config import audit, dynamodb, errors
@@ -8,6 +8,8 @@ from config.journal import write_set
 from telephony.calls import call_record
 from telephony.models import Call, Callback, CallbackOutcome, OpenCallback, caller_key, queue_key
 
+KEPT_AFTER_DUE = timedelta(days=7)
+"""How long a call-back is kept at least after it was due."""
 DROPPED_OUTCOMES = ("wrong_number", "spam")
 """Outcomes of callers who are not called back."""
 AUDITED = ("status", "due_at", "calls", "call_id", "taken_by", "taken_until", "outcome")
@@ -41,13 +43,16 @@ def new_callback(call: Call, *, due_at: datetime, at: datetime) -> Callback:
         due_at=due_at,
         created_at=at,
         updated_at=at,
-        expires_at=expiry_of(call),
+        expires_at=expiry_of(call, due_at),
     )
 
 
-def expiry_of(call: Call) -> int:
-    """When the call-back of a call is deleted: with the call, in seconds since 1970."""
-    return int(call_record.expiry_time(call.started_at).timestamp())
+def expiry_of(call: Call, due_at: datetime) -> int:
+    """When the call-back of a call is deleted: with the call, in seconds since 1970.
+
+    Not before there was time to keep a promise.
+    """
+    return int(max(call_record.expiry_time(call.started_at), due_at + KEPT_AFTER_DUE).timestamp())
 
 
 def is_expired(callback: Callback, at: datetime) -> bool:

@@ -5,12 +5,15 @@ rights or their rota change before, it is decided again whether they keep it.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from accounts import locations, permissions, users
 from config import dynamodb, journal, outbox
 from telephony.callbacks import callback_record, holding, notifications, rights
 from telephony.models import Callback
+
+INDEX_DELAY = timedelta(minutes=1)
+"""By then an index has what was written."""
 
 
 # --- when it is decided ---------------------------------------------------------------------------
@@ -26,8 +29,15 @@ def return_callback(callback_id: str, *, job: outbox.TaskContext) -> None:
 
 
 @outbox.task("telephony.check_holder")
-def check_callbacks_of_user(user_id: str, *, job: outbox.TaskContext) -> None:
-    """Decide which call-backs a user keeps, whose rights or shifts were changed."""
+def check_callbacks_of_user(user_id: str, *, job: outbox.TaskContext, is_repeated: bool = False) -> None:
+    """Decide which call-backs a user keeps, whose rights or shifts were changed.
+
+    And once more a moment later: what they took just before may not be in the index yet.
+    """
+    if not is_repeated:
+        with journal.write_intent(job.author, job.at) as write:
+            due, id = job.at + INDEX_DELAY, f"{job.id}-again"
+            write.enqueue("telephony.check_holder", id=id, due=due, user_id=user_id, is_repeated=True)
     for callback in _iter_held(user_id, job.author.customer_id):
         _decide_again(callback.id, job.at)
 
@@ -66,7 +76,8 @@ def _decide_again(callback_id: str, at: datetime) -> None:
 def _find_holding_end(callback: Callback, at: datetime) -> datetime | None:
     """Until when the holder of a call-back may have it; None: not any longer.
 
-    Those on duty until a moment after their shift; those in charge as long as they took it for.
+    Those on duty until a moment after their shift; those in charge as long as they took it for, if
+    that is longer. Nobody for longer than `holding.MAX_HOLD`.
     """
     holder_id, customer_id = str(callback.taken_by), str(callback.customer_id)
     holder = users.load_users([holder_id], customer_id).get(holder_id)
@@ -74,11 +85,11 @@ def _find_holding_end(callback: Callback, at: datetime) -> datetime | None:
         return None
     holder_actor = permissions.user_actor(holder)
     duty_end = rights.find_duty_end(str(callback.location_id), holder_actor, at)
-    if duty_end and duty_end + rights.GRACE > at:
-        return duty_end + rights.GRACE
-    if holder_actor.has_permission("calls:read") and callback.taken_until and callback.taken_until > at:
-        return min(callback.taken_until, at + holding.IN_CHARGE_TIME)
-    return None
+    ends = [duty_end + rights.GRACE] if duty_end else []
+    if holder_actor.has_permission("calls:read") and callback.taken_until:
+        ends.append(min(callback.taken_until, at + holding.IN_CHARGE_TIME))
+    until = min(max(ends, default=at), (callback.taken_at or callback.updated_at) + holding.MAX_HOLD)
+    return until if until > at else None
 
 
 def _open_again(before: Callback, at: datetime) -> None:

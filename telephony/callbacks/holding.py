@@ -14,22 +14,27 @@ from telephony.callbacks.queries import CallbackEntry
 from telephony.models import Callback
 
 IN_CHARGE_TIME = timedelta(hours=2)
-"""How long somebody holds a call-back who is in charge and not on duty."""
+"""How long somebody who is in charge holds a call-back at least."""
+MAX_HOLD = timedelta(hours=12)
+"""How long anybody holds a call-back, however long the shift is."""
+MIN_EXTENSION = timedelta(minutes=1)
+"""A hold that would be longer by less stays as it is, so that a repetition changes nothing."""
 
 
 def take(
     callback_id: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
 ) -> CallbackEntry:
-    """Take an open call-back, until a moment after the actor's shift; whose it is keeps it.
+    """Take an open call-back, until a moment after the actor's shift.
 
+    Who has taken it already keeps it: longer, if it could be taken for longer now.
     Raises `errors.NotFound`, `errors.Forbidden`, `CallbackTaken` and `CallbackClosed`.
     """
 
     def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
         check_free(before, actor, at)
-        if before.taken_by == actor.id and before.status == "taken":
-            return before
         after = _taken(before, actor, at)
+        if before.taken_by == actor.id and before.status == "taken" and not _is_longer(before, after, at):
+            return before
         with journal.write(
             actor,
             "callback.taken",
@@ -124,8 +129,7 @@ def check_free(callback: Callback, actor: Actor, at: datetime) -> None:
     """Raise `CallbackClosed`, or `CallbackTaken` if somebody else holds it still."""
     if callback.is_closed:
         raise closed_error()
-    is_over = callback.taken_until is not None and callback.taken_until <= at
-    if callback.status == "taken" and callback.taken_by != actor.id and not is_over:
+    if callback.status == "taken" and callback.taken_by != actor.id and not rights.is_hold_over(callback, at):
         raise callback_taken(callback)
 
 
@@ -138,11 +142,15 @@ def add_take(write: write_set.Write, before: Callback, actor: Actor, at: datetim
 
 def _taken(before: Callback, actor: Actor, at: datetime) -> Callback:
     duty_end = rights.find_duty_end(str(before.location_id), actor, at)
-    if duty_end is None or (duty_end <= at and actor.has_permission("calls:read")):
-        until = at + IN_CHARGE_TIME
-    else:
-        until = duty_end + rights.GRACE
-    return callback_record.change(before, at, status="taken", taken_by=actor.id, taken_until=until)
+    ends = [duty_end + rights.GRACE] if duty_end else []
+    if not ends or actor.has_permission("calls:read"):
+        ends.append(at + IN_CHARGE_TIME)
+    until = min(max(ends), at + MAX_HOLD)
+    return callback_record.change(before, at, status="taken", taken_by=actor.id, taken_until=until, taken_at=at)
+
+
+def _is_longer(before: Callback, after: Callback, at: datetime) -> bool:
+    return rights.is_hold_over(before, at) or after.taken_until >= before.taken_until + MIN_EXTENSION
 
 
 def _add_take(write: write_set.Write, before: Callback, after: Callback, actor: Actor) -> None:

@@ -10,14 +10,17 @@ from config.dynamodb import idempotency, pagination
 from config.journal import write_set
 from config.journal.write_set import StaleRecord
 from staffing.schedules.queries import QueryTooWide
+from telephony import lines
 from telephony.callbacks import callback_record
 from telephony.calls import call_record, call_steps, continuity, promises
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallStep
-from telephony.models import Call, Callback, OpenCallback
+from telephony.models import BlockedCaller, Call, Callback, OpenCallback, PhoneVerification
 
 MIN_SECONDS = 5
 """Of a call without a voicemail: whoever hangs up sooner has dialed a wrong number."""
+MAX_COLLEAGUES = 20
+"""Users with the same phone in their profiles whose verifications are read."""
 FOLLOWED = CallStep("followed")
 
 
@@ -55,7 +58,7 @@ def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
             return
         if call.row.outcome == "answered":
             _close(call, job.author, job.at)
-        elif (wish := _read_wish(call)) and not _is_excluded(call) and not _was_reached_since(call):
+        elif (wish := _read_wish(call)) and not _is_excluded(call, wish) and not _was_reached_since(call):
             _open_or_join(call, wish, job.author, job.at)
 
     with suppress(errors.NotFound):  # the location was removed
@@ -81,10 +84,23 @@ def _find_due(call: CallRecord, at: datetime) -> datetime:
         return at
 
 
-def _is_excluded(call: CallRecord) -> bool:
-    """Whether nobody calls this caller back: somebody who works for the customer."""
-    caller = str(call.row.caller)
-    return bool(caller) and users.is_phone_of_somebody(caller, str(call.row.customer_id))
+def _is_excluded(call: CallRecord, wish: Wish) -> bool:
+    """Whether nobody calls this caller back: they are blocked by now, or work for the customer.
+
+    Who works there is not excluded who was promised a call-back, or has left a voicemail.
+    """
+    caller = str(call.row.caller or "")
+    if not caller:
+        return False
+    block_keys, colleagues = lines.list_block_keys(call.row, caller), []
+    if not wish.is_promised and not wish.is_announced:
+        colleagues = users.find_users_by_phone(caller, str(call.row.customer_id), limit=MAX_COLLEAGUES)
+    verification_keys = [dynamodb.RecordKey(PhoneVerification, user.id) for user in colleagues]
+    records = dynamodb.batch_get([*block_keys, *verification_keys])
+    verifications = (records.get(PhoneVerification, key.hash) for key in verification_keys)
+    return any(records.get(BlockedCaller, key.hash) for key in block_keys) or any(
+        verification and verification.phone == caller for verification in verifications
+    )
 
 
 def _was_reached_since(call: CallRecord) -> bool:
@@ -155,9 +171,9 @@ def _join(call: CallRecord, before: Callback, wish: Wish, author: audit.Author, 
     after = callback_record.change(
         before,
         at,
-        calls=int(before.calls) + 1,
+        calls=int(before.calls) + (before.call_id != call.id),  # it was opened on request during the call
         due_at=due_at,
-        expires_at=max(int(before.expires_at), callback_record.expiry_of(call.row)),
+        expires_at=max(int(before.expires_at), callback_record.expiry_of(call.row, due_at)),
         **latest,
     )
     changes = callback_record.audit_changes(before, after)
@@ -194,8 +210,12 @@ def _close(call: CallRecord, author: audit.Author, at: datetime) -> None:
 
 
 def _follow(write: write_set.Write, call: CallRecord, callback: Callback) -> None:
-    """Record with the call that it was followed up. Raises `StaleRecord` at the commit."""
-    updates = [*call_steps.step_updates(FOLLOWED), Call.callback_id.set(callback.id)]
+    """Record with the call that it was followed up. Raises `StaleRecord` at the commit.
+
+    What follows from a call that nobody has answered yet is decided when it ends.
+    """
+    steps = [] if call.row.outcome == "ringing" else call_steps.step_updates(FOLLOWED)
+    updates = [*steps, Call.callback_id.set(callback.id)]
     is_followed = Call.steps.contains(str(FOLLOWED))
     is_unchanged = (is_followed if call.has_step(FOLLOWED.kind) else ~is_followed) & (Call.outcome == call.row.outcome)
     is_known = Call.id.exists() & Call.erased_at.does_not_exist()

@@ -124,7 +124,7 @@ def _list_of_location(
     location_id: str, criteria: Criteria, actor: Actor, at: datetime, limit: int, cursor: pagination.Cursor | None
 ) -> pagination.CursorPage[CallbackEntry]:
     if not dynamodb.is_id("loc", location_id):
-        raise errors.NotFound("Location not matches.", pointer="?locationId")
+        raise errors.NotFound("Location not found.", pointer="?locationId")
     records = dynamodb.batch_get([locations.location_key(location_id)])
     location = locations.get_location_from(records, location_id, actor, pointer="?locationId")
     locations.check_access(actor, location_id)

@@ -36,6 +36,8 @@ def open_for_call(
         if location is None:
             raise errors.NotFound("The location of this call was removed.", pointer="/callId")
         rights.check_location(location.id, actor, at)
+        if call.row.direction == "out" or call.row.outcome == "blocked":
+            raise errors.InvalidRequest("Only a call that came in can be called back.", pointer="/callId")
         if not call.row.caller:
             raise errors.InvalidRequest("The number of this caller is withheld.", pointer="/callId")
         due = local_time.resolve_instant(due_at, location.time_zone, pointer="/dueAt") if due_at else at

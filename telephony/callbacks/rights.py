@@ -1,8 +1,8 @@
 """Who may see and handle call-backs: the one rule of the API, of calls from the app and of pages.
 
 Whoever has `calls:read` may at all locations of theirs. Others may, at a location of theirs where
-they are on duty or were until a moment ago, what is not closed; and always what they hold or have
-closed themselves.
+they are on duty or were until a moment ago, what is not closed; and what they have closed
+themselves, or hold, for as long as they may hold it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -43,11 +43,16 @@ def check_callback(callback: Callback, actor: Actor, at: datetime) -> None:
     if callback.customer_id != actor.customer_id:
         raise callback_not_found()
     locations.check_access(actor, callback.location_id)
-    if actor.has_permission("calls:read") or callback.taken_by == actor.id:
+    if actor.has_permission("calls:read") or (callback.taken_by == actor.id and not is_hold_over(callback, at)):
         return
     if callback.is_closed:
         raise errors.Forbidden("You can see the closed call-backs that you have closed.")
     check_location(callback.location_id, actor, at)
+
+
+def is_hold_over(callback: Callback, at: datetime) -> bool:
+    """Whether the time is over for which a call-back is taken, though it may not be open yet."""
+    return callback.taken_until is not None and callback.taken_until <= at
 
 
 def require_handling(actor: Actor) -> None:

@@ -9,6 +9,7 @@ from accounts.permissions import Actor
 from accounts.users import side_effects
 from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
+from telephony import lines
 from telephony.calls import call_record, own_calls, queries, unstored_calls
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
@@ -117,9 +118,10 @@ def _voicemail_data(call: CallRecord) -> dict[str, str]:
 def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[str]:
     """Users to notify: those on duty when the call began, and the managers of the location.
 
-    Those on duty are listed with the call first, as they may see what they are told of.
+    Nobody of a caller who was blocked since. Those on duty are listed with the call first, as
+    they may see what they are told of.
     """
-    if recording.kind != "voicemail":
+    if recording.kind != "voicemail" or lines.is_caller_blocked(call.row):
         return []
     notify = (call.action(recording.path) or {}).get("notify", {})
     location_id, customer_id = call.row.location_id, call.row.customer_id

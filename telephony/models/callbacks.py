@@ -49,6 +49,8 @@ class Callback(dynamodb.Record):
     """The id of the user who has taken it, or who has closed it."""
     taken_until = Timestamp(CALLBACKS, null=True)
     """When it is open again unless it is closed by then."""
+    taken_at = Timestamp(CALLBACKS, null=True)
+    """When whoever holds it has taken it, the last time."""
     outcome = Text(HELD_CALLBACKS, null=True)
     """One of `CALLBACK_OUTCOMES`; None until it is closed."""
     note = Text(CALLERS, null=True)

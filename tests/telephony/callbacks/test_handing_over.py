@@ -181,6 +181,40 @@ def test_who_is_in_charge_holds_it_two_hours(test_users: UserFixtures, env: Envi
     assert len(list_pushes(manager, "callback_handed_over")) == 1, "nobody is on duty: those in charge are told"
 
 
+def test_change_of_the_rota_does_not_shorten_the_two_hours(
+    test_users: UserFixtures, env: Environment, line: LineFixture
+) -> None:
+    manager = add_person(test_users, env, line, start=-2, end=0, role="manager")
+    line.call(now(), **{"from": "+16175553996"})
+    drain_outbox()
+    (waiting,) = manager.get("/callback", params={"locationId": line.location.id}).json()["items"]
+    assert manager.post(f"/callback/{waiting['id']}/take").is_success
+    taken = load(waiting)
+    add_shift(test_users, line, manager.id, 48, 50)
+
+    drain_outbox(3 * 60)
+
+    assert load(waiting).taken_until == taken.taken_until
+
+
+def test_what_was_taken_while_access_was_lost_is_found_a_minute_later(
+    test_users: UserFixtures, callback: dict[str, Any], sam: SignedInUser
+) -> None:
+    record = load(callback)
+    dynamodb.call(
+        "PutItem",
+        TableName=record.table_name(),
+        Item=callback_record.change(record, now(), status="open", taken_by=None, taken_until=None).serialize(),
+    )  # what the index shows for a moment
+    assert test_users.ann.patch("/userManagement", {"id": sam.id, "status": "blocked"}).is_success
+    drain_outbox()
+    dynamodb.call("PutItem", TableName=record.table_name(), Item=record.serialize())
+
+    drain_outbox(61)
+
+    assert_open(callback, sam)
+
+
 # --- locations ------------------------------------------------------------------------------------
 def store_callback(test_users: UserFixtures, location_id: str) -> Callback:
     """A call-back of a location that has no number any more."""

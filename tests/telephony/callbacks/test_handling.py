@@ -69,19 +69,19 @@ def test_who_is_in_charge_holds_it_for_two_hours(test_users: UserFixtures, callb
 
 
 def test_second_taker_learns_who_was_faster(test_users: UserFixtures, callback_id: str) -> None:
-    users = [test_users.sam, test_users.mia, test_users.abe, test_users.ann]
+    takers = [test_users.sam, test_users.mia, test_users.abe, test_users.ann]
 
     with ThreadPoolExecutor(4) as executor:
-        responses = list(executor.map(lambda user: change(user, callback_id, "take"), users))
+        responses = list(executor.map(lambda user: change(user, callback_id, "take"), takers))
 
     assert sorted(response.status_code for response in responses) == [200, 409, 409, 409]
-    holder = next(user for user, response in zip(users, responses, strict=True) if response.status_code == 200)
+    holder = next(user for user, response in zip(takers, responses, strict=True) if response.status_code == 200)
     problems = [parse_problem(response) for response in responses if response.status_code == 409]
     assert {(problem["code"], problem["detail"]) for problem in problems} == {
         ("callback_taken", f"{holder.user.name} has taken this call-back.")
     }
     for what, body in (("close", {"outcome": "reached"}), ("take", {})):
-        others = change(next(user for user in users if user is not holder), callback_id, what, body)
+        others = change(next(user for user in takers if user is not holder), callback_id, what, body)
         assert (others.status_code, others.json()["code"]) == (409, "callback_taken")
 
 
@@ -230,3 +230,9 @@ def test_who_is_in_charge_and_just_went_off_duty_holds_it_for_two_hours(test_use
     taken = change(test_users.abe, leave_callback(held), "take").json()
 
     assert datetime.fromisoformat(taken["takenUntil"]) - now() > timedelta(hours=1, minutes=58)
+
+
+def test_location_that_no_id_can_name_is_not_found(test_users: UserFixtures) -> None:
+    problem = parse_problem(test_users.ann.get("/callback", params={"locationId": "loc_x"}))
+
+    assert (problem["status"], problem["detail"]) == (404, "Location not found.")

@@ -145,15 +145,6 @@ def test_nobody_calls_back(line: LineFixture, parameters: dict[str, Any]) -> Non
     assert list_callbacks(line) == []
 
 
-def test_callers_who_work_here_are_not_called_back(line: LineFixture) -> None:
-    put_on_duty(line)
-    colleague = line.test_users.create_user(phone="+16175550179")
-
-    miss_call(line, **{"from": colleague.phone})
-
-    assert list_callbacks(line) == []
-
-
 def test_each_voicemail_of_a_withheld_number_is_a_callback(line: LineFixture) -> None:
     calls = [line.call(WEDNESDAY_NOON + timedelta(minutes=number), **{"from": "anonymous"}) for number in range(2)]
     process_outbox()
