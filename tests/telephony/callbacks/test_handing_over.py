@@ -197,7 +197,7 @@ def test_change_of_the_rota_does_not_shorten_the_two_hours(
     assert load(waiting).taken_until == taken.taken_until
 
 
-def test_what_was_taken_while_access_was_lost_is_found_a_minute_later(
+def test_access_lost_while_it_was_taken_is_noticed_a_minute_later(
     test_users: UserFixtures, callback: dict[str, Any], sam: SignedInUser
 ) -> None:
     record = load(callback)

@@ -65,7 +65,7 @@ def test_a_phone_that_is_not_verified_hides_no_caller(test_users: UserFixtures, 
     assert [callback["caller"] for callback in list_callbacks(line)] == [victim]
 
 
-def test_a_promise_to_somebody_who_works_here_is_kept(test_users: UserFixtures, line: LineFixture) -> None:
+def test_promise_to_somebody_who_works_here_is_called_back(test_users: UserFixtures, line: LineFixture) -> None:
     phone = enable_ringing(test_users.sam.user, free_number())
     line.update_configuration(closed={"type": "callback", "otherwise": {"type": "hangup"}}, **NIGHT)
 
@@ -121,7 +121,7 @@ def test_no_call_back_of_calls_that_nobody_is_called_back_for(test_users: UserFi
     assert (problem["status"], problem["errors"][0]["pointer"]) == (400, "/callId")
 
 
-def test_a_late_promise_is_kept_until_it_is_due(test_users: UserFixtures) -> None:
+def test_call_back_does_not_expire_before_it_is_due(test_users: UserFixtures) -> None:
     call = store_missed_call(test_users.boston_number)
     due_at = now() + timedelta(days=120)
 
