@@ -423,13 +423,14 @@ def test_yap_247_74_527_staff_on_duty_listen_to_the_voicemail(
     token = f"ExponentPushToken[{line.location.id[-22:]}]"
     assert sue.post("/user/push-token", {"token": token}).is_success
     sue.patch("/user", {"settings": {"notifications": {"email": {"voicemailLeft": True}}}})
-    earlier = line.call(at - timedelta(days=3), **{"from": "+16175550177"})
+    earlier = line.call(at - timedelta(days=3), **{"from": "+16175550177", "hangUpAfter": 2})  # nobody calls back
 
     call = line.call(at, phones={phone: "nothing"}, **{"from": "+16175550188"})
     process_outbox()
     process_outbox()
 
-    (push,) = httpx.get(f"{env.expo}/messages", params={"to": token}).json()
+    pushes = httpx.get(f"{env.expo}/messages", params={"to": token}).json()
+    (push,) = [message for message in pushes if message["data"]["event"] == "voicemail_left"]
     data = {"event": "voicemail_left", "locationId": line.location.id, "callId": call.id}
     assert push["data"] == {**data, "callbackId": call.api_record["callbackId"]}
     assert "Harbour Street" in push["body"]

@@ -29,6 +29,7 @@ from telephony.numbers import inventory, purchase
 from tests.config.journal.test_journal import temporary_audit_entries
 from tests.support.environment import IS_SCALE_RUN, Environment
 from tests.support.proxy import FaultPlan
+from tests.support.rate_limits import await_minute
 from tests.support.samples import SAMPLES, Operation, operations
 from tests.support.users import (
     SignedInUser,
@@ -490,6 +491,7 @@ def test_exports_are_rate_limited_per_user(
     test_users: UserFixtures, signed_in_user: SignedInUser, openapi: dict[str, Any]
 ) -> None:
     (operation,) = [candidate for candidate in operations(openapi) if candidate.id == "exportMyData"]
+    await_minute(seconds=20)
     responses = [signed_in_user.get(EXPORT_PATH, params={"format": "json"}) for _ in range(11)]
 
     assert [response.status_code for response in responses] == [200] * 10 + [429]
