@@ -16,7 +16,7 @@ from config import audit, dynamodb, errors, journal, outbox
 from config.dynamodb import idempotency
 from telephony import dialing_rules, lines, phone_verification
 from telephony.callbacks import bridge_call, callback_record, holding, queries, rights
-from telephony.calls import concurrency, minutes
+from telephony.calls import concurrency, minutes, neighbours
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallStep
 from telephony.calls.concurrency import Admission
@@ -201,6 +201,7 @@ def _store_intent(
         user_id=actor.id, call_id=call.id, began_at=at, expires_at=int((at + ringing_time).timestamp())
     )
     is_free = OngoingCall.call_id == ongoing_call.call_id if ongoing_call else OngoingCall.user_id.does_not_exist()
+    duty_locations = neighbours.find_duty_locations(actor, str(callback.location_id))
     changes = [audit.FieldChange("call_id", None, call.id)]
     related = callback_record.concerned(callback)
     with journal.write(actor, "callback.called", callback, at, changes=changes, related_streams=related) as write:
@@ -212,7 +213,7 @@ def _store_intent(
             changes = callback_record.audit_changes(callback, after)
             write.add_audit_event("callback.taken", callback, changes=changes, related_streams=related)
         write.put(call.row, only_if=Call.id.does_not_exist())
-        for row in call.row.list_users([actor.id]):
+        for row in call.row.list_users([actor.id], duty_locations):
             write.put(row)
         write.put(new_ongoing_call, only_if=is_free, error=_on_a_call())
         write.enqueue(END_TASK, id=f"end-{call.id}", due=at + UNREPORTED, call_id=call.id)

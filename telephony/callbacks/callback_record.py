@@ -1,5 +1,6 @@
 """The record of a call-back: creating, loading and changing it. Every writer of one uses these."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -129,15 +130,18 @@ def closed(
     return change(before, at, status=status, outcome=outcome, note=note, taken_by=taken_by, taken_until=None)
 
 
-def give_call(write: write_set.Write, callback: Callback, user_id: str) -> None:
-    """Let a user who takes or closes a call-back see its last call, and hear the voicemail."""
+def give_call(write: write_set.Write, callback: Callback, user_id: str, duty_locations: Mapping[str, str]) -> None:
+    """Let a user who takes or closes a call-back see its last call, and hear the voicemail.
+
+    ``duty_locations``: as in `Call.list_users`.
+    """
     call = Call(
         id=callback.call_id,
         location_id=callback.location_id,
         started_at=callback.last_call_at,
         expires_at=callback.expires_at,
     )
-    for row in call.list_users([user_id]):
+    for row in call.list_users([user_id], duty_locations):
         write.put(row)
 
 

@@ -7,6 +7,7 @@ from config import dynamodb, journal
 from config.dynamodb import idempotency
 from telephony.callbacks import callback_record, holding
 from telephony.callbacks.queries import CallbackEntry
+from telephony.calls import neighbours
 from telephony.models import Callback, CallbackOutcome
 
 MAX_NOTE_LENGTH = 500
@@ -29,6 +30,7 @@ def close(
 
     def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
         holding.check_free(before, actor, at)
+        duty_locations = neighbours.find_duty_locations(actor, str(before.location_id))
         after = callback_record.closed(before, outcome, at, taken_by=actor.id, note=note or None)
         with journal.write(
             actor,
@@ -40,7 +42,7 @@ def close(
             prefetched=holding.read_streams(records, before, actor),
         ) as write:
             callback_record.close_in(write, before, after)
-            callback_record.give_call(write, after, actor.id)
+            callback_record.give_call(write, after, actor.id, duty_locations)
             write.record_response(idempotency_key, before.id, status=200)
         return after
 

@@ -86,7 +86,7 @@ def _find_holding_end(callback: Callback, at: datetime) -> datetime | None:
     holder_actor = permissions.user_actor(holder)
     duty_end = rights.find_duty_end(str(callback.location_id), holder_actor, at)
     ends = [duty_end + rights.GRACE] if duty_end else []
-    if holder_actor.has_permission("calls:read") and callback.taken_until:
+    if rights.is_in_charge(holder_actor, str(callback.location_id)) and callback.taken_until:
         ends.append(min(callback.taken_until, at + holding.IN_CHARGE_TIME))
     until = min(max(ends, default=at), (callback.taken_at or callback.updated_at) + holding.MAX_HOLD)
     return until if until > at else None

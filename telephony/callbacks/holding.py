@@ -11,6 +11,7 @@ from config.journal import write_set
 from telephony.callbacks import callback_record, queries, rights
 from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken
 from telephony.callbacks.queries import CallbackEntry
+from telephony.calls import neighbours
 from telephony.models import Callback
 
 IN_CHARGE_TIME = timedelta(hours=2)
@@ -64,7 +65,7 @@ def release(
             raise closed_error()
         if before.status == "open":
             return before
-        if before.taken_by != actor.id and not actor.has_permission("calls:read"):
+        if before.taken_by != actor.id and not rights.is_in_charge(actor, str(before.location_id)):
             raise callback_taken(before)
         after = callback_record.change(before, at, status="open", taken_by=None, taken_until=None)
         with journal.write(
@@ -143,7 +144,7 @@ def add_take(write: write_set.Write, before: Callback, actor: Actor, at: datetim
 def _taken(before: Callback, actor: Actor, at: datetime) -> Callback:
     duty_end = rights.find_duty_end(str(before.location_id), actor, at)
     ends = [duty_end + rights.GRACE] if duty_end else []
-    if not ends or actor.has_permission("calls:read"):
+    if not ends or rights.is_in_charge(actor, str(before.location_id)):
         ends.append(at + IN_CHARGE_TIME)
     until = min(max(ends), at + MAX_HOLD)
     return callback_record.change(before, at, status="taken", taken_by=actor.id, taken_until=until, taken_at=at)
@@ -155,7 +156,8 @@ def _is_longer(before: Callback, after: Callback, at: datetime) -> bool:
 
 def _add_take(write: write_set.Write, before: Callback, after: Callback, actor: Actor) -> None:
     write.save(before, after)
-    callback_record.give_call(write, after, actor.id)
+    duty_locations = neighbours.find_duty_locations(actor, str(after.location_id))
+    callback_record.give_call(write, after, actor.id, duty_locations)
     if actor.type == "user":
         users.require_account_open(write, actor.id)
     write.enqueue(

@@ -8,6 +8,7 @@ outbox that send it: so each is sent once, and again only after a crash while it
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from accounts import permissions, preferences, users
@@ -17,7 +18,7 @@ from config import dynamodb, journal, outbox
 from config.journal.write_set import StaleRecord, Write
 from staffing.schedules import on_duty
 from telephony.callbacks import callback_record
-from telephony.calls import call_record, own_calls
+from telephony.calls import call_record, neighbours, own_calls
 from telephony.models import Callback, LastMessage, last_message_key, queue_key
 
 if TYPE_CHECKING:
@@ -43,10 +44,12 @@ def tell_of_missed_call(callback_id: str, call_id: str, *, job: outbox.TaskConte
     if callback.status == "taken":
         _tell(MISSED, callback, [str(callback.taken_by)], job)
         return
-    user_ids = [*_find_on_duty(callback, job.at), *_find_in_charge(callback)]
+    on_duty_at = _find_on_duty(callback, job.at)
+    user_ids = [*on_duty_at, *_find_in_charge(callback)]
     call = call_record.load(call_id)
     if call:
-        own_calls.add_users(call, user_ids)
+        elsewhere = {id: place for id, place in on_duty_at.items() if place != callback.location_id}
+        own_calls.add_users(call, user_ids, elsewhere)
     _tell(MISSED, callback, user_ids, job)
 
 
@@ -70,10 +73,20 @@ def tell_of_handed_over_callback(callback_id: str, *, job: outbox.TaskContext) -
         _tell(HANDED_OVER, callback, user_ids or _find_in_charge(callback), job)
 
 
-def _find_on_duty(callback: Callback, at: datetime) -> list[str]:
-    """The users on duty at the location of a call-back who may handle it."""
-    entries = on_duty.list_on_duty(callback.location_id, at, customer_id=callback.customer_id)
-    return [entry.user.id for entry in entries if may_handle(entry.user, callback.location_id)][:MAX_RECIPIENTS]
+def _find_on_duty(callback: Callback, at: datetime) -> dict[str, str]:
+    """The users on duty who may handle a call-back, and where each is on duty.
+
+    That is at its location, then at others whose people its line rings.
+    """
+    location_id, customer_id = str(callback.location_id), str(callback.customer_id)
+    own = on_duty.list_on_duty(location_id, at, customer_id=customer_id)
+    found = neighbours.load_neighbours(location_id)
+    near = neighbours.list_on_duty(found, at, customer_id=customer_id) if found else []
+    places: dict[str, str] = {}
+    for entry, place in [*((entry, location_id) for entry in own), *near]:
+        if _works_at(entry.user, place):
+            places.setdefault(entry.user.id, place)
+    return dict(islice(places.items(), MAX_RECIPIENTS))
 
 
 def _find_in_charge(callback: Callback) -> list[str]:
@@ -82,7 +95,15 @@ def _find_in_charge(callback: Callback) -> list[str]:
 
 
 def may_handle(user: "User", location_id: str) -> bool:
-    """Whether a user may handle call-backs of a location, at least while on duty there."""
+    """Whether a user may handle call-backs of a location, at least while on duty.
+
+    That is there, or at another one whose people its line rings.
+    """
+    workplace = neighbours.find_workplace(permissions.user_actor(user), location_id)
+    return workplace is not None and _works_at(user, workplace)
+
+
+def _works_at(user: "User", location_id: str) -> bool:
     actor = permissions.user_actor(user)
     return user.status == "active" and actor.can_access_locations([location_id]) and "calls:handle" in actor.permissions
 
@@ -193,7 +214,8 @@ def send_message(
             data |= {"callbackId": waiting[0].id, "callId": str(waiting[0].call_id)}
             call = call_record.load(data["callId"])
             if call:
-                own_calls.add_users(call, [user_id])
+                elsewhere = neighbours.find_duty_locations(permissions.user_actor(recipient.user), location_id)
+                own_calls.add_users(call, [user_id], elsewhere)
         push.send_push(user_id, event, job=job, values={"count": len(waiting)}, data=data)
 
 

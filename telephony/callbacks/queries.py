@@ -1,8 +1,9 @@
 """Reading call-backs: single ones, and lists of a location or a customer by due time."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from accounts import locations, permissions
@@ -11,6 +12,7 @@ from config import dynamodb, errors, journal
 from config.dynamodb import pagination
 from telephony import dialing_rules, lines
 from telephony.callbacks import callback_record, rights
+from telephony.calls import neighbours
 from telephony.models import Callback
 
 if TYPE_CHECKING:
@@ -127,12 +129,13 @@ def _list_of_location(
         raise errors.NotFound("Location not found.", pointer="?locationId")
     records = dynamodb.batch_get([locations.location_key(location_id)])
     location = locations.get_location_from(records, location_id, actor, pointer="?locationId")
-    locations.check_access(actor, location_id)
-    if not criteria.only_mine:
+    if criteria.only_mine:
+        rights.check_workplace(location_id, actor)
+    else:
         rights.check_location(location_id, actor, at)
     low, high = criteria.key_range
     values: dict[str, Any] = {":of": {"S": location_id}, ":low": {"S": low}, ":high": {"S": high}}
-    expression, filter_values = _to_expression(criteria, actor, at)
+    expression, filter_values = _to_expression(location_id, criteria, actor, at)
     page = pagination.query_filtered_page(
         Callback,
         "byLocation",
@@ -146,7 +149,7 @@ def _list_of_location(
     return pagination.CursorPage(to_entries(page.records, [location]), page.next_cursor)
 
 
-def _to_expression(criteria: Criteria, actor: Actor, at: datetime) -> tuple[str, dict[str, Any]]:
+def _to_expression(location_id: str, criteria: Criteria, actor: Actor, at: datetime) -> tuple[str, dict[str, Any]]:
     """The filter as an expression of DynamoDB, and its values."""
     values = {f":status{number}": {"S": status} for number, status in enumerate(criteria.statuses)}
     parts = [f"#status IN ({', '.join(values)})", "#expires_at >= :now"]
@@ -154,7 +157,7 @@ def _to_expression(criteria: Criteria, actor: Actor, at: datetime) -> tuple[str,
     if criteria.only_mine:
         parts.append("#taken_by = :actor")
         values[":actor"] = {"S": actor.id}
-    elif not actor.has_permission("calls:read"):
+    elif not rights.is_in_charge(actor, location_id):
         parts.append("(#taken_by = :actor OR #status IN (:open, :taken))")
         values |= {":actor": {"S": actor.id}, ":open": {"S": "open"}, ":taken": {"S": "taken"}}
     return " AND ".join(parts), values
@@ -174,6 +177,7 @@ def _list_of_customer(
     values = {":of": {"S": actor.customer_id}, ":low": {"S": low}, ":high": {"S": high}}
     arguments = dynamodb.query_arguments(Callback, condition, values) | {"IndexName": "byCustomer"}
     matches: list[Callback] = []
+    is_accessible = _access_check(criteria, actor)
     for _ in range(MAX_QUERIES):
         start = {"ExclusiveStartKey": cursor} if cursor else {}
         response = dynamodb.call(
@@ -186,7 +190,7 @@ def _list_of_customer(
                 return pagination.CursorPage(to_entries(matches), cursor)
             cursor = pagination.item_key(Callback, "byCustomer", key)
             callback = records.get(Callback, key["id"]["S"])
-            if callback and _is_match(callback, criteria, actor, at):
+            if callback and _is_match(callback, criteria, actor, at, is_accessible):
                 matches.append(callback)
         cursor = response.get("LastEvaluatedKey")
         if cursor is None or len(matches) == limit:
@@ -194,10 +198,19 @@ def _list_of_customer(
     return pagination.CursorPage(to_entries(matches), cursor)
 
 
-def _is_match(callback: Callback, criteria: Criteria, actor: Actor, at: datetime) -> bool:
+def _access_check(criteria: Criteria, actor: Actor) -> Callable[[str], bool]:
+    """Whether the actor has to do with a location, by its id."""
+    if not criteria.only_mine:
+        return lambda location_id: actor.can_access_locations([location_id])
+    return cache(lambda location_id: neighbours.find_workplace(actor, location_id) is not None)
+
+
+def _is_match(
+    callback: Callback, criteria: Criteria, actor: Actor, at: datetime, is_accessible: Callable[[str], bool]
+) -> bool:
     return (
         callback.status in criteria.statuses
         and not callback_record.is_expired(callback, at)
-        and actor.can_access_locations([str(callback.location_id)])
+        and is_accessible(str(callback.location_id))
         and (not criteria.only_mine or callback.taken_by == actor.id)
     )

@@ -2,7 +2,8 @@
 
 Whoever has `calls:read` may at all locations of theirs. Others may, at a location of theirs where
 they are on duty or were until a moment ago, what is not closed; and what they have closed
-themselves, or hold, for as long as they may hold it.
+themselves, or hold, for as long as they may hold it. So may who is on duty at another location
+whose people the line rings.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,16 +12,34 @@ from accounts import locations
 from accounts.permissions import Actor
 from config import errors
 from staffing.schedules import on_duty
+from telephony.calls import neighbours
 from telephony.models import Callback
 
 GRACE = timedelta(minutes=15)
 """How long after a shift somebody may still handle call-backs, and holds those they have taken."""
 
 
+def is_in_charge(actor: Actor, location_id: str) -> bool:
+    """Whether an actor may handle the call-backs of a location without being on duty."""
+    return actor.has_permission("calls:read") and actor.can_access_locations([location_id])
+
+
 def find_duty_end(location_id: str, actor: Actor, at: datetime) -> datetime | None:
-    """When the actor's shift at a location ends or, within `GRACE`, ended; None: not on duty."""
-    entries = on_duty.list_on_duty(location_id, at, customer_id=actor.customer_id, grace=GRACE)
-    return max((entry.until.astimezone(UTC) for entry in entries if entry.user.id == actor.id), default=None)
+    """When the actor's shift ends, or within `GRACE` ended, which has to do with this location.
+
+    None: they are not on duty there, nor at another location whose people its line rings. Of who is
+    in charge, only shifts at the location itself count.
+    """
+    ends: list[datetime] = []
+    if actor.can_access_locations([location_id]):
+        entries = on_duty.list_on_duty(location_id, at, customer_id=actor.customer_id, grace=GRACE)
+        ends = [entry.until for entry in entries if entry.user.id == actor.id]
+    if not ends and not is_in_charge(actor, location_id):
+        found = neighbours.load_neighbours(location_id)
+        theirs = {id: targets for id, targets in found.items() if actor.can_access_locations([id])}
+        people = neighbours.list_on_duty(theirs, at, customer_id=actor.customer_id, grace=GRACE) if theirs else ()
+        ends = [entry.until for entry, _ in people if entry.user.id == actor.id]
+    return max((end.astimezone(UTC) for end in ends), default=None)
 
 
 def check_location(location_id: str, actor: Actor, at: datetime) -> None:
@@ -29,9 +48,16 @@ def check_location(location_id: str, actor: Actor, at: datetime) -> None:
     The location is one of the actor's customer.
     """
     actor.require("calls:handle")
+    if is_in_charge(actor, location_id) or find_duty_end(location_id, actor, at) is not None:
+        return
     locations.check_access(actor, location_id)
-    if not actor.has_permission("calls:read") and find_duty_end(location_id, actor, at) is None:
-        raise errors.Forbidden("You can see and handle call-backs of this location while you are on duty there.")
+    raise errors.Forbidden("You can see and handle call-backs of this location while you are on duty there.")
+
+
+def check_workplace(location_id: str, actor: Actor) -> None:
+    """Raise `errors.Forbidden` unless the actor works at a location, or at one that it rings."""
+    if neighbours.find_workplace(actor, location_id) is None:
+        locations.check_access(actor, location_id)
 
 
 def check_callback(callback: Callback, actor: Actor, at: datetime) -> None:
@@ -42,12 +68,16 @@ def check_callback(callback: Callback, actor: Actor, at: datetime) -> None:
     actor.require("calls:handle")
     if callback.customer_id != actor.customer_id:
         raise callback_not_found()
-    locations.check_access(actor, callback.location_id)
-    if actor.has_permission("calls:read") or (callback.taken_by == actor.id and not is_hold_over(callback, at)):
+    location_id = str(callback.location_id)
+    if is_in_charge(actor, location_id):
         return
-    if callback.is_closed:
+    is_theirs = callback.taken_by == actor.id and not is_hold_over(callback, at)
+    if is_theirs or callback.is_closed:
+        check_workplace(location_id, actor)
+        if is_theirs:
+            return
         raise errors.Forbidden("You can see the closed call-backs that you have closed.")
-    check_location(callback.location_id, actor, at)
+    check_location(location_id, actor, at)
 
 
 def is_hold_over(callback: Callback, at: datetime) -> bool:

@@ -1,8 +1,9 @@
 """Who may see a call without `calls:read`: those considered for it, or told of it on duty."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import itemgetter
+from types import MappingProxyType
 
 from accounts.permissions import Actor
 from config import dynamodb
@@ -42,10 +43,15 @@ def can_access(actor: Actor, call: Call, row: CallOfUser | None) -> bool:
     )
 
 
-def add_users(call: CallRecord, user_ids: Iterable[str]) -> None:
-    """List users with a call of which they are about to be told."""
-    considered = {candidate.id for candidate in call.candidates}
-    unaudited.write_all(puts=call.row.list_users(id for id in user_ids if id not in considered))
+def add_users(
+    call: CallRecord, user_ids: Iterable[str], duty_locations: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """List users with a call of which they are about to be told.
+
+    ``duty_locations``: of those who are on duty at another location, that one.
+    """
+    listed = {candidate.id for candidate in call.candidates if candidate.id not in duty_locations}
+    unaudited.write_all(puts=call.row.list_users((id for id in user_ids if id not in listed), duty_locations))
 
 
 def list_listeners(call: Call) -> list[tuple[str, datetime]]:

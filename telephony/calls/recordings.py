@@ -10,7 +10,7 @@ from accounts.users import side_effects
 from config import audit, errors, journal, outbox, storage
 from staffing.schedules import on_duty
 from telephony import lines
-from telephony.calls import call_record, own_calls, queries, unstored_calls
+from telephony.calls import call_record, neighbours, own_calls, queries, unstored_calls
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallEvent, CallRecording, CallStep, step_updates
 from telephony.models import Call
@@ -128,8 +128,13 @@ def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[st
     user_ids: list[str] = []
     if notify.get("onDuty", True):
         duty_entries = on_duty.list_on_duty(location_id, call.row.started_at, customer_id=customer_id)
-        user_ids += [entry.user.id for entry in duty_entries if entry.user.status == "active"][:MAX_RECIPIENTS]
-        own_calls.add_users(call, user_ids)
+        places = {entry.user.id: location_id for entry in duty_entries if entry.user.status == "active"}
+        if recording.path.split("/")[0] == "open" and (near := neighbours.read_neighbours(call.configuration)):
+            for entry, place in neighbours.list_on_duty(near, call.row.started_at, customer_id=customer_id):
+                if entry.user.status == "active":
+                    places.setdefault(entry.user.id, place)
+        user_ids += list(places)[:MAX_RECIPIENTS]
+        own_calls.add_users(call, user_ids, {id: place for id, place in places.items() if place != location_id})
     if notify.get("managers", True):
         user_ids += [manager.id for manager in users.find_location_managers(location_id, customer_id)]
     return list(dict.fromkeys(user_ids))[:MAX_RECIPIENTS]

@@ -1,10 +1,12 @@
 """Whoever is told of something may act on it: for each event, what its data name."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from accounts import preferences, users
-from tests.support.calls import create_line, local_times_around
+from staffing.schedules import on_duty
+from telephony.callbacks import rights
+from tests.support.calls import LineFixture, create_line, local_times_around
 from tests.support.devices import drain_outbox, list_pushes, register_device
 from tests.support.environment import Environment
 from tests.support.users import SignedInUser, UserFixtures, accept_invitation, create_shift, now
@@ -58,6 +60,46 @@ def test_whoever_is_notified_may_act(test_users: UserFixtures, env: Environment)
             _act_on(person, push["data"], line.location.name, push["body"])
     assert {event for event, _ in notified} == set(preferences.EVENTS) - NAMING_NOTHING
     assert {("call_missed", "manager"), ("voicemail_left", "manager")} <= notified
+
+
+def test_whoever_is_rung_at_another_location_is_told_and_may_act(test_users: UserFixtures, env: Environment) -> None:
+    drain_outbox(3600)
+    line, other = create_line(test_users, name="Harbour Street"), create_line(test_users, name="Canal Street")
+    nina, idle = (_add_person(test_users, env, "staff", other.location.id) for _ in range(2))
+    other.put_on_duty(*local_times_around(now()), user=users.get_user(nina.id))
+    target = {"onDuty": {"locations": [other.location.id]}}
+    ring = {"type": "ring", "target": target, "otherwise": {"type": "voicemail"}}
+    line.update_configuration(hours={"mode": "always"}, open=ring)
+
+    line.call(now(), **{"from": "+16175553804"})  # leaves a voicemail
+    drain_outbox()
+    missed = line.call(now(), leavesMessage=False, **{"from": "+16175553805"})
+    drain_outbox()
+
+    pushes = list_pushes(nina)
+    assert {push["data"]["event"] for push in pushes} == {"voicemail_left", "call_missed"}
+    path = f"/callback/{missed.api_record['callbackId']}"
+    assert idle.get(path).status_code == 403
+    assert idle.get("/callback", params={"locationId": line.location.id}).status_code == 403
+    for push in pushes:
+        _act_on(nina, push["data"], line.location.name, push["body"])
+    assert len(nina.get("/callback", params={"locationId": line.location.id}).json()["items"]) == 2
+    taken = nina.post(f"{path}/take").json()
+    assert taken["takenUntil"] == _end_of_holding(other, nina)
+    drain_outbox(60)
+    mine = nina.get("/callback", params={"customerId": test_users.customer.id, "mine": "true"}).json()["items"]
+    assert [item["id"] for item in mine] == [taken["id"]], "it is not handed over"
+    assert nina.get(f"/call/{taken['callId']}").status_code == 200
+    assert nina.post(f"{path}/close", {"outcome": "reached"}).status_code == 200
+    assert nina.get(f"/call/{taken['callId']}").status_code == 200
+    assert nina.get(path).json()["outcome"] == "reached"
+
+
+def _end_of_holding(line: LineFixture, person: SignedInUser) -> str:
+    """Until when somebody who is on duty at a location holds a call-back."""
+    entries = on_duty.list_on_duty(line.location.id, now(), customer_id=str(line.location.customer_id))
+    end = next(entry.until for entry in entries if entry.user.id == person.id) + rights.GRACE
+    return f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _add_person(test_users: UserFixtures, env: Environment, role: str, *location_ids: str) -> SignedInUser:
