@@ -48,7 +48,7 @@ def tell_of_missed_call(callback_id: str, call_id: str, *, job: outbox.TaskConte
     user_ids = [*on_duty_at, *_find_in_charge(callback)]
     call = call_record.load(call_id)
     if call:
-        elsewhere = {id: place for id, place in on_duty_at.items() if place != callback.location_id}
+        elsewhere = {id: other_id for id, other_id in on_duty_at.items() if other_id != callback.location_id}
         own_calls.add_users(call, user_ids, elsewhere)
     _tell(MISSED, callback, user_ids, job)
 
@@ -80,13 +80,13 @@ def _find_on_duty(callback: Callback, at: datetime) -> dict[str, str]:
     """
     location_id, customer_id = str(callback.location_id), str(callback.customer_id)
     own = on_duty.list_on_duty(location_id, at, customer_id=customer_id)
-    found = neighbours.load_neighbours(location_id)
-    near = neighbours.list_on_duty(found, at, customer_id=customer_id) if found else []
-    places: dict[str, str] = {}
-    for entry, place in [*((entry, location_id) for entry in own), *near]:
-        if _works_at(entry.user, place):
-            places.setdefault(entry.user.id, place)
-    return dict(islice(places.items(), MAX_RECIPIENTS))
+    targets = neighbours.load_neighbours(location_id)
+    near = neighbours.list_on_duty(targets, at, customer_id=customer_id) if targets else []
+    duty_locations: dict[str, str] = {}
+    for entry, duty_location_id in [*((entry, location_id) for entry in own), *near]:
+        if _works_at(entry.user, duty_location_id):
+            duty_locations.setdefault(entry.user.id, duty_location_id)
+    return dict(islice(duty_locations.items(), MAX_RECIPIENTS))
 
 
 def _find_in_charge(callback: Callback) -> list[str]:

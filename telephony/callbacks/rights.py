@@ -35,8 +35,8 @@ def find_duty_end(location_id: str, actor: Actor, at: datetime) -> datetime | No
         entries = on_duty.list_on_duty(location_id, at, customer_id=actor.customer_id, grace=GRACE)
         ends = [entry.until for entry in entries if entry.user.id == actor.id]
     if not ends and not is_in_charge(actor, location_id):
-        found = neighbours.load_neighbours(location_id)
-        theirs = {id: targets for id, targets in found.items() if actor.can_access_locations([id])}
+        targets = neighbours.load_neighbours(location_id)
+        theirs = {id: duty_targets for id, duty_targets in targets.items() if actor.can_access_locations([id])}
         people = neighbours.list_on_duty(theirs, at, customer_id=actor.customer_id, grace=GRACE) if theirs else ()
         ends = [entry.until for entry, _ in people if entry.user.id == actor.id]
     return max((end.astimezone(UTC) for end in ends), default=None)

@@ -18,12 +18,12 @@ Neighbours = Mapping[str, list[Mapping[str, Any]]]
 
 def read_neighbours(configuration: ivr.IvrConfiguration) -> Neighbours:
     """The other locations whose people a line rings while it is open."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    targets: dict[str, list[Mapping[str, Any]]] = {}
     for _, action in ivr.iter_actions({"open": configuration["open"]}):
         duty_target = action.get("target", {}).get("onDuty", {})
         for location_id in duty_target.get("locations", ()):
-            found.setdefault(location_id, []).append(duty_target)
-    return found
+            targets.setdefault(location_id, []).append(duty_target)
+    return targets
 
 
 def load_neighbours(location_id: str) -> Neighbours:

@@ -128,13 +128,21 @@ def _voicemail_recipients(call: CallRecord, recording: CallRecording) -> list[st
     user_ids: list[str] = []
     if notify.get("onDuty", True):
         duty_entries = on_duty.list_on_duty(location_id, call.row.started_at, customer_id=customer_id)
-        places = {entry.user.id: location_id for entry in duty_entries if entry.user.status == "active"}
+        duty_locations = {entry.user.id: location_id for entry in duty_entries if entry.user.status == "active"}
         if recording.path.split("/")[0] == "open" and (near := neighbours.read_neighbours(call.configuration)):
-            for entry, place in neighbours.list_on_duty(near, call.row.started_at, customer_id=customer_id):
+            for entry, duty_location_id in neighbours.list_on_duty(near, call.row.started_at, customer_id=customer_id):
                 if entry.user.status == "active":
-                    places.setdefault(entry.user.id, place)
-        user_ids += list(places)[:MAX_RECIPIENTS]
-        own_calls.add_users(call, user_ids, {id: place for id, place in places.items() if place != location_id})
+                    duty_locations.setdefault(entry.user.id, duty_location_id)
+        user_ids += list(duty_locations)[:MAX_RECIPIENTS]
+        own_calls.add_users(
+            call,
+            user_ids,
+            {
+                id: duty_location_id
+                for id, duty_location_id in duty_locations.items()
+                if duty_location_id != location_id
+            },
+        )
     if notify.get("managers", True):
         user_ids += [manager.id for manager in users.find_location_managers(location_id, customer_id)]
     return list(dict.fromkeys(user_ids))[:MAX_RECIPIENTS]

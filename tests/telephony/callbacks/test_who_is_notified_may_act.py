@@ -62,7 +62,7 @@ def test_whoever_is_notified_may_act(test_users: UserFixtures, env: Environment)
     assert {("call_missed", "manager"), ("voicemail_left", "manager")} <= notified
 
 
-def test_whoever_is_rung_at_another_location_is_told_and_may_act(test_users: UserFixtures, env: Environment) -> None:
+def test_people_of_other_locations_may_act(test_users: UserFixtures, env: Environment) -> None:
     drain_outbox(3600)
     line, other = create_line(test_users, name="Harbour Street"), create_line(test_users, name="Canal Street")
     nina, idle = (_add_person(test_users, env, "staff", other.location.id) for _ in range(2))
