@@ -17,7 +17,8 @@ from rest_framework import serializers
 
 from config import audit
 from staffing.serializers.times import ShiftTimeField
-from tests.support.samples import operations
+from tests.support.samples import SAMPLES, operations
+from tests.support.users import UserFixtures
 
 ROOT = Path(__file__).resolve().parent.parent
 BODIES_OF_DELETE = {"deleteUser", "deleteManagedUser", "removePushToken", "deleteScheduleTemplate"}
@@ -144,6 +145,19 @@ def test_common_errors_and_headers_are_shared() -> None:
                 headers += [(name, str(header)) for name, header in response.get("headers", {}).items()]
     repeated = {name for (name, header), count in Counter(headers).items() if count > 1 and "$ref" not in header}
     assert not repeated
+
+
+def test_path_parameters_fit_the_samples(test_users: UserFixtures) -> None:
+    for operation in operations(document()):
+        for parameter in operation.definition.get("parameters", ()):
+            if parameter["in"] == "path" and "pattern" in parameter["schema"]:
+                value = SAMPLES[operation.id](test_users).path[parameter["name"]]
+                assert re.search(parameter["schema"]["pattern"], value), f"{operation.id} {value}"
+        if operation.path_template.startswith("/blockedCaller/"):
+            (caller,) = (item for item in operation.definition["parameters"] if item["in"] == "path")
+            assert "%2B" in caller["description"]
+            for value in ("sip:ann@example.com", "(617) 555-0100", "311"):
+                assert re.search(caller["schema"]["pattern"], value), value
 
 
 def test_operations_are_named_for_their_noun() -> None:

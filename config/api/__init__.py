@@ -13,10 +13,11 @@ rest. The method's docstring gives the summary (first line) and the description 
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, cast
+from urllib.parse import quote, urlencode
 
 import orjson
 from django.utils.cache import patch_vary_headers
@@ -108,11 +109,12 @@ def returns(
 
     With ``etag``, it shows a record: its ETag is the version, and a body may come with If-Match.
     Every GET honors If-None-Match.
-    ``location``: the path of a created resource, with fields of the response in braces; the header
-    Location of a 201. ``may_exist``: a 200 shows a record that was there already.
+    ``location``: the path of a created resource, with fields of the response in braces and, after
+    `?`, a field that is a query parameter unless it is null; the header Location of a 201, and of a
+    202 that creates something. ``may_exist``: a 200 shows a record that was there already.
     """
-    if (status == 201) != bool(location):
-        raise TypeError("A response with status 201 needs the path of what was created, others have none.")
+    if (status == 201 and not location) or (location and status not in (201, 202)):
+        raise TypeError("A response with status 201 needs the path of what was created; only a 202 may have one, too.")
     return _declare(
         response=response, response_example=example, status=status, etag=etag, location=location, may_exist=may_exist
     )
@@ -206,11 +208,18 @@ def _link_headers(declared: Operation, request: Request, response: Any) -> dict[
     content = getattr(response, "data", None)
     if not isinstance(content, dict) or response.status_code >= 300:
         return {}
-    if response.status_code == 201:
-        return {"Location": declared.location.format_map(content)}
+    if declared.location and response.status_code == declared.status:
+        return {"Location": _resource_path(declared.location, content)}
     if next_cursor := content.get("nextCursor"):
         return {"Link": pagination.next_link(request, next_cursor)}
     return {}
+
+
+def _resource_path(template: str, content: Mapping[str, Any]) -> str:
+    path, _, parameter = template.partition("?")
+    filled = path.format_map({name: quote(str(value), safe="") for name, value in content.items()})
+    value = content.get(parameter)
+    return f"{filled}?{urlencode({parameter: value})}" if value else filled
 
 
 def read_idempotency_key(request: Request) -> idempotency.IdempotencyKey | None:

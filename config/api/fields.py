@@ -17,6 +17,10 @@ class InvalidQuery(serializers.ValidationError):
     """The query is invalid, not the body."""
 
 
+OWN_CUSTOMER_HELP = "Must be the signed-in user's customer, which is the default."
+"""Of the query parameter `customerId`."""
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A request body or query that refuses unknown fields.
 
@@ -200,7 +204,7 @@ class TimeZoneField(TextField):
 
 
 class ChoiceListField(TextField):
-    """Words of a set in a query, separated by commas; drops duplicates."""
+    """Words of a set in a query, separated by commas; in the order of the set, each once."""
 
     def __init__(self, *, choices: Iterable[str], help_text: str, **options: Any) -> None:
         self.choices = tuple(choices)
@@ -212,7 +216,7 @@ class ChoiceListField(TextField):
         if not set(words) <= set(self.choices):
             detail = f"Must be one or more of {', '.join(self.choices)}, separated by commas."
             raise serializers.ValidationError(detail, code="invalid_choice")
-        return tuple(dict.fromkeys(words))
+        return tuple(choice for choice in self.choices if choice in words)
 
 
 class _BoundedIntegerField(serializers.IntegerField):

@@ -23,6 +23,8 @@ class NewRecordBody(StrictSerializer):
 
     null_fields: ClassVar[frozenset[str]] = frozenset()
     """Optional fields of which null says something else than leaving them out."""
+    blank_fields: ClassVar[frozenset[str]] = frozenset()
+    """Optional fields of which an empty string says the same as leaving them out."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
@@ -33,7 +35,12 @@ class NewRecordBody(StrictSerializer):
             raise serializers.ValidationError({name: [refusal] for name in server_set})
         optional = {*read_only, *(name for name, field in self.fields.items() if not field.required)}
         optional -= self.null_fields
-        sent = {name: value for name, value in data.items() if value is not None or name not in optional}
+        blank = {name for name in self.blank_fields if data.get(name) == ""}
+        sent = {
+            name: value
+            for name, value in data.items()
+            if (value is not None or name not in optional) and name not in blank
+        }
         return super().to_internal_value(sent)
 
     def get_fields(self) -> dict[str, Any]:
@@ -41,6 +48,9 @@ class NewRecordBody(StrictSerializer):
         fields = super().get_fields()
         for field in fields.values():
             field.allow_null = field.allow_null or not field.required
+        for name in self.blank_fields:
+            if isinstance(field := fields[name], serializers.CharField):
+                field.allow_blank = True  # for the document
         return fields
 
 

@@ -139,7 +139,7 @@ class OperationSchema(AutoSchema):
         if operation.idempotent:
             parameters.append(_header("Idempotency-Key", IDEMPOTENCY_KEY_HEADER))
             parameters.append(_header("Idempotent-Replayed", REPLAYED_HEADER, response=operation.statuses))
-        elif operation.honors_if_match:
+        if operation.honors_if_match:
             parameters.append(_header("If-Match", IF_MATCH_HEADER))
         elif self._is_conditional:
             parameters.append(_header("If-None-Match", IF_NONE_MATCH_HEADER))

@@ -51,8 +51,10 @@ _PHONE_NUMBER = {"pattern": r"^\+[1-9][0-9]{6,14}$"}
 OPENAPI_MEMBERS: dict[str, dict[str, Any]] = {
     "address": {"description": "Postal address; may be empty."},
     "callId": {"description": "Id of the call.", **_CALL},
+    "country": {"description": "Country code (ISO 3166-1), such as DE."},
     "createdAt": {"description": "When it was created."},
     "customerId": {"description": "Id of the customer.", **_CUSTOMER},
+    "date": {"description": "The date, such as 2026-12-24.", "pattern": r"^\d{4}-\d\d-\d\d$"},
     "email": {"description": "E-mail address."},
     "endTime": {"description": "End, exclusive."},
     "items": {"description": "The items of this page, or of the list if it has no pages."},
@@ -79,6 +81,11 @@ OPENAPI_MEMBERS: dict[str, dict[str, Any]] = {
 """By name: what a member or parameter says unless its serializer says it."""
 
 OPENAPI_IDS: dict[str, dict[str, Any]] = {
+    "BlockedCaller": {
+        "description": "The caller: a phone number in any form, or an address such as sip:ann@example.com. "
+        "Percent-encode it: `+` is `%2B`, `@` is `%40`, `:` is `%3A`, `/` is `%2F`.",
+        "pattern": r"^.*[^\s].*$",
+    },
     "Call": {"description": "Id of the call.", **_CALL},
     "Callback": {"description": "Id of the call-back.", **_CALLBACK},
     "Customer": {"description": "Id of the customer.", **_CUSTOMER},

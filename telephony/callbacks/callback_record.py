@@ -1,8 +1,8 @@
 """The record of a call-back: creating, loading and changing it. Every writer of one uses these."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 from config import audit, dynamodb, errors
 from config.journal import write_set
@@ -18,17 +18,40 @@ AUDITED = ("status", "due_at", "calls", "call_id", "taken_by", "taken_until", "o
 
 
 class CallbackTaken(errors.Conflict):
-    """Somebody else has taken the call-back."""
+    """Somebody else has taken the call-back; it is open again when they or a manager release it."""
 
     code = "callback_taken"
-    example_detail = "Sam Reed has taken this call-back."
+    title = "Call-back taken"
+    members: ClassVar = {
+        "takenBy": errors.Member("Id of the user who has taken it."),
+        "takenUntil": errors.Member("When it is open again unless it is closed by then.", is_date_time=True),
+    }
+
+    def __init__(self, name: str, taken_by: str, taken_until: datetime) -> None:
+        detail = f"{name} has taken this call-back. Others can take it once it is released or not closed in time."
+        super().__init__(detail)
+        extra = {"takenBy": taken_by, "takenUntil": f"{taken_until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+        self.field_errors.append(errors.FieldError("", self.code, detail, extra))
+
+    @classmethod
+    def example(cls) -> "CallbackTaken":
+        return cls("Sam Reed", "usr_01JDCXR5V7W8M3T6Q2Z9K4B1NF", datetime(2026, 11, 23, 17, 15, tzinfo=UTC))
 
 
 class CallbackClosed(errors.Conflict):
-    """The call-back is closed."""
+    """The call-back is closed and does not change; create one to call the caller again."""
 
     code = "callback_closed"
-    example_detail = "This call-back is closed."
+    title = "Call-back closed"
+    example_detail = "This call-back is closed. To call the caller again, create one with `POST /callback`."
+
+
+class CallerWithheld(errors.Conflict):
+    """The caller's number is withheld or erased, so nobody can call back."""
+
+    code = "caller_withheld"
+    title = "No number to call"
+    example_detail = "The number of this caller is withheld or erased; close the call-back."
 
 
 def new_callback(call: Call, *, due_at: datetime, at: datetime) -> Callback:

@@ -21,11 +21,12 @@ def close(
     actor: Actor,
     at: datetime,
     idempotency_key: idempotency.IdempotencyKey | None = None,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> CallbackEntry:
     """Close a call-back that the actor holds, or that nobody does.
 
-    Raises `errors.NotFound`, `errors.Forbidden`, `callback_record.CallbackTaken` and
-    `callback_record.CallbackClosed`.
+    Raises `errors.NotFound`, `errors.Forbidden`, `errors.PreconditionFailed`,
+    `callback_record.CallbackTaken` and `callback_record.CallbackClosed`.
     """
 
     def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
@@ -46,4 +47,6 @@ def close(
             write.record_response(idempotency_key, before.id, status=200)
         return after
 
-    return holding.change_callback(callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key)
+    return holding.change_callback(
+        callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key, precondition=precondition
+    )

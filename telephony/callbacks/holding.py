@@ -23,12 +23,18 @@ MIN_EXTENSION = timedelta(minutes=1)
 
 
 def take(
-    callback_id: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
+    callback_id: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> CallbackEntry:
     """Take an open call-back, until a moment after the actor's shift.
 
-    Who has taken it already keeps it: longer, if it could be taken for longer now.
-    Raises `errors.NotFound`, `errors.Forbidden`, `CallbackTaken` and `CallbackClosed`.
+    Who has taken it already keeps it: longer, if it could be taken for longer now. Raises
+    `errors.NotFound`, `errors.Forbidden`, `errors.PreconditionFailed`, `CallbackTaken` and
+    `CallbackClosed`.
     """
 
     def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
@@ -49,15 +55,23 @@ def take(
             write.record_response(idempotency_key, before.id, status=200)
         return after
 
-    return change_callback(callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key)
+    return change_callback(
+        callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key, precondition=precondition
+    )
 
 
 def release(
-    callback_id: str, *, actor: Actor, at: datetime, idempotency_key: idempotency.IdempotencyKey | None = None
+    callback_id: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    idempotency_key: idempotency.IdempotencyKey | None = None,
+    precondition: journal.Precondition = journal.NO_PRECONDITION,
 ) -> CallbackEntry:
     """Let others take a call-back: by whoever holds it, or is in charge. Those on duty are told.
 
-    Raises `errors.NotFound`, `errors.Forbidden`, `CallbackTaken` and `CallbackClosed`.
+    Raises `errors.NotFound`, `errors.Forbidden`, `errors.PreconditionFailed`, `CallbackTaken` and
+    `CallbackClosed`.
     """
 
     def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
@@ -82,7 +96,9 @@ def release(
             write.record_response(idempotency_key, before.id, status=200)
         return after
 
-    return change_callback(callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key)
+    return change_callback(
+        callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key, precondition=precondition
+    )
 
 
 def change_callback(
@@ -92,6 +108,7 @@ def change_callback(
     actor: Actor,
     at: datetime,
     idempotency_key: idempotency.IdempotencyKey | None,
+    precondition: journal.Precondition,
 ) -> CallbackEntry:
     """Change a call-back that the actor may see; a repeated request gets it as it is now.
 
@@ -114,6 +131,7 @@ def change_callback(
             raise rights.callback_not_found()
         idempotency.ensure_key_unused(idempotency_key, records, at)
         rights.check_callback(before, actor, at)
+        precondition.check(before)
         after = decide(before, records)
         if after is before:
             idempotency.save_completed(idempotency_key, before.id, at, status=200)
@@ -178,9 +196,10 @@ def callback_taken(callback: Callback) -> CallbackTaken:
     """The refusal that names who holds a call-back."""
     holder_id = str(callback.taken_by)
     holder = users.load_users([holder_id], str(callback.customer_id)).get(holder_id)
-    return CallbackTaken(f"{users.display_name(holder) if holder else 'Somebody else'} has taken this call-back.")
+    name = users.display_name(holder) if holder else "Somebody else"
+    return CallbackTaken(name, holder_id, callback.taken_until)
 
 
 def closed_error() -> errors.Conflict:
     """The refusal of changes of a closed call-back."""
-    return CallbackClosed("This call-back is closed.")
+    return CallbackClosed(CallbackClosed.example_detail)

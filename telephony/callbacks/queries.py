@@ -107,13 +107,9 @@ def list_callbacks(
     """Call-backs by status and due time, what is open first; closed ones alone from the latest on.
 
     Without ``calls:read``, those of `rights`; of a whole customer, only the actor's. Raises
-    `errors.InvalidRequest` without a location or customer, `errors.NotFound`, `errors.Forbidden`.
+    `errors.NotFound`, `errors.Forbidden`, `rights.NotOnDuty` and `permissions.ForeignCustomer`.
     """
     actor.require("calls:handle")
-    if criteria.location_id is None and criteria.customer_id is None:
-        detail = "A `locationId` or a `customerId` is required."
-        field_errors = [errors.FieldError(pointer, "required", detail) for pointer in ("?locationId", "?customerId")]
-        raise errors.InvalidRequest(detail, field_errors=field_errors)
     if criteria.customer_id is not None:
         with permissions.audit_denied_attempts(actor, at, values={"customerId": criteria.customer_id}):
             permissions.check_customer(actor, criteria.customer_id, pointer="?customerId")
@@ -171,7 +167,7 @@ def _list_of_customer(
     A page reads a bounded number, so it may hold fewer than ``limit`` before the last.
     """
     if not actor.has_permission("calls:read") and not criteria.only_mine:
-        raise errors.Forbidden("Give `locationId`, a location where you are on duty, or `mine=true`.")
+        raise rights.NotOnDuty("Send `locationId`, a location where you are on duty now, or `mine=true`.")
     low, high = criteria.key_range
     condition = "#customer_id = :of AND #queue BETWEEN :low AND :high"
     values = {":of": {"S": actor.customer_id}, ":low": {"S": low}, ":high": {"S": high}}

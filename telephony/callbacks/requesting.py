@@ -1,6 +1,6 @@
 """Opening a call-back on request, for a call that somebody can see."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from accounts import locations
 from accounts.permissions import Actor
@@ -10,6 +10,9 @@ from telephony.callbacks import callback_record, opening, queries, rights
 from telephony.callbacks.queries import CallbackEntry
 from telephony.calls import call_record
 from telephony.calls import queries as call_queries
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much the clock of a client may be late: a due time so little past is now."""
 
 
 def open_for_call(
@@ -24,7 +27,7 @@ def open_for_call(
 
     If one of this caller and place is not closed, that one is returned as it is. ``due_at`` is by
     default now; a naive one is local at the location. Raises `errors.NotFound`, `errors.Forbidden`
-    and `errors.InvalidRequest`.
+    `callback_record.CallerWithheld` and `errors.InvalidRequest`.
     """
     rights.require_handling(actor)
 
@@ -39,10 +42,11 @@ def open_for_call(
         if call.row.direction == "out" or call.row.outcome == "blocked":
             raise errors.InvalidRequest("Only a call that came in can be called back.", pointer="/callId")
         if not call.row.caller:
-            raise errors.InvalidRequest("The number of this caller is withheld.", pointer="/callId")
+            raise callback_record.CallerWithheld("The number of this caller is withheld or erased.", pointer="/callId")
         due = local_time.resolve_instant(due_at, location.time_zone, pointer="/dueAt") if due_at else at
-        if not at <= due < call_record.expiry_time(call.row.started_at):
-            raise errors.InvalidRequest("Must be in the future, and before the call is deleted.", pointer="/dueAt")
+        if not at - CLOCK_SKEW <= due < call_record.expiry_time(call.row.started_at):
+            raise errors.InvalidRequest("Must not be past, and before the call is deleted.", pointer="/dueAt")
+        due = max(due, at)
         marker, current = callback_record.load_open(call.row, at)
         if current:
             idempotency.save_completed(idempotency_key, current.id, at, status=200)

@@ -19,6 +19,14 @@ GRACE = timedelta(minutes=15)
 """How long after a shift somebody may still handle call-backs, and holds those they have taken."""
 
 
+class NotOnDuty(errors.Forbidden):
+    """The user is not on duty at the location now; possible again during their next shift there."""
+
+    code = "not_on_duty"
+    title = "Not on duty"
+    example_detail = "You are not on duty at this location now; you can handle its call-backs during your shifts there."
+
+
 def is_in_charge(actor: Actor, location_id: str) -> bool:
     """Whether an actor may handle the call-backs of a location without being on duty."""
     return actor.has_permission("calls:read") and actor.can_access_locations([location_id])
@@ -43,15 +51,15 @@ def find_duty_end(location_id: str, actor: Actor, at: datetime) -> datetime | No
 
 
 def check_location(location_id: str, actor: Actor, at: datetime) -> None:
-    """Raise `errors.Forbidden` unless the actor may see what is not closed at this location.
+    """Raise unless the actor may see what is not closed at this location of their customer.
 
-    The location is one of the actor's customer.
+    Raises `errors.Forbidden`, and `NotOnDuty` off duty.
     """
     actor.require("calls:handle")
     if is_in_charge(actor, location_id) or find_duty_end(location_id, actor, at) is not None:
         return
     locations.check_access(actor, location_id)
-    raise errors.Forbidden("You can see and handle call-backs of this location while you are on duty there.")
+    raise NotOnDuty(NotOnDuty.example_detail)
 
 
 def check_workplace(location_id: str, actor: Actor) -> None:
@@ -63,7 +71,7 @@ def check_workplace(location_id: str, actor: Actor) -> None:
 def check_callback(callback: Callback, actor: Actor, at: datetime) -> None:
     """Raise unless the actor may see this call-back.
 
-    Raises `errors.NotFound`, also for one of another customer, and `errors.Forbidden`.
+    Raises `errors.NotFound`, also for one of another customer, `errors.Forbidden` and `NotOnDuty`.
     """
     actor.require("calls:handle")
     if callback.customer_id != actor.customer_id:
@@ -76,7 +84,9 @@ def check_callback(callback: Callback, actor: Actor, at: datetime) -> None:
         check_workplace(location_id, actor)
         if is_theirs:
             return
-        raise errors.Forbidden("You can see the closed call-backs that you have closed.")
+        raise errors.Forbidden(
+            "This call-back is closed; without `calls:read`, you can see those that you have closed."
+        )
     check_location(location_id, actor, at)
 
 

@@ -28,7 +28,7 @@ class CallCriteria:
     """As in `callers.parse_search`."""
     outcome: tuple[str, ...] = ()
     answered_by: str = ""
-    direction: Direction | None = None
+    direction: tuple[Direction, ...] = ("in",)
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,9 @@ class CallFilter:
         )
 
     @property
-    def selects_all(self) -> bool:
-        """Whether every call of the period is shown."""
-        return not (self.caller or self.outcomes or self.answered_by or self.direction)
+    def selects_most(self) -> bool:
+        """Whether few calls of the period are left out: at most those that called back."""
+        return not (self.caller or self.outcomes or self.answered_by) and self.direction != "out"
 
     def to_expression(self, location_ids: Sequence[str] = ()) -> tuple[str, dict[str, Any]]:
         """An expression of DynamoDB with its values; empty if every call of the period is shown.

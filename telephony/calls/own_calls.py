@@ -74,7 +74,7 @@ def list_calls(
         row_limit = MANY_ROWS if number else max(FEW_ROWS, limit + 1)
         rows, next_cursor = _read_rows(actor.id, location_id, call_filter, cursor, row_limit)
         while rows and len(calls) < limit and calls_left > 0:
-            chunk_size = _chunk_size(rows, limit - len(calls), has_filter=not call_filter.selects_all)
+            chunk_size = _chunk_size(rows, limit - len(calls), has_filter=not call_filter.selects_most)
             chunk = rows[: min(chunk_size, calls_left)]
             records = dynamodb.batch_get(dynamodb.RecordKey(Call, str(row.call_id)) for row in chunk)
             calls_left -= len(chunk)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal
 
 from config import audit, dynamodb
 from config.dynamodb.attributes import Boolean, Json, Number, Text, TextList, TextMap, TextSet, Timestamp
@@ -15,7 +15,7 @@ CALL_OUTCOMES = {
     "voicemail": "the caller left a message",
     "missed": "ended without either",
     "closed": "the same, outside opening hours",
-    "blocked": "rejected, as the caller is blocked; nobody was rung or told",
+    "blocked": "rejected, as the caller is blocked; no phone rang and nobody was notified",
 }
 EventKind = Literal[
     "entered",
@@ -35,7 +35,24 @@ EventKind = Literal[
     "conversation",
     "ended",
 ]
-EVENT_KINDS = get_args(EventKind)
+EVENT_KINDS: dict[EventKind, str] = {
+    "entered": "the call began; `where` says in which part of the configuration",
+    "blocked": "the call was rejected, as the caller is blocked",
+    "planned": "it was decided whose phones ring",
+    "nobody_to_ring": "there was nobody whose phone could ring",
+    "lookup_failed": "who is on duty could not be read, so the fallback of the configuration was used",
+    "rung": "the phone of `who` began to ring, for the reason `why`",
+    "accepted": "`who` answered and talks with the caller",
+    "not_taken": "`who` did not answer, which `how` explains",
+    "time_over": "the time to ring ended before everybody's phone had rung",
+    "called_back": "`who` pressed 1, and the caller's phone began to ring",
+    "not_reached": "the caller who was called back did not answer, which `how` explains",
+    "key": "the caller pressed `key`, or none in time",
+    "callback": "the caller was promised a call by `due`",
+    "voicemail": "the caller left a message of `seconds`",
+    "conversation": "the conversation was recorded, `seconds` of it",
+    "ended": "the call ended",
+}
 CLOCK_DIFFERENCE = timedelta(seconds=5)
 """By how much the clocks of two processes may differ."""
 

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from config.api.fields import PageQuery, PhoneTextField, StrictQuery, TextField
+from config.api.fields import OWN_CUSTOMER_HELP, PageQuery, PhoneTextField, StrictQuery, TextField
 from config.api.record_bodies import NewRecordBody
 from config.api.record_views import RecordView
 from telephony.callers import MAX_LENGTH
@@ -17,17 +17,12 @@ _NUMBER_HELP = (
 class BlockedCallerQuery(PageQuery):
     """Filters of blocked callers."""
 
-    customerId = TextField(
-        max_length=64,
-        required=False,
-        source="customer_id",
-        help_text="Must be the signed-in user's customer, which is the default.",
-    )
+    customerId = TextField(max_length=64, required=False, source="customer_id", help_text=OWN_CUSTOMER_HELP)
     locationId = TextField(
         max_length=100,
         required=False,
         source="location_id",
-        help_text="Only callers who are blocked at this location, and those blocked at all.",
+        help_text="Only callers who are blocked at this location, and those who are blocked at all locations.",
     )
 
 
@@ -47,11 +42,15 @@ class BlockedCallerView(RecordView[BlockedCaller]):
 class NewBlockedCaller(NewRecordBody):
     """A caller to block."""
 
+    blank_fields = frozenset({"reason"})
+
     number = PhoneTextField(max_length=MAX_LENGTH, help_text=_NUMBER_HELP)
     locationId = TextField(
         max_length=100, required=False, source="location_id", help_text="Where; null or left out: at all locations."
     )
-    reason = TextField(max_length=200, required=False, help_text="Why; shown to those who see the list.")
+    reason = TextField(
+        max_length=200, required=False, help_text="Why; shown to those who see the list. Null, empty or left out: none."
+    )
 
 
 class UnblockQuery(StrictQuery):

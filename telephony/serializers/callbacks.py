@@ -2,10 +2,17 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import MultilineTextField, PageQuery, StrictChoiceField, StrictSerializer, TextField
+from config.api.fields import (
+    OWN_CUSTOMER_HELP,
+    ChoiceListField,
+    MultilineTextField,
+    PageQuery,
+    StrictChoiceField,
+    TextField,
+)
+from config.api.record_bodies import NewRecordBody
 from config.api.record_views import RecordView
 from config.api.time_queries import LOCAL_TIMES_HELP, QueryTimeField
 from telephony.callbacks import queries
@@ -13,33 +20,13 @@ from telephony.callbacks.closing import MAX_NOTE_LENGTH
 from telephony.models import CALLBACK_OUTCOMES, CALLBACK_STATUSES
 
 
-@extend_schema_field(
-    {
-        "type": "string",
-        "pattern": "^(open|taken|done|dropped)(,(open|taken|done|dropped))*$",
-        "examples": ["open,taken"],
-    }
-)
-class StatusListField(TextField):
-    """Statuses of call-backs, separated by commas."""
-
-    def to_internal_value(self, data: str) -> Any:
-        statuses = tuple(dict.fromkeys(super().to_internal_value(data).split(",")))
-        if not set(statuses) <= set(CALLBACK_STATUSES):
-            names = ", ".join(CALLBACK_STATUSES)
-            raise serializers.ValidationError(f"Must be some of {names}, separated by commas.", code="invalid_choice")
-        return statuses
-
-
 class CallbackQuery(PageQuery):
-    """Filters of call-backs; `locationId` or `customerId` is required."""
+    """Filters of call-backs."""
 
     locationId = TextField(max_length=100, required=False, source="location_id", help_text="Only of this location.")
-    customerId = TextField(
-        max_length=100, required=False, source="customer_id", help_text="Must be the id of the user's own customer."
-    )
-    status = StatusListField(
-        max_length=60, required=False, help_text="Statuses, separated by commas. Default: open,taken."
+    customerId = TextField(max_length=100, required=False, source="customer_id", help_text=OWN_CUSTOMER_HELP)
+    status = ChoiceListField(
+        choices=CALLBACK_STATUSES, required=False, help_text="Only with these statuses. Default: open,taken."
     )
     mine = StrictChoiceField(
         choices=("true", "false"),
@@ -48,24 +35,30 @@ class CallbackQuery(PageQuery):
     )
 
 
-class NewCallback(StrictSerializer):
+class NewCallback(NewRecordBody):
     """A call-back for the caller of a call."""
+
+    blank_fields = frozenset({"dueAt"})
 
     callId = TextField(max_length=100, source="call_id", help_text="A call that the user can see.")
     dueAt = QueryTimeField(
-        required=False, source="due_at", help_text=f"When to call back. Default: now. {LOCAL_TIMES_HELP}"
+        required=False, source="due_at", help_text=f"When to call back. Null or left out: now. {LOCAL_TIMES_HELP}"
     )
 
 
-class CallbackClosing(StrictSerializer):
+class CallbackClosing(NewRecordBody):
     """How a call-back ended."""
+
+    blank_fields = frozenset({"note"})
 
     outcome = StrictChoiceField(
         choices=CALLBACK_OUTCOMES,
         help_text="wrong_number and spam: the caller is not to be called back; the status is then dropped, else done.",
     )
     note = MultilineTextField(
-        max_length=MAX_NOTE_LENGTH, required=False, allow_blank=True, help_text="For whoever looks at it later."
+        max_length=MAX_NOTE_LENGTH,
+        required=False,
+        help_text="For whoever looks at it later. Null, empty or left out: none.",
     )
 
 
@@ -87,7 +80,7 @@ class CallbackView(RecordView[queries.CallbackEntry]):
     lastCallAt = serializers.DateTimeField(source="callback.last_call_at", help_text="When they called the last time.")
     dueAt = serializers.DateTimeField(
         source="callback.due_at",
-        help_text="When to call back: at once, when somebody is on duty again, or when the caller was told.",
+        help_text="When to call back: at once, when somebody is on duty again, or when the caller was promised.",
     )
     status = serializers.ChoiceField(source="callback.status", choices=list(CALLBACK_STATUSES))
     takenBy = serializers.CharField(

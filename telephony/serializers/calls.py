@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.fields import (
+    OWN_CUSTOMER_HELP,
     ChoiceListField,
     PageQuery,
     PhoneTextField,
@@ -26,17 +27,12 @@ from telephony.models import CALL_OUTCOMES, EVENT_KINDS, Call
 
 
 class CallQuery(PageQuery, DateTimeRangeQuery):
-    """Filters of calls; either `locationId` or `customerId` is required."""
+    """Filters of calls."""
 
     locationId = TextField(
-        max_length=100, required=False, source="location_id", help_text="The calls to, and from, this location."
+        max_length=100, required=False, source="location_id", help_text="Only the calls to, or from, this location."
     )
-    customerId = TextField(
-        max_length=100,
-        required=False,
-        source="customer_id",
-        help_text="The calls at all locations that the user has access to. Must be the id of the user's own customer.",
-    )
+    customerId = TextField(max_length=100, required=False, source="customer_id", help_text=OWN_CUSTOMER_HELP)
     caller = PhoneTextField(
         required=False,
         max_length=MAX_LENGTH,
@@ -51,8 +47,10 @@ class CallQuery(PageQuery, DateTimeRangeQuery):
         source="answered_by",
         help_text="Only calls that this user answered, or this phone number of the configuration, with country code.",
     )
-    direction = StrictChoiceField(
-        choices=("in", "out"), required=False, help_text="Only calls to a location (`in`), or from one (`out`)."
+    direction = ChoiceListField(
+        choices=("in", "out"),
+        required=False,
+        help_text="Only calls to a location (in), or those that called a caller back (out). Default: in.",
     )
 
 
@@ -125,16 +123,14 @@ class RecordingView(RecordView[Any]):
 
 
 class CallEventView(RecordView[Any]):
-    """An event in a call. `kind` says which other members there are.
+    """An event in a call. `kind` says what happened, and which other members there are."""
 
-    time_over: the time to ring ended before everybody's phone had rung.
-    """
-
-    kind = serializers.ChoiceField(choices=EVENT_KINDS)
+    kind = serializers.ChoiceField(choices=list(EVENT_KINDS))
     at = serializers.DateTimeField(help_text="When it happened.")
     who = serializers.CharField(
         required=False,
-        help_text="With rung, accepted and not_taken: id of the user, or phone number of the configuration.",
+        help_text="With rung, accepted, not_taken and called_back: id of the user, or phone number of the "
+        "configuration.",
     )
     why = serializers.ChoiceField(
         choices=list(routing.REASONS), required=False, help_text="With rung: why they were called."
@@ -157,9 +153,7 @@ class CallEventView(RecordView[Any]):
     seconds = serializers.IntegerField(
         required=False, help_text="With voicemail and conversation: length of the recording."
     )
-    due = serializers.DateTimeField(
-        required=False, help_text="With callback: when the caller was told that they are called back."
-    )
+    due = serializers.DateTimeField(required=False, help_text="With callback: when the caller was promised a call.")
 
 
 class ListenerView(RecordView[Any]):
@@ -183,9 +177,12 @@ class CallView(RecordView[Call]):
     id = serializers.CharField()
     customerId = serializers.CharField(source="customer_id")
     locationId = serializers.CharField(source="location_id")
-    phoneNumber = serializers.CharField(source="number", help_text="The number that was called.")
+    phoneNumber = serializers.CharField(
+        source="number", help_text="The number of the location: that was called or, with out, that the caller saw."
+    )
     caller = serializers.CharField(
-        help_text="Number of the caller, or address such as sip:ann@example.com; empty if withheld or erased."
+        help_text="Number of the caller or, with out, of whoever was called back, or address such as "
+        "sip:ann@example.com; empty if withheld or erased."
     )
     callerErasedAt = serializers.DateTimeField(
         source="erased_at",
@@ -197,15 +194,24 @@ class CallView(RecordView[Call]):
         source="ended_at", allow_null=True, help_text="When the call ended; null until then."
     )
     seconds = serializers.IntegerField(allow_null=True, help_text="Length of the call; null until it ends.")
-    direction = serializers.ChoiceField(choices=["in", "out"], help_text="out: a call-back from the location.")
-    outcome = serializers.ChoiceField(choices=list(CALL_OUTCOMES))
+    direction = serializers.ChoiceField(
+        choices=["in", "out"], help_text="in: a caller called the location; out: a user called a caller back."
+    )
+    outcome = serializers.ChoiceField(
+        choices=list(CALL_OUTCOMES),
+        help_text="How the call ended. With out: answered if the user and the caller talked; missed if the user did "
+        "not accept, or the caller did not answer; else ringing.",
+    )
     callbackId = serializers.CharField(
         source="callback_id",
         allow_null=True,
         help_text="The call-back that it opened, joined or closed, or that it makes; null if there is none.",
     )
     answeredBy = serializers.CharField(
-        source="answered_by", allow_null=True, help_text="Id of the user, or phone number of the configuration."
+        source="answered_by",
+        allow_null=True,
+        help_text="Id of the user, or phone number of the configuration, who talked with the caller; with out, of the "
+        "user who called back, if they talked.",
     )
     people = serializers.SerializerMethodField(
         help_text="The users on duty and numbers of the configuration, and why they were not called."

@@ -36,9 +36,9 @@ class BlockedCallers(api.OperationViewSet):
     def list_page(self, request: Request) -> Response:
         """List blocked callers.
 
-        Sorted by number. Users who are restricted to some locations see who is blocked at those,
-        and who is blocked at all. A page may hold fewer than `limit` items before the end of the
-        list.
+        Of the customer, or of one location. Sorted by number. Users who are restricted to some
+        locations see who is blocked at those, and who is blocked at all locations. A page may
+        hold fewer than `limit` items before the end of the list.
         """
         actor = actor_of(request)
         query = BlockedCallerQuery.parse_query(request)
@@ -58,15 +58,19 @@ class BlockedCallers(api.OperationViewSet):
     )
     @api.accepts(NewBlockedCaller, {"number": "+16175550100", "reason": "Advertising"})
     @api.returns(
-        BlockedCallerView, examples.BLOCKED_CALLER, status=201, location="/blockedCaller/{number}", may_exist=True
+        BlockedCallerView,
+        examples.BLOCKED_CALLER,
+        status=201,
+        location="/blockedCaller/{number}?locationId",
+        may_exist=True,
     )
     def block(self, request: Request) -> Response:
         """Block a caller.
 
         From the next call on, calls of this caller to the location, or to all locations, are
-        rejected: the caller hears the busy tone, no phone rings, nobody is told, and no minutes are
-        used. They are listed with the outcome `blocked`. Call-backs of the caller that are open are
-        closed as `spam`.
+        rejected: the caller hears the busy tone, no phone rings, nobody is notified, and no
+        minutes are used. They are listed with the outcome `blocked`. Open call-backs of the
+        caller are closed as `spam`.
 
         A number is blocked whichever carrier delivers it. An address is blocked as an address, even
         if its user is a number: whose number that is can still call.
@@ -101,8 +105,9 @@ class BlockedCallerDetail(api.OperationViewSet):
     def unblock(self, request: Request, number: str) -> Response:
         """Unblock a caller.
 
-        Calls of this caller are taken again. A caller who is blocked at a location and at all must
-        be unblocked twice. The number is in any form, as in `POST /blockedCaller`.
+        Calls of this caller are accepted again. A caller who is blocked at a location and at all
+        locations must be unblocked twice. The number is in any form, as in `POST /blockedCaller`,
+        and percent-encoded: `DELETE /blockedCaller/%2B16175550100?locationId=…`.
         """
         query = UnblockQuery.parse_query(request)
         record = blocked_callers.unblock_caller(

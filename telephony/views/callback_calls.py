@@ -9,7 +9,7 @@ from accounts.auth.authentication import actor_of, authenticated_user
 from config import api, errors
 from config.api.fields import EmptyBody
 from telephony import phone_verification
-from telephony.callbacks import bridge
+from telephony.callbacks import bridge, rights
 from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken
 from telephony.serializers.callbacks import CallbackCallView
 from telephony.views import examples
@@ -28,6 +28,7 @@ class CallbackCalls(api.OperationViewSet):
         idempotent=True,
         errors=(
             errors.NotFound,
+            rights.NotOnDuty,
             CallbackTaken,
             CallbackClosed,
             bridge.CallerWithheld,
@@ -39,7 +40,7 @@ class CallbackCalls(api.OperationViewSet):
         ),
     )
     @api.accepts(EmptyBody)
-    @api.returns(CallbackCallView, examples.CALLBACK_CALL, status=202)
+    @api.returns(CallbackCallView, examples.CALLBACK_CALL, status=202, location="/call/{callId}")
     def call(self, request: Request, id: str) -> Response:
         """Call a caller back.
 

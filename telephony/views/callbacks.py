@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import permissions
 from accounts.auth.authentication import actor_of
 from config import api, errors
 from config.api import pagination
 from config.api.fields import EmptyBody
-from telephony.callbacks import closing, holding, queries, requesting
-from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken
+from telephony.callbacks import closing, holding, queries, requesting, rights
+from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken, CallerWithheld
 from telephony.callbacks.queries import WAITING, Criteria
 from telephony.serializers.callbacks import CallbackClosing, CallbackQuery, CallbackView, NewCallback
 from telephony.views import examples
@@ -37,16 +38,24 @@ class Callbacks(api.OperationViewSet):
 
     tag = "Call-backs"
 
-    @api.operation("listCallbacks", "calls:handle", permission_for_others="calls:read", errors=(errors.NotFound,))
+    @api.operation(
+        "listCallbacks",
+        "calls:handle",
+        permission_for_others="calls:read",
+        errors=(errors.NotFound, permissions.ForeignCustomer, rights.NotOnDuty),
+    )
     @api.accepts_query(CallbackQuery)
     @api.returns_page(CallbackView, examples.CALLBACK)
     def list_page(self, request: Request) -> Response:
         """List call-backs.
 
-        Open ones first, then taken ones, each by `dueAt`; closed ones alone from the latest on.
-        Without `calls:read`, users get what is not closed at a location while they are on duty
-        there, and what they hold or have closed. A page may hold fewer than `limit` before the
-        last.
+        Of a location, or of all locations of the customer that the user has access to. Open ones
+        first, then taken ones, each by `dueAt`, then closed ones; closed ones alone, from the
+        latest on. A page may hold fewer than `limit` items before the end of the list.
+
+        Without `calls:read`, users list a location while they are on duty there (else 403
+        `not_on_duty`): what is not closed, and what they have closed. With `mine=true`, they
+        always list what they have taken or closed.
         """
         actor = actor_of(request)
         query = CallbackQuery.parse_query(request)
@@ -68,7 +77,7 @@ class Callbacks(api.OperationViewSet):
         permission_for_others="calls:read",
         rate_limit="write",
         idempotent=True,
-        errors=(errors.NotFound,),
+        errors=(errors.NotFound, rights.NotOnDuty, CallerWithheld),
     )
     @api.accepts(NewCallback, {"callId": examples.CALLBACK["callId"]})
     @api.returns(CallbackView, examples.CALLBACK, status=201, etag=True, location="/callback/{id}", may_exist=True)
@@ -90,7 +99,9 @@ class CallbackDetail(api.OperationViewSet):
 
     tag = "Call-backs"
 
-    @api.operation("getCallback", "calls:handle", permission_for_others="calls:read", errors=(errors.NotFound,))
+    @api.operation(
+        "getCallback", "calls:handle", permission_for_others="calls:read", errors=(errors.NotFound, rights.NotOnDuty)
+    )
     @api.returns(CallbackView, examples.CALLBACK, etag=True)
     def retrieve(self, request: Request, id: str) -> Response:
         """Get a call-back."""
@@ -98,7 +109,7 @@ class CallbackDetail(api.OperationViewSet):
         return api.versioned_response(request, CallbackView(entry))
 
 
-_CHANGE_ERRORS = (errors.NotFound, CallbackTaken, CallbackClosed)
+_CHANGE_ERRORS = (errors.NotFound, rights.NotOnDuty, CallbackTaken, CallbackClosed)
 
 
 class CallbackTakes(api.OperationViewSet):
@@ -112,6 +123,7 @@ class CallbackTakes(api.OperationViewSet):
         permission_for_others="calls:read",
         rate_limit="write",
         idempotent=True,
+        if_match=True,
         errors=_CHANGE_ERRORS,
     )
     @api.accepts(EmptyBody)
@@ -124,7 +136,11 @@ class CallbackTakes(api.OperationViewSet):
         """
         EmptyBody.parse(request.data)
         entry = holding.take(
-            id, actor=actor_of(request), at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request)
+            id,
+            actor=actor_of(request),
+            at=datetime.now(UTC),
+            idempotency_key=api.read_idempotency_key(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, CallbackView(entry))
 
@@ -140,6 +156,7 @@ class CallbackReleases(api.OperationViewSet):
         permission_for_others="calls:read",
         rate_limit="write",
         idempotent=True,
+        if_match=True,
         errors=_CHANGE_ERRORS,
     )
     @api.accepts(EmptyBody)
@@ -147,12 +164,16 @@ class CallbackReleases(api.OperationViewSet):
     def release(self, request: Request, id: str) -> Response:
         """Release a call-back.
 
-        It is open again, and the users on duty are told. Users with `calls:read` can also release
-        what somebody else has taken.
+        It is open again, and the users on duty are notified. Users with `calls:read` can also
+        release what somebody else has taken.
         """
         EmptyBody.parse(request.data)
         entry = holding.release(
-            id, actor=actor_of(request), at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request)
+            id,
+            actor=actor_of(request),
+            at=datetime.now(UTC),
+            idempotency_key=api.read_idempotency_key(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, CallbackView(entry))
 
@@ -168,6 +189,7 @@ class CallbackClosings(api.OperationViewSet):
         permission_for_others="calls:read",
         rate_limit="write",
         idempotent=True,
+        if_match=True,
         errors=_CHANGE_ERRORS,
     )
     @api.accepts(CallbackClosing, {"outcome": "reached", "note": "Comes on Tuesday at ten."})
@@ -180,6 +202,11 @@ class CallbackClosings(api.OperationViewSet):
         """
         body = CallbackClosing.parse(request.data)
         entry = closing.close(
-            id, **body, actor=actor_of(request), at=datetime.now(UTC), idempotency_key=api.read_idempotency_key(request)
+            id,
+            **body,
+            actor=actor_of(request),
+            at=datetime.now(UTC),
+            idempotency_key=api.read_idempotency_key(request),
+            precondition=api.read_precondition(request),
         )
         return api.versioned_response(request, CallbackView(entry))

@@ -44,11 +44,12 @@ class Calls(api.OperationViewSet):
     def list_page(self, request: Request) -> HttpResponse:
         """List the calls of a location or of the customer.
 
-        Calls, newest first, with who was called, why, and the outcome; either `locationId` or
-        `customerId` is required. `from` and `to` apply to `startedAt`. With `customerId`: the calls
-        at the locations that the user has access to, at most 200 in a page. Without `calls:read`,
-        users get the calls that rang them, could have rung them, or that they were told of on duty.
-        A page may hold fewer than `limit` calls before the end of the list.
+        Newest first, with who was called, why, and the outcome. Of a location; without
+        `locationId`, of all locations of the customer that the user has access to, at most 200 in
+        a page. `from` and `to` apply to `startedAt`. Calls that called a caller back are left out
+        unless `direction` has `out`. Without `calls:read`, users get the calls that rang them,
+        could have rung them, or of which they were notified on duty, and those they made. A page
+        may hold fewer than `limit` items before the end of the list.
 
         With `Accept: text/csv`: the same calls as CSV, up to 10,000 if there is no `limit`.
         """

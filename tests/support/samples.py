@@ -701,6 +701,9 @@ REQUEST_BY_OPERATION: dict[tuple[str, int], Callable[[UserFixtures, Operation, R
     ("createCallback", 404): lambda test_users, operation, sample: send_request(
         test_users.ann, operation, RequestSample(body={"callId": UNKNOWN_IDS["cal"]})
     ),
+    ("createCallback", 409): lambda test_users, operation, sample: send_request(
+        test_users.ann, operation, RequestSample(body={"callId": test_users.create_withheld_call()})
+    ),
     ("createCallback", 200): lambda test_users, operation, sample: _repeat_without_key(test_users, operation, sample),
     ("takeCallback", 409): lambda test_users, operation, sample: _change_closed_callback(test_users, operation, sample),
     ("releaseCallback", 409): lambda test_users, operation, sample: _change_closed_callback(

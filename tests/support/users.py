@@ -188,6 +188,13 @@ class UserFixtures:
         """A missed call to Boston's number, without a call-back yet; its id."""
         return store_missed_call(self.boston_number).id
 
+    def create_withheld_call(self) -> str:
+        """A missed call of somebody who withheld their number; its id."""
+        row = store_missed_call(self.boston_number).row
+        row.caller = ""
+        dynamodb.call("PutItem", TableName=row.table_name(), Item=row.serialize())
+        return str(row.id)
+
     def create_callback(self) -> str:
         """A call-back at Boston that is open; its id."""
         return leave_callback(self.boston_number)

@@ -141,10 +141,23 @@ def test_who_may_block_a_caller(test_users: UserFixtures) -> None:
 
 
 def test_a_repeated_request_gets_its_first_answer(test_users: UserFixtures) -> None:
-    body, headers = {"number": free_number()}, {"Idempotency-Key": "block once"}
+    body, headers = {"number": free_number(), "reason": ""}, {"Idempotency-Key": "block once"}
     first, again = (test_users.ann.post("/blockedCaller", body, headers=headers) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.headers["Idempotent-Replayed"] == "true"
+    assert first.json()["reason"] is None
+
+
+@pytest.mark.parametrize("caller", ["", "sip:ann@example.com"])
+def test_a_blocked_caller_is_unblocked_where_location_says(test_users: UserFixtures, caller: str) -> None:
+    number = caller or free_number()
+    for place in ({}, {"locationId": test_users.boston.id}):
+        created = test_users.ann.post("/blockedCaller", {"number": number, **place})
+        path = created.headers["Location"]
+        assert ("?locationId=" in path) == bool(place)
+        assert "+" not in path
+        removed = test_users.ann.delete(path).json()
+        assert (removed["number"], removed["locationId"]) == (number, place.get("locationId"))
 
 
 def test_five_hundred_callers_are_blocked_at_most(test_users: UserFixtures) -> None:

@@ -12,7 +12,16 @@ import pytest
 from accounts import locations
 from config import dynamodb
 from telephony.models import Callback, OpenCallback, caller_key
-from tests.support.users import SignedInUser, UserFixtures, create_shift, leave_callback, now, parse_problem
+from tests.support.environment import Environment
+from tests.support.users import (
+    SignedInUser,
+    UserFixtures,
+    accept_invitation,
+    create_shift,
+    leave_callback,
+    now,
+    parse_problem,
+)
 
 _keys = (f"callback-{number}" for number in itertools.count())
 
@@ -78,8 +87,16 @@ def test_second_taker_learns_who_was_faster(test_users: UserFixtures, callback_i
     holder = next(user for user, response in zip(takers, responses, strict=True) if response.status_code == 200)
     problems = [parse_problem(response) for response in responses if response.status_code == 409]
     assert {(problem["code"], problem["detail"]) for problem in problems} == {
-        ("callback_taken", f"{holder.user.name} has taken this call-back.")
+        (
+            "callback_taken",
+            f"{holder.user.name} has taken this call-back. "
+            "Others can take it once it is released or not closed in time.",
+        )
     }
+    current = get(test_users.ann, callback_id)
+    (item,) = problems[0]["errors"]
+    assert (item["takenBy"], item["code"]) == (holder.id, "callback_taken")
+    assert datetime.fromisoformat(item["takenUntil"]) == datetime.fromisoformat(current["takenUntil"])
     for what, body in (("close", {"outcome": "reached"}), ("take", {})):
         others = change(next(user for user in takers if user is not holder), callback_id, what, body)
         assert (others.status_code, others.json()["code"]) == (409, "callback_taken")
@@ -139,10 +156,36 @@ def test_nobody_else_sees_it(test_users: UserFixtures, callback_id: str) -> None
     for what in ("take", "release", "close"):
         body = {"outcome": "reached"} if what == "close" else {}
         assert change(test_users.sam, there, what, body).status_code == 403
-    assert test_users.sam.get(f"/callback/{there}").status_code == 403
+    assert parse_problem(test_users.sam.get(f"/callback/{there}"))["code"] == "forbidden"
     assert test_users.mia.get(f"/callback/{there}").status_code == 403
     assert test_users.sam.get("/callback", params={"locationId": elsewhere.id}).status_code == 403
-    assert test_users.sam.get("/callback", params={"customerId": test_users.customer.id}).status_code == 403
+    for query in ({}, {"customerId": test_users.customer.id}):
+        assert parse_problem(test_users.sam.get("/callback", params=query))["code"] == "not_on_duty"
+        assert test_users.sam.get("/callback", params={**query, "mine": "true"}).status_code == 200
+
+
+def test_off_duty_is_an_error_of_its_own(test_users: UserFixtures, env: Environment, web: str) -> None:
+    held = test_users.purchase_number()
+    idle = accept_invitation(env, web, test_users.create_user(locations=[held.number.location_id]))
+    waiting = leave_callback(held)
+    responses = [
+        idle.get("/callback", params={"locationId": held.number.location_id}),
+        idle.get(f"/callback/{waiting}"),
+        *(change(idle, waiting, what) for what in ("take", "release", "call")),
+    ]
+    assert {(response.status_code, parse_problem(response)["code"]) for response in responses} == {(403, "not_on_duty")}
+
+
+@pytest.mark.parametrize(("what", "body"), [("take", {}), ("release", {}), ("close", {"outcome": "spam"})])
+def test_changes_take_if_match(test_users: UserFixtures, callback_id: str, what: str, body: dict[str, Any]) -> None:
+    etag = test_users.ann.get(f"/callback/{callback_id}").headers["ETag"]
+    path = f"/callback/{callback_id}/{what}"
+    change(test_users.ann, callback_id, "take")
+
+    refused = test_users.ann.post(path, body, headers={"If-Match": etag})
+    assert (refused.status_code, parse_problem(refused)["code"]) == (412, "precondition_failed")
+    etag = test_users.ann.get(f"/callback/{callback_id}").headers["ETag"]
+    assert test_users.ann.post(path, body, headers={"If-Match": etag}).status_code == 200
 
 
 def test_list_of_the_customer_has_the_places_of_who_asks(test_users: UserFixtures, callback_id: str) -> None:
@@ -189,9 +232,16 @@ def test_callback_on_request(test_users: UserFixtures, shift_end: datetime) -> N
     assert created.json() == replayed.json() == existing.json()
     assert created.headers["Location"] == f"/callback/{created.json()['id']}"
     assert datetime.fromisoformat(created.json()["dueAt"]) == due_at
+    for late in (timedelta(minutes=4), None):
+        due = {"dueAt": (now() - late).isoformat()} if late else {"dueAt": ""}
+        opened = test_users.mia.post("/callback", {"callId": test_users.create_call(), **due})
+        assert opened.status_code == 201, opened.text
+        assert abs(datetime.fromisoformat(opened.json()["dueAt"]) - now()) < timedelta(minutes=1)
     past = test_users.mia.post("/callback", {**body, "dueAt": "2020-01-01T09:00:00"})
     assert parse_problem(past)["errors"][0]["pointer"] == "/dueAt"
     assert test_users.sam.post("/callback", body).status_code == 403  # not a call of theirs
+    withheld = test_users.mia.post("/callback", {"callId": test_users.create_withheld_call()})
+    assert (withheld.status_code, parse_problem(withheld)["code"]) == (409, "caller_withheld")
 
 
 def test_open_at_most_once_whatever_comes(test_users: UserFixtures, shift_end: datetime) -> None:

@@ -10,9 +10,18 @@ from accounts import customers, users
 from config.dynamodb import unaudited
 from telephony.calls import call_record
 from telephony.models import Call
+from tests.support.bulk import put_records
 from tests.support.calls import LineFixture, create_line, local_times_around
 from tests.support.environment import Environment
-from tests.support.users import SignedInUser, UserFixtures, accept_invitation, now, parse_problem
+from tests.support.users import (
+    SignedInUser,
+    UserFixtures,
+    accept_invitation,
+    leave_callback,
+    now,
+    parse_problem,
+    store_missed_call,
+)
 
 CALLER = "+16175550144"
 
@@ -97,15 +106,56 @@ def test_calls_of_a_customer_are_those_of_the_users_locations(
     assert list_ids(staff, test_users) == []
 
 
-def test_calls_are_of_one_location_or_one_customer(test_users: UserFixtures) -> None:
+@pytest.mark.parametrize("path", ["/call", "/callback", "/blockedCaller"])
+def test_lists_are_of_the_own_customer_or_a_location_of_it(test_users: UserFixtures, path: str) -> None:
     location_id, customer_id = test_users.boston.id, test_users.customer.id
-    for query in ({}, {"locationId": location_id, "customerId": customer_id}):
-        response = test_users.ann.get("/call", params=query)
-        assert response.status_code == 400
-        pointers = [fault["pointer"] for fault in parse_problem(response)["errors"]]
-        assert pointers == ["?locationId", "?customerId"]
-    foreign = test_users.ann.get("/call", params={"customerId": test_users.other_customer.id})
-    assert (foreign.status_code, parse_problem(foreign)["code"]) == (403, "foreign_customer")
+    of_customer, own, of_location, narrowed = (
+        test_users.ann.get(path, params=query).json()["items"]
+        for query in (
+            {"customerId": customer_id},
+            {},
+            {"locationId": location_id},
+            {"locationId": location_id, "customerId": customer_id},
+        )
+    )
+    assert own == of_customer
+    assert narrowed == of_location
+    for query in ({}, {"locationId": location_id}):
+        foreign = test_users.ann.get(path, params={**query, "customerId": test_users.other_customer.id})
+        assert (foreign.status_code, parse_problem(foreign)["code"]) == (403, "foreign_customer")
+
+
+def test_calls_that_called_back_are_listed_on_request(test_users: UserFixtures) -> None:
+    held = test_users.purchase_number()
+    rows = [store_missed_call(held).row for _ in range(2)]
+    rows[0].direction = "out"
+    put_records([rows[0]])
+    ids = {"in": rows[1].id, "out": rows[0].id}
+
+    def listed(user: SignedInUser, **query: str) -> set[str]:
+        items = user.get("/call", params=query).json()["items"]
+        return {call["id"] for call in items} & set(ids.values())
+
+    for place in ({}, {"locationId": held.number.location_id}):
+        assert listed(test_users.ann, **place) == {ids["in"]}
+        assert listed(test_users.ann, **place, direction="out") == {ids["out"]}
+        assert listed(test_users.ann, **place, direction="out,in") == set(ids.values())
+
+
+def test_order_of_words_in_the_query_does_not_matter(test_users: UserFixtures) -> None:
+    held = test_users.purchase_number()
+    for _ in range(2):
+        leave_callback(held)
+    for path, name, words in (("/call", "outcome", "missed,voicemail"), ("/callback", "status", "open,done,taken")):
+        query = {"locationId": held.number.location_id, "limit": "1", name: words}
+        first = test_users.ann.get(path, params=query)
+        assert first.json()["nextCursor"], path
+        turned = {**query, name: ",".join(reversed(words.split(","))), "cursor": first.json()["nextCursor"]}
+        assert test_users.ann.get(path, params=turned).status_code == 200, path
+
+
+def test_words_outside_of_the_set_are_refused(test_users: UserFixtures) -> None:
+    customer_id = test_users.customer.id
     for name, value in (("outcome", "missed,lost"), ("outcome", ""), ("answeredBy", "Sam"), ("direction", "both")):
         response = test_users.ann.get("/call", params={"customerId": customer_id, name: value})
         assert response.status_code == 400, (name, value)
