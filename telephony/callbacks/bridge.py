@@ -42,11 +42,12 @@ class PhoneNotVerified(errors.Conflict):
     example_detail = "Your phone is not verified; verify it with `POST /user/phone/verify`."
 
 
-class CallerWithheld(errors.Conflict):
-    """The caller's number is withheld, or may not be called from the location."""
+class CallerNotCallable(errors.Conflict):
+    """Numbers such as the caller's are not called from the location, or it is no phone number."""
 
-    code = "caller_withheld"
-    example_detail = "The number of this caller is withheld, or cannot be called from this location."
+    code = "caller_not_callable"
+    title = "Caller cannot be called"
+    example_detail = "This number cannot be called from this location; call it from another phone."
 
 
 class OnACall(errors.Conflict):
@@ -82,9 +83,9 @@ def call_back(
     """Ring the user's phone, to call the caller of a call-back. Returns the id of the call.
 
     An open call-back is taken by the user. Raises `errors.NotFound`, `errors.Forbidden`,
-    `callback_record.CallbackTaken`, `callback_record.CallbackClosed`, `CallerWithheld`, `NoLine`,
-    `PhoneNotVerified`, `phone_verification.PhoneNotCallable`, `OnACall`, `MinutesUsedUp` and
-    `errors.Unavailable`.
+    `callback_record.CallbackTaken`, `callback_record.CallbackClosed`,
+    `callback_record.CallerWithheld`, `CallerNotCallable`, `NoLine`, `PhoneNotVerified`,
+    `phone_verification.PhoneNotCallable`, `OnACall`, `MinutesUsedUp` and `errors.Unavailable`.
     """
     rights.require_handling(actor)
     try:
@@ -134,8 +135,10 @@ def _begin(
     line = lines.find_active_line(str(callback.location_id), actor.customer_id)
     if line is None:
         raise NoLine("This location has no phone number any more.")
-    if not callback.caller or dialing_rules.rejection_reason(str(callback.caller), line.country):
-        raise CallerWithheld("The number of this caller is withheld, or cannot be called from this location.")
+    if not callback.caller:
+        raise callback_record.CallerWithheld(callback_record.CallerWithheld.example_detail)
+    if dialing_rules.rejection_reason(str(callback.caller), line.country):
+        raise CallerNotCallable(CallerNotCallable.example_detail)
     _check_own_phone(user, records.get(PhoneVerification, user.id), line)
     ongoing_call = records.get(OngoingCall, user.id)
     if ongoing_call and ongoing_call.is_ongoing(at):

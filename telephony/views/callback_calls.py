@@ -10,7 +10,7 @@ from config import api, errors
 from config.api.fields import EmptyBody
 from telephony import phone_verification
 from telephony.callbacks import bridge, rights
-from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken
+from telephony.callbacks.callback_record import CallbackClosed, CallbackTaken, CallerWithheld
 from telephony.serializers.callbacks import CallbackCallView
 from telephony.views import examples
 
@@ -31,7 +31,8 @@ class CallbackCalls(api.OperationViewSet):
             rights.NotOnDuty,
             CallbackTaken,
             CallbackClosed,
-            bridge.CallerWithheld,
+            CallerWithheld,
+            bridge.CallerNotCallable,
             bridge.NoLine,
             bridge.OnACall,
             bridge.PhoneNotVerified,

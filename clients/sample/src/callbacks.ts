@@ -84,7 +84,7 @@ function describeRefusal(error: unknown): string {
   if (isProblem(error, "callback_taken")) return error.message;  // it says who
   if (isProblem(error, "callback_closed")) return "Somebody has closed this one meanwhile.";
   if (isProblem(error, "phone_not_verified")) return "Verify your phone first: it rings before we call the caller.";
-  if (isProblem(error, "caller_withheld")) return "This caller cannot be called back from here.";
+  if (isProblem(error, "caller_withheld", "caller_not_callable")) return "This caller cannot be called back from here.";
   if (isProblem(error, "on_a_call")) return "You are in a call already. Hang up first.";
   if (isProblem(error, "minutes_used_up")) return "The call minutes of the day are used up. Call from your own phone.";
   if (isProblem(error) && error.status === 409) return error.message;

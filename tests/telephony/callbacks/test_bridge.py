@@ -506,7 +506,7 @@ def test_refusals_leave_nothing(line: LineFixture, env: Environment, caller: str
     reserved = usage.load(line.location.customer_id, now()).committed
 
     assert refusal_code(request_call(ann, withheld["id"])) == "caller_withheld"
-    assert refusal_code(request_call(ann, abroad["id"])) == "caller_withheld"
+    assert refusal_code(request_call(ann, abroad["id"])) == "caller_not_callable"
     verification = dynamodb.get_record(PhoneVerification, ann.id)
     assert verification
     unaudited.remove(verification, PhoneVerification.user_id.exists())
