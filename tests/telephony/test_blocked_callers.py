@@ -151,13 +151,13 @@ def test_a_repeated_request_gets_its_first_answer(test_users: UserFixtures) -> N
 @pytest.mark.parametrize("caller", ["", "sip:ann@example.com"])
 def test_a_blocked_caller_is_unblocked_where_location_says(test_users: UserFixtures, caller: str) -> None:
     number = caller or free_number()
-    for place in ({}, {"locationId": test_users.boston.id}):
-        created = test_users.ann.post("/blockedCaller", {"number": number, **place})
+    for filters in ({}, {"locationId": test_users.boston.id}):
+        created = test_users.ann.post("/blockedCaller", {"number": number, **filters})
         path = created.headers["Location"]
-        assert ("?locationId=" in path) == bool(place)
+        assert ("?locationId=" in path) == bool(filters)
         assert "+" not in path
         removed = test_users.ann.delete(path).json()
-        assert (removed["number"], removed["locationId"]) == (number, place.get("locationId"))
+        assert (removed["number"], removed["locationId"]) == (number, filters.get("locationId"))
 
 
 def test_five_hundred_callers_are_blocked_at_most(test_users: UserFixtures) -> None:

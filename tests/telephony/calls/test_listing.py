@@ -136,10 +136,10 @@ def test_calls_that_called_back_are_listed_on_request(test_users: UserFixtures) 
         items = user.get("/call", params=query).json()["items"]
         return {call["id"] for call in items} & set(ids.values())
 
-    for place in ({}, {"locationId": held.number.location_id}):
-        assert listed(test_users.ann, **place) == {ids["in"]}
-        assert listed(test_users.ann, **place, direction="out") == {ids["out"]}
-        assert listed(test_users.ann, **place, direction="out,in") == set(ids.values())
+    for filters in ({}, {"locationId": held.number.location_id}):
+        assert listed(test_users.ann, **filters) == {ids["in"]}
+        assert listed(test_users.ann, **filters, direction="out") == {ids["out"]}
+        assert listed(test_users.ann, **filters, direction="out,in") == set(ids.values())
 
 
 def test_order_of_words_in_the_query_does_not_matter(test_users: UserFixtures) -> None:
