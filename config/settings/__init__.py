@@ -57,6 +57,7 @@ OUTBOX_TASK_MODULES = [
     "telephony.callbacks.bridge",
     "telephony.callbacks.handing_over",
     "telephony.callbacks.notifications",
+    "telephony.callbacks.reminders",
     "telephony.callbacks.opening",
     "telephony.callbacks.spam",
     "telephony.calls.recordings",

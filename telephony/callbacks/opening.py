@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from accounts import locations, users
 from config import audit, dynamodb, errors, journal, outbox
@@ -21,7 +21,9 @@ MIN_SECONDS = 5
 """Of a call without a voicemail: whoever hangs up sooner has dialed a wrong number."""
 MAX_COLLEAGUES = 20
 """Users with the same phone in their profiles whose verifications are read."""
-FOLLOWED = CallStep("followed")
+VOICEMAIL_TIME = timedelta(seconds=30)
+"""By then Twilio has sent the recording of a call that has ended."""
+FOLLOWED, TOLD = CallStep("followed"), CallStep("told")
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
             return
         if call.row.outcome == "answered":
             _close(call, job.author, job.at)
-        elif (wish := _read_wish(call)) and not _is_excluded(call, wish) and not _was_reached_since(call):
+        elif wish := _read_wish(call):
             _open_or_join(call, wish, job.author, job.at)
+        elif _is_meant(call):
+            _tell_of_withheld(call, job.author, job.at)
 
     with suppress(errors.NotFound):  # the location was removed
         journal.retry_on_conflict(decide)
@@ -68,12 +72,30 @@ def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
 def _read_wish(call: CallRecord) -> Wish | None:
     """Why the caller is to be called back; None: there is nothing to do, or nobody to call."""
     row, has_voicemail = call.row, any(recording.kind == "voicemail" for recording in call.recordings)
-    is_missed, promised_at = row.outcome == "missed", call.promised_at
-    is_meant = is_missed and int(row.seconds or 0) >= MIN_SECONDS
-    if not has_voicemail and not (row.caller and (is_meant or promised_at)):
+    promised_at = call.promised_at
+    if not has_voicemail and not (row.caller and (_is_meant(call) or promised_at)):
         return None
-    at = row.ended_at or row.started_at
+    at, is_missed = row.ended_at or row.started_at, row.outcome == "missed"
     return Wish(at, promised_at or _find_due(call, at), promised_at is not None, has_voicemail, is_missed)
+
+
+def _is_meant(call: CallRecord) -> bool:
+    """Whether a call was missed whose caller did not hang up at once."""
+    return bool(call.row.outcome == "missed" and int(call.row.seconds or 0) >= MIN_SECONDS)
+
+
+def _tell_of_withheld(call: CallRecord, author: audit.Author, at: datetime) -> None:
+    """Have people told of a missed call that nobody can call back, unless it has a voicemail then.
+
+    Raises `StaleRecord` if the call was changed meanwhile.
+    """
+    if call.has_step(TOLD.kind):
+        return
+    is_new = Call.id.exists() & ~Call.steps.contains(str(TOLD))
+    with journal.write_intent(author, at) as write:
+        write.update(call.row, call_steps.step_updates(TOLD), only_if=is_new, error=StaleRecord())
+        due, id = at + VOICEMAIL_TIME, f"withheld-{call.id}"
+        write.enqueue("telephony.tell_withheld", id=id, due=due, call_id=call.id)
 
 
 def _find_due(call: CallRecord, at: datetime) -> datetime:
@@ -128,7 +150,9 @@ def _was_reached_since(call: CallRecord) -> bool:
 
 
 def _open_or_join(call: CallRecord, wish: Wish, author: audit.Author, at: datetime) -> None:
-    """Raises `StaleRecord` if the call or the call-back was changed meanwhile."""
+    """Unless nobody is to call back. Raises `StaleRecord` if one of both was changed meanwhile."""
+    if _is_excluded(call, wish) or _was_reached_since(call):
+        return
     marker, before = callback_record.load_open(call.row, at)
     if before:
         _join(call, before, wish, author, at)
@@ -235,3 +259,5 @@ def _announce(write: write_set.Write, callback: Callback, wish: Wish, *, is_new_
         )
     if not wish.is_announced and (wish.is_missed or not is_due_later):
         write.enqueue("telephony.tell_missed", callback_id=callback.id, call_id=callback.call_id)
+    elif not is_due_later and not wish.is_promised:  # those on duty hear of the voicemail
+        write.enqueue("telephony.await_shift", callback_id=callback.id)

@@ -25,7 +25,8 @@ class CallStep(NamedTuple):
     all: plan, place (phones called), leg (a call was created), picked_up (hears the screening),
     left, accept, closed. Any call: paused (who picked up has a break), counted (among the calls at
     once), refused (rings nobody: too many of them), asked (for a call-back), recorded, kept (file
-    stored), ended, followed (a call-back was opened, joined or closed), heard (by a user)."""
+    stored), ended, followed (a call-back was opened, joined or closed), told (people, of a call
+    that nobody can return), heard (by a user)."""
     path: str = ""
     """Of the action; of ``heard``, the user."""
     number: int | None = None
