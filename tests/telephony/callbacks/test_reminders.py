@@ -49,7 +49,7 @@ def list_bodies(person: SignedInUser, event: str) -> list[str]:
     return [push["body"] for push in list_pushes(person, event)]
 
 
-def test_missed_call_with_a_withheld_number_is_told(
+def test_missed_call_of_a_withheld_number_is_reported(
     test_users: UserFixtures, env: Environment, line: LineFixture, manager: SignedInUser
 ) -> None:
     sue = add_person(test_users, env, line, start=-1, end=3)
@@ -82,7 +82,7 @@ def test_voicemail_of_a_withheld_number_is_no_missed_call(
 
 
 @pytest.mark.parametrize("what", ["missed", "voicemail", "returned", "due"])
-def test_next_shift_is_told_of_what_nobody_on_duty_could_take(
+def test_next_shift_hears_of_what_nobody_could_take(
     test_users: UserFixtures, env: Environment, line: LineFixture, manager: SignedInUser, what: str
 ) -> None:
     nora = add_person(test_users, env, line, start=13, end=20)
@@ -106,7 +106,7 @@ def test_next_shift_is_told_of_what_nobody_on_duty_could_take(
     ]
 
 
-def test_holder_is_told_when_it_is_due_and_who_is_in_charge_when_it_is_late(
+def test_holder_hears_when_it_is_due_and_managers_when_it_is_late(
     test_users: UserFixtures, env: Environment, line: LineFixture, manager: SignedInUser
 ) -> None:
     sue = add_person(test_users, env, line, start=-1, end=6)
@@ -127,7 +127,7 @@ def test_holder_is_told_when_it_is_due_and_who_is_in_charge_when_it_is_late(
     assert push["data"]["callbackId"] == callback_id
 
 
-def test_those_on_duty_are_told_while_an_operator_holds_it(
+def test_those_on_duty_hear_of_what_an_operator_holds(
     test_users: UserFixtures, env: Environment, line: LineFixture, manager: SignedInUser
 ) -> None:
     """Nobody can reach the operator."""
