@@ -89,16 +89,20 @@ def is_caller_blocked(call: Call) -> bool:
     return any(records.get(BlockedCaller, key.hash) for key in keys)
 
 
-def find_active_line(location_id: str, customer_id: str) -> ResolvedLine | None:
-    """The line of a location, if its number is active; two round trips."""
+def find_active_line(location_id: str, customer_id: str, caller: str = "") -> ResolvedLine | None:
+    """The line of a location, if its number is active, for calls with a caller; two round trips."""
     records = dynamodb.batch_get([dynamodb.RecordKey(Line, location_id), locations.location_key(location_id)])
     line = records.get(Line, location_id)
     location = locations.find_location_in(records, location_id, customer_id)
     if line is None or location is None or not line.number or not line.configuration:
         return None
-    number = dynamodb.get_record(PhoneNumber, str(line.number))
-    is_active = number is not None and number.status == "active" and number.location_id == location_id
-    return to_resolved_line(line, location) if is_active else None
+    lookup_numbers = dict.fromkeys([str(line.number), *([caller] if 0 < len(caller) < 32 else [])])
+    numbers = dynamodb.batch_get(dynamodb.RecordKey(PhoneNumber, candidate) for candidate in lookup_numbers)
+    number = numbers.get(PhoneNumber, str(line.number))
+    if number is None or number.status != "active" or number.location_id != location_id:
+        return None
+    is_own = caller == settings.TWILIO["caller_id"] or numbers.get(PhoneNumber, caller) is not None
+    return replace(to_resolved_line(line, location), is_called_by_own_number=is_own)
 
 
 def to_resolved_line(line: Line, location: "Location | None") -> ResolvedLine:

@@ -54,7 +54,7 @@ OUTBOX_TASK_MODULES = [
     "staffing.schedules.cleanup",
     "telephony.blocked_callers",
     "telephony.caller_data.erasure",
-    "telephony.callbacks.bridge",
+    "telephony.callbacks.bridge_end",
     "telephony.callbacks.handing_over",
     "telephony.callbacks.notifications",
     "telephony.callbacks.reminders",

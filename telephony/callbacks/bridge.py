@@ -5,18 +5,19 @@ to a repeated request, which therefore never places a second call. What the proc
 do is not done later; a message ends the call in the records.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from accounts.permissions import Actor
-from config import audit, dynamodb, errors, journal, outbox
+from config import audit, dynamodb, errors, journal
 from config.dynamodb import idempotency
 from telephony import dialing_rules, lines, phone_verification
-from telephony.callbacks import bridge_call, callback_record, holding, queries, rights
-from telephony.calls import concurrency, minutes, neighbours
+from telephony.callbacks import bridge_call, bridge_end, callback_record, holding, queries, rights
+from telephony.calls import concurrency, minutes, neighbours, usage
 from telephony.calls.call_record import CallRecord
 from telephony.calls.call_steps import CallStep
 from telephony.calls.concurrency import Admission
@@ -28,11 +29,6 @@ from telephony.twilio import client
 
 if TYPE_CHECKING:
     from accounts.models import User
-
-END_TASK = "telephony.end_unreported_call"
-UNREPORTED = timedelta(minutes=2)
-"""After how long a call is over that nobody accepted, or whose longest conversation is over."""
-NOT_PLACED = "The telephone service does not answer, so nobody was called; send another request to call."
 
 
 class PhoneNotVerified(errors.Conflict):
@@ -65,11 +61,24 @@ class NoLine(errors.Conflict):
 
 
 class MinutesUsedUp(errors.TooManyRequests):
-    """The customer's call minutes of the day, or its calls at once, are used up."""
+    """Call minutes, of the customer or for the caller, or calls at once are used up."""
 
     code = "minutes_used_up"
     title = "Call minutes used up"
     example_detail = "The call minutes of the day are used up; call back tomorrow."
+
+
+_REFUSALS: dict[str, Callable[[], errors.DomainError]] = {
+    phone_verification.PhoneNotCallable.code: lambda: phone_verification.PhoneNotCallable(
+        "This phone cannot be called."
+    ),
+    NoLine.code: lambda: NoLine("The telephone service does not place calls from the number of this location."),
+    errors.Unavailable.code: lambda: errors.Unavailable(
+        "The telephone service does not answer. Your phone may ring all the same, but then calls "
+        "nobody; send another request to call."
+    ),
+}
+"""What is said, also to a repeated request, if Twilio does not place the call; by code."""
 
 
 def call_back(
@@ -88,40 +97,54 @@ def call_back(
     `phone_verification.PhoneNotCallable`, `OnACall`, `MinutesUsedUp` and `errors.Unavailable`.
     """
     rights.require_handling(actor)
+    known: list[Callback] = []
+
+    def attempt() -> CallRecord:
+        known.append(queries.load_visible(callback_id, actor, at))
+        is_overtaken = known[-1].called_at != known[0].called_at
+        return _begin(known[-1], user, actor, at, idempotency_key, is_overtaken=is_overtaken)
+
     try:
-        call = journal.retry_on_conflict(lambda: _begin(callback_id, user, actor, at, idempotency_key))
+        call = journal.retry_on_conflict(attempt)
     except idempotency.DuplicateRequest as duplicate:
-        return _repeat_answer(duplicate)
+        if to_error := _REFUSALS.get(duplicate.code or ""):
+            raise to_error() from duplicate
+        return duplicate.resource_id
     try:
         _place(call)
     except (client.TwilioRejected, errors.Unavailable) as error:
         refusal = _to_refusal(error)
         with suppress(errors.Unavailable):  # otherwise the message ends the call
-            bridge_call.end(call.id, at, how="failed")
+            ending = bridge_end.Ending(at, "failed", unless_accepted=isinstance(error, errors.Unavailable))
+            if not bridge_end.end(call.id, ending):  # the phone rings, and its user has pressed 1
+                return call.id
             idempotency.replace_answer(idempotency_key, status=refusal.status, code=refusal.code)
         raise refusal from error
     return call.id
 
 
 def _to_refusal(error: Exception) -> errors.DomainError:
-    if isinstance(error, client.TwilioRejected):
-        return phone_verification.PhoneNotCallable("This phone cannot be called.")
-    return errors.Unavailable(NOT_PLACED)
-
-
-def _repeat_answer(duplicate: idempotency.DuplicateRequest) -> str:
-    """The answer of the first request with the same key."""
-    if duplicate.status == phone_verification.PhoneNotCallable.status:
-        raise phone_verification.PhoneNotCallable("This phone cannot be called.") from duplicate
-    if duplicate.status == errors.Unavailable.status:
-        raise errors.Unavailable(NOT_PLACED) from duplicate
-    return duplicate.resource_id
+    if not isinstance(error, client.TwilioRejected):
+        return _REFUSALS[errors.Unavailable.code]()
+    is_caller_id = error.code in client.CALLER_ID_CODES
+    return _REFUSALS[NoLine.code if is_caller_id else phone_verification.PhoneNotCallable.code]()
 
 
 def _begin(
-    callback_id: str, user: "User", actor: Actor, at: datetime, key: idempotency.IdempotencyKey | None
+    callback: Callback,
+    user: "User",
+    actor: Actor,
+    at: datetime,
+    key: idempotency.IdempotencyKey | None,
+    *,
+    is_overtaken: bool,
 ) -> CallRecord:
-    """Check everything, reserve minutes, and store the intent. Raises `StaleRecord` too."""
+    """Check everything, reserve minutes, and store the intent. Raises `StaleRecord` too.
+
+    Two requests of a user at once store one intent, also if its call is over before the other
+    request gets on: each makes a new version of the call-back, and whoever finds that another
+    request has (``is_overtaken``) does not call.
+    """
     records = dynamodb.batch_get(
         [
             dynamodb.RecordKey(PhoneVerification, user.id),
@@ -130,18 +153,20 @@ def _begin(
         ]
     )
     idempotency.ensure_key_unused(key, records, at)
-    callback = queries.load_visible(callback_id, actor, at)
     holding.check_free(callback, actor, at)
-    line = lines.find_active_line(str(callback.location_id), actor.customer_id)
+    line = lines.find_active_line(str(callback.location_id), actor.customer_id, str(callback.caller))
     if line is None:
         raise NoLine("This location has no phone number any more.")
     if not callback.caller:
         raise callback_record.CallerWithheld(callback_record.CallerWithheld.example_detail)
     if dialing_rules.rejection_reason(str(callback.caller), line.country):
         raise CallerNotCallable(CallerNotCallable.example_detail)
+    if line.is_called_by_own_number:
+        raise CallerNotCallable("The number of this caller is that of a location; locations cannot call each other.")
     _check_own_phone(user, records.get(PhoneVerification, user.id), line)
     ongoing_call = records.get(OngoingCall, user.id)
-    if ongoing_call and ongoing_call.is_ongoing(at):
+    is_in_a_call = ongoing_call and ongoing_call.expires_at > at.timestamp()  # also if it began after this request
+    if is_overtaken or is_in_a_call:
         raise _on_a_call()
     person = RingCandidate(user.id, user.name, "calling_back", phone=str(user.phone))
     call = bridge_call.new_call(callback, line, person, at)
@@ -171,22 +196,29 @@ def _on_a_call() -> OnACall:
 def _reserve_minutes(call: CallRecord, person: RingCandidate, at: datetime) -> None:
     """Reserve what two phones may cost. Raises `MinutesUsedUp` and `errors.Unavailable`."""
     row = call.row
-    admission = concurrency.begin(
-        row.customer_id, call.id, at, location_id=str(row.location_id), caller=str(row.caller)
-    )
+    counted_as = bridge_call.counted_as(str(row.caller))
+    admission = concurrency.begin(row.customer_id, call.id, at, location_id=str(row.location_id), caller=counted_as)
     plan = RingPlan([person])
     if admission is Admission.RING:
         plan = minutes.reserve(call, bridge_call.PATH, plan, is_sequence=True, at=at)
     if admission is not Admission.RING or not plan.ringable:
         row.ended_at = at
         minutes.settle(call)
-        raise _minutes_used_up(plan)
+        raise _minutes_used_up(row.customer_id, counted_as, at)
     row.plans = [call.encode_plan(plan, bridge_call.PATH)]
 
 
-def _minutes_used_up(plan: RingPlan) -> MinutesUsedUp:
-    if plan.candidates[0].why_not == "minutes_used_up":
-        return MinutesUsedUp("The call minutes of the day are used up; call back tomorrow.", retry_after=3_600)
+def _minutes_used_up(customer_id: str, counted_as: str, at: datetime) -> MinutesUsedUp:
+    """The refusal that says what is used up, and until when. Raises `errors.Unavailable`."""
+    row, limits = usage.load(customer_id, at), settings.TELEPHONY
+    midnight = at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    until_midnight = int((midnight - at).total_seconds()) + 1
+    if row.used >= limits["daily_minutes"]:
+        detail = "The call minutes of the day are used up; call back tomorrow."
+        return MinutesUsedUp(detail, retry_after=until_midnight)
+    if usage.minutes_of_caller(row, usage.pseudonym_of(counted_as)) >= limits["daily_minutes_of_caller"]:
+        detail = "The call minutes of the day for calls to this caller are used up; call back tomorrow."
+        return MinutesUsedUp(detail, retry_after=until_midnight)
     return MinutesUsedUp("Calls under way take all lines and minutes; retry in a few minutes.", retry_after=120)
 
 
@@ -209,17 +241,15 @@ def _store_intent(
     related = callback_record.concerned(callback)
     with journal.write(actor, "callback.called", callback, at, changes=changes, related_streams=related) as write:
         write.record_response(key, call.id, status=202)
-        if callback.status == "taken" and callback.taken_by == actor.id:
-            write.require(callback, Callback.version == callback.version, error=journal.StaleRecord())
-        else:
-            after = holding.add_take(write, callback, actor, at)
+        after = holding.add_call(write, callback, actor, at, until=at + bridge_call.longest_time(call))
+        if callback.status != "taken" or callback.taken_by != actor.id:
             changes = callback_record.audit_changes(callback, after)
             write.add_audit_event("callback.taken", callback, changes=changes, related_streams=related)
         write.put(call.row, only_if=Call.id.does_not_exist())
         for row in call.row.list_users([actor.id], duty_locations):
             write.put(row)
         write.put(new_ongoing_call, only_if=is_free, error=_on_a_call())
-        write.enqueue(END_TASK, id=f"end-{call.id}", due=at + UNREPORTED, call_id=call.id)
+        write.enqueue(bridge_end.END_TASK, id=f"end-{call.id}", due=at + bridge_end.UNREPORTED, call_id=call.id)
 
 
 def _place(call: CallRecord) -> None:
@@ -237,22 +267,3 @@ def _place(call: CallRecord) -> None:
     )
     with suppress(errors.Unavailable):  # the call goes on
         call.record(CallStep("leg", bridge_call.PATH, 0, sid))
-
-
-@outbox.task(END_TASK)
-def end_unreported(call_id: str, *, job: outbox.TaskContext) -> None:
-    """End a call whose end nobody reports: its request did not get to Twilio, or reports are lost.
-
-    Raises `errors.Unavailable`.
-    """
-    call = bridge_call.load_ongoing(call_id)
-    if call is None:
-        return
-    over_at = call.row.started_at + UNREPORTED
-    if bridge_call.has(call, bridge_call.ACCEPTED):
-        over_at += bridge_call.longest_conversation(call)
-    if job.at < over_at:
-        with journal.write_intent(job.author, job.at) as write:
-            write.enqueue(END_TASK, due=over_at, call_id=call_id)
-        return
-    bridge_call.end(call_id, job.at, how="failed")

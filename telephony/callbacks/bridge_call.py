@@ -8,18 +8,17 @@ over), ``ended``.
 """
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from config import journal
-from config.dynamodb import unaudited
-from telephony.calls import call_record, call_steps, minutes, ongoing
+from config import dynamodb
+from telephony.calls import call_record, call_steps
 from telephony.calls.call_record import CallRecord
-from telephony.calls.call_steps import CallEvent, CallStep
+from telephony.calls.call_steps import CallStep
 from telephony.calls.routing import RingCandidate, RingPlan
 from telephony.lines import ResolvedLine
-from telephony.models import Call, Callback
+from telephony.models import Callback, OngoingCall
 
 PATH = "callback"
 """In its steps and its ring plan, in place of the path of an action."""
@@ -45,9 +44,19 @@ def has(call: CallRecord, step: CallStep) -> bool:
     return str(step) in (call.row.steps or ())
 
 
+def counted_as(caller: str) -> str:
+    """As whose the minutes of a call to a caller count: they do not use up the caller's own."""
+    return f"called back {caller}"
+
+
 def longest_conversation(call: CallRecord) -> timedelta:
     """How long the user and the caller may talk."""
     return timedelta(minutes=(call.plan(PATH) or RingPlan()).minutes)
+
+
+def longest_time(call: CallRecord) -> timedelta:
+    """How long all of it may take, from the request on."""
+    return timedelta(seconds=RING_SECONDS + PROMPT_SECONDS + CALLER_RING_SECONDS) + longest_conversation(call)
 
 
 def user_id(call: CallRecord) -> str:
@@ -66,35 +75,11 @@ def load_ongoing(call_id: str) -> CallRecord | None:
     return call if call and call.row.direction == "out" and not call.row.ended_at else None
 
 
-def end(call_id: str, at: datetime, *, how: str, seconds: int = 0) -> None:
-    """Store the end of a call, and free the user and the minutes; a repetition changes nothing.
-
-    ``how`` says why the user did not press 1, if they did not: see `CallEvent`. Raises
-    `errors.Unavailable`.
-    """
-    call = journal.retry_on_conflict(lambda: _store_end(call_id, at, how, seconds))
-    if call:
-        ongoing.end(user_id(call), call.id)
-        minutes.settle(call)
-
-
-def _store_end(call_id: str, at: datetime, how: str, seconds: int) -> CallRecord | None:
-    """The ended call, if there is one. Raises `StaleRecord` if it changed meanwhile."""
-    call = call_record.load(call_id)
-    if call is None or call.row.direction != "out":
+def find_end(callback: Callback, at: datetime) -> datetime | None:
+    """When the call ends at the latest in which who has taken a call-back calls the caller now."""
+    ongoing_call = dynamodb.get_record(OngoingCall, str(callback.taken_by))
+    if ongoing_call is None or ongoing_call.expires_at <= at.timestamp():
         return None
-    if call.has_step("ended"):
-        return call
-    events = [CallEvent(kind="ended", at=at.isoformat())]
-    if not has(call, ACCEPTED):
-        events.insert(0, CallEvent(kind="not_taken", at=at.isoformat(), who=user_id(call), how=how))
-    updates = [
-        *call_steps.step_updates(CallStep("ended"), *events),
-        Call.ended_at.set(at),
-        Call.seconds.set(seconds),
-        *([Call.outcome.set("missed")] if call.row.outcome == "ringing" else []),
-    ]
-    item = unaudited.update(Call(call.id), updates, Call.id.exists() & (Call.steps == call.row.steps))
-    if item is None:
-        raise journal.StaleRecord
-    return CallRecord(Call.from_item(item))
+    call = load_ongoing(str(ongoing_call.call_id))
+    is_its_own = call is not None and call.row.callback_id == callback.id
+    return datetime.fromtimestamp(ongoing_call.expires_at, UTC) if is_its_own else None

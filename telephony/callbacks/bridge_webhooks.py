@@ -5,7 +5,7 @@ returned. Whoever repeats the webhook, because its answer was lost, is told to c
 """
 
 from telephony import ivr
-from telephony.callbacks import bridge_call, spoken
+from telephony.callbacks import bridge_call, bridge_end, spoken
 from telephony.callbacks.bridge_call import ACCEPTED, DIALLED, REACHED
 from telephony.calls import minutes, ongoing
 from telephony.calls.call_record import CallRecord
@@ -47,7 +47,7 @@ def handle_key(webhook: CallWebhook) -> VoiceReply:
     if not within_budget(call.record, ACCEPTED, event, unless=CallStep("ended")):
         return _refuse(call)
     longest = bridge_call.longest_conversation(call)
-    within_budget(ongoing.begin, user_id, call.id, minutes=int(longest.total_seconds()) // 60, at=webhook.at)
+    within_budget(ongoing.extend, user_id, call.id, until=webhook.at + bridge_call.longest_time(call))
     return call.reply([_dial_caller(call, int(longest.total_seconds()))])
 
 
@@ -100,7 +100,8 @@ def handle_dial_ended(webhook: CallWebhook) -> VoiceReply:
 
 def handle_ended(webhook: CallWebhook) -> None:
     """The user's phone is over. Raises `errors.Unavailable`: Twilio reports it again."""
-    bridge_call.end(webhook.call_id, webhook.at, how=webhook.end_reason, seconds=webhook.call_seconds)
+    ending = bridge_end.Ending(webhook.at, webhook.end_reason, webhook.call_seconds, is_reported=True)
+    bridge_end.end(webhook.call_id, ending)
 
 
 def handle_failure(webhook: CallWebhook) -> VoiceReply:

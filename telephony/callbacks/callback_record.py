@@ -146,11 +146,19 @@ def close_in(write: write_set.Write, before: Callback, after: Callback) -> None:
 
 
 def closed(
-    before: Callback, outcome: CallbackOutcome, at: datetime, *, taken_by: str | None, note: str | None = None
+    before: Callback,
+    outcome: CallbackOutcome,
+    at: datetime,
+    *,
+    taken_by: str | None,
+    note: str | None = None,
+    correctable_until: datetime | None = None,
 ) -> Callback:
     """A call-back with its outcome."""
     status = "dropped" if outcome in DROPPED_OUTCOMES else "done"
-    return change(before, at, status=status, outcome=outcome, note=note, taken_by=taken_by, taken_until=None)
+    return change(
+        before, at, status=status, outcome=outcome, note=note, taken_by=taken_by, taken_until=correctable_until
+    )
 
 
 def give_call(write: write_set.Write, callback: Callback, user_id: str, duty_locations: Mapping[str, str]) -> None:

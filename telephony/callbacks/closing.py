@@ -25,12 +25,17 @@ def close(
 ) -> CallbackEntry:
     """Close a call-back that the actor holds, or that nobody does.
 
+    One that was closed because they talked with the caller may be closed with another outcome for
+    a while: perhaps a mailbox answered.
+
     Raises `errors.NotFound`, `errors.Forbidden`, `errors.PreconditionFailed`,
     `callback_record.CallbackTaken` and `callback_record.CallbackClosed`.
     """
 
     def decide(before: Callback, records: dynamodb.BatchResult) -> Callback:
-        holding.check_free(before, actor, at)
+        is_correction = _is_correctable(before, actor, at)
+        if not is_correction:
+            holding.check_free(before, actor, at)
         duty_locations = neighbours.find_duty_locations(actor, str(before.location_id))
         after = callback_record.closed(before, outcome, at, taken_by=actor.id, note=note or None)
         with journal.write(
@@ -42,7 +47,10 @@ def close(
             related_streams=callback_record.concerned(before),
             prefetched=holding.read_streams(records, before, actor),
         ) as write:
-            callback_record.close_in(write, before, after)
+            if is_correction:
+                write.save(before, after)
+            else:
+                callback_record.close_in(write, before, after)
             callback_record.give_call(write, after, actor.id, duty_locations)
             write.record_response(idempotency_key, before.id, status=200)
         return after
@@ -50,3 +58,8 @@ def close(
     return holding.change_callback(
         callback_id, decide, actor=actor, at=at, idempotency_key=idempotency_key, precondition=precondition
     )
+
+
+def _is_correctable(callback: Callback, actor: Actor, at: datetime) -> bool:
+    until = callback.taken_until
+    return bool(callback.is_closed and callback.taken_by == actor.id and until and until > at)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from accounts import locations, permissions, users
 from config import dynamodb, journal, outbox
-from telephony.callbacks import callback_record, holding, notifications, rights
+from telephony.callbacks import bridge_call, callback_record, holding, notifications, rights
 from telephony.models import Callback
 
 INDEX_DELAY = timedelta(minutes=1)
@@ -25,7 +25,7 @@ def return_callback(callback_id: str, *, job: outbox.TaskContext) -> None:
     """
     callback = callback_record.load(callback_id)
     if callback and callback.status == "taken" and callback.taken_until and callback.taken_until <= job.at:
-        _decide_again(callback_id, job.at)
+        decide_again(callback_id, job.at)
 
 
 @outbox.task("telephony.check_holder")
@@ -39,7 +39,7 @@ def check_callbacks_of_user(user_id: str, *, job: outbox.TaskContext, is_repeate
             due, id = job.at + INDEX_DELAY, f"{job.id}-again"
             write.enqueue("telephony.check_holder", id=id, due=due, user_id=user_id, is_repeated=True)
     for callback in _iter_held(user_id, job.author.customer_id):
-        _decide_again(callback.id, job.at)
+        decide_again(callback.id, job.at)
 
 
 def _iter_held(user_id: str, customer_id: str) -> Iterator[Callback]:
@@ -57,7 +57,7 @@ def _iter_held(user_id: str, customer_id: str) -> Iterator[Callback]:
 
 
 # --- the decision ---------------------------------------------------------------------------------
-def _decide_again(callback_id: str, at: datetime) -> None:
+def decide_again(callback_id: str, at: datetime) -> None:
     """Leave a call-back with its holder until their shift ends, or open it again."""
 
     def decide() -> None:
@@ -77,12 +77,15 @@ def _find_holding_end(callback: Callback, at: datetime) -> datetime | None:
     """Until when the holder of a call-back may have it; None: not any longer.
 
     Those on duty until a moment after their shift; those in charge as long as they took it for, if
-    that is longer. Nobody for longer than `holding.MAX_HOLD`.
+    that is longer. Nobody for longer than `holding.MAX_HOLD`, but who is calling the caller keeps
+    it meanwhile, so that nobody else calls them too.
     """
     holder_id, customer_id = str(callback.taken_by), str(callback.customer_id)
     holder = users.load_users([holder_id], customer_id).get(holder_id)
     if holder is None or not notifications.may_handle(holder, str(callback.location_id)):
         return None
+    if call_end := bridge_call.find_end(callback, at):
+        return max(call_end, callback.taken_until or call_end)
     holder_actor = permissions.user_actor(holder)
     duty_end = rights.find_duty_end(str(callback.location_id), holder_actor, at)
     ends = [duty_end + rights.GRACE] if duty_end else []

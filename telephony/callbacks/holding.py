@@ -152,9 +152,14 @@ def check_free(callback: Callback, actor: Actor, at: datetime) -> None:
         raise callback_taken(callback)
 
 
-def add_take(write: write_set.Write, before: Callback, actor: Actor, at: datetime) -> Callback:
-    """Have the actor take a call-back within a write; the call-back as it is then."""
-    after = _taken(before, actor, at)
+def add_call(write: write_set.Write, before: Callback, actor: Actor, at: datetime, *, until: datetime) -> Callback:
+    """Have the actor, who calls the caller, hold a call-back at least until then; as it is then.
+
+    It is a new version also if the actor held it before: of writes at once one succeeds.
+    """
+    is_held = before.status == "taken" and before.taken_by == actor.id and before.taken_until
+    after = callback_record.change(before, at) if is_held else _taken(before, actor, at)
+    after.taken_until, after.called_at = max(after.taken_until, until), at
     _add_take(write, before, after, actor)
     return after
 

@@ -52,11 +52,11 @@ def follow_up_call(call_id: str, *, job: outbox.TaskContext) -> None:
 
     def decide() -> None:
         call = call_record.load(call_id)
-        if call is None or call.row.erased_at:
+        if call is None or call.row.erased_at or call.row.direction == "out":
             return
         if call.row.outcome == "answered":
             continuity.remember(call)
-        if call.row.direction == "out" or call.has_step(FOLLOWED.kind):
+        if call.has_step(FOLLOWED.kind):
             return
         if call.row.outcome == "answered":
             _close(call, job.author, job.at)

@@ -25,6 +25,12 @@ def begin(user_id: str, call_id: str, *, minutes: int, at: datetime) -> None:
         )
 
 
+def extend(user_id: str, call_id: str, *, until: datetime) -> None:
+    """Set when a call ends at the latest, unless it has ended. Raises `errors.Unavailable`."""
+    expires_at = int(until.timestamp())
+    unaudited.update(OngoingCall(user_id), [OngoingCall.expires_at.set(expires_at)], OngoingCall.call_id == call_id)
+
+
 def end(user_id: str | None, call_id: str) -> None:
     """Remove what `begin` stored, unless it is of another call. Raises `errors.Unavailable`."""
     if dynamodb.is_id("usr", user_id or ""):

@@ -48,9 +48,12 @@ class Callback(dynamodb.Record):
     taken_by = Text(HELD_CALLBACKS, null=True)
     """The id of the user who has taken it, or who has closed it."""
     taken_until = Timestamp(CALLBACKS, null=True)
-    """When it is open again unless it is closed by then."""
+    """When it is open again unless it is closed by then; of one that its own call has closed, until
+    when who called may correct the outcome."""
     taken_at = Timestamp(CALLBACKS, null=True)
     """When whoever holds it has taken it, the last time."""
+    called_at = Timestamp(CALLBACKS, null=True)
+    """When somebody last called the caller back, or tried."""
     outcome = Text(HELD_CALLBACKS, null=True)
     """One of `CALLBACK_OUTCOMES`; None until it is closed."""
     note = Text(CALLERS, null=True)

@@ -89,7 +89,10 @@ class CallbackView(RecordView[queries.CallbackEntry]):
         help_text="Id of the user who has taken it or, once it is closed, of who closed it or talked with the caller.",
     )
     takenUntil = serializers.DateTimeField(
-        source="callback.taken_until", allow_null=True, help_text="When it is open again unless it is closed by then."
+        source="callback.taken_until",
+        allow_null=True,
+        help_text="When it is open again unless it is closed by then. Of one that was closed by calling back: until "
+        "when who called may close it with another outcome.",
     )
     outcome = serializers.ChoiceField(
         source="callback.outcome", choices=CALLBACK_OUTCOMES, allow_null=True, help_text="Null until it is closed."

@@ -43,6 +43,8 @@ UNBUYABLE_CODES = {21421, 21451, 21452, 21457, 21613, 21615, 21617, 21631, 21649
 """Twilio's error codes for numbers that cannot be bought this way: a retry does not help."""
 NOT_AVAILABLE_CODE = 21422
 """The number is taken, perhaps by us: after an unknown outcome this decides nothing."""
+CALLER_ID_CODES = {21210, 21212, 21213}
+"""Twilio's error codes for calls from a number that is not ours, or is none."""
 
 _bulkhead = bulkhead.Bulkhead("The telephone service", budget_seconds=4.5)
 
